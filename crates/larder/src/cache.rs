@@ -1,0 +1,192 @@
+//! The cache: opened once, shared by cloning.
+
+use crate::config::CacheBuilder;
+use crate::disk::Swept;
+use crate::error::Error;
+use crate::inner::Inner;
+use crate::key::Key;
+use crate::keyspace::{Keyspace, KeyspaceDefinition};
+use crate::stats::{DiskStats, KeyspaceStats, MemoryStats, Stats};
+use crate::sync::Arc;
+
+/// A cache: one memory tier over one file, for any number of keyspaces.
+///
+/// Cheap to clone; all clones, and the keyspaces opened from them, are the same cache. When the last of them is dropped the
+/// cache is closed; [`close`](Cache::close) does the same and tells how it went.
+///
+/// ```
+/// use std::time::Duration;
+/// use larder::{Cache, KeyspaceDefinition};
+///
+/// const GREETING: KeyspaceDefinition<String, String> =
+///     KeyspaceDefinition::new("greeting").ttl(Duration::from_secs(60));
+///
+/// let cache = Cache::builder().open()?;
+/// let greetings = cache.keyspace(GREETING)?;
+/// greetings.insert("en", "hello".to_owned())?;
+/// assert_eq!(*greetings.get("en").unwrap(), "hello");
+/// # Ok::<(), larder::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Cache {
+    inner: Arc<Inner>,
+}
+
+impl CacheBuilder {
+    /// Opens the cache, and its file if it has a path.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`] for a setting out of its range; [`Error::InUse`] while another owner holds the file; [`Error::NotAFile`],
+    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::Permission`] and [`Error::Io`] for a path that can't be used. None of
+    /// them changes a file that was there.
+    ///
+    /// A damaged larder file is no error: it is moved aside ([`DiskStats::quarantined`]) and a fresh one takes its place.
+    ///
+    /// # Cost
+    /// Milliseconds, whatever the number of entries and also after a crash; files up to
+    /// [`verify_on_open`](CacheBuilder::verify_on_open) are verified, at about a second for a gigabyte.
+    pub fn open(self) -> Result<Cache, Error> {
+        Ok(Cache {
+            inner: Inner::open(self)?,
+        })
+    }
+}
+
+impl Cache {
+    /// Settings for a new cache.
+    pub fn builder() -> CacheBuilder {
+        CacheBuilder::default()
+    }
+
+    /// Opens a keyspace.
+    ///
+    /// A new version, or keys of another shape, begin empty: every older entry is a miss from here on, and the sweeper frees its
+    /// space.
+    ///
+    /// # Errors
+    /// [`Error::KeyspaceConflict`] while a handle of the same name with other types, another version or other tiers is open;
+    /// [`Error::InvalidSetting`] for a lifetime or a name out of range; [`Error::NotDurable`] if a new keyspace could not be noted in
+    /// the file; [`Error::Closed`].
+    pub fn keyspace<K: Key, V: Send + Sync + 'static>(
+        &self,
+        definition: KeyspaceDefinition<K, V>,
+    ) -> Result<Keyspace<K, V>, Error> {
+        Keyspace::open(&self.inner, definition)
+    }
+
+    /// Removes every entry of every keyspace, from both tiers. Durable when it returns; how many live entries there were.
+    ///
+    /// # Errors
+    /// [`Error::NotDurable`] when the removal could not be committed and the file could not be put out of service either; memory is
+    /// empty all the same. [`Error::Closed`].
+    ///
+    /// # Cost
+    /// One transaction that deletes all; O(entries).
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub fn clear(&self) -> Result<u64, Error> {
+        for space in self.inner.spaces.lock().values() {
+            space.counters.invalidations.add(0);
+        }
+        self.inner.remove_range(Arc::from([]))
+    }
+
+    /// Commits every insert that has returned.
+    ///
+    /// # Errors
+    /// [`Error::NotDurable`] when the disk failed; [`Error::Closed`].
+    ///
+    /// # Cost
+    /// One commit, shared with whoever else waits for one.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.inner.flush()
+    }
+
+    /// Deletes what has expired from both tiers, now. The sweeper does the same in its own time.
+    ///
+    /// # Errors
+    /// [`Error::NotDurable`] when the disk failed; [`Error::Closed`].
+    pub fn sweep(&self) -> Result<Swept, Error> {
+        self.inner.refuse_if_closed()?;
+        self.inner.tiers.sweep()
+    }
+
+    /// What the cache did and holds.
+    ///
+    /// # Cost
+    /// A few thousand loads and one short lock a shard; independent of the number of entries.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let tiers = &self.inner.tiers;
+        let (totals, view) = (tiers.memory.totals(), tiers.view());
+        let mut stats = Stats {
+            memory: MemoryStats {
+                capacity: tiers.memory.capacity(),
+                evictions: totals.evictions,
+                expirations: totals.expirations,
+                bypassed: totals.bypassed,
+                ..MemoryStats::default()
+            },
+            unsaved_bytes: tiers.memory.buffer().used(),
+            ..Stats::default()
+        };
+        let mut disk_hits = 0;
+        for space in self.inner.spaces.lock().values() {
+            let counters = &space.counters;
+            let tally = totals.by_keyspace.get(&space.id).copied().unwrap_or_default();
+            let row = view.keyspaces.get(&space.name).filter(|(id, ..)| *id == space.id);
+            let keyspace = KeyspaceStats {
+                name: space.name.clone(),
+                memory_hits: counters.memory_hits.sum(),
+                disk_hits: counters.disk_hits.sum(),
+                misses: counters.misses.sum(),
+                loads: counters.loads.sum(),
+                load_failures: counters.load_failures.sum(),
+                inserts: counters.inserts.sum(),
+                invalidations: counters.invalidations.sum(),
+                memory_entries: tally.entries,
+                memory_weight: tally.weight,
+                disk_entries: row.map_or(0, |row| row.1),
+                disk_bytes: row.map_or(0, |row| row.2),
+                undecodable: counters.undecodable.sum(),
+            };
+            stats.memory.hits += keyspace.memory_hits;
+            disk_hits += keyspace.disk_hits;
+            stats.misses += keyspace.misses;
+            stats.loads += keyspace.loads;
+            stats.load_failures += keyspace.load_failures;
+            stats.voided_fills += counters.voided_fills.sum();
+            stats.promotions += counters.promotions.sum();
+            stats.inserts += keyspace.inserts;
+            stats.invalidations += keyspace.invalidations;
+            stats.memory.entries += keyspace.memory_entries;
+            stats.memory.weight += keyspace.memory_weight;
+            stats.keyspaces.push(keyspace);
+        }
+        stats.disk = tiers.has_disk().then(|| DiskStats {
+            hits: disk_hits,
+            entries: view.entries,
+            bytes: view.bytes,
+            file_bytes: view.file_bytes,
+            capacity: self.inner.disk_capacity,
+            commits: view.commits,
+            evictions: view.evictions,
+            expirations: view.expirations,
+            recovered_entries: view.recovered_entries,
+            was_closed_cleanly: view.was_closed_cleanly,
+            damaged_records: view.damaged_records,
+            read_faults: view.read_faults,
+            quarantined: view.quarantined,
+            off: view.off,
+        });
+        stats
+    }
+
+    /// Commits what is not committed, ends the threads, and closes the file. Lookups then find nothing, and writes fail with
+    /// [`Error::Closed`], through every handle. Closing again does nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotDurable`] when the last commit failed, or the disk tier was off.
+    pub fn close(&self) -> Result<(), Error> {
+        self.inner.close()
+    }
+}

@@ -1,0 +1,330 @@
+//! The settings of a cache, and what they may be.
+
+use std::any::Any;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::clock::{Clock, SystemClock};
+use crate::error::Error;
+use crate::sync::{Arc, thread};
+use crate::units::ByteSize;
+
+/// Weight of the entries in memory. Default 64 MiB.
+pub const DEFAULT_MEMORY_CAPACITY: ByteSize = ByteSize::mib(64);
+/// Length of the file. Default 1 GiB.
+pub const DEFAULT_DISK_CAPACITY: ByteSize = ByteSize::gib(1);
+/// Bytes acknowledged and not yet committed before writers wait. Default 8 MiB: a second of heavy writing on a slow disk.
+pub const DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(8);
+/// redb's own cache of pages. Default 16 MiB: the branches of a file of a gigabyte; the operating system caches the leaves.
+pub const DEFAULT_PAGE_CACHE: ByteSize = ByteSize::mib(16);
+/// A file up to this length is verified page by page when it is opened. Default 16 MiB: 16 ms.
+pub const DEFAULT_VERIFY_ON_OPEN: ByteSize = ByteSize::mib(16);
+/// The longest an insert waits for its commit. Default 100 ms.
+pub const DEFAULT_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
+/// The least time between two sweeps. Default 1 s.
+pub const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+const LEAST_CAPACITY: ByteSize = ByteSize::kib(64);
+const MOST_CAPACITY: ByteSize = ByteSize::gib(1 << 14);
+const LEAST_DISK: ByteSize = ByteSize::mib(1);
+const LEAST_INTERVAL: Duration = Duration::from_millis(1);
+const MOST_INTERVAL: Duration = Duration::from_secs(3600);
+const MOST_SHARDS: usize = 1 << 12;
+
+/// The shortest lifetime an entry may be given.
+pub const LEAST_TTL: Duration = Duration::from_millis(1);
+/// The longest lifetime an entry may be given: ten years.
+pub const MOST_TTL: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+
+/// What a [`weigher`](CacheBuilder::weigher) may weigh an entry by.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Weighed<'a> {
+    /// The keyspace's name.
+    pub keyspace: &'a str,
+    /// Bytes of the key, encoded.
+    pub key_len: usize,
+    /// Bytes of the value, encoded.
+    pub encoded_len: usize,
+    /// The value, of the keyspace's type.
+    pub value: &'a (dyn Any + Send + Sync),
+}
+
+impl fmt::Debug for Weighed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            keyspace,
+            key_len,
+            encoded_len,
+            ..
+        } = self;
+        f.debug_struct("Weighed")
+            .field("keyspace", keyspace)
+            .field("key_len", key_len)
+            .field("encoded_len", encoded_len)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) type Weigher = Arc<dyn Fn(&Weighed<'_>) -> u64 + Send + Sync>;
+
+/// Settings of a [`Cache`](crate::Cache), each with a default; [`open`](CacheBuilder::open) checks them all.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use larder::{ByteSize, Cache};
+///
+/// let cache = Cache::builder()
+///     .path("var/shop.larder")
+///     .memory_capacity(ByteSize::mib(64))
+///     .disk_capacity(ByteSize::gib(1))
+///     .open_timeout(Duration::from_secs(5)) // a rolling restart: wait for the old process to leave
+///     .open()?;
+/// # Ok::<(), larder::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a builder does nothing until it is opened"]
+pub struct CacheBuilder {
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) memory_capacity: ByteSize,
+    pub(crate) disk_capacity: ByteSize,
+    pub(crate) write_buffer: ByteSize,
+    pub(crate) page_cache: ByteSize,
+    pub(crate) verify_on_open: ByteSize,
+    pub(crate) flush_interval: Duration,
+    pub(crate) sweep_interval: Duration,
+    pub(crate) open_timeout: Duration,
+    pub(crate) shards: usize,
+    pub(crate) weigher: Option<Weigher>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Default for CacheBuilder {
+    fn default() -> Self {
+        Self {
+            path: None,
+            memory_capacity: DEFAULT_MEMORY_CAPACITY,
+            disk_capacity: DEFAULT_DISK_CAPACITY,
+            write_buffer: DEFAULT_WRITE_BUFFER,
+            page_cache: DEFAULT_PAGE_CACHE,
+            verify_on_open: DEFAULT_VERIFY_ON_OPEN,
+            flush_interval: DEFAULT_FLUSH_INTERVAL,
+            sweep_interval: DEFAULT_SWEEP_INTERVAL,
+            open_timeout: Duration::ZERO,
+            shards: thread::available_parallelism().map_or(4, std::num::NonZero::get) * 8,
+            weigher: None,
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+}
+
+impl CacheBuilder {
+    /// The cache file; made if it is missing, with its directories. Without a path the cache is only in memory.
+    ///
+    /// Beside it stands `<path>.lock`, which says who owns it.
+    pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// The weight that committed entries may have in memory, in bytes: 64 KiB to 16 TiB, 64 MiB unless set.
+    ///
+    /// An entry weighs its key and its value, encoded, and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD), unless a weigher says otherwise. The bound is for the
+    /// whole cache: one value may take all of it. Entries that are not committed yet stand in the write buffer instead.
+    pub fn memory_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
+        self.memory_capacity = bytes.into();
+        self
+    }
+
+    /// The length that the file may have, in bytes: 1 MiB to 16 TiB, 1 GiB unless set.
+    ///
+    /// Entries that expire soonest are deleted for room, those that memory does not hold first.
+    pub fn disk_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
+        self.disk_capacity = bytes.into();
+        self
+    }
+
+    /// Bytes that may be acknowledged and not yet committed, values in memory and their encodings together: 64 KiB to 16 TiB, 8 MiB unless set.
+    ///
+    /// When it is full, inserts wait for a commit. A single value must fit.
+    pub fn write_buffer(mut self, bytes: impl Into<ByteSize>) -> Self {
+        self.write_buffer = bytes.into();
+        self
+    }
+
+    /// Memory for the store's own cache of pages, in bytes: 64 KiB to 16 TiB, 16 MiB unless set. It adds to the memory capacity.
+    pub fn page_cache(mut self, bytes: impl Into<ByteSize>) -> Self {
+        self.page_cache = bytes.into();
+        self
+    }
+
+    /// Up to which length a file is verified page by page when it is opened: any, 16 MiB unless set. About a second for a gigabyte.
+    ///
+    /// Records are checked at every lookup in any case; this finds damage in the pages that lead to them.
+    pub fn verify_on_open(mut self, up_to: impl Into<ByteSize>) -> Self {
+        self.verify_on_open = up_to.into();
+        self
+    }
+
+    /// The longest an insert waits for its commit, and so what a crash may lose: 1 ms to an hour, 100 ms unless set.
+    pub fn flush_interval(mut self, interval: Duration) -> Self {
+        self.flush_interval = interval;
+        self
+    }
+
+    /// The least time between two sweeps: 1 ms to an hour, 1 s unless set. Expired entries are never served, swept or not.
+    pub fn sweep_interval(mut self, interval: Duration) -> Self {
+        self.sweep_interval = interval;
+        self
+    }
+
+    /// How long to wait for another owner of the file to leave: up to an hour, not at all unless set.
+    pub fn open_timeout(mut self, timeout: Duration) -> Self {
+        self.open_timeout = timeout;
+        self
+    }
+
+    /// Into how many parts memory is divided, each with its own lock: 1 to 4,096, rounded up to a power of two; eight for each
+    /// processor unless set.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = shards;
+        self
+    }
+
+    /// Weighs entries for the memory capacity, in bytes; a keyspace's own weigher goes before it.
+    ///
+    /// Called once for each value stored or promoted, with no lock held.
+    pub fn weigher(mut self, weigher: impl Fn(&Weighed<'_>) -> u64 + Send + Sync + 'static) -> Self {
+        self.weigher = Some(Arc::new(weigher));
+        self
+    }
+
+    /// Where time comes from: the operating system unless set. [`ManualClock`](crate::clock::ManualClock) is for tests.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Checks every setting.
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        within("memory_capacity", self.memory_capacity, LEAST_CAPACITY)?;
+        within("disk_capacity", self.disk_capacity, LEAST_DISK)?;
+        within("write_buffer", self.write_buffer, LEAST_CAPACITY)?;
+        within("page_cache", self.page_cache, LEAST_CAPACITY)?;
+        lasts("flush_interval", self.flush_interval, LEAST_INTERVAL)?;
+        lasts("sweep_interval", self.sweep_interval, LEAST_INTERVAL)?;
+        lasts("open_timeout", self.open_timeout, Duration::ZERO)?;
+        if !(1..=MOST_SHARDS).contains(&self.shards) {
+            let allowed = format!("it may be from 1 to {MOST_SHARDS}");
+            return Err(Error::InvalidSetting {
+                setting: "shards",
+                value: self.shards.to_string(),
+                allowed,
+            });
+        }
+        if self.path.as_ref().is_some_and(|path| path.file_name().is_none()) {
+            let value = format!("{:?}", self.path.as_deref().unwrap_or(std::path::Path::new("")));
+            return Err(Error::InvalidSetting {
+                setting: "path",
+                value,
+                allowed: "it must name a file".to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn within(setting: &'static str, value: ByteSize, least: ByteSize) -> Result<(), Error> {
+    if (least..=MOST_CAPACITY).contains(&value) {
+        return Ok(());
+    }
+    let allowed = format!("it may be from {least} to {MOST_CAPACITY}");
+    Err(Error::InvalidSetting {
+        setting,
+        value: value.to_string(),
+        allowed,
+    })
+}
+
+fn lasts(setting: &'static str, value: Duration, least: Duration) -> Result<(), Error> {
+    if (least..=MOST_INTERVAL).contains(&value) {
+        return Ok(());
+    }
+    let allowed = format!("it may be from {least:?} to {MOST_INTERVAL:?}");
+    Err(Error::InvalidSetting {
+        setting,
+        value: format!("{value:?}"),
+        allowed,
+    })
+}
+
+/// Checks a lifetime.
+pub(crate) fn check_ttl(ttl: Duration) -> Result<(), Error> {
+    if (LEAST_TTL..=MOST_TTL).contains(&ttl) {
+        return Ok(());
+    }
+    let allowed = format!(
+        "it may be from {LEAST_TTL:?} to {MOST_TTL:?}; to keep a value out of the cache, do not insert it"
+    );
+    Err(Error::InvalidSetting {
+        setting: "ttl",
+        value: format!("{ttl:?}"),
+        allowed,
+    })
+}
+
+impl fmt::Debug for CacheBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheBuilder")
+            .field("path", &self.path)
+            .field("memory_capacity", &self.memory_capacity)
+            .field("disk_capacity", &self.disk_capacity)
+            .field("write_buffer", &self.write_buffer)
+            .field("flush_interval", &self.flush_interval)
+            .field("sweep_interval", &self.sweep_interval)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_out_of_range_is_refused_by_its_name() {
+        let builder = CacheBuilder::default;
+        let hour = Duration::from_secs(3601);
+        let cases = [
+            ("memory_capacity", builder().memory_capacity(0)),
+            ("memory_capacity", builder().memory_capacity(u64::MAX)),
+            ("disk_capacity", builder().disk_capacity(ByteSize::kib(1023))),
+            ("write_buffer", builder().write_buffer(1)),
+            ("page_cache", builder().page_cache(0)),
+            ("flush_interval", builder().flush_interval(Duration::ZERO)),
+            ("flush_interval", builder().flush_interval(hour)),
+            (
+                "sweep_interval",
+                builder().sweep_interval(Duration::from_micros(1)),
+            ),
+            ("open_timeout", builder().open_timeout(hour)),
+            ("shards", builder().shards(0)),
+            ("path", builder().path("..")),
+        ];
+        for (name, builder) in cases {
+            let Err(Error::InvalidSetting { setting, .. }) = builder.validate() else {
+                panic!("{name} was accepted")
+            };
+            assert_eq!(setting, name);
+        }
+        builder().validate().unwrap();
+        let error = builder().memory_capacity(512).validate().unwrap_err().to_string();
+        assert_eq!(error, "memory_capacity is 512 B; it may be from 64 KiB to 16 TiB");
+    }
+
+    #[test]
+    fn a_lifetime_is_at_least_a_millisecond_and_at_most_ten_years() {
+        assert!(check_ttl(Duration::ZERO).is_err() && check_ttl(Duration::MAX).is_err());
+        assert!(check_ttl(LEAST_TTL).is_ok() && check_ttl(MOST_TTL).is_ok());
+    }
+}

@@ -1,0 +1,26 @@
+//! The disk tier: one redb file, the thread that writes it, the thread that sweeps it. The only I/O of the crate.
+
+mod batch;
+mod fault;
+mod files;
+mod open;
+mod probe;
+mod snapshot;
+mod store;
+mod sweeper;
+mod tables;
+mod tiers;
+mod writer;
+
+pub use files::MOST_QUARANTINED;
+
+pub(crate) use batch::RangeRemoval;
+pub(crate) use fault::Fault;
+pub(crate) use files::{OwnerLock, create_parents};
+pub(crate) use open::{OpenOptions, Opened, open};
+pub(crate) use snapshot::Snapshot;
+pub(crate) use store::Registration;
+pub(crate) use sweeper::Sweeper;
+pub use tiers::Swept;
+pub(crate) use tiers::{DiskView, Tiers};
+pub(crate) use writer::{Acknowledge, Writer};

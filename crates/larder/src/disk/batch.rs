@@ -1,0 +1,272 @@
+//! One batch of changes, applied to the tables inside one transaction.
+//!
+//! Whatever changes an entry changes its expiry row and its keyspace's count in the same transaction. The highest sequence
+//! wins: a range removal spares what was written after it, in the tables and in the batch alike.
+
+use std::collections::{BTreeMap, HashSet};
+
+use redb::{ReadableTable, ReadableTableMetadata, StorageError, Table, WriteTransaction};
+
+use super::tables::{ENTRIES, EXPIRY, after_prefix, charge, expiry_key, split_expiry_key};
+use crate::id::KeyspaceId;
+use crate::memory::{Change, Mutation, Range};
+use crate::record::{self, Header};
+use crate::sync::Arc;
+use crate::units::Timestamp;
+
+/// Rows looked at together while evicting.
+const EVICT_ROWS: usize = 256;
+
+/// Entries and bytes that a batch adds to a keyspace, or takes.
+pub(super) type Deltas = BTreeMap<KeyspaceId, (i64, i64)>;
+
+/// A removal of every key with a prefix.
+#[derive(Debug)]
+pub(crate) struct RangeRemoval {
+    pub(crate) range: Range,
+    /// Keys that memory held and that the disk may not: each counts once.
+    pub(crate) dirty: Vec<Arc<[u8]>>,
+}
+
+/// The two tables of entries, open in a transaction.
+pub(super) struct Entries<'txn> {
+    entries: Table<'txn, &'static [u8], &'static [u8]>,
+    expiry: Table<'txn, &'static [u8], ()>,
+    now: Timestamp,
+    pub(super) deltas: Deltas,
+    record: Vec<u8>,
+}
+
+impl<'txn> Entries<'txn> {
+    pub(super) fn open(txn: &'txn WriteTransaction, now: Timestamp) -> Result<Self, redb::Error> {
+        Ok(Self {
+            entries: txn.open_table(ENTRIES)?,
+            expiry: txn.open_table(EXPIRY)?,
+            now,
+            deltas: Deltas::new(),
+            record: Vec::new(),
+        })
+    }
+
+    /// Writes or deletes what a mutation says, unless a range removal of the batch came after it.
+    pub(super) fn apply(&mut self, mutation: &Mutation, ranges: &[RangeRemoval]) -> Result<(), StorageError> {
+        let key = &mutation.key;
+        let is_removed = |removal: &RangeRemoval| {
+            removal.range.sequence > mutation.sequence && key.starts_with(&removal.range.prefix)
+        };
+        match &mutation.change {
+            Change::Put {
+                unsaved, expires_at, ..
+            } if *expires_at > self.now && !ranges.iter().any(is_removed) => {
+                let header = Header {
+                    version: unsaved.version,
+                    sequence: mutation.sequence,
+                    written_at: unsaved.written_at,
+                    expires_at: *expires_at,
+                    delete_after: *expires_at,
+                };
+                self.put(key, &header, &unsaved.payload)
+            }
+            _ => self.remove(key).map(drop),
+        }
+    }
+
+    fn put(&mut self, key: &[u8], header: &Header, payload: &[u8]) -> Result<(), StorageError> {
+        self.record.clear();
+        self.record.resize(record::record_len(payload.len()), 0);
+        record::write(&mut self.record, key, header, payload);
+        let old = self.entries.insert(key, self.record.as_slice())?;
+        let old = old.map(|record| (record.value().len(), record::peek(record.value())));
+        if let Some((len, old)) = old {
+            self.uncount(key, len);
+            if let Some(old) = old.filter(|old| old.delete_after != header.delete_after) {
+                self.expiry.remove(expiry_key(old.delete_after, key).as_slice())?;
+            }
+        }
+        self.expiry
+            .insert(expiry_key(header.delete_after, key).as_slice(), ())?;
+        self.count(key, self.record.len());
+        Ok(())
+    }
+
+    /// Deletes an entry with its expiry row. Answers whether it was live.
+    fn remove(&mut self, key: &[u8]) -> Result<bool, StorageError> {
+        let old = self
+            .entries
+            .remove(key)?
+            .map(|record| (record.value().len(), record::peek(record.value())));
+        let Some((len, header)) = old else {
+            return Ok(false);
+        };
+        self.uncount(key, len);
+        // Without a legible header the row is an orphan, which the sweeper deletes in its time.
+        let Some(header) = header else { return Ok(false) };
+        self.expiry
+            .remove(expiry_key(header.delete_after, key).as_slice())?;
+        Ok(header.expires_at > self.now)
+    }
+
+    /// Deletes what a range removal covers. Answers how many live entries that and the keys it took from memory were.
+    pub(super) fn remove_range(&mut self, removal: &RangeRemoval) -> Result<u64, StorageError> {
+        let Range { prefix, sequence } = &removal.range;
+        let dirty: HashSet<&[u8]> = removal.dirty.iter().map(|key| &**key).collect();
+        let mut live = dirty.len() as u64;
+        let mut removed: Vec<(Vec<u8>, usize)> = Vec::new();
+        let now = self.now;
+        let keep = |key: &[u8], record: &[u8]| {
+            let header = record::peek(record);
+            if header.is_some_and(|header| header.sequence > *sequence) {
+                return true;
+            }
+            live += u64::from(header.is_some_and(|header| header.expires_at > now) && !dirty.contains(key));
+            let delete_after = header.map_or(Timestamp::ZERO, |header| header.delete_after);
+            removed.push((expiry_key(delete_after, key), record.len()));
+            false
+        };
+        match after_prefix(prefix) {
+            Some(end) => self
+                .entries
+                .retain_in::<&[u8], _>(&**prefix..end.as_slice(), keep)?,
+            None => self.entries.retain_in::<&[u8], _>(&**prefix.., keep)?,
+        }
+        self.remove_rows(&removed)?;
+        Ok(live)
+    }
+
+    fn remove_rows(&mut self, removed: &[(Vec<u8>, usize)]) -> Result<(), StorageError> {
+        for (row, len) in removed {
+            if let Some((_, key)) = split_expiry_key(row) {
+                self.uncount(key, *len);
+            }
+        }
+        // One pass over the table is cheaper than many single deletions once they are a good part of it.
+        if removed.len() as u64 * 8 > self.expiry.len()? {
+            let rows: HashSet<&[u8]> = removed.iter().map(|(row, _)| row.as_slice()).collect();
+            return self.expiry.retain(|row, ()| !rows.contains(row));
+        }
+        for (row, _) in removed {
+            self.expiry.remove(row.as_slice())?;
+        }
+        Ok(())
+    }
+
+    /// Deletes up to `most` entries whose time has come. Answers how many rows it dealt with and how many entries went.
+    pub(super) fn sweep(&mut self, most: usize) -> Result<(usize, u64), StorageError> {
+        let end = self.now.as_millis().saturating_add(1).to_be_bytes();
+        let rows = self.rows(..end.as_slice(), most)?;
+        let mut deleted = 0;
+        for row in &rows {
+            deleted += u64::from(self.delete_row(row)?);
+        }
+        Ok((rows.len(), deleted))
+    }
+
+    /// Deletes up to `most` entries of a keyspace that is gone; how many there were.
+    pub(super) fn sweep_retired(&mut self, id: KeyspaceId, most: usize) -> Result<usize, StorageError> {
+        let start = id.to_bytes();
+        let end = after_prefix(&start).unwrap_or_default();
+        let keys: Vec<Vec<u8>> = {
+            let rows = self.entries.range::<&[u8]>(start.as_slice()..end.as_slice())?;
+            rows.take(most)
+                .map(|row| Ok(row?.0.value().to_vec()))
+                .collect::<Result<_, StorageError>>()?
+        };
+        for key in &keys {
+            self.remove(key)?;
+        }
+        Ok(keys.len())
+    }
+
+    /// Deletes entries, soonest to expire first, until `bytes` are freed; how many. Those that memory holds are spared as
+    /// long as others are found.
+    pub(super) fn evict(
+        &mut self,
+        bytes: u64,
+        is_resident: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<u64, StorageError> {
+        let goal = self.freed() + i64::try_from(bytes).unwrap_or(i64::MAX);
+        let mut evicted = 0;
+        for spare_resident in [true, false] {
+            let mut after: Vec<u8> = Vec::new();
+            let mut spared = 0;
+            while self.freed() < goal {
+                let rows = self.rows(after.as_slice().., EVICT_ROWS)?;
+                let Some(last) = rows.last() else { break };
+                after = last.clone();
+                after.push(0);
+                for row in &rows {
+                    if self.freed() >= goal {
+                        break;
+                    }
+                    if spare_resident && split_expiry_key(row).is_some_and(|(_, key)| is_resident(key)) {
+                        spared += 1;
+                        continue;
+                    }
+                    evicted += u64::from(self.delete_row(row)?);
+                }
+                // A memory tier that holds nearly everything would make this a walk over the whole table.
+                if spared > 16 * EVICT_ROWS {
+                    break;
+                }
+            }
+        }
+        Ok(evicted)
+    }
+
+    /// When the sweeper's next entry is due.
+    pub(super) fn next_expiry(&self) -> Result<Option<Timestamp>, StorageError> {
+        Ok(self
+            .expiry
+            .first()?
+            .and_then(|(row, _)| split_expiry_key(row.value()).map(|(at, _)| at)))
+    }
+
+    fn freed(&self) -> i64 {
+        -self.deltas.values().map(|(_, bytes)| bytes).sum::<i64>()
+    }
+
+    fn rows<'a>(
+        &self,
+        range: impl std::ops::RangeBounds<&'a [u8]> + 'a,
+        most: usize,
+    ) -> Result<Vec<Vec<u8>>, StorageError> {
+        self.expiry
+            .range::<&[u8]>(range)?
+            .take(most)
+            .map(|row| Ok(row?.0.value().to_vec()))
+            .collect()
+    }
+
+    /// Deletes an expiry row, and the entry it is for if the row is still the entry's own. Answers whether it was.
+    fn delete_row(&mut self, row: &[u8]) -> Result<bool, StorageError> {
+        let Some((delete_after, key)) = split_expiry_key(row) else {
+            return self.expiry.remove(row).map(|_| false);
+        };
+        let is_own = match self.entries.get(key)? {
+            // A damaged header could never be matched: the entry goes, as a miss.
+            Some(record) => {
+                record::peek(record.value()).is_none_or(|header| header.delete_after == delete_after)
+            }
+            None => false,
+        };
+        if is_own {
+            self.remove(key)?;
+        }
+        self.expiry.remove(row)?;
+        Ok(is_own)
+    }
+
+    fn count(&mut self, key: &[u8], record_len: usize) {
+        let delta = self.deltas.entry(KeyspaceId::of(key)).or_default();
+        *delta = (delta.0 + 1, delta.1 + signed_charge(key.len(), record_len));
+    }
+
+    fn uncount(&mut self, key: &[u8], record_len: usize) {
+        let delta = self.deltas.entry(KeyspaceId::of(key)).or_default();
+        *delta = (delta.0 - 1, delta.1 - signed_charge(key.len(), record_len));
+    }
+}
+
+fn signed_charge(key_len: usize, record_len: usize) -> i64 {
+    i64::try_from(charge(key_len, record_len)).unwrap_or(i64::MAX)
+}

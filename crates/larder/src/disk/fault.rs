@@ -1,0 +1,120 @@
+//! What the store can answer besides data, and the guard around every call into it.
+//!
+//! A fault is either *damage* (the file is not what was written: corrupted pages, invalid data, an unexpected end, a panic
+//! inside redb) or a failure of *input and output* (everything else). Damage puts a file aside for good; a plain I/O error, a lock,
+//! a permission or a full disk never does on opening.
+
+use std::any::Any;
+use std::fmt;
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A failed call into the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) kind: FaultKind,
+    pub(crate) cause: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FaultKind {
+    /// The file is not what was written.
+    Damage,
+    /// The file is in use, by its lock.
+    Locked,
+    /// The file was not closed, and this way of opening it may not repair it.
+    Unrepaired,
+    /// The device or the operating system failed.
+    Io,
+}
+
+impl Fault {
+    pub(crate) fn damage(cause: impl Into<String>) -> Self {
+        Self {
+            kind: FaultKind::Damage,
+            cause: cause.into(),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.cause)
+    }
+}
+
+impl From<redb::Error> for Fault {
+    fn from(error: redb::Error) -> Self {
+        let kind = match &error {
+            redb::Error::Corrupted(_)
+            | redb::Error::LockPoisoned(_)
+            | redb::Error::UpgradeRequired(_)
+            | redb::Error::TableTypeMismatch { .. }
+            | redb::Error::TableIsMultimap(_)
+            | redb::Error::TableDoesNotExist(_)
+            | redb::Error::TypeDefinitionChanged { .. } => FaultKind::Damage,
+            redb::Error::Io(error)
+                if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) =>
+            {
+                FaultKind::Damage
+            }
+            redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => FaultKind::Locked,
+            redb::Error::RepairAborted => FaultKind::Unrepaired,
+            _ => FaultKind::Io,
+        };
+        Self {
+            kind,
+            cause: error.to_string(),
+        }
+    }
+}
+
+/// Runs a call into redb. A panic inside it is damage, not the end of the thread.
+///
+/// What a panic leaves half done is a transaction that is dropped, never committed, so nothing it touched is used again.
+pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, Fault> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(Fault::from),
+        Err(panic) => Err(Fault::damage(format!(
+            "the store panicked: {}",
+            panic_message(&*panic)
+        ))),
+    }
+}
+
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn only_a_file_that_is_not_what_was_written_counts_as_damaged() {
+        let kind = |error: redb::Error| Fault::from(error).kind;
+        assert_eq!(kind(redb::Error::Corrupted(String::new())), FaultKind::Damage);
+        assert_eq!(
+            kind(io::Error::from(ErrorKind::UnexpectedEof).into()),
+            FaultKind::Damage
+        );
+        assert_eq!(
+            kind(io::Error::from(ErrorKind::StorageFull).into()),
+            FaultKind::Io
+        );
+        assert_eq!(
+            kind(io::Error::from(ErrorKind::PermissionDenied).into()),
+            FaultKind::Io
+        );
+        assert_eq!(kind(redb::Error::PreviousIo), FaultKind::Io);
+        assert_eq!(kind(redb::Error::DatabaseAlreadyOpen), FaultKind::Locked);
+        let fault = guarded::<()>(|| panic!("page {}", 7)).unwrap_err();
+        assert_eq!(
+            (fault.kind, fault.cause.as_str()),
+            (FaultKind::Damage, "the store panicked: page 7")
+        );
+    }
+}

@@ -1,0 +1,210 @@
+//! Looking into a redb file without changing a byte of it.
+//!
+//! A file that was not closed must be repaired before it can be read, and repairing writes. To learn whose file it is first, the
+//! repair runs on an overlay: reads come from the file, writes stay in memory and are thrown away. Locks are the file's own, so
+//! that a file in use is noticed and left alone.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Bound;
+
+use redb::backends::FileBackend;
+use redb::{BackendError, StorageBackend};
+
+use crate::sync::Mutex;
+
+const BLOCK: u64 = 4096;
+
+#[derive(Debug)]
+pub(crate) struct Overlay {
+    file: FileBackend,
+    changes: Mutex<Changes>,
+}
+
+#[derive(Debug)]
+struct Changes {
+    len: u64,
+    /// Bytes of the file below this are still the file's, where no block replaces them.
+    file_len: u64,
+    blocks: HashMap<u64, Box<[u8]>>,
+}
+
+impl Overlay {
+    pub(crate) fn new(file: FileBackend) -> io::Result<Self> {
+        let len = file.len()?;
+        Ok(Self {
+            file,
+            changes: Mutex::new(Changes {
+                len,
+                file_len: len,
+                blocks: HashMap::new(),
+            }),
+        })
+    }
+
+    fn block(&self, changes: &Changes, number: u64) -> io::Result<Box<[u8]>> {
+        if let Some(block) = changes.blocks.get(&number) {
+            return Ok(block.clone());
+        }
+        let mut block = vec![0; usize::try_from(BLOCK).unwrap_or(0)].into_boxed_slice();
+        let start = number * BLOCK;
+        let held = usize::try_from(changes.file_len.saturating_sub(start).min(BLOCK)).unwrap_or(0);
+        if let Some(head) = block.get_mut(..held).filter(|head| !head.is_empty()) {
+            self.file.read(start, head)?;
+        }
+        Ok(block)
+    }
+
+    /// Calls `visit` with each block that a range of bytes touches, where in it the range begins, and where in the range.
+    fn each_block(
+        offset: u64,
+        len: usize,
+        mut visit: impl FnMut(u64, usize, usize, usize) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut done = 0;
+        while done < len {
+            let at = offset + done as u64;
+            let within = usize::try_from(at % BLOCK).unwrap_or(0);
+            let count = (len - done).min(usize::try_from(BLOCK).unwrap_or(0) - within);
+            visit(at / BLOCK, within, done, count)?;
+            done += count;
+        }
+        Ok(())
+    }
+}
+
+impl StorageBackend for Overlay {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.changes.lock().len)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let changes = self.changes.lock();
+        if offset.saturating_add(out.len() as u64) > changes.len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Self::each_block(offset, out.len(), |number, within, done, count| {
+            let block = self.block(&changes, number)?;
+            if let Some((to, from)) = out
+                .get_mut(done..done + count)
+                .zip(block.get(within..within + count))
+            {
+                to.copy_from_slice(from);
+            }
+            Ok(())
+        })
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut changes = self.changes.lock();
+        changes.len = len;
+        changes.file_len = changes.file_len.min(len);
+        changes.blocks.retain(|number, _| number * BLOCK < len);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut changes = self.changes.lock();
+        changes.len = changes.len.max(offset.saturating_add(data.len() as u64));
+        Self::each_block(offset, data.len(), |number, within, done, count| {
+            let mut block = self.block(&changes, number)?;
+            if let Some((to, from)) = block
+                .get_mut(within..within + count)
+                .zip(data.get(done..done + count))
+            {
+                to.copy_from_slice(from);
+            }
+            changes.blocks.insert(number, block);
+            Ok(())
+        })
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.file.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.query_lock_range(start, end)
+    }
+}
+
+/// Whether a file contains a byte string anywhere.
+pub(crate) fn contains(file: &mut File, needle: &[u8]) -> io::Result<bool> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut window = Vec::new();
+    loop {
+        let read = file.by_ref().take(1 << 20).read_to_end(&mut window)?;
+        if window.windows(needle.len()).any(|part| part == needle) {
+            return Ok(true);
+        }
+        if read == 0 {
+            return Ok(false);
+        }
+        // The needle may lie across two reads.
+        window.drain(..window.len().saturating_sub(needle.len()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overlay_reads_its_writes_and_leaves_the_file_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let original: Vec<u8> = (0..10_000_u32).map(|byte| (byte % 251) as u8).collect();
+        std::fs::write(&path, &original).unwrap();
+        let overlay = Overlay::new(
+            FileBackend::new(File::options().read(true).write(true).open(&path).unwrap()).unwrap(),
+        )
+        .unwrap();
+        overlay.write(4_000, &[255; 200]).unwrap();
+        overlay.set_len(9_000).unwrap();
+        overlay.set_len(12_000).unwrap();
+        let mut expected = original.clone();
+        expected[4_000..4_200].fill(255);
+        expected.truncate(9_000);
+        expected.resize(12_000, 0);
+        let mut read = vec![1; 12_000];
+        overlay.read(0, &mut read).unwrap();
+        assert!(read == expected);
+        assert!(overlay.read(11_999, &mut [0; 2]).is_err());
+        assert!(std::fs::read(&path).unwrap() == original);
+    }
+
+    #[test]
+    fn a_byte_string_is_found_across_reads() {
+        let mut file = tempfile::tempfile().unwrap();
+        let mut bytes = vec![b'x'; (1 << 20) - 3];
+        bytes.extend_from_slice(b"larder.meta");
+        std::io::Write::write_all(&mut file, &bytes).unwrap();
+        assert!(contains(&mut file, b"larder.meta").unwrap());
+        assert!(!contains(&mut file, b"larder.mete").unwrap());
+    }
+}

@@ -1,0 +1,73 @@
+//! The open read transaction that all lookups share.
+//!
+//! Opening a transaction costs more than the lookup, so one is kept open and replaced after every commit. A lookup holds it
+//! only while it copies its record out: a transaction kept across many commits would keep all their old pages alive.
+
+use redb::{ReadOnlyTable, ReadableDatabase};
+
+use super::fault::{Fault, guarded};
+use super::tables::{ENTRIES, after_prefix};
+use crate::sync::{Arc, RwLock};
+
+/// The committed entries at one moment.
+pub(crate) struct Snapshot {
+    entries: ReadOnlyTable<&'static [u8], &'static [u8]>,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot").finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    pub(crate) fn take(db: &impl ReadableDatabase) -> Result<Self, Fault> {
+        guarded(|| {
+            Ok(Self {
+                entries: db.begin_read()?.open_table(ENTRIES)?,
+            })
+        })
+    }
+
+    /// The record of a key, copied out.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        guarded(|| Ok(self.entries.get_owned(key)?.map(|record| record.value().to_vec())))
+    }
+
+    /// Up to `most` keys with a prefix, in order, after a key.
+    pub(crate) fn keys(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        most: usize,
+    ) -> Result<Vec<Arc<[u8]>>, Fault> {
+        use std::ops::Bound::{Excluded, Included, Unbounded};
+        let end = after_prefix(prefix);
+        let start = after.map_or(Included(prefix), Excluded);
+        let end = end.as_deref().map_or(Unbounded, Excluded);
+        guarded(|| {
+            let rows = self.entries.range_owned::<&[u8]>((start, end))?;
+            rows.take(most).map(|row| Ok(row?.0.value().into())).collect()
+        })
+    }
+}
+
+/// The current snapshot; none while the disk tier is off.
+#[derive(Debug)]
+pub(crate) struct SnapshotCell(RwLock<Option<Arc<Snapshot>>>);
+
+impl SnapshotCell {
+    pub(crate) fn new(snapshot: Option<Snapshot>) -> Self {
+        Self(RwLock::new(snapshot.map(Arc::new)))
+    }
+
+    pub(crate) fn current(&self) -> Option<Arc<Snapshot>> {
+        self.0.read().clone()
+    }
+
+    /// Replaces the snapshot. The old one is dropped after the lock, when its last lookup lets go.
+    pub(crate) fn install(&self, snapshot: Option<Snapshot>) {
+        let old = std::mem::replace(&mut *self.0.write(), snapshot.map(Arc::new));
+        drop(old);
+    }
+}

@@ -1,0 +1,366 @@
+//! The redb file of a cache: what the writer commits to.
+//!
+//! Owned by the writer alone. What is known of keyspaces (counts and bytes) is kept beside the file's own rows and replaced
+//! only when a commit has succeeded, so neither opening nor counting ever scans.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
+
+use super::batch::{Deltas, Entries, RangeRemoval};
+use super::fault::{Fault, guarded};
+use super::snapshot::Snapshot;
+use super::tables::{FORMAT, FORMAT_ROW, KEYSPACES, KeyspaceRow, META, RETIRED, STATE_ROW, State};
+use super::tiers::DiskView;
+use crate::id::KeyspaceId;
+use crate::memory::Mutation;
+use crate::units::Timestamp;
+
+/// An open file.
+pub(crate) struct Store {
+    db: Database,
+    path: PathBuf,
+    pub(super) known: Known,
+    /// Bytes that entries may be charged for, all together.
+    live_limit: u64,
+}
+
+/// What the metadata tables say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) state: State,
+    pub(crate) keyspaces: BTreeMap<String, KeyspaceRow>,
+    /// Keyspaces to be deleted, with the bytes they are still charged for.
+    pub(crate) retired: BTreeMap<KeyspaceId, u64>,
+}
+
+/// A keyspace that is being opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Registration {
+    pub(crate) name: String,
+    pub(crate) version: u32,
+    pub(crate) shape: String,
+    pub(crate) fingerprint: u64,
+}
+
+/// What one transaction is to do.
+pub(crate) struct Batch<'a> {
+    pub(crate) mutations: &'a [Mutation],
+    pub(crate) ranges: &'a [RangeRemoval],
+    pub(crate) register: &'a [Registration],
+    /// How many due entries to delete at most.
+    pub(crate) sweep: usize,
+    pub(crate) now: Timestamp,
+    pub(crate) sequence: u64,
+    pub(crate) closing: bool,
+    /// Whether memory holds a copy of the entry: evicted from disk last.
+    pub(crate) is_resident: &'a dyn Fn(&[u8]) -> bool,
+}
+
+/// What a transaction did.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Live entries removed, for each range removal.
+    pub(crate) removed: Vec<u64>,
+    pub(crate) registered: Vec<KeyspaceId>,
+    /// Keyspaces that this batch retired.
+    pub(crate) retired: Vec<KeyspaceId>,
+    pub(crate) swept: u64,
+    pub(crate) more_to_sweep: bool,
+    pub(crate) evicted: u64,
+    pub(crate) next_expiry: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Known {
+    pub(crate) fn live_bytes(&self) -> u64 {
+        self.keyspaces.values().map(|row| row.bytes).sum::<u64>() + self.retired.values().sum::<u64>()
+    }
+
+    pub(crate) fn entries(&self) -> u64 {
+        self.keyspaces.values().map(|row| row.entries).sum()
+    }
+
+    fn apply(&mut self, deltas: &Deltas) {
+        for row in self.keyspaces.values_mut() {
+            if let Some(&(entries, bytes)) = deltas.get(&row.id) {
+                row.entries = row.entries.saturating_add_signed(entries);
+                row.bytes = row.bytes.saturating_add_signed(bytes);
+            }
+        }
+        for (id, left) in &mut self.retired {
+            if let Some(&(_, bytes)) = deltas.get(id) {
+                *left = left.saturating_add_signed(bytes);
+            }
+        }
+    }
+
+    /// Finds or makes the row of a keyspace. A new version, or keys or values of another shape, begin empty: the old entries
+    /// are retired under their old number.
+    fn register(&mut self, wanted: &Registration) -> (KeyspaceId, Option<KeyspaceId>) {
+        if let Some(row) = self.keyspaces.get_mut(&wanted.name) {
+            let is_same_shape = row.shape == wanted.shape
+                && (row.fingerprint == wanted.fingerprint || row.fingerprint == 0 || wanted.fingerprint == 0);
+            if row.version == wanted.version && is_same_shape {
+                return (row.id, None);
+            }
+        }
+        let id = KeyspaceId::on_disk(self.state.next_keyspace);
+        self.state.next_keyspace += 1;
+        let row = KeyspaceRow {
+            id,
+            version: wanted.version,
+            entries: 0,
+            bytes: 0,
+            fingerprint: wanted.fingerprint,
+            shape: wanted.shape.clone(),
+        };
+        let old = self.keyspaces.insert(wanted.name.clone(), row);
+        if let Some(old) = &old {
+            self.retired.insert(old.id, old.bytes);
+        }
+        (id, old.map(|old| old.id))
+    }
+}
+
+impl Batch<'_> {
+    fn is_empty(&self) -> bool {
+        self.mutations.is_empty() && self.ranges.is_empty() && self.sweep == 0 && !self.closing
+    }
+}
+
+impl Store {
+    /// Makes the tables of a new file, and commits them.
+    pub(crate) fn initialise(db: &Database, mark: Timestamp) -> Result<(), Fault> {
+        guarded(|| {
+            let mut txn = db.begin_write()?;
+            txn.set_quick_repair(true);
+            txn.open_table(META)?
+                .insert(FORMAT_ROW, FORMAT.to_be_bytes().as_slice())?;
+            Entries::open(&txn, mark)?;
+            txn.open_table(KEYSPACES)?;
+            txn.open_table(RETIRED)?;
+            let state = State {
+                mark,
+                next_keyspace: 1,
+                closed_cleanly: true,
+                sequence: 0,
+            };
+            txn.open_table(META)?
+                .insert(STATE_ROW, state.to_bytes().as_slice())?;
+            Ok(txn.commit()?)
+        })
+    }
+
+    /// Reads what the metadata tables say.
+    pub(crate) fn read_known(db: &impl ReadableDatabase) -> Result<Known, Fault> {
+        let illegible = |row: &str| Fault::damage(format!("the row {row:?} of the metadata is illegible"));
+        guarded(|| {
+            let txn = db.begin_read()?;
+            let state = txn
+                .open_table(META)?
+                .get(STATE_ROW)?
+                .and_then(|row| State::read(row.value()).ok());
+            let Some(state) = state else {
+                return Ok(Err(illegible(STATE_ROW)));
+            };
+            let mut known = Known {
+                state,
+                ..Known::default()
+            };
+            for row in txn.open_table(KEYSPACES)?.iter()? {
+                let (name, row) = row?;
+                match KeyspaceRow::read(row.value()) {
+                    Ok(row) => known.keyspaces.insert(name.value().to_owned(), row),
+                    Err(_) => return Ok(Err(illegible(name.value()))),
+                };
+            }
+            for row in txn.open_table(RETIRED)?.iter()? {
+                let (id, bytes) = row?;
+                known
+                    .retired
+                    .insert(KeyspaceId::on_disk(id.value()), bytes.value());
+            }
+            Ok(Ok(known))
+        })?
+    }
+
+    pub(crate) fn new(db: Database, path: PathBuf, live_limit: u64) -> Result<Self, Fault> {
+        let known = Self::read_known(&db)?;
+        Ok(Self {
+            db,
+            path,
+            known,
+            live_limit,
+        })
+    }
+
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, Fault> {
+        Snapshot::take(&self.db)
+    }
+
+    /// What the file says on opening.
+    pub(crate) fn view(&self) -> DiskView {
+        DiskView {
+            recovered_entries: self.known.entries(),
+            was_closed_cleanly: self.known.state.closed_cleanly,
+            ..self.current_view()
+        }
+    }
+
+    /// What the file holds after a commit.
+    pub(super) fn current_view(&self) -> DiskView {
+        let rows = self.known.keyspaces.iter();
+        DiskView {
+            keyspaces: rows
+                .map(|(name, row)| (name.clone(), (row.id, row.entries, row.bytes)))
+                .collect(),
+            entries: self.known.entries(),
+            bytes: self.known.live_bytes(),
+            file_bytes: self.file_len(),
+            ..DiskView::default()
+        }
+    }
+
+    pub(crate) fn mark(&self) -> Timestamp {
+        self.known.state.mark
+    }
+
+    pub(crate) fn last_sequence(&self) -> u64 {
+        self.known.state.sequence
+    }
+
+    fn file_len(&self) -> u64 {
+        std::fs::metadata(&self.path).map_or(0, |file| file.len())
+    }
+
+    /// Commits a batch: all of it, durably, or nothing.
+    pub(crate) fn commit(&mut self, batch: &Batch<'_>) -> Result<Outcome, Fault> {
+        let mut known = self.known.clone();
+        let mut outcome = Outcome::default();
+        for wanted in batch.register {
+            let (id, retired) = known.register(wanted);
+            outcome.registered.push(id);
+            outcome.retired.extend(retired);
+        }
+        if batch.is_empty() && known == self.known {
+            return Ok(outcome);
+        }
+        let live_limit = self.live_limit;
+        guarded(|| {
+            let mut txn = self.db.begin_write()?;
+            // Reopening after a crash then takes milliseconds, whatever the size of the file.
+            txn.set_quick_repair(true);
+            change_entries(&txn, batch, &mut known, &mut outcome, live_limit)?;
+            known.state.sequence = known.state.sequence.max(batch.sequence);
+            known.state.mark = known.state.mark.max(batch.now);
+            known.state.closed_cleanly = batch.closing;
+            write_known(&txn, &self.known, &known)?;
+            Ok(txn.commit()?)
+        })?;
+        self.known = known;
+        Ok(outcome)
+    }
+
+    /// Deletes every entry: their times can't be trusted.
+    pub(crate) fn wipe(&mut self, mark: Timestamp) -> Result<(), Fault> {
+        let mut known = self.known.clone();
+        known.retired.clear();
+        for row in known.keyspaces.values_mut() {
+            (row.entries, row.bytes) = (0, 0);
+        }
+        known.state.mark = mark;
+        guarded(|| {
+            let mut txn = self.db.begin_write()?;
+            txn.set_quick_repair(true);
+            txn.delete_table(super::tables::ENTRIES)?;
+            txn.delete_table(super::tables::EXPIRY)?;
+            Entries::open(&txn, mark)?;
+            write_known(&txn, &self.known, &known)?;
+            Ok(txn.commit()?)
+        })?;
+        self.known = known;
+        Ok(())
+    }
+
+    /// Closes the file, so that it can be opened, renamed or copied.
+    pub(crate) fn close(self) -> Result<(), Fault> {
+        guarded(|| Ok(self.db.close()?))
+    }
+
+    /// Gives unused pages back to the file system. No transaction may be open, in any process.
+    pub(crate) fn compact(&mut self) -> Result<(), Fault> {
+        guarded(|| self.db.compact().map(drop).map_err(redb::Error::from))
+    }
+}
+
+fn change_entries(
+    txn: &WriteTransaction,
+    batch: &Batch<'_>,
+    known: &mut Known,
+    outcome: &mut Outcome,
+    live_limit: u64,
+) -> Result<(), redb::Error> {
+    let mut entries = Entries::open(txn, batch.now)?;
+    for removal in batch.ranges {
+        outcome.removed.push(entries.remove_range(removal)?);
+    }
+    for mutation in batch.mutations {
+        entries.apply(mutation, batch.ranges)?;
+    }
+    if batch.sweep > 0 {
+        let (mut rows, swept) = entries.sweep(batch.sweep)?;
+        outcome.swept = swept;
+        for id in known.retired.keys().copied().collect::<Vec<_>>() {
+            let asked = batch.sweep - rows;
+            let deleted = entries.sweep_retired(id, asked)?;
+            rows += deleted;
+            if deleted < asked {
+                known.retired.remove(&id);
+            }
+        }
+        outcome.more_to_sweep = rows == batch.sweep;
+    }
+    let deltas = std::mem::take(&mut entries.deltas);
+    known.apply(&deltas);
+    let live = known.live_bytes();
+    if live > live_limit {
+        // A little more than needed, so that not every batch evicts.
+        outcome.evicted = entries.evict(live - live_limit + live_limit / 32, batch.is_resident)?;
+        known.apply(&entries.deltas);
+    }
+    outcome.next_expiry = entries.next_expiry()?;
+    Ok(())
+}
+
+/// Writes the metadata rows that differ.
+fn write_known(txn: &WriteTransaction, old: &Known, new: &Known) -> Result<(), redb::Error> {
+    txn.open_table(META)?
+        .insert(STATE_ROW, new.state.to_bytes().as_slice())?;
+    if old.keyspaces != new.keyspaces {
+        let mut table = txn.open_table(KEYSPACES)?;
+        for (name, row) in &new.keyspaces {
+            if old.keyspaces.get(name) != Some(row) {
+                table.insert(name.as_str(), row.to_bytes().as_slice())?;
+            }
+        }
+    }
+    if old.retired != new.retired {
+        let mut table = txn.open_table(RETIRED)?;
+        for id in old.retired.keys().filter(|id| !new.retired.contains_key(id)) {
+            table.remove(id.number())?;
+        }
+        for (id, bytes) in &new.retired {
+            table.insert(id.number(), bytes)?;
+        }
+    }
+    Ok(())
+}

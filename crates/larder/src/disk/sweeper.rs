@@ -1,0 +1,101 @@
+//! The sweeper: the thread that deletes expired entries. It only frees room; lookups check expiry themselves (invariant 1).
+//!
+//! It sleeps until the next entry is due, and no less than the sweep interval between two sweeps, so that entries that expire
+//! one after another share a transaction. Nothing to expire, nothing to wake for. What is stored with an earlier expiry than it
+//! means to wake at nudges it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use super::tiers::Tiers;
+use crate::sync::channel::{Receiver, RecvTimeoutError};
+use crate::sync::{Arc, Ordering};
+use crate::units::Timestamp;
+
+/// The longest sleep: a bound for arithmetic, not a tick that anything depends on.
+const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 3600);
+
+#[derive(Debug)]
+pub(crate) struct Sweeper {
+    tiers: Arc<Tiers>,
+    interval: Duration,
+    last: Option<Timestamp>,
+}
+
+impl Sweeper {
+    pub(crate) fn new(tiers: Arc<Tiers>, interval: Duration) -> Self {
+        Self {
+            tiers,
+            interval,
+            last: None,
+        }
+    }
+
+    /// The thread: sweeps until it is stopped.
+    pub(crate) fn run(mut self, nudges: &Receiver<()>) {
+        loop {
+            match nudges.recv_timeout(self.sleep(self.tiers.time.now())) {
+                _ if self.tiers.is_stopping.load(Ordering::SeqCst) => return,
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) => self.step(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// How long there is nothing to do.
+    fn sleep(&self, now: Timestamp) -> Duration {
+        let due = match self.tiers.next_sweep.load(Ordering::SeqCst) {
+            u64::MAX => LONGEST_SLEEP,
+            next => Timestamp::from_millis(next).since(now),
+        };
+        let pause = self.last.map_or(Duration::ZERO, |last| {
+            self.interval.saturating_sub(now.since(last))
+        });
+        due.max(pause).min(LONGEST_SLEEP)
+    }
+
+    fn step(&mut self) {
+        // An error is the writer's to tell: it has told whoever waited for it. A panic is a user's `Drop`: sweep again later.
+        drop(catch_unwind(AssertUnwindSafe(|| self.tiers.sweep())));
+        self.last = Some(self.tiers.time.now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{CacheTime, ManualClock};
+    use crate::disk::DiskView;
+    use crate::memory::Memory;
+
+    fn sweeper() -> (Arc<ManualClock>, Sweeper) {
+        let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(10_000)));
+        let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
+        let memory = Memory::new(1, 1 << 20, 1 << 20, 0);
+        let (tiers, _nudges) = Tiers::new(memory, time, None, None, DiskView::default());
+        (clock, Sweeper::new(tiers, Duration::from_secs(1)))
+    }
+
+    #[test]
+    fn it_sleeps_until_the_next_entry_is_due_but_no_less_than_the_interval() {
+        let (clock, mut sweeper) = sweeper();
+        let now = || sweeper.tiers.time.now();
+        assert_eq!(sweeper.sleep(now()), Duration::ZERO, "the first look is at once");
+        sweeper.step();
+        let now = sweeper.tiers.time.now();
+        assert_eq!(
+            sweeper.sleep(now),
+            LONGEST_SLEEP,
+            "nothing to expire, nothing to wake for"
+        );
+        sweeper.tiers.plan_sweep(Timestamp::from_millis(10_200));
+        assert_eq!(
+            sweeper.sleep(now),
+            Duration::from_secs(1),
+            "two sweeps are an interval apart"
+        );
+        clock.advance(Duration::from_millis(1_500));
+        assert_eq!(sweeper.sleep(sweeper.tiers.time.now()), Duration::ZERO);
+    }
+}

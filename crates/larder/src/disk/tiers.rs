@@ -1,0 +1,315 @@
+//! What lookups, the writer and the sweeper share: both tiers, the time, and the ways to wake one another.
+
+use std::collections::BTreeMap;
+
+use super::batch::RangeRemoval;
+use super::fault::Fault;
+use super::snapshot::{Snapshot, SnapshotCell};
+use super::store::Registration;
+use super::writer::{Acknowledge, Command};
+use crate::clock::CacheTime;
+use crate::error::Error;
+use crate::id::KeyspaceId;
+use crate::memory::{Found, Memory, Mutation, SlotKey};
+use crate::record::{self, Header};
+use crate::sync::channel::{Receiver, Sender, bounded};
+use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering};
+use crate::units::Timestamp;
+
+/// Due entries deleted in one transaction: lookups and other writes wait no longer than that takes.
+const SWEEP_ROWS: usize = 1000;
+
+#[derive(Debug)]
+pub(crate) struct Tiers {
+    pub(crate) memory: Memory,
+    pub(crate) time: CacheTime,
+    pub(super) snapshots: SnapshotCell,
+    /// To the writer; none in a cache that is only in memory.
+    commands: Option<Sender<Command>>,
+    disk_is_on: AtomicBool,
+    /// Whether the writer knows that something is dirty.
+    pub(super) writer_is_armed: AtomicBool,
+    /// When the sweeper means to look next, in ms.
+    pub(super) next_sweep: AtomicU64,
+    pub(super) sweeper_nudge: Sender<()>,
+    pub(super) is_stopping: AtomicBool,
+    fault_is_reported: AtomicBool,
+    view: Mutex<DiskView>,
+    damaged_records: AtomicU64,
+    read_faults: AtomicU64,
+}
+
+/// What the disk tier was after its last commit.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DiskView {
+    pub(crate) keyspaces: BTreeMap<String, (KeyspaceId, u64, u64)>,
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+    pub(crate) file_bytes: u64,
+    pub(crate) commits: u64,
+    pub(crate) evictions: u64,
+    pub(crate) expirations: u64,
+    pub(crate) recovered_entries: u64,
+    pub(crate) quarantined: Option<std::path::PathBuf>,
+    pub(crate) was_closed_cleanly: bool,
+    /// Why the disk tier is off.
+    pub(crate) off: Option<String>,
+    pub(crate) damaged_records: u64,
+    pub(crate) read_faults: u64,
+}
+
+/// What a sweep removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Expired entries removed from memory.
+    pub memory: u64,
+    /// Expired entries deleted from disk.
+    pub disk: u64,
+}
+
+/// A record as a lookup found it.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) header: Header,
+    pub(crate) record: Vec<u8>,
+}
+
+impl Stored {
+    /// The encoded value.
+    pub(crate) fn payload(&self, key: &[u8]) -> Option<&[u8]> {
+        record::read(key, &self.record).ok().map(|(_, payload)| payload)
+    }
+}
+
+impl Tiers {
+    pub(crate) fn new(
+        memory: Memory,
+        time: CacheTime,
+        snapshot: Option<Snapshot>,
+        commands: Option<Sender<Command>>,
+        view: DiskView,
+    ) -> (Arc<Self>, Receiver<()>) {
+        let (sweeper_nudge, nudged) = bounded(1);
+        let tiers = Self {
+            memory,
+            time,
+            disk_is_on: AtomicBool::new(commands.is_some()),
+            snapshots: SnapshotCell::new(snapshot),
+            commands,
+            writer_is_armed: AtomicBool::new(false),
+            // Look once at the start: entries may have expired while the file was closed.
+            next_sweep: AtomicU64::new(0),
+            sweeper_nudge,
+            is_stopping: AtomicBool::new(false),
+            fault_is_reported: AtomicBool::new(false),
+            view: Mutex::new(view),
+            damaged_records: AtomicU64::new(0),
+            read_faults: AtomicU64::new(0),
+        };
+        (Arc::new(tiers), nudged)
+    }
+
+    pub(crate) fn has_disk(&self) -> bool {
+        self.commands.is_some()
+    }
+
+    /// Whether writes are to be committed. When it is not, they live in memory alone.
+    pub(crate) fn disk_is_on(&self) -> bool {
+        // Relaxed: a write that still sees it on becomes dirty, and the writer settles it without a commit.
+        self.disk_is_on.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn turn_disk_off(&self, why: &str) {
+        self.disk_is_on.store(false, Ordering::SeqCst);
+        self.snapshots.install(None);
+        self.memory.buffer().close();
+        self.view.lock().off.get_or_insert_with(|| why.to_owned());
+    }
+
+    pub(crate) fn view(&self) -> DiskView {
+        let mut view = self.view.lock().clone();
+        view.damaged_records = self.damaged_records.load(Ordering::Relaxed);
+        view.read_faults = self.read_faults.load(Ordering::Relaxed);
+        view
+    }
+
+    pub(super) fn change_view(&self, change: impl FnOnce(&mut DiskView)) {
+        change(&mut self.view.lock());
+    }
+
+    /// The live record of a key on disk, if its sequence is above `floor`. Damage and faults are counted misses.
+    ///
+    /// The snapshot is loaded here, after the caller missed in the shard (invariant 4): whatever left the shard before that
+    /// is in this snapshot or a later one.
+    pub(crate) fn read(&self, key: SlotKey<'_>, floor: u64, now: Timestamp) -> Option<Stored> {
+        let record = self.raw(key)?;
+        match record::read(key.bytes, &record) {
+            Ok((header, _)) if header.sequence > floor && header.expires_at > now => {
+                Some(Stored { header, record })
+            }
+            Ok(_) => None,
+            Err(_) => {
+                self.count_damage();
+                None
+            }
+        }
+    }
+
+    /// Whether the disk has any record of a key, live or not. `None` when that can't be told.
+    pub(crate) fn has_record(&self, key: SlotKey<'_>) -> Option<bool> {
+        self.snapshots
+            .current()?
+            .get(key.bytes)
+            .ok()
+            .map(|record| record.is_some())
+    }
+
+    fn raw(&self, key: SlotKey<'_>) -> Option<Vec<u8>> {
+        match self.snapshots.current()?.get(key.bytes) {
+            Ok(record) => record,
+            Err(fault) => {
+                self.report(fault);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn count_damage(&self) {
+        self.damaged_records.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A live entry as either tier has it, without promotion or use: its expiry.
+    pub(crate) fn expiry_of(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Timestamp> {
+        match self.memory.peek(key, now) {
+            (Found::Value(_, expires_at), _) => Some(expires_at),
+            (Found::Dead, _) => None,
+            (Found::Nothing, floor) => self.read(key, floor, now).map(|stored| stored.header.expires_at),
+        }
+    }
+
+    /// Up to `most` keys on disk with a prefix, after a key.
+    pub(crate) fn keys_on_disk(&self, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Vec<Arc<[u8]>> {
+        let Some(snapshot) = self.snapshots.current() else {
+            return Vec::new();
+        };
+        snapshot.keys(prefix, after, most).unwrap_or_else(|fault| {
+            self.report(fault);
+            Vec::new()
+        })
+    }
+
+    /// Tells the writer, which alone acts on it, that a lookup failed.
+    fn report(&self, fault: Fault) {
+        self.read_faults.fetch_add(1, Ordering::Relaxed);
+        if !self.fault_is_reported.swap(true, Ordering::Relaxed) {
+            self.send(Command::Fault(fault));
+        }
+    }
+
+    /// After something became dirty: the writer will commit it within the flush interval.
+    pub(crate) fn wake_writer(&self) {
+        // The swap comes after the change of the shard, and the writer clears the flag before it drains: whoever finds the flag
+        // set knows that a drain is still to come.
+        if !self.writer_is_armed.swap(true, Ordering::SeqCst) {
+            self.send(Command::Wake);
+        }
+    }
+
+    /// Makes the writer commit at once, without waiting for it.
+    pub(crate) fn hurry_writer(&self) {
+        self.send(Command::Hurry);
+    }
+
+    /// After an entry was stored that may expire before the sweeper means to look.
+    pub(crate) fn plan_sweep(&self, expires_at: Timestamp) {
+        if expires_at.as_millis() < self.next_sweep.load(Ordering::Relaxed) {
+            self.next_sweep
+                .fetch_min(expires_at.as_millis(), Ordering::SeqCst);
+            self.nudge_sweeper();
+        }
+    }
+
+    pub(crate) fn nudge_sweeper(&self) {
+        // A full channel holds a nudge that the sweeper has not seen yet.
+        let _ = self.sweeper_nudge.try_send(());
+    }
+
+    pub(crate) fn stop_sweeper(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
+        self.nudge_sweeper();
+    }
+
+    /// Waits until everything that is dirty now is committed.
+    pub(crate) fn commit(&self, acknowledge: Acknowledge) -> Result<(), Error> {
+        self.ask(|reply| Command::Commit(acknowledge, reply))?
+    }
+
+    /// Deletes a range on disk and waits for the commit; how many live entries went.
+    pub(crate) fn remove_range(&self, removal: RangeRemoval) -> Result<u64, Error> {
+        self.ask(|reply| Command::RemoveRange(removal, reply))?
+    }
+
+    pub(crate) fn register(&self, registration: Registration) -> Result<KeyspaceId, Error> {
+        self.ask(|reply| Command::Register(registration, reply))?
+    }
+
+    pub(crate) fn shut_down_writer(&self) -> Result<(), Error> {
+        self.ask(Command::ShutDown)?
+    }
+
+    /// Makes the writer end, without waiting for it.
+    pub(crate) fn ask_writer_to_end(&self) {
+        self.send(Command::ShutDown(bounded(1).0));
+    }
+
+    /// Deletes what has expired, from both tiers, in bounded transactions.
+    pub(crate) fn sweep(&self) -> Result<Swept, Error> {
+        // Planned anew before looking: what is stored from here on lowers it again.
+        self.next_sweep.store(u64::MAX, Ordering::SeqCst);
+        let mut swept = Swept {
+            memory: self.memory.expire(self.time.now()),
+            disk: 0,
+        };
+        while self.disk_is_on() && !self.is_stopping.load(Ordering::SeqCst) {
+            let (deleted, more) = self.ask(|reply| Command::Sweep(SWEEP_ROWS, reply))??;
+            swept.disk += deleted;
+            if !more {
+                break;
+            }
+        }
+        if let Some(next) = self.memory.next_expiry() {
+            self.next_sweep.fetch_min(next.as_millis(), Ordering::SeqCst);
+        }
+        Ok(swept)
+    }
+
+    /// After a commit: when the next entry on disk is due.
+    pub(super) fn plan_disk_sweep(&self, next: Option<Timestamp>) {
+        if let Some(next) = next {
+            self.plan_sweep(next);
+        }
+    }
+
+    /// Settles a committed batch. The snapshot that shows it is installed already (invariant 2).
+    pub(super) fn settle(&self, mutations: &[Mutation]) {
+        for mutation in mutations {
+            self.memory.settle(mutation);
+        }
+    }
+
+    fn send(&self, command: Command) -> bool {
+        self.commands
+            .as_ref()
+            .is_some_and(|commands| commands.send(command).is_ok())
+    }
+
+    fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, Error> {
+        let (reply, answer) = bounded(1);
+        if !self.send(command(reply)) {
+            return Err(Error::Closed);
+        }
+        answer.recv().map_err(|_| Error::NotDurable {
+            cause: "the cache was closed meanwhile".to_owned(),
+        })
+    }
+}

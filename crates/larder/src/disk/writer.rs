@@ -1,0 +1,373 @@
+//! The writer: the thread that commits, and the only one that changes the file.
+//!
+//! A step is one group commit. Its order is what makes the contract hold:
+//!
+//! 1. Take the commands that have arrived. Whoever waits changed its shard before it sent its command.
+//! 2. Disarm, then drain the shards' dirty keys. Hence the drain sees everything that a waiter of (1) waits for, and whoever
+//!    becomes dirty after the drain finds the flag clear and wakes the writer.
+//! 3. Commit everything in one transaction.
+//! 4. Install the snapshot that shows the commit.
+//! 5. Settle: dirty keys become clean or go, if their sequence is still the committed one; pending ranges are dropped. After
+//!    (4), because a key that left its shard is looked up on disk, and an older snapshot would show what it replaced.
+//! 6. Acknowledge the waiters of (1).
+//!
+//! When the commit fails, the file is put out of service *before* anyone is acknowledged: lookups stop, the file is closed and
+//! renamed aside, the directory is synced. Then no reopening can bring back what an invalidation removed, and invalidations
+//! are acknowledged as done; writes that asked for the disk get an error. If the rename fails too, so do invalidations. The disk
+//! tier stays off until the cache is opened again, and memory keeps serving.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::batch::RangeRemoval;
+use super::fault::{Fault, FaultKind, panic_message};
+use super::files::{self, OwnerLock, Standing, beside};
+use super::store::{Batch, Outcome, Registration, Store};
+use super::tiers::{DiskView, Tiers};
+use crate::error::Error;
+use crate::id::KeyspaceId;
+use crate::memory::Mutation;
+use crate::sync::channel::{Receiver, Sender, after, never, select};
+use crate::sync::{Arc, Ordering};
+
+/// What a waiter is told while the disk tier is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Acknowledge {
+    /// An invalidation: done once the file is out of service.
+    Invalidation,
+    /// A write or a flush: done only by a commit.
+    Write,
+}
+
+type Reply<T> = Sender<Result<T, Error>>;
+
+/// Wake-ups and waiters.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Something is dirty: commit within the flush interval.
+    Wake,
+    /// Commit now, for nobody in particular.
+    Hurry,
+    Commit(Acknowledge, Reply<()>),
+    RemoveRange(RangeRemoval, Reply<u64>),
+    Register(Registration, Reply<KeyspaceId>),
+    /// Delete up to so many due entries: how many went, and whether there are more.
+    Sweep(usize, Reply<(u64, bool)>),
+    /// A lookup failed.
+    Fault(Fault),
+    ShutDown(Reply<()>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Writer {
+    tiers: Arc<Tiers>,
+    file: CacheFile,
+    path: PathBuf,
+    flush_interval: Duration,
+    /// Held until the file is closed.
+    _lock: OwnerLock,
+}
+
+#[derive(Debug)]
+enum CacheFile {
+    InService(Store),
+    /// Closed after a fault. `is_gone` says that no restart will find it.
+    OutOfService {
+        why: Fault,
+        is_gone: bool,
+    },
+}
+
+/// The commands of one step, sorted.
+#[derive(Default)]
+struct Waiting {
+    commits: Vec<(Acknowledge, Reply<()>)>,
+    ranges: Vec<RangeRemoval>,
+    range_replies: Vec<Reply<u64>>,
+    registrations: Vec<Registration>,
+    registration_replies: Vec<Reply<KeyspaceId>>,
+    sweep: usize,
+    sweep_replies: Vec<Reply<(u64, bool)>>,
+    fault: Option<Fault>,
+    shut_down: Option<Reply<()>>,
+}
+
+impl Waiting {
+    fn add(&mut self, command: Command) {
+        match command {
+            Command::Wake | Command::Hurry => {}
+            Command::Commit(acknowledge, reply) => self.commits.push((acknowledge, reply)),
+            Command::RemoveRange(removal, reply) => {
+                self.ranges.push(removal);
+                self.range_replies.push(reply);
+            }
+            Command::Register(registration, reply) => {
+                self.registrations.push(registration);
+                self.registration_replies.push(reply);
+            }
+            Command::Sweep(rows, reply) => {
+                self.sweep = self.sweep.max(rows);
+                self.sweep_replies.push(reply);
+            }
+            Command::Fault(fault) => self.fault = Some(fault),
+            Command::ShutDown(reply) => self.shut_down = Some(reply),
+        }
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(
+        tiers: Arc<Tiers>,
+        store: Store,
+        path: PathBuf,
+        flush_interval: Duration,
+        lock: OwnerLock,
+    ) -> Self {
+        Self {
+            tiers,
+            file: CacheFile::InService(store),
+            path,
+            flush_interval,
+            _lock: lock,
+        }
+    }
+
+    /// The thread: steps until it is shut down.
+    pub(crate) fn run(mut self, commands: &Receiver<Command>) {
+        let mut flush = never();
+        loop {
+            let mut waiting = Waiting::default();
+            select! {
+                recv(commands) -> command => match command {
+                    Ok(Command::Wake) => {
+                        flush = after(self.flush_interval);
+                        continue;
+                    }
+                    Ok(command) => waiting.add(command),
+                    Err(_) => return,
+                },
+                recv(flush) -> _ => {}
+            }
+            while let Ok(command) = commands.try_recv() {
+                waiting.add(command);
+            }
+            flush = never();
+            let is_last = waiting.shut_down.is_some();
+            // A panic here is a user's `Drop`, or a bug: the tier degrades, callers do not.
+            let step = catch_unwind(AssertUnwindSafe(|| self.step(waiting)));
+            if let Err(panic) = step {
+                let why = Fault {
+                    kind: FaultKind::Io,
+                    cause: format!("the writer panicked: {}", panic_message(&*panic)),
+                };
+                drop(catch_unwind(AssertUnwindSafe(|| self.take_out_of_service(why))));
+            }
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    /// One group commit, in the order that the module states.
+    fn step(&mut self, mut waiting: Waiting) {
+        self.tiers.writer_is_armed.store(false, Ordering::SeqCst);
+        if let Some(fault) = waiting.fault.take() {
+            self.take_out_of_service(fault);
+        }
+        let now = self.tiers.time.now();
+        let mutations = self.tiers.memory.drain(now);
+        let is_resident = |key: &[u8]| self.tiers.memory.has_clean(key);
+        let batch = Batch {
+            mutations: &mutations,
+            ranges: &waiting.ranges,
+            register: &waiting.registrations,
+            sweep: waiting.sweep,
+            now,
+            sequence: self.tiers.memory.last_sequence(),
+            closing: waiting.shut_down.is_some(),
+            is_resident: &is_resident,
+        };
+        let committed = match &mut self.file {
+            CacheFile::InService(store) => store
+                .commit(&batch)
+                .and_then(|outcome| Ok((outcome, store.snapshot()?))),
+            CacheFile::OutOfService { why, .. } => Err(why.clone()),
+        };
+        match committed {
+            Ok((outcome, snapshot)) => {
+                self.tiers.snapshots.install(Some(snapshot));
+                self.settle(&mutations, &waiting);
+                self.note(&outcome, &batch);
+                acknowledge(waiting.replies(), outcome);
+            }
+            Err(fault) => {
+                self.take_out_of_service(fault);
+                self.settle(&mutations, &waiting);
+                self.refuse(waiting.replies());
+            }
+        }
+        if let Some(reply) = waiting.shut_down.take() {
+            drop(reply.send(self.close()));
+        }
+    }
+
+    fn settle(&self, mutations: &[Mutation], waiting: &Waiting) {
+        self.tiers.settle(mutations);
+        for removal in &waiting.ranges {
+            self.tiers.memory.range_committed(removal.range.sequence);
+        }
+    }
+
+    fn note(&self, outcome: &Outcome, batch: &Batch<'_>) {
+        let CacheFile::InService(store) = &self.file else {
+            return;
+        };
+        for id in &outcome.retired {
+            // Entries of the number are unreachable; this frees what they hold.
+            self.tiers
+                .memory
+                .purge(Arc::from(id.to_bytes()), false, batch.now);
+            self.tiers.nudge_sweeper();
+        }
+        self.tiers.change_view(|view| {
+            let DiskView {
+                keyspaces,
+                entries,
+                bytes,
+                file_bytes,
+                ..
+            } = store.current_view();
+            (view.keyspaces, view.entries, view.bytes, view.file_bytes) =
+                (keyspaces, entries, bytes, file_bytes);
+            view.commits += 1;
+            view.evictions += outcome.evicted;
+            view.expirations += outcome.swept;
+        });
+        self.tiers.plan_disk_sweep(outcome.next_expiry);
+    }
+
+    /// Tells waiters what a disk tier that is off means to them.
+    fn refuse(&self, replies: Replies) {
+        let CacheFile::OutOfService { why, is_gone } = &self.file else {
+            return;
+        };
+        let not_durable = || Error::NotDurable {
+            cause: format!("the disk tier is off: {why}"),
+        };
+        for (kind, reply) in replies.commits {
+            let is_done = kind == Acknowledge::Invalidation && *is_gone;
+            drop(reply.send(if is_done { Ok(()) } else { Err(not_durable()) }));
+        }
+        for (reply, removed) in replies.ranges {
+            drop(reply.send(if *is_gone { Ok(removed) } else { Err(not_durable()) }));
+        }
+        for reply in replies.registrations {
+            drop(reply.send(Err(not_durable())));
+        }
+        for reply in replies.sweeps {
+            drop(reply.send(Ok((0, false))));
+        }
+    }
+
+    /// Closes the file and renames it aside, durably, unless that has been done.
+    fn take_out_of_service(&mut self, fault: Fault) {
+        if matches!(self.file, CacheFile::OutOfService { is_gone: true, .. }) {
+            return;
+        }
+        self.tiers.turn_disk_off(&fault.cause);
+        let unsettled = CacheFile::OutOfService {
+            why: fault.clone(),
+            is_gone: false,
+        };
+        if let CacheFile::InService(store) = std::mem::replace(&mut self.file, unsettled) {
+            // Its error says nothing that the fault did not.
+            drop(store.close());
+        }
+        let is_gone = self.put_aside(&fault).is_ok();
+        self.file = CacheFile::OutOfService { why: fault, is_gone };
+    }
+
+    /// Damage is kept for inspection; a file that could not be written is stale from here on, and is deleted.
+    fn put_aside(&self, fault: &Fault) -> std::io::Result<()> {
+        if matches!(files::standing(&self.path), Ok(Standing::Nothing)) {
+            return files::sync_parent(&self.path);
+        }
+        let now = self.tiers.time.now().as_millis();
+        if fault.kind == FaultKind::Damage {
+            let aside = files::quarantine(&self.path, now)?;
+            self.tiers.change_view(|view| view.quarantined = Some(aside));
+            return Ok(());
+        }
+        let aside = beside(&self.path, &format!(".discarded-{now}"));
+        files::rename(&self.path, &aside)?;
+        // The rename made the invalidation hold; deleting only frees room.
+        drop(fs::remove_file(&aside));
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Error> {
+        self.tiers.snapshots.install(None);
+        self.tiers.memory.buffer().close();
+        let closed = Fault {
+            kind: FaultKind::Io,
+            cause: "the cache is closed".to_owned(),
+        };
+        match std::mem::replace(
+            &mut self.file,
+            CacheFile::OutOfService {
+                why: closed,
+                is_gone: false,
+            },
+        ) {
+            CacheFile::InService(store) => store
+                .close()
+                .map_err(|fault| Error::NotDurable { cause: fault.cause }),
+            CacheFile::OutOfService { why, .. } => Err(Error::NotDurable {
+                cause: format!("the disk tier is off: {why}"),
+            }),
+        }
+    }
+}
+
+/// Where the answers of a step go.
+struct Replies {
+    commits: Vec<(Acknowledge, Reply<()>)>,
+    /// With what memory alone knows to have been removed.
+    ranges: Vec<(Reply<u64>, u64)>,
+    registrations: Vec<Reply<KeyspaceId>>,
+    sweeps: Vec<Reply<(u64, bool)>>,
+}
+
+impl Waiting {
+    fn replies(&mut self) -> Replies {
+        let known = self.ranges.iter().map(|removal| removal.dirty.len() as u64);
+        Replies {
+            commits: std::mem::take(&mut self.commits),
+            ranges: std::mem::take(&mut self.range_replies)
+                .into_iter()
+                .zip(known)
+                .collect(),
+            registrations: std::mem::take(&mut self.registration_replies),
+            sweeps: std::mem::take(&mut self.sweep_replies),
+        }
+    }
+}
+
+/// Answers the waiters of a committed step. A waiter that is gone needs no answer.
+fn acknowledge(replies: Replies, outcome: Outcome) {
+    for (_, reply) in replies.commits {
+        drop(reply.send(Ok(())));
+    }
+    for ((reply, _), removed) in replies.ranges.into_iter().zip(outcome.removed) {
+        drop(reply.send(Ok(removed)));
+    }
+    for (reply, id) in replies.registrations.into_iter().zip(outcome.registered) {
+        drop(reply.send(Ok(id)));
+    }
+    for (at, reply) in replies.sweeps.into_iter().enumerate() {
+        let swept = if at == 0 { outcome.swept } else { 0 };
+        drop(reply.send(Ok((swept, outcome.more_to_sweep))));
+    }
+}

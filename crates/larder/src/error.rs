@@ -1,0 +1,215 @@
+//! What can go wrong, told so that the reader knows what to do.
+//!
+//! Variants are by what a caller can do about them. Failures that the cache can absorb are not here:
+//! they become counted misses ([`Stats`](crate::Stats)).
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::codec::CodecError;
+use crate::units::ByteSize;
+
+/// An error of the cache. Its text names the cause, the value and the way out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting of the builder, or of a keyspace, is outside its range. Nothing was opened.
+    #[error("{setting} is {value}; {allowed}")]
+    InvalidSetting {
+        /// The setting, as the builder's method is called.
+        setting: &'static str,
+        /// The value it was given.
+        value: String,
+        /// The values it may have.
+        allowed: String,
+    },
+
+    /// Another owner holds the file, in this process or another.
+    #[error(
+        "cannot open {}: {} is writing to it; open it read-only, stop that process, or raise open_timeout to wait for it",
+        path.display(), owner(*pid)
+    )]
+    InUse {
+        /// The cache file.
+        path: PathBuf,
+        /// The process that holds it, where it could be told.
+        pid: Option<u32>,
+    },
+
+    /// The path is taken by something that is not a file: a directory, a symbolic link, a device.
+    #[error("cannot open {}: it is {what}; give the path of a regular file, or of one to be created", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What stands there.
+        what: &'static str,
+    },
+
+    /// The file is not a larder file. It was not touched.
+    #[error("cannot open {}: {why}; it was left as it is; choose another path, or move the file away", path.display())]
+    Foreign {
+        /// The path.
+        path: PathBuf,
+        /// How it was told.
+        why: String,
+    },
+
+    /// The file was written by a newer version of larder. It was not touched.
+    #[error(
+        "cannot open {}: its format is {found}, and this version of larder reads up to {supported}; upgrade larder, or choose another path",
+        path.display()
+    )]
+    NewerFormat {
+        /// The path.
+        path: PathBuf,
+        /// The format version of the file.
+        found: u32,
+        /// The newest format this version reads.
+        supported: u32,
+    },
+
+    /// The operating system does not let this process use the path.
+    #[error("no permission to {action} {}: {source}; run as its owner, or correct the permissions of the path", path.display())]
+    Permission {
+        /// What was being done.
+        action: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+
+    /// The operating system or the store failed while the file was being opened.
+    #[error("cannot {action} {}: {cause}", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// What went wrong.
+        cause: String,
+    },
+
+    /// A background thread could not be started.
+    #[error("cannot start the {name} thread: {source}; raise the process's limit on threads")]
+    Thread {
+        /// The thread.
+        name: &'static str,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+
+    /// The keyspace is open with another definition.
+    #[error(
+        "keyspace {name:?} is open as {opened}, and was now asked for as {requested}; use one definition everywhere, or close the other handle first"
+    )]
+    KeyspaceConflict {
+        /// The name both share.
+        name: String,
+        /// The definition that is open.
+        opened: String,
+        /// The definition that was asked for.
+        requested: String,
+    },
+
+    /// The encoded key is too long. Nothing was changed.
+    #[error(
+        "a key of keyspace {keyspace:?} is {len} bytes encoded; the most is {max}; use a shorter key, or a digest of it"
+    )]
+    KeyTooLarge {
+        /// The keyspace.
+        keyspace: String,
+        /// The encoded length in bytes.
+        len: usize,
+        /// The most it may be.
+        max: usize,
+    },
+
+    /// The encoded value is too large. Nothing was changed: the entry before it is still there.
+    #[error("a value of keyspace {keyspace:?} is {size} ({bound}); the most is {max}; {remedy}")]
+    ValueTooLarge {
+        /// The keyspace.
+        keyspace: String,
+        /// Its size, as `bound` counts it.
+        size: ByteSize,
+        /// How the size is counted.
+        bound: &'static str,
+        /// The most it may be.
+        max: ByteSize,
+        /// What to do.
+        remedy: &'static str,
+    },
+
+    /// The value could not be serialized. Nothing was changed: the entry before it is still there.
+    #[error("cannot encode a value of keyspace {keyspace:?}: {source}")]
+    Encode {
+        /// The keyspace.
+        keyspace: String,
+        /// Why.
+        source: CodecError,
+    },
+
+    /// The change is visible in this process but is not known to be on the disk.
+    ///
+    /// After an invalidation this means that a restart may serve what was to be removed: try again, or
+    /// remove the cache file before the next start.
+    #[error(
+        "not durable: {cause}; memory has the change, the disk may not; repeat the call, or remove the file before a restart"
+    )]
+    NotDurable {
+        /// What stopped the commit.
+        cause: String,
+    },
+
+    /// The cache has been closed.
+    #[error("the cache is closed; open it again")]
+    Closed,
+}
+
+fn owner(pid: Option<u32>) -> String {
+    match pid {
+        Some(pid) if pid == std::process::id() => format!("this process ({pid})"),
+        Some(pid) => format!("process {pid}"),
+        None => "another process".to_owned(),
+    }
+}
+
+/// Why [`Keyspace::get_or_load`](crate::Keyspace::get_or_load) has no value.
+///
+/// The error of a loader reaches every caller that waited for it, so it is shared.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LoadError<E> {
+    /// The loader failed; this is its error.
+    Loader(std::sync::Arc<E>),
+    /// The loader of another thread panicked while this caller waited for it.
+    Panicked,
+    /// Waiting would never end: this thread is itself loading the key, or what it loads is waited for,
+    /// through other threads, by the one that loads the key.
+    Cycle,
+    /// The key can't be a key of this keyspace.
+    Key(Error),
+}
+
+impl<E: std::fmt::Display> std::fmt::Display for LoadError<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Loader(error) => write!(f, "the loader failed: {error}"),
+            Self::Panicked => f.write_str("the loader panicked in the thread that ran it; see that thread's message"),
+            Self::Cycle => f.write_str(
+                "the loader asks, directly or through other loads, for the key it is loading; load the inner value outside the cache",
+            ),
+            Self::Key(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for LoadError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Loader(error) => Some(&**error),
+            Self::Key(error) => Some(error),
+            Self::Panicked | Self::Cycle => None,
+        }
+    }
+}

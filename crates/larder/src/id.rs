@@ -1,0 +1,38 @@
+//! The number of a keyspace, with which every key of it begins.
+
+/// A keyspace, by number. Numbers of keyspaces on disk are kept in the file; those of memory-only keyspaces have the top bit
+/// set and live as long as the process, so that a key's bytes alone say which tiers it may be in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct KeyspaceId(u32);
+
+const MEMORY_ONLY: u32 = 1 << 31;
+
+impl KeyspaceId {
+    /// Bytes of the number at the start of a key.
+    pub(crate) const LEN: usize = 4;
+
+    pub(crate) const fn on_disk(number: u32) -> Self {
+        Self(number & !MEMORY_ONLY)
+    }
+
+    pub(crate) const fn memory_only(number: u32) -> Self {
+        Self(number | MEMORY_ONLY)
+    }
+
+    pub(crate) const fn is_memory_only(self) -> bool {
+        self.0 & MEMORY_ONLY != 0
+    }
+
+    pub(crate) const fn number(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) const fn to_bytes(self) -> [u8; Self::LEN] {
+        self.0.to_be_bytes()
+    }
+
+    /// The keyspace of a whole key.
+    pub(crate) fn of(key: &[u8]) -> Self {
+        Self(key.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes)))
+    }
+}

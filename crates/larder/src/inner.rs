@@ -1,0 +1,233 @@
+//! What all handles of one cache share, and how its threads begin and end.
+//!
+//! Handles own this; the threads own only the tiers, so that the last handle to go ends them. That may happen inside a
+//! user's `Drop` on one of those very threads: a thread is told to end, and joined by anybody but itself.
+
+use std::collections::BTreeMap;
+use std::thread::JoinHandle;
+
+use crate::clock::CacheTime;
+use crate::config::{CacheBuilder, Weigher};
+use crate::disk::{
+    Acknowledge, DiskView, OpenOptions, Opened, OwnerLock, Registration, Sweeper, Tiers, Writer,
+    create_parents, open,
+};
+use crate::error::Error;
+use crate::id::KeyspaceId;
+use crate::load::Waits;
+use crate::memory::Memory;
+use crate::space::Space;
+use crate::sync::channel::unbounded;
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering, thread};
+use crate::units::Timestamp;
+
+/// The share of the file's capacity that entries may be charged for. The rest is what the store needs: pages half full, and the
+/// pages that one commit replaces while the last is still read. `docs/design.md` gives the measurement.
+const LIVE_SHARE: (u64, u64) = (2, 5);
+/// A time mark this far ahead of the wall clock says that one of them is wrong: no entry's age can be told.
+const FARTHEST_MARK_MS: u64 = 3_600_000;
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) tiers: Arc<Tiers>,
+    pub(crate) waits: Waits,
+    pub(crate) disk_capacity: u64,
+    weigher: Option<WeigherBox>,
+    /// By name. Locked while a keyspace is opened, its commit included: nothing that serves entries takes this lock.
+    pub(crate) spaces: Mutex<BTreeMap<String, Arc<Space>>>,
+    next_memory_only: Mutex<u32>,
+    is_closed: AtomicBool,
+    workers: Mutex<Workers>,
+}
+
+struct WeigherBox(Weigher);
+
+impl std::fmt::Debug for WeigherBox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Weigher")
+    }
+}
+
+#[derive(Debug, Default)]
+struct Workers {
+    sweeper: Option<JoinHandle<()>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Inner {
+    pub(crate) fn open(config: CacheBuilder) -> Result<Arc<Self>, Error> {
+        config.validate()?;
+        let mut workers = Workers::default();
+        let (tiers, nudges) = match &config.path {
+            None => {
+                let time = CacheTime::new(config.clock.clone(), Timestamp::ZERO);
+                Tiers::new(memory(&config, 0), time, None, None, DiskView::default())
+            }
+            Some(path) => open_tiers(&config, path, &mut workers)?,
+        };
+        let waker = Arc::downgrade(&tiers);
+        tiers.time.clock().on_jump(Box::new(move || {
+            if let Some(tiers) = waker.upgrade() {
+                tiers.nudge_sweeper();
+            }
+        }));
+        let inner = Arc::new(Self {
+            tiers: tiers.clone(),
+            waits: Waits::default(),
+            disk_capacity: config.disk_capacity.as_u64(),
+            weigher: config.weigher.map(WeigherBox),
+            spaces: Mutex::new(BTreeMap::new()),
+            next_memory_only: Mutex::new(0),
+            is_closed: AtomicBool::new(false),
+            workers: Mutex::new(workers),
+        });
+        let sweeper = Sweeper::new(tiers, config.sweep_interval);
+        let handle = spawn("larder-sweeper", move || sweeper.run(&nudges))?;
+        inner.workers.lock().sweeper = Some(handle);
+        Ok(inner)
+    }
+
+    pub(crate) fn weigher(&self) -> Option<&Weigher> {
+        self.weigher.as_ref().map(|weigher| &weigher.0)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn refuse_if_closed(&self) -> Result<(), Error> {
+        if self.is_closed() {
+            Err(Error::Closed)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The number of a keyspace: from the file, or for as long as the process lives.
+    pub(crate) fn number(&self, memory_only: bool, registration: Registration) -> Result<KeyspaceId, Error> {
+        if !memory_only && self.tiers.disk_is_on() {
+            match self.tiers.register(registration) {
+                // The disk tier was turned off meanwhile: the cache goes on in memory.
+                Err(Error::NotDurable { .. }) if !self.tiers.disk_is_on() => {}
+                answered => return answered,
+            }
+        }
+        let mut next = self.next_memory_only.lock();
+        *next += 1;
+        Ok(KeyspaceId::memory_only(*next))
+    }
+
+    /// Commits what is dirty.
+    pub(crate) fn flush(&self) -> Result<(), Error> {
+        self.refuse_if_closed()?;
+        if self.tiers.has_disk() {
+            self.tiers.commit(Acknowledge::Write)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Ends the threads: the sweeper first, since it asks the writer; then the writer, which commits and closes the file.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        if self.is_closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let Workers { sweeper, writer } = std::mem::take(&mut *self.workers.lock());
+        self.tiers.stop_sweeper();
+        join(sweeper);
+        let closed = self.close_file(writer);
+        // Lookups find nothing from here on, and what the entries held is free.
+        self.tiers
+            .memory
+            .purge(Arc::from([]), false, self.tiers.time.now());
+        closed
+    }
+
+    fn close_file(&self, writer: Option<JoinHandle<()>>) -> Result<(), Error> {
+        let Some(writer) = writer else { return Ok(()) };
+        if is_current(&writer) {
+            // It could not answer itself; it commits and closes once it is back in its loop.
+            self.tiers.ask_writer_to_end();
+            return Ok(());
+        }
+        let closed = self.tiers.shut_down_writer();
+        join(Some(writer));
+        closed
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Best effort: whoever wants to know calls `close`.
+        drop(self.close());
+    }
+}
+
+fn is_current(handle: &JoinHandle<()>) -> bool {
+    handle.thread().id() == thread::current().id()
+}
+
+fn join(handle: Option<JoinHandle<()>>) {
+    if let Some(handle) = handle.filter(|handle| !is_current(handle)) {
+        // A worker catches its panics; there is nobody to hand one to.
+        drop(handle.join());
+    }
+}
+
+fn spawn(name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map_err(|source| Error::Thread { name, source })
+}
+
+fn memory(config: &CacheBuilder, last_sequence: u64) -> Memory {
+    let (capacity, write_buffer) = (config.memory_capacity.as_u64(), config.write_buffer.as_u64());
+    Memory::new(config.shards, capacity, write_buffer, last_sequence)
+}
+
+type Nudges = crate::sync::channel::Receiver<()>;
+
+fn open_tiers(
+    config: &CacheBuilder,
+    path: &std::path::Path,
+    workers: &mut Workers,
+) -> Result<(Arc<Tiers>, Nudges), Error> {
+    create_parents(path)?;
+    let lock = OwnerLock::acquire(path, config.open_timeout, &*config.clock)?;
+    let wall = config.clock.wall();
+    let live_limit = config.disk_capacity.as_u64() / LIVE_SHARE.1 * LIVE_SHARE.0;
+    let options = OpenOptions {
+        path: path.to_owned(),
+        page_cache: usize::try_from(config.page_cache.as_u64()).unwrap_or(usize::MAX),
+        verify_up_to: config.verify_on_open.as_u64(),
+        live_limit,
+        now: wall,
+    };
+    let Opened {
+        mut store,
+        quarantined,
+    } = open(&options)?;
+    let failed = |fault: crate::disk::Fault| Error::Io {
+        action: "open",
+        path: path.to_owned(),
+        cause: fault.cause,
+    };
+    let mut mark = store.mark();
+    if mark.as_millis() > wall.as_millis().saturating_add(FARTHEST_MARK_MS) {
+        store.wipe(wall).map_err(failed)?;
+        mark = wall;
+    }
+    let view = DiskView {
+        quarantined,
+        ..store.view()
+    };
+    let time = CacheTime::new(config.clock.clone(), mark);
+    let snapshot = store.snapshot().map_err(failed)?;
+    let (commands, inbox) = unbounded();
+    let memory = memory(config, store.last_sequence());
+    let (tiers, nudges) = Tiers::new(memory, time, Some(snapshot), Some(commands), view);
+    let writer = Writer::new(tiers.clone(), store, path.to_owned(), config.flush_interval, lock);
+    workers.writer = Some(spawn("larder-writer", move || writer.run(&inbox))?);
+    Ok((tiers, nudges))
+}

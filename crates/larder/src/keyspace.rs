@@ -1,0 +1,404 @@
+//! A keyspace: a named, typed group of entries, and everything that is done with them.
+
+mod definition;
+mod fill;
+mod iter;
+mod load;
+mod update;
+mod write;
+
+pub use definition::{DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition};
+pub use iter::{Iter, Keys};
+pub use update::Update;
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::disk::{Acknowledge, Registration};
+use crate::error::Error;
+use crate::inner::Inner;
+use crate::key::{AsKey, Key, KeyPrefix, KeyWriter, MAX_KEY_LEN};
+use crate::memory::{Found, Leased, Prior, SlotKey, Value};
+use crate::space::{Kind, Space};
+use crate::sync::Arc;
+use crate::units::Timestamp;
+use fill::Lease;
+
+/// A handle to a keyspace. Cheap to clone, and shared between threads.
+///
+/// Lookups never fail: what goes wrong inside the cache is a counted miss. Invalidations can: one that could not be made durable
+/// is never reported as done.
+#[derive(Debug)]
+pub struct Keyspace<K, V> {
+    inner: Arc<Inner>,
+    space: Arc<Space>,
+    definition: KeyspaceDefinition<K, V>,
+}
+
+impl<K, V> Clone for Keyspace<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            space: self.space.clone(),
+            definition: self.definition,
+        }
+    }
+}
+
+impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
+    pub(crate) fn open(inner: &Arc<Inner>, definition: KeyspaceDefinition<K, V>) -> Result<Self, Error> {
+        inner.refuse_if_closed()?;
+        definition.validate()?;
+        let name = definition.name();
+        let kind = Kind::new::<K, V>(definition.schema_version(), definition.is_memory_only());
+        let mut spaces = inner.spaces.lock();
+        if let Some(space) = spaces.get(name) {
+            if space.kind == kind {
+                return Ok(Self {
+                    inner: inner.clone(),
+                    space: space.clone(),
+                    definition,
+                });
+            }
+            // One count is the list's own; handles are only cloned from handles.
+            if Arc::strong_count(space) > 1 {
+                return Err(space.kind.conflict(name, &kind));
+            }
+        }
+        let registration = Registration {
+            name: name.to_owned(),
+            version: kind.version,
+            shape: K::shape(),
+            fingerprint: 0,
+        };
+        let id = inner.number(kind.memory_only, registration)?;
+        let space = Arc::new(Space {
+            name: name.to_owned(),
+            id,
+            kind,
+            counters: Default::default(),
+        });
+        spaces.insert(name.to_owned(), space.clone());
+        Ok(Self {
+            inner: inner.clone(),
+            space,
+            definition,
+        })
+    }
+
+    /// The keyspace's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.space.name
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.tiers.time.now()
+    }
+
+    /// The whole key: the keyspace's number, then the key's bytes.
+    fn encode<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<KeyWriter, Error> {
+        let mut out = KeyWriter::starting_with(&self.space.id.to_bytes());
+        key.encode(&mut out);
+        let len = out.as_slice().len() - crate::id::KeyspaceId::LEN;
+        if len > MAX_KEY_LEN {
+            return Err(Error::KeyTooLarge {
+                keyspace: self.space.name.clone(),
+                len,
+                max: MAX_KEY_LEN,
+            });
+        }
+        Ok(out)
+    }
+
+    fn is_memory_only(&self) -> bool {
+        self.space.id.is_memory_only()
+    }
+
+    /// A value of this keyspace, by its type.
+    fn typed(value: Value) -> Option<Arc<V>> {
+        // Always some: a keyspace's number stands for one value type (`Kind`) for as long as the process lives.
+        Arc::downcast(value).ok()
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// The live value of a key, from memory or from disk.
+    ///
+    /// A value found on disk is promoted to memory. A key too long to be one, a damaged record and a failing disk are misses.
+    ///
+    /// # Cost
+    /// In memory: one hash, one shared lock, one clone of an [`Arc`]; nothing is decoded, and nothing allocated for keys up to 60
+    /// bytes. On disk: one descent of the tree, one copy, one checksum, one decoding.
+    pub fn get<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
+        let full = self.encode(key).ok()?;
+        let key = self.inner.tiers.memory.key(full.as_slice());
+        let now = self.now();
+        let counters = &self.space.counters;
+        let found = match self.inner.tiers.memory.get(key, now) {
+            Found::Value(value, _) => Self::typed(value),
+            Found::Dead => None,
+            Found::Nothing if self.is_memory_only() || self.inner.is_closed() => None,
+            Found::Nothing => return self.get_from_disk(key, now),
+        };
+        if found.is_some() {
+            &counters.memory_hits
+        } else {
+            &counters.misses
+        }
+        .add(key.hash);
+        found
+    }
+
+    fn get_from_disk(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Arc<V>> {
+        let (memory, counters) = (&self.inner.tiers.memory, &self.space.counters);
+        match memory.lease(key, now) {
+            Leased::Value(value) => {
+                counters.memory_hits.add(key.hash);
+                Self::typed(value)
+            }
+            Leased::Lease {
+                id,
+                look_on_disk: true,
+                floor,
+            } => {
+                let lease = Lease::new(memory, key, id);
+                let found = self.promote(&lease, floor, now);
+                if found.is_some() {
+                    &counters.disk_hits
+                } else {
+                    &counters.misses
+                }
+                .add(key.hash);
+                found
+            }
+            Leased::Lease { id, .. } => {
+                drop(Lease::new(memory, key, id));
+                counters.misses.add(key.hash);
+                None
+            }
+            Leased::Flight(_) => None,
+        }
+    }
+
+    /// Whether a key has a live entry. Not counted as a use, a hit or a miss, and nothing is promoted or decoded.
+    pub fn contains<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> bool {
+        self.ttl(key).is_some()
+    }
+
+    /// How long the entry of a key has still to live; none if there is none.
+    pub fn ttl<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Option<Duration> {
+        let full = self.encode(key).ok()?;
+        let now = self.now();
+        self.expiry_of(full.as_slice(), now)
+            .map(|expires_at| expires_at.since(now))
+    }
+
+    fn expiry_of(&self, full: &[u8], now: Timestamp) -> Option<Timestamp> {
+        let key = self.inner.tiers.memory.key(full);
+        self.inner.tiers.expiry_of(key, now)
+    }
+
+    /// Stores a value for the keyspace's lifetime, in place of whatever the key had.
+    ///
+    /// Every thread sees it when this returns. It reaches the disk within the flush interval; until then a crash loses it, and what
+    /// it replaced may then show again ([contract 4](crate#the-contract)).
+    ///
+    /// # Errors
+    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::Encode`] and [`Error::Closed`]; the entry before it then stays.
+    ///
+    /// # Cost
+    /// One encoding and one exclusive lock of a shard. Waits, without a lock, while the write buffer is full.
+    pub fn insert<Q: AsKey<K> + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>) -> Result<(), Error> {
+        self.insert_with(key, value, InsertOptions::new())
+    }
+
+    /// Stores a value with a lifetime or a durability of its own.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use larder::{Cache, Durability, InsertOptions, KeyspaceDefinition};
+    /// # const TOKEN: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("token");
+    /// # let cache = Cache::builder().open()?;
+    /// let tokens = cache.keyspace(TOKEN)?;
+    /// let options = InsertOptions::new().ttl(Duration::from_secs(30)).durability(Durability::Immediate);
+    /// tokens.insert_with(&7, "secret".to_owned(), options)?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`insert`](Keyspace::insert); [`Error::InvalidSetting`] for a lifetime out of range; with [`Durability::Immediate`],
+    /// [`Error::NotDurable`] when the value is in memory but could not be committed.
+    pub fn insert_with<Q: AsKey<K> + ?Sized>(
+        &self,
+        key: &Q,
+        value: impl Into<Arc<V>>,
+        options: InsertOptions,
+    ) -> Result<(), Error> {
+        self.inner.refuse_if_closed()?;
+        let ttl = options.lifetime.unwrap_or(self.definition.default_ttl());
+        crate::config::check_ttl(ttl)?;
+        let full = self.encode(key)?;
+        let key = self.inner.tiers.memory.key(full.as_slice());
+        self.write(key, value.into(), ttl, None)?;
+        self.space.counters.inserts.add(key.hash);
+        match options.durability {
+            Durability::Immediate if !self.is_memory_only() => self.inner.tiers.commit(Acknowledge::Write),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives the live entry of a key its keyspace's full lifetime again, from now. Answers whether there was one.
+    ///
+    /// # Errors
+    /// Those of [`insert`](Keyspace::insert).
+    ///
+    /// # Cost
+    /// That of an insert: the entry is written again.
+    pub fn touch<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
+        self.inner.refuse_if_closed()?;
+        let full = self.encode(key)?;
+        let key = self.inner.tiers.memory.key(full.as_slice());
+        loop {
+            let (lease, value) = self.lease_over(key);
+            let Some(value) = value else { return Ok(false) };
+            // A write or a removal that came in between decides; look at what it left.
+            if self.write(key, value, self.definition.default_ttl(), Some(lease))? {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Removes the entry of a key, from both tiers. Answers whether there was a live one.
+    ///
+    /// Durable when it returns: no crash or reopening brings the entry back, and loads that began earlier are answered but not
+    /// cached ([contract 3](crate#the-contract)).
+    ///
+    /// # Errors
+    /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be put out of service; memory is
+    /// clean either way. [`Error::KeyTooLarge`], [`Error::Closed`].
+    ///
+    /// # Cost
+    /// One commit, shared with whoever else waits for one; none if neither tier has the key.
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub fn remove<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
+        self.inner.refuse_if_closed()?;
+        let full = self.encode(key)?;
+        self.remove_full(full.as_slice())
+    }
+
+    fn remove_full(&self, full: &[u8]) -> Result<bool, Error> {
+        let tiers = &self.inner.tiers;
+        let key = tiers.memory.key(full);
+        let now = self.now();
+        self.space.counters.invalidations.add(key.hash);
+        if self.is_memory_only() {
+            return Ok(tiers.memory.forget(key, now) == Prior::Live);
+        }
+        let (prior, sequence, floor) = tiers.memory.bury(key, now);
+        let was_live = match prior {
+            Prior::Live => true,
+            Prior::Dead => false,
+            // Nothing of the key is on its way to the disk, so the snapshot, loaded after the tombstone was laid, knows. With a
+            // range removal pending (`floor`), a record may be there that only that range's commit deletes.
+            Prior::Nothing => {
+                if floor == 0 && tiers.has_record(key) == Some(false) {
+                    tiers.memory.unbury(key, sequence);
+                    return Ok(false);
+                }
+                tiers.read(key, floor, now).is_some()
+            }
+        };
+        tiers.commit(Acknowledge::Invalidation)?;
+        Ok(was_live)
+    }
+
+    /// Removes every entry whose key starts with `prefix`, from both tiers. How many live entries there were.
+    ///
+    /// Durable when it returns, as [`remove`](Keyspace::remove) is.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PACKAGE: KeyspaceDefinition<(String, String), u64> = KeyspaceDefinition::new("package");
+    /// # let cache = Cache::builder().open()?;
+    /// let packages = cache.keyspace(PACKAGE)?;
+    /// packages.insert(&("MTNDATA", "1GB"), 300)?;
+    /// packages.insert(&("MTNDATA2", "1GB"), 350)?;
+    /// assert_eq!(packages.remove_prefix(("MTNDATA",))?, 1);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`remove`](Keyspace::remove).
+    ///
+    /// # Cost
+    /// One commit, O(removed entries) on disk, and one pass over the entries in memory.
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub fn remove_prefix<P: KeyPrefix<K>>(&self, prefix: P) -> Result<u64, Error> {
+        let mut out = KeyWriter::starting_with(&self.space.id.to_bytes());
+        prefix.encode_prefix(&mut out);
+        self.space.counters.invalidations.add(0);
+        self.inner.remove_range(Arc::from(out.as_slice()))
+    }
+
+    /// Removes every entry of the keyspace, from both tiers. How many live entries there were.
+    ///
+    /// Durable when it returns, as [`remove`](Keyspace::remove) is.
+    ///
+    /// # Errors
+    /// Those of [`remove`](Keyspace::remove).
+    ///
+    /// # Cost
+    /// That of [`remove_prefix`](Keyspace::remove_prefix).
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub fn clear(&self) -> Result<u64, Error> {
+        self.space.counters.invalidations.add(0);
+        self.inner.remove_range(Arc::from(self.space.id.to_bytes()))
+    }
+
+    /// Begins a change of what a key stands for, outside the cache: removes the entry durably, and bars loads from caching the key
+    /// until the update is finished or dropped.
+    ///
+    /// Loads meanwhile are answered, and not cached; an explicit insert is. So a load that read the old state is never cached
+    /// after the change, and a crash in between leaves nothing stale behind.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// # let set_price_in_database = || ();
+    /// let prices = cache.keyspace(PRICE)?;
+    /// let update = prices.begin_update("MTNVTU")?;
+    /// set_price_in_database();
+    /// update.finish();
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`remove`](Keyspace::remove); nothing is barred then.
+    pub fn begin_update<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Update, Error> {
+        self.inner.refuse_if_closed()?;
+        let full = self.encode(key)?;
+        // The fence first: a load between the removal and the fence would be cached.
+        let update = Update::raise(&self.inner, full);
+        self.remove_full(update.key())?;
+        Ok(update)
+    }
+
+    /// The number of live entries.
+    ///
+    /// # Cost
+    /// One lookup for each: O(entries). [`Cache::stats`](crate::Cache::stats) has counts that cost nothing, expired entries included.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.keys().count() as u64
+    }
+
+    /// Whether there is no live entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys().next().is_none()
+    }
+}

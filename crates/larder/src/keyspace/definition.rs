@@ -1,0 +1,173 @@
+//! What a keyspace is, declared once as a constant.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use crate::config::check_ttl;
+use crate::error::Error;
+
+/// The lifetime of entries whose keyspace sets none: a day.
+pub const DEFAULT_TTL: Duration = Duration::from_secs(24 * 3600);
+const MOST_NAME_LEN: usize = 255;
+
+/// A keyspace's name, types, lifetime and schema version.
+///
+/// ```
+/// use std::time::Duration;
+/// use larder::KeyspaceDefinition;
+///
+/// const PRODUCT: KeyspaceDefinition<String, (String, u64)> =
+///     KeyspaceDefinition::new("product").ttl(Duration::from_secs(3600)).version(2);
+/// assert_eq!(PRODUCT.default_ttl(), Duration::from_secs(3600));
+/// ```
+pub struct KeyspaceDefinition<K, V> {
+    name: &'static str,
+    ttl: Duration,
+    version: u32,
+    memory_only: bool,
+    weigher: Option<fn(&V) -> u64>,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> KeyspaceDefinition<K, V> {
+    /// A keyspace of this name, 1 to 255 bytes, with a lifetime of a day, at version 0, in both tiers.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            ttl: DEFAULT_TTL,
+            version: 0,
+            memory_only: false,
+            weigher: None,
+            types: PhantomData,
+        }
+    }
+
+    /// How long entries live from their write, unless an insert says otherwise: 1 ms to ten years.
+    #[must_use]
+    pub const fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = ttl;
+        self
+    }
+
+    /// The version of the values' shape. Raise it with every change of `V`'s fields: entries of another version are misses.
+    #[must_use]
+    pub const fn version(mut self, version: u32) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Keeps entries in memory, and off the disk: for secrets.
+    #[must_use]
+    pub const fn memory_only(mut self) -> Self {
+        self.memory_only = true;
+        self
+    }
+
+    /// What a value weighs in memory, in bytes, in place of its encoded length. Key and overhead are added.
+    #[must_use]
+    pub const fn weigher(mut self, weigher: fn(&V) -> u64) -> Self {
+        self.weigher = Some(weigher);
+        self
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How long entries live unless an insert says otherwise.
+    #[must_use]
+    pub const fn default_ttl(&self) -> Duration {
+        self.ttl
+    }
+
+    /// The version of the values' shape.
+    #[must_use]
+    pub const fn schema_version(&self) -> u32 {
+        self.version
+    }
+
+    /// Whether entries are kept off the disk.
+    #[must_use]
+    pub const fn is_memory_only(&self) -> bool {
+        self.memory_only
+    }
+
+    pub(super) const fn own_weigher(&self) -> Option<fn(&V) -> u64> {
+        self.weigher
+    }
+
+    pub(super) fn validate(&self) -> Result<(), Error> {
+        if !(1..=MOST_NAME_LEN).contains(&self.name.len()) {
+            let allowed = format!("it may be from 1 to {MOST_NAME_LEN} bytes long");
+            return Err(Error::InvalidSetting {
+                setting: "keyspace name",
+                value: format!("{:?}", self.name),
+                allowed,
+            });
+        }
+        check_ttl(self.ttl)
+    }
+}
+
+impl<K, V> Clone for KeyspaceDefinition<K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for KeyspaceDefinition<K, V> {}
+
+impl<K, V> fmt::Debug for KeyspaceDefinition<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyspaceDefinition")
+            .field("name", &self.name)
+            .field("ttl", &self.ttl)
+            .field("version", &self.version)
+            .field("memory_only", &self.memory_only)
+            .finish_non_exhaustive()
+    }
+}
+
+/// When an insert returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// When memory has the value; the disk has it within the flush interval.
+    #[default]
+    Buffered,
+    /// When the disk has it: after a commit, shared with whoever else waits for one.
+    Immediate,
+}
+
+/// How [`insert_with`](crate::Keyspace::insert_with) differs from `insert`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[must_use = "options do nothing until they are passed to insert_with"]
+pub struct InsertOptions {
+    pub(super) lifetime: Option<Duration>,
+    pub(super) durability: Durability,
+}
+
+impl InsertOptions {
+    /// The keyspace's lifetime, buffered.
+    pub const fn new() -> Self {
+        Self {
+            lifetime: None,
+            durability: Durability::Buffered,
+        }
+    }
+
+    /// A lifetime for this entry: 1 ms to ten years.
+    pub const fn ttl(mut self, ttl: Duration) -> Self {
+        self.lifetime = Some(ttl);
+        self
+    }
+
+    /// When the insert returns.
+    pub const fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+}

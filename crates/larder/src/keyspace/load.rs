@@ -1,0 +1,201 @@
+//! Loading what no tier has: one loader for all who ask for a key at once.
+//!
+//! 1. Look in memory under the shared lock. A hit ends here.
+//! 2. Under the exclusive lock, look again; join the flight that hangs there; else take a lease and hang a flight on it.
+//! 3. Look on disk, in a snapshot loaded after (2).
+//! 4. Run the loader, with no lock held.
+//! 5. Publish, if the lease still holds: a write or an invalidation after (2) has revoked it, and the value may be older than that.
+//! 6. Take the flight down with the lease, then land it. In this order: whoever comes in between starts anew, instead of joining a
+//!    load that has ended.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use super::fill::Lease;
+use crate::error::LoadError;
+use crate::key::{AsKey, Key};
+use crate::load::{Cycle, Flight, Landing};
+use crate::memory::{Found, Leased, SlotKey, Value};
+use crate::sync::Arc;
+
+/// The caller that runs the loader. If it unwinds, its waiters are released.
+struct Pilot<'a> {
+    flight: Arc<Flight>,
+    lease: Option<Lease<'a>>,
+    landing: Option<Landing>,
+}
+
+impl Drop for Pilot<'_> {
+    fn drop(&mut self) {
+        drop(self.lease.take());
+        self.flight.land(self.landing.take().unwrap_or(Landing::Panicked));
+    }
+}
+
+/// What a caller does after looking for a key.
+enum Next<'a, V, E> {
+    Done(Result<Arc<V>, LoadError<E>>),
+    Load(Pilot<'a>),
+    /// The flight was for another type of error: load alone.
+    LoadAlone,
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// The live value of a key; if there is none, the value that `loader` makes, which is cached for the keyspace's lifetime.
+    ///
+    /// Callers that ask for one key at once run one loader and share its answer. A value whose key was written or invalidated
+    /// while it was loaded is returned and not cached, and callers that come after the invalidation do not wait for that load.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// let price = prices.get_or_load("MTNVTU", || "100".parse::<u64>())?;
+    /// assert_eq!(*price, 100);
+    /// let error = prices.get_or_load("AIRTEL", || "none".parse::<u64>()).unwrap_err();
+    /// assert!(!prices.contains("AIRTEL"), "errors are not cached: {error}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`LoadError::Loader`] with the loader's error, shared by all who waited; [`LoadError::Panicked`] if the loader that this caller
+    /// waited for panicked; [`LoadError::Cycle`] if waiting would never end; [`LoadError::Key`] for a key that is too long. Failures of
+    /// the cache are none: the value is then returned and not cached.
+    ///
+    /// # Panics
+    /// If `loader` panics, in the thread that runs it.
+    pub fn get_or_load<Q, E, R, F>(&self, key: &Q, loader: F) -> Result<Arc<V>, LoadError<E>>
+    where
+        Q: AsKey<K> + ?Sized,
+        E: Send + Sync + 'static,
+        R: Into<Arc<V>>,
+        F: FnOnce() -> Result<R, E>,
+    {
+        let full = self.encode(key).map_err(LoadError::Key)?;
+        let key = self.inner.tiers.memory.key(full.as_slice());
+        if self.inner.is_closed() {
+            return self.run(key, loader);
+        }
+        match self.find_or_lease(key) {
+            Next::Done(done) => done,
+            Next::LoadAlone => self.run(key, loader),
+            Next::Load(pilot) => self.load(key, pilot, loader),
+        }
+    }
+
+    /// Steps 1 to 3.
+    fn find_or_lease<'a, E: Send + Sync + 'static>(&'a self, key: SlotKey<'a>) -> Next<'a, V, E> {
+        let (memory, counters) = (&self.inner.tiers.memory, &self.space.counters);
+        let now = self.now();
+        if let Found::Value(value, _) = memory.get(key, now)
+            && let Some(value) = Self::typed(value)
+        {
+            counters.memory_hits.add(key.hash);
+            return Next::Done(Ok(value));
+        }
+        let mut made = None;
+        let leased = memory.lease_to_load(key, now, || made.insert(Flight::new()).clone() as Value);
+        let (id, look_on_disk, floor) = match leased {
+            Leased::Value(value) => {
+                counters.memory_hits.add(key.hash);
+                return Self::typed(value).map_or(Next::LoadAlone, |value| Next::Done(Ok(value)));
+            }
+            Leased::Flight(flight) => {
+                counters.misses.add(key.hash);
+                return self.join(flight);
+            }
+            Leased::Lease {
+                id,
+                look_on_disk,
+                floor,
+            } => (id, look_on_disk, floor),
+        };
+        let flight = made.unwrap_or_else(Flight::new);
+        let mut pilot = Pilot {
+            flight,
+            lease: Some(Lease::new(memory, key, id)),
+            landing: None,
+        };
+        if look_on_disk
+            && !self.is_memory_only()
+            && let Some(lease) = &pilot.lease
+            && let Some(value) = self.promote(lease, floor, now)
+        {
+            pilot.landing = Some(Landing::Value(value.clone()));
+            counters.disk_hits.add(key.hash);
+            return Next::Done(Ok(value));
+        }
+        counters.misses.add(key.hash);
+        Next::Load(pilot)
+    }
+
+    fn join<E: Send + Sync + 'static>(&self, flight: Value) -> Next<'_, V, E> {
+        let Ok(flight) = Arc::downcast::<Flight>(flight) else {
+            return Next::LoadAlone;
+        };
+        match self.inner.waits.join(&flight) {
+            Err(Cycle) => Next::Done(Err(LoadError::Cycle)),
+            Ok(Landing::Panicked) => Next::Done(Err(LoadError::Panicked)),
+            Ok(Landing::Value(value)) => {
+                Self::typed(value).map_or(Next::LoadAlone, |value| Next::Done(Ok(value)))
+            }
+            Ok(Landing::Error(error)) => match Arc::downcast(error) {
+                Ok(error) => Next::Done(Err(LoadError::Loader(error))),
+                Err(_) => Next::LoadAlone,
+            },
+        }
+    }
+
+    /// Steps 4 to 6.
+    fn load<E, R, F>(&self, key: SlotKey<'_>, mut pilot: Pilot<'_>, loader: F) -> Result<Arc<V>, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        R: Into<Arc<V>>,
+        F: FnOnce() -> Result<R, E>,
+    {
+        let loaded = self.run(key, loader);
+        match &loaded {
+            Ok(value) => {
+                let ttl = self.definition.default_ttl();
+                let lease = pilot.lease.take();
+                // An error says that the value can't be cached; the caller has it all the same.
+                let filled = self.write(key, value.clone(), ttl, lease).unwrap_or(false);
+                if !filled {
+                    self.space.counters.voided_fills.add(key.hash);
+                }
+                pilot.landing = Some(Landing::Value(value.clone()));
+            }
+            Err(LoadError::Loader(error)) => pilot.landing = Some(Landing::Error(error.clone())),
+            Err(_) => {}
+        }
+        loaded
+    }
+
+    fn run<E, R, F>(&self, key: SlotKey<'_>, loader: F) -> Result<Arc<V>, LoadError<E>>
+    where
+        R: Into<Arc<V>>,
+        F: FnOnce() -> Result<R, E>,
+    {
+        let counters = &self.space.counters;
+        counters.loads.add(key.hash);
+        let failure = Failure(counters, key.hash);
+        let loaded = loader()
+            .map(Into::into)
+            .map_err(|error| LoadError::Loader(Arc::new(error)));
+        if loaded.is_ok() {
+            std::mem::forget(failure);
+        }
+        loaded
+    }
+}
+
+/// Counts a load as failed when it is dropped, so that a panic counts too.
+struct Failure<'a>(&'a crate::stats::Counters, u64);
+
+impl Drop for Failure<'_> {
+    fn drop(&mut self) {
+        self.0.load_failures.add(self.1);
+    }
+}

@@ -1,0 +1,182 @@
+//! Storing a value: encode, weigh, reserve room, then the shard.
+//!
+//! Everything that can fail comes before the shard is touched, so an insert that returns an error has changed nothing.
+
+use std::any::Any;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Keyspace;
+use super::fill::Lease;
+use crate::codec::{self, MAX_VALUE_LEN};
+use crate::config::Weighed;
+use crate::disk::{RangeRemoval, Tiers};
+use crate::error::Error;
+use crate::id::KeyspaceId;
+use crate::inner::Inner;
+use crate::key::Key;
+use crate::memory::{ENTRY_OVERHEAD, Entry, SlotKey, Unsaved};
+use crate::sync::Arc;
+use crate::units::ByteSize;
+
+impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
+    /// Stores a value, as a write, or as a fill if its lease still holds. Answers whether it was stored.
+    pub(super) fn write(
+        &self,
+        key: SlotKey<'_>,
+        value: Arc<V>,
+        ttl: Duration,
+        lease: Option<Lease<'_>>,
+    ) -> Result<bool, Error> {
+        let tiers = &self.inner.tiers;
+        let is_saved = !self.is_memory_only() && tiers.disk_is_on();
+        let encode_error = |source| Error::Encode {
+            keyspace: self.space.name.clone(),
+            source,
+        };
+        let payload = if is_saved {
+            codec::encode(&*value)
+        } else {
+            Ok(Vec::new())
+        }
+        .map_err(encode_error)?;
+        let encoded_len = if is_saved {
+            payload.len()
+        } else {
+            codec::encoded_len(&*value).map_err(encode_error)?
+        };
+        let weight = self.weigh(key, encoded_len, &value);
+        self.check_size(encoded_len, weight, is_saved)?;
+        let now = self.now();
+        let expires_at = now.after(ttl);
+        let unsaved = if is_saved {
+            self.unsaved(payload, weight)
+        } else {
+            None
+        };
+        let is_saved = unsaved.is_some();
+        let entry = Entry {
+            value,
+            expires_at,
+            weight,
+            unsaved,
+        };
+        let stored = match lease {
+            None => {
+                tiers.memory.store(key, entry, now);
+                true
+            }
+            Some(lease) => tiers.memory.fill(key, lease.id, entry).is_some(),
+        };
+        if is_saved {
+            tiers.wake_writer();
+        }
+        if stored {
+            tiers.plan_sweep(expires_at);
+        }
+        Ok(stored)
+    }
+
+    /// Reserves room for a value in the write buffer, waiting for it. `None` once the disk tier is off.
+    fn unsaved(&self, payload: Vec<u8>, weight: u64) -> Option<Arc<Unsaved>> {
+        let tiers = &self.inner.tiers;
+        let buffer = tiers.memory.buffer();
+        let bytes = room_for(payload.len(), weight);
+        let room = buffer.reserve(bytes, || tiers.hurry_writer())?;
+        // Half full: begin a commit while the other half takes what comes meanwhile. Once for each time the mark is passed.
+        let used = buffer.used();
+        let mark = buffer.capacity() / 2;
+        if used >= mark && used.saturating_sub(bytes) < mark {
+            tiers.hurry_writer();
+        }
+        Some(Arc::new(Unsaved {
+            payload,
+            version: self.space.kind.version,
+            written_at: self.now(),
+            _room: room,
+        }))
+    }
+
+    pub(super) fn weigh(&self, key: SlotKey<'_>, encoded_len: usize, value: &Arc<V>) -> u64 {
+        let key_len = key.bytes.len() - KeyspaceId::LEN;
+        let whole = |value_weight: u64| value_weight.saturating_add(key_len as u64 + ENTRY_OVERHEAD);
+        if let Some(weigher) = self.definition.own_weigher() {
+            return whole(weigher(value));
+        }
+        match self.inner.weigher() {
+            None => whole(encoded_len as u64),
+            Some(weigher) => {
+                let value: &(dyn Any + Send + Sync) = &**value;
+                weigher(&Weighed {
+                    keyspace: &self.space.name,
+                    key_len,
+                    encoded_len,
+                    value,
+                })
+            }
+        }
+    }
+
+    fn check_size(&self, encoded_len: usize, weight: u64, is_saved: bool) -> Result<(), Error> {
+        let too_large = |size, bound, max, remedy| {
+            Err(Error::ValueTooLarge {
+                keyspace: self.space.name.clone(),
+                size: ByteSize::bytes(size),
+                bound,
+                max,
+                remedy,
+            })
+        };
+        let memory = &self.inner.tiers.memory;
+        let (room, buffer) = (room_for(encoded_len, weight), memory.buffer().capacity());
+        match () {
+            () if encoded_len as u64 > MAX_VALUE_LEN.as_u64() => too_large(
+                encoded_len as u64,
+                "encoded",
+                MAX_VALUE_LEN,
+                "store a part of it, or where it is",
+            ),
+            () if is_saved && room > buffer => too_large(
+                room,
+                "encoded, and in memory",
+                ByteSize::bytes(buffer),
+                "raise write_buffer",
+            ),
+            () if !is_saved && weight > memory.capacity() => too_large(
+                weight,
+                "in memory",
+                ByteSize::bytes(memory.capacity()),
+                "raise memory_capacity",
+            ),
+            () => Ok(()),
+        }
+    }
+}
+
+/// What a value takes until it is committed: its encoding for the writer, and itself.
+fn room_for(encoded_len: usize, weight: u64) -> u64 {
+    weight.saturating_add(encoded_len as u64)
+}
+
+impl Inner {
+    /// Removes every key with a prefix, from both tiers.
+    ///
+    /// The shards are purged first, and disbelieve the disk from then on; the writer deletes the range and, when that is committed
+    /// and visible, lifts the disbelief.
+    pub(crate) fn remove_range(&self, prefix: Arc<[u8]>) -> Result<u64, Error> {
+        self.refuse_if_closed()?;
+        let tiers: &Tiers = &self.tiers;
+        let is_memory_only = !prefix.is_empty() && KeyspaceId::of(&prefix).is_memory_only();
+        let is_on_disk = tiers.has_disk() && !is_memory_only;
+        let (range, purged) = tiers.memory.purge(prefix, is_on_disk, tiers.time.now());
+        if !is_on_disk {
+            return Ok(purged.memory_only);
+        }
+        let removed = tiers.remove_range(RangeRemoval {
+            range,
+            dirty: purged.dirty,
+        })?;
+        Ok(removed + purged.memory_only)
+    }
+}

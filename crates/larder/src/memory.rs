@@ -1,0 +1,397 @@
+//! The memory tier: shards, their shared budget, and the write buffer.
+//!
+//! A key belongs to one [`shard::Shard`], chosen by its hash (of a per-process random seed). This module takes the locks,
+//! one at a time, and drops what shards let go of after unlocking; it does no I/O.
+
+mod budget;
+mod buffer;
+mod expiry;
+mod leases;
+mod policy;
+mod shard;
+mod slot;
+
+pub(crate) use buffer::WriteBuffer;
+pub(crate) use leases::LeaseId;
+pub(crate) use slot::{Change, Entry, Found, Mutation, Prior, Purged, Range, SlotKey, Tally, Unsaved, Value};
+
+use std::collections::BTreeMap;
+
+use budget::Budget;
+use shard::Shard;
+use slot::Trash;
+
+use crate::id::KeyspaceId;
+use crate::sync::{Arc, AtomicU64, AtomicUsize, Ordering, RwLock, thread};
+use crate::units::Timestamp;
+
+/// Bytes of bookkeeping for one entry, added to the length of its key and its encoded value to make its weight: the slot, its
+/// places in the table, the queue and the expiry list, and the two reference counts. A test compares it with the types.
+pub const ENTRY_OVERHEAD: u64 = 224;
+
+/// Expired entries removed under one hold of a shard's lock.
+const EXPIRE_BATCH: usize = 256;
+
+/// All shards.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    shards: Box<[RwLock<Shard>]>,
+    hasher: ahash::RandomState,
+    budget: Budget,
+    buffer: Arc<WriteBuffer>,
+    /// The last sequence given out.
+    sequence: AtomicU64,
+    next_victim: AtomicUsize,
+    /// Values that were too heavy for memory, or found no room, and were left to the disk.
+    bypassed: AtomicU64,
+}
+
+/// What a lookup that may fill found under the exclusive lock.
+#[derive(Debug)]
+pub(crate) enum Leased {
+    /// A value came in the meantime.
+    Value(Value),
+    /// Another caller is loading the key: join its flight.
+    Flight(Value),
+    /// A lease, and where else to look.
+    Lease {
+        id: LeaseId,
+        look_on_disk: bool,
+        floor: u64,
+    },
+}
+
+/// Sums over all shards.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct MemoryTotals {
+    pub(crate) by_keyspace: BTreeMap<KeyspaceId, Tally>,
+    pub(crate) evictions: u64,
+    pub(crate) expirations: u64,
+    pub(crate) bypassed: u64,
+}
+
+impl Memory {
+    /// `shards` is rounded up to a power of two.
+    pub(crate) fn new(shards: usize, capacity: u64, write_buffer: u64, last_sequence: u64) -> Self {
+        let shards = shards.next_power_of_two().min(1 << 16);
+        Self {
+            shards: (0..shards).map(|_| RwLock::new(Shard::new())).collect(),
+            hasher: ahash::RandomState::new(),
+            budget: Budget::new(capacity),
+            buffer: WriteBuffer::new(write_buffer),
+            sequence: AtomicU64::new(last_sequence),
+            next_victim: AtomicUsize::new(0),
+            bypassed: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn key<'a>(&self, bytes: &'a [u8]) -> SlotKey<'a> {
+        SlotKey {
+            hash: self.hasher.hash_one(bytes),
+            bytes,
+        }
+    }
+
+    pub(crate) fn buffer(&self) -> &Arc<WriteBuffer> {
+        &self.buffer
+    }
+
+    pub(crate) fn capacity(&self) -> u64 {
+        self.budget.capacity()
+    }
+
+    pub(crate) fn last_sequence(&self) -> u64 {
+        self.sequence.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Found {
+        self.shard(key).read().get(key, now)
+    }
+
+    /// A lookup that counts as no use, with the floor for a record on disk.
+    pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> (Found, u64) {
+        let shard = self.shard(key).read();
+        (shard.peek(key, now), shard.floor(key))
+    }
+
+    /// Takes a lease on a key, so as to read it from the disk. Invariant 4: the caller loads the snapshot after this.
+    pub(crate) fn lease(&self, key: SlotKey<'_>, now: Timestamp) -> Leased {
+        self.take_lease(key, now, false, |_| None)
+    }
+
+    /// Takes a lease on a key even if it has a value, so as to write that value again.
+    pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Found, u64) {
+        let mut shard = self.shard(key).write();
+        (shard.leases.take(key), shard.peek(key, now), shard.floor(key))
+    }
+
+    /// Takes a lease on a key and hangs `flight` on it, so as to load it; unless there is a flight to join.
+    pub(crate) fn lease_to_load(
+        &self,
+        key: SlotKey<'_>,
+        now: Timestamp,
+        flight: impl FnOnce() -> Value,
+    ) -> Leased {
+        self.take_lease(key, now, true, |_| Some(flight()))
+    }
+
+    fn take_lease(
+        &self,
+        key: SlotKey<'_>,
+        now: Timestamp,
+        may_join: bool,
+        flight: impl FnOnce(LeaseId) -> Option<Value>,
+    ) -> Leased {
+        let mut shard = self.shard(key).write();
+        let found = shard.get(key, now);
+        if let Found::Value(value, _) = found {
+            return Leased::Value(value);
+        }
+        if may_join && let Some(flight) = shard.leases.flight(key) {
+            return Leased::Flight(flight);
+        }
+        let id = shard.leases.take(key);
+        if let Some(flight) = flight(id) {
+            shard.leases.attach(key, id, flight);
+        }
+        Leased::Lease {
+            id,
+            look_on_disk: matches!(found, Found::Nothing),
+            floor: shard.floor(key),
+        }
+    }
+
+    pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
+        self.shard(key).write().leases.release(key, lease);
+    }
+
+    /// Stores an explicit write. An entry that is not to be saved is evicted at once if memory has no room for it.
+    pub(crate) fn store(&self, key: SlotKey<'_>, entry: Entry, now: Timestamp) -> u64 {
+        if entry.unsaved.is_none() && !self.reserve(entry.weight) {
+            self.bypassed.fetch_add(1, Ordering::Relaxed);
+            self.locked(key, |shard, trash| shard.forget(key, now, trash));
+            return 0;
+        }
+        self.locked(key, |shard, trash| shard.store(key, entry, &self.sequence, trash))
+    }
+
+    /// Publishes a load, if its lease still holds. Answers its sequence.
+    pub(crate) fn fill(&self, key: SlotKey<'_>, lease: LeaseId, entry: Entry) -> Option<u64> {
+        let (is_saved, weight) = (entry.unsaved.is_some(), entry.weight);
+        if !is_saved && !self.reserve(weight) {
+            self.bypassed.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        let filled = self.locked(key, |shard, trash| {
+            shard.fill(key, lease, entry, &self.sequence, trash)
+        });
+        if filled.is_err() && !is_saved {
+            self.budget.release(weight);
+        }
+        filled.ok()
+    }
+
+    /// Publishes what was read from disk, if the lease still holds.
+    pub(crate) fn promote(&self, key: SlotKey<'_>, lease: LeaseId, entry: Entry, sequence: u64) -> bool {
+        let weight = entry.weight;
+        if !self.reserve(weight) {
+            self.bypassed.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        let promoted = self.locked(key, |shard, trash| {
+            shard.promote(key, lease, entry, sequence, trash)
+        });
+        if promoted.is_err() {
+            self.budget.release(weight);
+        }
+        promoted.is_ok()
+    }
+
+    /// Removes a key that is only ever in memory.
+    pub(crate) fn forget(&self, key: SlotKey<'_>, now: Timestamp) -> Prior {
+        self.locked(key, |shard, trash| shard.forget(key, now, trash))
+    }
+
+    /// Removes a key by a tombstone: what stood there, its sequence, and the floor for a record on disk.
+    pub(crate) fn bury(&self, key: SlotKey<'_>, now: Timestamp) -> (Prior, u64, u64) {
+        self.locked(key, |shard, trash| {
+            let (prior, sequence) = shard.bury(key, now, &self.sequence, trash);
+            (prior, sequence, shard.floor(key))
+        })
+    }
+
+    pub(crate) fn unbury(&self, key: SlotKey<'_>, sequence: u64) {
+        self.locked(key, |shard, trash| shard.unbury(key, sequence, trash));
+    }
+
+    /// Bars fills of a key, together with the removal that `remove` makes under the same lock.
+    pub(crate) fn raise_fence(&self, key: SlotKey<'_>) {
+        self.shard(key).write().leases.raise_fence(key);
+    }
+
+    pub(crate) fn lower_fence(&self, key: SlotKey<'_>) {
+        self.shard(key).write().leases.lower_fence(key);
+    }
+
+    /// Removes every key with a prefix, shard by shard, at one sequence. On disk the range is pending from here on, until
+    /// [`Memory::range_committed`].
+    pub(crate) fn purge(&self, prefix: Arc<[u8]>, is_on_disk: bool, now: Timestamp) -> (Range, Purged) {
+        let sequence = self.sequence.fetch_add(1, Ordering::SeqCst) + 1;
+        let range = Range { prefix, sequence };
+        let mut all = Purged::default();
+        for shard in &self.shards {
+            let purged = self.locked_shard(shard, |shard, trash| shard.purge(&range, is_on_disk, now, trash));
+            all.memory_only += purged.memory_only;
+            all.dirty.extend(purged.dirty);
+        }
+        (range, all)
+    }
+
+    pub(crate) fn range_committed(&self, sequence: u64) {
+        for shard in &self.shards {
+            shard.write().range_committed(sequence);
+        }
+    }
+
+    /// Hands every dirty key to the writer.
+    pub(crate) fn drain(&self, now: Timestamp) -> Vec<Mutation> {
+        let mut mutations = Vec::new();
+        for shard in &self.shards {
+            self.locked_shard(shard, |shard, trash| shard.drain(now, &mut mutations, trash));
+        }
+        mutations
+    }
+
+    /// Makes a committed key clean (invariant 2: after its snapshot was installed).
+    pub(crate) fn settle(&self, mutation: &Mutation) {
+        let key = mutation.slot_key();
+        let weight = match mutation.change {
+            Change::Put { weight, .. } => weight,
+            Change::Delete => 0,
+        };
+        let keep = self.reserve(weight);
+        if !keep {
+            self.bypassed.fetch_add(1, Ordering::Relaxed);
+        }
+        let kept = self.locked(key, |shard, trash| {
+            shard.settle(key, mutation.sequence, keep, trash)
+        });
+        if keep && !kept {
+            self.budget.release(weight);
+        }
+    }
+
+    /// Removes expired clean entries; how many.
+    pub(crate) fn expire(&self, now: Timestamp) -> u64 {
+        let mut expired = 0;
+        for shard in &self.shards {
+            loop {
+                let batch = self.locked_shard(shard, |shard, trash| shard.expire(now, EXPIRE_BATCH, trash));
+                expired += batch as u64;
+                if batch < EXPIRE_BATCH {
+                    break;
+                }
+            }
+        }
+        expired
+    }
+
+    pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
+        self.shards
+            .iter()
+            .filter_map(|shard| shard.read().next_expiry())
+            .min()
+    }
+
+    pub(crate) fn has_clean(&self, key: &[u8]) -> bool {
+        let key = self.key(key);
+        self.shard(key).read().has_clean(key)
+    }
+
+    /// The keys in memory with a prefix, sorted: those that are not on disk, or all of them.
+    pub(crate) fn keys(&self, prefix: &[u8], with_clean: bool) -> Vec<Arc<[u8]>> {
+        let mut keys = Vec::new();
+        for shard in &self.shards {
+            shard.read().keys(prefix, with_clean, &mut keys);
+        }
+        keys.sort_unstable();
+        keys
+    }
+
+    pub(crate) fn totals(&self) -> MemoryTotals {
+        let mut totals = MemoryTotals {
+            bypassed: self.bypassed.load(Ordering::Relaxed),
+            ..MemoryTotals::default()
+        };
+        for shard in &self.shards {
+            let shard = shard.read();
+            totals.evictions += shard.evictions;
+            totals.expirations += shard.expirations;
+            for (id, tally) in shard.tallies.iter() {
+                let sum = totals.by_keyspace.entry(id).or_default();
+                sum.entries += tally.entries;
+                sum.weight += tally.weight;
+            }
+        }
+        totals
+    }
+
+    /// Reserves room in the budget, evicting as needed, from one shard after another. No lock is held at the call.
+    fn reserve(&self, weight: u64) -> bool {
+        if weight > self.budget.capacity() {
+            return false;
+        }
+        let mut idle = 0;
+        while !self.budget.try_reserve(weight) {
+            let next = self.next_victim.fetch_add(1, Ordering::Relaxed);
+            let Some(shard) = self.shards.get(next & (self.shards.len() - 1)) else {
+                return false;
+            };
+            if self.locked_shard(shard, Shard::evict) {
+                idle = 0;
+                continue;
+            }
+            // Nothing to evict: the room is reserved by fills that are about to be published.
+            idle += 1;
+            if idle > 8 * self.shards.len() {
+                return false;
+            }
+            if idle % self.shards.len() == 0 {
+                thread::yield_now();
+            }
+        }
+        true
+    }
+
+    /// The shard of a key: by the upper half of the hash, the lower being the table's and the policy's.
+    fn shard(&self, key: SlotKey<'_>) -> &RwLock<Shard> {
+        let at = usize::try_from(key.hash >> 32).unwrap_or(0) & (self.shards.len() - 1);
+        self.shards
+            .get(at)
+            .expect("a masked index is below the power of two that is the length")
+    }
+
+    fn locked<R>(&self, key: SlotKey<'_>, change: impl FnOnce(&mut Shard, &mut Trash) -> R) -> R {
+        self.locked_shard(self.shard(key), change)
+    }
+
+    /// Changes a shard under its lock. What it lets go of is dropped after the lock (invariant 5), its weight given back.
+    fn locked_shard<R>(&self, shard: &RwLock<Shard>, change: impl FnOnce(&mut Shard, &mut Trash) -> R) -> R {
+        let mut trash = Trash::default();
+        let result = change(&mut shard.write(), &mut trash);
+        self.budget.release(trash.weight);
+        drop(trash);
+        result
+    }
+
+    /// Re-derives the sums from the slots and compares.
+    #[cfg(test)]
+    pub(crate) fn validate(&self) {
+        let evictable: u64 = self.shards.iter().map(|shard| shard.read().validate()).sum();
+        assert_eq!(
+            evictable,
+            self.budget.used(),
+            "the budget is charged what the clean entries weigh"
+        );
+    }
+}

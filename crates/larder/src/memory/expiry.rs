@@ -1,0 +1,154 @@
+//! The slots of a shard by the time they expire, so that expiring costs what expired and not what lives.
+//!
+//! Slots stand in lists, one for each second; the lists stand in an ordered map. Adding and removing are O(log of the
+//! distinct seconds); the earliest second is found first.
+
+use std::collections::BTreeMap;
+
+use super::policy::SlotId;
+use crate::units::Timestamp;
+
+const BUCKET_MS: u64 = 1000;
+const NONE: SlotId = SlotId::MAX;
+
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    bucket: u64,
+    newer: SlotId,
+    older: SlotId,
+    listed: bool,
+}
+
+/// The expiry order of one shard's slots, to the second.
+#[derive(Debug, Default)]
+pub(crate) struct ExpiryIndex {
+    nodes: Vec<Node>,
+    newest: BTreeMap<u64, SlotId>,
+}
+
+impl ExpiryIndex {
+    /// Lists a slot, or moves it.
+    pub(crate) fn add(&mut self, id: SlotId, expires_at: Timestamp) {
+        self.remove(id);
+        if self.nodes.len() <= id as usize {
+            self.nodes.resize(
+                id as usize + 1,
+                Node {
+                    bucket: 0,
+                    newer: NONE,
+                    older: NONE,
+                    listed: false,
+                },
+            );
+        }
+        let bucket = expires_at.as_millis() / BUCKET_MS;
+        let older = self.newest.insert(bucket, id).unwrap_or(NONE);
+        if let Some(node) = self.nodes.get_mut(older as usize) {
+            node.newer = id;
+        }
+        if let Some(node) = self.nodes.get_mut(id as usize) {
+            *node = Node {
+                bucket,
+                newer: NONE,
+                older,
+                listed: true,
+            };
+        }
+    }
+
+    /// Unlists a slot, if it is listed.
+    pub(crate) fn remove(&mut self, id: SlotId) {
+        let Some(node) = self.nodes.get_mut(id as usize).filter(|node| node.listed) else {
+            return;
+        };
+        node.listed = false;
+        let Node {
+            bucket, newer, older, ..
+        } = *node;
+        if let Some(node) = self.nodes.get_mut(older as usize) {
+            node.newer = newer;
+        }
+        if let Some(node) = self.nodes.get_mut(newer as usize) {
+            node.older = older;
+        } else if older == NONE {
+            self.newest.remove(&bucket);
+        } else {
+            self.newest.insert(bucket, older);
+        }
+    }
+
+    /// Up to `most` slots from seconds that have begun by `now`. In the current second some may not have expired yet.
+    pub(crate) fn due(&self, now: Timestamp, most: usize) -> Vec<SlotId> {
+        let mut due = Vec::new();
+        for &newest in self
+            .newest
+            .range(..=now.as_millis() / BUCKET_MS)
+            .map(|(_, newest)| newest)
+        {
+            let mut id = newest;
+            while let Some(node) = self.nodes.get(id as usize) {
+                if due.len() == most {
+                    return due;
+                }
+                due.push(id);
+                id = node.older;
+            }
+        }
+        due
+    }
+
+    /// When the next slot will have expired for certain: the end of the earliest second listed.
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        let (bucket, _) = self.newest.first_key_value()?;
+        Some(Timestamp::from_millis(
+            bucket.saturating_add(1).saturating_mul(BUCKET_MS),
+        ))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_listed(&self, id: SlotId) -> bool {
+        self.nodes.get(id as usize).is_some_and(|node| node.listed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn slots_come_due_in_order_of_their_second() {
+        let mut index = ExpiryIndex::default();
+        for (id, at) in [(0, 5_500), (1, 1_200), (2, 1_900), (3, 9_000)] {
+            index.add(id, Timestamp::from_millis(at));
+        }
+        assert_eq!(index.next(), Some(Timestamp::from_millis(2_000)));
+        assert_eq!(index.due(Timestamp::from_millis(999), 9), []);
+        assert_eq!(index.due(Timestamp::from_millis(6_000), 9), [2, 1, 0]);
+        assert_eq!(index.due(Timestamp::from_millis(6_000), 2), [2, 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_lists_exactly_what_was_added(
+            steps in proptest::collection::vec((any::<bool>(), 0_u32..12, 0_u64..6), 0..200)
+        ) {
+            let mut index = ExpiryIndex::default();
+            let mut model = BTreeSet::new();
+            for (add, id, second) in steps {
+                model.retain(|&(_, listed)| listed != id);
+                if add {
+                    index.add(id, Timestamp::from_millis(second * BUCKET_MS));
+                    model.insert((second, id));
+                } else {
+                    index.remove(id);
+                }
+                let due: BTreeSet<_> = index.due(Timestamp::from_millis(u64::MAX), usize::MAX).into_iter().collect();
+                prop_assert_eq!(&due, &model.iter().map(|&(_, id)| id).collect());
+                let next = model.first().map(|&(second, _)| Timestamp::from_millis((second + 1) * BUCKET_MS));
+                prop_assert_eq!(index.next(), next);
+            }
+        }
+    }
+}

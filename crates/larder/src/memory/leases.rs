@@ -1,0 +1,191 @@
+//! Leases: the permissions that loads and promotions hold to fill a key.
+//!
+//! A lease is taken under the shard's lock before the disk or a loader is asked, and checked under it when the fill is
+//! published. A write or an invalidation of the key drops every lease on it, so a fill that was in flight finds that it holds
+//! none. A flight (callers waiting for one load) hangs on the lease of the caller that runs the loader and goes with it, so
+//! that nobody who comes after an invalidation joins a load that began before it.
+//!
+//! A *fence* bars fills without barring loads: leases taken while it stands never hold.
+
+use hashbrown::HashTable;
+
+use super::{SlotKey, Value};
+
+/// The number of a lease, unique in its shard.
+pub(crate) type LeaseId = u64;
+
+#[derive(Debug, Default)]
+pub(crate) struct Leases {
+    keys: HashTable<KeyLeases>,
+    last_id: LeaseId,
+}
+
+#[derive(Debug)]
+struct KeyLeases {
+    hash: u64,
+    key: Box<[u8]>,
+    /// Leases that hold.
+    holders: Vec<LeaseId>,
+    fences: u32,
+    flight: Option<(LeaseId, Value)>,
+}
+
+impl Leases {
+    /// Takes a lease. While a fence stands, one that never holds.
+    pub(crate) fn take(&mut self, key: SlotKey<'_>) -> LeaseId {
+        self.last_id += 1;
+        let id = self.last_id;
+        let leases = self.of(key);
+        if leases.fences == 0 {
+            leases.holders.push(id);
+        }
+        id
+    }
+
+    /// The flight that a caller of this key may join.
+    pub(crate) fn flight(&self, key: SlotKey<'_>) -> Option<Value> {
+        let leases = self.keys.find(key.hash, |leases| *leases.key == *key.bytes)?;
+        leases.flight.as_ref().map(|(_, flight)| flight.clone())
+    }
+
+    /// Hangs a flight on a lease just taken.
+    pub(crate) fn attach(&mut self, key: SlotKey<'_>, id: LeaseId, flight: Value) {
+        self.of(key).flight = Some((id, flight));
+    }
+
+    pub(crate) fn holds(&self, key: SlotKey<'_>, id: LeaseId) -> bool {
+        self.keys
+            .find(key.hash, |leases| *leases.key == *key.bytes)
+            .is_some_and(|leases| leases.holders.contains(&id))
+    }
+
+    /// Gives a lease back, with its flight.
+    pub(crate) fn release(&mut self, key: SlotKey<'_>, id: LeaseId) {
+        self.change(key, |leases| {
+            leases.holders.retain(|&holder| holder != id);
+            leases.flight.take_if(|(lease, _)| *lease == id);
+        });
+    }
+
+    /// Drops every lease on a key, and detaches its flight.
+    pub(crate) fn revoke(&mut self, key: SlotKey<'_>) {
+        self.change(key, KeyLeases::revoke);
+    }
+
+    /// Drops every lease on keys that start with `prefix`.
+    pub(crate) fn revoke_prefix(&mut self, prefix: &[u8]) {
+        self.keys.retain(|leases| {
+            if leases.key.starts_with(prefix) {
+                leases.revoke();
+            }
+            !leases.is_idle()
+        });
+    }
+
+    pub(crate) fn raise_fence(&mut self, key: SlotKey<'_>) {
+        let leases = self.of(key);
+        leases.fences += 1;
+        leases.revoke();
+    }
+
+    /// Takes one fence away. Loads that began behind it are not cached, and nobody joins them any more.
+    pub(crate) fn lower_fence(&mut self, key: SlotKey<'_>) {
+        self.change(key, |leases| {
+            leases.fences = leases.fences.saturating_sub(1);
+            leases.revoke();
+        });
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    fn of(&mut self, key: SlotKey<'_>) -> &mut KeyLeases {
+        self.keys
+            .entry(key.hash, |leases| *leases.key == *key.bytes, |leases| leases.hash)
+            .or_insert_with(|| KeyLeases {
+                hash: key.hash,
+                key: key.bytes.into(),
+                holders: Vec::new(),
+                fences: 0,
+                flight: None,
+            })
+            .into_mut()
+    }
+
+    fn change(&mut self, key: SlotKey<'_>, change: impl FnOnce(&mut KeyLeases)) {
+        if let Ok(mut found) = self.keys.find_entry(key.hash, |leases| *leases.key == *key.bytes) {
+            change(found.get_mut());
+            if found.get().is_idle() {
+                found.remove();
+            }
+        }
+    }
+}
+
+impl KeyLeases {
+    fn revoke(&mut self) {
+        self.holders.clear();
+        self.flight = None;
+    }
+
+    fn is_idle(&self) -> bool {
+        self.holders.is_empty() && self.fences == 0 && self.flight.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::Arc;
+
+    const KEY: SlotKey<'static> = SlotKey {
+        hash: 7,
+        bytes: b"key",
+    };
+    const OTHER: SlotKey<'static> = SlotKey {
+        hash: 7,
+        bytes: b"other",
+    };
+
+    #[test]
+    fn revoking_a_key_leaves_other_keys_of_the_same_hash_alone() {
+        let mut leases = Leases::default();
+        let (one, two, other) = (leases.take(KEY), leases.take(KEY), leases.take(OTHER));
+        leases.revoke(KEY);
+        assert!(!leases.holds(KEY, one) && !leases.holds(KEY, two));
+        assert!(leases.holds(OTHER, other));
+        leases.revoke_prefix(b"ot");
+        assert!(leases.is_empty());
+    }
+
+    #[test]
+    fn revoking_detaches_the_flight_and_a_late_release_does_not_touch_the_next() {
+        let mut leases = Leases::default();
+        let old = leases.take(KEY);
+        leases.attach(KEY, old, Arc::new("old flight"));
+        leases.revoke(KEY);
+        assert!(leases.flight(KEY).is_none());
+        let new = leases.take(KEY);
+        leases.attach(KEY, new, Arc::new("new flight"));
+        leases.release(KEY, old);
+        assert!(leases.flight(KEY).is_some() && leases.holds(KEY, new));
+    }
+
+    #[test]
+    fn a_lease_taken_behind_a_fence_never_holds() {
+        let mut leases = Leases::default();
+        leases.raise_fence(KEY);
+        leases.raise_fence(KEY);
+        let behind = leases.take(KEY);
+        leases.lower_fence(KEY);
+        let still_behind = leases.take(KEY);
+        leases.lower_fence(KEY);
+        assert!(!leases.holds(KEY, behind) && !leases.holds(KEY, still_behind));
+        let after = leases.take(KEY);
+        assert!(leases.holds(KEY, after));
+        leases.release(KEY, after);
+        assert!(leases.is_empty());
+    }
+}

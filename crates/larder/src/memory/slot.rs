@@ -1,0 +1,165 @@
+//! What a shard knows of one key, and what is handed in and out of it.
+
+use std::any::Any;
+
+use super::buffer::Room;
+use crate::id::KeyspaceId;
+use crate::sync::Arc;
+use crate::units::Timestamp;
+
+/// A user's value, of the type its keyspace knows.
+pub(crate) type Value = Arc<dyn Any + Send + Sync>;
+
+/// A whole key (its keyspace's number, then its own bytes) with its hash: computed once a lookup.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SlotKey<'a> {
+    pub(crate) hash: u64,
+    pub(crate) bytes: &'a [u8],
+}
+
+/// A value that is acknowledged and not yet committed: what the writer needs to make its record.
+#[derive(Debug)]
+pub(crate) struct Unsaved {
+    pub(crate) payload: Vec<u8>,
+    pub(crate) version: u32,
+    pub(crate) written_at: Timestamp,
+    /// Held for as long as the payload is.
+    pub(crate) _room: Room,
+}
+
+/// An entry to be stored.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) value: Value,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) weight: u64,
+    /// `None` for an entry that is only ever in memory; its weight is then already reserved in the budget.
+    pub(crate) unsaved: Option<Arc<Unsaved>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) hash: u64,
+    pub(super) key: Arc<[u8]>,
+    pub(super) sequence: u64,
+    pub(super) expires_at: Timestamp,
+    pub(super) weight: u64,
+    pub(super) content: Content,
+    /// Whether the slot stands in the dirty list.
+    pub(super) is_listed: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Content {
+    /// Evictable: on disk, or never to be there. Its weight is charged to the budget.
+    Clean(Value),
+    /// Pinned until committed. Charged to the write buffer.
+    Dirty(Value, Arc<Unsaved>),
+    /// Removed, and pinned until that is committed.
+    Tombstone,
+}
+
+/// What a lookup finds in a shard.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A live value.
+    Value(Value, Timestamp),
+    /// Nothing live, and nothing live on disk either.
+    Dead,
+    /// Nothing: the disk knows.
+    Nothing,
+}
+
+/// What stood in a shard before a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Prior {
+    /// A live value.
+    Live,
+    /// An expired value or a tombstone.
+    Dead,
+    /// Nothing: the disk knows.
+    Nothing,
+}
+
+/// A dirty key, as the writer gets it.
+#[derive(Debug, Clone)]
+pub(crate) struct Mutation {
+    pub(crate) hash: u64,
+    pub(crate) key: Arc<[u8]>,
+    pub(crate) sequence: u64,
+    pub(crate) change: Change,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    Put {
+        unsaved: Arc<Unsaved>,
+        expires_at: Timestamp,
+        weight: u64,
+    },
+    Delete,
+}
+
+impl Mutation {
+    pub(crate) fn slot_key(&self) -> SlotKey<'_> {
+        SlotKey {
+            hash: self.hash,
+            bytes: &self.key,
+        }
+    }
+}
+
+/// A removal of every key with a prefix, until it is committed.
+#[derive(Debug, Clone)]
+pub(crate) struct Range {
+    pub(crate) prefix: Arc<[u8]>,
+    pub(crate) sequence: u64,
+}
+
+/// What a purge took out of the shards.
+#[derive(Debug, Default)]
+pub(crate) struct Purged {
+    /// Live entries of memory-only keyspaces.
+    pub(crate) memory_only: u64,
+    /// Keys whose live value was not known to be on disk.
+    pub(crate) dirty: Vec<Arc<[u8]>>,
+}
+
+/// What is to be dropped once the lock is released: a user's `Drop` may call the cache.
+#[derive(Debug, Default)]
+pub(crate) struct Trash {
+    pub(super) contents: Vec<Content>,
+    /// Weight to give back to the budget.
+    pub(super) weight: u64,
+}
+
+/// What one keyspace holds in a shard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) entries: u64,
+    pub(crate) weight: u64,
+}
+
+/// Tallies by keyspace. A cache has few keyspaces, so a sorted list is fastest.
+#[derive(Debug, Default)]
+pub(crate) struct Tallies(Vec<(KeyspaceId, Tally)>);
+
+impl Tallies {
+    pub(super) fn change(&mut self, key: &[u8], change: impl FnOnce(&mut Tally)) {
+        let id = KeyspaceId::of(key);
+        let at = match self.0.binary_search_by_key(&id, |(id, _)| *id) {
+            Ok(at) => at,
+            Err(at) => {
+                self.0.insert(at, (id, Tally::default()));
+                at
+            }
+        };
+        if let Some((_, tally)) = self.0.get_mut(at) {
+            change(tally);
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (KeyspaceId, Tally)> + '_ {
+        self.0.iter().copied().filter(|(_, tally)| tally.entries > 0)
+    }
+}

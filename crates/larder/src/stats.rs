@@ -1,0 +1,368 @@
+//! What the cache counts, and how a person reads it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::sync::{AtomicU64, Ordering};
+use crate::units::ByteSize;
+
+const STRIPES: usize = 8;
+
+/// A counter that many threads may raise without waiting for one another's cache line.
+#[derive(Debug, Default)]
+pub(crate) struct Counter([Stripe; STRIPES]);
+
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Stripe(AtomicU64);
+
+impl Counter {
+    /// Adds one. `hash` spreads the callers: any number that differs between keys.
+    pub(crate) fn add(&self, hash: u64) {
+        if let Some(stripe) = self.0.get((hash >> 24) as usize % STRIPES) {
+            stripe.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn sum(&self) -> u64 {
+        self.0.iter().map(|stripe| stripe.0.load(Ordering::Relaxed)).sum()
+    }
+}
+
+/// The counters of one keyspace.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) memory_hits: Counter,
+    pub(crate) disk_hits: Counter,
+    pub(crate) misses: Counter,
+    pub(crate) loads: Counter,
+    pub(crate) load_failures: Counter,
+    pub(crate) voided_fills: Counter,
+    pub(crate) promotions: Counter,
+    pub(crate) inserts: Counter,
+    pub(crate) invalidations: Counter,
+    pub(crate) undecodable: Counter,
+}
+
+/// What a cache did since it was opened, and what it holds. [`Cache::stats`](crate::Cache::stats) takes one.
+///
+/// The counts are taken one after another while the cache is in use, so sums may be off by what happened meanwhile.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The memory tier.
+    pub memory: MemoryStats,
+    /// The disk tier; none in a cache that is only in memory.
+    pub disk: Option<DiskStats>,
+    /// Lookups that no tier could answer.
+    pub misses: u64,
+    /// Loaders run.
+    pub loads: u64,
+    /// Loaders that returned an error or panicked.
+    pub load_failures: u64,
+    /// Loaded or promoted values that were not cached, because their key was written or invalidated meanwhile.
+    pub voided_fills: u64,
+    /// Disk hits copied into memory.
+    pub promotions: u64,
+    /// Values written by the application.
+    pub inserts: u64,
+    /// Calls that removed entries: by key, by prefix, or all.
+    pub invalidations: u64,
+    /// Bytes acknowledged and not yet committed.
+    pub unsaved_bytes: u64,
+    /// Each keyspace opened since the start, by name.
+    pub keyspaces: Vec<KeyspaceStats>,
+}
+
+/// The memory tier's part of [`Stats`].
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct MemoryStats {
+    /// Lookups answered from memory.
+    pub hits: u64,
+    /// Entries held.
+    pub entries: u64,
+    /// Weight of the entries held in bytes, those in the write buffer included.
+    pub weight: u64,
+    /// The weight that clean entries may have, in bytes.
+    pub capacity: u64,
+    /// Entries removed for room.
+    pub evictions: u64,
+    /// Entries removed for age.
+    pub expirations: u64,
+    /// Values left to the disk because memory had no room for their weight.
+    pub bypassed: u64,
+}
+
+/// The disk tier's part of [`Stats`].
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DiskStats {
+    /// Lookups answered from disk.
+    pub hits: u64,
+    /// Entries committed, those included that have expired and are not yet swept.
+    pub entries: u64,
+    /// Bytes these entries are charged for.
+    pub bytes: u64,
+    /// Length of the file, in bytes, after the last commit.
+    pub file_bytes: u64,
+    /// The length the file may have, in bytes.
+    pub capacity: u64,
+    /// Transactions committed.
+    pub commits: u64,
+    /// Entries deleted for room.
+    pub evictions: u64,
+    /// Entries deleted for age.
+    pub expirations: u64,
+    /// Entries found in the file when it was opened.
+    pub recovered_entries: u64,
+    /// Whether the file had been closed before it was opened, not left by a crash.
+    pub was_closed_cleanly: bool,
+    /// Records that failed their check: each was a miss.
+    pub damaged_records: u64,
+    /// Lookups that the store answered with an error: each was a miss.
+    pub read_faults: u64,
+    /// Where a damaged file was moved.
+    pub quarantined: Option<PathBuf>,
+    /// Why the disk tier is off; none while it is on.
+    pub off: Option<String>,
+}
+
+/// One keyspace's part of [`Stats`].
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct KeyspaceStats {
+    /// Its name.
+    pub name: String,
+    /// Lookups answered from memory.
+    pub memory_hits: u64,
+    /// Lookups answered from disk.
+    pub disk_hits: u64,
+    /// Lookups that no tier could answer.
+    pub misses: u64,
+    /// Loaders run.
+    pub loads: u64,
+    /// Loaders that returned an error or panicked.
+    pub load_failures: u64,
+    /// Values written by the application.
+    pub inserts: u64,
+    /// Calls that removed entries of this keyspace alone.
+    pub invalidations: u64,
+    /// Entries in memory.
+    pub memory_entries: u64,
+    /// Their weight in bytes.
+    pub memory_weight: u64,
+    /// Entries on disk.
+    pub disk_entries: u64,
+    /// Bytes these are charged for.
+    pub disk_bytes: u64,
+    /// Records whose value did not decode: each was a miss. More than none says that a value's shape changed without a new version.
+    pub undecodable: u64,
+}
+
+impl Stats {
+    /// Lookups of every kind.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.memory.hits + self.disk.as_ref().map_or(0, |disk| disk.hits) + self.misses
+    }
+
+    /// The share of lookups that a tier answered, from 0 to 1; 0 before the first.
+    #[must_use]
+    pub fn hit_rate(&self) -> f64 {
+        share(self.requests() - self.misses, self.requests())
+    }
+}
+
+impl KeyspaceStats {
+    /// The share of this keyspace's lookups that a tier answered, from 0 to 1; 0 before the first.
+    #[must_use]
+    pub fn hit_rate(&self) -> f64 {
+        let hits = self.memory_hits + self.disk_hits;
+        share(hits, hits + self.misses)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share of counts, for people")]
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = |bytes| ByteSize::bytes(bytes);
+        let memory = &self.memory;
+        writeln!(
+            f,
+            "{:<8}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}",
+            "tier", "hits", "entries", "bytes", "capacity", "evicted", "expired"
+        )?;
+        let mut tier = |name, hits: u64, entries: u64, bytes, capacity, evicted: u64, expired: u64| {
+            let (bytes, capacity) = (size(bytes), size(capacity));
+            writeln!(
+                f,
+                "{name:<8}{hits:>12}{entries:>12}{bytes:>12}{capacity:>12}{evicted:>12}{expired:>12}"
+            )
+        };
+        tier(
+            "memory",
+            memory.hits,
+            memory.entries,
+            memory.weight,
+            memory.capacity,
+            memory.evictions,
+            memory.expirations,
+        )?;
+        if let Some(disk) = &self.disk {
+            tier(
+                "disk",
+                disk.hits,
+                disk.entries,
+                disk.bytes,
+                disk.capacity,
+                disk.evictions,
+                disk.expirations,
+            )?;
+        }
+        let percent = 100.0 * self.hit_rate();
+        writeln!(
+            f,
+            "\nrequests {}, hit rate {percent:.2} %, misses {}, loads {} ({} failed), fills voided {}",
+            self.requests(),
+            self.misses,
+            self.loads,
+            self.load_failures,
+            self.voided_fills
+        )?;
+        writeln!(
+            f,
+            "promotions {}, inserts {}, invalidations {}, unsaved {}",
+            self.promotions,
+            self.inserts,
+            self.invalidations,
+            size(self.unsaved_bytes)
+        )?;
+        if let Some(disk) = &self.disk {
+            let closed = if disk.was_closed_cleanly {
+                "closed cleanly"
+            } else {
+                "not closed"
+            };
+            writeln!(
+                f,
+                "file {}, {} commits, {} entries recovered ({closed}), {} records damaged, {} reads failed",
+                size(disk.file_bytes),
+                disk.commits,
+                disk.recovered_entries,
+                disk.damaged_records,
+                disk.read_faults
+            )?;
+            if let Some(aside) = &disk.quarantined {
+                writeln!(f, "a damaged file was moved to {}", aside.display())?;
+            }
+            if let Some(why) = &disk.off {
+                writeln!(f, "THE DISK TIER IS OFF: {why}")?;
+            }
+        }
+        let widest = self
+            .keyspaces
+            .iter()
+            .map(|keyspace| keyspace.name.chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(10);
+        writeln!(
+            f,
+            "\n{:<widest$}{:>12}{:>12}{:>12}{:>9}{:>11}{:>11}{:>12}{:>12}",
+            "keyspace",
+            "memory hits",
+            "disk hits",
+            "misses",
+            "hit rate",
+            "in memory",
+            "on disk",
+            "loads",
+            "removals"
+        )?;
+        for keyspace in &self.keyspaces {
+            let percent = 100.0 * keyspace.hit_rate();
+            let KeyspaceStats {
+                name,
+                memory_hits,
+                disk_hits,
+                misses,
+                memory_entries,
+                disk_entries,
+                loads,
+                invalidations,
+                ..
+            } = keyspace;
+            writeln!(
+                f,
+                "{name:<widest$}{memory_hits:>12}{disk_hits:>12}{misses:>12}{percent:>7.2} %{memory_entries:>11}{disk_entries:>11}{loads:>12}{invalidations:>12}"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_shares_of_all_lookups() {
+        let memory = MemoryStats {
+            hits: 6,
+            ..MemoryStats::default()
+        };
+        let disk = Some(DiskStats {
+            hits: 3,
+            ..DiskStats::default()
+        });
+        let stats = Stats {
+            memory,
+            disk,
+            misses: 1,
+            ..Stats::default()
+        };
+        assert_eq!((stats.requests(), stats.hit_rate()), (10, 0.9));
+        assert_eq!(Stats::default().hit_rate(), 0.0);
+    }
+
+    #[test]
+    fn a_person_can_read_the_table() {
+        let name = "product".to_owned();
+        let keyspaces = vec![KeyspaceStats {
+            name,
+            memory_hits: 3,
+            misses: 1,
+            ..KeyspaceStats::default()
+        }];
+        let off = Some("no space left on device".to_owned());
+        let disk = Some(DiskStats {
+            capacity: 1 << 30,
+            off,
+            ..DiskStats::default()
+        });
+        let text = Stats {
+            keyspaces,
+            disk,
+            ..Stats::default()
+        }
+        .to_string();
+        for expected in [
+            "memory",
+            "1 GiB",
+            "THE DISK TIER IS OFF: no space left",
+            "product",
+            "75.00 %",
+        ] {
+            assert!(text.contains(expected), "{expected:?} is missing from\n{text}");
+        }
+    }
+}

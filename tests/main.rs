@@ -1,3 +1,15 @@
-//! End-to-end tests of larder, on real files and real processes: one module for each promise of the contract.
+//! End-to-end tests of larder, on real files and real processes: one module for each promise of the contract, and some beside.
 
-mod smoke;
+mod bad_input;
+mod child;
+mod contract_1_read_your_writes;
+mod contract_2_expired_is_gone;
+mod contract_3_invalidated_stays_gone;
+mod contract_4_bounded_loss;
+mod contract_5_damage_is_a_miss;
+mod contract_7_bounded_resources;
+mod contract_8_another_process_can_look;
+mod keyspaces;
+mod loads;
+mod model;
+mod support;

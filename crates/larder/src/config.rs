@@ -29,13 +29,13 @@ const LEAST_CAPACITY: ByteSize = ByteSize::kib(64);
 const MOST_CAPACITY: ByteSize = ByteSize::gib(1 << 14);
 const LEAST_DISK: ByteSize = ByteSize::mib(1);
 const LEAST_INTERVAL: Duration = Duration::from_millis(1);
-const MOST_INTERVAL: Duration = Duration::from_secs(3600);
+const MOST_INTERVAL: Duration = Duration::from_hours(1);
 const MOST_SHARDS: usize = 1 << 12;
 
 /// The shortest lifetime an entry may be given.
 pub const LEAST_TTL: Duration = Duration::from_millis(1);
 /// The longest lifetime an entry may be given: ten years.
-pub const MOST_TTL: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+pub const MOST_TTL: Duration = Duration::from_hours(87840);
 
 /// What a [`weigher`](CacheBuilder::weigher) may weigh an entry by.
 #[derive(Clone, Copy)]
@@ -224,7 +224,10 @@ impl CacheBuilder {
             });
         }
         if self.path.as_ref().is_some_and(|path| path.file_name().is_none()) {
-            let value = format!("{:?}", self.path.as_deref().unwrap_or(std::path::Path::new("")));
+            let value = self
+                .path
+                .as_deref()
+                .map_or_else(String::new, |path| path.display().to_string());
             return Err(Error::InvalidSetting {
                 setting: "path",
                 value,

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
-    Acknowledge, DiskView, OpenOptions, Opened, OwnerLock, Registration, Sweeper, Tiers, Writer,
+    Acknowledge, DiskView, Limits, OpenOptions, Opened, OwnerLock, Registration, Sweeper, Tiers, Writer,
     create_parents, open,
 };
 use crate::error::Error;
@@ -21,9 +21,16 @@ use crate::sync::channel::unbounded;
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, thread};
 use crate::units::Timestamp;
 
-/// The share of the file's capacity that entries may be charged for. The rest is what the store needs: pages half full, and the
-/// pages that one commit replaces while the last is still read. `docs/design.md` gives the measurement.
-const LIVE_SHARE: (u64, u64) = (2, 5);
+/// The part of the file's capacity that entries may be charged for: one in so many. redb doubles a file that must grow, so what is
+/// in use has to stay below half of the capacity: entries in pages that are two thirds full, and two transactions' worth of
+/// pages that are replaced and not yet free. `docs/design.md` gives the measurement.
+const LIVE_SHARE: u64 = 4;
+/// The part of the file's capacity whose pages one transaction may replace: one in so many.
+const BATCH_SHARE: u64 = 16;
+/// Pages that a change may replace: a leaf of each table, for the entry it writes and for one it evicts.
+const BYTES_PER_CHANGE: u64 = 4 * 4096;
+const FEWEST_CHANGES: u64 = 64;
+const MOST_CHANGES: u64 = 1 << 16;
 /// A time mark this far ahead of the wall clock says that one of them is wrong: no entry's age can be told.
 const FARTHEST_MARK_MS: u64 = 3_600_000;
 
@@ -196,12 +203,12 @@ fn open_tiers(
     create_parents(path)?;
     let lock = OwnerLock::acquire(path, config.open_timeout, &*config.clock)?;
     let wall = config.clock.wall();
-    let live_limit = config.disk_capacity.as_u64() / LIVE_SHARE.1 * LIVE_SHARE.0;
+    let capacity = config.disk_capacity.as_u64();
     let options = OpenOptions {
         path: path.to_owned(),
         page_cache: usize::try_from(config.page_cache.as_u64()).unwrap_or(usize::MAX),
         verify_up_to: config.verify_on_open.as_u64(),
-        live_limit,
+        live_limit: capacity / LIVE_SHARE,
         now: wall,
     };
     let Opened {
@@ -218,6 +225,9 @@ fn open_tiers(
         store.wipe(wall).map_err(failed)?;
         mark = wall;
     }
+    if store.file_len() > capacity {
+        store.shrink(mark.max(wall)).map_err(failed)?;
+    }
     let view = DiskView {
         quarantined,
         ..store.view()
@@ -227,7 +237,12 @@ fn open_tiers(
     let (commands, inbox) = unbounded();
     let memory = memory(config, store.last_sequence());
     let (tiers, nudges) = Tiers::new(memory, time, Some(snapshot), Some(commands), view);
-    let writer = Writer::new(tiers.clone(), store, path.to_owned(), config.flush_interval, lock);
+    let changes = (capacity / BATCH_SHARE / BYTES_PER_CHANGE).clamp(FEWEST_CHANGES, MOST_CHANGES);
+    let limits = Limits {
+        flush_interval: config.flush_interval,
+        most_changes: usize::try_from(changes).unwrap_or(usize::MAX),
+    };
+    let writer = Writer::new(tiers.clone(), store, path.to_owned(), limits, lock);
     workers.writer = Some(spawn("larder-writer", move || writer.run(&inbox))?);
     Ok((tiers, nudges))
 }

@@ -22,6 +22,7 @@ use crate::inner::Inner;
 use crate::key::{AsKey, Key, KeyPrefix, KeyWriter, MAX_KEY_LEN};
 use crate::memory::{Found, Leased, Prior, SlotKey, Value};
 use crate::space::{Kind, Space};
+use crate::stats::Counters;
 use crate::sync::Arc;
 use crate::units::Timestamp;
 use fill::Lease;
@@ -78,7 +79,7 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
             name: name.to_owned(),
             id,
             kind,
-            counters: Default::default(),
+            counters: Counters::default(),
         });
         spaces.insert(name.to_owned(), space.clone());
         Ok(Self {
@@ -336,6 +337,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Cost
     /// One commit, O(removed entries) on disk, and one pass over the entries in memory.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a prefix is a few borrowed parts, and reads best without an ampersand"
+    )]
     pub fn remove_prefix<P: KeyPrefix<K>>(&self, prefix: P) -> Result<u64, Error> {
         let mut out = KeyWriter::starting_with(&self.space.id.to_bytes());
         prefix.encode_prefix(&mut out);

@@ -7,6 +7,7 @@ mod codec;
 mod config;
 mod disk;
 mod error;
+mod follower;
 mod id;
 mod inner;
 mod key;
@@ -27,6 +28,7 @@ pub use config::{
 };
 pub use disk::{MOST_QUARANTINED, Swept};
 pub use error::{Error, LoadError};
+pub use follower::{FollowedKeyspace, Follower, FollowerKeyspace};
 pub use key::{AsKey, Key, KeyError, KeyPrefix, KeyReader, KeyWriter, MAX_KEY_LEN};
 pub use keyspace::{
     DEFAULT_TTL, Durability, InsertOptions, Iter, Keys, Keyspace, KeyspaceDefinition, Update,

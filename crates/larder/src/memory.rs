@@ -31,6 +31,8 @@ pub const ENTRY_OVERHEAD: u64 = 224;
 
 /// Expired entries removed under one hold of a shard's lock.
 const EXPIRE_BATCH: usize = 256;
+/// Shards asked for a newcomer to evict.
+const NEWCOMER_TRIES: usize = 4;
 
 /// All shards.
 #[derive(Debug)]
@@ -347,7 +349,9 @@ impl Memory {
             let Some(shard) = self.shards.get(next & (self.shards.len() - 1)) else {
                 return false;
             };
-            if self.locked_shard(shard, Shard::evict) {
+            // A few shards are asked for a newcomer before one must give up what has proved itself: the queues are balanced over
+            // the whole cache, and not in each small shard alone.
+            if self.locked_shard(shard, |shard, trash| shard.evict(idle >= NEWCOMER_TRIES, trash)) {
                 idle = 0;
                 continue;
             }

@@ -1,10 +1,10 @@
 //! What the cache counts, and how a person reads it.
 
-use std::fmt;
 use std::path::PathBuf;
 
+mod display;
+
 use crate::sync::{AtomicU64, Ordering};
-use crate::units::ByteSize;
 
 const STRIPES: usize = 8;
 
@@ -189,124 +189,6 @@ fn share(part: u64, whole: u64) -> f64 {
         0.0
     } else {
         part as f64 / whole as f64
-    }
-}
-
-impl fmt::Display for Stats {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let size = |bytes| ByteSize::bytes(bytes);
-        let memory = &self.memory;
-        writeln!(
-            f,
-            "{:<8}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}",
-            "tier", "hits", "entries", "bytes", "capacity", "evicted", "expired"
-        )?;
-        let mut tier = |name, hits: u64, entries: u64, bytes, capacity, evicted: u64, expired: u64| {
-            let (bytes, capacity) = (size(bytes), size(capacity));
-            writeln!(
-                f,
-                "{name:<8}{hits:>12}{entries:>12}{bytes:>12}{capacity:>12}{evicted:>12}{expired:>12}"
-            )
-        };
-        tier(
-            "memory",
-            memory.hits,
-            memory.entries,
-            memory.weight,
-            memory.capacity,
-            memory.evictions,
-            memory.expirations,
-        )?;
-        if let Some(disk) = &self.disk {
-            tier(
-                "disk",
-                disk.hits,
-                disk.entries,
-                disk.bytes,
-                disk.capacity,
-                disk.evictions,
-                disk.expirations,
-            )?;
-        }
-        let percent = 100.0 * self.hit_rate();
-        writeln!(
-            f,
-            "\nrequests {}, hit rate {percent:.2} %, misses {}, loads {} ({} failed), fills voided {}",
-            self.requests(),
-            self.misses,
-            self.loads,
-            self.load_failures,
-            self.voided_fills
-        )?;
-        writeln!(
-            f,
-            "promotions {}, inserts {}, invalidations {}, unsaved {}",
-            self.promotions,
-            self.inserts,
-            self.invalidations,
-            size(self.unsaved_bytes)
-        )?;
-        if let Some(disk) = &self.disk {
-            let closed = if disk.was_closed_cleanly {
-                "closed cleanly"
-            } else {
-                "not closed"
-            };
-            writeln!(
-                f,
-                "file {}, {} commits, {} entries recovered ({closed}), {} records damaged, {} reads failed",
-                size(disk.file_bytes),
-                disk.commits,
-                disk.recovered_entries,
-                disk.damaged_records,
-                disk.read_faults
-            )?;
-            if let Some(aside) = &disk.quarantined {
-                writeln!(f, "a damaged file was moved to {}", aside.display())?;
-            }
-            if let Some(why) = &disk.off {
-                writeln!(f, "THE DISK TIER IS OFF: {why}")?;
-            }
-        }
-        let widest = self
-            .keyspaces
-            .iter()
-            .map(|keyspace| keyspace.name.chars().count())
-            .max()
-            .unwrap_or(0)
-            .max(10);
-        writeln!(
-            f,
-            "\n{:<widest$}{:>12}{:>12}{:>12}{:>9}{:>11}{:>11}{:>12}{:>12}",
-            "keyspace",
-            "memory hits",
-            "disk hits",
-            "misses",
-            "hit rate",
-            "in memory",
-            "on disk",
-            "loads",
-            "removals"
-        )?;
-        for keyspace in &self.keyspaces {
-            let percent = 100.0 * keyspace.hit_rate();
-            let KeyspaceStats {
-                name,
-                memory_hits,
-                disk_hits,
-                misses,
-                memory_entries,
-                disk_entries,
-                loads,
-                invalidations,
-                ..
-            } = keyspace;
-            writeln!(
-                f,
-                "{name:<widest$}{memory_hits:>12}{disk_hits:>12}{misses:>12}{percent:>7.2} %{memory_entries:>11}{disk_entries:>11}{loads:>12}{invalidations:>12}"
-            )?;
-        }
-        Ok(())
     }
 }
 

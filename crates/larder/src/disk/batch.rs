@@ -192,7 +192,7 @@ impl<'txn> Entries<'txn> {
             while self.freed() < goal {
                 let rows = self.rows(after.as_slice().., EVICT_ROWS)?;
                 let Some(last) = rows.last() else { break };
-                after = last.clone();
+                after.clone_from(last);
                 after.push(0);
                 for row in &rows {
                     if self.freed() >= goal {

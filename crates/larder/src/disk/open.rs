@@ -83,7 +83,7 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
     }
 }
 
-fn foreign(path: &Path, why: impl Into<String>) -> Error {
+pub(super) fn foreign(path: &Path, why: impl Into<String>) -> Error {
     Error::Foreign {
         path: path.to_owned(),
         why: why.into(),
@@ -103,25 +103,26 @@ pub(super) fn refusal(path: &Path, fault: Fault) -> Error {
     }
 }
 
-fn refuse_unless_redb(path: &Path) -> Result<(), Error> {
+pub(super) fn refuse_unless_redb(path: &Path) -> Result<(), Error> {
     let mut file = files::open(path, false).map_err(|error| io_error("open", path, error))?;
     let mut magic = Vec::new();
     file.by_ref()
         .take(REDB_MAGIC.len() as u64)
         .read_to_end(&mut magic)
         .map_err(|error| io_error("read", path, error))?;
-    match magic == REDB_MAGIC {
-        true => Ok(()),
-        false => Err(foreign(path, "it is not a redb database, and not empty")),
+    if magic == REDB_MAGIC {
+        Ok(())
+    } else {
+        Err(foreign(path, "it is not a redb database, and not empty"))
     }
 }
 
-fn backend(path: &Path) -> Result<FileBackend, redb::Error> {
+pub(super) fn backend(path: &Path) -> Result<FileBackend, redb::Error> {
     let file = files::open(path, false)?;
     Ok(FileBackend::new(file)?)
 }
 
-fn builder(page_cache: usize) -> Builder {
+pub(super) fn builder(page_cache: usize) -> Builder {
     let mut builder = Builder::new();
     builder
         .set_cache_size(page_cache)
@@ -142,7 +143,7 @@ fn identify(path: &Path) -> Result<Option<u32>, Fault> {
     }
 }
 
-fn read_format(db: &impl ReadableDatabase) -> Result<Option<u32>, Fault> {
+pub(super) fn read_format(db: &impl ReadableDatabase) -> Result<Option<u32>, Fault> {
     let format = guarded(|| {
         let meta = match db.begin_read()?.open_table(META) {
             Ok(meta) => meta,

@@ -9,13 +9,16 @@ use std::path::PathBuf;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use super::batch::{Deltas, Entries, RangeRemoval};
-use super::fault::{Fault, guarded};
+use super::fault::{Fault, FaultKind, guarded};
 use super::snapshot::Snapshot;
 use super::tables::{FORMAT, FORMAT_ROW, KEYSPACES, KeyspaceRow, META, RETIRED, STATE_ROW, State};
 use super::tiers::DiskView;
 use crate::id::KeyspaceId;
 use crate::memory::Mutation;
 use crate::units::Timestamp;
+
+/// Evicting goes one part in so many below the limit, so that not every batch evicts.
+const EVICT_AHEAD: u64 = 256;
 
 /// An open file.
 pub(crate) struct Store {
@@ -47,7 +50,10 @@ pub(crate) struct Registration {
 /// What one transaction is to do.
 pub(crate) struct Batch<'a> {
     pub(crate) mutations: &'a [Mutation],
+    /// Every range removal of the step: a mutation that one of them covers is a deletion, in whichever batch it comes.
     pub(crate) ranges: &'a [RangeRemoval],
+    /// Whether this batch, the first of the step, deletes the ranges.
+    pub(crate) is_first: bool,
     pub(crate) register: &'a [Registration],
     /// How many due entries to delete at most.
     pub(crate) sweep: usize,
@@ -133,7 +139,10 @@ impl Known {
 
 impl Batch<'_> {
     fn is_empty(&self) -> bool {
-        self.mutations.is_empty() && self.ranges.is_empty() && self.sweep == 0 && !self.closing
+        self.mutations.is_empty()
+            && !(self.is_first && !self.ranges.is_empty())
+            && self.sweep == 0
+            && !self.closing
     }
 }
 
@@ -238,7 +247,7 @@ impl Store {
         self.known.state.sequence
     }
 
-    fn file_len(&self) -> u64 {
+    pub(crate) fn file_len(&self) -> u64 {
         std::fs::metadata(&self.path).map_or(0, |file| file.len())
     }
 
@@ -296,9 +305,30 @@ impl Store {
         guarded(|| Ok(self.db.close()?))
     }
 
-    /// Gives unused pages back to the file system. No transaction may be open, in any process.
-    pub(crate) fn compact(&mut self) -> Result<(), Fault> {
-        guarded(|| self.db.compact().map(drop).map_err(redb::Error::from))
+    /// Brings a file that was made with a larger capacity down to this one: deletes what has expired, evicts, and gives unused
+    /// pages back to the file system. These last only if no follower reads the file just now; it stays longer then.
+    pub(crate) fn shrink(&mut self, now: Timestamp) -> Result<(), Fault> {
+        const ROWS: usize = 1000;
+        loop {
+            let outcome = self.commit(&Batch {
+                mutations: &[],
+                ranges: &[],
+                is_first: true,
+                register: &[],
+                sweep: ROWS,
+                now,
+                sequence: 0,
+                closing: false,
+                is_resident: &|_| false,
+            })?;
+            if !outcome.more_to_sweep {
+                break;
+            }
+        }
+        match guarded(|| self.db.compact().map(drop).map_err(redb::Error::from)) {
+            Err(fault) if fault.kind == FaultKind::Damage => Err(fault),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -310,7 +340,7 @@ fn change_entries(
     live_limit: u64,
 ) -> Result<(), redb::Error> {
     let mut entries = Entries::open(txn, batch.now)?;
-    for removal in batch.ranges {
+    for removal in batch.ranges.iter().filter(|_| batch.is_first) {
         outcome.removed.push(entries.remove_range(removal)?);
     }
     for mutation in batch.mutations {
@@ -333,8 +363,7 @@ fn change_entries(
     known.apply(&deltas);
     let live = known.live_bytes();
     if live > live_limit {
-        // A little more than needed, so that not every batch evicts.
-        outcome.evicted = entries.evict(live - live_limit + live_limit / 32, batch.is_resident)?;
+        outcome.evicted = entries.evict(live - live_limit + live_limit / EVICT_AHEAD, batch.is_resident)?;
         known.apply(&entries.deltas);
     }
     outcome.next_expiry = entries.next_expiry()?;

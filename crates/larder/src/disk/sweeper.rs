@@ -13,7 +13,7 @@ use crate::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
 /// The longest sleep: a bound for arithmetic, not a tick that anything depends on.
-const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 3600);
+const LONGEST_SLEEP: Duration = Duration::from_hours(24);
 
 #[derive(Debug)]
 pub(crate) struct Sweeper {

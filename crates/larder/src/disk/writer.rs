@@ -31,6 +31,7 @@ use crate::id::KeyspaceId;
 use crate::memory::Mutation;
 use crate::sync::channel::{Receiver, Sender, after, never, select};
 use crate::sync::{Arc, Ordering};
+use crate::units::Timestamp;
 
 /// What a waiter is told while the disk tier is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,12 +61,21 @@ pub(crate) enum Command {
     ShutDown(Reply<()>),
 }
 
+/// How long changes may wait for their commit, and how many of them share one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) flush_interval: Duration,
+    pub(crate) most_changes: usize,
+}
+
 #[derive(Debug)]
 pub(crate) struct Writer {
     tiers: Arc<Tiers>,
     file: CacheFile,
     path: PathBuf,
     flush_interval: Duration,
+    /// Changes in one transaction: it replaces every page that it touches, and the old ones are free only after the next.
+    most_changes: usize,
     /// Held until the file is closed.
     _lock: OwnerLock,
 }
@@ -122,14 +132,19 @@ impl Writer {
         tiers: Arc<Tiers>,
         store: Store,
         path: PathBuf,
-        flush_interval: Duration,
+        limits: Limits,
         lock: OwnerLock,
     ) -> Self {
+        let Limits {
+            flush_interval,
+            most_changes,
+        } = limits;
         Self {
             tiers,
             file: CacheFile::InService(store),
             path,
             flush_interval,
+            most_changes,
             _lock: lock,
         }
     }
@@ -170,47 +185,76 @@ impl Writer {
         }
     }
 
-    /// One group commit, in the order that the module states.
+    /// One group commit, in the order that the module states; in several transactions if there is much to change.
     fn step(&mut self, mut waiting: Waiting) {
         self.tiers.writer_is_armed.store(false, Ordering::SeqCst);
         if let Some(fault) = waiting.fault.take() {
             self.take_out_of_service(fault);
         }
-        let now = self.tiers.time.now();
-        let mutations = self.tiers.memory.drain(now);
-        let is_resident = |key: &[u8]| self.tiers.memory.has_clean(key);
-        let batch = Batch {
-            mutations: &mutations,
-            ranges: &waiting.ranges,
-            register: &waiting.registrations,
-            sweep: waiting.sweep,
-            now,
-            sequence: self.tiers.memory.last_sequence(),
-            closing: waiting.shut_down.is_some(),
-            is_resident: &is_resident,
-        };
-        let committed = match &mut self.file {
-            CacheFile::InService(store) => store
-                .commit(&batch)
-                .and_then(|outcome| Ok((outcome, store.snapshot()?))),
-            CacheFile::OutOfService { why, .. } => Err(why.clone()),
-        };
-        match committed {
-            Ok((outcome, snapshot)) => {
-                self.tiers.snapshots.install(Some(snapshot));
-                self.settle(&mutations, &waiting);
-                self.note(&outcome, &batch);
-                acknowledge(waiting.replies(), outcome);
+        let mutations = self.tiers.memory.drain(self.tiers.time.now());
+        let mut all = Outcome::default();
+        let mut failed = false;
+        let batches = mutations.len().div_ceil(self.most_changes).max(1);
+        for at in 0..batches {
+            let rest = mutations.get(at * self.most_changes..).unwrap_or_default();
+            let batch = rest.get(..self.most_changes).unwrap_or(rest);
+            match self.commit(batch, &waiting, at == 0, at + 1 == batches) {
+                Ok(outcome) if at == 0 => all = outcome,
+                Ok(_) => {}
+                Err(fault) => {
+                    failed = true;
+                    self.take_out_of_service(fault);
+                    self.settle(rest, &waiting);
+                    break;
+                }
             }
-            Err(fault) => {
-                self.take_out_of_service(fault);
-                self.settle(&mutations, &waiting);
-                self.refuse(waiting.replies());
-            }
+        }
+        if failed {
+            self.refuse(waiting.replies());
+        } else {
+            acknowledge(waiting.replies(), all);
         }
         if let Some(reply) = waiting.shut_down.take() {
             drop(reply.send(self.close()));
         }
+    }
+
+    /// Steps 3 to 5 for a part of what was drained.
+    fn commit(
+        &mut self,
+        mutations: &[Mutation],
+        waiting: &Waiting,
+        is_first: bool,
+        is_last: bool,
+    ) -> Result<Outcome, Fault> {
+        let store = match &mut self.file {
+            CacheFile::InService(store) => store,
+            CacheFile::OutOfService { why, .. } => return Err(why.clone()),
+        };
+        let is_resident = |key: &[u8]| self.tiers.memory.has_clean(key);
+        let batch = Batch {
+            mutations,
+            ranges: &waiting.ranges,
+            is_first,
+            register: if is_first { &waiting.registrations } else { &[] },
+            sweep: if is_first {
+                waiting.sweep.min(self.most_changes)
+            } else {
+                0
+            },
+            now: self.tiers.time.now(),
+            sequence: self.tiers.memory.last_sequence(),
+            closing: is_last && waiting.shut_down.is_some(),
+            is_resident: &is_resident,
+        };
+        let outcome = store.commit(&batch)?;
+        self.tiers.snapshots.install(Some(store.snapshot()?));
+        self.tiers.settle(mutations);
+        if is_last {
+            self.settle(&[], waiting);
+        }
+        self.note(&outcome, batch.now);
+        Ok(outcome)
     }
 
     fn settle(&self, mutations: &[Mutation], waiting: &Waiting) {
@@ -220,15 +264,13 @@ impl Writer {
         }
     }
 
-    fn note(&self, outcome: &Outcome, batch: &Batch<'_>) {
+    fn note(&self, outcome: &Outcome, now: Timestamp) {
         let CacheFile::InService(store) = &self.file else {
             return;
         };
         for id in &outcome.retired {
             // Entries of the number are unreachable; this frees what they hold.
-            self.tiers
-                .memory
-                .purge(Arc::from(id.to_bytes()), false, batch.now);
+            self.tiers.memory.purge(Arc::from(id.to_bytes()), false, now);
             self.tiers.nudge_sweeper();
         }
         self.tiers.change_view(|view| {

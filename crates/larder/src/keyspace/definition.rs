@@ -8,7 +8,7 @@ use crate::config::check_ttl;
 use crate::error::Error;
 
 /// The lifetime of entries whose keyspace sets none: a day.
-pub const DEFAULT_TTL: Duration = Duration::from_secs(24 * 3600);
+pub const DEFAULT_TTL: Duration = Duration::from_hours(24);
 const MOST_NAME_LEN: usize = 255;
 
 /// A keyspace's name, types, lifetime and schema version.

@@ -46,17 +46,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return None;
         }
         let payload = stored.payload(key.bytes)?;
-        match codec::decode(payload) {
-            Ok(value) => Some(FromDisk {
+        if let Ok(value) = codec::decode(payload) {
+            Some(FromDisk {
                 value: Arc::new(value),
                 expires_at: stored.header.expires_at,
                 sequence: stored.header.sequence,
                 encoded_len: payload.len(),
-            }),
-            Err(_) => {
-                self.space.counters.undecodable.add(key.hash);
-                None
-            }
+            })
+        } else {
+            self.space.counters.undecodable.add(key.hash);
+            None
         }
     }
 

@@ -155,8 +155,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<R, E>,
     {
-        let loaded = self.run(key, loader);
-        match &loaded {
+        let result = self.run(key, loader);
+        match &result {
             Ok(value) => {
                 let ttl = self.definition.default_ttl();
                 let lease = pilot.lease.take();
@@ -170,7 +170,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Err(LoadError::Loader(error)) => pilot.landing = Some(Landing::Error(error.clone())),
             Err(_) => {}
         }
-        loaded
+        result
     }
 
     fn run<E, R, F>(&self, key: SlotKey<'_>, loader: F) -> Result<Arc<V>, LoadError<E>>
@@ -181,13 +181,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let counters = &self.space.counters;
         counters.loads.add(key.hash);
         let failure = Failure(counters, key.hash);
-        let loaded = loader()
+        let result = loader()
             .map(Into::into)
             .map_err(|error| LoadError::Loader(Arc::new(error)));
-        if loaded.is_ok() {
+        if result.is_ok() {
             std::mem::forget(failure);
         }
-        loaded
+        result
     }
 }
 

@@ -296,9 +296,9 @@ impl Shard {
         self.expiry.add(id, slot.expires_at);
     }
 
-    /// Evicts one clean entry. Answers whether there was one.
-    pub(crate) fn evict(&mut self, trash: &mut Trash) -> bool {
-        let Some(id) = self.policy.evict() else {
+    /// Evicts one clean entry; unless `from_main`, one of the newcomers. Answers whether there was one.
+    pub(crate) fn evict(&mut self, from_main: bool, trash: &mut Trash) -> bool {
+        let Some(id) = self.policy.evict(from_main) else {
             return false;
         };
         self.evictions += 1;
@@ -396,7 +396,7 @@ impl Shard {
         (slot.expires_at, slot.weight, slot.sequence) = (expires_at, weight, sequence);
         if is_value {
             self.tallies.change(key.bytes, |tally| {
-                (tally.entries, tally.weight) = (tally.entries + 1, tally.weight + weight)
+                (tally.entries, tally.weight) = (tally.entries + 1, tally.weight + weight);
             });
         }
         if is_clean {
@@ -420,7 +420,7 @@ impl Shard {
         }
         if !matches!(slot.content, Content::Tombstone) {
             self.tallies.change(&slot.key, |tally| {
-                (tally.entries, tally.weight) = (tally.entries - 1, tally.weight - weight)
+                (tally.entries, tally.weight) = (tally.entries - 1, tally.weight - weight);
             });
         }
     }

@@ -1,0 +1,233 @@
+//! Looking into a cache that another process is using.
+
+use std::marker::PhantomData;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::clock::{Clock, SystemClock};
+use crate::codec;
+use crate::disk::{Followed, Snapshot};
+use crate::error::Error;
+use crate::id::KeyspaceId;
+use crate::key::{self, AsKey, Key, KeyWriter};
+use crate::keyspace::KeyspaceDefinition;
+use crate::record::{self, Header};
+use crate::sync::Arc;
+use crate::units::Timestamp;
+
+const PAGE_CACHE: usize = 4 << 20;
+const CHUNK: usize = 256;
+
+/// A cache file, opened to be read while another process writes it.
+///
+/// It sees what the owner has committed: an insert within the owner's flush interval, a removal before it returned there. Nothing
+/// in the file is changed and its owner is not disturbed. Every lookup begins a transaction of its own (some microseconds), so that a
+/// follower never keeps the owner from reusing space.
+///
+/// ```no_run
+/// use larder::{Follower, KeyspaceDefinition};
+///
+/// const NAME: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("name");
+///
+/// let follower = Follower::open("var/shop.larder")?;
+/// for keyspace in follower.keyspaces()? {
+///     println!("{}: {} entries", keyspace.name, keyspace.entries);
+/// }
+/// let name = follower.keyspace(NAME).get(&7)?;
+/// # Ok::<(), larder::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Follower {
+    file: Arc<Followed>,
+    path: Arc<Path>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A keyspace as a follower finds it in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FollowedKeyspace {
+    /// Its name.
+    pub name: String,
+    /// The version of its values' shape.
+    pub version: u32,
+    /// The shape of its keys, such as `(string, u64)`.
+    pub key_shape: String,
+    /// Its entries, those included that have expired and are not yet swept.
+    pub entries: u64,
+    /// Bytes these are charged for.
+    pub bytes: u64,
+}
+
+impl Follower {
+    /// Opens a cache file to follow it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file is missing, or was left by a crash and not opened by an owner since;
+    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::NotAFile`] and [`Error::Permission`] as for a cache.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with_clock(path, Arc::new(SystemClock::new()))
+    }
+
+    /// Opens a cache file to follow it, by another clock.
+    ///
+    /// # Errors
+    /// Those of [`open`](Follower::open).
+    pub fn open_with_clock(path: impl AsRef<Path>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        Ok(Self {
+            file: Arc::new(Followed::open(path, PAGE_CACHE)?),
+            path: path.into(),
+            clock,
+        })
+    }
+
+    /// The keyspaces in the file, by name.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file can't be read.
+    pub fn keyspaces(&self) -> Result<Vec<FollowedKeyspace>, Error> {
+        let known = self.file.known().map_err(|fault| self.failed(&fault.cause))?;
+        let rows = known.keyspaces.into_iter().map(|(name, row)| FollowedKeyspace {
+            name,
+            version: row.version,
+            key_shape: row.shape,
+            entries: row.entries,
+            bytes: row.bytes,
+        });
+        Ok(rows.collect())
+    }
+
+    /// A keyspace to look into. Entries of another version are not found.
+    #[must_use]
+    pub fn keyspace<K: Key, V>(&self, definition: KeyspaceDefinition<K, V>) -> FollowerKeyspace<K, V> {
+        FollowerKeyspace {
+            follower: self.clone(),
+            definition,
+            types: PhantomData,
+        }
+    }
+
+    fn failed(&self, cause: &str) -> Error {
+        Error::Io {
+            action: "read",
+            path: self.path.to_path_buf(),
+            cause: cause.to_owned(),
+        }
+    }
+}
+
+/// A keyspace of a [`Follower`].
+#[derive(Debug)]
+pub struct FollowerKeyspace<K, V> {
+    follower: Follower,
+    definition: KeyspaceDefinition<K, V>,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+/// The file at one moment, as one keyspace sees it.
+struct View {
+    id: KeyspaceId,
+    now: Timestamp,
+    snapshot: Snapshot,
+}
+
+impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
+    /// The committed, live value of a key.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file can't be read, or what it holds for the key is damaged or of another shape;
+    /// [`Error::KeyTooLarge`].
+    pub fn get<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>, Error> {
+        let Some((full, record, header)) = self.find(key)? else {
+            return Ok(None);
+        };
+        if header.version != self.definition.schema_version() {
+            return Ok(None);
+        }
+        let payload = record::read(&full, &record).map_or(&[][..], |(_, payload)| payload);
+        codec::decode(payload)
+            .map(Some)
+            .map_err(|error| self.follower.failed(&format!("a value does not decode: {error}")))
+    }
+
+    /// How long the entry of a key has still to live; none if there is none.
+    ///
+    /// # Errors
+    /// Those of [`get`](FollowerKeyspace::get).
+    pub fn ttl<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Duration>, Error> {
+        let now = self.follower.clock.wall();
+        Ok(self.find(key)?.map(|(_, _, header)| header.expires_at.since(now)))
+    }
+
+    /// The keys of the live entries, in order, as one commit had them up to every 256th key.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file can't be read.
+    pub fn keys(&self) -> Result<Vec<K>, Error> {
+        let mut keys = Vec::new();
+        let mut last: Option<Arc<[u8]>> = None;
+        while let Some(view) = self.view()? {
+            let chunk = view.snapshot.keys(&view.id.to_bytes(), last.as_deref(), CHUNK);
+            let chunk = chunk.map_err(|fault| self.follower.failed(&fault.cause))?;
+            for full in &chunk {
+                let is_live = self.record(&view, full)?.is_some();
+                keys.extend(
+                    full.get(KeyspaceId::LEN..)
+                        .filter(|_| is_live)
+                        .and_then(|key| key::decode(key).ok()),
+                );
+            }
+            if chunk.len() < CHUNK {
+                break;
+            }
+            last = chunk.last().cloned();
+        }
+        Ok(keys)
+    }
+
+    fn find<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<(Vec<u8>, Vec<u8>, Header)>, Error> {
+        let Some(view) = self.view()? else { return Ok(None) };
+        let mut full = KeyWriter::starting_with(&view.id.to_bytes());
+        key.encode(&mut full);
+        let full = full.as_slice();
+        Ok(self
+            .record(&view, full)?
+            .map(|(record, header)| (full.to_vec(), record, header)))
+    }
+
+    /// The live record of a whole key.
+    fn record(&self, view: &View, full: &[u8]) -> Result<Option<(Vec<u8>, Header)>, Error> {
+        let found = view
+            .snapshot
+            .get(full)
+            .map_err(|fault| self.follower.failed(&fault.cause))?;
+        let Some(record) = found else { return Ok(None) };
+        match record::read(full, &record) {
+            Ok((header, _)) if header.expires_at > view.now => Ok(Some((record, header))),
+            Ok(_) => Ok(None),
+            Err(damage) => Err(self.follower.failed(&format!("a record is damaged: {damage:?}"))),
+        }
+    }
+
+    /// A new transaction, and the keyspace's number in it: a new version has another. None if the keyspace is not there.
+    fn view(&self) -> Result<Option<View>, Error> {
+        let failed = |fault: crate::disk::Fault| self.follower.failed(&fault.cause);
+        let known = self.follower.file.known().map_err(failed)?;
+        let Some(row) = known.keyspaces.get(self.definition.name()) else {
+            return Ok(None);
+        };
+        if row.version != self.definition.schema_version() || row.shape != K::shape() {
+            return Ok(None);
+        }
+        // Its own clock may be behind the owner's.
+        let now = self.follower.clock.wall().max(known.state.mark);
+        Ok(Some(View {
+            id: row.id,
+            now,
+            snapshot: self.follower.file.snapshot().map_err(failed)?,
+        }))
+    }
+}

@@ -1,0 +1,215 @@
+//! What cannot be opened or stored is told, each by its cause and remedy, and nothing is changed by it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use larder::{ByteSize, Cache, Error, InsertOptions, KeyspaceDefinition, MAX_KEY_LEN};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::child::Worker;
+use crate::support::{NAMES, Place};
+
+fn error(path: impl Into<std::path::PathBuf>) -> Error {
+    Cache::builder().path(path).open().unwrap_err()
+}
+
+#[test]
+fn a_path_that_is_no_file_is_refused() {
+    let place = Place::new();
+    let directory = error(place.dir());
+    assert!(
+        matches!(
+            directory,
+            Error::NotAFile {
+                what: "a directory",
+                ..
+            }
+        ),
+        "{directory}"
+    );
+    fs::write(place.dir().join("target"), "").unwrap();
+    std::os::unix::fs::symlink(place.dir().join("target"), place.path()).unwrap();
+    let link = error(place.path());
+    assert!(
+        matches!(
+            link,
+            Error::NotAFile {
+                what: "a symbolic link",
+                ..
+            }
+        ),
+        "{link}"
+    );
+    assert_eq!(fs::metadata(place.dir().join("target")).unwrap().len(), 0);
+    let socket = place.dir().join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    assert!(matches!(error(&socket), Error::NotAFile { .. }));
+    let below_a_file = error(place.dir().join("target/shop.larder"));
+    assert!(below_a_file.to_string().contains("target"), "{below_a_file}");
+}
+
+#[test]
+fn missing_directories_are_made_and_everything_is_the_owners_alone() {
+    let place = Place::new();
+    let path = place.dir().join("a/b/shop.larder");
+    let _cache = Cache::builder().path(&path).open().unwrap();
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&place.dir().join("a")), 0o700);
+    assert_eq!(mode(&place.dir().join("a/b")), 0o700);
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(&place.dir().join("a/b/shop.larder.lock")), 0o600);
+}
+
+#[test]
+fn a_file_in_use_names_its_owner_and_can_be_waited_for() {
+    let place = Place::new();
+    let here = place.open();
+    let held = error(place.path());
+    assert!(
+        held.to_string()
+            .contains(&format!("this process ({})", std::process::id())),
+        "{held}"
+    );
+    here.close().unwrap();
+
+    let mut worker = Worker::start("hold", &place.path());
+    assert_eq!(worker.line().as_deref(), Some("open"));
+    let Error::InUse { pid: Some(pid), .. } = error(place.path()) else {
+        panic!("it names no owner")
+    };
+    assert_ne!(pid, std::process::id());
+    worker.tell("leave");
+    place
+        .builder()
+        .open_timeout(std::time::Duration::from_secs(20))
+        .open()
+        .unwrap();
+}
+
+#[test]
+fn a_file_without_permission_is_told() {
+    // The owner of all may read everything, so that only another user can see this.
+    if rustix::process::geteuid().is_root() {
+        println!("skipped: root has every permission");
+        return;
+    }
+    let place = Place::new();
+    place.open().close().unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o000)).unwrap();
+    let denied = error(place.path());
+    assert!(matches!(denied, Error::Permission { .. }), "{denied}");
+}
+
+#[test]
+fn absurd_settings_and_lifetimes_are_refused() {
+    let absurd = Cache::builder()
+        .memory_capacity(ByteSize::bytes(0))
+        .open()
+        .unwrap_err();
+    assert!(
+        matches!(
+            absurd,
+            Error::InvalidSetting {
+                setting: "memory_capacity",
+                ..
+            }
+        ),
+        "{absurd}"
+    );
+    let cache = Cache::builder().open().unwrap();
+    for ttl in [std::time::Duration::ZERO, std::time::Duration::MAX] {
+        assert!(matches!(
+            cache.keyspace(NAMES.ttl(ttl)),
+            Err(Error::InvalidSetting { setting: "ttl", .. })
+        ));
+        let names = cache.keyspace(NAMES).unwrap();
+        let options = InsertOptions::new().ttl(ttl);
+        assert!(matches!(
+            names.insert_with("key", String::new(), options),
+            Err(Error::InvalidSetting { setting: "ttl", .. })
+        ));
+        assert!(names.is_empty());
+    }
+    let nameless = cache
+        .keyspace(KeyspaceDefinition::<String, String>::new(""))
+        .unwrap_err();
+    assert!(
+        matches!(
+            nameless,
+            Error::InvalidSetting {
+                setting: "keyspace name",
+                ..
+            }
+        ),
+        "{nameless}"
+    );
+}
+
+#[test]
+fn a_key_that_is_too_long_is_an_error_to_write_and_a_miss_to_read() {
+    let cache = Cache::builder().open().unwrap();
+    let names = cache.keyspace(NAMES).unwrap();
+    names.insert(&"k".repeat(MAX_KEY_LEN - 2), String::new()).unwrap();
+    let long = "k".repeat(MAX_KEY_LEN - 1);
+    assert!(matches!(
+        names.insert(&long, String::new()),
+        Err(Error::KeyTooLarge {
+            len: 4097,
+            max: 4096,
+            ..
+        })
+    ));
+    assert!(matches!(names.remove(&long), Err(Error::KeyTooLarge { .. })));
+    assert!(names.get(&long).is_none() && !names.contains(&long));
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Fickle(bool);
+
+impl Serialize for Fickle {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0 {
+            serializer.serialize_bool(true)
+        } else {
+            Err(serde::ser::Error::custom("not this one"))
+        }
+    }
+}
+
+#[test]
+fn a_value_that_does_not_serialize_leaves_the_entry_before_it() {
+    const FICKLE: KeyspaceDefinition<u8, Fickle> = KeyspaceDefinition::new("fickle");
+    for definition in [FICKLE, FICKLE.memory_only()] {
+        let place = Place::new();
+        let cache = place.open();
+        let space = cache.keyspace(definition).unwrap();
+        space.insert(&1, Fickle(true)).unwrap();
+        let refused = space.insert(&1, Fickle(false)).unwrap_err();
+        assert!(refused.to_string().contains("not this one"), "{refused}");
+        assert_eq!(space.get(&1).as_deref(), Some(&Fickle(true)));
+        let loaded = space.get_or_load(&2, || Ok::<_, Error>(Fickle(false))).unwrap();
+        assert!(
+            !loaded.0 && !space.contains(&2),
+            "what can't be cached is still answered"
+        );
+    }
+}
+
+#[test]
+fn a_closed_cache_answers_nothing_and_takes_nothing() {
+    let place = Place::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    names.insert("key", String::new()).unwrap();
+    cache.close().unwrap();
+    assert!(names.get("key").is_none() && names.is_empty());
+    assert!(matches!(names.insert("key", String::new()), Err(Error::Closed)));
+    assert!(matches!(names.remove("key"), Err(Error::Closed)));
+    assert!(matches!(names.clear(), Err(Error::Closed)));
+    assert!(matches!(cache.flush(), Err(Error::Closed)));
+    assert!(matches!(cache.keyspace(NAMES), Err(Error::Closed)));
+    let loaded = names
+        .get_or_load("key", || Ok::<_, Error>("loaded".to_owned()))
+        .unwrap();
+    assert_eq!(*loaded, "loaded", "an application goes on without its cache");
+}

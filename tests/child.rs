@@ -1,0 +1,163 @@
+//! Other processes: the test binary, run again to do one thing with a cache.
+//!
+//! `child_process` is a test that only does something when a parent test started it; the parent says what through the
+//! environment, and reads the child's lines as it prints them.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use larder::{Cache, Durability, InsertOptions};
+
+use crate::support::{Random, VERSIONS};
+
+const TASK: &str = "LARDER_TEST_TASK";
+const FILE: &str = "LARDER_TEST_FILE";
+
+/// A child at work, killed when it is dropped.
+pub(crate) struct Worker {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Worker {
+    /// Starts a child on a task with a cache file.
+    pub(crate) fn start(task: &str, path: &Path) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "child::child_process",
+                "--nocapture",
+                "--test-threads=1",
+            ])
+            .env(TASK, task)
+            .env(FILE, path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    /// The next line that the child says to its parent; none once it has ended.
+    pub(crate) fn line(&mut self) -> Option<String> {
+        loop {
+            let mut line = String::new();
+            if self.lines.read_line(&mut line).unwrap_or(0) == 0 {
+                return None;
+            }
+            // The harness prints lines of its own, and may leave one unfinished before ours.
+            if let Some((_, said)) = line.split_once("child> ") {
+                // A line that the kill cut short was never said.
+                return line.ends_with('\n').then(|| said.trim().to_owned());
+            }
+        }
+    }
+
+    /// Tells the child to go on.
+    pub(crate) fn tell(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// Kills the child as `kill -9` does, and reads what it had said until then.
+    pub(crate) fn kill(mut self) -> Vec<String> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::iter::from_fn(|| self.line()).collect()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "child> {line}").unwrap();
+    out.flush().unwrap();
+}
+
+fn hear() -> String {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+    line.trim().to_owned()
+}
+
+#[test]
+fn child_process() {
+    let (Ok(task), Some(path)) = (std::env::var(TASK), std::env::var_os(FILE)) else {
+        return;
+    };
+    let path = PathBuf::from(path);
+    match task.as_str() {
+        "hold" => hold(&path),
+        "churn" => churn(&path),
+        "serve" => serve(&path),
+        "threads" => say(&crate::contract_7_bounded_resources::count_threads(&path)),
+        other => panic!("no task {other:?}"),
+    }
+}
+
+/// Opens the cache and keeps it until it is told.
+fn hold(path: &Path) {
+    let _cache = Cache::builder().path(path).open().unwrap();
+    say("open");
+    hear();
+}
+
+/// Writes without end, saying what was acknowledged: `flushed V` (all versions up to V of every key), `now K V`, `gone K V`.
+fn churn(path: &Path) {
+    let cache = Cache::builder()
+        .path(path)
+        .flush_interval(Duration::from_millis(2))
+        .open()
+        .unwrap();
+    let versions = cache.keyspace(VERSIONS).unwrap();
+    let mut random = Random::new(u64::from(std::process::id()));
+    say("open");
+    for version in 1.. {
+        for key in 0..20 {
+            versions.insert(&key, version).unwrap();
+        }
+        match random.below(4) {
+            0 => {
+                cache.flush().unwrap();
+                say(&format!("flushed {version}"));
+            }
+            1 => {
+                let options = InsertOptions::new().durability(Durability::Immediate);
+                versions
+                    .insert_with(&(100 + version % 10), version, options)
+                    .unwrap();
+                say(&format!("now {} {version}", 100 + version % 10));
+            }
+            2 => {
+                assert!(versions.remove(&(version % 20)).unwrap());
+                say(&format!("gone {} {version}", version % 20));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Writes one version for each line it hears, and says when it is committed.
+fn serve(path: &Path) {
+    let cache = Cache::builder().path(path).open().unwrap();
+    let versions = cache.keyspace(VERSIONS).unwrap();
+    say("open");
+    loop {
+        let line = hear();
+        let Ok(version) = line.parse::<u64>() else { return };
+        versions.insert(&1, version).unwrap();
+        cache.flush().unwrap();
+        if version % 3 == 0 {
+            assert!(versions.remove(&1).unwrap());
+        }
+        say("done");
+    }
+}

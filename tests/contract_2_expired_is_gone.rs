@@ -1,0 +1,173 @@
+//! Contract 2: no lookup returns an entry past its expiry, whatever the clock does.
+
+use std::time::Duration;
+
+use larder::clock::Clock;
+use larder::{InsertOptions, Swept, Timestamp};
+
+use crate::support::{HOUR, NAMES, Place};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+fn insert(names: &larder::Keyspace<String, String>, key: &str, ttl: Duration) {
+    names
+        .insert_with(key, key.to_owned(), InsertOptions::new().ttl(ttl))
+        .unwrap();
+}
+
+#[test]
+fn contract_2_an_entry_lives_for_its_ttl_in_either_tier_and_not_longer() {
+    let place = Place::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    insert(&names, "buffered", MINUTE);
+    assert_eq!(names.ttl("buffered"), Some(MINUTE));
+    insert(&names, "clean", MINUTE);
+    cache.flush().unwrap();
+    insert(&names, "buffered", MINUTE);
+    place.clock.advance(MINUTE - Duration::from_millis(1));
+    assert!(names.contains("buffered") && names.get("clean").is_some());
+    assert_eq!(names.ttl("clean"), Some(Duration::from_millis(1)));
+    place.clock.advance(Duration::from_millis(1));
+    for key in ["buffered", "clean"] {
+        assert!(
+            names.get(key).is_none() && !names.contains(key) && names.ttl(key).is_none(),
+            "{key}"
+        );
+    }
+    assert_eq!(names.len(), 0);
+    assert!(
+        !names.remove("clean").unwrap(),
+        "an expired entry is not there to be removed"
+    );
+}
+
+#[test]
+fn contract_2_an_entry_expires_while_the_cache_is_closed() {
+    let place = Place::new();
+    let cache = place.open();
+    insert(&cache.keyspace(NAMES).unwrap(), "short", MINUTE);
+    insert(&cache.keyspace(NAMES).unwrap(), "long", HOUR);
+    cache.close().unwrap();
+    place.clock.advance(2 * MINUTE);
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    assert!(names.get("short").is_none());
+    assert_eq!(names.ttl("long"), Some(HOUR - 2 * MINUTE));
+}
+
+#[test]
+fn contract_2_a_clock_set_back_never_prolongs_a_life() {
+    let place = Place::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    insert(&names, "name", MINUTE);
+    place.clock.set_wall(Timestamp::from_millis(0));
+    assert_eq!(names.ttl("name"), Some(MINUTE));
+    place.clock.advance(MINUTE);
+    assert!(names.get("name").is_none());
+}
+
+#[test]
+fn contract_2_a_clock_set_back_between_two_runs_never_prolongs_a_life() {
+    let place = Place::new();
+    let start = place.clock.wall();
+    let cache = place.open();
+    insert(&cache.keyspace(NAMES).unwrap(), "name", 2 * MINUTE);
+    place.clock.advance(MINUTE);
+    insert(&cache.keyspace(NAMES).unwrap(), "later", HOUR);
+    cache.close().unwrap();
+    // Back to before the first insert: a minute of the two had passed at the last commit.
+    place.clock.set_wall(start);
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    assert_eq!(names.ttl("name"), Some(MINUTE));
+    place.clock.advance(MINUTE);
+    assert!(names.get("name").is_none());
+    assert!(names.get("later").is_some());
+}
+
+#[test]
+fn contract_2_a_clock_far_behind_the_last_run_drops_everything() {
+    let place = Place::new();
+    let start = place.clock.wall();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    place.clock.set_wall(start.after(10 * HOUR));
+    insert(&names, "name", 20 * HOUR);
+    cache.close().unwrap();
+    place.clock.set_wall(start);
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    assert!(names.get("name").is_none() && names.is_empty());
+    assert_eq!(cache.stats().disk.unwrap().recovered_entries, 0);
+    insert(&names, "new", MINUTE);
+    assert_eq!(names.ttl("new"), Some(MINUTE), "time goes on from the wall clock");
+}
+
+#[test]
+fn contract_2_a_clock_set_forward_only_causes_misses() {
+    let place = Place::new();
+    let start = place.clock.wall();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    insert(&names, "old", MINUTE);
+    place.clock.set_wall(start.after(HOUR));
+    assert!(names.get("old").is_none());
+    insert(&names, "new", MINUTE);
+    place.clock.set_wall(start);
+    assert_eq!(
+        names.ttl("new"),
+        Some(MINUTE),
+        "set back again, the new entry keeps its own life"
+    );
+}
+
+#[test]
+fn contract_2_touching_gives_a_full_life_again() {
+    let place = Place::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    insert(&names, "clean", MINUTE);
+    cache.flush().unwrap();
+    insert(&names, "buffered", MINUTE);
+    place.clock.advance(MINUTE / 2);
+    for key in ["clean", "buffered"] {
+        assert!(names.touch(key).unwrap());
+        assert_eq!(names.ttl(key), Some(HOUR));
+    }
+    cache.close().unwrap();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    assert_eq!(names.ttl("clean"), Some(HOUR), "the new life is on disk");
+    place.clock.advance(HOUR);
+    assert!(
+        !names.touch("clean").unwrap(),
+        "what has expired can't be revived"
+    );
+    assert!(names.get("clean").is_none());
+}
+
+#[test]
+fn contract_2_the_sweeper_deletes_what_expired_and_nothing_else() {
+    let place = Place::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    for number in 0..2_500 {
+        insert(&names, &format!("short {number}"), MINUTE);
+        insert(&names, &format!("long {number}"), HOUR);
+    }
+    // Prolonged: its old place in the order of expiry must not take it away.
+    insert(&names, "short 7", HOUR);
+    cache.flush().unwrap();
+    assert_eq!(cache.stats().disk.unwrap().entries, 5_000);
+    place.clock.advance(2 * MINUTE);
+    // The sweeper was woken by the clock and may have been faster.
+    let Swept { .. } = cache.sweep().unwrap();
+    let stats = cache.stats();
+    let disk = stats.disk.unwrap();
+    assert_eq!((disk.entries, disk.expirations), (2_501, 2_499));
+    assert_eq!(stats.memory.entries, 2_501);
+    assert_eq!(names.len(), 2_501);
+    assert!(names.contains("short 7"));
+}

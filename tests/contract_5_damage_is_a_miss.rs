@@ -1,0 +1,297 @@
+//! Contract 5: damage is a counted miss; a damaged file is moved aside; a file that is not ours is left as it is.
+
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+
+use larder::{Cache, Error};
+use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use crate::support::{BLOBS, NAMES, Place, Random};
+
+const ENTRIES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("larder.entries");
+const META: TableDefinition<&str, &[u8]> = TableDefinition::new("larder.meta");
+
+fn filled(place: &Place) {
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    for number in 0..50 {
+        names
+            .insert(&format!("{number:02}"), format!("value {number}"))
+            .unwrap();
+    }
+    cache.close().unwrap();
+}
+
+fn redb(path: &Path) -> Database {
+    Database::builder()
+        .set_concurrency_mode(ConcurrencyMode::SingleWriter)
+        .create(path)
+        .unwrap()
+}
+
+/// Changes the records of the file behind larder's back, as damage that the store does not notice would.
+fn change_records(path: &Path, change: impl Fn(&mut Vec<(Vec<u8>, Vec<u8>)>)) {
+    let db = redb(path);
+    let txn = db.begin_write().unwrap();
+    {
+        let mut table = txn.open_table(ENTRIES).unwrap();
+        let mut rows: Vec<_> = table
+            .iter()
+            .unwrap()
+            .map(|row| {
+                row.map(|(key, record)| (key.value().to_vec(), record.value().to_vec()))
+                    .unwrap()
+            })
+            .collect();
+        change(&mut rows);
+        for (key, record) in &rows {
+            table.insert(key.as_slice(), record.as_slice()).unwrap();
+        }
+    }
+    txn.commit().unwrap();
+}
+
+#[test]
+fn contract_5_every_kind_of_record_damage_is_a_counted_miss() {
+    let kinds: [(&str, fn(&mut Vec<(Vec<u8>, Vec<u8>)>)); 5] = [
+        ("a flipped bit in the value", |rows| {
+            rows[7].1.iter_mut().last().map_or((), |byte| *byte ^= 1)
+        }),
+        ("a flipped bit in the expiry", |rows| rows[7].1[33] ^= 1),
+        ("a torn record", |rows| rows[7].1.truncate(30)),
+        ("an empty record", |rows| rows[7].1.clear()),
+        ("another key's record", |rows| rows[7].1 = rows[8].1.clone()),
+    ];
+    for (kind, damage) in kinds {
+        let place = Place::new();
+        filled(&place);
+        change_records(&place.path(), damage);
+        let cache = place.open();
+        let names = cache.keyspace(NAMES).unwrap();
+        assert!(names.get("07").is_none(), "{kind}");
+        assert_eq!(*names.get("08").unwrap(), "value 8", "{kind}");
+        assert_eq!(names.iter().count(), 49, "{kind}");
+        assert!(cache.stats().disk.unwrap().damaged_records >= 1, "{kind}");
+        names.insert("07", "new".to_owned()).unwrap();
+        cache.flush().unwrap();
+        assert_eq!(names.len(), 50, "{kind}: the key can be written again");
+    }
+}
+
+#[test]
+fn contract_5_a_value_of_another_shape_is_a_counted_miss() {
+    let place = Place::new();
+    filled(&place);
+    let cache = place.open();
+    // The same name and version with another value type: what the version is for, and what happens without it.
+    let numbers = cache
+        .keyspace(larder::KeyspaceDefinition::<String, (u64, u64, u64)>::new("name"))
+        .unwrap();
+    assert!(numbers.get("07").is_none());
+    assert_eq!(cache.stats().keyspaces[0].undecodable, 1);
+}
+
+#[test]
+fn contract_5_a_damaged_file_is_moved_aside_and_replaced() {
+    type Damage = fn(&mut fs::File, u64);
+    let kinds: [(&str, Damage); 3] = [
+        ("its second half cut off", |file, len| {
+            file.set_len(len / 2).unwrap()
+        }),
+        ("a page overwritten with zeros everywhere", |file, len| {
+            for page in 1..(len / 4096).min(12) {
+                file.seek(SeekFrom::Start(page * 4096 + 64)).unwrap();
+                file.write_all(&[0; 3000]).unwrap();
+            }
+        }),
+        ("its header damaged", |file, _| {
+            file.seek(SeekFrom::Start(9)).unwrap();
+            file.write_all(&[0xA5; 500]).unwrap();
+        }),
+    ];
+    for (kind, damage) in kinds {
+        let place = Place::new();
+        filled(&place);
+        let len = fs::metadata(place.path()).unwrap().len();
+        damage(
+            &mut fs::File::options().write(true).open(place.path()).unwrap(),
+            len,
+        );
+        let damaged = fs::read(place.path()).unwrap();
+        let cache = place.open();
+        let names = cache.keyspace(NAMES).unwrap();
+        for number in 0..50 {
+            let found = names.get(&format!("{number:02}"));
+            assert!(
+                found.is_none_or(|value| *value == format!("value {number}")),
+                "{kind}: a wrong value"
+            );
+        }
+        let aside = cache.stats().disk.unwrap().quarantined;
+        if let Some(aside) = &aside {
+            assert!(
+                fs::read(aside).unwrap() == damaged,
+                "{kind}: the damaged file is kept as it was"
+            );
+        }
+        assert!(aside.is_some(), "{kind}: it was not noticed");
+        names.insert("new", String::new()).unwrap();
+        cache.close().unwrap();
+        assert_eq!(place.open().stats().disk.unwrap().recovered_entries, 1, "{kind}");
+    }
+}
+
+#[test]
+fn contract_5_random_damage_is_right_or_a_miss_or_a_quarantine() {
+    let seed = 0x001A_2DE2_5EED_u64;
+    let mut random = Random::new(seed);
+    let original = Place::new();
+    filled(&original);
+    let bytes = fs::read(original.path()).unwrap();
+    for round in 0..60 {
+        let mut damaged = bytes.clone();
+        for _ in 0..16 {
+            // Past redb's magic number: without it the file would be refused as foreign.
+            let at = 16 + usize::try_from(random.below(damaged.len() as u64 - 16)).unwrap();
+            damaged[at] ^= 1 << random.below(8);
+        }
+        let place = Place::new();
+        fs::write(place.path(), damaged).unwrap();
+        let cache = match place.builder().open() {
+            Ok(cache) => cache,
+            // So damaged that nothing shows whose it is.
+            Err(Error::Foreign { .. }) => continue,
+            Err(error) => panic!("round {round} of seed {seed:#x}: {error}"),
+        };
+        let names = cache.keyspace(NAMES).unwrap();
+        for number in 0..50 {
+            let found = names.get(&format!("{number:02}"));
+            assert!(
+                found.is_none_or(|value| *value == format!("value {number}")),
+                "round {round} of seed {seed:#x}"
+            );
+        }
+    }
+}
+
+#[test]
+fn contract_5_a_foreign_file_is_refused_and_left_as_it_is() {
+    let place = Place::new();
+    let refused = |place: &Place, expected: &str| {
+        let before = fs::read(place.path()).unwrap();
+        let error = Cache::builder().path(place.path()).open().unwrap_err();
+        assert!(matches!(error, Error::Foreign { .. }), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(fs::read(place.path()).unwrap() == before, "it was changed");
+    };
+    fs::write(place.path(), "somebody's letters").unwrap();
+    refused(&place, "not a redb database");
+    fs::write(place.path(), b"redb\x1A\x0A\xA9\x0D\x0A and then nothing of it").unwrap();
+    refused(&place, "no sign of larder");
+    fs::remove_file(place.path()).unwrap();
+
+    let others: TableDefinition<u64, u64> = TableDefinition::new("others");
+    let db = Database::create(place.path()).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.open_table(others).unwrap().insert(1, 2).unwrap();
+    txn.commit().unwrap();
+    // As a crash of its owner leaves it: to look inside, it would have to be repaired.
+    let crashed = Place::new();
+    fs::copy(place.path(), crashed.path()).unwrap();
+    refused(&crashed, "without larder's tables");
+    drop(db);
+    refused(&place, "without larder's tables");
+    let db = Database::open(place.path()).unwrap();
+    let held = Cache::builder().path(place.path()).open().unwrap_err();
+    assert!(
+        matches!(held, Error::InUse { .. }),
+        "a foreign database in use: {held}"
+    );
+    assert_eq!(
+        db.begin_read()
+            .unwrap()
+            .open_table(others)
+            .unwrap()
+            .get(1)
+            .unwrap()
+            .unwrap()
+            .value(),
+        2
+    );
+}
+
+#[test]
+fn contract_5_an_empty_file_is_initialised() {
+    let place = Place::new();
+    fs::write(place.path(), "").unwrap();
+    let cache = place.open();
+    cache
+        .keyspace(NAMES)
+        .unwrap()
+        .insert("key", String::new())
+        .unwrap();
+    cache.close().unwrap();
+    assert_eq!(place.open().stats().disk.unwrap().recovered_entries, 1);
+}
+
+#[test]
+fn contract_5_a_file_left_half_made_by_a_crash_is_made_anew() {
+    let place = Place::new();
+    fs::write(
+        place.dir().join("shop.larder.new"),
+        b"redb\x1A\x0A\xA9\x0D\x0A half",
+    )
+    .unwrap();
+    place
+        .open()
+        .keyspace(NAMES)
+        .unwrap()
+        .insert("key", String::new())
+        .unwrap();
+    assert!(!place.dir().join("shop.larder.new").exists());
+}
+
+#[test]
+fn contract_5_a_newer_format_is_refused_and_left_as_it_is() {
+    let place = Place::new();
+    filled(&place);
+    let db = redb(&place.path());
+    let txn = db.begin_write().unwrap();
+    txn.open_table(META)
+        .unwrap()
+        .insert("format", 2_u32.to_be_bytes().as_slice())
+        .unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    let before = fs::read(place.path()).unwrap();
+    let error = Cache::builder().path(place.path()).open().unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::NewerFormat {
+                found: 2,
+                supported: 1,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(fs::read(place.path()).unwrap() == before);
+}
+
+#[test]
+fn contract_5_large_values_survive_a_restart_whole() {
+    let place = Place::new();
+    let cache = place.open();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    let blob = |key: u64| vec![u8::try_from(key).unwrap(); 1 << (key * 2)];
+    for key in 0..11 {
+        blobs.insert(&key, blob(key)).unwrap();
+    }
+    cache.close().unwrap();
+    let blobs = place.open().keyspace(BLOBS).unwrap();
+    for key in 0..11 {
+        assert!(*blobs.get(&key).unwrap() == blob(key), "{key}");
+    }
+}

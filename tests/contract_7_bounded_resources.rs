@@ -1,0 +1,314 @@
+//! Contract 7: memory, the write buffer, the file and the threads stay within their bounds.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use larder::{ByteSize, Cache, ENTRY_OVERHEAD, Error, InsertOptions, KeyspaceDefinition};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::support::{BLOBS, OnDrop, Place, Random};
+
+#[test]
+fn contract_7_memory_stays_under_its_capacity_and_the_write_buffer() {
+    let place = Place::new();
+    let (capacity, buffer) = (1_u64 << 20, 256_u64 << 10);
+    let cache = Cache::builder()
+        .path(place.path())
+        .memory_capacity(capacity)
+        .write_buffer(buffer)
+        .flush_interval(Duration::from_millis(1))
+        .open()
+        .unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    let (done, most) = (AtomicBool::new(false), AtomicU64::new(0));
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..2)
+            .map(|seed| {
+                let blobs = &blobs;
+                scope.spawn(move || {
+                    let mut random = Random::new(seed + 7);
+                    for _ in 0..3_000 {
+                        let size = usize::try_from(1_u64 << random.below(15)).unwrap();
+                        blobs.insert(&random.below(3_000), vec![1; size]).unwrap();
+                        blobs.get(&random.below(3_000));
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                let stats = cache.stats();
+                assert!(stats.unsaved_bytes <= buffer, "{} unsaved", stats.unsaved_bytes);
+                most.fetch_max(stats.memory.weight, Ordering::SeqCst);
+            }
+        });
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        done.store(true, Ordering::SeqCst);
+    });
+    let most = most.into_inner();
+    // Shards are summed one after another: an entry may be counted in two while it moves between them, a value at a time.
+    assert!(most <= capacity + buffer + (64 << 10), "{most} in memory");
+    assert!(most > capacity / 2, "the test did not fill memory: {most}");
+    cache.flush().unwrap();
+    assert!(cache.stats().memory.weight <= capacity);
+    assert_eq!(cache.stats().unsaved_bytes, 0, "room was lost");
+}
+
+#[test]
+fn contract_7_one_value_may_take_the_whole_memory_and_a_heavier_one_is_served_from_disk() {
+    let place = Place::new();
+    let capacity = 256_u64 << 10;
+    let cache = place
+        .builder()
+        .memory_capacity(capacity)
+        .shards(16)
+        .open()
+        .unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    for key in 0..100 {
+        blobs.insert(&key, vec![0; 1000]).unwrap();
+    }
+    let whole = usize::try_from(capacity - ENTRY_OVERHEAD).unwrap() - 8 - 5;
+    blobs.insert(&1_000, vec![1; whole]).unwrap();
+    cache.flush().unwrap();
+    let stats = cache.stats().memory;
+    assert!(
+        stats.weight <= capacity && stats.weight > capacity - 16,
+        "{stats:?}"
+    );
+    assert!(
+        blobs.get(&1_000).is_some() && cache.stats().memory.hits == 1,
+        "it is held in memory"
+    );
+
+    blobs.insert(&2_000, vec![2; whole + 1_000]).unwrap();
+    cache.flush().unwrap();
+    assert_eq!(blobs.get(&2_000).unwrap().len(), whole + 1_000);
+    let stats = cache.stats();
+    assert_eq!(stats.disk.unwrap().hits, 1);
+    assert!(stats.memory.bypassed >= 1);
+}
+
+#[test]
+fn contract_7_the_file_stays_under_its_capacity() {
+    let place = Place::new();
+    let capacity = ByteSize::mib(8);
+    let cache = place
+        .builder()
+        .memory_capacity(ByteSize::kib(256))
+        .disk_capacity(capacity)
+        .flush_interval(Duration::from_millis(1))
+        .open()
+        .unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    let mut random = Random::new(5);
+    let mut most = 0;
+    for round in 0..12_000 {
+        let size = usize::try_from(1_u64 << random.below(12)).unwrap();
+        let ttl = Duration::from_secs(60 + random.below(3_000));
+        blobs
+            .insert_with(
+                &random.below(50_000),
+                vec![3; size],
+                InsertOptions::new().ttl(ttl),
+            )
+            .unwrap();
+        if round % 50 == 0 {
+            most = most.max(std::fs::metadata(place.path()).unwrap().len());
+        }
+    }
+    cache.flush().unwrap();
+    let disk = cache.stats().disk.unwrap();
+    assert!(
+        most.max(disk.file_bytes) <= capacity.as_u64(),
+        "the file had {most} bytes"
+    );
+    assert!(disk.evictions > 0, "the test did not fill the file: {disk:?}");
+    // The counts that are kept agree with the entries that are there, after all these overwrites and evictions.
+    assert_eq!(disk.entries, blobs.len());
+}
+
+#[test]
+fn contract_7_a_file_made_larger_is_brought_under_a_smaller_capacity() {
+    let place = Place::new();
+    let cache = place.open();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    for key in 0..3_000 {
+        blobs.insert(&key, vec![4; 4_000]).unwrap();
+    }
+    cache.close().unwrap();
+    assert!(std::fs::metadata(place.path()).unwrap().len() > 8 << 20);
+    let cache = place.builder().disk_capacity(ByteSize::mib(4)).open().unwrap();
+    let disk = cache.stats().disk.unwrap();
+    assert!(disk.file_bytes <= 4 << 20, "{}", disk.file_bytes);
+    assert!(disk.recovered_entries > 0 && disk.recovered_entries == cache.keyspace(BLOBS).unwrap().len());
+}
+
+#[test]
+fn contract_7_entries_that_memory_holds_are_evicted_from_disk_last() {
+    let place = Place::new();
+    let cache = place
+        .builder()
+        .disk_capacity(ByteSize::mib(4))
+        .memory_capacity(ByteSize::kib(256))
+        .shards(1)
+        .open()
+        .unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    let soon = InsertOptions::new().ttl(Duration::from_mins(1));
+    for key in 0..20 {
+        blobs.insert_with(&key, vec![5; 1_000], soon).unwrap();
+    }
+    cache.flush().unwrap();
+    for key in 100..3_000 {
+        blobs.insert(&key, vec![5; 1_000]).unwrap();
+        for hot in 0..20 {
+            assert!(blobs.get(&hot).is_some());
+        }
+        if key % 100 == 0 {
+            cache.flush().unwrap();
+        }
+    }
+    cache.close().unwrap();
+    let cache = place.open();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    let kept = (0..20).filter(|key| blobs.contains(key)).count();
+    assert!(
+        kept >= 18,
+        "{kept} of 20 hot entries are on disk, though they expire first"
+    );
+}
+
+#[test]
+fn contract_7_writers_wait_for_room_and_go_on() {
+    let place = Place::new();
+    let cache = place.builder().write_buffer(ByteSize::kib(64)).open().unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    // Far more than the buffer, and no flush: each writer must get its turn.
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let blobs = &blobs;
+            scope.spawn(move || {
+                (0..100).for_each(|key| blobs.insert(&(thread * 100 + key), vec![6; 4_000]).unwrap())
+            });
+        }
+    });
+    assert_eq!(blobs.len(), 400);
+    let error = blobs.insert(&1, vec![0; 64 << 10]).unwrap_err();
+    assert!(
+        matches!(error, Error::ValueTooLarge { .. }) && error.to_string().contains("raise write_buffer"),
+        "{error}"
+    );
+    assert_eq!(
+        blobs.get(&1).unwrap().len(),
+        4_000,
+        "an insert that fails changes nothing"
+    );
+}
+
+/// How many threads of larder this process has. A thread names itself a moment after it began, and the kernel lists it a moment after
+/// it ended, so a number other than the expected one is looked at again, some times.
+fn threads(expected: usize) -> usize {
+    let count = || {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.filter(|name| name.starts_with("larder-")).count()
+    };
+    let looks = std::iter::repeat_with(|| {
+        thread::yield_now();
+        count()
+    });
+    looks
+        .take(5_000)
+        .find(|found| *found == expected)
+        .unwrap_or_else(count)
+}
+
+/// A value that keeps a handle of its own cache, and is only in memory.
+struct Keeper(#[expect(dead_code, reason = "held for its Drop")] Option<OnDrop>);
+
+impl Serialize for Keeper {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+impl<'de> Deserialize<'de> for Keeper {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <()>::deserialize(deserializer).map(|()| Self(None))
+    }
+}
+
+const KEEPERS: KeyspaceDefinition<u64, Keeper> = KeyspaceDefinition::new("keeper").memory_only();
+
+#[test]
+fn contract_7_the_last_handle_may_go_inside_a_users_drop_on_a_worker() {
+    let place = Place::new();
+    let gone = Arc::new(AtomicBool::new(false));
+    let cache = place.open();
+    let keepers = cache.keyspace(KEEPERS).unwrap();
+    let handle = Mutex::new(Some((cache.clone(), keepers.clone())));
+    let noted = gone.clone();
+    let value = Keeper(Some(OnDrop(Box::new(move || {
+        drop(handle.lock().unwrap().take());
+        noted.store(true, Ordering::SeqCst);
+    }))));
+    keepers
+        .insert_with(&1, value, InsertOptions::new().ttl(Duration::from_secs(1)))
+        .unwrap();
+    drop((cache, keepers));
+    // The sweeper drops the value, and with it the last handle: it must not join itself, and the file must be closed.
+    place.clock.advance(Duration::from_secs(10));
+    while !gone.load(Ordering::SeqCst) {
+        thread::yield_now();
+    }
+    place
+        .builder()
+        .open_timeout(Duration::from_secs(20))
+        .open()
+        .unwrap();
+}
+
+#[test]
+fn contract_7_a_users_drop_may_call_the_cache() {
+    let place = Place::new();
+    let cache = place.open();
+    let keepers = cache.keyspace(KEEPERS).unwrap();
+    let weak = Mutex::new(Some(keepers.clone()));
+    let calls = Arc::new(AtomicU64::new(0));
+    let counted = calls.clone();
+    let value = Keeper(Some(OnDrop(Box::new(move || {
+        if let Some(keepers) = weak.lock().unwrap().take() {
+            // Under a shard's lock this would never return.
+            assert!(!keepers.contains(&1));
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    }))));
+    keepers.insert(&1, value).unwrap();
+    assert!(keepers.remove(&1).unwrap());
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn contract_7_two_threads_and_none_after_close() {
+    // Other tests of this process have caches of their own: what is counted is a child's.
+    let place = Place::new();
+    let mut worker = crate::child::Worker::start("threads", &place.path());
+    assert_eq!(worker.line().as_deref(), Some("open 2 closed 0 memory only 1"));
+}
+
+/// The child's part: how many threads a cache has.
+pub(crate) fn count_threads(path: &std::path::Path) -> String {
+    let cache = Cache::builder().path(path).open().unwrap();
+    let open = threads(2);
+    cache.close().unwrap();
+    let closed = threads(0);
+    let cache = Cache::builder().open().unwrap();
+    let memory_only = threads(1);
+    drop(cache);
+    format!("open {open} closed {closed} memory only {memory_only}")
+}

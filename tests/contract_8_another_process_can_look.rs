@@ -1,0 +1,104 @@
+//! Contract 8: while one process writes the cache, others read what it has committed.
+
+use std::sync::Arc;
+
+use larder::clock::Clock;
+use larder::{Error, Follower};
+
+use crate::child::Worker;
+use crate::support::{NAMES, Place, VERSIONS};
+
+#[test]
+fn contract_8_a_follower_sees_every_commit_of_another_process() {
+    let place = Place::new();
+    let mut worker = Worker::start("serve", &place.path());
+    assert_eq!(worker.line().as_deref(), Some("open"));
+    let follower = Follower::open(place.path()).unwrap();
+    let versions = follower.keyspace(VERSIONS);
+    assert_eq!(versions.get(&1).unwrap(), None);
+    for version in 1..30 {
+        worker.tell(&version.to_string());
+        assert_eq!(worker.line().as_deref(), Some("done"));
+        let expected = (version % 3 != 0).then_some(version);
+        assert_eq!(versions.get(&1).unwrap(), expected);
+        assert_eq!(versions.keys().unwrap().len(), usize::from(expected.is_some()));
+    }
+    let spaces = follower.keyspaces().unwrap();
+    assert_eq!(
+        (
+            spaces.len(),
+            spaces[0].name.as_str(),
+            spaces[0].key_shape.as_str()
+        ),
+        (1, "version", "u64")
+    );
+    worker.tell("end");
+    assert_eq!(worker.line(), None);
+}
+
+#[test]
+fn contract_8_a_follower_does_not_keep_the_owner_from_reusing_space() {
+    let place = Place::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    let grow = |rounds: u64| {
+        for round in 0..rounds {
+            for key in 0..200 {
+                names
+                    .insert(&key.to_string(), format!("{round}").repeat(50))
+                    .unwrap();
+            }
+            cache.flush().unwrap();
+        }
+        std::fs::metadata(place.path()).unwrap().len()
+    };
+    let before = grow(20);
+    let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
+    let followed = follower.keyspace(NAMES);
+    assert_eq!(followed.keys().unwrap().len(), 200);
+    assert!(followed.get("7").unwrap().is_some());
+    let after = grow(200);
+    assert!(
+        after <= 2 * before,
+        "the file grew from {before} to {after} while it was followed"
+    );
+}
+
+#[test]
+fn contract_8_a_follower_finds_no_expired_entry_and_no_other_version() {
+    let place = Place::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES.version(3)).unwrap();
+    names.insert("key", "value".to_owned()).unwrap();
+    cache.flush().unwrap();
+    let follower = Follower::open_with_clock(place.path(), place.clock.clone() as Arc<dyn Clock>).unwrap();
+    assert_eq!(follower.keyspace(NAMES).get("key").unwrap(), None);
+    let followed = follower.keyspace(NAMES.version(3));
+    assert_eq!(followed.get("key").unwrap().as_deref(), Some("value"));
+    assert_eq!(followed.ttl("key").unwrap(), Some(NAMES.default_ttl()));
+    place.clock.advance(NAMES.default_ttl());
+    assert_eq!(followed.get("key").unwrap(), None);
+    assert_eq!(followed.keys().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn contract_8_what_cannot_be_followed_is_told() {
+    let place = Place::new();
+    assert!(
+        matches!(Follower::open(place.path()), Err(Error::Io { .. })),
+        "a missing file is not made"
+    );
+    assert!(!place.path().exists());
+    std::fs::write(place.path(), "letters").unwrap();
+    assert!(matches!(Follower::open(place.path()), Err(Error::Foreign { .. })));
+    std::fs::remove_file(place.path()).unwrap();
+
+    let mut worker = Worker::start("churn", &place.path());
+    assert_eq!(worker.line().as_deref(), Some("open"));
+    drop(worker.line());
+    drop(worker.kill());
+    let error = Follower::open(place.path()).unwrap_err().to_string();
+    assert!(error.contains("crashed"), "{error}");
+    place.open().close().unwrap();
+    Follower::open(place.path()).unwrap();
+}

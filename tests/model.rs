@@ -1,0 +1,369 @@
+//! Random operations against a simple model: a map with times, and what a crash may lose.
+//!
+//! The model knows what must be answered: an entry that lives, or nothing. The cache may also miss where a cache may forget, which
+//! with ample capacities is nowhere; so every answer must be exactly the model's.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use larder::clock::Clock;
+use larder::{ByteSize, Cache, InsertOptions, Keyspace, KeyspaceDefinition, Timestamp, Update};
+use proptest::prelude::*;
+
+use crate::support::Place;
+
+type Key = (String, u8);
+
+const SPACE: KeyspaceDefinition<Key, u64> = KeyspaceDefinition::new("space").ttl(Duration::from_secs(60));
+const OTHER: KeyspaceDefinition<Key, u64> = KeyspaceDefinition::new("other").ttl(Duration::from_secs(30));
+const MEMORY: KeyspaceDefinition<Key, u64> = KeyspaceDefinition::new("memory").memory_only();
+
+#[derive(Debug, Clone)]
+enum Step {
+    Insert(usize, Key, u64),
+    InsertFor(usize, Key, u64, u64),
+    Get(usize, Key),
+    Load(usize, Key, u64),
+    Touch(usize, Key),
+    Remove(usize, Key),
+    RemovePrefix(usize, String),
+    Clear(usize),
+    ClearAll,
+    BeginUpdate(usize, Key),
+    FinishUpdate,
+    Advance(u64),
+    SetClock(i64),
+    Flush,
+    Sweep,
+    Walk(usize),
+    Reopen,
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let key = || {
+        (
+            prop_oneof![Just("a"), Just("ab"), Just("a\0"), Just("")].prop_map(str::to_owned),
+            0_u8..4,
+        )
+    };
+    let space = || 0_usize..3;
+    prop_oneof![
+        8 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::Insert(space, key, value)),
+        4 => (space(), key(), any::<u64>(), 1_u64..90_000).prop_map(|(space, key, value, ttl)| Step::InsertFor(space, key, value, ttl)),
+        8 => (space(), key()).prop_map(|(space, key)| Step::Get(space, key)),
+        6 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::Load(space, key, value)),
+        2 => (space(), key()).prop_map(|(space, key)| Step::Touch(space, key)),
+        4 => (space(), key()).prop_map(|(space, key)| Step::Remove(space, key)),
+        2 => (space(), prop_oneof![Just("a"), Just("ab"), Just("")]).prop_map(|(space, prefix)| Step::RemovePrefix(space, prefix.to_owned())),
+        1 => space().prop_map(Step::Clear),
+        1 => Just(Step::ClearAll),
+        2 => (space(), key()).prop_map(|(space, key)| Step::BeginUpdate(space, key)),
+        2 => Just(Step::FinishUpdate),
+        4 => (1_u64..40_000).prop_map(Step::Advance),
+        1 => prop_oneof![-3_000_000_i64..3_000_000, -315_360_000_000_i64..315_360_000_000].prop_map(Step::SetClock),
+        4 => Just(Step::Flush),
+        2 => Just(Step::Sweep),
+        2 => space().prop_map(Step::Walk),
+        2 => Just(Step::Reopen),
+        1 => Just(Step::Crash),
+    ]
+}
+
+type Entries = BTreeMap<(usize, Key), (u64, Timestamp)>;
+
+struct Run {
+    place: Place,
+    cache: Cache,
+    spaces: Vec<Keyspace<Key, u64>>,
+    model: Entries,
+    /// What the file holds for certain: the model at the last commit that was asked for.
+    committed: Entries,
+    /// What was written since, oldest first: the sweeper's commits may have taken any of it along.
+    since: BTreeMap<(usize, Key), Vec<(u64, Timestamp)>>,
+    mark: Timestamp,
+    now: Timestamp,
+    updates: Vec<(usize, Key, Update)>,
+}
+
+fn open(place: &Place) -> (Cache, Vec<Keyspace<Key, u64>>) {
+    // A memory of a few entries, so that the disk answers too.
+    let cache = place
+        .builder()
+        .memory_capacity(ByteSize::kib(64))
+        .shards(2)
+        .weigher(|_| 12 << 10)
+        .open()
+        .unwrap();
+    let spaces = [SPACE, OTHER, MEMORY].map(|definition| cache.keyspace(definition).unwrap());
+    (cache, spaces.into())
+}
+
+impl Run {
+    fn new() -> Self {
+        let place = Place::new();
+        let (cache, spaces) = open(&place);
+        let now = place.clock.wall();
+        Self {
+            place,
+            cache,
+            spaces,
+            model: Entries::new(),
+            committed: Entries::new(),
+            since: BTreeMap::new(),
+            mark: now,
+            now,
+            updates: Vec::new(),
+        }
+    }
+
+    fn live(&self, at: usize, key: &Key) -> Option<u64> {
+        self.model
+            .get(&(at, key.clone()))
+            .filter(|(_, expires_at)| *expires_at > self.now)
+            .map(|(value, _)| *value)
+    }
+
+    fn put(&mut self, at: usize, key: Key, value: u64, ttl: Duration) {
+        let entry = (value, self.now.after(ttl));
+        self.since.entry((at, key.clone())).or_default().push(entry);
+        self.model.insert((at, key), entry);
+    }
+
+    fn is_barred(&self, at: usize, key: &Key) -> bool {
+        self.updates
+            .iter()
+            .any(|(space, barred, _)| (*space, barred) == (at, key))
+    }
+
+    /// Every commit takes everything along, but what is only in memory.
+    fn commit(&mut self) {
+        self.committed = self
+            .model
+            .iter()
+            .filter(|((at, _), _)| *at != 2)
+            .map(|(key, entry)| (key.clone(), *entry))
+            .collect();
+        self.since.clear();
+        self.mark = self.now;
+    }
+
+    /// What no answer may show any more, whatever happens.
+    fn remove(&mut self, matches: impl Fn(usize, &Key) -> bool) -> u64 {
+        self.committed.retain(|(at, key), _| !matches(*at, key));
+        self.since.retain(|(at, key), _| !matches(*at, key));
+        let live = self
+            .model
+            .iter()
+            .filter(|((at, key), (_, expires_at))| matches(*at, key) && *expires_at > self.now)
+            .count();
+        self.model.retain(|(at, key), _| !matches(*at, key));
+        live as u64
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Insert(at, key, value) => {
+                self.spaces[at].insert(&key, value).unwrap();
+                let ttl = [SPACE, OTHER, MEMORY][at].default_ttl();
+                self.put(at, key, value, ttl);
+            }
+            Step::InsertFor(at, key, value, ttl) => {
+                let ttl = Duration::from_millis(ttl);
+                self.spaces[at]
+                    .insert_with(&key, value, InsertOptions::new().ttl(ttl))
+                    .unwrap();
+                self.put(at, key, value, ttl);
+            }
+            Step::Get(at, key) => {
+                let expires_at = self.model.get(&(at, key.clone())).map(|entry| entry.1);
+                let expected = self.live(at, &key);
+                assert_eq!(
+                    self.spaces[at].ttl(&key),
+                    expected
+                        .and(expires_at)
+                        .map(|expires_at| expires_at.since(self.now))
+                );
+                assert_eq!(
+                    self.spaces[at].get(&key).map(|value| *value),
+                    expected,
+                    "{at} {key:?}"
+                );
+            }
+            Step::Load(at, key, value) => {
+                let loaded = *self.spaces[at]
+                    .get_or_load(&key, || Ok::<_, larder::Error>(value))
+                    .unwrap();
+                let expected = self.live(at, &key);
+                assert_eq!(loaded, expected.unwrap_or(value), "{at} {key:?}");
+                if expected.is_none() && !self.is_barred(at, &key) {
+                    self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                }
+            }
+            Step::Touch(at, key) => {
+                let expected = self.live(at, &key);
+                if self.is_barred(at, &key) {
+                    // Touching writes the value again by a lease, which an update bars.
+                    return;
+                }
+                assert_eq!(self.spaces[at].touch(&key).unwrap(), expected.is_some());
+                if let Some(value) = expected {
+                    self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                }
+            }
+            other => self.rare(other),
+        }
+    }
+
+    fn rare(&mut self, step: Step) {
+        match step {
+            Step::Remove(at, key) => {
+                let removed = self.spaces[at].remove(&key).unwrap();
+                assert_eq!(
+                    u64::from(removed),
+                    self.remove(|space, other| (space, other) == (at, &key)),
+                    "{at} {key:?}"
+                );
+            }
+            Step::RemovePrefix(at, prefix) => {
+                let removed = self.spaces[at].remove_prefix((prefix.as_str(),)).unwrap();
+                assert_eq!(removed, self.remove(|space, key| space == at && key.0 == prefix));
+            }
+            Step::Clear(at) => {
+                let removed = self.spaces[at].clear().unwrap();
+                assert_eq!(removed, self.remove(|space, _| space == at));
+            }
+            Step::ClearAll => assert_eq!(self.cache.clear().unwrap(), self.remove(|_, _| true)),
+            Step::BeginUpdate(at, key) => {
+                let update = self.spaces[at].begin_update(&key).unwrap();
+                self.remove(|space, other| (space, other) == (at, &key));
+                self.updates.push((at, key, update));
+            }
+            Step::FinishUpdate => drop(self.updates.pop()),
+            Step::Advance(ms) => {
+                self.place.clock.advance(Duration::from_millis(ms));
+                self.now = self
+                    .now
+                    .after(Duration::from_millis(ms))
+                    .max(self.place.clock.wall());
+            }
+            Step::SetClock(by) => {
+                let wall = self.place.clock.wall().as_millis().saturating_add_signed(by);
+                self.place.clock.set_wall(Timestamp::from_millis(wall));
+                self.now = self.now.max(self.place.clock.wall());
+            }
+            Step::Flush => {
+                self.cache.flush().unwrap();
+                self.commit();
+            }
+            Step::Sweep => drop(self.cache.sweep().unwrap()),
+            Step::Walk(at) => {
+                let live = self
+                    .model
+                    .iter()
+                    .filter(|((space, _), (_, expires_at))| *space == at && *expires_at > self.now);
+                let expected: Vec<_> = live.map(|((_, key), (value, _))| (key.clone(), *value)).collect();
+                assert_eq!(
+                    self.spaces[at]
+                        .iter()
+                        .map(|(key, value)| (key, *value))
+                        .collect::<Vec<_>>(),
+                    expected
+                );
+                assert_eq!(self.spaces[at].len(), expected.len() as u64);
+            }
+            Step::Reopen => {
+                self.updates.clear();
+                self.spaces.clear();
+                self.cache.close().unwrap();
+                self.commit();
+                self.reopen();
+            }
+            Step::Crash => self.crash(),
+            _ => unreachable!("the common steps are matched before"),
+        }
+    }
+
+    /// A copy of the file as it stands is what `kill -9` leaves. What was not committed may be there or not; here nothing commits
+    /// but what was asked to, and the sweeper, whose commits take everything along.
+    ///
+    /// A wall clock that is behind is put right first: which mark the sweeper last committed is not known here. (Contract 2's own tests
+    /// have marks and clocks of every kind.)
+    fn crash(&mut self) {
+        self.place.clock.set_wall(self.now);
+        self.now = self.now.max(self.place.clock.wall());
+        self.mark = self.now;
+        let crashed = Place::new();
+        std::fs::copy(self.place.path(), crashed.path()).unwrap();
+        self.updates.clear();
+        self.spaces.clear();
+        self.cache.close().unwrap();
+        std::fs::copy(crashed.path(), self.place.path()).unwrap();
+        self.reopen();
+        // For each key: what was committed for certain, or anything the cache had acknowledged since. Never what was removed.
+        let mut found = Entries::new();
+        for (at, space) in self.spaces.iter().enumerate() {
+            for (key, value) in space {
+                let ttl = space.ttl(&key).unwrap();
+                found.insert((at, key), (*value, self.now.after(ttl)));
+            }
+        }
+        for (key, (value, expires_at)) in &found {
+            let mut allowed = self
+                .committed
+                .get(key)
+                .into_iter()
+                .chain(self.since.get(key).into_iter().flatten());
+            assert!(
+                allowed.any(|entry| entry == &(*value, *expires_at)),
+                "{key:?}: {value} until {expires_at:?} after a crash"
+            );
+        }
+        for (key, (_, expires_at)) in &self.committed {
+            // What replaced it may have been committed, and have expired.
+            let is_certain = *expires_at > self.now && !self.since.contains_key(key);
+            assert!(
+                !is_certain || found.contains_key(key),
+                "{key:?} was committed and is gone"
+            );
+        }
+        self.since.clear();
+        self.model = found.clone();
+        self.committed = found;
+    }
+
+    fn reopen(&mut self) {
+        let (cache, spaces) = open(&self.place);
+        (self.cache, self.spaces) = (cache, spaces);
+        let wall = self.place.clock.wall();
+        if self.mark.as_millis() > wall.as_millis() + 3_600_000 {
+            self.model.clear();
+            self.committed.clear();
+            self.now = wall;
+        } else {
+            self.now = wall.max(self.mark);
+        }
+        self.mark = self.now;
+        self.model.retain(|(at, _), _| *at != 2);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_cache_answers_as_the_model_does(steps in proptest::collection::vec(step(), 1..60)) {
+        let mut run = Run::new();
+        for step in steps {
+            run.step(step);
+        }
+    }
+}
+
+/// `LARDER_MODEL_CASES` asks for more; a failure prints the steps that lead to it, shrunk.
+fn cases() -> u32 {
+    std::env::var("LARDER_MODEL_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(256)
+}

@@ -1,0 +1,78 @@
+//! What the tests share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder::clock::ManualClock;
+use larder::{Cache, CacheBuilder, KeyspaceDefinition};
+
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
+
+/// Names by text: the keyspace of most tests.
+pub(crate) const NAMES: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("name").ttl(HOUR);
+/// Versions by number: what the tests of ordering count up.
+pub(crate) const VERSIONS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("version").ttl(HOUR);
+/// Bytes by number: what fills a cache.
+pub(crate) const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob").ttl(HOUR);
+
+/// A directory with a place for a cache file.
+pub(crate) struct Place {
+    dir: tempfile::TempDir,
+    pub(crate) clock: Arc<ManualClock>,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            clock: Arc::new(ManualClock::new()),
+        }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.dir.path().join("shop.larder")
+    }
+
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    /// A cache of this place that keeps the place's time and commits when it is told to.
+    pub(crate) fn builder(&self) -> CacheBuilder {
+        Cache::builder()
+            .path(self.path())
+            .clock(self.clock.clone())
+            .flush_interval(HOUR)
+    }
+
+    pub(crate) fn open(&self) -> Cache {
+        self.builder().open().unwrap()
+    }
+}
+
+/// Random numbers that a seed repeats.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed | 1)
+    }
+
+    /// A number below `end`. Xorshift64: Marsaglia, "Xorshift RNGs", 2003.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
+/// Values whose `Drop` runs a function: for what user code does at awkward moments.
+pub(crate) struct OnDrop(pub(crate) Box<dyn Fn() + Send + Sync>);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}

@@ -24,8 +24,15 @@ pub(super) type Deltas = BTreeMap<KeyspaceId, (i64, i64)>;
 #[derive(Debug)]
 pub(crate) struct RangeRemoval {
     pub(crate) range: Range,
-    /// Keys that memory held and that the disk may not: each counts once.
-    pub(crate) dirty: Vec<Arc<[u8]>>,
+    /// Dirty keys of memory, and whether they had a live value: what the disk has of these does not count.
+    pub(crate) dirty: Vec<(Arc<[u8]>, bool)>,
+}
+
+impl RangeRemoval {
+    /// How many live values memory alone held.
+    pub(super) fn live_in_memory(&self) -> u64 {
+        self.dirty.iter().filter(|(_, is_live)| *is_live).count() as u64
+    }
 }
 
 /// The two tables of entries, open in a transaction.
@@ -109,8 +116,8 @@ impl<'txn> Entries<'txn> {
     /// Deletes what a range removal covers. Answers how many live entries that and the keys it took from memory were.
     pub(super) fn remove_range(&mut self, removal: &RangeRemoval) -> Result<u64, StorageError> {
         let Range { prefix, sequence } = &removal.range;
-        let dirty: HashSet<&[u8]> = removal.dirty.iter().map(|key| &**key).collect();
-        let mut live = dirty.len() as u64;
+        let dirty: HashSet<&[u8]> = removal.dirty.iter().map(|(key, _)| &**key).collect();
+        let mut live = removal.live_in_memory();
         let mut removed: Vec<(Vec<u8>, usize)> = Vec::new();
         let now = self.now;
         let keep = |key: &[u8], record: &[u8]| {

@@ -384,7 +384,7 @@ struct Replies {
 
 impl Waiting {
     fn replies(&mut self) -> Replies {
-        let known = self.ranges.iter().map(|removal| removal.dirty.len() as u64);
+        let known = self.ranges.iter().map(RangeRemoval::live_in_memory);
         Replies {
             commits: std::mem::take(&mut self.commits),
             ranges: std::mem::take(&mut self.range_replies)

@@ -194,13 +194,11 @@ impl Shard {
                     self.remove(id, trash);
                 }
                 Content::Dirty(..) => {
-                    if is_live {
-                        purged.dirty.push(slot.key.clone());
-                    }
+                    purged.dirty.push((slot.key.clone(), is_live));
                     self.entomb(id, trash);
                 }
                 // A removal that somebody waits for stays until it is committed.
-                Content::Tombstone => {}
+                Content::Tombstone => purged.dirty.push((slot.key.clone(), false)),
             }
         }
         if is_on_disk {

@@ -121,8 +121,8 @@ pub(crate) struct Range {
 pub(crate) struct Purged {
     /// Live entries of memory-only keyspaces.
     pub(crate) memory_only: u64,
-    /// Keys whose live value was not known to be on disk.
-    pub(crate) dirty: Vec<Arc<[u8]>>,
+    /// Dirty keys, and whether they had a live value: of these the disk has another word, or none.
+    pub(crate) dirty: Vec<(Arc<[u8]>, bool)>,
 }
 
 /// What is to be dropped once the lock is released: a user's `Drop` may call the cache.

@@ -17,29 +17,11 @@ fn error(path: impl Into<std::path::PathBuf>) -> Error {
 fn a_path_that_is_no_file_is_refused() {
     let place = Place::new();
     let directory = error(place.dir());
-    assert!(
-        matches!(
-            directory,
-            Error::NotAFile {
-                what: "a directory",
-                ..
-            }
-        ),
-        "{directory}"
-    );
+    assert!(matches!(directory, Error::NotAFile { what: "a directory", .. }), "{directory}");
     fs::write(place.dir().join("target"), "").unwrap();
     std::os::unix::fs::symlink(place.dir().join("target"), place.path()).unwrap();
     let link = error(place.path());
-    assert!(
-        matches!(
-            link,
-            Error::NotAFile {
-                what: "a symbolic link",
-                ..
-            }
-        ),
-        "{link}"
-    );
+    assert!(matches!(link, Error::NotAFile { what: "a symbolic link", .. }), "{link}");
     assert_eq!(fs::metadata(place.dir().join("target")).unwrap().len(), 0);
     let socket = place.dir().join("socket");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
@@ -65,25 +47,15 @@ fn a_file_in_use_names_its_owner_and_can_be_waited_for() {
     let place = Place::new();
     let here = place.open();
     let held = error(place.path());
-    assert!(
-        held.to_string()
-            .contains(&format!("this process ({})", std::process::id())),
-        "{held}"
-    );
+    assert!(held.to_string().contains(&format!("this process ({})", std::process::id())), "{held}");
     here.close().unwrap();
 
     let mut worker = Worker::start("hold", &place.path());
     assert_eq!(worker.line().as_deref(), Some("open"));
-    let Error::InUse { pid: Some(pid), .. } = error(place.path()) else {
-        panic!("it names no owner")
-    };
+    let Error::InUse { pid: Some(pid), .. } = error(place.path()) else { panic!("it names no owner") };
     assert_ne!(pid, std::process::id());
     worker.tell("leave");
-    place
-        .builder()
-        .open_timeout(std::time::Duration::from_secs(20))
-        .open()
-        .unwrap();
+    place.builder().open_timeout(std::time::Duration::from_secs(20)).open().unwrap();
 }
 
 #[test]
@@ -102,26 +74,11 @@ fn a_file_without_permission_is_told() {
 
 #[test]
 fn absurd_settings_and_lifetimes_are_refused() {
-    let absurd = Cache::builder()
-        .memory_capacity(ByteSize::bytes(0))
-        .open()
-        .unwrap_err();
-    assert!(
-        matches!(
-            absurd,
-            Error::InvalidSetting {
-                setting: "memory_capacity",
-                ..
-            }
-        ),
-        "{absurd}"
-    );
+    let absurd = Cache::builder().memory_capacity(ByteSize::bytes(0)).open().unwrap_err();
+    assert!(matches!(absurd, Error::InvalidSetting { setting: "memory_capacity", .. }), "{absurd}");
     let cache = Cache::builder().open().unwrap();
     for ttl in [std::time::Duration::ZERO, std::time::Duration::MAX] {
-        assert!(matches!(
-            cache.keyspace(NAMES.ttl(ttl)),
-            Err(Error::InvalidSetting { setting: "ttl", .. })
-        ));
+        assert!(matches!(cache.keyspace(NAMES.ttl(ttl)), Err(Error::InvalidSetting { setting: "ttl", .. })));
         let names = cache.keyspace(NAMES).unwrap();
         let options = InsertOptions::new().ttl(ttl);
         assert!(matches!(
@@ -130,19 +87,8 @@ fn absurd_settings_and_lifetimes_are_refused() {
         ));
         assert!(names.is_empty());
     }
-    let nameless = cache
-        .keyspace(KeyspaceDefinition::<String, String>::new(""))
-        .unwrap_err();
-    assert!(
-        matches!(
-            nameless,
-            Error::InvalidSetting {
-                setting: "keyspace name",
-                ..
-            }
-        ),
-        "{nameless}"
-    );
+    let nameless = cache.keyspace(KeyspaceDefinition::<String, String>::new("")).unwrap_err();
+    assert!(matches!(nameless, Error::InvalidSetting { setting: "keyspace name", .. }), "{nameless}");
 }
 
 #[test]
@@ -153,11 +99,7 @@ fn a_key_that_is_too_long_is_an_error_to_write_and_a_miss_to_read() {
     let long = "k".repeat(MAX_KEY_LEN - 1);
     assert!(matches!(
         names.insert(&long, String::new()),
-        Err(Error::KeyTooLarge {
-            len: 4097,
-            max: 4096,
-            ..
-        })
+        Err(Error::KeyTooLarge { len: 4097, max: 4096, .. })
     ));
     assert!(matches!(names.remove(&long), Err(Error::KeyTooLarge { .. })));
     assert!(names.get(&long).is_none() && !names.contains(&long));
@@ -168,11 +110,7 @@ struct Fickle(bool);
 
 impl Serialize for Fickle {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0 {
-            serializer.serialize_bool(true)
-        } else {
-            Err(serde::ser::Error::custom("not this one"))
-        }
+        if self.0 { serializer.serialize_bool(true) } else { Err(serde::ser::Error::custom("not this one")) }
     }
 }
 
@@ -188,10 +126,7 @@ fn a_value_that_does_not_serialize_leaves_the_entry_before_it() {
         assert!(refused.to_string().contains("not this one"), "{refused}");
         assert_eq!(space.get(&1).as_deref(), Some(&Fickle(true)));
         let loaded = space.get_or_load(&2, || Ok::<_, Error>(Fickle(false))).unwrap();
-        assert!(
-            !loaded.0 && !space.contains(&2),
-            "what can't be cached is still answered"
-        );
+        assert!(!loaded.0 && !space.contains(&2), "what can't be cached is still answered");
     }
 }
 
@@ -208,8 +143,6 @@ fn a_closed_cache_answers_nothing_and_takes_nothing() {
     assert!(matches!(names.clear(), Err(Error::Closed)));
     assert!(matches!(cache.flush(), Err(Error::Closed)));
     assert!(matches!(cache.keyspace(NAMES), Err(Error::Closed)));
-    let loaded = names
-        .get_or_load("key", || Ok::<_, Error>("loaded".to_owned()))
-        .unwrap();
+    let loaded = names.get_or_load("key", || Ok::<_, Error>("loaded".to_owned())).unwrap();
     assert_eq!(*loaded, "loaded", "an application goes on without its cache");
 }

@@ -25,12 +25,7 @@ impl Worker {
     /// Starts a child on a task with a cache file.
     pub(crate) fn start(task: &str, path: &Path) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "child::child_process",
-                "--nocapture",
-                "--test-threads=1",
-            ])
+            .args(["--exact", "child::child_process", "--nocapture", "--test-threads=1"])
             .env(TASK, task)
             .env(FILE, path)
             .stdin(Stdio::piped())
@@ -112,11 +107,7 @@ fn hold(path: &Path) {
 
 /// Writes without end, saying what was acknowledged: `flushed V` (all versions up to V of every key), `now K V`, `gone K V`.
 fn churn(path: &Path) {
-    let cache = Cache::builder()
-        .path(path)
-        .flush_interval(Duration::from_millis(2))
-        .open()
-        .unwrap();
+    let cache = Cache::builder().path(path).flush_interval(Duration::from_millis(2)).open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
     let mut random = Random::new(u64::from(std::process::id()));
     say("open");
@@ -131,9 +122,7 @@ fn churn(path: &Path) {
             }
             1 => {
                 let options = InsertOptions::new().durability(Durability::Immediate);
-                versions
-                    .insert_with(&(100 + version % 10), version, options)
-                    .unwrap();
+                versions.insert_with(&(100 + version % 10), version, options).unwrap();
                 say(&format!("now {} {version}", 100 + version % 10));
             }
             2 => {

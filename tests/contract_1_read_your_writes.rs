@@ -11,12 +11,7 @@ use crate::support::{NAMES, Place, VERSIONS};
 #[test]
 fn contract_1_a_write_is_seen_at_once_and_after_eviction() {
     let place = Place::new();
-    let cache = place
-        .builder()
-        .memory_capacity(ByteSize::kib(64))
-        .shards(1)
-        .open()
-        .unwrap();
+    let cache = place.builder().memory_capacity(ByteSize::kib(64)).shards(1).open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();
     for number in 0..2_000 {
         let key = format!("{number}");
@@ -29,10 +24,7 @@ fn contract_1_a_write_is_seen_at_once_and_after_eviction() {
         assert_eq!(names.get(&key).as_deref(), Some(&key.repeat(20)), "{key}");
     }
     let stats = cache.stats();
-    assert!(
-        stats.disk.unwrap().hits > 1_000,
-        "most of them had to come from disk"
-    );
+    assert!(stats.disk.unwrap().hits > 1_000, "most of them had to come from disk");
     assert!(names.remove("7").unwrap());
     assert!(names.get("7").is_none() && !names.contains("7"));
     assert_eq!(cache.clear().unwrap(), 1_999);
@@ -103,10 +95,7 @@ fn contract_1_no_reader_goes_back_in_time() {
             })
             .collect();
         scope.spawn(|| {
-            while acknowledged
-                .iter()
-                .any(|version| version.load(Ordering::SeqCst) < 3_950)
-            {
+            while acknowledged.iter().any(|version| version.load(Ordering::SeqCst) < 3_950) {
                 thread::yield_now();
             }
             done.store(true, Ordering::SeqCst);
@@ -116,8 +105,5 @@ fn contract_1_no_reader_goes_back_in_time() {
         }
     });
     let stats = cache.stats();
-    assert!(
-        stats.promotions > 0 && stats.memory.evictions > 0,
-        "the race did not happen:\n{stats}"
-    );
+    assert!(stats.promotions > 0 && stats.memory.evictions > 0, "the race did not happen:\n{stats}");
 }

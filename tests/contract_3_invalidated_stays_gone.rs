@@ -11,14 +11,10 @@ type Invalidation = fn(&larder::Cache, &larder::Keyspace<String, String>);
 
 const INVALIDATIONS: [(&str, Invalidation); 5] = [
     ("remove", |_, names| assert!(names.remove("key").is_ok())),
-    ("remove_prefix", |_, names| {
-        assert!(names.remove_prefix("ke").is_ok())
-    }),
+    ("remove_prefix", |_, names| assert!(names.remove_prefix("ke").is_ok())),
     ("clear of the keyspace", |_, names| assert!(names.clear().is_ok())),
     ("clear of the cache", |cache, _| assert!(cache.clear().is_ok())),
-    ("begin_update", |_, names| {
-        names.begin_update("key").unwrap().finish()
-    }),
+    ("begin_update", |_, names| names.begin_update("key").unwrap().finish()),
 ];
 
 #[test]
@@ -41,21 +37,11 @@ fn contract_3_a_load_in_flight_is_answered_and_not_cached() {
             wait_for_start.recv().unwrap();
             invalidate(&cache, names);
             // Whoever comes after the invalidation does not wait for the load that began before it.
-            let fresh = names
-                .get_or_load("key", || Ok::<_, Error>("new".to_owned()))
-                .unwrap();
+            let fresh = names.get_or_load("key", || Ok::<_, Error>("new".to_owned())).unwrap();
             assert_eq!(*fresh, "new", "{name}");
             go_on.send(()).unwrap();
-            assert_eq!(
-                *load.join().unwrap().unwrap(),
-                "old",
-                "{name}: the caller gets what it loaded"
-            );
-            assert_eq!(
-                *names.get("key").unwrap(),
-                "new",
-                "{name}: the old value was cached"
-            );
+            assert_eq!(*load.join().unwrap().unwrap(), "old", "{name}: the caller gets what it loaded");
+            assert_eq!(*names.get("key").unwrap(), "new", "{name}: the old value was cached");
         });
         assert_eq!(cache.stats().voided_fills, 1, "{name}");
     }
@@ -67,17 +53,10 @@ fn contract_3_loads_during_an_update_are_not_cached() {
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
     names.insert("key", "old".to_owned()).unwrap();
-    let load = |value: &str| {
-        (*names
-            .get_or_load("key", || Ok::<_, Error>(value.to_owned()))
-            .unwrap())
-        .clone()
-    };
+    let load =
+        |value: &str| (*names.get_or_load("key", || Ok::<_, Error>(value.to_owned())).unwrap()).clone();
     let update = names.begin_update("key").unwrap();
-    assert_eq!(
-        load("read while the update was under way"),
-        "read while the update was under way"
-    );
+    assert_eq!(load("read while the update was under way"), "read while the update was under way");
     assert!(!names.contains("key"));
     let other = names.begin_update("key").unwrap();
     drop(update);
@@ -120,7 +99,8 @@ fn contract_3_removals_by_many_threads_share_commits() {
         for thread in 0..8 {
             let names = &names;
             scope.spawn(move || {
-                (0..50).for_each(|number| assert!(names.remove(&(thread * 50 + number).to_string()).unwrap()))
+                (0..50)
+                    .for_each(|number| assert!(names.remove(&(thread * 50 + number).to_string()).unwrap()));
             });
         }
     });
@@ -129,9 +109,5 @@ fn contract_3_removals_by_many_threads_share_commits() {
     assert!(names.is_empty());
     let before = cache.stats().disk.unwrap().commits;
     assert!(!names.remove("never there").unwrap());
-    assert_eq!(
-        cache.stats().disk.unwrap().commits,
-        before,
-        "removing nothing commits nothing"
-    );
+    assert_eq!(cache.stats().disk.unwrap().commits, before, "removing nothing commits nothing");
 }

@@ -16,33 +16,28 @@ fn filled(place: &Place) {
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
     for number in 0..50 {
-        names
-            .insert(&format!("{number:02}"), format!("value {number}"))
-            .unwrap();
+        names.insert(&format!("{number:02}"), format!("value {number}")).unwrap();
     }
     cache.close().unwrap();
 }
 
 fn redb(path: &Path) -> Database {
-    Database::builder()
-        .set_concurrency_mode(ConcurrencyMode::SingleWriter)
-        .create(path)
-        .unwrap()
+    Database::builder().set_concurrency_mode(ConcurrencyMode::SingleWriter).create(path).unwrap()
 }
 
+/// Keys and records.
+type Rows = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Changes the records of the file behind larder's back, as damage that the store does not notice would.
-fn change_records(path: &Path, change: impl Fn(&mut Vec<(Vec<u8>, Vec<u8>)>)) {
+fn change_records(path: &Path, change: impl Fn(&mut Rows)) {
     let db = redb(path);
     let txn = db.begin_write().unwrap();
     {
         let mut table = txn.open_table(ENTRIES).unwrap();
-        let mut rows: Vec<_> = table
+        let mut rows: Rows = table
             .iter()
             .unwrap()
-            .map(|row| {
-                row.map(|(key, record)| (key.value().to_vec(), record.value().to_vec()))
-                    .unwrap()
-            })
+            .map(|row| row.map(|(key, record)| (key.value().to_vec(), record.value().to_vec())).unwrap())
             .collect();
         change(&mut rows);
         for (key, record) in &rows {
@@ -54,10 +49,8 @@ fn change_records(path: &Path, change: impl Fn(&mut Vec<(Vec<u8>, Vec<u8>)>)) {
 
 #[test]
 fn contract_5_every_kind_of_record_damage_is_a_counted_miss() {
-    let kinds: [(&str, fn(&mut Vec<(Vec<u8>, Vec<u8>)>)); 5] = [
-        ("a flipped bit in the value", |rows| {
-            rows[7].1.iter_mut().last().map_or((), |byte| *byte ^= 1)
-        }),
+    let kinds: [(&str, fn(&mut Rows)); 5] = [
+        ("a flipped bit in the value", |rows| rows[7].1.iter_mut().last().map_or((), |byte| *byte ^= 1)),
         ("a flipped bit in the expiry", |rows| rows[7].1[33] ^= 1),
         ("a torn record", |rows| rows[7].1.truncate(30)),
         ("an empty record", |rows| rows[7].1.clear()),
@@ -85,9 +78,7 @@ fn contract_5_a_value_of_another_shape_is_a_counted_miss() {
     filled(&place);
     let cache = place.open();
     // The same name and version with another value type: what the version is for, and what happens without it.
-    let numbers = cache
-        .keyspace(larder::KeyspaceDefinition::<String, (u64, u64, u64)>::new("name"))
-        .unwrap();
+    let numbers = cache.keyspace(larder::KeyspaceDefinition::<String, (u64, u64, u64)>::new("name")).unwrap();
     assert!(numbers.get("07").is_none());
     assert_eq!(cache.stats().keyspaces[0].undecodable, 1);
 }
@@ -96,9 +87,7 @@ fn contract_5_a_value_of_another_shape_is_a_counted_miss() {
 fn contract_5_a_damaged_file_is_moved_aside_and_replaced() {
     type Damage = fn(&mut fs::File, u64);
     let kinds: [(&str, Damage); 3] = [
-        ("its second half cut off", |file, len| {
-            file.set_len(len / 2).unwrap()
-        }),
+        ("its second half cut off", |file, len| file.set_len(len / 2).unwrap()),
         ("a page overwritten with zeros everywhere", |file, len| {
             for page in 1..(len / 4096).min(12) {
                 file.seek(SeekFrom::Start(page * 4096 + 64)).unwrap();
@@ -114,26 +103,17 @@ fn contract_5_a_damaged_file_is_moved_aside_and_replaced() {
         let place = Place::new();
         filled(&place);
         let len = fs::metadata(place.path()).unwrap().len();
-        damage(
-            &mut fs::File::options().write(true).open(place.path()).unwrap(),
-            len,
-        );
+        damage(&mut fs::File::options().write(true).open(place.path()).unwrap(), len);
         let damaged = fs::read(place.path()).unwrap();
         let cache = place.open();
         let names = cache.keyspace(NAMES).unwrap();
         for number in 0..50 {
             let found = names.get(&format!("{number:02}"));
-            assert!(
-                found.is_none_or(|value| *value == format!("value {number}")),
-                "{kind}: a wrong value"
-            );
+            assert!(found.is_none_or(|value| *value == format!("value {number}")), "{kind}: a wrong value");
         }
         let aside = cache.stats().disk.unwrap().quarantined;
         if let Some(aside) = &aside {
-            assert!(
-                fs::read(aside).unwrap() == damaged,
-                "{kind}: the damaged file is kept as it was"
-            );
+            assert!(fs::read(aside).unwrap() == damaged, "{kind}: the damaged file is kept as it was");
         }
         assert!(aside.is_some(), "{kind}: it was not noticed");
         names.insert("new", String::new()).unwrap();
@@ -204,21 +184,8 @@ fn contract_5_a_foreign_file_is_refused_and_left_as_it_is() {
     refused(&place, "without larder's tables");
     let db = Database::open(place.path()).unwrap();
     let held = Cache::builder().path(place.path()).open().unwrap_err();
-    assert!(
-        matches!(held, Error::InUse { .. }),
-        "a foreign database in use: {held}"
-    );
-    assert_eq!(
-        db.begin_read()
-            .unwrap()
-            .open_table(others)
-            .unwrap()
-            .get(1)
-            .unwrap()
-            .unwrap()
-            .value(),
-        2
-    );
+    assert!(matches!(held, Error::InUse { .. }), "a foreign database in use: {held}");
+    assert_eq!(db.begin_read().unwrap().open_table(others).unwrap().get(1).unwrap().unwrap().value(), 2);
 }
 
 #[test]
@@ -226,11 +193,7 @@ fn contract_5_an_empty_file_is_initialised() {
     let place = Place::new();
     fs::write(place.path(), "").unwrap();
     let cache = place.open();
-    cache
-        .keyspace(NAMES)
-        .unwrap()
-        .insert("key", String::new())
-        .unwrap();
+    cache.keyspace(NAMES).unwrap().insert("key", String::new()).unwrap();
     cache.close().unwrap();
     assert_eq!(place.open().stats().disk.unwrap().recovered_entries, 1);
 }
@@ -238,18 +201,9 @@ fn contract_5_an_empty_file_is_initialised() {
 #[test]
 fn contract_5_a_file_left_half_made_by_a_crash_is_made_anew() {
     let place = Place::new();
-    fs::write(
-        place.dir().join("shop.larder.new"),
-        b"redb\x1A\x0A\xA9\x0D\x0A half",
-    )
-    .unwrap();
-    place
-        .open()
-        .keyspace(NAMES)
-        .unwrap()
-        .insert("key", String::new())
-        .unwrap();
-    assert!(!place.dir().join("shop.larder.new").exists());
+    fs::write(place.dir().join("shop.larder.larder-new"), b"redb\x1A\x0A\xA9\x0D\x0A half").unwrap();
+    place.open().keyspace(NAMES).unwrap().insert("key", String::new()).unwrap();
+    assert!(!place.dir().join("shop.larder.larder-new").exists());
 }
 
 #[test]
@@ -258,25 +212,12 @@ fn contract_5_a_newer_format_is_refused_and_left_as_it_is() {
     filled(&place);
     let db = redb(&place.path());
     let txn = db.begin_write().unwrap();
-    txn.open_table(META)
-        .unwrap()
-        .insert("format", 2_u32.to_be_bytes().as_slice())
-        .unwrap();
+    txn.open_table(META).unwrap().insert("format", 2_u32.to_be_bytes().as_slice()).unwrap();
     txn.commit().unwrap();
     drop(db);
     let before = fs::read(place.path()).unwrap();
     let error = Cache::builder().path(place.path()).open().unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::NewerFormat {
-                found: 2,
-                supported: 1,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, Error::NewerFormat { found: 2, supported: 1, .. }), "{error}");
     assert!(fs::read(place.path()).unwrap() == before);
 }
 

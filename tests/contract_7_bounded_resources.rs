@@ -62,28 +62,18 @@ fn contract_7_memory_stays_under_its_capacity_and_the_write_buffer() {
 fn contract_7_one_value_may_take_the_whole_memory_and_a_heavier_one_is_served_from_disk() {
     let place = Place::new();
     let capacity = 256_u64 << 10;
-    let cache = place
-        .builder()
-        .memory_capacity(capacity)
-        .shards(16)
-        .open()
-        .unwrap();
+    let cache = place.builder().memory_capacity(capacity).shards(16).open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();
     for key in 0..100 {
         blobs.insert(&key, vec![0; 1000]).unwrap();
     }
+    cache.flush().unwrap();
     let whole = usize::try_from(capacity - ENTRY_OVERHEAD).unwrap() - 8 - 5;
     blobs.insert(&1_000, vec![1; whole]).unwrap();
     cache.flush().unwrap();
     let stats = cache.stats().memory;
-    assert!(
-        stats.weight <= capacity && stats.weight > capacity - 16,
-        "{stats:?}"
-    );
-    assert!(
-        blobs.get(&1_000).is_some() && cache.stats().memory.hits == 1,
-        "it is held in memory"
-    );
+    assert!(stats.weight <= capacity && stats.weight > capacity - 16, "{stats:?}");
+    assert!(blobs.get(&1_000).is_some() && cache.stats().memory.hits == 1, "it is held in memory");
 
     blobs.insert(&2_000, vec![2; whole + 1_000]).unwrap();
     cache.flush().unwrap();
@@ -110,26 +100,20 @@ fn contract_7_the_file_stays_under_its_capacity() {
     for round in 0..12_000 {
         let size = usize::try_from(1_u64 << random.below(12)).unwrap();
         let ttl = Duration::from_secs(60 + random.below(3_000));
-        blobs
-            .insert_with(
-                &random.below(50_000),
-                vec![3; size],
-                InsertOptions::new().ttl(ttl),
-            )
-            .unwrap();
+        blobs.insert_with(&random.below(50_000), vec![3; size], InsertOptions::new().ttl(ttl)).unwrap();
         if round % 50 == 0 {
             most = most.max(std::fs::metadata(place.path()).unwrap().len());
         }
     }
     cache.flush().unwrap();
     let disk = cache.stats().disk.unwrap();
-    assert!(
-        most.max(disk.file_bytes) <= capacity.as_u64(),
-        "the file had {most} bytes"
-    );
+    assert!(most.max(disk.file_bytes) <= capacity.as_u64(), "the file had {most} bytes");
     assert!(disk.evictions > 0, "the test did not fill the file: {disk:?}");
     // The counts that are kept agree with the entries that are there, after all these overwrites and evictions.
-    assert_eq!(disk.entries, blobs.len());
+    drop(blobs);
+    cache.close().unwrap();
+    let cache = place.builder().disk_capacity(capacity).open().unwrap();
+    assert_eq!(disk.entries, cache.keyspace(BLOBS).unwrap().len());
 }
 
 #[test]
@@ -177,10 +161,7 @@ fn contract_7_entries_that_memory_holds_are_evicted_from_disk_last() {
     let cache = place.open();
     let blobs = cache.keyspace(BLOBS).unwrap();
     let kept = (0..20).filter(|key| blobs.contains(key)).count();
-    assert!(
-        kept >= 18,
-        "{kept} of 20 hot entries are on disk, though they expire first"
-    );
+    assert!(kept >= 18, "{kept} of 20 hot entries are on disk, though they expire first");
 }
 
 #[test]
@@ -193,7 +174,7 @@ fn contract_7_writers_wait_for_room_and_go_on() {
         for thread in 0..4 {
             let blobs = &blobs;
             scope.spawn(move || {
-                (0..100).for_each(|key| blobs.insert(&(thread * 100 + key), vec![6; 4_000]).unwrap())
+                (0..100).for_each(|key| blobs.insert(&(thread * 100 + key), vec![6; 4_000]).unwrap());
             });
         }
     });
@@ -203,11 +184,7 @@ fn contract_7_writers_wait_for_room_and_go_on() {
         matches!(error, Error::ValueTooLarge { .. }) && error.to_string().contains("raise write_buffer"),
         "{error}"
     );
-    assert_eq!(
-        blobs.get(&1).unwrap().len(),
-        4_000,
-        "an insert that fails changes nothing"
-    );
+    assert_eq!(blobs.get(&1).unwrap().len(), 4_000, "an insert that fails changes nothing");
 }
 
 /// How many threads of larder this process has. A thread names itself a moment after it began, and the kernel lists it a moment after
@@ -222,10 +199,7 @@ fn threads(expected: usize) -> usize {
         thread::yield_now();
         count()
     });
-    looks
-        .take(5_000)
-        .find(|found| *found == expected)
-        .unwrap_or_else(count)
+    looks.take(5_000).find(|found| *found == expected).unwrap_or_else(count)
 }
 
 /// A value that keeps a handle of its own cache, and is only in memory.
@@ -257,20 +231,14 @@ fn contract_7_the_last_handle_may_go_inside_a_users_drop_on_a_worker() {
         drop(handle.lock().unwrap().take());
         noted.store(true, Ordering::SeqCst);
     }))));
-    keepers
-        .insert_with(&1, value, InsertOptions::new().ttl(Duration::from_secs(1)))
-        .unwrap();
+    keepers.insert_with(&1, value, InsertOptions::new().ttl(Duration::from_secs(1))).unwrap();
     drop((cache, keepers));
     // The sweeper drops the value, and with it the last handle: it must not join itself, and the file must be closed.
     place.clock.advance(Duration::from_secs(10));
     while !gone.load(Ordering::SeqCst) {
         thread::yield_now();
     }
-    place
-        .builder()
-        .open_timeout(Duration::from_secs(20))
-        .open()
-        .unwrap();
+    place.builder().open_timeout(Duration::from_secs(20)).open().unwrap();
 }
 
 #[test]

@@ -24,14 +24,7 @@ fn contract_8_a_follower_sees_every_commit_of_another_process() {
         assert_eq!(versions.keys().unwrap().len(), usize::from(expected.is_some()));
     }
     let spaces = follower.keyspaces().unwrap();
-    assert_eq!(
-        (
-            spaces.len(),
-            spaces[0].name.as_str(),
-            spaces[0].key_shape.as_str()
-        ),
-        (1, "version", "u64")
-    );
+    assert_eq!((spaces.len(), spaces[0].name.as_str(), spaces[0].key_shape.as_str()), (1, "version", "u64"));
     worker.tell("end");
     assert_eq!(worker.line(), None);
 }
@@ -44,9 +37,7 @@ fn contract_8_a_follower_does_not_keep_the_owner_from_reusing_space() {
     let grow = |rounds: u64| {
         for round in 0..rounds {
             for key in 0..200 {
-                names
-                    .insert(&key.to_string(), format!("{round}").repeat(50))
-                    .unwrap();
+                names.insert(&key.to_string(), format!("{round}").repeat(50)).unwrap();
             }
             cache.flush().unwrap();
         }
@@ -54,14 +45,11 @@ fn contract_8_a_follower_does_not_keep_the_owner_from_reusing_space() {
     };
     let before = grow(20);
     let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
-    let followed = follower.keyspace(NAMES);
-    assert_eq!(followed.keys().unwrap().len(), 200);
-    assert!(followed.get("7").unwrap().is_some());
+    let entries = follower.keyspace(NAMES);
+    assert_eq!(entries.keys().unwrap().len(), 200);
+    assert!(entries.get("7").unwrap().is_some());
     let after = grow(200);
-    assert!(
-        after <= 2 * before,
-        "the file grew from {before} to {after} while it was followed"
-    );
+    assert!(after <= 2 * before, "the file grew from {before} to {after} while it was followed");
 }
 
 #[test]
@@ -73,21 +61,18 @@ fn contract_8_a_follower_finds_no_expired_entry_and_no_other_version() {
     cache.flush().unwrap();
     let follower = Follower::open_with_clock(place.path(), place.clock.clone() as Arc<dyn Clock>).unwrap();
     assert_eq!(follower.keyspace(NAMES).get("key").unwrap(), None);
-    let followed = follower.keyspace(NAMES.version(3));
-    assert_eq!(followed.get("key").unwrap().as_deref(), Some("value"));
-    assert_eq!(followed.ttl("key").unwrap(), Some(NAMES.default_ttl()));
+    let entries = follower.keyspace(NAMES.version(3));
+    assert_eq!(entries.get("key").unwrap().as_deref(), Some("value"));
+    assert_eq!(entries.ttl("key").unwrap(), Some(NAMES.default_ttl()));
     place.clock.advance(NAMES.default_ttl());
-    assert_eq!(followed.get("key").unwrap(), None);
-    assert_eq!(followed.keys().unwrap(), Vec::<String>::new());
+    assert_eq!(entries.get("key").unwrap(), None);
+    assert_eq!(entries.keys().unwrap(), Vec::<String>::new());
 }
 
 #[test]
 fn contract_8_what_cannot_be_followed_is_told() {
     let place = Place::new();
-    assert!(
-        matches!(Follower::open(place.path()), Err(Error::Io { .. })),
-        "a missing file is not made"
-    );
+    assert!(matches!(Follower::open(place.path()), Err(Error::Io { .. })), "a missing file is not made");
     assert!(!place.path().exists());
     std::fs::write(place.path(), "letters").unwrap();
     assert!(matches!(Follower::open(place.path()), Err(Error::Foreign { .. })));

@@ -10,22 +10,15 @@ fn a_name_is_open_with_one_definition_at_a_time() {
     let cache = place.open();
     let names = cache.keyspace(NAMES.version(1)).unwrap();
     let conflicts = [
-        cache
-            .keyspace(KeyspaceDefinition::<u64, String>::new("name").version(1))
-            .unwrap_err(),
-        cache
-            .keyspace(KeyspaceDefinition::<String, u64>::new("name").version(1))
-            .unwrap_err(),
+        cache.keyspace(KeyspaceDefinition::<u64, String>::new("name").version(1)).unwrap_err(),
+        cache.keyspace(KeyspaceDefinition::<String, u64>::new("name").version(1)).unwrap_err(),
         cache.keyspace(NAMES.version(2)).unwrap_err(),
         cache.keyspace(NAMES.version(1).memory_only()).unwrap_err(),
     ];
     for conflict in conflicts {
         assert!(matches!(conflict, Error::KeyspaceConflict { .. }));
         let text = conflict.to_string();
-        assert!(
-            text.contains("<alloc::string::String, alloc::string::String> version 1"),
-            "{text}"
-        );
+        assert!(text.contains("<alloc::string::String, alloc::string::String> version 1"), "{text}");
     }
     let again = cache.keyspace(NAMES.version(1)).unwrap();
     names.insert("key", "value".to_owned()).unwrap();
@@ -53,16 +46,10 @@ fn a_new_version_or_key_shape_begins_empty_and_frees_the_old_entries() {
     assert_eq!(cache.stats().disk.unwrap().recovered_entries, 1);
     let Swept { .. } = cache.sweep().unwrap();
     let disk = cache.stats().disk.unwrap();
-    assert_eq!(
-        disk.bytes,
-        larder_bytes(&cache),
-        "what is charged is what the one entry takes"
-    );
+    assert_eq!(disk.bytes, larder_bytes(&cache), "what is charged is what the one entry takes");
     assert!(disk.bytes < 500);
     // The same version, other keys.
-    let keyed = cache
-        .keyspace(KeyspaceDefinition::<u64, String>::new("name").version(1))
-        .unwrap();
+    let keyed = cache.keyspace(KeyspaceDefinition::<u64, String>::new("name").version(1)).unwrap();
     assert!(keyed.is_empty());
     drop(keyed);
     assert!(
@@ -73,12 +60,7 @@ fn a_new_version_or_key_shape_begins_empty_and_frees_the_old_entries() {
 
 fn larder_bytes(cache: &Cache) -> u64 {
     cache.keyspace(NAMES.version(1)).unwrap();
-    cache
-        .stats()
-        .keyspaces
-        .iter()
-        .map(|keyspace| keyspace.disk_bytes)
-        .sum()
+    cache.stats().keyspaces.iter().map(|keyspace| keyspace.disk_bytes).sum()
 }
 
 #[test]
@@ -87,12 +69,8 @@ fn a_memory_only_keyspace_never_reaches_the_disk() {
     let place = Place::new();
     let cache = place.open();
     let logins = cache.keyspace(LOGINS).unwrap();
-    logins
-        .insert("ada", "a-secret-that-must-not-be-found".to_owned())
-        .unwrap();
-    logins
-        .insert("bob", "a-secret-that-must-not-be-found".to_owned())
-        .unwrap();
+    logins.insert("ada", "a-secret-that-must-not-be-found".to_owned()).unwrap();
+    logins.insert("bob", "a-secret-that-must-not-be-found".to_owned()).unwrap();
     assert!(logins.remove("bob").unwrap() && !logins.remove("bob").unwrap());
     assert!(logins.touch("ada").unwrap());
     cache.flush().unwrap();
@@ -109,12 +87,8 @@ fn keyspaces_do_not_see_one_another() {
     let place = Place::new();
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
-    let others = cache
-        .keyspace(KeyspaceDefinition::<String, String>::new("other"))
-        .unwrap();
-    let memory = cache
-        .keyspace(KeyspaceDefinition::<String, String>::new("memory").memory_only())
-        .unwrap();
+    let others = cache.keyspace(KeyspaceDefinition::<String, String>::new("other")).unwrap();
+    let memory = cache.keyspace(KeyspaceDefinition::<String, String>::new("memory").memory_only()).unwrap();
     for space in [&names, &others, &memory] {
         space.insert("key", space.name().to_owned()).unwrap();
     }
@@ -130,11 +104,7 @@ fn keyspaces_do_not_see_one_another() {
 fn a_walk_is_in_key_order_over_all_tiers() {
     const PAIRS: KeyspaceDefinition<(String, i32), u64> = KeyspaceDefinition::new("pair");
     let place = Place::new();
-    let cache = place
-        .builder()
-        .memory_capacity(larder::ByteSize::kib(64))
-        .open()
-        .unwrap();
+    let cache = place.builder().memory_capacity(larder::ByteSize::kib(64)).open().unwrap();
     let pairs = cache.keyspace(PAIRS).unwrap();
     let mut expected = Vec::new();
     for number in (-400..400).rev() {

@@ -8,15 +8,14 @@ use larder::{Cache, Error, LoadError};
 
 use crate::support::{NAMES, Place, VERSIONS};
 
+type Load<'scope, E> = thread::ScopedJoinHandle<'scope, Result<Arc<String>, LoadError<E>>>;
+
 /// Starts a load that waits until it is told to go on, and waits until it runs.
 fn load_and_wait<'scope, E: Send + Sync + 'static>(
     scope: &'scope thread::Scope<'scope, '_>,
     names: &'scope larder::Keyspace<String, String>,
     result: impl FnOnce() -> Result<String, E> + Send + 'scope,
-) -> (
-    mpsc::Sender<()>,
-    thread::ScopedJoinHandle<'scope, Result<Arc<String>, LoadError<E>>>,
-) {
+) -> (mpsc::Sender<()>, Load<'scope, E>) {
     let (started, wait_for_start) = mpsc::channel();
     let (go_on, wait_to_go_on) = mpsc::channel::<()>();
     let load = scope.spawn(move || {
@@ -63,19 +62,14 @@ fn an_error_reaches_every_waiter_and_is_not_cached() {
     let names = cache.keyspace(NAMES).unwrap();
     thread::scope(|scope| {
         let (go_on, first) = load_and_wait(scope, &names, || Err("no such product"));
-        let waiters: Vec<_> = (0..3)
-            .map(|_| scope.spawn(|| names.get_or_load("key", || Err::<String, _>("own"))))
-            .collect();
+        let waiters: Vec<_> =
+            (0..3).map(|_| scope.spawn(|| names.get_or_load("key", || Err::<String, _>("own")))).collect();
         wait_for_misses(&cache, 4);
         go_on.send(()).unwrap();
-        let Err(LoadError::Loader(error)) = first.join().unwrap() else {
-            panic!("the error of the loader")
-        };
+        let Err(LoadError::Loader(error)) = first.join().unwrap() else { panic!("the error of the loader") };
         assert_eq!(*error, "no such product");
         for waiter in waiters {
-            let Err(LoadError::Loader(error)) = waiter.join().unwrap() else {
-                panic!("an error")
-            };
+            let Err(LoadError::Loader(error)) = waiter.join().unwrap() else { panic!("an error") };
             // A caller that came a moment too late to wait has run its own.
             assert!(["no such product", "own"].contains(&*error));
         }
@@ -103,9 +97,8 @@ fn a_panicking_loader_releases_its_waiters() {
     let cache = Cache::builder().open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();
     thread::scope(|scope| {
-        let (go_on, first) = load_and_wait(scope, &names, || -> Result<String, Error> {
-            panic!("on purpose")
-        });
+        let (go_on, first) =
+            load_and_wait(scope, &names, || -> Result<String, Error> { panic!("on purpose") });
         let waiter = scope.spawn(|| names.get_or_load("key", || Ok::<_, Error>("own".to_owned())));
         wait_for_misses(&cache, 2);
         go_on.send(()).unwrap();
@@ -116,9 +109,7 @@ fn a_panicking_loader_releases_its_waiters() {
         }
     });
     assert_eq!(
-        *names
-            .get_or_load("key", || Ok::<_, Error>("next".to_owned()))
-            .unwrap(),
+        *names.get_or_load("key", || Ok::<_, Error>("next".to_owned())).unwrap(),
         names.get("key").unwrap().as_str()
     );
     assert_eq!(cache.stats().load_failures, 1);
@@ -167,11 +158,7 @@ fn loaders_that_ask_for_one_anothers_keys_do_not_wait_for_ever() {
 fn a_load_looks_on_disk_first_and_a_promotion_counts_as_a_disk_hit() {
     let place = Place::new();
     let cache = place.open();
-    cache
-        .keyspace(NAMES)
-        .unwrap()
-        .insert("key", "stored".to_owned())
-        .unwrap();
+    cache.keyspace(NAMES).unwrap().insert("key", "stored".to_owned()).unwrap();
     cache.close().unwrap();
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
@@ -179,15 +166,7 @@ fn a_load_looks_on_disk_first_and_a_promotion_counts_as_a_disk_hit() {
     assert_eq!(*names.get_or_load("key", load).unwrap(), "stored");
     assert_eq!(*names.get_or_load("key", load).unwrap(), "stored");
     let stats = cache.stats();
-    assert_eq!(
-        (
-            stats.disk.unwrap().hits,
-            stats.memory.hits,
-            stats.loads,
-            stats.promotions
-        ),
-        (1, 1, 0, 1)
-    );
+    assert_eq!((stats.disk.unwrap().hits, stats.memory.hits, stats.loads, stats.promotions), (1, 1, 0, 1));
 }
 
 #[test]
@@ -195,12 +174,7 @@ fn a_loaded_value_survives_a_restart() {
     let place = Place::new();
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
-    names
-        .get_or_load("key", || Ok::<_, Error>("loaded".to_owned()))
-        .unwrap();
+    names.get_or_load("key", || Ok::<_, Error>("loaded".to_owned())).unwrap();
     drop((names, cache));
-    assert_eq!(
-        *place.open().keyspace(NAMES).unwrap().get("key").unwrap(),
-        "loaded"
-    );
+    assert_eq!(*place.open().keyspace(NAMES).unwrap().get("key").unwrap(), "loaded");
 }

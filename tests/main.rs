@@ -1,5 +1,7 @@
 //! End-to-end tests of larder, on real files and real processes: one module for each promise of the contract, and some beside.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
+
 mod bad_input;
 mod child;
 mod contract_1_read_your_writes;
@@ -12,4 +14,5 @@ mod contract_8_another_process_can_look;
 mod keyspaces;
 mod loads;
 mod model;
+mod regressions;
 mod support;

@@ -14,7 +14,7 @@ use crate::support::Place;
 
 type Key = (String, u8);
 
-const SPACE: KeyspaceDefinition<Key, u64> = KeyspaceDefinition::new("space").ttl(Duration::from_secs(60));
+const SPACE: KeyspaceDefinition<Key, u64> = KeyspaceDefinition::new("space").ttl(Duration::from_mins(1));
 const OTHER: KeyspaceDefinition<Key, u64> = KeyspaceDefinition::new("other").ttl(Duration::from_secs(30));
 const MEMORY: KeyspaceDefinition<Key, u64> = KeyspaceDefinition::new("memory").memory_only();
 
@@ -59,12 +59,7 @@ impl Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let key = || {
-        (
-            prop_oneof![Just("a"), Just("ab"), Just("a\0"), Just("")].prop_map(str::to_owned),
-            0_u8..4,
-        )
-    };
+    let key = || (prop_oneof![Just("a"), Just("ab"), Just("a\0"), Just("")].prop_map(str::to_owned), 0_u8..4);
     let space = || 0_usize..3;
     prop_oneof![
         8 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::Insert(space, key, value)),
@@ -109,7 +104,8 @@ struct Run {
 /// that keyspace alone.
 fn open(place: &Place, tight: bool) -> (Cache, Vec<Keyspace<Key, u64>>) {
     let builder = place.builder().shards(2);
-    let builder = if tight { builder.memory_capacity(ByteSize::kib(64)).weigher(|_| 12 << 10) } else { builder };
+    let builder =
+        if tight { builder.memory_capacity(ByteSize::kib(64)).weigher(|_| 12 << 10) } else { builder };
     let cache = builder.open().unwrap();
     let spaces = [SPACE, OTHER, MEMORY].map(|definition| cache.keyspace(definition).unwrap());
     (cache, spaces.into())
@@ -148,9 +144,7 @@ impl Run {
     }
 
     fn is_barred(&self, at: usize, key: &Key) -> bool {
-        self.updates
-            .iter()
-            .any(|(space, barred, _)| (*space, barred) == (at, key))
+        self.updates.iter().any(|(space, barred, _)| (*space, barred) == (at, key))
     }
 
     /// Every commit takes everything along, but what is only in memory.
@@ -187,9 +181,7 @@ impl Run {
             }
             Step::InsertFor(at, key, value, ttl) => {
                 let ttl = Duration::from_millis(ttl);
-                self.spaces[at]
-                    .insert_with(&key, value, InsertOptions::new().ttl(ttl))
-                    .unwrap();
+                self.spaces[at].insert_with(&key, value, InsertOptions::new().ttl(ttl)).unwrap();
                 self.put(at, key, value, ttl);
             }
             Step::Get(at, key) => {
@@ -197,20 +189,12 @@ impl Run {
                 let expected = self.live(at, &key);
                 assert_eq!(
                     self.spaces[at].ttl(&key),
-                    expected
-                        .and(expires_at)
-                        .map(|expires_at| expires_at.since(self.now))
+                    expected.and(expires_at).map(|expires_at| expires_at.since(self.now))
                 );
-                assert_eq!(
-                    self.spaces[at].get(&key).map(|value| *value),
-                    expected,
-                    "{at} {key:?}"
-                );
+                assert_eq!(self.spaces[at].get(&key).map(|value| *value), expected, "{at} {key:?}");
             }
             Step::Load(at, key, value) => {
-                let loaded = *self.spaces[at]
-                    .get_or_load(&key, || Ok::<_, larder::Error>(value))
-                    .unwrap();
+                let loaded = *self.spaces[at].get_or_load(&key, || Ok::<_, larder::Error>(value)).unwrap();
                 let expected = self.live(at, &key);
                 assert_eq!(loaded, expected.unwrap_or(value), "{at} {key:?}");
                 if expected.is_none() && !self.is_barred(at, &key) {
@@ -259,10 +243,7 @@ impl Run {
             Step::FinishUpdate => drop(self.updates.pop()),
             Step::Advance(ms) => {
                 self.place.clock.advance(Duration::from_millis(ms));
-                self.now = self
-                    .now
-                    .after(Duration::from_millis(ms))
-                    .max(self.place.clock.wall());
+                self.now = self.now.after(Duration::from_millis(ms)).max(self.place.clock.wall());
             }
             Step::SetClock(by) => {
                 let wall = self.place.clock.wall().as_millis().saturating_add_signed(by);
@@ -283,10 +264,7 @@ impl Run {
                     .filter(|((space, _), (_, expires_at))| *space == at && *expires_at > self.now);
                 let expected: Vec<_> = live.map(|((_, key), (value, _))| (key.clone(), *value)).collect();
                 assert_eq!(
-                    self.spaces[at]
-                        .iter()
-                        .map(|(key, value)| (key, *value))
-                        .collect::<Vec<_>>(),
+                    self.spaces[at].iter().map(|(key, value)| (key, *value)).collect::<Vec<_>>(),
                     expected
                 );
                 assert_eq!(self.spaces[at].len(), expected.len() as u64);
@@ -328,11 +306,8 @@ impl Run {
             }
         }
         for (key, (value, expires_at)) in &found {
-            let mut allowed = self
-                .committed
-                .get(key)
-                .into_iter()
-                .chain(self.since.get(key).into_iter().flatten());
+            let mut allowed =
+                self.committed.get(key).into_iter().chain(self.since.get(key).into_iter().flatten());
             assert!(
                 allowed.any(|entry| entry == &(*value, *expires_at)),
                 "{key:?}: {value} until {expires_at:?} after a crash"
@@ -341,10 +316,7 @@ impl Run {
         for (key, (_, expires_at)) in &self.committed {
             // What replaced it may have been committed, and have expired.
             let is_certain = *expires_at > self.now && !self.since.contains_key(key);
-            assert!(
-                !is_certain || found.contains_key(key),
-                "{key:?} was committed and is gone"
-            );
+            assert!(!is_certain || found.contains_key(key), "{key:?} was committed and is gone");
         }
         self.since.clear();
         self.model = found.clone();
@@ -381,8 +353,5 @@ proptest! {
 
 /// `LARDER_MODEL_CASES` asks for more; a failure prints the steps that lead to it, shrunk.
 fn cases() -> u32 {
-    std::env::var("LARDER_MODEL_CASES")
-        .ok()
-        .and_then(|cases| cases.parse().ok())
-        .unwrap_or(256)
+    std::env::var("LARDER_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256)
 }

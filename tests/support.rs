@@ -24,10 +24,7 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self {
-            dir: tempfile::tempdir().unwrap(),
-            clock: Arc::new(ManualClock::new()),
-        }
+        Self { dir: tempfile::tempdir().unwrap(), clock: Arc::new(ManualClock::new()) }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -40,10 +37,7 @@ impl Place {
 
     /// A cache of this place that keeps the place's time and commits when it is told to.
     pub(crate) fn builder(&self) -> CacheBuilder {
-        Cache::builder()
-            .path(self.path())
-            .clock(self.clock.clone())
-            .flush_interval(HOUR)
+        Cache::builder().path(self.path()).clock(self.clock.clone()).flush_interval(HOUR)
     }
 
     pub(crate) fn open(&self) -> Cache {

@@ -46,9 +46,7 @@ impl CacheBuilder {
     /// Milliseconds, whatever the number of entries and also after a crash; files up to
     /// [`verify_on_open`](CacheBuilder::verify_on_open) are verified, at about a second for a gigabyte.
     pub fn open(self) -> Result<Cache, Error> {
-        Ok(Cache {
-            inner: Inner::open(self)?,
-        })
+        Ok(Cache { inner: Inner::open(self)? })
     }
 }
 

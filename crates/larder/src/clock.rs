@@ -38,9 +38,7 @@ impl SystemClock {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn new() -> Self {
-        Self {
-            origin: std::time::Instant::now(),
-        }
+        Self { origin: std::time::Instant::now() }
     }
 }
 
@@ -58,9 +56,7 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn wall(&self) -> Timestamp {
         // A wall clock before 1970 reads as 1970: the mark of the file and the monotonic clock carry on.
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Timestamp::from_millis(millis(since))
     }
 }
@@ -135,9 +131,7 @@ impl Default for ManualClock {
 
 impl fmt::Debug for ManualClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ManualClock")
-            .field("wall", &self.wall())
-            .finish_non_exhaustive()
+        f.debug_struct("ManualClock").field("wall", &self.wall()).finish_non_exhaustive()
     }
 }
 
@@ -168,10 +162,7 @@ impl CacheTime {
     pub(crate) fn new(clock: Arc<dyn Clock>, mark: Timestamp) -> Self {
         let monotonic = signed(millis(clock.monotonic()));
         let start = signed(clock.wall().max(mark).as_millis());
-        Self {
-            clock,
-            offset_ms: AtomicI64::new(start.saturating_sub(monotonic)),
-        }
+        Self { clock, offset_ms: AtomicI64::new(start.saturating_sub(monotonic)) }
     }
 
     /// The time now.
@@ -196,10 +187,7 @@ fn signed(ms: u64) -> i64 {
 }
 
 /// Lets real time pass while a file is in another process's hands. Never called with a lock held.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one wait that nothing can wake: another process's lock"
-)]
+#[expect(clippy::disallowed_methods, reason = "the one wait that nothing can wake: another process's lock")]
 pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);
 }

@@ -83,33 +83,21 @@ mod tests {
     }
 
     fn product() -> Product {
-        Product {
-            code: "MTNVTU".to_owned(),
-            price: 300,
-            discount: Some(-2),
-        }
+        Product { code: "MTNVTU".to_owned(), price: 300, discount: Some(-2) }
     }
 
     #[test]
     fn the_bytes_are_pinned() {
         assert_eq!(encode(&product()).unwrap(), b"\x06MTNVTU\xFB\x2C\x01\x01\x03");
         assert_eq!(encoded_len(&product()).unwrap(), 12);
-        assert_eq!(
-            decode::<Product>(b"\x06MTNVTU\xFB\x2C\x01\x01\x03").unwrap(),
-            product()
-        );
+        assert_eq!(decode::<Product>(b"\x06MTNVTU\xFB\x2C\x01\x01\x03").unwrap(), product());
     }
 
     #[test]
     fn trailing_and_missing_bytes_are_errors() {
         let mut bytes = encode(&product()).unwrap();
         bytes.push(0);
-        assert!(
-            decode::<Product>(&bytes)
-                .unwrap_err()
-                .to_string()
-                .contains("1 bytes follow")
-        );
+        assert!(decode::<Product>(&bytes).unwrap_err().to_string().contains("1 bytes follow"));
         bytes.truncate(bytes.len() - 2);
         assert!(decode::<Product>(&bytes).is_err());
     }
@@ -130,11 +118,6 @@ mod tests {
                 Err(serde::ser::Error::custom("cannot be serialized"))
             }
         }
-        assert!(
-            encode(&Refuses)
-                .unwrap_err()
-                .to_string()
-                .contains("cannot be serialized")
-        );
+        assert!(encode(&Refuses).unwrap_err().to_string().contains("cannot be serialized"));
     }
 }

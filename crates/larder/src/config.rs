@@ -53,12 +53,7 @@ pub struct Weighed<'a> {
 
 impl fmt::Debug for Weighed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            keyspace,
-            key_len,
-            encoded_len,
-            ..
-        } = self;
+        let Self { keyspace, key_len, encoded_len, .. } = self;
         f.debug_struct("Weighed")
             .field("keyspace", keyspace)
             .field("key_len", key_len)
@@ -217,17 +212,10 @@ impl CacheBuilder {
         lasts("open_timeout", self.open_timeout, Duration::ZERO)?;
         if !(1..=MOST_SHARDS).contains(&self.shards) {
             let allowed = format!("it may be from 1 to {MOST_SHARDS}");
-            return Err(Error::InvalidSetting {
-                setting: "shards",
-                value: self.shards.to_string(),
-                allowed,
-            });
+            return Err(Error::InvalidSetting { setting: "shards", value: self.shards.to_string(), allowed });
         }
         if self.path.as_ref().is_some_and(|path| path.file_name().is_none()) {
-            let value = self
-                .path
-                .as_deref()
-                .map_or_else(String::new, |path| path.display().to_string());
+            let value = self.path.as_deref().map_or_else(String::new, |path| path.display().to_string());
             return Err(Error::InvalidSetting {
                 setting: "path",
                 value,
@@ -243,11 +231,7 @@ fn within(setting: &'static str, value: ByteSize, least: ByteSize) -> Result<(),
         return Ok(());
     }
     let allowed = format!("it may be from {least} to {MOST_CAPACITY}");
-    Err(Error::InvalidSetting {
-        setting,
-        value: value.to_string(),
-        allowed,
-    })
+    Err(Error::InvalidSetting { setting, value: value.to_string(), allowed })
 }
 
 fn lasts(setting: &'static str, value: Duration, least: Duration) -> Result<(), Error> {
@@ -255,11 +239,7 @@ fn lasts(setting: &'static str, value: Duration, least: Duration) -> Result<(), 
         return Ok(());
     }
     let allowed = format!("it may be from {least:?} to {MOST_INTERVAL:?}");
-    Err(Error::InvalidSetting {
-        setting,
-        value: format!("{value:?}"),
-        allowed,
-    })
+    Err(Error::InvalidSetting { setting, value: format!("{value:?}"), allowed })
 }
 
 /// Checks a lifetime.
@@ -270,11 +250,7 @@ pub(crate) fn check_ttl(ttl: Duration) -> Result<(), Error> {
     let allowed = format!(
         "it may be from {LEAST_TTL:?} to {MOST_TTL:?}; to keep a value out of the cache, do not insert it"
     );
-    Err(Error::InvalidSetting {
-        setting: "ttl",
-        value: format!("{ttl:?}"),
-        allowed,
-    })
+    Err(Error::InvalidSetting { setting: "ttl", value: format!("{ttl:?}"), allowed })
 }
 
 impl fmt::Debug for CacheBuilder {
@@ -306,10 +282,7 @@ mod tests {
             ("page_cache", builder().page_cache(0)),
             ("flush_interval", builder().flush_interval(Duration::ZERO)),
             ("flush_interval", builder().flush_interval(hour)),
-            (
-                "sweep_interval",
-                builder().sweep_interval(Duration::from_micros(1)),
-            ),
+            ("sweep_interval", builder().sweep_interval(Duration::from_micros(1))),
             ("open_timeout", builder().open_timeout(hour)),
             ("shards", builder().shards(0)),
             ("path", builder().path("..")),

@@ -22,7 +22,7 @@ pub(crate) use follow::Followed;
 pub(crate) use open::{OpenOptions, Opened, open};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use store::Registration;
-pub(crate) use sweeper::Sweeper;
+pub(crate) use sweeper::{Nudge, Sweeper};
 pub use tiers::Swept;
 pub(crate) use tiers::{DiskView, Tiers};
 pub(crate) use writer::{Acknowledge, Limits, Writer};

@@ -77,11 +77,7 @@ impl Follower {
     /// Those of [`open`](Follower::open).
     pub fn open_with_clock(path: impl AsRef<Path>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let path = path.as_ref();
-        Ok(Self {
-            file: Arc::new(Followed::open(path, PAGE_CACHE)?),
-            path: path.into(),
-            clock,
-        })
+        Ok(Self { file: Arc::new(Followed::open(path, PAGE_CACHE)?), path: path.into(), clock })
     }
 
     /// The keyspaces in the file, by name.
@@ -103,19 +99,11 @@ impl Follower {
     /// A keyspace to look into. Entries of another version are not found.
     #[must_use]
     pub fn keyspace<K: Key, V>(&self, definition: KeyspaceDefinition<K, V>) -> FollowerKeyspace<K, V> {
-        FollowerKeyspace {
-            follower: self.clone(),
-            definition,
-            types: PhantomData,
-        }
+        FollowerKeyspace { follower: self.clone(), definition, types: PhantomData }
     }
 
     fn failed(&self, cause: &str) -> Error {
-        Error::Io {
-            action: "read",
-            path: self.path.to_path_buf(),
-            cause: cause.to_owned(),
-        }
+        Error::Io { action: "read", path: self.path.to_path_buf(), cause: cause.to_owned() }
     }
 }
 
@@ -125,6 +113,13 @@ pub struct FollowerKeyspace<K, V> {
     follower: Follower,
     definition: KeyspaceDefinition<K, V>,
     types: PhantomData<fn() -> (K, V)>,
+}
+
+/// A live entry: its whole key, its record, and what the record says.
+struct Found {
+    full: Vec<u8>,
+    record: Vec<u8>,
+    header: Header,
 }
 
 /// The file at one moment, as one keyspace sees it.
@@ -141,7 +136,7 @@ impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
     /// [`Error::Io`] if the file can't be read, or what it holds for the key is damaged or of another shape;
     /// [`Error::KeyTooLarge`].
     pub fn get<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>, Error> {
-        let Some((full, record, header)) = self.find(key)? else {
+        let Some(Found { full, record, header }) = self.find(key)? else {
             return Ok(None);
         };
         if header.version != self.definition.schema_version() {
@@ -159,7 +154,7 @@ impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
     /// Those of [`get`](FollowerKeyspace::get).
     pub fn ttl<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Duration>, Error> {
         let now = self.follower.clock.wall();
-        Ok(self.find(key)?.map(|(_, _, header)| header.expires_at.since(now)))
+        Ok(self.find(key)?.map(|found| found.header.expires_at.since(now)))
     }
 
     /// The keys of the live entries, in order, as one commit had them up to every 256th key.
@@ -175,9 +170,7 @@ impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
             for full in &chunk {
                 let is_live = self.record(&view, full)?.is_some();
                 keys.extend(
-                    full.get(KeyspaceId::LEN..)
-                        .filter(|_| is_live)
-                        .and_then(|key| key::decode(key).ok()),
+                    full.get(KeyspaceId::LEN..).filter(|_| is_live).and_then(|key| key::decode(key).ok()),
                 );
             }
             if chunk.len() < CHUNK {
@@ -188,22 +181,17 @@ impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
         Ok(keys)
     }
 
-    fn find<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<(Vec<u8>, Vec<u8>, Header)>, Error> {
+    fn find<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Found>, Error> {
         let Some(view) = self.view()? else { return Ok(None) };
         let mut full = KeyWriter::starting_with(&view.id.to_bytes());
         key.encode(&mut full);
         let full = full.as_slice();
-        Ok(self
-            .record(&view, full)?
-            .map(|(record, header)| (full.to_vec(), record, header)))
+        Ok(self.record(&view, full)?.map(|(record, header)| Found { full: full.to_vec(), record, header }))
     }
 
     /// The live record of a whole key.
     fn record(&self, view: &View, full: &[u8]) -> Result<Option<(Vec<u8>, Header)>, Error> {
-        let found = view
-            .snapshot
-            .get(full)
-            .map_err(|fault| self.follower.failed(&fault.cause))?;
+        let found = view.snapshot.get(full).map_err(|fault| self.follower.failed(&fault.cause))?;
         let Some(record) = found else { return Ok(None) };
         match record::read(full, &record) {
             Ok((header, _)) if header.expires_at > view.now => Ok(Some((record, header))),
@@ -224,10 +212,6 @@ impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
         }
         // Its own clock may be behind the owner's.
         let now = self.follower.clock.wall().max(known.state.mark);
-        Ok(Some(View {
-            id: row.id,
-            now,
-            snapshot: self.follower.file.snapshot().map_err(failed)?,
-        }))
+        Ok(Some(View { id: row.id, now, snapshot: self.follower.file.snapshot().map_err(failed)? }))
     }
 }

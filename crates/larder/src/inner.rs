@@ -4,13 +4,13 @@
 //! user's `Drop` on one of those very threads: a thread is told to end, and joined by anybody but itself.
 
 use std::collections::BTreeMap;
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, ThreadId};
 
 use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
-    Acknowledge, DiskView, Limits, OpenOptions, Opened, OwnerLock, Registration, Sweeper, Tiers, Writer,
-    create_parents, open,
+    Acknowledge, DiskView, Limits, Nudge, OpenOptions, Opened, OwnerLock, Registration, Sweeper, Tiers,
+    Writer, create_parents, open,
 };
 use crate::error::Error;
 use crate::id::KeyspaceId;
@@ -45,6 +45,9 @@ pub(crate) struct Inner {
     next_memory_only: Mutex<u32>,
     is_closed: AtomicBool,
     workers: Mutex<Workers>,
+    worker_ids: Mutex<Vec<ThreadId>>,
+    /// Held by whoever closes the cache, so that others wait for it.
+    closing: Mutex<()>,
 }
 
 struct WeigherBox(Weigher);
@@ -86,10 +89,13 @@ impl Inner {
             spaces: Mutex::new(BTreeMap::new()),
             next_memory_only: Mutex::new(0),
             is_closed: AtomicBool::new(false),
+            worker_ids: Mutex::new(workers.writer.iter().map(|writer| writer.thread().id()).collect()),
             workers: Mutex::new(workers),
+            closing: Mutex::new(()),
         });
         let sweeper = Sweeper::new(tiers, config.sweep_interval);
         let handle = spawn("larder-sweeper", move || sweeper.run(&nudges))?;
+        inner.worker_ids.lock().push(handle.thread().id());
         inner.workers.lock().sweeper = Some(handle);
         Ok(inner)
     }
@@ -103,11 +109,7 @@ impl Inner {
     }
 
     pub(crate) fn refuse_if_closed(&self) -> Result<(), Error> {
-        if self.is_closed() {
-            Err(Error::Closed)
-        } else {
-            Ok(())
-        }
+        if self.is_closed() { Err(Error::Closed) } else { Ok(()) }
     }
 
     /// The number of a keyspace: from the file, or for as long as the process lives.
@@ -127,39 +129,35 @@ impl Inner {
     /// Commits what is dirty.
     pub(crate) fn flush(&self) -> Result<(), Error> {
         self.refuse_if_closed()?;
-        if self.tiers.has_disk() {
-            self.tiers.commit(Acknowledge::Write)
-        } else {
-            Ok(())
-        }
+        if self.tiers.has_disk() { self.tiers.commit(Acknowledge::Write) } else { Ok(()) }
     }
 
     /// Ends the threads: the sweeper first, since it asks the writer; then the writer, which commits and closes the file.
+    ///
+    /// Whoever calls while another is closing waits for it, except a worker, on which a user's `Drop` may run: the one who
+    /// closes waits for that worker.
     pub(crate) fn close(&self) -> Result<(), Error> {
-        if self.is_closed.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
-        let Workers { sweeper, writer } = std::mem::take(&mut *self.workers.lock());
-        self.tiers.stop_sweeper();
-        join(sweeper);
-        let closed = self.close_file(writer);
+        let closed = {
+            let _closing = (!self.is_worker()).then(|| self.closing.lock());
+            if self.is_closed.swap(true, Ordering::AcqRel) {
+                return Ok(());
+            }
+            let Workers { sweeper, writer } = std::mem::take(&mut *self.workers.lock());
+            self.tiers.stop_sweeper();
+            join(sweeper);
+            writer.map_or(Ok(()), |writer| {
+                let closed = self.tiers.shut_down_writer();
+                join(Some(writer));
+                closed
+            })
+        };
         // Lookups find nothing from here on, and what the entries held is free.
-        self.tiers
-            .memory
-            .purge(Arc::from([]), false, self.tiers.time.now());
+        self.tiers.memory.purge(Arc::from([]), false, self.tiers.time.now());
         closed
     }
 
-    fn close_file(&self, writer: Option<JoinHandle<()>>) -> Result<(), Error> {
-        let Some(writer) = writer else { return Ok(()) };
-        if is_current(&writer) {
-            // It could not answer itself; it commits and closes once it is back in its loop.
-            self.tiers.ask_writer_to_end();
-            return Ok(());
-        }
-        let closed = self.tiers.shut_down_writer();
-        join(Some(writer));
-        closed
+    fn is_worker(&self) -> bool {
+        self.worker_ids.lock().contains(&thread::current().id())
     }
 }
 
@@ -182,10 +180,7 @@ fn join(handle: Option<JoinHandle<()>>) {
 }
 
 fn spawn(name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(run)
-        .map_err(|source| Error::Thread { name, source })
+    thread::Builder::new().name(name.to_owned()).spawn(run).map_err(|source| Error::Thread { name, source })
 }
 
 fn memory(config: &CacheBuilder, last_sequence: u64) -> Memory {
@@ -193,13 +188,19 @@ fn memory(config: &CacheBuilder, last_sequence: u64) -> Memory {
     Memory::new(config.shards, capacity, write_buffer, last_sequence)
 }
 
-type Nudges = crate::sync::channel::Receiver<()>;
+type Nudges = crate::sync::channel::Receiver<Nudge>;
 
 fn open_tiers(
     config: &CacheBuilder,
     path: &std::path::Path,
     workers: &mut Workers,
 ) -> Result<(Arc<Tiers>, Nudges), Error> {
+    // A process may change its directory; its cache file stays where it is.
+    let path = &*std::path::absolute(path).map_err(|error| Error::Io {
+        action: "find",
+        path: path.to_owned(),
+        cause: error.to_string(),
+    })?;
     create_parents(path)?;
     let lock = OwnerLock::acquire(path, config.open_timeout, &*config.clock)?;
     let wall = config.clock.wall();
@@ -211,15 +212,9 @@ fn open_tiers(
         live_limit: capacity / LIVE_SHARE,
         now: wall,
     };
-    let Opened {
-        mut store,
-        quarantined,
-    } = open(&options)?;
-    let failed = |fault: crate::disk::Fault| Error::Io {
-        action: "open",
-        path: path.to_owned(),
-        cause: fault.cause,
-    };
+    let Opened { mut store, quarantined } = open(&options)?;
+    let failed =
+        |fault: crate::disk::Fault| Error::Io { action: "open", path: path.to_owned(), cause: fault.cause };
     let mut mark = store.mark();
     if mark.as_millis() > wall.as_millis().saturating_add(FARTHEST_MARK_MS) {
         store.wipe(wall).map_err(failed)?;
@@ -228,10 +223,7 @@ fn open_tiers(
     if store.file_len() > capacity {
         store.shrink(mark.max(wall)).map_err(failed)?;
     }
-    let view = DiskView {
-        quarantined,
-        ..store.view()
-    };
+    let view = DiskView { quarantined, ..store.view() };
     let time = CacheTime::new(config.clock.clone(), mark);
     let snapshot = store.snapshot().map_err(failed)?;
     let (commands, inbox) = unbounded();
@@ -241,8 +233,10 @@ fn open_tiers(
     let limits = Limits {
         flush_interval: config.flush_interval,
         most_changes: usize::try_from(changes).unwrap_or(usize::MAX),
+        most_bytes: usize::try_from(capacity / BATCH_SHARE).unwrap_or(usize::MAX),
     };
-    let writer = Writer::new(tiers.clone(), store, path.to_owned(), limits, lock);
+    let writer = Writer::new(tiers.clone(), store, path.to_owned(), limits, lock)
+        .map_err(|error| Error::Io { action: "look at", path: path.to_owned(), cause: error.to_string() })?;
     workers.writer = Some(spawn("larder-writer", move || writer.run(&inbox))?);
     Ok((tiers, nudges))
 }

@@ -40,11 +40,7 @@ pub struct Keyspace<K, V> {
 
 impl<K, V> Clone for Keyspace<K, V> {
     fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            space: self.space.clone(),
-            definition: self.definition,
-        }
+        Self { inner: self.inner.clone(), space: self.space.clone(), definition: self.definition }
     }
 }
 
@@ -55,38 +51,28 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         let name = definition.name();
         let kind = Kind::new::<K, V>(definition.schema_version(), definition.is_memory_only());
         let mut spaces = inner.spaces.lock();
+        let mut replaced = None;
         if let Some(space) = spaces.get(name) {
             if space.kind == kind {
-                return Ok(Self {
-                    inner: inner.clone(),
-                    space: space.clone(),
-                    definition,
-                });
+                return Ok(Self { inner: inner.clone(), space: space.clone(), definition });
             }
             // One count is the list's own; handles are only cloned from handles.
             if Arc::strong_count(space) > 1 {
                 return Err(space.kind.conflict(name, &kind));
             }
+            replaced = Some(space.id);
         }
-        let registration = Registration {
-            name: name.to_owned(),
-            version: kind.version,
-            shape: K::shape(),
-            fingerprint: 0,
-        };
+        let registration =
+            Registration { name: name.to_owned(), version: kind.version, shape: K::shape(), fingerprint: 0 };
         let id = inner.number(kind.memory_only, registration)?;
-        let space = Arc::new(Space {
-            name: name.to_owned(),
-            id,
-            kind,
-            counters: Counters::default(),
-        });
+        if let Some(old) = replaced {
+            // Memory must not answer with values of another type, nor hold what nobody can reach.
+            inner.tiers.memory.purge(Arc::from(old.to_bytes()), false, inner.tiers.time.now());
+            inner.tiers.wake_writer();
+        }
+        let space = Arc::new(Space { name: name.to_owned(), id, kind, counters: Counters::default() });
         spaces.insert(name.to_owned(), space.clone());
-        Ok(Self {
-            inner: inner.clone(),
-            space,
-            definition,
-        })
+        Ok(Self { inner: inner.clone(), space, definition })
     }
 
     /// The keyspace's name.
@@ -105,11 +91,7 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         key.encode(&mut out);
         let len = out.as_slice().len() - crate::id::KeyspaceId::LEN;
         if len > MAX_KEY_LEN {
-            return Err(Error::KeyTooLarge {
-                keyspace: self.space.name.clone(),
-                len,
-                max: MAX_KEY_LEN,
-            });
+            return Err(Error::KeyTooLarge { keyspace: self.space.name.clone(), len, max: MAX_KEY_LEN });
         }
         Ok(out)
     }
@@ -144,12 +126,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Found::Nothing if self.is_memory_only() || self.inner.is_closed() => None,
             Found::Nothing => return self.get_from_disk(key, now),
         };
-        if found.is_some() {
-            &counters.memory_hits
-        } else {
-            &counters.misses
-        }
-        .add(key.hash);
+        if found.is_some() { &counters.memory_hits } else { &counters.misses }.add(key.hash);
         found
     }
 
@@ -160,19 +137,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 counters.memory_hits.add(key.hash);
                 Self::typed(value)
             }
-            Leased::Lease {
-                id,
-                look_on_disk: true,
-                floor,
-            } => {
+            Leased::Lease { id, look_on_disk: true, floor } => {
                 let lease = Lease::new(memory, key, id);
                 let found = self.promote(&lease, floor, now);
-                if found.is_some() {
-                    &counters.disk_hits
-                } else {
-                    &counters.misses
-                }
-                .add(key.hash);
+                if found.is_some() { &counters.disk_hits } else { &counters.misses }.add(key.hash);
                 found
             }
             Leased::Lease { id, .. } => {
@@ -193,8 +161,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub fn ttl<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Option<Duration> {
         let full = self.encode(key).ok()?;
         let now = self.now();
-        self.expiry_of(full.as_slice(), now)
-            .map(|expires_at| expires_at.since(now))
+        self.expiry_of(full.as_slice(), now).map(|expires_at| expires_at.since(now))
     }
 
     fn expiry_of(&self, full: &[u8], now: Timestamp) -> Option<Timestamp> {
@@ -269,6 +236,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             if self.write(key, value, self.definition.default_ttl(), Some(lease))? {
                 return Ok(true);
             }
+            std::thread::yield_now();
         }
     }
 
@@ -309,7 +277,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     tiers.memory.unbury(key, sequence);
                     return Ok(false);
                 }
-                tiers.read(key, floor, now).is_some()
+                // A later record is that of a write that came after this removal.
+                tiers.read(key, floor, now).is_some_and(|stored| stored.header.sequence < sequence)
             }
         };
         tiers.commit(Acknowledge::Invalidation)?;

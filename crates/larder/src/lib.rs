@@ -36,3 +36,8 @@ pub use keyspace::{
 pub use memory::ENTRY_OVERHEAD;
 pub use stats::{DiskStats, KeyspaceStats, MemoryStats, Stats};
 pub use units::{ByteSize, Timestamp};
+
+/// The example of the README compiles, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}

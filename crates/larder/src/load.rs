@@ -40,11 +40,7 @@ pub(crate) struct Cycle;
 impl Flight {
     /// A flight that this thread will land.
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            pilot: thread::current().id(),
-            landing: Mutex::new(None),
-            landed: Condvar::new(),
-        })
+        Arc::new(Self { pilot: thread::current().id(), landing: Mutex::new(None), landed: Condvar::new() })
     }
 
     /// Ends the flight, unless it has ended.
@@ -120,10 +116,7 @@ mod tests {
         let flight = Flight::new();
         assert_eq!(Waits::default().join(&flight).unwrap_err(), Cycle);
         flight.land(Landing::Panicked);
-        assert!(
-            Waits::default().join(&flight).is_ok(),
-            "a landed flight is no wait"
-        );
+        assert!(Waits::default().join(&flight).is_ok(), "a landed flight is no wait");
     }
 
     #[test]

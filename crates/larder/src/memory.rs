@@ -17,6 +17,8 @@ pub(crate) use slot::{Change, Entry, Found, Mutation, Prior, Purged, Range, Slot
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
+
 use budget::Budget;
 use shard::Shard;
 use slot::Trash;
@@ -48,6 +50,16 @@ pub(crate) struct Memory {
     bypassed: AtomicU64,
 }
 
+/// Values that left memory, for their last holder to drop. The writer hands them on: a user's `Drop` may wait for the writer.
+#[derive(Debug, Default)]
+pub(crate) struct Remains(SmallVec<[Value; 2]>);
+
+impl Remains {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// What a lookup that may fill found under the exclusive lock.
 #[derive(Debug)]
 pub(crate) enum Leased {
@@ -56,11 +68,7 @@ pub(crate) enum Leased {
     /// Another caller is loading the key: join its flight.
     Flight(Value),
     /// A lease, and where else to look.
-    Lease {
-        id: LeaseId,
-        look_on_disk: bool,
-        floor: u64,
-    },
+    Lease { id: LeaseId, look_on_disk: bool, floor: u64 },
 }
 
 /// Sums over all shards.
@@ -88,10 +96,7 @@ impl Memory {
     }
 
     pub(crate) fn key<'a>(&self, bytes: &'a [u8]) -> SlotKey<'a> {
-        SlotKey {
-            hash: self.hasher.hash_one(bytes),
-            bytes,
-        }
+        SlotKey { hash: self.hasher.hash_one(bytes), bytes }
     }
 
     pub(crate) fn buffer(&self) -> &Arc<WriteBuffer> {
@@ -124,7 +129,7 @@ impl Memory {
     /// Takes a lease on a key even if it has a value, so as to write that value again.
     pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Found, u64) {
         let mut shard = self.shard(key).write();
-        (shard.leases.take(key), shard.peek(key, now), shard.floor(key))
+        (shard.leases.take_over(key), shard.peek(key, now), shard.floor(key))
     }
 
     /// Takes a lease on a key and hangs `flight` on it, so as to load it; unless there is a flight to join.
@@ -156,11 +161,7 @@ impl Memory {
         if let Some(flight) = flight(id) {
             shard.leases.attach(key, id, flight);
         }
-        Leased::Lease {
-            id,
-            look_on_disk: matches!(found, Found::Nothing),
-            floor: shard.floor(key),
-        }
+        Leased::Lease { id, look_on_disk: matches!(found, Found::Nothing), floor: shard.floor(key) }
     }
 
     pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
@@ -184,9 +185,7 @@ impl Memory {
             self.bypassed.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        let filled = self.locked(key, |shard, trash| {
-            shard.fill(key, lease, entry, &self.sequence, trash)
-        });
+        let filled = self.locked(key, |shard, trash| shard.fill(key, lease, entry, &self.sequence, trash));
         if filled.is_err() && !is_saved {
             self.budget.release(weight);
         }
@@ -200,9 +199,7 @@ impl Memory {
             self.bypassed.fetch_add(1, Ordering::Relaxed);
             return false;
         }
-        let promoted = self.locked(key, |shard, trash| {
-            shard.promote(key, lease, entry, sequence, trash)
-        });
+        let promoted = self.locked(key, |shard, trash| shard.promote(key, lease, entry, sequence, trash));
         if promoted.is_err() {
             self.budget.release(weight);
         }
@@ -235,16 +232,25 @@ impl Memory {
         self.shard(key).write().leases.lower_fence(key);
     }
 
-    /// Removes every key with a prefix, shard by shard, at one sequence. On disk the range is pending from here on, until
+    /// Removes every key with a prefix, at one sequence. On disk the range is pending from here on, until
     /// [`Memory::range_committed`].
+    ///
+    /// 1. In every shard, leases are revoked and barred: from here on no load, promotion or touch that began earlier can publish.
+    /// 2. The sequence is taken.
+    /// 3. In every shard, what is older is removed, and the barrier with it.
+    ///
+    /// With (2) before (1) a load could publish, in a shard that (3) has not reached, an old value with a newer sequence.
     pub(crate) fn purge(&self, prefix: Arc<[u8]>, is_on_disk: bool, now: Timestamp) -> (Range, Purged) {
+        for shard in &self.shards {
+            shard.write().leases.raise_barrier(&prefix);
+        }
         let sequence = self.sequence.fetch_add(1, Ordering::SeqCst) + 1;
         let range = Range { prefix, sequence };
         let mut all = Purged::default();
         for shard in &self.shards {
             let purged = self.locked_shard(shard, |shard, trash| shard.purge(&range, is_on_disk, now, trash));
             all.memory_only += purged.memory_only;
-            all.dirty.extend(purged.dirty);
+            all.known.extend(purged.known);
         }
         (range, all)
     }
@@ -255,29 +261,31 @@ impl Memory {
         }
     }
 
-    /// Hands every dirty key to the writer.
-    pub(crate) fn drain(&self, now: Timestamp) -> Vec<Mutation> {
+    /// Hands every dirty key to the writer, and what it is not to drop itself.
+    pub(crate) fn drain(&self, now: Timestamp, remains: &mut Remains) -> Vec<Mutation> {
         let mut mutations = Vec::new();
         for shard in &self.shards {
-            self.locked_shard(shard, |shard, trash| shard.drain(now, &mut mutations, trash));
+            self.keeping(shard, remains, |shard, trash| {
+                shard.drain(now, &mut mutations, trash);
+            });
         }
         mutations
     }
 
     /// Makes a committed key clean (invariant 2: after its snapshot was installed).
-    pub(crate) fn settle(&self, mutation: &Mutation) {
+    pub(crate) fn settle(&self, mutation: &Mutation, remains: &mut Remains) {
         let key = mutation.slot_key();
         let weight = match mutation.change {
             Change::Put { weight, .. } => weight,
             Change::Delete => 0,
         };
-        let keep = self.reserve(weight);
+        let keep = self.reserve_keeping(weight, remains);
         if !keep {
             self.bypassed.fetch_add(1, Ordering::Relaxed);
         }
-        let kept = self.locked(key, |shard, trash| {
-            shard.settle(key, mutation.sequence, keep, trash)
-        });
+        let shard = self.shard(key);
+        let kept =
+            self.keeping(shard, remains, |shard, trash| shard.settle(key, mutation.sequence, keep, trash));
         if keep && !kept {
             self.budget.release(weight);
         }
@@ -299,10 +307,7 @@ impl Memory {
     }
 
     pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
-        self.shards
-            .iter()
-            .filter_map(|shard| shard.read().next_expiry())
-            .min()
+        self.shards.iter().filter_map(|shard| shard.read().next_expiry()).min()
     }
 
     pub(crate) fn has_clean(&self, key: &[u8]) -> bool {
@@ -310,21 +315,19 @@ impl Memory {
         self.shard(key).read().has_clean(key)
     }
 
-    /// The keys in memory with a prefix, sorted: those that are not on disk, or all of them.
-    pub(crate) fn keys(&self, prefix: &[u8], with_clean: bool) -> Vec<Arc<[u8]>> {
+    /// The keys in memory with a prefix, sorted.
+    pub(crate) fn keys(&self, prefix: &[u8]) -> Vec<Arc<[u8]>> {
         let mut keys = Vec::new();
         for shard in &self.shards {
-            shard.read().keys(prefix, with_clean, &mut keys);
+            shard.read().keys(prefix, &mut keys);
         }
         keys.sort_unstable();
         keys
     }
 
     pub(crate) fn totals(&self) -> MemoryTotals {
-        let mut totals = MemoryTotals {
-            bypassed: self.bypassed.load(Ordering::Relaxed),
-            ..MemoryTotals::default()
-        };
+        let mut totals =
+            MemoryTotals { bypassed: self.bypassed.load(Ordering::Relaxed), ..MemoryTotals::default() };
         for shard in &self.shards {
             let shard = shard.read();
             totals.evictions += shard.evictions;
@@ -338,8 +341,12 @@ impl Memory {
         totals
     }
 
-    /// Reserves room in the budget, evicting as needed, from one shard after another. No lock is held at the call.
     fn reserve(&self, weight: u64) -> bool {
+        self.reserve_keeping(weight, &mut Remains::default())
+    }
+
+    /// Reserves room in the budget, evicting as needed, from one shard after another. No lock is held at the call.
+    fn reserve_keeping(&self, weight: u64, remains: &mut Remains) -> bool {
         if weight > self.budget.capacity() {
             return false;
         }
@@ -351,7 +358,7 @@ impl Memory {
             };
             // A few shards are asked for a newcomer before one must give up what has proved itself: the queues are balanced over
             // the whole cache, and not in each small shard alone.
-            if self.locked_shard(shard, |shard, trash| shard.evict(idle >= NEWCOMER_TRIES, trash)) {
+            if self.keeping(shard, remains, |shard, trash| shard.evict(idle >= NEWCOMER_TRIES, trash)) {
                 idle = 0;
                 continue;
             }
@@ -370,9 +377,7 @@ impl Memory {
     /// The shard of a key: by the upper half of the hash, the lower being the table's and the policy's.
     fn shard(&self, key: SlotKey<'_>) -> &RwLock<Shard> {
         let at = usize::try_from(key.hash >> 32).unwrap_or(0) & (self.shards.len() - 1);
-        self.shards
-            .get(at)
-            .expect("a masked index is below the power of two that is the length")
+        self.shards.get(at).expect("a masked index is below the power of two that is the length")
     }
 
     fn locked<R>(&self, key: SlotKey<'_>, change: impl FnOnce(&mut Shard, &mut Trash) -> R) -> R {
@@ -381,10 +386,20 @@ impl Memory {
 
     /// Changes a shard under its lock. What it lets go of is dropped after the lock (invariant 5), its weight given back.
     fn locked_shard<R>(&self, shard: &RwLock<Shard>, change: impl FnOnce(&mut Shard, &mut Trash) -> R) -> R {
+        self.keeping(shard, &mut Remains::default(), change)
+    }
+
+    /// Changes a shard under its lock. What it lets go of is left to the caller, its weight given back.
+    fn keeping<R>(
+        &self,
+        shard: &RwLock<Shard>,
+        remains: &mut Remains,
+        change: impl FnOnce(&mut Shard, &mut Trash) -> R,
+    ) -> R {
         let mut trash = Trash::default();
         let result = change(&mut shard.write(), &mut trash);
         self.budget.release(trash.weight);
-        drop(trash);
+        remains.0.extend(trash.contents.into_iter().filter_map(slot::Content::into_value));
         result
     }
 
@@ -392,10 +407,9 @@ impl Memory {
     #[cfg(test)]
     pub(crate) fn validate(&self) {
         let evictable: u64 = self.shards.iter().map(|shard| shard.read().validate()).sum();
-        assert_eq!(
-            evictable,
-            self.budget.used(),
-            "the budget is charged what the clean entries weigh"
-        );
+        assert_eq!(evictable, self.budget.used(), "the budget is charged what the clean entries weigh");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,10 +98,7 @@ pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, &'a [u8]
 /// Reads the header alone, *without* the checksum: for deciding what to delete, where believing a damaged record costs
 /// at most a miss.
 pub(crate) fn peek(record: &[u8]) -> Option<Header> {
-    record
-        .get(8..)
-        .and_then(|checked| parse(checked).ok())
-        .map(|(header, _)| header)
+    record.get(8..).and_then(|checked| parse(checked).ok()).map(|(header, _)| header)
 }
 
 fn parse(checked: &[u8]) -> Result<(Header, &[u8]), Damage> {

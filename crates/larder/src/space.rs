@@ -48,10 +48,6 @@ impl Kind {
 impl std::fmt::Display for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let tiers = if self.memory_only { ", memory only" } else { "" };
-        write!(
-            f,
-            "<{}, {}> version {}{tiers}",
-            self.names.0, self.names.1, self.version
-        )
+        write!(f, "<{}, {}> version {}{tiers}", self.names.0, self.names.1, self.version)
     }
 }

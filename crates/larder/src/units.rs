@@ -56,12 +56,8 @@ impl From<u64> for ByteSize {
 /// The largest unit that leaves a number of at least one, with at most one decimal: `1.5 MiB`.
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [(u64, &str); 4] = [
-            (1 << 40, "TiB"),
-            (1 << 30, "GiB"),
-            (1 << 20, "MiB"),
-            (1 << 10, "KiB"),
-        ];
+        const UNITS: [(u64, &str); 4] =
+            [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
         for (size, unit) in UNITS {
             if self.0 >= size {
                 let (whole, tenths) = (self.0 / size, (self.0 % size) * 10 / size);

@@ -24,20 +24,20 @@ pub(super) type Deltas = BTreeMap<KeyspaceId, (i64, i64)>;
 #[derive(Debug)]
 pub(crate) struct RangeRemoval {
     pub(crate) range: Range,
-    /// Dirty keys of memory, and whether they had a live value: what the disk has of these does not count.
-    pub(crate) dirty: Vec<(Arc<[u8]>, bool)>,
+    /// Keys that memory knew, and whether they were live: what the disk has of these does not count.
+    pub(crate) known: Vec<(Arc<[u8]>, bool)>,
 }
 
 impl RangeRemoval {
-    /// How many live values memory alone held.
+    /// How many live entries memory knew.
     pub(super) fn live_in_memory(&self) -> u64 {
-        self.dirty.iter().filter(|(_, is_live)| *is_live).count() as u64
+        self.known.iter().filter(|(_, is_live)| *is_live).count() as u64
     }
 }
 
 /// The two tables of entries, open in a transaction.
 pub(super) struct Entries<'txn> {
-    entries: Table<'txn, &'static [u8], &'static [u8]>,
+    rows: Table<'txn, &'static [u8], &'static [u8]>,
     expiry: Table<'txn, &'static [u8], ()>,
     now: Timestamp,
     pub(super) deltas: Deltas,
@@ -47,7 +47,7 @@ pub(super) struct Entries<'txn> {
 impl<'txn> Entries<'txn> {
     pub(super) fn open(txn: &'txn WriteTransaction, now: Timestamp) -> Result<Self, redb::Error> {
         Ok(Self {
-            entries: txn.open_table(ENTRIES)?,
+            rows: txn.open_table(ENTRIES)?,
             expiry: txn.open_table(EXPIRY)?,
             now,
             deltas: Deltas::new(),
@@ -62,9 +62,9 @@ impl<'txn> Entries<'txn> {
             removal.range.sequence > mutation.sequence && key.starts_with(&removal.range.prefix)
         };
         match &mutation.change {
-            Change::Put {
-                unsaved, expires_at, ..
-            } if *expires_at > self.now && !ranges.iter().any(is_removed) => {
+            Change::Put { unsaved, expires_at, .. }
+                if *expires_at > self.now && !ranges.iter().any(is_removed) =>
+            {
                 let header = Header {
                     version: unsaved.version,
                     sequence: mutation.sequence,
@@ -82,7 +82,7 @@ impl<'txn> Entries<'txn> {
         self.record.clear();
         self.record.resize(record::record_len(payload.len()), 0);
         record::write(&mut self.record, key, header, payload);
-        let old = self.entries.insert(key, self.record.as_slice())?;
+        let old = self.rows.insert(key, self.record.as_slice())?;
         let old = old.map(|record| (record.value().len(), record::peek(record.value())));
         if let Some((len, old)) = old {
             self.uncount(key, len);
@@ -90,33 +90,33 @@ impl<'txn> Entries<'txn> {
                 self.expiry.remove(expiry_key(old.delete_after, key).as_slice())?;
             }
         }
-        self.expiry
-            .insert(expiry_key(header.delete_after, key).as_slice(), ())?;
+        self.expiry.insert(expiry_key(header.delete_after, key).as_slice(), ())?;
         self.count(key, self.record.len());
         Ok(())
     }
 
     /// Deletes an entry with its expiry row. Answers whether it was live.
     fn remove(&mut self, key: &[u8]) -> Result<bool, StorageError> {
-        let old = self
-            .entries
-            .remove(key)?
-            .map(|record| (record.value().len(), record::peek(record.value())));
+        let old = self.rows.remove(key)?.map(|record| (record.value().len(), record::peek(record.value())));
         let Some((len, header)) = old else {
             return Ok(false);
         };
         self.uncount(key, len);
         // Without a legible header the row is an orphan, which the sweeper deletes in its time.
         let Some(header) = header else { return Ok(false) };
-        self.expiry
-            .remove(expiry_key(header.delete_after, key).as_slice())?;
+        self.expiry.remove(expiry_key(header.delete_after, key).as_slice())?;
         Ok(header.expires_at > self.now)
     }
 
-    /// Deletes what a range removal covers. Answers how many live entries that and the keys it took from memory were.
-    pub(super) fn remove_range(&mut self, removal: &RangeRemoval) -> Result<u64, StorageError> {
+    /// Deletes what a range removal covers. Answers how many live entries that and the keys it took from memory were; those of
+    /// `retired` keyspaces are none.
+    pub(super) fn remove_range(
+        &mut self,
+        removal: &RangeRemoval,
+        retired: &BTreeMap<KeyspaceId, u64>,
+    ) -> Result<u64, StorageError> {
         let Range { prefix, sequence } = &removal.range;
-        let dirty: HashSet<&[u8]> = removal.dirty.iter().map(|(key, _)| &**key).collect();
+        let known: HashSet<&[u8]> = removal.known.iter().map(|(key, _)| &**key).collect();
         let mut live = removal.live_in_memory();
         let mut removed: Vec<(Vec<u8>, usize)> = Vec::new();
         let now = self.now;
@@ -125,16 +125,16 @@ impl<'txn> Entries<'txn> {
             if header.is_some_and(|header| header.sequence > *sequence) {
                 return true;
             }
-            live += u64::from(header.is_some_and(|header| header.expires_at > now) && !dirty.contains(key));
+            let is_live = header.is_some_and(|header| header.expires_at > now);
+            let is_counted = is_live && !known.contains(key) && !retired.contains_key(&KeyspaceId::of(key));
+            live += u64::from(is_counted);
             let delete_after = header.map_or(Timestamp::ZERO, |header| header.delete_after);
             removed.push((expiry_key(delete_after, key), record.len()));
             false
         };
         match after_prefix(prefix) {
-            Some(end) => self
-                .entries
-                .retain_in::<&[u8], _>(&**prefix..end.as_slice(), keep)?,
-            None => self.entries.retain_in::<&[u8], _>(&**prefix.., keep)?,
+            Some(end) => self.rows.retain_in::<&[u8], _>(&**prefix..end.as_slice(), keep)?,
+            None => self.rows.retain_in::<&[u8], _>(&**prefix.., keep)?,
         }
         self.remove_rows(&removed)?;
         Ok(live)
@@ -160,7 +160,7 @@ impl<'txn> Entries<'txn> {
     /// Deletes up to `most` entries whose time has come. Answers how many rows it dealt with and how many entries went.
     pub(super) fn sweep(&mut self, most: usize) -> Result<(usize, u64), StorageError> {
         let end = self.now.as_millis().saturating_add(1).to_be_bytes();
-        let rows = self.rows(..end.as_slice(), most)?;
+        let rows = self.due(..end.as_slice(), most)?;
         let mut deleted = 0;
         for row in &rows {
             deleted += u64::from(self.delete_row(row)?);
@@ -173,10 +173,8 @@ impl<'txn> Entries<'txn> {
         let start = id.to_bytes();
         let end = after_prefix(&start).unwrap_or_default();
         let keys: Vec<Vec<u8>> = {
-            let rows = self.entries.range::<&[u8]>(start.as_slice()..end.as_slice())?;
-            rows.take(most)
-                .map(|row| Ok(row?.0.value().to_vec()))
-                .collect::<Result<_, StorageError>>()?
+            let rows = self.rows.range::<&[u8]>(start.as_slice()..end.as_slice())?;
+            rows.take(most).map(|row| Ok(row?.0.value().to_vec())).collect::<Result<_, StorageError>>()?
         };
         for key in &keys {
             self.remove(key)?;
@@ -197,7 +195,7 @@ impl<'txn> Entries<'txn> {
             let mut after: Vec<u8> = Vec::new();
             let mut spared = 0;
             while self.freed() < goal {
-                let rows = self.rows(after.as_slice().., EVICT_ROWS)?;
+                let rows = self.due(after.as_slice().., EVICT_ROWS)?;
                 let Some(last) = rows.last() else { break };
                 after.clone_from(last);
                 after.push(0);
@@ -220,28 +218,20 @@ impl<'txn> Entries<'txn> {
         Ok(evicted)
     }
 
-    /// When the sweeper's next entry is due.
     pub(super) fn next_expiry(&self) -> Result<Option<Timestamp>, StorageError> {
-        Ok(self
-            .expiry
-            .first()?
-            .and_then(|(row, _)| split_expiry_key(row.value()).map(|(at, _)| at)))
+        next_expiry(&self.expiry)
     }
 
     fn freed(&self) -> i64 {
         -self.deltas.values().map(|(_, bytes)| bytes).sum::<i64>()
     }
 
-    fn rows<'a>(
+    fn due<'a>(
         &self,
         range: impl std::ops::RangeBounds<&'a [u8]> + 'a,
         most: usize,
     ) -> Result<Vec<Vec<u8>>, StorageError> {
-        self.expiry
-            .range::<&[u8]>(range)?
-            .take(most)
-            .map(|row| Ok(row?.0.value().to_vec()))
-            .collect()
+        self.expiry.range::<&[u8]>(range)?.take(most).map(|row| Ok(row?.0.value().to_vec())).collect()
     }
 
     /// Deletes an expiry row, and the entry it is for if the row is still the entry's own. Answers whether it was.
@@ -249,7 +239,7 @@ impl<'txn> Entries<'txn> {
         let Some((delete_after, key)) = split_expiry_key(row) else {
             return self.expiry.remove(row).map(|_| false);
         };
-        let is_own = match self.entries.get(key)? {
+        let is_own = match self.rows.get(key)? {
             // A damaged header could never be matched: the entry goes, as a miss.
             Some(record) => {
                 record::peek(record.value()).is_none_or(|header| header.delete_after == delete_after)
@@ -272,6 +262,13 @@ impl<'txn> Entries<'txn> {
         let delta = self.deltas.entry(KeyspaceId::of(key)).or_default();
         *delta = (delta.0 - 1, delta.1 - signed_charge(key.len(), record_len));
     }
+}
+
+/// When the earliest entry may be deleted.
+pub(super) fn next_expiry(
+    expiry: &impl ReadableTable<&'static [u8], ()>,
+) -> Result<Option<Timestamp>, StorageError> {
+    Ok(expiry.first()?.and_then(|(row, _)| split_expiry_key(row.value()).map(|(at, _)| at)))
 }
 
 fn signed_charge(key_len: usize, record_len: usize) -> i64 {

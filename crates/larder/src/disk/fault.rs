@@ -30,10 +30,7 @@ pub(crate) enum FaultKind {
 
 impl Fault {
     pub(crate) fn damage(cause: impl Into<String>) -> Self {
-        Self {
-            kind: FaultKind::Damage,
-            cause: cause.into(),
-        }
+        Self { kind: FaultKind::Damage, cause: cause.into() }
     }
 }
 
@@ -62,10 +59,7 @@ impl From<redb::Error> for Fault {
             redb::Error::RepairAborted => FaultKind::Unrepaired,
             _ => FaultKind::Io,
         };
-        Self {
-            kind,
-            cause: error.to_string(),
-        }
+        Self { kind, cause: error.to_string() }
     }
 }
 
@@ -75,17 +69,13 @@ impl From<redb::Error> for Fault {
 pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, Fault> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(Fault::from),
-        Err(panic) => Err(Fault::damage(format!(
-            "the store panicked: {}",
-            panic_message(&*panic)
-        ))),
+        Err(panic) => Err(Fault::damage(format!("the store panicked: {}", panic_message(&*panic)))),
     }
 }
 
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }
 
 #[cfg(test)]
@@ -97,24 +87,12 @@ mod tests {
     fn only_a_file_that_is_not_what_was_written_counts_as_damaged() {
         let kind = |error: redb::Error| Fault::from(error).kind;
         assert_eq!(kind(redb::Error::Corrupted(String::new())), FaultKind::Damage);
-        assert_eq!(
-            kind(io::Error::from(ErrorKind::UnexpectedEof).into()),
-            FaultKind::Damage
-        );
-        assert_eq!(
-            kind(io::Error::from(ErrorKind::StorageFull).into()),
-            FaultKind::Io
-        );
-        assert_eq!(
-            kind(io::Error::from(ErrorKind::PermissionDenied).into()),
-            FaultKind::Io
-        );
+        assert_eq!(kind(io::Error::from(ErrorKind::UnexpectedEof).into()), FaultKind::Damage);
+        assert_eq!(kind(io::Error::from(ErrorKind::StorageFull).into()), FaultKind::Io);
+        assert_eq!(kind(io::Error::from(ErrorKind::PermissionDenied).into()), FaultKind::Io);
         assert_eq!(kind(redb::Error::PreviousIo), FaultKind::Io);
         assert_eq!(kind(redb::Error::DatabaseAlreadyOpen), FaultKind::Locked);
         let fault = guarded::<()>(|| panic!("page {}", 7)).unwrap_err();
-        assert_eq!(
-            (fault.kind, fault.cause.as_str()),
-            (FaultKind::Damage, "the store panicked: page 7")
-        );
+        assert_eq!((fault.kind, fault.cause.as_str()), (FaultKind::Damage, "the store panicked: page 7"));
     }
 }

@@ -29,22 +29,12 @@ pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> 
     let path = path.to_owned();
     // What O_NOFOLLOW answers for a symbolic link.
     if rustix::io::Errno::from_io_error(&source) == Some(rustix::io::Errno::LOOP) {
-        return Error::NotAFile {
-            path,
-            what: "a symbolic link",
-        };
+        return Error::NotAFile { path, what: "a symbolic link" };
     }
     match source.kind() {
         ErrorKind::PermissionDenied => Error::Permission { action, path, source },
-        ErrorKind::IsADirectory => Error::NotAFile {
-            path,
-            what: "a directory",
-        },
-        _ => Error::Io {
-            action,
-            path,
-            cause: source.to_string(),
-        },
+        ErrorKind::IsADirectory => Error::NotAFile { path, what: "a directory" },
+        _ => Error::Io { action, path, cause: source.to_string() },
     }
 }
 
@@ -67,13 +57,16 @@ impl OwnerLock {
             }
             // A manual clock stands still, so the pauses count too.
             if waited.max(clock.monotonic().saturating_sub(start)) >= timeout {
-                return Err(Error::InUse {
-                    path: path.to_owned(),
-                    pid: read_pid(&mut file),
-                });
+                return Err(Error::InUse { path: path.to_owned(), pid: read_pid(&mut file) });
             }
             pause(LOCK_POLL);
             waited += LOCK_POLL;
+        }
+        // Somebody else's file may have that name: `Cargo.lock` beside a cache called `Cargo`.
+        let content = read_start(&mut file).map_err(|error| io_error("read", &lock_path, error))?;
+        if !content.trim_end().bytes().all(|byte| byte.is_ascii_digit()) || content.len() > PID_LEN {
+            let why = "it is not the lock of a larder file, though it has its name".to_owned();
+            return Err(Error::Foreign { path: lock_path, why });
         }
         let write_pid = |file: &mut File| {
             file.set_len(0)?;
@@ -85,11 +78,18 @@ impl OwnerLock {
     }
 }
 
+/// More than the digits of a process id and a line's end.
+const PID_LEN: usize = 32;
+
+fn read_start(file: &mut File) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.take(PID_LEN as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 fn read_pid(file: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    file.seek(SeekFrom::Start(0)).ok()?;
-    file.take(32).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+    read_start(file).ok()?.trim_end().parse().ok()
 }
 
 /// Opens a regular file for reading and writing, through no symbolic link; a new one is readable by its owner alone.
@@ -121,12 +121,7 @@ pub(crate) fn standing(path: &Path) -> Result<Standing, Error> {
         Err(error) => return Err(io_error("look at", path, error)),
     };
     let kind = found.file_type();
-    let not_a_file = |what| {
-        Err(Error::NotAFile {
-            path: path.to_owned(),
-            what,
-        })
-    };
+    let not_a_file = |what| Err(Error::NotAFile { path: path.to_owned(), what });
     match () {
         () if kind.is_dir() => not_a_file("a directory"),
         () if kind.is_symlink() => not_a_file("a symbolic link"),
@@ -148,9 +143,7 @@ pub(crate) fn create_parents(path: &Path) -> Result<(), Error> {
         use std::os::unix::fs::DirBuilderExt;
         builder.mode(DIR_MODE);
     }
-    builder
-        .create(parent)
-        .map_err(|error| io_error("create the directory", parent, error))
+    builder.create(parent).map_err(|error| io_error("create the directory", parent, error))
 }
 
 /// Renames a file within its directory, onto no other, and makes the rename durable.
@@ -185,10 +178,7 @@ fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Makes what happened to the names in a path's directory durable.
 pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(parent)?.sync_all()
 }
 
@@ -213,26 +203,54 @@ pub const MOST_QUARANTINED: usize = 3;
 
 /// Best effort: a file that can't be deleted now is deleted after the next quarantine.
 fn remove_old_quarantined(path: &Path) {
-    let Some((parent, name)) = path.parent().zip(path.file_name().and_then(|name| name.to_str())) else {
-        return;
-    };
-    let parent = if parent.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        parent
-    };
-    let prefix = format!("{name}.damaged-");
-    let Ok(files) = fs::read_dir(parent) else { return };
-    let is_ours = |path: &PathBuf| {
-        path.file_name()
-            .and_then(|name| name.to_str())
-            .and_then(|name| name.strip_prefix(&prefix))
-            .is_some_and(|time| !time.is_empty() && time.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    let mut kept: Vec<PathBuf> = files.flatten().map(|file| file.path()).filter(is_ours).collect();
-    kept.sort();
-    for old in kept.iter().rev().skip(MOST_QUARANTINED) {
+    for old in dated(path, ".damaged-").iter().rev().skip(MOST_QUARANTINED) {
         drop(fs::remove_file(old));
+    }
+}
+
+/// Deletes what a crash left of files that were put out of service. Best effort.
+pub(crate) fn remove_discarded(path: &Path) {
+    for old in dated(path, ".discarded-") {
+        drop(fs::remove_file(old));
+    }
+}
+
+/// The files beside a path that are named by it, a word and a time; earliest first.
+fn dated(path: &Path, word: &str) -> Vec<PathBuf> {
+    let Some((parent, name)) = path.parent().zip(path.file_name().and_then(|name| name.to_str())) else {
+        return Vec::new();
+    };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let prefix = format!("{name}{word}");
+    let Ok(files) = fs::read_dir(parent) else {
+        return Vec::new();
+    };
+    let time = |path: &PathBuf| {
+        let time = path.file_name()?.to_str()?.strip_prefix(&prefix)?;
+        if time.bytes().all(|byte| byte.is_ascii_digit()) { time.parse::<u64>().ok() } else { None }
+    };
+    let mut found: Vec<PathBuf> =
+        files.flatten().map(|file| file.path()).filter(|path| time(path).is_some()).collect();
+    found.sort_by_key(time);
+    found
+}
+
+/// Which file stands at a path, so that another one that takes its place is told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity(u64, u64);
+
+impl Identity {
+    #[cfg(unix)]
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let file = fs::symlink_metadata(path)?;
+        Ok(Self(file.dev(), file.ino()))
+    }
+
+    /// Elsewhere every file counts as the same: an open file can't be replaced there.
+    #[cfg(not(unix))]
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        fs::symlink_metadata(path).map(|_| Self(0, 0))
     }
 }
 
@@ -248,10 +266,7 @@ mod tests {
         fs::write(&one, "1").unwrap();
         fs::write(&two, "2").unwrap();
         assert_eq!(rename(&one, &two).unwrap_err().kind(), ErrorKind::AlreadyExists);
-        assert_eq!(
-            (fs::read(&one).unwrap(), fs::read(&two).unwrap()),
-            (b"1".to_vec(), b"2".to_vec())
-        );
+        assert_eq!((fs::read(&one).unwrap(), fs::read(&two).unwrap()), (b"1".to_vec(), b"2".to_vec()));
     }
 
     #[test]
@@ -262,18 +277,12 @@ mod tests {
             fs::write(&path, "x").unwrap();
             quarantine(&path, time).unwrap();
         }
-        let mut left: Vec<_> = fs::read_dir(dir.path())
-            .unwrap()
-            .map(|file| file.unwrap().file_name())
-            .collect();
+        let mut left: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(
             left,
-            [
-                "shop.larder.damaged-1007",
-                "shop.larder.damaged-1008",
-                "shop.larder.damaged-1009"
-            ]
+            ["shop.larder.damaged-1007", "shop.larder.damaged-1008", "shop.larder.damaged-1009"]
         );
     }
 
@@ -284,10 +293,7 @@ mod tests {
         let clock = SystemClock::new();
         let first = OwnerLock::acquire(&path, Duration::ZERO, &clock).unwrap();
         let error = OwnerLock::acquire(&path, Duration::ZERO, &clock).unwrap_err();
-        assert!(
-            matches!(error, Error::InUse { pid: Some(pid), .. } if pid == std::process::id()),
-            "{error}"
-        );
+        assert!(matches!(error, Error::InUse { pid: Some(pid), .. } if pid == std::process::id()), "{error}");
         drop(first);
         OwnerLock::acquire(&path, Duration::ZERO, &clock).unwrap();
     }

@@ -33,11 +33,9 @@ impl Followed {
         let db = opened.map_err(|fault| refused(path, fault))?;
         match read_format(&db).map_err(|fault| refused(path, fault))? {
             None => Err(foreign(path, "it is a redb database without larder's tables")),
-            Some(found) if found > FORMAT => Err(Error::NewerFormat {
-                path: path.to_owned(),
-                found,
-                supported: FORMAT,
-            }),
+            Some(found) if found > FORMAT => {
+                Err(Error::NewerFormat { path: path.to_owned(), found, supported: FORMAT })
+            }
             Some(_) => Ok(Self(db)),
         }
     }
@@ -61,16 +59,9 @@ fn refused(path: &Path, fault: Fault) -> Error {
         }
         FaultKind::Damage => format!("it is damaged ({fault}); open it as a cache, which moves it aside"),
         FaultKind::Locked => {
-            return Error::InUse {
-                path: path.to_owned(),
-                pid: None,
-            };
+            return Error::InUse { path: path.to_owned(), pid: None };
         }
         FaultKind::Io => fault.cause,
     };
-    Error::Io {
-        action: "follow",
-        path: path.to_owned(),
-        cause,
-    }
+    Error::Io { action: "follow", path: path.to_owned(), cause }
 }

@@ -5,7 +5,8 @@
 //! 1. Nothing there, or an empty file: a new one is made under a temporary name, closed, and renamed into place, so that a
 //!    crash leaves none or a whole one.
 //! 2. Not a regular file, or not beginning as redb's files do: refused.
-//! 3. Its tables are read, without writing (see [`super::probe`]). None of ours: refused. A newer format: refused. In use: refused.
+//! 3. Its tables are read, without writing (see [`super::probe`]). None of ours, though every page is as it was written: refused. A
+//!    newer format: refused. In use: refused.
 //! 4. Damaged, and the name of our metadata table stands in it: moved aside, kept, and step 1. Without that name nobody can tell
 //!    whose it is: refused.
 //! 5. Ours: opened for writing, with every page verified up to a set size. Damage found now is dealt with as in step 4.
@@ -25,6 +26,8 @@ use super::tables::{FORMAT, FORMAT_ROW, META, marker};
 use crate::error::Error;
 use crate::units::Timestamp;
 
+/// The page cache for a look into a file.
+const SMALL_CACHE: usize = 1 << 20;
 /// How redb's files begin (redb's design document, "Database file format").
 const REDB_MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
 
@@ -50,6 +53,7 @@ pub(crate) struct Opened {
 /// Opens the file, or makes it. The owner's lock is held.
 pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
     let path = &options.path;
+    files::remove_discarded(path);
     match files::standing(path)? {
         Standing::Nothing => create(options, None),
         Standing::Empty => {
@@ -59,22 +63,17 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
         Standing::File { len } => {
             refuse_unless_redb(path)?;
             let found = identify(path).and_then(|format| match format {
-                Some(format) if format > FORMAT => Ok(Err(Error::NewerFormat {
-                    path: path.clone(),
-                    found: format,
-                    supported: FORMAT,
-                })),
+                Some(format) if format > FORMAT => {
+                    Ok(Err(Error::NewerFormat { path: path.clone(), found: format, supported: FORMAT }))
+                }
                 Some(_) => open_ours(options, len).map(Ok),
-                None => Ok(Err(foreign(
-                    path,
-                    "it is a redb database without larder's tables",
-                ))),
+                // Damage to the list of tables looks like this too.
+                None => {
+                    verify(path).map(|()| Err(foreign(path, "it is a redb database without larder's tables")))
+                }
             });
             match found {
-                Ok(Ok(store)) => Ok(Opened {
-                    store,
-                    quarantined: None,
-                }),
+                Ok(Ok(store)) => Ok(Opened { store, quarantined: None }),
                 Ok(Err(refused)) => Err(refused),
                 Err(fault) if fault.kind == FaultKind::Damage => replace_damaged(options, &fault),
                 Err(fault) => Err(refusal(path, fault)),
@@ -84,10 +83,7 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
 }
 
 pub(super) fn foreign(path: &Path, why: impl Into<String>) -> Error {
-    Error::Foreign {
-        path: path.to_owned(),
-        why: why.into(),
-    }
+    Error::Foreign { path: path.to_owned(), why: why.into() }
 }
 
 /// The error of a fault that is not damage.
@@ -95,11 +91,7 @@ pub(super) fn refusal(path: &Path, fault: Fault) -> Error {
     let path = path.to_owned();
     match fault.kind {
         FaultKind::Locked => Error::InUse { path, pid: None },
-        _ => Error::Io {
-            action: "open",
-            path,
-            cause: fault.cause,
-        },
+        _ => Error::Io { action: "open", path, cause: fault.cause },
     }
 }
 
@@ -110,11 +102,7 @@ pub(super) fn refuse_unless_redb(path: &Path) -> Result<(), Error> {
         .take(REDB_MAGIC.len() as u64)
         .read_to_end(&mut magic)
         .map_err(|error| io_error("read", path, error))?;
-    if magic == REDB_MAGIC {
-        Ok(())
-    } else {
-        Err(foreign(path, "it is not a redb database, and not empty"))
-    }
+    if magic == REDB_MAGIC { Ok(()) } else { Err(foreign(path, "it is not a redb database, and not empty")) }
 }
 
 pub(super) fn backend(path: &Path) -> Result<FileBackend, redb::Error> {
@@ -124,15 +112,12 @@ pub(super) fn backend(path: &Path) -> Result<FileBackend, redb::Error> {
 
 pub(super) fn builder(page_cache: usize) -> Builder {
     let mut builder = Builder::new();
-    builder
-        .set_cache_size(page_cache)
-        .set_concurrency_mode(ConcurrencyMode::SingleWriter);
+    builder.set_cache_size(page_cache).set_concurrency_mode(ConcurrencyMode::SingleWriter);
     builder
 }
 
 /// The format version of a larder file; `None` if the file has no table of ours. Changes nothing.
 fn identify(path: &Path) -> Result<Option<u32>, Fault> {
-    const SMALL_CACHE: usize = 1 << 20;
     let read_only = guarded(|| Ok(builder(SMALL_CACHE).open_read_only_with_backend(backend(path)?)?));
     match read_only {
         Ok(db) => read_format(&db),
@@ -143,19 +128,28 @@ fn identify(path: &Path) -> Result<Option<u32>, Fault> {
     }
 }
 
+/// Checks every page of a file. Changes nothing.
+fn verify(path: &Path) -> Result<(), Fault> {
+    let mut builder = builder(SMALL_CACHE);
+    builder.set_check_integrity_on_open(true);
+    let db = guarded(|| Ok(builder.create_with_backend(Overlay::new(backend(path)?)?)?))?;
+    drop(db);
+    Ok(())
+}
+
 pub(super) fn read_format(db: &impl ReadableDatabase) -> Result<Option<u32>, Fault> {
     let format = guarded(|| {
         let meta = match db.begin_read()?.open_table(META) {
             Ok(meta) => meta,
-            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-            // Somebody else's table of that name.
-            Err(TableError::TableTypeMismatch { .. } | TableError::TableIsMultimap(_)) => return Ok(None),
+            // A table of that name that is not like ours is somebody else's.
+            Err(
+                TableError::TableDoesNotExist(_)
+                | TableError::TableTypeMismatch { .. }
+                | TableError::TableIsMultimap(_),
+            ) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        Ok(Some(
-            meta.get_owned(FORMAT_ROW)?
-                .and_then(|row| row.value().first_chunk().copied()),
-        ))
+        Ok(Some(meta.get_owned(FORMAT_ROW)?.and_then(|row| row.value().first_chunk().copied())))
     })?;
     match format {
         None => Ok(None),
@@ -188,7 +182,7 @@ fn replace_damaged(options: &OpenOptions, fault: &Fault) -> Result<Opened, Error
 /// Makes a new file under a temporary name and renames it into place.
 fn create(options: &OpenOptions, quarantined: Option<PathBuf>) -> Result<Opened, Error> {
     let path = &options.path;
-    let temporary = beside(path, ".new");
+    let temporary = beside(path, ".larder-new");
     // Left by a crash: the owner's lock says that nobody is at work on it.
     match fs::remove_file(&temporary) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

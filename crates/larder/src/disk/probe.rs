@@ -33,14 +33,7 @@ struct Changes {
 impl Overlay {
     pub(crate) fn new(file: FileBackend) -> io::Result<Self> {
         let len = file.len()?;
-        Ok(Self {
-            file,
-            changes: Mutex::new(Changes {
-                len,
-                file_len: len,
-                blocks: HashMap::new(),
-            }),
-        })
+        Ok(Self { file, changes: Mutex::new(Changes { len, file_len: len, blocks: HashMap::new() }) })
     }
 
     fn block(&self, changes: &Changes, number: u64) -> io::Result<Box<[u8]>> {
@@ -86,10 +79,7 @@ impl StorageBackend for Overlay {
         }
         Self::each_block(offset, out.len(), |number, within, done, count| {
             let block = self.block(&changes, number)?;
-            if let Some((to, from)) = out
-                .get_mut(done..done + count)
-                .zip(block.get(within..within + count))
-            {
+            if let Some((to, from)) = out.get_mut(done..done + count).zip(block.get(within..within + count)) {
                 to.copy_from_slice(from);
             }
             Ok(())
@@ -113,9 +103,7 @@ impl StorageBackend for Overlay {
         changes.len = changes.len.max(offset.saturating_add(data.len() as u64));
         Self::each_block(offset, data.len(), |number, within, done, count| {
             let mut block = self.block(&changes, number)?;
-            if let Some((to, from)) = block
-                .get_mut(within..within + count)
-                .zip(data.get(done..done + count))
+            if let Some((to, from)) = block.get_mut(within..within + count).zip(data.get(done..done + count))
             {
                 to.copy_from_slice(from);
             }

@@ -22,11 +22,7 @@ impl std::fmt::Debug for Snapshot {
 
 impl Snapshot {
     pub(crate) fn take(db: &impl ReadableDatabase) -> Result<Self, Fault> {
-        guarded(|| {
-            Ok(Self {
-                entries: db.begin_read()?.open_table(ENTRIES)?,
-            })
-        })
+        guarded(|| Ok(Self { entries: db.begin_read()?.open_table(ENTRIES)? }))
     }
 
     /// The record of a key, copied out.

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
-use super::batch::{Deltas, Entries, RangeRemoval};
+use super::batch::{Deltas, Entries, RangeRemoval, next_expiry};
 use super::fault::{Fault, FaultKind, guarded};
 use super::snapshot::Snapshot;
-use super::tables::{FORMAT, FORMAT_ROW, KEYSPACES, KeyspaceRow, META, RETIRED, STATE_ROW, State};
+use super::tables::{EXPIRY, FORMAT, FORMAT_ROW, KEYSPACES, KeyspaceRow, META, RETIRED, STATE_ROW, State};
 use super::tiers::DiskView;
 use crate::id::KeyspaceId;
 use crate::memory::Mutation;
@@ -27,6 +27,8 @@ pub(crate) struct Store {
     pub(super) known: Known,
     /// Bytes that entries may be charged for, all together.
     live_limit: u64,
+    /// When the earliest entry may be deleted.
+    next_expiry: Option<Timestamp>,
 }
 
 /// What the metadata tables say.
@@ -67,6 +69,8 @@ pub(crate) struct Batch<'a> {
 /// What a transaction did.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
+    /// Whether there was anything to commit.
+    pub(crate) is_committed: bool,
     /// Live entries removed, for each range removal.
     pub(crate) removed: Vec<u64>,
     pub(crate) registered: Vec<KeyspaceId>,
@@ -80,9 +84,7 @@ pub(crate) struct Outcome {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
+        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -137,34 +139,18 @@ impl Known {
     }
 }
 
-impl Batch<'_> {
-    fn is_empty(&self) -> bool {
-        self.mutations.is_empty()
-            && !(self.is_first && !self.ranges.is_empty())
-            && self.sweep == 0
-            && !self.closing
-    }
-}
-
 impl Store {
     /// Makes the tables of a new file, and commits them.
     pub(crate) fn initialise(db: &Database, mark: Timestamp) -> Result<(), Fault> {
         guarded(|| {
             let mut txn = db.begin_write()?;
             txn.set_quick_repair(true);
-            txn.open_table(META)?
-                .insert(FORMAT_ROW, FORMAT.to_be_bytes().as_slice())?;
+            txn.open_table(META)?.insert(FORMAT_ROW, FORMAT.to_be_bytes().as_slice())?;
             Entries::open(&txn, mark)?;
             txn.open_table(KEYSPACES)?;
             txn.open_table(RETIRED)?;
-            let state = State {
-                mark,
-                next_keyspace: 1,
-                closed_cleanly: true,
-                sequence: 0,
-            };
-            txn.open_table(META)?
-                .insert(STATE_ROW, state.to_bytes().as_slice())?;
+            let state = State { mark, next_keyspace: 1, closed_cleanly: true, sequence: 0 };
+            txn.open_table(META)?.insert(STATE_ROW, state.to_bytes().as_slice())?;
             Ok(txn.commit()?)
         })
     }
@@ -174,17 +160,11 @@ impl Store {
         let illegible = |row: &str| Fault::damage(format!("the row {row:?} of the metadata is illegible"));
         guarded(|| {
             let txn = db.begin_read()?;
-            let state = txn
-                .open_table(META)?
-                .get(STATE_ROW)?
-                .and_then(|row| State::read(row.value()).ok());
+            let state = txn.open_table(META)?.get(STATE_ROW)?.and_then(|row| State::read(row.value()).ok());
             let Some(state) = state else {
                 return Ok(Err(illegible(STATE_ROW)));
             };
-            let mut known = Known {
-                state,
-                ..Known::default()
-            };
+            let mut known = Known { state, ..Known::default() };
             for row in txn.open_table(KEYSPACES)?.iter()? {
                 let (name, row) = row?;
                 match KeyspaceRow::read(row.value()) {
@@ -194,9 +174,7 @@ impl Store {
             }
             for row in txn.open_table(RETIRED)?.iter()? {
                 let (id, bytes) = row?;
-                known
-                    .retired
-                    .insert(KeyspaceId::on_disk(id.value()), bytes.value());
+                known.retired.insert(KeyspaceId::on_disk(id.value()), bytes.value());
             }
             Ok(Ok(known))
         })?
@@ -204,12 +182,8 @@ impl Store {
 
     pub(crate) fn new(db: Database, path: PathBuf, live_limit: u64) -> Result<Self, Fault> {
         let known = Self::read_known(&db)?;
-        Ok(Self {
-            db,
-            path,
-            known,
-            live_limit,
-        })
+        let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
+        Ok(Self { db, path, known, live_limit, next_expiry })
     }
 
     pub(crate) fn snapshot(&self) -> Result<Snapshot, Fault> {
@@ -229,9 +203,7 @@ impl Store {
     pub(super) fn current_view(&self) -> DiskView {
         let rows = self.known.keyspaces.iter();
         DiskView {
-            keyspaces: rows
-                .map(|(name, row)| (name.clone(), (row.id, row.entries, row.bytes)))
-                .collect(),
+            keyspaces: rows.map(|(name, row)| (name.clone(), (row.id, row.entries, row.bytes))).collect(),
             entries: self.known.entries(),
             bytes: self.known.live_bytes(),
             file_bytes: self.file_len(),
@@ -260,9 +232,10 @@ impl Store {
             outcome.registered.push(id);
             outcome.retired.extend(retired);
         }
-        if batch.is_empty() && known == self.known {
-            return Ok(outcome);
+        if self.changes_nothing(batch) && known == self.known {
+            return Ok(Outcome { next_expiry: self.next_expiry, ..outcome });
         }
+        outcome.is_committed = true;
         let live_limit = self.live_limit;
         guarded(|| {
             let mut txn = self.db.begin_write()?;
@@ -276,7 +249,19 @@ impl Store {
             Ok(txn.commit()?)
         })?;
         self.known = known;
+        self.next_expiry = outcome.next_expiry;
         Ok(outcome)
+    }
+
+    fn changes_nothing(&self, batch: &Batch<'_>) -> bool {
+        let has_ranges = batch.is_first && !batch.ranges.is_empty();
+        let is_due = self.next_expiry.is_some_and(|next| next <= batch.now) || !self.known.retired.is_empty();
+        let is_over = self.known.live_bytes() > self.live_limit;
+        batch.mutations.is_empty()
+            && !has_ranges
+            && (batch.sweep == 0 || !is_due)
+            && !is_over
+            && !batch.closing
     }
 
     /// Deletes every entry: their times can't be trusted.
@@ -341,7 +326,7 @@ fn change_entries(
 ) -> Result<(), redb::Error> {
     let mut entries = Entries::open(txn, batch.now)?;
     for removal in batch.ranges.iter().filter(|_| batch.is_first) {
-        outcome.removed.push(entries.remove_range(removal)?);
+        outcome.removed.push(entries.remove_range(removal, &known.retired)?);
     }
     for mutation in batch.mutations {
         entries.apply(mutation, batch.ranges)?;
@@ -372,8 +357,7 @@ fn change_entries(
 
 /// Writes the metadata rows that differ.
 fn write_known(txn: &WriteTransaction, old: &Known, new: &Known) -> Result<(), redb::Error> {
-    txn.open_table(META)?
-        .insert(STATE_ROW, new.state.to_bytes().as_slice())?;
+    txn.open_table(META)?.insert(STATE_ROW, new.state.to_bytes().as_slice())?;
     if old.keyspaces != new.keyspaces {
         let mut table = txn.open_table(KEYSPACES)?;
         for (name, row) in &new.keyspaces {

@@ -8,12 +8,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::tiers::Tiers;
+use crate::memory::Remains;
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
 /// The longest sleep: a bound for arithmetic, not a tick that anything depends on.
 const LONGEST_SLEEP: Duration = Duration::from_hours(24);
+
+/// What wakes the sweeper.
+#[derive(Debug)]
+pub(crate) enum Nudge {
+    /// Time, or what is to expire next, has changed.
+    Look,
+    /// Values to drop that the writer must not: a user's `Drop` may wait for it.
+    Bury(Remains),
+}
 
 #[derive(Debug)]
 pub(crate) struct Sweeper {
@@ -24,19 +34,18 @@ pub(crate) struct Sweeper {
 
 impl Sweeper {
     pub(crate) fn new(tiers: Arc<Tiers>, interval: Duration) -> Self {
-        Self {
-            tiers,
-            interval,
-            last: None,
-        }
+        Self { tiers, interval, last: None }
     }
 
     /// The thread: sweeps until it is stopped.
-    pub(crate) fn run(mut self, nudges: &Receiver<()>) {
+    pub(crate) fn run(mut self, nudges: &Receiver<Nudge>) {
         loop {
-            match nudges.recv_timeout(self.sleep(self.tiers.time.now())) {
+            let nudge = nudges.recv_timeout(self.sleep(self.tiers.time.now()));
+            self.tiers.sweeper_is_nudged.store(false, Ordering::SeqCst);
+            match nudge {
+                Ok(Nudge::Bury(remains)) => drop(catch_unwind(AssertUnwindSafe(|| drop(remains)))),
                 _ if self.tiers.is_stopping.load(Ordering::SeqCst) => return,
-                Ok(()) => {}
+                Ok(Nudge::Look) => {}
                 Err(RecvTimeoutError::Timeout) => self.step(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -49,9 +58,7 @@ impl Sweeper {
             u64::MAX => LONGEST_SLEEP,
             next => Timestamp::from_millis(next).since(now),
         };
-        let pause = self.last.map_or(Duration::ZERO, |last| {
-            self.interval.saturating_sub(now.since(last))
-        });
+        let pause = self.last.map_or(Duration::ZERO, |last| self.interval.saturating_sub(now.since(last)));
         due.max(pause).min(LONGEST_SLEEP)
     }
 
@@ -84,17 +91,9 @@ mod tests {
         assert_eq!(sweeper.sleep(now()), Duration::ZERO, "the first look is at once");
         sweeper.step();
         let now = sweeper.tiers.time.now();
-        assert_eq!(
-            sweeper.sleep(now),
-            LONGEST_SLEEP,
-            "nothing to expire, nothing to wake for"
-        );
+        assert_eq!(sweeper.sleep(now), LONGEST_SLEEP, "nothing to expire, nothing to wake for");
         sweeper.tiers.plan_sweep(Timestamp::from_millis(10_200));
-        assert_eq!(
-            sweeper.sleep(now),
-            Duration::from_secs(1),
-            "two sweeps are an interval apart"
-        );
+        assert_eq!(sweeper.sleep(now), Duration::from_secs(1), "two sweeps are an interval apart");
         clock.advance(Duration::from_millis(1_500));
         assert_eq!(sweeper.sleep(sweeper.tiers.time.now()), Duration::ZERO);
     }

@@ -97,9 +97,7 @@ impl KeyspaceRow {
             entries: u64::from_be_bytes(fields.take()?),
             bytes: u64::from_be_bytes(fields.take()?),
             fingerprint: u64::from_be_bytes(fields.take()?),
-            shape: std::str::from_utf8(fields.0)
-                .map_err(|_| Damage::Unknown)?
-                .to_owned(),
+            shape: std::str::from_utf8(fields.0).map_err(|_| Damage::Unknown)?.to_owned(),
         })
     }
 }
@@ -114,11 +112,7 @@ const ROW_OVERHEAD: u64 = 16;
 /// pages of their own, which come in powers of two.
 pub(crate) fn charge(key_len: usize, record_len: usize) -> u64 {
     let row = (key_len + record_len) as u64 + ROW_OVERHEAD;
-    let stored = if row <= SHARED_UP_TO {
-        row
-    } else {
-        row.next_power_of_two().max(PAGE)
-    };
+    let stored = if row <= SHARED_UP_TO { row } else { row.next_power_of_two().max(PAGE) };
     stored + key_len as u64 + 8 + ROW_OVERHEAD
 }
 
@@ -153,16 +147,8 @@ mod tests {
     #[test]
     fn rows_read_back_and_their_bytes_are_pinned() {
         let mark = Timestamp::from_millis(3);
-        let state = State {
-            sequence: 258,
-            mark,
-            next_keyspace: 4,
-            closed_cleanly: true,
-        };
-        assert_eq!(
-            state.to_bytes(),
-            [0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 4, 1]
-        );
+        let state = State { sequence: 258, mark, next_keyspace: 4, closed_cleanly: true };
+        assert_eq!(state.to_bytes(), [0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 4, 1]);
         assert_eq!(State::read(&state.to_bytes()), Ok(state));
         let shape = "(string, u64)".to_owned();
         let row = KeyspaceRow {

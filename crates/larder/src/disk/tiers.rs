@@ -6,13 +6,14 @@ use super::batch::RangeRemoval;
 use super::fault::Fault;
 use super::snapshot::{Snapshot, SnapshotCell};
 use super::store::Registration;
+use super::sweeper::Nudge;
 use super::writer::{Acknowledge, Command};
 use crate::clock::CacheTime;
 use crate::error::Error;
 use crate::id::KeyspaceId;
-use crate::memory::{Found, Memory, Mutation, SlotKey};
+use crate::memory::{Found, Memory, Mutation, Remains, SlotKey};
 use crate::record::{self, Header};
-use crate::sync::channel::{Receiver, Sender, bounded};
+use crate::sync::channel::{Receiver, Sender, bounded, unbounded};
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering};
 use crate::units::Timestamp;
 
@@ -31,7 +32,8 @@ pub(crate) struct Tiers {
     pub(super) writer_is_armed: AtomicBool,
     /// When the sweeper means to look next, in ms.
     pub(super) next_sweep: AtomicU64,
-    pub(super) sweeper_nudge: Sender<()>,
+    sweeper_nudge: Sender<Nudge>,
+    pub(super) sweeper_is_nudged: AtomicBool,
     pub(super) is_stopping: AtomicBool,
     fault_is_reported: AtomicBool,
     view: Mutex<DiskView>,
@@ -88,8 +90,8 @@ impl Tiers {
         snapshot: Option<Snapshot>,
         commands: Option<Sender<Command>>,
         view: DiskView,
-    ) -> (Arc<Self>, Receiver<()>) {
-        let (sweeper_nudge, nudged) = bounded(1);
+    ) -> (Arc<Self>, Receiver<Nudge>) {
+        let (sweeper_nudge, nudged) = unbounded();
         let tiers = Self {
             memory,
             time,
@@ -100,6 +102,7 @@ impl Tiers {
             // Look once at the start: entries may have expired while the file was closed.
             next_sweep: AtomicU64::new(0),
             sweeper_nudge,
+            sweeper_is_nudged: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
             fault_is_reported: AtomicBool::new(false),
             view: Mutex::new(view),
@@ -120,8 +123,9 @@ impl Tiers {
     }
 
     pub(super) fn turn_disk_off(&self, why: &str) {
-        self.disk_is_on.store(false, Ordering::SeqCst);
+        // In this order: a write that sees the disk off is evictable at once, and must not uncover an older record.
         self.snapshots.install(None);
+        self.disk_is_on.store(false, Ordering::SeqCst);
         self.memory.buffer().close();
         self.view.lock().off.get_or_insert_with(|| why.to_owned());
     }
@@ -157,11 +161,7 @@ impl Tiers {
 
     /// Whether the disk has any record of a key, live or not. `None` when that can't be told.
     pub(crate) fn has_record(&self, key: SlotKey<'_>) -> Option<bool> {
-        self.snapshots
-            .current()?
-            .get(key.bytes)
-            .ok()
-            .map(|record| record.is_some())
+        self.snapshots.current()?.get(key.bytes).ok().map(|record| record.is_some())
     }
 
     fn raw(&self, key: SlotKey<'_>) -> Option<Vec<u8>> {
@@ -223,15 +223,16 @@ impl Tiers {
     /// After an entry was stored that may expire before the sweeper means to look.
     pub(crate) fn plan_sweep(&self, expires_at: Timestamp) {
         if expires_at.as_millis() < self.next_sweep.load(Ordering::Relaxed) {
-            self.next_sweep
-                .fetch_min(expires_at.as_millis(), Ordering::SeqCst);
+            self.next_sweep.fetch_min(expires_at.as_millis(), Ordering::SeqCst);
             self.nudge_sweeper();
         }
     }
 
     pub(crate) fn nudge_sweeper(&self) {
-        // A full channel holds a nudge that the sweeper has not seen yet.
-        let _ = self.sweeper_nudge.try_send(());
+        // One that is not looked at yet will do.
+        if !self.sweeper_is_nudged.swap(true, Ordering::SeqCst) {
+            drop(self.sweeper_nudge.send(Nudge::Look));
+        }
     }
 
     pub(crate) fn stop_sweeper(&self) {
@@ -257,28 +258,27 @@ impl Tiers {
         self.ask(Command::ShutDown)?
     }
 
-    /// Makes the writer end, without waiting for it.
-    pub(crate) fn ask_writer_to_end(&self) {
-        self.send(Command::ShutDown(bounded(1).0));
-    }
-
     /// Deletes what has expired, from both tiers, in bounded transactions.
     pub(crate) fn sweep(&self) -> Result<Swept, Error> {
         // Planned anew before looking: what is stored from here on lowers it again.
         self.next_sweep.store(u64::MAX, Ordering::SeqCst);
-        let mut swept = Swept {
-            memory: self.memory.expire(self.time.now()),
-            disk: 0,
-        };
+        let mut swept = Swept { memory: self.memory.expire(self.time.now()), disk: 0 };
+        let on_disk = self.sweep_disk();
+        if let Some(next) = self.memory.next_expiry() {
+            self.next_sweep.fetch_min(next.as_millis(), Ordering::SeqCst);
+        }
+        swept.disk = on_disk?;
+        Ok(swept)
+    }
+
+    fn sweep_disk(&self) -> Result<u64, Error> {
+        let mut swept = 0;
         while self.disk_is_on() && !self.is_stopping.load(Ordering::SeqCst) {
             let (deleted, more) = self.ask(|reply| Command::Sweep(SWEEP_ROWS, reply))??;
-            swept.disk += deleted;
+            swept += deleted;
             if !more {
                 break;
             }
-        }
-        if let Some(next) = self.memory.next_expiry() {
-            self.next_sweep.fetch_min(next.as_millis(), Ordering::SeqCst);
         }
         Ok(swept)
     }
@@ -291,16 +291,27 @@ impl Tiers {
     }
 
     /// Settles a committed batch. The snapshot that shows it is installed already (invariant 2).
-    pub(super) fn settle(&self, mutations: &[Mutation]) {
+    pub(super) fn settle(&self, mutations: &[Mutation], remains: &mut Remains) {
         for mutation in mutations {
-            self.memory.settle(mutation);
+            self.memory.settle(mutation, remains);
+        }
+        if !self.disk_is_on()
+            && let Some(next) = self.memory.next_expiry()
+        {
+            self.plan_sweep(next);
+        }
+    }
+
+    /// Leaves values to the sweeper to drop: a user's `Drop` may wait for the writer, and so must not run on it.
+    pub(super) fn hand_over(&self, remains: Remains) {
+        if !remains.is_empty() {
+            // After the sweeper has ended the cache is closed, and a `Drop` that calls it is refused without a wait.
+            drop(self.sweeper_nudge.send(Nudge::Bury(remains)));
         }
     }
 
     fn send(&self, command: Command) -> bool {
-        self.commands
-            .as_ref()
-            .is_some_and(|commands| commands.send(command).is_ok())
+        self.commands.as_ref().is_some_and(|commands| commands.send(command).is_ok())
     }
 
     fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, Error> {
@@ -308,8 +319,6 @@ impl Tiers {
         if !self.send(command(reply)) {
             return Err(Error::Closed);
         }
-        answer.recv().map_err(|_| Error::NotDurable {
-            cause: "the cache was closed meanwhile".to_owned(),
-        })
+        answer.recv().map_err(|_| Error::NotDurable { cause: "the cache was closed meanwhile".to_owned() })
     }
 }

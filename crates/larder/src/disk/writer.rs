@@ -23,12 +23,12 @@ use std::time::Duration;
 
 use super::batch::RangeRemoval;
 use super::fault::{Fault, FaultKind, panic_message};
-use super::files::{self, OwnerLock, Standing, beside};
+use super::files::{self, Identity, OwnerLock, beside};
 use super::store::{Batch, Outcome, Registration, Store};
 use super::tiers::{DiskView, Tiers};
 use crate::error::Error;
 use crate::id::KeyspaceId;
-use crate::memory::Mutation;
+use crate::memory::{Change, Mutation, Remains};
 use crate::sync::channel::{Receiver, Sender, after, never, select};
 use crate::sync::{Arc, Ordering};
 use crate::units::Timestamp;
@@ -61,11 +61,29 @@ pub(crate) enum Command {
     ShutDown(Reply<()>),
 }
 
-/// How long changes may wait for their commit, and how many of them share one.
+/// How long changes may wait for their commit, and how much may share one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) flush_interval: Duration,
+    /// Changes in one transaction: it replaces every page that it touches, and the old ones are free only after the next.
     pub(crate) most_changes: usize,
+    /// Bytes of values in one transaction, unless a single one has more.
+    pub(crate) most_bytes: usize,
+}
+
+impl Limits {
+    /// How many of these mutations share the next transaction.
+    fn first_batch(&self, mutations: &[Mutation]) -> usize {
+        let mut bytes = 0;
+        let fits = |mutation: &&Mutation| {
+            if let Change::Put { unsaved, .. } = &mutation.change {
+                bytes += unsaved.payload.len();
+            }
+            bytes <= self.most_bytes
+        };
+        let fitting = mutations.iter().take(self.most_changes).take_while(fits).count();
+        fitting.max(1).min(mutations.len())
+    }
 }
 
 #[derive(Debug)]
@@ -73,9 +91,8 @@ pub(crate) struct Writer {
     tiers: Arc<Tiers>,
     file: CacheFile,
     path: PathBuf,
-    flush_interval: Duration,
-    /// Changes in one transaction: it replaces every page that it touches, and the old ones are free only after the next.
-    most_changes: usize,
+    identity: Identity,
+    limits: Limits,
     /// Held until the file is closed.
     _lock: OwnerLock,
 }
@@ -128,25 +145,17 @@ impl Waiting {
 }
 
 impl Writer {
+    /// # Errors
+    /// When what stands at the path can't be told.
     pub(crate) fn new(
         tiers: Arc<Tiers>,
         store: Store,
         path: PathBuf,
         limits: Limits,
         lock: OwnerLock,
-    ) -> Self {
-        let Limits {
-            flush_interval,
-            most_changes,
-        } = limits;
-        Self {
-            tiers,
-            file: CacheFile::InService(store),
-            path,
-            flush_interval,
-            most_changes,
-            _lock: lock,
-        }
+    ) -> std::io::Result<Self> {
+        let identity = Identity::of(&path)?;
+        Ok(Self { tiers, file: CacheFile::InService(store), path, identity, limits, _lock: lock })
     }
 
     /// The thread: steps until it is shut down.
@@ -157,7 +166,7 @@ impl Writer {
             select! {
                 recv(commands) -> command => match command {
                     Ok(Command::Wake) => {
-                        flush = after(self.flush_interval);
+                        flush = after(self.limits.flush_interval);
                         continue;
                     }
                     Ok(command) => waiting.add(command),
@@ -191,29 +200,34 @@ impl Writer {
         if let Some(fault) = waiting.fault.take() {
             self.take_out_of_service(fault);
         }
-        let mutations = self.tiers.memory.drain(self.tiers.time.now());
+        let mut remains = Remains::default();
+        let mutations = self.tiers.memory.drain(self.tiers.time.now(), &mut remains);
         let mut all = Outcome::default();
         let mut failed = false;
-        let batches = mutations.len().div_ceil(self.most_changes).max(1);
-        for at in 0..batches {
-            let rest = mutations.get(at * self.most_changes..).unwrap_or_default();
-            let batch = rest.get(..self.most_changes).unwrap_or(rest);
-            match self.commit(batch, &waiting, at == 0, at + 1 == batches) {
-                Ok(outcome) if at == 0 => all = outcome,
+        let mut rest = mutations.as_slice();
+        let mut is_first = true;
+        while is_first || !rest.is_empty() {
+            let (batch, later) = rest.split_at(self.limits.first_batch(rest));
+            match self.commit(batch, &waiting, (is_first, later.is_empty()), &mut remains) {
+                Ok(outcome) if is_first => all = outcome,
                 Ok(_) => {}
                 Err(fault) => {
                     failed = true;
                     self.take_out_of_service(fault);
-                    self.settle(rest, &waiting);
+                    self.settle(rest, &waiting, &mut remains);
                     break;
                 }
             }
+            (rest, is_first) = (later, false);
         }
+        // Their room in the write buffer is free before anyone is told that they are committed.
+        drop(mutations);
         if failed {
             self.refuse(waiting.replies());
         } else {
             acknowledge(waiting.replies(), all);
         }
+        self.tiers.hand_over(remains);
         if let Some(reply) = waiting.shut_down.take() {
             drop(reply.send(self.close()));
         }
@@ -224,8 +238,8 @@ impl Writer {
         &mut self,
         mutations: &[Mutation],
         waiting: &Waiting,
-        is_first: bool,
-        is_last: bool,
+        (is_first, is_last): (bool, bool),
+        remains: &mut Remains,
     ) -> Result<Outcome, Fault> {
         let store = match &mut self.file {
             CacheFile::InService(store) => store,
@@ -237,11 +251,7 @@ impl Writer {
             ranges: &waiting.ranges,
             is_first,
             register: if is_first { &waiting.registrations } else { &[] },
-            sweep: if is_first {
-                waiting.sweep.min(self.most_changes)
-            } else {
-                0
-            },
+            sweep: if is_first { waiting.sweep.min(self.limits.most_changes) } else { 0 },
             now: self.tiers.time.now(),
             sequence: self.tiers.memory.last_sequence(),
             closing: is_last && waiting.shut_down.is_some(),
@@ -249,16 +259,16 @@ impl Writer {
         };
         let outcome = store.commit(&batch)?;
         self.tiers.snapshots.install(Some(store.snapshot()?));
-        self.tiers.settle(mutations);
+        self.tiers.settle(mutations, remains);
         if is_last {
-            self.settle(&[], waiting);
+            self.settle(&[], waiting, remains);
         }
         self.note(&outcome, batch.now);
         Ok(outcome)
     }
 
-    fn settle(&self, mutations: &[Mutation], waiting: &Waiting) {
-        self.tiers.settle(mutations);
+    fn settle(&self, mutations: &[Mutation], waiting: &Waiting, remains: &mut Remains) {
+        self.tiers.settle(mutations, remains);
         for removal in &waiting.ranges {
             self.tiers.memory.range_committed(removal.range.sequence);
         }
@@ -268,22 +278,14 @@ impl Writer {
         let CacheFile::InService(store) = &self.file else {
             return;
         };
-        for id in &outcome.retired {
-            // Entries of the number are unreachable; this frees what they hold.
-            self.tiers.memory.purge(Arc::from(id.to_bytes()), false, now);
-            self.tiers.nudge_sweeper();
+        if !outcome.retired.is_empty() {
+            self.tiers.plan_sweep(now);
         }
         self.tiers.change_view(|view| {
-            let DiskView {
-                keyspaces,
-                entries,
-                bytes,
-                file_bytes,
-                ..
-            } = store.current_view();
+            let DiskView { keyspaces, entries, bytes, file_bytes, .. } = store.current_view();
             (view.keyspaces, view.entries, view.bytes, view.file_bytes) =
                 (keyspaces, entries, bytes, file_bytes);
-            view.commits += 1;
+            view.commits += u64::from(outcome.is_committed);
             view.evictions += outcome.evicted;
             view.expirations += outcome.swept;
         });
@@ -295,9 +297,7 @@ impl Writer {
         let CacheFile::OutOfService { why, is_gone } = &self.file else {
             return;
         };
-        let not_durable = || Error::NotDurable {
-            cause: format!("the disk tier is off: {why}"),
-        };
+        let not_durable = || Error::NotDurable { cause: format!("the disk tier is off: {why}") };
         for (kind, reply) in replies.commits {
             let is_done = kind == Acknowledge::Invalidation && *is_gone;
             drop(reply.send(if is_done { Ok(()) } else { Err(not_durable()) }));
@@ -319,10 +319,7 @@ impl Writer {
             return;
         }
         self.tiers.turn_disk_off(&fault.cause);
-        let unsettled = CacheFile::OutOfService {
-            why: fault.clone(),
-            is_gone: false,
-        };
+        let unsettled = CacheFile::OutOfService { why: fault.clone(), is_gone: false };
         if let CacheFile::InService(store) = std::mem::replace(&mut self.file, unsettled) {
             // Its error says nothing that the fault did not.
             drop(store.close());
@@ -332,9 +329,11 @@ impl Writer {
     }
 
     /// Damage is kept for inspection; a file that could not be written is stale from here on, and is deleted.
+    ///
+    /// Only the file that was opened: one that somebody moved away may come back, and one that took its place is not ours.
     fn put_aside(&self, fault: &Fault) -> std::io::Result<()> {
-        if matches!(files::standing(&self.path), Ok(Standing::Nothing)) {
-            return files::sync_parent(&self.path);
+        if Identity::of(&self.path)? != self.identity {
+            return Err(std::io::Error::other("another file stands in its place"));
         }
         let now = self.tiers.time.now().as_millis();
         if fault.kind == FaultKind::Damage {
@@ -352,23 +351,14 @@ impl Writer {
     fn close(&mut self) -> Result<(), Error> {
         self.tiers.snapshots.install(None);
         self.tiers.memory.buffer().close();
-        let closed = Fault {
-            kind: FaultKind::Io,
-            cause: "the cache is closed".to_owned(),
-        };
-        match std::mem::replace(
-            &mut self.file,
-            CacheFile::OutOfService {
-                why: closed,
-                is_gone: false,
-            },
-        ) {
-            CacheFile::InService(store) => store
-                .close()
-                .map_err(|fault| Error::NotDurable { cause: fault.cause }),
-            CacheFile::OutOfService { why, .. } => Err(Error::NotDurable {
-                cause: format!("the disk tier is off: {why}"),
-            }),
+        let closed = Fault { kind: FaultKind::Io, cause: "the cache is closed".to_owned() };
+        match std::mem::replace(&mut self.file, CacheFile::OutOfService { why: closed, is_gone: false }) {
+            CacheFile::InService(store) => {
+                store.close().map_err(|fault| Error::NotDurable { cause: fault.cause })
+            }
+            CacheFile::OutOfService { why, .. } => {
+                Err(Error::NotDurable { cause: format!("the disk tier is off: {why}") })
+            }
         }
     }
 }
@@ -387,10 +377,7 @@ impl Waiting {
         let known = self.ranges.iter().map(RangeRemoval::live_in_memory);
         Replies {
             commits: std::mem::take(&mut self.commits),
-            ranges: std::mem::take(&mut self.range_replies)
-                .into_iter()
-                .zip(known)
-                .collect(),
+            ranges: std::mem::take(&mut self.range_replies).into_iter().zip(known).collect(),
             registrations: std::mem::take(&mut self.registration_replies),
             sweeps: std::mem::take(&mut self.sweep_replies),
         }

@@ -17,9 +17,7 @@ pub struct KeyWriter {
 impl KeyWriter {
     /// A writer that starts with the bytes every key of a keyspace starts with.
     pub(crate) fn starting_with(start: &[u8]) -> Self {
-        Self {
-            bytes: SmallVec::from_slice(start),
-        }
+        Self { bytes: SmallVec::from_slice(start) }
     }
 
     pub(crate) fn as_slice(&self) -> &[u8] {

@@ -29,10 +29,7 @@ fn the_bytes_are_pinned() {
 fn a_borrowed_form_encodes_as_the_owned_key() {
     let owned = ("MTNDATA".to_owned(), vec![1, 2], 3_u64, -4_i64);
     let form = ("MTNDATA", &[1_u8, 2][..], 3_u64, &-4_i64);
-    assert_eq!(
-        encoded::<(String, Vec<u8>, u64, i64)>(&owned),
-        encoded::<(String, Vec<u8>, u64, i64)>(&form)
-    );
+    assert_eq!(encoded::<(String, Vec<u8>, u64, i64)>(&owned), encoded::<(String, Vec<u8>, u64, i64)>(&form));
 }
 
 #[test]
@@ -58,11 +55,7 @@ type Composite = (String, i64, Vec<u8>);
 fn composite() -> impl Strategy<Value = Composite> {
     // Zero and the bytes around it are what the escapes are about.
     let byte = prop_oneof![Just(0_u8), Just(1), Just(0xFE), Just(0xFF), any::<u8>()];
-    (
-        "[\0\u{1}a-c\u{ff}]{0,4}",
-        any::<i64>(),
-        proptest::collection::vec(byte, 0..4),
-    )
+    ("[\0\u{1}a-c\u{ff}]{0,4}", any::<i64>(), proptest::collection::vec(byte, 0..4))
 }
 
 proptest! {

@@ -34,14 +34,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// A keyspace of this name, 1 to 255 bytes, with a lifetime of a day, at version 0, in both tiers.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            ttl: DEFAULT_TTL,
-            version: 0,
-            memory_only: false,
-            weigher: None,
-            types: PhantomData,
-        }
+        Self { name, ttl: DEFAULT_TTL, version: 0, memory_only: false, weigher: None, types: PhantomData }
     }
 
     /// How long entries live from their write, unless an insert says otherwise: 1 ms to ten years.
@@ -153,10 +146,7 @@ pub struct InsertOptions {
 impl InsertOptions {
     /// The keyspace's lifetime, buffered.
     pub const fn new() -> Self {
-        Self {
-            lifetime: None,
-            durability: Durability::Buffered,
-        }
+        Self { lifetime: None, durability: Durability::Buffered }
     }
 
     /// A lifetime for this entry: 1 ms to ten years.

@@ -64,25 +64,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let key = lease.key;
         let found = self.read(key, floor, now)?;
         let weight = self.weigh(key, found.encoded_len, &found.value);
-        let entry = Entry {
-            value: found.value.clone(),
-            expires_at: found.expires_at,
-            weight,
-            unsaved: None,
-        };
+        let entry = Entry { value: found.value.clone(), expires_at: found.expires_at, weight, unsaved: None };
         let counters = &self.space.counters;
-        let promoted = self
-            .inner
-            .tiers
-            .memory
-            .promote(key, lease.id, entry, found.sequence);
-        if promoted {
-            &counters.promotions
-        } else {
-            &counters.voided_fills
-        }
-        .add(key.hash);
-        Some(found.value)
+        let promoted = self.inner.tiers.memory.promote(key, lease.id, entry, found.sequence);
+        let counter = if promoted { &counters.promotions } else { &counters.voided_fills };
+        counter.add(key.hash);
+        self.inner.tiers.plan_sweep(found.expires_at);
+        // Reading and decoding took time, and others may be waiting for this.
+        (found.expires_at > self.now()).then_some(found.value)
     }
 
     /// A lease on a key together with its live value from either tier, for writing that value again.

@@ -1,11 +1,11 @@
 //! Walking a keyspace in key order.
 //!
-//! The keys come from two sorted sources: those that are only in memory, listed when the walk begins, and those on disk, read in
+//! The keys come from two sorted sources: those in memory, listed when the walk begins, and those on disk, read in
 //! chunks, each from the snapshot of its moment, so that a slow walk keeps no old pages alive. Each key is then looked up as any other
 //! key is. Hence a walk yields every entry that lives throughout, once, and never one that had expired or been invalidated when it
 //! was yielded; of entries that come or go meanwhile it may yield either.
 //!
-//! The list from memory is made before the first chunk is read: an entry that leaves the write buffer in between is then in both, and
+//! The list from memory is made before the first chunk is read: an entry that is committed or evicted in between is then in both, and
 //! one in neither can't have lived throughout.
 
 use std::collections::VecDeque;
@@ -33,10 +33,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// One pass over the entries in memory to begin; then one lookup for each entry, and one decoding for each that is on disk alone.
     #[must_use]
     pub fn iter(&self) -> Iter<K, V> {
-        Iter {
-            keys: self.full_keys(),
-            keyspace: self.clone(),
-        }
+        Iter { keys: self.full_keys(), keyspace: self.clone() }
     }
 
     /// The keys of the live entries in key order.
@@ -45,19 +42,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// As [`iter`](Keyspace::iter), without decoding values.
     #[must_use]
     pub fn keys(&self) -> Keys<K, V> {
-        Keys {
-            keys: self.full_keys(),
-            keyspace: self.clone(),
-        }
+        Keys { keys: self.full_keys(), keyspace: self.clone() }
     }
 
     fn full_keys(&self) -> FullKeys {
         let prefix = self.space.id.to_bytes();
-        let in_memory = self
-            .inner
-            .tiers
-            .memory
-            .keys(&prefix, self.is_memory_only() || !self.inner.tiers.disk_is_on());
+        let in_memory = self.inner.tiers.memory.keys(&prefix);
         FullKeys {
             prefix,
             in_memory: in_memory.into_iter().peekable(),
@@ -89,9 +79,7 @@ struct FullKeys {
 impl FullKeys {
     fn next(&mut self, tiers: &crate::disk::Tiers) -> Option<Arc<[u8]>> {
         if self.chunk.is_empty() && !self.disk_is_done {
-            self.chunk = tiers
-                .keys_on_disk(&self.prefix, self.last_on_disk.as_deref(), CHUNK)
-                .into();
+            self.chunk = tiers.keys_on_disk(&self.prefix, self.last_on_disk.as_deref(), CHUNK).into();
             self.disk_is_done = self.chunk.len() < CHUNK;
             self.last_on_disk = self.chunk.back().cloned();
         }

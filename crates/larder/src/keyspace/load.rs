@@ -106,18 +106,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 counters.misses.add(key.hash);
                 return self.join(flight);
             }
-            Leased::Lease {
-                id,
-                look_on_disk,
-                floor,
-            } => (id, look_on_disk, floor),
+            Leased::Lease { id, look_on_disk, floor } => (id, look_on_disk, floor),
         };
         let flight = made.unwrap_or_else(Flight::new);
-        let mut pilot = Pilot {
-            flight,
-            lease: Some(Lease::new(memory, key, id)),
-            landing: None,
-        };
+        let mut pilot = Pilot { flight, lease: Some(Lease::new(memory, key, id)), landing: None };
         if look_on_disk
             && !self.is_memory_only()
             && let Some(lease) = &pilot.lease
@@ -181,9 +173,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let counters = &self.space.counters;
         counters.loads.add(key.hash);
         let failure = Failure(counters, key.hash);
-        let result = loader()
-            .map(Into::into)
-            .map_err(|error| LoadError::Loader(Arc::new(error)));
+        let result = loader().map(Into::into).map_err(|error| LoadError::Loader(Arc::new(error)));
         if result.is_ok() {
             std::mem::forget(failure);
         }

@@ -15,14 +15,8 @@ pub struct Update {
 
 impl Update {
     pub(super) fn raise(inner: &Arc<Inner>, full: KeyWriter) -> Self {
-        inner
-            .tiers
-            .memory
-            .raise_fence(inner.tiers.memory.key(full.as_slice()));
-        Self {
-            inner: inner.clone(),
-            full,
-        }
+        inner.tiers.memory.raise_fence(inner.tiers.memory.key(full.as_slice()));
+        Self { inner: inner.clone(), full }
     }
 
     pub(super) fn key(&self) -> &[u8] {

@@ -31,37 +31,17 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
     ) -> Result<bool, Error> {
         let tiers = &self.inner.tiers;
         let is_saved = !self.is_memory_only() && tiers.disk_is_on();
-        let encode_error = |source| Error::Encode {
-            keyspace: self.space.name.clone(),
-            source,
-        };
-        let payload = if is_saved {
-            codec::encode(&*value)
-        } else {
-            Ok(Vec::new())
-        }
-        .map_err(encode_error)?;
-        let encoded_len = if is_saved {
-            payload.len()
-        } else {
-            codec::encoded_len(&*value).map_err(encode_error)?
-        };
+        let encode_error = |source| Error::Encode { keyspace: self.space.name.clone(), source };
+        let payload = if is_saved { codec::encode(&*value) } else { Ok(Vec::new()) }.map_err(encode_error)?;
+        let encoded_len =
+            if is_saved { payload.len() } else { codec::encoded_len(&*value).map_err(encode_error)? };
         let weight = self.weigh(key, encoded_len, &value);
         self.check_size(encoded_len, weight, is_saved)?;
         let now = self.now();
         let expires_at = now.after(ttl);
-        let unsaved = if is_saved {
-            self.unsaved(payload, weight)
-        } else {
-            None
-        };
+        let unsaved = if is_saved { self.unsaved(payload, weight) } else { None };
         let is_saved = unsaved.is_some();
-        let entry = Entry {
-            value,
-            expires_at,
-            weight,
-            unsaved,
-        };
+        let entry = Entry { value, expires_at, weight, unsaved };
         let stored = match lease {
             None => {
                 tiers.memory.store(key, entry, now);
@@ -75,6 +55,8 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
         if stored {
             tiers.plan_sweep(expires_at);
         }
+        // The last commit may have been before this.
+        self.inner.refuse_if_closed()?;
         Ok(stored)
     }
 
@@ -108,12 +90,7 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
             None => whole(encoded_len as u64),
             Some(weigher) => {
                 let value: &(dyn Any + Send + Sync) = &**value;
-                weigher(&Weighed {
-                    keyspace: &self.space.name,
-                    key_len,
-                    encoded_len,
-                    value,
-                })
+                weigher(&Weighed { keyspace: &self.space.name, key_len, encoded_len, value })
             }
         }
     }
@@ -131,24 +108,15 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
         let memory = &self.inner.tiers.memory;
         let (room, buffer) = (room_for(encoded_len, weight), memory.buffer().capacity());
         match () {
-            () if encoded_len as u64 > MAX_VALUE_LEN.as_u64() => too_large(
-                encoded_len as u64,
-                "encoded",
-                MAX_VALUE_LEN,
-                "store a part of it, or where it is",
-            ),
-            () if is_saved && room > buffer => too_large(
-                room,
-                "encoded, and in memory",
-                ByteSize::bytes(buffer),
-                "raise write_buffer",
-            ),
-            () if !is_saved && weight > memory.capacity() => too_large(
-                weight,
-                "in memory",
-                ByteSize::bytes(memory.capacity()),
-                "raise memory_capacity",
-            ),
+            () if encoded_len as u64 > MAX_VALUE_LEN.as_u64() => {
+                too_large(encoded_len as u64, "encoded", MAX_VALUE_LEN, "store a part of it, or where it is")
+            }
+            () if is_saved && room > buffer => {
+                too_large(room, "encoded, and in memory", ByteSize::bytes(buffer), "raise write_buffer")
+            }
+            () if !is_saved && weight > memory.capacity() => {
+                too_large(weight, "in memory", ByteSize::bytes(memory.capacity()), "raise memory_capacity")
+            }
             () => Ok(()),
         }
     }
@@ -173,10 +141,7 @@ impl Inner {
         if !is_on_disk {
             return Ok(purged.memory_only);
         }
-        let removed = tiers.remove_range(RangeRemoval {
-            range,
-            dirty: purged.dirty,
-        })?;
+        let removed = tiers.remove_range(RangeRemoval { range, known: purged.known })?;
         Ok(removed + purged.memory_only)
     }
 }

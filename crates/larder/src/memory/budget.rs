@@ -13,10 +13,7 @@ pub(crate) struct Budget {
 
 impl Budget {
     pub(crate) const fn new(capacity: u64) -> Self {
-        Self {
-            capacity,
-            used: AtomicU64::new(0),
-        }
+        Self { capacity, used: AtomicU64::new(0) }
     }
 
     pub(crate) const fn capacity(&self) -> u64 {
@@ -31,9 +28,7 @@ impl Budget {
     // Relaxed throughout: the number guards no other memory; its own modification order keeps the bound.
     pub(crate) fn try_reserve(&self, weight: u64) -> bool {
         let fits = |used: u64| used.checked_add(weight).filter(|&sum| sum <= self.capacity);
-        self.used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
-            .is_ok()
+        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }
 
     pub(crate) fn release(&self, weight: u64) {

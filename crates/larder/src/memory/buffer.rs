@@ -46,10 +46,7 @@ impl WriteBuffer {
                 return None;
             }
             if self.try_take(bytes) {
-                return Some(Room {
-                    buffer: self.clone(),
-                    bytes,
-                });
+                return Some(Room { buffer: self.clone(), bytes });
             }
             on_full();
             let mut gate = self.gate.lock();
@@ -60,10 +57,7 @@ impl WriteBuffer {
                 self.waiting.fetch_sub(1, Ordering::SeqCst);
                 let open = !self.closed.load(Ordering::SeqCst);
                 // A reservation that raced with closing is given back through its own drop.
-                return open.then(|| Room {
-                    buffer: self.clone(),
-                    bytes,
-                });
+                return open.then(|| Room { buffer: self.clone(), bytes });
             }
             self.freed.wait(&mut gate);
             self.waiting.fetch_sub(1, Ordering::SeqCst);
@@ -79,9 +73,7 @@ impl WriteBuffer {
 
     fn try_take(&self, bytes: u64) -> bool {
         let fits = |used: u64| used.checked_add(bytes).filter(|&sum| sum <= self.capacity);
-        self.used
-            .fetch_update(Ordering::SeqCst, Ordering::Relaxed, fits)
-            .is_ok()
+        self.used.fetch_update(Ordering::SeqCst, Ordering::Relaxed, fits).is_ok()
     }
 }
 
@@ -125,11 +117,7 @@ mod tests {
         let first = buffer.reserve(60, || ()).unwrap();
         let (full, seen) = crate::sync::channel::bounded(8);
         thread::scope(|scope| {
-            let waiter = scope.spawn(|| {
-                buffer
-                    .reserve(60, || full.send(()).unwrap())
-                    .map(|room| room.bytes)
-            });
+            let waiter = scope.spawn(|| buffer.reserve(60, || full.send(()).unwrap()).map(|room| room.bytes));
             seen.recv().unwrap();
             assert_eq!(buffer.used(), 60);
             drop(first);

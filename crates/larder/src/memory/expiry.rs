@@ -31,15 +31,7 @@ impl ExpiryIndex {
     pub(crate) fn add(&mut self, id: SlotId, expires_at: Timestamp) {
         self.remove(id);
         if self.nodes.len() <= id as usize {
-            self.nodes.resize(
-                id as usize + 1,
-                Node {
-                    bucket: 0,
-                    newer: NONE,
-                    older: NONE,
-                    listed: false,
-                },
-            );
+            self.nodes.resize(id as usize + 1, Node { bucket: 0, newer: NONE, older: NONE, listed: false });
         }
         let bucket = expires_at.as_millis() / BUCKET_MS;
         let older = self.newest.insert(bucket, id).unwrap_or(NONE);
@@ -47,12 +39,7 @@ impl ExpiryIndex {
             node.newer = id;
         }
         if let Some(node) = self.nodes.get_mut(id as usize) {
-            *node = Node {
-                bucket,
-                newer: NONE,
-                older,
-                listed: true,
-            };
+            *node = Node { bucket, newer: NONE, older, listed: true };
         }
     }
 
@@ -62,9 +49,7 @@ impl ExpiryIndex {
             return;
         };
         node.listed = false;
-        let Node {
-            bucket, newer, older, ..
-        } = *node;
+        let Node { bucket, newer, older, .. } = *node;
         if let Some(node) = self.nodes.get_mut(older as usize) {
             node.newer = newer;
         }
@@ -80,11 +65,7 @@ impl ExpiryIndex {
     /// Up to `most` slots from seconds that have begun by `now`. In the current second some may not have expired yet.
     pub(crate) fn due(&self, now: Timestamp, most: usize) -> Vec<SlotId> {
         let mut due = Vec::new();
-        for &newest in self
-            .newest
-            .range(..=now.as_millis() / BUCKET_MS)
-            .map(|(_, newest)| newest)
-        {
+        for &newest in self.newest.range(..=now.as_millis() / BUCKET_MS).map(|(_, newest)| newest) {
             let mut id = newest;
             while let Some(node) = self.nodes.get(id as usize) {
                 if due.len() == most {
@@ -100,9 +81,7 @@ impl ExpiryIndex {
     /// When the next slot will have expired for certain: the end of the earliest second listed.
     pub(crate) fn next(&self) -> Option<Timestamp> {
         let (bucket, _) = self.newest.first_key_value()?;
-        Some(Timestamp::from_millis(
-            bucket.saturating_add(1).saturating_mul(BUCKET_MS),
-        ))
+        Some(Timestamp::from_millis(bucket.saturating_add(1).saturating_mul(BUCKET_MS)))
     }
 
     #[cfg(test)]

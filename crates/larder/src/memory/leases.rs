@@ -5,11 +5,13 @@
 //! none. A flight (callers waiting for one load) hangs on the lease of the caller that runs the loader and goes with it, so
 //! that nobody who comes after an invalidation joins a load that began before it.
 //!
-//! A *fence* bars fills without barring loads: leases taken while it stands never hold.
+//! A *fence* bars fills of one key without barring loads: leases taken while it stands never hold. A *barrier* does the same for all
+//! keys with a prefix, while a range removal visits the shards one after another.
 
 use hashbrown::HashTable;
 
 use super::{SlotKey, Value};
+use crate::sync::Arc;
 
 /// The number of a lease, unique in its shard.
 pub(crate) type LeaseId = u64;
@@ -17,6 +19,7 @@ pub(crate) type LeaseId = u64;
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
     keys: HashTable<KeyLeases>,
+    barriers: Vec<Arc<[u8]>>,
     last_id: LeaseId,
 }
 
@@ -31,15 +34,39 @@ struct KeyLeases {
 }
 
 impl Leases {
-    /// Takes a lease. While a fence stands, one that never holds.
+    /// Takes a lease to fill a key. While a fence or a barrier stands, one that never holds.
     pub(crate) fn take(&mut self, key: SlotKey<'_>) -> LeaseId {
+        self.take_unless(key, |leases| leases.fences > 0)
+    }
+
+    /// Takes a lease to write again what a key has: a fence does not bar that.
+    pub(crate) fn take_over(&mut self, key: SlotKey<'_>) -> LeaseId {
+        self.take_unless(key, |_| false)
+    }
+
+    fn take_unless(&mut self, key: SlotKey<'_>, is_barred: impl FnOnce(&KeyLeases) -> bool) -> LeaseId {
         self.last_id += 1;
         let id = self.last_id;
+        let is_behind_barrier = self.barriers.iter().any(|prefix| key.bytes.starts_with(prefix));
         let leases = self.of(key);
-        if leases.fences == 0 {
+        if !is_behind_barrier && !is_barred(leases) {
             leases.holders.push(id);
         }
         id
+    }
+
+    /// Drops every lease on keys that start with `prefix`, and bars new ones.
+    pub(crate) fn raise_barrier(&mut self, prefix: &Arc<[u8]>) {
+        self.barriers.push(prefix.clone());
+        self.revoke_prefix(prefix);
+    }
+
+    /// Takes one barrier away, with the flights that began behind it.
+    pub(crate) fn lower_barrier(&mut self, prefix: &[u8]) {
+        if let Some(at) = self.barriers.iter().position(|barrier| **barrier == *prefix) {
+            self.barriers.swap_remove(at);
+        }
+        self.revoke_prefix(prefix);
     }
 
     /// The flight that a caller of this key may join.
@@ -73,7 +100,7 @@ impl Leases {
     }
 
     /// Drops every lease on keys that start with `prefix`.
-    pub(crate) fn revoke_prefix(&mut self, prefix: &[u8]) {
+    fn revoke_prefix(&mut self, prefix: &[u8]) {
         self.keys.retain(|leases| {
             if leases.key.starts_with(prefix) {
                 leases.revoke();
@@ -98,7 +125,7 @@ impl Leases {
 
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.keys.is_empty() && self.barriers.is_empty()
     }
 
     fn of(&mut self, key: SlotKey<'_>) -> &mut KeyLeases {
@@ -138,16 +165,9 @@ impl KeyLeases {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::Arc;
 
-    const KEY: SlotKey<'static> = SlotKey {
-        hash: 7,
-        bytes: b"key",
-    };
-    const OTHER: SlotKey<'static> = SlotKey {
-        hash: 7,
-        bytes: b"other",
-    };
+    const KEY: SlotKey<'static> = SlotKey { hash: 7, bytes: b"key" };
+    const OTHER: SlotKey<'static> = SlotKey { hash: 7, bytes: b"other" };
 
     #[test]
     fn revoking_a_key_leaves_other_keys_of_the_same_hash_alone() {
@@ -156,8 +176,11 @@ mod tests {
         leases.revoke(KEY);
         assert!(!leases.holds(KEY, one) && !leases.holds(KEY, two));
         assert!(leases.holds(OTHER, other));
-        leases.revoke_prefix(b"ot");
-        assert!(leases.is_empty());
+        leases.raise_barrier(&Arc::from(*b"ot"));
+        let behind = leases.take(OTHER);
+        assert!(!leases.holds(OTHER, behind), "a lease taken behind a barrier never holds");
+        leases.lower_barrier(b"ot");
+        assert!(!leases.holds(OTHER, behind) && leases.is_empty());
     }
 
     #[test]
@@ -179,6 +202,8 @@ mod tests {
         leases.raise_fence(KEY);
         leases.raise_fence(KEY);
         let behind = leases.take(KEY);
+        let over = leases.take_over(KEY);
+        assert!(leases.holds(KEY, over), "what is there may be written again");
         leases.lower_fence(KEY);
         let still_behind = leases.take(KEY);
         leases.lower_fence(KEY);

@@ -63,12 +63,7 @@ pub(crate) struct Policy {
 
 impl Policy {
     pub(crate) fn new() -> Self {
-        Self {
-            nodes: Vec::new(),
-            small: Queue::new(),
-            main: Queue::new(),
-            ghosts: Ghosts::default(),
-        }
+        Self { nodes: Vec::new(), small: Queue::new(), main: Queue::new(), ghosts: Ghosts::default() }
     }
 
     /// Notes a use. Shared: many readers may call it at once, and a lost count is harmless.
@@ -93,11 +88,7 @@ impl Policy {
         };
         node.weight = weight;
         node.hash = hash;
-        node.place = if remembered || node.proven {
-            Place::Main
-        } else {
-            Place::Small
-        };
+        node.place = if remembered || node.proven { Place::Main } else { Place::Small };
         self.push(id);
     }
 
@@ -131,18 +122,11 @@ impl Policy {
             if !from_small && !from_main {
                 return None;
             }
-            let id = if from_small {
-                self.small.oldest
-            } else {
-                self.main.oldest
-            };
+            let id = if from_small { self.small.oldest } else { self.main.oldest };
             let node = self.nodes.get_mut(id as usize)?;
             let uses = node.uses.load(Ordering::Relaxed);
-            let (keep, uses_left) = if from_small {
-                (uses > 0, 0)
-            } else {
-                (uses > 0, uses.saturating_sub(1))
-            };
+            let (keep, uses_left) =
+                if from_small { (uses > 0, 0) } else { (uses > 0, uses.saturating_sub(1)) };
             let hash = node.hash;
             if keep {
                 // Terminates: every pass over main lowers a count, and small only shrinks here.
@@ -228,12 +212,7 @@ impl Policy {
 
 impl Queue {
     const fn new() -> Self {
-        Self {
-            newest: NONE,
-            oldest: NONE,
-            weight: 0,
-            len: 0,
-        }
+        Self { newest: NONE, oldest: NONE, weight: 0, len: 0 }
     }
 }
 

@@ -82,10 +82,7 @@ impl Shard {
 
     /// The sequence that a record on disk must exceed to be believed: that of the latest uncommitted range removal.
     pub(crate) fn floor(&self, key: SlotKey<'_>) -> u64 {
-        let matching = self
-            .ranges
-            .iter()
-            .filter(|range| key.bytes.starts_with(&range.prefix));
+        let matching = self.ranges.iter().filter(|range| key.bytes.starts_with(&range.prefix));
         matching.map(|range| range.sequence).max().unwrap_or(0)
     }
 
@@ -166,11 +163,16 @@ impl Shard {
             && matches!(slot.content, Content::Tombstone)
         {
             self.remove(id, trash);
+            // The writer may not look at the list for long.
+            if let Some(at) = self.dirty.iter().rposition(|&dirty| dirty == id) {
+                self.dirty.swap_remove(at);
+            }
         }
     }
 
     /// Removes every key that starts with the range's prefix and was written before it, and revokes the leases on them. On
-    /// disk they are disbelieved until [`Shard::range_committed`].
+    /// disk they are disbelieved until [`Shard::range_committed`]. The range's barrier was raised in every shard before its sequence
+    /// was taken: else a fill in a shard that is purged late could have a later sequence and an older value.
     pub(crate) fn purge(
         &mut self,
         range: &Range,
@@ -178,7 +180,7 @@ impl Shard {
         now: Timestamp,
         trash: &mut Trash,
     ) -> Purged {
-        self.leases.revoke_prefix(&range.prefix);
+        self.leases.lower_barrier(&range.prefix);
         let mut purged = Purged::default();
         for id in 0..SlotId::try_from(self.slots.len()).unwrap_or(SlotId::MAX) {
             let Some(slot) = self.slots.get(id as usize).and_then(Option::as_ref) else {
@@ -189,16 +191,20 @@ impl Shard {
             }
             let is_live = slot.expires_at > now;
             match slot.content {
+                Content::Clean(_) if KeyspaceId::of(&slot.key).is_memory_only() => {
+                    purged.memory_only += u64::from(is_live);
+                    self.remove(id, trash);
+                }
                 Content::Clean(_) => {
-                    purged.memory_only += u64::from(is_live && KeyspaceId::of(&slot.key).is_memory_only());
+                    purged.known.push((slot.key.clone(), is_live));
                     self.remove(id, trash);
                 }
                 Content::Dirty(..) => {
-                    purged.dirty.push((slot.key.clone(), is_live));
+                    purged.known.push((slot.key.clone(), is_live));
                     self.entomb(id, trash);
                 }
                 // A removal that somebody waits for stays until it is committed.
-                Content::Tombstone => purged.dirty.push((slot.key.clone(), false)),
+                Content::Tombstone => purged.known.push((slot.key.clone(), false)),
             }
         }
         if is_on_disk {
@@ -228,20 +234,13 @@ impl Shard {
                 continue;
             };
             let change = match &slot.content {
-                Content::Dirty(_, unsaved) => Change::Put {
-                    unsaved: unsaved.clone(),
-                    expires_at: slot.expires_at,
-                    weight: slot.weight,
-                },
+                Content::Dirty(_, unsaved) => {
+                    Change::Put { unsaved: unsaved.clone(), expires_at: slot.expires_at, weight: slot.weight }
+                }
                 Content::Tombstone => Change::Delete,
                 Content::Clean(_) => continue,
             };
-            out.push(Mutation {
-                hash: slot.hash,
-                key: slot.key.clone(),
-                sequence: slot.sequence,
-                change,
-            });
+            out.push(Mutation { hash: slot.hash, key: slot.key.clone(), sequence: slot.sequence, change });
         }
     }
 
@@ -273,9 +272,7 @@ impl Shard {
         self.uncharge(id, trash);
         if let Some(slot) = self.slots.get_mut(id as usize).and_then(Option::as_mut) {
             (slot.weight, slot.expires_at) = (0, Timestamp::ZERO);
-            trash
-                .contents
-                .push(std::mem::replace(&mut slot.content, Content::Tombstone));
+            trash.contents.push(std::mem::replace(&mut slot.content, Content::Tombstone));
         }
     }
 
@@ -308,11 +305,7 @@ impl Shard {
     pub(crate) fn expire(&mut self, now: Timestamp, most: usize, trash: &mut Trash) -> usize {
         let mut expired = 0;
         for id in self.expiry.due(now, most) {
-            if self
-                .slots
-                .get(id as usize)
-                .and_then(Option::as_ref)
-                .is_some_and(|slot| slot.expires_at <= now)
+            if self.slots.get(id as usize).and_then(Option::as_ref).is_some_and(|slot| slot.expires_at <= now)
             {
                 self.remove(id, trash);
                 expired += 1;
@@ -327,23 +320,14 @@ impl Shard {
         self.expiry.next()
     }
 
-    /// The keys of live or buried entries with a prefix; of clean ones only where memory is all there is.
-    pub(crate) fn keys(&self, prefix: &[u8], with_clean: bool, out: &mut Vec<Arc<[u8]>>) {
-        let wanted = |slot: &&Slot| {
-            slot.key.starts_with(prefix) && (with_clean || !matches!(slot.content, Content::Clean(_)))
-        };
-        out.extend(
-            self.slots
-                .iter()
-                .flatten()
-                .filter(wanted)
-                .map(|slot| slot.key.clone()),
-        );
+    /// The keys with a prefix.
+    pub(crate) fn keys(&self, prefix: &[u8], out: &mut Vec<Arc<[u8]>>) {
+        let wanted = |slot: &&Slot| slot.key.starts_with(prefix);
+        out.extend(self.slots.iter().flatten().filter(wanted).map(|slot| slot.key.clone()));
     }
 
     pub(crate) fn has_clean(&self, key: SlotKey<'_>) -> bool {
-        self.find(key)
-            .is_some_and(|(_, slot)| matches!(slot.content, Content::Clean(_)))
+        self.find(key).is_some_and(|(_, slot)| matches!(slot.content, Content::Clean(_)))
     }
 
     fn prior(&self, key: SlotKey<'_>, now: Timestamp) -> Prior {
@@ -356,9 +340,7 @@ impl Shard {
 
     fn find(&self, key: SlotKey<'_>) -> Option<(SlotId, &Slot)> {
         let slot_of = |id: SlotId| self.slots.get(id as usize).and_then(Option::as_ref);
-        let id = *self.ids.find(key.hash, |&id| {
-            slot_of(id).is_some_and(|slot| *slot.key == *key.bytes)
-        })?;
+        let id = *self.ids.find(key.hash, |&id| slot_of(id).is_some_and(|slot| *slot.key == *key.bytes))?;
         slot_of(id).map(|slot| (id, slot))
     }
 
@@ -441,12 +423,8 @@ impl Shard {
             *vacant = Some(slot);
         }
         let slots = &self.slots;
-        let hash_of = |&id: &SlotId| {
-            slots
-                .get(id as usize)
-                .and_then(Option::as_ref)
-                .map_or(0, |slot| slot.hash)
-        };
+        let hash_of =
+            |&id: &SlotId| slots.get(id as usize).and_then(Option::as_ref).map_or(0, |slot| slot.hash);
         self.ids.insert_unique(key.hash, id, hash_of);
         id
     }

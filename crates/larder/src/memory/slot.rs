@@ -2,6 +2,8 @@
 
 use std::any::Any;
 
+use smallvec::SmallVec;
+
 use super::buffer::Room;
 use crate::id::KeyspaceId;
 use crate::sync::Arc;
@@ -59,6 +61,15 @@ pub(super) enum Content {
     Tombstone,
 }
 
+impl Content {
+    pub(super) fn into_value(self) -> Option<Value> {
+        match self {
+            Self::Clean(value) | Self::Dirty(value, _) => Some(value),
+            Self::Tombstone => None,
+        }
+    }
+}
+
 /// What a lookup finds in a shard.
 #[derive(Debug)]
 pub(crate) enum Found {
@@ -92,20 +103,13 @@ pub(crate) struct Mutation {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
-    Put {
-        unsaved: Arc<Unsaved>,
-        expires_at: Timestamp,
-        weight: u64,
-    },
+    Put { unsaved: Arc<Unsaved>, expires_at: Timestamp, weight: u64 },
     Delete,
 }
 
 impl Mutation {
     pub(crate) fn slot_key(&self) -> SlotKey<'_> {
-        SlotKey {
-            hash: self.hash,
-            bytes: &self.key,
-        }
+        SlotKey { hash: self.hash, bytes: &self.key }
     }
 }
 
@@ -121,14 +125,14 @@ pub(crate) struct Range {
 pub(crate) struct Purged {
     /// Live entries of memory-only keyspaces.
     pub(crate) memory_only: u64,
-    /// Dirty keys, and whether they had a live value: of these the disk has another word, or none.
-    pub(crate) dirty: Vec<(Arc<[u8]>, bool)>,
+    /// Keys of the disk tier that memory knew, and whether they were live: what the disk says of these does not count.
+    pub(crate) known: Vec<(Arc<[u8]>, bool)>,
 }
 
 /// What is to be dropped once the lock is released: a user's `Drop` may call the cache.
 #[derive(Debug, Default)]
 pub(crate) struct Trash {
-    pub(super) contents: Vec<Content>,
+    pub(super) contents: SmallVec<[Content; 2]>,
     /// Weight to give back to the budget.
     pub(super) weight: u64,
 }

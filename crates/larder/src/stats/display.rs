@@ -23,37 +23,17 @@ fn tiers(stats: &Stats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         numbers.iter().try_for_each(|cell| write!(f, "{cell:>12}"))?;
         writeln!(f)
     };
-    row([
-        "tier", "hits", "entries", "bytes", "capacity", "evicted", "expired",
-    ])?;
+    row(["tier", "hits", "entries", "bytes", "capacity", "evicted", "expired"])?;
     let mut tier = |name: &str, [hits, entries, bytes, capacity, evicted, expired]: [u64; 6]| {
         let [hits, entries, evicted, expired] =
             [hits, entries, evicted, expired].map(|count| count.to_string());
         let [bytes, capacity] = [bytes, capacity].map(|bytes| ByteSize::bytes(bytes).to_string());
         row([name, &hits, &entries, &bytes, &capacity, &evicted, &expired])
     };
-    let MemoryStats {
-        hits,
-        entries,
-        weight,
-        capacity,
-        evictions,
-        expirations,
-        ..
-    } = stats.memory;
-    tier(
-        "memory",
-        [hits, entries, weight, capacity, evictions, expirations],
-    )?;
-    if let Some(&DiskStats {
-        hits,
-        entries,
-        bytes,
-        capacity,
-        evictions,
-        expirations,
-        ..
-    }) = stats.disk.as_ref()
+    let MemoryStats { hits, entries, weight, capacity, evictions, expirations, .. } = stats.memory;
+    tier("memory", [hits, entries, weight, capacity, evictions, expirations])?;
+    if let Some(&DiskStats { hits, entries, bytes, capacity, evictions, expirations, .. }) =
+        stats.disk.as_ref()
     {
         tier("disk", [hits, entries, bytes, capacity, evictions, expirations])?;
     }
@@ -61,16 +41,7 @@ fn tiers(stats: &Stats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 fn totals(stats: &Stats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Stats {
-        misses,
-        loads,
-        load_failures,
-        voided_fills,
-        promotions,
-        inserts,
-        invalidations,
-        ..
-    } = stats;
+    let Stats { misses, loads, load_failures, voided_fills, promotions, inserts, invalidations, .. } = stats;
     let (requests, percent) = (stats.requests(), 100.0 * stats.hit_rate());
     let unsaved = ByteSize::bytes(stats.unsaved_bytes);
     writeln!(
@@ -85,23 +56,10 @@ fn totals(stats: &Stats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 fn file(disk: &DiskStats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let DiskStats {
-        commits,
-        recovered_entries,
-        damaged_records,
-        read_faults,
-        ..
-    } = disk;
+    let DiskStats { commits, recovered_entries, damaged_records, read_faults, .. } = disk;
     let file = ByteSize::bytes(disk.file_bytes);
-    let closed = if disk.was_closed_cleanly {
-        "closed cleanly"
-    } else {
-        "left by a crash"
-    };
-    writeln!(
-        f,
-        "file {file}, {commits} commits, {recovered_entries} entries recovered ({closed})"
-    )?;
+    let closed = if disk.was_closed_cleanly { "closed cleanly" } else { "left by a crash" };
+    writeln!(f, "file {file}, {commits} commits, {recovered_entries} entries recovered ({closed})")?;
     writeln!(f, "{damaged_records} records damaged, {read_faults} reads failed")?;
     if let Some(aside) = &disk.quarantined {
         writeln!(f, "a damaged file was moved to {}", aside.display())?;
@@ -113,33 +71,13 @@ fn file(disk: &DiskStats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 fn keyspaces(keyspaces: &[KeyspaceStats], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    const HEADS: [&str; 8] = [
-        "memory hits",
-        "disk hits",
-        "misses",
-        "hit rate",
-        "in memory",
-        "on disk",
-        "loads",
-        "removals",
-    ];
-    let widest = keyspaces
-        .iter()
-        .map(|keyspace| keyspace.name.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max(10);
+    const HEADS: [&str; 8] =
+        ["memory hits", "disk hits", "misses", "hit rate", "in memory", "on disk", "loads", "removals"];
+    let widest = keyspaces.iter().map(|keyspace| keyspace.name.chars().count()).max().unwrap_or(0).max(10);
     write!(f, "\n{:<widest$}", "keyspace")?;
     HEADS.iter().try_for_each(|head| write!(f, "{head:>12}"))?;
     for keyspace in keyspaces {
-        let KeyspaceStats {
-            memory_hits,
-            disk_hits,
-            misses,
-            memory_entries,
-            disk_entries,
-            ..
-        } = keyspace;
+        let KeyspaceStats { memory_hits, disk_hits, misses, memory_entries, disk_entries, .. } = keyspace;
         let percent = 100.0 * keyspace.hit_rate();
         write!(
             f,

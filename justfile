@@ -1,0 +1,39 @@
+# Every habit by name. Each recipe is plain cargo: without `just`, run the line below the name.
+
+# List the recipes.
+default:
+    @just --list
+
+# Format everything.
+fmt:
+    cargo fmt --all
+
+# What must hold before any test is run: formatting, lints, documentation.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings -D missing_docs" cargo doc --workspace --no-deps
+
+# The tests, as the README runs them.
+test *args:
+    cargo test {{args}}
+
+# The benches, all or some: `just bench --bench memory_hit`.
+bench *args:
+    cargo bench -p larder-benches {{args}}
+
+# The demonstration on a real database: `just demo --requests 50000`.
+demo *args:
+    cargo run --release -- demo {{args}}
+
+# The documentation, in a browser.
+doc:
+    cargo doc --workspace --no-deps --open
+
+# Licences, advisories and sources of the dependencies (needs cargo-deny).
+deny:
+    cargo deny check
+
+# The gate: what has to pass before a change lands.
+ci:
+    bash .ci/run

@@ -1,0 +1,247 @@
+//! What a review once broke, kept so that it stays mended.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use larder::{ByteSize, Cache, Error, InsertOptions, Keyspace, KeyspaceDefinition};
+
+use crate::support::{BLOBS, HOUR, NAMES, Place, VERSIONS};
+
+/// A source of truth, and a cache of it: who changes the truth clears the cache after.
+#[test]
+fn a_load_or_touch_that_races_with_clear_leaves_nothing_stale() {
+    const KEYS: u64 = 64;
+    let place = Place::new();
+    let cache = Cache::builder()
+        .path(place.path())
+        .shards(64)
+        .flush_interval(Duration::from_millis(1))
+        .open()
+        .unwrap();
+    let versions = cache.keyspace(VERSIONS).unwrap();
+    let (truth, done) = (AtomicU64::new(1), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for thread in 0..2 {
+            let (versions, truth, done) = (&versions, &truth, &done);
+            scope.spawn(move || {
+                for round in 0_u64.. {
+                    if done.load(Ordering::SeqCst) {
+                        return;
+                    }
+                    let key = (round * 7 + thread) % KEYS;
+                    versions.get_or_load(&key, || Ok::<_, Error>(truth.load(Ordering::SeqCst))).unwrap();
+                    versions.touch(&key).unwrap();
+                }
+            });
+        }
+        for version in 2..60 {
+            truth.store(version, Ordering::SeqCst);
+            let _removed = if version % 2 == 0 { cache.clear().unwrap() } else { versions.clear().unwrap() };
+            for key in 0..KEYS {
+                let found = versions.get(&key).map(|found| *found);
+                assert!(
+                    found.is_none_or(|found| found >= version),
+                    "{key}: {found:?} after clearing {version}"
+                );
+            }
+        }
+        done.store(true, Ordering::SeqCst);
+    });
+}
+
+#[test]
+fn touching_during_an_update_ends() {
+    let place = Place::new();
+    let names = place.open().keyspace(NAMES).unwrap();
+    let update = names.begin_update("key").unwrap();
+    names
+        .insert_with("key", "explicit".to_owned(), InsertOptions::new().ttl(Duration::from_secs(1)))
+        .unwrap();
+    assert!(names.touch("key").unwrap());
+    assert_eq!(names.ttl("key"), Some(HOUR));
+    update.finish();
+}
+
+#[test]
+fn files_of_others_with_the_names_of_ours_are_left_alone() {
+    let place = Place::new();
+    let path = place.dir().join("Cargo");
+    fs::write(place.dir().join("Cargo.lock"), "[[package]]\n").unwrap();
+    fs::write(place.dir().join("Cargo.new"), "notes").unwrap();
+    let refused = Cache::builder().path(&path).open().unwrap_err();
+    assert!(
+        matches!(refused, Error::Foreign { .. }) && refused.to_string().contains("Cargo.lock"),
+        "{refused}"
+    );
+    assert_eq!(fs::read(place.dir().join("Cargo.lock")).unwrap(), b"[[package]]\n");
+    assert_eq!(fs::read(place.dir().join("Cargo.new")).unwrap(), b"notes");
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_second_close_waits_for_the_first() {
+    for _ in 0..20 {
+        let place = Place::new();
+        let cache = place.open();
+        let blobs = cache.keyspace(BLOBS).unwrap();
+        for key in 0..200 {
+            blobs.insert(&key, vec![0; 1000]).unwrap();
+        }
+        let both = Barrier::new(2);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                let cache = cache.clone();
+                let both = &both;
+                let place = &place;
+                scope.spawn(move || {
+                    both.wait();
+                    cache.close().unwrap();
+                    // Whoever returns first may open it, so the other may find it in use, but by this process's new cache only.
+                    match place.builder().open() {
+                        Ok(again) => assert_eq!(again.stats().disk.unwrap().recovered_entries, 200),
+                        Err(error) => assert!(matches!(error, Error::InUse { .. })),
+                    }
+                });
+            }
+        });
+        assert_eq!(place.open().stats().disk.unwrap().recovered_entries, 200);
+    }
+}
+
+#[test]
+fn removing_what_is_not_there_leaves_nothing_behind() {
+    let place = Place::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    for number in 0..2_000 {
+        assert!(!names.remove(&number.to_string()).unwrap());
+    }
+    let stats = cache.stats();
+    assert_eq!((stats.disk.unwrap().commits, stats.memory.entries), (1, 0), "one commit opened the keyspace");
+}
+
+#[test]
+fn a_walk_and_a_clear_find_what_memory_alone_still_holds() {
+    let place = Place::new();
+    let cache =
+        place.builder().disk_capacity(ByteSize::mib(1)).memory_capacity(ByteSize::mib(32)).open().unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    for key in 0..2_000 {
+        blobs.insert(&key, vec![1; 1_000]).unwrap();
+    }
+    cache.flush().unwrap();
+    assert!(cache.stats().disk.unwrap().entries < 1_000, "the disk had to evict");
+    assert_eq!(blobs.len(), 2_000);
+    assert_eq!(blobs.iter().count(), 2_000);
+    assert_eq!(blobs.clear().unwrap(), 2_000);
+}
+
+#[test]
+fn a_keyspace_of_another_type_does_not_meet_the_values_of_the_first() {
+    const TEXT: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("space");
+    const NUMBER: KeyspaceDefinition<u64, u8> = KeyspaceDefinition::new("space");
+    let place = Place::new();
+    let cache = place.open();
+    cache.keyspace(TEXT).unwrap().insert(&1, "text".to_owned()).unwrap();
+    let numbers = cache.keyspace(NUMBER).unwrap();
+    let loads = AtomicU64::new(0);
+    for _ in 0..3 {
+        let load = || Ok::<_, Error>(u8::try_from(loads.fetch_add(1, Ordering::SeqCst)).unwrap());
+        assert_eq!(*numbers.get_or_load(&1, load).unwrap(), 0);
+    }
+    assert_eq!(loads.into_inner(), 1);
+}
+
+#[test]
+fn retired_entries_are_swept_without_being_asked_for() {
+    let cache_place = Place::new();
+    let cache = cache_place.open();
+    cache.keyspace(NAMES).unwrap().insert("old", String::new()).unwrap();
+    cache.flush().unwrap();
+    let names = cache.keyspace(NAMES.version(1)).unwrap();
+    assert_eq!(cache.clear().unwrap(), 0, "what no handle can reach is no entry");
+    names.insert("new", String::new()).unwrap();
+    drop(names);
+    cache.flush().unwrap();
+    let _names = cache.keyspace(NAMES.version(2)).unwrap();
+    // The sweeper comes by itself; the harness bounds the wait.
+    while cache.stats().disk.unwrap().bytes > 0 {
+        cache_place.clock.advance(Duration::from_secs(1));
+        thread::yield_now();
+    }
+}
+
+/// A value of a keyspace on disk that runs a function when it is dropped.
+struct Loud(Arc<dyn Fn() + Send + Sync>);
+
+impl serde::Serialize for Loud {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&vec![0; 20_000])
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Loud {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Ok(Self(Arc::new(|| ())))
+    }
+}
+
+impl Drop for Loud {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+const LOUD: KeyspaceDefinition<u64, Loud> = KeyspaceDefinition::new("loud");
+
+#[test]
+fn a_users_drop_may_wait_for_a_commit_wherever_the_value_was_let_go() {
+    let place = Place::new();
+    let cache = place
+        .builder()
+        .memory_capacity(ByteSize::kib(64))
+        .flush_interval(Duration::from_millis(1))
+        .open()
+        .unwrap();
+    let (loud, names) = (cache.keyspace(LOUD).unwrap(), cache.keyspace(NAMES).unwrap());
+    let (calls, handle) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Some(names.clone()))));
+    for key in 0..20 {
+        let (counted, handle) = (calls.clone(), handle.clone());
+        let call = move || {
+            let names: Option<Keyspace<_, _>> = handle.lock().unwrap().clone();
+            if let Some(names) = names {
+                names.insert("dropped", String::new()).unwrap();
+                // Waits for the writer, which is what let the value go.
+                assert!(names.remove("dropped").is_ok());
+                counted.fetch_add(1, Ordering::SeqCst);
+            }
+        };
+        loud.insert(&key, Loud(Arc::new(call))).unwrap();
+    }
+    cache.flush().unwrap();
+    while calls.load(Ordering::SeqCst) < 10 {
+        thread::yield_now();
+    }
+    cache.flush().unwrap();
+    *handle.lock().unwrap() = None;
+}
+
+#[test]
+fn the_last_handle_may_go_with_a_value_that_the_writer_let_go() {
+    let place = Place::new();
+    let cache = place.builder().memory_capacity(ByteSize::kib(64)).shards(1).open().unwrap();
+    let loud = cache.keyspace(LOUD).unwrap();
+    let handle = Mutex::new(Some((cache.clone(), loud.clone())));
+    loud.insert(&0, Loud(Arc::new(move || drop(handle.lock().unwrap().take())))).unwrap();
+    // Commits, and evicts the first for the others.
+    for key in 1..10 {
+        loud.insert(&key, Loud(Arc::new(|| ()))).unwrap();
+    }
+    drop(loud);
+    drop(cache.flush());
+    drop(cache);
+    place.builder().open_timeout(Duration::from_secs(20)).open().unwrap();
+}

@@ -27,6 +27,7 @@ fn redb(path: &Path) -> Database {
 
 /// Keys and records.
 type Rows = Vec<(Vec<u8>, Vec<u8>)>;
+type Damage = fn(&mut Rows);
 
 /// Changes the records of the file behind larder's back, as damage that the store does not notice would.
 fn change_records(path: &Path, change: impl Fn(&mut Rows)) {
@@ -49,7 +50,7 @@ fn change_records(path: &Path, change: impl Fn(&mut Rows)) {
 
 #[test]
 fn contract_5_every_kind_of_record_damage_is_a_counted_miss() {
-    let kinds: [(&str, fn(&mut Rows)); 5] = [
+    let kinds: [(&str, Damage); 5] = [
         ("a flipped bit in the value", |rows| rows[7].1.iter_mut().last().map_or((), |byte| *byte ^= 1)),
         ("a flipped bit in the expiry", |rows| rows[7].1[33] ^= 1),
         ("a torn record", |rows| rows[7].1.truncate(30)),
@@ -85,8 +86,8 @@ fn contract_5_a_value_of_another_shape_is_a_counted_miss() {
 
 #[test]
 fn contract_5_a_damaged_file_is_moved_aside_and_replaced() {
-    type Damage = fn(&mut fs::File, u64);
-    let kinds: [(&str, Damage); 3] = [
+    type FileDamage = fn(&mut fs::File, u64);
+    let kinds: [(&str, FileDamage); 3] = [
         ("its second half cut off", |file, len| file.set_len(len / 2).unwrap()),
         ("a page overwritten with zeros everywhere", |file, len| {
             for page in 1..(len / 4096).min(12) {

@@ -1,6 +1,7 @@
 //! The disk tier: one redb file, the thread that writes it, the thread that sweeps it. The only I/O of the crate.
 
 mod batch;
+mod command;
 mod fault;
 mod files;
 mod follow;
@@ -16,6 +17,7 @@ mod writer;
 pub use files::MOST_QUARANTINED;
 
 pub(crate) use batch::RangeRemoval;
+pub(crate) use command::Acknowledge;
 pub(crate) use fault::Fault;
 pub(crate) use files::{OwnerLock, create_parents};
 pub(crate) use follow::Followed;
@@ -25,4 +27,4 @@ pub(crate) use store::Registration;
 pub(crate) use sweeper::{Nudge, Sweeper};
 pub use tiers::Swept;
 pub(crate) use tiers::{DiskView, Tiers};
-pub(crate) use writer::{Acknowledge, Limits, Writer};
+pub(crate) use writer::{Limits, Writer};

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::batch::RangeRemoval;
+use super::command::{Acknowledge, Command};
 use super::fault::Fault;
 use super::snapshot::{Snapshot, SnapshotCell};
 use super::store::Registration;
 use super::sweeper::Nudge;
-use super::writer::{Acknowledge, Command};
 use crate::clock::CacheTime;
 use crate::error::Error;
 use crate::id::KeyspaceId;

@@ -21,45 +21,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::batch::RangeRemoval;
+use super::command::{Acknowledge, Command, Replies, Waiting, acknowledge};
 use super::fault::{Fault, FaultKind, panic_message};
 use super::files::{self, Identity, OwnerLock, beside};
-use super::store::{Batch, Outcome, Registration, Store};
+use super::store::{Batch, Outcome, Store};
 use super::tiers::{DiskView, Tiers};
 use crate::error::Error;
-use crate::id::KeyspaceId;
 use crate::memory::{Change, Mutation, Remains};
-use crate::sync::channel::{Receiver, Sender, after, never, select};
+use crate::sync::channel::{Receiver, after, never, select};
 use crate::sync::{Arc, Ordering};
 use crate::units::Timestamp;
-
-/// What a waiter is told while the disk tier is off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Acknowledge {
-    /// An invalidation: done once the file is out of service.
-    Invalidation,
-    /// A write or a flush: done only by a commit.
-    Write,
-}
-
-type Reply<T> = Sender<Result<T, Error>>;
-
-/// Wake-ups and waiters.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// Something is dirty: commit within the flush interval.
-    Wake,
-    /// Commit now, for nobody in particular.
-    Hurry,
-    Commit(Acknowledge, Reply<()>),
-    RemoveRange(RangeRemoval, Reply<u64>),
-    Register(Registration, Reply<KeyspaceId>),
-    /// Delete up to so many due entries: how many went, and whether there are more.
-    Sweep(usize, Reply<(u64, bool)>),
-    /// A lookup failed.
-    Fault(Fault),
-    ShutDown(Reply<()>),
-}
 
 /// How long changes may wait for their commit, and how much may share one.
 #[derive(Debug, Clone, Copy)]
@@ -105,43 +76,6 @@ enum CacheFile {
         why: Fault,
         is_gone: bool,
     },
-}
-
-/// The commands of one step, sorted.
-#[derive(Default)]
-struct Waiting {
-    commits: Vec<(Acknowledge, Reply<()>)>,
-    ranges: Vec<RangeRemoval>,
-    range_replies: Vec<Reply<u64>>,
-    registrations: Vec<Registration>,
-    registration_replies: Vec<Reply<KeyspaceId>>,
-    sweep: usize,
-    sweep_replies: Vec<Reply<(u64, bool)>>,
-    fault: Option<Fault>,
-    shut_down: Option<Reply<()>>,
-}
-
-impl Waiting {
-    fn add(&mut self, command: Command) {
-        match command {
-            Command::Wake | Command::Hurry => {}
-            Command::Commit(acknowledge, reply) => self.commits.push((acknowledge, reply)),
-            Command::RemoveRange(removal, reply) => {
-                self.ranges.push(removal);
-                self.range_replies.push(reply);
-            }
-            Command::Register(registration, reply) => {
-                self.registrations.push(registration);
-                self.registration_replies.push(reply);
-            }
-            Command::Sweep(rows, reply) => {
-                self.sweep = self.sweep.max(rows);
-                self.sweep_replies.push(reply);
-            }
-            Command::Fault(fault) => self.fault = Some(fault),
-            Command::ShutDown(reply) => self.shut_down = Some(reply),
-        }
-    }
 }
 
 impl Writer {
@@ -360,43 +294,5 @@ impl Writer {
                 Err(Error::NotDurable { cause: format!("the disk tier is off: {why}") })
             }
         }
-    }
-}
-
-/// Where the answers of a step go.
-struct Replies {
-    commits: Vec<(Acknowledge, Reply<()>)>,
-    /// With what memory alone knows to have been removed.
-    ranges: Vec<(Reply<u64>, u64)>,
-    registrations: Vec<Reply<KeyspaceId>>,
-    sweeps: Vec<Reply<(u64, bool)>>,
-}
-
-impl Waiting {
-    fn replies(&mut self) -> Replies {
-        let known = self.ranges.iter().map(RangeRemoval::live_in_memory);
-        Replies {
-            commits: std::mem::take(&mut self.commits),
-            ranges: std::mem::take(&mut self.range_replies).into_iter().zip(known).collect(),
-            registrations: std::mem::take(&mut self.registration_replies),
-            sweeps: std::mem::take(&mut self.sweep_replies),
-        }
-    }
-}
-
-/// Answers the waiters of a committed step. A waiter that is gone needs no answer.
-fn acknowledge(replies: Replies, outcome: Outcome) {
-    for (_, reply) in replies.commits {
-        drop(reply.send(Ok(())));
-    }
-    for ((reply, _), removed) in replies.ranges.into_iter().zip(outcome.removed) {
-        drop(reply.send(Ok(removed)));
-    }
-    for (reply, id) in replies.registrations.into_iter().zip(outcome.registered) {
-        drop(reply.send(Ok(id)));
-    }
-    for (at, reply) in replies.sweeps.into_iter().enumerate() {
-        let swept = if at == 0 { outcome.swept } else { 0 };
-        drop(reply.send(Ok((swept, outcome.more_to_sweep))));
     }
 }

@@ -1,0 +1,111 @@
+//! What the writer is asked, and where its answers go.
+
+use super::batch::RangeRemoval;
+use super::fault::Fault;
+use super::store::{Outcome, Registration};
+use crate::error::Error;
+use crate::id::KeyspaceId;
+use crate::sync::channel::Sender;
+
+type Reply<T> = Sender<Result<T, Error>>;
+
+/// What a waiter is told while the disk tier is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Acknowledge {
+    /// An invalidation: done once the file is out of service.
+    Invalidation,
+    /// A write or a flush: done only by a commit.
+    Write,
+}
+
+/// Wake-ups and waiters.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Something is dirty: commit within the flush interval.
+    Wake,
+    /// Commit now, for nobody in particular.
+    Hurry,
+    Commit(Acknowledge, Reply<()>),
+    RemoveRange(RangeRemoval, Reply<u64>),
+    Register(Registration, Reply<KeyspaceId>),
+    /// Delete up to so many due entries: how many went, and whether there are more.
+    Sweep(usize, Reply<(u64, bool)>),
+    /// A lookup failed.
+    Fault(Fault),
+    ShutDown(Reply<()>),
+}
+
+/// The commands of one step, sorted.
+#[derive(Default)]
+pub(super) struct Waiting {
+    pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
+    pub(super) ranges: Vec<RangeRemoval>,
+    pub(super) range_replies: Vec<Reply<u64>>,
+    pub(super) registrations: Vec<Registration>,
+    pub(super) registration_replies: Vec<Reply<KeyspaceId>>,
+    pub(super) sweep: usize,
+    pub(super) sweep_replies: Vec<Reply<(u64, bool)>>,
+    pub(super) fault: Option<Fault>,
+    pub(super) shut_down: Option<Reply<()>>,
+}
+
+impl Waiting {
+    pub(super) fn add(&mut self, command: Command) {
+        match command {
+            Command::Wake | Command::Hurry => {}
+            Command::Commit(acknowledge, reply) => self.commits.push((acknowledge, reply)),
+            Command::RemoveRange(removal, reply) => {
+                self.ranges.push(removal);
+                self.range_replies.push(reply);
+            }
+            Command::Register(registration, reply) => {
+                self.registrations.push(registration);
+                self.registration_replies.push(reply);
+            }
+            Command::Sweep(rows, reply) => {
+                self.sweep = self.sweep.max(rows);
+                self.sweep_replies.push(reply);
+            }
+            Command::Fault(fault) => self.fault = Some(fault),
+            Command::ShutDown(reply) => self.shut_down = Some(reply),
+        }
+    }
+}
+
+/// Where the answers of a step go.
+pub(super) struct Replies {
+    pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
+    /// With what memory alone knows to have been removed.
+    pub(super) ranges: Vec<(Reply<u64>, u64)>,
+    pub(super) registrations: Vec<Reply<KeyspaceId>>,
+    pub(super) sweeps: Vec<Reply<(u64, bool)>>,
+}
+
+impl Waiting {
+    pub(super) fn replies(&mut self) -> Replies {
+        let known = self.ranges.iter().map(RangeRemoval::live_in_memory);
+        Replies {
+            commits: std::mem::take(&mut self.commits),
+            ranges: std::mem::take(&mut self.range_replies).into_iter().zip(known).collect(),
+            registrations: std::mem::take(&mut self.registration_replies),
+            sweeps: std::mem::take(&mut self.sweep_replies),
+        }
+    }
+}
+
+/// Answers the waiters of a committed step. A waiter that is gone needs no answer.
+pub(super) fn acknowledge(replies: Replies, outcome: Outcome) {
+    for (_, reply) in replies.commits {
+        drop(reply.send(Ok(())));
+    }
+    for ((reply, _), removed) in replies.ranges.into_iter().zip(outcome.removed) {
+        drop(reply.send(Ok(removed)));
+    }
+    for (reply, id) in replies.registrations.into_iter().zip(outcome.registered) {
+        drop(reply.send(Ok(id)));
+    }
+    for (at, reply) in replies.sweeps.into_iter().enumerate() {
+        let swept = if at == 0 { outcome.swept } else { 0 };
+        drop(reply.send(Ok((swept, outcome.more_to_sweep))));
+    }
+}

@@ -1,0 +1,67 @@
+//! What leads to a commit and follows from it: range removals, what the writer drains, and what it settles.
+
+use super::slot::{Change, Mutation, Purged, Range};
+use super::{Memory, Remains};
+use crate::sync::{Arc, Ordering};
+use crate::units::Timestamp;
+
+impl Memory {
+    /// Removes every key with a prefix, at one sequence. On disk the range is pending from here on, until
+    /// [`Memory::range_committed`].
+    ///
+    /// 1. In every shard, leases are revoked and barred: from here on no load, promotion or touch that began earlier can publish.
+    /// 2. The sequence is taken.
+    /// 3. In every shard, what is older is removed, and the barrier with it.
+    ///
+    /// With (2) before (1) a load could publish, in a shard that (3) has not reached, an old value with a newer sequence.
+    pub(crate) fn purge(&self, prefix: Arc<[u8]>, is_on_disk: bool, now: Timestamp) -> (Range, Purged) {
+        for shard in &self.shards {
+            shard.write().leases.raise_barrier(&prefix);
+        }
+        let sequence = self.sequence.fetch_add(1, Ordering::SeqCst) + 1;
+        let range = Range { prefix, sequence };
+        let mut all = Purged::default();
+        for shard in &self.shards {
+            let purged = self.locked_shard(shard, |shard, trash| shard.purge(&range, is_on_disk, now, trash));
+            all.memory_only += purged.memory_only;
+            all.known.extend(purged.known);
+        }
+        (range, all)
+    }
+
+    pub(crate) fn range_committed(&self, sequence: u64) {
+        for shard in &self.shards {
+            shard.write().range_committed(sequence);
+        }
+    }
+
+    /// Hands every dirty key to the writer, and what it is not to drop itself.
+    pub(crate) fn drain(&self, now: Timestamp, remains: &mut Remains) -> Vec<Mutation> {
+        let mut mutations = Vec::new();
+        for shard in &self.shards {
+            self.keeping(shard, remains, |shard, trash| {
+                shard.drain(now, &mut mutations, trash);
+            });
+        }
+        mutations
+    }
+
+    /// Makes a committed key clean (invariant 2: after its snapshot was installed).
+    pub(crate) fn settle(&self, mutation: &Mutation, remains: &mut Remains) {
+        let key = mutation.slot_key();
+        let weight = match mutation.change {
+            Change::Put { weight, .. } => weight,
+            Change::Delete => 0,
+        };
+        let keep = self.reserve_keeping(weight, remains);
+        if !keep {
+            self.bypassed.fetch_add(1, Ordering::Relaxed);
+        }
+        let shard = self.shard(key);
+        let kept =
+            self.keeping(shard, remains, |shard, trash| shard.settle(key, mutation.sequence, keep, trash));
+        if keep && !kept {
+            self.budget.release(weight);
+        }
+    }
+}

@@ -1,6 +1,6 @@
 use super::*;
 use crate::memory::WriteBuffer;
-use crate::memory::slot::{Tally, Unsaved, Value};
+use crate::memory::slot::{Change, Mutation, Purged, Tally, Unsaved, Value};
 
 impl Shard {
     /// Re-derives every count from the slots; the weight of the clean ones.

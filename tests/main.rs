@@ -16,3 +16,4 @@ mod loads;
 mod model;
 mod regressions;
 mod support;
+mod tidy;

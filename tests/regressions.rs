@@ -10,6 +10,15 @@ use larder::{ByteSize, Cache, Error, InsertOptions, Keyspace, KeyspaceDefinition
 
 use crate::support::{BLOBS, HOUR, NAMES, Place, VERSIONS};
 
+/// Ends the threads that look at it, also when a check fails.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// A source of truth, and a cache of it: who changes the truth clears the cache after.
 #[test]
 fn a_load_or_touch_that_races_with_clear_leaves_nothing_stale() {
@@ -37,6 +46,7 @@ fn a_load_or_touch_that_races_with_clear_leaves_nothing_stale() {
                 }
             });
         }
+        let _done = SetOnDrop(&done);
         for version in 2..60 {
             truth.store(version, Ordering::SeqCst);
             let _removed = if version % 2 == 0 { cache.clear().unwrap() } else { versions.clear().unwrap() };
@@ -48,7 +58,6 @@ fn a_load_or_touch_that_races_with_clear_leaves_nothing_stale() {
                 );
             }
         }
-        done.store(true, Ordering::SeqCst);
     });
 }
 

@@ -142,7 +142,7 @@ impl CacheBuilder {
 
     /// Bytes that may be acknowledged and not yet committed, values in memory and their encodings together: 64 KiB to 16 TiB, 8 MiB unless set.
     ///
-    /// When it is full, inserts wait for a commit. A single value must fit.
+    /// When it is full, inserts wait for a commit. A single value must fit: with the default, one of up to 4 MiB, encoded.
     pub fn write_buffer(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.write_buffer = bytes.into();
         self
@@ -189,7 +189,8 @@ impl CacheBuilder {
 
     /// Weighs entries for the memory capacity, in bytes; a keyspace's own weigher goes before it.
     ///
-    /// Called once for each value stored or promoted, with no lock held.
+    /// Its answer is the whole weight of the entry, and counts as at least 1. Called once for each value stored or promoted, with no
+    /// lock held.
     pub fn weigher(mut self, weigher: impl Fn(&Weighed<'_>) -> u64 + Send + Sync + 'static) -> Self {
         self.weigher = Some(Arc::new(weigher));
         self

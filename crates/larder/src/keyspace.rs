@@ -23,7 +23,7 @@ use crate::key::{AsKey, Key, KeyPrefix, KeyWriter, MAX_KEY_LEN};
 use crate::memory::{Found, Leased, Prior, SlotKey, Value};
 use crate::space::{Kind, Space};
 use crate::stats::Counters;
-use crate::sync::Arc;
+use crate::sync::{Arc, thread};
 use crate::units::Timestamp;
 use fill::Lease;
 
@@ -236,7 +236,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             if self.write(key, value, self.definition.default_ttl(), Some(lease))? {
                 return Ok(true);
             }
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
 

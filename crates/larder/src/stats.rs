@@ -54,7 +54,7 @@ pub struct Stats {
     pub memory: MemoryStats,
     /// The disk tier; none in a cache that is only in memory.
     pub disk: Option<DiskStats>,
-    /// Lookups that no tier could answer.
+    /// Lookups that no tier could answer; those included that waited for the load of another caller.
     pub misses: u64,
     /// Loaders run.
     pub loads: u64,

@@ -90,7 +90,7 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
             None => whole(encoded_len as u64),
             Some(weigher) => {
                 let value: &(dyn Any + Send + Sync) = &**value;
-                weigher(&Weighed { keyspace: &self.space.name, key_len, encoded_len, value })
+                weigher(&Weighed { keyspace: &self.space.name, key_len, encoded_len, value }).max(1)
             }
         }
     }

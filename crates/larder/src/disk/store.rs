@@ -377,3 +377,6 @@ fn write_known(txn: &WriteTransaction, old: &Known, new: &Known) -> Result<(), r
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

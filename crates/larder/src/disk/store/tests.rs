@@ -1,0 +1,150 @@
+use redb::backends::InMemoryBackend;
+use redb::{ReadableTable, ReadableTableMetadata};
+
+use super::*;
+use crate::disk::tables::{ENTRIES, EXPIRY};
+use crate::memory::{Change, Range, Unsaved, WriteBuffer};
+use crate::sync::Arc;
+
+const NOW: Timestamp = Timestamp::from_millis(1_000);
+const LATER: Timestamp = Timestamp::from_millis(50_000);
+
+fn store(live_limit: u64) -> Store {
+    let db = redb::Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
+    Store::initialise(&db, NOW).unwrap();
+    Store::new(db, PathBuf::new(), live_limit).unwrap()
+}
+
+fn batch<'a>(mutations: &'a [Mutation], ranges: &'a [RangeRemoval]) -> Batch<'a> {
+    Batch {
+        mutations,
+        ranges,
+        is_first: true,
+        register: &[],
+        sweep: 0,
+        now: NOW,
+        sequence: 9,
+        closing: false,
+        is_resident: &|_| false,
+    }
+}
+
+fn key(id: KeyspaceId, name: &str) -> Arc<[u8]> {
+    [&id.to_bytes()[..], name.as_bytes()].concat().into()
+}
+
+fn put(key: Arc<[u8]>, sequence: u64, expires_at: Timestamp) -> Mutation {
+    let room = WriteBuffer::new(1).reserve(1, || ()).unwrap();
+    let unsaved = Arc::new(Unsaved { payload: vec![7; 100], version: 0, written_at: NOW, _room: room });
+    Mutation { hash: 0, key, sequence, change: Change::Put { unsaved, expires_at, weight: 1 } }
+}
+
+fn registered(store: &mut Store, version: u32) -> Outcome {
+    let wanted =
+        Registration { name: "name".to_owned(), version, shape: "string".to_owned(), fingerprint: 0 };
+    store.commit(&Batch { register: &[wanted], ..batch(&[], &[]) }).unwrap()
+}
+
+/// Every count that is kept, against the tables.
+fn validate(store: &Store) {
+    let txn = store.db.begin_read().unwrap();
+    let entries = txn.open_table(ENTRIES).unwrap();
+    assert_eq!(
+        entries.len().unwrap(),
+        txn.open_table(EXPIRY).unwrap().len().unwrap(),
+        "a row of each for every entry"
+    );
+    let charged = |id: KeyspaceId| {
+        let rows = entries.iter().unwrap().map(Result::unwrap);
+        let own = rows.filter(|(key, _)| KeyspaceId::of(key.value()) == id);
+        own.map(|(key, record)| crate::disk::tables::charge(key.value().len(), record.value().len()))
+            .collect::<Vec<_>>()
+    };
+    for row in store.known.keyspaces.values() {
+        assert_eq!((row.entries, row.bytes), (charged(row.id).len() as u64, charged(row.id).iter().sum()));
+    }
+    for (id, bytes) in &store.known.retired {
+        assert_eq!(*bytes, charged(*id).iter().sum::<u64>());
+    }
+    assert_eq!(Store::read_known(&store.db).unwrap(), store.known, "what is kept is what the file says");
+}
+
+#[test]
+fn a_range_removal_spares_what_was_written_after_it() {
+    let mut store = store(1 << 30);
+    let id = registered(&mut store, 0).registered[0];
+    let (old, new) = (put(key(id, "old"), 3, LATER), put(key(id, "new"), 6, LATER));
+    // Committed before the range removal, though numbered after it: its shard had been purged, another had not.
+    store.commit(&batch(&[old, new], &[])).unwrap();
+    let range = Range { prefix: id.to_bytes().to_vec().into(), sequence: 5 };
+    let removal = RangeRemoval { range, known: vec![] };
+    let late = [put(key(id, "drained late"), 4, LATER), put(key(id, "newest"), 7, LATER)];
+    let outcome = store.commit(&batch(&late, &[removal])).unwrap();
+    assert_eq!(outcome.removed, [1]);
+    let snapshot = store.snapshot().unwrap();
+    let has = |name: &str| snapshot.get(&key(id, name)).unwrap().is_some();
+    assert_eq!([has("old"), has("new"), has("drained late"), has("newest")], [false, true, false, true]);
+    validate(&store);
+}
+
+#[test]
+fn overwriting_removing_and_sweeping_keep_every_count() {
+    let mut store = store(1 << 30);
+    let id = registered(&mut store, 0).registered[0];
+    for sequence in 1..20 {
+        let expires_at = Timestamp::from_millis(1_000 + sequence * 1_000);
+        let name = format!("{}", sequence % 7);
+        store.commit(&batch(&[put(key(id, &name), sequence, expires_at)], &[])).unwrap();
+        validate(&store);
+    }
+    let removed = Mutation { hash: 0, key: key(id, "3"), sequence: 20, change: Change::Delete };
+    store.commit(&batch(&[removed], &[])).unwrap();
+    assert_eq!(store.known.entries(), 6);
+    let due = Timestamp::from_millis(17_000);
+    let first = store.commit(&Batch { sweep: 2, now: due, ..batch(&[], &[]) }).unwrap();
+    assert_eq!((first.swept, first.more_to_sweep), (2, true));
+    let second = store.commit(&Batch { sweep: 2, now: due, ..batch(&[], &[]) }).unwrap();
+    assert_eq!((second.swept, second.next_expiry), (2, Some(Timestamp::from_millis(19_000))));
+    let nothing = store.commit(&Batch { sweep: 2, now: due, ..batch(&[], &[]) }).unwrap();
+    assert!(!nothing.is_committed, "with nothing due nothing is committed");
+    validate(&store);
+}
+
+#[test]
+fn a_retired_keyspace_is_swept_and_its_number_not_used_again() {
+    let mut store = store(1 << 30);
+    let old = registered(&mut store, 0).registered[0];
+    store.commit(&batch(&[put(key(old, "a"), 1, LATER), put(key(old, "b"), 2, LATER)], &[])).unwrap();
+    let outcome = registered(&mut store, 1);
+    assert_eq!(outcome.retired, [old]);
+    assert_ne!(outcome.registered, [old]);
+    assert_eq!(store.known.entries(), 0);
+    validate(&store);
+    store.commit(&Batch { sweep: 10, ..batch(&[], &[]) }).unwrap();
+    assert!(store.known.retired.is_empty() && store.known.live_bytes() == 0);
+    validate(&store);
+    assert!(!registered(&mut store, 2).registered.contains(&old));
+}
+
+#[test]
+fn eviction_takes_what_expires_soonest_and_memory_does_not_hold() {
+    let mut store = store(2_000);
+    let id = registered(&mut store, 0).registered[0];
+    let name = |number: u64| format!("{number:02}");
+    let resident = key(id, "01");
+    for number in 1..20 {
+        let mutation = put(key(id, &name(number)), number, Timestamp::from_millis(10_000 + number));
+        let is_resident = |key: &[u8]| *key == *resident;
+        store.commit(&Batch { is_resident: &is_resident, ..batch(&[mutation], &[]) }).unwrap();
+        assert!(store.known.live_bytes() <= 2_000);
+        validate(&store);
+    }
+    let snapshot = store.snapshot().unwrap();
+    let kept: Vec<u64> =
+        (1..20).filter(|number| snapshot.get(&key(id, &name(*number))).unwrap().is_some()).collect();
+    assert_eq!(kept.first(), Some(&1), "memory holds it");
+    assert!(
+        kept[1..].is_sorted() && *kept.last().unwrap() == 19 && kept[1] == 19 - kept.len() as u64 + 2,
+        "{kept:?}"
+    );
+}

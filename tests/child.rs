@@ -24,7 +24,19 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts a child on a task with a cache file.
     pub(crate) fn start(task: &str, path: &Path) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        Self::spawn(Command::new(std::env::current_exe().unwrap()), task, path)
+    }
+
+    /// Starts a child that can write no file beyond so many blocks: its writes then fail, and do not end it.
+    pub(crate) fn start_limited(task: &str, path: &Path, blocks: u32) -> Self {
+        let mut shell = Command::new("sh");
+        let limit = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        shell.arg("-c").arg(limit).arg(std::env::current_exe().unwrap());
+        Self::spawn(shell, task, path)
+    }
+
+    fn spawn(mut command: Command, task: &str, path: &Path) -> Self {
+        let mut child = command
             .args(["--exact", "child::child_process", "--nocapture", "--test-threads=1"])
             .env(TASK, task)
             .env(FILE, path)
@@ -94,6 +106,8 @@ fn child_process() {
         "churn" => churn(&path),
         "serve" => serve(&path),
         "threads" => say(&crate::contract_7_bounded_resources::count_threads(&path)),
+        "fail" => say(crate::contract_6_never_takes_the_application_down::go_on(&path)),
+        "fail moved" => say(crate::contract_6_never_takes_the_application_down::refuse_to_promise(&path)),
         other => panic!("no task {other:?}"),
     }
 }

@@ -1,0 +1,101 @@
+//! Contract 6: when the disk fails at run time, memory keeps serving, and promise 3 holds across the failure.
+//!
+//! A child process works under a limit on the size of its files: beyond it, every write fails as on a device that refuses. What the
+//! cache does then is what this version promises: the disk tier is off until the cache is opened again.
+
+use std::path::Path;
+
+use larder::{ByteSize, Cache, Durability, Error, InsertOptions};
+
+use crate::child::Worker;
+use crate::support::{BLOBS, HOUR, NAMES, Place, VERSIONS};
+
+#[test]
+fn contract_6_a_disk_that_fails_is_turned_off_and_nothing_invalidated_comes_back() {
+    let place = Place::new();
+    let mut worker = Worker::start_limited("fail", &place.path(), 4_000);
+    assert_eq!(worker.line().as_deref(), Some("went on in memory"));
+    assert_eq!(worker.line(), None);
+    let left: Vec<_> =
+        std::fs::read_dir(place.dir()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(left, ["shop.larder.lock"], "the stale file is out of service and gone");
+    let cache = Cache::builder().path(place.path()).open().unwrap();
+    assert_eq!(cache.stats().disk.unwrap().recovered_entries, 0);
+    assert!(cache.keyspace(NAMES).unwrap().get("victim").is_none());
+}
+
+#[test]
+fn contract_6_an_invalidation_that_cannot_be_made_durable_is_never_reported_as_done() {
+    let place = Place::new();
+    let mut worker = Worker::start_limited("fail moved", &place.path(), 4_000);
+    assert_eq!(worker.line().as_deref(), Some("refused to promise"));
+    assert_eq!(worker.line(), None);
+    // The file came back, with what the cache could not remove from it: what the errors were about.
+    let cache = Cache::builder().path(place.path()).open().unwrap();
+    assert!(cache.keyspace(NAMES).unwrap().get("victim").is_some());
+}
+
+fn fill_until_it_fails(path: &Path) -> Cache {
+    let cache =
+        Cache::builder().path(path).memory_capacity(ByteSize::mib(64)).flush_interval(HOUR).open().unwrap();
+    let names = cache.keyspace(NAMES).unwrap();
+    names.insert("victim", "committed".to_owned()).unwrap();
+    names.insert("other", "committed".to_owned()).unwrap();
+    cache.flush().unwrap();
+    cache
+}
+
+fn fail_the_disk(cache: &Cache) {
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    for key in 0.. {
+        blobs.insert(&key, vec![7; 50_000]).unwrap();
+        assert_eq!(blobs.get(&key).unwrap().len(), 50_000, "whatever the disk does, a write is seen");
+        if cache.stats().disk.unwrap().off.is_some() {
+            break;
+        }
+        drop(cache.flush());
+    }
+    assert!(blobs.len() > 10, "what was not committed stays in memory");
+}
+
+/// The child's part: fails the disk, and goes on.
+pub(crate) fn go_on(path: &Path) -> &'static str {
+    let cache = fill_until_it_fails(path);
+    fail_the_disk(&cache);
+    let names = cache.keyspace(NAMES).unwrap();
+    assert!(matches!(cache.flush(), Err(Error::NotDurable { .. })));
+    assert!(names.remove("victim").is_ok(), "no restart can find it: it is removed for good");
+    assert!(names.get("victim").is_none());
+    names.insert("new", "in memory".to_owned()).unwrap();
+    assert_eq!(*names.get("new").unwrap(), "in memory");
+    let loaded = names.get_or_load("loaded", || Ok::<_, Error>("loaded".to_owned())).unwrap();
+    assert!(*loaded == "loaded" && names.contains("loaded"));
+    let immediate = InsertOptions::new().durability(Durability::Immediate);
+    assert!(matches!(names.insert_with("now", String::new(), immediate), Err(Error::NotDurable { .. })));
+    let versions = cache.keyspace(VERSIONS).unwrap();
+    versions.insert(&1, 1).unwrap();
+    assert_eq!(versions.len(), 1, "a keyspace can still be opened");
+    assert!(cache.sweep().is_ok());
+    assert!(cache.clear().unwrap() >= 4);
+    assert!(names.is_empty() && versions.is_empty());
+    assert!(cache.close().is_err(), "what was inserted is not on disk");
+    "went on in memory"
+}
+
+/// The child's part: fails the disk while somebody has moved the file away.
+pub(crate) fn refuse_to_promise(path: &Path) -> &'static str {
+    let cache = fill_until_it_fails(path);
+    let elsewhere = path.with_extension("elsewhere");
+    std::fs::rename(path, &elsewhere).unwrap();
+    std::fs::write(path, "somebody's letters").unwrap();
+    fail_the_disk(&cache);
+    let names = cache.keyspace(NAMES).unwrap();
+    assert!(matches!(names.remove("victim"), Err(Error::NotDurable { .. })));
+    assert!(names.get("victim").is_none(), "memory is clean all the same");
+    assert!(matches!(cache.clear(), Err(Error::NotDurable { .. })));
+    assert_eq!(std::fs::read(path).unwrap(), b"somebody's letters");
+    std::fs::rename(elsewhere, path).unwrap();
+    // Not closed, and not dropped: the file is back, and a last attempt to put it out of service would find it.
+    std::mem::forget((cache, names));
+    "refused to promise"
+}

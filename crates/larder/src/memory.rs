@@ -34,8 +34,6 @@ pub const ENTRY_OVERHEAD: u64 = 224;
 
 /// Expired entries removed under one hold of a shard's lock.
 const EXPIRE_BATCH: usize = 256;
-/// Shards asked for a newcomer to evict.
-const NEWCOMER_TRIES: usize = 4;
 
 /// All shards.
 #[derive(Debug)]
@@ -298,9 +296,7 @@ impl Memory {
             let Some(shard) = self.shards.get(next & (self.shards.len() - 1)) else {
                 return false;
             };
-            // A few shards are asked for a newcomer before one must give up what has proved itself: the queues are balanced over
-            // the whole cache, and not in each small shard alone.
-            if self.keeping(shard, remains, |shard, trash| shard.evict(idle >= NEWCOMER_TRIES, trash)) {
+            if self.keeping(shard, remains, Shard::evict) {
                 idle = 0;
                 continue;
             }

@@ -112,16 +112,12 @@ impl Policy {
         }
     }
 
-    /// Chooses an entry to evict and forgets it. `None` when nothing is evictable; unless `from_main`, also when it would have to be
-    /// one that has proved itself.
-    pub(crate) fn evict(&mut self, from_main: bool) -> Option<SlotId> {
+    /// Chooses an entry to evict and forgets it. `None` when nothing is evictable.
+    pub(crate) fn evict(&mut self) -> Option<SlotId> {
         loop {
             let total = self.small.weight + self.main.weight;
             let from_small =
                 self.small.len > 0 && (self.main.len == 0 || self.small.weight * SMALL_SHARE >= total);
-            if !from_small && !from_main {
-                return None;
-            }
             let id = if from_small { self.small.oldest } else { self.main.oldest };
             let node = self.nodes.get_mut(id as usize)?;
             let uses = node.uses.load(Ordering::Relaxed);
@@ -268,7 +264,7 @@ mod tests {
                     return true;
                 }
                 if ids.len() == capacity {
-                    let id = policy.evict(true).unwrap();
+                    let id = policy.evict().unwrap();
                     ids.remove(&keys.remove(&id).unwrap());
                     free.push(id);
                 }
@@ -296,7 +292,7 @@ mod tests {
         for id in 0..10 {
             policy.attach(id, u64::from(id), 1);
         }
-        let first = policy.evict(true).unwrap();
+        let first = policy.evict().unwrap();
         assert_eq!(first, 0);
         policy.attach(first, u64::from(first), 1);
         assert_eq!((policy.small.len, policy.main.len), (9, 1));
@@ -308,9 +304,9 @@ mod tests {
         policy.attach(0, 0, 1);
         policy.touch(0);
         policy.attach(1, 1, 1);
-        assert_eq!(policy.evict(true), Some(1), "0 was used, 1 was not");
+        assert_eq!(policy.evict(), Some(1), "0 was used, 1 was not");
         policy.detach(0);
-        assert_eq!(policy.evict(true), None, "a detached entry is not evictable");
+        assert_eq!(policy.evict(), None, "a detached entry is not evictable");
         policy.attach(0, 0, 5);
         assert_eq!((policy.main.len, policy.main.weight), (1, 5));
     }
@@ -328,7 +324,7 @@ mod tests {
                     2 => { policy.detach(id); attached.remove(&id); }
                     3 => policy.touch(id),
                     _ => {
-                        let evicted = policy.evict(true);
+                        let evicted = policy.evict();
                         prop_assert_eq!(evicted.is_some(), !attached.is_empty());
                         if let Some(id) = evicted { prop_assert!(attached.remove(&id).is_some()); }
                     }
@@ -336,7 +332,7 @@ mod tests {
                 prop_assert_eq!(policy.weight(), attached.values().sum::<u64>());
                 prop_assert_eq!(policy.len(), attached.len());
             }
-            while let Some(id) = policy.evict(true) { prop_assert!(attached.remove(&id).is_some()); }
+            while let Some(id) = policy.evict() { prop_assert!(attached.remove(&id).is_some()); }
             prop_assert!(attached.is_empty());
         }
     }

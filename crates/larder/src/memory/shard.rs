@@ -140,9 +140,9 @@ impl Shard {
         prior
     }
 
-    /// Evicts one clean entry; unless `from_main`, one of the newcomers. Answers whether there was one.
-    pub(crate) fn evict(&mut self, from_main: bool, trash: &mut Trash) -> bool {
-        let Some(id) = self.policy.evict(from_main) else {
+    /// Evicts one clean entry. Answers whether there was one.
+    pub(crate) fn evict(&mut self, trash: &mut Trash) -> bool {
+        let Some(id) = self.policy.evict() else {
             return false;
         };
         self.evictions += 1;

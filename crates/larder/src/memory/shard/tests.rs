@@ -100,12 +100,12 @@ fn a_committed_value_is_clean_only_if_nothing_happened_since() {
         !bench.shard.settle(KEY, first, true, &mut bench.trash),
         "the commit of an older value settles nothing"
     );
-    assert!(!bench.shard.evict(true, &mut bench.trash), "the newer value is pinned");
+    assert!(!bench.shard.evict(&mut bench.trash), "the newer value is pinned");
     assert_eq!(bench.drain(NOW)[0].sequence, second);
     assert!(bench.shard.settle(KEY, second, true, &mut bench.trash));
     bench.shard.validate();
     assert_eq!(bench.value(), Some(2));
-    assert!(bench.shard.evict(true, &mut bench.trash));
+    assert!(bench.shard.evict(&mut bench.trash));
     assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing));
 }
 

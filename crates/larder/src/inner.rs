@@ -29,7 +29,7 @@ const LIVE_SHARE: u64 = 4;
 const BATCH_SHARE: u64 = 16;
 /// Pages that a change may replace: a leaf of each table, for the entry it writes and for one it evicts.
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
-const FEWEST_CHANGES: u64 = 64;
+const FEWEST_CHANGES: u64 = 16;
 const MOST_CHANGES: u64 = 1 << 16;
 /// A time mark this far ahead of the wall clock says that one of them is wrong: no entry's age can be told.
 const FARTHEST_MARK_MS: u64 = 3_600_000;

@@ -105,6 +105,7 @@ impl ManualClock {
 
     /// Lets `by` pass, on both clocks, to the millisecond.
     pub fn advance(&self, by: Duration) {
+        // In the order opposite to that of reading, so that no reading sees the wall clock ahead.
         self.monotonic_ms.fetch_add(millis(by), Ordering::SeqCst);
         self.wall_ms.fetch_add(millis(by), Ordering::SeqCst);
         self.wake();
@@ -160,15 +161,19 @@ pub(crate) struct CacheTime {
 impl CacheTime {
     /// Time that starts at the wall clock, or at `mark` where that is later.
     pub(crate) fn new(clock: Arc<dyn Clock>, mark: Timestamp) -> Self {
-        let monotonic = signed(millis(clock.monotonic()));
+        // The wall clock first, as in `now`.
         let start = signed(clock.wall().max(mark).as_millis());
+        let monotonic = signed(millis(clock.monotonic()));
         Self { clock, offset_ms: AtomicI64::new(start.saturating_sub(monotonic)) }
     }
 
     /// The time now.
     pub(crate) fn now(&self) -> Timestamp {
+        // The wall clock first: what passes between the two readings then makes the difference smaller. The other way round it would
+        // make it larger, and stay: a thread held up in between would move time forward for good.
+        let wall = signed(self.clock.wall().as_millis());
         let monotonic = signed(millis(self.clock.monotonic()));
-        let by_wall = signed(self.clock.wall().as_millis()).saturating_sub(monotonic);
+        let by_wall = wall.saturating_sub(monotonic);
         let mut offset = self.offset_ms.load(Ordering::Relaxed);
         if by_wall > offset {
             // Relaxed: the offset guards no other memory, and fetch_max keeps the latest of all threads.
@@ -225,6 +230,30 @@ mod tests {
     fn time_starts_at_the_mark_of_the_file_when_the_wall_is_behind_it() {
         let (_clock, time) = time_at(10_000, 70_000);
         assert_eq!(time.now().as_millis(), 70_000);
+    }
+
+    /// A second passes between any two readings.
+    #[derive(Debug, Default)]
+    struct Slow(AtomicU64);
+
+    impl Clock for Slow {
+        fn monotonic(&self) -> Duration {
+            Duration::from_secs(self.0.fetch_add(1, Ordering::SeqCst))
+        }
+
+        fn wall(&self) -> Timestamp {
+            Timestamp::from_millis(1_000_000 + 1_000 * self.0.fetch_add(1, Ordering::SeqCst))
+        }
+    }
+
+    #[test]
+    fn a_thread_held_up_between_two_readings_does_not_move_time_forward() {
+        let clock = Arc::new(Slow::default());
+        let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
+        for _ in 0..10 {
+            let now = time.now();
+            assert!(now <= clock.wall(), "{now:?}");
+        }
     }
 
     #[test]

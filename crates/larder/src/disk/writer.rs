@@ -5,11 +5,13 @@
 //! 1. Take the commands that have arrived. Whoever waits changed its shard before it sent its command.
 //! 2. Disarm, then drain the shards' dirty keys. Hence the drain sees everything that a waiter of (1) waits for, and whoever
 //!    becomes dirty after the drain finds the flag clear and wakes the writer.
-//! 3. Commit everything in one transaction.
+//! 3. Commit. What is too much for one transaction goes through (3) to (5) in parts: the first takes range removals, registrations and
+//!    the sweep along, and a put that a range removal covers is a deletion in whichever part it comes.
 //! 4. Install the snapshot that shows the commit.
 //! 5. Settle: dirty keys become clean or go, if their sequence is still the committed one; pending ranges are dropped. After
 //!    (4), because a key that left its shard is looked up on disk, and an older snapshot would show what it replaced.
-//! 6. Acknowledge the waiters of (1).
+//! 6. Acknowledge the waiters of (1), after the last part. Values that memory let go of meanwhile are the sweeper's to drop: a user's
+//!    `Drop` may wait for this very thread.
 //!
 //! When the commit fails, the file is put out of service *before* anyone is acknowledged: lookups stop, the file is closed and
 //! renamed aside, the directory is synced. Then no reopening can bring back what an invalidation removed, and invalidations

@@ -1,0 +1,75 @@
+//! The harnesses' common frame: how many rounds, from which seed, and what to say when one fails.
+//!
+//! `cargo test` runs a few rounds of each; the gate runs more, and a soak run as many as there is time for. Every round has a seed of
+//! its own, and a failure prints the one command that replays that round alone.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+/// What every harness takes its first seed from, if it is set.
+const SEED: &str = "LARDER_SEED";
+
+/// A harness: what it is called, and what its rounds are counted by.
+pub(crate) struct Harness {
+    /// The test's name, as `cargo test` filters it.
+    test: &'static str,
+    /// The environment variable that says how many rounds to run.
+    variable: &'static str,
+    rounds: u64,
+    first_seed: u64,
+}
+
+impl Harness {
+    /// A harness that runs `rounds` rounds unless `variable` says otherwise.
+    pub(crate) fn new(test: &'static str, variable: &'static str, rounds: u64) -> Self {
+        let first_seed = number(SEED).unwrap_or_else(fresh_seed);
+        Self { test, variable, rounds: number(variable).unwrap_or(rounds), first_seed }
+    }
+
+    /// How many rounds it runs.
+    pub(crate) fn rounds(&self) -> u64 {
+        self.rounds
+    }
+
+    /// Runs every round with a seed of its own.
+    ///
+    /// # Panics
+    /// As the first round that panics does, after saying how to replay it.
+    pub(crate) fn run(&self, mut round: impl FnMut(u64)) {
+        for seed in (0..self.rounds).map(|at| self.first_seed.wrapping_add(at)) {
+            self.replayable(seed, || round(seed));
+        }
+        eprintln!("{}: {} rounds from seed {}", self.test, self.rounds, self.first_seed);
+    }
+
+    /// Runs one piece of work that a seed decides; says how to replay it if it panics.
+    pub(crate) fn replayable<T>(&self, seed: u64, work: impl FnOnce() -> T) -> T {
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+            let Self { test, variable, .. } = self;
+            eprintln!(
+                "replay it: {SEED}={seed} {variable}=1 cargo test -p larder-tests {test} -- --nocapture"
+            );
+            resume_unwind(panic)
+        })
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
+}
+
+/// A seed that differs from run to run: the standard library's own randomness.
+fn fresh_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish() >> 16
+}
+
+#[test]
+fn a_harness_gives_each_round_its_own_seed_and_passes_a_failure_on() {
+    let harness = Harness { test: "none", variable: "NONE", rounds: 4, first_seed: 7 };
+    let mut seeds = Vec::new();
+    harness.run(|seed| seeds.push(seed));
+    assert_eq!(seeds, [7, 8, 9, 10]);
+    let failed = catch_unwind(AssertUnwindSafe(|| harness.run(|seed| assert!(seed < 9, "planted"))));
+    assert!(failed.is_err(), "a round that panics fails the test");
+}

@@ -13,9 +13,9 @@ const ORDER: [&[&str]; 10] = [
     &["load"],
     &["disk"],
     &["memory"],
-    &["config", "stats", "error"],
+    &["config", "stats", "error", "event"],
     &["record", "key", "codec"],
-    &["clock"],
+    &["clock", "volume"],
     &["id", "units", "sync"],
 ];
 

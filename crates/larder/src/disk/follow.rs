@@ -9,11 +9,12 @@ use redb::ReadOnlyDatabase;
 
 use super::fault::{Fault, FaultKind, guarded};
 use super::files::{self, Standing, io_error};
-use super::open::{backend, builder, foreign, read_format, refuse_unless_redb};
+use super::open::{builder, foreign, read_format, refuse_unless_redb};
 use super::snapshot::Snapshot;
 use super::store::{Known, Store};
 use super::tables::FORMAT;
 use crate::error::Error;
+use crate::volume::{OsVolume, Volume};
 
 pub(crate) struct Followed(ReadOnlyDatabase);
 
@@ -25,11 +26,12 @@ impl std::fmt::Debug for Followed {
 
 impl Followed {
     pub(crate) fn open(path: &Path, page_cache: usize) -> Result<Self, Error> {
-        if files::standing(path)? == Standing::Nothing {
+        if files::standing(&OsVolume, path)? == Standing::Nothing {
             return Err(io_error("open", path, std::io::ErrorKind::NotFound.into()));
         }
-        refuse_unless_redb(path)?;
-        let opened = guarded(|| Ok(builder(page_cache).open_read_only_with_backend(backend(path)?)?));
+        refuse_unless_redb(&OsVolume, path)?;
+        let opened =
+            guarded(|| Ok(builder(page_cache).open_read_only_with_backend(OsVolume.open(path, false)?)?));
         let db = opened.map_err(|fault| refused(path, fault))?;
         match read_format(&db).map_err(|fault| refused(path, fault))? {
             None => Err(foreign(path, "it is a redb database without larder's tables")),
@@ -42,7 +44,7 @@ impl Followed {
 
     /// The entries as the writer last committed them.
     pub(crate) fn snapshot(&self) -> Result<Snapshot, Fault> {
-        Snapshot::take(&self.0)
+        Snapshot::take(&self.0, 0)
     }
 
     /// The metadata as the writer last committed it.
@@ -61,7 +63,7 @@ fn refused(path: &Path, fault: Fault) -> Error {
         FaultKind::Locked => {
             return Error::InUse { path: path.to_owned(), pid: None };
         }
-        FaultKind::Io => fault.cause,
+        FaultKind::Io | FaultKind::Full | FaultKind::Denied => fault.cause,
     };
     Error::Io { action: "follow", path: path.to_owned(), cause }
 }

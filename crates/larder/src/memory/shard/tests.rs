@@ -60,7 +60,7 @@ impl Bench {
 
     fn store(&mut self, key: SlotKey<'_>, value: u32) -> u64 {
         let entry = self.dirty(value);
-        self.shard.store(key, entry, &self.counter, &mut self.trash)
+        self.shard.store(key, entry, &self.counter, &mut self.trash).unwrap()
     }
 
     fn bury(&mut self, key: SlotKey<'_>) -> (Prior, u64) {

@@ -14,7 +14,7 @@ use crate::id::KeyspaceId;
 use crate::memory::{Found, Memory, Mutation, Remains, SlotKey};
 use crate::record::{self, Header};
 use crate::sync::channel::{Receiver, Sender, bounded, unbounded};
-use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, StatisticU64};
 use crate::units::Timestamp;
 
 /// Due entries deleted in one transaction: lookups and other writes wait no longer than that takes.
@@ -37,8 +37,8 @@ pub(crate) struct Tiers {
     pub(super) is_stopping: AtomicBool,
     fault_is_reported: AtomicBool,
     view: Mutex<DiskView>,
-    damaged_records: AtomicU64,
-    read_faults: AtomicU64,
+    damaged_records: StatisticU64,
+    read_faults: StatisticU64,
 }
 
 /// What the disk tier was after its last commit.
@@ -106,8 +106,8 @@ impl Tiers {
             is_stopping: AtomicBool::new(false),
             fault_is_reported: AtomicBool::new(false),
             view: Mutex::new(view),
-            damaged_records: AtomicU64::new(0),
-            read_faults: AtomicU64::new(0),
+            damaged_records: StatisticU64::new(0),
+            read_faults: StatisticU64::new(0),
         };
         (Arc::new(tiers), nudged)
     }

@@ -28,9 +28,10 @@ use super::fault::{Fault, FaultKind, panic_message};
 use super::files::{self, Identity, OwnerLock, beside};
 use super::store::{Batch, Outcome, Store};
 use super::tiers::{DiskView, Tiers};
+use crate::clock::Deadline;
 use crate::error::Error;
 use crate::memory::{Change, Mutation, Remains};
-use crate::sync::channel::{Receiver, after, never, select};
+use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
@@ -96,24 +97,26 @@ impl Writer {
 
     /// The thread: steps until it is shut down.
     pub(crate) fn run(mut self, commands: &Receiver<Command>) {
-        let mut flush = never();
+        let mut flush: Option<Deadline> = None;
         loop {
             let mut waiting = Waiting::default();
-            select! {
-                recv(commands) -> command => match command {
-                    Ok(Command::Wake) => {
-                        flush = after(self.limits.flush_interval);
-                        continue;
-                    }
-                    Ok(command) => waiting.add(command),
-                    Err(_) => return,
-                },
-                recv(flush) -> _ => {}
+            let command = match flush {
+                None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(deadline) => commands.recv_timeout(deadline.left()),
+            };
+            match command {
+                Ok(Command::Wake) => {
+                    flush.get_or_insert_with(|| Deadline::after(self.limits.flush_interval));
+                    continue;
+                }
+                Ok(command) => waiting.add(command),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
             }
             while let Ok(command) = commands.try_recv() {
                 waiting.add(command);
             }
-            flush = never();
+            flush = None;
             let is_last = waiting.shut_down.is_some();
             // A panic here is a user's `Drop`, or a bug: the tier degrades, callers do not.
             let step = catch_unwind(AssertUnwindSafe(|| self.step(waiting)));

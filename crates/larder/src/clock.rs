@@ -194,9 +194,14 @@ fn signed(ms: u64) -> i64 {
 /// When a wait is to end, by the real monotonic clock: what a thread promises others does not stand still with a clock set by hand.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
+    #[cfg(not(shuttle))]
     at: std::time::Instant,
+    /// Under the model checker no time passes: the channel decides when a wait is over.
+    #[cfg(shuttle)]
+    wait: Duration,
 }
 
+#[cfg(not(shuttle))]
 impl Deadline {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub(crate) fn after(wait: Duration) -> Self {
@@ -207,6 +212,17 @@ impl Deadline {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub(crate) fn left(self) -> Duration {
         self.at.saturating_duration_since(std::time::Instant::now())
+    }
+}
+
+#[cfg(shuttle)]
+impl Deadline {
+    pub(crate) fn after(wait: Duration) -> Self {
+        Self { wait }
+    }
+
+    pub(crate) fn left(self) -> Duration {
+        self.wait
     }
 }
 

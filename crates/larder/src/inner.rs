@@ -4,7 +4,6 @@
 //! user's `Drop` on one of those very threads: a thread is told to end, and joined by anybody but itself.
 
 use std::collections::BTreeMap;
-use std::thread::{JoinHandle, ThreadId};
 
 use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
@@ -18,7 +17,8 @@ use crate::load::Waits;
 use crate::memory::Memory;
 use crate::space::Space;
 use crate::sync::channel::unbounded;
-use crate::sync::{Arc, AtomicBool, Mutex, Ordering, thread};
+use crate::sync::thread::{self, JoinHandle, ThreadId};
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::units::Timestamp;
 
 /// The part of the file's capacity that entries may be charged for: one in so many. redb doubles a file that must grow, so what is

@@ -9,10 +9,10 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::thread::ThreadId;
 
 use crate::memory::Value;
-use crate::sync::{Arc, Condvar, Mutex, thread};
+use crate::sync::thread::{self, ThreadId};
+use crate::sync::{Arc, Condvar, Mutex};
 
 /// An error of a loader, of the type its caller knows.
 pub(crate) type AnyError = Arc<dyn Any + Send + Sync>;

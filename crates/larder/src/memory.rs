@@ -27,7 +27,7 @@ use shard::Shard;
 use slot::Trash;
 
 use crate::id::KeyspaceId;
-use crate::sync::{Arc, AtomicU64, AtomicUsize, Ordering, RwLock, thread};
+use crate::sync::{Arc, AtomicU64, AtomicUsize, Ordering, RwLock, StatisticU64, hash_seeds, thread};
 use crate::units::Timestamp;
 
 /// Bytes of bookkeeping for one entry, added to the length of its key and its encoded value to make its weight: the slot, its
@@ -48,7 +48,7 @@ pub(crate) struct Memory {
     sequence: AtomicU64,
     next_victim: AtomicUsize,
     /// Values that were too heavy for memory, or found no room, and were left to the disk.
-    bypassed: AtomicU64,
+    bypassed: StatisticU64,
 }
 
 /// Values that left memory, for their last holder to drop. The writer hands them on: a user's `Drop` may wait for the writer.
@@ -87,12 +87,12 @@ impl Memory {
         let shards = shards.next_power_of_two().min(1 << 16);
         Self {
             shards: (0..shards).map(|_| RwLock::new(Shard::new())).collect(),
-            hasher: ahash::RandomState::new(),
+            hasher: hash_seeds(),
             budget: Budget::new(capacity),
             buffer: WriteBuffer::new(write_buffer),
             sequence: AtomicU64::new(last_sequence),
             next_victim: AtomicUsize::new(0),
-            bypassed: AtomicU64::new(0),
+            bypassed: StatisticU64::new(0),
         }
     }
 

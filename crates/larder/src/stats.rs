@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 mod display;
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{Ordering, StatisticU64};
 
 const STRIPES: usize = 8;
 
@@ -14,7 +14,7 @@ pub(crate) struct Counter([Stripe; STRIPES]);
 
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Stripe(AtomicU64);
+struct Stripe(StatisticU64);
 
 impl Counter {
     /// Adds one. `hash` spreads the callers: any number that differs between keys.

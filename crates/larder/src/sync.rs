@@ -1,10 +1,26 @@
-//! Locks, atomics, threads and the channel: the only place they come from.
+//! Locks, atomics, threads, the channel and the seeds of hashing: the only place they come from.
 //!
-//! Every other module imports them from here, so that a model checker can take their place and drive
-//! the real protocol instead of a copy of it.
+//! Every other module imports them from here, so that a model checker takes their place and drives the real protocol instead of a
+//! copy of it. That is [shuttle](https://docs.rs/shuttle), chosen by `RUSTFLAGS="--cfg shuttle"` and never in a normal build:
+//! `native` and `model` offer the same names, and whatever may come out one way or another between two threads goes through one
+//! of them. See `tests/interleavings`.
 
-pub(crate) use crossbeam_channel as channel;
-pub(crate) use parking_lot::{Condvar, Mutex, RwLock};
+#[cfg(shuttle)]
+mod model;
+#[cfg(not(shuttle))]
+mod native;
+
+#[cfg(shuttle)]
+use model as primitives;
+#[cfg(not(shuttle))]
+use native as primitives;
+
+pub(crate) use primitives::{
+    AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Condvar, Mutex, RwLock, channel, hash_seeds,
+    thread,
+};
 pub(crate) use std::sync::Arc;
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-pub(crate) use std::thread;
+pub(crate) use std::sync::atomic::Ordering;
+
+/// A number for people: nothing is decided by it, so the model checker need not try what happens around it.
+pub(crate) use std::sync::atomic::AtomicU64 as StatisticU64;

@@ -16,7 +16,7 @@ use crate::memory::{Found, Memory, Mutation, Remains, SlotKey};
 use crate::record::{self, Header};
 use crate::stats::DiskState;
 use crate::sync::channel::{Receiver, Sender, bounded, unbounded};
-use crate::sync::{Arc, AtomicBool, AtomicU8, AtomicU64, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicU8, AtomicU64, Mutex, Ordering, StatisticU64};
 use crate::units::Timestamp;
 
 /// Due entries deleted in one transaction: lookups and other writes wait no longer than that takes.
@@ -42,8 +42,8 @@ pub(crate) struct Tiers {
     /// The generation of the snapshot that a lookup last reported a fault of.
     reported_generation: AtomicU64,
     view: Mutex<DiskView>,
-    damaged_records: AtomicU64,
-    read_faults: AtomicU64,
+    damaged_records: StatisticU64,
+    read_faults: StatisticU64,
 }
 
 /// What a sweep removed.
@@ -94,8 +94,8 @@ impl Tiers {
             is_stopping: AtomicBool::new(false),
             reported_generation: AtomicU64::new(0),
             view: Mutex::new(view),
-            damaged_records: AtomicU64::new(0),
-            read_faults: AtomicU64::new(0),
+            damaged_records: StatisticU64::new(0),
+            read_faults: StatisticU64::new(0),
         };
         (Arc::new(tiers), nudged)
     }

@@ -96,11 +96,6 @@ impl Writer {
                 }
                 Ok(Command::Look) if !self.is_due() => continue,
                 Ok(command) => waiting.add(command),
-                Err(RecvTimeoutError::Timeout)
-                    if flush.is_some_and(|flush| !flush.left().is_zero()) && !self.is_due() =>
-                {
-                    continue;
-                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }

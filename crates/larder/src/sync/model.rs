@@ -1,0 +1,107 @@
+//! What the model checker runs the cache on: shuttle's primitives, in the shape of those in `native`.
+//!
+//! Each operation is a point at which shuttle may go on with another thread. All threads of an execution are coroutines of one
+//! thread of the system, and everything that could differ between two executions of one schedule is shuttle's to choose, so a
+//! schedule replays. Atomics are sequentially consistent here, whatever order is asked for: a missing fence is not found.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::PoisonError;
+
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize};
+
+pub(crate) mod channel;
+
+/// The part of `std::thread` that the cache uses.
+pub(crate) mod thread {
+    #[cfg(test)]
+    pub(crate) use shuttle::thread::scope;
+    pub(crate) use shuttle::thread::{Builder, JoinHandle, ThreadId, current, yield_now};
+
+    /// One: a machine must not decide what a schedule does.
+    #[expect(clippy::unnecessary_wraps, reason = "the shape of the function it takes the place of")]
+    pub(crate) fn available_parallelism() -> std::io::Result<std::num::NonZero<usize>> {
+        Ok(std::num::NonZero::<usize>::MIN)
+    }
+}
+
+/// The same in every execution, so that a schedule replays in another process.
+pub(crate) fn hash_seeds() -> ahash::RandomState {
+    ahash::RandomState::with_seeds(1, 2, 3, 4)
+}
+
+/// A lock without poisoning, as `parking_lot`'s.
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(shuttle::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        MutexGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// Empty only while its thread waits for a [`Condvar`].
+pub(crate) struct MutexGuard<'a, T>(Option<shuttle::sync::MutexGuard<'a, T>>);
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_deref().expect("a guard is looked through by the thread that holds it, which does not wait")
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0
+            .as_deref_mut()
+            .expect("a guard is looked through by the thread that holds it, which does not wait")
+    }
+}
+
+/// A condition that takes the guard by reference, as `parking_lot`'s. Wakes nobody for nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Condvar(shuttle::sync::Condvar);
+
+impl Condvar {
+    pub(crate) fn new() -> Self {
+        Self(shuttle::sync::Condvar::new())
+    }
+
+    pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
+        if let Some(held) = guard.0.take() {
+            guard.0 = Some(self.0.wait(held).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    pub(crate) fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}
+
+/// A lock without poisoning, as `parking_lot`'s.
+pub(crate) struct RwLock<T>(shuttle::sync::RwLock<T>);
+
+impl<T> RwLock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(shuttle::sync::RwLock::new(value))
+    }
+
+    pub(crate) fn read(&self) -> shuttle::sync::RwLockReadGuard<'_, T> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn write(&self) -> shuttle::sync::RwLockWriteGuard<'_, T> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> fmt::Debug for RwLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RwLock").finish_non_exhaustive()
+    }
+}

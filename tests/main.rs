@@ -16,6 +16,8 @@ mod harness;
 mod keyspaces;
 mod loads;
 mod model;
+mod outages;
 mod regressions;
+mod simulated;
 mod support;
 mod tidy;

@@ -19,6 +19,8 @@ mod record;
 mod space;
 mod stats;
 mod sync;
+#[cfg(any(test, feature = "test-util"))]
+pub mod testing;
 mod units;
 mod volume;
 

@@ -4,6 +4,7 @@
 //! its own, and a failure prints the one command that replays that round alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What every harness takes its first seed from, if it is set.
 const SEED: &str = "LARDER_SEED";
@@ -39,6 +40,35 @@ impl Harness {
             self.replayable(seed, || round(seed));
         }
         eprintln!("{}: {} rounds from seed {}", self.test, self.rounds, self.first_seed);
+    }
+
+    /// Runs rounds that do several things each, on every core, until as many things are done as there were rounds to run.
+    ///
+    /// # Panics
+    /// As the first round that panics does, after saying how to replay it.
+    pub(crate) fn run_until(&self, round: impl Fn(u64) -> u64 + Sync) {
+        let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        std::thread::scope(|scope| {
+            for _ in 0..cores {
+                scope.spawn(|| {
+                    while done.load(Ordering::Relaxed) < self.rounds {
+                        let seed = self.first_seed.wrapping_add(next.fetch_add(1, Ordering::Relaxed));
+                        done.fetch_add(self.replayable(seed, || round(seed)), Ordering::Relaxed);
+                        if self.rounds == 1 {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        let (rounds, done) = (next.into_inner(), done.into_inner());
+        eprintln!("{}: {done} in {rounds} rounds from seed {}", self.test, self.first_seed);
+    }
+
+    /// Runs a part of one round, for a harness whose rounds are long.
+    pub(crate) fn sample<T>(&self, round: impl FnOnce(u64) -> T) -> T {
+        self.replayable(self.first_seed, || round(self.first_seed))
     }
 
     /// Runs one piece of work that a seed decides; says how to replay it if it panics.

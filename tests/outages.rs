@@ -100,7 +100,7 @@ fn each_retry_that_fails_doubles_the_wait() {
     let mut wait = FIRST_DISK_RETRY;
     for _ in 0..12 {
         let before = disk_of(&cache);
-        place.clock.advance(wait - Duration::from_millis(1));
+        place.clock.advance(wait.saturating_sub(Duration::from_millis(1)));
         assert!(cache.flush().is_err());
         assert_eq!(place.disk.operations().len() as u64, place.disk.failed() + failed_before(&place));
         let tried = place.disk.failed();

@@ -25,7 +25,6 @@ pub(crate) use ballast::Ballast;
 pub(crate) use batch::RangeRemoval;
 pub(crate) use cache_file::{CacheFile, FIRST_GENERATION};
 pub(crate) use command::Acknowledge;
-pub(crate) use fault::Fault;
 pub(crate) use files::{OwnerLock, create_parents};
 pub(crate) use follow::Followed;
 pub(crate) use open::{OpenOptions, Opened, open};

@@ -266,20 +266,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if self.is_memory_only() {
             return Ok(tiers.memory.forget(key, now) == Prior::Live);
         }
-        let (prior, sequence, floor) = tiers.memory.bury(key, now);
-        let was_live = match prior {
-            Prior::Live => true,
-            Prior::Dead => false,
-            // Nothing of the key is on its way to the disk, so the snapshot, loaded after the tombstone was laid, knows. With a
-            // range removal pending (`floor`), a record may be there that only that range's commit deletes.
-            Prior::Nothing => {
-                if floor == 0 && tiers.has_record(key) == Some(false) {
-                    tiers.memory.unbury(key, sequence);
-                    return Ok(false);
-                }
-                // A later record is that of a write that came after this removal.
-                tiers.read(key, floor, now).is_some_and(|stored| stored.header.sequence < sequence)
-            }
+        let Some(was_live) = tiers.bury(key, now) else {
+            return Ok(false);
         };
         tiers.commit(Acknowledge::Invalidation)?;
         Ok(was_live)

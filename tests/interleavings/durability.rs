@@ -2,7 +2,9 @@
 
 use std::sync::Mutex;
 
+use larder::model::pass_time;
 use larder::{Durability, InsertOptions};
+use shuttle::thread::yield_now;
 
 use crate::explorer::contest;
 use crate::history::{Call, History};
@@ -43,6 +45,28 @@ pub(crate) fn what_was_acknowledged_is_committed() {
     expect(1, |found| found == Some(12));
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "acknowledged, and not committed (key, what is): {wrong:?}");
+}
+
+/// Nobody asks for a commit after the contest. When the flush interval is over, everything is on the disk all the same.
+pub(crate) fn an_insert_reaches_the_disk_by_itself() {
+    let place = Place::new();
+    let cache = place.open();
+    let versions = versions(&cache);
+    contest([
+        &|| {
+            versions.insert(&1, 10).unwrap();
+            versions.insert(&1, 11).unwrap();
+        },
+        &|| versions.insert(&2, 20).unwrap(),
+        &|| cache.flush().unwrap(),
+    ]);
+    pass_time();
+    for _ in 0..4 {
+        yield_now();
+    }
+    let committed = (place.committed(1), place.committed(2));
+    cache.close().unwrap();
+    assert_eq!(committed, (Some(11), Some(20)), "the writer was not woken");
 }
 
 /// The write buffer holds one value: every other one waits for a commit, with nobody else to ask for it.

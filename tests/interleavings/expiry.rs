@@ -21,7 +21,7 @@ pub(crate) fn a_sweep_spares_what_was_written_anew() {
     let seen = Mutex::new(Vec::new());
     contest([
         &|| {
-            place.time.advance(Duration::from_millis(1_000));
+            place.time.advance(Duration::from_secs(1));
             cache.sweep().unwrap();
         },
         &|| {
@@ -55,7 +55,7 @@ pub(crate) fn a_touch_and_an_expiry_agree() {
     let outcome = Mutex::new(None);
     contest([
         &|| {
-            place.time.advance(Duration::from_millis(1_000));
+            place.time.advance(Duration::from_secs(1));
             has_expired.store(true, Ordering::SeqCst);
             cache.sweep().unwrap();
             cache.sweep().unwrap();

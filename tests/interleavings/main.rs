@@ -16,6 +16,7 @@ mod harness;
 mod history;
 mod loads;
 mod place;
+mod planted;
 mod reads;
 mod shutdown;
 
@@ -44,6 +45,7 @@ scenarios! {
     expiry::a_sweep_spares_what_was_written_anew,
     expiry::a_touch_and_an_expiry_agree,
     durability::what_was_acknowledged_is_committed,
+    durability::an_insert_reaches_the_disk_by_itself,
     durability::writers_wait_for_room_and_go_on,
     shutdown::closing_loses_nothing_acknowledged,
     shutdown::the_last_handle_may_go_anywhere,

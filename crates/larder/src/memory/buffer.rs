@@ -3,6 +3,7 @@
 //! Room is reserved before a shard is locked, and belongs to the value it was reserved for: it is given back when the last
 //! holder of the unsaved value (its slot, or the writer's batch) lets go, so it can't be given back twice, or too early.
 
+use crate::sync::planted::{Fault, is_planted};
 use crate::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, Ordering};
 
 /// Bytes of unsaved values, bounded.
@@ -67,7 +68,7 @@ impl WriteBuffer {
 
     /// Whether somebody waits for room. Asked after a value was stored, which the waiter's `on_full` may have come too early for.
     pub(crate) fn has_waiters(&self) -> bool {
-        self.waiting.load(Ordering::SeqCst) > 0
+        self.waiting.load(Ordering::SeqCst) > 0 && !is_planted(Fault::IgnoreWaiters)
     }
 
     /// Turns waiters and later callers away: nothing will be committed any more.

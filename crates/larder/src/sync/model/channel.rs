@@ -6,8 +6,9 @@
 //! done something, or never. The last is what finds a thread that nothing but a timeout would wake. A receiver times out at most
 //! [`MOST_TIMEOUTS`] times, so that a thread which only waits for time to pass does not make a schedule endless.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::sync::PoisonError;
+use std::sync::{PoisonError, Weak};
 use std::time::Duration;
 
 use shuttle::future::batch_semaphore::{BatchSemaphore, Fairness};
@@ -46,6 +47,8 @@ struct Channel<T> {
 #[derive(Debug)]
 struct State<T> {
     messages: VecDeque<T>,
+    /// Whether the receiver waits as if its time would never be over.
+    is_timed: bool,
     senders: usize,
     is_received: bool,
 }
@@ -63,7 +66,7 @@ pub(crate) struct Receiver<T> {
 }
 
 pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
-    let state = State { messages: VecDeque::new(), senders: 1, is_received: true };
+    let state = State { messages: VecDeque::new(), is_timed: false, senders: 1, is_received: true };
     let permits = BatchSemaphore::new(0, Fairness::Unfair);
     let channel = Arc::new(Channel { permits, state: std::sync::Mutex::new(state) });
     (Sender(channel.clone()), Receiver { channel, timeouts: 0.into() })
@@ -119,27 +122,40 @@ impl<T> Drop for Sender<T> {
     }
 }
 
-impl<T> Receiver<T> {
-    pub(crate) fn recv(&self) -> Result<T, Disconnected> {
-        // Fails when the senders are gone; what they have left is received all the same.
-        drop(self.channel.permits.acquire_blocking(1));
-        self.channel.pop().ok_or(Disconnected)
-    }
+/// What [`pass_time`] ends.
+trait Wait {
+    fn end(&self);
+}
 
-    pub(crate) fn try_recv(&self) -> Result<T, Empty> {
-        match self.channel.permits.try_acquire(1) {
-            Err(_) if !self.channel.permits.is_closed() => Err(Empty),
-            _ => self.channel.pop().ok_or(Empty),
+impl<T> Wait for Channel<T> {
+    fn end(&self) {
+        if std::mem::take(&mut self.state().is_timed) {
+            // A permit without a message.
+            self.permits.release(1);
         }
     }
+}
 
+std::thread_local! {
+    /// All threads of an execution are coroutines of one thread of the system.
+    static WAITS: RefCell<Vec<Weak<dyn Wait>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lets so much time pass that every wait which has an end is over: to see that what is due by then is done.
+pub fn pass_time() {
+    for wait in WAITS.take().iter().filter_map(Weak::upgrade) {
+        wait.end();
+    }
+}
+
+impl<T: 'static> Receiver<T> {
     /// Waits for a message, for a time that the schedule chooses.
     pub(crate) fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         let may_end = timeout.is_zero()
             || self.timeouts.load(Ordering::Relaxed) < MOST_TIMEOUTS
                 && thread_rng().next_u64().is_multiple_of(2);
         if !may_end {
-            return self.recv().map_err(|Disconnected| RecvTimeoutError::Disconnected);
+            return self.recv_until_time_passes();
         }
         let mut chances = if timeout.is_zero() { 0 } else { thread_rng().next_u64() % MOST_CHANCES };
         loop {
@@ -155,6 +171,41 @@ impl<T> Receiver<T> {
                 return Err(RecvTimeoutError::Timeout);
             };
             chances = left;
+        }
+    }
+    fn recv_until_time_passes(&self) -> Result<T, RecvTimeoutError> {
+        self.channel.state().is_timed = true;
+        let wait: Weak<Channel<T>> = Arc::downgrade(&self.channel);
+        WAITS.with_borrow_mut(|waits| waits.push(wait));
+        let permit = self.channel.permits.acquire_blocking(1);
+        let mut state = self.channel.state();
+        state.is_timed = false;
+        match state.messages.pop_front() {
+            Some(message) => Ok(message),
+            None if permit.is_err() => Err(RecvTimeoutError::Disconnected),
+            None => Err(RecvTimeoutError::Timeout),
+        }
+    }
+}
+
+impl<T> Receiver<T> {
+    pub(crate) fn recv(&self) -> Result<T, Disconnected> {
+        loop {
+            // Fails when the senders are gone; what they have left is received all the same.
+            let permit = self.channel.permits.acquire_blocking(1);
+            match self.channel.pop() {
+                Some(message) => return Ok(message),
+                None if permit.is_err() => return Err(Disconnected),
+                // Of a time that has passed: the message came first.
+                None => {}
+            }
+        }
+    }
+
+    pub(crate) fn try_recv(&self) -> Result<T, Empty> {
+        match self.channel.permits.try_acquire(1) {
+            Err(_) if !self.channel.permits.is_closed() => Err(Empty),
+            _ => self.channel.pop().ok_or(Empty),
         }
     }
 }

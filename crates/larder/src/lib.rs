@@ -24,6 +24,14 @@ pub mod testing;
 mod units;
 mod volume;
 
+/// What the model checker's tests need beyond the interface; part of no other build.
+#[cfg(shuttle)]
+#[doc(hidden)]
+pub mod model {
+    pub use crate::sync::pass_time;
+    pub use crate::sync::planted::{Fault, plant};
+}
+
 pub use cache::Cache;
 pub use codec::{CodecError, MAX_VALUE_LEN};
 pub use config::{

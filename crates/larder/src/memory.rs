@@ -221,11 +221,17 @@ impl Memory {
         self.locked(key, |shard, trash| shard.forget(key, now, trash))
     }
 
-    /// Removes a key by a tombstone: what stood there, its sequence, and the floor for a record on disk.
-    pub(crate) fn bury(&self, key: SlotKey<'_>, now: Timestamp) -> (Prior, u64, u64) {
+    /// Removes a key by a tombstone: what stood there, its sequence, the floor for a record on disk, and what `look` says of the
+    /// disk, asked under the same lock.
+    pub(crate) fn bury<S>(
+        &self,
+        key: SlotKey<'_>,
+        now: Timestamp,
+        look: impl FnOnce() -> S,
+    ) -> (Prior, u64, u64, S) {
         self.locked(key, |shard, trash| {
             let (prior, sequence) = shard.bury(key, now, &self.sequence, trash);
-            (prior, sequence, shard.floor(key))
+            (prior, sequence, shard.floor(key), look())
         })
     }
 

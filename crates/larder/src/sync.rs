@@ -10,11 +10,15 @@ mod model;
 #[cfg(not(shuttle))]
 mod native;
 
+pub(crate) mod planted;
+
 #[cfg(shuttle)]
 use model as primitives;
 #[cfg(not(shuttle))]
 use native as primitives;
 
+#[cfg(shuttle)]
+pub use model::channel::pass_time;
 pub(crate) use primitives::{
     AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Condvar, Mutex, RwLock, channel, hash_seeds,
     thread,

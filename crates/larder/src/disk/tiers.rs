@@ -12,7 +12,7 @@ use crate::config::Listener;
 use crate::error::Error;
 use crate::event::Event;
 use crate::id::KeyspaceId;
-use crate::memory::{Found, Memory, Mutation, Remains, SlotKey};
+use crate::memory::{Found, Memory, Mutation, Prior, Remains, SlotKey};
 use crate::record::{self, Header};
 use crate::stats::DiskState;
 use crate::sync::channel::{Receiver, Sender, bounded, unbounded};
@@ -155,6 +155,10 @@ impl Tiers {
     /// is in this snapshot or a later one.
     pub(crate) fn read(&self, key: SlotKey<'_>, floor: u64, now: Timestamp) -> Option<Stored> {
         let record = self.raw(key)?;
+        self.live(key, record, floor, now)
+    }
+
+    fn live(&self, key: SlotKey<'_>, record: Vec<u8>, floor: u64, now: Timestamp) -> Option<Stored> {
         match record::read(key.bytes, &record) {
             Ok((header, _)) if header.sequence > floor && header.expires_at > now => {
                 Some(Stored { header, record })
@@ -167,9 +171,31 @@ impl Tiers {
         }
     }
 
-    /// Whether the disk has any record of a key, live or not. `None` when that can't be told.
-    pub(crate) fn has_record(&self, key: SlotKey<'_>) -> Option<bool> {
-        self.snapshots.current()?.get(key.bytes).ok().map(|record| record.is_some())
+    /// Lays a tombstone. Whether that removed a live entry; `None` if neither tier had any, so that there is nothing to commit.
+    pub(crate) fn bury(&self, key: SlotKey<'_>, now: Timestamp) -> Option<bool> {
+        // The snapshot is loaded under the lock that the tombstone is laid under. Nothing of the key being on its way to the disk, it shows
+        // what the disk has; a later one may show instead what came after this removal.
+        let (prior, sequence, floor, snapshot) = self.memory.bury(key, now, || self.snapshots.current());
+        match prior {
+            Prior::Live => Some(true),
+            Prior::Dead => Some(false),
+            Prior::Nothing => {
+                let Some(snapshot) = snapshot else { return Some(false) };
+                match snapshot.get(key.bytes) {
+                    // With a range removal pending (`floor`), only that range's commit is sure to find nothing.
+                    Ok(None) if floor == 0 => {
+                        self.memory.unbury(key, sequence);
+                        None
+                    }
+                    Ok(None) => Some(false),
+                    Ok(Some(record)) => Some(self.live(key, record, floor, now).is_some()),
+                    Err(fault) => {
+                        self.report(&snapshot, fault);
+                        Some(false)
+                    }
+                }
+            }
+        }
     }
 
     pub(super) fn raw(&self, key: SlotKey<'_>) -> Option<Vec<u8>> {

@@ -44,21 +44,9 @@ impl<K: Key, V> Keyspace<K, V> {
         if self.space.id.is_memory_only() {
             return Laid { was_live: tiers.memory.forget(key, now) == Prior::Live, must_commit: false };
         }
-        let (prior, sequence, floor) = tiers.memory.bury(key, now);
-        let was_live = match prior {
-            Prior::Live => true,
-            Prior::Dead => false,
-            // Nothing of the key is on its way to the disk, so the snapshot, loaded after the tombstone was laid, knows. With a
-            // range removal pending (`floor`), a record may be there that only that range's commit deletes.
-            Prior::Nothing => {
-                if floor == 0 && tiers.has_record(key) == Some(false) {
-                    tiers.memory.unbury(key, sequence);
-                    return Laid { was_live: false, must_commit: false };
-                }
-                // A later record is that of a write that came after this removal.
-                tiers.read(key, floor, now).is_some_and(|stored| stored.header.sequence < sequence)
-            }
-        };
-        Laid { was_live, must_commit: true }
+        match tiers.bury(key, now) {
+            Some(was_live) => Laid { was_live, must_commit: true },
+            None => Laid { was_live: false, must_commit: false },
+        }
     }
 }

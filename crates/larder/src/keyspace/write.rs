@@ -66,7 +66,10 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
             None => tiers.memory.store(key, entry, now),
             Some(lease) => tiers.memory.fill(key, lease.id, entry),
         };
-        if is_saved {
+        if is_saved && tiers.memory.buffer().has_waiters() {
+            // They asked for a commit, perhaps before this value was there to be committed: its room is what they wait for.
+            tiers.hurry_writer();
+        } else if is_saved {
             tiers.wake_writer();
         }
         if stored.is_ok() {

@@ -3,6 +3,7 @@
 //! Room is reserved before a shard is locked, and belongs to the value it was reserved for: it is given back when the last
 //! holder of the unsaved value (its slot, or the writer's batch) lets go, so it can't be given back twice, or too early.
 
+use crate::sync::planted::{Fault, is_planted};
 use crate::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, Ordering};
 
 /// Bytes of unsaved values, bounded.
@@ -48,11 +49,12 @@ impl WriteBuffer {
             if self.try_take(bytes) {
                 return Some(Room { buffer: self.clone(), bytes });
             }
+            // Announced before the last try. SeqCst: pairs with the load in `Room::drop`, so that either this try sees the
+            // room that was freed, or the one who freed it sees somebody waiting. And announced before the writer is asked: pairs with the
+            // load in `has_waiters`, so that whoever stores after the writer has looked asks it again.
+            self.waiting.fetch_add(1, Ordering::SeqCst);
             on_full();
             let mut gate = self.gate.lock();
-            // Announced before the last try. SeqCst: pairs with the load in `Room::drop`, so that either this try sees the
-            // room that was freed, or the one who freed it sees somebody waiting.
-            self.waiting.fetch_add(1, Ordering::SeqCst);
             if self.closed.load(Ordering::SeqCst) || self.try_take(bytes) {
                 self.waiting.fetch_sub(1, Ordering::SeqCst);
                 let open = !self.closed.load(Ordering::SeqCst);
@@ -62,6 +64,11 @@ impl WriteBuffer {
             self.freed.wait(&mut gate);
             self.waiting.fetch_sub(1, Ordering::SeqCst);
         }
+    }
+
+    /// Whether somebody waits for room. Asked after a value was stored, which the waiter's `on_full` may have come too early for.
+    pub(crate) fn has_waiters(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0 && !is_planted(Fault::IgnoreWaiters)
     }
 
     /// Turns waiters and later callers away: nothing will be committed any more.

@@ -12,6 +12,7 @@ use hashbrown::HashTable;
 
 use super::{SlotKey, Value};
 use crate::sync::Arc;
+use crate::sync::planted::{Fault, is_planted};
 
 /// The number of a lease, unique in its shard.
 pub(crate) type LeaseId = u64;
@@ -154,7 +155,9 @@ impl Leases {
 impl KeyLeases {
     fn revoke(&mut self) {
         self.holders.clear();
-        self.flight = None;
+        if !is_planted(Fault::KeepFlight) {
+            self.flight = None;
+        }
     }
 
     fn is_idle(&self) -> bool {

@@ -13,6 +13,7 @@ use super::leases::{LeaseId, Leases};
 use super::policy::{Policy, SlotId};
 use super::slot::{Content, Entry, Found, Prior, Range, Refused, Slot, SlotKey, Tallies, Trash};
 use crate::id::KeyspaceId;
+use crate::sync::planted::{Fault, is_planted};
 use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::units::Timestamp;
 
@@ -86,6 +87,9 @@ impl Shard {
 
     /// The sequence that a record on disk must exceed to be believed: that of the latest uncommitted range removal.
     pub(crate) fn floor(&self, key: SlotKey<'_>) -> u64 {
+        if is_planted(Fault::IgnoreFloor) {
+            return 0;
+        }
         let matching = self.ranges.iter().filter(|range| key.bytes.starts_with(&range.prefix));
         matching.map(|range| range.sequence).max().unwrap_or(0)
     }
@@ -129,7 +133,7 @@ impl Shard {
         counter: &AtomicU64,
         trash: &mut Trash,
     ) -> Result<u64, Refused> {
-        if !self.leases.holds(key, lease) {
+        if !self.leases.holds(key, lease) && !is_planted(Fault::FillWithoutLease) {
             return Err(Refused::Revoked);
         }
         self.store(key, entry, counter, trash)
@@ -144,7 +148,8 @@ impl Shard {
         sequence: u64,
         trash: &mut Trash,
     ) -> Result<(), Entry> {
-        if !self.leases.holds(key, lease) || self.find(key).is_some() {
+        let may_fill = self.leases.holds(key, lease) || is_planted(Fault::PromoteWithoutLease);
+        if !may_fill || self.find(key).is_some() {
             return Err(entry);
         }
         self.put(key, entry, sequence, trash);

@@ -57,7 +57,7 @@ fn run(memory: &Memory, step: &Step) {
         }
         Step::Get(key) => drop(memory.get(memory.key(&key_of(key)), now)),
         Step::Forget(key) => drop(memory.forget(memory.key(&key_of(key)), now)),
-        Step::Bury(key) => drop(memory.bury(memory.key(&key_of(key)), now)),
+        Step::Bury(key) => drop(memory.bury(memory.key(&key_of(key)), now, || ())),
         Step::Commit => {
             let mut remains = Remains::default();
             for mutation in memory.drain(now, &mut remains) {

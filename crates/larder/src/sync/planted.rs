@@ -1,0 +1,43 @@
+//! Faults that the interleavings' own tests plant, to show that they are found: each leaves out one step of the protocol.
+//!
+//! Only the model checker's build can plant one. In any other [`is_planted`] is a constant, and nothing of this is left.
+
+/// A step to be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(shuttle), expect(unreachable_pub, reason = "public in the model checker's build"))]
+pub enum Fault {
+    /// A load is published without a look at its lease.
+    FillWithoutLease,
+    /// What was read from disk is published without a look at its lease.
+    PromoteWithoutLease,
+    /// Whoever comes after an invalidation joins the flight of a load that began before it.
+    KeepFlight,
+    /// A range removal takes its sequence before it bars the loads that are in flight.
+    SkipBarrier,
+    /// While a range removal is not committed, the disk is believed as ever.
+    IgnoreFloor,
+    /// Whoever fills the write buffer does not see that somebody waits for it to be committed.
+    IgnoreWaiters,
+}
+
+#[cfg(not(shuttle))]
+pub(crate) const fn is_planted(_fault: Fault) -> bool {
+    false
+}
+
+#[cfg(shuttle)]
+std::thread_local! {
+    /// All threads of an execution are coroutines of one thread of the system.
+    static PLANTED: std::cell::Cell<Option<Fault>> = const { std::cell::Cell::new(None) };
+}
+
+#[cfg(shuttle)]
+pub(crate) fn is_planted(fault: Fault) -> bool {
+    PLANTED.get() == Some(fault)
+}
+
+/// Plants a fault in the executions of this thread, or takes it out.
+#[cfg(shuttle)]
+pub fn plant(fault: Option<Fault>) {
+    PLANTED.set(fault);
+}

@@ -1,0 +1,102 @@
+//! What was acknowledged is on the disk at that moment (contracts 3 and 4), and a full write buffer holds nobody up for good (7).
+
+use std::sync::Mutex;
+
+use larder::model::pass_time;
+use larder::{Durability, InsertOptions};
+use shuttle::thread::yield_now;
+
+use crate::explorer::contest;
+use crate::history::{Call, History};
+use crate::place::{Place, versions};
+
+/// The committed file is read at the very moment that a thread is told that its change is in it.
+pub(crate) fn what_was_acknowledged_is_committed() {
+    let place = Place::new();
+    let cache = place.open();
+    let versions = versions(&cache);
+    versions.insert(&3, 30).unwrap();
+    cache.flush().unwrap();
+    let wrong = Mutex::new(Vec::new());
+    let expect = |key, is_right: fn(Option<u64>) -> bool| {
+        let found = place.committed(key);
+        if !is_right(found) {
+            wrong.lock().unwrap().push((key, found));
+        }
+    };
+    contest([
+        &|| {
+            versions.insert(&1, 11).unwrap();
+            cache.flush().unwrap();
+            expect(1, |found| found >= Some(11));
+            versions.insert(&1, 12).unwrap();
+        },
+        &|| {
+            let options = InsertOptions::new().durability(Durability::Immediate);
+            versions.insert_with(&2, 21, options).unwrap();
+            expect(2, |found| found == Some(21));
+        },
+        &|| {
+            _ = versions.remove(&3).unwrap();
+            expect(3, |found| found.is_none());
+        },
+    ]);
+    cache.close().unwrap();
+    expect(1, |found| found == Some(12));
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "acknowledged, and not committed (key, what is): {wrong:?}");
+}
+
+/// Nobody asks for a commit after the contest. When the flush interval is over, everything is on the disk all the same.
+pub(crate) fn an_insert_reaches_the_disk_by_itself() {
+    let place = Place::new();
+    let cache = place.open();
+    let versions = versions(&cache);
+    contest([
+        &|| {
+            versions.insert(&1, 10).unwrap();
+            versions.insert(&1, 11).unwrap();
+        },
+        &|| versions.insert(&2, 20).unwrap(),
+        &|| cache.flush().unwrap(),
+    ]);
+    pass_time();
+    for _ in 0..4 {
+        yield_now();
+    }
+    let committed = (place.committed(1), place.committed(2));
+    cache.close().unwrap();
+    assert_eq!(committed, (Some(11), Some(20)), "the writer was not woken");
+}
+
+/// The write buffer holds one value: every other one waits for a commit, with nobody else to ask for it.
+pub(crate) fn writers_wait_for_room_and_go_on() {
+    let (place, history) = (Place::new(), History::default());
+    let cache = place.open_full();
+    let versions = versions(&cache);
+    let insert = |key, value| {
+        history.note(key, || {
+            versions.insert(&key, value).unwrap();
+            Call::Insert(value)
+        });
+    };
+    let get = |key| history.note(key, || Call::Get(versions.get(&key).map(|value| *value)));
+    contest([
+        &|| {
+            insert(1, 11);
+            insert(1, 12);
+        },
+        &|| {
+            insert(2, 21);
+            history.note(1, || Call::Remove(Some(versions.remove(&1).unwrap())));
+        },
+        &|| {
+            insert(2, 22);
+            get(1);
+        },
+    ]);
+    get(1);
+    get(2);
+    cache.close().unwrap();
+    history.check(&[]);
+}

@@ -1,0 +1,79 @@
+//! The sweeper against those who write anew what it is about to delete: contract 2, and that it deletes nothing else.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::explorer::contest;
+use crate::place::{Place, TTL, versions};
+
+/// Time at which nothing has expired yet, and after which everything written at the start has.
+const EVE: Duration = TTL.saturating_sub(Duration::from_millis(1));
+
+/// An entry expires, in both tiers, while it is written again and swept.
+pub(crate) fn a_sweep_spares_what_was_written_anew() {
+    let place = Place::new();
+    let cache = place.open_tight();
+    let versions = versions(&cache);
+    versions.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    place.time.advance(EVE);
+    let seen = Mutex::new(Vec::new());
+    contest([
+        &|| {
+            place.time.advance(Duration::from_secs(1));
+            cache.sweep().unwrap();
+        },
+        &|| {
+            versions.insert(&2, 20).unwrap();
+            cache.flush().unwrap();
+        },
+        &|| {
+            versions.insert(&1, 11).unwrap();
+            for _ in 0..2 {
+                let value = versions.get(&1).map(|value| *value);
+                seen.lock().unwrap().push(value);
+            }
+        },
+    ]);
+    let last = versions.get(&1).map(|value| *value);
+    cache.close().unwrap();
+    assert_eq!(*seen.lock().unwrap(), [Some(11), Some(11)]);
+    assert_eq!(last, Some(11));
+    assert_eq!(place.committed(1), Some(11), "the sweep deleted what was written anew");
+}
+
+/// An entry is touched while it expires and is swept. If the touch came in time it lives on, wherever it is; if not, it is gone.
+pub(crate) fn a_touch_and_an_expiry_agree() {
+    let place = Place::new();
+    let cache = place.open_tight();
+    let versions = versions(&cache);
+    versions.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    place.time.advance(EVE);
+    let has_expired = AtomicBool::new(false);
+    let outcome = Mutex::new(None);
+    contest([
+        &|| {
+            place.time.advance(Duration::from_secs(1));
+            has_expired.store(true, Ordering::SeqCst);
+            cache.sweep().unwrap();
+            cache.sweep().unwrap();
+        },
+        // Takes its room in memory.
+        &|| versions.insert(&2, 20).unwrap(),
+        &|| {
+            let was_late = has_expired.load(Ordering::SeqCst);
+            let touched = versions.touch(&1).unwrap();
+            let value = versions.get(&1).map(|value| *value);
+            *outcome.lock().unwrap() = Some((was_late, touched, value));
+        },
+    ]);
+    let (was_late, touched, seen) = outcome.into_inner().unwrap().unwrap();
+    let last = versions.get(&1).map(|value| *value);
+    cache.close().unwrap();
+    let alive = touched.then_some(10);
+    assert!(!(was_late && touched), "an expired entry was given a new life");
+    assert!(!touched || seen == alive, "touched in time, and not found: {seen:?}");
+    assert_eq!((last, place.committed(1)), (alive, alive), "touched: {touched}");
+}

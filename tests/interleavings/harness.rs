@@ -1,0 +1,83 @@
+//! How many schedules, from which seed, and what to say when one fails.
+//!
+//! A scenario sets a cache up, lets a few threads contend, and then compares what they saw with what it must have been. It judges
+//! only after the contest, when the cache is gone: a panic in the middle would unwind through the very locks that are explored.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
+
+use crate::explorer::Explorer;
+
+/// Schedules of all scenarios together, unless the environment says otherwise: what a developer waits for without noticing.
+const SCHEDULES: u64 = 2_000;
+/// redb's commit needs more than shuttle's usual stack.
+const STACK: usize = 256 << 10;
+/// A schedule that is longer does not end.
+const MOST_STEPS: usize = 100_000;
+
+thread_local! {
+    static SCRATCH: RefCell<Option<tempfile::TempDir>> = const { RefCell::new(None) };
+}
+
+/// Where the running scenario's cache file goes: in memory, if the system has such a place.
+pub(crate) fn cache_path() -> PathBuf {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let dir = scratch.get_or_insert_with(|| {
+            let in_memory = Path::new("/dev/shm");
+            let parent = if in_memory.is_dir() { in_memory.to_owned() } else { std::env::temp_dir() };
+            tempfile::tempdir_in(parent).unwrap()
+        });
+        dir.path().join("shop.larder")
+    })
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
+}
+
+/// A seed that differs from run to run: the standard library's own randomness.
+fn fresh_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish() >> 16
+}
+
+/// Explores a scenario's part of all schedules, one of `scenarios` parts.
+///
+/// # Panics
+/// As the scenario does, in the first schedule in which it does, after saying how to replay it.
+pub(crate) fn explore(test: &str, scenario: fn(), scenarios: u64) {
+    let first_seed = number("LARDER_SEED").unwrap_or_else(fresh_seed);
+    let schedules = number("LARDER_SCHEDULES").unwrap_or(SCHEDULES).div_ceil(scenarios);
+    if let Err((seed, panic)) = run(scenario, first_seed, schedules) {
+        eprintln!(
+            "replay it: LARDER_SEED={seed} LARDER_SCHEDULES=1 RUSTFLAGS=\"--cfg shuttle\" cargo test --profile shuttle \
+             --target-dir target/shuttle -p larder-interleavings {test} -- --nocapture"
+        );
+        resume_unwind(panic);
+    }
+    eprintln!("{test}: {schedules} schedules from seed {first_seed}");
+}
+
+type Panic = Box<dyn std::any::Any + Send>;
+
+/// Runs schedules until one fails: its seed, and its panic.
+pub(crate) fn run(scenario: fn(), first_seed: u64, schedules: u64) -> Result<(), (u64, Panic)> {
+    // A schedule that failed may have left its file locked.
+    SCRATCH.set(None);
+    let current_seed = Arc::new(AtomicU64::new(u64::MAX));
+    let explorer = Explorer::new(first_seed, schedules, current_seed.clone());
+    let mut config = Config::new();
+    config.stack_size = STACK;
+    config.max_steps = MaxSteps::FailAfter(MOST_STEPS);
+    config.silence_warnings = true;
+    // The seed is shorter.
+    config.failure_persistence = FailurePersistence::None;
+    let result = catch_unwind(AssertUnwindSafe(|| Runner::new(explorer, config).run(scenario)));
+    result.map(drop).map_err(|panic| (current_seed.load(Ordering::SeqCst), panic))
+}

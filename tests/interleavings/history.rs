@@ -1,0 +1,117 @@
+//! What each thread asked of a key and was told, and whether one order explains it all (contract 1).
+//!
+//! Two calls that overlap may have taken effect in either order; one that ended before another began came first. A history is
+//! right if some order that respects this gives every answer that was given. The histories are short, so all orders are tried, in the
+//! manner of Wing and Gong, "Testing and Verifying Concurrent Objects", 1993.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A call and its answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Call {
+    Insert(u64),
+    /// With whether there was something to remove, if that was told.
+    Remove(Option<bool>),
+    Get(Option<u64>),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Event {
+    key: u64,
+    call: Call,
+    began: u64,
+    ended: u64,
+}
+
+/// The events of all threads. Its own lock is none of the explored ones.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    events: Mutex<Vec<Event>>,
+    time: AtomicU64,
+}
+
+impl History {
+    /// A moment: later ones are larger.
+    pub(crate) fn moment(&self) -> u64 {
+        self.time.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// Makes a call and notes it for a key.
+    pub(crate) fn note(&self, key: u64, make: impl FnOnce() -> Call) {
+        self.note_all(&[key], make);
+    }
+
+    /// Makes a call and notes it for several keys: each has an order of its own.
+    pub(crate) fn note_all(&self, keys: &[u64], make: impl FnOnce() -> Call) {
+        let began = self.moment();
+        let call = make();
+        let ended = self.moment();
+        let events = keys.iter().map(|&key| Event { key, call, began, ended });
+        self.events.lock().unwrap().extend(events);
+    }
+
+    /// # Panics
+    /// If no order explains what was seen of a key. `initial` are the values that keys had before.
+    pub(crate) fn check(&self, initial: &[(u64, u64)]) {
+        let events = self.events.lock().unwrap();
+        let keys: BTreeSet<u64> = events.iter().map(|event| event.key).collect();
+        for key in keys {
+            let mut of_key: Vec<Event> = events.iter().filter(|event| event.key == key).copied().collect();
+            of_key.sort_by_key(|event| event.began);
+            let value = initial.iter().find(|(of, _)| *of == key).map(|(_, value)| *value);
+            assert!(
+                has_order(&of_key, 0, value, &mut HashSet::new()),
+                "no order explains what was seen of key {key}, which began as {value:?}: {of_key:#?}"
+            );
+        }
+    }
+}
+
+/// Whether the events that are not in `done` have an order, if the key has this value now. `dead_ends` are the states known to have none.
+fn has_order(
+    events: &[Event],
+    done: u32,
+    value: Option<u64>,
+    dead_ends: &mut HashSet<(u32, Option<u64>)>,
+) -> bool {
+    if done.count_ones() as usize == events.len() {
+        return true;
+    }
+    if dead_ends.contains(&(done, value)) {
+        return false;
+    }
+    let open = || events.iter().enumerate().filter(|(at, _)| done & (1 << at) == 0);
+    // Whatever began after another had ended must come later.
+    let first_end = open().map(|(_, event)| event.ended).min().unwrap_or(u64::MAX);
+    let found = open().filter(|(_, event)| event.began < first_end).any(|(at, event)| {
+        let after = match event.call {
+            Call::Insert(new) => Some(new),
+            Call::Remove(None) => None,
+            Call::Remove(Some(was_there)) if was_there == value.is_some() => None,
+            Call::Get(seen) if seen == value => value,
+            Call::Remove(_) | Call::Get(_) => return false,
+        };
+        has_order(events, done | (1 << at), after, dead_ends)
+    });
+    if !found {
+        dead_ends.insert((done, value));
+    }
+    found
+}
+
+#[test]
+fn the_checker_tells_a_read_that_went_back_from_one_that_overlapped() {
+    let is_right = |events: &[(Call, u64, u64)]| {
+        let events: Vec<Event> =
+            events.iter().map(|&(call, began, ended)| Event { key: 0, call, began, ended }).collect();
+        has_order(&events, 0, Some(1), &mut HashSet::new())
+    };
+    let write = (Call::Insert(2), 0, 5);
+    assert!(is_right(&[write, (Call::Get(Some(1)), 1, 2), (Call::Get(Some(2)), 3, 4)]));
+    assert!(!is_right(&[write, (Call::Get(Some(2)), 1, 2), (Call::Get(Some(1)), 3, 4)]), "new, then old");
+    assert!(!is_right(&[write, (Call::Get(Some(1)), 6, 7)]), "its write was not read");
+    assert!(is_right(&[(Call::Remove(Some(true)), 0, 3), (Call::Get(None), 1, 2)]));
+    assert!(!is_right(&[(Call::Remove(Some(false)), 0, 1)]), "there was something");
+}

@@ -1,0 +1,178 @@
+//! Loads and promotions against every kind of invalidation: contract 3.
+//!
+//! The source of all values is a number that only grows. Whoever changes it invalidates the key and then notes the new number as the
+//! least that anybody may still be given. So a lookup that begins later and is given less was given what had been invalidated: by a
+//! load or a promotion that was in flight, or by a flight that it should not have joined.
+
+use std::convert::Infallible;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use larder::{Key, Keyspace, KeyspaceDefinition};
+use shuttle::thread::sleep;
+
+use crate::explorer::contest;
+use crate::place::{Place, TTL, versions};
+
+const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(TTL);
+
+/// Where values come from, and what lookups were given that they should not have been.
+struct Source {
+    now: AtomicU64,
+    least: AtomicU64,
+    stale: Mutex<Vec<String>>,
+}
+
+impl Source {
+    fn new() -> Self {
+        Self { now: AtomicU64::new(10), least: AtomicU64::new(0), stale: Mutex::default() }
+    }
+
+    /// As a database is changed, and what was cached of it invalidated.
+    fn change(&self, invalidate: impl FnOnce()) {
+        let new = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        invalidate();
+        self.least.fetch_max(new, Ordering::SeqCst);
+    }
+
+    fn load<K: Key>(&self, keyspace: &Keyspace<K, u64>, key: &K) {
+        self.look("loaded", || {
+            let loaded = keyspace.get_or_load(key, || {
+                sleep(Duration::ZERO);
+                let value = self.now.load(Ordering::SeqCst);
+                sleep(Duration::ZERO);
+                Ok::<u64, Infallible>(value)
+            });
+            loaded.ok().map(|value| *value)
+        });
+    }
+
+    fn get<K: Key>(&self, keyspace: &Keyspace<K, u64>, key: &K) {
+        self.look("got", || keyspace.get(key).map(|value| *value));
+    }
+
+    fn look(&self, how: &str, look: impl FnOnce() -> Option<u64>) {
+        let least = self.least.load(Ordering::SeqCst);
+        let seen = look();
+        if seen.is_some_and(|seen| seen < least) {
+            self.stale.lock().unwrap().push(format!("{how} {seen:?}, when the least was {least}"));
+        }
+    }
+
+    fn check(&self) {
+        let stale = self.stale.lock().unwrap();
+        assert!(stale.is_empty(), "{stale:?}");
+    }
+}
+
+pub(crate) fn a_load_never_outlives_a_removal() {
+    let (place, source) = (Place::new(), Source::new());
+    let cache = place.open();
+    let versions = versions(&cache);
+    contest([
+        &|| {
+            source.change(|| _ = versions.remove(&1).unwrap());
+            source.load(&versions, &1);
+        },
+        &|| {
+            source.load(&versions, &1);
+            source.change(|| _ = versions.remove(&1).unwrap());
+        },
+        &|| {
+            source.load(&versions, &1);
+            source.get(&versions, &1);
+            source.load(&versions, &1);
+        },
+    ]);
+    source.get(&versions, &1);
+    cache.close().unwrap();
+    source.look("committed", || place.committed(1));
+    source.check();
+}
+
+pub(crate) fn a_load_never_outlives_a_removal_by_prefix() {
+    let (place, source) = (Place::new(), Source::new());
+    let cache = place.builder().shards(2).open().unwrap();
+    let pairs = cache.keyspace(PAIRS).unwrap();
+    source.load(&pairs, &(1, 2));
+    cache.flush().unwrap();
+    contest([
+        &|| {
+            source.change(|| _ = pairs.remove_prefix((1,)).unwrap());
+            source.get(&pairs, &(1, 1));
+            source.get(&pairs, &(1, 2));
+        },
+        &|| {
+            source.load(&pairs, &(1, 1));
+            source.load(&pairs, &(1, 2));
+        },
+        &|| {
+            source.load(&pairs, &(1, 2));
+            source.load(&pairs, &(1, 1));
+        },
+    ]);
+    source.get(&pairs, &(1, 1));
+    source.get(&pairs, &(1, 2));
+    cache.close().unwrap();
+    source.check();
+}
+
+/// The key stands on disk alone, so lookups promote it while the range is removed.
+pub(crate) fn a_promotion_never_outlives_a_clear() {
+    let (place, source) = (Place::new(), Source::new());
+    let cache = place.open_tight();
+    let versions = versions(&cache);
+    source.load(&versions, &1);
+    cache.flush().unwrap();
+    versions.insert(&2, 1 << 20).unwrap();
+    cache.flush().unwrap();
+    contest([
+        &|| {
+            source.change(|| _ = versions.clear().unwrap());
+            source.get(&versions, &1);
+        },
+        &|| {
+            source.get(&versions, &1);
+            cache.flush().unwrap();
+            source.get(&versions, &1);
+        },
+        &|| {
+            source.get(&versions, &1);
+            source.get(&versions, &1);
+        },
+    ]);
+    source.get(&versions, &1);
+    cache.close().unwrap();
+    source.look("committed", || place.committed(1));
+    source.check();
+}
+
+/// An update invalidates before the source changes, and bars loads from caching what they read before it had.
+pub(crate) fn a_load_never_outlives_an_update() {
+    let (place, source) = (Place::new(), Source::new());
+    let cache = place.open();
+    let versions = versions(&cache);
+    source.load(&versions, &1);
+    contest([
+        &|| {
+            let update = versions.begin_update(&1).unwrap();
+            let new = source.now.fetch_add(1, Ordering::SeqCst) + 1;
+            update.finish();
+            source.least.fetch_max(new, Ordering::SeqCst);
+            source.load(&versions, &1);
+        },
+        &|| {
+            source.load(&versions, &1);
+            source.get(&versions, &1);
+        },
+        &|| {
+            source.load(&versions, &1);
+            source.load(&versions, &1);
+        },
+    ]);
+    source.get(&versions, &1);
+    cache.close().unwrap();
+    source.look("committed", || place.committed(1));
+    source.check();
+}

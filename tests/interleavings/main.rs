@@ -1,0 +1,52 @@
+//! The real cache under a model checker: what a few threads may do to one another, in thousands of orders, each with an oracle.
+//!
+//! ```text
+//! RUSTFLAGS="--cfg shuttle" cargo test --profile shuttle --target-dir target/shuttle -p larder-interleavings
+//! ```
+//!
+//! `LARDER_SCHEDULES` is how many schedules the scenarios share, `LARDER_SEED` the first one's seed. A failure prints the command that
+//! replays its schedule alone. Without `--cfg shuttle` the crate is empty.
+#![cfg(shuttle)]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that panics has failed, and says how")]
+
+mod durability;
+mod expiry;
+mod explorer;
+mod harness;
+mod history;
+mod loads;
+mod place;
+mod planted;
+mod reads;
+mod shutdown;
+
+/// Makes a test of every scenario, each with its part of the schedules.
+macro_rules! scenarios {
+    ($($module:ident::$scenario:ident,)*) => {
+        const SCENARIOS: u64 = [$(stringify!($scenario)),*].len() as u64;
+        $(
+            #[test]
+            fn $scenario() {
+                harness::explore(stringify!($scenario), $module::$scenario, SCENARIOS);
+            }
+        )*
+    };
+}
+
+scenarios! {
+    reads::reads_never_go_back,
+    reads::removals_writes_and_promotions_agree,
+    reads::a_lookup_sees_the_latest_of_several_commits,
+    reads::a_clear_agrees_with_writes_and_reads,
+    loads::a_load_never_outlives_a_removal,
+    loads::a_load_never_outlives_a_removal_by_prefix,
+    loads::a_promotion_never_outlives_a_clear,
+    loads::a_load_never_outlives_an_update,
+    expiry::a_sweep_spares_what_was_written_anew,
+    expiry::a_touch_and_an_expiry_agree,
+    durability::what_was_acknowledged_is_committed,
+    durability::an_insert_reaches_the_disk_by_itself,
+    durability::writers_wait_for_room_and_go_on,
+    shutdown::closing_loses_nothing_acknowledged,
+    shutdown::the_last_handle_may_go_anywhere,
+}

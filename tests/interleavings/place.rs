@@ -1,0 +1,102 @@
+//! The cache of a scenario, and the time it goes by.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use larder::clock::Clock;
+use larder::{ByteSize, Cache, CacheBuilder, Follower, Keyspace, KeyspaceDefinition, Timestamp};
+
+use crate::harness::cache_path;
+
+pub(crate) const TTL: Duration = Duration::from_secs(100);
+/// What most scenarios are about: numbers that only grow, by a small number.
+pub(crate) const VERSIONS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("version").ttl(TTL);
+
+/// An entry's weight, if memory and the write buffer are to hold one of them.
+const HEAVY: u64 = 40 << 10;
+
+/// Time that a scenario moves. Not interleaved by itself: a reading is one step of its thread.
+#[derive(Debug, Default)]
+pub(crate) struct SetTime(AtomicU64);
+
+impl SetTime {
+    pub(crate) fn advance(&self, by: Duration) {
+        self.0.fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for SetTime {
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::SeqCst))
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::from_millis(1_893_456_000_000 + self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A file's place, empty at first.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) path: PathBuf,
+    pub(crate) time: Arc<SetTime>,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let path = cache_path();
+        drop(std::fs::remove_file(&path));
+        Self { path, time: Arc::default() }
+    }
+
+    pub(crate) fn builder(&self) -> CacheBuilder {
+        let small = ByteSize::kib(64);
+        Cache::builder()
+            .path(&self.path)
+            .clock(self.time.clone())
+            .shards(1)
+            .memory_capacity(small)
+            .write_buffer(ByteSize::kib(512))
+            .page_cache(ByteSize::kib(256))
+            .disk_capacity(ByteSize::mib(1))
+            .flush_interval(Duration::from_millis(10))
+            .sweep_interval(Duration::from_millis(10))
+    }
+
+    /// A cache in which every entry fits.
+    pub(crate) fn open(&self) -> Cache {
+        settled(self.builder())
+    }
+
+    /// A cache whose memory holds one clean entry: a second one evicts the first.
+    pub(crate) fn open_tight(&self) -> Cache {
+        settled(self.builder().weigher(|_| HEAVY))
+    }
+
+    /// As `open_tight`, and its write buffer holds one entry too: a second one waits for a commit.
+    pub(crate) fn open_full(&self) -> Cache {
+        settled(self.builder().weigher(|_| HEAVY).write_buffer(ByteSize::kib(64)))
+    }
+
+    /// What another process would see of a key now: what is committed.
+    pub(crate) fn committed(&self, key: u64) -> Option<u64> {
+        let follower = Follower::open_with_clock(&self.path, self.time.clone()).unwrap();
+        follower.keyspace(VERSIONS).get(&key).unwrap()
+    }
+}
+
+/// Opens, and lets the threads begin: what they do first is not to be explored.
+fn settled(builder: CacheBuilder) -> Cache {
+    let cache = builder.open().unwrap();
+    for _ in 0..4 {
+        shuttle::thread::yield_now();
+    }
+    cache
+}
+
+/// The keyspace of versions.
+pub(crate) fn versions(cache: &Cache) -> Keyspace<u64, u64> {
+    cache.keyspace(VERSIONS).unwrap()
+}

@@ -1,0 +1,53 @@
+//! Whether the scenarios find what they are there to find: a step of the protocol is left out, and the schedules must tell.
+//!
+//! The seeds are fixed, so a fault that is caught once is caught every time.
+
+use larder::model::{Fault, plant};
+
+use crate::harness::run;
+
+/// Schedules within which a fault must show. A tenth of them is enough for most, and the gate runs as many of each scenario.
+const ENOUGH: u64 = 2_000;
+
+fn assert_caught(fault: Fault, scenario: fn()) {
+    plant(Some(fault));
+    let result = run(scenario, 0, ENOUGH);
+    plant(None);
+    let (seed, _panic) = result.expect_err("no schedule showed it");
+    eprintln!("{fault:?}: caught by schedule {seed}");
+}
+
+#[test]
+fn a_load_published_without_its_lease_is_caught() {
+    assert_caught(Fault::FillWithoutLease, crate::loads::a_load_never_outlives_a_removal);
+}
+
+#[test]
+fn a_load_published_behind_a_fence_is_caught() {
+    assert_caught(Fault::FillWithoutLease, crate::loads::a_load_never_outlives_an_update);
+}
+
+#[test]
+fn a_promotion_published_without_its_lease_is_caught() {
+    assert_caught(Fault::PromoteWithoutLease, crate::loads::a_promotion_never_outlives_a_clear);
+}
+
+#[test]
+fn a_flight_that_outlives_an_invalidation_is_caught() {
+    assert_caught(Fault::KeepFlight, crate::loads::a_load_never_outlives_a_removal);
+}
+
+#[test]
+fn a_range_removal_without_its_barrier_is_caught() {
+    assert_caught(Fault::SkipBarrier, crate::loads::a_load_never_outlives_a_removal_by_prefix);
+}
+
+#[test]
+fn a_record_believed_below_the_floor_is_caught() {
+    assert_caught(Fault::IgnoreFloor, crate::loads::a_promotion_never_outlives_a_clear);
+}
+
+#[test]
+fn a_wait_for_room_that_nobody_hears_of_is_caught() {
+    assert_caught(Fault::IgnoreWaiters, crate::durability::writers_wait_for_room_and_go_on);
+}

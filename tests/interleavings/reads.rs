@@ -1,0 +1,143 @@
+//! One key, its values in memory, on their way to the disk, on the disk, and back: contract 1.
+
+use larder::{Cache, Keyspace};
+
+use crate::explorer::contest;
+use crate::history::{Call, History};
+use crate::place::{Place, versions};
+
+/// A cache whose calls are noted.
+struct Noted {
+    cache: Cache,
+    versions: Keyspace<u64, u64>,
+    history: History,
+}
+
+impl Noted {
+    fn new(cache: Cache) -> Self {
+        Self { versions: versions(&cache), cache, history: History::default() }
+    }
+
+    /// Commits a value of a key before the contest.
+    fn begin_with(&self, key: u64, value: u64) {
+        self.versions.insert(&key, value).unwrap();
+        self.cache.flush().unwrap();
+    }
+
+    fn insert(&self, key: u64, value: u64) {
+        self.history.note(key, || {
+            self.versions.insert(&key, value).unwrap();
+            Call::Insert(value)
+        });
+    }
+
+    fn get(&self, key: u64) {
+        self.history.note(key, || Call::Get(self.versions.get(&key).map(|value| *value)));
+    }
+
+    fn remove(&self, key: u64) {
+        self.history.note(key, || Call::Remove(Some(self.versions.remove(&key).unwrap())));
+    }
+
+    fn check(self, initial: &[(u64, u64)]) {
+        self.cache.close().unwrap();
+        drop((self.cache, self.versions));
+        self.history.check(initial);
+    }
+}
+
+/// Two writes of a key while another takes its room, so that it is evicted as soon as it is clean and read back from disk.
+pub(crate) fn reads_never_go_back() {
+    let noted = Noted::new(Place::new().open_tight());
+    noted.begin_with(1, 10);
+    contest([
+        &|| {
+            noted.insert(1, 11);
+            noted.insert(1, 12);
+        },
+        &|| {
+            noted.insert(2, 20);
+            noted.get(1);
+        },
+        &|| {
+            for _ in 0..3 {
+                noted.get(1);
+            }
+        },
+    ]);
+    noted.get(1);
+    noted.check(&[(1, 10)]);
+}
+
+/// A write is committed and evicted, all while a lookup is somewhere between the shard and the disk.
+pub(crate) fn a_lookup_sees_the_latest_of_several_commits() {
+    let noted = Noted::new(Place::new().open_tight());
+    noted.begin_with(1, 10);
+    noted.begin_with(2, 20);
+    contest([
+        &|| {
+            noted.insert(1, 11);
+            noted.cache.flush().unwrap();
+            noted.insert(2, 21);
+            noted.cache.flush().unwrap();
+        },
+        &|| {
+            noted.get(1);
+            noted.get(1);
+        },
+    ]);
+    noted.get(1);
+    noted.check(&[(1, 10), (2, 20)]);
+}
+
+/// Removals and a write of a key that stands on disk alone, and lookups that promote it.
+pub(crate) fn removals_writes_and_promotions_agree() {
+    let noted = Noted::new(Place::new().open_tight());
+    noted.begin_with(1, 10);
+    noted.begin_with(2, 20);
+    contest([
+        &|| {
+            noted.remove(1);
+            noted.get(1);
+        },
+        &|| {
+            noted.insert(1, 11);
+            noted.remove(1);
+        },
+        &|| {
+            for _ in 0..3 {
+                noted.get(1);
+            }
+        },
+    ]);
+    noted.get(1);
+    noted.check(&[(1, 10), (2, 20)]);
+}
+
+/// A range removal against writes on either side of it, one key on disk alone. Each key has an order; the range as a whole has none.
+pub(crate) fn a_clear_agrees_with_writes_and_reads() {
+    let noted = Noted::new(Place::new().open_tight());
+    noted.begin_with(1, 10);
+    noted.begin_with(2, 20);
+    contest([
+        &|| {
+            noted.history.note_all(&[1, 2], || {
+                noted.versions.clear().unwrap();
+                Call::Remove(None)
+            });
+            noted.get(1);
+        },
+        &|| {
+            noted.insert(1, 11);
+            noted.insert(2, 21);
+        },
+        &|| {
+            noted.get(1);
+            noted.remove(1);
+            noted.get(2);
+        },
+    ]);
+    noted.get(1);
+    noted.get(2);
+    noted.check(&[(1, 10), (2, 20)]);
+}

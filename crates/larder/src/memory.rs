@@ -350,4 +350,6 @@ impl Memory {
 }
 
 #[cfg(test)]
+mod spread;
+#[cfg(test)]
 mod tests;

@@ -243,6 +243,11 @@ fn the_last_level_is_encoded_and_decoded_and_the_next_is_not() {
     assert!(encode(&deeper).unwrap_err().to_string().contains("more than 128 levels"));
     assert!(encoded_len(&deeper).unwrap_err().to_string().contains("more than 128 levels"));
     assert!(refusal::<List>(&unlimited(&deeper)).contains("more than 128 levels"));
+    // An absent option is a level, too: a reader enters it before it knows.
+    let absent = |levels| (0..levels).fold(Tree::Maybe(None), |tree, _| Tree::Newtype(Box::new(tree)));
+    assert_eq!(decode::<Tree>(&encode(&absent(MAX_DEPTH - 2)).unwrap()).unwrap(), absent(MAX_DEPTH - 2));
+    assert!(encode(&absent(MAX_DEPTH - 1)).is_err());
+    assert!(refusal::<Tree>(&unlimited(&absent(MAX_DEPTH - 1))).contains("levels"));
 }
 
 #[test]

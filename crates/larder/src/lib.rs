@@ -18,6 +18,9 @@ mod record;
 mod space;
 mod stats;
 mod sync;
+#[cfg(feature = "test-util")]
+#[doc(hidden)]
+pub mod testing;
 mod units;
 
 pub use cache::Cache;

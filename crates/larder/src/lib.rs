@@ -33,7 +33,7 @@ pub mod model {
 }
 
 pub use cache::Cache;
-pub use codec::{CodecError, MAX_VALUE_LEN};
+pub use codec::{CodecError, MAX_DEPTH, MAX_EMPTY_ELEMENTS, MAX_VALUE_LEN};
 pub use config::{
     CacheBuilder, DEFAULT_DISK_CAPACITY, DEFAULT_FLUSH_INTERVAL, DEFAULT_MEMORY_CAPACITY, DEFAULT_PAGE_CACHE,
     DEFAULT_SWEEP_INTERVAL, DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, LEAST_TTL, MOST_TTL, Weighed,

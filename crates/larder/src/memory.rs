@@ -367,4 +367,6 @@ impl Memory {
 }
 
 #[cfg(test)]
+mod spread;
+#[cfg(test)]
 mod tests;

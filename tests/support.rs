@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::clock::ManualClock;
+use larder::clock::{Clock, ManualClock, SystemClock};
 use larder::{Cache, CacheBuilder, KeyspaceDefinition};
 
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
@@ -25,6 +25,13 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn new() -> Self {
         Self { dir: tempfile::tempdir().unwrap(), clock: Arc::new(ManualClock::new()) }
+    }
+
+    /// A place in memory, where there is one: for tests that make their crashes themselves, by copying, and wait for no disk.
+    pub(crate) fn in_memory() -> Self {
+        let memory = std::path::Path::new("/dev/shm");
+        let dir = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap();
+        Self { dir, clock: Arc::new(ManualClock::new()) }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -53,12 +60,29 @@ impl Random {
         Self(seed | 1)
     }
 
+    /// Numbers of a harness's round. Its seeds follow one another, so they are mixed: SplitMix64's finisher (Steele, Lea and Flood, 2014).
+    pub(crate) fn of_round(seed: u64) -> Self {
+        let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        Self::new(mixed ^ (mixed >> 31))
+    }
+
     /// A number below `end`. Xorshift64: Marsaglia, "Xorshift RNGs", 2003.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0 % end
+    }
+}
+
+/// Holds this thread up for so many microseconds, to the microsecond: the moments of a crash are chosen more finely than a
+/// thread can be woken.
+pub(crate) fn spin(micros: u64) {
+    let clock = SystemClock::new();
+    while clock.monotonic() < Duration::from_micros(micros) {
+        std::hint::spin_loop();
     }
 }
 

@@ -14,6 +14,7 @@ mod contract_7_bounded_resources;
 mod contract_8_another_process_can_look;
 mod harness;
 mod keyspaces;
+mod kill;
 mod loads;
 mod model;
 mod regressions;

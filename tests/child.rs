@@ -18,7 +18,7 @@ const TASK: &str = "LARDER_TEST_TASK";
 const FILE: &str = "LARDER_TEST_FILE";
 
 /// How long a child may say nothing before it counts as hung. Far more than any task needs on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Lines that are kept for a parent that does not read them yet. Then the child waits, as it does for a full pipe.
 const LINES_KEPT: usize = 256;
 
@@ -64,12 +64,19 @@ impl Worker {
     /// The next line that the child says to its parent; none once it has ended.
     ///
     /// # Panics
-    /// When it has said nothing for minutes.
+    /// When it has said nothing for a minute.
     pub(crate) fn line(&mut self) -> Option<String> {
+        self.line_unless_hung().unwrap()
+    }
+
+    /// The same, for parents that have more to say of a child that hangs.
+    pub(crate) fn line_unless_hung(&mut self) -> Result<Option<String>, String> {
         match self.lines.recv_timeout(PATIENCE) {
-            Ok(line) => Some(line),
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("the child has said nothing for {PATIENCE:?}: it hangs"),
+            Ok(line) => Ok(Some(line)),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => {
+                Err(format!("the child has said nothing for {PATIENCE:?}: it hangs"))
+            }
         }
     }
 
@@ -147,6 +154,8 @@ fn child_process() {
     let words: Vec<&str> = task.split(' ').collect();
     match words[0] {
         "kill" => crate::kill::writer::write_until_killed(&path, &words[1..]),
+        "damage" => crate::damage::trial::run_trials(&path, &words[1..]),
+        "staleness" => crate::staleness::work_until_killed(&path, &words[1..]),
         "hold" => hold(&path),
         "churn" => churn(&path),
         "serve" => serve(&path),

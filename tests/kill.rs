@@ -13,9 +13,9 @@ use larder::Cache;
 
 use crate::child::Worker;
 use crate::harness::Harness;
-use crate::support::{Place, Random, spin};
+use crate::support::{Place, Random, WRITTEN, spin};
 use ledger::{Found, Ledger};
-use writer::{Lie, WRITTEN};
+use writer::Lie;
 
 /// Kills of one seed: of one file, or of two where it is begun anew.
 const CHAIN: u64 = 6;

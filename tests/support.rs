@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use larder::clock::{Clock, ManualClock, SystemClock};
 use larder::{Cache, CacheBuilder, KeyspaceDefinition};
+use serde::{Deserialize, Serialize};
 
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
@@ -16,9 +17,41 @@ pub(crate) const VERSIONS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::ne
 /// Bytes by number: what fills a cache.
 pub(crate) const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob").ttl(HOUR);
 
+/// The keys of [`Written`]: a group, and which of its keys.
+pub(crate) type Key = (u64, u64);
+
+/// A value that shows whether it is whole, and whose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Written {
+    key: Key,
+    pub(crate) version: u64,
+    filler: Vec<u8>,
+}
+
+impl Written {
+    /// The value of a key at a version: mostly small, now and then larger than a page.
+    pub(crate) fn new(key: Key, version: u64) -> Self {
+        let mixed = (version ^ (key.0 << 32) ^ (key.1 << 40)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let len = if mixed.is_multiple_of(16) { 9_000 } else { usize::try_from(mixed >> 56).unwrap() };
+        Self { key, version, filler: vec![u8::try_from(version % 251).unwrap(); len] }
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Whether it is what was written under this key, every byte.
+    pub(crate) fn is_whole(&self, key: Key) -> bool {
+        *self == Self::new(key, self.version)
+    }
+}
+
+/// Values that show whether they are whole.
+pub(crate) const WRITTEN: KeyspaceDefinition<Key, Written> = KeyspaceDefinition::new("written").ttl(HOUR);
+
 /// A directory with a place for a cache file.
 pub(crate) struct Place {
-    dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
 }
 

@@ -8,37 +8,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use crate::support::{Key, Written};
 
 /// Threads of a writer.
 pub(crate) const THREADS: u64 = 3;
 /// Keys of each thread.
 pub(crate) const KEYS: u64 = 6;
-
-/// A thread, and which of its keys.
-pub(crate) type Key = (u64, u64);
-
-/// A value that shows whether it is whole, and whose.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Written {
-    key: Key,
-    pub(crate) version: u64,
-    filler: Vec<u8>,
-}
-
-impl Written {
-    /// The value of a key at a version: mostly small, now and then larger than a page.
-    pub(crate) fn new(key: Key, version: u64) -> Self {
-        let mixed = (version ^ (key.0 << 32) ^ (key.1 << 40)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let len = if mixed.is_multiple_of(16) { 9_000 } else { usize::try_from(mixed >> 56).unwrap() };
-        Self { key, version, filler: vec![u8::try_from(version % 251).unwrap(); len] }
-    }
-
-    /// Whether it is what was written under this key, every byte.
-    pub(crate) fn is_whole(&self, key: Key) -> bool {
-        *self == Self::new(key, self.version)
-    }
-}
 
 /// What is found of each key that has a value.
 pub(crate) type Found = BTreeMap<Key, Written>;
@@ -217,7 +192,7 @@ mod tests {
     #[test]
     fn the_check_catches_a_torn_value_and_one_under_another_key() {
         let mut torn = found((0, 0), 1_000);
-        torn.get_mut(&(0, 0)).unwrap().filler.push(1);
+        torn.get_mut(&(0, 0)).unwrap().version = 1_001;
         assert!(Ledger::default().check(&torn).unwrap_err().contains("never written"));
         let misplaced = Found::from([((0, 0), Written::new((0, 1), 5))]);
         assert!(Ledger::default().check(&misplaced).is_err());

@@ -9,13 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use larder::{ByteSize, Cache, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition};
+use larder::{ByteSize, Cache, Durability, Error, InsertOptions, Keyspace};
 
-use super::ledger::{KEYS, Key, THREADS, Written};
+use super::ledger::{KEYS, THREADS};
 use crate::child::say;
-use crate::support::{HOUR, Random};
-
-pub(super) const WRITTEN: KeyspaceDefinition<Key, Written> = KeyspaceDefinition::new("written").ttl(HOUR);
+use crate::support::{HOUR, Key, Random, WRITTEN, Written};
 
 /// A fault to plant in the child: it says that something was done, and it was not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

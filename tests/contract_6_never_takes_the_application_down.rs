@@ -26,7 +26,7 @@ fn contract_6_a_disk_that_fails_is_turned_off_and_nothing_invalidated_comes_back
 #[test]
 fn contract_6_an_invalidation_that_cannot_be_made_durable_is_never_reported_as_done() {
     let place = Place::new();
-    let mut worker = Worker::start_limited("fail moved", &place.path(), 4_000);
+    let mut worker = Worker::start_limited("fail-moved", &place.path(), 4_000);
     assert_eq!(worker.line().as_deref(), Some("refused to promise"));
     assert_eq!(worker.line(), None);
     // The file came back, with what the cache could not remove from it: what the errors were about.

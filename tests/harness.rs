@@ -5,6 +5,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use larder::clock::{Clock, SystemClock};
 
 /// What every harness takes its first seed from, if it is set.
 const SEED: &str = "LARDER_SEED";
@@ -31,12 +34,18 @@ impl Harness {
         self.rounds
     }
 
+    /// The seed of each round.
+    pub(crate) fn seeds(&self) -> impl Iterator<Item = u64> + use<> {
+        let first_seed = self.first_seed;
+        (0..self.rounds).map(move |at| first_seed.wrapping_add(at))
+    }
+
     /// Runs every round with a seed of its own.
     ///
     /// # Panics
     /// As the first round that panics does, after saying how to replay it.
     pub(crate) fn run(&self, mut round: impl FnMut(u64)) {
-        for seed in (0..self.rounds).map(|at| self.first_seed.wrapping_add(at)) {
+        for seed in self.seeds() {
             self.replayable(seed, || round(seed));
         }
         eprintln!("{}: {} rounds from seed {}", self.test, self.rounds, self.first_seed);
@@ -71,12 +80,33 @@ impl Harness {
         self.replayable(self.first_seed, || round(self.first_seed))
     }
 
+    /// Runs rounds for as many seconds as there would be rounds, and one round at least.
+    ///
+    /// # Panics
+    /// As [`run`](Harness::run) does.
+    pub(crate) fn run_for_seconds(&self, mut round: impl FnMut(u64)) {
+        let clock = SystemClock::new();
+        let end = clock.monotonic() + Duration::from_secs(self.rounds);
+        let mut rounds = 0;
+        while rounds == 0 || clock.monotonic() < end {
+            let seed = self.first_seed.wrapping_add(rounds);
+            self.replayable(seed, || round(seed));
+            rounds += 1;
+        }
+        eprintln!("{}: {rounds} rounds in {} s from seed {}", self.test, self.rounds, self.first_seed);
+    }
+
     /// Runs one piece of work that a seed decides; says how to replay it if it panics.
     pub(crate) fn replayable<T>(&self, seed: u64, work: impl FnOnce() -> T) -> T {
+        self.replayable_with(seed, 1, work)
+    }
+
+    /// The same, for work that counts as several rounds.
+    pub(crate) fn replayable_with<T>(&self, seed: u64, rounds: u64, work: impl FnOnce() -> T) -> T {
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
             let Self { test, variable, .. } = self;
             eprintln!(
-                "replay it: {SEED}={seed} {variable}=1 cargo test -p larder-tests {test} -- --nocapture"
+                "replay it: {SEED}={seed} {variable}={rounds} cargo test -p larder-tests {test} -- --nocapture"
             );
             resume_unwind(panic)
         })

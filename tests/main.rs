@@ -21,6 +21,7 @@ mod kill;
 mod loads;
 mod model;
 mod outages;
+mod outages_users;
 mod power_loss;
 mod regressions;
 mod simulated;

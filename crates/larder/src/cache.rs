@@ -63,8 +63,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`Error::KeyspaceConflict`] while a handle of the same name with other types, another version or other tiers is open;
-    /// [`Error::InvalidSetting`] for a lifetime or a name out of range; [`Error::NotDurable`] if a new keyspace could not be noted in
-    /// the file; [`Error::Closed`].
+    /// [`Error::InvalidSetting`] for a lifetime or a name out of range; [`Error::Closed`].
     pub fn keyspace<K: Key, V: Send + Sync + 'static>(
         &self,
         definition: KeyspaceDefinition<K, V>,
@@ -90,8 +89,11 @@ impl Cache {
 
     /// Commits every insert that has returned.
     ///
+    /// Not those made while the disk tier was [`Discarded`](crate::DiskState::Discarded): they live in memory alone, until they are written again.
+    ///
     /// # Errors
-    /// [`Error::NotDurable`] when the disk failed; [`Error::Closed`].
+    /// [`Error::NotDurable`] while the disk tier is off. When it is [`Suspended`](crate::DiskState::Suspended), what was inserted is committed
+    /// when it comes back. [`Error::Closed`].
     ///
     /// # Cost
     /// One commit, shared with whoever else waits for one.

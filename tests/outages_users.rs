@@ -1,4 +1,5 @@
-//! User code on the cache's own threads during an outage: a clock that panics, a listener that calls the cache.
+//! Others at work during an outage: a clock that panics on the writer's thread, a listener that calls the cache, somebody who puts another
+//! file in the place of the cache's.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -91,4 +92,28 @@ fn a_listener_may_call_the_cache_and_may_panic() {
     wait_until("the recovery is told", || called.load(Ordering::SeqCst) == 3);
     *handle.lock().unwrap() = None;
     cache.close().unwrap();
+}
+
+#[test]
+fn another_file_in_the_place_of_a_suspended_one_is_neither_served_nor_touched() {
+    let place = SimulatedPlace::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    names.insert("old", "older".to_owned()).unwrap();
+    cache.flush().unwrap();
+    let older = place.disk.read(PATH).unwrap();
+    names.insert("old", "newer".to_owned()).unwrap();
+    place.disk.fail_every(&Operation::CHANGES, Failure::Io);
+    assert!(cache.flush().is_err());
+    // A backup is put back while the disk is off.
+    place.disk.heal();
+    place.disk.unlink(PATH);
+    place.disk.write(PATH, &older);
+    place.clock.advance(LAST_DISK_RETRY);
+    assert!(cache.flush().is_err());
+    assert_eq!(state_of(&cache), DiskState::Suspended);
+    assert_eq!(names.get("old").as_deref().map(String::as_str), Some("newer"));
+    assert!(names.remove("old").is_err(), "a restart would find it in the file that is not ours to touch");
+    assert_eq!(names.get("old"), None);
+    assert_eq!(place.disk.read(PATH).unwrap(), older);
 }

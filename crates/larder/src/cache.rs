@@ -215,4 +215,9 @@ impl Cache {
     pub fn close(&self) -> Result<(), Error> {
         self.inner.close()
     }
+
+    #[cfg(test)]
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
 }

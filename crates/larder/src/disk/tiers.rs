@@ -356,7 +356,7 @@ impl Tiers {
         }
     }
 
-    fn send(&self, command: Command) -> bool {
+    pub(super) fn send(&self, command: Command) -> bool {
         self.commands.as_ref().is_some_and(|commands| commands.send(command).is_ok())
     }
 

@@ -269,3 +269,6 @@ impl Writer {
         self.file.close().map_err(|fault| Error::NotDurable { cause: fault.cause })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 const LONGEST_FILE: usize = 400;
 
 /// Modules of the cache, top to bottom: each may use those after it, and itself. Those in one row may use one another.
-const ORDER: [&[&str]; 11] = [
+const ORDER: [&[&str]; 12] = [
     &["testing"],
-    &["cache", "follower"],
+    &["cache", "follower", "invalidation"],
     &["keyspace"],
+    &["removal"],
     &["inner", "space"],
     &["load"],
     &["disk"],
@@ -66,7 +67,8 @@ fn modules_of_the_cache_import_one_way() {
     for (path, text) in sources("crates/larder/src") {
         let relative = path.strip_prefix(&src).unwrap();
         let first = relative.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
-        if first == "lib" {
+        // Tests may look anywhere, in a file of their own too.
+        if first == "lib" || relative.ends_with("tests.rs") {
             continue;
         }
         // Tests at the end of a file may look anywhere.

@@ -4,8 +4,10 @@ use crate::config::CacheBuilder;
 use crate::disk::{Swept, Verified};
 use crate::error::Error;
 use crate::inner::Inner;
+use crate::invalidation::Invalidation;
 use crate::key::Key;
 use crate::keyspace::{Keyspace, KeyspaceDefinition};
+use crate::removal::Removal;
 use crate::stats::{DiskStats, KeyspaceStats, MemoryStats, Stats};
 use crate::sync::Arc;
 
@@ -84,7 +86,12 @@ impl Cache {
         for space in self.inner.spaces.lock().values() {
             space.counters.invalidations.add(0);
         }
-        self.inner.remove_range(Arc::from([]))
+        self.inner.invalidate([Removal::Everything])
+    }
+
+    /// Begins removals from one keyspace or several that are to be made with one commit.
+    pub fn invalidation(&self) -> Invalidation {
+        Invalidation::new(&self.inner)
     }
 
     /// Commits every insert that has returned.

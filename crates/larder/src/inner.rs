@@ -13,6 +13,7 @@ use crate::disk::{
 };
 use crate::error::Error;
 use crate::id::KeyspaceId;
+use crate::key::Scope;
 use crate::load::Waits;
 use crate::memory::Memory;
 use crate::space::Space;
@@ -148,7 +149,7 @@ impl Inner {
             })
         };
         // Lookups find nothing from here on, and what the entries held is free.
-        self.tiers.memory.purge(Arc::from([]), false, self.tiers.time.now());
+        self.tiers.memory.purge(Scope::prefix([]), false, self.tiers.time.now());
         closed
     }
 

@@ -16,8 +16,11 @@
 
 mod bytes;
 mod forms;
+mod scope;
 
 pub use bytes::{KeyReader, KeyWriter};
+pub(crate) use scope::Scope;
+pub use scope::{Any, KeyPattern, PatternPart, PatternWriter};
 
 use std::fmt;
 

@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use crate::disk::{Acknowledge, Registration};
 use crate::error::Error;
 use crate::inner::Inner;
-use crate::key::{AsKey, Key, KeyPrefix, KeyWriter, MAX_KEY_LEN};
+use crate::key::{AsKey, Key, KeyWriter, MAX_KEY_LEN, Scope};
 use crate::memory::{Found, Leased, SlotKey, Value};
 use crate::space::{Kind, Space};
 use crate::stats::Counters;
@@ -42,6 +42,33 @@ pub struct Keyspace<K, V> {
 impl<K, V> Clone for Keyspace<K, V> {
     fn clone(&self) -> Self {
         Self { inner: self.inner.clone(), space: self.space.clone(), definition: self.definition }
+    }
+}
+
+impl<K, V> Keyspace<K, V> {
+    pub(crate) fn space(&self) -> Arc<Space> {
+        self.space.clone()
+    }
+
+    pub(crate) fn is_of(&self, inner: &Arc<Inner>) -> bool {
+        Arc::ptr_eq(&self.inner, inner)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.tiers.time.now()
+    }
+}
+
+impl<K: Key, V> Keyspace<K, V> {
+    /// The whole key: the keyspace's number, then the key's bytes.
+    pub(crate) fn encode<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<KeyWriter, Error> {
+        let mut out = KeyWriter::starting_with(&self.space.id.to_bytes());
+        key.encode(&mut out);
+        let len = out.as_slice().len() - crate::id::KeyspaceId::LEN;
+        if len > MAX_KEY_LEN {
+            return Err(Error::KeyTooLarge { keyspace: self.space.name.clone(), len, max: MAX_KEY_LEN });
+        }
+        Ok(out)
     }
 }
 
@@ -68,7 +95,7 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         let id = inner.number(kind.memory_only, registration)?;
         if let Some(old) = replaced {
             // Memory must not answer with values of another type, nor hold what nobody can reach.
-            inner.tiers.memory.purge(Arc::from(old.to_bytes()), false, inner.tiers.time.now());
+            inner.tiers.memory.purge(Scope::prefix(old.to_bytes()), false, inner.tiers.time.now());
             inner.tiers.wake_writer();
         }
         let space = Arc::new(Space { name: name.to_owned(), id, kind, counters: Counters::default() });
@@ -80,21 +107,6 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.space.name
-    }
-
-    fn now(&self) -> Timestamp {
-        self.inner.tiers.time.now()
-    }
-
-    /// The whole key: the keyspace's number, then the key's bytes.
-    fn encode<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<KeyWriter, Error> {
-        let mut out = KeyWriter::starting_with(&self.space.id.to_bytes());
-        key.encode(&mut out);
-        let len = out.as_slice().len() - crate::id::KeyspaceId::LEN;
-        if len > MAX_KEY_LEN {
-            return Err(Error::KeyTooLarge { keyspace: self.space.name.clone(), len, max: MAX_KEY_LEN });
-        }
-        Ok(out)
     }
 
     fn is_memory_only(&self) -> bool {
@@ -239,130 +251,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             thread::yield_now();
         }
-    }
-
-    /// Removes the entry of a key, from both tiers. Answers whether there was a live one.
-    ///
-    /// Durable when it returns: no crash or reopening brings the entry back, and loads that began earlier are answered but not
-    /// cached ([contract 3](crate#the-contract)).
-    ///
-    /// # Errors
-    /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be put out of service; memory is
-    /// clean either way. [`Error::KeyTooLarge`], [`Error::Closed`].
-    ///
-    /// # Cost
-    /// One commit, shared with whoever else waits for one; none if neither tier has the key.
-    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    pub fn remove<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
-        self.inner.refuse_if_closed()?;
-        let full = self.encode(key)?;
-        self.remove_full(full.as_slice())
-    }
-
-    /// Removes the entries of several keys, from both tiers, with one commit. How many live ones there were.
-    ///
-    /// Durable when it returns, as [`remove`](Keyspace::remove) is. Other threads may see one gone and another still there while it runs.
-    ///
-    /// ```
-    /// # use larder::{Cache, KeyspaceDefinition};
-    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
-    /// # let cache = Cache::builder().open()?;
-    /// let prices = cache.keyspace(PRICE)?;
-    /// prices.insert("MTNVTU", 100)?;
-    /// prices.insert("AIRTEL", 90)?;
-    /// assert_eq!(prices.remove_many(["MTNVTU", "AIRTEL", "GLO"])?, 2);
-    /// # Ok::<(), larder::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Those of [`remove`](Keyspace::remove). With [`Error::KeyTooLarge`] nothing was removed.
-    ///
-    /// # Cost
-    /// One commit for all, shared with whoever else waits for one; none if neither tier has any of the keys.
-    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    pub fn remove_many<'q, Q>(&self, keys: impl IntoIterator<Item = &'q Q>) -> Result<u64, Error>
-    where
-        Q: AsKey<K> + ?Sized + 'q,
-    {
-        self.inner.refuse_if_closed()?;
-        let keys = keys.into_iter().map(|key| self.encode(key)).collect::<Result<Vec<_>, Error>>()?;
-        self.remove_all(keys.iter().map(KeyWriter::as_slice))
-    }
-
-    /// Removes every entry whose key starts with `prefix`, from both tiers. How many live entries there were.
-    ///
-    /// Durable when it returns, as [`remove`](Keyspace::remove) is.
-    ///
-    /// ```
-    /// # use larder::{Cache, KeyspaceDefinition};
-    /// # const PACKAGE: KeyspaceDefinition<(String, String), u64> = KeyspaceDefinition::new("package");
-    /// # let cache = Cache::builder().open()?;
-    /// let packages = cache.keyspace(PACKAGE)?;
-    /// packages.insert(&("MTNDATA", "1GB"), 300)?;
-    /// packages.insert(&("MTNDATA2", "1GB"), 350)?;
-    /// assert_eq!(packages.remove_prefix(("MTNDATA",))?, 1);
-    /// # Ok::<(), larder::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Those of [`remove`](Keyspace::remove).
-    ///
-    /// # Cost
-    /// One commit, O(removed entries) on disk, and one pass over the entries in memory.
-    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a prefix is a few borrowed parts, and reads best without an ampersand"
-    )]
-    pub fn remove_prefix<P: KeyPrefix<K>>(&self, prefix: P) -> Result<u64, Error> {
-        let mut out = KeyWriter::starting_with(&self.space.id.to_bytes());
-        prefix.encode_prefix(&mut out);
-        self.space.counters.invalidations.add(0);
-        self.inner.remove_range(Arc::from(out.as_slice()))
-    }
-
-    /// Removes every entry of the keyspace, from both tiers. How many live entries there were.
-    ///
-    /// Durable when it returns, as [`remove`](Keyspace::remove) is.
-    ///
-    /// # Errors
-    /// Those of [`remove`](Keyspace::remove).
-    ///
-    /// # Cost
-    /// That of [`remove_prefix`](Keyspace::remove_prefix).
-    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    pub fn clear(&self) -> Result<u64, Error> {
-        self.space.counters.invalidations.add(0);
-        self.inner.remove_range(Arc::from(self.space.id.to_bytes()))
-    }
-
-    /// Begins a change of what a key stands for, outside the cache: removes the entry durably, and bars loads from caching the key
-    /// until the update is finished or dropped.
-    ///
-    /// Loads meanwhile are answered, and not cached; an explicit insert is. So a load that read the old state is never cached
-    /// after the change, and a crash in between leaves nothing stale behind.
-    ///
-    /// ```
-    /// # use larder::{Cache, KeyspaceDefinition};
-    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
-    /// # let cache = Cache::builder().open()?;
-    /// # let set_price_in_database = || ();
-    /// let prices = cache.keyspace(PRICE)?;
-    /// let update = prices.begin_update("MTNVTU")?;
-    /// set_price_in_database();
-    /// update.finish();
-    /// # Ok::<(), larder::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Those of [`remove`](Keyspace::remove); nothing is barred then.
-    pub fn begin_update<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Update, Error> {
-        self.inner.refuse_if_closed()?;
-        let full = self.encode(key)?;
-        // The fence first: a load between the removal and the fence would be cached.
-        let update = Update::raise(&self.inner, full);
-        self.remove_full(update.key())?;
-        Ok(update)
     }
 
     /// The number of live entries.

@@ -11,11 +11,13 @@ mod event;
 mod follower;
 mod id;
 mod inner;
+mod invalidation;
 mod key;
 mod keyspace;
 mod load;
 mod memory;
 mod record;
+mod removal;
 mod space;
 mod stats;
 mod sync;
@@ -42,7 +44,11 @@ pub use disk::{FIRST_DISK_RETRY, LAST_DISK_RETRY, MOST_QUARANTINED, Swept, Verif
 pub use error::{Error, LoadError};
 pub use event::Event;
 pub use follower::{FollowedKeyspace, Follower, FollowerKeyspace};
-pub use key::{AsKey, Key, KeyError, KeyPrefix, KeyReader, KeyWriter, MAX_KEY_LEN};
+pub use invalidation::Invalidation;
+pub use key::{
+    Any, AsKey, Key, KeyError, KeyPattern, KeyPrefix, KeyReader, KeyWriter, MAX_KEY_LEN, PatternPart,
+    PatternWriter,
+};
 pub use keyspace::{
     DEFAULT_TTL, Durability, InsertOptions, Iter, Keys, Keyspace, KeyspaceDefinition, Update,
 };

@@ -20,7 +20,7 @@ const EVICT_ROWS: usize = 256;
 /// Entries and bytes that a batch adds to a keyspace, or takes.
 pub(super) type Deltas = BTreeMap<KeyspaceId, (i64, i64)>;
 
-/// A removal of every key with a prefix.
+/// A removal of every key in a scope.
 #[derive(Debug)]
 pub(crate) struct RangeRemoval {
     pub(crate) range: Range,
@@ -59,7 +59,7 @@ impl<'txn> Entries<'txn> {
     pub(super) fn apply(&mut self, mutation: &Mutation, ranges: &[RangeRemoval]) -> Result<(), StorageError> {
         let key = &mutation.key;
         let is_removed = |removal: &RangeRemoval| {
-            removal.range.sequence > mutation.sequence && key.starts_with(&removal.range.prefix)
+            removal.range.sequence > mutation.sequence && removal.range.scope.covers(key)
         };
         match &mutation.change {
             Change::Put { unsaved, expires_at, .. }
@@ -115,14 +115,15 @@ impl<'txn> Entries<'txn> {
         removal: &RangeRemoval,
         retired: &BTreeMap<KeyspaceId, u64>,
     ) -> Result<u64, StorageError> {
-        let Range { prefix, sequence } = &removal.range;
+        let Range { scope, sequence } = &removal.range;
+        let start: &[u8] = scope.start();
         let known: HashSet<&[u8]> = removal.known.iter().map(|(key, _)| &**key).collect();
         let mut live = removal.live_in_memory();
         let mut removed: Vec<(Vec<u8>, usize)> = Vec::new();
         let now = self.now;
         let keep = |key: &[u8], record: &[u8]| {
             let header = record::peek(record);
-            if header.is_some_and(|header| header.sequence > *sequence) {
+            if header.is_some_and(|header| header.sequence > *sequence) || !scope.covers(key) {
                 return true;
             }
             let is_live = header.is_some_and(|header| header.expires_at > now);
@@ -132,9 +133,9 @@ impl<'txn> Entries<'txn> {
             removed.push((expiry_key(delete_after, key), record.len()));
             false
         };
-        match after_prefix(prefix) {
-            Some(end) => self.rows.retain_in::<&[u8], _>(&**prefix..end.as_slice(), keep)?,
-            None => self.rows.retain_in::<&[u8], _>(&**prefix.., keep)?,
+        match after_prefix(start) {
+            Some(end) => self.rows.retain_in::<&[u8], _>(start..end.as_slice(), keep)?,
+            None => self.rows.retain_in::<&[u8], _>(start.., keep)?,
         }
         self.remove_rows(&removed)?;
         Ok(live)

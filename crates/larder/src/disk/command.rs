@@ -30,7 +30,8 @@ pub(crate) enum Command {
     /// Time was moved by hand: an outage may be due for another look.
     Look,
     Commit(Acknowledge, Reply<()>),
-    RemoveRange(RangeRemoval, Reply<u64>),
+    /// Delete ranges, together; how many live entries went.
+    RemoveRanges(Vec<RangeRemoval>, Reply<u64>),
     Register(Registration, Reply<KeyspaceId>),
     /// Delete up to so many due entries: how many went, and whether there are more.
     Sweep(usize, Reply<(u64, bool)>),
@@ -46,7 +47,8 @@ pub(crate) enum Command {
 pub(super) struct Waiting {
     pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
     pub(super) ranges: Vec<RangeRemoval>,
-    pub(super) range_replies: Vec<Reply<u64>>,
+    /// Each with how many of the ranges are its own.
+    pub(super) range_replies: Vec<(Reply<u64>, usize)>,
     pub(super) registrations: Vec<Registration>,
     pub(super) registration_replies: Vec<Reply<KeyspaceId>>,
     pub(super) sweep: usize,
@@ -64,9 +66,9 @@ impl Waiting {
             Command::Wake | Command::Hurry | Command::Look => {}
             Command::Full => self.is_full = true,
             Command::Commit(acknowledge, reply) => self.commits.push((acknowledge, reply)),
-            Command::RemoveRange(removal, reply) => {
-                self.ranges.push(removal);
-                self.range_replies.push(reply);
+            Command::RemoveRanges(removals, reply) => {
+                self.range_replies.push((reply, removals.len()));
+                self.ranges.extend(removals);
             }
             Command::Register(registration, reply) => {
                 self.registrations.push(registration);
@@ -91,8 +93,8 @@ impl Waiting {
 /// Where the answers of a step go.
 pub(super) struct Replies {
     pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
-    /// With what memory alone knows to have been removed.
-    pub(super) ranges: Vec<(Reply<u64>, u64)>,
+    /// With how many ranges are each one's own, and what memory alone knows to have been removed.
+    pub(super) ranges: Vec<(Reply<u64>, usize, u64)>,
     pub(super) registrations: Vec<Reply<KeyspaceId>>,
     pub(super) sweeps: Vec<Reply<(u64, bool)>>,
 }
@@ -106,10 +108,11 @@ impl Waiting {
     }
 
     pub(super) fn replies(&mut self) -> Replies {
-        let known = self.ranges.iter().map(RangeRemoval::live_in_memory);
+        let mut known = self.ranges.iter().map(RangeRemoval::live_in_memory);
+        let replies = std::mem::take(&mut self.range_replies).into_iter();
         Replies {
             commits: std::mem::take(&mut self.commits),
-            ranges: std::mem::take(&mut self.range_replies).into_iter().zip(known).collect(),
+            ranges: replies.map(|(reply, count)| (reply, count, known.by_ref().take(count).sum())).collect(),
             registrations: std::mem::take(&mut self.registration_replies),
             sweeps: std::mem::take(&mut self.sweep_replies),
         }
@@ -121,8 +124,9 @@ pub(super) fn acknowledge(replies: Replies, outcome: Outcome) {
     for (_, reply) in replies.commits {
         drop(reply.send(Ok(())));
     }
-    for ((reply, _), removed) in replies.ranges.into_iter().zip(outcome.removed) {
-        drop(reply.send(Ok(removed)));
+    let mut removed = outcome.removed.into_iter();
+    for (reply, count, _) in replies.ranges {
+        drop(reply.send(Ok(removed.by_ref().take(count).sum())));
     }
     for (reply, id) in replies.registrations.into_iter().zip(outcome.registered) {
         drop(reply.send(Ok(id)));

@@ -291,9 +291,9 @@ impl Tiers {
         self.ask(|reply| Command::Commit(acknowledge, reply))?
     }
 
-    /// Deletes a range on disk and waits for the commit; how many live entries went.
-    pub(crate) fn remove_range(&self, removal: RangeRemoval) -> Result<u64, Error> {
-        self.ask(|reply| Command::RemoveRange(removal, reply))?
+    /// Deletes ranges on disk and waits for the commit; how many live entries went.
+    pub(crate) fn remove_ranges(&self, removals: Vec<RangeRemoval>) -> Result<u64, Error> {
+        self.ask(|reply| Command::RemoveRanges(removals, reply))?
     }
 
     pub(crate) fn register(&self, registration: Registration) -> Result<KeyspaceId, Error> {

@@ -1,52 +1,188 @@
-//! Removing by key: a tombstone first, then the commit that it waits for.
-//!
-//! The tombstone is laid under the shard's lock, with the leases of the key revoked, so the removal is visible at once and
-//! nothing in flight can undo it. The commit makes it durable; one commit serves any number of tombstones.
+//! The verbs that remove entries of a keyspace. How it is done: [`crate::removal`].
 
-use super::Keyspace;
-use crate::disk::Acknowledge;
+use super::{Keyspace, Update};
 use crate::error::Error;
-use crate::key::Key;
-use crate::memory::Prior;
-
-/// A removal that this process sees already.
-struct Laid {
-    was_live: bool,
-    /// Whether the disk may have something to delete.
-    must_commit: bool,
-}
+use crate::key::{AsKey, Key, KeyPattern, KeyPrefix, KeyWriter, PatternWriter, Scope};
+use crate::removal::Removal;
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Removes one whole key. Answers whether it had a live entry.
-    pub(super) fn remove_full(&self, full: &[u8]) -> Result<bool, Error> {
-        Ok(self.remove_all([full])? > 0)
+    /// Removes the entry of a key, from both tiers. Answers whether there was a live one.
+    ///
+    /// Durable when it returns: no crash or reopening brings the entry back, and loads that began earlier are answered but not
+    /// cached ([contract 3](crate#the-contract)).
+    ///
+    /// # Errors
+    /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be put out of service; memory is
+    /// clean either way. [`Error::KeyTooLarge`], [`Error::Closed`].
+    ///
+    /// # Cost
+    /// One commit, shared with whoever else waits for one; none if neither tier has the key.
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub fn remove<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
+        let full = self.encode(key)?;
+        self.remove_full(full.as_slice())
     }
 
-    /// Removes whole keys, with one commit. Answers how many had a live entry.
-    pub(super) fn remove_all<'k>(&self, keys: impl IntoIterator<Item = &'k [u8]>) -> Result<u64, Error> {
-        let (mut live, mut must_commit) = (0, false);
-        for full in keys {
-            let laid = self.lay_tombstone(full);
-            live += u64::from(laid.was_live);
-            must_commit |= laid.must_commit;
-        }
-        if must_commit {
-            self.inner.tiers.commit(Acknowledge::Invalidation)?;
-        }
-        Ok(live)
+    fn remove_full(&self, full: &[u8]) -> Result<bool, Error> {
+        Ok(self.inner.invalidate([Removal::Key { space: &self.space, full }])? > 0)
     }
 
-    fn lay_tombstone(&self, full: &[u8]) -> Laid {
-        let tiers = &self.inner.tiers;
-        let key = tiers.memory.key(full);
-        let now = self.inner.tiers.time.now();
-        self.space.counters.invalidations.add(key.hash);
-        if self.space.id.is_memory_only() {
-            return Laid { was_live: tiers.memory.forget(key, now) == Prior::Live, must_commit: false };
-        }
-        match tiers.bury(key, now) {
-            Some(was_live) => Laid { was_live, must_commit: true },
-            None => Laid { was_live: false, must_commit: false },
-        }
+    /// Removes the entries of several keys, from both tiers, with one commit. How many live ones there were.
+    ///
+    /// Durable when it returns, as [`remove`](Keyspace::remove) is. Other threads may see one gone and another still there while it runs.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// prices.insert("AIRTEL", 90)?;
+    /// assert_eq!(prices.remove_many(["MTNVTU", "AIRTEL", "GLO"])?, 2);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`remove`](Keyspace::remove). With [`Error::KeyTooLarge`] nothing was removed.
+    ///
+    /// # Cost
+    /// One commit for all, shared with whoever else waits for one; none if neither tier has any of the keys.
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub fn remove_many<'q, Q>(&self, keys: impl IntoIterator<Item = &'q Q>) -> Result<u64, Error>
+    where
+        Q: AsKey<K> + ?Sized + 'q,
+    {
+        let keys = keys.into_iter().map(|key| self.encode(key)).collect::<Result<Vec<_>, Error>>()?;
+        let removals = keys.iter().map(|full| Removal::Key { space: &self.space, full: full.as_slice() });
+        self.inner.invalidate(removals)
+    }
+
+    /// Removes every entry whose key starts with `prefix`, from both tiers. How many live entries there were.
+    ///
+    /// Durable when it returns, as [`remove`](Keyspace::remove) is.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PACKAGE: KeyspaceDefinition<(String, String), u64> = KeyspaceDefinition::new("package");
+    /// # let cache = Cache::builder().open()?;
+    /// let packages = cache.keyspace(PACKAGE)?;
+    /// packages.insert(&("MTNDATA", "1GB"), 300)?;
+    /// packages.insert(&("MTNDATA2", "1GB"), 350)?;
+    /// assert_eq!(packages.remove_prefix(("MTNDATA",))?, 1);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`remove`](Keyspace::remove).
+    ///
+    /// # Cost
+    /// One commit, O(removed entries) on disk, and one pass over the entries in memory.
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a prefix is a few borrowed parts, and reads best without an ampersand"
+    )]
+    pub fn remove_prefix<P: KeyPrefix<K>>(&self, prefix: P) -> Result<u64, Error> {
+        self.remove_scope(self.prefix_scope(&prefix))
+    }
+
+    /// Removes every entry whose key has the given parts, wherever in the key they stand, from both tiers. How many live entries there
+    /// were.
+    ///
+    /// A part is given by reference, or is [`Any`](crate::Any). Durable when it returns, as [`remove`](Keyspace::remove) is.
+    ///
+    /// ```
+    /// # use larder::{Any, Cache, KeyspaceDefinition};
+    /// # const DISCOUNT: KeyspaceDefinition<(u64, String), u64> = KeyspaceDefinition::new("discount");
+    /// # let cache = Cache::builder().open()?;
+    /// let discounts = cache.keyspace(DISCOUNT)?; // by user and product
+    /// discounts.insert(&(123, "MTNVTU"), 5)?;
+    /// discounts.insert(&(124, "MTNVTU"), 7)?;
+    /// discounts.insert(&(124, "AIRTEL"), 2)?;
+    /// assert_eq!(discounts.remove_matching((Any, "MTNVTU"))?, 2);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`remove`](Keyspace::remove); [`Error::InvalidSetting`] for an [`Any`](crate::Any) in the place of a key type of your own whose shape
+    /// is not that of larder's types.
+    ///
+    /// # Cost
+    /// One commit, one pass over the entries in memory, and one over the keyspace's entries on disk that start as the pattern does before its
+    /// first `Any`.
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a pattern is a few borrowed parts, and reads best without an ampersand"
+    )]
+    pub fn remove_matching<P: KeyPattern<K>>(&self, pattern: P) -> Result<u64, Error> {
+        self.remove_scope(self.pattern_scope(&pattern)?)
+    }
+
+    /// Removes every entry of the keyspace, from both tiers. How many live entries there were.
+    ///
+    /// Durable when it returns, as [`remove`](Keyspace::remove) is.
+    ///
+    /// # Errors
+    /// Those of [`remove`](Keyspace::remove).
+    ///
+    /// # Cost
+    /// That of [`remove_prefix`](Keyspace::remove_prefix).
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub fn clear(&self) -> Result<u64, Error> {
+        self.remove_scope(self.whole_scope())
+    }
+
+    /// Begins a change of what a key stands for, outside the cache: removes the entry durably, and bars loads from caching the key
+    /// until the update is finished or dropped.
+    ///
+    /// Loads meanwhile are answered, and not cached; an explicit insert is. So a load that read the old state is never cached
+    /// after the change, and a crash in between leaves nothing stale behind.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// # let set_price_in_database = || ();
+    /// let prices = cache.keyspace(PRICE)?;
+    /// let update = prices.begin_update("MTNVTU")?;
+    /// set_price_in_database();
+    /// update.finish();
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`remove`](Keyspace::remove); nothing is barred then.
+    pub fn begin_update<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Update, Error> {
+        self.inner.refuse_if_closed()?;
+        let full = self.encode(key)?;
+        // The fence first: a load between the removal and the fence would be cached.
+        let update = Update::raise(&self.inner, full);
+        self.remove_full(update.key())?;
+        Ok(update)
+    }
+
+    fn remove_scope(&self, scope: Scope) -> Result<u64, Error> {
+        self.inner.invalidate([Removal::Scope { space: &self.space, scope }])
+    }
+
+    pub(crate) fn prefix_scope(&self, prefix: &impl KeyPrefix<K>) -> Scope {
+        let mut out = KeyWriter::starting_with(&self.space.id.to_bytes());
+        prefix.encode_prefix(&mut out);
+        Scope::prefix(out.as_slice())
+    }
+
+    pub(crate) fn pattern_scope(&self, pattern: &impl KeyPattern<K>) -> Result<Scope, Error> {
+        let mut out = PatternWriter::default();
+        pattern.write_pattern(&mut out);
+        out.into_scope(&self.space.id.to_bytes()).map_err(|shape| Error::InvalidSetting {
+            setting: "pattern",
+            value: format!("Any for a part of shape {shape:?}"),
+            allowed: "Any may stand for text, bytes, integers, and tuples and codes made of these".to_owned(),
+        })
+    }
+
+    pub(crate) fn whole_scope(&self) -> Scope {
+        Scope::prefix(self.space.id.to_bytes())
     }
 }

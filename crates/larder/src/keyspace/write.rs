@@ -11,10 +11,8 @@ use super::Keyspace;
 use super::fill::Lease;
 use crate::codec::{self, MAX_VALUE_LEN};
 use crate::config::Weighed;
-use crate::disk::{RangeRemoval, Tiers};
 use crate::error::Error;
 use crate::id::KeyspaceId;
-use crate::inner::Inner;
 use crate::key::Key;
 use crate::memory::{ENTRY_OVERHEAD, Entry, Refused, SlotKey, Unsaved};
 use crate::sync::{Arc, thread};
@@ -145,23 +143,4 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
 /// What a value takes until it is committed: its encoding for the writer, and itself.
 fn room_for(encoded_len: usize, weight: u64) -> u64 {
     weight.saturating_add(encoded_len as u64)
-}
-
-impl Inner {
-    /// Removes every key with a prefix, from both tiers.
-    ///
-    /// The shards are purged first, and disbelieve the disk from then on; the writer deletes the range and, when that is committed
-    /// and visible, lifts the disbelief.
-    pub(crate) fn remove_range(&self, prefix: Arc<[u8]>) -> Result<u64, Error> {
-        self.refuse_if_closed()?;
-        let tiers: &Tiers = &self.tiers;
-        let is_memory_only = !prefix.is_empty() && KeyspaceId::of(&prefix).is_memory_only();
-        let is_on_disk = tiers.has_disk() && !is_memory_only;
-        let (range, purged) = tiers.memory.purge(prefix, is_on_disk, tiers.time.now());
-        if !is_on_disk {
-            return Ok(purged.memory_only);
-        }
-        let removed = tiers.remove_range(RangeRemoval { range, known: purged.known })?;
-        Ok(removed + purged.memory_only)
-    }
 }

@@ -2,12 +2,13 @@
 
 use super::slot::{Change, Mutation, Purged, Range};
 use super::{Memory, Remains};
+use crate::key::Scope;
+use crate::sync::Ordering;
 use crate::sync::planted::{Fault, is_planted};
-use crate::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
 impl Memory {
-    /// Removes every key with a prefix, at one sequence. On disk the range is pending from here on, until
+    /// Removes every key in a scope, at one sequence. On disk the range is pending from here on, until
     /// [`Memory::range_committed`].
     ///
     /// 1. In every shard, leases are revoked and barred: from here on no load, promotion or touch that began earlier can publish.
@@ -15,12 +16,12 @@ impl Memory {
     /// 3. In every shard, what is older is removed, and the barrier with it.
     ///
     /// With (2) before (1) a load could publish, in a shard that (3) has not reached, an old value with a newer sequence.
-    pub(crate) fn purge(&self, prefix: Arc<[u8]>, is_on_disk: bool, now: Timestamp) -> (Range, Purged) {
+    pub(crate) fn purge(&self, scope: Scope, is_on_disk: bool, now: Timestamp) -> (Range, Purged) {
         for shard in self.shards.iter().filter(|_| !is_planted(Fault::SkipBarrier)) {
-            shard.write().leases.raise_barrier(&prefix);
+            shard.write().leases.raise_barrier(&scope);
         }
         let sequence = self.sequence.fetch_add(1, Ordering::SeqCst) + 1;
-        let range = Range { prefix, sequence };
+        let range = Range { scope, sequence };
         let mut all = Purged::default();
         for shard in &self.shards {
             let purged = self.locked_shard(shard, |shard, trash| shard.purge(&range, is_on_disk, now, trash));

@@ -6,12 +6,13 @@
 //! that nobody who comes after an invalidation joins a load that began before it.
 //!
 //! A *fence* bars fills of one key without barring loads: leases taken while it stands never hold. A *barrier* does the same for all
-//! keys with a prefix, while a range removal visits the shards one after another.
+//! keys in a scope, while a range removal visits the shards one after another.
 
 use hashbrown::HashTable;
 
 use super::{SlotKey, Value};
-use crate::sync::Arc;
+use crate::key::Scope;
+
 use crate::sync::planted::{Fault, is_planted};
 
 /// The number of a lease, unique in its shard.
@@ -20,7 +21,7 @@ pub(crate) type LeaseId = u64;
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
     keys: HashTable<KeyLeases>,
-    barriers: Vec<Arc<[u8]>>,
+    barriers: Vec<Scope>,
     last_id: LeaseId,
 }
 
@@ -48,7 +49,7 @@ impl Leases {
     fn take_unless(&mut self, key: SlotKey<'_>, is_barred: impl FnOnce(&KeyLeases) -> bool) -> LeaseId {
         self.last_id += 1;
         let id = self.last_id;
-        let is_behind_barrier = self.barriers.iter().any(|prefix| key.bytes.starts_with(prefix));
+        let is_behind_barrier = self.barriers.iter().any(|scope| scope.covers(key.bytes));
         let leases = self.of(key);
         if !is_behind_barrier && !is_barred(leases) {
             leases.holders.push(id);
@@ -56,18 +57,18 @@ impl Leases {
         id
     }
 
-    /// Drops every lease on keys that start with `prefix`, and bars new ones.
-    pub(crate) fn raise_barrier(&mut self, prefix: &Arc<[u8]>) {
-        self.barriers.push(prefix.clone());
-        self.revoke_prefix(prefix);
+    /// Drops every lease on keys in a scope, and bars new ones.
+    pub(crate) fn raise_barrier(&mut self, scope: &Scope) {
+        self.barriers.push(scope.clone());
+        self.revoke_scope(scope);
     }
 
     /// Takes one barrier away, with the flights that began behind it.
-    pub(crate) fn lower_barrier(&mut self, prefix: &[u8]) {
-        if let Some(at) = self.barriers.iter().position(|barrier| **barrier == *prefix) {
+    pub(crate) fn lower_barrier(&mut self, scope: &Scope) {
+        if let Some(at) = self.barriers.iter().position(|barrier| barrier == scope) {
             self.barriers.swap_remove(at);
         }
-        self.revoke_prefix(prefix);
+        self.revoke_scope(scope);
     }
 
     /// The flight that a caller of this key may join.
@@ -100,10 +101,10 @@ impl Leases {
         self.change(key, KeyLeases::revoke);
     }
 
-    /// Drops every lease on keys that start with `prefix`.
-    fn revoke_prefix(&mut self, prefix: &[u8]) {
+    /// Drops every lease on keys in a scope.
+    fn revoke_scope(&mut self, scope: &Scope) {
         self.keys.retain(|leases| {
-            if leases.key.starts_with(prefix) {
+            if scope.covers(&leases.key) {
                 leases.revoke();
             }
             !leases.is_idle()
@@ -168,6 +169,7 @@ impl KeyLeases {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::Arc;
 
     const KEY: SlotKey<'static> = SlotKey { hash: 7, bytes: b"key" };
     const OTHER: SlotKey<'static> = SlotKey { hash: 7, bytes: b"other" };
@@ -179,10 +181,10 @@ mod tests {
         leases.revoke(KEY);
         assert!(!leases.holds(KEY, one) && !leases.holds(KEY, two));
         assert!(leases.holds(OTHER, other));
-        leases.raise_barrier(&Arc::from(*b"ot"));
+        leases.raise_barrier(&Scope::prefix(*b"ot"));
         let behind = leases.take(OTHER);
         assert!(!leases.holds(OTHER, behind), "a lease taken behind a barrier never holds");
-        leases.lower_barrier(b"ot");
+        leases.lower_barrier(&Scope::prefix(*b"ot"));
         assert!(!leases.holds(OTHER, behind) && leases.is_empty());
     }
 

@@ -90,7 +90,7 @@ impl Shard {
         if is_planted(Fault::IgnoreFloor) {
             return 0;
         }
-        let matching = self.ranges.iter().filter(|range| key.bytes.starts_with(&range.prefix));
+        let matching = self.ranges.iter().filter(|range| range.scope.covers(key.bytes));
         matching.map(|range| range.sequence).max().unwrap_or(0)
     }
 

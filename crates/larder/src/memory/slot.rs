@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::buffer::Room;
 use crate::id::KeyspaceId;
+use crate::key::Scope;
 use crate::sync::Arc;
 use crate::units::Timestamp;
 
@@ -130,10 +131,10 @@ impl Mutation {
     }
 }
 
-/// A removal of every key with a prefix, until it is committed.
+/// A removal of every key in a scope, until it is committed.
 #[derive(Debug, Clone)]
 pub(crate) struct Range {
-    pub(crate) prefix: Arc<[u8]>,
+    pub(crate) scope: Scope,
     pub(crate) sequence: u64,
 }
 

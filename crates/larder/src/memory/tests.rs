@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::key::Scope;
 
 const LATER: Timestamp = Timestamp::from_millis(u64::MAX);
 
@@ -67,7 +68,7 @@ fn run(memory: &Memory, step: &Step) {
         }
         Step::Purge(key) => {
             let prefix = key.map_or(vec![], |key| key_of(key).to_vec());
-            let (range, _) = memory.purge(prefix.clone().into(), true, now);
+            let (range, _) = memory.purge(Scope::prefix(prefix.clone()), true, now);
             assert!(
                 memory
                     .keys(&prefix)
@@ -115,7 +116,7 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     let Leased::Lease { id, .. } = memory.lease(key, Timestamp::ZERO) else { panic!("a lease") };
     // As the purge of another thread stands between its first pass and its second.
     for shard in &memory.shards {
-        shard.write().leases.raise_barrier(&Arc::from(&bytes[..4]));
+        shard.write().leases.raise_barrier(&Scope::prefix(&bytes[..4]));
     }
     assert!(memory.fill(key, id, dirty(&memory, 1)).is_err());
     let (over, ..) = memory.lease_over(key, Timestamp::ZERO);

@@ -3,6 +3,7 @@ use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::*;
 use crate::disk::tables::{ENTRIES, EXPIRY};
+use crate::key::Scope;
 use crate::memory::{Change, Range, Unsaved, WriteBuffer};
 use crate::sync::Arc;
 
@@ -76,7 +77,7 @@ fn a_range_removal_spares_what_was_written_after_it() {
     let (old, new) = (put(key(id, "old"), 3, LATER), put(key(id, "new"), 6, LATER));
     // Committed before the range removal, though numbered after it: its shard had been purged, another had not.
     store.commit(&batch(&[old, new], &[])).unwrap();
-    let range = Range { prefix: id.to_bytes().to_vec().into(), sequence: 5 };
+    let range = Range { scope: Scope::prefix(id.to_bytes()), sequence: 5 };
     let removal = RangeRemoval { range, known: vec![] };
     let late = [put(key(id, "drained late"), 4, LATER), put(key(id, "newest"), 7, LATER)];
     let outcome = store.commit(&batch(&late, &[removal])).unwrap();

@@ -160,7 +160,7 @@ impl Writer {
             let is_done = kind == Acknowledge::Invalidation && holds;
             drop(reply.send(if is_done { Ok(()) } else { Err(not_durable()) }));
         }
-        for (reply, removed) in replies.ranges {
+        for (reply, _, removed) in replies.ranges {
             drop(reply.send(if holds { Ok(removed) } else { Err(not_durable()) }));
         }
         for (reply, wanted) in replies.registrations.into_iter().zip(&waiting.registrations) {

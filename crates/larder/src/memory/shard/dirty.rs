@@ -37,7 +37,7 @@ impl Shard {
         }
     }
 
-    /// Removes every key that starts with the range's prefix and was written before it, and revokes the leases on them. On
+    /// Removes every key of the range that was written before it, and revokes the leases on them. On
     /// disk they are disbelieved until [`Shard::range_committed`]. The range's barrier was raised in every shard before its sequence
     /// was taken: else a fill in a shard that is purged late could have a later sequence and an older value.
     pub(crate) fn purge(
@@ -47,13 +47,13 @@ impl Shard {
         now: Timestamp,
         trash: &mut Trash,
     ) -> Purged {
-        self.leases.lower_barrier(&range.prefix);
+        self.leases.lower_barrier(&range.scope);
         let mut purged = Purged::default();
         for id in 0..SlotId::try_from(self.slots.len()).unwrap_or(SlotId::MAX) {
             let Some(slot) = self.slots.get(id as usize).and_then(Option::as_ref) else {
                 continue;
             };
-            if slot.sequence > range.sequence || !slot.key.starts_with(&range.prefix) {
+            if slot.sequence > range.sequence || !range.scope.covers(&slot.key) {
                 continue;
             }
             let is_live = slot.expires_at > now;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::key::Scope;
 use crate::memory::WriteBuffer;
 use crate::memory::slot::{Change, Mutation, Purged, Tally, Unsaved, Value};
 
@@ -75,8 +76,8 @@ impl Bench {
     }
 
     fn purge(&mut self, prefix: &[u8]) -> (Range, Purged) {
-        self.shard.leases.raise_barrier(&Arc::from(prefix));
-        let range = Range { prefix: prefix.into(), sequence: next(&self.counter) };
+        self.shard.leases.raise_barrier(&Scope::prefix(prefix));
+        let range = Range { scope: Scope::prefix(prefix), sequence: next(&self.counter) };
         let purged = self.shard.purge(&range, true, NOW, &mut self.trash);
         self.shard.validate();
         (range, purged)
@@ -160,7 +161,7 @@ fn a_purge_keeps_removals_that_somebody_waits_for() {
 #[test]
 fn a_purge_spares_what_was_written_after_it() {
     let mut bench = Bench::new();
-    let range = Range { prefix: b"".to_vec().into(), sequence: next(&bench.counter) };
+    let range = Range { scope: Scope::prefix([]), sequence: next(&bench.counter) };
     bench.store(KEY, 1);
     bench.shard.purge(&range, true, NOW, &mut bench.trash);
     assert_eq!(bench.value(), Some(1));

@@ -1,0 +1,84 @@
+//! Removing: first from what this process sees, in the order that is asked for; then from the disk, with one commit for all.
+//!
+//! A key gets a tombstone under its shard's lock, with its leases revoked; a scope is purged from the shards, which disbelieve the
+//! disk in it from then on. So a removal is visible at once, and nothing in flight can undo it. The commit makes it durable. Of
+//! several removals those that come later are of what is derived from the earlier: what is built in between from an old
+//! source is removed as well.
+
+use crate::disk::{Acknowledge, RangeRemoval};
+use crate::error::Error;
+use crate::id::KeyspaceId;
+use crate::inner::Inner;
+use crate::key::Scope;
+use crate::memory::Prior;
+use crate::space::Space;
+
+/// One removal of several.
+#[derive(Debug)]
+pub(crate) enum Removal<'a> {
+    /// A whole key of a keyspace.
+    Key { space: &'a Space, full: &'a [u8] },
+    /// Every key in a scope, which is all of one keyspace's.
+    Scope { space: &'a Space, scope: Scope },
+    /// Every key there is.
+    Everything,
+}
+
+/// What the removals have done so far, and what is left to do.
+#[derive(Default)]
+struct Pending {
+    live: u64,
+    ranges: Vec<RangeRemoval>,
+    /// Whether the disk may have something of a removed key.
+    has_tombstones: bool,
+}
+
+impl Inner {
+    /// Makes removals, with one commit. How many live entries went.
+    pub(crate) fn invalidate<'a>(
+        &self,
+        removals: impl IntoIterator<Item = Removal<'a>>,
+    ) -> Result<u64, Error> {
+        self.refuse_if_closed()?;
+        let mut pending = Pending::default();
+        for removal in removals {
+            match removal {
+                Removal::Key { space, full } => self.lay_tombstone(space, full, &mut pending),
+                Removal::Scope { space, scope } => {
+                    space.counters.invalidations.add(0);
+                    self.purge(scope, self.tiers.has_disk() && !space.id.is_memory_only(), &mut pending);
+                }
+                Removal::Everything => self.purge(Scope::prefix([]), self.tiers.has_disk(), &mut pending),
+            }
+        }
+        let Pending { live, ranges, has_tombstones } = pending;
+        if !ranges.is_empty() {
+            return Ok(live + self.tiers.remove_ranges(ranges)?);
+        }
+        if has_tombstones {
+            self.tiers.commit(Acknowledge::Invalidation)?;
+        }
+        Ok(live)
+    }
+
+    fn lay_tombstone(&self, space: &Space, full: &[u8], pending: &mut Pending) {
+        let tiers = &self.tiers;
+        let key = tiers.memory.key(full);
+        let now = tiers.time.now();
+        space.counters.invalidations.add(key.hash);
+        if KeyspaceId::of(full).is_memory_only() {
+            pending.live += u64::from(tiers.memory.forget(key, now) == Prior::Live);
+        } else if let Some(was_live) = tiers.bury(key, now) {
+            pending.live += u64::from(was_live);
+            pending.has_tombstones = true;
+        }
+    }
+
+    fn purge(&self, scope: Scope, is_on_disk: bool, pending: &mut Pending) {
+        let (range, purged) = self.tiers.memory.purge(scope, is_on_disk, self.tiers.time.now());
+        pending.live += purged.memory_only;
+        if is_on_disk {
+            pending.ranges.push(RangeRemoval { range, known: purged.known });
+        }
+    }
+}

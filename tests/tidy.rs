@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const LONGEST_FILE: usize = 400;
 
 /// Modules of the cache, top to bottom: each may use those after it, and itself. Those in one row may use one another.
-const ORDER: [&[&str]; 12] = [
+const ORDER: [&[&str]; 13] = [
     &["testing"],
     &["cache", "follower", "invalidation"],
     &["keyspace"],
@@ -15,6 +15,7 @@ const ORDER: [&[&str]; 12] = [
     &["load"],
     &["disk"],
     &["memory"],
+    &["url"],
     &["config", "stats", "error", "event"],
     &["record", "key", "codec"],
     &["clock", "volume"],

@@ -10,6 +10,7 @@ use crate::keyspace::{Keyspace, KeyspaceDefinition};
 use crate::removal::Removal;
 use crate::stats::{DiskStats, KeyspaceStats, MemoryStats, Stats};
 use crate::sync::Arc;
+use crate::url::URL_VARIABLE;
 
 /// A cache: one memory tier over one file, for any number of keyspaces.
 ///
@@ -56,6 +57,41 @@ impl Cache {
     /// Settings for a new cache.
     pub fn builder() -> CacheBuilder {
         CacheBuilder::default()
+    }
+
+    /// Opens a cache as a URL says: `file:PATH?memory=64MiB&disk=1GiB` for two tiers, `memory:?memory=64MiB` for memory only.
+    /// [`CacheBuilder::from_url`] lists the options.
+    ///
+    /// # Errors
+    /// [`Error::InvalidUrl`], and those of [`CacheBuilder::open`].
+    pub fn open_url(url: &str) -> Result<Self, Error> {
+        CacheBuilder::from_url(url)?.open()
+    }
+
+    /// Opens a cache as the environment says: by the URL in `LARDER_URL`, or, where that is not set or empty, in memory only.
+    ///
+    /// Without a file, entries die with the process; a warning in the log says so.
+    ///
+    /// ```
+    /// let cache = larder::Cache::from_env()?; // LARDER_URL=file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`open_url`](Cache::open_url); [`Error::InvalidUrl`] also for a variable that is not UTF-8.
+    pub fn from_env() -> Result<Self, Error> {
+        let Some(url) = std::env::var_os(URL_VARIABLE).filter(|url| !url.is_empty()) else {
+            tracing::warn!(
+                "{URL_VARIABLE} is not set: the cache is in memory only, and its entries die with the process"
+            );
+            return Self::builder().open();
+        };
+        let url = url.into_string().map_err(|_| Error::InvalidUrl {
+            url: format!("in {URL_VARIABLE}"),
+            why: "it is not UTF-8".to_owned(),
+            allowed: "write bytes beyond ASCII as %XX",
+        })?;
+        Self::open_url(&url)
     }
 
     /// Opens a keyspace.

@@ -24,6 +24,17 @@ pub enum Error {
         allowed: String,
     },
 
+    /// A URL of settings is not understood. Nothing was opened.
+    #[error("the cache's URL {url:?} is not understood: {why}; {allowed}")]
+    InvalidUrl {
+        /// The URL, without a password.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+        /// What would be right.
+        allowed: &'static str,
+    },
+
     /// Another owner holds the file, in this process or another.
     #[error(
         "cannot open {}: {} is writing to it; open it read-only, stop that process, or raise open_timeout to wait for it",

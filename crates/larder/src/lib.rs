@@ -24,6 +24,7 @@ mod sync;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 mod units;
+mod url;
 mod volume;
 
 /// What the model checker's tests need beyond the interface; part of no other build.
@@ -55,6 +56,7 @@ pub use keyspace::{
 pub use memory::ENTRY_OVERHEAD;
 pub use stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
 pub use units::{ByteSize, Timestamp};
+pub use url::URL_VARIABLE;
 
 /// The example of the README compiles, too.
 #[cfg(doctest)]

@@ -129,6 +129,11 @@ impl Tiers {
 
     /// Leaves an event to the sweeper to tell: a listener may call the cache, and wait for the writer.
     pub(super) fn tell(&self, event: Event) {
+        if matches!(event, Event::DiskRecovered { .. }) {
+            tracing::info!("{event}");
+        } else {
+            tracing::warn!("{event}");
+        }
         if self.listener.is_some() {
             drop(self.sweeper_nudge.send(Nudge::Tell(event)));
         }

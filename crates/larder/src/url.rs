@@ -1,0 +1,219 @@
+//! Settings from a URL, as a deployment writes them into its environment.
+//!
+//! ```text
+//! memory:?memory=64MiB
+//! file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB&flush=100ms
+//! redis://:password@10.0.0.7:6379/1        (not yet)
+//! ```
+//!
+//! The part after `file:` is a path, relative ones included; `file:///var/…` means the same as `file:/var/…`. Bytes that a URL has no
+//! place for are written `%XX`. A password is never shown: not in an error, not in a log line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+
+use crate::config::CacheBuilder;
+use crate::error::Error;
+use crate::units::ByteSize;
+
+/// The environment variable that [`Cache::from_env`](crate::Cache::from_env) reads.
+pub const URL_VARIABLE: &str = "LARDER_URL";
+
+const SCHEMES: &str = "a URL begins with file: (two tiers) or memory: (memory only)";
+const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout (durations) and shards";
+const FILE_OPTIONS: [&str; 6] = ["disk", "write_buffer", "page_cache", "verify", "flush", "open_timeout"];
+
+/// What is wrong, and what would be right.
+type Refusal = (String, &'static str);
+
+impl CacheBuilder {
+    /// The settings that a URL gives; the others are the defaults, and may be set as ever.
+    ///
+    /// | part | means |
+    /// |---|---|
+    /// | `file:PATH` | [`path`](CacheBuilder::path); `%XX` stands for a byte |
+    /// | `memory:` | no path: memory only |
+    /// | `memory=64MiB` | [`memory_capacity`](CacheBuilder::memory_capacity) |
+    /// | `disk=1GiB` | [`disk_capacity`](CacheBuilder::disk_capacity) |
+    /// | `write_buffer=8MiB` | [`write_buffer`](CacheBuilder::write_buffer) |
+    /// | `page_cache=16MiB` | [`page_cache`](CacheBuilder::page_cache) |
+    /// | `verify=16MiB` | [`verify_on_open`](CacheBuilder::verify_on_open) |
+    /// | `flush=100ms` | [`flush_interval`](CacheBuilder::flush_interval) |
+    /// | `sweep=1s` | [`sweep_interval`](CacheBuilder::sweep_interval) |
+    /// | `open_timeout=5s` | [`open_timeout`](CacheBuilder::open_timeout) |
+    /// | `shards=16` | [`shards`](CacheBuilder::shards) |
+    ///
+    /// Sizes are whole numbers with `B`, `KiB`, `MiB`, `GiB` or `TiB`; durations whole numbers with `ms`, `s`, `m` or `h`.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let url = format!("file:{}/shop.larder?memory=64MiB&disk=1GiB", dir.path().display());
+    /// let cache = larder::CacheBuilder::from_url(&url)?.open()?; // file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB
+    /// assert_eq!(cache.stats().disk.unwrap().capacity, 1 << 30);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidUrl`] for a scheme, an option, a number or a unit that is none of these; it says what is allowed. Whether
+    /// a value is in its range is checked by [`open`](CacheBuilder::open).
+    pub fn from_url(url: &str) -> Result<Self, Error> {
+        let refused = |(why, allowed): Refusal| Error::InvalidUrl { url: redacted(url), why, allowed };
+        let invalid = |why: String, allowed| Err(refused((why, allowed)));
+        let Some((scheme, rest)) = url.split_once(':') else {
+            return invalid("it has no scheme".to_owned(), SCHEMES);
+        };
+        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let is_file = match scheme {
+            "file" => true,
+            "memory" => false,
+            "redis" | "rediss" | "unix" => {
+                return invalid(
+                    format!("{scheme}: is for the remote tier, which this version does not have"),
+                    SCHEMES,
+                );
+            }
+            _ => return invalid(format!("its scheme is {scheme:?}"), SCHEMES),
+        };
+        let mut builder = Self::default();
+        if is_file {
+            builder =
+                builder.path(path(place).map_err(|why| refused((why, "write file:PATH, or file:///PATH")))?);
+        } else if !matches!(place, "" | "//") {
+            return invalid(
+                format!("memory: is followed by {place:?}"),
+                "it has no path; write file:PATH for a file",
+            );
+        }
+        for option in query.split('&').filter(|option| !option.is_empty()) {
+            let Some((name, value)) = option.split_once('=') else {
+                return invalid(
+                    format!("the option {option:?} has no value"),
+                    "write NAME=VALUE, with & between options",
+                );
+            };
+            if !is_file && FILE_OPTIONS.contains(&name) {
+                return invalid(
+                    format!("{name} is a setting of the file, and there is none"),
+                    "write file:PATH for a file",
+                );
+            }
+            builder = builder.option(name, value).map_err(refused)?;
+        }
+        Ok(builder)
+    }
+
+    fn option(self, name: &str, value: &str) -> Result<Self, Refusal> {
+        Ok(match name {
+            "memory" => self.memory_capacity(size(name, value)?),
+            "disk" => self.disk_capacity(size(name, value)?),
+            "write_buffer" => self.write_buffer(size(name, value)?),
+            "page_cache" => self.page_cache(size(name, value)?),
+            "verify" => self.verify_on_open(size(name, value)?),
+            "flush" => self.flush_interval(duration(name, value)?),
+            "sweep" => self.sweep_interval(duration(name, value)?),
+            "open_timeout" => self.open_timeout(duration(name, value)?),
+            "shards" => match value.parse() {
+                Ok(shards) => self.shards(shards),
+                Err(_) => return Err((format!("shards is {value:?}"), "it is a whole number")),
+            },
+            _ => return Err((format!("it has the option {name:?}"), OPTIONS)),
+        })
+    }
+}
+
+fn path(place: &str) -> Result<PathBuf, String> {
+    let place = match place.strip_prefix("//") {
+        None => place,
+        Some(rest) => {
+            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            if !matches!(host, "" | "localhost") {
+                return Err("it names a host, and a file is on this machine".to_owned());
+            }
+            path
+        }
+    };
+    if place.is_empty() {
+        return Err("it names no file".to_owned());
+    }
+    decoded(place)
+}
+
+#[cfg(unix)]
+fn decoded(text: &str) -> Result<PathBuf, String> {
+    use std::os::unix::ffi::OsStringExt;
+    let bytes: Vec<u8> = percent_decode_str(text).collect();
+    if bytes.contains(&0) {
+        return Err("its path has a zero byte".to_owned());
+    }
+    Ok(OsString::from_vec(bytes).into())
+}
+
+#[cfg(not(unix))]
+fn decoded(text: &str) -> Result<PathBuf, String> {
+    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| "its path is not UTF-8".to_owned())?;
+    Ok(OsString::from(decoded.into_owned()).into())
+}
+
+fn number(value: &str) -> (Option<u64>, &str) {
+    let digits = value.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = value.split_at(digits);
+    (number.parse().ok(), unit)
+}
+
+fn size(name: &str, value: &str) -> Result<ByteSize, Refusal> {
+    let bytes = match number(value) {
+        (Some(number), "B") => Some(number),
+        (Some(number), "KiB") => number.checked_mul(1 << 10),
+        (Some(number), "MiB") => number.checked_mul(1 << 20),
+        (Some(number), "GiB") => number.checked_mul(1 << 30),
+        (Some(number), "TiB") => number.checked_mul(1 << 40),
+        _ => None,
+    };
+    bytes.map(ByteSize::bytes).ok_or_else(|| {
+        (
+            format!("{name} is {value:?}"),
+            "a size is a whole number with B, KiB, MiB, GiB or TiB, such as 64MiB",
+        )
+    })
+}
+
+fn duration(name: &str, value: &str) -> Result<Duration, Refusal> {
+    let millis = match number(value) {
+        (Some(number), "ms") => Some(number),
+        (Some(number), "s") => number.checked_mul(1_000),
+        (Some(number), "m") => number.checked_mul(60_000),
+        (Some(number), "h") => number.checked_mul(3_600_000),
+        _ => None,
+    };
+    millis.map(Duration::from_millis).ok_or_else(|| {
+        (format!("{name} is {value:?}"), "a duration is a whole number with ms, s, m or h, such as 100ms")
+    })
+}
+
+/// A URL as it may be shown: without what stands before an `@` in the place of its host, where passwords are.
+pub(crate) fn redacted(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("//") else {
+        // Without a host there is no place for a password; whoever wrote one all the same would not want it shown.
+        return match url.rsplit_once('@') {
+            Some((_, shown)) if !url.starts_with("file:") => format!("…@{shown}"),
+            _ => url.to_owned(),
+        };
+    };
+    let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let last_at = rest.rfind('@');
+    let hidden = match last_at {
+        // A password may hold a slash that nobody encoded.
+        Some(at) if at < host_end || !scheme.starts_with("file") => at + 1,
+        _ => 0,
+    };
+    match rest.get(hidden..) {
+        Some(shown) if hidden > 0 => format!("{scheme}//…@{shown}"),
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

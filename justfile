@@ -18,6 +18,15 @@ check:
 test *args:
     cargo test {{args}}
 
+# Fuzz one target (record, value, key, file, operations, settings) for a minute (needs cargo-fuzz and a C++ compiler): `just fuzz record`.
+fuzz target="record" seconds="60":
+    mkdir -p target/fuzz/{{target}}
+    RUSTC_BOOTSTRAP=1 CARGO_PROFILE_RELEASE_LTO=off cargo fuzz run --fuzz-dir tests/fuzz --features libfuzzer {{target}} target/fuzz/{{target}} tests/fuzz/corpus/{{target}} -- -max_total_time={{seconds}} -max_len=4000 -timeout=20
+
+# Replay the corpus of the fuzz targets, and give each so many made-up inputs.
+fuzz-corpus rounds="200":
+    LARDER_FUZZ_ROUNDS={{rounds}} cargo test -p larder-fuzz
+
 # The benches, all or some: `just bench --bench memory_hit`.
 bench *args:
     cargo bench -p larder-benches {{args}}

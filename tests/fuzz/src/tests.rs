@@ -1,0 +1,218 @@
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+
+use super::*;
+
+/// As in the other harnesses; see `tests/harness.rs`.
+const SEED: &str = "LARDER_SEED";
+/// How many made-up inputs each target gets.
+const ROUNDS: &str = "LARDER_FUZZ_ROUNDS";
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
+}
+
+/// A seed that differs from run to run: the standard library's own randomness.
+fn fresh_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish() >> 16
+}
+
+/// Random numbers that a seed repeats. Splitmix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        usize::try_from((mixed ^ mixed >> 31) >> 1).unwrap() % end
+    }
+
+    fn byte(&mut self) -> u8 {
+        u8::try_from(self.below(256)).unwrap()
+    }
+}
+
+fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let mut inputs: Vec<(String, Vec<u8>)> =
+        files.map(|file| (file.display().to_string(), fs::read(file).unwrap())).collect();
+    inputs.sort();
+    inputs
+}
+
+/// An input made up from a seed: random bytes, or one of the corpus with a few changes.
+fn made_up(corpus: &[(String, Vec<u8>)], seed: u64) -> Vec<u8> {
+    let mut random = Random(seed);
+    if random.below(4) == 0 {
+        return (0..random.below(400)).map(|_| random.byte()).collect();
+    }
+    let mut input = corpus[random.below(corpus.len())].1.clone();
+    for _ in 0..=random.below(6) {
+        let at = random.below(input.len() + 1);
+        match random.below(6) {
+            0 => input.truncate(at),
+            1 => input.insert(at, random.byte()),
+            2 => {
+                let other = &corpus[random.below(corpus.len())].1;
+                input.truncate(at);
+                input.extend(&other[at.min(other.len())..]);
+            }
+            3 if at < input.len() => drop(input.remove(at)),
+            4 if at < input.len() => input[at] ^= 1 << random.below(8),
+            _ if at < input.len() => input[at] = random.byte(),
+            _ => {}
+        }
+    }
+    input
+}
+
+fn passes(name: &str) {
+    let target = TARGETS.into_iter().find(|target| target.name == name).unwrap();
+    let corpus = corpus(name);
+    assert!(corpus.len() >= 5, "the corpus of {name} is missing");
+    for (file, input) in &corpus {
+        told(&format!("replay it: cargo fuzz run, or this test, with {file}"), || (target.run)(input));
+    }
+    let first = number(SEED).unwrap_or_else(fresh_seed);
+    let rounds = number(ROUNDS).unwrap_or(target.rounds);
+    for seed in (0..rounds).map(|at| first.wrapping_add(at)) {
+        let replay = format!("replay it: {SEED}={seed} {ROUNDS}=1 cargo test -p larder-fuzz {name}_inputs");
+        told(&replay, || (target.run)(&made_up(&corpus, seed)));
+    }
+}
+
+fn told(replay: &str, work: impl FnOnce()) {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        eprintln!("{replay}");
+        resume_unwind(panic)
+    });
+}
+
+/// A target that drives something broken finds fault with an input of the corpus, or with one of the first that are made up from it.
+fn finds_fault(name: &str, broken: impl Fn(&[u8])) {
+    let corpus = corpus(name);
+    let made_up = (0..20).map(|seed| made_up(&corpus, seed));
+    let mut inputs = corpus.iter().map(|(_, input)| input.clone()).chain(made_up);
+    let found = inputs.any(|input| catch_unwind(AssertUnwindSafe(|| broken(&input))).is_err());
+    assert!(found, "{name} does not notice what is broken");
+}
+
+#[test]
+fn record_inputs_pass() {
+    passes("record");
+}
+
+#[test]
+fn value_inputs_pass() {
+    passes("value");
+}
+
+#[test]
+fn key_inputs_pass() {
+    passes("key");
+}
+
+#[test]
+fn file_inputs_pass() {
+    passes("file");
+}
+
+#[test]
+fn operations_inputs_pass() {
+    passes("operations");
+}
+
+#[test]
+fn settings_inputs_pass() {
+    passes("settings");
+}
+
+#[test]
+fn every_seed_is_in_the_corpus() {
+    for (target, name, input) in seeds::all() {
+        assert!(TARGETS.iter().any(|known| known.name == target), "{target} is no target");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target).join(name);
+        assert!(fs::read(&path).is_ok_and(|found| found == input), "write {} again", path.display());
+    }
+}
+
+#[test]
+fn a_reader_that_believes_any_checksum_is_found() {
+    let believes = record::Records {
+        read: |key, found| {
+            let mut sealed = found.to_vec();
+            larder::testing::bytes::seal_record(key, &mut sealed);
+            larder::testing::bytes::read_record(key, &sealed)
+        },
+        ..record::RECORDS
+    };
+    finds_fault("record", |data| record::check(&believes, data));
+}
+
+#[test]
+fn a_codec_that_ignores_what_is_left_over_is_found() {
+    struct Ignores;
+    impl value::Codec for Ignores {
+        fn decode<V: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<V, larder::CodecError> {
+            (1..=bytes.len())
+                .find_map(|len| larder::testing::bytes::decode(&bytes[..len]).ok())
+                .map_or_else(|| larder::testing::bytes::decode(bytes), Ok)
+        }
+    }
+    finds_fault("value", value::check::<Ignores>);
+}
+
+#[test]
+fn a_codec_that_encodes_what_it_cannot_decode_is_found() {
+    struct Forgets;
+    impl value::Codec for Forgets {
+        fn encode<V: serde::Serialize>(value: &V) -> Result<Vec<u8>, larder::CodecError> {
+            larder::testing::bytes::encode(value).or(Ok(vec![1; 2_000]))
+        }
+    }
+    finds_fault("value", value::check::<Forgets>);
+}
+
+#[test]
+fn keys_without_an_end_are_found() {
+    struct Endless;
+    impl key::Keys for Endless {
+        fn encode<K: larder::Key>(key: &K) -> Vec<u8> {
+            let mut bytes = larder::testing::bytes::encode_key(key);
+            bytes.truncate(bytes.len().saturating_sub(2));
+            bytes
+        }
+    }
+    finds_fault("key", key::check::<Endless>);
+}
+
+#[test]
+fn an_opening_that_writes_first_and_looks_later_is_found() {
+    let hasty = |path: &Path, builder: larder::CacheBuilder| {
+        if let Ok(mut found) = fs::read(path) {
+            found.push(0);
+            fs::write(path, found).unwrap();
+        }
+        builder.open()
+    };
+    finds_fault("file", |data| file::check(hasty, data));
+}
+
+#[test]
+fn a_removal_that_does_nothing_is_found() {
+    finds_fault("operations", |data| operations::check(|space, key| Ok(space.contains(key)), data));
+}
+
+#[test]
+fn settings_that_are_mended_silently_are_found() {
+    let mends = |builder: larder::CacheBuilder| {
+        builder.clone().open().or_else(|_| builder.shards(1).page_cache(1 << 20).open())
+    };
+    finds_fault("settings", |data| settings::check(mends, data));
+}

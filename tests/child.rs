@@ -156,6 +156,8 @@ fn child_process() {
         "kill" => crate::kill::writer::write_until_killed(&path, &words[1..]),
         "damage" => crate::damage::trial::run_trials(&path, &words[1..]),
         "staleness" => crate::staleness::work_until_killed(&path, &words[1..]),
+        "race" => crate::races::race(&path),
+        "follow" => crate::races::follow(&path),
         "hold" => hold(&path),
         "churn" => churn(&path),
         "serve" => serve(&path),

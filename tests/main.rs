@@ -18,6 +18,7 @@ mod keyspaces;
 mod kill;
 mod loads;
 mod model;
+mod races;
 mod regressions;
 mod staleness;
 mod support;

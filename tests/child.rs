@@ -158,6 +158,7 @@ fn child_process() {
         "staleness" => crate::staleness::work_until_killed(&path, &words[1..]),
         "race" => crate::races::race(&path),
         "follow" => crate::races::follow(&path),
+        "wear" => crate::churn::wear(&path, &words[1..]),
         "hold" => hold(&path),
         "churn" => churn(&path),
         "serve" => serve(&path),

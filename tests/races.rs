@@ -53,7 +53,7 @@ impl Standing {
         Self {
             inode: fs::metadata(place.path()).unwrap().ino(),
             content: fs::read(place.path()).unwrap(),
-            moved_aside: names.filter(|name| name.contains("-")).collect(),
+            moved_aside: names.filter(|name| name.contains('-')).collect(),
         }
     }
 }

@@ -132,7 +132,7 @@ impl Trial {
         };
         let aside = cache.stats().disk.and_then(|disk| disk.quarantined);
         if let Some(aside) = &aside {
-            self.is_kept(aside)?;
+            Self::is_kept(aside)?;
         }
         let written = cache.keyspace(WRITTEN).map_err(|error| format!("no keyspace: {error}"))?;
         if plant == "wrong" {
@@ -140,7 +140,7 @@ impl Trial {
         }
         let right = self.judge_all(&written)?;
         let victim = (0, random.below(self.keys));
-        let removed = self.work(&written, victim)?;
+        let removed = Self::work(&written, victim)?;
         // Once the disk is off, these say so.
         let is_safe = cache.flush().is_ok();
         drop(written);
@@ -172,7 +172,7 @@ impl Trial {
     }
 
     /// Writes, and sees what it wrote, whatever the disk is like. Whether the removal was acknowledged.
-    fn work(&self, written: &Keyspace<Key, Written>, victim: Key) -> Result<bool, String> {
+    fn work(written: &Keyspace<Key, Written>, victim: Key) -> Result<bool, String> {
         for key in (0..20).map(|key| (NEW, key)) {
             written.insert(&key, Written::new(key, 5)).map_err(|error| format!("no insert: {error}"))?;
             if written.get(&key).as_deref() != Some(&Written::new(key, 5)) {
@@ -242,7 +242,7 @@ impl Trial {
         Ok(Outcome::Refused)
     }
 
-    fn is_kept(&self, aside: &Path) -> Result<(), String> {
+    fn is_kept(aside: &Path) -> Result<(), String> {
         let kept = fs::read(aside).map_err(|error| format!("{} is not there: {error}", aside.display()))?;
         if Self::is_unrecognisable(&kept) {
             return Err("what was moved aside does not look like larder's".to_owned());

@@ -101,8 +101,8 @@ pub(crate) fn follow(path: &Path) {
         });
         match looked {
             Ok(()) => {
-                let early: String = early.iter().map(|version| format!(" {version}")).collect();
-                say(&format!("saw {opened} {last}{early}"));
+                let early: Vec<String> = early.iter().map(u64::to_string).collect();
+                say(&format!("saw {opened} {last} {}", early.join(" ")));
             }
             Err(why) => say(&format!("bad {why}")),
         }

@@ -43,6 +43,8 @@ doc:
 deny:
     cargo deny check
 
+# The soaks: the harnesses of the tests, for as long as they are worth. Each prints its seed, and on failure the command that replays it.
+
 # Soak: power lost at a million moments.
 soak-power-loss:
     LARDER_POWER_LOSSES=1000000 RUST_BACKTRACE=0 cargo test --release -p larder-tests power_loss -- --nocapture
@@ -54,6 +56,30 @@ soak-io-errors:
 # Soak: a thousand full disks.
 soak-full-disk:
     LARDER_FULL_DISKS=1000 RUST_BACKTRACE=0 cargo test --release -p larder-tests a_full_disk -- --nocapture
+
+# 20,000 kills of a writing process; about an hour.
+soak-kill:
+    LARDER_KILLS=20000 cargo test -p larder-tests contract_4_nothing_acknowledged -- --nocapture
+
+# 10,000 damaged files; about four minutes.
+soak-damage:
+    LARDER_DAMAGES=10000 cargo test -p larder-tests contract_5_any_damage -- --nocapture
+
+# Eight hours of threads, restarts and kills, and a judge for every answer.
+soak-staleness:
+    LARDER_STALENESS_SECONDS=28800 cargo test -p larder-tests contract_3_no_answer_is_stale -- --nocapture
+
+# 2,000 races to own a file; about eight minutes.
+soak-races:
+    LARDER_RACES=2000 cargo test -p larder-tests contract_8_one_of_many -- --nocapture
+
+# Eight hours of openings and a mixed load, and what the process takes.
+soak-churn:
+    LARDER_CHURN_SECONDS=28800 cargo test -p larder-tests contract_7_what_a_process -- --nocapture
+
+# A million histories against the model; about two hours.
+soak-model:
+    LARDER_MODEL_CASES=1000000 cargo test -p larder-tests the_cache_answers_as_the_model_does -- --nocapture
 
 # The gate: what has to pass before a change lands.
 ci:

@@ -34,6 +34,11 @@ impl Harness {
         self.rounds
     }
 
+    /// The seed of the first round.
+    pub(crate) fn first_seed(&self) -> u64 {
+        self.first_seed
+    }
+
     /// The seed of each round.
     pub(crate) fn seeds(&self) -> impl Iterator<Item = u64> + use<> {
         let first_seed = self.first_seed;

@@ -106,7 +106,9 @@ fn kill_again_and_again(seed: u64, kills: u64, lie: Lie) -> Result<u64, String> 
         let moment = Moment::choose(&mut random);
         let failed = |why: String| format!("kill {kill} of {kills}, {moment:?}: {why}");
         let said = moment.kill(Worker::start(&task, &place.path())).map_err(failed)?;
-        said.iter().for_each(|line| ledger.hear(line));
+        for line in &said {
+            ledger.hear(line);
+        }
         let last = first + VERSIONS_OF_A_RUN - 1;
         ledger.crashed(last);
         // Now and then the next child is the first to open what this one left.

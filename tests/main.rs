@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod child;
+mod churn;
 mod contract_1_read_your_writes;
 mod contract_2_expired_is_gone;
 mod contract_3_invalidated_stays_gone;
@@ -23,6 +24,7 @@ mod model;
 mod outages;
 mod outages_users;
 mod power_loss;
+mod races;
 mod regressions;
 mod simulated;
 mod staleness;

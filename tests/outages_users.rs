@@ -60,10 +60,13 @@ fn a_writer_that_panics_costs_the_file_and_nothing_else() {
     assert_eq!(names.keys().collect::<Vec<_>>(), ["late"]);
 }
 
+/// What a listener reaches its cache by.
+type Handle = Arc<Mutex<Option<(Cache, Keyspace<String, String>)>>>;
+
 #[test]
 fn a_listener_may_call_the_cache_and_may_panic() {
     let place = SimulatedPlace::new();
-    let handle: Arc<Mutex<Option<(Cache, Keyspace<String, String>)>>> = Arc::default();
+    let handle: Handle = Arc::default();
     let (called, in_listener) = (Arc::new(AtomicU64::new(0)), handle.clone());
     let counted = called.clone();
     let listen = move |event: &Event| {

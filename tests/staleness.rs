@@ -17,7 +17,7 @@ use crate::support::{Place, Random};
 type Seen = [u64; 5];
 
 /// Lets several children work on one file, one after another, each until it is killed.
-fn work_and_kill(seed: u64, plant: &str, seen: &mut Seen) -> Result<(), String> {
+fn work_and_kill(seed: u64, plant: &str, totals: &mut Seen) -> Result<(), String> {
     let mut random = Random::of_round(seed);
     // In memory there are many more steps to a second; on a disk commits take as long as they do.
     let place = if random.below(3) == 0 { Place::new() } else { Place::in_memory() };
@@ -31,7 +31,7 @@ fn work_and_kill(seed: u64, plant: &str, seen: &mut Seen) -> Result<(), String> 
             match words[0] {
                 "tick" => ticks -= 1,
                 "life" => {
-                    for (sum, word) in seen.iter_mut().zip(&words[1..]) {
+                    for (sum, word) in totals.iter_mut().zip(&words[1..]) {
                         *sum += word.parse::<u64>().unwrap();
                     }
                 }
@@ -40,7 +40,7 @@ fn work_and_kill(seed: u64, plant: &str, seen: &mut Seen) -> Result<(), String> 
             }
         }
         let said = worker.kill();
-        seen[4] += 1;
+        totals[4] += 1;
         if let Some(line) = said.into_iter().find(|line| line.starts_with("stale")) {
             return Err(line);
         }

@@ -93,7 +93,7 @@ impl Random {
         Self(seed | 1)
     }
 
-    /// Numbers of a harness's round. Its seeds follow one another, so they are mixed: SplitMix64's finisher (Steele, Lea and Flood, 2014).
+    /// Numbers of a harness's round. Its seeds follow one another, so they are mixed: `SplitMix64`'s finisher (Steele, Lea and Flood, 2014).
     pub(crate) fn of_round(seed: u64) -> Self {
         let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

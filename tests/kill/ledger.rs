@@ -142,7 +142,9 @@ mod tests {
 
     fn ledger(lines: &[&str]) -> Ledger {
         let mut ledger = Ledger::default();
-        lines.iter().for_each(|line| ledger.hear(line));
+        for line in lines {
+            ledger.hear(line);
+        }
         ledger.crashed(99);
         ledger
     }

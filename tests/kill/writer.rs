@@ -61,7 +61,9 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
     let first: u64 = words[1].parse().unwrap();
     let lie = Lie::named(words[2]);
     let threads: Vec<Progress> = (0..THREADS).map(|_| Progress::default()).collect();
-    threads.iter().for_each(|progress| progress.begun.store(first, Ordering::SeqCst));
+    for progress in &threads {
+        progress.begun.store(first, Ordering::SeqCst);
+    }
     loop {
         say("opening");
         let interval = if lie == Lie::None { Duration::from_millis(1 + random.below(20)) } else { HOUR };
@@ -120,7 +122,7 @@ impl Writer<'_> {
         }
         match (self.lie, self.random.below(9)) {
             (Lie::Flush, _) => {
-                say(&format!("did flush {}", all(self.threads, |progress| &progress.complete)))
+                say(&format!("did flush {}", all(self.threads, |progress| &progress.complete)));
             }
             (Lie::Remove, _) => {
                 self.flush();

@@ -81,7 +81,9 @@ pub(crate) fn work_until_killed(path: &Path, words: &[&str]) {
         drop(written);
         let floors: Vec<(Key, u64)> = all_keys().map(|key| (key, ledger.floor(key))).collect();
         cache.close().unwrap();
-        floors.into_iter().for_each(|(key, floor)| ledger.settled(key, floor));
+        for (key, floor) in floors {
+            ledger.settled(key, floor);
+        }
     }
 }
 
@@ -167,7 +169,9 @@ impl Worker<'_> {
     fn prefix(&self, group: u64) {
         let versions: Vec<u64> = (0..KEYS).map(|key| self.ledger.change((group, key)).bump()).collect();
         let _removed = self.written.remove_prefix((group,)).unwrap();
-        (0..).zip(versions).for_each(|(key, version)| self.ledger.settled((group, key), version));
+        for (key, version) in (0..).zip(versions) {
+            self.ledger.settled((group, key), version);
+        }
     }
 
     fn clear(&mut self) {
@@ -175,13 +179,17 @@ impl Worker<'_> {
         let versions: Vec<(Key, u64)> = all_keys().map(|key| (key, self.ledger.source(key))).collect();
         let cleared = if self.random.below(2) == 0 { self.cache.clear() } else { self.written.clear() };
         cleared.unwrap();
-        versions.into_iter().for_each(|(key, version)| self.ledger.settled(key, version));
+        for (key, version) in versions {
+            self.ledger.settled(key, version);
+        }
     }
 
     fn flush(&self) {
         let floors: Vec<(Key, u64)> = all_keys().map(|key| (key, self.ledger.floor(key))).collect();
         self.cache.flush().unwrap();
-        floors.into_iter().for_each(|(key, floor)| self.ledger.settled(key, floor));
+        for (key, floor) in floors {
+            self.ledger.settled(key, floor);
+        }
     }
 
     fn bring_back(&mut self) {

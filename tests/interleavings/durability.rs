@@ -57,8 +57,10 @@ pub(crate) fn an_insert_reaches_the_disk_by_itself() {
             versions.insert(&1, 10).unwrap();
             versions.insert(&1, 11).unwrap();
         },
-        &|| versions.insert(&2, 20).unwrap(),
-        &|| cache.flush().unwrap(),
+        &|| {
+            versions.insert(&2, 20).unwrap();
+            cache.flush().unwrap();
+        },
     ]);
     pass_time();
     for _ in 0..4 {

@@ -9,13 +9,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Key, Keyspace, KeyspaceDefinition};
+use larder::{Key, Keyspace};
 use shuttle::thread::sleep;
 
 use crate::explorer::contest;
-use crate::place::{Place, TTL, versions};
-
-const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(TTL);
+use crate::place::{PAIRS, Place, versions};
 
 /// Where values come from, and what lookups were given that they should not have been.
 struct Source {
@@ -146,6 +144,23 @@ pub(crate) fn a_promotion_never_outlives_a_clear() {
     cache.close().unwrap();
     source.look("committed", || place.committed(1));
     source.check();
+}
+
+/// Two loaders each ask for what the other loads. One of them is told that this would never end, and both do.
+pub(crate) fn loads_that_wait_for_one_another_end() {
+    let cache = Place::new().open();
+    let versions = versions(&cache);
+    let values = AtomicU64::new(0);
+    let load = |mine: u64, other: u64| {
+        let loaded =
+            versions.get_or_load(&mine, || versions.get_or_load(&other, || Err::<u64, _>("nothing to load")));
+        values.fetch_add(u64::from(loaded.is_ok()), Ordering::SeqCst);
+    };
+    contest([&|| load(1, 2), &|| load(2, 1), &|| load(1, 2)]);
+    let left = versions.get_or_load(&1, || Ok::<u64, Infallible>(10)).ok();
+    cache.close().unwrap();
+    assert_eq!(values.into_inner(), 0, "there was no value to be had");
+    assert_eq!(left.as_deref(), Some(&10), "a flight was left behind");
 }
 
 /// An update invalidates before the source changes, and bars loads from caching what they read before it had.

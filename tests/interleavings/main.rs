@@ -42,6 +42,7 @@ scenarios! {
     loads::a_load_never_outlives_a_removal_by_prefix,
     loads::a_promotion_never_outlives_a_clear,
     loads::a_load_never_outlives_an_update,
+    loads::loads_that_wait_for_one_another_end,
     expiry::a_sweep_spares_what_was_written_anew,
     expiry::a_touch_and_an_expiry_agree,
     durability::what_was_acknowledged_is_committed,

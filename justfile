@@ -42,6 +42,18 @@ doc:
 deny:
     cargo deny check
 
+# Soak: power lost at a million moments.
+soak-power-loss:
+    LARDER_POWER_LOSSES=1000000 RUST_BACKTRACE=0 cargo test --release -p larder-tests power_loss -- --nocapture
+
+# Soak: an error at every operation of three workloads, for fifty seeds.
+soak-io-errors:
+    LARDER_IO_ERRORS=50 RUST_BACKTRACE=0 cargo test --release -p larder-tests an_error -- --nocapture
+
+# Soak: a thousand full disks.
+soak-full-disk:
+    LARDER_FULL_DISKS=1000 RUST_BACKTRACE=0 cargo test --release -p larder-tests a_full_disk -- --nocapture
+
 # The gate: what has to pass before a change lands.
 ci:
     bash .ci/run

@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use larder::{ByteSize, Cache, Error, InsertOptions, KeyspaceDefinition, MAX_KEY_LEN};
+use larder::{
+    ByteSize, Cache, Error, InsertOptions, KeyspaceDefinition, MAX_DEPTH, MAX_EMPTY_ELEMENTS, MAX_KEY_LEN,
+};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::child::Worker;
@@ -128,6 +130,38 @@ fn a_value_that_does_not_serialize_leaves_the_entry_before_it() {
         let loaded = space.get_or_load(&2, || Ok::<_, Error>(Fickle(false))).unwrap();
         assert!(!loaded.0 && !space.contains(&2), "what can't be cached is still answered");
     }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum List {
+    End,
+    Next(Box<List>),
+}
+
+#[test]
+fn a_value_that_could_not_be_read_back_is_refused_and_leaves_the_entry_before_it() {
+    const LISTS: KeyspaceDefinition<u8, List> = KeyspaceDefinition::new("list");
+    const UNITS: KeyspaceDefinition<u8, Vec<()>> = KeyspaceDefinition::new("unit");
+    let list = |nodes| (0..nodes).fold(List::End, |rest, _| List::Next(Box::new(rest)));
+    for (lists, units) in [(LISTS, UNITS), (LISTS.memory_only(), UNITS.memory_only())] {
+        let place = Place::new();
+        let cache = place.open();
+        let (lists, units) = (cache.keyspace(lists).unwrap(), cache.keyspace(units).unwrap());
+        lists.insert(&1, list(MAX_DEPTH - 1)).unwrap();
+        let refused = lists.insert(&1, list(MAX_DEPTH)).unwrap_err();
+        assert!(matches!(refused, Error::Encode { .. }) && refused.to_string().contains("128 levels"));
+        assert!(lists.contains(&1));
+        units.insert(&1, vec![(); MAX_EMPTY_ELEMENTS]).unwrap();
+        let refused = units.insert(&1, vec![(); usize::MAX]).unwrap_err();
+        assert!(matches!(refused, Error::Encode { .. }) && refused.to_string().contains("more elements"));
+        assert_eq!(units.get(&1).unwrap().len(), MAX_EMPTY_ELEMENTS);
+    }
+    // From the disk as well.
+    let place = Place::new();
+    let cache = place.open();
+    cache.keyspace(LISTS).unwrap().insert(&1, list(MAX_DEPTH - 1)).unwrap();
+    cache.close().unwrap();
+    assert!(place.open().keyspace(LISTS).unwrap().get(&1).is_some());
 }
 
 #[test]

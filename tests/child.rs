@@ -1,11 +1,13 @@
 //! Other processes: the test binary, run again to do one thing with a cache.
 //!
 //! `child_process` is a test that only does something when a parent test started it; the parent says what through the
-//! environment, and reads the child's lines as it prints them.
+//! environment, and reads the child's lines as it prints them. A task's further words are for the task.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
 use std::time::Duration;
 
 use larder::{Cache, Durability, InsertOptions};
@@ -15,10 +17,15 @@ use crate::support::{Random, VERSIONS};
 const TASK: &str = "LARDER_TEST_TASK";
 const FILE: &str = "LARDER_TEST_FILE";
 
+/// How long a child may say nothing before it counts as hung. Far more than any task needs on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Lines that are kept for a parent that does not read them yet. Then the child waits, as it does for a full pipe.
+const LINES_KEPT: usize = 256;
+
 /// A child at work, killed when it is dropped.
 pub(crate) struct Worker {
     child: Child,
-    lines: BufReader<ChildStdout>,
+    lines: Receiver<String>,
 }
 
 impl Worker {
@@ -40,25 +47,35 @@ impl Worker {
             .args(["--exact", "child::child_process", "--nocapture", "--test-threads=1"])
             .env(TASK, task)
             .env(FILE, path)
+            // An arena of the allocator for each thread that ever ran would hide what a child's memory is used for.
+            .env("MALLOC_ARENA_MAX", "2")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
+        let lines = read_lines(child.stdout.take().unwrap());
         Self { child, lines }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The next line that the child says to its parent; none once it has ended.
+    ///
+    /// # Panics
+    /// When it has said nothing for a minute.
     pub(crate) fn line(&mut self) -> Option<String> {
-        loop {
-            let mut line = String::new();
-            if self.lines.read_line(&mut line).unwrap_or(0) == 0 {
-                return None;
-            }
-            // The harness prints lines of its own, and may leave one unfinished before ours.
-            if let Some((_, said)) = line.split_once("child> ") {
-                // A line that the kill cut short was never said.
-                return line.ends_with('\n').then(|| said.trim().to_owned());
+        self.line_unless_hung().unwrap()
+    }
+
+    /// The same, for parents that have more to say of a child that hangs.
+    pub(crate) fn line_unless_hung(&mut self) -> Result<Option<String>, String> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => Ok(Some(line)),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => {
+                Err(format!("the child has said nothing for {PATIENCE:?}: it hangs"))
             }
         }
     }
@@ -69,11 +86,42 @@ impl Worker {
     }
 
     /// Kills the child as `kill -9` does, and reads what it had said until then.
-    pub(crate) fn kill(mut self) -> Vec<String> {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        std::iter::from_fn(|| self.line()).collect()
+    pub(crate) fn kill(self) -> Vec<String> {
+        self.kill_and_look().0
     }
+
+    /// The same, and how it ended: by the kill, or before it.
+    pub(crate) fn kill_and_look(mut self) -> (Vec<String>, ExitStatus) {
+        self.child.kill().unwrap();
+        let status = self.child.wait().unwrap();
+        (std::iter::from_fn(|| self.line()).collect(), status)
+    }
+
+    /// Waits for the child's end, reading what it still says.
+    pub(crate) fn wait(mut self) -> (Vec<String>, ExitStatus) {
+        let said = std::iter::from_fn(|| self.line()).collect();
+        (said, self.child.wait().unwrap())
+    }
+}
+
+/// Reads what a child says on a thread of its own, so that its parent can give up on it.
+fn read_lines(out: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = sync_channel(LINES_KEPT);
+    thread::spawn(move || {
+        let mut out = BufReader::new(out);
+        let mut line = String::new();
+        while out.read_line(&mut line).unwrap_or(0) > 0 {
+            // The test harness prints lines of its own, and may leave one unfinished before ours. A line that a kill cut short was
+            // never said.
+            if let Some((_, said)) = line.split_once("child> ").filter(|_| line.ends_with('\n'))
+                && sender.send(said.trim().to_owned()).is_err()
+            {
+                break;
+            }
+            line.clear();
+        }
+    });
+    receiver
 }
 
 impl Drop for Worker {
@@ -83,13 +131,15 @@ impl Drop for Worker {
     }
 }
 
-fn say(line: &str) {
+/// Says a line to the parent. It is said when this returns, whatever happens to the child.
+pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "child> {line}").unwrap();
     out.flush().unwrap();
 }
 
-fn hear() -> String {
+/// The next line that the parent tells; empty once it is gone.
+pub(crate) fn hear() -> String {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).unwrap();
     line.trim().to_owned()
@@ -101,13 +151,17 @@ fn child_process() {
         return;
     };
     let path = PathBuf::from(path);
-    match task.as_str() {
+    let words: Vec<&str> = task.split(' ').collect();
+    match words[0] {
+        "kill" => crate::kill::writer::write_until_killed(&path, &words[1..]),
+        "damage" => crate::damage::trial::run_trials(&path, &words[1..]),
+        "staleness" => crate::staleness::work_until_killed(&path, &words[1..]),
         "hold" => hold(&path),
         "churn" => churn(&path),
         "serve" => serve(&path),
         "threads" => say(&crate::contract_7_bounded_resources::count_threads(&path)),
         "fail" => say(crate::contract_6_never_takes_the_application_down::go_on(&path)),
-        "fail moved" => say(crate::contract_6_never_takes_the_application_down::refuse_to_promise(&path)),
+        "fail-moved" => say(crate::contract_6_never_takes_the_application_down::refuse_to_promise(&path)),
         other => panic!("no task {other:?}"),
     }
 }

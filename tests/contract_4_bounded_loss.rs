@@ -1,4 +1,6 @@
 //! Contract 4: a crash loses at most what was not flushed, and whole entries at a time.
+//!
+//! The kill here is the promise at its plainest; [`crate::kill`] has several threads, every moment, and invalidations.
 
 use std::collections::HashMap;
 
@@ -11,7 +13,7 @@ use crate::support::{HOUR, NAMES, Place, VERSIONS};
 fn contract_4_what_was_acknowledged_survives_kill_9() {
     let place = Place::new();
     // The same file is killed again and again: each run starts from what the crash before it left.
-    for round in 0..12 {
+    for round in 0..4 {
         let mut worker = Worker::start("churn", &place.path());
         let mut said = Vec::new();
         for _ in 0..(5 + round * 7) {

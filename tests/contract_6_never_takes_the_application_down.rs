@@ -1,11 +1,11 @@
 //! Contract 6: when the disk fails at run time, memory keeps serving, and promise 3 holds across the failure.
 //!
 //! A child process works under a limit on the size of its files: beyond it, every write fails as on a device that refuses. What the
-//! cache does then is what this version promises: the disk tier is off until the cache is opened again.
+//! disk tier does then, state by state, is in `outages.rs`; an error at every single operation is in `io_errors.rs`.
 
 use std::path::Path;
 
-use larder::{ByteSize, Cache, Durability, Error, InsertOptions};
+use larder::{ByteSize, Cache, DiskState, Error};
 
 use crate::child::Worker;
 use crate::support::{BLOBS, HOUR, NAMES, Place, VERSIONS};
@@ -16,18 +16,17 @@ fn contract_6_a_disk_that_fails_is_turned_off_and_nothing_invalidated_comes_back
     let mut worker = Worker::start_limited("fail", &place.path(), 4_000);
     assert_eq!(worker.line().as_deref(), Some("went on in memory"));
     assert_eq!(worker.line(), None);
-    let left: Vec<_> =
-        std::fs::read_dir(place.dir()).unwrap().map(|file| file.unwrap().file_name()).collect();
-    assert_eq!(left, ["shop.larder.lock"], "the stale file is out of service and gone");
+    let mut left = std::fs::read_dir(place.dir()).unwrap().map(|file| file.unwrap().file_name());
+    assert!(left.all(|name| !name.to_str().unwrap().contains("discarded")), "the stale file is gone");
     let cache = Cache::builder().path(place.path()).open().unwrap();
-    assert_eq!(cache.stats().disk.unwrap().recovered_entries, 0);
-    assert!(cache.keyspace(NAMES).unwrap().get("victim").is_none());
+    let names = cache.keyspace(NAMES).unwrap();
+    assert_eq!((names.get("victim"), names.get("other")), (None, None));
 }
 
 #[test]
 fn contract_6_an_invalidation_that_cannot_be_made_durable_is_never_reported_as_done() {
     let place = Place::new();
-    let mut worker = Worker::start_limited("fail moved", &place.path(), 4_000);
+    let mut worker = Worker::start_limited("fail-moved", &place.path(), 4_000);
     assert_eq!(worker.line().as_deref(), Some("refused to promise"));
     assert_eq!(worker.line(), None);
     // The file came back, with what the cache could not remove from it: what the errors were about.
@@ -63,22 +62,21 @@ pub(crate) fn go_on(path: &Path) -> &'static str {
     let cache = fill_until_it_fails(path);
     fail_the_disk(&cache);
     let names = cache.keyspace(NAMES).unwrap();
-    assert!(matches!(cache.flush(), Err(Error::NotDurable { .. })));
-    assert!(names.remove("victim").is_ok(), "no restart can find it: it is removed for good");
-    assert!(names.get("victim").is_none());
+    assert_eq!(cache.stats().disk.unwrap().state, DiskState::Suspended);
+    assert!(names.remove("victim").is_ok(), "whatever that takes, it is removed for good");
+    assert_eq!(cache.stats().disk.unwrap().discards, 1, "the limit allows no way but to give the file up");
+    assert!(names.get("victim").is_none() && names.contains("other"));
     names.insert("new", "in memory".to_owned()).unwrap();
     assert_eq!(*names.get("new").unwrap(), "in memory");
     let loaded = names.get_or_load("loaded", || Ok::<_, Error>("loaded".to_owned())).unwrap();
     assert!(*loaded == "loaded" && names.contains("loaded"));
-    let immediate = InsertOptions::new().durability(Durability::Immediate);
-    assert!(matches!(names.insert_with("now", String::new(), immediate), Err(Error::NotDurable { .. })));
     let versions = cache.keyspace(VERSIONS).unwrap();
     versions.insert(&1, 1).unwrap();
     assert_eq!(versions.len(), 1, "a keyspace can still be opened");
     assert!(cache.sweep().is_ok());
-    assert!(cache.clear().unwrap() >= 4);
+    assert!(cache.clear().unwrap() >= 3);
     assert!(names.is_empty() && versions.is_empty());
-    assert!(cache.close().is_err(), "what was inserted is not on disk");
+    drop(cache.close());
     "went on in memory"
 }
 

@@ -1,5 +1,6 @@
 //! Contract 8: while one process writes the cache, others read what it has committed.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use larder::clock::Clock;
@@ -86,4 +87,25 @@ fn contract_8_what_cannot_be_followed_is_told() {
     assert!(error.contains("crashed"), "{error}");
     place.open().close().unwrap();
     Follower::open(place.path()).unwrap();
+}
+
+#[test]
+fn contract_8_a_follower_goes_on_with_the_file_that_took_a_damaged_ones_place() {
+    let place = Place::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    names.insert("old", "old".to_owned()).unwrap();
+    cache.flush().unwrap();
+    let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
+    let seen = follower.keyspace(NAMES);
+    assert_eq!(seen.get("old").unwrap().as_deref(), Some("old"));
+    let mut bytes = std::fs::read(place.path()).unwrap();
+    bytes[4096..].fill(0xA5);
+    std::fs::File::options().write(true).open(place.path()).unwrap().write_all(&bytes).unwrap();
+    assert!(cache.verify().unwrap().damage.is_some());
+    assert!(names.remove("old").is_ok());
+    names.insert("new", "new".to_owned()).unwrap();
+    cache.flush().unwrap();
+    assert_eq!(seen.get("old").unwrap(), None, "it was removed from the file that there is");
+    assert_eq!(seen.get("new").unwrap().as_deref(), Some("new"));
 }

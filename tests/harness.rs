@@ -4,6 +4,10 @@
 //! its own, and a failure prints the one command that replays that round alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use larder::clock::{Clock, SystemClock};
 
 /// What every harness takes its first seed from, if it is set.
 const SEED: &str = "LARDER_SEED";
@@ -30,23 +34,79 @@ impl Harness {
         self.rounds
     }
 
+    /// The seed of each round.
+    pub(crate) fn seeds(&self) -> impl Iterator<Item = u64> + use<> {
+        let first_seed = self.first_seed;
+        (0..self.rounds).map(move |at| first_seed.wrapping_add(at))
+    }
+
     /// Runs every round with a seed of its own.
     ///
     /// # Panics
     /// As the first round that panics does, after saying how to replay it.
     pub(crate) fn run(&self, mut round: impl FnMut(u64)) {
-        for seed in (0..self.rounds).map(|at| self.first_seed.wrapping_add(at)) {
+        for seed in self.seeds() {
             self.replayable(seed, || round(seed));
         }
         eprintln!("{}: {} rounds from seed {}", self.test, self.rounds, self.first_seed);
     }
 
+    /// Runs rounds that do several things each, on every core, until as many things are done as there were rounds to run.
+    ///
+    /// # Panics
+    /// As the first round that panics does, after saying how to replay it.
+    pub(crate) fn run_until(&self, round: impl Fn(u64) -> u64 + Sync) {
+        let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        std::thread::scope(|scope| {
+            for _ in 0..cores {
+                scope.spawn(|| {
+                    while done.load(Ordering::Relaxed) < self.rounds {
+                        let seed = self.first_seed.wrapping_add(next.fetch_add(1, Ordering::Relaxed));
+                        done.fetch_add(self.replayable(seed, || round(seed)), Ordering::Relaxed);
+                        if self.rounds == 1 {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        let (rounds, done) = (next.into_inner(), done.into_inner());
+        eprintln!("{}: {done} in {rounds} rounds from seed {}", self.test, self.first_seed);
+    }
+
+    /// Runs a part of one round, for a harness whose rounds are long.
+    pub(crate) fn sample<T>(&self, round: impl FnOnce(u64) -> T) -> T {
+        self.replayable(self.first_seed, || round(self.first_seed))
+    }
+
+    /// Runs rounds for as many seconds as there would be rounds, and one round at least.
+    ///
+    /// # Panics
+    /// As [`run`](Harness::run) does.
+    pub(crate) fn run_for_seconds(&self, mut round: impl FnMut(u64)) {
+        let clock = SystemClock::new();
+        let end = clock.monotonic() + Duration::from_secs(self.rounds);
+        let mut rounds = 0;
+        while rounds == 0 || clock.monotonic() < end {
+            let seed = self.first_seed.wrapping_add(rounds);
+            self.replayable(seed, || round(seed));
+            rounds += 1;
+        }
+        eprintln!("{}: {rounds} rounds in {} s from seed {}", self.test, self.rounds, self.first_seed);
+    }
+
     /// Runs one piece of work that a seed decides; says how to replay it if it panics.
     pub(crate) fn replayable<T>(&self, seed: u64, work: impl FnOnce() -> T) -> T {
+        self.replayable_with(seed, 1, work)
+    }
+
+    /// The same, for work that counts as several rounds.
+    pub(crate) fn replayable_with<T>(&self, seed: u64, rounds: u64, work: impl FnOnce() -> T) -> T {
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
             let Self { test, variable, .. } = self;
             eprintln!(
-                "replay it: {SEED}={seed} {variable}=1 cargo test -p larder-tests {test} -- --nocapture"
+                "replay it: {SEED}={seed} {variable}={rounds} cargo test -p larder-tests {test} -- --nocapture"
             );
             resume_unwind(panic)
         })

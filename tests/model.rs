@@ -9,7 +9,9 @@ use std::time::Duration;
 use larder::clock::Clock;
 use larder::{ByteSize, Cache, InsertOptions, Keyspace, KeyspaceDefinition, Timestamp, Update};
 use proptest::prelude::*;
+use proptest::test_runner::{RngSeed, TestRunner};
 
+use crate::harness::Harness;
 use crate::support::Place;
 
 type Key = (String, u8);
@@ -113,7 +115,7 @@ fn open(place: &Place, tight: bool) -> (Cache, Vec<Keyspace<Key, u64>>) {
 
 impl Run {
     fn new(tight: bool) -> Self {
-        let place = Place::new();
+        let place = Place::in_memory();
         let (cache, spaces) = open(&place, tight);
         let now = place.clock.wall();
         Self {
@@ -290,7 +292,7 @@ impl Run {
         self.place.clock.set_wall(self.now);
         self.now = self.now.max(self.place.clock.wall());
         self.mark = self.now;
-        let crashed = Place::new();
+        let crashed = Place::in_memory();
         std::fs::copy(self.place.path(), crashed.path()).unwrap();
         self.updates.clear();
         self.spaces.clear();
@@ -339,19 +341,37 @@ impl Run {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn the_cache_answers_as_the_model_does(tight: bool, steps in proptest::collection::vec(step(), 1..60)) {
-        let mut run = Run::new(tight);
-        for step in steps.into_iter().filter(|step| !tight || step.space() != Some(2)) {
-            run.step(step);
-        }
-    }
+/// Each case is a round with a seed of its own, so that one case is replayed by one command. proptest shrinks what fails.
+#[test]
+fn the_cache_answers_as_the_model_does() {
+    let harness = Harness::new("the_cache_answers_as_the_model_does", "LARDER_MODEL_CASES", 256);
+    harness.run(|seed| {
+        let mut runner = TestRunner::new(ProptestConfig {
+            cases: 1,
+            rng_seed: RngSeed::Fixed(seed),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        });
+        let history = (any::<bool>(), proptest::collection::vec(step(), 1..60));
+        let answered = runner.run(&history, |(tight, steps)| {
+            let mut run = Run::new(tight);
+            for step in steps.into_iter().filter(|step| !tight || step.space() != Some(2)) {
+                run.step(step);
+            }
+            Ok(())
+        });
+        answered.unwrap_or_else(|failed| panic!("seed {seed}: {failed}"));
+    });
 }
 
-/// `LARDER_MODEL_CASES` asks for more; a failure prints the steps that lead to it, shrunk.
-fn cases() -> u32 {
-    std::env::var("LARDER_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256)
+#[test]
+fn the_model_catches_an_answer_that_is_not_its_own() {
+    let wrong = std::panic::catch_unwind(|| {
+        let mut run = Run::new(false);
+        run.step(Step::Insert(0, ("a".to_owned(), 1), 7));
+        // Behind the model's back.
+        run.spaces[0].insert(&("a", 1), 8_u64).unwrap();
+        run.step(Step::Get(0, ("a".to_owned(), 1)));
+    });
+    assert!(wrong.is_err());
 }

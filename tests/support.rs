@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::clock::ManualClock;
+use larder::clock::{Clock, ManualClock, SystemClock};
 use larder::{Cache, CacheBuilder, KeyspaceDefinition};
+use serde::{Deserialize, Serialize};
 
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
@@ -16,15 +17,54 @@ pub(crate) const VERSIONS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::ne
 /// Bytes by number: what fills a cache.
 pub(crate) const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob").ttl(HOUR);
 
+/// The keys of [`Written`]: a group, and which of its keys.
+pub(crate) type Key = (u64, u64);
+
+/// A value that shows whether it is whole, and whose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Written {
+    key: Key,
+    pub(crate) version: u64,
+    filler: Vec<u8>,
+}
+
+impl Written {
+    /// The value of a key at a version: mostly small, now and then larger than a page.
+    pub(crate) fn new(key: Key, version: u64) -> Self {
+        let mixed = (version ^ (key.0 << 32) ^ (key.1 << 40)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let len = if mixed.is_multiple_of(16) { 9_000 } else { usize::try_from(mixed >> 56).unwrap() };
+        Self { key, version, filler: vec![u8::try_from(version % 251).unwrap(); len] }
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Whether it is what was written under this key, every byte.
+    pub(crate) fn is_whole(&self, key: Key) -> bool {
+        *self == Self::new(key, self.version)
+    }
+}
+
+/// Values that show whether they are whole.
+pub(crate) const WRITTEN: KeyspaceDefinition<Key, Written> = KeyspaceDefinition::new("written").ttl(HOUR);
+
 /// A directory with a place for a cache file.
 pub(crate) struct Place {
-    dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
         Self { dir: tempfile::tempdir().unwrap(), clock: Arc::new(ManualClock::new()) }
+    }
+
+    /// A place in memory, where there is one: for tests that make their crashes themselves, by copying, and wait for no disk.
+    pub(crate) fn in_memory() -> Self {
+        let memory = std::path::Path::new("/dev/shm");
+        let dir = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap();
+        Self { dir, clock: Arc::new(ManualClock::new()) }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -53,12 +93,29 @@ impl Random {
         Self(seed | 1)
     }
 
+    /// Numbers of a harness's round. Its seeds follow one another, so they are mixed: SplitMix64's finisher (Steele, Lea and Flood, 2014).
+    pub(crate) fn of_round(seed: u64) -> Self {
+        let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        Self::new(mixed ^ (mixed >> 31))
+    }
+
     /// A number below `end`. Xorshift64: Marsaglia, "Xorshift RNGs", 2003.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0 % end
+    }
+}
+
+/// Holds this thread up for so many microseconds, to the microsecond: the moments of a crash are chosen more finely than a
+/// thread can be woken.
+pub(crate) fn spin(micros: u64) {
+    let clock = SystemClock::new();
+    while clock.monotonic() < Duration::from_micros(micros) {
+        std::hint::spin_loop();
     }
 }
 

@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 const LONGEST_FILE: usize = 400;
 
 /// Modules of the cache, top to bottom: each may use those after it, and itself. Those in one row may use one another.
-const ORDER: [&[&str]; 10] = [
+const ORDER: [&[&str]; 11] = [
+    &["testing"],
     &["cache", "follower"],
     &["keyspace"],
     &["inner", "space"],
     &["load"],
     &["disk"],
     &["memory"],
-    &["config", "stats", "error"],
+    &["config", "stats", "error", "event"],
     &["record", "key", "codec"],
-    &["clock"],
+    &["clock", "volume"],
     &["id", "units", "sync"],
 ];
 

@@ -2,25 +2,33 @@
 //!
 //! The one place that knows bincode: version 2.0.1 is its last, and whoever replaces it replaces this file. No bincode
 //! type is public. The bytes are part of the file format (a test pins them), so a new codec is a new record format.
+//!
+//! Whatever the bytes, decoding ends, within memory and stack that are bounded by their number and the value's type: the
+//! [`limits`] are kept around the codec, not by it. What encodes also decodes.
+
+mod decode;
+mod encode;
+mod limits;
+
+pub use limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS};
 
 use std::fmt;
+use std::marker::PhantomData;
 
-use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use bincode::config::Configuration;
+use bincode::error::{DecodeError, EncodeError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::units::ByteSize;
+use limits::{Bounded, Elements};
 
-/// The most bytes a value may have, encoded.
+/// The most bytes a value may have, encoded. Longer ones are refused, in both directions.
 pub const MAX_VALUE_LEN: ByteSize = ByteSize::mib(64);
 
-/// Decoding stops, with an error, before it claims more memory than this for one value: damaged or hostile lengths
-/// can't exhaust memory. Decoded values may be larger than their encoding, within this bound.
-const DECODE_LIMIT: usize = 256 << 20;
-
+/// Without bincode's own limit: it charges an integer as if it were not shortened, and so would refuse to decode
+/// sequences that it had encoded. Every length is checked against the bytes that are there before it is believed.
 const ENCODING: Configuration = bincode::config::standard();
-const DECODING: Configuration<LittleEndian, Varint, Limit<DECODE_LIMIT>> =
-    bincode::config::standard().with_limit::<DECODE_LIMIT>();
 
 /// Why a value could not be turned into bytes, or bytes into a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,21 +48,53 @@ impl fmt::Display for CodecError {
 
 impl std::error::Error for CodecError {}
 
+/// The text alone of an error that came from outside bincode: its own form would be that of a debugger.
+impl From<EncodeError> for CodecError {
+    fn from(error: EncodeError) -> Self {
+        match error {
+            EncodeError::OtherString(text) => Self(text),
+            error => Self::new(error),
+        }
+    }
+}
+
+impl From<DecodeError> for CodecError {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::OtherString(text) => Self(text),
+            error => Self::new(error),
+        }
+    }
+}
+
 /// The bytes of a value.
 pub(crate) fn encode<V: Serialize>(value: &V) -> Result<Vec<u8>, CodecError> {
-    bincode::serde::encode_to_vec(value, ENCODING).map_err(CodecError::new)
+    let elements = Elements::of_unknown();
+    let bytes = bincode::serde::encode_to_vec(Bounded::new(value, &elements), ENCODING)?;
+    elements.check(bytes.len()).map_err(CodecError::new)?;
+    Ok(bytes)
 }
 
 /// How many bytes [`encode`] would make, without making them.
 pub(crate) fn encoded_len<V: Serialize>(value: &V) -> Result<usize, CodecError> {
+    let elements = Elements::of_unknown();
     let mut counter = Counter(0);
-    bincode::serde::encode_into_writer(value, &mut counter, ENCODING).map_err(CodecError::new)?;
+    bincode::serde::encode_into_writer(Bounded::new(value, &elements), &mut counter, ENCODING)?;
+    elements.check(counter.0).map_err(CodecError::new)?;
     Ok(counter.0)
 }
 
 /// The value of these bytes: all of them.
 pub(crate) fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, CodecError> {
-    let (value, read) = bincode::serde::decode_from_slice(bytes, DECODING).map_err(CodecError::new)?;
+    if bytes.len() as u64 > MAX_VALUE_LEN.as_u64() {
+        return Err(CodecError(format!(
+            "{} bytes are more than the {MAX_VALUE_LEN} of a value",
+            bytes.len()
+        )));
+    }
+    let elements = Elements::of(bytes.len());
+    let value = Bounded::new(PhantomData::<V>, &elements);
+    let (value, read) = bincode::serde::seed_decode_from_slice(value, bytes, ENCODING)?;
     match bytes.len() - read {
         0 => Ok(value),
         left => Err(CodecError(format!("{left} bytes follow the end of the value"))),
@@ -71,53 +111,4 @@ impl bincode::enc::write::Writer for Counter {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde::Deserialize;
-
-    #[derive(Serialize, Deserialize, PartialEq, Debug)]
-    struct Product {
-        code: String,
-        price: u64,
-        discount: Option<i32>,
-    }
-
-    fn product() -> Product {
-        Product { code: "MTNVTU".to_owned(), price: 300, discount: Some(-2) }
-    }
-
-    #[test]
-    fn the_bytes_are_pinned() {
-        assert_eq!(encode(&product()).unwrap(), b"\x06MTNVTU\xFB\x2C\x01\x01\x03");
-        assert_eq!(encoded_len(&product()).unwrap(), 12);
-        assert_eq!(decode::<Product>(b"\x06MTNVTU\xFB\x2C\x01\x01\x03").unwrap(), product());
-    }
-
-    #[test]
-    fn trailing_and_missing_bytes_are_errors() {
-        let mut bytes = encode(&product()).unwrap();
-        bytes.push(0);
-        assert!(decode::<Product>(&bytes).unwrap_err().to_string().contains("1 bytes follow"));
-        bytes.truncate(bytes.len() - 2);
-        assert!(decode::<Product>(&bytes).is_err());
-    }
-
-    #[test]
-    fn a_length_beyond_the_limit_is_refused_before_memory_is_claimed() {
-        // A varint of 2^60 as the length of a Vec<u64>.
-        let mut bytes = vec![253];
-        bytes.extend_from_slice(&(1_u64 << 60).to_le_bytes());
-        assert!(decode::<Vec<u64>>(&bytes).is_err());
-    }
-
-    #[test]
-    fn an_unserializable_value_is_an_error() {
-        struct Refuses;
-        impl Serialize for Refuses {
-            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-                Err(serde::ser::Error::custom("cannot be serialized"))
-            }
-        }
-        assert!(encode(&Refuses).unwrap_err().to_string().contains("cannot be serialized"));
-    }
-}
+mod tests;

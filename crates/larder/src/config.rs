@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
+use crate::event::Event;
 use crate::sync::{Arc, thread};
 use crate::units::ByteSize;
+use crate::volume::{OsVolume, Volume};
 
 /// Weight of the entries in memory. Default 64 MiB.
 pub const DEFAULT_MEMORY_CAPACITY: ByteSize = ByteSize::mib(64);
@@ -64,6 +66,22 @@ impl fmt::Debug for Weighed<'_> {
 
 pub(crate) type Weigher = Arc<dyn Fn(&Weighed<'_>) -> u64 + Send + Sync>;
 
+/// What [`on_event`](CacheBuilder::on_event) listens with.
+#[derive(Clone)]
+pub(crate) struct Listener(Arc<dyn Fn(&Event) + Send + Sync>);
+
+impl Listener {
+    pub(crate) fn call(&self, event: &Event) {
+        (self.0)(event);
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
+}
+
 /// Settings of a [`Cache`](crate::Cache), each with a default; [`open`](CacheBuilder::open) checks them all.
 ///
 /// ```no_run
@@ -92,7 +110,9 @@ pub struct CacheBuilder {
     pub(crate) open_timeout: Duration,
     pub(crate) shards: usize,
     pub(crate) weigher: Option<Weigher>,
+    pub(crate) listener: Option<Listener>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) volume: Arc<dyn Volume>,
 }
 
 impl Default for CacheBuilder {
@@ -109,7 +129,9 @@ impl Default for CacheBuilder {
             open_timeout: Duration::ZERO,
             shards: thread::available_parallelism().map_or(4, std::num::NonZero::get) * 8,
             weigher: None,
+            listener: None,
             clock: Arc::new(SystemClock::new()),
+            volume: Arc::new(OsVolume),
         }
     }
 }
@@ -171,6 +193,21 @@ impl CacheBuilder {
     /// The least time between two sweeps: 1 ms to an hour, 1 s unless set. Expired entries are never served, swept or not.
     pub fn sweep_interval(mut self, interval: Duration) -> Self {
         self.sweep_interval = interval;
+        self
+    }
+
+    /// Listens to what happens to the disk tier: that it failed, that it works again. None unless set.
+    ///
+    /// Called on a thread of the cache, one event after another, with no lock held: it may call the cache, but what it does delays
+    /// the sweeper. A panic in it is caught. What happens while the cache is being closed is told by the answer of
+    /// [`close`](crate::Cache::close) instead.
+    ///
+    /// ```
+    /// let cache = larder::Cache::builder().on_event(|event| eprintln!("cache: {event}")).open()?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Listener(Arc::new(listener)));
         self
     }
 

@@ -1,6 +1,8 @@
 //! The disk tier: one redb file, the thread that writes it, the thread that sweeps it. The only I/O of the crate.
 
+mod ballast;
 mod batch;
+mod cache_file;
 mod command;
 mod fault;
 mod files;
@@ -12,13 +14,17 @@ mod store;
 mod sweeper;
 mod tables;
 mod tiers;
+mod verify;
+mod view;
 mod writer;
 
+pub use cache_file::{FIRST_DISK_RETRY, LAST_DISK_RETRY};
 pub use files::MOST_QUARANTINED;
 
+pub(crate) use ballast::Ballast;
 pub(crate) use batch::RangeRemoval;
+pub(crate) use cache_file::{CacheFile, FIRST_GENERATION};
 pub(crate) use command::Acknowledge;
-pub(crate) use fault::Fault;
 pub(crate) use files::{OwnerLock, create_parents};
 pub(crate) use follow::Followed;
 pub(crate) use open::{OpenOptions, Opened, open};
@@ -26,5 +32,7 @@ pub(crate) use snapshot::Snapshot;
 pub(crate) use store::Registration;
 pub(crate) use sweeper::{Nudge, Sweeper};
 pub use tiers::Swept;
-pub(crate) use tiers::{DiskView, Tiers};
+pub(crate) use tiers::Tiers;
+pub use verify::Verified;
+pub(crate) use view::DiskView;
 pub(crate) use writer::{Limits, Writer};

@@ -26,6 +26,9 @@ const CHUNK: usize = 256;
 /// in the file is changed and its owner is not disturbed. Every lookup begins a transaction of its own (some microseconds), so that a
 /// follower never keeps the owner from reusing space.
 ///
+/// If the owner had to replace the file, because its disk failed or it was damaged, the follower goes on with the new one; until there is
+/// one, its lookups are errors.
+///
 /// ```no_run
 /// use larder::{Follower, KeyspaceDefinition};
 ///
@@ -85,7 +88,7 @@ impl Follower {
     /// # Errors
     /// [`Error::Io`] if the file can't be read.
     pub fn keyspaces(&self) -> Result<Vec<FollowedKeyspace>, Error> {
-        let known = self.file.known().map_err(|fault| self.failed(&fault.cause))?;
+        let known = self.file.known()?;
         let rows = known.keyspaces.into_iter().map(|(name, row)| FollowedKeyspace {
             name,
             version: row.version,
@@ -202,8 +205,7 @@ impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
 
     /// A new transaction, and the keyspace's number in it: a new version has another. None if the keyspace is not there.
     fn view(&self) -> Result<Option<View>, Error> {
-        let failed = |fault: crate::disk::Fault| self.follower.failed(&fault.cause);
-        let known = self.follower.file.known().map_err(failed)?;
+        let known = self.follower.file.known()?;
         let Some(row) = known.keyspaces.get(self.definition.name()) else {
             return Ok(None);
         };
@@ -212,6 +214,6 @@ impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
         }
         // Its own clock may be behind the owner's.
         let now = self.follower.clock.wall().max(known.state.mark);
-        Ok(Some(View { id: row.id, now, snapshot: self.follower.file.snapshot().map_err(failed)? }))
+        Ok(Some(View { id: row.id, now, snapshot: self.follower.file.snapshot()? }))
     }
 }

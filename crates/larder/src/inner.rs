@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
-    Acknowledge, DiskView, Limits, Nudge, OpenOptions, Opened, OwnerLock, Registration, Sweeper, Tiers,
-    Writer, create_parents, open,
+    Acknowledge, Ballast, CacheFile, DiskView, FIRST_GENERATION, Limits, Nudge, OpenOptions, Opened,
+    OwnerLock, Registration, Sweeper, Tiers, Writer, create_parents, open,
 };
 use crate::error::Error;
 use crate::id::KeyspaceId;
@@ -71,14 +71,14 @@ impl Inner {
         let (tiers, nudges) = match &config.path {
             None => {
                 let time = CacheTime::new(config.clock.clone(), Timestamp::ZERO);
-                Tiers::new(memory(&config, 0), time, None, None, DiskView::default())
+                Tiers::new(memory(&config, 0), time, None, None, DiskView::default(), config.listener.clone())
             }
             Some(path) => open_tiers(&config, path, &mut workers)?,
         };
         let waker = Arc::downgrade(&tiers);
         tiers.time.clock().on_jump(Box::new(move || {
             if let Some(tiers) = waker.upgrade() {
-                tiers.nudge_sweeper();
+                tiers.look_at_time();
             }
         }));
         let inner = Arc::new(Self {
@@ -114,12 +114,8 @@ impl Inner {
 
     /// The number of a keyspace: from the file, or for as long as the process lives.
     pub(crate) fn number(&self, memory_only: bool, registration: Registration) -> Result<KeyspaceId, Error> {
-        if !memory_only && self.tiers.disk_is_on() {
-            match self.tiers.register(registration) {
-                // The disk tier was turned off meanwhile: the cache goes on in memory.
-                Err(Error::NotDurable { .. }) if !self.tiers.disk_is_on() => {}
-                answered => return answered,
-            }
+        if !memory_only && self.tiers.has_disk() {
+            return self.tiers.register(registration);
         }
         let mut next = self.next_memory_only.lock();
         *next += 1;
@@ -201,11 +197,13 @@ fn open_tiers(
         path: path.to_owned(),
         cause: error.to_string(),
     })?;
-    create_parents(path)?;
-    let lock = OwnerLock::acquire(path, config.open_timeout, &*config.clock)?;
+    let volume = &config.volume;
+    create_parents(&**volume, path)?;
+    let lock = OwnerLock::acquire(&**volume, path, config.open_timeout, &*config.clock)?;
     let wall = config.clock.wall();
     let capacity = config.disk_capacity.as_u64();
     let options = OpenOptions {
+        volume: volume.clone(),
         path: path.to_owned(),
         page_cache: usize::try_from(config.page_cache.as_u64()).unwrap_or(usize::MAX),
         verify_up_to: config.verify_on_open.as_u64(),
@@ -213,30 +211,35 @@ fn open_tiers(
         now: wall,
     };
     let Opened { mut store, quarantined } = open(&options)?;
-    let failed =
-        |fault: crate::disk::Fault| Error::Io { action: "open", path: path.to_owned(), cause: fault.cause };
+    let failed = |cause: String| Error::Io { action: "open", path: path.to_owned(), cause };
     let mut mark = store.mark();
     if mark.as_millis() > wall.as_millis().saturating_add(FARTHEST_MARK_MS) {
-        store.wipe(wall).map_err(failed)?;
+        store.wipe(wall).map_err(|fault| failed(fault.cause))?;
         mark = wall;
     }
-    if store.file_len() > capacity {
-        store.shrink(mark.max(wall)).map_err(failed)?;
+    let len = |path| volume.look(path).map(|seen| seen.map_or(0, |seen| seen.len));
+    if len(path).map_err(|error| failed(error.to_string()))? > capacity {
+        store.shrink(mark.max(wall)).map_err(|fault| failed(fault.cause))?;
     }
-    let view = DiskView { quarantined, ..store.view() };
     let time = CacheTime::new(config.clock.clone(), mark);
-    let snapshot = store.snapshot().map_err(failed)?;
-    let (commands, inbox) = unbounded();
+    let snapshot = store.snapshot(FIRST_GENERATION).map_err(|fault| failed(fault.cause))?;
     let memory = memory(config, store.last_sequence());
-    let (tiers, nudges) = Tiers::new(memory, time, Some(snapshot), Some(commands), view);
+    let view = DiskView { quarantined, file_bytes: len(path).unwrap_or(0), ..store.view() };
+    let file = CacheFile::new(store, options, Ballast::new(path, capacity)).map_err(|error| Error::Io {
+        action: "look at",
+        path: path.to_owned(),
+        cause: error.to_string(),
+    })?;
+    let (commands, inbox) = unbounded();
+    let (tiers, nudges) =
+        Tiers::new(memory, time, Some(snapshot), Some(commands), view, config.listener.clone());
     let changes = (capacity / BATCH_SHARE / BYTES_PER_CHANGE).clamp(FEWEST_CHANGES, MOST_CHANGES);
     let limits = Limits {
         flush_interval: config.flush_interval,
         most_changes: usize::try_from(changes).unwrap_or(usize::MAX),
         most_bytes: usize::try_from(capacity / BATCH_SHARE).unwrap_or(usize::MAX),
     };
-    let writer = Writer::new(tiers.clone(), store, path.to_owned(), limits, lock)
-        .map_err(|error| Error::Io { action: "look at", path: path.to_owned(), cause: error.to_string() })?;
+    let writer = Writer::new(tiers.clone(), file, limits, lock);
     workers.writer = Some(spawn("larder-writer", move || writer.run(&inbox))?);
     Ok((tiers, nudges))
 }

@@ -4,6 +4,7 @@ mod definition;
 mod fill;
 mod iter;
 mod load;
+mod remove;
 mod update;
 mod write;
 
@@ -20,7 +21,7 @@ use crate::disk::{Acknowledge, Registration};
 use crate::error::Error;
 use crate::inner::Inner;
 use crate::key::{AsKey, Key, KeyPrefix, KeyWriter, MAX_KEY_LEN};
-use crate::memory::{Found, Leased, Prior, SlotKey, Value};
+use crate::memory::{Found, Leased, SlotKey, Value};
 use crate::space::{Kind, Space};
 use crate::stats::Counters;
 use crate::sync::{Arc, thread};
@@ -210,7 +211,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         crate::config::check_ttl(ttl)?;
         let full = self.encode(key)?;
         let key = self.inner.tiers.memory.key(full.as_slice());
-        self.write(key, value.into(), ttl, None)?;
+        self.write(key, &value.into(), ttl, None)?;
         self.space.counters.inserts.add(key.hash);
         match options.durability {
             Durability::Immediate if !self.is_memory_only() => self.inner.tiers.commit(Acknowledge::Write),
@@ -233,7 +234,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let (lease, value) = self.lease_over(key);
             let Some(value) = value else { return Ok(false) };
             // A write or a removal that came in between decides; look at what it left.
-            if self.write(key, value, self.definition.default_ttl(), Some(lease))? {
+            if self.write(key, &value, self.definition.default_ttl(), Some(&lease))? {
                 return Ok(true);
             }
             thread::yield_now();
@@ -258,19 +259,34 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.remove_full(full.as_slice())
     }
 
-    fn remove_full(&self, full: &[u8]) -> Result<bool, Error> {
-        let tiers = &self.inner.tiers;
-        let key = tiers.memory.key(full);
-        let now = self.now();
-        self.space.counters.invalidations.add(key.hash);
-        if self.is_memory_only() {
-            return Ok(tiers.memory.forget(key, now) == Prior::Live);
-        }
-        let Some(was_live) = tiers.bury(key, now) else {
-            return Ok(false);
-        };
-        tiers.commit(Acknowledge::Invalidation)?;
-        Ok(was_live)
+    /// Removes the entries of several keys, from both tiers, with one commit. How many live ones there were.
+    ///
+    /// Durable when it returns, as [`remove`](Keyspace::remove) is. Other threads may see one gone and another still there while it runs.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// prices.insert("AIRTEL", 90)?;
+    /// assert_eq!(prices.remove_many(["MTNVTU", "AIRTEL", "GLO"])?, 2);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`remove`](Keyspace::remove). With [`Error::KeyTooLarge`] nothing was removed.
+    ///
+    /// # Cost
+    /// One commit for all, shared with whoever else waits for one; none if neither tier has any of the keys.
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub fn remove_many<'q, Q>(&self, keys: impl IntoIterator<Item = &'q Q>) -> Result<u64, Error>
+    where
+        Q: AsKey<K> + ?Sized + 'q,
+    {
+        self.inner.refuse_if_closed()?;
+        let keys = keys.into_iter().map(|key| self.encode(key)).collect::<Result<Vec<_>, Error>>()?;
+        self.remove_all(keys.iter().map(KeyWriter::as_slice))
     }
 
     /// Removes every entry whose key starts with `prefix`, from both tiers. How many live entries there were.

@@ -7,6 +7,7 @@ mod codec;
 mod config;
 mod disk;
 mod error;
+mod event;
 mod follower;
 mod id;
 mod inner;
@@ -18,7 +19,10 @@ mod record;
 mod space;
 mod stats;
 mod sync;
+#[cfg(any(test, feature = "test-util"))]
+pub mod testing;
 mod units;
+mod volume;
 
 /// What the model checker's tests need beyond the interface; part of no other build.
 #[cfg(shuttle)]
@@ -29,20 +33,21 @@ pub mod model {
 }
 
 pub use cache::Cache;
-pub use codec::{CodecError, MAX_VALUE_LEN};
+pub use codec::{CodecError, MAX_DEPTH, MAX_EMPTY_ELEMENTS, MAX_VALUE_LEN};
 pub use config::{
     CacheBuilder, DEFAULT_DISK_CAPACITY, DEFAULT_FLUSH_INTERVAL, DEFAULT_MEMORY_CAPACITY, DEFAULT_PAGE_CACHE,
     DEFAULT_SWEEP_INTERVAL, DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, LEAST_TTL, MOST_TTL, Weighed,
 };
-pub use disk::{MOST_QUARANTINED, Swept};
+pub use disk::{FIRST_DISK_RETRY, LAST_DISK_RETRY, MOST_QUARANTINED, Swept, Verified};
 pub use error::{Error, LoadError};
+pub use event::Event;
 pub use follower::{FollowedKeyspace, Follower, FollowerKeyspace};
 pub use key::{AsKey, Key, KeyError, KeyPrefix, KeyReader, KeyWriter, MAX_KEY_LEN};
 pub use keyspace::{
     DEFAULT_TTL, Durability, InsertOptions, Iter, Keys, Keyspace, KeyspaceDefinition, Update,
 };
 pub use memory::ENTRY_OVERHEAD;
-pub use stats::{DiskStats, KeyspaceStats, MemoryStats, Stats};
+pub use stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
 pub use units::{ByteSize, Timestamp};
 
 /// The example of the README compiles, too.

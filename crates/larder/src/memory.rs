@@ -14,7 +14,9 @@ mod slot;
 
 pub(crate) use buffer::WriteBuffer;
 pub(crate) use leases::LeaseId;
-pub(crate) use slot::{Change, Entry, Found, Mutation, Prior, Range, SlotKey, Tally, Unsaved, Value};
+pub(crate) use slot::{
+    Change, Entry, Found, Mutation, Prior, Range, Refused, SlotKey, Tally, Unsaved, Value,
+};
 
 use std::collections::BTreeMap;
 
@@ -168,27 +170,36 @@ impl Memory {
     }
 
     /// Stores an explicit write. An entry that is not to be saved is evicted at once if memory has no room for it.
-    pub(crate) fn store(&self, key: SlotKey<'_>, entry: Entry, now: Timestamp) -> u64 {
-        if entry.unsaved.is_none() && !self.reserve(entry.weight) {
-            self.bypassed.fetch_add(1, Ordering::Relaxed);
-            self.locked(key, |shard, trash| shard.forget(key, now, trash));
-            return 0;
-        }
-        self.locked(key, |shard, trash| shard.store(key, entry, &self.sequence, trash))
+    pub(crate) fn store(&self, key: SlotKey<'_>, entry: Entry, now: Timestamp) -> Result<u64, Refused> {
+        self.charged(entry, |entry| {
+            self.locked(key, |shard, trash| shard.store(key, entry, &self.sequence, trash))
+        })
+        .map_err(|refused| match refused {
+            // What it would have replaced must not outlive it.
+            Refused::NoRoom => self.locked(key, |shard, trash| shard.forget_replaced(key, now, trash)),
+            other => other,
+        })
     }
 
     /// Publishes a load, if its lease still holds. Answers its sequence.
-    pub(crate) fn fill(&self, key: SlotKey<'_>, lease: LeaseId, entry: Entry) -> Option<u64> {
-        let (is_saved, weight) = (entry.unsaved.is_some(), entry.weight);
-        if !is_saved && !self.reserve(weight) {
+    pub(crate) fn fill(&self, key: SlotKey<'_>, lease: LeaseId, entry: Entry) -> Result<u64, Refused> {
+        self.charged(entry, |entry| {
+            self.locked(key, |shard, trash| shard.fill(key, lease, entry, &self.sequence, trash))
+        })
+    }
+
+    /// Stores an entry, its weight reserved if it is not to be saved: it is clean from the start then.
+    fn charged(
+        &self,
+        entry: Entry,
+        store: impl FnOnce(Entry) -> Result<u64, Refused>,
+    ) -> Result<u64, Refused> {
+        let weight = if entry.unsaved.is_none() { entry.weight } else { 0 };
+        if !self.reserve(weight) {
             self.bypassed.fetch_add(1, Ordering::Relaxed);
-            return None;
+            return Err(Refused::NoRoom);
         }
-        let filled = self.locked(key, |shard, trash| shard.fill(key, lease, entry, &self.sequence, trash));
-        if filled.is_err() && !is_saved {
-            self.budget.release(weight);
-        }
-        filled.ok()
+        store(entry).inspect_err(|_| self.budget.release(weight))
     }
 
     /// Publishes what was read from disk, if the lease still holds.
@@ -355,5 +366,7 @@ impl Memory {
     }
 }
 
+#[cfg(test)]
+mod spread;
 #[cfg(test)]
 mod tests;

@@ -120,7 +120,7 @@ fn parse(checked: &[u8]) -> Result<(Header, &[u8]), Damage> {
     Ok((header, payload))
 }
 
-fn checksum(key: &[u8], checked: &[u8]) -> u64 {
+pub(crate) fn checksum(key: &[u8], checked: &[u8]) -> u64 {
     xxh3_64_with_seed(checked, xxh3_64(key))
 }
 

@@ -94,6 +94,20 @@ pub struct MemoryStats {
     pub bypassed: u64,
 }
 
+/// Whether the disk tier works. `docs/design.md` draws the states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DiskState {
+    /// Writes are committed, and lookups ask the disk.
+    #[default]
+    On,
+    /// The disk failed. Lookups are answered from memory; what is written is kept in the write buffer, to be committed when the file
+    /// opens again.
+    Suspended,
+    /// The file is out of service for good. Entries live in memory alone until a fresh file can be made.
+    Discarded,
+}
+
 /// The disk tier's part of [`Stats`].
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
@@ -122,10 +136,20 @@ pub struct DiskStats {
     pub damaged_records: u64,
     /// Lookups that the store answered with an error: each was a miss.
     pub read_faults: u64,
-    /// Where a damaged file was moved.
+    /// Where the latest damaged file was moved.
     pub quarantined: Option<PathBuf>,
+    /// Whether the disk tier works.
+    pub state: DiskState,
     /// Why the disk tier is off; none while it is on.
     pub off: Option<String>,
+    /// Times that the store failed, those included that did not take the tier off.
+    pub faults: u64,
+    /// Times that the disk tier was suspended.
+    pub suspensions: u64,
+    /// Times that the file was put out of service with its entries, because of a failure or of damage.
+    pub discards: u64,
+    /// Times that the disk tier came back.
+    pub recoveries: u64,
 }
 
 /// One keyspace's part of [`Stats`].

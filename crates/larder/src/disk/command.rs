@@ -25,13 +25,19 @@ pub(crate) enum Command {
     Wake,
     /// Commit now, for nobody in particular.
     Hurry,
+    /// Somebody waits for room in the write buffer: commit now, or stop saving.
+    Full,
+    /// Time was moved by hand: an outage may be due for another look.
+    Look,
     Commit(Acknowledge, Reply<()>),
     RemoveRange(RangeRemoval, Reply<u64>),
     Register(Registration, Reply<KeyspaceId>),
     /// Delete up to so many due entries: how many went, and whether there are more.
     Sweep(usize, Reply<(u64, bool)>),
-    /// A lookup failed.
-    Fault(Fault),
+    /// Check every page of the file.
+    Verify(Reply<Option<String>>),
+    /// A lookup failed, in a snapshot of this generation.
+    Fault(u64, Fault),
     ShutDown(Reply<()>),
 }
 
@@ -45,14 +51,18 @@ pub(super) struct Waiting {
     pub(super) registration_replies: Vec<Reply<KeyspaceId>>,
     pub(super) sweep: usize,
     pub(super) sweep_replies: Vec<Reply<(u64, bool)>>,
-    pub(super) fault: Option<Fault>,
+    pub(super) verifications: Vec<Reply<Option<String>>>,
+    /// Somebody waits for room in the write buffer.
+    pub(super) is_full: bool,
+    pub(super) fault: Option<(u64, Fault)>,
     pub(super) shut_down: Option<Reply<()>>,
 }
 
 impl Waiting {
     pub(super) fn add(&mut self, command: Command) {
         match command {
-            Command::Wake | Command::Hurry => {}
+            Command::Wake | Command::Hurry | Command::Look => {}
+            Command::Full => self.is_full = true,
             Command::Commit(acknowledge, reply) => self.commits.push((acknowledge, reply)),
             Command::RemoveRange(removal, reply) => {
                 self.ranges.push(removal);
@@ -66,7 +76,13 @@ impl Waiting {
                 self.sweep = self.sweep.max(rows);
                 self.sweep_replies.push(reply);
             }
-            Command::Fault(fault) => self.fault = Some(fault),
+            Command::Verify(reply) => self.verifications.push(reply),
+            // The latest handle's fault counts; an older one's must not hide it.
+            Command::Fault(generation, fault) => {
+                if self.fault.as_ref().is_none_or(|(known, _)| *known <= generation) {
+                    self.fault = Some((generation, fault));
+                }
+            }
             Command::ShutDown(reply) => self.shut_down = Some(reply),
         }
     }
@@ -82,6 +98,13 @@ pub(super) struct Replies {
 }
 
 impl Waiting {
+    /// Whether somebody can't wait for a failed disk to come back: an invalidation must hold when it is answered, and a writer
+    /// must not be held up for good.
+    pub(super) fn is_urgent(&self) -> bool {
+        let is_invalidation = |(kind, _): &(Acknowledge, _)| *kind == Acknowledge::Invalidation;
+        self.is_full || !self.ranges.is_empty() || self.commits.iter().any(is_invalidation)
+    }
+
     pub(super) fn replies(&mut self) -> Replies {
         let known = self.ranges.iter().map(RangeRemoval::live_in_memory);
         Replies {

@@ -6,7 +6,8 @@
 
 use std::any::Any;
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A failed call into the store.
@@ -24,11 +25,19 @@ pub(crate) enum FaultKind {
     Locked,
     /// The file was not closed, and this way of opening it may not repair it.
     Unrepaired,
-    /// The device or the operating system failed.
+    /// There is no room left for the file.
+    Full,
+    /// The operating system does not let this process use the file.
+    Denied,
+    /// The device or the operating system failed in another way.
     Io,
 }
 
 impl Fault {
+    pub(crate) fn io(cause: impl Into<String>) -> Self {
+        Self { kind: FaultKind::Io, cause: cause.into() }
+    }
+
     pub(crate) fn damage(cause: impl Into<String>) -> Self {
         Self { kind: FaultKind::Damage, cause: cause.into() }
     }
@@ -50,16 +59,27 @@ impl From<redb::Error> for Fault {
             | redb::Error::TableIsMultimap(_)
             | redb::Error::TableDoesNotExist(_)
             | redb::Error::TypeDefinitionChanged { .. } => FaultKind::Damage,
-            redb::Error::Io(error)
-                if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) =>
-            {
-                FaultKind::Damage
-            }
+            redb::Error::Io(error) => of_io(error),
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => FaultKind::Locked,
             redb::Error::RepairAborted => FaultKind::Unrepaired,
             _ => FaultKind::Io,
         };
         Self { kind, cause: error.to_string() }
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self { kind: of_io(&error), cause: error.to_string() }
+    }
+}
+
+fn of_io(error: &io::Error) -> FaultKind {
+    match error.kind() {
+        ErrorKind::InvalidData | ErrorKind::UnexpectedEof => FaultKind::Damage,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FaultKind::Full,
+        ErrorKind::PermissionDenied => FaultKind::Denied,
+        _ => FaultKind::Io,
     }
 }
 
@@ -73,6 +93,41 @@ pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, redb::Error>) -> Resul
     }
 }
 
+/// Something of redb's whose drop is guarded as well: it may be the last holder of a lookup's thread.
+#[derive(Debug)]
+pub(crate) struct Guarded<T>(Option<T>);
+
+impl<T> Guarded<T> {
+    pub(crate) fn new(held: T) -> Self {
+        Self(Some(held))
+    }
+
+    pub(crate) fn into_inner(mut self) -> Option<T> {
+        self.0.take()
+    }
+}
+
+impl<T> Deref for Guarded<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("only the drop, or whoever consumes it, takes it out")
+    }
+}
+
+impl<T> DerefMut for Guarded<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.as_mut().expect("only the drop, or whoever consumes it, takes it out")
+    }
+}
+
+impl<T> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        let held = self.0.take();
+        drop(catch_unwind(AssertUnwindSafe(|| drop(held))));
+    }
+}
+
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
@@ -81,17 +136,25 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io;
+
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("planted");
+        }
+    }
 
     #[test]
     fn only_a_file_that_is_not_what_was_written_counts_as_damaged() {
         let kind = |error: redb::Error| Fault::from(error).kind;
         assert_eq!(kind(redb::Error::Corrupted(String::new())), FaultKind::Damage);
         assert_eq!(kind(io::Error::from(ErrorKind::UnexpectedEof).into()), FaultKind::Damage);
-        assert_eq!(kind(io::Error::from(ErrorKind::StorageFull).into()), FaultKind::Io);
-        assert_eq!(kind(io::Error::from(ErrorKind::PermissionDenied).into()), FaultKind::Io);
+        assert_eq!(kind(io::Error::from(ErrorKind::StorageFull).into()), FaultKind::Full);
+        assert_eq!(kind(io::Error::from(ErrorKind::PermissionDenied).into()), FaultKind::Denied);
+        assert_eq!(kind(io::Error::from(ErrorKind::TimedOut).into()), FaultKind::Io);
         assert_eq!(kind(redb::Error::PreviousIo), FaultKind::Io);
         assert_eq!(kind(redb::Error::DatabaseAlreadyOpen), FaultKind::Locked);
+        drop(Guarded::new(Panics));
         let fault = guarded::<()>(|| panic!("page {}", 7)).unwrap_err();
         assert_eq!((fault.kind, fault.cause.as_str()), (FaultKind::Damage, "the store panicked: page 7"));
     }

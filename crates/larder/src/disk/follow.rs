@@ -2,52 +2,94 @@
 //!
 //! Opened in redb's single-writer mode, read-only: the writer is not disturbed, and nothing is written, locked away or repaired. A
 //! view is a transaction that is begun anew for each lookup, so that a follower never keeps old pages alive.
+//!
+//! An owner whose disk failed may have put the file aside and made a fresh one. What the old file holds may then have been invalidated, so
+//! before each transaction the follower looks whether its file still stands at its path, and opens the one that does.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use redb::ReadOnlyDatabase;
 
-use super::fault::{Fault, FaultKind, guarded};
+use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::files::{self, Standing, io_error};
-use super::open::{backend, builder, foreign, read_format, refuse_unless_redb};
+use super::open::{builder, foreign, read_format, refuse_unless_redb};
 use super::snapshot::Snapshot;
 use super::store::{Known, Store};
 use super::tables::FORMAT;
 use crate::error::Error;
+use crate::sync::{Arc, Mutex};
+use crate::volume::{Identity, OsVolume, Volume};
 
-pub(crate) struct Followed(ReadOnlyDatabase);
+#[derive(Debug)]
+pub(crate) struct Followed {
+    path: PathBuf,
+    page_cache: usize,
+    /// Guards which file is open; locked while another is opened.
+    file: Mutex<Arc<FollowedFile>>,
+}
 
-impl std::fmt::Debug for Followed {
+struct FollowedFile {
+    db: Guarded<ReadOnlyDatabase>,
+    identity: Identity,
+}
+
+impl std::fmt::Debug for FollowedFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Followed")
+        f.debug_struct("FollowedFile").field("identity", &self.identity).finish_non_exhaustive()
     }
 }
 
-impl Followed {
-    pub(crate) fn open(path: &Path, page_cache: usize) -> Result<Self, Error> {
-        if files::standing(path)? == Standing::Nothing {
-            return Err(io_error("open", path, std::io::ErrorKind::NotFound.into()));
+impl FollowedFile {
+    fn open(path: &Path, page_cache: usize) -> Result<Self, Error> {
+        let nothing = || io_error("open", path, std::io::ErrorKind::NotFound.into());
+        if files::standing(&OsVolume, path)? == Standing::Nothing {
+            return Err(nothing());
         }
-        refuse_unless_redb(path)?;
-        let opened = guarded(|| Ok(builder(page_cache).open_read_only_with_backend(backend(path)?)?));
+        // Before the file is opened: if another takes its place in between, the next lookup notices.
+        let seen = OsVolume.look(path).map_err(|error| io_error("look at", path, error))?;
+        let identity = seen.ok_or_else(nothing)?.identity;
+        refuse_unless_redb(&OsVolume, path)?;
+        let opened =
+            guarded(|| Ok(builder(page_cache).open_read_only_with_backend(OsVolume.open(path, false)?)?));
         let db = opened.map_err(|fault| refused(path, fault))?;
         match read_format(&db).map_err(|fault| refused(path, fault))? {
             None => Err(foreign(path, "it is a redb database without larder's tables")),
             Some(found) if found > FORMAT => {
                 Err(Error::NewerFormat { path: path.to_owned(), found, supported: FORMAT })
             }
-            Some(_) => Ok(Self(db)),
+            Some(_) => Ok(Self { db: Guarded::new(db), identity }),
         }
+    }
+}
+
+impl Followed {
+    pub(crate) fn open(path: &Path, page_cache: usize) -> Result<Self, Error> {
+        // A process may change its directory; the file that it follows stays where it is.
+        let path = std::path::absolute(path).map_err(|error| io_error("find", path, error))?;
+        let file = Mutex::new(Arc::new(FollowedFile::open(&path, page_cache)?));
+        Ok(Self { path, page_cache, file })
+    }
+
+    /// The file that stands at the path now.
+    fn current(&self) -> Result<Arc<FollowedFile>, Error> {
+        let seen = OsVolume.look(&self.path).map_err(|error| io_error("look at", &self.path, error))?;
+        let mut file = self.file.lock();
+        if seen.is_none_or(|seen| seen.identity != file.identity) {
+            *file = Arc::new(FollowedFile::open(&self.path, self.page_cache)?);
+        }
+        Ok(file.clone())
     }
 
     /// The entries as the writer last committed them.
-    pub(crate) fn snapshot(&self) -> Result<Snapshot, Fault> {
-        Snapshot::take(&self.0)
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, Error> {
+        let file = self.current()?;
+        Snapshot::take(&*file.db, 0).map_err(|fault| refused(&self.path, fault))
     }
 
     /// The metadata as the writer last committed it.
-    pub(crate) fn known(&self) -> Result<Known, Fault> {
-        Store::read_known(&self.0)
+    pub(crate) fn known(&self) -> Result<Known, Error> {
+        let file = self.current()?;
+        Store::read_known(&*file.db).map_err(|fault| refused(&self.path, fault))
     }
 }
 
@@ -61,7 +103,7 @@ fn refused(path: &Path, fault: Fault) -> Error {
         FaultKind::Locked => {
             return Error::InUse { path: path.to_owned(), pid: None };
         }
-        FaultKind::Io => fault.cause,
+        FaultKind::Io | FaultKind::Full | FaultKind::Denied => fault.cause,
     };
     Error::Io { action: "follow", path: path.to_owned(), cause }
 }

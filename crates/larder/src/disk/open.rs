@@ -11,20 +11,19 @@
 //!    whose it is: refused.
 //! 5. Ours: opened for writing, with every page verified up to a set size. Damage found now is dealt with as in step 4.
 
-use std::fs::{self, File};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use redb::backends::FileBackend;
 use redb::{Builder, ConcurrencyMode, Database, ReadableDatabase, TableError};
 
 use super::fault::{Fault, FaultKind, guarded};
 use super::files::{self, Standing, beside, io_error};
 use super::probe::{self, Overlay};
-use super::store::Store;
+use super::store::{Known, Store};
 use super::tables::{FORMAT, FORMAT_ROW, META, marker};
 use crate::error::Error;
+use crate::sync::Arc;
 use crate::units::Timestamp;
+use crate::volume::Volume;
 
 /// The page cache for a look into a file.
 const SMALL_CACHE: usize = 1 << 20;
@@ -34,6 +33,7 @@ const REDB_MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0
 /// How a file is to be opened.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenOptions {
+    pub(crate) volume: Arc<dyn Volume>,
     pub(crate) path: PathBuf,
     pub(crate) page_cache: usize,
     /// Every page is verified when the file is no longer than this.
@@ -52,25 +52,25 @@ pub(crate) struct Opened {
 
 /// Opens the file, or makes it. The owner's lock is held.
 pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
-    let path = &options.path;
-    files::remove_discarded(path);
-    match files::standing(path)? {
-        Standing::Nothing => create(options, None),
+    let OpenOptions { volume, path, .. } = options;
+    let volume = &**volume;
+    files::remove_discarded(volume, path);
+    match files::standing(volume, path)? {
+        Standing::Nothing => create_first(options, None),
         Standing::Empty => {
-            fs::remove_file(path).map_err(|error| io_error("replace the empty file", path, error))?;
-            create(options, None)
+            volume.remove(path).map_err(|error| io_error("replace the empty file", path, error))?;
+            create_first(options, None)
         }
         Standing::File { len } => {
-            refuse_unless_redb(path)?;
-            let found = identify(path).and_then(|format| match format {
+            refuse_unless_redb(volume, path)?;
+            let found = identify(volume, path).and_then(|format| match format {
                 Some(format) if format > FORMAT => {
                     Ok(Err(Error::NewerFormat { path: path.clone(), found: format, supported: FORMAT }))
                 }
                 Some(_) => open_ours(options, len).map(Ok),
                 // Damage to the list of tables looks like this too.
-                None => {
-                    verify(path).map(|()| Err(foreign(path, "it is a redb database without larder's tables")))
-                }
+                None => verify(volume, path)
+                    .map(|()| Err(foreign(path, "it is a redb database without larder's tables"))),
             });
             match found {
                 Ok(Ok(store)) => Ok(Opened { store, quarantined: None }),
@@ -91,23 +91,19 @@ pub(super) fn refusal(path: &Path, fault: Fault) -> Error {
     let path = path.to_owned();
     match fault.kind {
         FaultKind::Locked => Error::InUse { path, pid: None },
+        FaultKind::Denied => Error::Permission {
+            action: "open",
+            path,
+            source: std::io::Error::new(std::io::ErrorKind::PermissionDenied, fault.cause),
+        },
         _ => Error::Io { action: "open", path, cause: fault.cause },
     }
 }
 
-pub(super) fn refuse_unless_redb(path: &Path) -> Result<(), Error> {
-    let mut file = files::open(path, false).map_err(|error| io_error("open", path, error))?;
-    let mut magic = Vec::new();
-    file.by_ref()
-        .take(REDB_MAGIC.len() as u64)
-        .read_to_end(&mut magic)
-        .map_err(|error| io_error("read", path, error))?;
+pub(super) fn refuse_unless_redb(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
+    let file = volume.open(path, false).map_err(|error| io_error("open", path, error))?;
+    let magic = file.start(REDB_MAGIC.len()).map_err(|error| io_error("read", path, error))?;
     if magic == REDB_MAGIC { Ok(()) } else { Err(foreign(path, "it is not a redb database, and not empty")) }
-}
-
-pub(super) fn backend(path: &Path) -> Result<FileBackend, redb::Error> {
-    let file = files::open(path, false)?;
-    Ok(FileBackend::new(file)?)
 }
 
 pub(super) fn builder(page_cache: usize) -> Builder {
@@ -117,24 +113,33 @@ pub(super) fn builder(page_cache: usize) -> Builder {
 }
 
 /// The format version of a larder file; `None` if the file has no table of ours. Changes nothing.
-fn identify(path: &Path) -> Result<Option<u32>, Fault> {
-    let read_only = guarded(|| Ok(builder(SMALL_CACHE).open_read_only_with_backend(backend(path)?)?));
+fn identify(volume: &dyn Volume, path: &Path) -> Result<Option<u32>, Fault> {
+    let file = || volume.open(path, false);
+    let read_only = guarded(|| Ok(builder(SMALL_CACHE).open_read_only_with_backend(file()?)?));
     match read_only {
         Ok(db) => read_format(&db),
-        Err(fault) if fault.kind == FaultKind::Unrepaired => read_format(&guarded(|| {
-            Ok(builder(SMALL_CACHE).create_with_backend(Overlay::new(backend(path)?)?)?)
-        })?),
+        Err(fault) if fault.kind == FaultKind::Unrepaired => {
+            read_format(&guarded(|| Ok(builder(SMALL_CACHE).create_with_backend(Overlay::new(file()?)?)?))?)
+        }
         Err(fault) => Err(fault),
     }
 }
 
 /// Checks every page of a file. Changes nothing.
-fn verify(path: &Path) -> Result<(), Fault> {
+fn verify(volume: &dyn Volume, path: &Path) -> Result<(), Fault> {
+    verify_pages(|| Overlay::new(volume.open(path, false)?))
+}
+
+/// Checks every page of a file that this process has open, as it stands. Changes nothing; nobody may write meanwhile.
+pub(super) fn verify_own(volume: &dyn Volume, path: &Path) -> Result<(), Fault> {
+    verify_pages(|| Overlay::of_own(volume.open(path, false)?))
+}
+
+fn verify_pages(overlay: impl FnOnce() -> std::io::Result<Overlay>) -> Result<(), Fault> {
     let mut builder = builder(SMALL_CACHE);
     builder.set_check_integrity_on_open(true);
-    let db = guarded(|| Ok(builder.create_with_backend(Overlay::new(backend(path)?)?)?))?;
-    drop(db);
-    Ok(())
+    let db = guarded(|| Ok(builder.create_with_backend(overlay()?)?))?;
+    close(db)
 }
 
 pub(super) fn read_format(db: &impl ReadableDatabase) -> Result<Option<u32>, Fault> {
@@ -158,48 +163,60 @@ pub(super) fn read_format(db: &impl ReadableDatabase) -> Result<Option<u32>, Fau
     }
 }
 
-fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, Fault> {
+/// Opens a larder file for writing.
+pub(super) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, Fault> {
     let mut builder = builder(options.page_cache);
     builder.set_check_integrity_on_open(len <= options.verify_up_to);
-    let db = guarded(|| Ok(builder.create_with_backend(backend(&options.path)?)?))?;
-    Store::new(db, options.path.clone(), options.live_limit)
+    let db = guarded(|| Ok(builder.create_with_backend(options.volume.open(&options.path, false)?)?))?;
+    Store::new(db, options.live_limit)
 }
 
 fn replace_damaged(options: &OpenOptions, fault: &Fault) -> Result<Opened, Error> {
-    let path = &options.path;
-    let is_ours = File::open(path).and_then(|mut file| probe::contains(&mut file, &marker()));
+    let OpenOptions { volume, path, .. } = options;
+    let is_ours = volume.open(path, false).and_then(|file| probe::contains(&file, &marker()));
     if !is_ours.map_err(|error| io_error("read", path, error))? {
         return Err(foreign(
             path,
             format!("it is a damaged redb database ({fault}) with no sign of larder in it"),
         ));
     }
-    let aside = files::quarantine(path, options.now.as_millis())
+    let aside = files::quarantine(&**volume, path, options.now.as_millis())
         .map_err(|error| io_error("move the damaged file aside:", path, error))?;
-    create(options, Some(aside))
+    create_first(options, Some(aside))
 }
 
-/// Makes a new file under a temporary name and renames it into place.
-fn create(options: &OpenOptions, quarantined: Option<PathBuf>) -> Result<Opened, Error> {
-    let path = &options.path;
+fn create_first(options: &OpenOptions, quarantined: Option<PathBuf>) -> Result<Opened, Error> {
+    let store = create(options, &Known::fresh(options.now)).map_err(|fault| refusal(&options.path, fault))?;
+    Ok(Opened { store, quarantined })
+}
+
+/// Makes a new file under a temporary name and renames it into place, durably.
+pub(super) fn create(options: &OpenOptions, known: &Known) -> Result<Store, Fault> {
+    let OpenOptions { volume, path, .. } = options;
+    let volume = &**volume;
     let temporary = beside(path, ".larder-new");
     // Left by a crash: the owner's lock says that nobody is at work on it.
-    match fs::remove_file(&temporary) {
+    match volume.remove(&temporary) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(io_error("remove", &temporary, error));
+            return Err(error.into());
         }
         _ => {}
     }
-    drop(files::open(&temporary, true).map_err(|error| io_error("create", path, error))?);
-    let made = guarded(|| Ok(builder(options.page_cache).create_with_backend(backend(&temporary)?)?))
-        .and_then(|db| Store::initialise(&db, options.now).and_then(|()| close(db)));
+    let file = volume.open(&temporary, true)?;
+    let made = guarded(|| Ok(builder(options.page_cache).create_with_backend(file)?))
+        .and_then(|db| Store::initialise(&db, known).and_then(|()| close(db)))
+        .and_then(|()| Ok(volume.rename(&temporary, path)?));
     if let Err(fault) = made {
-        drop(fs::remove_file(&temporary));
-        return Err(refusal(path, fault));
+        drop(volume.remove(&temporary));
+        return Err(fault);
     }
-    files::rename(&temporary, path).map_err(|error| io_error("create", path, error))?;
-    let store = open_ours(options, 0).map_err(|fault| refusal(path, fault))?;
-    Ok(Opened { store, quarantined })
+    let opened =
+        files::sync_directory_of(volume, path).map_err(Fault::from).and_then(|()| open_ours(options, 0));
+    if opened.is_err() {
+        // Nobody has used it yet: the next try begins anew.
+        drop(volume.remove(path));
+    }
+    opened
 }
 
 fn close(db: Database) -> Result<(), Fault> {

@@ -5,20 +5,21 @@
 //! that a file in use is noticed and left alone.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::ops::Bound;
 
-use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
 use crate::sync::Mutex;
+use crate::volume::VolumeFile;
 
 const BLOCK: u64 = 4096;
 
 #[derive(Debug)]
 pub(crate) struct Overlay {
-    file: FileBackend,
+    file: VolumeFile,
+    /// Whether this process has the file open already, so that its locks are ours.
+    is_own: bool,
     changes: Mutex<Changes>,
 }
 
@@ -31,9 +32,15 @@ struct Changes {
 }
 
 impl Overlay {
-    pub(crate) fn new(file: FileBackend) -> io::Result<Self> {
+    pub(crate) fn new(file: VolumeFile) -> io::Result<Self> {
         let len = file.len()?;
-        Ok(Self { file, changes: Mutex::new(Changes { len, file_len: len, blocks: HashMap::new() }) })
+        let changes = Mutex::new(Changes { len, file_len: len, blocks: HashMap::new() });
+        Ok(Self { file, is_own: false, changes })
+    }
+
+    /// An overlay on a file that this process has open for writing, and does not write meanwhile.
+    pub(crate) fn of_own(file: VolumeFile) -> io::Result<Self> {
+        Ok(Self { is_own: true, ..Self::new(file)? })
     }
 
     fn block(&self, changes: &Changes, number: u64) -> io::Result<Box<[u8]>> {
@@ -117,50 +124,52 @@ impl StorageBackend for Overlay {
     }
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.try_lock_range(start, end)
+        if self.is_own { Ok(true) } else { self.file.try_lock_range(start, end) }
     }
 
     fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.try_lock_shared_range(start, end)
+        if self.is_own { Ok(true) } else { self.file.try_lock_shared_range(start, end) }
     }
 
     fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.lock_range(start, end)
+        if self.is_own { Ok(()) } else { self.file.lock_range(start, end) }
     }
 
     fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.lock_shared_range(start, end)
+        if self.is_own { Ok(()) } else { self.file.lock_shared_range(start, end) }
     }
 
     fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.unlock_range(start, end)
+        if self.is_own { Ok(()) } else { self.file.unlock_range(start, end) }
     }
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.query_lock_range(start, end)
+        if self.is_own { Ok(false) } else { self.file.query_lock_range(start, end) }
     }
 }
 
 /// Whether a file contains a byte string anywhere.
-pub(crate) fn contains(file: &mut File, needle: &[u8]) -> io::Result<bool> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut window = Vec::new();
-    loop {
-        let read = file.by_ref().take(1 << 20).read_to_end(&mut window)?;
+pub(crate) fn contains(file: &VolumeFile, needle: &[u8]) -> io::Result<bool> {
+    const WINDOW: u64 = 1 << 20;
+    let len = file.len()?;
+    // The needle may lie across two windows.
+    let overlap = needle.len().saturating_sub(1) as u64;
+    let mut start = 0;
+    while start < len {
+        let mut window = vec![0; usize::try_from((len - start).min(WINDOW + overlap)).unwrap_or(0)];
+        file.read(start, &mut window)?;
         if window.windows(needle.len()).any(|part| part == needle) {
             return Ok(true);
         }
-        if read == 0 {
-            return Ok(false);
-        }
-        // The needle may lie across two reads.
-        window.drain(..window.len().saturating_sub(needle.len()));
+        start += WINDOW;
     }
+    Ok(false)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::volume::{OsVolume, Volume};
 
     #[test]
     fn an_overlay_reads_its_writes_and_leaves_the_file_alone() {
@@ -168,10 +177,7 @@ mod tests {
         let path = dir.path().join("file");
         let original: Vec<u8> = (0..10_000_u32).map(|byte| (byte % 251) as u8).collect();
         std::fs::write(&path, &original).unwrap();
-        let overlay = Overlay::new(
-            FileBackend::new(File::options().read(true).write(true).open(&path).unwrap()).unwrap(),
-        )
-        .unwrap();
+        let overlay = Overlay::new(OsVolume.open(&path, false).unwrap()).unwrap();
         overlay.write(4_000, &[255; 200]).unwrap();
         overlay.set_len(9_000).unwrap();
         overlay.set_len(12_000).unwrap();
@@ -188,11 +194,13 @@ mod tests {
 
     #[test]
     fn a_byte_string_is_found_across_reads() {
-        let mut file = tempfile::tempfile().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
         let mut bytes = vec![b'x'; (1 << 20) - 3];
         bytes.extend_from_slice(b"larder.meta");
-        std::io::Write::write_all(&mut file, &bytes).unwrap();
-        assert!(contains(&mut file, b"larder.meta").unwrap());
-        assert!(!contains(&mut file, b"larder.mete").unwrap());
+        std::fs::write(&path, bytes).unwrap();
+        let file = OsVolume.open(&path, false).unwrap();
+        assert!(contains(&file, b"larder.meta").unwrap());
+        assert!(!contains(&file, b"larder.mete").unwrap());
     }
 }

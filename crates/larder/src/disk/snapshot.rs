@@ -5,13 +5,15 @@
 
 use redb::{ReadOnlyTable, ReadableDatabase};
 
-use super::fault::{Fault, guarded};
+use super::fault::{Fault, Guarded, guarded};
 use super::tables::{ENTRIES, after_prefix};
 use crate::sync::{Arc, RwLock};
 
 /// The committed entries at one moment.
 pub(crate) struct Snapshot {
-    entries: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    entries: Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
+    /// Which handle of the file it is from: a fault of an older one says nothing of the current (invariant 7).
+    pub(super) generation: u64,
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -21,8 +23,9 @@ impl std::fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn take(db: &impl ReadableDatabase) -> Result<Self, Fault> {
-        guarded(|| Ok(Self { entries: db.begin_read()?.open_table(ENTRIES)? }))
+    pub(crate) fn take(db: &impl ReadableDatabase, generation: u64) -> Result<Self, Fault> {
+        let entries = guarded(|| Ok(db.begin_read()?.open_table(ENTRIES)?))?;
+        Ok(Self { entries: Guarded::new(entries), generation })
     }
 
     /// The record of a key, copied out.

@@ -4,15 +4,14 @@
 //! only when a commit has succeeded, so neither opening nor counting ever scans.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use super::batch::{Deltas, Entries, RangeRemoval, next_expiry};
-use super::fault::{Fault, FaultKind, guarded};
+use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::snapshot::Snapshot;
 use super::tables::{EXPIRY, FORMAT, FORMAT_ROW, KEYSPACES, KeyspaceRow, META, RETIRED, STATE_ROW, State};
-use super::tiers::DiskView;
+use super::view::DiskView;
 use crate::id::KeyspaceId;
 use crate::memory::Mutation;
 use crate::units::Timestamp;
@@ -22,8 +21,7 @@ const EVICT_AHEAD: u64 = 256;
 
 /// An open file.
 pub(crate) struct Store {
-    db: Database,
-    path: PathBuf,
+    db: Guarded<Database>,
     pub(super) known: Known,
     /// Bytes that entries may be charged for, all together.
     live_limit: u64,
@@ -84,11 +82,28 @@ pub(crate) struct Outcome {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Store").field("known", &self.known).finish_non_exhaustive()
     }
 }
 
 impl Known {
+    /// What a file without entries says.
+    pub(crate) fn fresh(mark: Timestamp) -> Self {
+        let state = State { mark, next_keyspace: 1, closed_cleanly: true, sequence: 0 };
+        Self { state, ..Self::default() }
+    }
+
+    /// The same keyspaces without their entries, for a file that takes this one's place: handles go on with their numbers.
+    pub(crate) fn emptied(&self, mark: Timestamp, sequence: u64) -> Self {
+        let mut known = Self { retired: BTreeMap::new(), ..self.clone() };
+        for row in known.keyspaces.values_mut() {
+            (row.entries, row.bytes) = (0, 0);
+        }
+        known.state.mark = known.state.mark.max(mark);
+        known.state.sequence = known.state.sequence.max(sequence);
+        known
+    }
+
     pub(crate) fn live_bytes(&self) -> u64 {
         self.keyspaces.values().map(|row| row.bytes).sum::<u64>() + self.retired.values().sum::<u64>()
     }
@@ -113,7 +128,7 @@ impl Known {
 
     /// Finds or makes the row of a keyspace. A new version, or keys or values of another shape, begin empty: the old entries
     /// are retired under their old number.
-    fn register(&mut self, wanted: &Registration) -> (KeyspaceId, Option<KeyspaceId>) {
+    pub(crate) fn register(&mut self, wanted: &Registration) -> (KeyspaceId, Option<KeyspaceId>) {
         if let Some(row) = self.keyspaces.get_mut(&wanted.name) {
             let is_same_shape = row.shape == wanted.shape
                 && (row.fingerprint == wanted.fingerprint || row.fingerprint == 0 || wanted.fingerprint == 0);
@@ -140,17 +155,16 @@ impl Known {
 }
 
 impl Store {
-    /// Makes the tables of a new file, and commits them.
-    pub(crate) fn initialise(db: &Database, mark: Timestamp) -> Result<(), Fault> {
+    /// Makes the tables of a new file that knows this much, and commits them.
+    pub(crate) fn initialise(db: &Database, known: &Known) -> Result<(), Fault> {
         guarded(|| {
             let mut txn = db.begin_write()?;
             txn.set_quick_repair(true);
             txn.open_table(META)?.insert(FORMAT_ROW, FORMAT.to_be_bytes().as_slice())?;
-            Entries::open(&txn, mark)?;
+            Entries::open(&txn, known.state.mark)?;
             txn.open_table(KEYSPACES)?;
             txn.open_table(RETIRED)?;
-            let state = State { mark, next_keyspace: 1, closed_cleanly: true, sequence: 0 };
-            txn.open_table(META)?.insert(STATE_ROW, state.to_bytes().as_slice())?;
+            write_known(&txn, &Known::default(), known)?;
             Ok(txn.commit()?)
         })
     }
@@ -180,14 +194,15 @@ impl Store {
         })?
     }
 
-    pub(crate) fn new(db: Database, path: PathBuf, live_limit: u64) -> Result<Self, Fault> {
-        let known = Self::read_known(&db)?;
+    pub(crate) fn new(db: Database, live_limit: u64) -> Result<Self, Fault> {
+        let db = Guarded::new(db);
+        let known = Self::read_known(&*db)?;
         let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
-        Ok(Self { db, path, known, live_limit, next_expiry })
+        Ok(Self { db, known, live_limit, next_expiry })
     }
 
-    pub(crate) fn snapshot(&self) -> Result<Snapshot, Fault> {
-        Snapshot::take(&self.db)
+    pub(crate) fn snapshot(&self, generation: u64) -> Result<Snapshot, Fault> {
+        Snapshot::take(&*self.db, generation)
     }
 
     /// What the file says on opening.
@@ -206,7 +221,6 @@ impl Store {
             keyspaces: rows.map(|(name, row)| (name.clone(), (row.id, row.entries, row.bytes))).collect(),
             entries: self.known.entries(),
             bytes: self.known.live_bytes(),
-            file_bytes: self.file_len(),
             ..DiskView::default()
         }
     }
@@ -217,10 +231,6 @@ impl Store {
 
     pub(crate) fn last_sequence(&self) -> u64 {
         self.known.state.sequence
-    }
-
-    pub(crate) fn file_len(&self) -> u64 {
-        std::fs::metadata(&self.path).map_or(0, |file| file.len())
     }
 
     /// Commits a batch: all of it, durably, or nothing.
@@ -287,7 +297,7 @@ impl Store {
 
     /// Closes the file, so that it can be opened, renamed or copied.
     pub(crate) fn close(self) -> Result<(), Fault> {
-        guarded(|| Ok(self.db.close()?))
+        guarded(|| Ok(self.db.into_inner().map_or(Ok(()), Database::close)?))
     }
 
     /// Brings a file that was made with a larger capacity down to this one: deletes what has expired, evicts, and gives unused

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::tiers::Tiers;
+use crate::event::Event;
 use crate::memory::Remains;
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::{Arc, Ordering};
@@ -21,6 +22,8 @@ const LONGEST_SLEEP: Duration = Duration::from_hours(24);
 pub(crate) enum Nudge {
     /// Time, or what is to expire next, has changed.
     Look,
+    /// An event for the application's listener.
+    Tell(Event),
     /// Values to drop that the writer must not: a user's `Drop` may wait for it.
     Bury(Remains),
 }
@@ -43,12 +46,20 @@ impl Sweeper {
             let nudge = nudges.recv_timeout(self.sleep(self.tiers.time.now()));
             self.tiers.sweeper_is_nudged.store(false, Ordering::SeqCst);
             match nudge {
+                Ok(Nudge::Tell(event)) => self.tell(&event),
                 Ok(Nudge::Bury(remains)) => drop(catch_unwind(AssertUnwindSafe(|| drop(remains)))),
                 _ if self.tiers.is_stopping.load(Ordering::SeqCst) => return,
                 Ok(Nudge::Look) => {}
                 Err(RecvTimeoutError::Timeout) => self.step(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+        }
+    }
+
+    /// Calls the application's listener. Its panic is its own affair: the sweeper goes on.
+    fn tell(&self, event: &Event) {
+        if let Some(listener) = self.tiers.listener() {
+            drop(catch_unwind(AssertUnwindSafe(|| listener.call(event))));
         }
     }
 
@@ -80,7 +91,7 @@ mod tests {
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(10_000)));
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0);
-        let (tiers, _nudges) = Tiers::new(memory, time, None, None, DiskView::default());
+        let (tiers, _nudges) = Tiers::new(memory, time, None, None, DiskView::default(), None);
         (clock, Sweeper::new(tiers, Duration::from_secs(1)))
     }
 

@@ -1,20 +1,22 @@
 //! What lookups, the writer and the sweeper share: both tiers, the time, and the ways to wake one another.
 
-use std::collections::BTreeMap;
-
 use super::batch::RangeRemoval;
 use super::command::{Acknowledge, Command};
 use super::fault::Fault;
 use super::snapshot::{Snapshot, SnapshotCell};
 use super::store::Registration;
 use super::sweeper::Nudge;
+use super::view::DiskView;
 use crate::clock::CacheTime;
+use crate::config::Listener;
 use crate::error::Error;
+use crate::event::Event;
 use crate::id::KeyspaceId;
 use crate::memory::{Found, Memory, Mutation, Prior, Remains, SlotKey};
 use crate::record::{self, Header};
+use crate::stats::DiskState;
 use crate::sync::channel::{Receiver, Sender, bounded, unbounded};
-use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, StatisticU64};
+use crate::sync::{Arc, AtomicBool, AtomicU8, AtomicU64, Mutex, Ordering, StatisticU64};
 use crate::units::Timestamp;
 
 /// Due entries deleted in one transaction: lookups and other writes wait no longer than that takes.
@@ -27,7 +29,9 @@ pub(crate) struct Tiers {
     pub(super) snapshots: SnapshotCell,
     /// To the writer; none in a cache that is only in memory.
     commands: Option<Sender<Command>>,
-    disk_is_on: AtomicBool,
+    /// A [`DiskState`], for those who write.
+    state: AtomicU8,
+    listener: Option<Listener>,
     /// Whether the writer knows that something is dirty.
     pub(super) writer_is_armed: AtomicBool,
     /// When the sweeper means to look next, in ms.
@@ -35,29 +39,11 @@ pub(crate) struct Tiers {
     sweeper_nudge: Sender<Nudge>,
     pub(super) sweeper_is_nudged: AtomicBool,
     pub(super) is_stopping: AtomicBool,
-    fault_is_reported: AtomicBool,
+    /// The generation of the snapshot that a lookup last reported a fault of.
+    reported_generation: AtomicU64,
     view: Mutex<DiskView>,
     damaged_records: StatisticU64,
     read_faults: StatisticU64,
-}
-
-/// What the disk tier was after its last commit.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct DiskView {
-    pub(crate) keyspaces: BTreeMap<String, (KeyspaceId, u64, u64)>,
-    pub(crate) entries: u64,
-    pub(crate) bytes: u64,
-    pub(crate) file_bytes: u64,
-    pub(crate) commits: u64,
-    pub(crate) evictions: u64,
-    pub(crate) expirations: u64,
-    pub(crate) recovered_entries: u64,
-    pub(crate) quarantined: Option<std::path::PathBuf>,
-    pub(crate) was_closed_cleanly: bool,
-    /// Why the disk tier is off.
-    pub(crate) off: Option<String>,
-    pub(crate) damaged_records: u64,
-    pub(crate) read_faults: u64,
 }
 
 /// What a sweep removed.
@@ -90,12 +76,14 @@ impl Tiers {
         snapshot: Option<Snapshot>,
         commands: Option<Sender<Command>>,
         view: DiskView,
+        listener: Option<Listener>,
     ) -> (Arc<Self>, Receiver<Nudge>) {
         let (sweeper_nudge, nudged) = unbounded();
         let tiers = Self {
             memory,
             time,
-            disk_is_on: AtomicBool::new(commands.is_some()),
+            state: AtomicU8::new(code(if commands.is_some() { DiskState::On } else { DiskState::Discarded })),
+            listener,
             snapshots: SnapshotCell::new(snapshot),
             commands,
             writer_is_armed: AtomicBool::new(false),
@@ -104,7 +92,7 @@ impl Tiers {
             sweeper_nudge,
             sweeper_is_nudged: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
-            fault_is_reported: AtomicBool::new(false),
+            reported_generation: AtomicU64::new(0),
             view: Mutex::new(view),
             damaged_records: StatisticU64::new(0),
             read_faults: StatisticU64::new(0),
@@ -116,18 +104,38 @@ impl Tiers {
         self.commands.is_some()
     }
 
-    /// Whether writes are to be committed. When it is not, they live in memory alone.
+    /// Whether the disk tier works, as far as is known.
     pub(crate) fn disk_is_on(&self) -> bool {
-        // Relaxed: a write that still sees it on becomes dirty, and the writer settles it without a commit.
-        self.disk_is_on.load(Ordering::Relaxed)
+        self.state.load(Ordering::Relaxed) == code(DiskState::On)
     }
 
-    pub(super) fn turn_disk_off(&self, why: &str) {
-        // In this order: a write that sees the disk off is evictable at once, and must not uncover an older record.
-        self.snapshots.install(None);
-        self.disk_is_on.store(false, Ordering::SeqCst);
-        self.memory.buffer().close();
-        self.view.lock().off.get_or_insert_with(|| why.to_owned());
+    /// Whether writes are kept to be committed, now or when the disk works again. Otherwise they live in memory alone.
+    pub(crate) fn saves(&self) -> bool {
+        // Relaxed: it is only a hint what to prepare; the shard has the last word, under its lock.
+        self.state.load(Ordering::Relaxed) != code(DiskState::Discarded)
+    }
+
+    pub(crate) fn disk_state(&self) -> DiskState {
+        match self.state.load(Ordering::Relaxed) {
+            state if state == code(DiskState::On) => DiskState::On,
+            state if state == code(DiskState::Suspended) => DiskState::Suspended,
+            _ => DiskState::Discarded,
+        }
+    }
+
+    pub(super) fn change_state(&self, state: DiskState) {
+        self.state.store(code(state), Ordering::SeqCst);
+    }
+
+    /// Leaves an event to the sweeper to tell: a listener may call the cache, and wait for the writer.
+    pub(super) fn tell(&self, event: Event) {
+        if self.listener.is_some() {
+            drop(self.sweeper_nudge.send(Nudge::Tell(event)));
+        }
+    }
+
+    pub(super) fn listener(&self) -> Option<&Listener> {
+        self.listener.as_ref()
     }
 
     pub(crate) fn view(&self) -> DiskView {
@@ -171,30 +179,31 @@ impl Tiers {
         match prior {
             Prior::Live => Some(true),
             Prior::Dead => Some(false),
-            Prior::Nothing => match snapshot.map(|snapshot| snapshot.get(key.bytes)) {
-                // With a range removal pending (`floor`), only that range's commit is sure to find nothing.
-                Some(Ok(None)) if floor == 0 => {
-                    self.memory.unbury(key, sequence);
-                    None
+            Prior::Nothing => {
+                let Some(snapshot) = snapshot else { return Some(false) };
+                match snapshot.get(key.bytes) {
+                    // With a range removal pending (`floor`), only that range's commit is sure to find nothing.
+                    Ok(None) if floor == 0 => {
+                        self.memory.unbury(key, sequence);
+                        None
+                    }
+                    Ok(None) => Some(false),
+                    Ok(Some(record)) => Some(self.live(key, record, floor, now).is_some()),
+                    Err(fault) => {
+                        self.report(&snapshot, fault);
+                        Some(false)
+                    }
                 }
-                Some(Ok(Some(record))) => Some(self.live(key, record, floor, now).is_some()),
-                Some(Err(fault)) => {
-                    self.report(fault);
-                    Some(false)
-                }
-                None | Some(Ok(None)) => Some(false),
-            },
+            }
         }
     }
 
-    fn raw(&self, key: SlotKey<'_>) -> Option<Vec<u8>> {
-        match self.snapshots.current()?.get(key.bytes) {
-            Ok(record) => record,
-            Err(fault) => {
-                self.report(fault);
-                None
-            }
-        }
+    pub(super) fn raw(&self, key: SlotKey<'_>) -> Option<Vec<u8>> {
+        let snapshot = self.snapshots.current()?;
+        snapshot.get(key.bytes).unwrap_or_else(|fault| {
+            self.report(&snapshot, fault);
+            None
+        })
     }
 
     pub(crate) fn count_damage(&self) {
@@ -216,16 +225,17 @@ impl Tiers {
             return Vec::new();
         };
         snapshot.keys(prefix, after, most).unwrap_or_else(|fault| {
-            self.report(fault);
+            self.report(&snapshot, fault);
             Vec::new()
         })
     }
 
     /// Tells the writer, which alone acts on it, that a lookup failed.
-    fn report(&self, fault: Fault) {
+    fn report(&self, snapshot: &Snapshot, fault: Fault) {
         self.read_faults.fetch_add(1, Ordering::Relaxed);
-        if !self.fault_is_reported.swap(true, Ordering::Relaxed) {
-            self.send(Command::Fault(fault));
+        // Once a handle: a failing disk is asked by every lookup.
+        if self.reported_generation.fetch_max(snapshot.generation, Ordering::Relaxed) < snapshot.generation {
+            self.send(Command::Fault(snapshot.generation, fault));
         }
     }
 
@@ -235,6 +245,19 @@ impl Tiers {
         // set knows that a drain is still to come.
         if !self.writer_is_armed.swap(true, Ordering::SeqCst) {
             self.send(Command::Wake);
+        }
+    }
+
+    /// Tells the writer that somebody waits for room in the write buffer.
+    pub(crate) fn ask_for_room(&self) {
+        self.send(Command::Full);
+    }
+
+    /// After time was moved by hand: the sweeper looks what is due, and the writer whether an outage is.
+    pub(crate) fn look_at_time(&self) {
+        self.nudge_sweeper();
+        if self.has_disk() && !self.disk_is_on() {
+            self.send(Command::Look);
         }
     }
 
@@ -333,15 +356,26 @@ impl Tiers {
         }
     }
 
-    fn send(&self, command: Command) -> bool {
+    pub(super) fn send(&self, command: Command) -> bool {
         self.commands.as_ref().is_some_and(|commands| commands.send(command).is_ok())
     }
 
-    fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, Error> {
+    pub(super) fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, Error> {
         let (reply, answer) = bounded(1);
         if !self.send(command(reply)) {
             return Err(Error::Closed);
         }
-        answer.recv().map_err(|_| Error::NotDurable { cause: "the cache was closed meanwhile".to_owned() })
+        answer
+            .recv()
+            .map_err(|_| Error::NotDurable { cause: "the writer ended before it answered".to_owned() })
+    }
+}
+
+/// A state as an atomic holds it.
+fn code(state: DiskState) -> u8 {
+    match state {
+        DiskState::On => 0,
+        DiskState::Suspended => 1,
+        DiskState::Discarded => 2,
     }
 }

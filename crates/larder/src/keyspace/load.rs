@@ -153,7 +153,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 let ttl = self.definition.default_ttl();
                 let lease = pilot.lease.take();
                 // An error says that the value can't be cached; the caller has it all the same.
-                let filled = self.write(key, value.clone(), ttl, lease).unwrap_or(false);
+                let filled = self.write(key, value, ttl, lease.as_ref()).unwrap_or(false);
                 if !filled {
                     self.space.counters.voided_fills.add(key.hash);
                 }

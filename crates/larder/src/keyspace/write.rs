@@ -16,8 +16,8 @@ use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::inner::Inner;
 use crate::key::Key;
-use crate::memory::{ENTRY_OVERHEAD, Entry, SlotKey, Unsaved};
-use crate::sync::Arc;
+use crate::memory::{ENTRY_OVERHEAD, Entry, Refused, SlotKey, Unsaved};
+use crate::sync::{Arc, thread};
 use crate::units::ByteSize;
 
 impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
@@ -25,12 +25,30 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
     pub(super) fn write(
         &self,
         key: SlotKey<'_>,
+        value: &Arc<V>,
+        ttl: Duration,
+        lease: Option<&Lease<'_>>,
+    ) -> Result<bool, Error> {
+        loop {
+            match self.try_write(key, value.clone(), ttl, lease)? {
+                Ok(_) => return Ok(true),
+                Err(Refused::Revoked) => return Ok(false),
+                Err(Refused::NoRoom) => return Ok(lease.is_none()),
+                // The disk tier came back in between: make it anew, to be saved.
+                Err(Refused::Unsaved) => thread::yield_now(),
+            }
+        }
+    }
+
+    fn try_write(
+        &self,
+        key: SlotKey<'_>,
         value: Arc<V>,
         ttl: Duration,
-        lease: Option<Lease<'_>>,
-    ) -> Result<bool, Error> {
+        lease: Option<&Lease<'_>>,
+    ) -> Result<Result<u64, Refused>, Error> {
         let tiers = &self.inner.tiers;
-        let is_saved = !self.is_memory_only() && tiers.disk_is_on();
+        let is_saved = !self.is_memory_only() && tiers.saves();
         let encode_error = |source| Error::Encode { keyspace: self.space.name.clone(), source };
         let payload = if is_saved { codec::encode(&*value) } else { Ok(Vec::new()) }.map_err(encode_error)?;
         let encoded_len =
@@ -40,14 +58,13 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
         let now = self.now();
         let expires_at = now.after(ttl);
         let unsaved = if is_saved { self.unsaved(payload, weight) } else { None };
+        // A cache that is closed takes nothing, and saves nothing.
+        self.inner.refuse_if_closed()?;
         let is_saved = unsaved.is_some();
         let entry = Entry { value, expires_at, weight, unsaved };
         let stored = match lease {
-            None => {
-                tiers.memory.store(key, entry, now);
-                true
-            }
-            Some(lease) => tiers.memory.fill(key, lease.id, entry).is_some(),
+            None => tiers.memory.store(key, entry, now),
+            Some(lease) => tiers.memory.fill(key, lease.id, entry),
         };
         if is_saved && tiers.memory.buffer().has_waiters() {
             // They asked for a commit, perhaps before this value was there to be committed: its room is what they wait for.
@@ -55,7 +72,7 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
         } else if is_saved {
             tiers.wake_writer();
         }
-        if stored {
+        if stored.is_ok() {
             tiers.plan_sweep(expires_at);
         }
         // The last commit may have been before this.
@@ -68,7 +85,7 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
         let tiers = &self.inner.tiers;
         let buffer = tiers.memory.buffer();
         let bytes = room_for(payload.len(), weight);
-        let room = buffer.reserve(bytes, || tiers.hurry_writer())?;
+        let room = buffer.reserve(bytes, || tiers.ask_for_room())?;
         // Half full: begin a commit while the other half takes what comes meanwhile. Once for each time the mark is passed.
         let used = buffer.used();
         let mark = buffer.capacity() / 2;

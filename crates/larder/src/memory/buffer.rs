@@ -78,6 +78,11 @@ impl WriteBuffer {
         self.freed.notify_all();
     }
 
+    /// Takes callers again after [`close`](WriteBuffer::close).
+    pub(crate) fn open(&self) {
+        self.closed.store(false, Ordering::SeqCst);
+    }
+
     fn try_take(&self, bytes: u64) -> bool {
         let fits = |used: u64| used.checked_add(bytes).filter(|&sum| sum <= self.capacity);
         self.used.fetch_update(Ordering::SeqCst, Ordering::Relaxed, fits).is_ok()

@@ -47,6 +47,27 @@ impl Memory {
         mutations
     }
 
+    /// Lists again what was drained and is not committed.
+    pub(crate) fn relist(&self) {
+        for shard in &self.shards {
+            shard.write().relist();
+        }
+    }
+
+    /// From here on every shard refuses a value that is not to be saved, where it should be.
+    pub(crate) fn start_saving(&self) {
+        for shard in &self.shards {
+            shard.write().start_saving();
+        }
+    }
+
+    /// There is no file any more: values need not be saved, and pending range removals have nothing left to remove.
+    pub(crate) fn stop_saving(&self) {
+        for shard in &self.shards {
+            shard.write().stop_saving();
+        }
+    }
+
     /// Makes a committed key clean (invariant 2: after its snapshot was installed).
     pub(crate) fn settle(&self, mutation: &Mutation, remains: &mut Remains) {
         let key = mutation.slot_key();

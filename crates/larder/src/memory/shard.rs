@@ -11,7 +11,8 @@ use hashbrown::HashTable;
 use super::expiry::ExpiryIndex;
 use super::leases::{LeaseId, Leases};
 use super::policy::{Policy, SlotId};
-use super::slot::{Content, Entry, Found, Prior, Range, Slot, SlotKey, Tallies, Trash};
+use super::slot::{Content, Entry, Found, Prior, Range, Refused, Slot, SlotKey, Tallies, Trash};
+use crate::id::KeyspaceId;
 use crate::sync::planted::{Fault, is_planted};
 use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::units::Timestamp;
@@ -30,6 +31,9 @@ pub(crate) struct Shard {
     dirty: Vec<SlotId>,
     /// Range removals that are not committed yet.
     ranges: Vec<Range>,
+    /// Whether what belongs on disk is to be committed. If it is, a value that is not is refused: once evicted, an older one on
+    /// disk would show.
+    saves: bool,
     pub(super) tallies: Tallies,
     pub(super) evictions: u64,
     pub(super) expirations: u64,
@@ -46,6 +50,7 @@ impl Shard {
             leases: Leases::default(),
             dirty: Vec::new(),
             ranges: Vec::new(),
+            saves: true,
             tallies: Tallies::default(),
             evictions: 0,
             expirations: 0,
@@ -96,11 +101,27 @@ impl Shard {
         entry: Entry,
         counter: &AtomicU64,
         trash: &mut Trash,
-    ) -> u64 {
+    ) -> Result<u64, Refused> {
+        if entry.unsaved.is_none() && self.must_save(key) {
+            return Err(Refused::Unsaved);
+        }
         self.leases.revoke(key);
         let sequence = next(counter);
         self.put(key, entry, sequence, trash);
-        sequence
+        Ok(sequence)
+    }
+
+    /// Removes what an unsaved write replaces that finds no room itself; unless it must be saved.
+    pub(crate) fn forget_replaced(&mut self, key: SlotKey<'_>, now: Timestamp, trash: &mut Trash) -> Refused {
+        if self.must_save(key) {
+            return Refused::Unsaved;
+        }
+        self.forget(key, now, trash);
+        Refused::NoRoom
+    }
+
+    fn must_save(&self, key: SlotKey<'_>) -> bool {
+        self.saves && !KeyspaceId::of(key.bytes).is_memory_only()
     }
 
     /// Publishes a load, as a write of its own, if its lease still holds.
@@ -111,11 +132,11 @@ impl Shard {
         entry: Entry,
         counter: &AtomicU64,
         trash: &mut Trash,
-    ) -> Result<u64, Entry> {
+    ) -> Result<u64, Refused> {
         if !self.leases.holds(key, lease) && !is_planted(Fault::FillWithoutLease) {
-            return Err(entry);
+            return Err(Refused::Revoked);
         }
-        Ok(self.store(key, entry, counter, trash))
+        self.store(key, entry, counter, trash)
     }
 
     /// Publishes what was read from disk, if the lease still holds and the key has nothing in the shard.
@@ -135,7 +156,7 @@ impl Shard {
         Ok(())
     }
 
-    /// Removes a key of a memory-only keyspace.
+    /// Removes a key that is not to be on disk.
     pub(crate) fn forget(&mut self, key: SlotKey<'_>, now: Timestamp, trash: &mut Trash) -> Prior {
         self.leases.revoke(key);
         let prior = self.prior(key, now);

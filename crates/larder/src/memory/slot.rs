@@ -39,6 +39,17 @@ pub(crate) struct Entry {
     pub(crate) unsaved: Option<Arc<Unsaved>>,
 }
 
+/// Why a value was not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Its lease was revoked.
+    Revoked,
+    /// It is to be saved, and was not made to be: the disk tier came back meanwhile.
+    Unsaved,
+    /// Memory has no room for it, and it has no other place.
+    NoRoom,
+}
+
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) hash: u64,
@@ -105,6 +116,12 @@ pub(crate) struct Mutation {
 pub(crate) enum Change {
     Put { unsaved: Arc<Unsaved>, expires_at: Timestamp, weight: u64 },
     Delete,
+}
+
+impl Change {
+    pub(crate) fn is_put(&self) -> bool {
+        matches!(self, Self::Put { .. })
+    }
 }
 
 impl Mutation {

@@ -49,7 +49,7 @@ fn run(memory: &Memory, step: &Step) {
         Step::StoreClean(key, weight) => drop(memory.store(memory.key(&key_of(key)), clean(weight), now)),
         Step::StoreDirty(key, weight) => {
             let bytes = key_of(key);
-            memory.store(memory.key(&bytes), dirty(memory, weight), now);
+            memory.store(memory.key(&bytes), dirty(memory, weight), now).unwrap();
             assert!(
                 matches!(memory.get(memory.key(&bytes), now), Found::Value(..)),
                 "dirty entries are pinned"
@@ -96,12 +96,13 @@ proptest! {
 fn a_large_value_may_take_the_room_of_entries_in_every_shard() {
     let memory = Memory::new(8, 1_000, 1 << 20, 0);
     for key in 0..100 {
-        memory.store(memory.key(&key_of(key)), clean(10), Timestamp::ZERO);
+        memory.store(memory.key(&key_of(key)), clean(10), Timestamp::ZERO).unwrap();
     }
-    memory.store(memory.key(&key_of(200)), clean(1_000), Timestamp::ZERO);
+    memory.store(memory.key(&key_of(200)), clean(1_000), Timestamp::ZERO).unwrap();
     assert!(matches!(memory.get(memory.key(&key_of(200)), Timestamp::ZERO), Found::Value(..)));
     memory.validate();
-    memory.store(memory.key(&key_of(201)), clean(1_001), Timestamp::ZERO);
+    let refused = memory.store(memory.key(&key_of(201)), clean(1_001), Timestamp::ZERO);
+    assert_eq!(refused, Err(Refused::NoRoom));
     assert!(matches!(memory.get(memory.key(&key_of(201)), Timestamp::ZERO), Found::Nothing));
     assert_eq!(memory.totals().bypassed, 1);
 }
@@ -116,7 +117,7 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     for shard in &memory.shards {
         shard.write().leases.raise_barrier(&Arc::from(&bytes[..4]));
     }
-    assert!(memory.fill(key, id, dirty(&memory, 1)).is_none());
+    assert!(memory.fill(key, id, dirty(&memory, 1)).is_err());
     let (over, ..) = memory.lease_over(key, Timestamp::ZERO);
-    assert!(memory.fill(key, over, dirty(&memory, 1)).is_none(), "a touch is barred as well");
+    assert!(memory.fill(key, over, dirty(&memory, 1)).is_err(), "a touch is barred as well");
 }

@@ -11,8 +11,8 @@ const LATER: Timestamp = Timestamp::from_millis(50_000);
 
 fn store(live_limit: u64) -> Store {
     let db = redb::Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
-    Store::initialise(&db, NOW).unwrap();
-    Store::new(db, PathBuf::new(), live_limit).unwrap()
+    Store::initialise(&db, &Known::fresh(NOW)).unwrap();
+    Store::new(db, live_limit).unwrap()
 }
 
 fn batch<'a>(mutations: &'a [Mutation], ranges: &'a [RangeRemoval]) -> Batch<'a> {
@@ -66,7 +66,7 @@ fn validate(store: &Store) {
     for (id, bytes) in &store.known.retired {
         assert_eq!(*bytes, charged(*id).iter().sum::<u64>());
     }
-    assert_eq!(Store::read_known(&store.db).unwrap(), store.known, "what is kept is what the file says");
+    assert_eq!(Store::read_known(&*store.db).unwrap(), store.known, "what is kept is what the file says");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_range_removal_spares_what_was_written_after_it() {
     let late = [put(key(id, "drained late"), 4, LATER), put(key(id, "newest"), 7, LATER)];
     let outcome = store.commit(&batch(&late, &[removal])).unwrap();
     assert_eq!(outcome.removed, [1]);
-    let snapshot = store.snapshot().unwrap();
+    let snapshot = store.snapshot(1).unwrap();
     let has = |name: &str| snapshot.get(&key(id, name)).unwrap().is_some();
     assert_eq!([has("old"), has("new"), has("drained late"), has("newest")], [false, true, false, true]);
     validate(&store);
@@ -139,7 +139,7 @@ fn eviction_takes_what_expires_soonest_and_memory_does_not_hold() {
         assert!(store.known.live_bytes() <= 2_000);
         validate(&store);
     }
-    let snapshot = store.snapshot().unwrap();
+    let snapshot = store.snapshot(1).unwrap();
     let kept: Vec<u64> =
         (1..20).filter(|number| snapshot.get(&key(id, &name(*number))).unwrap().is_some()).collect();
     assert_eq!(kept.first(), Some(&1), "memory holds it");

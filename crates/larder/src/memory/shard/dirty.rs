@@ -84,6 +84,26 @@ impl Shard {
         self.ranges.retain(|range| range.sequence != sequence);
     }
 
+    /// Lists every dirty key that the writer has drained: its commit failed.
+    pub(crate) fn relist(&mut self) {
+        for (id, slot) in self.slots.iter_mut().enumerate() {
+            let Some(slot) = slot else { continue };
+            let is_dirty = matches!(slot.content, Content::Dirty(..) | Content::Tombstone);
+            if is_dirty && !std::mem::replace(&mut slot.is_listed, true) {
+                self.dirty.extend(SlotId::try_from(id));
+            }
+        }
+    }
+
+    pub(crate) fn start_saving(&mut self) {
+        self.saves = true;
+    }
+
+    pub(crate) fn stop_saving(&mut self) {
+        self.saves = false;
+        self.ranges.clear();
+    }
+
     /// Hands the dirty keys to the writer; they stay dirty. A value that has expired becomes a tombstone.
     pub(crate) fn drain(&mut self, now: Timestamp, out: &mut Vec<Mutation>, trash: &mut Trash) {
         for id in std::mem::take(&mut self.dirty) {

@@ -60,7 +60,7 @@ impl Bench {
 
     fn store(&mut self, key: SlotKey<'_>, value: u32) -> u64 {
         let entry = self.dirty(value);
-        self.shard.store(key, entry, &self.counter, &mut self.trash)
+        self.shard.store(key, entry, &self.counter, &mut self.trash).unwrap()
     }
 
     fn bury(&mut self, key: SlotKey<'_>) -> (Prior, u64) {
@@ -231,4 +231,35 @@ fn the_stated_overhead_covers_the_bookkeeping() {
     // tables grow by doubling, so half of them may stand empty.
     let bytes = 2 * (std::mem::size_of::<Option<Slot>>() + 5) + 2 * (56 + 24) + 2 * 16 + 4;
     assert!(bytes as u64 <= 2 * crate::memory::ENTRY_OVERHEAD, "{bytes}");
+}
+
+#[test]
+fn a_value_that_is_to_be_on_disk_is_stored_unsaved_only_while_there_is_no_disk() {
+    let mut bench = Bench::new();
+    let unsaved = |bench: &Bench| Entry { unsaved: None, ..bench.dirty(1) };
+    let store = |bench: &mut Bench| {
+        let entry = unsaved(bench);
+        bench.shard.store(KEY, entry, &bench.counter, &mut bench.trash)
+    };
+    assert_eq!(store(&mut bench), Err(Refused::Unsaved), "once evicted, an older one on disk would show");
+    assert!(bench.shard.find(KEY).is_none());
+    bench.shard.stop_saving();
+    assert!(store(&mut bench).is_ok());
+    bench.shard.start_saving();
+    assert_eq!(store(&mut bench), Err(Refused::Unsaved));
+    let refused = bench.shard.forget_replaced(KEY, NOW, &mut bench.trash);
+    assert_eq!(refused, Refused::Unsaved, "what stands there is not to be forgotten without a tombstone");
+    assert!(bench.shard.find(KEY).is_some());
+}
+
+#[test]
+fn what_a_failed_commit_drained_is_drained_again() {
+    let mut bench = Bench::new();
+    bench.store(KEY, 1);
+    let drained = bench.drain(NOW);
+    assert_eq!((drained.len(), bench.drain(NOW).len()), (1, 0));
+    bench.shard.relist();
+    bench.shard.relist();
+    let again = bench.drain(NOW);
+    assert_eq!((again.len(), again[0].sequence), (1, drained[0].sequence));
 }

@@ -1,0 +1,49 @@
+//! Checking the whole file on demand: its pages by the writer, its records by whoever asks.
+
+use super::command::Command;
+use super::tiers::Tiers;
+use crate::error::Error;
+use crate::record;
+use crate::sync::Arc;
+
+/// Keys listed together while records are verified: no transaction is kept open for longer.
+const VERIFY_ROWS: usize = 256;
+
+/// What [`Cache::verify`](crate::Cache::verify) found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Verified {
+    /// What was wrong with the file's pages, if anything was: the file was then moved aside.
+    pub damage: Option<String>,
+    /// Records checked.
+    pub records: u64,
+    /// Records of these that are damaged.
+    pub damaged_records: u64,
+}
+
+impl Tiers {
+    /// Has every page of the file checked; what was wrong with it.
+    pub(crate) fn verify(&self) -> Result<Option<String>, Error> {
+        self.ask(Command::Verify)?
+    }
+
+    /// Checks every record on disk: how many there are, and how many of these are damaged.
+    pub(crate) fn verify_records(&self) -> (u64, u64) {
+        let (mut records, mut damaged) = (0, 0);
+        let mut after: Option<Arc<[u8]>> = None;
+        loop {
+            let keys = self.keys_on_disk(&[], after.as_deref(), VERIFY_ROWS);
+            for key in &keys {
+                // One that went meanwhile is none.
+                if let Some(record) = self.raw(self.memory.key(key)) {
+                    records += 1;
+                    damaged += u64::from(record::read(key, &record).is_err());
+                }
+            }
+            if keys.len() < VERIFY_ROWS {
+                return (records, damaged);
+            }
+            after = keys.last().cloned();
+        }
+    }
+}

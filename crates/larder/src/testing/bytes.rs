@@ -1,0 +1,116 @@
+//! Bytes to things and back: records, values and keys, as the file holds them.
+//!
+//! Thin on purpose: what must be true of them is asserted where they are driven.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::codec::{self, CodecError};
+use crate::key::{self, AsKey, Key, KeyError, KeyPrefix, KeyWriter};
+use crate::record::{self, Header};
+use crate::units::Timestamp;
+
+/// A record, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The keyspace's version.
+    pub version: u32,
+    /// The number of the mutation that wrote it.
+    pub sequence: u64,
+    /// When it was written.
+    pub written_at: Timestamp,
+    /// When it expires.
+    pub expires_at: Timestamp,
+    /// When the sweeper may take it.
+    pub delete_after: Timestamp,
+    /// The encoded value; nothing in what [`peek_record`] answers.
+    pub payload: Vec<u8>,
+}
+
+impl Record {
+    fn new(header: Header, payload: &[u8]) -> Self {
+        let Header { version, sequence, written_at, expires_at, delete_after } = header;
+        Self { version, sequence, written_at, expires_at, delete_after, payload: payload.to_vec() }
+    }
+
+    fn header(&self) -> Header {
+        let &Self { version, sequence, written_at, expires_at, delete_after, .. } = self;
+        Header { version, sequence, written_at, expires_at, delete_after }
+    }
+}
+
+/// The bytes of a record that stands under `key`.
+#[must_use]
+pub fn write_record(key: &[u8], record: &Record) -> Vec<u8> {
+    let mut bytes = vec![0; record::record_len(record.payload.len())];
+    record::write(&mut bytes, key, &record.header(), &record.payload);
+    bytes
+}
+
+/// The record of these bytes, which stood under `key`; none if they are damaged.
+#[must_use]
+pub fn read_record(key: &[u8], bytes: &[u8]) -> Option<Record> {
+    record::read(key, bytes).ok().map(|(header, payload)| Record::new(header, payload))
+}
+
+/// What these bytes would say as a record, unchecked.
+#[must_use]
+pub fn peek_record(bytes: &[u8]) -> Option<Record> {
+    record::peek(bytes).map(|header| Record::new(header, &[]))
+}
+
+/// Gives bytes the checksum of a record under `key`, so that the rest of it is believed.
+pub fn seal_record(key: &[u8], bytes: &mut [u8]) {
+    let checksum = bytes.get(8..).map(|checked| record::checksum(key, checked));
+    if let (Some(field), Some(checksum)) = (bytes.first_chunk_mut::<8>(), checksum) {
+        *field = checksum.to_be_bytes();
+    }
+}
+
+/// The bytes of a value.
+///
+/// # Errors
+/// As an insert.
+pub fn encode<V: Serialize>(value: &V) -> Result<Vec<u8>, CodecError> {
+    codec::encode(value)
+}
+
+/// How many bytes a value has.
+///
+/// # Errors
+/// As an insert.
+pub fn encoded_len<V: Serialize>(value: &V) -> Result<usize, CodecError> {
+    codec::encoded_len(value)
+}
+
+/// The value of these bytes.
+///
+/// # Errors
+/// When a lookup would miss.
+pub fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, CodecError> {
+    codec::decode(bytes)
+}
+
+/// The bytes of a key, without its keyspace's number.
+#[must_use]
+pub fn encode_key<K>(key: &(impl AsKey<K> + ?Sized)) -> Vec<u8> {
+    let mut out = KeyWriter::default();
+    key.encode(&mut out);
+    out.as_slice().to_vec()
+}
+
+/// The bytes that the keys with this prefix begin with.
+#[must_use]
+pub fn encode_prefix<K>(prefix: &impl KeyPrefix<K>) -> Vec<u8> {
+    let mut out = KeyWriter::default();
+    prefix.encode_prefix(&mut out);
+    out.as_slice().to_vec()
+}
+
+/// The key of these bytes.
+///
+/// # Errors
+/// When they are not those of a key of this type.
+pub fn decode_key<K: Key>(bytes: &[u8]) -> Result<K, KeyError> {
+    key::decode(bytes)
+}

@@ -1,0 +1,217 @@
+//! An open file of a simulated disk, as redb uses it; and the file of an owner's lock.
+//!
+//! Range locks are held by handles, as the open file descriptions of an operating system hold them: two handles of one process
+//! exclude each other, and closing a handle gives back what it held.
+
+use std::io::{self, ErrorKind};
+use std::ops::Bound;
+use std::path::PathBuf;
+
+use redb::{BackendError, StorageBackend};
+
+use super::power::Change;
+use super::{Disk, Failure, Operation, SimulatedVolume};
+use crate::volume::LockFile;
+
+#[derive(Debug)]
+pub(super) struct Handle {
+    volume: SimulatedVolume,
+    number: u64,
+    node: u64,
+}
+
+/// A lock on a range of a file's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lock {
+    handle: u64,
+    node: u64,
+    start: u64,
+    /// Exclusive; none for a range without an end.
+    end: Option<u64>,
+    is_shared: bool,
+}
+
+impl Lock {
+    fn overlaps(&self, other: &Self) -> bool {
+        self.node == other.node
+            && self.end.is_none_or(|end| other.start < end)
+            && other.end.is_none_or(|end| self.start < end)
+    }
+
+    /// Whether two handles can't hold both.
+    fn excludes(&self, other: &Self) -> bool {
+        self.handle != other.handle && self.overlaps(other) && !(self.is_shared && other.is_shared)
+    }
+}
+
+impl Handle {
+    pub(super) fn new(volume: SimulatedVolume, number: u64, node: u64) -> Self {
+        Self { volume, number, node }
+    }
+
+    fn with<T>(&self, operation: Operation, act: impl FnOnce(&mut Disk) -> io::Result<T>) -> io::Result<T> {
+        let mut disk = self.volume.disk.lock();
+        disk.begin(operation)?;
+        act(&mut disk)
+    }
+
+    fn lock(&self, start: Bound<u64>, end: Bound<u64>, is_shared: bool) -> Lock {
+        let start = match start {
+            Bound::Unbounded => 0,
+            Bound::Included(start) => start,
+            Bound::Excluded(start) => start.saturating_add(1),
+        };
+        let end = match end {
+            Bound::Unbounded => None,
+            Bound::Included(end) => end.checked_add(1),
+            Bound::Excluded(end) => Some(end),
+        };
+        Lock { handle: self.number, node: self.node, start, end, is_shared }
+    }
+
+    fn try_take(&self, lock: Lock) -> bool {
+        let mut disk = self.volume.disk.lock();
+        if disk.locks.iter().any(|held| held.excludes(&lock)) {
+            return false;
+        }
+        disk.locks.push(lock);
+        true
+    }
+
+    fn take(&self, lock: &Lock) {
+        while !self.try_take(lock.clone()) {
+            std::thread::yield_now();
+        }
+    }
+
+    fn give_back(&self) {
+        self.volume.disk.lock().locks.retain(|held| held.handle != self.number);
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.give_back();
+        self.volume.disk.lock().nodes.closed(self.node);
+    }
+}
+
+impl StorageBackend for Handle {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.volume.disk.lock().nodes.len(self.node))
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.with(Operation::Read, |disk| {
+            if offset.saturating_add(out.len() as u64) > disk.nodes.len(self.node) {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            disk.nodes.read(self.node, offset, out);
+            Ok(())
+        })
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.with(Operation::SetLen, |disk| {
+            disk.change(Change::SetLen { id: self.node, len });
+            Ok(())
+        })
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.with(Operation::Sync, |disk| {
+            disk.change(Change::SyncNode { id: self.node });
+            Ok(())
+        })
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut disk = self.volume.disk.lock();
+        let failed = disk.begin(Operation::Write).err();
+        let written = match failed {
+            None => data,
+            Some(Failure::ShortWrite) => data.get(..data.len() / 2).unwrap_or_default(),
+            Some(failure) => return Err(failure.into()),
+        };
+        if !disk.has_room_for(self.node, offset, written.len()) {
+            return Err(Failure::Full.into());
+        }
+        disk.change(Change::Write { id: self.node, offset, data: written.into() });
+        failed.map_or(Ok(()), |failure| Err(failure.into()))
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.give_back();
+        Ok(())
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        Ok(self.try_take(self.lock(start, end, false)))
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        Ok(self.try_take(self.lock(start, end, true)))
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.take(&self.lock(start, end, false));
+        Ok(())
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.take(&self.lock(start, end, true));
+        Ok(())
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        let lock = self.lock(start, end, false);
+        let mut disk = self.volume.disk.lock();
+        let of = |held: &Lock| (held.handle, held.start, held.end) == (lock.handle, lock.start, lock.end);
+        if let Some(at) = disk.locks.iter().position(of) {
+            disk.locks.swap_remove(at);
+        }
+        Ok(())
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        let lock = self.lock(start, end, false);
+        Ok(self.volume.disk.lock().locks.iter().any(|held| held.excludes(&lock)))
+    }
+}
+
+/// The file of an owner's lock. It stands beside the disk, not on it: what it holds only names an owner that lives.
+#[derive(Debug)]
+pub(super) struct OwnerFile {
+    volume: SimulatedVolume,
+    path: PathBuf,
+    is_held: bool,
+}
+
+impl OwnerFile {
+    pub(super) fn new(volume: SimulatedVolume, path: PathBuf) -> Self {
+        Self { volume, path, is_held: false }
+    }
+}
+
+impl LockFile for OwnerFile {
+    fn try_lock(&mut self) -> io::Result<bool> {
+        self.is_held = self.volume.disk.lock().owners.insert(self.path.clone());
+        Ok(self.is_held)
+    }
+
+    fn read(&mut self, _: usize) -> io::Result<Vec<u8>> {
+        Ok(std::process::id().to_string().into_bytes())
+    }
+
+    fn write(&mut self, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for OwnerFile {
+    fn drop(&mut self) {
+        if self.is_held {
+            self.volume.disk.lock().owners.remove(&self.path);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The files of a simulated disk: pages by number, shared between copies until they are written.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use crate::sync::Arc;
+
+/// What a disk allocates at once.
+pub(super) const PAGE: usize = 4096;
+
+type Page = Arc<[u8]>;
+
+/// Files, and the names that lead to them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Nodes {
+    names: BTreeMap<PathBuf, u64>,
+    by_id: HashMap<u64, Node>,
+    last_id: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Node {
+    len: u64,
+    /// A page that was never written takes no room and reads as zeros.
+    pages: BTreeMap<u64, Page>,
+    handles: usize,
+}
+
+impl Nodes {
+    pub(super) fn names(&self) -> Vec<PathBuf> {
+        self.names.keys().cloned().collect()
+    }
+
+    pub(super) fn at(&self, path: &Path) -> Option<u64> {
+        self.names.get(path).copied()
+    }
+
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    pub(super) fn len(&self, id: u64) -> u64 {
+        self.by_id.get(&id).map_or(0, |node| node.len)
+    }
+
+    /// Bytes allocated to all files, those included that have no name and are still open.
+    pub(super) fn used(&self) -> u64 {
+        self.by_id.values().map(|node| (node.pages.len() * PAGE) as u64).sum()
+    }
+
+    pub(super) fn bytes(&self, id: u64) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(self.len(id)).unwrap_or(0)];
+        self.read(id, 0, &mut bytes);
+        bytes
+    }
+
+    pub(super) fn create(&mut self, path: PathBuf, id: u64) {
+        self.last_id = self.last_id.max(id);
+        self.by_id.entry(id).or_default();
+        self.names.insert(path, id);
+    }
+
+    pub(super) fn rename(&mut self, from: &Path, to: PathBuf) {
+        if let Some(id) = self.names.remove(from) {
+            self.names.insert(to, id);
+        }
+    }
+
+    pub(super) fn remove(&mut self, path: &Path) {
+        if let Some(id) = self.names.remove(path) {
+            self.free_unless_used(id);
+        }
+    }
+
+    pub(super) fn opened(&mut self, id: u64) {
+        if let Some(node) = self.by_id.get_mut(&id) {
+            node.handles += 1;
+        }
+    }
+
+    pub(super) fn closed(&mut self, id: u64) {
+        if let Some(node) = self.by_id.get_mut(&id) {
+            node.handles = node.handles.saturating_sub(1);
+        }
+        self.free_unless_used(id);
+    }
+
+    fn free_unless_used(&mut self, id: u64) {
+        let is_open = self.by_id.get(&id).is_some_and(|node| node.handles > 0);
+        if !is_open && !self.names.values().any(|&named| named == id) {
+            self.by_id.remove(&id);
+        }
+    }
+
+    /// How many pages a write would have to allocate.
+    pub(super) fn pages_missing(&self, id: u64, offset: u64, len: usize) -> u64 {
+        let Some(node) = self.by_id.get(&id).filter(|_| len > 0) else { return 0 };
+        let pages = offset / PAGE as u64..=(offset + len as u64 - 1) / PAGE as u64;
+        pages.filter(|number| !node.pages.contains_key(number)).count() as u64
+    }
+
+    /// Reads within the file's length; what is beyond reads as zeros.
+    pub(super) fn read(&self, id: u64, offset: u64, out: &mut [u8]) {
+        out.fill(0);
+        let Some(node) = self.by_id.get(&id) else { return };
+        each_page(offset, out.len(), |number, within, done, count| {
+            let to = out.get_mut(done..done + count);
+            let from = node.pages.get(&number).and_then(|page| page.get(within..within + count));
+            if let Some((to, from)) = to.zip(from) {
+                to.copy_from_slice(from);
+            }
+        });
+    }
+
+    pub(super) fn write(&mut self, id: u64, offset: u64, data: &[u8]) {
+        // A file that a loss of power left without a name may still be written in the order of the journal.
+        let node = self.by_id.entry(id).or_default();
+        node.len = node.len.max(offset + data.len() as u64);
+        each_page(offset, data.len(), |number, within, done, count| {
+            let old = node.pages.get(&number).cloned().unwrap_or_else(|| [0; PAGE].into());
+            let mut page = old.to_vec();
+            if let Some((to, from)) = page.get_mut(within..within + count).zip(data.get(done..done + count)) {
+                to.copy_from_slice(from);
+            }
+            node.pages.insert(number, page.into());
+        });
+    }
+
+    pub(super) fn set_len(&mut self, id: u64, len: u64) {
+        let node = self.by_id.entry(id).or_default();
+        if len < node.len {
+            node.pages.retain(|number, _| number * (PAGE as u64) < len);
+            let rest = usize::try_from(len % PAGE as u64).unwrap_or(0);
+            if let Some(last) = node.pages.get_mut(&(len / PAGE as u64)) {
+                let mut page = last.to_vec();
+                page.get_mut(rest..).unwrap_or_default().fill(0);
+                *last = page.into();
+            }
+        }
+        node.len = len;
+    }
+
+    /// The same files, as nobody has them open.
+    pub(super) fn unused(mut self) -> Self {
+        for node in self.by_id.values_mut() {
+            node.handles = 0;
+        }
+        let named: Vec<u64> = self.names.values().copied().collect();
+        self.by_id.retain(|id, _| named.contains(id));
+        self
+    }
+}
+
+/// Calls `visit` with each page that a range of bytes touches, where in it the range begins, and where in the range.
+fn each_page(offset: u64, len: usize, mut visit: impl FnMut(u64, usize, usize, usize)) {
+    let mut done = 0;
+    while done < len {
+        let at = offset + done as u64;
+        let within = usize::try_from(at % PAGE as u64).unwrap_or(0);
+        let count = (len - done).min(PAGE - within);
+        visit(at / PAGE as u64, within, done, count);
+        done += count;
+    }
+}

@@ -1,0 +1,175 @@
+//! Losing power: what a disk holds afterwards, of what was written to it and not yet synced.
+//!
+//! Files and names are synced apart. A change is certain once its file (or, for a name, the directory) was synced after it. Of the
+//! others any may have reached the disk, in any combination, because neither the system nor the drive keeps an order; of a write,
+//! any of its 512-byte sectors.
+
+use std::path::PathBuf;
+
+use super::nodes::Nodes;
+use crate::sync::Arc;
+
+/// What a drive writes as a whole.
+const SECTOR: usize = 512;
+
+/// How much of what was not synced a loss of power takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Loss {
+    /// All of it.
+    Everything,
+    /// None of it.
+    Nothing,
+    /// Any of it, write by write.
+    Some,
+    /// Any of it, sector by sector.
+    Torn,
+}
+
+impl Loss {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Everything, Self::Nothing, Self::Some, Self::Torn];
+}
+
+/// A change to a disk.
+#[derive(Debug, Clone)]
+pub(super) enum Change {
+    Create {
+        path: PathBuf,
+        id: u64,
+    },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Remove {
+        path: PathBuf,
+    },
+    SyncNames,
+    Write {
+        id: u64,
+        offset: u64,
+        data: Arc<[u8]>,
+    },
+    SetLen {
+        id: u64,
+        len: u64,
+    },
+    SyncNode {
+        id: u64,
+    },
+    /// Durable at once.
+    Plant {
+        path: PathBuf,
+        bytes: Arc<[u8]>,
+    },
+}
+
+impl Change {
+    /// Makes the change.
+    pub(super) fn apply(&self, nodes: &mut Nodes) {
+        match self {
+            Self::Create { path, id } => nodes.create(path.clone(), *id),
+            Self::Rename { from, to } => nodes.rename(from, to.clone()),
+            Self::Remove { path } => nodes.remove(path),
+            Self::Write { id, offset, data } => nodes.write(*id, *offset, data),
+            Self::SetLen { id, len } => nodes.set_len(*id, *len),
+            Self::SyncNames | Self::SyncNode { .. } => {}
+            Self::Plant { path, bytes } => {
+                let id = nodes.at(path).unwrap_or_else(|| {
+                    let id = nodes.next_id();
+                    nodes.create(path.clone(), id);
+                    id
+                });
+                nodes.set_len(id, 0);
+                nodes.write(id, 0, bytes);
+            }
+        }
+    }
+
+    /// The file whose sync makes it certain; none for a name.
+    fn node(&self) -> Option<u64> {
+        match self {
+            Self::Write { id, .. } | Self::SetLen { id, .. } | Self::SyncNode { id } => Some(*id),
+            _ => None,
+        }
+    }
+}
+
+/// Everything that a disk went through since it was made.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    start: Nodes,
+    changes: Vec<Change>,
+}
+
+impl Journal {
+    pub(super) fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    pub(super) fn push(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// The files after a loss of power, and the journal of the disk that holds them.
+    pub(super) fn after_power_loss(&self, at: usize, loss: Loss, seed: u64) -> (Nodes, Self) {
+        let happened = self.changes.get(..at).unwrap_or(&self.changes);
+        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let mut nodes = self.start.clone();
+        let is_certain = certainty(happened);
+        for (change, is_certain) in happened.iter().zip(is_certain) {
+            if is_certain || loss == Loss::Nothing {
+                change.apply(&mut nodes);
+                continue;
+            }
+            match (loss, change) {
+                (Loss::Torn, Change::Write { id, offset, data }) => {
+                    for (number, sector) in data.chunks(SECTOR).enumerate().filter(|_| random.coin()) {
+                        nodes.write(*id, offset + (number * SECTOR) as u64, sector);
+                    }
+                }
+                (Loss::Some | Loss::Torn, _) if random.coin() => change.apply(&mut nodes),
+                _ => {}
+            }
+        }
+        let nodes = nodes.unused();
+        (nodes.clone(), Self { start: nodes, changes: Vec::new() })
+    }
+}
+
+/// For each change, whether a sync made it certain.
+fn certainty(happened: &[Change]) -> Vec<bool> {
+    let mut synced = std::collections::HashSet::new();
+    let mut names_are_synced = false;
+    let mut certain: Vec<bool> = happened
+        .iter()
+        .rev()
+        .map(|change| match (change, change.node()) {
+            (Change::SyncNames, _) => {
+                names_are_synced = true;
+                true
+            }
+            (Change::SyncNode { id }, _) => {
+                synced.insert(*id);
+                true
+            }
+            (Change::Plant { .. }, _) => true,
+            (_, Some(id)) => synced.contains(&id),
+            (_, None) => names_are_synced,
+        })
+        .collect();
+    certain.reverse();
+    certain
+}
+
+/// Xorshift64: Marsaglia, "Xorshift RNGs", 2003.
+struct Random(u64);
+
+impl Random {
+    fn coin(&mut self) -> bool {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 >> 63 == 1
+    }
+}

@@ -1,0 +1,292 @@
+//! The file system, as the disk tier uses it: the one door to files, so that a simulated one can take its place.
+//!
+//! What a test has to be able to break or to forget is here: opening, reading, writing, syncing, renaming, removing, and the
+//! lock of the owner. [`OsVolume`] is the operating system's file system; the simulated one, which loses power and fails on
+//! demand, stands in the test support.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+
+use redb::backends::FileBackend;
+use redb::{BackendError, StorageBackend};
+
+#[cfg(unix)]
+const FILE_MODE: u32 = 0o600;
+#[cfg(unix)]
+const DIR_MODE: u32 = 0o700;
+
+/// What a path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) kind: SeenKind,
+    pub(crate) len: u64,
+    pub(crate) identity: Identity,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SeenKind {
+    File,
+    Directory,
+    Symlink,
+    Special,
+}
+
+/// Which file stands at a path, so that another one that takes its place is told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity(pub(crate) u64, pub(crate) u64);
+
+/// A file system.
+pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
+    /// Looks at a path without opening or following anything. None if there is nothing.
+    fn look(&self, path: &Path) -> io::Result<Option<Seen>>;
+
+    /// Opens a regular file for reading and writing, through no symbolic link; a new one is readable by its owner alone.
+    fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile>;
+
+    /// Opens the file of an owner's lock, and makes it if it is missing.
+    fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>>;
+
+    /// Renames a file onto nothing. Not durable until the directory is synced.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file. Not durable until the directory is synced.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes what happened to the names in a directory durable.
+    fn sync_directory(&self, directory: &Path) -> io::Result<()>;
+
+    /// What stands in a directory.
+    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
+
+    /// Makes a directory with those above it, for their owner alone.
+    fn create_directories(&self, directory: &Path) -> io::Result<()>;
+}
+
+/// The file of an owner's lock. Closing it gives the lock back.
+pub(crate) trait LockFile: fmt::Debug + Send + Sync {
+    /// Takes the lock, unless somebody else has it.
+    fn try_lock(&mut self) -> io::Result<bool>;
+
+    /// The first bytes of the file.
+    fn read(&mut self, most: usize) -> io::Result<Vec<u8>>;
+
+    /// Replaces what the file holds.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// An open file of a volume, as redb takes it.
+#[derive(Debug)]
+pub(crate) struct VolumeFile(Box<dyn StorageBackend>);
+
+impl VolumeFile {
+    pub(crate) fn new(backend: impl StorageBackend) -> Self {
+        Self(Box::new(backend))
+    }
+
+    /// The first bytes of the file, as many as there are up to `most`.
+    pub(crate) fn start(&self, most: usize) -> io::Result<Vec<u8>> {
+        let len = usize::try_from(self.len()?).unwrap_or(usize::MAX).min(most);
+        let mut bytes = vec![0; len];
+        self.read(0, &mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl StorageBackend for VolumeFile {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.0.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.query_lock_range(start, end)
+    }
+}
+
+/// The operating system's file system.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct OsVolume;
+
+impl Volume for OsVolume {
+    fn look(&self, path: &Path) -> io::Result<Option<Seen>> {
+        let found = match fs::symlink_metadata(path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let kind = match found.file_type() {
+            kind if kind.is_dir() => SeenKind::Directory,
+            kind if kind.is_symlink() => SeenKind::Symlink,
+            kind if kind.is_file() => SeenKind::File,
+            _ => SeenKind::Special,
+        };
+        Ok(Some(Seen { kind, len: found.len(), identity: identity(&found) }))
+    }
+
+    fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
+        let backend = FileBackend::new(open(path, create)?);
+        Ok(VolumeFile::new(backend.map_err(|error| io::Error::other(error.to_string()))?))
+    }
+
+    fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
+        Ok(Box::new(OsLock(open(path, true)?)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        rename_onto_nothing(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+        File::open(directory)?.sync_all()
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        fs::read_dir(directory)?.map(|file| Ok(file?.path())).collect()
+    }
+
+    fn create_directories(&self, directory: &Path) -> io::Result<()> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::DirBuilderExt;
+            builder.mode(DIR_MODE);
+        }
+        builder.create(directory)
+    }
+}
+
+#[derive(Debug)]
+struct OsLock(File);
+
+impl LockFile for OsLock {
+    fn try_lock(&mut self) -> io::Result<bool> {
+        match self.0.try_lock() {
+            Ok(()) => Ok(true),
+            Err(fs::TryLockError::WouldBlock) => Ok(false),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn read(&mut self, most: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.0.seek(SeekFrom::Start(0))?;
+        Read::by_ref(&mut self.0).take(most as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.set_len(0)?;
+        self.0.seek(SeekFrom::Start(0))?;
+        self.0.write_all(bytes)
+    }
+}
+
+#[cfg(unix)]
+fn identity(found: &fs::Metadata) -> Identity {
+    use std::os::unix::fs::MetadataExt;
+    Identity(found.dev(), found.ino())
+}
+
+/// Elsewhere every file counts as the same: an open file can't be replaced there.
+#[cfg(not(unix))]
+fn identity(_: &fs::Metadata) -> Identity {
+    Identity(0, 0)
+}
+
+fn open(path: &Path, create: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(create).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.mode(FILE_MODE).custom_flags(flags.bits().cast_signed());
+    }
+    options.open(path)
+}
+
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn rename_onto_nothing(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // File systems that can't do it in one step.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => look_and_rename(from, to),
+        done => Ok(done?),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn rename_onto_nothing(from: &Path, to: &Path) -> io::Result<()> {
+    look_and_rename(from, to)
+}
+
+/// In two steps: the owner's lock keeps other caches out in between.
+fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(to) {
+        Err(error) if error.kind() == ErrorKind::NotFound => fs::rename(from, to),
+        Err(error) => Err(error),
+        Ok(_) => Err(ErrorKind::AlreadyExists.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rename_replaces_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+        fs::write(&one, "1").unwrap();
+        fs::write(&two, "2").unwrap();
+        assert_eq!(OsVolume.rename(&one, &two).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!((fs::read(&one).unwrap(), fs::read(&two).unwrap()), (b"1".to_vec(), b"2".to_vec()));
+    }
+}

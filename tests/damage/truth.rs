@@ -1,0 +1,123 @@
+//! What the damaged files held: the truth that answers are judged by.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use larder::clock::ManualClock;
+use larder::{Cache, Durability, InsertOptions, Keyspace, Timestamp};
+
+use super::kinds::Image;
+use crate::support::{HOUR, Key, Place, WRITTEN, Written};
+
+/// Images of a cache, and how many keys each had at first.
+pub(super) const IMAGES: [(&str, u64); 3] = [("small", 40), ("large", 700), ("crashed", 120)];
+
+/// Versions that were inserted first, and those that replaced or joined them.
+const FIRST: u64 = 1;
+const SECOND: u64 = 2;
+
+/// The version of a key in the earlier image.
+fn earlier(keys: u64, key: u64) -> Option<u64> {
+    (key < keys).then_some(FIRST)
+}
+
+/// The version of a key in the image: one in three was replaced, one in seven removed, and a quarter more were added.
+pub(super) fn now(keys: u64, key: u64) -> Option<u64> {
+    match key {
+        key if key >= keys + keys / 4 => None,
+        key if key % 7 == 1 => None,
+        key if key >= keys || key % 3 == 0 => Some(SECOND),
+        _ => Some(FIRST),
+    }
+}
+
+/// All keys that ever had a value, and some more.
+pub(super) fn all_keys(keys: u64) -> impl Iterator<Item = Key> {
+    (0..keys + keys / 4 + 5).map(|key| (0, key))
+}
+
+/// Judges an answer: a miss, the truth, or, if `may_bring_back`, what was true once.
+pub(super) fn judge(
+    keys: u64,
+    key: Key,
+    found: Option<&Written>,
+    may_bring_back: bool,
+) -> Result<(), String> {
+    let Some(found) = found else { return Ok(()) };
+    if !found.is_whole(key) {
+        return Err(format!("{key:?} has a value that was never written: {found:?}"));
+    }
+    let version = Some(found.version);
+    if version == now(keys, key.1) || (may_bring_back && version == earlier(keys, key.1)) {
+        return Ok(());
+    }
+    Err(format!("{key:?} is version {version:?}; the file had {:?}", now(keys, key.1)))
+}
+
+/// A cache that commits when it is told to, so that no copy is taken in the middle of a commit.
+fn open(place: &Place) -> (Cache, Keyspace<Key, Written>) {
+    let cache = place.builder().sweep_interval(HOUR).open().unwrap();
+    let written = cache.keyspace(WRITTEN).unwrap();
+    (cache, written)
+}
+
+/// Makes the images into a directory.
+///
+/// Every time the same bytes: the clock stands still, and each change is a commit of its own, so that no random order of a batch
+/// shows in the tree.
+pub(super) fn make_images(dir: &Path) {
+    let now_options = InsertOptions::new().durability(Durability::Immediate);
+    for (name, keys) in IMAGES {
+        let place = Place { clock: Arc::new(clock()), ..Place::in_memory() };
+        let copy = |which: &str| fs::copy(place.path(), dir.join(format!("{name}.{which}"))).unwrap();
+        let (cache, written) = open(&place);
+        for key in 0..keys {
+            written.insert_with(&(0, key), Written::new((0, key), FIRST), now_options).unwrap();
+        }
+        cache.close().unwrap();
+        copy("earlier");
+
+        let (cache, written) = open(&place);
+        for key in (0..keys).filter(|key| key % 7 == 1) {
+            assert!(written.remove(&(0, key)).unwrap());
+        }
+        for key in (0..keys + keys / 4).filter(|key| now(keys, *key) == Some(SECOND)) {
+            written.insert_with(&(0, key), Written::new((0, key), SECOND), now_options).unwrap();
+        }
+        // So that the commit before the last has all of them too: damage to the last makes it the file's state.
+        written.insert_with(&(1, 1), Written::new((1, 1), 1), now_options).unwrap();
+        if name == "crashed" {
+            copy("now");
+        }
+        cache.close().unwrap();
+        if name != "crashed" {
+            copy("now");
+        }
+    }
+}
+
+/// The time of the images, and of every trial.
+pub(super) fn clock() -> ManualClock {
+    ManualClock::starting_at(Timestamp::from_millis(1_700_000_000_000))
+}
+
+pub(super) fn read_image(dir: &Path, name: &str) -> Image {
+    let read = |which: &str| fs::read(dir.join(format!("{name}.{which}"))).unwrap();
+    Image { now: read("now"), earlier: read("earlier") }
+}
+
+#[test]
+fn the_judge_catches_wrong_old_and_torn_values() {
+    let key = (0, 3);
+    let judged = |value: &Written, may| judge(40, key, Some(value), may);
+    judged(&Written::new(key, SECOND), false).unwrap();
+    judge(40, key, None, false).unwrap();
+    assert!(judged(&Written::new(key, FIRST), false).is_err(), "it was replaced");
+    judged(&Written::new(key, FIRST), true).unwrap();
+    assert!(judged(&Written::new((0, 4), SECOND), true).is_err(), "another key's");
+    let mut torn = Written::new(key, SECOND);
+    torn.version = FIRST;
+    assert!(judged(&torn, true).is_err());
+    assert!(judge(40, (0, 8), Some(&Written::new((0, 8), FIRST)), false).is_err(), "it was removed");
+}

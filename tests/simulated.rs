@@ -1,0 +1,84 @@
+//! A place for a cache on a simulated disk, with time and events in the test's hands.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use larder::clock::ManualClock;
+use larder::testing::SimulatedVolume;
+use larder::{Cache, CacheBuilder, DiskState, DiskStats, Event};
+
+use crate::support::HOUR;
+
+pub(crate) const PATH: &str = "/cache/shop.larder";
+
+/// A simulated disk with a place for a cache file.
+#[derive(Clone)]
+pub(crate) struct SimulatedPlace {
+    pub(crate) disk: SimulatedVolume,
+    pub(crate) clock: Arc<ManualClock>,
+    events: Arc<Mutex<Vec<Event>>>,
+}
+
+impl SimulatedPlace {
+    pub(crate) fn new() -> Self {
+        Self::on(SimulatedVolume::new())
+    }
+
+    pub(crate) fn on(disk: SimulatedVolume) -> Self {
+        Self { disk, clock: Arc::new(ManualClock::new()), events: Arc::default() }
+    }
+
+    /// The same time and the same listener on another disk.
+    pub(crate) fn moved_to(&self, disk: SimulatedVolume) -> Self {
+        Self { disk, ..self.clone() }
+    }
+
+    /// A cache of this place that keeps the place's time and commits when it is told to.
+    pub(crate) fn builder(&self) -> CacheBuilder {
+        let events = self.events.clone();
+        Cache::builder()
+            .path(PATH)
+            .volume(&self.disk)
+            .clock(self.clock.clone())
+            .flush_interval(HOUR)
+            .shards(2)
+            .on_event(move |event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone()))
+    }
+
+    pub(crate) fn open(&self) -> Cache {
+        self.builder().open().unwrap()
+    }
+
+    /// The events told since this was last asked. They are told on a thread of the cache: closing it first makes them complete.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until the listener has been told so many events, and takes them.
+    pub(crate) fn wait_for_events(&self, count: usize) -> Vec<Event> {
+        let mut told = Vec::new();
+        wait_until("the events are told", || {
+            told.extend(self.events());
+            told.len() >= count
+        });
+        told
+    }
+}
+
+pub(crate) fn disk_of(cache: &Cache) -> DiskStats {
+    cache.stats().disk.unwrap()
+}
+
+pub(crate) fn state_of(cache: &Cache) -> DiskState {
+    disk_of(cache).state
+}
+
+/// Waits for what another thread will do, without time: that it ends is what the test is about.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..50_000_000_u64 {
+        if is_so() {
+            return;
+        }
+        std::thread::yield_now();
+    }
+    panic!("{what}: never");
+}

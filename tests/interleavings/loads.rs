@@ -5,64 +5,11 @@
 //! load or a promotion that was in flight, or by a flight that it should not have joined.
 
 use std::convert::Infallible;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
-use larder::{Key, Keyspace};
-use shuttle::thread::sleep;
 
 use crate::explorer::contest;
 use crate::place::{PAIRS, Place, versions};
-
-/// Where values come from, and what lookups were given that they should not have been.
-struct Source {
-    now: AtomicU64,
-    least: AtomicU64,
-    stale: Mutex<Vec<String>>,
-}
-
-impl Source {
-    fn new() -> Self {
-        Self { now: AtomicU64::new(10), least: AtomicU64::new(0), stale: Mutex::default() }
-    }
-
-    /// As a database is changed, and what was cached of it invalidated.
-    fn change(&self, invalidate: impl FnOnce()) {
-        let new = self.now.fetch_add(1, Ordering::SeqCst) + 1;
-        invalidate();
-        self.least.fetch_max(new, Ordering::SeqCst);
-    }
-
-    fn load<K: Key>(&self, keyspace: &Keyspace<K, u64>, key: &K) {
-        self.look("loaded", || {
-            let loaded = keyspace.get_or_load(key, || {
-                sleep(Duration::ZERO);
-                let value = self.now.load(Ordering::SeqCst);
-                sleep(Duration::ZERO);
-                Ok::<u64, Infallible>(value)
-            });
-            loaded.ok().map(|value| *value)
-        });
-    }
-
-    fn get<K: Key>(&self, keyspace: &Keyspace<K, u64>, key: &K) {
-        self.look("got", || keyspace.get(key).map(|value| *value));
-    }
-
-    fn look(&self, how: &str, look: impl FnOnce() -> Option<u64>) {
-        let least = self.least.load(Ordering::SeqCst);
-        let seen = look();
-        if seen.is_some_and(|seen| seen < least) {
-            self.stale.lock().unwrap().push(format!("{how} {seen:?}, when the least was {least}"));
-        }
-    }
-
-    fn check(&self) {
-        let stale = self.stale.lock().unwrap();
-        assert!(stale.is_empty(), "{stale:?}");
-    }
-}
+use crate::source::Source;
 
 pub(crate) fn a_load_never_outlives_a_removal() {
     let (place, source) = (Place::new(), Source::new());
@@ -172,9 +119,9 @@ pub(crate) fn a_load_never_outlives_an_update() {
     contest([
         &|| {
             let update = versions.begin_update(&1).unwrap();
-            let new = source.now.fetch_add(1, Ordering::SeqCst) + 1;
+            let new = source.next();
             update.finish();
-            source.least.fetch_max(new, Ordering::SeqCst);
+            source.settle(new);
             source.load(&versions, &1);
         },
         &|| {

@@ -1,0 +1,125 @@
+//! A disk that fails and works again while the cache is used: contracts 3 and 6.
+//!
+//! What is only on the disk may be missed meanwhile, and lost. But nobody is given what was overwritten or removed, in this run or
+//! after a restart at any moment after a removal was acknowledged; and nobody waits for ever.
+
+use std::time::Duration;
+
+use larder::model::pass_time;
+use larder::testing::{Failure, Operation};
+use larder::{Cache, Keyspace};
+use shuttle::thread::sleep;
+
+use crate::explorer::contest;
+use crate::place::{Place, let_others_go_on, versions};
+use crate::source::Source;
+
+/// Longer than the writer waits before it tries a disk again.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// Points at which others may go on while the disk fails.
+const OUTAGE: usize = 12;
+
+/// Fails these operations for a while, and then lets the disk be tried again.
+fn fail(place: &Place, disk: &larder::testing::SimulatedVolume, operations: &[Operation]) {
+    disk.fail_every(operations, Failure::Io);
+    for _ in 0..OUTAGE {
+        sleep(Duration::ZERO);
+    }
+    disk.heal();
+    place.time.advance(RETRY);
+}
+
+/// Key 1 is written, removed and written again; each step makes what was before it wrong.
+fn change(source: &Source, removed: &Source, versions: &Keyspace<u64, u64>) {
+    let written = source.next();
+    versions.insert(&1, written).unwrap();
+    source.settle(written);
+    let next = source.next();
+    let is_durable = versions.remove(&1).is_ok();
+    source.settle(next);
+    if is_durable {
+        removed.settle(next);
+    }
+    versions.insert(&1, next).unwrap();
+}
+
+/// After the contest: the disk works again, key 1 is read from it, and once more after a restart.
+fn judge(place: &Place, cache: Cache, versions: Keyspace<u64, u64>, source: &Source, removed: &Source) {
+    pass_time();
+    let_others_go_on();
+    // Takes the room of key 1, so that the disk is asked.
+    versions.insert(&2, 1 << 20).unwrap();
+    drop(cache.flush());
+    source.get(&versions, &1);
+    let restarted = place.restarted();
+    drop(cache.close());
+    drop((cache, versions));
+    let cache = restarted.open_tight();
+    removed.get(&crate::place::versions(&cache), &1);
+    cache.close().unwrap();
+    source.check();
+    removed.check();
+}
+
+pub(crate) fn an_outage_brings_nothing_back() {
+    let (place, disk) = Place::on_a_disk();
+    let (source, removed) = (Source::new(), Source::new());
+    let cache = place.open_tight();
+    let versions = versions(&cache);
+    versions.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    contest([
+        &|| change(&source, &removed, &versions),
+        &|| fail(&place, &disk, &Operation::CHANGES),
+        &|| {
+            source.get(&versions, &1);
+            versions.insert(&2, 1 << 20).unwrap();
+            drop(cache.flush());
+            source.get(&versions, &1);
+        },
+    ]);
+    judge(&place, cache, versions, &source, &removed);
+}
+
+/// Reading fails: lookups miss and report it, and the writer acts.
+pub(crate) fn lookups_that_fail_bring_nothing_back() {
+    let (place, disk) = Place::on_a_disk();
+    let (source, removed) = (Source::new(), Source::new());
+    let cache = place.open_tight();
+    let versions = versions(&cache);
+    versions.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    versions.insert(&2, 1 << 20).unwrap();
+    cache.flush().unwrap();
+    contest([
+        &|| change(&source, &removed, &versions),
+        &|| fail(&place, &disk, &[Operation::Read, Operation::Sync]),
+        &|| {
+            source.get(&versions, &1);
+            source.load(&versions, &1);
+            source.get(&versions, &1);
+        },
+    ]);
+    judge(&place, cache, versions, &source, &removed);
+}
+
+/// Writers find the buffer full, and removals must be answered, while the disk fails for good.
+pub(crate) fn nobody_waits_for_a_disk_that_is_gone() {
+    let (place, disk) = Place::on_a_disk();
+    let (source, removed) = (Source::new(), Source::new());
+    let cache = place.open_full();
+    let versions = versions(&cache);
+    contest([
+        &|| change(&source, &removed, &versions),
+        &|| {
+            versions.insert(&2, 1 << 20).unwrap();
+            versions.insert(&2, 2 << 20).unwrap();
+        },
+        &|| disk.fail_every(&Operation::CHANGES, Failure::Io),
+        &|| source.get(&versions, &1),
+    ]);
+    disk.heal();
+    place.time.advance(RETRY);
+    judge(&place, cache, versions, &source, &removed);
+}

@@ -15,7 +15,7 @@ use crate::place::{Place, let_others_go_on, versions};
 use crate::source::Source;
 
 /// Longer than the writer waits before it tries a disk again.
-const RETRY: Duration = Duration::from_secs(60);
+const RETRY: Duration = Duration::from_mins(1);
 
 /// Points at which others may go on while the disk fails.
 const OUTAGE: usize = 12;

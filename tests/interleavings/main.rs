@@ -50,6 +50,7 @@ scenarios! {
     durability::what_was_acknowledged_is_committed,
     durability::an_insert_reaches_the_disk_by_itself,
     durability::writers_wait_for_room_and_go_on,
+    outages::a_single_failure_brings_nothing_back,
     outages::an_outage_brings_nothing_back,
     outages::lookups_that_fail_bring_nothing_back,
     outages::nobody_waits_for_a_disk_that_is_gone,

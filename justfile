@@ -27,6 +27,14 @@ fuzz target="record" seconds="60":
 fuzz-corpus rounds="200":
     LARDER_FUZZ_ROUNDS={{rounds}} cargo test -p larder-fuzz
 
+# The orders in which threads may meet, under a model checker: `LARDER_SCHEDULES=50000 just interleavings reads`.
+interleavings *args:
+    RUSTFLAGS="--cfg shuttle" cargo test --profile shuttle --target-dir target/shuttle -p larder-interleavings {{args}}
+
+# The same for as long as it takes: 5,000,000 schedules, an hour or two on two processors.
+soak-interleavings:
+    LARDER_SCHEDULES=5000000 just interleavings
+
 # The benches, all or some: `just bench --bench memory_hit`.
 bench *args:
     cargo bench -p larder-benches {{args}}

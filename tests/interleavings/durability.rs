@@ -4,11 +4,10 @@ use std::sync::Mutex;
 
 use larder::model::pass_time;
 use larder::{Durability, InsertOptions};
-use shuttle::thread::yield_now;
 
 use crate::explorer::contest;
 use crate::history::{Call, History};
-use crate::place::{Place, versions};
+use crate::place::{Place, let_others_go_on, versions};
 
 /// The committed file is read at the very moment that a thread is told that its change is in it.
 pub(crate) fn what_was_acknowledged_is_committed() {
@@ -57,13 +56,13 @@ pub(crate) fn an_insert_reaches_the_disk_by_itself() {
             versions.insert(&1, 10).unwrap();
             versions.insert(&1, 11).unwrap();
         },
-        &|| versions.insert(&2, 20).unwrap(),
-        &|| cache.flush().unwrap(),
+        &|| {
+            versions.insert(&2, 20).unwrap();
+            cache.flush().unwrap();
+        },
     ]);
     pass_time();
-    for _ in 0..4 {
-        yield_now();
-    }
+    let_others_go_on();
     let committed = (place.committed(1), place.committed(2));
     cache.close().unwrap();
     assert_eq!(committed, (Some(11), Some(20)), "the writer was not woken");

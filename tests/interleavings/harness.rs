@@ -30,7 +30,7 @@ pub(crate) fn cache_path() -> PathBuf {
         let dir = scratch.get_or_insert_with(|| {
             let in_memory = Path::new("/dev/shm");
             let parent = if in_memory.is_dir() { in_memory.to_owned() } else { std::env::temp_dir() };
-            tempfile::tempdir_in(parent).unwrap()
+            tempfile::Builder::new().prefix("larder-interleavings-").tempdir_in(parent).unwrap()
         });
         dir.path().join("shop.larder")
     })

@@ -5,66 +5,11 @@
 //! load or a promotion that was in flight, or by a flight that it should not have joined.
 
 use std::convert::Infallible;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
-use larder::{Key, Keyspace, KeyspaceDefinition};
-use shuttle::thread::sleep;
 
 use crate::explorer::contest;
-use crate::place::{Place, TTL, versions};
-
-const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(TTL);
-
-/// Where values come from, and what lookups were given that they should not have been.
-struct Source {
-    now: AtomicU64,
-    least: AtomicU64,
-    stale: Mutex<Vec<String>>,
-}
-
-impl Source {
-    fn new() -> Self {
-        Self { now: AtomicU64::new(10), least: AtomicU64::new(0), stale: Mutex::default() }
-    }
-
-    /// As a database is changed, and what was cached of it invalidated.
-    fn change(&self, invalidate: impl FnOnce()) {
-        let new = self.now.fetch_add(1, Ordering::SeqCst) + 1;
-        invalidate();
-        self.least.fetch_max(new, Ordering::SeqCst);
-    }
-
-    fn load<K: Key>(&self, keyspace: &Keyspace<K, u64>, key: &K) {
-        self.look("loaded", || {
-            let loaded = keyspace.get_or_load(key, || {
-                sleep(Duration::ZERO);
-                let value = self.now.load(Ordering::SeqCst);
-                sleep(Duration::ZERO);
-                Ok::<u64, Infallible>(value)
-            });
-            loaded.ok().map(|value| *value)
-        });
-    }
-
-    fn get<K: Key>(&self, keyspace: &Keyspace<K, u64>, key: &K) {
-        self.look("got", || keyspace.get(key).map(|value| *value));
-    }
-
-    fn look(&self, how: &str, look: impl FnOnce() -> Option<u64>) {
-        let least = self.least.load(Ordering::SeqCst);
-        let seen = look();
-        if seen.is_some_and(|seen| seen < least) {
-            self.stale.lock().unwrap().push(format!("{how} {seen:?}, when the least was {least}"));
-        }
-    }
-
-    fn check(&self) {
-        let stale = self.stale.lock().unwrap();
-        assert!(stale.is_empty(), "{stale:?}");
-    }
-}
+use crate::place::{PAIRS, Place, versions};
+use crate::source::Source;
 
 pub(crate) fn a_load_never_outlives_a_removal() {
     let (place, source) = (Place::new(), Source::new());
@@ -148,6 +93,23 @@ pub(crate) fn a_promotion_never_outlives_a_clear() {
     source.check();
 }
 
+/// Two loaders each ask for what the other loads. One of them is told that this would never end, and both do.
+pub(crate) fn loads_that_wait_for_one_another_end() {
+    let cache = Place::new().open();
+    let versions = versions(&cache);
+    let values = AtomicU64::new(0);
+    let load = |mine: u64, other: u64| {
+        let loaded =
+            versions.get_or_load(&mine, || versions.get_or_load(&other, || Err::<u64, _>("nothing to load")));
+        values.fetch_add(u64::from(loaded.is_ok()), Ordering::SeqCst);
+    };
+    contest([&|| load(1, 2), &|| load(2, 1), &|| load(1, 2)]);
+    let left = versions.get_or_load(&1, || Ok::<u64, Infallible>(10)).ok();
+    cache.close().unwrap();
+    assert_eq!(values.into_inner(), 0, "there was no value to be had");
+    assert_eq!(left.as_deref(), Some(&10), "a flight was left behind");
+}
+
 /// An update invalidates before the source changes, and bars loads from caching what they read before it had.
 pub(crate) fn a_load_never_outlives_an_update() {
     let (place, source) = (Place::new(), Source::new());
@@ -157,9 +119,9 @@ pub(crate) fn a_load_never_outlives_an_update() {
     contest([
         &|| {
             let update = versions.begin_update(&1).unwrap();
-            let new = source.now.fetch_add(1, Ordering::SeqCst) + 1;
+            let new = source.next();
             update.finish();
-            source.least.fetch_max(new, Ordering::SeqCst);
+            source.settle(new);
             source.load(&versions, &1);
         },
         &|| {

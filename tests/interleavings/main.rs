@@ -15,10 +15,12 @@ mod explorer;
 mod harness;
 mod history;
 mod loads;
+mod outages;
 mod place;
 mod planted;
 mod reads;
 mod shutdown;
+mod source;
 
 /// Makes a test of every scenario, each with its part of the schedules.
 macro_rules! scenarios {
@@ -42,11 +44,16 @@ scenarios! {
     loads::a_load_never_outlives_a_removal_by_prefix,
     loads::a_promotion_never_outlives_a_clear,
     loads::a_load_never_outlives_an_update,
+    loads::loads_that_wait_for_one_another_end,
     expiry::a_sweep_spares_what_was_written_anew,
     expiry::a_touch_and_an_expiry_agree,
     durability::what_was_acknowledged_is_committed,
     durability::an_insert_reaches_the_disk_by_itself,
     durability::writers_wait_for_room_and_go_on,
+    outages::a_single_failure_brings_nothing_back,
+    outages::an_outage_brings_nothing_back,
+    outages::lookups_that_fail_bring_nothing_back,
+    outages::nobody_waits_for_a_disk_that_is_gone,
     shutdown::closing_loses_nothing_acknowledged,
     shutdown::the_last_handle_may_go_anywhere,
 }

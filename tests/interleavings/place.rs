@@ -1,11 +1,13 @@
 //! The cache of a scenario, and the time it goes by.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::clock::Clock;
+use larder::testing::SimulatedVolume;
 use larder::{ByteSize, Cache, CacheBuilder, Follower, Keyspace, KeyspaceDefinition, Timestamp};
 
 use crate::harness::cache_path;
@@ -13,6 +15,9 @@ use crate::harness::cache_path;
 pub(crate) const TTL: Duration = Duration::from_secs(100);
 /// What most scenarios are about: numbers that only grow, by a small number.
 pub(crate) const VERSIONS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("version").ttl(TTL);
+
+/// Numbers by two numbers, to be removed by the first.
+pub(crate) const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(TTL);
 
 /// An entry's weight, if memory and the write buffer are to hold one of them.
 const HEAVY: u64 = 40 << 10;
@@ -37,30 +42,80 @@ impl Clock for SetTime {
     }
 }
 
-/// A file's place, empty at first.
+/// A file's place. There are keyspaces in the file, and no entries.
 #[derive(Debug)]
 pub(crate) struct Place {
-    pub(crate) path: PathBuf,
+    path: PathBuf,
     pub(crate) time: Arc<SetTime>,
+    /// None for a real file.
+    disk: Option<SimulatedVolume>,
+}
+
+thread_local! {
+    /// A file with the keyspaces of all scenarios, made once: half of a schedule's time would go into making it.
+    static BEGINNING: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+    /// The same on a simulated disk.
+    static BEGINNING_DISK: RefCell<Option<SimulatedVolume>> = const { RefCell::new(None) };
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
-        let path = cache_path();
-        drop(std::fs::remove_file(&path));
-        Self { path, time: Arc::default() }
+        let place = Self { path: cache_path(), time: Arc::default(), disk: None };
+        let file = BEGINNING.take().unwrap_or_else(|| {
+            drop(std::fs::remove_file(&place.path));
+            place.make();
+            std::fs::read(&place.path).unwrap()
+        });
+        std::fs::write(&place.path, &file).unwrap();
+        BEGINNING.set(Some(file));
+        place
+    }
+
+    /// A place on a disk that can be made to fail.
+    pub(crate) fn on_a_disk() -> (Self, SimulatedVolume) {
+        let place = |disk: &SimulatedVolume| Self {
+            path: "/cache/shop.larder".into(),
+            time: Arc::default(),
+            disk: Some(disk.clone()),
+        };
+        let beginning = BEGINNING_DISK.take().unwrap_or_else(|| {
+            let disk = SimulatedVolume::new();
+            place(&disk).make();
+            disk.copy()
+        });
+        let disk = beginning.copy();
+        BEGINNING_DISK.set(Some(beginning));
+        (place(&disk), disk)
+    }
+
+    fn make(&self) {
+        let cache = self.open();
+        cache.keyspace(VERSIONS).unwrap();
+        cache.keyspace(PAIRS).unwrap();
+        cache.close().unwrap();
+    }
+
+    /// The same place and time after the machine has stopped, with what was on the disk.
+    pub(crate) fn restarted(&self) -> Self {
+        let disk = self.disk.as_ref().map(SimulatedVolume::copy);
+        Self { path: self.path.clone(), time: self.time.clone(), disk }
     }
 
     pub(crate) fn builder(&self) -> CacheBuilder {
         let small = ByteSize::kib(64);
-        Cache::builder()
-            .path(&self.path)
+        let builder = Cache::builder().path(&self.path);
+        let builder = match &self.disk {
+            Some(disk) => builder.volume(disk),
+            None => builder,
+        };
+        builder
             .clock(self.time.clone())
             .shards(1)
             .memory_capacity(small)
             .write_buffer(ByteSize::kib(512))
             .page_cache(ByteSize::kib(256))
             .disk_capacity(ByteSize::mib(1))
+            .verify_on_open(ByteSize::bytes(0))
             .flush_interval(Duration::from_millis(10))
             .sweep_interval(Duration::from_millis(10))
     }
@@ -90,10 +145,15 @@ impl Place {
 /// Opens, and lets the threads begin: what they do first is not to be explored.
 fn settled(builder: CacheBuilder) -> Cache {
     let cache = builder.open().unwrap();
+    let_others_go_on();
+    cache
+}
+
+/// Outside a contest: every other thread goes on until it has to wait.
+pub(crate) fn let_others_go_on() {
     for _ in 0..4 {
         shuttle::thread::yield_now();
     }
-    cache
 }
 
 /// The keyspace of versions.

@@ -40,9 +40,13 @@ impl Noted {
     }
 
     fn check(self, initial: &[(u64, u64)]) {
+        self.cache.flush().unwrap();
+        let stats = self.cache.stats();
         self.cache.close().unwrap();
         drop((self.cache, self.versions));
         self.history.check(initial);
+        assert_eq!(stats.unsaved_bytes, 0, "room in the write buffer was lost");
+        assert!(stats.memory.weight <= stats.memory.capacity, "{stats:?}");
     }
 }
 

@@ -65,8 +65,9 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
             Some(lease) => tiers.memory.fill(key, lease.id, entry),
         };
         if is_saved && tiers.memory.buffer().has_waiters() {
-            // They asked for a commit, perhaps before this value was there to be committed: its room is what they wait for.
-            tiers.hurry_writer();
+            // They asked for room, perhaps before this value was there to be committed: it is what they wait for. And if the commit
+            // fails, they must not wait for the disk to come back.
+            tiers.ask_for_room();
         } else if is_saved {
             tiers.wake_writer();
         }

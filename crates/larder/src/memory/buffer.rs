@@ -55,11 +55,11 @@ impl WriteBuffer {
             self.waiting.fetch_add(1, Ordering::SeqCst);
             on_full();
             let mut gate = self.gate.lock();
-            if self.closed.load(Ordering::SeqCst) || self.try_take(bytes) {
+            let is_closed = self.closed.load(Ordering::SeqCst);
+            if is_closed || self.try_take(bytes) {
                 self.waiting.fetch_sub(1, Ordering::SeqCst);
-                let open = !self.closed.load(Ordering::SeqCst);
-                // A reservation that raced with closing is given back through its own drop.
-                return open.then(|| Room { buffer: self.clone(), bytes });
+                // Looked at once: room is taken if and only if it is given back, whether the buffer closes or opens meanwhile.
+                return (!is_closed).then(|| Room { buffer: self.clone(), bytes });
             }
             self.freed.wait(&mut gate);
             self.waiting.fetch_sub(1, Ordering::SeqCst);

@@ -1,0 +1,162 @@
+//! A disk that fails and works again while the cache is used: contracts 3 and 6.
+//!
+//! What is only on the disk may be missed meanwhile, and lost. But nobody is given what was overwritten or removed, in this run or
+//! after a restart at any moment after a removal was acknowledged; and nobody waits for ever.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use larder::model::pass_time;
+use larder::testing::{Failure, Operation, SimulatedVolume};
+use larder::{Cache, Keyspace};
+use shuttle::rand::{RngCore, thread_rng};
+use shuttle::thread::sleep;
+
+use crate::explorer::contest;
+use crate::place::{Place, let_others_go_on, versions};
+use crate::source::Source;
+
+/// Longer than the writer waits before it tries a disk again.
+const RETRY: Duration = Duration::from_mins(1);
+
+/// Points at which others may go on while the disk fails.
+const OUTAGE: usize = 12;
+
+/// Operations of two or three commits.
+const NEXT_OPERATIONS: u64 = 60;
+
+/// Fails these operations for a while, and then lets the disk be tried again.
+fn fail(place: &Place, disk: &SimulatedVolume, operations: &[Operation]) {
+    disk.fail_every(operations, Failure::Io);
+    for _ in 0..OUTAGE {
+        sleep(Duration::ZERO);
+    }
+    disk.heal();
+    place.time.advance(RETRY);
+}
+
+/// One operation of the disk fails, of those that come next. What is tried again succeeds.
+fn fail_once(disk: &SimulatedVolume) {
+    let next = disk.operations().len() as u64;
+    disk.fail_once(next + thread_rng().next_u64() % NEXT_OPERATIONS, Failure::Io);
+}
+
+/// What a removal left behind at the moment at which it was acknowledged: no restart may find less than this number.
+#[derive(Default)]
+struct Removed(Mutex<Option<(Place, u64)>>);
+
+/// Key 1 is written, removed and written again; each step makes what was before it wrong.
+fn change(place: &Place, source: &Source, removed: &Removed, versions: &Keyspace<u64, u64>) {
+    let written = source.next();
+    versions.insert(&1, written).unwrap();
+    source.settle(written);
+    let next = source.next();
+    if versions.remove(&1).is_ok() {
+        *removed.0.lock().unwrap() = Some((place.restarted(), next));
+    }
+    source.settle(next);
+    versions.insert(&1, next).unwrap();
+}
+
+/// After the contest: the disk works again, and key 1 is read from it; then after a restart at the moment of its removal, and at the end.
+fn judge(place: &Place, cache: Cache, versions: Keyspace<u64, u64>, source: &Source, removed: Removed) {
+    pass_time();
+    let_others_go_on();
+    // Takes the room of key 1, so that the disk is asked.
+    versions.insert(&2, 1 << 20).unwrap();
+    drop(cache.flush());
+    source.get(&versions, &1);
+    let at_the_end = place.restarted();
+    drop(cache.close());
+    drop((cache, versions));
+    source.check();
+    let Some((at_once, least)) = removed.0.into_inner().unwrap() else { return };
+    for place in [at_once, at_the_end] {
+        let cache = place.open_tight();
+        let found = crate::place::versions(&cache).get(&1).map(|value| *value);
+        cache.close().unwrap();
+        assert!(
+            found.is_none_or(|found| found >= least),
+            "{found:?} after a restart, though {least} was removed"
+        );
+    }
+}
+
+pub(crate) fn an_outage_brings_nothing_back() {
+    let (place, disk) = Place::on_a_disk();
+    let (source, removed) = (Source::new(), Removed::default());
+    let cache = place.open_tight();
+    let versions = versions(&cache);
+    versions.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    contest([
+        &|| change(&place, &source, &removed, &versions),
+        &|| fail(&place, &disk, &Operation::CHANGES),
+        &|| {
+            source.get(&versions, &1);
+            versions.insert(&2, 1 << 20).unwrap();
+            drop(cache.flush());
+            source.get(&versions, &1);
+        },
+    ]);
+    judge(&place, cache, versions, &source, removed);
+}
+
+/// The file is closed, opened again and replayed to in one step, if that is all it takes.
+pub(crate) fn a_single_failure_brings_nothing_back() {
+    let (place, disk) = Place::on_a_disk();
+    let (source, removed) = (Source::new(), Removed::default());
+    let cache = place.open_tight();
+    let versions = versions(&cache);
+    versions.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    contest([&|| change(&place, &source, &removed, &versions), &|| fail_once(&disk), &|| {
+        versions.insert(&2, 1 << 20).unwrap();
+        source.get(&versions, &1);
+        source.get(&versions, &1);
+    }]);
+    place.time.advance(RETRY);
+    judge(&place, cache, versions, &source, removed);
+}
+
+/// Reading fails: lookups miss and report it, and the writer acts.
+pub(crate) fn lookups_that_fail_bring_nothing_back() {
+    let (place, disk) = Place::on_a_disk();
+    let (source, removed) = (Source::new(), Removed::default());
+    let cache = place.open_tight();
+    let versions = versions(&cache);
+    versions.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    versions.insert(&2, 1 << 20).unwrap();
+    cache.flush().unwrap();
+    contest([
+        &|| change(&place, &source, &removed, &versions),
+        &|| fail(&place, &disk, &[Operation::Read, Operation::Sync]),
+        &|| {
+            source.get(&versions, &1);
+            source.load(&versions, &1);
+            source.get(&versions, &1);
+        },
+    ]);
+    judge(&place, cache, versions, &source, removed);
+}
+
+/// Writers find the buffer full, and removals must be answered, while the disk fails for good.
+pub(crate) fn nobody_waits_for_a_disk_that_is_gone() {
+    let (place, disk) = Place::on_a_disk();
+    let (source, removed) = (Source::new(), Removed::default());
+    let cache = place.open_full();
+    let versions = versions(&cache);
+    contest([
+        &|| change(&place, &source, &removed, &versions),
+        &|| {
+            versions.insert(&2, 1 << 20).unwrap();
+            versions.insert(&2, 2 << 20).unwrap();
+        },
+        &|| disk.fail_every(&Operation::CHANGES, Failure::Io),
+        &|| source.get(&versions, &1),
+    ]);
+    disk.heal();
+    place.time.advance(RETRY);
+    judge(&place, cache, versions, &source, removed);
+}

@@ -240,7 +240,7 @@ impl Cache {
             damaged_records: view.damaged_records,
             read_faults: view.read_faults,
             quarantined: view.quarantined,
-            state: tiers.disk_state(),
+            state: view.state,
             off: view.off,
             faults: view.faults,
             suspensions: view.suspensions,

@@ -115,14 +115,6 @@ impl Tiers {
         self.state.load(Ordering::Relaxed) != code(DiskState::Discarded)
     }
 
-    pub(crate) fn disk_state(&self) -> DiskState {
-        match self.state.load(Ordering::Relaxed) {
-            state if state == code(DiskState::On) => DiskState::On,
-            state if state == code(DiskState::Suspended) => DiskState::Suspended,
-            _ => DiskState::Discarded,
-        }
-    }
-
     pub(super) fn change_state(&self, state: DiskState) {
         self.state.store(code(state), Ordering::SeqCst);
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::id::KeyspaceId;
+use crate::stats::DiskState;
 
 /// What the disk tier was after its last commit.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +19,7 @@ pub(crate) struct DiskView {
     pub(crate) recovered_entries: u64,
     pub(crate) quarantined: Option<PathBuf>,
     pub(crate) was_closed_cleanly: bool,
+    pub(crate) state: DiskState,
     /// Why the disk tier is off.
     pub(crate) off: Option<String>,
     /// Times the store failed.

@@ -116,6 +116,7 @@ impl Writer {
         self.tiers.change_state(state);
         let discarded = self.file.take_discarded();
         self.tiers.change_view(|view| {
+            view.state = state;
             view.off.clone_from(&cause);
             view.suspensions += u64::from(standing == Standing::Suspended && self.announced != standing);
             view.discards += u64::from(discarded.is_some());

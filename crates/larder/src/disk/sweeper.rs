@@ -45,14 +45,27 @@ impl Sweeper {
         loop {
             let nudge = nudges.recv_timeout(self.sleep(self.tiers.time.now()));
             self.tiers.sweeper_is_nudged.store(false, Ordering::SeqCst);
+            let is_stopping = self.tiers.is_stopping.load(Ordering::SeqCst);
             match nudge {
-                Ok(Nudge::Tell(event)) => self.tell(&event),
-                Ok(Nudge::Bury(remains)) => drop(catch_unwind(AssertUnwindSafe(|| drop(remains)))),
-                _ if self.tiers.is_stopping.load(Ordering::SeqCst) => return,
-                Ok(Nudge::Look) => {}
-                Err(RecvTimeoutError::Timeout) => self.step(),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(nudge) => self.heed(nudge),
+                Err(RecvTimeoutError::Timeout) if !is_stopping => self.step(),
+                Err(_) => return,
             }
+            if is_stopping {
+                // What was left to it before it was stopped is not forgotten.
+                while let Ok(nudge) = nudges.try_recv() {
+                    self.heed(nudge);
+                }
+                return;
+            }
+        }
+    }
+
+    fn heed(&self, nudge: Nudge) {
+        match nudge {
+            Nudge::Look => {}
+            Nudge::Tell(event) => self.tell(&event),
+            Nudge::Bury(remains) => drop(catch_unwind(AssertUnwindSafe(|| drop(remains)))),
         }
     }
 

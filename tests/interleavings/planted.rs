@@ -48,6 +48,16 @@ fn a_record_believed_below_the_floor_is_caught() {
 }
 
 #[test]
+fn a_key_that_leaves_memory_before_the_disk_shows_it_is_caught() {
+    assert_caught(Fault::SettleEarly, crate::reads::removals_writes_and_promotions_agree);
+}
+
+#[test]
+fn a_removal_that_is_not_replayed_after_a_failure_is_caught() {
+    assert_caught(Fault::ForgetDrained, crate::outages::a_single_failure_brings_nothing_back);
+}
+
+#[test]
 fn a_wait_for_room_that_nobody_hears_of_is_caught() {
     assert_caught(Fault::IgnoreWaiters, crate::durability::writers_wait_for_room_and_go_on);
 }

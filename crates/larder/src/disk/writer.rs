@@ -31,7 +31,7 @@ use crate::clock::Deadline;
 use crate::error::Error;
 use crate::memory::{Change, Mutation, Remains};
 use crate::sync::channel::{Receiver, RecvTimeoutError};
-use crate::sync::{Arc, Ordering};
+use crate::sync::{Arc, Ordering, planted};
 use crate::units::Timestamp;
 
 /// How long changes may wait for their commit, and how much may share one.
@@ -231,6 +231,9 @@ impl Writer {
             if given != numbered {
                 return Err(Fault::damage("the file numbers its keyspaces otherwise than before the outage"));
             }
+        }
+        if planted::is_planted(planted::Fault::SettleEarly) {
+            self.tiers.settle(mutations, remains);
         }
         self.tiers.snapshots.install(Some(snapshot));
         self.settle(mutations, waiting, is_first, remains);

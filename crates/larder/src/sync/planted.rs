@@ -16,6 +16,10 @@ pub enum Fault {
     SkipBarrier,
     /// While a range removal is not committed, the disk is believed as ever.
     IgnoreFloor,
+    /// A committed key leaves its shard before the snapshot that shows it is there.
+    SettleEarly,
+    /// What a failed commit had drained is not committed again.
+    ForgetDrained,
     /// Whoever fills the write buffer does not see that somebody waits for it to be committed.
     IgnoreWaiters,
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use larder::{Cache, Durability, InsertOptions};
 
-use crate::support::{Random, VERSIONS};
+use crate::support::{LOCK_WAIT, Random, VERSIONS};
 
 const TASK: &str = "LARDER_TEST_TASK";
 const FILE: &str = "LARDER_TEST_FILE";
@@ -178,7 +178,12 @@ fn hold(path: &Path) {
 
 /// Writes without end, saying what was acknowledged: `flushed V` (all versions up to V of every key), `now K V`, `gone K V`.
 fn churn(path: &Path) {
-    let cache = Cache::builder().path(path).flush_interval(Duration::from_millis(2)).open().unwrap();
+    let cache = Cache::builder()
+        .path(path)
+        .flush_interval(Duration::from_millis(2))
+        .open_timeout(LOCK_WAIT)
+        .open()
+        .unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
     let mut random = Random::new(u64::from(std::process::id()));
     say("open");

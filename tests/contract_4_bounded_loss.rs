@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use larder::{Durability, InsertOptions};
 
 use crate::child::Worker;
-use crate::support::{HOUR, NAMES, Place, VERSIONS};
+use crate::support::{HOUR, LOCK_WAIT, NAMES, Place, VERSIONS};
 
 #[test]
 fn contract_4_what_was_acknowledged_survives_kill_9() {
@@ -32,7 +32,7 @@ fn contract_4_what_was_acknowledged_survives_kill_9() {
                 _ => drop(gone.insert(number(1), number(2))),
             }
         }
-        let cache = larder::Cache::builder().path(place.path()).open().unwrap();
+        let cache = larder::Cache::builder().path(place.path()).open_timeout(LOCK_WAIT).open().unwrap();
         let versions = cache.keyspace(VERSIONS).unwrap();
         for key in 0..20 {
             let version = versions.get(&key).map(|version| *version);
@@ -69,7 +69,7 @@ fn contract_4_what_was_acknowledged_survives_kill_9() {
 #[test]
 fn contract_4_an_insert_reaches_the_disk_within_the_flush_interval() {
     let place = Place::new();
-    let cache = larder::Cache::builder().path(place.path()).open().unwrap();
+    let cache = larder::Cache::builder().path(place.path()).open_timeout(LOCK_WAIT).open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();
     // Each time anew: the writer has to hear of the first insert after every commit of its own.
     for number in 1..4 {

@@ -7,7 +7,7 @@ use std::path::Path;
 use larder::{Cache, Error};
 use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
 
-use crate::support::{BLOBS, NAMES, Place, Random};
+use crate::support::{BLOBS, LOCK_WAIT, NAMES, Place, Random};
 
 const ENTRIES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("larder.entries");
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("larder.meta");
@@ -161,7 +161,7 @@ fn contract_5_a_foreign_file_is_refused_and_left_as_it_is() {
     let place = Place::new();
     let refused = |place: &Place, expected: &str| {
         let before = fs::read(place.path()).unwrap();
-        let error = Cache::builder().path(place.path()).open().unwrap_err();
+        let error = Cache::builder().path(place.path()).open_timeout(LOCK_WAIT).open().unwrap_err();
         assert!(matches!(error, Error::Foreign { .. }), "{error}");
         assert!(error.to_string().contains(expected), "{error}");
         assert!(fs::read(place.path()).unwrap() == before, "it was changed");
@@ -217,7 +217,7 @@ fn contract_5_a_newer_format_is_refused_and_left_as_it_is() {
     txn.commit().unwrap();
     drop(db);
     let before = fs::read(place.path()).unwrap();
-    let error = Cache::builder().path(place.path()).open().unwrap_err();
+    let error = Cache::builder().path(place.path()).open_timeout(LOCK_WAIT).open().unwrap_err();
     assert!(matches!(error, Error::NewerFormat { found: 2, supported: 1, .. }), "{error}");
     assert!(fs::read(place.path()).unwrap() == before);
 }

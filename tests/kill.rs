@@ -13,7 +13,7 @@ use larder::Cache;
 
 use crate::child::Worker;
 use crate::harness::Harness;
-use crate::support::{Place, Random, WRITTEN, spin};
+use crate::support::{LOCK_WAIT, Place, Random, WRITTEN, spin};
 use ledger::{Found, Ledger};
 use writer::Lie;
 
@@ -74,7 +74,11 @@ impl Moment {
 
 /// What the file holds when it is opened after a crash. A kill is not damage, so nothing may be moved aside.
 fn look(place: &Place) -> Result<Found, String> {
-    let cache = Cache::builder().path(place.path()).open().map_err(|error| error.to_string())?;
+    let cache = Cache::builder()
+        .path(place.path())
+        .open_timeout(LOCK_WAIT)
+        .open()
+        .map_err(|error| error.to_string())?;
     if let Some(aside) = cache.stats().disk.and_then(|disk| disk.quarantined) {
         return Err(format!("a killed file was taken for a damaged one: {}", aside.display()));
     }

@@ -9,6 +9,9 @@ pub(crate) use racer::{follow, race};
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::process::Command;
+
+use larder::Cache;
 
 use crate::child::Worker;
 use crate::harness::Harness;
@@ -277,6 +280,23 @@ fn contract_8_a_loser_is_told_who_won_however_close_the_race() {
     for seed in 0..30 {
         Race::new(seed).start(true).unwrap();
     }
+}
+
+#[test]
+#[ignore = "a lock is given up by closing its descriptor, which a child has inherited until it runs its own program"]
+fn a_cache_can_be_reopened_while_other_threads_start_processes() {
+    let place = Place::in_memory();
+    std::thread::scope(|scope| {
+        let starting = scope.spawn(|| {
+            for _ in 0..300 {
+                let mut worker = Command::new("true").spawn().unwrap();
+                worker.wait().unwrap();
+            }
+        });
+        while !starting.is_finished() {
+            Cache::builder().path(place.path()).open().unwrap().close().unwrap();
+        }
+    });
 }
 
 #[test]

@@ -8,6 +8,10 @@ use larder::clock::{Clock, ManualClock, SystemClock};
 use larder::{Cache, CacheBuilder, KeyspaceDefinition};
 use serde::{Deserialize, Serialize};
 
+/// How long to wait for a lock that was given up just now: a child that another test is starting inherits it, and holds it until it
+/// runs its own program. See [`crate::races::a_cache_can_be_reopened_while_other_threads_start_processes`].
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(10);
+
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
 /// Names by text: the keyspace of most tests.
@@ -77,7 +81,11 @@ impl Place {
 
     /// A cache of this place that keeps the place's time and commits when it is told to.
     pub(crate) fn builder(&self) -> CacheBuilder {
-        Cache::builder().path(self.path()).clock(self.clock.clone()).flush_interval(HOUR)
+        Cache::builder()
+            .path(self.path())
+            .clock(self.clock.clone())
+            .flush_interval(HOUR)
+            .open_timeout(LOCK_WAIT)
     }
 
     pub(crate) fn open(&self) -> Cache {

@@ -13,7 +13,7 @@ use larder::{ByteSize, Cache, Durability, Error, InsertOptions, Keyspace};
 
 use super::ledger::{KEYS, THREADS};
 use crate::child::say;
-use crate::support::{HOUR, Key, Random, WRITTEN, Written};
+use crate::support::{HOUR, Key, LOCK_WAIT, Random, WRITTEN, Written};
 
 /// A fault to plant in the child: it says that something was done, and it was not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,7 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
             // Some keys have to be read from the disk.
             .memory_capacity(ByteSize::kib(64))
             .flush_interval(interval)
+            .open_timeout(LOCK_WAIT)
             .open()
             .unwrap();
         let written = cache.keyspace(WRITTEN).unwrap();

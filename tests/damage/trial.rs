@@ -16,11 +16,6 @@ use crate::support::{Key, Place, Random, WRITTEN, Written};
 /// How every redb file begins, and the name that shows that a file is larder's. Without either nobody can tell whose it is.
 const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 const MARKER: &[u8] = b"larder.meta";
-/// Whether the cache has faults that [`super::contract_5_the_faults_that_are_known_are_mended`] shows and that are not mended yet: then
-/// trials look past them. To be removed with the mend.
-const KNOWN_FAULTS: bool = true;
-/// In place of a plant: looks past nothing.
-pub(super) const STRICT: &str = "strict";
 
 /// Where the damaged bytes of the trial under way are kept, beside the images.
 pub(super) const ON_TRIAL: &str = "on-trial";
@@ -34,8 +29,6 @@ enum Outcome {
     Missed,
     Quarantined,
     Refused,
-    /// A fault that is known.
-    Known,
 }
 
 /// Runs trials: `PLANT SEED…`, where the plant is a fault to make in each of them, or `none`.
@@ -60,12 +53,7 @@ pub(crate) fn run_trials(images: &Path, words: &[&str]) {
             Ok(Ok(outcome)) => say(&format!("did {seed} {outcome:?}")),
             Ok(Err(why)) => say(&format!("wrong {seed} on the {} image: {why}", IMAGES[image].0)),
             Err(panic) => {
-                let (place, trace) = last.lock().unwrap().take().unwrap();
-                // redb's `Drop`, in the look at whose file it is.
-                if place.contains("redb-") && !trial.strict {
-                    say(&format!("did {seed} {:?}", Outcome::Known));
-                    continue;
-                }
+                let (_, trace) = last.lock().unwrap().take().unwrap();
                 eprintln!("{trace}");
                 let text = panic.downcast_ref::<String>().map(String::as_str);
                 let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
@@ -82,7 +70,6 @@ struct Trial {
     keys: u64,
     damaged: Vec<u8>,
     verified: bool,
-    strict: bool,
 }
 
 impl Trial {
@@ -97,7 +84,7 @@ impl Trial {
             fs::write(place.path(), &damaged).unwrap();
         }
         // One in four is opened without looking at every page, so that damage is met later, by a lookup or a commit.
-        Self { place, kind, keys, damaged, verified: random.below(4) > 0, strict: true }
+        Self { place, kind, keys, damaged, verified: random.below(4) > 0 }
     }
 
     fn may_bring_back(&self) -> bool {
@@ -114,7 +101,6 @@ impl Trial {
     }
 
     fn run(&mut self, plant: &str, random: &mut Random) -> Result<Outcome, String> {
-        self.strict = !KNOWN_FAULTS || plant == STRICT;
         match plant {
             "crash" => std::process::abort(),
             "panic" => panic!("planted"),
@@ -126,8 +112,6 @@ impl Trial {
         let cache = match self.open(self.verified) {
             Ok(cache) => cache,
             Err(Error::Foreign { .. }) => return self.refused(),
-            // Damage that is met after the file was opened, or in the number of its format.
-            Err(Error::Io { .. } | Error::NewerFormat { .. }) if !self.strict => return Ok(Outcome::Known),
             Err(error) => return Err(format!("it does not open: {error}")),
         };
         let aside = cache.stats().disk.and_then(|disk| disk.quarantined);
@@ -161,9 +145,7 @@ impl Trial {
             truth::judge(self.keys, key, found.as_deref(), self.may_bring_back())?;
             all &= found.is_some() == truth::now(self.keys, key.1).is_some();
         }
-        // A walk over keys that are out of order never ends.
-        let walk = (self.verified || self.strict).then_some(written);
-        for (key, value) in walk.into_iter().flatten() {
+        for (key, value) in written {
             if key.0 == 0 {
                 truth::judge(self.keys, key, Some(&value), self.may_bring_back())?;
             }
@@ -212,9 +194,7 @@ impl Trial {
         if let Ok(follower) = Follower::open_with_clock(self.place.path(), self.place.clock.clone()) {
             let written = follower.keyspace(WRITTEN);
             drop(follower.keyspaces());
-            if self.strict {
-                drop(written.keys());
-            }
+            drop(written.keys());
             for key in truth::all_keys(self.keys) {
                 let found = written.get(&key).unwrap_or(None);
                 truth::judge(self.keys, key, found.as_ref(), true)

@@ -65,7 +65,7 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     fn create_directories(&self, directory: &Path) -> io::Result<()>;
 }
 
-/// The file of an owner's lock. Closing it gives the lock back.
+/// The file of an owner's lock.
 pub(crate) trait LockFile: fmt::Debug + Send + Sync {
     /// Takes the lock, unless somebody else has it.
     fn try_lock(&mut self) -> io::Result<bool>;
@@ -75,6 +75,9 @@ pub(crate) trait LockFile: fmt::Debug + Send + Sync {
 
     /// Replaces what the file holds.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Gives the lock back.
+    fn unlock(&mut self) -> io::Result<()>;
 }
 
 /// An open file of a volume, as redb takes it.
@@ -225,6 +228,10 @@ impl LockFile for OsLock {
         self.0.set_len(0)?;
         self.0.seek(SeekFrom::Start(0))?;
         self.0.write_all(bytes)
+    }
+
+    fn unlock(&mut self) -> io::Result<()> {
+        self.0.unlock()
     }
 }
 

@@ -100,11 +100,10 @@ pub(super) struct Replies {
 }
 
 impl Waiting {
-    /// Whether somebody can't wait for a failed disk to come back: an invalidation must hold when it is answered, and a writer
-    /// must not be held up for good.
-    pub(super) fn is_urgent(&self) -> bool {
+    /// Whether an invalidation waits, which must hold when it is answered.
+    pub(super) fn has_invalidation(&self) -> bool {
         let is_invalidation = |(kind, _): &(Acknowledge, _)| *kind == Acknowledge::Invalidation;
-        self.is_full || !self.ranges.is_empty() || self.commits.iter().any(is_invalidation)
+        !self.ranges.is_empty() || self.commits.iter().any(is_invalidation)
     }
 
     pub(super) fn replies(&mut self) -> Replies {

@@ -12,6 +12,8 @@ use crate::error::Error;
 use crate::volume::{LockFile, SeenKind, Volume};
 
 const LOCK_POLL: Duration = Duration::from_millis(5);
+/// How often a refused opener looks for the name of the owner: for a tenth of a second.
+const OWNER_POLLS: u32 = 20;
 
 /// `<path><suffix>`, in the same directory.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -37,7 +39,17 @@ pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> 
 /// The lock of a cache file, held until it is dropped.
 #[derive(Debug)]
 pub(crate) struct OwnerLock {
-    _file: Box<dyn LockFile>,
+    file: Box<dyn LockFile>,
+}
+
+impl Drop for OwnerLock {
+    fn drop(&mut self) {
+        // Nobody's any more, before it is anybody's: whoever is refused next must not be told of this owner.
+        drop(self.file.write(&[]));
+        // Not by closing alone: a child that another thread is starting has inherited the descriptor, and would hold the lock until it runs
+        // its own program.
+        drop(self.file.unlock());
+    }
 }
 
 impl OwnerLock {
@@ -55,7 +67,7 @@ impl OwnerLock {
         while !file.try_lock().map_err(|error| io_error("lock", &lock_path, error))? {
             // A manual clock stands still, so the pauses count too.
             if waited.max(clock.monotonic().saturating_sub(start)) >= timeout {
-                return Err(Error::InUse { path: path.to_owned(), pid: read_pid(&mut *file) });
+                return Err(Error::InUse { path: path.to_owned(), pid: owner(&mut *file) });
             }
             pause(LOCK_POLL);
             waited += LOCK_POLL;
@@ -68,7 +80,7 @@ impl OwnerLock {
         }
         let pid = format!("{}\n", std::process::id());
         file.write(pid.as_bytes()).map_err(|error| io_error("write", &lock_path, error))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
@@ -77,6 +89,17 @@ const PID_LEN: usize = 32;
 
 fn read_start(file: &mut dyn LockFile) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&file.read(PID_LEN + 1)?).into_owned())
+}
+
+/// Who has the lock. An owner writes its id after it has taken the lock, so it may take a moment to be seen.
+fn owner(file: &mut dyn LockFile) -> Option<u32> {
+    for _ in 0..OWNER_POLLS {
+        if let Some(pid) = read_pid(file) {
+            return Some(pid);
+        }
+        pause(LOCK_POLL);
+    }
+    None
 }
 
 fn read_pid(file: &mut dyn LockFile) -> Option<u32> {

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use redb::{Builder, ConcurrencyMode, Database, ReadableDatabase, TableError};
 
-use super::fault::{Fault, FaultKind, guarded};
+use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::files::{self, Standing, beside, io_error};
 use super::probe::{self, Overlay};
 use super::store::{Known, Store};
@@ -64,9 +64,9 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
         Standing::File { len } => {
             refuse_unless_redb(volume, path)?;
             let found = identify(volume, path).and_then(|format| match format {
-                Some(format) if format > FORMAT => {
-                    Ok(Err(Error::NewerFormat { path: path.clone(), found: format, supported: FORMAT }))
-                }
+                // Damage to the number looks like this too.
+                Some(found) if found > FORMAT => verify(volume, path)
+                    .map(|()| Err(Error::NewerFormat { path: path.clone(), found, supported: FORMAT })),
                 Some(_) => open_ours(options, len).map(Ok),
                 // Damage to the list of tables looks like this too.
                 None => verify(volume, path)
@@ -117,9 +117,10 @@ fn identify(volume: &dyn Volume, path: &Path) -> Result<Option<u32>, Fault> {
     let file = || volume.open(path, false);
     let read_only = guarded(|| Ok(builder(SMALL_CACHE).open_read_only_with_backend(file()?)?));
     match read_only {
-        Ok(db) => read_format(&db),
+        Ok(db) => read_format(&*Guarded::new(db)),
         Err(fault) if fault.kind == FaultKind::Unrepaired => {
-            read_format(&guarded(|| Ok(builder(SMALL_CACHE).create_with_backend(Overlay::new(file()?)?)?))?)
+            let repaired = guarded(|| Ok(builder(SMALL_CACHE).create_with_backend(Overlay::new(file()?)?)?))?;
+            read_format(&*Guarded::new(repaired))
         }
         Err(fault) => Err(fault),
     }
@@ -168,7 +169,10 @@ pub(super) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, Fault>
     let mut builder = builder(options.page_cache);
     builder.set_check_integrity_on_open(len <= options.verify_up_to);
     let db = guarded(|| Ok(builder.create_with_backend(options.volume.open(&options.path, false)?)?))?;
-    Store::new(db, options.live_limit)
+    let store = Store::new(db, options.live_limit)?;
+    // What every lookup opens: damage to it is dealt with as any other that is found on opening.
+    store.snapshot(0)?;
+    Ok(store)
 }
 
 fn replace_damaged(options: &OpenOptions, fault: &Fault) -> Result<Opened, Error> {

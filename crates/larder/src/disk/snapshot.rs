@@ -44,10 +44,14 @@ impl Snapshot {
         let end = after_prefix(prefix);
         let start = after.map_or(Included(prefix), Excluded);
         let end = end.as_deref().map_or(Unbounded, Excluded);
-        guarded(|| {
+        let keys: Vec<Arc<[u8]>> = guarded(|| {
             let rows = self.entries.range_owned::<&[u8]>((start, end))?;
             rows.take(most).map(|row| Ok(row?.0.value().into())).collect()
-        })
+        })?;
+        // On a damaged page they may be in any order, and whoever asks for those after the last would never come to an end.
+        let is_ordered = keys.is_sorted_by(|one, next| one < next)
+            && keys.first().zip(after).is_none_or(|(first, after)| **first > *after);
+        if is_ordered { Ok(keys) } else { Err(Fault::damage("keys are out of order")) }
     }
 }
 

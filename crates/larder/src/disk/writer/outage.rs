@@ -31,7 +31,8 @@ impl Writer {
         // Each way back is tried once in a step.
         let (mut may_resume, mut may_renew) = (true, true);
         loop {
-            let is_urgent = waiting.is_full || (waiting.is_urgent() && !progress.removals_are_durable);
+            // Neither may wait for a disk that may never come back.
+            let is_urgent = waiting.is_full || (waiting.has_invalidation() && !progress.removals_are_durable);
             match self.file.standing() {
                 Standing::InService => match self.commit_all(waiting, &mut progress, remains) {
                     Ok(()) => return progress,

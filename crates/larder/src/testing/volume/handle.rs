@@ -206,12 +206,17 @@ impl LockFile for OwnerFile {
     fn write(&mut self, _: &[u8]) -> io::Result<()> {
         Ok(())
     }
+
+    fn unlock(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.is_held) {
+            self.volume.disk.lock().owners.remove(&self.path);
+        }
+        Ok(())
+    }
 }
 
 impl Drop for OwnerFile {
     fn drop(&mut self) {
-        if self.is_held {
-            self.volume.disk.lock().owners.remove(&self.path);
-        }
+        drop(self.unlock());
     }
 }

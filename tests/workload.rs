@@ -231,6 +231,8 @@ impl Run {
         self.place.clock.advance(larder::LAST_DISK_RETRY);
         self.space();
         let (cache, space) = self.cache.as_ref().unwrap();
+        // The first may tell of what was inserted while there was no file.
+        drop(cache.flush());
         cache.flush().unwrap_or_else(|error| panic!("the disk is healed, and yet: {error}"));
         space.insert(&(0, 0), (u64::MAX, Vec::new())).unwrap();
         cache.flush().unwrap();

@@ -159,7 +159,7 @@ impl Cache {
     /// takes its place. A damaged record is a miss whenever it is asked for; here it is only counted.
     ///
     /// # Errors
-    /// [`Error::Io`] while the disk tier is off, or when the file can't be read; [`Error::Closed`].
+    /// [`Error::Verify`] while the disk tier is off, or when the file can't be read; [`Error::Closed`].
     ///
     /// # Cost
     /// About a second for each gigabyte of file, twice; commits wait for the first half of it.
@@ -170,7 +170,7 @@ impl Cache {
             return Ok(Verified::default());
         }
         let damage = tiers.verify()?;
-        let (records, damaged_records) = tiers.verify_records();
+        let (records, damaged_records) = tiers.verify_records()?;
         Ok(Verified { damage, records, damaged_records })
     }
 

@@ -172,6 +172,13 @@ pub enum Error {
         cause: String,
     },
 
+    /// The file could not be verified to its end. What could be read of it may be whole or not.
+    #[error("the cache file can't be verified: {cause}; verify it again when the disk works")]
+    Verify {
+        /// What stopped it.
+        cause: String,
+    },
+
     /// The cache has been closed.
     #[error("the cache is closed; open it again")]
     Closed,

@@ -88,7 +88,7 @@ impl Follower {
     /// # Errors
     /// [`Error::Io`] if the file can't be read.
     pub fn keyspaces(&self) -> Result<Vec<FollowedKeyspace>, Error> {
-        let known = self.file.known()?;
+        let (known, _) = self.file.view()?;
         let rows = known.keyspaces.into_iter().map(|(name, row)| FollowedKeyspace {
             name,
             version: row.version,
@@ -205,7 +205,7 @@ impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
 
     /// A new transaction, and the keyspace's number in it: a new version has another. None if the keyspace is not there.
     fn view(&self) -> Result<Option<View>, Error> {
-        let known = self.follower.file.known()?;
+        let (known, snapshot) = self.follower.file.view()?;
         let Some(row) = known.keyspaces.get(self.definition.name()) else {
             return Ok(None);
         };
@@ -214,6 +214,6 @@ impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
         }
         // Its own clock may be behind the owner's.
         let now = self.follower.clock.wall().max(known.state.mark);
-        Ok(Some(View { id: row.id, now, snapshot: self.follower.file.snapshot()? }))
+        Ok(Some(View { id: row.id, now, snapshot }))
     }
 }

@@ -126,7 +126,7 @@ impl Inner {
     /// Commits what is dirty.
     pub(crate) fn flush(&self) -> Result<(), Error> {
         self.refuse_if_closed()?;
-        if self.tiers.has_disk() { self.tiers.commit(Acknowledge::Write) } else { Ok(()) }
+        if self.tiers.has_disk() { self.tiers.commit(Acknowledge::Flush) } else { Ok(()) }
     }
 
     /// Ends the threads: the sweeper first, since it asks the writer; then the writer, which commits and closes the file.

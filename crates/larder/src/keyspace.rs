@@ -27,6 +27,7 @@ use crate::stats::Counters;
 use crate::sync::{Arc, thread};
 use crate::units::Timestamp;
 use fill::Lease;
+use write::Written;
 
 /// A handle to a keyspace. Cheap to clone, and shared between threads.
 ///
@@ -223,12 +224,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         crate::config::check_ttl(ttl)?;
         let full = self.encode(key)?;
         let key = self.inner.tiers.memory.key(full.as_slice());
-        self.write(key, &value.into(), ttl, None)?;
+        let value = value.into();
+        let written = self.write(key, &value, ttl, None)?;
         self.space.counters.inserts.add(key.hash);
-        match options.durability {
-            Durability::Immediate if !self.is_memory_only() => self.inner.tiers.commit(Acknowledge::Write),
-            _ => Ok(()),
+        if options.durability == Durability::Buffered || self.is_memory_only() {
+            return Ok(());
         }
+        if written != Written::Saved {
+            // There was no file to save it in. If asking for a commit brings one, it is written again.
+            self.inner.tiers.commit(Acknowledge::Write)?;
+            if self.write(key, &value, ttl, None)? != Written::Saved {
+                return Err(Error::NotDurable { cause: "the disk tier is off".to_owned() });
+            }
+        }
+        self.inner.tiers.commit(Acknowledge::Write)
     }
 
     /// Gives the live entry of a key its keyspace's full lifetime again, from now. Answers whether there was one.
@@ -246,7 +255,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let (lease, value) = self.lease_over(key);
             let Some(value) = value else { return Ok(false) };
             // A write or a removal that came in between decides; look at what it left.
-            if self.write(key, &value, self.definition.default_ttl(), Some(&lease))? {
+            if self.write(key, &value, self.definition.default_ttl(), Some(&lease))? != Written::Not {
                 return Ok(true);
             }
             thread::yield_now();

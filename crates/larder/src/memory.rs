@@ -27,7 +27,9 @@ use shard::Shard;
 use slot::Trash;
 
 use crate::id::KeyspaceId;
-use crate::sync::{Arc, AtomicU64, AtomicUsize, Ordering, RwLock, StatisticU64, hash_seeds, thread};
+use crate::sync::{
+    Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, RwLock, StatisticU64, hash_seeds, thread,
+};
 use crate::units::Timestamp;
 
 /// Bytes of bookkeeping for one entry, added to the length of its key and its encoded value to make its weight: the slot, its
@@ -49,6 +51,8 @@ pub(crate) struct Memory {
     next_victim: AtomicUsize,
     /// Values that were too heavy for memory, or found no room, and were left to the disk.
     bypassed: StatisticU64,
+    /// Whether a write was stored, to a keyspace that is on disk, that will not be saved.
+    has_unsaved: AtomicBool,
 }
 
 /// Values that left memory, for their last holder to drop. The writer hands them on: a user's `Drop` may wait for the writer.
@@ -93,6 +97,7 @@ impl Memory {
             sequence: AtomicU64::new(last_sequence),
             next_victim: AtomicUsize::new(0),
             bypassed: StatisticU64::new(0),
+            has_unsaved: AtomicBool::new(false),
         }
     }
 
@@ -171,6 +176,10 @@ impl Memory {
 
     /// Stores an explicit write. An entry that is not to be saved is evicted at once if memory has no room for it.
     pub(crate) fn store(&self, key: SlotKey<'_>, entry: Entry, now: Timestamp) -> Result<u64, Refused> {
+        if entry.unsaved.is_none() && !KeyspaceId::of(key.bytes).is_memory_only() {
+            // Before the shard takes it: whoever asks after every shard refuses such entries knows of all that were stored.
+            self.has_unsaved.store(true, Ordering::SeqCst);
+        }
         self.charged(entry, |entry| {
             self.locked(key, |shard, trash| shard.store(key, entry, &self.sequence, trash))
         })
@@ -179,6 +188,11 @@ impl Memory {
             Refused::NoRoom => self.locked(key, |shard, trash| shard.forget_replaced(key, now, trash)),
             other => other,
         })
+    }
+
+    /// Whether writes were stored since this was last asked that will not be saved.
+    pub(crate) fn take_unsaved(&self) -> bool {
+        self.has_unsaved.swap(false, Ordering::SeqCst)
     }
 
     /// Publishes a load, if its lease still holds. Answers its sequence.

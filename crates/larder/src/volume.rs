@@ -46,6 +46,9 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Opens a regular file for reading and writing, through no symbolic link; a new one is readable by its owner alone.
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile>;
 
+    /// Holds on to the file at a path, so that it is told from every other one for as long.
+    fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>>;
+
     /// Opens the file of an owner's lock, and makes it if it is missing.
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>>;
 
@@ -63,6 +66,14 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
 
     /// Makes a directory with those above it, for their owner alone.
     fn create_directories(&self, directory: &Path) -> io::Result<()>;
+}
+
+/// A file that is held on to. While it is, no other file is given its identity, which file systems are quick to use again.
+pub(crate) trait Anchor: fmt::Debug + Send + Sync {
+    fn identity(&self) -> Identity;
+
+    /// Whether the file still has a name somewhere: without one nobody can ever open it again.
+    fn has_name(&self) -> io::Result<bool>;
 }
 
 /// The file of an owner's lock.
@@ -173,6 +184,12 @@ impl Volume for OsVolume {
         Ok(VolumeFile::new(backend.map_err(|error| io::Error::other(error.to_string()))?))
     }
 
+    fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {
+        let file = open(path, false)?;
+        let identity = identity(&file.metadata()?);
+        Ok(Box::new(OsAnchor { file, identity }))
+    }
+
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
         Ok(Box::new(OsLock(open(path, true)?)))
     }
@@ -202,6 +219,29 @@ impl Volume for OsVolume {
             builder.mode(DIR_MODE);
         }
         builder.create(directory)
+    }
+}
+
+#[derive(Debug)]
+struct OsAnchor {
+    file: File,
+    identity: Identity,
+}
+
+impl Anchor for OsAnchor {
+    fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    #[cfg(unix)]
+    fn has_name(&self) -> io::Result<bool> {
+        use std::os::unix::fs::MetadataExt;
+        Ok(self.file.metadata()?.nlink() > 0)
+    }
+
+    #[cfg(not(unix))]
+    fn has_name(&self) -> io::Result<bool> {
+        self.file.metadata().map(|_| true)
     }
 }
 

@@ -46,10 +46,12 @@ impl Ballast {
         match volume.look(&self.path)? {
             Some(seen) if seen.kind != SeenKind::File => return Ok(false),
             Some(seen) if seen.len > 0 => {
-                if volume.open(&self.path, false)?.start(MARK.len())? != MARK {
+                let start = volume.open(&self.path, false)?.start(MARK.len())?;
+                // A crash may have left it without its mark.
+                if start != MARK && start.iter().any(|byte| *byte != 0) {
                     return Ok(false);
                 }
-                if seen.len == self.len {
+                if start == MARK && seen.len == self.len {
                     return Ok(true);
                 }
             }
@@ -65,8 +67,9 @@ impl Ballast {
     /// Writes every byte: a file that is only long takes no room.
     fn fill(&self, volume: &dyn Volume) -> std::io::Result<()> {
         let file = volume.open(&self.path, true)?;
-        file.set_len(self.len)?;
+        file.set_len(0)?;
         file.write(0, MARK)?;
+        file.sync_data()?;
         let chunk = vec![b'.'; CHUNK];
         let mut at = MARK.len() as u64;
         while at < self.len {
@@ -75,6 +78,17 @@ impl Ballast {
             at += count as u64;
         }
         file.sync_data()
+    }
+
+    /// Gives up what an earlier run left, so that a full disk has the room that opening takes. Answers whether there was any.
+    pub(super) fn give_up_left(volume: &dyn Volume, cache_path: &Path) -> bool {
+        let path = beside(cache_path, ".ballast");
+        let is_ours = matches!(volume.look(&path), Ok(Some(seen)) if seen.kind == SeenKind::File)
+            && volume
+                .open(&path, false)
+                .and_then(|file| file.start(MARK.len()))
+                .is_ok_and(|start| start == MARK);
+        is_ours && volume.remove(&path).is_ok()
     }
 
     /// Gives the room to whoever is quick. Answers whether there was any.

@@ -19,22 +19,23 @@
 //!
 //! This is the file alone; what lookups and writes see of it meanwhile is the writer's to arrange.
 
+mod aside;
+mod backoff;
+
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::ballast::Ballast;
 use super::fault::{Fault, FaultKind};
-use super::files;
-use super::open::{OpenOptions, create, open_ours};
-use super::store::{Known, Registration, Store};
+use super::files::{self, DAMAGED, DISCARDED};
+use super::known::{Adopted, Known, Registration};
+use super::open::{Made, OpenOptions, create, open_ours};
+use super::store::Store;
 use crate::id::KeyspaceId;
 use crate::units::Timestamp;
-use crate::volume::{Identity, SeenKind};
-
-/// How long a failed disk tier waits before it is tried again, the first time; each time after that twice as long.
-pub const FIRST_DISK_RETRY: Duration = Duration::from_millis(100);
-/// The longest wait between two tries of a failed disk tier.
-pub const LAST_DISK_RETRY: Duration = Duration::from_secs(30);
+use crate::volume::{Anchor, SeenKind};
+use aside::Aside;
+use backoff::{Backoff, Outage};
+pub use backoff::{FIRST_DISK_RETRY, LAST_DISK_RETRY};
 
 /// The number of the first handle of a file.
 pub(crate) const FIRST_GENERATION: u64 = 1;
@@ -42,21 +43,26 @@ pub(crate) const FIRST_GENERATION: u64 = 1;
 #[derive(Debug)]
 pub(crate) struct CacheFile {
     options: OpenOptions,
-    identity: Identity,
+    /// Which file it is. None once a discarded one is gone: it would keep its room.
+    anchor: Option<Box<dyn Anchor>>,
+    /// A fresh file that was made and could not be used.
+    unused: Made,
     state: State,
+    backoff: Backoff,
     /// Which handle of the file this is.
     generation: u64,
     /// What the file that is out of service knew, and the keyspaces that were opened since.
     known: Known,
-    registered: Vec<(Registration, KeyspaceId)>,
+    /// The latter, until the file has learned of them.
+    adopted: Adopted,
     ballast: Ballast,
     ballast_again_at: Timestamp,
     /// Whether the disk was full when the file was last opened: deletions go first.
     is_short_of_room: bool,
     /// Where the latest damaged file was moved, until somebody asks.
     quarantined: Option<PathBuf>,
-    /// Why the file was discarded, until somebody asks.
-    discarded: Option<Fault>,
+    /// Why the file was discarded, each time, until somebody asks.
+    discarded: Vec<Fault>,
 }
 
 #[derive(Debug)]
@@ -66,35 +72,6 @@ enum State {
     Suspended(Outage),
     /// Never to be opened again.
     Discarded(Outage, Aside),
-}
-
-/// Why a file is out of service, and when that is to be looked at again.
-#[derive(Debug, Clone)]
-struct Outage {
-    why: Fault,
-    wait: Duration,
-    retry_at: Timestamp,
-}
-
-/// How far a discarded file has been put aside.
-#[derive(Debug, Clone)]
-enum Aside {
-    AtItsPath,
-    /// Renamed, but the rename may not outlive a crash.
-    Renamed(PathBuf),
-    Gone,
-}
-
-impl Outage {
-    fn new(why: Fault, now: Timestamp) -> Self {
-        Self { why, wait: FIRST_DISK_RETRY, retry_at: now.after(FIRST_DISK_RETRY) }
-    }
-
-    fn failed_again(&mut self, why: Fault, now: Timestamp) {
-        self.wait = (self.wait * 2).min(LAST_DISK_RETRY);
-        self.retry_at = now.after(self.wait);
-        self.why = why;
-    }
 }
 
 /// What became of a file that failed.
@@ -113,17 +90,19 @@ impl CacheFile {
     /// When what stands at the path can't be told.
     pub(crate) fn new(store: Store, options: OpenOptions, ballast: Ballast) -> std::io::Result<Self> {
         let mut file = Self {
-            identity: identify(&options)?,
+            anchor: Some(options.volume.anchor(&options.path)?),
+            unused: Made::default(),
+            backoff: Backoff::default(),
             options,
             known: store.known.clone(),
             state: State::InService(store),
             generation: FIRST_GENERATION,
-            registered: Vec::new(),
+            adopted: Adopted::default(),
             ballast,
             ballast_again_at: Timestamp::ZERO,
             is_short_of_room: false,
             quarantined: None,
-            discarded: None,
+            discarded: Vec::new(),
         };
         file.ballast.take(&*file.options.volume);
         Ok(file)
@@ -177,27 +156,32 @@ impl CacheFile {
         if fault.kind == FaultKind::Damage {
             self.discard(fault, now);
         } else if self.close_store() {
-            self.state = State::Suspended(Outage::new(fault, now));
+            let wait = self.backoff.fails(now);
+            self.state = State::Suspended(Outage::new(fault, wait, now));
         }
     }
 
     /// Takes the file out of service for good. What is left of it is put aside as far as the disk allows, now or at a later
     /// [`CacheFile::put_aside`].
     pub(super) fn discard(&mut self, fault: Fault, now: Timestamp) {
-        self.close_store();
+        let was_open = self.close_store();
         if !matches!(self.state, State::Discarded(..)) {
-            self.discarded = Some(fault.clone());
-            self.state = State::Discarded(Outage::new(fault, now), Aside::AtItsPath);
+            let retry_at = self.retry_at().filter(|_| !was_open);
+            let retry_at = retry_at.unwrap_or_else(|| now.after(self.backoff.fails(now)));
+            self.discarded.push(fault.clone());
+            self.state = State::Discarded(Outage { why: fault, retry_at }, Aside::AtItsPath);
         }
         self.put_aside(now);
     }
 
     /// Closes the store and keeps what it knew. Answers whether it was open.
     fn close_store(&mut self) -> bool {
-        let closed = State::Suspended(Outage::new(Fault::io("the file is being closed"), Timestamp::ZERO));
+        let why = Fault::io("the file is being closed");
+        let closed = State::Suspended(Outage { why, retry_at: Timestamp::ZERO });
         match std::mem::replace(&mut self.state, closed) {
             State::InService(store) => {
                 self.known = store.known.clone();
+                self.known.adopt(&self.adopted);
                 // Its error says nothing that the fault did not.
                 drop(store.close());
                 true
@@ -209,110 +193,109 @@ impl CacheFile {
         }
     }
 
-    /// Renames a discarded file aside and makes that durable, as far as it has not been done.
-    ///
-    /// Only the file that was opened: one that somebody moved away may come back, and one that took its place is not ours.
+    /// Puts a discarded file aside, as far as that has not been done.
     pub(super) fn put_aside(&mut self, now: Timestamp) {
-        let State::Discarded(outage, aside) = &self.state else { return };
+        let Self { state: State::Discarded(outage, aside), anchor: Some(anchor), options, backoff, .. } =
+            self
+        else {
+            return;
+        };
+        let (volume, path) = (&*options.volume, &options.path);
         let is_damaged = outage.why.kind == FaultKind::Damage;
-        let (volume, path) = (&*self.options.volume, &self.options.path);
-        let renamed = match aside {
-            Aside::Gone => return,
-            Aside::Renamed(aside) => Ok(aside.clone()),
-            Aside::AtItsPath => identify(&self.options).and_then(|identity| {
-                if identity != self.identity {
-                    return Err(std::io::Error::other("another file stands in the place of the cache file"));
+        let word = if is_damaged { DAMAGED } else { DISCARDED };
+        match aside.advance(volume, path, &**anchor, word, now) {
+            Err(error) => {
+                let why = Fault { kind: outage.why.kind, ..Fault::from(error) };
+                outage.failed_again(why, backoff, now);
+            }
+            Ok(renamed) => {
+                self.anchor = None;
+                if is_damaged {
+                    files::remove_old_quarantined(volume, path, renamed.as_deref());
+                    self.quarantined = renamed.or(self.quarantined.take());
+                } else if let Some(stale) = renamed {
+                    // The rename made it gone; removing only frees room.
+                    drop(volume.remove(&stale));
                 }
-                let word = if is_damaged { files::DAMAGED } else { files::DISCARDED };
-                files::move_aside(volume, path, word, now.as_millis())
-            }),
-        };
-        let aside = match renamed {
-            Ok(aside) => aside,
-            Err(error) => return self.is_not_aside(Aside::AtItsPath, error, now),
-        };
-        if let Err(error) = files::sync_directory_of(volume, path) {
-            return self.is_not_aside(Aside::Renamed(aside), error, now);
-        }
-        if is_damaged {
-            files::remove_old_quarantined(volume, path);
-            self.quarantined = Some(aside);
-        } else {
-            // The rename made it gone; removing only frees room.
-            drop(volume.remove(&aside));
-        }
-        if let State::Discarded(_, aside) = &mut self.state {
-            *aside = Aside::Gone;
+            }
         }
     }
 
-    fn is_not_aside(&mut self, so_far: Aside, error: std::io::Error, now: Timestamp) {
-        if let State::Discarded(outage, aside) = &mut self.state {
-            *aside = so_far;
-            outage.failed_again(Fault { kind: outage.why.kind, ..Fault::from(error) }, now);
-        }
-    }
-
-    /// Opens a suspended file again. A damaged one is discarded.
+    /// Opens a suspended file again. A damaged one is discarded, and so is one that somebody deleted.
     pub(super) fn resume(&mut self, now: Timestamp) {
-        let State::Suspended(outage) = &mut self.state else { return };
-        if outage.why.kind == FaultKind::Full {
+        let State::Suspended(outage) = &self.state else { return };
+        let why = outage.why.clone();
+        if why.kind == FaultKind::Full {
             self.is_short_of_room = true;
             self.ballast.give_up(&*self.options.volume);
             // Not back at once: on a disk that is nearly full it would take the room that the next commit needs.
             self.ballast_again_at = now.after(LAST_DISK_RETRY);
         }
-        let opened = identify(&self.options).map_err(Fault::from).and_then(|identity| {
-            if identity != self.identity {
-                return Err(Fault::io("another file stands in the place of the cache file"));
-            }
-            let seen = self.options.volume.look(&self.options.path)?;
-            open_ours(&self.options, seen.map_or(0, |seen| seen.len))
-        });
-        match opened {
-            Ok(store) => self.enter_service(store),
+        match self.open_again() {
+            Ok(Some(store)) => self.enter_service(store, now),
+            Ok(None) => self.discard(why, now),
             Err(fault) if fault.kind == FaultKind::Damage => self.discard(fault, now),
             // What the disk said first tells more than what it says now, but for a disk that has become full.
-            Err(fault) if fault.kind == FaultKind::Full => outage.failed_again(fault, now),
-            Err(_) => outage.failed_again(outage.why.clone(), now),
+            Err(fault) => {
+                let why = if fault.kind == FaultKind::Full { fault } else { why };
+                if let State::Suspended(outage) = &mut self.state {
+                    outage.failed_again(why, &mut self.backoff, now);
+                }
+            }
+        }
+    }
+
+    /// The file, open again; none if nobody can ever open it again.
+    fn open_again(&self) -> Result<Option<Store>, Fault> {
+        let Some(anchor) = &self.anchor else { return Ok(None) };
+        match self.options.volume.look(&self.options.path)? {
+            Some(seen) if seen.identity == anchor.identity() => open_ours(&self.options, seen.len).map(Some),
+            Some(_) => Err(Fault::io("another file stands in the place of the cache file")),
+            None if !anchor.has_name()? => Ok(None),
+            None => Err(Fault::io("the cache file was moved away")),
         }
     }
 
     /// Makes a fresh file in the place of a discarded one that is gone.
     pub(super) fn renew(&mut self, now: Timestamp, sequence: u64) {
-        let State::Discarded(outage, Aside::Gone) = &mut self.state else { return };
+        if self.standing() != (Standing::Discarded { is_gone: true }) {
+            return;
+        }
         let known = self.known.emptied(now, sequence);
         let options = OpenOptions { now, ..self.options.clone() };
-        let made = create(&options, &known).and_then(|store| Ok((identify(&options)?, store)));
+        let made = self.unused.remove(&options).and_then(|()| create(&options, &known, &mut self.unused));
         match made {
-            Ok((identity, store)) => {
-                self.identity = identity;
-                self.enter_service(store);
+            Ok(store) => {
+                self.anchor = self.unused.take();
+                self.enter_service(store, now);
             }
-            Err(fault) => outage.failed_again(fault, now),
+            Err(fault) => {
+                if let State::Discarded(outage, _) = &mut self.state {
+                    outage.failed_again(fault, &mut self.backoff, now);
+                }
+            }
         }
     }
 
-    fn enter_service(&mut self, store: Store) {
+    fn enter_service(&mut self, store: Store, now: Timestamp) {
         self.generation += 1;
+        self.backoff.enters_service(now);
         self.state = State::InService(store);
     }
 
     /// Numbers a keyspace that is opened while the file is out of service. The file learns of it when it is in service again.
     pub(super) fn register_meanwhile(&mut self, wanted: &Registration) -> KeyspaceId {
-        let (id, _) = self.known.register(wanted);
-        self.registered.push((wanted.clone(), id));
-        id
+        self.adopted.register(&mut self.known, wanted)
     }
 
-    /// Keyspaces that the file has still to learn of, with the numbers that their handles have.
-    pub(super) fn registered_meanwhile(&self) -> &[(Registration, KeyspaceId)] {
-        &self.registered
+    /// What the file has still to learn of.
+    pub(super) fn adopted(&self) -> &Adopted {
+        &self.adopted
     }
 
     /// After a commit of everything: the file has learned of them, and the disk has room.
     pub(super) fn committed(&mut self, now: Timestamp) {
-        self.registered.clear();
+        self.adopted = Adopted::default();
         self.is_short_of_room = false;
         if !self.ballast.is_held() && now >= self.ballast_again_at {
             self.ballast.take(&*self.options.volume);
@@ -330,14 +313,14 @@ impl CacheFile {
         self.quarantined.take()
     }
 
-    /// Whether the file was discarded since that was last asked.
-    pub(super) fn was_just_discarded(&self) -> bool {
-        self.discarded.is_some()
+    /// How often the file was discarded since that was last told.
+    pub(super) fn discards(&self) -> usize {
+        self.discarded.len()
     }
 
-    /// Why the file was discarded, if it was since this was last asked.
-    pub(super) fn take_discarded(&mut self) -> Option<Fault> {
-        self.discarded.take()
+    /// Why the file was discarded, each time since this was last asked.
+    pub(super) fn take_discarded(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.discarded)
     }
 
     /// The length of the file.
@@ -352,7 +335,8 @@ impl CacheFile {
 
     /// Closes the file for good.
     pub(super) fn close(&mut self) -> Result<(), Fault> {
-        let closed = State::Suspended(Outage::new(Fault::io("the cache is closed"), Timestamp::ZERO));
+        let why = Fault::io("the cache is closed");
+        let closed = State::Suspended(Outage { why, retry_at: Timestamp::ZERO });
         match std::mem::replace(&mut self.state, closed) {
             State::InService(store) => store.close(),
             State::Suspended(outage) | State::Discarded(outage, _) => {
@@ -360,9 +344,4 @@ impl CacheFile {
             }
         }
     }
-}
-
-fn identify(options: &OpenOptions) -> std::io::Result<Identity> {
-    let seen = options.volume.look(&options.path)?;
-    seen.map(|seen| seen.identity).ok_or_else(|| std::io::ErrorKind::NotFound.into())
 }

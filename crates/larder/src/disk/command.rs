@@ -2,7 +2,8 @@
 
 use super::batch::RangeRemoval;
 use super::fault::Fault;
-use super::store::{Outcome, Registration};
+use super::known::Registration;
+use super::store::Outcome;
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::sync::channel::Sender;
@@ -14,8 +15,10 @@ type Reply<T> = Sender<Result<T, Error>>;
 pub(crate) enum Acknowledge {
     /// An invalidation: done once the file is out of service.
     Invalidation,
-    /// A write or a flush: done only by a commit.
+    /// A write: done only by a commit.
     Write,
+    /// A flush: done only when a restart would find everything.
+    Flush,
 }
 
 /// Wake-ups and waiters.
@@ -118,10 +121,32 @@ impl Waiting {
     }
 }
 
+impl Replies {
+    /// Whether somebody waits for everything to be durable.
+    pub(super) fn asks_for_all(&self) -> bool {
+        self.commits.iter().any(|(kind, _)| *kind == Acknowledge::Flush)
+    }
+}
+
+/// What a flush is told once after an outage in which there was no file.
+pub(super) fn unsaved() -> Error {
+    let cause = "what was inserted while the disk tier was off lives in memory alone".to_owned();
+    Error::NotDurable { cause }
+}
+
 /// Answers the waiters of a committed step. A waiter that is gone needs no answer.
-pub(super) fn acknowledge(replies: Replies, outcome: Outcome) {
-    for (_, reply) in replies.commits {
-        drop(reply.send(Ok(())));
+///
+/// `writes_are_lost` says that some of its writes went with a file that was discarded; `is_unsaved`, that memory took values while there was
+/// none.
+pub(super) fn acknowledge(replies: Replies, outcome: Outcome, writes_are_lost: bool, is_unsaved: bool) {
+    for (kind, reply) in replies.commits {
+        drop(reply.send(match kind {
+            Acknowledge::Flush if is_unsaved => Err(unsaved()),
+            Acknowledge::Write | Acknowledge::Flush if writes_are_lost => {
+                Err(Error::NotDurable { cause: "the disk failed while it was written".to_owned() })
+            }
+            _ => Ok(()),
+        }));
     }
     let mut removed = outcome.removed.into_iter();
     for (reply, count, _) in replies.ranges {

@@ -145,7 +145,7 @@ fn directory_of(path: &Path) -> &Path {
 pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::Result<PathBuf> {
     let aside = move_aside(volume, path, DAMAGED, now_ms)?;
     sync_directory_of(volume, path)?;
-    remove_old_quarantined(volume, path);
+    remove_old_quarantined(volume, path, Some(&aside));
     Ok(aside)
 }
 
@@ -174,22 +174,18 @@ pub(crate) fn sync_directory_of(volume: &dyn Volume, path: &Path) -> io::Result<
 /// Damaged files that are kept beside a cache; older ones are deleted.
 pub const MOST_QUARANTINED: usize = 3;
 
-/// Best effort: a file that can't be deleted now is deleted after the next quarantine.
-pub(crate) fn remove_old_quarantined(volume: &dyn Volume, path: &Path) {
-    for old in dated(volume, path, DAMAGED).iter().rev().skip(MOST_QUARANTINED) {
+/// Deletes older damaged files, but not the latest, whatever its name says of the time. Best effort: what can't be deleted now is deleted after
+/// the next.
+pub(crate) fn remove_old_quarantined(volume: &dyn Volume, path: &Path, latest: Option<&Path>) {
+    let mut kept = dated(volume, path, DAMAGED);
+    kept.retain(|old| Some(&**old) != latest);
+    for old in kept.iter().rev().skip(MOST_QUARANTINED - usize::from(latest.is_some())) {
         drop(volume.remove(old));
     }
 }
 
-/// Deletes what a crash left of files that were put out of service. Best effort.
-pub(crate) fn remove_discarded(volume: &dyn Volume, path: &Path) {
-    for old in dated(volume, path, DISCARDED) {
-        drop(volume.remove(&old));
-    }
-}
-
 /// The files beside a path that are named by it, a word and a time; earliest first.
-fn dated(volume: &dyn Volume, path: &Path, word: &str) -> Vec<PathBuf> {
+pub(crate) fn dated(volume: &dyn Volume, path: &Path, word: &str) -> Vec<PathBuf> {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
         return Vec::new();
     };

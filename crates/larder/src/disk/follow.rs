@@ -12,9 +12,10 @@ use redb::ReadOnlyDatabase;
 
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::files::{self, Standing, io_error};
+use super::known::Known;
 use super::open::{builder, foreign, read_format, refuse_unless_redb};
 use super::snapshot::Snapshot;
-use super::store::{Known, Store};
+use super::store::Store;
 use super::tables::FORMAT;
 use crate::error::Error;
 use crate::sync::{Arc, Mutex};
@@ -80,16 +81,12 @@ impl Followed {
         Ok(file.clone())
     }
 
-    /// The entries as the writer last committed them.
-    pub(crate) fn snapshot(&self) -> Result<Snapshot, Error> {
+    /// The metadata, and then the entries, as the writer last committed them, of one file: numbers of keyspaces are its own.
+    pub(crate) fn view(&self) -> Result<(Known, Snapshot), Error> {
         let file = self.current()?;
-        Snapshot::take(&*file.db, 0).map_err(|fault| refused(&self.path, fault))
-    }
-
-    /// The metadata as the writer last committed it.
-    pub(crate) fn known(&self) -> Result<Known, Error> {
-        let file = self.current()?;
-        Store::read_known(&*file.db).map_err(|fault| refused(&self.path, fault))
+        let failed = |fault| refused(&self.path, fault);
+        let known = Store::read_known(&*file.db).map_err(failed)?;
+        Ok((known, Snapshot::take(&*file.db, 0).map_err(failed)?))
     }
 }
 

@@ -15,15 +15,17 @@ use std::path::{Path, PathBuf};
 
 use redb::{Builder, ConcurrencyMode, Database, ReadableDatabase, TableError};
 
+use super::ballast::Ballast;
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::files::{self, Standing, beside, io_error};
+use super::known::Known;
 use super::probe::{self, Overlay};
-use super::store::{Known, Store};
+use super::store::Store;
 use super::tables::{FORMAT, FORMAT_ROW, META, marker};
 use crate::error::Error;
 use crate::sync::Arc;
 use crate::units::Timestamp;
-use crate::volume::Volume;
+use crate::volume::{Anchor, Volume, VolumeFile};
 
 /// The page cache for a look into a file.
 const SMALL_CACHE: usize = 1 << 20;
@@ -54,8 +56,7 @@ pub(crate) struct Opened {
 pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
     let OpenOptions { volume, path, .. } = options;
     let volume = &**volume;
-    files::remove_discarded(volume, path);
-    match files::standing(volume, path)? {
+    let opened = match files::standing(volume, path)? {
         Standing::Nothing => create_first(options, None),
         Standing::Empty => {
             volume.remove(path).map_err(|error| io_error("replace the empty file", path, error))?;
@@ -67,7 +68,13 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
                 // Damage to the number looks like this too.
                 Some(found) if found > FORMAT => verify(volume, path)
                     .map(|()| Err(Error::NewerFormat { path: path.clone(), found, supported: FORMAT })),
-                Some(_) => open_ours(options, len).map(Ok),
+                Some(_) => open_ours(options, len)
+                    .or_else(|fault| match fault.kind {
+                        // Repairing may take room.
+                        FaultKind::Full if Ballast::give_up_left(volume, path) => open_ours(options, len),
+                        _ => Err(fault),
+                    })
+                    .map(Ok),
                 // Damage to the list of tables looks like this too.
                 None => verify(volume, path)
                     .map(|()| Err(foreign(path, "it is a redb database without larder's tables"))),
@@ -78,6 +85,21 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
                 Err(fault) if fault.kind == FaultKind::Damage => replace_damaged(options, &fault),
                 Err(fault) => Err(refusal(path, fault)),
             }
+        }
+    }?;
+    // Only now that the place is known to be ours.
+    remove_discarded(volume, path);
+    Ok(opened)
+}
+
+/// Deletes what a crash left of files that were put out of service. Best effort, and nothing that is not larder's.
+fn remove_discarded(volume: &dyn Volume, path: &Path) {
+    for old in files::dated(volume, path, files::DISCARDED) {
+        let is_ours = |file: VolumeFile| {
+            Ok(file.start(REDB_MAGIC.len())? == REDB_MAGIC && probe::contains(&file, &marker())?)
+        };
+        if volume.open(&old, false).and_then(is_ours).unwrap_or(false) {
+            drop(volume.remove(&old));
         }
     }
 }
@@ -190,15 +212,59 @@ fn replace_damaged(options: &OpenOptions, fault: &Fault) -> Result<Opened, Error
 }
 
 fn create_first(options: &OpenOptions, quarantined: Option<PathBuf>) -> Result<Opened, Error> {
-    let store = create(options, &Known::fresh(options.now)).map_err(|fault| refusal(&options.path, fault))?;
+    refuse_unless_unfinished(options)?;
+    let store = create(options, &Known::fresh(options.now), &mut Made::default())
+        .map_err(|fault| refusal(&options.path, fault))?;
     Ok(Opened { store, quarantined })
 }
 
-/// Makes a new file under a temporary name and renames it into place, durably.
-pub(super) fn create(options: &OpenOptions, known: &Known) -> Result<Store, Fault> {
+/// What a file is called until it is whole.
+fn unfinished(path: &Path) -> PathBuf {
+    beside(path, ".larder-new")
+}
+
+/// A file of the unfinished one's name that does not begin as one may is somebody else's.
+fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Error> {
+    let path = unfinished(&options.path);
+    if files::standing(&*options.volume, &path)? == Standing::Nothing {
+        return Ok(());
+    }
+    let start = options.volume.open(&path, false).and_then(|file| file.start(REDB_MAGIC.len()));
+    let start = start.map_err(|error| io_error("read", &path, error))?;
+    // A crash leaves it with its first sector written, or without.
+    if start == REDB_MAGIC || start.iter().all(|byte| *byte == 0) {
+        return Ok(());
+    }
+    Err(foreign(&path, "it has the name of an unfinished larder file, and is none"))
+}
+
+/// A file that was made and has not been put to use: it is known by its anchor, so that a later try can remove it.
+#[derive(Debug, Default)]
+pub(super) struct Made(Option<Box<dyn Anchor>>);
+
+impl Made {
+    /// Removes what an earlier try left at the path.
+    pub(super) fn remove(&mut self, options: &OpenOptions) -> Result<(), Fault> {
+        if let Some(anchor) = &self.0
+            && let Some(seen) = options.volume.look(&options.path)?
+            && seen.identity == anchor.identity()
+        {
+            options.volume.remove(&options.path)?;
+        }
+        self.0 = None;
+        Ok(())
+    }
+
+    pub(super) fn take(&mut self) -> Option<Box<dyn Anchor>> {
+        self.0.take()
+    }
+}
+
+/// Makes a new file under a temporary name and renames it into place, durably. Which one it is, is told by `made`.
+pub(super) fn create(options: &OpenOptions, known: &Known, made: &mut Made) -> Result<Store, Fault> {
     let OpenOptions { volume, path, .. } = options;
     let volume = &**volume;
-    let temporary = beside(path, ".larder-new");
+    let temporary = unfinished(path);
     // Left by a crash: the owner's lock says that nobody is at work on it.
     match volume.remove(&temporary) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -207,10 +273,14 @@ pub(super) fn create(options: &OpenOptions, known: &Known) -> Result<Store, Faul
         _ => {}
     }
     let file = volume.open(&temporary, true)?;
-    let made = guarded(|| Ok(builder(options.page_cache).create_with_backend(file)?))
+    let finished = guarded(|| Ok(builder(options.page_cache).create_with_backend(file)?))
         .and_then(|db| Store::initialise(&db, known).and_then(|()| close(db)))
-        .and_then(|()| Ok(volume.rename(&temporary, path)?));
-    if let Err(fault) = made {
+        .and_then(|()| Ok(volume.anchor(&temporary)?))
+        .and_then(|anchor| {
+            made.0 = Some(anchor);
+            Ok(volume.rename(&temporary, path)?)
+        });
+    if let Err(fault) = finished {
         drop(volume.remove(&temporary));
         return Err(fault);
     }
@@ -218,7 +288,7 @@ pub(super) fn create(options: &OpenOptions, known: &Known) -> Result<Store, Faul
         files::sync_directory_of(volume, path).map_err(Fault::from).and_then(|()| open_ours(options, 0));
     if opened.is_err() {
         // Nobody has used it yet: the next try begins anew.
-        drop(volume.remove(path));
+        drop(made.remove(options));
     }
     opened
 }

@@ -3,12 +3,11 @@
 //! Owned by the writer alone. What is known of keyspaces (counts and bytes) is kept beside the file's own rows and replaced
 //! only when a commit has succeeded, so neither opening nor counting ever scans.
 
-use std::collections::BTreeMap;
-
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
-use super::batch::{Deltas, Entries, RangeRemoval, next_expiry};
+use super::batch::{Entries, RangeRemoval, next_expiry};
 use super::fault::{Fault, FaultKind, Guarded, guarded};
+use super::known::{Adopted, Known, Registration};
 use super::snapshot::Snapshot;
 use super::tables::{EXPIRY, FORMAT, FORMAT_ROW, KEYSPACES, KeyspaceRow, META, RETIRED, STATE_ROW, State};
 use super::view::DiskView;
@@ -29,24 +28,6 @@ pub(crate) struct Store {
     next_expiry: Option<Timestamp>,
 }
 
-/// What the metadata tables say.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Known {
-    pub(crate) state: State,
-    pub(crate) keyspaces: BTreeMap<String, KeyspaceRow>,
-    /// Keyspaces to be deleted, with the bytes they are still charged for.
-    pub(crate) retired: BTreeMap<KeyspaceId, u64>,
-}
-
-/// A keyspace that is being opened.
-#[derive(Debug, Clone)]
-pub(crate) struct Registration {
-    pub(crate) name: String,
-    pub(crate) version: u32,
-    pub(crate) shape: String,
-    pub(crate) fingerprint: u64,
-}
-
 /// What one transaction is to do.
 pub(crate) struct Batch<'a> {
     pub(crate) mutations: &'a [Mutation],
@@ -54,6 +35,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) ranges: &'a [RangeRemoval],
     /// Whether this batch, the first of the step, deletes the ranges.
     pub(crate) is_first: bool,
+    /// What was opened while the file was out of service, under the numbers that its handles have.
+    pub(crate) adopt: &'a Adopted,
     pub(crate) register: &'a [Registration],
     /// How many due entries to delete at most.
     pub(crate) sweep: usize,
@@ -83,74 +66,6 @@ pub(crate) struct Outcome {
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").field("known", &self.known).finish_non_exhaustive()
-    }
-}
-
-impl Known {
-    /// What a file without entries says.
-    pub(crate) fn fresh(mark: Timestamp) -> Self {
-        let state = State { mark, next_keyspace: 1, closed_cleanly: true, sequence: 0 };
-        Self { state, ..Self::default() }
-    }
-
-    /// The same keyspaces without their entries, for a file that takes this one's place: handles go on with their numbers.
-    pub(crate) fn emptied(&self, mark: Timestamp, sequence: u64) -> Self {
-        let mut known = Self { retired: BTreeMap::new(), ..self.clone() };
-        for row in known.keyspaces.values_mut() {
-            (row.entries, row.bytes) = (0, 0);
-        }
-        known.state.mark = known.state.mark.max(mark);
-        known.state.sequence = known.state.sequence.max(sequence);
-        known
-    }
-
-    pub(crate) fn live_bytes(&self) -> u64 {
-        self.keyspaces.values().map(|row| row.bytes).sum::<u64>() + self.retired.values().sum::<u64>()
-    }
-
-    pub(crate) fn entries(&self) -> u64 {
-        self.keyspaces.values().map(|row| row.entries).sum()
-    }
-
-    fn apply(&mut self, deltas: &Deltas) {
-        for row in self.keyspaces.values_mut() {
-            if let Some(&(entries, bytes)) = deltas.get(&row.id) {
-                row.entries = row.entries.saturating_add_signed(entries);
-                row.bytes = row.bytes.saturating_add_signed(bytes);
-            }
-        }
-        for (id, left) in &mut self.retired {
-            if let Some(&(_, bytes)) = deltas.get(id) {
-                *left = left.saturating_add_signed(bytes);
-            }
-        }
-    }
-
-    /// Finds or makes the row of a keyspace. A new version, or keys or values of another shape, begin empty: the old entries
-    /// are retired under their old number.
-    pub(crate) fn register(&mut self, wanted: &Registration) -> (KeyspaceId, Option<KeyspaceId>) {
-        if let Some(row) = self.keyspaces.get_mut(&wanted.name) {
-            let is_same_shape = row.shape == wanted.shape
-                && (row.fingerprint == wanted.fingerprint || row.fingerprint == 0 || wanted.fingerprint == 0);
-            if row.version == wanted.version && is_same_shape {
-                return (row.id, None);
-            }
-        }
-        let id = KeyspaceId::on_disk(self.state.next_keyspace);
-        self.state.next_keyspace += 1;
-        let row = KeyspaceRow {
-            id,
-            version: wanted.version,
-            entries: 0,
-            bytes: 0,
-            fingerprint: wanted.fingerprint,
-            shape: wanted.shape.clone(),
-        };
-        let old = self.keyspaces.insert(wanted.name.clone(), row);
-        if let Some(old) = &old {
-            self.retired.insert(old.id, old.bytes);
-        }
-        (id, old.map(|old| old.id))
     }
 }
 
@@ -237,6 +152,7 @@ impl Store {
     pub(crate) fn commit(&mut self, batch: &Batch<'_>) -> Result<Outcome, Fault> {
         let mut known = self.known.clone();
         let mut outcome = Outcome::default();
+        known.adopt(batch.adopt);
         for wanted in batch.register {
             let (id, retired) = known.register(wanted);
             outcome.registered.push(id);
@@ -309,6 +225,7 @@ impl Store {
                 mutations: &[],
                 ranges: &[],
                 is_first: true,
+                adopt: &Adopted::default(),
                 register: &[],
                 sweep: ROWS,
                 now,

@@ -1,10 +1,12 @@
 //! What lookups, the writer and the sweeper share: both tiers, the time, and the ways to wake one another.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::batch::RangeRemoval;
 use super::command::{Acknowledge, Command};
 use super::fault::Fault;
+use super::known::Registration;
 use super::snapshot::{Snapshot, SnapshotCell};
-use super::store::Registration;
 use super::sweeper::Nudge;
 use super::view::DiskView;
 use crate::clock::CacheTime;
@@ -228,7 +230,7 @@ impl Tiers {
     }
 
     /// Tells the writer, which alone acts on it, that a lookup failed.
-    fn report(&self, snapshot: &Snapshot, fault: Fault) {
+    pub(super) fn report(&self, snapshot: &Snapshot, fault: Fault) {
         self.read_faults.fetch_add(1, Ordering::Relaxed);
         // Once a handle: a failing disk is asked by every lookup.
         if self.reported_generation.fetch_max(snapshot.generation, Ordering::Relaxed) < snapshot.generation {
@@ -348,8 +350,9 @@ impl Tiers {
     /// Leaves values to the sweeper to drop: a user's `Drop` may wait for the writer, and so must not run on it.
     pub(super) fn hand_over(&self, remains: Remains) {
         if !remains.is_empty() {
-            // After the sweeper has ended the cache is closed, and a `Drop` that calls it is refused without a wait.
-            drop(self.sweeper_nudge.send(Nudge::Bury(remains)));
+            let left = self.sweeper_nudge.send(Nudge::Bury(remains));
+            // After the sweeper has ended the cache is closed, and a `Drop` that calls it is refused without a wait. Its panic is its own.
+            drop(catch_unwind(AssertUnwindSafe(|| drop(left))));
         }
     }
 

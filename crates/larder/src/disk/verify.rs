@@ -1,6 +1,7 @@
 //! Checking the whole file on demand: its pages by the writer, its records by whoever asks.
 
 use super::command::Command;
+use super::fault::Fault;
 use super::tiers::Tiers;
 use crate::error::Error;
 use crate::record;
@@ -28,22 +29,34 @@ impl Tiers {
     }
 
     /// Checks every record on disk: how many there are, and how many of these are damaged.
-    pub(crate) fn verify_records(&self) -> (u64, u64) {
+    pub(crate) fn verify_records(&self) -> Result<(u64, u64), Error> {
         let (mut records, mut damaged) = (0, 0);
         let mut after: Option<Arc<[u8]>> = None;
         loop {
-            let keys = self.keys_on_disk(&[], after.as_deref(), VERIFY_ROWS);
+            let Some(snapshot) = self.snapshots.current() else {
+                return Err(unreadable("the disk tier is off"));
+            };
+            let failed = |fault: Fault| {
+                let cause = fault.cause.clone();
+                self.report(&snapshot, fault);
+                unreadable(&cause)
+            };
+            let keys = snapshot.keys(&[], after.as_deref(), VERIFY_ROWS).map_err(failed)?;
             for key in &keys {
                 // One that went meanwhile is none.
-                if let Some(record) = self.raw(self.memory.key(key)) {
+                if let Some(record) = snapshot.get(key).map_err(failed)? {
                     records += 1;
                     damaged += u64::from(record::read(key, &record).is_err());
                 }
             }
             if keys.len() < VERIFY_ROWS {
-                return (records, damaged);
+                return Ok((records, damaged));
             }
             after = keys.last().cloned();
         }
     }
+}
+
+fn unreadable(cause: &str) -> Error {
+    Error::Verify { cause: cause.to_owned() }
 }

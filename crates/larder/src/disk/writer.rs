@@ -5,7 +5,7 @@
 //! 1. Take the commands that have arrived. Whoever waits changed its shard before it sent its command.
 //! 2. Disarm, then drain the shards' dirty keys. Hence the drain sees everything that a waiter of (1) waits for, and whoever
 //!    becomes dirty after the drain finds the flag clear and wakes the writer.
-//! 3. Commit, deletions first. What is too much for one transaction goes through (3) to (5) in parts: the first takes range removals,
+//! 3. Commit, removals first, those included that a write has replaced since. What is too much for one transaction goes through (3) to (5) in parts: the first takes range removals,
 //!    registrations and the sweep along, and a put that a range removal covers is a deletion in whichever part it comes.
 //! 4. Install the snapshot that shows the commit.
 //! 5. Settle: dirty keys become clean or go, if their sequence is still the committed one; pending ranges are dropped. After
@@ -17,14 +17,15 @@
 
 mod outage;
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::cache_file::{CacheFile, Standing};
-use super::command::{Command, Waiting, acknowledge};
+use super::command::{Command, Waiting, acknowledge, unsaved};
 use super::fault::{Fault, panic_message};
 use super::files::OwnerLock;
-use super::store::{Batch, Outcome, Registration};
+use super::store::{Batch, Outcome};
 use super::tiers::Tiers;
 use super::view::DiskView;
 use crate::clock::Deadline;
@@ -66,6 +67,8 @@ pub(crate) struct Writer {
     limits: Limits,
     /// What users have been told of the file.
     announced: Standing,
+    /// Whether memory took values while there was no file, and no flush has been answered so since.
+    has_unsaved: bool,
     /// Held until the file is closed.
     _lock: OwnerLock,
 }
@@ -77,11 +80,13 @@ struct Progress {
     first: Option<Outcome>,
     /// Whether every removal of the step is committed, if not every write.
     removals_are_durable: bool,
+    /// Whether a part was committed to a file that was discarded after it.
+    writes_are_lost: bool,
 }
 
 impl Writer {
     pub(crate) fn new(tiers: Arc<Tiers>, file: CacheFile, limits: Limits, lock: OwnerLock) -> Self {
-        Self { tiers, file, limits, announced: Standing::InService, _lock: lock }
+        Self { tiers, file, limits, announced: Standing::InService, has_unsaved: false, _lock: lock }
     }
 
     /// The thread: steps until it is shut down.
@@ -89,12 +94,14 @@ impl Writer {
         let mut flush: Option<Deadline> = None;
         loop {
             let mut waiting = Waiting::default();
-            match self.next(commands, flush) {
+            // It reads the clock, which may be the user's.
+            let next = catch_unwind(AssertUnwindSafe(|| self.next(commands, flush)));
+            match next.unwrap_or_else(|panic| Ok(self.survive(&*panic))) {
                 Ok(Command::Wake) => {
                     flush.get_or_insert_with(|| Deadline::after(self.limits.flush_interval));
                     continue;
                 }
-                Ok(Command::Look) if !self.is_due() => continue,
+                Ok(Command::Look) if self.file.retry_at().is_none() => continue,
                 Ok(command) => waiting.add(command),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -107,13 +114,19 @@ impl Writer {
             // A panic here is a user's `Drop`, or a bug: the tier degrades, callers do not.
             let step = catch_unwind(AssertUnwindSafe(|| self.step(waiting)));
             if let Err(panic) = step {
-                let why = Fault::io(format!("the writer panicked: {}", panic_message(&*panic)));
-                drop(catch_unwind(AssertUnwindSafe(|| self.give_up(why))));
+                self.survive(&*panic);
             }
             if is_last {
                 return;
             }
         }
+    }
+
+    /// After a panic in whatever the writer was doing. The answer is a command that asks for nothing.
+    fn survive(&mut self, panic: &(dyn Any + Send)) -> Command {
+        let why = Fault::io(format!("the writer panicked: {}", panic_message(panic)));
+        drop(catch_unwind(AssertUnwindSafe(|| self.give_up(why))));
+        Command::Hurry
     }
 
     /// Waits for a command, until the flush is due or an outage is to be looked at again.
@@ -149,10 +162,16 @@ impl Writer {
         let mut remains = Remains::default();
         let progress = self.commit_or_degrade(&waiting, &mut remains);
         self.announce();
+        let mut was_unsaved = false;
         if self.file.store().is_some()
             && let Some(outcome) = progress.first
         {
-            acknowledge(waiting.replies(), outcome);
+            let replies = waiting.replies();
+            // Told once: whoever flushes wants to know that a restart would find everything.
+            let is_asked = replies.asks_for_all() || waiting.shut_down.is_some();
+            let is_unsaved = is_asked && std::mem::take(&mut self.has_unsaved);
+            acknowledge(replies, outcome, progress.writes_are_lost, is_unsaved);
+            was_unsaved = is_unsaved;
         } else {
             self.refuse(&mut waiting, progress.removals_are_durable);
         }
@@ -161,7 +180,7 @@ impl Writer {
         }
         self.tiers.hand_over(remains);
         if let Some(reply) = waiting.shut_down.take() {
-            drop(reply.send(self.close()));
+            drop(reply.send(self.close().and_then(|()| if was_unsaved { Err(unsaved()) } else { Ok(()) })));
         }
     }
 
@@ -173,11 +192,11 @@ impl Writer {
         remains: &mut Remains,
     ) -> Result<(), Fault> {
         let mut mutations = self.tiers.memory.drain(self.now(), remains);
-        mutations.sort_by_key(|mutation| mutation.change.is_put());
+        mutations.sort_by_key(|mutation| !mutation.removes());
         let mut rest = mutations.as_slice();
         let mut is_done = false;
         while !is_done {
-            let deletions = rest.iter().take_while(|mutation| !mutation.change.is_put()).count();
+            let deletions = rest.iter().take_while(|mutation| mutation.removes()).count();
             let mut count = self.limits.first_batch(rest);
             if deletions > 0 && self.file.is_short_of_room() {
                 count = count.min(deletions);
@@ -189,7 +208,7 @@ impl Writer {
             if is_first {
                 progress.first = Some(outcome);
             }
-            progress.removals_are_durable |= later.first().is_none_or(|next| next.change.is_put());
+            progress.removals_are_durable |= !later.first().is_some_and(Mutation::removes);
             rest = later;
         }
         self.file.committed(self.now());
@@ -204,16 +223,14 @@ impl Writer {
         (is_first, is_last): (bool, bool),
         remains: &mut Remains,
     ) -> Result<Outcome, Fault> {
-        let meanwhile = self.file.registered_meanwhile();
-        let numbered: Vec<_> = meanwhile.iter().map(|(_, id)| *id).collect();
-        let register: Vec<Registration> =
-            meanwhile.iter().map(|(wanted, _)| wanted).chain(&waiting.registrations).cloned().collect();
+        let adopted = self.file.adopted().clone();
         let is_resident = |key: &[u8]| self.tiers.memory.has_clean(key);
         let batch = Batch {
             mutations,
             ranges: &waiting.ranges,
             is_first,
-            register: if is_first { &register } else { &[] },
+            adopt: &adopted,
+            register: if is_first { &waiting.registrations } else { &[] },
             sweep: if is_first { waiting.sweep.min(self.limits.most_changes) } else { 0 },
             now: self.tiers.time.now(),
             sequence: self.tiers.memory.last_sequence(),
@@ -224,14 +241,8 @@ impl Writer {
         let Some(store) = self.file.store_mut() else {
             return Err(Fault::io("the file is out of service"));
         };
-        let mut outcome = store.commit(&batch)?;
+        let outcome = store.commit(&batch)?;
         let snapshot = store.snapshot(generation)?;
-        if is_first {
-            let given: Vec<_> = outcome.registered.drain(..numbered.len()).collect();
-            if given != numbered {
-                return Err(Fault::damage("the file numbers its keyspaces otherwise than before the outage"));
-            }
-        }
         if planted::is_planted(planted::Fault::SettleEarly) {
             self.tiers.settle(mutations, remains);
         }

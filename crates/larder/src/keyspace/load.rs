@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::fill::Lease;
+use super::write::Written;
 use crate::error::LoadError;
 use crate::key::{AsKey, Key};
 use crate::load::{Cycle, Flight, Landing};
@@ -153,7 +154,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 let ttl = self.definition.default_ttl();
                 let lease = pilot.lease.take();
                 // An error says that the value can't be cached; the caller has it all the same.
-                let filled = self.write(key, value, ttl, lease.as_ref()).unwrap_or(false);
+                let written = self.write(key, value, ttl, lease.as_ref());
+                let filled = written.is_ok_and(|written| written != Written::Not);
                 if !filled {
                     self.space.counters.voided_fills.add(key.hash);
                 }

@@ -19,19 +19,20 @@ use crate::sync::{Arc, thread};
 use crate::units::ByteSize;
 
 impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
-    /// Stores a value, as a write, or as a fill if its lease still holds. Answers whether it was stored.
+    /// Stores a value, as a write, or as a fill if its lease still holds.
     pub(super) fn write(
         &self,
         key: SlotKey<'_>,
         value: &Arc<V>,
         ttl: Duration,
         lease: Option<&Lease<'_>>,
-    ) -> Result<bool, Error> {
+    ) -> Result<Written, Error> {
         loop {
             match self.try_write(key, value.clone(), ttl, lease)? {
-                Ok(_) => return Ok(true),
-                Err(Refused::Revoked) => return Ok(false),
-                Err(Refused::NoRoom) => return Ok(lease.is_none()),
+                Ok(written) => return Ok(written),
+                Err(Refused::Revoked) => return Ok(Written::Not),
+                Err(Refused::NoRoom) if lease.is_some() => return Ok(Written::Not),
+                Err(Refused::NoRoom) => return Ok(Written::InMemory),
                 // The disk tier came back in between: make it anew, to be saved.
                 Err(Refused::Unsaved) => thread::yield_now(),
             }
@@ -44,7 +45,7 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
         value: Arc<V>,
         ttl: Duration,
         lease: Option<&Lease<'_>>,
-    ) -> Result<Result<u64, Refused>, Error> {
+    ) -> Result<Result<Written, Refused>, Error> {
         let tiers = &self.inner.tiers;
         let is_saved = !self.is_memory_only() && tiers.saves();
         let encode_error = |source| Error::Encode { keyspace: self.space.name.clone(), source };
@@ -76,7 +77,7 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
         }
         // The last commit may have been before this.
         self.inner.refuse_if_closed()?;
-        Ok(stored)
+        Ok(stored.map(|_| if is_saved { Written::Saved } else { Written::InMemory }))
     }
 
     /// Reserves room for a value in the write buffer, waiting for it. `None` once the disk tier is off.
@@ -133,12 +134,24 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
             () if is_saved && room > buffer => {
                 too_large(room, "encoded, and in memory", ByteSize::bytes(buffer), "raise write_buffer")
             }
-            () if !is_saved && weight > memory.capacity() => {
+            // During an outage it is written, and not kept: what it replaces must go in any case.
+            () if self.is_memory_only() && weight > memory.capacity() => {
                 too_large(weight, "in memory", ByteSize::bytes(memory.capacity()), "raise memory_capacity")
             }
             () => Ok(()),
         }
     }
+}
+
+/// What became of a value that was to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// It is to be committed.
+    Saved,
+    /// It lives in memory alone, as far as it finds room.
+    InMemory,
+    /// Its lease was revoked, or memory has no room for a fill.
+    Not,
 }
 
 /// What a value takes until it is committed: its encoding for the writer, and itself.

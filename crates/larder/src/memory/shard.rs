@@ -247,7 +247,10 @@ impl Shard {
         let Some(slot) = self.slots.get_mut(id as usize).and_then(Option::as_mut) else {
             return;
         };
-        trash.contents.push(std::mem::replace(&mut slot.content, content));
+        let old = std::mem::replace(&mut slot.content, content);
+        // A new slot begins as a tombstone that nobody laid.
+        slot.hides_removal |= is_value && slot.sequence > 0 && matches!(old, Content::Tombstone);
+        trash.contents.push(old);
         (slot.expires_at, slot.weight, slot.sequence) = (expires_at, weight, sequence);
         if is_value {
             self.tallies.change(key.bytes, |tally| {
@@ -288,6 +291,7 @@ impl Shard {
             expires_at: Timestamp::ZERO,
             weight: 0,
             content: Content::Tombstone,
+            hides_removal: false,
             is_listed: false,
         };
         let id = self.free.pop().unwrap_or_else(|| {

@@ -59,6 +59,8 @@ pub(super) struct Slot {
     pub(super) expires_at: Timestamp,
     pub(super) weight: u64,
     pub(super) content: Content,
+    /// Whether a removal that is not committed yet stood here before this: somebody may wait for it, and only this key's commit makes it hold.
+    pub(super) hides_removal: bool,
     /// Whether the slot stands in the dirty list.
     pub(super) is_listed: bool,
 }
@@ -111,6 +113,8 @@ pub(crate) struct Mutation {
     pub(crate) key: Arc<[u8]>,
     pub(crate) sequence: u64,
     pub(crate) change: Change,
+    /// Whether a removal that is not committed yet is made by this, if not the change itself.
+    pub(crate) hides_removal: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -119,9 +123,10 @@ pub(crate) enum Change {
     Delete,
 }
 
-impl Change {
-    pub(crate) fn is_put(&self) -> bool {
-        matches!(self, Self::Put { .. })
+impl Mutation {
+    /// Whether a removal becomes durable with this, so that somebody may wait for it.
+    pub(crate) fn removes(&self) -> bool {
+        self.hides_removal || matches!(self.change, Change::Delete)
     }
 }
 

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 
 use crate::config::CacheBuilder;
 use crate::sync::Arc;
-use crate::volume::{Identity, LockFile, Seen, SeenKind, Volume, VolumeFile};
+use crate::volume::{Anchor, Identity, LockFile, Seen, SeenKind, Volume, VolumeFile};
 use handle::{Handle, Lock};
 use nodes::Nodes;
 pub use power::Loss;
@@ -299,6 +299,14 @@ impl Volume for SimulatedVolume {
         disk.nodes.opened(id);
         disk.last_handle += 1;
         Ok(VolumeFile::new(Handle::new(self.clone(), disk.last_handle, id)))
+    }
+
+    fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {
+        let mut disk = self.disk.lock();
+        disk.begin(Operation::Open)?;
+        let node = disk.nodes.at(path).ok_or(ErrorKind::NotFound)?;
+        disk.nodes.opened(node);
+        Ok(Box::new(handle::SimulatedAnchor::new(self.clone(), node)))
     }
 
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {

@@ -7,6 +7,7 @@ use crate::key::Scope;
 use crate::memory::{Change, Range, Unsaved, WriteBuffer};
 use crate::sync::Arc;
 
+static NOTHING_ADOPTED: std::sync::LazyLock<Adopted> = std::sync::LazyLock::new(Adopted::default);
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(50_000);
 
@@ -21,6 +22,7 @@ fn batch<'a>(mutations: &'a [Mutation], ranges: &'a [RangeRemoval]) -> Batch<'a>
         mutations,
         ranges,
         is_first: true,
+        adopt: &NOTHING_ADOPTED,
         register: &[],
         sweep: 0,
         now: NOW,
@@ -37,7 +39,13 @@ fn key(id: KeyspaceId, name: &str) -> Arc<[u8]> {
 fn put(key: Arc<[u8]>, sequence: u64, expires_at: Timestamp) -> Mutation {
     let room = WriteBuffer::new(1).reserve(1, || ()).unwrap();
     let unsaved = Arc::new(Unsaved { payload: vec![7; 100], version: 0, written_at: NOW, _room: room });
-    Mutation { hash: 0, key, sequence, change: Change::Put { unsaved, expires_at, weight: 1 } }
+    Mutation {
+        hash: 0,
+        key,
+        sequence,
+        change: Change::Put { unsaved, expires_at, weight: 1 },
+        hides_removal: false,
+    }
 }
 
 fn registered(store: &mut Store, version: u32) -> Outcome {
@@ -98,7 +106,8 @@ fn overwriting_removing_and_sweeping_keep_every_count() {
         store.commit(&batch(&[put(key(id, &name), sequence, expires_at)], &[])).unwrap();
         validate(&store);
     }
-    let removed = Mutation { hash: 0, key: key(id, "3"), sequence: 20, change: Change::Delete };
+    let removed =
+        Mutation { hash: 0, key: key(id, "3"), sequence: 20, change: Change::Delete, hides_removal: false };
     store.commit(&batch(&[removed], &[])).unwrap();
     assert_eq!(store.known.entries(), 6);
     let due = Timestamp::from_millis(17_000);

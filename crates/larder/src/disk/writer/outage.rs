@@ -32,7 +32,8 @@ impl Writer {
         let (mut may_resume, mut may_renew) = (true, true);
         loop {
             // Neither may wait for a disk that may never come back.
-            let is_urgent = waiting.is_full || (waiting.has_invalidation() && !progress.removals_are_durable);
+            let is_full = waiting.is_full && self.tiers.memory.buffer().has_waiters();
+            let is_urgent = is_full || (waiting.has_invalidation() && !progress.removals_are_durable);
             match self.file.standing() {
                 Standing::InService => match self.commit_all(waiting, &mut progress, remains) {
                     Ok(()) => return progress,
@@ -52,8 +53,10 @@ impl Writer {
                     if is_urgent || is_retry {
                         self.file.put_aside(self.now());
                     }
-                    if is_retry || self.file.was_just_discarded() {
+                    if is_retry || self.file.discards() > 0 {
                         self.renew();
+                        // What an earlier part committed went with the file before.
+                        progress.writes_are_lost |= progress.first.take().is_some();
                     }
                 }
                 Standing::Discarded { .. } => {
@@ -72,6 +75,7 @@ impl Writer {
             self.tiers.memory.buffer().open();
             self.tiers.change_state(DiskState::On);
             self.tiers.memory.start_saving();
+            self.has_unsaved |= self.tiers.memory.take_unsaved();
         }
     }
 
@@ -106,50 +110,42 @@ impl Writer {
 
     /// Tells users what has become of the file since they were last told.
     pub(super) fn announce(&mut self) {
-        let standing = self.file.standing();
+        let (standing, was) =
+            (self.file.standing(), std::mem::replace(&mut self.announced, self.file.standing()));
         let cause = self.file.why().map(ToString::to_string);
         let quarantined = self.file.take_quarantined();
+        let discarded = self.file.take_discarded();
         let state = match standing {
             Standing::InService => DiskState::On,
             Standing::Suspended => DiskState::Suspended,
             Standing::Discarded { .. } => DiskState::Discarded,
         };
+        let is_suspended = standing == Standing::Suspended && was != standing;
+        let is_back = standing == Standing::InService && (was != standing || !discarded.is_empty());
+        let kept_entries = discarded.is_empty() && !matches!(was, Standing::Discarded { .. });
         self.tiers.change_state(state);
-        let discarded = self.file.take_discarded();
         self.tiers.change_view(|view| {
             view.state = state;
             view.off.clone_from(&cause);
-            view.suspensions += u64::from(standing == Standing::Suspended && self.announced != standing);
-            view.discards += u64::from(discarded.is_some());
+            view.suspensions += u64::from(is_suspended);
+            view.discards += discarded.len() as u64;
+            view.recoveries += u64::from(is_back);
             if quarantined.is_some() {
                 view.quarantined.clone_from(&quarantined);
             }
         });
-        if let Some(fault) = &discarded {
+        for fault in &discarded {
             let cause = fault.to_string();
             self.tiers.tell(match fault.kind {
-                FaultKind::Damage => Event::DiskQuarantined { cause, moved_to: quarantined },
+                FaultKind::Damage => Event::DiskQuarantined { cause, moved_to: quarantined.clone() },
                 _ => Event::DiskDiscarded { cause },
             });
         }
-        let was_off = self.announced != Standing::InService || discarded.is_some();
-        match (standing, cause) {
-            (Standing::InService, _) if was_off => {
-                self.tiers.change_view(|view| view.recoveries += 1);
-                self.tiers
-                    .tell(Event::DiskRecovered { kept_entries: self.is_same_file(discarded.is_some()) });
-            }
-            (Standing::Suspended, Some(cause)) if self.announced != standing => {
-                self.tiers.tell(Event::DiskSuspended { cause });
-            }
-            _ => {}
+        if is_back {
+            self.tiers.tell(Event::DiskRecovered { kept_entries });
+        } else if is_suspended && let Some(cause) = cause {
+            self.tiers.tell(Event::DiskSuspended { cause });
         }
-        self.announced = standing;
-    }
-
-    /// Whether the file in service is the one that went out of it.
-    fn is_same_file(&self, was_discarded: bool) -> bool {
-        !was_discarded && !matches!(self.announced, Standing::Discarded { .. })
     }
 
     /// Tells waiters what a disk tier that is off means to them.
@@ -179,7 +175,7 @@ impl Writer {
     /// Checks every page. A damaged file makes room for a fresh one; the answer is what was wrong.
     pub(super) fn verify(&mut self, remains: &mut Remains) -> Result<Option<String>, Error> {
         let (volume, path) = (self.file.options().volume.clone(), self.file.options().path.clone());
-        let failed = |cause: String| Error::Io { action: "verify", path: path.clone(), cause };
+        let failed = |cause: String| Error::Verify { cause };
         if let Some(why) = self.file.why() {
             return Err(failed(format!("the disk tier is off: {why}")));
         }

@@ -127,7 +127,8 @@ impl Shard {
                 Content::Tombstone => Change::Delete,
                 Content::Clean(_) => continue,
             };
-            out.push(Mutation { hash: slot.hash, key: slot.key.clone(), sequence: slot.sequence, change });
+            let (hash, key, sequence) = (slot.hash, slot.key.clone(), slot.sequence);
+            out.push(Mutation { hash, key, sequence, change, hides_removal: slot.hides_removal });
         }
     }
 
@@ -168,7 +169,7 @@ impl Shard {
         let Some(slot) = self.slots.get_mut(id as usize).and_then(Option::as_mut) else {
             return;
         };
-        slot.is_listed = false;
+        (slot.is_listed, slot.hides_removal) = (false, false);
         let old = std::mem::replace(&mut slot.content, Content::Tombstone);
         if let Content::Dirty(value, _) = &old {
             slot.content = Content::Clean(value.clone());

@@ -11,7 +11,7 @@ use redb::{BackendError, StorageBackend};
 
 use super::power::Change;
 use super::{Disk, Failure, Operation, SimulatedVolume};
-use crate::volume::LockFile;
+use crate::volume::{Anchor, Identity, LockFile};
 
 #[derive(Debug)]
 pub(super) struct Handle {
@@ -176,6 +176,37 @@ impl StorageBackend for Handle {
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         let lock = self.lock(start, end, false);
         Ok(self.volume.disk.lock().locks.iter().any(|held| held.excludes(&lock)))
+    }
+}
+
+/// A file that is held on to.
+#[derive(Debug)]
+pub(super) struct SimulatedAnchor {
+    volume: SimulatedVolume,
+    node: u64,
+}
+
+impl SimulatedAnchor {
+    pub(super) fn new(volume: SimulatedVolume, node: u64) -> Self {
+        Self { volume, node }
+    }
+}
+
+impl Anchor for SimulatedAnchor {
+    fn identity(&self) -> Identity {
+        Identity(0, self.node)
+    }
+
+    fn has_name(&self) -> io::Result<bool> {
+        let mut disk = self.volume.disk.lock();
+        disk.begin(Operation::Look)?;
+        Ok(disk.nodes.is_named(self.node))
+    }
+}
+
+impl Drop for SimulatedAnchor {
+    fn drop(&mut self) {
+        self.volume.disk.lock().nodes.closed(self.node);
     }
 }
 

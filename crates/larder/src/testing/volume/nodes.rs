@@ -86,9 +86,13 @@ impl Nodes {
         self.free_unless_used(id);
     }
 
+    pub(super) fn is_named(&self, id: u64) -> bool {
+        self.names.values().any(|&named| named == id)
+    }
+
     fn free_unless_used(&mut self, id: u64) {
         let is_open = self.by_id.get(&id).is_some_and(|node| node.handles > 0);
-        if !is_open && !self.names.values().any(|&named| named == id) {
+        if !is_open && !self.is_named(id) {
             self.by_id.remove(&id);
         }
     }

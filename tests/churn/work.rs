@@ -53,6 +53,7 @@ pub(crate) fn wear(path: &Path, words: &[&str]) {
         lose(plant);
         let cache = open(path);
         load(&cache, &mut random, &mut version);
+        cache.flush().unwrap();
         say(&Sample::take(path, "open").to_string());
         cache.close().unwrap();
         drop(cache);

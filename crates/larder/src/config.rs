@@ -139,7 +139,8 @@ impl Default for CacheBuilder {
 impl CacheBuilder {
     /// The cache file; made if it is missing, with its directories. Without a path the cache is only in memory.
     ///
-    /// Beside it stands `<path>.lock`, which says who owns it.
+    /// Beside it stand `<path>.lock`, which says who owns it, and `<path>.ballast`, a little room kept for deletions on a full disk; and after
+    /// damage, up to three files named `<path>.damaged-<time>`.
     pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
         self
@@ -198,8 +199,8 @@ impl CacheBuilder {
 
     /// Listens to what happens to the disk tier: that it failed, that it works again. None unless set.
     ///
-    /// Called on a thread of the cache, one event after another, with no lock held: it may call the cache, but what it does delays
-    /// the sweeper. A panic in it is caught. What happens while the cache is being closed is told by the answer of
+    /// Called on a thread of the cache, one event after another, with no lock held: it may call the cache. While it runs nothing is swept, and
+    /// values that are evicted are not dropped, so it should not take long. A panic in it is caught. What happens while the cache is being closed is told by the answer of
     /// [`close`](crate::Cache::close) instead.
     ///
     /// ```

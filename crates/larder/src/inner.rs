@@ -209,6 +209,7 @@ fn open_tiers(
         page_cache: usize::try_from(config.page_cache.as_u64()).unwrap_or(usize::MAX),
         verify_up_to: config.verify_on_open.as_u64(),
         live_limit: capacity / LIVE_SHARE,
+        capacity,
         now: wall,
     };
     let Opened { mut store, quarantined } = open(&options)?;

@@ -329,6 +329,11 @@ impl CacheFile {
         seen.ok().flatten().filter(|seen| seen.kind == SeenKind::File).map_or(0, |seen| seen.len)
     }
 
+    /// Whether it is longer than it may be.
+    pub(super) fn is_too_long(&self) -> bool {
+        self.store().is_some() && self.len() > self.options.capacity
+    }
+
     pub(super) fn options(&self) -> &OpenOptions {
         &self.options
     }

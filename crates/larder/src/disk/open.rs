@@ -41,6 +41,8 @@ pub(crate) struct OpenOptions {
     /// Every page is verified when the file is no longer than this.
     pub(crate) verify_up_to: u64,
     pub(crate) live_limit: u64,
+    /// The length that the file may have.
+    pub(crate) capacity: u64,
     pub(crate) now: Timestamp,
 }
 

@@ -7,7 +7,10 @@ use redb::{ReadOnlyTable, ReadableDatabase};
 
 use super::fault::{Fault, Guarded, guarded};
 use super::tables::{ENTRIES, after_prefix};
-use crate::sync::{Arc, RwLock};
+use crate::sync::{Arc, RwLock, thread};
+
+/// How often a lookup that holds a snapshot is given way to.
+const MOST_YIELDS: u32 = 1_000;
 
 /// The committed entries at one moment.
 pub(crate) struct Snapshot {
@@ -70,7 +73,23 @@ impl SnapshotCell {
 
     /// Replaces the snapshot. The old one is dropped after the lock, when its last lookup lets go.
     pub(crate) fn install(&self, snapshot: Option<Snapshot>) {
-        let old = std::mem::replace(&mut *self.0.write(), snapshot.map(Arc::new));
-        drop(old);
+        drop(self.replace(snapshot));
+    }
+
+    /// Takes the snapshot away, and waits for the lookups that have it. Answers whether all let go: they do as soon as they have copied a
+    /// record.
+    pub(crate) fn withdraw(&self) -> bool {
+        let Some(old) = self.replace(None) else { return true };
+        for _ in 0..MOST_YIELDS {
+            if Arc::strong_count(&old) == 1 {
+                return true;
+            }
+            thread::yield_now();
+        }
+        false
+    }
+
+    fn replace(&self, snapshot: Option<Snapshot>) -> Option<Arc<Snapshot>> {
+        std::mem::replace(&mut *self.0.write(), snapshot.map(Arc::new))
     }
 }

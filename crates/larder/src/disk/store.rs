@@ -3,7 +3,7 @@
 //! Owned by the writer alone. What is known of keyspaces (counts and bytes) is kept beside the file's own rows and replaced
 //! only when a commit has succeeded, so neither opening nor counting ever scans.
 
-use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
+use redb::{CompactionError, Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use super::batch::{Entries, RangeRemoval, next_expiry};
 use super::fault::{Fault, FaultKind, Guarded, guarded};
@@ -237,10 +237,19 @@ impl Store {
                 break;
             }
         }
-        match guarded(|| self.db.compact().map(drop).map_err(redb::Error::from)) {
+        match self.compact() {
             Err(fault) if fault.kind == FaultKind::Damage => Err(fault),
             _ => Ok(()),
         }
+    }
+
+    /// Gives unused pages back to the file system; not while anybody reads. Answers whether it could.
+    pub(crate) fn compact(&mut self) -> Result<bool, Fault> {
+        guarded(|| match self.db.compact() {
+            Ok(_) => Ok(true),
+            Err(CompactionError::TransactionInProgress) => Ok(false),
+            Err(error) => Err(error.into()),
+        })
     }
 }
 

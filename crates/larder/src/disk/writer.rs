@@ -21,7 +21,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use super::cache_file::{CacheFile, Standing};
+use super::cache_file::{CacheFile, LAST_DISK_RETRY, Standing};
 use super::command::{Command, Waiting, acknowledge, unsaved};
 use super::fault::{Fault, panic_message};
 use super::files::OwnerLock;
@@ -69,6 +69,8 @@ pub(crate) struct Writer {
     announced: Standing,
     /// Whether memory took values while there was no file, and no flush has been answered so since.
     has_unsaved: bool,
+    /// When a file that could not be shortened may be tried again.
+    compact_at: Timestamp,
     /// Held until the file is closed.
     _lock: OwnerLock,
 }
@@ -86,7 +88,15 @@ struct Progress {
 
 impl Writer {
     pub(crate) fn new(tiers: Arc<Tiers>, file: CacheFile, limits: Limits, lock: OwnerLock) -> Self {
-        Self { tiers, file, limits, announced: Standing::InService, has_unsaved: false, _lock: lock }
+        Self {
+            tiers,
+            file,
+            limits,
+            announced: Standing::InService,
+            has_unsaved: false,
+            compact_at: Timestamp::ZERO,
+            _lock: lock,
+        }
     }
 
     /// The thread: steps until it is shut down.
@@ -161,6 +171,7 @@ impl Writer {
         }
         let mut remains = Remains::default();
         let progress = self.commit_or_degrade(&waiting, &mut remains);
+        self.keep_to_capacity();
         self.announce();
         let mut was_unsaved = false;
         if self.file.store().is_some()
@@ -275,6 +286,30 @@ impl Writer {
             view.expirations += outcome.swept;
         });
         self.tiers.plan_disk_sweep(outcome.next_expiry);
+    }
+
+    /// Gives back the free pages of a file that has become too long: redb doubles a file that must grow, and one that was cut back when it
+    /// was closed may so come to exceed its capacity. Lookups miss the disk for as long as this takes.
+    fn keep_to_capacity(&mut self) {
+        let now = self.now();
+        if now < self.compact_at || !self.file.is_too_long() {
+            return;
+        }
+        let is_free = self.tiers.snapshots.withdraw();
+        let generation = self.file.generation();
+        let Some(store) = self.file.store_mut() else { return };
+        let compacted = if is_free { store.compact() } else { Ok(false) };
+        match compacted.and_then(|_| store.snapshot(generation)) {
+            Ok(snapshot) => self.tiers.snapshots.install(Some(snapshot)),
+            // What was committed stays committed: the file is opened again in its time.
+            Err(fault) => return self.fail(fault),
+        }
+        let file_bytes = self.file.len();
+        self.tiers.change_view(|view| view.file_bytes = file_bytes);
+        // A follower's transaction, or a value of a good part of the capacity, may keep it long for a while.
+        if self.file.is_too_long() {
+            self.compact_at = now.after(LAST_DISK_RETRY);
+        }
     }
 
     fn close(&mut self) -> Result<(), Error> {

@@ -3,87 +3,27 @@
 //! The model knows what must be answered: an entry that lives, or nothing. The cache may also miss where a cache may forget, which
 //! with ample capacities is nowhere; so every answer must be exactly the model's.
 
+mod steps;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use larder::clock::Clock;
-use larder::{ByteSize, Cache, InsertOptions, Keyspace, KeyspaceDefinition, Timestamp, Update};
+use larder::{
+    Any, ByteSize, Cache, Durability, InsertOptions, Keyspace, KeyspaceDefinition, Timestamp, Update,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::harness::Harness;
 use crate::support::Place;
+use steps::{Step, step};
 
 type Key = (String, u8);
 
 const SPACE: KeyspaceDefinition<Key, u64> = KeyspaceDefinition::new("space").ttl(Duration::from_mins(1));
 const OTHER: KeyspaceDefinition<Key, u64> = KeyspaceDefinition::new("other").ttl(Duration::from_secs(30));
 const MEMORY: KeyspaceDefinition<Key, u64> = KeyspaceDefinition::new("memory").memory_only();
-
-#[derive(Debug, Clone)]
-enum Step {
-    Insert(usize, Key, u64),
-    InsertFor(usize, Key, u64, u64),
-    Get(usize, Key),
-    Load(usize, Key, u64),
-    Touch(usize, Key),
-    Remove(usize, Key),
-    RemovePrefix(usize, String),
-    Clear(usize),
-    ClearAll,
-    BeginUpdate(usize, Key),
-    FinishUpdate,
-    Advance(u64),
-    SetClock(i64),
-    Flush,
-    Sweep,
-    Walk(usize),
-    Reopen,
-    Crash,
-}
-
-impl Step {
-    fn space(&self) -> Option<usize> {
-        match self {
-            Step::Insert(at, ..)
-            | Step::InsertFor(at, ..)
-            | Step::Get(at, _)
-            | Step::Load(at, ..)
-            | Step::Touch(at, _)
-            | Step::Remove(at, _)
-            | Step::RemovePrefix(at, _)
-            | Step::Clear(at)
-            | Step::BeginUpdate(at, _)
-            | Step::Walk(at) => Some(*at),
-            _ => None,
-        }
-    }
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let key = || (prop_oneof![Just("a"), Just("ab"), Just("a\0"), Just("")].prop_map(str::to_owned), 0_u8..4);
-    let space = || 0_usize..3;
-    prop_oneof![
-        8 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::Insert(space, key, value)),
-        4 => (space(), key(), any::<u64>(), 1_u64..90_000).prop_map(|(space, key, value, ttl)| Step::InsertFor(space, key, value, ttl)),
-        8 => (space(), key()).prop_map(|(space, key)| Step::Get(space, key)),
-        6 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::Load(space, key, value)),
-        2 => (space(), key()).prop_map(|(space, key)| Step::Touch(space, key)),
-        4 => (space(), key()).prop_map(|(space, key)| Step::Remove(space, key)),
-        2 => (space(), prop_oneof![Just("a"), Just("ab"), Just("")]).prop_map(|(space, prefix)| Step::RemovePrefix(space, prefix.to_owned())),
-        1 => space().prop_map(Step::Clear),
-        1 => Just(Step::ClearAll),
-        2 => (space(), key()).prop_map(|(space, key)| Step::BeginUpdate(space, key)),
-        2 => Just(Step::FinishUpdate),
-        4 => (1_u64..40_000).prop_map(Step::Advance),
-        1 => prop_oneof![-3_000_000_i64..3_000_000, -315_360_000_000_i64..315_360_000_000].prop_map(Step::SetClock),
-        4 => Just(Step::Flush),
-        2 => Just(Step::Sweep),
-        2 => space().prop_map(Step::Walk),
-        2 => Just(Step::Reopen),
-        1 => Just(Step::Crash),
-    ]
-}
 
 type Entries = BTreeMap<(usize, Key), (u64, Timestamp)>;
 
@@ -186,6 +126,14 @@ impl Run {
                 self.spaces[at].insert_with(&key, value, InsertOptions::new().ttl(ttl)).unwrap();
                 self.put(at, key, value, ttl);
             }
+            Step::InsertNow(at, key, value) => {
+                let options = InsertOptions::new().durability(Durability::Immediate);
+                self.spaces[at].insert_with(&key, value, options).unwrap();
+                self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                if at != 2 {
+                    self.commit();
+                }
+            }
             Step::Get(at, key) => {
                 let expires_at = self.model.get(&(at, key.clone())).map(|entry| entry.1);
                 let expected = self.live(at, &key);
@@ -226,6 +174,25 @@ impl Run {
                     u64::from(removed),
                     self.remove(|space, other| (space, other) == (at, &key)),
                     "{at} {key:?}"
+                );
+            }
+            Step::RemoveMany(at, keys) => {
+                let removed = self.spaces[at].remove_many(&keys).unwrap();
+                assert_eq!(removed, self.remove(|space, key| space == at && keys.contains(key)));
+            }
+            Step::RemoveMatching(at, number) => {
+                let removed = self.spaces[at].remove_matching((Any, &number)).unwrap();
+                assert_eq!(removed, self.remove(|space, key| space == at && key.1 == number));
+            }
+            Step::RemoveTogether(key, prefix) => {
+                let mut together = self.cache.invalidation();
+                together.remove(&self.spaces[0], &key).unwrap();
+                together.remove_prefix(&self.spaces[1], (prefix.as_str(),));
+                let removed = together.commit().unwrap();
+                let is_one = |space: usize, other: &Key| space == 0 && *other == key;
+                assert_eq!(
+                    removed,
+                    self.remove(|space, other| is_one(space, other) || (space == 1 && other.0 == prefix))
                 );
             }
             Step::RemovePrefix(at, prefix) => {

@@ -15,6 +15,7 @@ pub mod seeds;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod url;
 mod value;
 
 /// A target.
@@ -29,13 +30,14 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "record", run: record, rounds: 400 },
     Target { name: "value", run: value, rounds: 4_000 },
     Target { name: "key", run: key, rounds: 4_000 },
     Target { name: "file", run: file, rounds: 20 },
     Target { name: "operations", run: operations, rounds: 100 },
     Target { name: "settings", run: settings, rounds: 60 },
+    Target { name: "url", run: url, rounds: 4_000 },
 ];
 
 /// Records: header, checksum and payload.
@@ -84,4 +86,12 @@ pub fn operations(data: &[u8]) {
 /// When a setting is accepted that the documentation does not allow, or refused though it does.
 pub fn settings(data: &[u8]) {
     settings::check(larder::CacheBuilder::open, data);
+}
+
+/// URLs of settings.
+///
+/// # Panics
+/// When a URL is misread, or a password is shown.
+pub fn url(data: &[u8]) {
+    url::check(larder::CacheBuilder::from_url, data);
 }

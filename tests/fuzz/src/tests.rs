@@ -129,6 +129,11 @@ fn operations_inputs_pass() {
 }
 
 #[test]
+fn url_inputs_pass() {
+    passes("url");
+}
+
+#[test]
 fn settings_inputs_pass() {
     passes("settings");
 }
@@ -215,4 +220,17 @@ fn settings_that_are_mended_silently_are_found() {
         builder.clone().open().or_else(|_| builder.shards(1).page_cache(1 << 20).open())
     };
     finds_fault("settings", |data| settings::check(mends, data));
+}
+
+#[test]
+fn a_url_that_is_shown_with_its_password_is_found() {
+    let shows = |url: &str| {
+        larder::CacheBuilder::from_url(url).map_err(|error| match error {
+            larder::Error::InvalidUrl { why, allowed, .. } => {
+                larder::Error::InvalidUrl { url: url.to_owned(), why, allowed }
+            }
+            other => other,
+        })
+    };
+    finds_fault("url", |data| url::check(shows, data));
 }

@@ -12,7 +12,7 @@ pub(crate) fn check(read: Read, data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     match read(&text) {
         Err(error) => {
-            assert!(matches!(error, Error::InvalidUrl { .. }), "{text:?} is no URL, and yet: {error}")
+            assert!(matches!(error, Error::InvalidUrl { .. }), "{text:?} is no URL, and yet: {error}");
         }
         Ok(builder) => {
             // Settings that a URL leaves out are the usual ones, whatever it says of others.

@@ -2,7 +2,9 @@
 //!
 //! A family's name, key and TTL are the shop's, its value type is the application's. Lifetimes are a
 //! trade between freshness and load, so an application that knows better may change a definition before
-//! it opens the cache; the keys stay as they are, for every service of the shop to agree on.
+//! it opens the cache, and a deployment may by its environment; the keys stay as they are, for every service of the shop to agree on.
+
+mod overrides;
 
 use std::fmt;
 
@@ -11,6 +13,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::family::Family;
+
+pub use overrides::{FAMILIES_VARIABLE, FamilyOptionError};
 
 /// How long an entry of each family lives, as the shop's caching guide has it.
 pub mod ttl {

@@ -97,3 +97,8 @@ pub use family::Family;
 pub use plan::{Plan, Step};
 pub use selection::{Part, Selection};
 pub use spelled::{SpelledKey, SpelledKeyError};
+
+/// The snippets of the guide compile, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide.md")]
+mod guide {}

@@ -89,6 +89,9 @@ fn check(open: &dyn Fn() -> Result<Cache, larder::Error>) -> Result<u32, larder:
     };
     let (room, entries) = (ByteSize::bytes(disk.capacity), disk.entries);
     println!("opened  {memory} of memory over a file of at most {room}, with {entries} entries");
+    if let Some(moved_to) = &disk.quarantined {
+        println!("note    disk    the file was damaged; it is kept as {}", moved_to.display());
+    }
     check_memory(&cache, &mut findings)?;
 
     // Of this run alone: an older probe must not be taken for it.

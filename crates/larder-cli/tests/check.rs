@@ -82,3 +82,18 @@ fn a_file_in_use_is_named_with_its_owner_and_left_alone() {
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
     assert!(text(&output).contains(&format!("process {}", std::process::id())), "{}", text(&output));
 }
+
+#[test]
+fn a_damaged_file_is_told_of_and_the_fresh_one_is_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    assert!(check(Some(&url(&path)), None).status.success());
+    let mut bytes = std::fs::read(&path).unwrap();
+    // Behind the store's header, so that the file can still be told to be larder's.
+    let damaged = bytes.len() / 2;
+    bytes[4096..damaged].fill(0xAB);
+    std::fs::write(&path, bytes).unwrap();
+    let output = check(Some(&url(&path)), None);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("the file was damaged; it is kept as"), "{}", text(&output));
+}

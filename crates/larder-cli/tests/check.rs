@@ -71,6 +71,11 @@ fn a_password_is_in_no_answer() {
             assert!(!text(&output).contains("hunter2"), "{}", text(&output));
         }
     }
+    for url in ["memory://a:hunter2@b", "redis://b/1?password=hunter2", "file:x?password=hunter2"] {
+        let output = check(Some(url), None);
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+        assert!(!text(&output).contains("hunter2"), "{}", text(&output));
+    }
 }
 
 #[test]

@@ -146,6 +146,10 @@ impl FromStr for SpelledKey {
     type Err = SpelledKeyError;
 
     /// Reads a key back. A key has one spelling, and no other is read.
+    ///
+    /// # Errors
+    /// [`SpelledKeyError`] for a text that begins as no family's keys do, is too long or too short in parts to
+    /// be one, or holds a code that breaks its rules.
     fn from_str(text: &str) -> Result<Self, SpelledKeyError> {
         if text.len() > MAX_SPELLED_LENGTH {
             return Err(SpelledKeyError::TooLong { length: text.len(), most: MAX_SPELLED_LENGTH });

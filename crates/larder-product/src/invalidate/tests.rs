@@ -186,3 +186,53 @@ fn codes_that_collide_as_strings_are_entries_of_their_own() {
     assert_eq!(shop.get_data_package(&a, &b_c).unwrap().price, 1);
     assert_eq!(shop.get_data_package(&a_b, &c).unwrap().price, 2);
 }
+
+thread_local! {
+    /// What was dropped by this thread, in order.
+    static DROPPED: std::cell::RefCell<Vec<&'static str>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// A value that tells when it goes, which is when its removal is made.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Told<const LIST: bool>;
+
+impl<const LIST: bool> Drop for Told<LIST> {
+    fn drop(&mut self) {
+        DROPPED.with_borrow_mut(|dropped| dropped.push(if LIST { "derived" } else { "source" }));
+    }
+}
+
+struct ToldShop;
+
+impl crate::Shop for ToldShop {
+    type Categories = Told<false>;
+    type ProductList = Told<true>;
+    type Product = Told<false>;
+    type DataPackage = Told<false>;
+    type DataBundles = Told<true>;
+    type Discount = ();
+    type Merchant = ();
+}
+
+#[test]
+fn sources_are_removed_before_what_is_derived_from_them() {
+    let cache = larder::Cache::builder().open().unwrap();
+    let shop = ProductCache::<ToldShop>::open(&cache).unwrap();
+    for change in [
+        Change::Category(None),
+        Change::Product(None),
+        Change::Product(Some(product("MTNDATA"))),
+        Change::DataPackage(None, None),
+        Change::DataPackage(Some(product("MTNDATA")), None),
+        Change::DataPackage(Some(product("MTNDATA")), Some(data("DATA_1GB"))),
+    ] {
+        shop.categories.insert(&(), Told).unwrap();
+        shop.product_lists.insert(&category("DATA"), Told).unwrap();
+        shop.products.insert(&product("MTNDATA"), Told).unwrap();
+        shop.data_packages.insert(&(product("MTNDATA"), data("DATA_1GB")), Told).unwrap();
+        shop.data_bundles.insert(&product("MTNDATA"), Told).unwrap();
+        DROPPED.take();
+        assert_eq!(shop.invalidate(&change).unwrap(), 2, "{change}");
+        assert_eq!(DROPPED.take(), ["source", "derived"], "{change}");
+    }
+}

@@ -89,6 +89,10 @@ soak-churn:
 soak-model:
     LARDER_MODEL_CASES=1000000 cargo test -p larder-tests the_cache_answers_as_the_model_does -- --nocapture
 
+# Three million keys, spelled and read back; about a minute.
+soak-spellings:
+    LARDER_SPELLINGS=1000000 cargo test --release -p larder-product spelled
+
 # The gate: what has to pass before a change lands.
 ci:
     bash .ci/run

@@ -18,6 +18,18 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Try a cache out where it is to work, and say what was found.
+    ///
+    /// Opens the cache as a service would (a file that is not there is made), writes a probe, reads it back, lets
+    /// it expire and removes it, in memory and in the file; then removes what is left of it. Exits with 0 if every
+    /// tier works, with 1 if one does not, and with 2 if the cache could not be opened: then, too, if a service is
+    /// using the file.
+    Check {
+        /// The cache, as in `file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB` or `memory:`
+        /// [default: what the environment variable `LARDER_URL` says].
+        url: Option<String>,
+    },
+
     /// Run the cache on a real database and show what it saves.
     ///
     /// Fills a database with a shop, answers a skewed stream of requests from several threads without and

@@ -1,5 +1,6 @@
-//! Time: the only place of the command that reads a clock.
+//! Time: the only place of the command that reads a clock or waits for it.
 
+use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// This moment, to measure from within one process.
@@ -12,4 +13,10 @@ pub(crate) fn now() -> Instant {
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
 pub(crate) fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Lets this much time pass.
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+pub(crate) fn wait(time: Duration) {
+    thread::sleep(time);
 }

@@ -2,10 +2,14 @@
 //!
 //! `larder demo` runs the cache on a real database and shows what it saves. It exits with 0 when no answer
 //! was stale, with 1 when one was, and with 2 when the demo could not run.
+//!
+//! `larder check` tries a cache out where it is to work. It exits with 0 when every tier works, with 1 when one
+//! does not, and with 2 when the cache could not be opened.
 
 #![forbid(unsafe_code)]
 
 mod args;
+mod check;
 mod clock;
 mod demo;
 mod error;
@@ -29,6 +33,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Error> {
     match command {
+        Command::Check { url } => Ok(check::run(url.as_deref())?),
         Command::Demo(options) => match demo::run(options)? {},
         Command::DemoRestarted { handover } => demo::resume(&handover),
     }

@@ -1,8 +1,8 @@
 //! `ProductCache`: the shop's families, opened on one cache.
 //!
-//! It holds a keyspace for each family and nothing else. Lookups are in `lookup.rs`, invalidations in
-//! `invalidate.rs`; all else a keyspace can do (insert, remaining TTL, updates that bar fills) is reached
-//! through the keyspace itself.
+//! It holds a keyspace for each family, and the cache that they are of, since an invalidation is made with one
+//! commit for all. Lookups are in `lookup.rs`, invalidations in `invalidate.rs`; all else a keyspace can do
+//! (insert, remaining TTL, updates that bar fills) is reached through the keyspace itself.
 
 use std::fmt;
 
@@ -28,6 +28,7 @@ use crate::families::{Families, Shop};
 /// # Ok::<(), larder::Error>(())
 /// ```
 pub struct ProductCache<S: Shop> {
+    pub(crate) cache: Cache,
     pub(crate) categories: Keyspace<(), S::Categories>,
     pub(crate) product_lists: Keyspace<CategoryCode, S::ProductList>,
     pub(crate) products: Keyspace<ProductCode, S::Product>,
@@ -53,6 +54,7 @@ impl<S: Shop> ProductCache<S> {
     /// As [`open`](Self::open).
     pub fn open_with(cache: &Cache, families: Families<S>) -> Result<Self, Error> {
         Ok(Self {
+            cache: cache.clone(),
             categories: cache.keyspace(families.categories)?,
             product_lists: cache.keyspace(families.product_lists)?,
             products: cache.keyspace(families.products)?,
@@ -61,6 +63,12 @@ impl<S: Shop> ProductCache<S> {
             merchant_discounts: cache.keyspace(families.merchant_discounts)?,
             merchant_auth: cache.keyspace(families.merchant_auth)?,
         })
+    }
+
+    /// The cache that the families are opened on.
+    #[must_use]
+    pub const fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// The keyspace of the list of active categories, whose only key is `()`.
@@ -99,7 +107,7 @@ impl<S: Shop> ProductCache<S> {
         &self.merchant_discounts
     }
 
-    /// The keyspace of merchants' authentication.
+    /// The keyspace of merchants' authentication, in memory only unless the deployment says otherwise.
     #[must_use]
     pub const fn merchant_auth(&self) -> &Keyspace<MerchantCode, S::Merchant> {
         &self.merchant_auth
@@ -110,6 +118,7 @@ impl<S: Shop> ProductCache<S> {
 impl<S: Shop> Clone for ProductCache<S> {
     fn clone(&self) -> Self {
         Self {
+            cache: self.cache.clone(),
             categories: self.categories.clone(),
             product_lists: self.product_lists.clone(),
             products: self.products.clone(),

@@ -2,7 +2,9 @@
 //!
 //! A family's name, key and TTL are the shop's, its value type is the application's. Lifetimes are a
 //! trade between freshness and load, so an application that knows better may change a definition before
-//! it opens the cache; the keys stay as they are, for every service of the shop to agree on.
+//! it opens the cache, and a deployment may by its environment; the keys stay as they are, for every service of the shop to agree on.
+
+mod overrides;
 
 use std::fmt;
 
@@ -10,6 +12,9 @@ use larder::KeyspaceDefinition;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
+use crate::family::Family;
+
+pub use overrides::{FAMILIES_VARIABLE, FamilyOptionError};
 
 /// How long an entry of each family lives, as the shop's caching guide has it.
 pub mod ttl {
@@ -55,7 +60,7 @@ pub trait Shop: 'static {
     type DataBundles: Value;
     /// What one merchant pays less for one product.
     type Discount: Value;
-    /// What a merchant's login yields. Kept in memory only.
+    /// What a merchant's login yields. Kept in memory only, unless the deployment says otherwise.
     type Merchant: Value;
 }
 
@@ -90,7 +95,8 @@ pub struct Families<S: Shop> {
     pub data_bundles: KeyspaceDefinition<ProductCode, S::DataBundles>,
     /// Merchants' discounts, by user and product.
     pub merchant_discounts: KeyspaceDefinition<(UserId, ProductCode), S::Discount>,
-    /// Merchants' authentication, never written to disk.
+    /// Merchants' authentication: in memory only, since a login in clear on a disk outlives the process that
+    /// was trusted with it. [`logins_on_disk`](Self::logins_on_disk) says otherwise.
     pub merchant_auth: KeyspaceDefinition<MerchantCode, S::Merchant>,
 }
 
@@ -99,15 +105,35 @@ impl<S: Shop> Families<S> {
     #[must_use]
     pub const fn guide() -> Self {
         Self {
-            categories: KeyspaceDefinition::new("product_categories").ttl(ttl::CATEGORIES),
-            product_lists: KeyspaceDefinition::new("products_category").ttl(ttl::PRODUCT_LIST),
-            products: KeyspaceDefinition::new("product").ttl(ttl::PRODUCT),
-            data_packages: KeyspaceDefinition::new("data_package").ttl(ttl::DATA_PACKAGE),
-            data_bundles: KeyspaceDefinition::new("data_bundles").ttl(ttl::DATA_BUNDLES),
-            merchant_discounts: KeyspaceDefinition::new("merchant_discount").ttl(ttl::MERCHANT_DISCOUNT),
-            // A login on a disk in clear outlives the process that was trusted with it.
-            merchant_auth: KeyspaceDefinition::new("merchant_auth").ttl(ttl::MERCHANT_AUTH).memory_only(),
+            categories: KeyspaceDefinition::new(Family::Categories.keyspace()).ttl(ttl::CATEGORIES),
+            product_lists: KeyspaceDefinition::new(Family::ProductLists.keyspace()).ttl(ttl::PRODUCT_LIST),
+            products: KeyspaceDefinition::new(Family::Products.keyspace()).ttl(ttl::PRODUCT),
+            data_packages: KeyspaceDefinition::new(Family::DataPackages.keyspace()).ttl(ttl::DATA_PACKAGE),
+            data_bundles: KeyspaceDefinition::new(Family::DataBundles.keyspace()).ttl(ttl::DATA_BUNDLES),
+            merchant_discounts: KeyspaceDefinition::new(Family::MerchantDiscounts.keyspace())
+                .ttl(ttl::MERCHANT_DISCOUNT),
+            merchant_auth: KeyspaceDefinition::new(Family::MerchantAuth.keyspace())
+                .ttl(ttl::MERCHANT_AUTH)
+                .memory_only(),
         }
+    }
+
+    /// Keeps merchants' authentication in both tiers, as all other families are: it is then in the cache's file
+    /// in clear, and survives a restart.
+    ///
+    /// # Examples
+    /// ```
+    /// # use larder_product::{Families, doc::AirtimeShop};
+    /// assert!(Families::<AirtimeShop>::guide().merchant_auth.is_memory_only());
+    /// assert!(!Families::<AirtimeShop>::guide().logins_on_disk().merchant_auth.is_memory_only());
+    /// ```
+    #[must_use]
+    pub const fn logins_on_disk(mut self) -> Self {
+        let chosen = &self.merchant_auth;
+        // Made anew: a definition that is in memory only stays so. A weigher is not taken over.
+        self.merchant_auth =
+            KeyspaceDefinition::new(chosen.name()).ttl(chosen.default_ttl()).version(chosen.schema_version());
+        self
     }
 }
 

@@ -1,28 +1,174 @@
-//! Invalidations: the guide's helpers, each dropping what an update made stale and what was derived from it.
+//! Invalidations: a change of the database removes from the cache what its plan names, with one commit.
 //!
-//! Call a helper *after* the database has committed the update: what a reader loads before the commit is
-//! old, and a removal that comes earlier does not stop it from being cached. Two rules hold for all helpers:
+//! Call a helper *after* the database has committed the change, and before telling anyone that it is made: a
+//! load that has read the old state is answered, but not cached, if it overlaps the removal. Three rules hold
+//! for all of them:
 //!
-//! 1. What is derived goes after what it is derived from (lists after products), so that a list rebuilt from
-//!    cached products in between is dropped as well.
-//! 2. A step that fails does not stop those after it. Dropping too much costs a query; dropping too little
-//!    serves stale data.
+//! 1. What goes is what [`Change::plan`] says, in its order: sources before what is derived from them, so
+//!    that a list which is rebuilt in between from an old product is removed as well.
+//! 2. All of it is durable when the call returns `Ok`, by one commit.
+//! 3. With an error all of it is gone from memory, and the call is to be repeated: after a restart the disk
+//!    might serve it again.
 
-use larder::Error;
+use larder::{Any, Error, Invalidation};
 
 use crate::cache::ProductCache;
-use crate::code::{DataCode, MerchantCode, ProductCode, UserId};
+use crate::change::Change;
+use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::families::Shop;
+use crate::family::Family;
+use crate::plan::Plan;
+use crate::selection::{Parts, Selection};
+use crate::spelled::SpelledKey;
 
 impl<S: Shop> ProductCache<S> {
-    /// Drops `product` and, since it may stand in any of them, every product list. Returns how many entries
-    /// went.
+    /// Removes what `change` makes stale. Returns how many entries went.
     ///
     /// Durable when it returns: no crash or reopening brings an entry back, and a load that began earlier is
-    /// answered but not cached.
+    /// answered but not cached. All removals are made with one commit.
     ///
     /// # Errors
-    /// [`Error`] when a removal could not be made durable; the others were tried all the same.
+    /// [`Error::NotDurable`] when the removals could not be committed *and* the file could not be put out of
+    /// service; memory is clean either way. [`Error::Closed`].
+    ///
+    /// # Cost
+    /// One commit, shared with whoever else waits for one; a selection with a `*` in it costs one pass over
+    /// the entries in memory as well.
+    ///
+    /// # Examples
+    /// ```
+    /// use larder_product::Change;
+    /// # use larder_product::doc::Product;
+    /// # let shop = larder_product::doc::shop()?;
+    /// let product = "MTNVTU".parse()?;
+    /// shop.products().insert(&product, Product::new("MTN airtime", 100))?;
+    /// assert_eq!(shop.invalidate(&Change::ProductRemoved(product))?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub fn invalidate(&self, change: &Change) -> Result<u64, Error> {
+        let mut stale = self.cache.invalidation();
+        for step in change.plan().steps() {
+            self.add(&mut stale, step.drops())?;
+        }
+        stale.commit()
+    }
+
+    /// Adds one step of a plan: a key where its parts are known, else a pattern, else all of the family.
+    fn add(&self, stale: &mut Invalidation, drops: &Selection) -> Result<(), Error> {
+        let Parts { category, product, data, user, merchant } = drops.parts();
+        match (drops.family(), product) {
+            (Family::Categories, _) => stale.clear(&self.categories),
+            (Family::Products, Some(product)) => stale.remove(&self.products, product)?,
+            (Family::Products, None) => stale.clear(&self.products),
+            (Family::ProductLists, _) => match category {
+                Some(category) => stale.remove(&self.product_lists, category)?,
+                None => stale.clear(&self.product_lists),
+            },
+            (Family::DataPackages, product) => match (product, data) {
+                (Some(product), Some(data)) => stale.remove(&self.data_packages, &(product, data))?,
+                (Some(product), None) => stale.remove_prefix(&self.data_packages, (product,)),
+                (None, Some(data)) => stale.remove_matching(&self.data_packages, (Any, data))?,
+                (None, None) => stale.clear(&self.data_packages),
+            },
+            (Family::DataBundles, Some(product)) => stale.remove(&self.data_bundles, product)?,
+            (Family::DataBundles, None) => stale.clear(&self.data_bundles),
+            (Family::MerchantDiscounts, product) => match (user, product) {
+                (Some(user), Some(product)) => stale.remove(&self.merchant_discounts, &(user, product))?,
+                (Some(user), None) => stale.remove_prefix(&self.merchant_discounts, (user,)),
+                (None, Some(product)) => stale.remove_matching(&self.merchant_discounts, (Any, product))?,
+                (None, None) => stale.clear(&self.merchant_discounts),
+            },
+            (Family::MerchantAuth, _) => match merchant {
+                Some(merchant) => stale.remove(&self.merchant_auth, merchant)?,
+                None => stale.clear(&self.merchant_auth),
+            },
+        };
+        Ok(())
+    }
+
+    /// The live entries that `plan` would remove, in its order: the dry run of this cache, as it stands.
+    ///
+    /// # Cost
+    /// One lookup for each live entry of the families in the plan; nothing counts as a use.
+    ///
+    /// # Examples
+    /// ```
+    /// use larder_product::Change;
+    /// # use larder_product::doc::Product;
+    /// # let shop = larder_product::doc::shop()?;
+    /// let product = "MTNVTU".parse()?;
+    /// shop.products().insert(&product, Product::new("MTN airtime", 100))?;
+    /// let plan = Change::ProductRemoved(product).plan();
+    /// assert_eq!(shop.live(&plan), ["product_MTNVTU".parse()?]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn live(&self, plan: &Plan) -> Vec<SpelledKey> {
+        let in_step = |drops: &Selection| {
+            let mut keys = self.keys(drops.family());
+            keys.retain(|key| drops.covers(key));
+            keys
+        };
+        plan.steps().iter().flat_map(|step| in_step(step.drops())).collect()
+    }
+
+    /// The keys of a family's live entries, in key order.
+    ///
+    /// # Cost
+    /// One lookup for each.
+    ///
+    /// # Examples
+    /// ```
+    /// use larder_product::{Family, ProductCode, UserId};
+    /// # let shop = larder_product::doc::shop()?;
+    /// let product: ProductCode = "MTNVTU".parse()?;
+    /// shop.merchant_discounts().insert(&(UserId::new(123)?, product), 5)?;
+    /// let keys = shop.keys(Family::MerchantDiscounts);
+    /// assert_eq!(keys[0].to_string(), "merchant_discount_123_MTNVTU");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn keys(&self, family: Family) -> Vec<SpelledKey> {
+        match family {
+            Family::Categories => self.categories.keys().map(|()| SpelledKey::Categories).collect(),
+            Family::Products => self.products.keys().map(SpelledKey::Product).collect(),
+            Family::ProductLists => self.product_lists.keys().map(SpelledKey::ProductList).collect(),
+            Family::DataPackages => {
+                self.data_packages.keys().map(|(of, data)| SpelledKey::DataPackage(of, data)).collect()
+            }
+            Family::DataBundles => self.data_bundles.keys().map(SpelledKey::DataBundles).collect(),
+            Family::MerchantDiscounts => {
+                let keys = self.merchant_discounts.keys();
+                keys.map(|(user, product)| SpelledKey::MerchantDiscount(user, product)).collect()
+            }
+            Family::MerchantAuth => self.merchant_auth.keys().map(SpelledKey::MerchantAuth).collect(),
+        }
+    }
+}
+
+/// Declares the helpers; they differ in the change that each stands for.
+macro_rules! helpers {
+    ($($(#[$doc:meta])* $name:ident($($part:ident: $kind:ty),*) => $change:expr;)*) => {
+        /// The guide's helpers, each for one [`Change`]. Errors and cost are those of
+        /// [`invalidate`](Self::invalidate); all return how many entries went.
+        impl<S: Shop> ProductCache<S> {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// Those of [`invalidate`](Self::invalidate).
+                #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+                pub fn $name(&self, $($part: $kind),*) -> Result<u64, Error> {
+                    self.invalidate(&$change)
+                }
+            )*
+        }
+    };
+}
+
+helpers! {
+    /// Drops `product` and, since it may stand in any of them, every product list.
     ///
     /// # Examples
     /// ```
@@ -36,174 +182,50 @@ impl<S: Shop> ProductCache<S> {
     /// assert!(shop.get_product_list(&category).is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    pub fn invalidate_product_cache(&self, product: &ProductCode) -> Result<u64, Error> {
-        total([self.products.remove(product).map(u64::from), self.product_lists.clear()])
-    }
+    invalidate_product_cache(product: &ProductCode) => Change::Product(Some(product.clone()));
 
-    /// Drops the list of active categories and, since a category may have gone or changed its name, every
-    /// product list. Returns how many entries went.
-    ///
-    /// # Errors
-    /// As [`invalidate_product_cache`](Self::invalidate_product_cache).
-    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    pub fn invalidate_product_category_cache(&self) -> Result<u64, Error> {
-        total([self.categories.clear(), self.product_lists.clear()])
-    }
+    /// Drops every product and every product list: after an import.
+    invalidate_all_products_cache() => Change::Product(None);
 
-    /// Drops the data package `data` of `product` and the product's bundle list. Returns how many entries
-    /// went.
-    ///
-    /// # Errors
-    /// As [`invalidate_product_cache`](Self::invalidate_product_cache).
-    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    pub fn invalidate_data_package_cache(
-        &self,
-        product: &ProductCode,
-        data: &DataCode,
-    ) -> Result<u64, Error> {
-        total([
-            self.data_packages.remove(&(product, data)).map(u64::from),
-            self.data_bundles.remove(product).map(u64::from),
-        ])
-    }
+    /// Drops all that is cached of a product which was removed from the shop: the product, every product list,
+    /// its data packages and their list, and every discount on it.
+    invalidate_removed_product_cache(product: &ProductCode) => Change::ProductRemoved(product.clone());
 
-    /// Drops what `user` pays less for `product`. Returns how many entries went.
-    ///
-    /// # Errors
-    /// As [`invalidate_product_cache`](Self::invalidate_product_cache).
-    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    pub fn invalidate_merchant_discount_cache(
-        &self,
-        user: UserId,
-        product: &ProductCode,
-    ) -> Result<u64, Error> {
-        self.merchant_discounts.remove(&(user, product)).map(u64::from)
-    }
+    /// Drops the list of active categories and, since any category may have changed, every product list.
+    invalidate_product_category_cache() => Change::Category(None);
 
-    /// Drops what the login of `merchant` yielded. Returns how many entries went.
-    ///
-    /// # Errors
-    /// As [`invalidate_product_cache`](Self::invalidate_product_cache).
-    #[must_use = "an invalidation that failed must be handled: a revoked login may be served"]
-    pub fn invalidate_merchant_auth_cache(&self, merchant: &MerchantCode) -> Result<u64, Error> {
-        self.merchant_auth.remove(merchant).map(u64::from)
-    }
-}
+    /// Drops what is cached of one category: the list that names it, and the list of its products.
+    invalidate_category_cache(category: &CategoryCode) => Change::Category(Some(category.clone()));
 
-/// The entries dropped by steps that have all been tried, or the first error among them.
-fn total<const STEPS: usize>(steps: [Result<u64, Error>; STEPS]) -> Result<u64, Error> {
-    steps.into_iter().sum()
+    /// Drops the data package `data` of `product`, and the list of the product's packages.
+    invalidate_data_package_cache(product: &ProductCode, data: &DataCode) =>
+        Change::DataPackage(Some(product.clone()), Some(data.clone()));
+
+    /// Drops every data package of `product`, and their list.
+    invalidate_data_packages_cache(product: &ProductCode) => Change::DataPackage(Some(product.clone()), None);
+
+    /// Drops every data package of every product, and their lists.
+    invalidate_all_data_packages_cache() => Change::DataPackage(None, None);
+
+    /// Drops what `user` pays less for `product`.
+    invalidate_merchant_discount_cache(user: UserId, product: &ProductCode) =>
+        Change::Discount(Some(user), Some(product.clone()));
+
+    /// Drops every discount of `user`.
+    invalidate_user_discounts_cache(user: UserId) => Change::Discount(Some(user), None);
+
+    /// Drops every discount on `product`, whoever has it.
+    invalidate_product_discounts_cache(product: &ProductCode) => Change::Discount(None, Some(product.clone()));
+
+    /// Drops every discount.
+    invalidate_all_merchant_discounts_cache() => Change::Discount(None, None);
+
+    /// Drops what the login of `merchant` yielded.
+    invalidate_merchant_auth_cache(merchant: &MerchantCode) => Change::Merchant(Some(merchant.clone()));
+
+    /// Drops what every login yielded.
+    invalidate_all_merchant_auth_cache() => Change::Merchant(None);
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::code::CategoryCode;
-    use crate::doc::{AirtimeShop, Product, shop};
-
-    fn product(code: &str) -> ProductCode {
-        code.parse().unwrap()
-    }
-
-    fn category(code: &str) -> CategoryCode {
-        code.parse().unwrap()
-    }
-
-    fn data(code: &str) -> DataCode {
-        code.parse().unwrap()
-    }
-
-    /// A shop with two entries in every family that has room for two.
-    fn stocked() -> ProductCache<AirtimeShop> {
-        let shop = shop().unwrap();
-        let item = Product::new("anything", 100);
-        shop.categories.insert(&(), vec!["Airtime".to_owned()]).unwrap();
-        for code in ["AIRTIME", "DATA"] {
-            shop.product_lists.insert(&category(code), vec![item.clone()]).unwrap();
-        }
-        for code in ["MTNVTU", "MTNDATA"] {
-            let code = product(code);
-            shop.products.insert(&code, item.clone()).unwrap();
-            shop.data_bundles.insert(&code, vec![item.clone()]).unwrap();
-            for package in ["DATA_1GB", "DATA_2GB"] {
-                shop.data_packages.insert(&(&code, data(package)), item.clone()).unwrap();
-            }
-            shop.merchant_discounts.insert(&(UserId::new(123).unwrap(), &code), 5).unwrap();
-        }
-        for code in ["ACME", "GLOBEX"] {
-            let code: MerchantCode = code.parse().unwrap();
-            shop.merchant_auth.insert(&code, "token".to_owned()).unwrap();
-        }
-        shop
-    }
-
-    /// How many entries each family holds, in the guide's order.
-    fn held(shop: &ProductCache<AirtimeShop>) -> [u64; 7] {
-        [
-            shop.categories.len(),
-            shop.product_lists.len(),
-            shop.products.len(),
-            shop.data_packages.len(),
-            shop.data_bundles.len(),
-            shop.merchant_discounts.len(),
-            shop.merchant_auth.len(),
-        ]
-    }
-
-    #[test]
-    fn a_products_update_drops_the_product_and_every_product_list() {
-        let shop = stocked();
-        assert_eq!(shop.invalidate_product_cache(&product("MTNVTU")).unwrap(), 3);
-        assert_eq!(held(&shop), [1, 0, 1, 4, 2, 2, 2]);
-        assert!(shop.get_product(&product("MTNVTU")).is_none());
-        assert!(shop.get_product(&product("MTNDATA")).is_some());
-    }
-
-    #[test]
-    fn a_categories_update_drops_the_category_list_and_every_product_list() {
-        let shop = stocked();
-        assert_eq!(shop.invalidate_product_category_cache().unwrap(), 3);
-        assert_eq!(held(&shop), [0, 0, 2, 4, 2, 2, 2]);
-    }
-
-    #[test]
-    fn a_data_packages_update_drops_the_package_and_its_products_bundles() {
-        let shop = stocked();
-        let dropped = shop.invalidate_data_package_cache(&product("MTNDATA"), &data("DATA_1GB")).unwrap();
-        assert_eq!(dropped, 2);
-        assert_eq!(held(&shop), [1, 2, 2, 3, 1, 2, 2]);
-        assert!(shop.get_data_bundles(&product("MTNVTU")).is_some());
-        assert!(shop.get_data_package(&product("MTNDATA"), &data("DATA_2GB")).is_some());
-    }
-
-    #[test]
-    fn a_discounts_update_drops_that_discount_alone() {
-        let shop = stocked();
-        let user = UserId::new(123).unwrap();
-        assert_eq!(shop.invalidate_merchant_discount_cache(user, &product("MTNVTU")).unwrap(), 1);
-        assert_eq!(held(&shop), [1, 2, 2, 4, 2, 1, 2]);
-        assert_eq!(shop.invalidate_merchant_discount_cache(user, &product("MTNVTU")).unwrap(), 0);
-    }
-
-    #[test]
-    fn a_merchants_update_drops_that_login_alone() {
-        let shop = stocked();
-        assert_eq!(shop.invalidate_merchant_auth_cache(&"ACME".parse().unwrap()).unwrap(), 1);
-        assert_eq!(held(&shop), [1, 2, 2, 4, 2, 2, 1]);
-    }
-
-    #[test]
-    fn codes_that_collide_as_strings_are_entries_of_their_own() {
-        let shop = shop().unwrap();
-        shop.categories.insert(&(), vec!["Airtime".to_owned()]).unwrap();
-        shop.products.insert(&product("categories_active"), Product::new("oddly named", 1)).unwrap();
-        assert_eq!(shop.get_categories().unwrap().len(), 1);
-
-        let (a, a_b, b_c, c) = (product("A"), product("A_B"), data("B_C"), data("C"));
-        shop.data_packages.insert(&(&a, &b_c), Product::new("of A", 1)).unwrap();
-        shop.data_packages.insert(&(&a_b, &c), Product::new("of A_B", 2)).unwrap();
-        assert_eq!(shop.get_data_package(&a, &b_c).unwrap().price, 1);
-        assert_eq!(shop.get_data_package(&a_b, &c).unwrap().price, 2);
-    }
-}
+mod tests;

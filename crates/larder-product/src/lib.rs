@@ -2,21 +2,26 @@
 //!
 //! A shop caches seven things: its active categories, the products of a category, a product, a data
 //! package, the data bundles of a product, a merchant's discount and a merchant's login. This crate names
-//! their keys, their lifetimes and what an update of one makes stale in another, so that every service of
+//! their keys, their lifetimes and what a change of one makes stale in another, so that every service of
 //! the shop agrees on all three. The values stay the application's own types.
 //!
-//! | family | key | TTL | dropped by |
+//! | family | key | spelled | TTL |
 //! |---|---|---|---|
-//! | categories | none: one entry | 2 h | [`invalidate_product_category_cache`](ProductCache::invalidate_product_category_cache) |
-//! | product lists | [`CategoryCode`] | 30 min | the same, and [`invalidate_product_cache`](ProductCache::invalidate_product_cache) |
-//! | products | [`ProductCode`] | 1 h | [`invalidate_product_cache`](ProductCache::invalidate_product_cache) |
-//! | data packages | ([`ProductCode`], [`DataCode`]) | 1 h | [`invalidate_data_package_cache`](ProductCache::invalidate_data_package_cache) |
-//! | data bundles | [`ProductCode`] | 1 h | [`invalidate_data_package_cache`](ProductCache::invalidate_data_package_cache) |
-//! | merchant discounts | ([`UserId`], [`ProductCode`]) | 5 min | [`invalidate_merchant_discount_cache`](ProductCache::invalidate_merchant_discount_cache) |
-//! | merchant authentication, in memory only | [`MerchantCode`] | 5 min | [`invalidate_merchant_auth_cache`](ProductCache::invalidate_merchant_auth_cache) |
+//! | categories | none: one entry | `product_categories_active` | 2 h |
+//! | product lists | [`CategoryCode`] | `products_category_{category}` | 30 min |
+//! | products | [`ProductCode`] | `product_{product}` | 1 h |
+//! | data packages | ([`ProductCode`], [`DataCode`]) | `data_package_{product}_{data}` | 1 h |
+//! | data bundles | [`ProductCode`] | `data_bundles_{product}` | 1 h |
+//! | merchant discounts | ([`UserId`], [`ProductCode`]) | `merchant_discount_{user}_{product}` | 5 min |
+//! | merchant authentication, in memory only | [`MerchantCode`] | `merchant_auth_{merchant}` | 5 min |
 //!
 //! Keys are structural, so no two of them collide: a product with the code `categories_active` is not the
-//! category list, and the packages (`A`, `B_C`) and (`A_B`, `C`) are two entries.
+//! category list, and the packages (`A`, `B_C`) and (`A_B`, `C`) are two entries. [`SpelledKey`] is the key
+//! for people, unambiguous as well.
+//!
+//! What a [`Change`] of the database makes stale is declared as data ([`cascade`]), can be looked at before it
+//! is done ([`Change::plan`]), and is removed with one durable commit ([`ProductCache::invalidate`], or the
+//! helpers by the names of the guide).
 //!
 //! # Examples
 //! An application names its value types once, opens the cache and asks:
@@ -71,13 +76,29 @@
 #![forbid(unsafe_code)]
 
 mod cache;
+pub mod cascade;
+mod change;
 mod code;
 #[doc(hidden)]
 pub mod doc;
 mod families;
+mod family;
 mod invalidate;
 mod lookup;
+mod plan;
+mod selection;
+mod spelled;
 
 pub use cache::ProductCache;
+pub use change::Change;
 pub use code::{CategoryCode, CodeError, DataCode, MAX_CODE_LENGTH, MerchantCode, ProductCode, UserId};
-pub use families::{Families, Shop, Value, ttl};
+pub use families::{FAMILIES_VARIABLE, Families, FamilyOptionError, Shop, Value, ttl};
+pub use family::Family;
+pub use plan::{Plan, Step};
+pub use selection::{Part, Selection};
+pub use spelled::{SpelledKey, SpelledKeyError};
+
+/// The snippets of the guide compile, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide.md")]
+mod guide {}

@@ -24,6 +24,9 @@ pub const URL_VARIABLE: &str = "LARDER_URL";
 
 const SCHEMES: &str = "a URL begins with file: (two tiers) or memory: (memory only)";
 const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout (durations) and shards";
+/// Those that may be shown with their values; what stands in others might be a password.
+const KNOWN_OPTIONS: [&str; 9] =
+    ["memory", "disk", "write_buffer", "page_cache", "verify", "flush", "sweep", "open_timeout", "shards"];
 const FILE_OPTIONS: [&str; 6] = ["disk", "write_buffer", "page_cache", "verify", "flush", "open_timeout"];
 
 /// What is wrong, and what would be right.
@@ -83,7 +86,7 @@ impl CacheBuilder {
                 builder.path(path(place).map_err(|why| refused((why, "write file:PATH, or file:///PATH")))?);
         } else if !matches!(place, "" | "//") {
             return invalid(
-                format!("memory: is followed by {place:?}"),
+                format!("memory: is followed by {:?}", without_user(place)),
                 "it has no path; write file:PATH for a file",
             );
         }
@@ -193,8 +196,20 @@ fn duration(name: &str, value: &str) -> Result<Duration, Refusal> {
     })
 }
 
-/// A URL as it may be shown: without what stands before an `@` in the place of its host, where passwords are.
+/// A URL as it may be shown: without what may be a password, before an `@` in the place of its host or in an option.
 pub(crate) fn redacted(url: &str) -> String {
+    let shown = without_user(url);
+    let Some((place, query)) = shown.split_once('?') else {
+        return shown;
+    };
+    let options = query.split('&').map(|option| match option.split_once('=') {
+        Some((name, _)) if !KNOWN_OPTIONS.contains(&name) => format!("{name}=…"),
+        _ => option.to_owned(),
+    });
+    format!("{place}?{}", options.collect::<Vec<_>>().join("&"))
+}
+
+fn without_user(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("//") else {
         // Without a host there is no place for a password; whoever wrote one all the same would not want it shown.
         return match url.rsplit_once('@') {

@@ -70,6 +70,10 @@ fn a_password_is_never_shown() {
         "file://user:s3cret@host/var/shop.larder",
         "user:s3cret@example.com",
         "rediss://:s3cret@@example.com",
+        "redis://example.com/1?db=1&password=s3cret",
+        "file:/var/shop.larder?memory=1MiB&password=s3cret",
+        "memory://user:s3cret@example.com",
+        "memory:user:s3cret@example.com",
     ] {
         let error = CacheBuilder::from_url(url).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");

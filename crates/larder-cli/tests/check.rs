@@ -1,0 +1,104 @@
+//! `larder check` as a person runs it: the built command, on a file of its own.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use larder::{Cache, Follower};
+
+fn check(url: Option<&str>, environment: Option<&str>) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+    command.arg("check").args(url).env_remove("LARDER_URL");
+    command.envs(environment.map(|url| ("LARDER_URL", url)));
+    command.output().expect("the built command runs")
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn url(path: &Path) -> String {
+    format!("file:{}?memory=8MiB&disk=64MiB", path.display())
+}
+
+#[test]
+fn a_file_that_works_is_told_line_by_line_and_left_without_a_probe() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    for (url, environment) in [(Some(url(&path)), None), (None, Some(url(&path)))] {
+        let output = check(url.as_deref(), environment.as_deref());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        assert_eq!(
+            text(&output),
+            "opened  8 MiB of memory over a file of at most 64 MiB, with 0 entries\n\
+             ok      memory  wrote a probe\n\
+             ok      memory  read it back\n\
+             ok      memory  a probe with a short life expired\n\
+             ok      memory  removed it\n\
+             ok      memory  it is gone\n\
+             ok      disk    wrote a probe\n\
+             ok      disk    committed it to the file\n\
+             ok      disk    a probe with a short life expired\n\
+             ok      disk    deleted what has expired\n\
+             ok      disk    closed the cache\n\
+             ok      disk    opened it again, and read the probe from the file\n\
+             ok      disk    removed it\n\
+             ok      disk    closed the cache\n\
+             ok      disk    opened it again: the probe is gone\n\
+             ok      disk    the file is in use\n\
+             ok      every tier works, and the probe is gone\n"
+        );
+    }
+    let follower = Follower::open(&path).unwrap();
+    assert!(follower.keyspaces().unwrap().iter().all(|keyspace| keyspace.entries == 0));
+}
+
+#[test]
+fn without_a_url_the_check_is_of_memory_and_says_what_that_means() {
+    for output in [check(None, None), check(None, Some("")), check(Some("memory:"), None)] {
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        assert!(text(&output).contains("and no file: entries die with the process"), "{}", text(&output));
+        assert!(!text(&output).contains("disk"), "{}", text(&output));
+    }
+}
+
+#[test]
+fn a_password_is_in_no_answer() {
+    for url in ["redis://:hunter2@10.0.0.7:6379/1", "redis://shop:hunter2@cache/1", "nonsense://a:hunter2@b"]
+    {
+        for output in [check(Some(url), None), check(None, Some(url))] {
+            assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+            assert!(text(&output).contains("a URL begins with file:"), "{}", text(&output));
+            assert!(!text(&output).contains("hunter2"), "{}", text(&output));
+        }
+    }
+    for url in ["memory://a:hunter2@b", "redis://b/1?password=hunter2", "file:x?password=hunter2"] {
+        let output = check(Some(url), None);
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+        assert!(!text(&output).contains("hunter2"), "{}", text(&output));
+    }
+}
+
+#[test]
+fn a_file_in_use_is_named_with_its_owner_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    let _owner = Cache::builder().path(&path).open().unwrap();
+    let output = check(Some(&url(&path)), None);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    assert!(text(&output).contains(&format!("process {}", std::process::id())), "{}", text(&output));
+}
+
+#[test]
+fn a_damaged_file_is_told_of_and_the_fresh_one_is_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    assert!(check(Some(&url(&path)), None).status.success());
+    let mut bytes = std::fs::read(&path).unwrap();
+    // Behind the store's header, so that the file can still be told to be larder's.
+    let damaged = bytes.len() / 2;
+    bytes[4096..damaged].fill(0xAB);
+    std::fs::write(&path, bytes).unwrap();
+    let output = check(Some(&url(&path)), None);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("the file was damaged; it is kept as"), "{}", text(&output));
+}

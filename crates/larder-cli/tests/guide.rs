@@ -1,0 +1,60 @@
+//! The commands of `docs/guide.md`, run as they stand there, by a shell, in a directory of their own.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const GUIDE: &str = include_str!("../../../docs/guide.md");
+
+/// The blocks of a language, each with the text that follows it.
+fn blocks(language: &str) -> Vec<(&'static str, &'static str)> {
+    let fence = format!("\n```{language}\n");
+    GUIDE.split(&fence).skip(1).map(|rest| rest.split_once("\n```").expect("a block ends")).collect()
+}
+
+fn run(script: &str, dir: &Path) -> Output {
+    let binary = Path::new(env!("CARGO_BIN_EXE_larder")).parent().expect("it is in a directory");
+    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap_or_default());
+    let mut shell = Command::new("sh");
+    shell.args(["-eu", "-c", script]).current_dir(dir).env("PATH", path).env_remove("LARDER_URL");
+    shell.output().expect("there is a shell")
+}
+
+#[test]
+fn every_command_of_the_guide_works_and_prints_what_is_shown() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let (mut ran, mut compared) = (0, 0);
+    for (script, after) in blocks("sh") {
+        // Too long to run here: that it would install the command is looked up.
+        if let Some(path) = script.strip_prefix("cargo install --path ") {
+            let manifest = std::fs::read_to_string(root.join(path).join("Cargo.toml")).unwrap();
+            assert!(manifest.contains("[[bin]]\nname = \"larder\""), "{script}");
+            continue;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let output = run(script, dir.path());
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{script}\n{text}{}", String::from_utf8_lossy(&output.stderr));
+        ran += 1;
+        if let Some(shown) = after.strip_prefix("\n\n```text\n") {
+            let (shown, _) = shown.split_once("\n```").unwrap();
+            assert_eq!(text.trim_end(), shown, "{script}");
+            compared += 1;
+        }
+    }
+    assert_eq!((ran, compared), (3, 1), "blocks of the guide that were run, and whose output was compared");
+}
+
+#[test]
+fn the_commands_that_the_guide_speaks_of_in_its_text_are_there() {
+    let help = run("larder --help", Path::new("."));
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    let (_, beyond) =
+        GUIDE.rsplit_once("Looking into a live cache").expect("the guide says what is not there");
+    for quoted in GUIDE.split('`').filter_map(|text| text.strip_prefix("larder ")) {
+        let command = quoted.split([' ', '\n']).next().unwrap();
+        assert!(help.contains(&format!("  {command} ")), "larder {command} is not there");
+    }
+    for later in ["inspect", "doctor"] {
+        assert!(beyond.contains(later) && !help.contains(later), "{later} has come: tell of it in the guide");
+    }
+}

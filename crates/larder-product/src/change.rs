@@ -1,0 +1,119 @@
+//! What has changed in the shop's database: where every cascade begins.
+
+use std::fmt;
+
+use crate::cascade::{Node, Row};
+use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
+use crate::plan::Plan;
+use crate::selection::Parts;
+
+/// A change of the shop's database. Where a code is `None`, every one may have changed.
+///
+/// [`plan`](Change::plan) says what it makes stale, [`ProductCache::invalidate`](crate::ProductCache::invalidate)
+/// removes that.
+///
+/// # Examples
+/// ```
+/// use larder_product::{Change, UserId};
+///
+/// let every_discount_of_a_user = Change::Discount(Some(UserId::new(123)?), None);
+/// assert_eq!(every_discount_of_a_user.to_string(), "every discount of user 123 changed");
+/// # Ok::<(), larder_product::CodeError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// A category was added, changed or removed.
+    Category(Option<CategoryCode>),
+    /// A product was added or changed.
+    Product(Option<ProductCode>),
+    /// A product was removed, and with it its data packages and the discounts on it.
+    ProductRemoved(ProductCode),
+    /// A data package was added, changed or removed.
+    DataPackage(Option<ProductCode>, Option<DataCode>),
+    /// What a user pays less for a product was added, changed or removed.
+    Discount(Option<UserId>, Option<ProductCode>),
+    /// A merchant was added, changed or removed.
+    Merchant(Option<MerchantCode>),
+}
+
+impl Change {
+    /// What the change makes stale, and why: a dry run. Nothing is removed, and no cache is needed.
+    ///
+    /// # Examples
+    /// ```
+    /// use larder_product::Change;
+    ///
+    /// let plan = Change::Product(Some("MTNVTU".parse()?)).plan();
+    /// assert_eq!(plan.to_string(), "\
+    /// product MTNVTU changed: this goes, in this order, with one commit
+    ///   product_MTNVTU       is the entry of product MTNVTU
+    ///   products_category_*  may show product_MTNVTU, which is the entry of product MTNVTU
+    /// ");
+    /// # Ok::<(), larder_product::CodeError>(())
+    /// ```
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        Plan::of(self.clone())
+    }
+
+    /// The rows that have changed, and whether they were removed.
+    pub(crate) fn root(&self) -> (Node, Parts, bool) {
+        let none = Parts::default();
+        let (row, parts) = match self.clone() {
+            Self::Category(category) => (Row::Category, Parts { category, ..none }),
+            Self::Product(product) => (Row::Product, Parts { product, ..none }),
+            Self::ProductRemoved(product) => (Row::Product, Parts { product: Some(product), ..none }),
+            Self::DataPackage(product, data) => (Row::DataPackage, Parts { product, data, ..none }),
+            Self::Discount(user, product) => (Row::Discount, Parts { product, user, ..none }),
+            Self::Merchant(merchant) => (Row::Merchant, Parts { merchant, ..none }),
+        };
+        (Node::Row(row), parts, matches!(self, Self::ProductRemoved(_)))
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (node, parts, is_removal) = self.root();
+        let verb = if is_removal { "was removed" } else { "changed" };
+        write!(f, "{} {verb}", Named(node, &parts))
+    }
+}
+
+/// Rows or entries, as a person names them.
+pub(crate) struct Named<'a>(pub(crate) Node, pub(crate) &'a Parts);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(node, parts) = self;
+        let row = match node {
+            Node::Entries(family) => {
+                return crate::selection::Selection::new(*family, (*parts).clone()).fmt(f);
+            }
+            Node::Row(row) => row,
+        };
+        let code: Option<&dyn fmt::Display> = match row {
+            Row::Category => parts.category.as_ref().map(|code| code as _),
+            Row::Product => parts.product.as_ref().map(|code| code as _),
+            Row::DataPackage => parts.data.as_ref().map(|code| code as _),
+            Row::Merchant => parts.merchant.as_ref().map(|code| code as _),
+            // A discount has no code of its own: it is a user's, on a product.
+            Row::Discount => None,
+        };
+        match (code, row) {
+            (Some(code), _) => write!(f, "{node} {code}")?,
+            (None, Row::Discount) if parts.user.is_some() && parts.product.is_some() => {
+                write!(f, "the {node}")?;
+            }
+            (None, _) => write!(f, "every {node}")?,
+        }
+        if let (Row::Discount, Some(user)) = (row, parts.user) {
+            write!(f, " of user {user}")?;
+        }
+        match (row, &parts.product) {
+            (Row::Discount, Some(product)) => write!(f, " on product {product}"),
+            (Row::DataPackage, Some(product)) => write!(f, " of product {product}"),
+            _ => Ok(()),
+        }
+    }
+}

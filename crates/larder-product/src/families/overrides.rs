@@ -1,0 +1,156 @@
+//! What a deployment says otherwise: lifetimes, and where logins are kept, without a new build.
+
+use std::env;
+use std::time::Duration;
+
+use crate::families::{Families, Shop};
+use crate::family::Family;
+
+/// The environment variable that [`Families::from_env`] reads.
+pub const FAMILIES_VARIABLE: &str = "LARDER_FAMILIES";
+
+/// An option of a deployment that can't be taken. The text says which, why, and what is allowed.
+///
+/// # Examples
+/// ```
+/// # use larder_product::{Families, doc::AirtimeShop};
+/// let error = Families::<AirtimeShop>::guide().with_options("product=10").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "the family option \"product=10\" is refused: a lifetime is a whole number with ms, s, m or h, such as 10m",
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the family option {option:?} is refused: {why}")]
+pub struct FamilyOptionError {
+    option: String,
+    why: &'static str,
+}
+
+const FORM: &str = "options are written FAMILY=LIFETIME, with & between them";
+const FAMILIES: &str = "the families are product_categories, products_category, product, data_package, \
+     data_bundles, merchant_discount and merchant_auth";
+const LIFETIME: &str = "a lifetime is a whole number with ms, s, m or h, such as 10m";
+const UTF_8: &str = "it is not UTF-8";
+
+impl<S: Shop> Families<S> {
+    /// The guide's families, with what the environment variable `LARDER_FAMILIES` says otherwise.
+    ///
+    /// # Errors
+    /// Those of [`with_options`](Self::with_options).
+    ///
+    /// # Examples
+    /// ```
+    /// # use larder::Cache;
+    /// # use larder_product::{Families, ProductCache, doc::AirtimeShop};
+    /// let families = Families::<AirtimeShop>::from_env()?; // LARDER_FAMILIES=product=10m&merchant_discount=1m
+    /// let shop = ProductCache::open_with(&Cache::from_env()?, families)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_env() -> Result<Self, FamilyOptionError> {
+        match env::var(FAMILIES_VARIABLE) {
+            Ok(options) => Self::guide().with_options(&options),
+            Err(env::VarError::NotPresent) => Ok(Self::guide()),
+            Err(env::VarError::NotUnicode(text)) => {
+                Err(FamilyOptionError { option: text.to_string_lossy().into_owned(), why: UTF_8 })
+            }
+        }
+    }
+
+    /// These families, with what `options` say otherwise: `FAMILY=LIFETIME`, with `&` between several, where a
+    /// family goes by the name of its keyspace. `merchant_auth=disk` is [`logins_on_disk`](Self::logins_on_disk).
+    ///
+    /// # Errors
+    /// [`FamilyOptionError`] for a family or a lifetime that is none. Whether a lifetime is in the cache's range
+    /// is checked when the families are opened.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use larder_product::{Families, doc::AirtimeShop};
+    /// let families = Families::<AirtimeShop>::guide().with_options("product=10m&merchant_auth=disk")?;
+    /// assert_eq!(families.products.default_ttl(), Duration::from_mins(10));
+    /// assert!(!families.merchant_auth.is_memory_only());
+    /// # Ok::<(), larder_product::FamilyOptionError>(())
+    /// ```
+    pub fn with_options(mut self, options: &str) -> Result<Self, FamilyOptionError> {
+        for option in options.split('&').filter(|option| !option.is_empty()) {
+            let refused = |why| FamilyOptionError { option: option.to_owned(), why };
+            let (name, value) = option.split_once('=').ok_or_else(|| refused(FORM))?;
+            let family = Family::ALL.into_iter().find(|family| family.keyspace() == name);
+            let family = family.ok_or_else(|| refused(FAMILIES))?;
+            self = match (family, value) {
+                (Family::MerchantAuth, "disk") => self.logins_on_disk(),
+                _ => self.with_lifetime(family, lifetime(value).ok_or_else(|| refused(LIFETIME))?),
+            };
+        }
+        Ok(self)
+    }
+
+    fn with_lifetime(mut self, family: Family, ttl: Duration) -> Self {
+        match family {
+            Family::Categories => self.categories = self.categories.ttl(ttl),
+            Family::Products => self.products = self.products.ttl(ttl),
+            Family::ProductLists => self.product_lists = self.product_lists.ttl(ttl),
+            Family::DataPackages => self.data_packages = self.data_packages.ttl(ttl),
+            Family::DataBundles => self.data_bundles = self.data_bundles.ttl(ttl),
+            Family::MerchantDiscounts => self.merchant_discounts = self.merchant_discounts.ttl(ttl),
+            Family::MerchantAuth => self.merchant_auth = self.merchant_auth.ttl(ttl),
+        }
+        self
+    }
+}
+
+/// A lifetime as the options of a cache's URL have it.
+fn lifetime(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
+    let unit = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit).map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doc::AirtimeShop;
+
+    #[test]
+    fn every_family_can_be_given_another_lifetime() {
+        let options: Vec<_> = Family::ALL.iter().map(|family| format!("{family}=90s")).collect();
+        let families = Families::<AirtimeShop>::guide().with_options(&options.join("&")).unwrap();
+        assert_eq!(format!("{families:?}").matches(": 90s").count(), 7);
+        assert!(families.merchant_auth.is_memory_only());
+    }
+
+    #[test]
+    fn logins_go_to_the_disk_when_the_deployment_says_so_and_keep_their_lifetime() {
+        for options in ["merchant_auth=disk&merchant_auth=1m", "merchant_auth=1m&merchant_auth=disk"] {
+            let families = Families::<AirtimeShop>::guide().with_options(options).unwrap();
+            assert!(!families.merchant_auth.is_memory_only());
+            assert_eq!(families.merchant_auth.default_ttl(), Duration::from_mins(1));
+        }
+    }
+
+    #[test]
+    fn what_is_no_option_is_refused_with_what_is_allowed() {
+        for (options, allowed) in [
+            ("product", FORM),
+            ("products=10m", FAMILIES),
+            ("product=10", LIFETIME),
+            ("product=m", LIFETIME),
+            ("product=-1s", LIFETIME),
+            ("product=1d", LIFETIME),
+            ("product=99999999999999999999h", LIFETIME),
+            ("product=99999999999999h", LIFETIME),
+            ("product=disk", LIFETIME),
+        ] {
+            let error = Families::<AirtimeShop>::guide().with_options(options).unwrap_err().to_string();
+            assert!(error.contains(allowed) && error.contains(options), "{error}");
+        }
+    }
+}

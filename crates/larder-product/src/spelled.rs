@@ -1,0 +1,208 @@
+//! A key as people and other programs spell it: the original's string, and back.
+//!
+//! The invariant: no two keys have one spelling, over all families together, and a spelling parses back to
+//! its key. In the original, two kinds of keys share a string:
+//!
+//! - the product `categories_active` and the category list, `product_categories_active`;
+//! - data packages whose codes hold underscores: (`A`, `B_C`) and (`A_B`, `C`), both `data_package_A_B_C`.
+//!
+//! Such a string belongs to one of them: to the category list; to the package with the shortest product code.
+//! The others are *displaced*: their product code is spelled with `%5F` for `_` and `%25` for `%`. A key that
+//! happens to look like one that was escaped is displaced in turn, so that every other code with a percent
+//! sign in it keeps the original's spelling.
+
+mod error;
+mod escape;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::code::{CategoryCode, CodeError, DataCode, MAX_CODE_LENGTH, MerchantCode, ProductCode, UserId};
+use crate::family::Family;
+
+pub use error::SpelledKeyError;
+pub(crate) use escape::escape;
+
+use escape::unescape;
+
+pub(crate) const CATEGORIES: &str = "product_categories_active";
+pub(crate) const PRODUCT: &str = "product_";
+pub(crate) const PRODUCT_LIST: &str = "products_category_";
+pub(crate) const DATA_PACKAGE: &str = "data_package_";
+pub(crate) const DATA_BUNDLES: &str = "data_bundles_";
+pub(crate) const MERCHANT_DISCOUNT: &str = "merchant_discount_";
+pub(crate) const MERCHANT_AUTH: &str = "merchant_auth_";
+
+/// What [`CATEGORIES`] would be as a product.
+const CATEGORIES_AS_PRODUCT: &str = "categories_active";
+
+/// The longest spelling: a data package, with each byte of the product's code escaped.
+const MAX_SPELLED_LENGTH: usize = DATA_PACKAGE.len() + 3 * MAX_CODE_LENGTH + "_".len() + MAX_CODE_LENGTH;
+
+/// A key of any family. Displays as the original's string, and parses back from it.
+///
+/// For logs, for the command line, and for a cache server that is shared with the original. Where two keys
+/// have one string in the original, one of them keeps it and the other's product code is escaped, so that no
+/// two keys ever have one spelling; every other key is spelled exactly as the original does.
+///
+/// | key | spelled |
+/// |---|---|
+/// | the category list | `product_categories_active` |
+/// | the product `MTNVTU` | `product_MTNVTU` |
+/// | the product `categories_active` | `product_categories%5Factive` |
+/// | the data package `DATA_1GB` of `MTNDATA` | `data_package_MTNDATA_DATA_1GB` |
+/// | the data package `1GB` of `MTNDATA_DATA` | `data_package_MTNDATA%5FDATA_1GB` |
+/// | what user 123 pays less for `MTNVTU` | `merchant_discount_123_MTNVTU` |
+///
+/// With serde it is the same text.
+///
+/// # Examples
+/// ```
+/// use larder_product::{SpelledKey, UserId};
+///
+/// let key = SpelledKey::MerchantDiscount(UserId::new(123)?, "MTNVTU".parse()?);
+/// assert_eq!(key.to_string(), "merchant_discount_123_MTNVTU");
+/// assert_eq!("merchant_discount_123_MTNVTU".parse(), Ok(key));
+/// # Ok::<(), larder_product::CodeError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum SpelledKey {
+    /// `product_categories_active`
+    Categories,
+    /// `product_{product}`
+    Product(ProductCode),
+    /// `products_category_{category}`
+    ProductList(CategoryCode),
+    /// `data_package_{product}_{data}`
+    DataPackage(ProductCode, DataCode),
+    /// `data_bundles_{product}`
+    DataBundles(ProductCode),
+    /// `merchant_discount_{user}_{product}`
+    MerchantDiscount(UserId, ProductCode),
+    /// `merchant_auth_{merchant}`
+    MerchantAuth(MerchantCode),
+}
+
+impl SpelledKey {
+    /// The family that the key belongs to.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        match self {
+            Self::Categories => Family::Categories,
+            Self::Product(_) => Family::Products,
+            Self::ProductList(_) => Family::ProductLists,
+            Self::DataPackage(..) => Family::DataPackages,
+            Self::DataBundles(_) => Family::DataBundles,
+            Self::MerchantDiscount(..) => Family::MerchantDiscounts,
+            Self::MerchantAuth(_) => Family::MerchantAuth,
+        }
+    }
+}
+
+impl fmt::Display for SpelledKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Categories => f.write_str(CATEGORIES),
+            Self::Product(product) if product_is_displaced(product.as_str()) => {
+                write!(f, "{PRODUCT}{}", escape(product.as_str()))
+            }
+            Self::Product(product) => write!(f, "{PRODUCT}{product}"),
+            Self::ProductList(category) => write!(f, "{PRODUCT_LIST}{category}"),
+            Self::DataPackage(product, data) if package_is_displaced(product.as_str(), data.as_str()) => {
+                write!(f, "{DATA_PACKAGE}{}_{data}", escape(product.as_str()))
+            }
+            Self::DataPackage(product, data) => write!(f, "{DATA_PACKAGE}{product}_{data}"),
+            Self::DataBundles(product) => write!(f, "{DATA_BUNDLES}{product}"),
+            Self::MerchantDiscount(user, product) => write!(f, "{MERCHANT_DISCOUNT}{user}_{product}"),
+            Self::MerchantAuth(merchant) => write!(f, "{MERCHANT_AUTH}{merchant}"),
+        }
+    }
+}
+
+/// Whether the plain spelling of a product is another key's.
+fn product_is_displaced(product: &str) -> bool {
+    product == CATEGORIES_AS_PRODUCT || unescape(product).is_some_and(|other| product_is_displaced(&other))
+}
+
+/// Whether the plain spelling of a data package is another key's.
+fn package_is_displaced(product: &str, data: &str) -> bool {
+    let plain = format!("{product}_{data}");
+    first_split(&plain).is_none_or(|(shortest, _)| shortest.as_str() != product)
+        || unescape(product).is_some_and(|other| package_is_displaced(&other, data))
+}
+
+/// The package that a plain spelling belongs to: that with the shortest product code.
+fn first_split(package: &str) -> Option<(ProductCode, DataCode)> {
+    package.match_indices('_').find_map(|(at, _)| {
+        let (product, data) = package.split_at(at);
+        Some((ProductCode::new(product).ok()?, DataCode::new(data.strip_prefix('_')?).ok()?))
+    })
+}
+
+impl FromStr for SpelledKey {
+    type Err = SpelledKeyError;
+
+    /// Reads a key back. A key has one spelling, and no other is read.
+    ///
+    /// # Errors
+    /// [`SpelledKeyError`] for a text that begins as no family's keys do, is too long or too short in parts to
+    /// be one, or holds a code that breaks its rules.
+    fn from_str(text: &str) -> Result<Self, SpelledKeyError> {
+        if text.len() > MAX_SPELLED_LENGTH {
+            return Err(SpelledKeyError::TooLong { length: text.len(), most: MAX_SPELLED_LENGTH });
+        }
+        if text == CATEGORIES {
+            return Ok(Self::Categories);
+        }
+        let of = |code: Result<Self, CodeError>| code.map_err(|source| SpelledKeyError::code(text, source));
+        if let Some(category) = text.strip_prefix(PRODUCT_LIST) {
+            of(CategoryCode::new(category).map(Self::ProductList))
+        } else if let Some(product) = text.strip_prefix(PRODUCT) {
+            let displaced = unescape(product).filter(|other| product_is_displaced(other));
+            of(ProductCode::new(displaced.unwrap_or_else(|| product.to_owned())).map(Self::Product))
+        } else if let Some(package) = text.strip_prefix(DATA_PACKAGE) {
+            read_package(package).ok_or_else(|| SpelledKeyError::parts(text))
+        } else if let Some(product) = text.strip_prefix(DATA_BUNDLES) {
+            of(ProductCode::new(product).map(Self::DataBundles))
+        } else if let Some(discount) = text.strip_prefix(MERCHANT_DISCOUNT) {
+            let (user, product) = discount.split_once('_').ok_or_else(|| SpelledKeyError::parts(text))?;
+            of(user.parse().and_then(|user| Ok(Self::MerchantDiscount(user, ProductCode::new(product)?))))
+        } else if let Some(merchant) = text.strip_prefix(MERCHANT_AUTH) {
+            of(MerchantCode::new(merchant).map(Self::MerchantAuth))
+        } else {
+            Err(SpelledKeyError::family(text))
+        }
+    }
+}
+
+/// An escaped package if there is one of this spelling, else the plain one.
+fn read_package(package: &str) -> Option<SpelledKey> {
+    // An escaped product code holds no underscore, so the first one ends it.
+    let displaced = package.split_once('_').and_then(|(product, data)| {
+        // What is no pair of codes is nobody's escaped spelling, and may still be a plain one.
+        let (product, data) = (ProductCode::new(unescape(product)?).ok()?, DataCode::new(data).ok()?);
+        package_is_displaced(product.as_str(), data.as_str()).then_some((product, data))
+    });
+    let (product, data) = displaced.or_else(|| first_split(package))?;
+    Some(SpelledKey::DataPackage(product, data))
+}
+
+impl TryFrom<String> for SpelledKey {
+    type Error = SpelledKeyError;
+
+    fn try_from(text: String) -> Result<Self, SpelledKeyError> {
+        text.parse()
+    }
+}
+
+impl From<SpelledKey> for String {
+    fn from(key: SpelledKey) -> Self {
+        key.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests;

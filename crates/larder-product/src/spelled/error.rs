@@ -1,0 +1,65 @@
+//! Why a text is not a key: what it is, what is wrong with it, how keys are spelled.
+
+use crate::code::CodeError;
+
+/// A text that is not the spelling of a key.
+///
+/// # Examples
+/// ```
+/// use larder_product::SpelledKey;
+///
+/// let error = "merchant_discount_0123_MTNVTU".parse::<SpelledKey>().unwrap_err();
+/// assert!(error.to_string().contains(r#"user id "0123" is not a whole number"#));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpelledKeyError {
+    /// It begins as no family's keys do.
+    #[error(
+        "{text:?} is not a key; a key is product_categories_active, or begins with product_, \
+         products_category_, data_package_, data_bundles_, merchant_discount_ or merchant_auth_"
+    )]
+    Family {
+        /// The refused text.
+        text: String,
+    },
+    /// It has not the two parts that a key of its family has.
+    #[error(
+        "{text:?} is not a key; two parts are needed, as in data_package_PRODUCT_DATA and \
+         merchant_discount_USER_PRODUCT, without whitespace and of at most 100 bytes each"
+    )]
+    Parts {
+        /// The refused text.
+        text: String,
+    },
+    /// A code in it breaks its rules.
+    #[error("{text:?} is not a key: {source}")]
+    Code {
+        /// The refused text.
+        text: String,
+        /// What is wrong with the code.
+        source: CodeError,
+    },
+    /// It is longer than any key's spelling.
+    #[error("a text of {length} bytes is not a key; the longest has {most}")]
+    TooLong {
+        /// The text's length in bytes.
+        length: usize,
+        /// The longest spelling's.
+        most: usize,
+    },
+}
+
+impl SpelledKeyError {
+    pub(super) fn family(text: &str) -> Self {
+        Self::Family { text: text.to_owned() }
+    }
+
+    pub(super) fn parts(text: &str) -> Self {
+        Self::Parts { text: text.to_owned() }
+    }
+
+    pub(super) fn code(text: &str, source: CodeError) -> Self {
+        Self::Code { text: text.to_owned(), source }
+    }
+}

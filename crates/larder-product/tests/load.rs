@@ -1,0 +1,123 @@
+//! An update under load: several threads ask while prices change, and no answer is older than an update whose
+//! helper had returned before the question. Then again after the cache is closed and opened.
+//!
+//! Product lists are built from cached products, so that a list is as old as what it was built from: removing
+//! the list before the product would let a stale one in.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
+use larder::{Cache, CacheBuilder};
+use larder_product::{ProductCache, ProductCode};
+
+use crate::database::{Database, Priced, SqliteShop};
+use crate::guide::{World, codes};
+
+const READERS: usize = 4;
+const UPDATES: u64 = 150;
+const PRODUCTS: [&str; 2] = ["GLOVTU", "MTNVTU"];
+
+/// For each product the revision of the last update whose helper has returned.
+type Floors = [AtomicU64; 2];
+
+struct Asker<'a> {
+    shop: &'a ProductCache<SqliteShop>,
+    database: Database,
+    products: [ProductCode; 2],
+}
+
+impl Asker<'_> {
+    fn product(&self, at: usize) -> Priced {
+        let code = &self.products[at];
+        (*self.shop.get_or_load_product(code, || self.database.product(code)).unwrap()).clone()
+    }
+
+    /// The list of both products, built from the cached ones.
+    fn list(&self) -> Vec<Priced> {
+        let build = || Ok::<_, std::convert::Infallible>(vec![self.product(0), self.product(1)]);
+        self.shop.get_or_load_product_list(&codes().airtime, build).unwrap().to_vec()
+    }
+
+    /// Asks for everything once. How many answers were stale.
+    fn stale(&self, floors: &Floors) -> u64 {
+        let floor = |at: usize| floors[at].load(Ordering::Acquire);
+        let mut stale = 0;
+        for at in [0, 1] {
+            let least = floor(at);
+            stale += u64::from(self.product(at).revision < least);
+        }
+        let least = [floor(0), floor(1)];
+        let list = self.list();
+        stale += list.iter().zip(least).filter(|(product, least)| product.revision < *least).count() as u64;
+        stale
+    }
+}
+
+fn asker<'a>(world: &World, shop: &'a ProductCache<SqliteShop>) -> Asker<'a> {
+    let products = PRODUCTS.map(|code| code.parse().unwrap());
+    Asker { shop, database: world.database.connect(), products }
+}
+
+fn open(world: &World) -> (Cache, ProductCache<SqliteShop>) {
+    let cache = CacheBuilder::from_url(&world.url()).unwrap().open().unwrap();
+    let shop = ProductCache::open(&cache).unwrap();
+    (cache, shop)
+}
+
+/// Asks from several threads while `update` changes prices. How many answers there were, and how many stale.
+fn run(world: &World, shop: &ProductCache<SqliteShop>, floors: &Floors, invalidate: bool) -> (u64, u64) {
+    let (stale, asked, done) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for _ in 0..READERS {
+            let reader = asker(world, shop);
+            let (stale, asked, done) = (&stale, &asked, &done);
+            scope.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    stale.fetch_add(reader.stale(floors), Ordering::Relaxed);
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let writer = world.database.connect();
+        for update in 0..UPDATES {
+            let at = (update % 2) as usize;
+            let product = PRODUCTS[at].parse().unwrap();
+            let revision = writer.set_price(&product, update);
+            if invalidate {
+                shop.invalidate_product_cache(&product).unwrap();
+            }
+            floors[at].store(revision, Ordering::Release);
+        }
+        // Each reader asks at least once after the last update.
+        let last = asked.load(Ordering::Relaxed);
+        while asked.load(Ordering::Relaxed) < last + 2 * READERS as u64 {
+            thread::yield_now();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    (asked.into_inner(), stale.into_inner())
+}
+
+#[test]
+fn no_answer_is_older_than_an_update_that_had_returned() {
+    let world = World::new();
+    let floors = Floors::default();
+    let (cache, shop) = open(&world);
+    let (asked, stale) = run(&world, &shop, &floors, true);
+    assert_eq!(stale, 0, "of {asked} rounds");
+    let (rounds, queries) = (asked, world.database.queries());
+    assert!(queries < rounds * 3, "{queries} queries for {rounds} rounds: nothing was cached");
+    drop(shop);
+    cache.close().unwrap();
+
+    let (_cache, shop) = open(&world);
+    assert_eq!(asker(&world, &shop).stale(&floors), 0, "after a restart");
+}
+
+#[test]
+fn a_forgotten_invalidation_is_seen_by_this_test() {
+    let world = World::new();
+    let (_cache, shop) = open(&world);
+    let (_, stale) = run(&world, &shop, &Floors::default(), false);
+    assert!(stale > 0);
+}

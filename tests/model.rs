@@ -162,11 +162,11 @@ impl Run {
                     self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
                 }
             }
-            other => self.rare(other),
+            other => self.invalidate(other),
         }
     }
 
-    fn rare(&mut self, step: Step) {
+    fn invalidate(&mut self, step: Step) {
         match step {
             Step::Remove(at, key) => {
                 let removed = self.spaces[at].remove(&key).unwrap();
@@ -204,6 +204,12 @@ impl Run {
                 assert_eq!(removed, self.remove(|space, _| space == at));
             }
             Step::ClearAll => assert_eq!(self.cache.clear().unwrap(), self.remove(|_, _| true)),
+            other => self.rare(other),
+        }
+    }
+
+    fn rare(&mut self, step: Step) {
+        match step {
             Step::BeginUpdate(at, key) => {
                 let update = self.spaces[at].begin_update(&key).unwrap();
                 self.remove(|space, other| (space, other) == (at, &key));

@@ -65,6 +65,10 @@ soak-io-errors:
 soak-full-disk:
     LARDER_FULL_DISKS=1000 RUST_BACKTRACE=0 cargo test --release -p larder-tests a_full_disk -- --nocapture
 
+# Soak: threads at work while the disk fails and heals, 10,000 rounds; a few hours.
+soak-outages:
+    LARDER_OUTAGE_STRESS=10000 RUST_BACKTRACE=0 cargo test -p larder-tests threads_get_what_they_were_promised -- --nocapture
+
 # 20,000 kills of a writing process; about an hour.
 soak-kill:
     LARDER_KILLS=20000 cargo test -p larder-tests contract_4_nothing_acknowledged -- --nocapture

@@ -109,3 +109,21 @@ fn contract_8_a_follower_goes_on_with_the_file_that_took_a_damaged_ones_place() 
     assert_eq!(seen.get("old").unwrap(), None, "it was removed from the file that there is");
     assert_eq!(seen.get("new").unwrap().as_deref(), Some("new"));
 }
+
+#[test]
+fn contract_8_an_owner_may_come_back_beside_a_follower_of_one_that_was_killed() {
+    let place = Place::new();
+    let mut worker = Worker::start("churn", &place.path());
+    assert_eq!(worker.line().as_deref(), Some("open"));
+    let follower = Follower::open(place.path()).unwrap();
+    let seen = follower.keyspace(VERSIONS);
+    while seen.get(&1).unwrap().is_none() {
+        drop(worker.line());
+    }
+    drop(worker.kill());
+    let cache = place.open();
+    assert_eq!(cache.stats().disk.unwrap().quarantined, None);
+    cache.keyspace(VERSIONS).unwrap().insert(&1, u64::MAX).unwrap();
+    cache.flush().unwrap();
+    assert_eq!(seen.get(&1).unwrap(), Some(u64::MAX));
+}

@@ -13,7 +13,7 @@ use crate::simulated::SimulatedPlace;
 use crate::workload::{Call, Run, calls, check};
 
 /// Operations that a workload may take: each is failed in turn.
-const MOST_OPERATIONS: usize = 500;
+const MOST_OPERATIONS: usize = 600;
 
 /// How the disk is made to fail at an operation.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,7 @@ fn faults(operation: Operation) -> Vec<Fault> {
 
 /// The workloads: one of small changes, one of large values and restarts, and what a seed says.
 fn workloads(seed: u64) -> [Vec<Call>; 3] {
-    let (one, two) = ((0, 0), (1, 1));
+    let (one, two, three) = ((0, 0), (1, 1), (2, 2));
     let changes = vec![
         Call::Insert(one, 10),
         Call::Flush,
@@ -42,15 +42,21 @@ fn workloads(seed: u64) -> [Vec<Call>; 3] {
         Call::InsertNow(two, 10),
         Call::Remove(one),
         Call::Load(one),
+        Call::NextVersion(10),
         Call::Flush,
         Call::RemoveGroup(0),
         Call::Update(two, 10),
+        Call::NextVersion(10),
+        Call::NextVersion(300),
         Call::Flush,
         Call::Clear,
         Call::Insert(one, 10),
     ];
     let restarts = vec![
-        Call::Insert(one, 6_000),
+        // More than one part.
+        Call::Insert(one, 40_000),
+        Call::Insert(three, 40_000),
+        Call::NextVersion(6_000),
         Call::InsertFor(two, std::time::Duration::from_secs(5)),
         Call::Reopen,
         Call::Get(one),

@@ -12,12 +12,12 @@ use crate::simulated::{PATH, SimulatedPlace, disk_of, state_of, wait_until};
 use crate::support::{BLOBS, NAMES, VERSIONS};
 
 /// What writing a file takes; renaming and removing it is still possible without.
-const WRITES: [Operation; 3] = [Operation::Write, Operation::SetLen, Operation::Sync];
+pub(crate) const WRITES: [Operation; 3] = [Operation::Write, Operation::SetLen, Operation::Sync];
 
-type Names = Keyspace<String, String>;
+pub(crate) type Names = Keyspace<String, String>;
 
 /// A cache with `kept` and `old` committed, and `old` not in memory any more.
-fn filled(place: &SimulatedPlace) -> (Cache, Names) {
+pub(crate) fn filled(place: &SimulatedPlace) -> (Cache, Names) {
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
     names.insert("kept", "kept 1".to_owned()).unwrap();
@@ -28,7 +28,8 @@ fn filled(place: &SimulatedPlace) -> (Cache, Names) {
     (cache, names)
 }
 
-fn suspended(place: &SimulatedPlace) -> (Cache, Names) {
+/// The same, with the disk tier suspended: `new` waits to be committed, and the disk fails whatever it is asked to change.
+pub(crate) fn suspended(place: &SimulatedPlace) -> (Cache, Names) {
     let (cache, names) = filled(place);
     place.disk.fail_every(&Operation::CHANGES, Failure::Io);
     names.insert("new", "new 1".to_owned()).unwrap();
@@ -37,17 +38,19 @@ fn suspended(place: &SimulatedPlace) -> (Cache, Names) {
     (cache, names)
 }
 
-fn discarded(place: &SimulatedPlace) -> (Cache, Names) {
+/// The same, with the file discarded for the removal of `kept`: `new` lives in memory alone, and nothing can be written.
+pub(crate) fn discarded(place: &SimulatedPlace) -> (Cache, Names) {
     let (cache, names) = filled(place);
     place.disk.fail_every(&WRITES, Failure::Io);
     names.insert("new", "new 1".to_owned()).unwrap();
-    assert!(names.remove("kept").unwrap(), "no restart can find the file: it is removed for good");
+    // Whether it was there is not known if the sweeper was the first to find that the disk fails: the file is not asked then.
+    assert!(names.remove("kept").is_ok(), "no restart can find the file: it is removed for good");
     assert_eq!(state_of(&cache), DiskState::Discarded);
     (cache, names)
 }
 
 /// Lets the disk work again, and waits for the cache to use it. The first flush after a time without a file tells of it.
-fn recover(place: &SimulatedPlace, cache: &Cache) {
+pub(crate) fn recover(place: &SimulatedPlace, cache: &Cache) {
     place.disk.heal();
     place.clock.advance(LAST_DISK_RETRY);
     drop(cache.flush());
@@ -55,7 +58,7 @@ fn recover(place: &SimulatedPlace, cache: &Cache) {
     assert_eq!(state_of(cache), DiskState::On);
 }
 
-fn value(names: &Names, key: &str) -> Option<String> {
+pub(crate) fn value(names: &Names, key: &str) -> Option<String> {
     names.get(key).map(|value| (*value).clone())
 }
 

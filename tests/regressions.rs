@@ -8,16 +8,7 @@ use std::time::Duration;
 
 use larder::{ByteSize, Cache, Error, InsertOptions, Keyspace, KeyspaceDefinition};
 
-use crate::support::{BLOBS, HOUR, NAMES, Place, VERSIONS};
-
-/// Ends the threads that look at it, also when a check fails.
-struct SetOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for SetOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
+use crate::support::{BLOBS, HOUR, NAMES, Place, SetOnDrop, VERSIONS};
 
 /// A source of truth, and a cache of it: who changes the truth clears the cache after.
 #[test]

@@ -1,10 +1,11 @@
 //! A place for a cache on a simulated disk, with time and events in the test's hands.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use larder::clock::ManualClock;
 use larder::testing::SimulatedVolume;
-use larder::{Cache, CacheBuilder, DiskState, DiskStats, Event};
+use larder::{Cache, CacheBuilder, DiskState, DiskStats, Event, LAST_DISK_RETRY};
 
 use crate::support::HOUR;
 
@@ -46,6 +47,27 @@ impl SimulatedPlace {
 
     pub(crate) fn open(&self) -> Cache {
         self.builder().open().unwrap()
+    }
+
+    /// Damaged files that were moved aside and kept.
+    pub(crate) fn quarantined_files(&self) -> Vec<PathBuf> {
+        let is_quarantined = |path: &PathBuf| path.to_string_lossy().contains(".damaged-");
+        self.disk.files().into_iter().filter(is_quarantined).collect()
+    }
+
+    /// The number that the next operation of the disk will have.
+    pub(crate) fn next_operation(&self) -> u64 {
+        self.disk.operations().len() as u64
+    }
+
+    /// Lets time pass until the disk tier, which nothing fails any more, has had every chance to be back.
+    pub(crate) fn retry(&self, cache: &Cache) {
+        self.disk.heal();
+        for _ in 0..5 {
+            self.clock.advance(LAST_DISK_RETRY);
+            // The first after a time without a file tells of it.
+            drop(cache.flush());
+        }
     }
 
     /// The events told since this was last asked. They are told on a thread of the cache: closing it first makes them complete.

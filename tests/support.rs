@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use larder::clock::{Clock, ManualClock, SystemClock};
@@ -133,5 +134,14 @@ pub(crate) struct OnDrop(pub(crate) Box<dyn Fn() + Send + Sync>);
 impl Drop for OnDrop {
     fn drop(&mut self) {
         (self.0)();
+    }
+}
+
+/// Ends the threads that look at it, also when a check fails.
+pub(crate) struct SetOnDrop<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }

@@ -7,19 +7,30 @@
 
 mod calls;
 mod history;
+mod second;
 
 use larder::clock::Clock;
-use larder::{Any, Cache, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition, Timestamp};
+use larder::{
+    Any, ByteSize, Cache, CacheBuilder, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition,
+    Timestamp,
+};
 
 use crate::simulated::{PATH, SimulatedPlace};
 use crate::support::HOUR;
 pub(crate) use calls::{Call, calls};
 use calls::{Key, all_keys};
 use history::History;
+use second::Second;
 
 type Space = Keyspace<Key, (u64, Vec<u8>)>;
 
 const SPACE: KeyspaceDefinition<Key, (u64, Vec<u8>)> = KeyspaceDefinition::new("space").ttl(HOUR);
+
+/// A cache so small that a step of it has several parts.
+fn builder(place: &SimulatedPlace) -> CacheBuilder {
+    place.builder().disk_capacity(ByteSize::mib(1))
+}
+
 fn filler(version: u64, len: usize) -> Vec<u8> {
     (0..len as u64)
         .map(|at| (version.wrapping_mul(31).wrapping_add(at * 7) % 251).try_into().unwrap_or(0))
@@ -30,6 +41,7 @@ fn filler(version: u64, len: usize) -> Vec<u8> {
 pub(crate) struct Run {
     place: SimulatedPlace,
     cache: Option<(Cache, Space)>,
+    second: Second,
     pub(crate) history: History,
     last_version: u64,
     /// Whether the disk fails, so that calls may too.
@@ -39,7 +51,8 @@ pub(crate) struct Run {
 impl Run {
     /// A workload on a disk that fails, or does not.
     pub(crate) fn new(place: SimulatedPlace, fails: bool) -> Self {
-        Self { place, cache: None, history: History::default(), last_version: 0, fails }
+        let (second, history) = (Second::default(), History::default());
+        Self { place, cache: None, second, history, last_version: 0, fails }
     }
 
     fn changes(&self) -> usize {
@@ -53,12 +66,13 @@ impl Run {
     /// The open cache. A disk that fails may refuse to open; it is healed then.
     fn space(&mut self) -> Space {
         if self.cache.is_none() {
-            let cache = self.place.builder().open().unwrap_or_else(|error| {
+            let cache = builder(&self.place).open().unwrap_or_else(|error| {
                 assert!(self.fails, "the cache does not open: {error}");
                 self.place.disk.heal();
-                self.place.open()
+                builder(&self.place).open().unwrap()
             });
             let space = cache.keyspace(SPACE).unwrap();
+            self.second.reopen(&cache);
             self.cache = Some((cache, space));
         }
         self.cache.as_ref().unwrap().1.clone()
@@ -109,6 +123,7 @@ impl Run {
                 self.invalidate(&[*key], || space.begin_update(key).map(|begun| update = Some(begun)));
                 self.insert(&space, *key, *len, InsertOptions::new());
             }
+            Call::NextVersion(len) => self.next_version(*len),
             Call::Load(key) => self.load(&space, *key),
             Call::Get(key) => drop(space.get(key)),
             Call::Advance(by) => self.place.clock.advance(*by),
@@ -134,6 +149,7 @@ impl Run {
             }
             _ => {
                 drop(space);
+                self.second.leave();
                 // Whatever it answers, from here on a restart decides.
                 if self.held(cache.close()).is_some() {
                     self.history.all_are_certain(self.changes());
@@ -155,7 +171,7 @@ impl Run {
             bytes[at..at + 64].fill(0x5A);
         }
         self.place.disk.write(PATH, &bytes);
-        for key in all_keys() {
+        for key in all_keys().chain(self.second.key()) {
             self.history.event(key, None, began);
         }
         self.history.all_are_certain(self.changes());
@@ -164,15 +180,13 @@ impl Run {
     /// After a restart: what is found is what there is from here on.
     fn found(&mut self, call: &Call) {
         let (changes, now) = (self.changes(), self.now());
-        let space = self.space();
-        for key in all_keys() {
-            let found = read(&space, key);
+        for (key, found) in self.read_all() {
             let allowed = self.history.allows(key, found, changes, self.fails, now);
             assert!(allowed, "{call:?}: {key:?} is {found:?}; {}", self.history.of(key));
             // On a disk that fails it may only be missed, and come back.
             if self.history.latest(key, now) != found && !(self.fails && found.is_none()) {
                 // What was not certain did not happen.
-                let until = now.after(space.ttl(&key).unwrap_or(HOUR));
+                let until = now.after(self.space().ttl(&key).unwrap_or(HOUR));
                 self.history.event(key, found.map(|version| (version, until)), changes);
                 self.history.is_certain(key, changes);
             }
@@ -214,12 +228,25 @@ impl Run {
         }
     }
 
+    /// Opens the second keyspace in its next version, which begins empty, and inserts there.
+    fn next_version(&mut self, len: usize) {
+        let (value, began) = (self.value(len), self.changes());
+        let version = value.0;
+        let key = self.second.next_version(&self.cache.as_ref().unwrap().0, value);
+        self.history.put(key, version, self.now().after(HOUR), began);
+    }
+
+    /// What every key is, that of the second keyspace included.
+    fn read_all(&mut self) -> Vec<(Key, Option<u64>)> {
+        let space = self.space();
+        all_keys().map(|key| (key, read(&space, key))).chain(self.second.read()).collect()
+    }
+
     /// Every key is what it was last made to be, or, on a disk that fails, missing.
     fn look(&mut self) {
         let now = self.now();
-        let space = self.space();
-        for key in all_keys() {
-            let (found, latest) = (read(&space, key), self.history.latest(key, now));
+        for (key, found) in self.read_all() {
+            let latest = self.history.latest(key, now);
             let is_missed = found.is_none() && self.fails;
             assert!(found == latest || is_missed, "{key:?} is {found:?}, and was made {latest:?}");
         }
@@ -237,7 +264,7 @@ impl Run {
         space.insert(&(0, 0), (u64::MAX, Vec::new())).unwrap();
         cache.flush().unwrap();
         let healed = self.place.moved_to(self.place.disk.copy());
-        let kept = read(&healed.open().keyspace(SPACE).unwrap(), (0, 0));
+        let kept = read(&builder(&healed).open().unwrap().keyspace(SPACE).unwrap(), (0, 0));
         assert_eq!(kept, Some(u64::MAX), "a healed disk keeps what is written");
         self.history.put((0, 0), u64::MAX, self.now().after(HOUR), self.changes());
         self.history.is_certain((0, 0), self.changes());
@@ -246,6 +273,7 @@ impl Run {
     pub(crate) fn close(&mut self) {
         if let Some((cache, space)) = self.cache.take() {
             drop(space);
+            self.second.leave();
             if self.held(cache.close()).is_some() {
                 self.history.all_are_certain(self.changes());
             }
@@ -262,11 +290,11 @@ fn read(space: &Space, key: Key) -> Option<u64> {
 
 /// Opens what a crash left of the disk, and holds it against the history.
 pub(crate) fn check(left: &SimulatedPlace, history: &History, changes: usize, may_forget: bool) {
-    let cache = left.builder().open().unwrap_or_else(|error| panic!("a restart fails: {error}"));
+    let cache = builder(left).open().unwrap_or_else(|error| panic!("a restart fails: {error}"));
     let space = cache.keyspace(SPACE).unwrap();
+    let second = Second::found(&cache, history, changes);
     let now = left.clock.wall();
-    for key in all_keys() {
-        let found = read(&space, key);
+    for (key, found) in all_keys().map(|key| (key, read(&space, key))).chain(second.read()) {
         assert!(
             history.allows(key, found, changes, may_forget, now),
             "{key:?} is {found:?} after {changes} changes; its history: {}",

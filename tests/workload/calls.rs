@@ -29,6 +29,8 @@ pub(crate) enum Call {
     RemoveTogether(Key, u8),
     Clear,
     Update(Key, usize),
+    /// The second keyspace in its next version, and a value of this length there.
+    NextVersion(usize),
     Load(Key),
     Get(Key),
     Flush,
@@ -50,8 +52,8 @@ fn call(random: &mut Random) -> Call {
         let mut below = |end: u8| u8::try_from(random.below(u64::from(end))).unwrap();
         (below(GROUPS), below(KEYS))
     };
-    let len = |random: &mut Random| [10, 300, 1_500, 6_000][usize::try_from(random.below(4)).unwrap()];
-    match random.below(40) {
+    let len = |random: &mut Random| [10, 300, 6_000, 20_000][usize::try_from(random.below(4)).unwrap()];
+    match random.below(42) {
         0..=10 => Call::Insert(key(random), len(random)),
         11..=12 => Call::InsertFor(key(random), Duration::from_millis(1 + random.below(30_000))),
         13..=15 => Call::InsertNow(key(random), len(random)),
@@ -68,6 +70,7 @@ fn call(random: &mut Random) -> Call {
         35 => Call::Sweep,
         36 => Call::Advance(Duration::from_millis(random.below(20_000))),
         37..=38 => Call::Reopen,
+        39..=40 => Call::NextVersion(len(random)),
         _ => Call::Damage,
     }
 }

@@ -40,9 +40,15 @@ impl History {
     }
 
     pub(super) fn all_are_certain(&mut self, changes: usize) {
-        for key in all_keys() {
-            self.is_certain(key, changes);
+        for last in self.events.values_mut().filter_map(|events| events.last_mut()) {
+            last.certain.get_or_insert(changes);
         }
+    }
+
+    /// The last of some keys, in their order, that was made anything by the time the disk had seen so many changes.
+    pub(super) fn last_begun(&self, keys: std::ops::RangeInclusive<Key>, changes: usize) -> Option<Key> {
+        let has_begun = |events: &[Event]| events.first().is_some_and(|event| event.began <= changes);
+        self.events.range(keys).rev().find(|(_, events)| has_begun(events)).map(|(key, _)| *key)
     }
 
     /// The version that a key has now; none if it was removed or has expired.

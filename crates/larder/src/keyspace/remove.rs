@@ -6,7 +6,7 @@ use crate::key::{AsKey, Key, KeyPattern, KeyPrefix, KeyWriter, PatternWriter, Sc
 use crate::removal::Removal;
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Removes the entry of a key, from both tiers. Answers whether there was a live one.
+    /// Removes the entry of a key, from both tiers. Answers whether there was a live one; while the disk tier is off, one that memory had.
     ///
     /// Durable when it returns: no crash or reopening brings the entry back, and loads that began earlier are answered but not
     /// cached ([contract 3](crate#the-contract)).

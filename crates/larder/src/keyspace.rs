@@ -23,7 +23,7 @@ use crate::inner::Inner;
 use crate::key::{AsKey, Key, KeyWriter, MAX_KEY_LEN, Scope};
 use crate::memory::{Found, Leased, SlotKey, Value};
 use crate::space::{Kind, Space};
-use crate::stats::Counters;
+use crate::stats::{Count, Counters};
 use crate::sync::{Arc, thread};
 use crate::units::Timestamp;
 use fill::Lease;
@@ -63,13 +63,23 @@ impl<K, V> Keyspace<K, V> {
 impl<K: Key, V> Keyspace<K, V> {
     /// The whole key: the keyspace's number, then the key's bytes.
     pub(crate) fn encode<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<KeyWriter, Error> {
-        let mut out = KeyWriter::starting_with(&self.space.id.to_bytes());
-        key.encode(&mut out);
-        let len = out.as_slice().len() - crate::id::KeyspaceId::LEN;
-        if len > MAX_KEY_LEN {
-            return Err(Error::KeyTooLarge { keyspace: self.space.name.clone(), len, max: MAX_KEY_LEN });
-        }
+        let mut out = KeyWriter::default();
+        self.encode_into(key, &mut out)?;
         Ok(out)
+    }
+
+    /// Writes the whole key to where it is used: moving it costs a lookup more than writing it.
+    #[inline]
+    fn encode_into<Q: AsKey<K> + ?Sized>(&self, key: &Q, out: &mut KeyWriter) -> Result<(), Error> {
+        out.push(&self.space.id.to_bytes());
+        key.encode(out);
+        let len = out.as_slice().len() - crate::id::KeyspaceId::LEN;
+        if len > MAX_KEY_LEN { Err(self.too_large(len)) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn too_large(&self, len: usize) -> Error {
+        Error::KeyTooLarge { keyspace: self.space.name.clone(), len, max: MAX_KEY_LEN }
     }
 }
 
@@ -130,17 +140,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// In memory: one hash, one shared lock, one clone of an [`Arc`]; nothing is decoded, and nothing allocated for keys up to 60
     /// bytes. On disk: one descent of the tree, one copy, one checksum, one decoding.
     pub fn get<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
-        let full = self.encode(key).ok()?;
+        let mut full = KeyWriter::default();
+        self.encode_into(key, &mut full).ok()?;
         let key = self.inner.tiers.memory.key(full.as_slice());
-        let now = self.now();
         let counters = &self.space.counters;
-        let found = match self.inner.tiers.memory.get(key, now) {
+        let found = match self.inner.tiers.look_in_memory(key) {
             Found::Value(value, _) => Self::typed(value),
             Found::Dead => None,
             Found::Nothing if self.is_memory_only() || self.inner.is_closed() => None,
-            Found::Nothing => return self.get_from_disk(key, now),
+            Found::Nothing => return self.get_from_disk(key, self.now()),
         };
-        if found.is_some() { &counters.memory_hits } else { &counters.misses }.add(key.hash);
+        counters.add(if found.is_some() { Count::MemoryHits } else { Count::Misses });
         found
     }
 
@@ -148,18 +158,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let (memory, counters) = (&self.inner.tiers.memory, &self.space.counters);
         match memory.lease(key, now) {
             Leased::Value(value) => {
-                counters.memory_hits.add(key.hash);
+                counters.add(Count::MemoryHits);
                 Self::typed(value)
             }
             Leased::Lease { id, look_on_disk: true, floor } => {
                 let lease = Lease::new(memory, key, id);
                 let found = self.promote(&lease, floor, now);
-                if found.is_some() { &counters.disk_hits } else { &counters.misses }.add(key.hash);
+                counters.add(if found.is_some() { Count::DiskHits } else { Count::Misses });
                 found
             }
             Leased::Lease { id, .. } => {
                 drop(Lease::new(memory, key, id));
-                counters.misses.add(key.hash);
+                counters.add(Count::Misses);
                 None
             }
             Leased::Flight(_) => None,
@@ -222,11 +232,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.inner.refuse_if_closed()?;
         let ttl = options.lifetime.unwrap_or(self.definition.default_ttl());
         crate::config::check_ttl(ttl)?;
-        let full = self.encode(key)?;
+        let mut full = KeyWriter::default();
+        self.encode_into(key, &mut full)?;
         let key = self.inner.tiers.memory.key(full.as_slice());
         let value = value.into();
         let written = self.write(key, &value, ttl, None)?;
-        self.space.counters.inserts.add(key.hash);
+        self.space.counters.add(Count::Inserts);
         if options.durability == Durability::Buffered || self.is_memory_only() {
             return Ok(());
         }

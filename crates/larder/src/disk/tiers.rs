@@ -102,6 +102,21 @@ impl Tiers {
         (Arc::new(tiers), nudged)
     }
 
+    /// What memory has of a key, as a use of it.
+    #[inline]
+    pub(crate) fn look_in_memory(&self, key: SlotKey<'_>) -> Found {
+        match self.memory.get(key, self.time.span().latest) {
+            // It may live for a few milliseconds yet: only for these is the precise time asked for.
+            Found::Dead => self.look_precisely(key),
+            found => found,
+        }
+    }
+
+    #[cold]
+    fn look_precisely(&self, key: SlotKey<'_>) -> Found {
+        self.memory.get(key, self.time.now())
+    }
+
     pub(crate) fn has_disk(&self) -> bool {
         self.commands.is_some()
     }

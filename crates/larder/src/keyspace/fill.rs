@@ -7,6 +7,7 @@ use super::Keyspace;
 use crate::codec;
 use crate::key::Key;
 use crate::memory::{Entry, Found, LeaseId, Memory, SlotKey};
+use crate::stats::Count;
 use crate::sync::Arc;
 use crate::units::Timestamp;
 
@@ -54,7 +55,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 encoded_len: payload.len(),
             })
         } else {
-            self.space.counters.undecodable.add(key.hash);
+            self.space.counters.add(Count::Undecodable);
             None
         }
     }
@@ -67,8 +68,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let entry = Entry { value: found.value.clone(), expires_at: found.expires_at, weight, unsaved: None };
         let counters = &self.space.counters;
         let promoted = self.inner.tiers.memory.promote(key, lease.id, entry, found.sequence);
-        let counter = if promoted { &counters.promotions } else { &counters.voided_fills };
-        counter.add(key.hash);
+        counters.add(if promoted { Count::Promotions } else { Count::VoidedFills });
         self.inner.tiers.plan_sweep(found.expires_at);
         // Reading and decoding took time, and others may be waiting for this.
         (found.expires_at > self.now()).then_some(found.value)

@@ -9,8 +9,9 @@
 //! keys in a scope, while a range removal visits the shards one after another.
 
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 
-use super::{SlotKey, Value};
+use super::{SlotKey, StoredKey, Value};
 use crate::key::Scope;
 
 use crate::sync::planted::{Fault, is_planted};
@@ -28,9 +29,9 @@ pub(crate) struct Leases {
 #[derive(Debug)]
 struct KeyLeases {
     hash: u64,
-    key: Box<[u8]>,
+    key: StoredKey,
     /// Leases that hold.
-    holders: Vec<LeaseId>,
+    holders: SmallVec<[LeaseId; 2]>,
     fences: u32,
     flight: Option<(LeaseId, Value)>,
 }
@@ -91,7 +92,7 @@ impl Leases {
     /// Gives a lease back, with its flight.
     pub(crate) fn release(&mut self, key: SlotKey<'_>, id: LeaseId) {
         self.change(key, |leases| {
-            leases.holders.retain(|&holder| holder != id);
+            leases.holders.retain(|holder| *holder != id);
             leases.flight.take_if(|(lease, _)| *lease == id);
         });
     }
@@ -136,7 +137,7 @@ impl Leases {
             .or_insert_with(|| KeyLeases {
                 hash: key.hash,
                 key: key.bytes.into(),
-                holders: Vec::new(),
+                holders: SmallVec::new(),
                 fences: 0,
                 flight: None,
             })

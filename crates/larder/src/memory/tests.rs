@@ -6,7 +6,7 @@ use crate::key::Scope;
 const LATER: Timestamp = Timestamp::from_millis(u64::MAX);
 
 fn clean(weight: u64) -> Entry {
-    Entry { value: Arc::new(()), expires_at: LATER, weight, unsaved: None }
+    Entry { value: Arc::new(()), expires_at: LATER, weight: Weight::of(weight), unsaved: None }
 }
 
 fn key_of(number: u8) -> [u8; 5] {

@@ -1,0 +1,9 @@
+//! The commands that look into a file, as a person runs them: the built command, on files in every state, and beside a process that is
+//! at work on one.
+
+mod bad_files;
+mod child;
+mod export;
+mod live;
+mod output;
+mod support;

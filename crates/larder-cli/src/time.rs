@@ -59,6 +59,6 @@ mod tests {
         for (ms, text) in [(7, "7 ms"), (59_999, "59 s"), (61_000, "1 min 1 s"), (90_061_000, "1 d 1 h")] {
             assert_eq!(span(Duration::from_millis(ms)), text);
         }
-        assert_eq!(span(Duration::from_secs(7_260)), "2 h 1 min");
+        assert_eq!(span(Duration::from_mins(121)), "2 h 1 min");
     }
 }

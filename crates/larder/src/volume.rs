@@ -224,13 +224,13 @@ impl Volume for OsVolume {
 
 impl OsVolume {
     /// Opens a regular file to be read only, through no symbolic link: a process that may not write the file can look into it.
-    pub(crate) fn open_to_read(self, path: &Path) -> io::Result<VolumeFile> {
+    pub(crate) fn open_to_read(path: &Path) -> io::Result<VolumeFile> {
         let backend = FileBackend::new(read_only(path)?);
         Ok(VolumeFile::new(backend.map_err(|error| io::Error::other(error.to_string()))?))
     }
 
     /// The first bytes of a file that is not the cache's own: the lock of an owner, what the system says of its locks.
-    pub(crate) fn read_beside(self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    pub(crate) fn read_beside(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         read_only(path)?.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)

@@ -45,7 +45,7 @@ pub(crate) fn run(options: &ExportOptions) -> Result<Exit, Failure> {
     };
     let job = Job { snapshot: &snapshot, keyspaces, options, interrupt: Interrupt::heard()? };
     let (entries, skipped) = match &options.output {
-        Some(path) => job.into_file(path)?,
+        Some(path) => job.write_file(path)?,
         None => job
             .write(BufWriter::new(io::stdout().lock()), &ProgressBar::hidden())
             .map(|(_, entries, skipped)| (entries, skipped))?,
@@ -62,7 +62,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn into_file(&self, path: &Path) -> Result<(u64, Skipped), Failure> {
+    fn write_file(&self, path: &Path) -> Result<(u64, Skipped), Failure> {
         let failed = |error: io::Error| {
             Failure::new(Exit::System, format!("cannot write {}: {error}", path.display()))
         };

@@ -1,7 +1,5 @@
 //! Files that another process is serving from, and one that it left by being killed.
 
-use std::process::Stdio;
-
 use serde_json::Value;
 
 use crate::child::Owner;
@@ -80,16 +78,24 @@ fn a_file_that_a_crash_left_is_read_as_its_next_owner_will_find_it() {
 fn a_reader_that_goes_away_ends_the_command_quietly() {
     let place = Place::new();
     let _owner = Owner::start("hold", &place.path());
-    for arguments in [&["export", FILE][..], &["keys", FILE], &["info", FILE, "--json"], &["man"]] {
-        let mut child = command(place.dir(), arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // Closed before a byte of it is read.
-        drop(child.stdout.take());
-        let output = child.wait_with_output().unwrap();
+    for arguments in [
+        &["info", FILE][..],
+        &["info", FILE, "--json"],
+        &["keys", FILE],
+        &["keys", FILE, "--json"],
+        &["get", FILE, "MTNVTU"],
+        &["get", FILE, "MTNVTU", "--raw"],
+        &["ttl", FILE, "MTNVTU"],
+        &["why", FILE, "MTNVTU"],
+        &["verify", FILE],
+        &["export", FILE],
+        &["export", FILE, "--format", "binary"],
+        &["completions", "bash"],
+        &["man"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command(place.dir(), arguments).stdout(writer).output().unwrap();
         assert_eq!((output.status.code(), stderr(&output)), (Some(141), String::new()), "{arguments:?}");
     }
 }

@@ -5,5 +5,6 @@ mod bad_files;
 mod child;
 mod export;
 mod live;
+mod operations;
 mod output;
 mod support;

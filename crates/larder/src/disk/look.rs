@@ -85,7 +85,7 @@ impl Look {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let file = open_redb(path)?;
         let opened =
-            guarded(|| Ok(builder(PAGE_CACHE).open_read_only_with_backend(OsVolume.open_to_read(path)?)?));
+            guarded(|| Ok(builder(PAGE_CACHE).open_read_only_with_backend(OsVolume::open_to_read(path)?)?));
         match opened {
             Ok(db) => Self::shared(path, &file, Guarded::new(db)),
             Err(fault) if fault.kind == FaultKind::Unrepaired => Self::repaired(path, file),
@@ -113,7 +113,7 @@ impl Look {
         let failed = |error| io_error("read", path, error);
         let (start, len) = (file.start(HEADER_LEN).map_err(failed)?, len(path, &file)?);
         let overlay = Overlay::frozen(file, len, &start).map_err(failed)?;
-        let file = OsVolume.open_to_read(path).map_err(failed)?;
+        let file = OsVolume::open_to_read(path).map_err(failed)?;
         let db = guarded(|| Ok(builder(PAGE_CACHE).create_with_backend(overlay)?));
         let db = Guarded::new(db.map_err(|fault| refused(path, &file, fault))?);
         let format = format(path, &file, read_format(&*db))?;
@@ -183,7 +183,7 @@ impl Look {
     /// What was read, unless the file that it was read from is no longer the one that was frozen.
     fn believed<T>(&self, read: Result<T, Fault>) -> Result<T, Error> {
         self.refuse_if_changed()?;
-        read.map_err(|fault| match OsVolume.open_to_read(&self.facts.path) {
+        read.map_err(|fault| match OsVolume::open_to_read(&self.facts.path) {
             Ok(file) => refused(&self.facts.path, &file, fault),
             Err(error) => io_error("read", &self.facts.path, error),
         })
@@ -192,7 +192,7 @@ impl Look {
     fn refuse_if_changed(&self) -> Result<(), Error> {
         let Some(frozen) = &self.frozen else { return Ok(()) };
         let path = &self.facts.path;
-        let start = OsVolume.open_to_read(path).and_then(|file| file.start(HEADER_LEN));
+        let start = OsVolume::open_to_read(path).and_then(|file| file.start(HEADER_LEN));
         let start = start.map_err(|error| io_error("read", path, error))?;
         if start == *frozen {
             return Ok(());
@@ -223,7 +223,7 @@ pub(super) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {
         Standing::Empty => return Err(foreign(path, "it is empty: no cache has been opened on it yet")),
         Standing::File { .. } => {}
     }
-    let opened = OsVolume.open_to_read(path).and_then(|file| Ok((file.start(REDB_MAGIC.len())?, file)));
+    let opened = OsVolume::open_to_read(path).and_then(|file| Ok((file.start(REDB_MAGIC.len())?, file)));
     match opened {
         Ok((magic, file)) if magic == REDB_MAGIC => Ok(file),
         Ok(_) => Err(foreign(path, "it is not a redb database")),

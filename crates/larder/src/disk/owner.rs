@@ -17,7 +17,7 @@ const MOST_LOCKS: u64 = 4 << 20;
 
 /// The process whose id stands beside a cache file: its owner, or one that was killed.
 pub(super) fn named(path: &Path) -> Option<u32> {
-    let bytes = OsVolume.read_beside(&beside(path, ".lock"), PID_LEN).ok()?;
+    let bytes = OsVolume::read_beside(&beside(path, ".lock"), PID_LEN).ok()?;
     std::str::from_utf8(&bytes).ok()?.trim_end().parse().ok()
 }
 
@@ -26,7 +26,7 @@ pub(super) fn named(path: &Path) -> Option<u32> {
 pub(super) fn holds_lock(path: &Path) -> bool {
     use crate::volume::Volume;
     let Ok(Some(lock)) = OsVolume.look(&beside(path, ".lock")) else { return false };
-    let Ok(list) = OsVolume.read_beside(Path::new("/proc/locks"), MOST_LOCKS) else { return false };
+    let Ok(list) = OsVolume::read_beside(Path::new("/proc/locks"), MOST_LOCKS) else { return false };
     let owner = named(path);
     String::from_utf8_lossy(&list).lines().any(|line| is_lock_of(line, lock.identity.1, owner))
 }

@@ -45,7 +45,7 @@ pub(crate) fn verify_pages(path: &Path) -> Result<Pages, Error> {
         let failed = |error| io_error("read", path, error);
         let before = file.start(HEADER_LEN).map_err(failed)?;
         let pinned = guarded(|| {
-            let db = builder(PAGE_CACHE).open_read_only_with_backend(OsVolume.open_to_read(path)?)?;
+            let db = builder(PAGE_CACHE).open_read_only_with_backend(OsVolume::open_to_read(path)?)?;
             let db = Guarded::new(db);
             let txn = db.begin_read()?;
             Ok((Guarded::new(txn), db))
@@ -82,7 +82,7 @@ fn check(path: &Path, start: &[u8]) -> Result<(), Fault> {
     let mut builder = builder(PAGE_CACHE);
     builder.set_check_integrity_on_open(true);
     let db = guarded(|| {
-        let file: VolumeFile = OsVolume.open_to_read(path)?;
+        let file: VolumeFile = OsVolume::open_to_read(path)?;
         let len = redb::StorageBackend::len(&file)?;
         Ok(builder.create_with_backend(Overlay::frozen(file, len, start)?)?)
     })?;

@@ -20,6 +20,7 @@ pub(crate) use buffer::WriteBuffer;
 pub(crate) use leases::LeaseId;
 pub(crate) use slot::{Change, Entry, Found, Mutation, Prior, Range, Refused, SlotKey, Unsaved, Value};
 pub(crate) use stored_key::StoredKey;
+pub(crate) use survey::MemoryTotals;
 pub(crate) use weight::Weight;
 
 use std::hash::{BuildHasher, Hasher};

@@ -162,6 +162,7 @@ impl Inner {
     }
 
     /// Has a thread told to end, and joined, when the cache is closed.
+    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) fn attend(&self, attendant: Attendant) {
         self.worker_ids.lock().push(attendant.thread.thread().id());
         self.attendants.lock().push(attendant);
@@ -187,7 +188,9 @@ impl Inner {
             // First, while there is a writer to answer what they wait for.
             let attendants = std::mem::take(&mut *self.attendants.lock());
             let attending: Vec<_> = attendants.into_iter().map(Attendant::stop).collect();
-            attending.into_iter().for_each(|thread| join(Some(thread)));
+            for thread in attending {
+                join(Some(thread));
+            }
             self.tiers.stop_sweeper();
             join(sweeper);
             writer.map_or(Ok(()), |writer| {

@@ -125,6 +125,15 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         &self.space.name
     }
 
+    /// Counts how a lookup was answered; and tells it, at trace level, in a build with the feature `trace-lookups`.
+    #[inline]
+    fn answered(&self, answer: Count) {
+        self.space.counters.add(answer);
+        // Not the key: it may be a secret.
+        #[cfg(feature = "trace-lookups")]
+        tracing::trace!(keyspace = self.space.name, ?answer, "lookup");
+    }
+
     fn is_memory_only(&self) -> bool {
         self.space.id.is_memory_only()
     }
@@ -148,33 +157,32 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut full = KeyWriter::default();
         self.encode_into(key, &mut full).ok()?;
         let key = self.inner.tiers.memory.key(full.as_slice());
-        let counters = &self.space.counters;
         let found = match self.inner.tiers.look_in_memory(key) {
             Found::Value(value, _) => Self::typed(value),
             Found::Dead => None,
             Found::Nothing if self.is_memory_only() || self.inner.is_closed() => None,
             Found::Nothing => return self.get_from_disk(key, self.now()),
         };
-        counters.add(if found.is_some() { Count::MemoryHits } else { Count::Misses });
+        self.answered(if found.is_some() { Count::MemoryHits } else { Count::Misses });
         found
     }
 
     fn get_from_disk(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Arc<V>> {
-        let (memory, counters) = (&self.inner.tiers.memory, &self.space.counters);
+        let memory = &self.inner.tiers.memory;
         match memory.lease(key, now) {
             Leased::Value(value) => {
-                counters.add(Count::MemoryHits);
+                self.answered(Count::MemoryHits);
                 Self::typed(value)
             }
             Leased::Lease { id, look_on_disk: true, floor } => {
                 let lease = Lease::new(memory, key, id);
                 let found = self.promote(&lease, floor, now);
-                counters.add(if found.is_some() { Count::DiskHits } else { Count::Misses });
+                self.answered(if found.is_some() { Count::DiskHits } else { Count::Misses });
                 found
             }
             Leased::Lease { id, .. } => {
                 drop(Lease::new(memory, key, id));
-                counters.add(Count::Misses);
+                self.answered(Count::Misses);
                 None
             }
             Leased::Flight(_) => None,

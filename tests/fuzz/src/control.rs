@@ -36,7 +36,11 @@ pub(crate) fn check(answer: Answer, data: &[u8]) {
     for line in data.split(|byte| *byte == b'\n') {
         let before = left();
         let answered = answer(&cache, line);
-        assert_eq!(answered.iter().position(|byte| *byte == b'\n'), Some(answered.len() - 1), "it is one line");
+        assert_eq!(
+            answered.iter().position(|byte| *byte == b'\n'),
+            Some(answered.len() - 1),
+            "it is one line"
+        );
         let answered: Value = serde_json::from_slice(&answered).unwrap();
         assert_eq!(answered["v"], 1);
         let gone = (before.len() - left().len()) as u64;

@@ -215,7 +215,10 @@ fn control() -> Vec<Seed> {
     let line = |name, text: &str| ("control", name, text.as_bytes().to_vec());
     vec![
         line("hello", r#"{"v":1,"do":"hello"}"#),
-        line("looks", "{\"v\":1,\"do\":\"stats\"}\n{\"v\":1,\"do\":\"keyspaces\"}\n{\"v\":1,\"do\":\"verify\"}"),
+        line(
+            "looks",
+            "{\"v\":1,\"do\":\"stats\"}\n{\"v\":1,\"do\":\"keyspaces\"}\n{\"v\":1,\"do\":\"verify\"}",
+        ),
         line("remove", r#"{"v":1,"do":"remove","keyspace":"pair","key":"(\"ab\", 2)"}"#),
         line("remove-by-bytes", r#"{"v":1,"do":"remove","keyspace":"name","key":"0x610000"}"#),
         line("remove-zero", r#"{"v":1,"do":"remove","keyspace":"name","key":"\u0000"}"#),
@@ -223,7 +226,10 @@ fn control() -> Vec<Seed> {
         line("remove-prefix", r#"{"v":1,"do":"remove_prefix","keyspace":"pair","prefix":"(a,)"}"#),
         line("remove-prefix-of-text", r#"{"v":1,"do":"remove_prefix","keyspace":"name","prefix":"a"}"#),
         line("clear", "{\"v\":1,\"do\":\"clear\",\"keyspace\":\"name\"}\n{\"v\":1,\"do\":\"clear\"}"),
-        line("clear-all", "{\"v\":1,\"do\":\"clear_all\"}\n{\"v\":1,\"do\":\"flush\"}\n{\"v\":1,\"do\":\"sweep\"}"),
+        line(
+            "clear-all",
+            "{\"v\":1,\"do\":\"clear_all\"}\n{\"v\":1,\"do\":\"flush\"}\n{\"v\":1,\"do\":\"sweep\"}",
+        ),
         line("unknown-keyspace", r#"{"v":1,"do":"clear","keyspace":"pears"}"#),
         line("unknown-verb", r#"{"v":1,"do":"format"}"#),
         line("other-version", r#"{"v":2,"do":"clear_all"}"#),

@@ -14,11 +14,14 @@ mod slot;
 mod slots;
 mod stored_key;
 mod survey;
+mod tickets;
 mod weight;
 
 pub(crate) use buffer::WriteBuffer;
-pub(crate) use leases::LeaseId;
-pub(crate) use slot::{Change, Entry, Found, Mutation, Prior, Range, Refused, SlotKey, Unsaved, Value};
+pub(crate) use leases::{LeaseId, Permit};
+pub(crate) use slot::{
+    Absent, Change, Entry, Found, Mutation, Prior, Range, Refused, SlotKey, Unsaved, Value,
+};
 pub(crate) use stored_key::StoredKey;
 pub(crate) use weight::Weight;
 
@@ -87,8 +90,8 @@ pub(crate) enum Leased {
     Value(Value),
     /// Another caller is loading the key: join its flight.
     Flight(Value),
-    /// A lease, and where else to look.
-    Lease { id: LeaseId, look_on_disk: bool, floor: u64 },
+    /// A lease, and what to know before the disk is asked; none if it has nothing live.
+    Lease { id: LeaseId, on_disk: Option<Absent> },
 }
 
 impl Memory {
@@ -132,53 +135,37 @@ impl Memory {
         self.shard(key).read().get(key, now)
     }
 
-    /// A lookup that counts as no use, with the floor for a record on disk.
-    pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> (Found, u64) {
-        let shard = self.shard(key).read();
-        (shard.peek(key, now), shard.floor(key))
-    }
-
-    /// Takes a lease on a key, so as to read it from the disk. Invariant 4: the caller loads the snapshot after this.
-    pub(crate) fn lease(&self, key: SlotKey<'_>, now: Timestamp) -> Leased {
-        self.take_lease(key, now, false, |_| None)
+    /// A lookup that counts as no use.
+    pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Found {
+        self.shard(key).read().peek(key, now)
     }
 
     /// Takes a lease on a key even if it has a value, so as to write that value again.
-    pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Found, u64) {
+    pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Found) {
         let mut shard = self.shard(key).write();
-        (shard.leases.take_over(key), shard.peek(key, now), shard.floor(key))
+        (shard.leases.take_over(key), shard.peek(key, now))
     }
 
     /// Takes a lease on a key and hangs `flight` on it, so as to load it; unless there is a flight to join.
+    /// Invariant 4: the caller asks the disk after this.
     pub(crate) fn lease_to_load(
         &self,
         key: SlotKey<'_>,
         now: Timestamp,
         flight: impl FnOnce() -> Value,
     ) -> Leased {
-        self.take_lease(key, now, true, |_| Some(flight()))
-    }
-
-    fn take_lease(
-        &self,
-        key: SlotKey<'_>,
-        now: Timestamp,
-        may_join: bool,
-        flight: impl FnOnce(LeaseId) -> Option<Value>,
-    ) -> Leased {
         let mut shard = self.shard(key).write();
-        let found = shard.get(key, now);
-        if let Found::Value(value, _) = found {
-            return Leased::Value(value);
-        }
-        if may_join && let Some(flight) = shard.leases.flight(key) {
+        let on_disk = match shard.get(key, now) {
+            Found::Value(value, _) => return Leased::Value(value),
+            Found::Dead => None,
+            Found::Nothing(absent) => Some(absent),
+        };
+        if let Some(flight) = shard.leases.flight(key) {
             return Leased::Flight(flight);
         }
         let id = shard.leases.take(key);
-        if let Some(flight) = flight(id) {
-            shard.leases.attach(key, id, flight);
-        }
-        Leased::Lease { id, look_on_disk: matches!(found, Found::Nothing), floor: shard.floor(key) }
+        shard.leases.attach(key, id, flight());
+        Leased::Lease { id, on_disk }
     }
 
     pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
@@ -227,14 +214,14 @@ impl Memory {
         store(entry).inspect_err(|_| self.budget.release(weight))
     }
 
-    /// Publishes what was read from disk, if the lease still holds.
-    pub(crate) fn promote(&self, key: SlotKey<'_>, lease: LeaseId, entry: Entry, sequence: u64) -> bool {
+    /// Publishes what was read from disk, if the permission still holds.
+    pub(crate) fn promote(&self, key: SlotKey<'_>, permit: Permit, entry: Entry, sequence: u64) -> bool {
         let weight = entry.weight.bytes();
         if !self.reserve(weight) {
             self.bypassed.fetch_add(1, Ordering::Relaxed);
             return false;
         }
-        let promoted = self.locked(key, |shard, trash| shard.promote(key, lease, entry, sequence, trash));
+        let promoted = self.locked(key, |shard, trash| shard.promote(key, permit, entry, sequence, trash));
         if promoted.is_err() {
             self.budget.release(weight);
         }

@@ -111,34 +111,6 @@ impl Condvar {
     }
 }
 
-/// A value that is replaced as a whole: a lock here, whose every step is the checker's to delay.
-#[derive(Debug)]
-pub(crate) struct Latest<T>(RwLock<Option<Arc<T>>>);
-
-impl<T> Latest<T> {
-    pub(crate) fn new(value: Option<Arc<T>>) -> Self {
-        Self(RwLock::new(value))
-    }
-
-    pub(crate) fn look(&self) -> impl Deref<Target = Option<Arc<T>>> {
-        Looked(self.0.read().clone())
-    }
-
-    pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
-        std::mem::replace(&mut *self.0.write(), value)
-    }
-}
-
-struct Looked<T>(Option<Arc<T>>);
-
-impl<T> Deref for Looked<T> {
-    type Target = Option<Arc<T>>;
-
-    fn deref(&self) -> &Option<Arc<T>> {
-        &self.0
-    }
-}
-
 /// A lock without poisoning, as `parking_lot`'s.
 pub(crate) struct RwLock<T>(shuttle::sync::RwLock<T>);
 

@@ -6,9 +6,11 @@
 #![forbid(unsafe_code)]
 
 pub mod contest;
+pub mod disk;
 pub mod machine;
 pub mod outcome;
 pub mod pace;
+pub mod peers;
 pub mod report;
 pub mod stopwatch;
 pub mod summary;

@@ -1,0 +1,124 @@
+//! What larder's disk tier runs against: each peer behind the same two traits, set up as its own documentation recommends.
+//!
+//! A contestant's durability differs from peer to peer, so each one states its own: [`Peer::terms`] stands in every table beside the figure.
+
+pub mod cached_redb;
+pub mod fjall;
+pub mod foyer;
+pub mod larder;
+pub mod naive;
+pub mod pinned;
+pub mod raw_redb;
+pub mod redis;
+pub mod resp;
+pub mod sqlite;
+
+use std::time::Duration;
+
+use crate::stopwatch::{Stopwatch, in_threads, nanos_each};
+use crate::workload::Page;
+
+/// A store of pages by key, shared between threads.
+pub trait Peer: Sync {
+    /// The name it goes by in a report: its package, and a remark.
+    fn name(&self) -> &str;
+
+    /// When what was written is on the disk, and what else its figures depend on.
+    fn terms(&self) -> String;
+
+    /// One thread's way to it.
+    fn session(&self) -> Box<dyn Session + '_>;
+
+    /// Waits until what was written is as safe as this peer makes it.
+    fn settle(&self) {}
+}
+
+/// One thread's way to a [`Peer`].
+pub trait Session {
+    /// Whether a key has a page. One that is there is copied, decoded and dropped.
+    fn get(&mut self, key: &str) -> bool;
+
+    /// Stores a page, up to the peer's acknowledgement.
+    fn insert(&mut self, key: &str, page: Page);
+}
+
+/// One request of a mixed load.
+#[derive(Debug, Clone)]
+pub enum Request {
+    /// A lookup.
+    Get(String),
+    /// A write.
+    Insert(String, Page),
+}
+
+/// What a number of lookups came to.
+#[derive(Debug, Clone, Copy)]
+pub struct Lookups {
+    /// Nanoseconds that one lookup took its thread.
+    pub nanos: f64,
+    /// Percent that found a page.
+    pub hits: f64,
+}
+
+/// Looks keys up, each thread its part of them.
+#[must_use]
+pub fn lookups(peer: &dyn Peer, threads: usize, keys: &[String]) -> Lookups {
+    let each = keys.len() / threads.max(1);
+    let hits = std::sync::atomic::AtomicUsize::new(0);
+    let elapsed = in_threads(threads, |thread| {
+        let mut session = peer.session();
+        let asked = keys.iter().skip(thread * each).take(each);
+        let found = asked.filter(|key| session.get(key.as_str())).count();
+        hits.fetch_add(found, std::sync::atomic::Ordering::Relaxed);
+    });
+    Lookups { nanos: nanos_each(elapsed, each), hits: percent(hits.into_inner(), each * threads.max(1)) }
+}
+
+/// Serves requests, each thread its part of them; how long all of them took.
+#[must_use]
+pub fn serve(peer: &dyn Peer, threads: usize, requests: &[Request]) -> Duration {
+    let each = requests.len() / threads.max(1);
+    in_threads(threads, |thread| {
+        let mut session = peer.session();
+        for request in requests.iter().skip(thread * each).take(each) {
+            serve_one(&mut *session, request);
+        }
+    })
+}
+
+/// Serves requests, each thread its part of them; how long each one took, the shortest first, in nanoseconds.
+///
+/// # Panics
+/// If a contestant does.
+#[must_use]
+pub fn serve_timed(peer: &dyn Peer, threads: usize, requests: &[Request]) -> Vec<f64> {
+    let each = requests.len() / threads.max(1);
+    let all = std::sync::Mutex::new(Vec::with_capacity(requests.len()));
+    let _ = in_threads(threads, |thread| {
+        let mut session = peer.session();
+        let mut times = Vec::with_capacity(each);
+        for request in requests.iter().skip(thread * each).take(each) {
+            let watch = Stopwatch::start();
+            serve_one(&mut *session, request);
+            times.push(watch.nanos());
+        }
+        all.lock().expect("a contestant panicked").extend(times);
+    });
+    let mut times = all.into_inner().expect("a contestant panicked");
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+fn serve_one(session: &mut dyn Session, request: &Request) {
+    match request {
+        Request::Get(key) => {
+            std::hint::black_box(session.get(key));
+        }
+        Request::Insert(key, page) => session.insert(key, page.clone()),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of operations are below what a double tells apart")]
+fn percent(part: usize, whole: usize) -> f64 {
+    100.0 * part as f64 / whole.max(1) as f64
+}

@@ -72,6 +72,15 @@ pub const fn room(entries: usize, text_len: usize) -> u64 {
     (entries * (text_len + 160)) as u64
 }
 
+/// Pages in batches, by number.
+pub fn batches(entries: usize) -> impl Iterator<Item = Vec<(String, Page)>> {
+    const BATCH: usize = 10_000;
+    let batch = move |start: usize| {
+        (start..entries.min(start + BATCH)).map(|number| (key(number), page(number))).collect()
+    };
+    (0..entries).step_by(BATCH).map(batch)
+}
+
 /// Makes a file of so many pages, and closes it.
 ///
 /// # Panics

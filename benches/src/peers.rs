@@ -13,9 +13,14 @@ pub mod redis;
 pub mod resp;
 pub mod sqlite;
 
+use std::hint::black_box;
+use std::mem;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::stopwatch::{Stopwatch, in_threads, nanos_each};
+use crate::summary::quantile;
 use crate::workload::Page;
 
 /// A store of pages by key, shared between threads.
@@ -64,58 +69,60 @@ pub struct Lookups {
 #[must_use]
 pub fn lookups(peer: &dyn Peer, threads: usize, keys: &[String]) -> Lookups {
     let each = keys.len() / threads.max(1);
-    let hits = std::sync::atomic::AtomicUsize::new(0);
+    let hits = AtomicUsize::new(0);
     let elapsed = in_threads(threads, |thread| {
         let mut session = peer.session();
         let asked = keys.iter().skip(thread * each).take(each);
         let found = asked.filter(|key| session.get(key.as_str())).count();
-        hits.fetch_add(found, std::sync::atomic::Ordering::Relaxed);
+        hits.fetch_add(found, Ordering::Relaxed);
     });
     Lookups { nanos: nanos_each(elapsed, each), hits: percent(hits.into_inner(), each * threads.max(1)) }
 }
 
-/// Serves requests, each thread its part of them; how long all of them took.
-#[must_use]
-pub fn serve(peer: &dyn Peer, threads: usize, requests: &[Request]) -> Duration {
-    let each = requests.len() / threads.max(1);
-    in_threads(threads, |thread| {
-        let mut session = peer.session();
-        for request in requests.iter().skip(thread * each).take(each) {
-            serve_one(&mut *session, request);
-        }
-    })
+/// What serving a load came to.
+#[derive(Debug, Clone)]
+pub struct Served {
+    /// From the start of the first thread to the end of the last.
+    pub elapsed: Duration,
+    /// How long each request took, the shortest first, in nanoseconds.
+    pub nanos: Vec<f64>,
 }
 
-/// Serves requests, each thread its part of them; how long each one took, the shortest first, in nanoseconds.
+impl Served {
+    /// The time that a share of the requests did not exceed.
+    #[must_use]
+    pub fn quantile(&self, share: f64) -> f64 {
+        quantile(&self.nanos, share).unwrap_or(f64::NAN)
+    }
+}
+
+/// Serves requests, each thread its part of them, and times each one.
 ///
 /// # Panics
 /// If a contestant does.
 #[must_use]
-pub fn serve_timed(peer: &dyn Peer, threads: usize, requests: &[Request]) -> Vec<f64> {
-    let each = requests.len() / threads.max(1);
-    let all = std::sync::Mutex::new(Vec::with_capacity(requests.len()));
-    let _ = in_threads(threads, |thread| {
+pub fn serve(peer: &dyn Peer, parts: Vec<Vec<Request>>) -> Served {
+    let threads = parts.len();
+    let parts: Vec<Mutex<Vec<Request>>> = parts.into_iter().map(Mutex::new).collect();
+    let nanos = Mutex::new(Vec::new());
+    let elapsed = in_threads(threads, |thread| {
+        let part = parts.get(thread).and_then(|part| part.lock().ok().map(|mut part| mem::take(&mut *part)));
+        let part = part.unwrap_or_default();
         let mut session = peer.session();
-        let mut times = Vec::with_capacity(each);
-        for request in requests.iter().skip(thread * each).take(each) {
+        let mut times = Vec::with_capacity(part.len());
+        for request in part {
             let watch = Stopwatch::start();
-            serve_one(&mut *session, request);
+            match request {
+                Request::Get(key) => drop(black_box(session.get(&key).then_some(key))),
+                Request::Insert(key, page) => session.insert(&key, page),
+            }
             times.push(watch.nanos());
         }
-        all.lock().expect("a contestant panicked").extend(times);
+        nanos.lock().expect("no contestant panicked").extend(times);
     });
-    let mut times = all.into_inner().expect("a contestant panicked");
-    times.sort_by(f64::total_cmp);
-    times
-}
-
-fn serve_one(session: &mut dyn Session, request: &Request) {
-    match request {
-        Request::Get(key) => {
-            std::hint::black_box(session.get(key));
-        }
-        Request::Insert(key, page) => session.insert(key, page.clone()),
-    }
+    let mut nanos = nanos.into_inner().expect("no contestant panicked");
+    nanos.sort_by(f64::total_cmp);
+    Served { elapsed, nanos }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of operations are below what a double tells apart")]

@@ -24,8 +24,7 @@ pub struct Larder {
 pub enum Lookup {
     /// [`Keyspace::get`]: what is found on disk is promoted to memory.
     Get,
-    /// Without promotion. The public interface has no lookup of a value that promotes nothing, so this one makes a promotion
-    /// impossible: the memory tier holds no page, and the attempt is paid for.
+    /// Without promotion: the cache must have been opened with a weigher by which no page fits into memory. The attempt is paid for.
     Unpromoted,
 }
 
@@ -47,7 +46,7 @@ impl Peer for Larder {
 
     fn terms(&self) -> String {
         let flush = larder::DEFAULT_FLUSH_INTERVAL;
-        let promotes = if self.how == Lookup::Get { "promoting" } else { "no room to promote to" };
+        let promotes = if self.how == Lookup::Get { "promoting" } else { "not promoting" };
         format!("on disk within {} (two-phase commit, quick repair), {promotes}", show(flush))
     }
 

@@ -26,8 +26,19 @@ const EXPIRES_AT: u64 = 4_102_444_800_000;
 /// An open file of larder's form.
 pub struct RawRedb {
     db: Database,
-    table: ReadOnlyTable<&'static [u8], &'static [u8]>,
     keyspace: [u8; 4],
+}
+
+/// Its table of entries, open for as long as this lives: a writer must not keep one, for it keeps old pages alive.
+pub struct OpenTable<'a> {
+    file: &'a RawRedb,
+    table: ReadOnlyTable<&'static [u8], &'static [u8]>,
+}
+
+impl std::fmt::Debug for OpenTable<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenTable").finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for RawRedb {
@@ -44,7 +55,7 @@ fn builder(page_cache: ByteSize) -> Builder {
 }
 
 impl RawRedb {
-    /// Opens a copy of a larder file, and the table of its entries.
+    /// Opens a copy of a larder file.
     ///
     /// # Errors
     /// Those of redb.
@@ -55,8 +66,7 @@ impl RawRedb {
         let db = builder(PAGE_CACHE).create(path)?;
         let txn = db.begin_read()?;
         let row = txn.open_table(KEYSPACES)?.get("page")?.and_then(|row| row.value().first_chunk().copied());
-        let table = txn.open_table(ENTRIES)?;
-        Ok(Self { db, table, keyspace: row.expect("a keyspace of pages") })
+        Ok(Self { db, keyspace: row.expect("a keyspace of pages") })
     }
 
     /// Makes a file with the two tables, empty.
@@ -80,11 +90,12 @@ impl RawRedb {
         [self.keyspace.as_slice(), key.as_bytes(), &[0, 0]].concat()
     }
 
-    /// The page of a key: copied, checked and decoded.
-    fn page(&self, key: &str) -> Option<Page> {
-        let full = self.full_key(key);
-        let record = self.table.get_owned(full.as_slice()).ok()??.value().to_vec();
-        decode(&full, &record)
+    /// Opens the table of the entries.
+    ///
+    /// # Errors
+    /// Those of redb.
+    pub fn table(&self) -> Result<OpenTable<'_>, redb::Error> {
+        Ok(OpenTable { file: self, table: self.db.begin_read()?.open_table(ENTRIES)? })
     }
 
     /// Commits pages in one transaction, with their expiry rows.
@@ -147,7 +158,6 @@ impl RawRedb {
     /// # Errors
     /// Those of redb.
     pub fn close(self) -> Result<(), redb::Error> {
-        drop(self.table);
         Ok(self.db.close()?)
     }
 }
@@ -195,16 +205,26 @@ impl Peer for RawRedb {
     }
 
     fn session(&self) -> Box<dyn Session + '_> {
-        Box::new(self)
+        Box::new(self.table().expect("the file can be read"))
     }
 }
 
-impl Session for &RawRedb {
+impl OpenTable<'_> {
+    /// The page of a key: copied, checked and decoded.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Page> {
+        let full = self.file.full_key(key);
+        let record = self.table.get_owned(full.as_slice()).ok()??.value().to_vec();
+        decode(&full, &record)
+    }
+}
+
+impl Session for OpenTable<'_> {
     fn get(&mut self, key: &str) -> bool {
-        self.page(key).is_some()
+        OpenTable::get(self, key).is_some()
     }
 
     fn insert(&mut self, key: &str, page: Page) {
-        self.commit([(key, &page)]).expect("the disk takes writes");
+        self.file.commit([(key, &page)]).expect("the disk takes writes");
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! It appends to its log and syncs that every second, the setting that Redis recommends. Server and client each have a processor of their own.
 
+use std::fs;
 use std::io;
 use std::net::TcpListener;
 use std::path::Path;
@@ -25,17 +26,17 @@ const FILL_BATCH: usize = 1_000;
 #[derive(Debug)]
 pub struct Server {
     process: Child,
-    tcp: Address,
     unix: Address,
 }
 
 impl Server {
-    /// Starts a server in a directory; the reason if there is none.
+    /// Starts a server in a new directory; and the ways to it, over its Unix socket and over its port.
     ///
     /// # Errors
     /// Why it can't be started, to be printed.
-    pub fn start(dir: &Path) -> Result<Self, String> {
+    pub fn start(dir: &Path) -> Result<(Self, [Redis; 2]), String> {
         let binary = "redis-server";
+        fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
         let port = free_port().map_err(|error| format!("no free port: {error}"))?;
         let socket = dir.join("redis.sock");
         // Threads and processes stay on the processor of the thread that starts them.
@@ -58,11 +59,12 @@ impl Server {
             io::ErrorKind::NotFound => "redis-server is not installed".to_owned(),
             _ => format!("redis-server does not start: {error}"),
         })?;
-        let server = Self { process, tcp: Address::Tcp(port), unix: Address::Unix(socket) };
+        let sockets = [Address::Unix(socket.clone()), Address::Tcp(port)].map(|address| Redis { address });
+        let server = Self { process, unix: Address::Unix(socket) };
         for _ in 0..MOST_TRIES {
             let answer = Connection::open(&server.unix).and_then(|mut client| client.ask(&[b"PING"]));
             if answer.is_ok_and(|answer| answer.as_deref() == Some(b"PONG")) {
-                return Ok(server);
+                return Ok((server, sockets));
             }
             wait(BETWEEN_TRIES);
         }
@@ -85,24 +87,6 @@ impl Server {
         }
         client.set_all(&batch)
     }
-
-    /// Over a port on the loopback interface.
-    #[must_use]
-    pub fn over_tcp(&self) -> Redis<'_> {
-        Redis { server: self, address: &self.tcp }
-    }
-
-    /// Over a Unix socket.
-    #[must_use]
-    pub fn over_unix(&self) -> Redis<'_> {
-        Redis { server: self, address: &self.unix }
-    }
-
-    /// The server's process.
-    #[must_use]
-    pub fn id(&self) -> u32 {
-        self.process.id()
-    }
 }
 
 impl Drop for Server {
@@ -121,14 +105,13 @@ fn wait(duration: Duration) {
     thread::sleep(duration);
 }
 
-/// A server, over one of its sockets.
+/// A running server, over one of its sockets.
 #[derive(Debug)]
-pub struct Redis<'a> {
-    server: &'a Server,
-    address: &'a Address,
+pub struct Redis {
+    address: Address,
 }
 
-impl Peer for Redis<'_> {
+impl Peer for Redis {
     fn name(&self) -> &'static str {
         let is_unix = matches!(self.address, Address::Unix(_));
         if is_unix { "redis, Unix socket" } else { "redis, loopback TCP" }
@@ -140,19 +123,17 @@ impl Peer for Redis<'_> {
     }
 
     fn session(&self) -> Box<dyn Session + '_> {
-        let connection = Connection::open(self.address).expect("the server is running");
-        Box::new(Client { server: self.server, connection, _pinned: Pinned::to(1) })
+        let connection = Connection::open(&self.address).expect("the server is running");
+        Box::new(Client { connection, _pinned: Pinned::to(1) })
     }
 }
 
-struct Client<'a> {
-    #[expect(dead_code, reason = "a session must not outlive its server")]
-    server: &'a Server,
+struct Client {
     connection: Connection,
     _pinned: Pinned,
 }
 
-impl Session for Client<'_> {
+impl Session for Client {
     fn get(&mut self, key: &str) -> bool {
         let page = self.connection.ask(&[b"GET", key.as_bytes()]).expect("the server is running");
         page.is_some_and(|page| decode(&page).is_some())

@@ -97,10 +97,10 @@ impl Field {
     }
 }
 
-fn acknowledged(field: &Field, pace: &Pace, entries: usize) {
+fn acknowledged<'a>(field: &'a Field, pace: &Pace, entries: usize) {
     let setting = format!("{TEXT_LEN} B, to acknowledgement, bursts of {BURST}");
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
-    let mut enter = |peer: &'_ dyn Peer| {
+    let mut enter = |peer: &'a dyn Peer| {
         let mut turn = 0;
         contest.contestant(peer.name(), &peer.terms(), move || {
             turn += 1;

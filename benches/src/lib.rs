@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod child;
 pub mod contest;
 pub mod disk;
 pub mod machine;

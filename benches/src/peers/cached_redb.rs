@@ -31,6 +31,14 @@ impl CachedRedb {
         let store = builder.durable(is_durable).build().expect("the store opens");
         Self { store, is_durable }
     }
+
+    /// Removes a page.
+    ///
+    /// # Panics
+    /// If the disk does not take it.
+    pub fn remove(&self, key: &str) {
+        self.store.cache_delete(&key.to_owned()).expect("the disk takes writes");
+    }
 }
 
 impl Peer for CachedRedb {

@@ -7,6 +7,7 @@
 
 pub mod contest;
 pub mod machine;
+pub mod memory;
 pub mod outcome;
 pub mod pace;
 pub mod report;

@@ -34,7 +34,7 @@ const FIRST_GUESS: u64 = 8;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(pace) = Pace::of_program("buffered_insert") else { return Ok(()) };
-    let entries = pace.pick(200_000, 50_000);
+    let entries = pace.pick(200_000, 20_000);
     let dir = tempfile::tempdir()?;
     if pace.wants(ROW, "to acknowledgement") || pace.wants(ROW, "sustained until flushed") {
         let field = Field::new(dir.path(), entries)?;
@@ -127,7 +127,7 @@ fn acknowledged<'a>(field: &'a Field, pace: &Pace, entries: usize) {
 }
 
 fn sustained(field: &Field, pace: &Pace, entries: usize) {
-    let count = pace.pick(50_000, 10_000);
+    let count = pace.pick(50_000, 5_000);
     let setting = format!("{TEXT_LEN} B, {}k sustained until flushed", count / 1_000);
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
     let transactions = Cell::new(FIRST_GUESS);

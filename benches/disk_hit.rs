@@ -9,10 +9,11 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
+use larder::ByteSize;
 use larder_benches::disk::{self, NO_MEMORY, TEXT_LEN, batches, builder, fill, room, uniform};
 use larder_benches::peers::cached_redb::CachedRedb;
 use larder_benches::peers::fjall::Fjall;
-use larder_benches::peers::foyer::Foyer;
+use larder_benches::peers::foyer::{self, Foyer};
 use larder_benches::peers::larder::{Larder, Lookup};
 use larder_benches::peers::raw_redb::RawRedb;
 use larder_benches::peers::redis::{Redis, Server};
@@ -28,7 +29,7 @@ const TOO_HEAVY: u64 = 1 << 50;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(pace) = Pace::of_program("disk_hit") else { return Ok(()) };
-    let entries = pace.pick(200_000, 50_000);
+    let entries = pace.pick(200_000, 40_000);
     let dir = tempfile::tempdir()?;
     let field = Field::new(dir.path(), entries)?;
     let hits = uniform(entries, 4 * LOOKUPS, 1);
@@ -71,6 +72,8 @@ struct Field {
     larder: Larder,
     promoting: Larder,
     redb: RawRedb,
+    /// With the page cache that redb has unless told otherwise.
+    large: RawRedb,
     foyer: Foyer,
     cached: CachedRedb,
     fjall: Fjall,
@@ -85,6 +88,7 @@ impl Field {
         fill(&file("larder"), entries, TEXT_LEN);
         fs::copy(file("larder"), file("promoting"))?;
         fs::copy(file("larder"), file("redb"))?;
+        fs::copy(file("larder"), file("large"))?;
         let bytes = room(entries, TEXT_LEN);
         let unpromoted = builder(&file("larder"), bytes).weigher(|_| TOO_HEAVY).open()?;
         let promoting = builder(&file("promoting"), bytes).memory_capacity(NO_MEMORY).open()?;
@@ -100,6 +104,7 @@ impl Field {
             larder: Larder::new(unpromoted, "larder", Lookup::Unpromoted),
             promoting: Larder::new(promoting, "larder, promoting", Lookup::Get),
             redb: RawRedb::open(&file("redb"))?,
+            large: RawRedb::open_with(&file("large"), "redb, page cache of 1 GiB", ByteSize::gib(1))?,
             foyer: refilled_foyer(&file("foyer"), entries),
             cached: refilled(|| CachedRedb::open(&file("cached"), false), entries),
             fjall: refilled(|| Fjall::open(&file("fjall")).expect("fjall opens"), entries),
@@ -125,6 +130,7 @@ impl Field {
         enter(&self.larder, LOOKUPS);
         enter(&self.promoting, LOOKUPS);
         enter(&self.redb, LOOKUPS);
+        enter(&self.large, LOOKUPS);
         enter(&self.cached, LOOKUPS);
         enter(&self.fjall, LOOKUPS);
         enter(&self.sqlite, LOOKUPS);
@@ -170,10 +176,9 @@ fn refilled<P: Peer>(open: impl Fn() -> P, entries: usize) -> P {
 }
 
 fn refilled_foyer(dir: &Path, entries: usize) -> Foyer {
-    // Room for all, in blocks that are evicted as a whole.
-    let bytes = usize::try_from(4 * room(entries, TEXT_LEN)).unwrap_or(usize::MAX).max(1 << 28);
-    let foyer = Foyer::open(dir, 64, bytes);
+    let open = || Foyer::open(dir, 64, foyer::room(entries));
+    let foyer = open();
     foyer.fill(numbered(entries));
     foyer.close();
-    Foyer::open(dir, 64, bytes)
+    open()
 }

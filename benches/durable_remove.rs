@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if !pace.wants(ROW, one) && !pace.wants(ROW, eight) {
         return Ok(());
     }
-    let entries = pace.pick(200_000, 50_000);
+    let entries = pace.pick(200_000, 20_000);
     let dir = tempfile::tempdir()?;
     let field = Field::new(dir.path(), entries)?;
     let count = pace.pick(400, 80);

@@ -31,9 +31,9 @@ const HOT: usize = 1_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(pace) = Pace::of_program("sweeping") else { return Ok(()) };
-    let (live, most) = pace.pick((1_000_000, 100_000), (100_000, 20_000));
+    let (live, most) = pace.pick((1_000_000, 100_000), (50_000, 10_000));
     let pace = pace.rounds(7);
-    let (live_said, most_said) = pace.pick(("1M live", "100k expired"), ("100k live", "20k expired"));
+    let (live_said, most_said) = pace.pick(("1M live", "100k expired"), ("50k live", "10k expired"));
     let each = format!("{live_said}: time for each of {most_said}");
     let meanwhile = ["on disk", "in memory"]
         .map(|tier| format!("{live_said}: p99.9 of lookups {tier} while {most_said} go"));

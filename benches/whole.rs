@@ -10,11 +10,11 @@ use std::error::Error;
 use std::path::Path;
 
 use larder_benches::disk::{TEXT_LEN, builder, fill, mixed, page, room};
-use larder_benches::peers::foyer::Foyer;
+use larder_benches::peers::foyer::{self, Foyer};
 use larder_benches::peers::larder::{Larder, Lookup};
 use larder_benches::peers::naive::Naive;
 use larder_benches::peers::redis::{Redis, Server};
-use larder_benches::peers::{Peer, Request, serve};
+use larder_benches::peers::{Peer, serve};
 use larder_benches::stopwatch::per_second;
 use larder_benches::{Against, Contest, Measured, Pace, Unit, key};
 
@@ -26,6 +26,8 @@ const REQUESTS: usize = 100_000;
 const FEW_REQUESTS: usize = 10_000;
 /// What larder is to weigh an entry as: its memory is then counted in entries.
 const WEIGHT: u64 = 1024;
+/// Streams of requests that are left to one setting.
+const STREAMS: u64 = 1_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(pace) = Pace::of_program("whole") else { return Ok(()) };
@@ -38,10 +40,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let dir = tempfile::tempdir()?;
     let field = Field::new(dir.path(), entries)?;
-    // As many as all rounds of the fastest take: no stream is asked twice in a row.
-    let requests = mixed(entries, 8 * REQUESTS, WRITES, 5);
+    field.warm_up(entries);
     for (threads, setting) in settings.iter().filter(|(_, setting)| pace.wants(ROW, setting)) {
-        field.contest(&pace, *threads, setting, &requests).run(&pace);
+        field.contest(&pace, entries, *threads, setting).run(&pace);
     }
     Ok(())
 }
@@ -61,8 +62,7 @@ impl Field {
         fill(&file("larder"), entries, TEXT_LEN);
         let cache = builder(&file("larder"), room(entries, TEXT_LEN)).weigher(|_| WEIGHT);
         let cache = cache.memory_capacity(in_memory as u64 * WEIGHT).open()?;
-        // Room for all of it several times over: foyer writes without looking for what it replaces.
-        let foyer = Foyer::open(&file("foyer"), in_memory, 1 << 30);
+        let foyer = Foyer::open(&file("foyer"), in_memory, foyer::room(entries));
         let numbered = || (0..entries).map(|number| (key(number), page(number)));
         foyer.fill(numbered());
         let naive = Naive::open(&file("naive"), in_memory)?;
@@ -79,31 +79,43 @@ impl Field {
         Ok(Self { larder: Larder::new(cache, "larder", Lookup::Get), foyer, naive, redis })
     }
 
-    fn contest<'a>(
-        &'a self,
-        pace: &Pace,
-        threads: usize,
-        setting: &str,
-        requests: &'a [Request],
-    ) -> Contest<'a> {
+    fn all(&self) -> impl Iterator<Item = &dyn Peer> {
+        let own: [&dyn Peer; 3] = [&self.larder, &self.naive, &self.foyer];
+        let sockets = self.redis.iter().flat_map(|(_, sockets)| sockets);
+        own.into_iter().chain(sockets.map(|redis| redis as &dyn Peer))
+    }
+
+    /// Has each memory tier fill with what is asked for most, by the same requests.
+    fn warm_up(&self, entries: usize) {
+        for peer in self.all().filter(|peer| !peer.name().starts_with("redis")) {
+            let _ = serve(peer, vec![mixed(entries, entries / 2, WRITES, 0)]);
+            peer.settle();
+        }
+    }
+
+    fn contest<'a>(&'a self, pace: &Pace, entries: usize, threads: usize, setting: &str) -> Contest<'a> {
         let mut contest = Contest::new(ROW, "The whole", setting, Unit::OperationsPerSecond);
         let divisor = pace.pick(1, 4);
         let mut enter = |peer: &'a dyn Peer, count: usize| {
-            let mut turns = requests.chunks_exact(count / divisor).cycle();
+            let each = count / divisor / threads;
+            // Nothing is asked twice, but for what Zipf's law asks for again.
+            let mut streams = STREAMS * threads as u64..;
             contest.contestant(peer.name(), &peer.terms(), move || {
-                let turn = turns.next().unwrap_or_default();
-                let served = serve(peer, turn.chunks(turn.len() / threads).map(<[_]>::to_vec).collect());
-                Measured::new(per_second(served.elapsed, turn.len()))
+                let streams = streams.by_ref().take(threads);
+                let served =
+                    serve(peer, streams.map(|stream| mixed(entries, each, WRITES, stream)).collect());
+                Measured::new(per_second(served.elapsed, each * threads))
+                    .also("hits", Unit::Percent, served.hits)
                     .also("p50", Unit::NanosPerOperation, served.quantile(0.5))
                     .also("p99", Unit::NanosPerOperation, served.quantile(0.99))
             });
         };
-        enter(&self.larder, REQUESTS);
-        enter(&self.naive, REQUESTS);
-        enter(&self.foyer, FEW_REQUESTS);
-        match &self.redis {
-            Ok((_, sockets)) => sockets.iter().for_each(|redis| enter(redis, FEW_REQUESTS)),
-            Err(reason) => contest.skipped("redis", reason),
+        for peer in self.all() {
+            let is_slow = peer.name().starts_with("redis") || peer.name() == "foyer";
+            enter(peer, if is_slow { FEW_REQUESTS } else { REQUESTS });
+        }
+        if let Err(reason) = &self.redis {
+            contest.skipped("redis", reason);
         }
         for (peer, times, said) in [
             ("foyer", 5.0, "5 × foyer's hybrid cache"),

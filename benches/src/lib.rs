@@ -9,6 +9,7 @@ pub mod child;
 pub mod contest;
 pub mod disk;
 pub mod machine;
+pub mod memory;
 pub mod outcome;
 pub mod pace;
 pub mod peers;

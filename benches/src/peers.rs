@@ -13,7 +13,6 @@ pub mod redis;
 pub mod resp;
 pub mod sqlite;
 
-use std::hint::black_box;
 use std::mem;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -86,6 +85,8 @@ pub struct Served {
     pub elapsed: Duration,
     /// How long each request took, the shortest first, in nanoseconds.
     pub nanos: Vec<f64>,
+    /// Percent of the lookups that found a page.
+    pub hits: f64,
 }
 
 impl Served {
@@ -105,24 +106,31 @@ pub fn serve(peer: &dyn Peer, parts: Vec<Vec<Request>>) -> Served {
     let threads = parts.len();
     let parts: Vec<Mutex<Vec<Request>>> = parts.into_iter().map(Mutex::new).collect();
     let nanos = Mutex::new(Vec::new());
+    let (asked, found) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let elapsed = in_threads(threads, |thread| {
         let part = parts.get(thread).and_then(|part| part.lock().ok().map(|mut part| mem::take(&mut *part)));
         let part = part.unwrap_or_default();
         let mut session = peer.session();
         let mut times = Vec::with_capacity(part.len());
+        let (mut gets, mut hits) = (0, 0);
         for request in part {
             let watch = Stopwatch::start();
             match request {
-                Request::Get(key) => drop(black_box(session.get(&key).then_some(key))),
+                Request::Get(key) => {
+                    gets += 1;
+                    hits += usize::from(session.get(&key));
+                }
                 Request::Insert(key, page) => session.insert(&key, page),
             }
             times.push(watch.nanos());
         }
+        asked.fetch_add(gets, Ordering::Relaxed);
+        found.fetch_add(hits, Ordering::Relaxed);
         nanos.lock().expect("no contestant panicked").extend(times);
     });
     let mut nanos = nanos.into_inner().expect("no contestant panicked");
     nanos.sort_by(f64::total_cmp);
-    Served { elapsed, nanos }
+    Served { elapsed, nanos, hits: percent(found.into_inner(), asked.into_inner()) }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of operations are below what a double tells apart")]

@@ -5,6 +5,8 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustix::time::{ClockId, clock_gettime};
+
 #[expect(clippy::disallowed_methods, reason = "a bench measures the machine, not the cache's time")]
 pub(crate) fn now() -> Instant {
     Instant::now()
@@ -37,6 +39,13 @@ impl Stopwatch {
     pub fn nanos(self) -> f64 {
         self.elapsed().as_secs_f64() * 1e9
     }
+}
+
+/// Processor time that all threads of this process have used, in nanoseconds: what work in the background costs, too.
+#[must_use]
+pub fn processor_nanos() -> f64 {
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(used).unwrap_or_default().as_secs_f64() * 1e9
 }
 
 /// How long it takes to do something once.

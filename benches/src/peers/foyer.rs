@@ -14,6 +14,15 @@ use tokio::runtime::{Builder, Runtime};
 use super::{Peer, Session};
 use crate::workload::Page;
 
+/// Bytes of a directory that holds so many pages several times over: an entry takes whole pages, and what is replaced stays until its block is evicted.
+#[must_use]
+pub const fn room(entries: usize) -> usize {
+    let bytes = entries * 4 * 4096;
+    if bytes < LEAST { LEAST } else { bytes }
+}
+
+/// Enough blocks, of 16 MiB each, for foyer not to warn.
+const LEAST: usize = 512 << 20;
 /// Entries between two waits while a cache is filled: foyer drops what its submission queue has no room for.
 const FILL_BATCH: usize = 1_000;
 

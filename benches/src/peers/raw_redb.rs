@@ -27,6 +27,7 @@ const EXPIRES_AT: u64 = 4_102_444_800_000;
 pub struct RawRedb {
     db: Database,
     keyspace: [u8; 4],
+    name: &'static str,
 }
 
 /// Its table of entries, open for as long as this lives: a writer must not keep one, for it keeps old pages alive.
@@ -63,10 +64,21 @@ impl RawRedb {
     /// # Panics
     /// If the file has no keyspace of pages.
     pub fn open(path: &Path) -> Result<Self, redb::Error> {
-        let db = builder(PAGE_CACHE).create(path)?;
+        Self::open_with(path, "redb", PAGE_CACHE)
+    }
+
+    /// The same, with memory of its own for pages, and a name that says so.
+    ///
+    /// # Errors
+    /// Those of redb.
+    ///
+    /// # Panics
+    /// If the file has no keyspace of pages.
+    pub fn open_with(path: &Path, name: &'static str, page_cache: ByteSize) -> Result<Self, redb::Error> {
+        let db = builder(page_cache).create(path)?;
         let txn = db.begin_read()?;
         let row = txn.open_table(KEYSPACES)?.get("page")?.and_then(|row| row.value().first_chunk().copied());
-        Ok(Self { db, keyspace: row.expect("a keyspace of pages") })
+        Ok(Self { db, keyspace: row.expect("a keyspace of pages"), name })
     }
 
     /// Makes a file with the two tables, empty.
@@ -197,7 +209,7 @@ fn decode(full: &[u8], record: &[u8]) -> Option<Page> {
 
 impl Peer for RawRedb {
     fn name(&self) -> &'static str {
-        "redb"
+        self.name
     }
 
     fn terms(&self) -> String {

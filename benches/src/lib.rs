@@ -13,6 +13,7 @@ pub mod pace;
 pub mod report;
 pub mod stopwatch;
 pub mod summary;
+pub mod traces;
 pub mod unit;
 pub mod workload;
 

@@ -73,6 +73,7 @@ pub struct Contest<'a> {
     setting: String,
     unit: Unit,
     at: Option<f64>,
+    warms_up: bool,
     entrants: Vec<Entrant<'a>>,
     skipped: Vec<Skipped>,
     targets: Vec<Target>,
@@ -88,6 +89,7 @@ impl<'a> Contest<'a> {
             setting: setting.into(),
             unit,
             at: None,
+            warms_up: true,
             entrants: Vec::new(),
             skipped: Vec::new(),
             targets: Vec::new(),
@@ -98,6 +100,12 @@ impl<'a> Contest<'a> {
     /// Where the setting stands on the line of a row that says how something grows, such as the number of entries.
     pub fn at(mut self, place: f64) -> Self {
         self.at = Some(place);
+        self
+    }
+
+    /// Without the round that is not kept: for what takes long, or has nothing to warm, such as a count.
+    pub fn without_warm_up(mut self) -> Self {
+        self.warms_up = false;
         self
     }
 
@@ -157,12 +165,13 @@ impl<'a> Contest<'a> {
         // The same orders in every run, so that it can be repeated.
         let mut random = StdRng::seed_from_u64(42);
         let mut order: Vec<usize> = (0..self.entrants.len()).collect();
-        for round in 0..=pace.rounds {
+        let warm_up = usize::from(self.warms_up);
+        for round in 0..pace.rounds + warm_up {
             order.shuffle(&mut random);
             for &number in &order {
                 let Some(entrant) = self.entrants.get_mut(number) else { continue };
                 let measured = (entrant.round)();
-                if round > 0 {
+                if round >= warm_up {
                     entrant.keep(measured);
                 }
             }

@@ -16,6 +16,7 @@ pub mod peers;
 pub mod report;
 pub mod stopwatch;
 pub mod summary;
+pub mod traces;
 pub mod unit;
 pub mod workload;
 

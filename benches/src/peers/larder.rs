@@ -24,8 +24,8 @@ pub struct Larder {
 pub enum Lookup {
     /// [`Keyspace::get`]: what is found on disk is promoted to memory.
     Get,
-    /// Without promotion: the cache must have been opened with a weigher by which no page fits into memory. The attempt is paid for.
-    Unpromoted,
+    /// [`Keyspace::peek`]: without promotion.
+    Peek,
 }
 
 impl Larder {
@@ -51,7 +51,10 @@ impl Peer for Larder {
     }
 
     fn session(&self) -> Box<dyn Session + '_> {
-        Box::new(&self.pages)
+        match self.how {
+            Lookup::Get => Box::new(&self.pages),
+            Lookup::Peek => Box::new(Peeking(&self.pages)),
+        }
     }
 
     fn settle(&self) {
@@ -66,6 +69,18 @@ impl Session for &Keyspace<String, Page> {
 
     fn insert(&mut self, key: &str, page: Page) {
         Keyspace::insert(self, key, page).expect("the cache is open");
+    }
+}
+
+struct Peeking<'a>(&'a Keyspace<String, Page>);
+
+impl Session for Peeking<'_> {
+    fn get(&mut self, key: &str) -> bool {
+        self.0.peek(key).is_some()
+    }
+
+    fn insert(&mut self, key: &str, page: Page) {
+        self.0.insert(key, page).expect("the cache is open");
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, value_parser};
+use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 
 /// Requests of one phase unless told otherwise: enough that the first load of every popular key is a small
@@ -11,13 +12,75 @@ pub(crate) const DEFAULT_REQUESTS: u64 = 600_000;
 
 #[derive(Debug, Parser)]
 #[command(name = "larder", version, about = "An embedded, persistent, two-tier cache", long_about = None)]
+#[command(after_long_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
+/// What the commands that look into a file exit with. The table of docs/operations.md says the same.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes of the commands that look into a file:
+  0    it is as asked
+  1    the answer is no: there is no such key or keyspace, or it has expired
+  2    the command line is not understood
+  3    there is no such file
+  4    another program has the file, or its owner keeps it from being verified
+  5    the file is not a larder file
+  6    the file or a record is damaged
+  7    the file is of a newer format
+  8    the operating system refused or failed
+  130  interrupted with Ctrl-C
+  141  the reader of the output went away
+`demo` and `check` have their own, which their help tells.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Say what a cache file is, and what is in it.
+    ///
+    /// Reads the file whoever has it: also while a service is using it, which it does not disturb, and after a crash, as its next
+    /// owner will find it. Changes nothing. So do all commands that take a FILE.
+    Info(FileOptions),
+
+    /// List the keys of a cache file.
+    ///
+    /// One key a line, behind the name of its keyspace and a tab. A key is shown as `get`, `ttl` and `why` read it.
+    Keys(KeysOptions),
+
+    /// Show the entry of a key.
+    ///
+    /// The value is shown as its bytes, and the texts it begins with: its type is the application's, and not in the file.
+    Get(GetOptions),
+
+    /// Say how long the entry of a key has still to live, in seconds.
+    Ttl(KeyOptions),
+
+    /// Say why a key is found, or is not.
+    Why(KeyOptions),
+
+    /// Check every page and every record of a cache file, without changing it.
+    ///
+    /// While a service is using the file, one of its commits is checked; it can't reuse space for as long.
+    Verify(FileOptions),
+
+    /// Write the live entries of a cache file to another file, or to standard output.
+    ///
+    /// All entries are those of one commit. A file appears under its name when it is complete, not before.
+    Export(ExportOptions),
+
+    /// Print what makes a shell complete this command's words.
+    ///
+    /// For bash: `larder completions bash > /etc/bash_completion.d/larder`.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+
+    /// Print the manual page.
+    ///
+    /// To read it: `larder man | man -l -`.
+    Man,
+
     /// Try a cache out where it is to work, and say what was found.
     ///
     /// Opens the cache as a service would (a file that is not there is made), writes a probe, reads it back, lets
@@ -68,6 +131,101 @@ pub(crate) struct DemoOptions {
     /// Write the results to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+}
+
+/// A cache file, and how to tell of it.
+#[derive(Debug, Args)]
+pub(crate) struct FileOptions {
+    /// The cache file.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// Print JSON, with errors on standard error as JSON too.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A key of a cache file.
+#[derive(Debug, Args)]
+pub(crate) struct KeyOptions {
+    #[command(flatten)]
+    pub(crate) look: FileOptions,
+
+    /// The key: `MTNVTU`, `7`, `("MTNDATA", 3)`, `b"MTN\x00"`, a product key as `product_MTNVTU`, or `0x` and the
+    /// hexadecimal digits of its bytes.
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) key: String,
+
+    /// The keyspace of the key [default: the only one, or that of a product key].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) keyspace: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GetOptions {
+    #[command(flatten)]
+    pub(crate) key: KeyOptions,
+
+    /// Show all bytes of the value, however many.
+    #[arg(long)]
+    pub(crate) full: bool,
+
+    /// Print the value's bytes as they are, and nothing else.
+    #[arg(long, conflicts_with_all = ["json", "full"])]
+    pub(crate) raw: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeysOptions {
+    #[command(flatten)]
+    pub(crate) look: FileOptions,
+
+    /// The keys of this keyspace alone.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) keyspace: Option<String>,
+
+    /// Keys that start so: a text's first letters, or the first parts of a tuple, as in `("MTNDATA",)`.
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
+    pub(crate) prefix: Option<String>,
+
+    /// So many keys at most.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+
+    /// Keys too that have expired and are not swept, or whose record is damaged.
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// Behind each key its state, the seconds it has to live, and the length of its value.
+    #[arg(long, short)]
+    pub(crate) long: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportOptions {
+    #[command(flatten)]
+    pub(crate) look: FileOptions,
+
+    /// The form.
+    #[arg(long, value_enum, default_value_t = Format::Jsonl)]
+    pub(crate) format: Format,
+
+    /// Where to write it; what stands there is replaced [default: standard output].
+    #[arg(long, short, value_name = "F", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+
+    /// The entries of this keyspace alone.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) keyspace: Option<String>,
+}
+
+/// The form of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// JSON lines, for other programs.
+    Jsonl,
+    /// Compact, for `larder import`.
+    Binary,
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! The `larder` command.
 //!
+//! `larder info`, `keys`, `get`, `ttl`, `why`, `verify` and `export` look into a cache file, whoever has it, and change nothing. Their
+//! exit codes are in [`exit`].
+//!
 //! `larder demo` runs the cache on a real database and shows what it saves. It exits with 0 when no answer
 //! was stale, with 1 when one was, and with 2 when the demo could not run.
 //!
@@ -13,6 +16,12 @@ mod check;
 mod clock;
 mod demo;
 mod error;
+mod exit;
+mod inspect;
+mod manual;
+mod out;
+mod panics;
+mod time;
 
 use std::process::ExitCode;
 
@@ -22,7 +31,15 @@ use crate::args::{Arguments, Command};
 use crate::error::Error;
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
+    let command = Arguments::parse().command;
+    if let Command::Check { .. } | Command::Demo(_) | Command::DemoRestarted { .. } = command {
+        return end(run(command));
+    }
+    panics::told_if_uncaught(|| end(run(command)))
+}
+
+fn end(outcome: Result<ExitCode, Error>) -> ExitCode {
+    match outcome {
         Ok(code) => code,
         Err(error) => {
             eprintln!("larder: {error}");
@@ -36,5 +53,14 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Check { url } => Ok(check::run(url.as_deref())?),
         Command::Demo(options) => match demo::run(options)? {},
         Command::DemoRestarted { handover } => demo::resume(&handover),
+        Command::Info(options) => Ok(exit::told(options.json, inspect::info::run(&options))),
+        Command::Keys(options) => Ok(exit::told(options.look.json, inspect::keys::run(&options))),
+        Command::Get(options) => Ok(exit::told(options.key.look.json, inspect::get::run(&options))),
+        Command::Ttl(options) => Ok(exit::told(options.look.json, inspect::ttl::run(&options))),
+        Command::Why(options) => Ok(exit::told(options.look.json, inspect::why::run(&options))),
+        Command::Verify(options) => Ok(exit::told(options.json, inspect::verify::run(&options))),
+        Command::Export(options) => Ok(exit::told(options.look.json, inspect::export::run(&options))),
+        Command::Completions { shell } => Ok(exit::told(false, manual::completions(shell))),
+        Command::Man => Ok(exit::told(false, manual::page())),
     }
 }

@@ -65,6 +65,22 @@ pub enum Error {
         why: String,
     },
 
+    /// There is nothing at the path, and what was asked for does not make a file.
+    #[error("there is no file {}; give the path of a cache file", path.display())]
+    Missing {
+        /// The path.
+        path: PathBuf,
+    },
+
+    /// The file is larder's, and damaged. It was not touched.
+    #[error("cannot read {}: it is damaged ({cause}); open it as a cache, which moves it aside and begins a fresh one", path.display())]
+    Damaged {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+
     /// The file was written by a newer version of larder. It was not touched.
     #[error(
         "cannot open {}: its format is {found}, and this version of larder reads up to {supported}; upgrade larder, or choose another path",

@@ -17,10 +17,14 @@
 mod bytes;
 mod forms;
 mod scope;
+mod shape;
+mod spelling;
 
 pub use bytes::{KeyReader, KeyWriter};
 pub(crate) use scope::Scope;
 pub use scope::{Any, KeyPattern, PatternPart, PatternWriter};
+pub use shape::{KeyShape, KeyValue};
+pub use spelling::spell_hex;
 
 use std::fmt;
 

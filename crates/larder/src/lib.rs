@@ -11,6 +11,7 @@ mod event;
 mod follower;
 mod id;
 mod inner;
+pub mod inspect;
 mod invalidation;
 mod key;
 mod keyspace;

@@ -222,6 +222,21 @@ impl Volume for OsVolume {
     }
 }
 
+impl OsVolume {
+    /// Opens a regular file to be read only, through no symbolic link: a process that may not write the file can look into it.
+    pub(crate) fn open_to_read(path: &Path) -> io::Result<VolumeFile> {
+        let backend = FileBackend::new(read_only(path)?);
+        Ok(VolumeFile::new(backend.map_err(|error| io::Error::other(error.to_string()))?))
+    }
+
+    /// The first bytes of a file that is not the cache's own: the lock of an owner, what the system says of its locks.
+    pub(crate) fn read_beside(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        read_only(path)?.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
 #[derive(Debug)]
 struct OsAnchor {
     file: File,
@@ -290,14 +305,27 @@ fn identity(_: &fs::Metadata) -> Identity {
 fn open(path: &Path, create: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(create).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        options.mode(FILE_MODE).custom_flags(flags.bits().cast_signed());
-    }
+    no_detour(&mut options);
     options.open(path)
 }
+
+fn read_only(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    no_detour(&mut options);
+    options.open(path)
+}
+
+/// Through no symbolic link, and without waiting for whoever has the other end of a pipe.
+#[cfg(unix)]
+fn no_detour(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    options.mode(FILE_MODE).custom_flags(flags.bits().cast_signed());
+}
+
+#[cfg(not(unix))]
+fn no_detour(_: &mut OpenOptions) {}
 
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]
 fn rename_onto_nothing(from: &Path, to: &Path) -> io::Result<()> {

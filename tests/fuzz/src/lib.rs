@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a target that panics has found something")]
 
+mod export;
 mod file;
 mod input;
 mod key;
@@ -30,7 +31,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     Target { name: "record", run: record, rounds: 400 },
     Target { name: "value", run: value, rounds: 4_000 },
     Target { name: "key", run: key, rounds: 4_000 },
@@ -38,6 +39,7 @@ pub const TARGETS: [Target; 7] = [
     Target { name: "operations", run: operations, rounds: 100 },
     Target { name: "settings", run: settings, rounds: 60 },
     Target { name: "url", run: url, rounds: 4_000 },
+    Target { name: "export", run: export, rounds: 2_000 },
 ];
 
 /// Records: header, checksum and payload.
@@ -94,4 +96,12 @@ pub fn settings(data: &[u8]) {
 /// When a URL is misread, or a password is shown.
 pub fn url(data: &[u8]) {
     url::check(larder::CacheBuilder::from_url, data);
+}
+
+/// Exports, of both forms.
+///
+/// # Panics
+/// When a part of one passes for the whole, or one changes when it is written again.
+pub fn export(data: &[u8]) {
+    export::check(export::read, data);
 }

@@ -14,7 +14,7 @@ pub type Seed = (&'static str, &'static str, Vec<u8>);
 /// All of them.
 #[must_use]
 pub fn all() -> Vec<Seed> {
-    [records(), values(), keys(), files(), operations(), settings()].concat()
+    [records(), values(), keys(), files(), operations(), settings(), crate::export::seeds()].concat()
 }
 
 fn records() -> Vec<Seed> {

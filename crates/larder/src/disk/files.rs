@@ -36,6 +36,11 @@ pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> 
     }
 }
 
+/// A path that stays where it is though the process changes its directory.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|error| io_error("find", path, error))
+}
+
 /// The lock of a cache file, held until it is dropped.
 #[derive(Debug)]
 pub(crate) struct OwnerLock {

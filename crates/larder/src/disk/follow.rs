@@ -66,7 +66,7 @@ impl FollowedFile {
 impl Followed {
     pub(crate) fn open(path: &Path, page_cache: usize) -> Result<Self, Error> {
         // A process may change its directory; the file that it follows stays where it is.
-        let path = std::path::absolute(path).map_err(|error| io_error("find", path, error))?;
+        let path = files::absolute(path)?;
         let file = Mutex::new(Arc::new(FollowedFile::open(&path, page_cache)?));
         Ok(Self { path, page_cache, file })
     }

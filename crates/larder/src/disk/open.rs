@@ -30,7 +30,7 @@ use crate::volume::{Anchor, Volume, VolumeFile};
 /// The page cache for a look into a file.
 const SMALL_CACHE: usize = 1 << 20;
 /// How redb's files begin (redb's design document, "Database file format").
-const REDB_MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
+pub(super) const REDB_MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
 
 /// How a file is to be opened.
 #[derive(Debug, Clone)]

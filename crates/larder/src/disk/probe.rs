@@ -43,6 +43,18 @@ impl Overlay {
         Ok(Self { is_own: true, ..Self::new(file)? })
     }
 
+    /// An overlay that takes no lock of the file, and sees it as its first bytes said it was: what another process commits
+    /// meanwhile is not seen, as long as it leaves the pages that they lead to alone.
+    pub(crate) fn frozen(file: VolumeFile, len: u64, start: &[u8]) -> io::Result<Self> {
+        let overlay = Self { is_own: true, ..Self::new(file)? };
+        {
+            let mut changes = overlay.changes.lock();
+            (changes.len, changes.file_len) = (len, len);
+        }
+        overlay.write(0, start)?;
+        Ok(overlay)
+    }
+
     fn block(&self, changes: &Changes, number: u64) -> io::Result<Box<[u8]>> {
         if let Some(block) = changes.blocks.get(&number) {
             return Ok(block.clone());

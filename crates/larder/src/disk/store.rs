@@ -3,7 +3,7 @@
 //! Owned by the writer alone. What is known of keyspaces (counts and bytes) is kept beside the file's own rows and replaced
 //! only when a commit has succeeded, so neither opening nor counting ever scans.
 
-use redb::{CompactionError, Database, ReadableDatabase, ReadableTable, WriteTransaction};
+use redb::{CompactionError, Database, ReadTransaction, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use super::batch::{Entries, RangeRemoval, next_expiry};
 use super::fault::{Fault, FaultKind, Guarded, guarded};
@@ -86,9 +86,13 @@ impl Store {
 
     /// Reads what the metadata tables say.
     pub(crate) fn read_known(db: &impl ReadableDatabase) -> Result<Known, Fault> {
+        guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::known_at(&txn))
+    }
+
+    /// What the metadata tables say in a transaction.
+    pub(crate) fn known_at(txn: &ReadTransaction) -> Result<Known, Fault> {
         let illegible = |row: &str| Fault::damage(format!("the row {row:?} of the metadata is illegible"));
         guarded(|| {
-            let txn = db.begin_read()?;
             let state = txn.open_table(META)?.get(STATE_ROW)?.and_then(|row| State::read(row.value()).ok());
             let Some(state) = state else {
                 return Ok(Err(illegible(STATE_ROW)));

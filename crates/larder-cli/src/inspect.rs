@@ -1,0 +1,38 @@
+//! The commands that look into a cache file: what they share.
+
+pub(crate) mod export;
+mod family;
+pub(crate) mod get;
+pub(crate) mod info;
+mod key;
+pub(crate) mod keys;
+pub(crate) mod ttl;
+mod value;
+pub(crate) mod verify;
+pub(crate) mod why;
+
+use std::path::Path;
+
+use larder::inspect::{Inspector, KeyspaceFacts, Snapshot};
+
+use crate::exit::{Exit, Failure};
+
+fn open(file: &Path) -> Result<Snapshot, Failure> {
+    Ok(Inspector::open(file)?.snapshot()?)
+}
+
+/// The keyspace of a name, or which there are.
+fn named<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a KeyspaceFacts, Failure> {
+    snapshot.keyspace(name).ok_or_else(|| {
+        Failure::new(Exit::No, format!("there is no keyspace {name:?}; {}", which_there_are(snapshot)))
+    })
+}
+
+fn which_there_are(snapshot: &Snapshot) -> String {
+    let names: Vec<&str> = snapshot.keyspaces().iter().map(|keyspace| &*keyspace.name).collect();
+    if names.is_empty() {
+        "the file has none".to_owned()
+    } else {
+        format!("the file has {}", names.join(", "))
+    }
+}

@@ -1,0 +1,213 @@
+//! `larder export`: the live entries of one commit, to a file or to standard output.
+//!
+//! A file is written under a temporary name beside its place, synced, and renamed: it appears complete or not at all. Ctrl-C and a
+//! request to end are heard between entries, and take the unfinished file away; a second Ctrl-C ends the process at once.
+
+mod interrupt;
+
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use larder::inspect::{Entry, Finding, KeyspaceFacts, Snapshot};
+use larder_export::{Form, Header, Keyspace, Skipped, Writer};
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+use self::interrupt::Interrupt;
+use super::key::spell;
+use super::{named, open};
+use crate::args::{ExportOptions, Format};
+use crate::exit::{Exit, Failure};
+
+const PAGE: usize = 256;
+
+// What is in a cache can be in an export.
+const _: () = assert!(larder_export::MAX_KEY_LEN == larder::MAX_KEY_LEN);
+const _: () = assert!(larder_export::MAX_VALUE_LEN as u64 == larder::MAX_VALUE_LEN.as_u64());
+
+#[derive(Serialize)]
+struct ExportJson {
+    output: Option<String>,
+    format: &'static str,
+    sequence: u64,
+    entries: u64,
+    skipped_expired: u64,
+    skipped_damaged: u64,
+    skipped_other_version: u64,
+}
+
+pub(crate) fn run(options: &ExportOptions) -> Result<Exit, Failure> {
+    let snapshot = open(&options.look.file)?;
+    let keyspaces = match &options.keyspace {
+        Some(name) => std::slice::from_ref(named(&snapshot, name)?),
+        None => snapshot.keyspaces(),
+    };
+    let job = Job { snapshot: &snapshot, keyspaces, options, interrupt: Interrupt::heard()? };
+    let (entries, skipped) = match &options.output {
+        Some(path) => job.write_file(&place(path, &options.look.file)?)?,
+        None => job
+            .write(BufWriter::new(io::stdout().lock()), &ProgressBar::hidden())
+            .map(|(_, entries, skipped)| (entries, skipped))?,
+    };
+    tell(options, &snapshot, entries, skipped);
+    Ok(if skipped.damaged == 0 { Exit::Ok } else { Exit::Damaged })
+}
+
+/// Where an output file is to stand. It takes the place of a regular file, and of no other: not of a device, nor of the cache itself.
+fn place(output: &Path, cache: &Path) -> Result<PathBuf, Failure> {
+    let Ok(found) = fs::metadata(output) else { return Ok(output.to_owned()) };
+    let refused = |why: &str| Failure::new(Exit::Usage, format!("--output {} is {why}", output.display()));
+    if !found.is_file() {
+        return Err(refused("not a regular file; leave it out, and direct standard output there"));
+    }
+    // Through a symbolic link, to what it names.
+    let place = fs::canonicalize(output).unwrap_or_else(|_| output.to_owned());
+    if fs::canonicalize(cache).is_ok_and(|cache| cache == place) {
+        return Err(refused("the cache file itself; name another"));
+    }
+    Ok(place)
+}
+
+struct Job<'a> {
+    snapshot: &'a Snapshot,
+    keyspaces: &'a [KeyspaceFacts],
+    options: &'a ExportOptions,
+    interrupt: Interrupt,
+}
+
+impl Job<'_> {
+    fn write_file(&self, path: &Path) -> Result<(u64, Skipped), Failure> {
+        let failed = |error: io::Error| {
+            Failure::new(Exit::System, format!("cannot write {}: {error}", path.display()))
+        };
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        // Readable by its owner alone, as the cache is. Removed when it is dropped.
+        let unfinished = NamedTempFile::new_in(directory.unwrap_or(Path::new("."))).map_err(failed)?;
+        let expected = self.keyspaces.iter().map(|keyspace| keyspace.entries).sum();
+        let bar = ProgressBar::new(expected).with_message("exporting").with_style(
+            ProgressStyle::with_template("{msg:28} {bar:40} {human_pos}/{human_len} {eta}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        let (out, entries, skipped) = self.write(BufWriter::new(unfinished), &bar).map_err(|failure| {
+            bar.finish_and_clear();
+            failure.of_file(path)
+        })?;
+        bar.finish_and_clear();
+        let unfinished = out.into_inner().map_err(|error| failed(error.into_error()))?;
+        unfinished.as_file().sync_all().map_err(failed)?;
+        self.interrupt.check()?;
+        unfinished.persist(path).map_err(|error| failed(error.error))?;
+        Ok((entries, skipped))
+    }
+
+    /// Writes all of it; gives the output back, and says how many entries it has and what it has not.
+    fn write<W: Write>(&self, out: W, bar: &ProgressBar) -> Result<(W, u64, Skipped), Failure> {
+        let header = Header {
+            exported_at_ms: self.snapshot.now().as_millis(),
+            sequence: self.snapshot.file().sequence,
+        };
+        let form = match self.options.format {
+            Format::Jsonl => Form::JsonLines,
+            Format::Binary => Form::Binary,
+        };
+        let mut writer = Writer::new(out, form, header)?;
+        let mut skipped = Skipped::default();
+        for facts in self.keyspaces {
+            let number = writer.keyspace(&Keyspace {
+                name: facts.name.clone(),
+                version: facts.version,
+                key_shape: facts.key_shape.clone(),
+                fingerprint: facts.fingerprint,
+            })?;
+            let mut after: Option<Vec<u8>> = None;
+            loop {
+                let page = self.snapshot.page(facts, &[], after.as_deref(), PAGE)?;
+                let Some(last) = page.last() else { break };
+                after = Some(last.key.clone());
+                let read = page.len() as u64;
+                for entry in page {
+                    self.interrupt.check()?;
+                    write_entry(&mut writer, facts, number, entry, &mut skipped)?;
+                }
+                bar.inc(read);
+            }
+        }
+        let entries = writer.entries();
+        Ok((writer.finish(skipped)?, entries, skipped))
+    }
+}
+
+fn write_entry<W: Write>(
+    writer: &mut Writer<W>,
+    facts: &KeyspaceFacts,
+    keyspace: u32,
+    entry: Entry,
+    skipped: &mut Skipped,
+) -> Result<(), Failure> {
+    let Entry { key, finding, .. } = entry;
+    match finding {
+        Finding::Live(record) => {
+            let spelled = spell(facts, &key);
+            let entry = larder_export::Entry {
+                keyspace,
+                key,
+                written_at_ms: record.written_at.as_millis(),
+                expires_at_ms: record.expires_at.as_millis(),
+                delete_after_ms: record.delete_after.as_millis(),
+                value: record.payload,
+            };
+            writer.spelled_entry(&entry, Some(&spelled))?;
+        }
+        Finding::Expired(_) => skipped.expired += 1,
+        Finding::Damaged { .. } => skipped.damaged += 1,
+        _ => skipped.other_version += 1,
+    }
+    Ok(())
+}
+
+impl From<larder_export::Error> for Failure {
+    fn from(error: larder_export::Error) -> Self {
+        match error {
+            larder_export::Error::Io(error) => error.into(),
+            error => Self::new(Exit::System, error.to_string()),
+        }
+    }
+}
+
+/// Says, on standard error, what was written and what was not.
+fn tell(options: &ExportOptions, snapshot: &Snapshot, entries: u64, skipped: Skipped) {
+    let output = options.output.as_ref().map(|path| path.display().to_string());
+    if options.look.json {
+        let told = ExportJson {
+            output,
+            format: match options.format {
+                Format::Jsonl => "jsonl",
+                Format::Binary => "binary",
+            },
+            sequence: snapshot.file().sequence,
+            entries,
+            skipped_expired: skipped.expired,
+            skipped_damaged: skipped.damaged,
+            skipped_other_version: skipped.other_version,
+        };
+        eprintln!("{}", serde_json::to_string(&told).unwrap_or_default());
+        return;
+    }
+    let place = output.map_or_else(String::new, |path| format!(" to {path}"));
+    eprintln!("exported {entries} entries{place}, as change {} left them", snapshot.file().sequence);
+    for (count, what) in [
+        (skipped.expired, "that had expired"),
+        (skipped.damaged, "with a damaged record"),
+        (skipped.other_version, "of another version of their keyspace"),
+    ] {
+        if count > 0 {
+            eprintln!("skipped {count} {what}");
+        }
+    }
+    for old in snapshot.retired().iter().filter(|_| options.keyspace.is_none()) {
+        let bytes = larder::ByteSize::bytes(old.bytes);
+        eprintln!("skipped what is left of keyspace number {}, which is retired: {bytes}", old.number);
+    }
+}

@@ -1,0 +1,35 @@
+//! Ctrl-C, heard where the work can be given up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::exit::{Exit, Failure};
+
+/// Whether the process was asked to end.
+#[derive(Debug)]
+pub(super) struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// From now on a request to end is heard here; the second one ends the process.
+    pub(super) fn heard() -> Result<Self, Failure> {
+        let asked = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the first request finds the flag down, and raises it.
+            flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, asked.clone())
+                .and_then(|_| flag::register(signal, asked.clone()))
+                .map_err(|error| Failure::new(Exit::System, format!("cannot listen for Ctrl-C: {error}")))?;
+        }
+        Ok(Self(asked))
+    }
+
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        // Relaxed: the flag guards no other memory.
+        if self.0.load(Ordering::Relaxed) {
+            return Err(Failure::new(Exit::Interrupted, "interrupted; the export is not whole"));
+        }
+        Ok(())
+    }
+}

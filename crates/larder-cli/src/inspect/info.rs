@@ -1,0 +1,140 @@
+//! `larder info`: what a file is, and what is in it.
+
+use std::io::Write;
+
+use larder::ByteSize;
+use larder::inspect::{FileState, Snapshot};
+use serde::Serialize;
+
+use super::open;
+use crate::args::FileOptions;
+use crate::exit::{Exit, Failure};
+use crate::out::{self, BAD, FAINT, GOOD, field, styled};
+use crate::time::{rfc3339, span};
+
+#[derive(Serialize)]
+struct InfoJson {
+    file: String,
+    state: &'static str,
+    owner_pid: Option<u32>,
+    length: u64,
+    format: u32,
+    closed_cleanly: bool,
+    last_flush: String,
+    last_flush_ms: u64,
+    sequence: u64,
+    entries: u64,
+    charged_bytes: u64,
+    keyspaces: Vec<KeyspaceJson>,
+    retired: Vec<RetiredJson>,
+}
+
+#[derive(Serialize)]
+struct KeyspaceJson {
+    name: String,
+    number: u32,
+    version: u32,
+    key_shape: String,
+    fingerprint: String,
+    entries: u64,
+    charged_bytes: u64,
+    unswept: u64,
+}
+
+#[derive(Serialize)]
+struct RetiredJson {
+    number: u32,
+    charged_bytes: u64,
+}
+
+pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
+    let snapshot = open(&options.file)?;
+    let unswept = snapshot.unswept()?;
+    if options.json {
+        out::json(&as_json(options, &snapshot, &unswept))?;
+    } else {
+        print(options, &snapshot, &unswept)?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn as_json(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> InfoJson {
+    let file = snapshot.file();
+    let (state, owner_pid) = match file.state {
+        FileState::Owned { pid } => ("in_use", pid),
+        FileState::Closed => ("closed", None),
+        _ => ("crashed", None),
+    };
+    let keyspaces = snapshot.keyspaces().iter().zip(unswept).map(|(keyspace, &unswept)| KeyspaceJson {
+        name: keyspace.name.clone(),
+        number: keyspace.number,
+        version: keyspace.version,
+        key_shape: keyspace.key_shape.clone(),
+        fingerprint: format!("0x{:016X}", keyspace.fingerprint),
+        entries: keyspace.entries,
+        charged_bytes: keyspace.bytes,
+        unswept,
+    });
+    let retired = snapshot.retired().iter();
+    InfoJson {
+        file: options.file.display().to_string(),
+        state,
+        owner_pid,
+        length: file.len,
+        format: file.format,
+        closed_cleanly: file.closed_cleanly,
+        last_flush: rfc3339(file.last_flush),
+        last_flush_ms: file.last_flush.as_millis(),
+        sequence: file.sequence,
+        entries: file.entries,
+        charged_bytes: file.bytes,
+        keyspaces: keyspaces.collect(),
+        retired: retired.map(|old| RetiredJson { number: old.number, charged_bytes: old.bytes }).collect(),
+    }
+}
+
+fn print(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> Result<(), Failure> {
+    let mut out = out::stdout();
+    let file = snapshot.file();
+    field(&mut out, "file", options.file.display())?;
+    field(&mut out, "state", state(file.state))?;
+    field(&mut out, "length", ByteSize::bytes(file.len))?;
+    field(&mut out, "format", file.format)?;
+    let ago = styled(FAINT, format!("{} ago", span(snapshot.now().since(file.last_flush))));
+    field(&mut out, "last flush", format!("{}, {ago}", rfc3339(file.last_flush)))?;
+    field(&mut out, "sequence", file.sequence)?;
+    let charged = ByteSize::bytes(file.bytes);
+    field(&mut out, "entries", format!("{}, charged {charged}", file.entries))?;
+    if snapshot.keyspaces().is_empty() {
+        writeln!(out, "\nno keyspace has been opened in it yet")?;
+        return Ok(out.flush()?);
+    }
+    writeln!(out)?;
+    let head = ["keyspace", "version", "keys", "entries", "charged", "unswept"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(snapshot.keyspaces().iter().zip(unswept).map(|(keyspace, unswept)| {
+        vec![
+            keyspace.name.clone(),
+            keyspace.version.to_string(),
+            keyspace.key_shape.clone(),
+            keyspace.entries.to_string(),
+            ByteSize::bytes(keyspace.bytes).to_string(),
+            unswept.to_string(),
+        ]
+    }));
+    out::table(&mut out, &rows)?;
+    for old in snapshot.retired() {
+        let bytes = ByteSize::bytes(old.bytes);
+        writeln!(out, "keyspace number {} is retired; the sweeper has {bytes} of it to delete", old.number)?;
+    }
+    Ok(out.flush()?)
+}
+
+fn state(state: FileState) -> String {
+    match state {
+        FileState::Owned { pid: Some(pid) } => styled(GOOD, format!("in use by process {pid}")),
+        FileState::Owned { pid: None } => styled(GOOD, "in use"),
+        FileState::Closed => "closed".to_owned(),
+        _ => styled(BAD, "left by a crash") + "; its next owner repairs it, and this is what it will find",
+    }
+}

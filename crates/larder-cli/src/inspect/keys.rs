@@ -1,0 +1,77 @@
+//! `larder keys`: the keys of a file, a line each.
+
+use std::io::Write;
+
+use larder::inspect::{Entry, KeyspaceFacts, Snapshot};
+
+use super::key::{KeyJson, spell, state};
+use super::{named, open};
+use crate::args::KeysOptions;
+use crate::exit::{Exit, Failure};
+use crate::out::{self, FAINT, json_line, styled};
+
+const PAGE: usize = 256;
+
+pub(crate) fn run(options: &KeysOptions) -> Result<Exit, Failure> {
+    let snapshot = open(&options.look.file)?;
+    let keyspaces = match &options.keyspace {
+        Some(name) => std::slice::from_ref(named(&snapshot, name)?),
+        None => snapshot.keyspaces(),
+    };
+    if options.prefix.is_some() && keyspaces.len() > 1 {
+        let text = "a prefix is of the keys of one keyspace: give --keyspace";
+        return Err(Failure::new(Exit::Usage, format!("{text}; {}", super::which_there_are(&snapshot))));
+    }
+    let mut out = out::stdout();
+    let mut left = options.limit.unwrap_or(u64::MAX);
+    for keyspace in keyspaces {
+        let prefix = prefix(keyspace, options)?;
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = snapshot.page(keyspace, &prefix, after.as_deref(), PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.key.clone());
+            for entry in page.iter().filter(|entry| options.all || entry.finding.live().is_some()) {
+                if left == 0 {
+                    out.flush()?;
+                    eprintln!(
+                        "larder: there are more keys than the {} of --limit",
+                        options.limit.unwrap_or(0)
+                    );
+                    return Ok(Exit::Ok);
+                }
+                left -= 1;
+                print(&mut out, options, &snapshot, keyspace, entry)?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Ok)
+}
+
+fn prefix(keyspace: &KeyspaceFacts, options: &KeysOptions) -> Result<Vec<u8>, Failure> {
+    let Some(text) = &options.prefix else { return Ok(Vec::new()) };
+    let shape = keyspace.shape().unwrap_or(larder::inspect::KeyShape::Unit);
+    shape.parse_prefix(text).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+}
+
+fn print(
+    out: &mut impl Write,
+    options: &KeysOptions,
+    snapshot: &Snapshot,
+    keyspace: &KeyspaceFacts,
+    entry: &Entry,
+) -> Result<(), Failure> {
+    let Entry { key, finding, .. } = entry;
+    if options.look.json {
+        return json_line(out, &KeyJson::new(snapshot, keyspace, key, finding));
+    }
+    write!(out, "{}\t{}", styled(FAINT, &keyspace.name), spell(keyspace, key))?;
+    if options.long {
+        let record = finding.record();
+        let ttl = record.map_or(0.0, |record| record.expires_at.since(snapshot.now()).as_secs_f64());
+        let len = record.map_or(0, |record| record.payload.len());
+        write!(out, "\t{}\t{ttl:.3}\t{len}", state(finding))?;
+    }
+    Ok(writeln!(out)?)
+}

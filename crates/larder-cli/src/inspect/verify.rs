@@ -1,0 +1,130 @@
+//! `larder verify`: every page and every record of a file.
+
+use std::io::Write;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use larder::inspect::{FileVerified, Inspector, PagesVerified, spell_hex};
+use serde::Serialize;
+
+use super::key;
+use crate::args::FileOptions;
+use crate::exit::{Exit, Failure};
+use crate::out::{self, BAD, GOOD, field, styled};
+
+#[derive(Serialize)]
+struct VerifyJson {
+    file: String,
+    is_whole: bool,
+    pages: &'static str,
+    pages_cause: Option<String>,
+    records: u64,
+    damaged_records: u64,
+    damaged: Vec<DamagedJson>,
+    miscounted: Vec<MiscountedJson>,
+}
+
+#[derive(Serialize)]
+struct DamagedJson {
+    keyspace: Option<String>,
+    key: String,
+    key_bytes: String,
+}
+
+#[derive(Serialize)]
+struct MiscountedJson {
+    keyspace: String,
+    recorded: u64,
+    found: u64,
+}
+
+pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
+    let inspector = Inspector::open(&options.file)?;
+    let bar = ProgressBar::new(0).with_message("checking records").with_style(
+        ProgressStyle::with_template("{msg:28} {bar:40} {human_pos}/{human_len} {eta}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    let found = inspector.verify(&mut |done, of| {
+        bar.set_length(of.max(done));
+        bar.set_position(done);
+    })?;
+    bar.finish_and_clear();
+    let snapshot = inspector.snapshot()?;
+    let damaged = found.damaged.iter().map(|record| {
+        let keyspace = record.keyspace.as_deref().and_then(|name| snapshot.keyspace(name));
+        let spelled = keyspace.map_or_else(|| spell_hex(&record.key), |facts| key::spell(facts, &record.key));
+        DamagedJson { keyspace: record.keyspace.clone(), key: spelled, key_bytes: spell_hex(&record.key) }
+    });
+    let damaged: Vec<DamagedJson> = damaged.collect();
+    drop(snapshot);
+    let file = options.file.display().to_string();
+    if options.json {
+        out::json(&as_json(file, &found, damaged))?;
+    } else {
+        print(&file, &found, &damaged)?;
+    }
+    Ok(match (&found.pages, found.is_whole()) {
+        (_, false) => Exit::Damaged,
+        (PagesVerified::Unknown { .. }, true) => Exit::InUse,
+        (_, true) => Exit::Ok,
+    })
+}
+
+fn as_json(file: String, found: &FileVerified, damaged: Vec<DamagedJson>) -> VerifyJson {
+    let (pages, pages_cause) = match &found.pages {
+        PagesVerified::Whole => ("whole", None),
+        PagesVerified::Damaged { cause } => ("damaged", Some(cause.clone())),
+        PagesVerified::Unknown { cause } => ("unknown", Some(cause.clone())),
+        _ => ("unknown", None),
+    };
+    let miscounted = found.miscounted.iter().map(|keyspace| MiscountedJson {
+        keyspace: keyspace.keyspace.clone(),
+        recorded: keyspace.recorded,
+        found: keyspace.found,
+    });
+    VerifyJson {
+        file,
+        is_whole: found.is_whole(),
+        pages,
+        pages_cause,
+        records: found.records,
+        damaged_records: found.damaged_records,
+        damaged,
+        miscounted: miscounted.collect(),
+    }
+}
+
+fn print(file: &str, found: &FileVerified, damaged: &[DamagedJson]) -> Result<(), Failure> {
+    let mut out = out::stdout();
+    field(&mut out, "file", file)?;
+    let pages = match &found.pages {
+        PagesVerified::Whole => styled(GOOD, "whole"),
+        PagesVerified::Damaged { cause } => format!("{}: {cause}", styled(BAD, "damaged")),
+        PagesVerified::Unknown { cause } => format!("not checked: {cause}"),
+        _ => "not checked".to_owned(),
+    };
+    field(&mut out, "pages", pages)?;
+    let records = match found.damaged_records {
+        0 => format!("{}, {}", found.records, styled(GOOD, "all whole")),
+        some => format!("{}, {} of them", found.records, styled(BAD, format!("{some} damaged"))),
+    };
+    field(&mut out, "records", records)?;
+    for record in damaged {
+        let keyspace = record.keyspace.as_deref().unwrap_or("a retired keyspace");
+        writeln!(out, "damaged: {} in {keyspace}; a lookup misses it", record.key)?;
+    }
+    let untold = found.damaged_records.saturating_sub(damaged.len() as u64);
+    if untold > 0 {
+        writeln!(out, "damaged: {untold} more")?;
+    }
+    for keyspace in &found.miscounted {
+        let (name, recorded, found) = (&keyspace.keyspace, keyspace.recorded, keyspace.found);
+        writeln!(out, "miscounted: {name} has {found} entries, and should have {recorded}")?;
+    }
+    if !found.is_whole() {
+        writeln!(
+            out,
+            "Open it as a cache, which moves damaged files aside; or move it away, and let a fresh one be made."
+        )?;
+    }
+    Ok(out.flush()?)
+}

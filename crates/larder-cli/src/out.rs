@@ -1,0 +1,63 @@
+//! Standard output: colours where they are wanted, and a reader that may go away.
+//!
+//! Nothing here is printed with `println!`, which panics when the reader has gone.
+
+use std::io::{self, BufWriter, StdoutLock, Write};
+
+use anstream::AutoStream;
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::exit::Failure;
+
+/// What names something.
+pub(crate) const NAME: Style = Style::new().bold();
+/// What is as it should be.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// What is not.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// What explains.
+pub(crate) const FAINT: Style = Style::new().dimmed();
+
+/// Standard output, to be flushed at the end. Colours reach a terminal alone, and none if `NO_COLOR` is set.
+pub(crate) fn stdout() -> BufWriter<AutoStream<StdoutLock<'static>>> {
+    BufWriter::new(AutoStream::auto(io::stdout().lock()))
+}
+
+/// Prints a document of JSON.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", serde_json::to_string_pretty(value)?)?;
+    Ok(out.flush()?)
+}
+
+/// Prints a line of JSON.
+pub(crate) fn json_line(out: &mut impl Write, value: &impl Serialize) -> Result<(), Failure> {
+    Ok(writeln!(out, "{}", serde_json::to_string(value)?)?)
+}
+
+/// Prints a name and what it names, in two columns.
+pub(crate) fn field(out: &mut impl Write, name: &str, value: impl std::fmt::Display) -> io::Result<()> {
+    writeln!(out, "{NAME}{name:<11}{NAME:#} {value}")
+}
+
+/// A style around a text.
+pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Rows in columns as wide as they need to be, two spaces apart; the first row is the head.
+pub(crate) fn table(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for (number, row) in rows.iter().enumerate() {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        let line = line.trim_end();
+        if number == 0 { writeln!(out, "{NAME}{line}{NAME:#}")? } else { writeln!(out, "{line}")? }
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Another process at work on a cache: this test binary, run again.
+//!
+//! `child_process` is a test that only does something when a parent test started it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use larder::Cache;
+
+use crate::support::{PRODUCTS, Product};
+
+const TASK: &str = "LARDER_TEST_TASK";
+const FILE: &str = "LARDER_TEST_FILE";
+
+/// An owner of a cache file, killed when it is dropped.
+pub(crate) struct Owner {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Owner {
+    /// Starts an owner, and waits until its file has something in it. It holds the file, or writes to it without end.
+    pub(crate) fn start(task: &str, path: &Path) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child::child_process", "--nocapture", "--test-threads=1"])
+            .env(TASK, task)
+            .env(FILE, path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        let mut owner = Self { child, lines };
+        owner.hear("ready");
+        owner
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Tells the owner to close its cache, and waits for it to be closed.
+    pub(crate) fn close(&mut self) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "close").unwrap();
+        self.hear("closed");
+    }
+
+    /// Kills the owner as `kill -9` does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn hear(&mut self, word: &str) {
+        let mut line = String::new();
+        while self.lines.read_line(&mut line).unwrap() > 0 {
+            if line.trim_end().ends_with(word) {
+                return;
+            }
+            line.clear();
+        }
+        panic!("the owner ended before it said {word:?}");
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn child_process() {
+    let (Ok(task), Some(path)) = (std::env::var(TASK), std::env::var_os(FILE)) else {
+        return;
+    };
+    let cache = Cache::builder()
+        .path(path)
+        .flush_interval(Duration::from_millis(2))
+        .open_timeout(Duration::from_secs(10))
+        .open()
+        .unwrap();
+    let products = cache.keyspace(PRODUCTS).unwrap();
+    let airtime = Product { name: "MTN airtime".to_owned(), price: 100 };
+    for number in 0..300 {
+        products.insert(&format!("P{number}"), airtime.clone()).unwrap();
+    }
+    products.insert("MTNVTU", airtime.clone()).unwrap();
+    cache.flush().unwrap();
+    println!("ready");
+    match &*task {
+        "hold" => {
+            std::io::stdin().read_line(&mut String::new()).unwrap();
+            cache.close().unwrap();
+            println!("closed");
+        }
+        "write" => {
+            for price in 0.. {
+                products.insert(&format!("P{}", price % 300), Product { price, ..airtime.clone() }).unwrap();
+            }
+        }
+        other => panic!("no task {other:?}"),
+    }
+}

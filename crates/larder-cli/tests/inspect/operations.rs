@@ -1,0 +1,71 @@
+//! The commands of `docs/operations.md`, run as they stand there, by a shell, on the file that the page speaks of.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Place, stderr, stdout};
+
+const PAGE: &str = include_str!("../../../../docs/operations.md");
+
+/// The blocks of a shell, each with what the page shows that it prints.
+fn examples() -> Vec<(&'static str, &'static str)> {
+    let blocks = PAGE.split("\n```sh\n").skip(1).map(|rest| rest.split_once("\n```\n\n```").unwrap());
+    blocks
+        .map(|(script, after)| {
+            let (_language, shown) = after.split_once('\n').unwrap();
+            (script, shown.split_once("\n```").unwrap().0)
+        })
+        .collect()
+}
+
+/// The store decides how long a file is.
+fn without_length(text: &str) -> String {
+    let is_other = |line: &&str| !line.trim_start().starts_with("length ") && !line.contains("\"length\":");
+    text.lines().filter(is_other).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_command_of_the_page_prints_what_is_shown() {
+    let place = Place::new();
+    place.shop();
+    let binary = Path::new(env!("CARGO_BIN_EXE_larder")).parent().unwrap();
+    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap_or_default());
+    let examples = examples();
+    assert_eq!(examples.len(), 9);
+    for (script, shown) in examples {
+        let mut shell = Command::new("sh");
+        let output =
+            shell.args(["-euc", script]).current_dir(place.dir()).env("PATH", &path).output().unwrap();
+        assert!(output.status.success(), "{script}\n{}", stderr(&output));
+        assert_eq!(without_length(stdout(&output).trim_end()), without_length(shown), "{script}");
+    }
+}
+
+#[test]
+fn the_page_and_the_help_tell_the_same_exit_codes() {
+    let output = crate::support::larder(Path::new("."), &["--help"]);
+    let help = stdout(&output);
+    let table = PAGE.split_once("### Exit codes").unwrap().1;
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
+    let mut told = 0;
+    for (code, rest) in rows.filter(|(code, _)| code.parse::<u8>().is_ok()) {
+        let meaning = rest.split(" | ").next().unwrap().trim_end_matches(", as `head` does");
+        assert!(
+            help.contains(&format!("  {code:<4} {meaning}\n")),
+            "the help does not say: {code} {meaning}"
+        );
+        told += 1;
+    }
+    assert_eq!(told, 11);
+}
+
+#[test]
+fn every_command_of_the_help_is_on_the_page() {
+    let help = stdout(&crate::support::larder(Path::new("."), &["--help"]));
+    let commands = help.split_once("Commands:\n").unwrap().1.split_once("\n\nOptions").unwrap().0;
+    // Those of another page.
+    for command in commands.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()) {
+        let is_elsewhere = ["", "help", "check", "demo"].contains(&command);
+        assert!(is_elsewhere || PAGE.contains(&format!("larder {command}")), "{command}");
+    }
+}

@@ -1,0 +1,167 @@
+//! What is printed where the page of operations does not show it: names of JSON's fields are promises, and so are the words of keys.
+
+use larder::KeyspaceDefinition;
+use serde_json::{Value, json};
+
+use crate::support::{PRODUCTS, Place, Product, command, larder, printed, stderr, stdout};
+
+fn parsed(place: &Place, arguments: &[&str], code: i32) -> Value {
+    serde_json::from_str(&printed(place.dir(), arguments, code)).unwrap()
+}
+
+#[test]
+fn a_keys_fields_are_the_same_in_every_command() {
+    let place = Place::new();
+    place.shop();
+    let mut expected = json!({
+        "keyspace": "product",
+        "key": "product_MTNVTU",
+        "key_bytes": "0x4D544E5654550000",
+        "state": "live",
+        "version": 1,
+        "sequence": 2,
+        "written_at": "2100-01-01T00:00:00.000Z",
+        "written_at_ms": 4_102_444_800_000_u64,
+        "expires_at": "2100-01-01T01:00:00.000Z",
+        "expires_at_ms": 4_102_448_400_000_u64,
+        "ttl_ms": 3_540_000,
+        "value_bytes": 13,
+    });
+    assert_eq!(parsed(&place, &["ttl", "shop.larder", "product_MTNVTU", "--json"], 0), expected);
+    let keys = ["keys", "shop.larder", "--keyspace", "product", "--prefix", "MTNV", "--json"];
+    assert_eq!(parsed(&place, &keys, 0), expected);
+    expected["value"] = "0x0B4D544E2061697274696D6564".into();
+    expected["value_texts"] = json!(["MTN airtime"]);
+    assert_eq!(parsed(&place, &["get", "shop.larder", "product_MTNVTU", "--json"], 0), expected);
+    let why = parsed(&place, &["why", "shop.larder", "product_NOSUCH", "--json"], 1);
+    assert_eq!(
+        (&why["state"], &why["key"], why.get("ttl_ms")),
+        (&"absent".into(), &"product_NOSUCH".into(), None)
+    );
+    let why = parsed(&place, &["why", "shop.larder", "product_GLOVTU", "--json"], 1);
+    assert_eq!((&why["state"], &why["ttl_ms"]), (&"expired".into(), &0.into()));
+}
+
+#[test]
+fn what_verify_finds_is_told_in_these_fields() {
+    let place = Place::new();
+    place.shop();
+    let expected = json!({
+        "file": "shop.larder",
+        "is_whole": true,
+        "pages": "whole",
+        "pages_cause": null,
+        "records": 7,
+        "damaged_records": 0,
+        "damaged": [],
+        "miscounted": [],
+    });
+    assert_eq!(parsed(&place, &["verify", "shop.larder", "--json"], 0), expected);
+}
+
+#[test]
+fn a_key_is_read_as_it_is_shown_and_as_its_code() {
+    let place = Place::new();
+    let (cache, _) = place.open();
+    let products = cache.keyspace(PRODUCTS).unwrap();
+    let codes = ["MTNVTU", "two words", "0x4D", "product_MTNVTU", "\"quoted\"", "line\nend", "-n", "ß"];
+    for (code, price) in codes.into_iter().zip(0..) {
+        products.insert(code, Product { name: code.to_owned(), price }).unwrap();
+    }
+    cache.close().unwrap();
+    let keys = printed(place.dir(), &["keys", "shop.larder"], 0);
+    let shown: Vec<&str> = keys.lines().map(|line| line.split_once('\t').unwrap().1).collect();
+    assert_eq!(shown.len(), codes.len(), "{keys}");
+    for key in shown {
+        let found = parsed(&place, &["get", "shop.larder", key, "--json"], 0);
+        assert_eq!(found["key"], key);
+    }
+    for code in ["MTNVTU", "\"MTNVTU\"", "0x4D544E5654550000", "product_MTNVTU"] {
+        assert_eq!(
+            parsed(&place, &["ttl", "shop.larder", code, "--json"], 0)["key_bytes"],
+            "0x4D544E5654550000"
+        );
+    }
+    let literally = parsed(&place, &["ttl", "shop.larder", "\"product_MTNVTU\"", "--json"], 0);
+    assert_eq!(literally["key"], "product_product_MTNVTU");
+}
+
+/// Makes the file what it is between the opening of version 2 of its first keyspace and the sweep after it.
+fn retire(place: &Place) {
+    let db = redb::Database::open(place.path()).unwrap();
+    let txn = db.begin_write().unwrap();
+    let keyspaces = redb::TableDefinition::<&str, &[u8]>::new("larder.keyspaces");
+    let row = [&b"\0\0\0\x02\0\0\0\x02"[..], &[0; 24], b"u64"].concat();
+    txn.open_table(keyspaces).unwrap().insert("count", row.as_slice()).unwrap();
+    let retired = redb::TableDefinition::<u32, u64>::new("larder.retired");
+    txn.open_table(retired).unwrap().insert(1, 132).unwrap();
+    txn.commit().unwrap();
+    db.close().unwrap();
+}
+
+#[test]
+fn an_old_version_is_told_of() {
+    const COUNTS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("count");
+    let place = Place::new();
+    let (cache, _) = place.open();
+    cache.keyspace(COUNTS.version(1)).unwrap().insert(&7, 1).unwrap();
+    cache.close().unwrap();
+    retire(&place);
+    let info = printed(place.dir(), &["info", "shop.larder"], 0);
+    assert!(info.contains("keyspace number 1 is retired; the sweeper has 132 B of it to delete"), "{info}");
+    let why = parsed(&place, &["why", "shop.larder", "7", "--json"], 1);
+    assert_eq!((&why["state"], &why["version"]), (&"retired".into(), &1.into()), "{why:#}");
+    let export = larder(place.dir(), &["export", "shop.larder"]);
+    assert!(stderr(&export).contains("skipped what is left of keyspace number 1, which is retired"));
+}
+
+#[test]
+fn a_limit_is_kept_and_told() {
+    let place = Place::new();
+    place.shop();
+    let output = larder(place.dir(), &["keys", "shop.larder", "--limit", "2"]);
+    assert_eq!(stdout(&output).lines().count(), 2);
+    assert_eq!(stderr(&output), "larder: there are more keys than the 2 of --limit\n");
+    let output = larder(place.dir(), &["keys", "shop.larder", "--limit", "6"]);
+    assert_eq!((stdout(&output).lines().count(), stderr(&output)), (6, String::new()));
+}
+
+#[test]
+fn a_value_is_printed_raw_for_another_program() {
+    let place = Place::new();
+    place.shop();
+    let output = larder(place.dir(), &["get", "shop.larder", "product_MTNVTU", "--raw"]);
+    assert_eq!(output.stdout, b"\x0BMTN airtime\x64");
+}
+
+#[test]
+fn colours_are_for_terminals() {
+    let place = Place::new();
+    place.shop();
+    for arguments in [&["info", "shop.larder"][..], &["verify", "shop.larder"], &["keys", "shop.larder"]] {
+        let plain = printed(place.dir(), arguments, 0);
+        assert!(!plain.contains('\x1B'), "{plain}");
+        // What a terminal would be given.
+        let output = command(place.dir(), arguments).env("CLICOLOR_FORCE", "1").output().unwrap();
+        assert!(stdout(&output).contains("\x1B["), "{}", stdout(&output));
+        let forced = command(place.dir(), arguments).env("NO_COLOR", "1").output().unwrap();
+        assert_eq!(stdout(&forced), plain);
+    }
+}
+
+#[test]
+fn completions_and_the_manual_tell_of_every_command() {
+    let place = Place::new();
+    let help = printed(place.dir(), &["--help"], 0);
+    for text in [
+        printed(place.dir(), &["completions", "bash"], 0),
+        printed(place.dir(), &["completions", "zsh"], 0),
+        printed(place.dir(), &["completions", "fish"], 0),
+        printed(place.dir(), &["man"], 0),
+    ] {
+        for command in ["info", "keys", "get", "ttl", "why", "verify", "export", "check", "demo"] {
+            assert!(help.contains(command) && text.contains(command), "{command}");
+        }
+        assert!(!help.contains("demo-restarted"));
+    }
+}

@@ -1,0 +1,112 @@
+//! What the tests share: a shop's cache file, and how the command is run on it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder::clock::ManualClock;
+use larder::{Cache, InsertOptions, KeyspaceDefinition, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The beginning of the year 2100. The command tells the time by its own clock, or by a file's last commit if that is later: this one is,
+/// so what it says of such a file is the same at each run.
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(4_102_444_800_000);
+
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Product {
+    pub(crate) name: String,
+    pub(crate) price: u64,
+}
+
+pub(crate) const PRODUCTS: KeyspaceDefinition<String, Product> =
+    KeyspaceDefinition::new("product").ttl(HOUR).version(1);
+pub(crate) const PACKAGES: KeyspaceDefinition<(String, String), u64> =
+    KeyspaceDefinition::new("data_package").ttl(HOUR).version(1);
+pub(crate) const SESSIONS: KeyspaceDefinition<(i32, Vec<u8>), String> =
+    KeyspaceDefinition::new("session").ttl(HOUR);
+
+/// A directory for a cache file.
+pub(crate) struct Place(tempfile::TempDir);
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.path().join("shop.larder")
+    }
+
+    /// A cache in the year 2100.
+    pub(crate) fn open(&self) -> (Cache, Arc<ManualClock>) {
+        let clock = Arc::new(ManualClock::starting_at(NOW));
+        let builder =
+            Cache::builder().path(self.path()).clock(clock.clone()).flush_interval(HOUR).sweep_interval(HOUR);
+        (builder.disk_capacity(64 << 20).open_timeout(Duration::from_secs(10)).open().unwrap(), clock)
+    }
+
+    /// A shop's file, closed: four products, of which one has expired, a package, a session.
+    pub(crate) fn shop(&self) {
+        self.open_shop().close().unwrap();
+    }
+
+    /// The same, open, and flushed.
+    pub(crate) fn open_shop(&self) -> Cache {
+        let (cache, clock) = self.open();
+        let products = cache.keyspace(PRODUCTS).unwrap();
+        let product = |name: &str, price| Product { name: name.to_owned(), price };
+        let short = InsertOptions::new().ttl(Duration::from_secs(30));
+        products.insert_with("GLOVTU", product("Glo airtime", 100), short).unwrap();
+        products.insert("MTNVTU", product("MTN airtime", 100)).unwrap();
+        products.insert("MTNDATA", product("MTN data", 300)).unwrap();
+        products.insert("AIRTEL", product("Airtel airtime", 100)).unwrap();
+        let packages = cache.keyspace(PACKAGES).unwrap();
+        packages.insert(&("MTNDATA", "DATA_1GB"), 300).unwrap();
+        let sessions = cache.keyspace(SESSIONS).unwrap();
+        sessions.insert(&(-7, [1_u8, b'x', 255]), "one \"session\"\n".to_owned()).unwrap();
+        cache.flush().unwrap();
+        clock.advance(Duration::from_mins(1));
+        // A commit, for the file to know the time. The sweeper is not due yet.
+        products.insert("ETISALAT", product("9mobile airtime", 100)).unwrap();
+        cache.flush().unwrap();
+        cache
+    }
+}
+
+/// Runs the command in a directory.
+pub(crate) fn larder(dir: &Path, arguments: &[&str]) -> Output {
+    command(dir, arguments).output().expect("the built command runs")
+}
+
+pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+    command.args(arguments).current_dir(dir);
+    command
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Everything that was said, and the code, for a failed check to show.
+pub(crate) fn told(output: &Output) -> String {
+    format!("{}{}code {:?}", stdout(output), stderr(output), output.status.code())
+}
+
+/// What a command printed, once it is checked to have exited with a code.
+pub(crate) fn printed(dir: &Path, arguments: &[&str], code: i32) -> String {
+    let output = larder(dir, arguments);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", told(&output));
+    stdout(&output)
+}

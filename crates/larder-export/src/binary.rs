@@ -1,0 +1,202 @@
+//! The binary form. Integers are big endian.
+//!
+//! ```text
+//! offset  size  field
+//!      0    13  "larder.export"
+//!     13     1  0
+//!     14     4  format (1)
+//!     18     8  exported at, ms since 1970
+//!     26     8  sequence of the last change
+//!     34     …  frames
+//! ```
+//!
+//! A **frame** is its kind (1 byte), the length of its body (4), and its body:
+//!
+//! | kind | body |
+//! |---|---|
+//! | 1 keyspace | version 4, fingerprint 8, name's length 2, name, key shape |
+//! | 2 entry | keyspace 4 (from zero, in the order they came), written at 8, expires at 8, delete after 8, key's length 2, key, value |
+//! | 3 end | entries 8, skipped: expired 8, damaged 8, of another version 8, then the XXH3-64 of every byte before it 8 |
+//!
+//! Nothing follows the end. Kinds that a reader does not know are an error: there are none in this version.
+
+use std::io::{self, Read, Write};
+
+use crate::error::Error;
+use crate::item::{End, Entry, Header, Item, Keyspace, Skipped};
+use crate::summing::{Sum, Summing};
+use crate::{FORMAT, MAX_KEY_LEN, MAX_NAME_LEN, MAX_SHAPE_LEN, MAX_VALUE_LEN};
+
+/// How a binary export begins.
+pub const MAGIC: [u8; 14] = *b"larder.export\0";
+
+const KEYSPACE: u8 = 1;
+const ENTRY: u8 = 2;
+const END: u8 = 3;
+/// A frame's kind and length.
+const FRAME_HEAD: usize = 5;
+/// Bytes of an entry's body besides key and value.
+const ENTRY_HEAD: usize = 30;
+const MAX_KEYSPACE_BODY: usize = 14 + MAX_NAME_LEN + MAX_SHAPE_LEN;
+const MAX_ENTRY_BODY: usize = ENTRY_HEAD + MAX_KEY_LEN + MAX_VALUE_LEN;
+const END_BODY: u32 = 40;
+
+pub(crate) fn write_header(out: &mut Summing<impl Write>, header: &Header) -> io::Result<()> {
+    out.put(&MAGIC)?;
+    out.put(&FORMAT.to_be_bytes())?;
+    out.put(&header.exported_at_ms.to_be_bytes())?;
+    out.put(&header.sequence.to_be_bytes())
+}
+
+fn write_frame(out: &mut Summing<impl Write>, kind: u8, parts: &[&[u8]]) -> io::Result<()> {
+    let len: usize = parts.iter().map(|part| part.len()).sum();
+    let len = u32::try_from(len).map_err(io::Error::other)?;
+    out.put(&[kind])?;
+    out.put(&len.to_be_bytes())?;
+    parts.iter().try_for_each(|part| out.put(part))
+}
+
+pub(crate) fn write_keyspace(out: &mut Summing<impl Write>, keyspace: &Keyspace) -> io::Result<()> {
+    let name_len = u16::try_from(keyspace.name.len()).map_err(io::Error::other)?;
+    let parts: [&[u8]; 5] = [
+        &keyspace.version.to_be_bytes(),
+        &keyspace.fingerprint.to_be_bytes(),
+        &name_len.to_be_bytes(),
+        keyspace.name.as_bytes(),
+        keyspace.key_shape.as_bytes(),
+    ];
+    write_frame(out, KEYSPACE, &parts)
+}
+
+pub(crate) fn write_entry(out: &mut Summing<impl Write>, entry: &Entry) -> io::Result<()> {
+    let key_len = u16::try_from(entry.key.len()).map_err(io::Error::other)?;
+    let parts: [&[u8]; 7] = [
+        &entry.keyspace.to_be_bytes(),
+        &entry.written_at_ms.to_be_bytes(),
+        &entry.expires_at_ms.to_be_bytes(),
+        &entry.delete_after_ms.to_be_bytes(),
+        &key_len.to_be_bytes(),
+        &entry.key,
+        &entry.value,
+    ];
+    write_frame(out, ENTRY, &parts)
+}
+
+pub(crate) fn write_end(out: &mut Summing<impl Write>, end: &End) -> io::Result<()> {
+    let Skipped { expired, damaged, other_version } = end.skipped;
+    out.put(&[END])?;
+    out.put(&END_BODY.to_be_bytes())?;
+    out.put([end.entries, expired, damaged, other_version].map(u64::to_be_bytes).as_flattened())?;
+    let sum = out.sum.value();
+    out.put(&sum.to_be_bytes())
+}
+
+/// Reads the header; what it begins with has been read.
+pub(crate) fn read_header(input: &mut impl Read, sum: &mut Sum) -> Result<Header, Error> {
+    sum.add(&MAGIC);
+    let mut bytes = [0; 20];
+    read_exact(input, &mut bytes)?;
+    sum.add(&bytes);
+    let mut fields = Fields(&bytes);
+    let format = fields.u32()?;
+    if format > FORMAT {
+        return Err(Error::NewerFormat { found: format.into(), supported: FORMAT });
+    }
+    if format == 0 {
+        return Err(damaged("the format is 0"));
+    }
+    Ok(Header { exported_at_ms: fields.u64()?, sequence: fields.u64()? })
+}
+
+/// Reads a frame; of the end also the checksum that it should be.
+pub(crate) fn read_item(input: &mut impl Read, sum: &mut Sum) -> Result<(Item, Option<u64>), Error> {
+    let mut head = [0; FRAME_HEAD];
+    read_exact(input, &mut head)?;
+    let mut fields = Fields(&head);
+    let [kind] = fields.take()?;
+    let len = fields.u32()? as usize;
+    let most = match kind {
+        KEYSPACE => MAX_KEYSPACE_BODY,
+        ENTRY => MAX_ENTRY_BODY,
+        END => END_BODY as usize,
+        _ => return Err(damaged(format!("a frame has the unknown kind {kind}"))),
+    };
+    if len > most {
+        return Err(damaged(format!("a frame of kind {kind} claims {len} bytes; the most is {most}")));
+    }
+    let mut body = Vec::new();
+    // Memory is claimed for what arrives, not for what is claimed.
+    input.take(len as u64).read_to_end(&mut body)?;
+    if body.len() < len {
+        return Err(Error::CutOff { entries: 0 });
+    }
+    let mut fields = Fields(&body);
+    let item = match kind {
+        KEYSPACE => Item::Keyspace(keyspace(&mut fields)?),
+        ENTRY => Item::Entry(entry(&mut fields)?),
+        _ => {
+            let entries = fields.u64()?;
+            let skipped =
+                Skipped { expired: fields.u64()?, damaged: fields.u64()?, other_version: fields.u64()? };
+            sum.add(&head);
+            sum.add(body.get(..body.len() - fields.0.len()).unwrap_or_default());
+            return Ok((Item::End(End { entries, skipped }), Some(fields.u64()?)));
+        }
+    };
+    sum.add(&head);
+    sum.add(&body);
+    Ok((item, None))
+}
+
+fn keyspace(fields: &mut Fields<'_>) -> Result<Keyspace, Error> {
+    let (version, fingerprint) = (fields.u32()?, fields.u64()?);
+    let name_len = u16::from_be_bytes(fields.take()?);
+    let text = |bytes: &[u8]| {
+        String::from_utf8(bytes.to_vec()).map_err(|_| damaged("the text of a keyspace is not UTF-8"))
+    };
+    let name = text(fields.bytes(name_len.into())?)?;
+    Ok(Keyspace { name, version, key_shape: text(fields.0)?, fingerprint })
+}
+
+fn entry(fields: &mut Fields<'_>) -> Result<Entry, Error> {
+    let keyspace = fields.u32()?;
+    let [written_at_ms, expires_at_ms, delete_after_ms] = [fields.u64()?, fields.u64()?, fields.u64()?];
+    let key_len = u16::from_be_bytes(fields.take()?);
+    let key = fields.bytes(key_len.into())?.to_vec();
+    Ok(Entry { keyspace, key, written_at_ms, expires_at_ms, delete_after_ms, value: fields.0.to_vec() })
+}
+
+fn read_exact(input: &mut impl Read, bytes: &mut [u8]) -> Result<(), Error> {
+    input.read_exact(bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => Error::CutOff { entries: 0 },
+        _ => Error::Io(error),
+    })
+}
+
+fn damaged(why: impl Into<String>) -> Error {
+    Error::Damaged { place: String::new(), why: why.into() }
+}
+
+/// Big-endian fields, taken from the front.
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    fn bytes(&mut self, len: usize) -> Result<&'a [u8], Error> {
+        let (field, rest) =
+            self.0.split_at_checked(len).ok_or_else(|| damaged("a frame is shorter than its fields"))?;
+        self.0 = rest;
+        Ok(field)
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        self.bytes(N)?.first_chunk().copied().ok_or_else(|| damaged("a frame is shorter than its fields"))
+    }
+
+    fn u32(&mut self) -> Result<u32, Error> {
+        Ok(u32::from_be_bytes(self.take()?))
+    }
+
+    fn u64(&mut self) -> Result<u64, Error> {
+        Ok(u64::from_be_bytes(self.take()?))
+    }
+}

@@ -1,0 +1,52 @@
+//! Why an export could not be written or read.
+
+use std::io;
+
+/// An error of writing or reading an export.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bytes could not be written or read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+
+    /// The bytes do not begin as an export does.
+    #[error(
+        "it is not an export of larder's: it begins neither with larder.export nor with {{\"larder_export\":"
+    )]
+    NotAnExport,
+
+    /// The export is of a newer version.
+    #[error("its export format is {found}, and this version reads up to {supported}; upgrade larder")]
+    NewerFormat {
+        /// The version of the export.
+        found: u64,
+        /// The newest that is read.
+        supported: u32,
+    },
+
+    /// The export ends before its end: it was cut off.
+    #[error("it is cut off after {entries} entries; export it again")]
+    CutOff {
+        /// The entries that were read.
+        entries: u64,
+    },
+
+    /// The export is not as it was written.
+    #[error("it is damaged {place}: {why}")]
+    Damaged {
+        /// Where.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
+
+    /// What was to be written can't be in an export.
+    #[error("{what} can't be exported: {why}")]
+    Unfit {
+        /// What it is.
+        what: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+}

@@ -1,0 +1,229 @@
+//! The form of JSON lines: an object a line, for other programs to read.
+//!
+//! ```json
+//! {"larder_export":1,"exported_at_ms":1700000000000,"sequence":7}
+//! {"keyspace":{"name":"product","version":1,"key_shape":"string","fingerprint":"0x0000000000000000"}}
+//! {"entry":{"keyspace":"product","key":"0x4D544E5654550000","spelled":"MTNVTU","written_at_ms":1700000000000,"expires_at_ms":1700003600000,"delete_after_ms":1700003600000,"value":"0x064D544E565455"}}
+//! {"end":{"entries":1,"skipped":{"expired":0,"damaged":0,"other_version":0}}}
+//! {"checksum":"0x0123456789ABCDEF"}
+//! ```
+//!
+//! Bytes are `0x` and pairs of hexadecimal digits. `spelled` shows the key to people and is not read. The checksum is the XXH3-64 of
+//! every byte before the last line, line ends included. Fields that a reader does not know are skipped.
+
+use std::io::{self, BufRead, Read, Write};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::item::{self, Header, Item};
+use crate::summing::{Sum, Summing};
+use crate::{FORMAT, MAX_KEY_LEN, MAX_VALUE_LEN};
+
+/// The longest line: an entry's, every byte as two digits, its key spelled with escapes.
+const MAX_LINE: usize = 2 * MAX_VALUE_LEN + 32 * MAX_KEY_LEN;
+
+#[derive(Serialize, Deserialize)]
+struct HeaderLine {
+    larder_export: u64,
+    exported_at_ms: u64,
+    sequence: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Line {
+    Keyspace(Keyspace),
+    Entry(Entry),
+    End(End),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Keyspace {
+    name: String,
+    version: u32,
+    key_shape: String,
+    fingerprint: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    keyspace: String,
+    key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spelled: Option<String>,
+    written_at_ms: u64,
+    expires_at_ms: u64,
+    delete_after_ms: u64,
+    value: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct End {
+    entries: u64,
+    skipped: Skipped,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Checksum {
+    checksum: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Skipped {
+    expired: u64,
+    damaged: u64,
+    #[serde(default)]
+    other_version: u64,
+}
+
+fn write_line(out: &mut Summing<impl Write>, line: &impl Serialize) -> io::Result<()> {
+    let mut bytes = serde_json::to_vec(line)?;
+    bytes.push(b'\n');
+    out.put(&bytes)
+}
+
+pub(crate) fn write_header(out: &mut Summing<impl Write>, header: &Header) -> io::Result<()> {
+    let &Header { exported_at_ms, sequence } = header;
+    write_line(out, &HeaderLine { larder_export: FORMAT.into(), exported_at_ms, sequence })
+}
+
+pub(crate) fn write_keyspace(out: &mut Summing<impl Write>, keyspace: &item::Keyspace) -> io::Result<()> {
+    let item::Keyspace { name, version, key_shape, fingerprint } = keyspace.clone();
+    let fingerprint = spell_number(fingerprint);
+    write_line(out, &Line::Keyspace(Keyspace { name, version, key_shape, fingerprint }))
+}
+
+pub(crate) fn write_entry(
+    out: &mut Summing<impl Write>,
+    keyspace: &str,
+    entry: &item::Entry,
+    spelled: Option<&str>,
+) -> io::Result<()> {
+    let line = Line::Entry(Entry {
+        keyspace: keyspace.to_owned(),
+        key: spell(&entry.key),
+        spelled: spelled.map(str::to_owned),
+        written_at_ms: entry.written_at_ms,
+        expires_at_ms: entry.expires_at_ms,
+        delete_after_ms: entry.delete_after_ms,
+        value: spell(&entry.value),
+    });
+    write_line(out, &line)
+}
+
+pub(crate) fn write_end(out: &mut Summing<impl Write>, end: &item::End) -> io::Result<()> {
+    let item::Skipped { expired, damaged, other_version } = end.skipped;
+    let skipped = Skipped { expired, damaged, other_version };
+    write_line(out, &Line::End(End { entries: end.entries, skipped }))?;
+    let checksum = spell_number(out.sum.value());
+    write_line(out, &Checksum { checksum })
+}
+
+/// Reads a line, its end included; empty at the end of the input.
+fn read_line(input: &mut impl BufRead) -> Result<Vec<u8>, Error> {
+    let mut line = Vec::new();
+    input.take(MAX_LINE as u64).read_until(b'\n', &mut line)?;
+    match line.last() {
+        None | Some(b'\n') => Ok(line),
+        Some(_) if line.len() == MAX_LINE => Err(damaged("a line is longer than any of an export")),
+        Some(_) => Err(Error::CutOff { entries: 0 }),
+    }
+}
+
+pub(crate) fn read_header(input: &mut impl BufRead, sum: &mut Sum) -> Result<Header, Error> {
+    let line = read_line(input)?;
+    sum.add(&line);
+    let header: HeaderLine = serde_json::from_slice(&line).map_err(|_| Error::NotAnExport)?;
+    match header.larder_export {
+        0 => Err(damaged("the format is 0")),
+        found if found > FORMAT.into() => Err(Error::NewerFormat { found, supported: FORMAT }),
+        _ => Ok(Header { exported_at_ms: header.exported_at_ms, sequence: header.sequence }),
+    }
+}
+
+/// Reads a line; of the end also the checksum that it should be. `number` knows the keyspaces that came before.
+pub(crate) fn read_item(
+    input: &mut impl BufRead,
+    sum: &mut Sum,
+    number: impl Fn(&str) -> Option<u32>,
+) -> Result<(Item, Option<u64>), Error> {
+    let line = read_line(input)?;
+    if line.is_empty() {
+        return Err(Error::CutOff { entries: 0 });
+    }
+    let parsed: Line = serde_json::from_slice(&line).map_err(|error| damaged(error.to_string()))?;
+    let item = match parsed {
+        Line::Keyspace(Keyspace { name, version, key_shape, fingerprint }) => {
+            let fingerprint = read_number(&fingerprint)?;
+            Item::Keyspace(item::Keyspace { name, version, key_shape, fingerprint })
+        }
+        Line::Entry(entry) => {
+            let keyspace = number(&entry.keyspace).ok_or_else(|| {
+                damaged(format!(
+                    "an entry is of the keyspace {:?}, which did not come before it",
+                    entry.keyspace
+                ))
+            })?;
+            Item::Entry(item::Entry {
+                keyspace,
+                key: read(&entry.key)?,
+                written_at_ms: entry.written_at_ms,
+                expires_at_ms: entry.expires_at_ms,
+                delete_after_ms: entry.delete_after_ms,
+                value: read(&entry.value)?,
+            })
+        }
+        Line::End(End { entries, skipped: Skipped { expired, damaged, other_version } }) => {
+            sum.add(&line);
+            let skipped = item::Skipped { expired, damaged, other_version };
+            return Ok((Item::End(item::End { entries, skipped }), Some(read_checksum(input)?)));
+        }
+    };
+    sum.add(&line);
+    Ok((item, None))
+}
+
+fn read_checksum(input: &mut impl BufRead) -> Result<u64, Error> {
+    let line = read_line(input)?;
+    if line.is_empty() {
+        return Err(Error::CutOff { entries: 0 });
+    }
+    let Checksum { checksum } = serde_json::from_slice(&line).map_err(|error| damaged(error.to_string()))?;
+    read_number(&checksum)
+}
+
+fn damaged(why: impl Into<String>) -> Error {
+    Error::Damaged { place: String::new(), why: why.into() }
+}
+
+fn spell(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0').to_ascii_uppercase();
+    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    ['0', 'x'].into_iter().chain(digits).collect()
+}
+
+fn spell_number(number: u64) -> String {
+    spell(&number.to_be_bytes())
+}
+
+fn read(text: &str) -> Result<Vec<u8>, Error> {
+    let no_bytes = || damaged(format!("{:?} is not 0x and pairs of hexadecimal digits", clip(text)));
+    let digits = text.strip_prefix("0x").ok_or_else(no_bytes)?.as_bytes();
+    let nibble = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    let bytes = digits.chunks(2).map(|pair| match pair {
+        [high, low] => Some(nibble(*high)? << 4 | nibble(*low)?),
+        _ => None,
+    });
+    bytes.collect::<Option<_>>().ok_or_else(no_bytes)
+}
+
+fn read_number(text: &str) -> Result<u64, Error> {
+    let bytes = read(text)?.try_into();
+    bytes.map(u64::from_be_bytes).map_err(|_| damaged(format!("{:?} is not of 8 bytes", clip(text))))
+}
+
+/// The start of a text that may be long.
+fn clip(text: &str) -> &str {
+    text.char_indices().nth(40).and_then(|(at, _)| text.get(..at)).unwrap_or(text)
+}

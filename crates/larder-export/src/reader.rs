@@ -1,0 +1,154 @@
+//! Reading an export, whatever its bytes.
+
+use std::collections::HashMap;
+use std::io::{BufRead, Read};
+
+use crate::error::Error;
+use crate::item::{End, Header, Item};
+use crate::summing::Sum;
+use crate::writer::{Form, fit_entry, fit_keyspace};
+use crate::{binary, jsonl};
+
+/// Reads the items of an export in turn. After the end, or an error, there are no more.
+#[derive(Debug)]
+pub struct Reader<R> {
+    input: R,
+    form: Form,
+    header: Header,
+    sum: Sum,
+    names: Vec<String>,
+    numbers: HashMap<String, u32>,
+    entries: u64,
+    is_over: bool,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Reads the header of an export, of whichever form.
+    ///
+    /// # Errors
+    /// [`Error::NotAnExport`], [`Error::NewerFormat`], [`Error::CutOff`], [`Error::Io`].
+    pub fn new(mut input: R) -> Result<Self, Error> {
+        let mut sum = Sum::default();
+        let first = input.fill_buf()?.first().copied();
+        let (form, header) = if first == Some(b'{') {
+            (Form::JsonLines, jsonl::read_header(&mut input, &mut sum)?)
+        } else {
+            let mut magic = Vec::new();
+            input.by_ref().take(binary::MAGIC.len() as u64).read_to_end(&mut magic)?;
+            if magic != binary::MAGIC {
+                return Err(Error::NotAnExport);
+            }
+            (Form::Binary, binary::read_header(&mut input, &mut sum)?)
+        };
+        let (names, numbers) = (Vec::new(), HashMap::new());
+        Ok(Self { input, form, header, sum, names, numbers, entries: 0, is_over: false })
+    }
+
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> Header {
+        self.header
+    }
+
+    /// The form.
+    #[must_use]
+    pub const fn form(&self) -> Form {
+        self.form
+    }
+
+    fn read(&mut self) -> Result<Item, Error> {
+        let (item, checksum) = match self.form {
+            Form::Binary => binary::read_item(&mut self.input, &mut self.sum)?,
+            Form::JsonLines => {
+                let number = |name: &str| self.numbers.get(name).copied();
+                jsonl::read_item(&mut self.input, &mut self.sum, number)?
+            }
+        };
+        let damaged = |why| Error::Damaged { place: String::new(), why };
+        match &item {
+            Item::Keyspace(keyspace) => {
+                fit_keyspace(keyspace, &[]).map_err(damaged)?;
+                let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+                if self.names.len() >= crate::MAX_KEYSPACES {
+                    return Err(damaged("it has more keyspaces than an export may".to_owned()));
+                }
+                if self.numbers.insert(keyspace.name.clone(), number).is_some() {
+                    return Err(damaged(format!("the keyspace {:?} comes twice", keyspace.name)));
+                }
+                self.names.push(keyspace.name.clone());
+            }
+            Item::Entry(entry) => {
+                fit_entry(entry).map_err(damaged)?;
+                if usize::try_from(entry.keyspace).is_ok_and(|number| number >= self.names.len()) {
+                    return Err(damaged(format!(
+                        "an entry is of keyspace {}, which did not come before it",
+                        entry.keyspace
+                    )));
+                }
+                self.entries += 1;
+            }
+            Item::End(end) => self.check_end(end, checksum)?,
+        }
+        Ok(item)
+    }
+
+    fn check_end(&mut self, end: &End, checksum: Option<u64>) -> Result<(), Error> {
+        let damaged = |why: &str| Error::Damaged { place: String::new(), why: why.to_owned() };
+        self.is_over = true;
+        if checksum != Some(self.sum.value()) {
+            return Err(damaged("its checksum is not that of its bytes"));
+        }
+        if end.entries != self.entries {
+            return Err(damaged("it has other than the entries that it says it has"));
+        }
+        if !self.input.fill_buf()?.is_empty() {
+            return Err(damaged("something follows its end"));
+        }
+        Ok(())
+    }
+
+    /// The error, with where in the export it came.
+    fn placed(&self, error: Error) -> Error {
+        match error {
+            Error::CutOff { .. } => Error::CutOff { entries: self.entries },
+            Error::Damaged { why, .. } if self.is_over => {
+                Error::Damaged { place: "at its end".to_owned(), why }
+            }
+            Error::Damaged { why, .. } => {
+                Error::Damaged { place: format!("after {} entries", self.entries), why }
+            }
+            other => other,
+        }
+    }
+}
+
+impl<R: BufRead> Iterator for Reader<R> {
+    type Item = Result<Item, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over {
+            return None;
+        }
+        let read = self.read().map_err(|error| self.placed(error));
+        self.is_over |= read.is_err();
+        Some(read)
+    }
+}
+
+/// Reads a whole export, and answers its header and its end if all of it is as it was written.
+///
+/// # Errors
+/// [`Error`], for what is wrong with it.
+pub fn check(input: impl BufRead) -> Result<(Header, End), Error> {
+    let reader = Reader::new(input)?;
+    let header = reader.header();
+    for item in reader {
+        if let Item::End(end) = item? {
+            return Ok((header, end));
+        }
+    }
+    Err(Error::CutOff { entries: 0 })
+}
+
+#[cfg(test)]
+mod tests;

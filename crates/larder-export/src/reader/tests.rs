@@ -1,0 +1,172 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Entry, Keyspace, Skipped, Writer};
+
+const FORMS: [Form; 2] = [Form::Binary, Form::JsonLines];
+const HEADER: Header = Header { exported_at_ms: 1_700_000_000_000, sequence: 7 };
+
+fn product() -> Keyspace {
+    Keyspace { name: "product".to_owned(), version: 1, key_shape: "string".to_owned(), fingerprint: u64::MAX }
+}
+
+fn airtime() -> Entry {
+    Entry {
+        keyspace: 0,
+        key: b"MTNVTU\0\0".to_vec(),
+        written_at_ms: 1_700_000_000_000,
+        expires_at_ms: 1_700_003_600_000,
+        delete_after_ms: 1_700_003_600_000,
+        value: b"\x06MTNVTU".to_vec(),
+    }
+}
+
+fn export(form: Form, keyspaces: &[Keyspace], entries: &[Entry], skipped: Skipped) -> Vec<u8> {
+    let mut writer = Writer::new(Vec::new(), form, HEADER).unwrap();
+    for keyspace in keyspaces {
+        writer.keyspace(keyspace).unwrap();
+    }
+    for entry in entries {
+        writer.spelled_entry(entry, Some("MTNVTU")).unwrap();
+    }
+    writer.finish(skipped).unwrap()
+}
+
+fn items(bytes: &[u8]) -> Result<Vec<Item>, Error> {
+    Reader::new(bytes)?.collect()
+}
+
+#[test]
+fn the_bytes_are_pinned() {
+    let bytes = export(Form::Binary, &[product()], &[airtime()], Skipped::default());
+    let mut expected = b"larder.export\0\0\0\0\x01".to_vec();
+    expected.extend(1_700_000_000_000_u64.to_be_bytes());
+    expected.extend(7_u64.to_be_bytes());
+    expected.extend(b"\x01\0\0\0\x1B\0\0\0\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\0\x07productstring");
+    expected.extend(b"\x02\0\0\0\x2D\0\0\0\0");
+    for time in [1_700_000_000_000_u64, 1_700_003_600_000, 1_700_003_600_000] {
+        expected.extend(time.to_be_bytes());
+    }
+    expected.extend(b"\0\x08MTNVTU\0\0\x06MTNVTU");
+    expected.extend(b"\x03\0\0\0\x28");
+    for number in [1_u64, 0, 0, 0] {
+        expected.extend(number.to_be_bytes());
+    }
+    expected.extend(xxhash_rust::xxh3::xxh3_64(&expected).to_be_bytes());
+    assert_eq!(bytes, expected);
+}
+
+#[test]
+fn the_lines_are_pinned() {
+    let bytes =
+        export(Form::JsonLines, &[product()], &[airtime()], Skipped { expired: 2, ..Skipped::default() });
+    let expected = concat!(
+        r#"{"larder_export":1,"exported_at_ms":1700000000000,"sequence":7}"#,
+        "\n",
+        r#"{"keyspace":{"name":"product","version":1,"key_shape":"string","fingerprint":"0xFFFFFFFFFFFFFFFF"}}"#,
+        "\n",
+        r#"{"entry":{"keyspace":"product","key":"0x4D544E5654550000","spelled":"MTNVTU","written_at_ms":1700000000000,"#,
+        r#""expires_at_ms":1700003600000,"delete_after_ms":1700003600000,"value":"0x064D544E565455"}}"#,
+        "\n",
+        r#"{"end":{"entries":1,"skipped":{"expired":2,"damaged":0,"other_version":0}}}"#,
+        "\n",
+    );
+    let sum = format!("{{\"checksum\":\"0x{:016X}\"}}\n", xxhash_rust::xxh3::xxh3_64(expected.as_bytes()));
+    assert_eq!(String::from_utf8(bytes).unwrap(), expected.to_owned() + &sum);
+}
+
+#[test]
+fn every_cut_and_every_flipped_bit_shows() {
+    for form in FORMS {
+        let bytes = export(form, &[product()], &[airtime(), airtime()], Skipped::default());
+        assert!(check(&bytes[..]).is_ok());
+        for len in 0..bytes.len() {
+            let error = check(&bytes[..len]).unwrap_err();
+            assert!(!matches!(error, Error::Io(_)), "{form:?} cut to {len}: {error}");
+        }
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                // In the last line, which the checksum does not cover, the letter of a digit may be large or small.
+                let is_same = items(&flipped).is_ok_and(|found| found == items(&bytes).unwrap());
+                assert!(check(&flipped[..]).is_err() || is_same, "{form:?}, byte {at}, bit {bit}");
+            }
+        }
+        assert!(check(&[&bytes[..], b"x"].concat()[..]).is_err());
+    }
+}
+
+#[test]
+fn what_is_not_an_export_or_a_newer_one_is_told_so() {
+    assert!(matches!(check(&b""[..]), Err(Error::NotAnExport)));
+    assert!(matches!(check(&b"redb\x1a\x0a"[..]), Err(Error::NotAnExport)));
+    assert!(matches!(check(&b"{\"a\":1}\n"[..]), Err(Error::NotAnExport)));
+    let newer = b"{\"larder_export\":2,\"exported_at_ms\":0,\"sequence\":0}\n";
+    assert!(matches!(check(&newer[..]), Err(Error::NewerFormat { found: 2, supported: 1 })));
+    let mut newer = export(Form::Binary, &[], &[], Skipped::default());
+    newer[17] = 9;
+    assert!(matches!(check(&newer[..]), Err(Error::NewerFormat { found: 9, supported: 1 })));
+}
+
+#[test]
+fn a_length_that_is_only_claimed_takes_no_memory() {
+    let mut bytes = export(Form::Binary, &[product()], &[], Skipped::default());
+    bytes.truncate(bytes.len() - 45);
+    bytes.extend(b"\x02\x04\0\0\0");
+    assert!(matches!(items(&bytes), Err(Error::CutOff { entries: 0 })));
+    bytes.truncate(bytes.len() - 5);
+    bytes.extend(b"\x02\xFF\xFF\xFF\xFF");
+    assert!(matches!(items(&bytes), Err(Error::Damaged { .. })));
+}
+
+#[test]
+fn what_can_not_be_in_an_export_is_refused() {
+    for form in FORMS {
+        let mut writer = Writer::new(Vec::new(), form, HEADER).unwrap();
+        assert!(matches!(writer.entry(&airtime()), Err(Error::Unfit { .. })), "its keyspace has not come");
+        writer.keyspace(&product()).unwrap();
+        assert!(writer.keyspace(&product()).is_err(), "it came before");
+        assert!(writer.keyspace(&Keyspace { name: String::new(), ..product() }).is_err());
+        assert!(writer.entry(&Entry { key: vec![0; crate::MAX_KEY_LEN + 1], ..airtime() }).is_err());
+        writer.entry(&Entry { key: vec![0; crate::MAX_KEY_LEN], ..airtime() }).unwrap();
+        assert_eq!(writer.entries(), 1);
+    }
+}
+
+fn entries() -> impl Strategy<Value = Vec<Entry>> {
+    let bytes = || proptest::collection::vec(any::<u8>(), 0..60);
+    let entry = (0..2_u32, bytes(), any::<[u64; 3]>(), bytes()).prop_map(|(keyspace, key, times, value)| {
+        let [written_at_ms, expires_at_ms, delete_after_ms] = times;
+        Entry { keyspace, key, written_at_ms, expires_at_ms, delete_after_ms, value }
+    });
+    proptest::collection::vec(entry, 0..8)
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(
+        entries in entries(), name in "\\PC{1,20}", shape in "\\PC{0,20}", fingerprint: u64, version: u32, expired: u64
+    ) {
+        let other = Keyspace { name: format!("{name}2"), version, key_shape: shape, fingerprint };
+        let keyspaces = [Keyspace { name, ..product() }, other];
+        let skipped = Skipped { expired, damaged: 1, other_version: u64::MAX };
+        for form in FORMS {
+            let bytes = export(form, &keyspaces, &entries, skipped);
+            let mut expected: Vec<Item> = keyspaces.iter().cloned().map(Item::Keyspace).collect();
+            expected.extend(entries.iter().cloned().map(Item::Entry));
+            expected.push(Item::End(End { entries: entries.len() as u64, skipped }));
+            prop_assert_eq!(items(&bytes).unwrap(), expected);
+            prop_assert_eq!(check(&bytes[..]).unwrap().0, HEADER);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_to_an_end(bytes: Vec<u8>, form in 0..2_usize) {
+        let start = export(FORMS[form], &[product()], &[], Skipped::default());
+        drop(items(&bytes));
+        for cut in [start.len(), start.len() / 2, 34.min(start.len())] {
+            drop(items(&[&start[..cut], &bytes[..]].concat()));
+        }
+    }
+}

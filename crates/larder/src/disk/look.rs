@@ -1,0 +1,271 @@
+//! A file at one moment, read by whoever wants to know what is in it: its owner need not be asked, and may be at work.
+//!
+//! Nothing is written, repaired or locked away from anybody:
+//!
+//! 1. The file is opened read-only, in redb's single-writer mode. What is read is one transaction, so it is what one commit left.
+//! 2. A file that was left by a crash can't be read so. It is repaired in an [`Overlay`] that keeps writes in memory, from the header
+//!    that it has now. An owner that opens the file meanwhile takes no page of that state into use before its first commit, and that
+//!    changes the header: after each reading the header is compared, and what was read is thrown away if it is another.
+//!
+//! A transaction keeps the owner from reusing pages: who looks for long makes the file grow.
+
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+
+use redb::{Database, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableDatabase};
+
+use super::fault::{Fault, FaultKind, Guarded, guarded};
+use super::files::{self, Standing, io_error};
+use super::known::Known;
+use super::open::{REDB_MAGIC, builder, foreign, read_format};
+use super::owner;
+use super::pages::{Pages, verify_pages};
+use super::probe::{self, Overlay};
+use super::store::Store;
+use super::tables::{ENTRIES, EXPIRY, FORMAT, after_prefix, expiry_key, marker, split_expiry_key};
+use crate::error::Error;
+use crate::id::KeyspaceId;
+use crate::units::Timestamp;
+use crate::volume::{OsVolume, VolumeFile};
+
+const PAGE_CACHE: usize = 4 << 20;
+/// Redb's header, with its two commit slots, stands within the first bytes of a file (its design document, "Database file format").
+pub(super) const HEADER_LEN: usize = 320;
+/// Where the header says whether a writer has the file open, or left it without closing it.
+const FLAGS_AT: usize = REDB_MAGIC.len();
+const OPEN_FOR_WRITING: u8 = 2;
+
+/// Who has the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// A process, by its id where that can be told.
+    Owned(Option<u32>),
+    /// Nobody; it was closed.
+    Closed,
+    /// Nobody; its last owner ended without closing it.
+    Crashed,
+}
+
+/// What is known of the file besides its entries.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    pub(crate) path: PathBuf,
+    pub(crate) len: u64,
+    pub(crate) format: u32,
+    pub(crate) condition: Condition,
+    pub(crate) known: Known,
+}
+
+/// A row of the table of entries.
+pub(crate) type Row = (Vec<u8>, Vec<u8>);
+
+/// A file at one moment.
+pub(crate) struct Look {
+    // The tables before what they are of: fields are dropped in this order.
+    entries: Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
+    expiry: Guarded<ReadOnlyTable<&'static [u8], ()>>,
+    _source: Source,
+    /// The header that a crash left, while the file is read through an overlay.
+    frozen: Option<Vec<u8>>,
+    pub(crate) facts: Facts,
+}
+
+enum Source {
+    Shared { _db: Guarded<ReadOnlyDatabase> },
+    Repaired { _db: Guarded<Database> },
+}
+
+impl std::fmt::Debug for Look {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Look").field("facts", &self.facts).finish_non_exhaustive()
+    }
+}
+
+impl Look {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let file = open_redb(path)?;
+        let opened =
+            guarded(|| Ok(builder(PAGE_CACHE).open_read_only_with_backend(OsVolume::open_to_read(path)?)?));
+        match opened {
+            Ok(db) => Self::shared(path, &file, Guarded::new(db)),
+            Err(fault) if fault.kind == FaultKind::Unrepaired => Self::repaired(path, file),
+            Err(fault) => Err(refused(path, &file, fault)),
+        }
+    }
+
+    fn shared(path: &Path, file: &VolumeFile, db: Guarded<ReadOnlyDatabase>) -> Result<Self, Error> {
+        let start = file.start(HEADER_LEN).map_err(|error| io_error("read", path, error))?;
+        // The file could be opened, so that whoever has it open for writing is alive.
+        let is_open = start.get(FLAGS_AT).is_some_and(|flags| flags & OPEN_FOR_WRITING != 0);
+        let condition = if is_open || owner::holds_lock(path) {
+            Condition::Owned(owner::named(path))
+        } else {
+            Condition::Closed
+        };
+        let format = format(path, file, read_format(&*db))?;
+        let read = guarded(|| Ok(db.begin_read()?)).and_then(|txn| tables(&txn));
+        let (known, entries, expiry) = read.map_err(|fault| refused(path, file, fault))?;
+        let facts = Facts { path: path.to_owned(), len: len(path, file)?, format, condition, known };
+        Ok(Self { entries, expiry, _source: Source::Shared { _db: db }, frozen: None, facts })
+    }
+
+    fn repaired(path: &Path, file: VolumeFile) -> Result<Self, Error> {
+        let failed = |error| io_error("read", path, error);
+        let (start, len) = (file.start(HEADER_LEN).map_err(failed)?, len(path, &file)?);
+        let overlay = Overlay::frozen(file, len, &start).map_err(failed)?;
+        let file = OsVolume::open_to_read(path).map_err(failed)?;
+        let db = guarded(|| Ok(builder(PAGE_CACHE).create_with_backend(overlay)?));
+        let db = Guarded::new(db.map_err(|fault| refused(path, &file, fault))?);
+        let format = format(path, &file, read_format(&*db))?;
+        let read = guarded(|| Ok(db.begin_read()?)).and_then(|txn| tables(&txn));
+        let (known, entries, expiry) = read.map_err(|fault| refused(path, &file, fault))?;
+        let condition =
+            if owner::holds_lock(path) { Condition::Owned(owner::named(path)) } else { Condition::Crashed };
+        let facts = Facts { path: path.to_owned(), len, format, condition, known };
+        let look =
+            Self { entries, expiry, _source: Source::Repaired { _db: db }, frozen: Some(start), facts };
+        look.refuse_if_changed()?;
+        Ok(look)
+    }
+
+    /// Rows in the order of their keys: those that start with `prefix`, after a key, up to so many, and no further once they have
+    /// so many bytes.
+    pub(crate) fn rows(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        most: usize,
+        most_bytes: usize,
+    ) -> Result<Vec<Row>, Error> {
+        let end = after_prefix(prefix);
+        let start = after.map_or(Bound::Included(prefix), Bound::Excluded);
+        let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = guarded(|| {
+            let (mut rows, mut bytes) = (Vec::new(), 0);
+            for row in self.entries.range_owned::<&[u8]>((start, end))? {
+                if rows.len() == most || bytes >= most_bytes {
+                    break;
+                }
+                let (key, record) = row?;
+                bytes += key.value().len() + record.value().len();
+                rows.push((key.value().to_vec(), record.value().to_vec()));
+            }
+            Ok(rows)
+        });
+        let rows: Vec<Row> = self.believed(rows)?;
+        // On a damaged page they may be in any order, and whoever asks for those after the last would never come to an end.
+        let is_ordered = rows.is_sorted_by(|(one, _), (next, _)| one < next)
+            && rows.first().zip(after).is_none_or(|((first, _), after)| first.as_slice() > after);
+        if is_ordered { Ok(rows) } else { self.believed(Err(Fault::damage("keys are out of order"))) }
+    }
+
+    /// The record of a whole key.
+    pub(crate) fn record(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.believed(guarded(|| Ok(self.entries.get_owned(key)?.map(|record| record.value().to_vec()))))
+    }
+
+    /// How many entries of each keyspace the sweeper may delete at a time.
+    pub(crate) fn due(&self, now: Timestamp) -> Result<Vec<(KeyspaceId, u64)>, Error> {
+        let end = expiry_key(now.after(std::time::Duration::from_millis(1)), &[]);
+        let counted = guarded(|| {
+            let mut counted = std::collections::BTreeMap::new();
+            for row in self.expiry.range_owned::<&[u8]>(..end.as_slice())? {
+                let row = row?.0;
+                if let Some((_, key)) = split_expiry_key(row.value()) {
+                    *counted.entry(KeyspaceId::of(key)).or_insert(0) += 1;
+                }
+            }
+            Ok(counted)
+        });
+        Ok(self.believed(counted)?.into_iter().collect())
+    }
+
+    /// What was read, unless the file that it was read from is no longer the one that was frozen.
+    fn believed<T>(&self, read: Result<T, Fault>) -> Result<T, Error> {
+        self.refuse_if_changed()?;
+        read.map_err(|fault| match OsVolume::open_to_read(&self.facts.path) {
+            Ok(file) => refused(&self.facts.path, &file, fault),
+            Err(error) => io_error("read", &self.facts.path, error),
+        })
+    }
+
+    fn refuse_if_changed(&self) -> Result<(), Error> {
+        let Some(frozen) = &self.frozen else { return Ok(()) };
+        let path = &self.facts.path;
+        let start = OsVolume::open_to_read(path).and_then(|file| file.start(HEADER_LEN));
+        let start = start.map_err(|error| io_error("read", path, error))?;
+        if start == *frozen {
+            return Ok(());
+        }
+        let cause = "an owner has opened it meanwhile; try again, and its commits can be followed";
+        Err(Error::Io { action: "read", path: path.clone(), cause: cause.to_owned() })
+    }
+}
+
+type Tables =
+    (Known, Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>, Guarded<ReadOnlyTable<&'static [u8], ()>>);
+
+fn tables(txn: &ReadTransaction) -> Result<Tables, Fault> {
+    let known = Store::known_at(txn)?;
+    let entries = guarded(|| Ok(txn.open_table(ENTRIES)?))?;
+    let expiry = guarded(|| Ok(txn.open_table(EXPIRY)?))?;
+    Ok((known, Guarded::new(entries), Guarded::new(expiry)))
+}
+
+fn len(path: &Path, file: &VolumeFile) -> Result<u64, Error> {
+    redb::StorageBackend::len(file).map_err(|error| io_error("read", path, error))
+}
+
+/// Opens a file that begins as redb's do, to be read.
+pub(super) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {
+    match files::standing(&OsVolume, path)? {
+        Standing::Nothing => return Err(Error::Missing { path: path.to_owned() }),
+        Standing::Empty => return Err(foreign(path, "it is empty: no cache has been opened on it yet")),
+        Standing::File { .. } => {}
+    }
+    let opened = OsVolume::open_to_read(path).and_then(|file| Ok((file.start(REDB_MAGIC.len())?, file)));
+    match opened {
+        Ok((magic, file)) if magic == REDB_MAGIC => Ok(file),
+        Ok(_) => Err(foreign(path, "it is not a redb database")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::Missing { path: path.to_owned() })
+        }
+        Err(error) => Err(io_error("open", path, error)),
+    }
+}
+
+/// The format, if it is one that this version reads.
+fn format(path: &Path, file: &VolumeFile, found: Result<Option<u32>, Fault>) -> Result<u32, Error> {
+    match found.map_err(|fault| refused(path, file, fault))? {
+        Some(found) if found > FORMAT => {
+            Err(Error::NewerFormat { path: path.to_owned(), found, supported: FORMAT })
+        }
+        Some(found) => Ok(found),
+        // Damage to the list of tables looks like this too.
+        None => match verify_pages(path)? {
+            Pages::Damaged(cause) if has_marker(file) => Err(Error::Damaged { path: path.to_owned(), cause }),
+            _ => Err(foreign(path, "it is a redb database without larder's tables")),
+        },
+    }
+}
+
+fn has_marker(file: &VolumeFile) -> bool {
+    probe::contains(file, &marker()).unwrap_or(false)
+}
+
+/// The error of a fault.
+pub(super) fn refused(path: &Path, file: &VolumeFile, fault: Fault) -> Error {
+    match fault.kind {
+        FaultKind::Damage if has_marker(file) => Error::Damaged { path: path.to_owned(), cause: fault.cause },
+        FaultKind::Damage => {
+            foreign(path, format!("it is a damaged redb database ({fault}) with no sign of larder in it"))
+        }
+        FaultKind::Locked => Error::InUse { path: path.to_owned(), pid: owner::named(path) },
+        FaultKind::Denied => {
+            io_error("read", path, std::io::Error::new(std::io::ErrorKind::PermissionDenied, fault.cause))
+        }
+        FaultKind::Unrepaired | FaultKind::Io | FaultKind::Full => {
+            Error::Io { action: "read", path: path.to_owned(), cause: fault.cause }
+        }
+    }
+}

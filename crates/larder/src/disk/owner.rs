@@ -1,0 +1,63 @@
+//! Whether somebody owns a file, asked without taking its lock.
+//!
+//! Trying the lock would hold it for a moment, and an owner that starts just then would be refused. So the question goes to the
+//! system's list of locks, where there is one (Linux). What it does not show, such as the locks of another container's
+//! processes, is left to the store's own locks, which are asked when the file is opened.
+
+use std::path::Path;
+
+use super::files::beside;
+use crate::volume::OsVolume;
+
+/// Longer than any process id.
+const PID_LEN: u64 = 32;
+/// More than the list of all locks of a machine takes.
+#[cfg(target_os = "linux")]
+const MOST_LOCKS: u64 = 4 << 20;
+
+/// The process whose id stands beside a cache file: its owner, or one that was killed.
+pub(super) fn named(path: &Path) -> Option<u32> {
+    let bytes = OsVolume::read_beside(&beside(path, ".lock"), PID_LEN).ok()?;
+    std::str::from_utf8(&bytes).ok()?.trim_end().parse().ok()
+}
+
+/// Whether the owner's lock beside a cache file is held.
+#[cfg(target_os = "linux")]
+pub(super) fn holds_lock(path: &Path) -> bool {
+    use crate::volume::Volume;
+    let Ok(Some(lock)) = OsVolume.look(&beside(path, ".lock")) else { return false };
+    let Ok(list) = OsVolume::read_beside(Path::new("/proc/locks"), MOST_LOCKS) else { return false };
+    let owner = named(path);
+    String::from_utf8_lossy(&list).lines().any(|line| is_lock_of(line, lock.identity.1, owner))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn holds_lock(_: &Path) -> bool {
+    false
+}
+
+/// Whether a line such as `1: FLOCK  ADVISORY  WRITE 4711 fe:00:7004282 0 EOF` is of the owner's lock. Devices are numbered otherwise by some
+/// file systems, so the process that the lock names is compared in their place.
+#[cfg(target_os = "linux")]
+fn is_lock_of(line: &str, inode: u64, owner: Option<u32>) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [_, "FLOCK", _, "WRITE", pid, place, ..] = words[..] else { return false };
+    let is_there = place.rsplit(':').next().and_then(|found| found.parse().ok()) == Some(inode);
+    is_there && owner.is_some() && pid.parse().ok() == owner
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_known_by_its_file_and_its_holder() {
+        let line = "1: FLOCK  ADVISORY  WRITE 4711 fe:00:7004282 0 EOF";
+        assert!(is_lock_of(line, 7_004_282, Some(4711)));
+        assert!(!is_lock_of(line, 7_004_283, Some(4711)));
+        assert!(!is_lock_of(line, 7_004_282, Some(4712)));
+        assert!(!is_lock_of(line, 7_004_282, None));
+        assert!(!is_lock_of(&line.replace("WRITE", "READ"), 7_004_282, Some(4711)));
+        assert!(!is_lock_of("", 0, Some(0)));
+    }
+}

@@ -1,0 +1,132 @@
+//! What a file says of itself and of its keyspaces.
+
+use std::path::PathBuf;
+
+use crate::disk::{Condition, Facts};
+use crate::id::KeyspaceId;
+use crate::key::{KeyShape, spell_hex};
+use crate::units::Timestamp;
+
+/// Who has a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileState {
+    /// A process has it open as a cache.
+    Owned {
+        /// The process, where that can be told.
+        pid: Option<u32>,
+    },
+    /// Nobody has it; its last owner closed it.
+    Closed,
+    /// Nobody has it; its last owner ended without closing it. The next one repairs it when it opens it.
+    Crashed,
+}
+
+/// What a file says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileFacts {
+    /// Where it stands.
+    pub path: PathBuf,
+    /// Its length in bytes.
+    pub len: u64,
+    /// The version of its format.
+    pub format: u32,
+    /// Who has it.
+    pub state: FileState,
+    /// Whether the last commit was that of a close.
+    pub closed_cleanly: bool,
+    /// The number of the last change that was committed.
+    pub sequence: u64,
+    /// When the last commit was made, by the cache's time.
+    pub last_flush: Timestamp,
+    /// Live and expired entries of all keyspaces.
+    pub entries: u64,
+    /// Bytes that all entries are charged for, those of retired keyspaces included.
+    pub bytes: u64,
+}
+
+/// What a file says of a keyspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyspaceFacts {
+    /// Its name.
+    pub name: String,
+    /// Its number in this file.
+    pub number: u32,
+    /// The version of its values' shape.
+    pub version: u32,
+    /// The shape of its keys, such as `(string, u64)`.
+    pub key_shape: String,
+    /// The fingerprint of its values' type; zero if there is none.
+    pub fingerprint: u64,
+    /// Its entries, those included that have expired and are not yet swept.
+    pub entries: u64,
+    /// Bytes that these are charged for.
+    pub bytes: u64,
+}
+
+/// A keyspace that was opened with another version or shape: nobody can reach its entries, and the sweeper has yet to delete them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetiredKeyspace {
+    /// Its number in this file. Its name is not kept.
+    pub number: u32,
+    /// Bytes that its entries are still charged for.
+    pub bytes: u64,
+}
+
+impl KeyspaceFacts {
+    /// The shape of its keys, if it is made of larder's own parts.
+    #[must_use]
+    pub fn shape(&self) -> Option<KeyShape> {
+        self.key_shape.parse().ok()
+    }
+
+    /// A key of it as a person reads it: by its shape, or `0x` and the digits of its bytes.
+    #[must_use]
+    pub fn spell_key(&self, key: &[u8]) -> String {
+        self.shape().map_or_else(|| spell_hex(key), |shape| shape.spell_key(key))
+    }
+
+    pub(super) fn id(&self) -> KeyspaceId {
+        KeyspaceId::on_disk(self.number)
+    }
+}
+
+pub(super) fn file(facts: &Facts) -> FileFacts {
+    let state = facts.known.state;
+    FileFacts {
+        path: facts.path.clone(),
+        len: facts.len,
+        format: facts.format,
+        state: match facts.condition {
+            Condition::Owned(pid) => FileState::Owned { pid },
+            Condition::Closed => FileState::Closed,
+            Condition::Crashed => FileState::Crashed,
+        },
+        closed_cleanly: state.closed_cleanly,
+        sequence: state.sequence,
+        last_flush: state.mark,
+        entries: facts.known.entries(),
+        bytes: facts.known.live_bytes(),
+    }
+}
+
+pub(super) fn keyspaces(facts: &Facts) -> Vec<KeyspaceFacts> {
+    let rows = facts.known.keyspaces.iter().map(|(name, row)| KeyspaceFacts {
+        name: name.clone(),
+        number: row.id.number(),
+        version: row.version,
+        key_shape: row.shape.clone(),
+        fingerprint: row.fingerprint,
+        entries: row.entries,
+        bytes: row.bytes,
+    });
+    rows.collect()
+}
+
+pub(super) fn retired(facts: &Facts) -> Vec<RetiredKeyspace> {
+    let rows = facts.known.retired.iter();
+    rows.map(|(id, &bytes)| RetiredKeyspace { number: id.number(), bytes }).collect()
+}

@@ -5,11 +5,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod child;
 pub mod contest;
+pub mod disk;
 pub mod machine;
 pub mod memory;
 pub mod outcome;
 pub mod pace;
+pub mod peers;
 pub mod report;
 pub mod stopwatch;
 pub mod summary;

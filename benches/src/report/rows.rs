@@ -78,7 +78,7 @@ pub const ROWS: [Row; 17] = [
         "0.8 × raw redb on an open table, copying, checking and decoding the same value; 20 × foyer's disk read; 10 × Redis over a \
          Unix socket",
     ),
-    row("disk-miss", "disk_miss", "Miss in both tiers", "as for the disk hit", "1.2 × raw redb's miss"),
+    row("disk-miss", "disk_hit", "Miss in both tiers", "as for the disk hit", "1.2 × raw redb's miss"),
     row(
         "buffered-insert",
         "buffered_insert",

@@ -8,7 +8,7 @@ use crate::invalidation::Invalidation;
 use crate::key::Key;
 use crate::keyspace::{Keyspace, KeyspaceDefinition};
 use crate::removal::Removal;
-use crate::stats::{DiskStats, KeyspaceStats, MemoryStats, Stats};
+use crate::stats::{Count, DiskStats, KeyspaceStats, MemoryStats, Stats};
 use crate::sync::Arc;
 use crate::url::URL_VARIABLE;
 
@@ -120,7 +120,7 @@ impl Cache {
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn clear(&self) -> Result<u64, Error> {
         for space in self.inner.spaces.lock().values() {
-            space.counters.invalidations.add(0);
+            space.counters.add(Count::Invalidations);
         }
         self.inner.invalidate([Removal::Everything])
     }
@@ -200,26 +200,26 @@ impl Cache {
             let row = view.keyspaces.get(&space.name).filter(|(id, ..)| *id == space.id);
             let keyspace = KeyspaceStats {
                 name: space.name.clone(),
-                memory_hits: counters.memory_hits.sum(),
-                disk_hits: counters.disk_hits.sum(),
-                misses: counters.misses.sum(),
-                loads: counters.loads.sum(),
-                load_failures: counters.load_failures.sum(),
-                inserts: counters.inserts.sum(),
-                invalidations: counters.invalidations.sum(),
+                memory_hits: counters.sum(Count::MemoryHits),
+                disk_hits: counters.sum(Count::DiskHits),
+                misses: counters.sum(Count::Misses),
+                loads: counters.sum(Count::Loads),
+                load_failures: counters.sum(Count::LoadFailures),
+                inserts: counters.sum(Count::Inserts),
+                invalidations: counters.sum(Count::Invalidations),
                 memory_entries: tally.entries,
                 memory_weight: tally.weight,
                 disk_entries: row.map_or(0, |row| row.1),
                 disk_bytes: row.map_or(0, |row| row.2),
-                undecodable: counters.undecodable.sum(),
+                undecodable: counters.sum(Count::Undecodable),
             };
             stats.memory.hits += keyspace.memory_hits;
             disk_hits += keyspace.disk_hits;
             stats.misses += keyspace.misses;
             stats.loads += keyspace.loads;
             stats.load_failures += keyspace.load_failures;
-            stats.voided_fills += counters.voided_fills.sum();
-            stats.promotions += counters.promotions.sum();
+            stats.voided_fills += counters.sum(Count::VoidedFills);
+            stats.promotions += counters.sum(Count::Promotions);
             stats.inserts += keyspace.inserts;
             stats.invalidations += keyspace.invalidations;
             stats.memory.entries += keyspace.memory_entries;

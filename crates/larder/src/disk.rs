@@ -8,6 +8,7 @@ mod fault;
 mod files;
 mod follow;
 mod known;
+mod lookup;
 mod open;
 mod probe;
 mod snapshot;

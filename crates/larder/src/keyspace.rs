@@ -21,12 +21,11 @@ use crate::disk::{Acknowledge, Registration};
 use crate::error::Error;
 use crate::inner::Inner;
 use crate::key::{AsKey, Key, KeyWriter, MAX_KEY_LEN, Scope};
-use crate::memory::{Found, Leased, SlotKey, Value};
+use crate::memory::{Found, Permit, Value};
 use crate::space::{Kind, Space};
-use crate::stats::Counters;
+use crate::stats::{Count, Counters};
 use crate::sync::{Arc, thread};
 use crate::units::Timestamp;
-use fill::Lease;
 use write::Written;
 
 /// A handle to a keyspace. Cheap to clone, and shared between threads.
@@ -63,13 +62,23 @@ impl<K, V> Keyspace<K, V> {
 impl<K: Key, V> Keyspace<K, V> {
     /// The whole key: the keyspace's number, then the key's bytes.
     pub(crate) fn encode<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<KeyWriter, Error> {
-        let mut out = KeyWriter::starting_with(&self.space.id.to_bytes());
-        key.encode(&mut out);
-        let len = out.as_slice().len() - crate::id::KeyspaceId::LEN;
-        if len > MAX_KEY_LEN {
-            return Err(Error::KeyTooLarge { keyspace: self.space.name.clone(), len, max: MAX_KEY_LEN });
-        }
+        let mut out = KeyWriter::default();
+        self.encode_into(key, &mut out)?;
         Ok(out)
+    }
+
+    /// Writes the whole key to where it is used: moving it costs a lookup more than writing it.
+    #[inline]
+    fn encode_into<Q: AsKey<K> + ?Sized>(&self, key: &Q, out: &mut KeyWriter) -> Result<(), Error> {
+        out.push(&self.space.id.to_bytes());
+        key.encode(out);
+        let len = out.as_slice().len() - crate::id::KeyspaceId::LEN;
+        if len > MAX_KEY_LEN { Err(self.too_large(len)) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn too_large(&self, len: usize) -> Error {
+        Error::KeyTooLarge { keyspace: self.space.name.clone(), len, max: MAX_KEY_LEN }
     }
 }
 
@@ -130,40 +139,42 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// In memory: one hash, one shared lock, one clone of an [`Arc`]; nothing is decoded, and nothing allocated for keys up to 60
     /// bytes. On disk: one descent of the tree, one copy, one checksum, one decoding.
     pub fn get<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
-        let full = self.encode(key).ok()?;
+        let mut full = KeyWriter::default();
+        self.encode_into(key, &mut full).ok()?;
         let key = self.inner.tiers.memory.key(full.as_slice());
-        let now = self.now();
-        let counters = &self.space.counters;
-        let found = match self.inner.tiers.memory.get(key, now) {
-            Found::Value(value, _) => Self::typed(value),
-            Found::Dead => None,
-            Found::Nothing if self.is_memory_only() || self.inner.is_closed() => None,
-            Found::Nothing => return self.get_from_disk(key, now),
+        let (found, hit) = match self.inner.tiers.look_in_memory(key) {
+            Found::Value(value, _) => (Self::typed(value), Count::MemoryHits),
+            Found::Dead => (None, Count::Misses),
+            Found::Nothing(_) if self.is_memory_only() || self.inner.is_closed() => (None, Count::Misses),
+            Found::Nothing(absent) => {
+                (self.promote(key, Permit::Ticket(absent.ticket), absent.floor), Count::DiskHits)
+            }
         };
-        if found.is_some() { &counters.memory_hits } else { &counters.misses }.add(key.hash);
+        self.space.counters.add(if found.is_some() { hit } else { Count::Misses });
         found
     }
 
-    fn get_from_disk(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Arc<V>> {
-        let (memory, counters) = (&self.inner.tiers.memory, &self.space.counters);
-        match memory.lease(key, now) {
-            Leased::Value(value) => {
-                counters.memory_hits.add(key.hash);
-                Self::typed(value)
-            }
-            Leased::Lease { id, look_on_disk: true, floor } => {
-                let lease = Lease::new(memory, key, id);
-                let found = self.promote(&lease, floor, now);
-                if found.is_some() { &counters.disk_hits } else { &counters.misses }.add(key.hash);
-                found
-            }
-            Leased::Lease { id, .. } => {
-                drop(Lease::new(memory, key, id));
-                counters.misses.add(key.hash);
-                None
-            }
-            Leased::Flight(_) => None,
-        }
+    /// The live value of a key, from memory or from disk, as no use of it: nothing is counted, promoted, or kept from eviction.
+    ///
+    /// For looking at much that will not be asked for again soon, which should not push out what will.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// assert_eq!(prices.peek("MTNVTU").as_deref(), Some(&100));
+    /// assert_eq!(cache.stats().requests(), 0);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    /// That of [`get`](Keyspace::get), without the promotion.
+    pub fn peek<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
+        let mut full = KeyWriter::default();
+        self.encode_into(key, &mut full).ok()?;
+        if self.inner.is_closed() { None } else { self.peek_full(full.as_slice()) }
     }
 
     /// Whether a key has a live entry. Not counted as a use, a hit or a miss, and nothing is promoted or decoded.
@@ -222,11 +233,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.inner.refuse_if_closed()?;
         let ttl = options.lifetime.unwrap_or(self.definition.default_ttl());
         crate::config::check_ttl(ttl)?;
-        let full = self.encode(key)?;
+        let mut full = KeyWriter::default();
+        self.encode_into(key, &mut full)?;
         let key = self.inner.tiers.memory.key(full.as_slice());
         let value = value.into();
         let written = self.write(key, &value, ttl, None)?;
-        self.space.counters.inserts.add(key.hash);
+        self.space.counters.add(Count::Inserts);
         if options.durability == Durability::Buffered || self.is_memory_only() {
             return Ok(());
         }

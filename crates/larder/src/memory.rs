@@ -11,14 +11,22 @@ mod leases;
 mod policy;
 mod shard;
 mod slot;
+mod slots;
+mod stored_key;
+mod survey;
+mod tickets;
+mod weight;
 
 pub(crate) use buffer::WriteBuffer;
-pub(crate) use leases::LeaseId;
+pub(crate) use leases::{LeaseId, Permit};
 pub(crate) use slot::{
-    Change, Entry, Found, Mutation, Prior, Range, Refused, SlotKey, Tally, Unsaved, Value,
+    Absent, Change, Entry, Found, Mutation, Prior, Range, Refused, SlotKey, Unsaved, Value,
 };
+pub(crate) use stored_key::StoredKey;
+pub(crate) use weight::Weight;
 
-use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
+use std::ops::Deref;
 
 use smallvec::SmallVec;
 
@@ -36,13 +44,10 @@ use crate::units::Timestamp;
 /// places in the table, the queue and the expiry list, and the two reference counts. A test compares it with the types.
 pub const ENTRY_OVERHEAD: u64 = 224;
 
-/// Expired entries removed under one hold of a shard's lock.
-const EXPIRE_BATCH: usize = 256;
-
 /// All shards.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    shards: Box<[RwLock<Shard>]>,
+    shards: Box<[Padded]>,
     hasher: ahash::RandomState,
     budget: Budget,
     buffer: Arc<WriteBuffer>,
@@ -53,6 +58,19 @@ pub(crate) struct Memory {
     bypassed: StatisticU64,
     /// Whether a write was stored, to a keyspace that is on disk, that will not be saved.
     has_unsaved: AtomicBool,
+}
+
+/// A shard on lines of the processor's cache that it shares with no other.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Padded(RwLock<Shard>);
+
+impl Deref for Padded {
+    type Target = RwLock<Shard>;
+
+    fn deref(&self) -> &RwLock<Shard> {
+        &self.0
+    }
 }
 
 /// Values that left memory, for their last holder to drop. The writer hands them on: a user's `Drop` may wait for the writer.
@@ -72,17 +90,8 @@ pub(crate) enum Leased {
     Value(Value),
     /// Another caller is loading the key: join its flight.
     Flight(Value),
-    /// A lease, and where else to look.
-    Lease { id: LeaseId, look_on_disk: bool, floor: u64 },
-}
-
-/// Sums over all shards.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct MemoryTotals {
-    pub(crate) by_keyspace: BTreeMap<KeyspaceId, Tally>,
-    pub(crate) evictions: u64,
-    pub(crate) expirations: u64,
-    pub(crate) bypassed: u64,
+    /// A lease, and what to know before the disk is asked; none if it has nothing live.
+    Lease { id: LeaseId, on_disk: Option<Absent> },
 }
 
 impl Memory {
@@ -90,7 +99,7 @@ impl Memory {
     pub(crate) fn new(shards: usize, capacity: u64, write_buffer: u64, last_sequence: u64) -> Self {
         let shards = shards.next_power_of_two().min(1 << 16);
         Self {
-            shards: (0..shards).map(|_| RwLock::new(Shard::new())).collect(),
+            shards: (0..shards).map(|_| Padded(RwLock::new(Shard::new()))).collect(),
             hasher: hash_seeds(),
             budget: Budget::new(capacity),
             buffer: WriteBuffer::new(write_buffer),
@@ -101,8 +110,12 @@ impl Memory {
         }
     }
 
+    #[inline]
     pub(crate) fn key<'a>(&self, bytes: &'a [u8]) -> SlotKey<'a> {
-        SlotKey { hash: self.hasher.hash_one(bytes), bytes }
+        // Not by way of `Hash`, which would hash the length as well: the bytes alone tell keys apart.
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(bytes);
+        SlotKey { hash: hasher.finish(), bytes }
     }
 
     pub(crate) fn buffer(&self) -> &Arc<WriteBuffer> {
@@ -117,57 +130,42 @@ impl Memory {
         self.sequence.load(Ordering::SeqCst)
     }
 
+    #[inline]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Found {
         self.shard(key).read().get(key, now)
     }
 
-    /// A lookup that counts as no use, with the floor for a record on disk.
-    pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> (Found, u64) {
-        let shard = self.shard(key).read();
-        (shard.peek(key, now), shard.floor(key))
-    }
-
-    /// Takes a lease on a key, so as to read it from the disk. Invariant 4: the caller loads the snapshot after this.
-    pub(crate) fn lease(&self, key: SlotKey<'_>, now: Timestamp) -> Leased {
-        self.take_lease(key, now, false, |_| None)
+    /// A lookup that counts as no use.
+    pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Found {
+        self.shard(key).read().peek(key, now)
     }
 
     /// Takes a lease on a key even if it has a value, so as to write that value again.
-    pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Found, u64) {
+    pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Found) {
         let mut shard = self.shard(key).write();
-        (shard.leases.take_over(key), shard.peek(key, now), shard.floor(key))
+        (shard.leases.take_over(key), shard.peek(key, now))
     }
 
     /// Takes a lease on a key and hangs `flight` on it, so as to load it; unless there is a flight to join.
+    /// Invariant 4: the caller asks the disk after this.
     pub(crate) fn lease_to_load(
         &self,
         key: SlotKey<'_>,
         now: Timestamp,
         flight: impl FnOnce() -> Value,
     ) -> Leased {
-        self.take_lease(key, now, true, |_| Some(flight()))
-    }
-
-    fn take_lease(
-        &self,
-        key: SlotKey<'_>,
-        now: Timestamp,
-        may_join: bool,
-        flight: impl FnOnce(LeaseId) -> Option<Value>,
-    ) -> Leased {
         let mut shard = self.shard(key).write();
-        let found = shard.get(key, now);
-        if let Found::Value(value, _) = found {
-            return Leased::Value(value);
-        }
-        if may_join && let Some(flight) = shard.leases.flight(key) {
+        let on_disk = match shard.get(key, now) {
+            Found::Value(value, _) => return Leased::Value(value),
+            Found::Dead => None,
+            Found::Nothing(absent) => Some(absent),
+        };
+        if let Some(flight) = shard.leases.flight(key) {
             return Leased::Flight(flight);
         }
         let id = shard.leases.take(key);
-        if let Some(flight) = flight(id) {
-            shard.leases.attach(key, id, flight);
-        }
-        Leased::Lease { id, look_on_disk: matches!(found, Found::Nothing), floor: shard.floor(key) }
+        shard.leases.attach(key, id, flight());
+        Leased::Lease { id, on_disk }
     }
 
     pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
@@ -208,7 +206,7 @@ impl Memory {
         entry: Entry,
         store: impl FnOnce(Entry) -> Result<u64, Refused>,
     ) -> Result<u64, Refused> {
-        let weight = if entry.unsaved.is_none() { entry.weight } else { 0 };
+        let weight = if entry.unsaved.is_none() { entry.weight.bytes() } else { 0 };
         if !self.reserve(weight) {
             self.bypassed.fetch_add(1, Ordering::Relaxed);
             return Err(Refused::NoRoom);
@@ -216,14 +214,14 @@ impl Memory {
         store(entry).inspect_err(|_| self.budget.release(weight))
     }
 
-    /// Publishes what was read from disk, if the lease still holds.
-    pub(crate) fn promote(&self, key: SlotKey<'_>, lease: LeaseId, entry: Entry, sequence: u64) -> bool {
-        let weight = entry.weight;
+    /// Publishes what was read from disk, if the permission still holds.
+    pub(crate) fn promote(&self, key: SlotKey<'_>, permit: Permit, entry: Entry, sequence: u64) -> bool {
+        let weight = entry.weight.bytes();
         if !self.reserve(weight) {
             self.bypassed.fetch_add(1, Ordering::Relaxed);
             return false;
         }
-        let promoted = self.locked(key, |shard, trash| shard.promote(key, lease, entry, sequence, trash));
+        let promoted = self.locked(key, |shard, trash| shard.promote(key, permit, entry, sequence, trash));
         if promoted.is_err() {
             self.budget.release(weight);
         }
@@ -262,56 +260,6 @@ impl Memory {
         self.shard(key).write().leases.lower_fence(key);
     }
 
-    /// Removes expired clean entries; how many.
-    pub(crate) fn expire(&self, now: Timestamp) -> u64 {
-        let mut expired = 0;
-        for shard in &self.shards {
-            loop {
-                let batch = self.locked_shard(shard, |shard, trash| shard.expire(now, EXPIRE_BATCH, trash));
-                expired += batch as u64;
-                if batch < EXPIRE_BATCH {
-                    break;
-                }
-            }
-        }
-        expired
-    }
-
-    pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
-        self.shards.iter().filter_map(|shard| shard.read().next_expiry()).min()
-    }
-
-    pub(crate) fn has_clean(&self, key: &[u8]) -> bool {
-        let key = self.key(key);
-        self.shard(key).read().has_clean(key)
-    }
-
-    /// The keys in memory with a prefix, sorted.
-    pub(crate) fn keys(&self, prefix: &[u8]) -> Vec<Arc<[u8]>> {
-        let mut keys = Vec::new();
-        for shard in &self.shards {
-            shard.read().keys(prefix, &mut keys);
-        }
-        keys.sort_unstable();
-        keys
-    }
-
-    pub(crate) fn totals(&self) -> MemoryTotals {
-        let mut totals =
-            MemoryTotals { bypassed: self.bypassed.load(Ordering::Relaxed), ..MemoryTotals::default() };
-        for shard in &self.shards {
-            let shard = shard.read();
-            totals.evictions += shard.evictions;
-            totals.expirations += shard.expirations;
-            for (id, tally) in shard.tallies.iter() {
-                let sum = totals.by_keyspace.entry(id).or_default();
-                sum.entries += tally.entries;
-                sum.weight += tally.weight;
-            }
-        }
-        totals
-    }
-
     fn reserve(&self, weight: u64) -> bool {
         self.reserve_keeping(weight, &mut Remains::default())
     }
@@ -344,6 +292,7 @@ impl Memory {
     }
 
     /// The shard of a key: by the upper half of the hash, the lower being the table's and the policy's.
+    #[inline]
     fn shard(&self, key: SlotKey<'_>) -> &RwLock<Shard> {
         let at = usize::try_from(key.hash >> 32).unwrap_or(0) & (self.shards.len() - 1);
         self.shards.get(at).expect("a masked index is below the power of two that is the length")
@@ -368,7 +317,7 @@ impl Memory {
         let mut trash = Trash::default();
         let result = change(&mut shard.write(), &mut trash);
         self.budget.release(trash.weight);
-        remains.0.extend(trash.contents.into_iter().filter_map(slot::Content::into_value));
+        remains.0.extend(trash.values);
         result
     }
 

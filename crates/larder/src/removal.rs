@@ -12,6 +12,7 @@ use crate::inner::Inner;
 use crate::key::Scope;
 use crate::memory::Prior;
 use crate::space::Space;
+use crate::stats::Count;
 
 /// One removal of several.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl Inner {
             match removal {
                 Removal::Key { space, full } => self.lay_tombstone(space, full, &mut pending),
                 Removal::Scope { space, scope } => {
-                    space.counters.invalidations.add(0);
+                    space.counters.add(Count::Invalidations);
                     self.purge(scope, self.tiers.has_disk() && !space.id.is_memory_only(), &mut pending);
                 }
                 Removal::Everything => self.purge(Scope::prefix([]), self.tiers.has_disk(), &mut pending),
@@ -65,7 +66,7 @@ impl Inner {
         let tiers = &self.tiers;
         let key = tiers.memory.key(full);
         let now = tiers.time.now();
-        space.counters.invalidations.add(key.hash);
+        space.counters.add(Count::Invalidations);
         if KeyspaceId::of(full).is_memory_only() {
             pending.live += u64::from(tiers.memory.forget(key, now) == Prior::Live);
         } else if let Some(was_live) = tiers.bury(key, now) {

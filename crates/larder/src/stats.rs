@@ -2,47 +2,10 @@
 
 use std::path::PathBuf;
 
+mod counters;
 mod display;
 
-use crate::sync::{Ordering, StatisticU64};
-
-const STRIPES: usize = 8;
-
-/// A counter that many threads may raise without waiting for one another's cache line.
-#[derive(Debug, Default)]
-pub(crate) struct Counter([Stripe; STRIPES]);
-
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Stripe(StatisticU64);
-
-impl Counter {
-    /// Adds one. `hash` spreads the callers: any number that differs between keys.
-    pub(crate) fn add(&self, hash: u64) {
-        if let Some(stripe) = self.0.get((hash >> 24) as usize % STRIPES) {
-            stripe.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn sum(&self) -> u64 {
-        self.0.iter().map(|stripe| stripe.0.load(Ordering::Relaxed)).sum()
-    }
-}
-
-/// The counters of one keyspace.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) memory_hits: Counter,
-    pub(crate) disk_hits: Counter,
-    pub(crate) misses: Counter,
-    pub(crate) loads: Counter,
-    pub(crate) load_failures: Counter,
-    pub(crate) voided_fills: Counter,
-    pub(crate) promotions: Counter,
-    pub(crate) inserts: Counter,
-    pub(crate) invalidations: Counter,
-    pub(crate) undecodable: Counter,
-}
+pub(crate) use counters::{Count, Counters};
 
 /// What a cache did since it was opened, and what it holds. [`Cache::stats`](crate::Cache::stats) takes one.
 ///

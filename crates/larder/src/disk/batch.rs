@@ -9,9 +9,8 @@ use redb::{ReadableTable, ReadableTableMetadata, StorageError, Table, WriteTrans
 
 use super::tables::{ENTRIES, EXPIRY, after_prefix, charge, expiry_key, split_expiry_key};
 use crate::id::KeyspaceId;
-use crate::memory::{Change, Mutation, Range};
+use crate::memory::{Change, Mutation, Range, StoredKey};
 use crate::record::{self, Header};
-use crate::sync::Arc;
 use crate::units::Timestamp;
 
 /// Rows looked at together while evicting.
@@ -25,7 +24,7 @@ pub(super) type Deltas = BTreeMap<KeyspaceId, (i64, i64)>;
 pub(crate) struct RangeRemoval {
     pub(crate) range: Range,
     /// Keys that memory knew, and whether they were live: what the disk has of these does not count.
-    pub(crate) known: Vec<(Arc<[u8]>, bool)>,
+    pub(crate) known: Vec<(StoredKey, bool)>,
 }
 
 impl RangeRemoval {

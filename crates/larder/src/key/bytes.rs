@@ -1,7 +1,5 @@
 //! Writing and reading the bytes of keys.
 
-use smallvec::SmallVec;
-
 use super::KeyError;
 
 /// Most keys, with the number of their keyspace, fit without an allocation.
@@ -9,42 +7,88 @@ const INLINE: usize = 64;
 const ESCAPED: u8 = 0xFF;
 
 /// Where a key writes its bytes, part by part.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct KeyWriter {
-    bytes: SmallVec<[u8; INLINE]>,
+    /// The bytes, as long as they fit.
+    inline: [u8; INLINE],
+    len: usize,
+    /// All of them, once they do not.
+    spilled: Vec<u8>,
+}
+
+impl Default for KeyWriter {
+    fn default() -> Self {
+        Self { inline: [0; INLINE], len: 0, spilled: Vec::new() }
+    }
 }
 
 impl KeyWriter {
     /// A writer that starts with the bytes every key of a keyspace starts with.
     pub(crate) fn starting_with(start: &[u8]) -> Self {
-        Self { bytes: SmallVec::from_slice(start) }
+        let mut writer = Self::default();
+        writer.push(start);
+        writer
     }
 
+    #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.bytes
+        if self.spilled.is_empty() { self.inline.get(..self.len).unwrap_or_default() } else { &self.spilled }
+    }
+
+    // Inlined: every lookup passes here a few times, and what it pushes is mostly of a known length.
+    #[inline]
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        match self.inline.get_mut(self.len..end) {
+            Some(room) if self.spilled.is_empty() => {
+                room.copy_from_slice(bytes);
+                self.len = end;
+            }
+            _ => self.spill(bytes),
+        }
+    }
+
+    #[cold]
+    fn spill(&mut self, bytes: &[u8]) {
+        if self.spilled.is_empty() {
+            self.spilled.extend_from_slice(self.inline.get(..self.len).unwrap_or_default());
+        }
+        self.spilled.extend_from_slice(bytes);
     }
 
     /// Writes a text part.
+    #[inline]
     pub fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
     }
 
     /// Writes a part of any bytes.
+    #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.unterminated(bytes);
-        self.bytes.extend_from_slice(&[0, 0]);
+        self.push(&[0, 0]);
     }
 
     /// The bytes that begin every byte part that starts with `bytes`.
+    #[inline]
     pub(crate) fn unterminated(&mut self, bytes: &[u8]) {
+        // Looked through to the end without a branch, which is faster than to stop at the first: there is hardly ever one.
+        if bytes.iter().fold(0, |zeros, &byte| zeros | u8::from(byte == 0)) != 0 {
+            self.escaped(bytes);
+        } else {
+            self.push(bytes);
+        }
+    }
+
+    fn escaped(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while let Some(at) = rest.iter().position(|&byte| byte == 0) {
             let (head, tail) = rest.split_at(at);
-            self.bytes.extend_from_slice(head);
-            self.bytes.extend_from_slice(&[0, ESCAPED]);
+            self.push(head);
+            self.push(&[0, ESCAPED]);
             rest = tail.split_first().map_or(&[][..], |(_, tail)| tail);
         }
-        self.bytes.extend_from_slice(rest);
+        self.push(rest);
     }
 }
 
@@ -70,6 +114,7 @@ impl<'a> KeyReader<'a> {
     ///
     /// # Errors
     /// When the part has no end, or is not UTF-8.
+    #[inline]
     pub fn text(&mut self) -> Result<String, KeyError> {
         String::from_utf8(self.bytes()?).map_err(|error| KeyError::new(format!("text part: {error}")))
     }
@@ -118,7 +163,7 @@ macro_rules! integers {
             $(
                 #[doc = concat!("Writes a `", stringify!($unsigned), "` part.")]
                 pub fn $unsigned(&mut self, value: $unsigned) {
-                    self.bytes.extend_from_slice(&value.to_be_bytes());
+                    self.push(&value.to_be_bytes());
                 }
 
                 #[doc = concat!("Writes an `", stringify!($signed), "` part.")]

@@ -15,9 +15,10 @@ use super::Keyspace;
 use super::fill::Lease;
 use super::write::Written;
 use crate::error::LoadError;
-use crate::key::{AsKey, Key};
+use crate::key::{AsKey, Key, KeyWriter};
 use crate::load::{Cycle, Flight, Landing};
-use crate::memory::{Found, Leased, SlotKey, Value};
+use crate::memory::{Found, Leased, Permit, SlotKey, Value};
+use crate::stats::{Count, Counters};
 use crate::sync::Arc;
 
 /// The caller that runs the loader. If it unwinds, its waiters are released.
@@ -74,14 +75,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<R, E>,
     {
-        let full = self.encode(key).map_err(LoadError::Key)?;
+        let mut full = KeyWriter::default();
+        self.encode_into(key, &mut full).map_err(LoadError::Key)?;
         let key = self.inner.tiers.memory.key(full.as_slice());
         if self.inner.is_closed() {
-            return self.run(key, loader);
+            return self.run(loader);
         }
         match self.find_or_lease(key) {
             Next::Done(done) => done,
-            Next::LoadAlone => self.run(key, loader),
+            Next::LoadAlone => self.run(loader),
             Next::Load(pilot) => self.load(key, pilot, loader),
         }
     }
@@ -89,38 +91,37 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Steps 1 to 3.
     fn find_or_lease<'a, E: Send + Sync + 'static>(&'a self, key: SlotKey<'a>) -> Next<'a, V, E> {
         let (memory, counters) = (&self.inner.tiers.memory, &self.space.counters);
-        let now = self.now();
-        if let Found::Value(value, _) = memory.get(key, now)
+        if let Found::Value(value, _) = self.inner.tiers.look_in_memory(key)
             && let Some(value) = Self::typed(value)
         {
-            counters.memory_hits.add(key.hash);
+            counters.add(Count::MemoryHits);
             return Next::Done(Ok(value));
         }
+        let now = self.now();
         let mut made = None;
         let leased = memory.lease_to_load(key, now, || made.insert(Flight::new()).clone() as Value);
-        let (id, look_on_disk, floor) = match leased {
+        let (id, on_disk) = match leased {
             Leased::Value(value) => {
-                counters.memory_hits.add(key.hash);
+                counters.add(Count::MemoryHits);
                 return Self::typed(value).map_or(Next::LoadAlone, |value| Next::Done(Ok(value)));
             }
             Leased::Flight(flight) => {
-                counters.misses.add(key.hash);
+                counters.add(Count::Misses);
                 return self.join(flight);
             }
-            Leased::Lease { id, look_on_disk, floor } => (id, look_on_disk, floor),
+            Leased::Lease { id, on_disk } => (id, on_disk),
         };
         let flight = made.unwrap_or_else(Flight::new);
         let mut pilot = Pilot { flight, lease: Some(Lease::new(memory, key, id)), landing: None };
-        if look_on_disk
+        if let Some(absent) = on_disk
             && !self.is_memory_only()
-            && let Some(lease) = &pilot.lease
-            && let Some(value) = self.promote(lease, floor, now)
+            && let Some(value) = self.promote(key, Permit::Lease(id), absent.floor)
         {
             pilot.landing = Some(Landing::Value(value.clone()));
-            counters.disk_hits.add(key.hash);
+            counters.add(Count::DiskHits);
             return Next::Done(Ok(value));
         }
-        counters.misses.add(key.hash);
+        counters.add(Count::Misses);
         Next::Load(pilot)
     }
 
@@ -148,7 +149,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<R, E>,
     {
-        let result = self.run(key, loader);
+        let result = self.run(loader);
         match &result {
             Ok(value) => {
                 let ttl = self.definition.default_ttl();
@@ -157,7 +158,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 let written = self.write(key, value, ttl, lease.as_ref());
                 let filled = written.is_ok_and(|written| written != Written::Not);
                 if !filled {
-                    self.space.counters.voided_fills.add(key.hash);
+                    self.space.counters.add(Count::VoidedFills);
                 }
                 pilot.landing = Some(Landing::Value(value.clone()));
             }
@@ -167,14 +168,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         result
     }
 
-    fn run<E, R, F>(&self, key: SlotKey<'_>, loader: F) -> Result<Arc<V>, LoadError<E>>
+    fn run<E, R, F>(&self, loader: F) -> Result<Arc<V>, LoadError<E>>
     where
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<R, E>,
     {
         let counters = &self.space.counters;
-        counters.loads.add(key.hash);
-        let failure = Failure(counters, key.hash);
+        counters.add(Count::Loads);
+        let failure = Failure(counters);
         let result = loader().map(Into::into).map_err(|error| LoadError::Loader(Arc::new(error)));
         if result.is_ok() {
             std::mem::forget(failure);
@@ -184,10 +185,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 }
 
 /// Counts a load as failed when it is dropped, so that a panic counts too.
-struct Failure<'a>(&'a crate::stats::Counters, u64);
+struct Failure<'a>(&'a Counters);
 
 impl Drop for Failure<'_> {
     fn drop(&mut self) {
-        self.0.load_failures.add(self.1);
+        self.0.add(Count::LoadFailures);
     }
 }

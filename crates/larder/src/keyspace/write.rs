@@ -14,9 +14,12 @@ use crate::config::Weighed;
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Key;
-use crate::memory::{ENTRY_OVERHEAD, Entry, Refused, SlotKey, Unsaved};
+use crate::memory::{ENTRY_OVERHEAD, Entry, Refused, SlotKey, Unsaved, Weight};
 use crate::sync::{Arc, thread};
-use crate::units::ByteSize;
+use crate::units::{ByteSize, Timestamp};
+
+/// Lifetimes below this count from a precise reading of the time.
+const PRECISE_BELOW: Duration = Duration::from_secs(10);
 
 impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
     /// Stores a value, as a write, or as a fill if its lease still holds.
@@ -54,9 +57,10 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
             if is_saved { payload.len() } else { codec::encoded_len(&*value).map_err(encode_error)? };
         let weight = self.weigh(key, encoded_len, &value);
         self.check_size(encoded_len, weight, is_saved)?;
-        let now = self.now();
+        // Rounded towards expired, by less than a tick of the coarse clock; not where that would be a good part of the lifetime.
+        let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.span().earliest };
         let expires_at = now.after(ttl);
-        let unsaved = if is_saved { self.unsaved(payload, weight) } else { None };
+        let unsaved = if is_saved { self.unsaved(payload, weight, now) } else { None };
         // A cache that is closed takes nothing, and saves nothing.
         self.inner.refuse_if_closed()?;
         let is_saved = unsaved.is_some();
@@ -81,7 +85,7 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
     }
 
     /// Reserves room for a value in the write buffer, waiting for it. `None` once the disk tier is off.
-    fn unsaved(&self, payload: Vec<u8>, weight: u64) -> Option<Arc<Unsaved>> {
+    fn unsaved(&self, payload: Vec<u8>, weight: Weight, written_at: Timestamp) -> Option<Arc<Unsaved>> {
         let tiers = &self.inner.tiers;
         let buffer = tiers.memory.buffer();
         let bytes = room_for(payload.len(), weight);
@@ -92,17 +96,12 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
         if used >= mark && used.saturating_sub(bytes) < mark {
             tiers.hurry_writer();
         }
-        Some(Arc::new(Unsaved {
-            payload,
-            version: self.space.kind.version,
-            written_at: self.now(),
-            _room: room,
-        }))
+        Some(Arc::new(Unsaved { payload, version: self.space.kind.version, written_at, _room: room }))
     }
 
-    pub(super) fn weigh(&self, key: SlotKey<'_>, encoded_len: usize, value: &Arc<V>) -> u64 {
+    pub(super) fn weigh(&self, key: SlotKey<'_>, encoded_len: usize, value: &Arc<V>) -> Weight {
         let key_len = key.bytes.len() - KeyspaceId::LEN;
-        let whole = |value_weight: u64| value_weight.saturating_add(key_len as u64 + ENTRY_OVERHEAD);
+        let whole = |value: u64| Weight::of(value.saturating_add(key_len as u64 + ENTRY_OVERHEAD));
         if let Some(weigher) = self.definition.own_weigher() {
             return whole(weigher(value));
         }
@@ -110,12 +109,14 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
             None => whole(encoded_len as u64),
             Some(weigher) => {
                 let value: &(dyn Any + Send + Sync) = &**value;
-                weigher(&Weighed { keyspace: &self.space.name, key_len, encoded_len, value }).max(1)
+                Weight::of(
+                    weigher(&Weighed { keyspace: &self.space.name, key_len, encoded_len, value }).max(1),
+                )
             }
         }
     }
 
-    fn check_size(&self, encoded_len: usize, weight: u64, is_saved: bool) -> Result<(), Error> {
+    fn check_size(&self, encoded_len: usize, weight: Weight, is_saved: bool) -> Result<(), Error> {
         let too_large = |size, bound, max, remedy| {
             Err(Error::ValueTooLarge {
                 keyspace: self.space.name.clone(),
@@ -135,9 +136,12 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
                 too_large(room, "encoded, and in memory", ByteSize::bytes(buffer), "raise write_buffer")
             }
             // During an outage it is written, and not kept: what it replaces must go in any case.
-            () if self.is_memory_only() && weight > memory.capacity() => {
-                too_large(weight, "in memory", ByteSize::bytes(memory.capacity()), "raise memory_capacity")
-            }
+            () if self.is_memory_only() && weight.bytes() > memory.capacity() => too_large(
+                weight.bytes(),
+                "in memory",
+                ByteSize::bytes(memory.capacity()),
+                "raise memory_capacity",
+            ),
             () => Ok(()),
         }
     }
@@ -155,6 +159,6 @@ pub(super) enum Written {
 }
 
 /// What a value takes until it is committed: its encoding for the writer, and itself.
-fn room_for(encoded_len: usize, weight: u64) -> u64 {
-    weight.saturating_add(encoded_len as u64)
+fn room_for(encoded_len: usize, weight: Weight) -> u64 {
+    weight.bytes().saturating_add(encoded_len as u64)
 }

@@ -71,9 +71,9 @@ impl Memory {
 
     /// Makes a committed key clean (invariant 2: after its snapshot was installed).
     pub(crate) fn settle(&self, mutation: &Mutation, remains: &mut Remains) {
-        let key = mutation.slot_key();
+        let key = self.key(&mutation.key);
         let weight = match mutation.change {
-            Change::Put { weight, .. } => weight,
+            Change::Put { weight, .. } => weight.bytes(),
             Change::Delete => 0,
         };
         let keep = self.reserve_keeping(weight, remains);

@@ -1,11 +1,12 @@
 //! The slots of a shard by the time they expire, so that expiring costs what expired and not what lives.
 //!
 //! Slots stand in lists, one for each second; the lists stand in an ordered map. Adding and removing are O(log of the
-//! distinct seconds); the earliest second is found first.
+//! distinct seconds); the earliest second is found first. A slot takes eight bytes: which second's list it is in, the caller knows.
 
 use std::collections::BTreeMap;
 
 use super::policy::SlotId;
+use super::slots::make_room;
 use crate::units::Timestamp;
 
 const BUCKET_MS: u64 = 1000;
@@ -13,10 +14,8 @@ const NONE: SlotId = SlotId::MAX;
 
 #[derive(Debug, Clone, Copy)]
 struct Node {
-    bucket: u64,
     newer: SlotId,
     older: SlotId,
-    listed: bool,
 }
 
 /// The expiry order of one shard's slots, to the second.
@@ -26,46 +25,53 @@ pub(crate) struct ExpiryIndex {
     newest: BTreeMap<u64, SlotId>,
 }
 
+fn bucket(expires_at: Timestamp) -> u64 {
+    expires_at.as_millis() / BUCKET_MS
+}
+
 impl ExpiryIndex {
-    /// Lists a slot, or moves it.
+    /// Bytes that a slot takes here.
+    #[cfg(test)]
+    pub(crate) const NODE_LEN: usize = size_of::<Node>();
+
+    /// Lists a slot that is not listed.
     pub(crate) fn add(&mut self, id: SlotId, expires_at: Timestamp) {
-        self.remove(id);
-        if self.nodes.len() <= id as usize {
-            self.nodes.resize(id as usize + 1, Node { bucket: 0, newer: NONE, older: NONE, listed: false });
+        let at = id as usize;
+        if self.nodes.len() <= at {
+            let more = at + 1 - self.nodes.len();
+            make_room(&mut self.nodes, more);
+            self.nodes.resize(at + 1, Node { newer: NONE, older: NONE });
         }
-        let bucket = expires_at.as_millis() / BUCKET_MS;
-        let older = self.newest.insert(bucket, id).unwrap_or(NONE);
+        let older = self.newest.insert(bucket(expires_at), id).unwrap_or(NONE);
         if let Some(node) = self.nodes.get_mut(older as usize) {
             node.newer = id;
         }
-        if let Some(node) = self.nodes.get_mut(id as usize) {
-            *node = Node { bucket, newer: NONE, older, listed: true };
+        if let Some(node) = self.nodes.get_mut(at) {
+            *node = Node { newer: NONE, older };
         }
     }
 
-    /// Unlists a slot, if it is listed.
-    pub(crate) fn remove(&mut self, id: SlotId) {
-        let Some(node) = self.nodes.get_mut(id as usize).filter(|node| node.listed) else {
+    /// Unlists a slot that was listed with this expiry.
+    pub(crate) fn remove(&mut self, id: SlotId, expires_at: Timestamp) {
+        let Some(&Node { newer, older }) = self.nodes.get(id as usize) else {
             return;
         };
-        node.listed = false;
-        let Node { bucket, newer, older, .. } = *node;
         if let Some(node) = self.nodes.get_mut(older as usize) {
             node.newer = newer;
         }
         if let Some(node) = self.nodes.get_mut(newer as usize) {
             node.older = older;
         } else if older == NONE {
-            self.newest.remove(&bucket);
+            self.newest.remove(&bucket(expires_at));
         } else {
-            self.newest.insert(bucket, older);
+            self.newest.insert(bucket(expires_at), older);
         }
     }
 
     /// Up to `most` slots from seconds that have begun by `now`. In the current second some may not have expired yet.
     pub(crate) fn due(&self, now: Timestamp, most: usize) -> Vec<SlotId> {
         let mut due = Vec::new();
-        for &newest in self.newest.range(..=now.as_millis() / BUCKET_MS).map(|(_, newest)| newest) {
+        for &newest in self.newest.range(..=bucket(now)).map(|(_, newest)| newest) {
             let mut id = newest;
             while let Some(node) = self.nodes.get(id as usize) {
                 if due.len() == most {
@@ -82,11 +88,6 @@ impl ExpiryIndex {
     pub(crate) fn next(&self) -> Option<Timestamp> {
         let (bucket, _) = self.newest.first_key_value()?;
         Some(Timestamp::from_millis(bucket.saturating_add(1).saturating_mul(BUCKET_MS)))
-    }
-
-    #[cfg(test)]
-    pub(crate) fn is_listed(&self, id: SlotId) -> bool {
-        self.nodes.get(id as usize).is_some_and(|node| node.listed)
     }
 }
 
@@ -116,12 +117,13 @@ mod tests {
             let mut index = ExpiryIndex::default();
             let mut model = BTreeSet::new();
             for (add, id, second) in steps {
-                model.retain(|&(_, listed)| listed != id);
+                if let Some(&(listed, _)) = model.iter().find(|&&(_, listed)| listed == id) {
+                    index.remove(id, Timestamp::from_millis(listed * BUCKET_MS));
+                    model.remove(&(listed, id));
+                }
                 if add {
                     index.add(id, Timestamp::from_millis(second * BUCKET_MS));
                     model.insert((second, id));
-                } else {
-                    index.remove(id);
                 }
                 let due: BTreeSet<_> = index.due(Timestamp::from_millis(u64::MAX), usize::MAX).into_iter().collect();
                 prop_assert_eq!(&due, &model.iter().map(|&(_, id)| id).collect());

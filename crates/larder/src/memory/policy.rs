@@ -62,11 +62,16 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    /// Bytes that an entry takes here.
+    #[cfg(test)]
+    pub(crate) const NODE_LEN: usize = size_of::<Node>();
+
     pub(crate) fn new() -> Self {
         Self { nodes: Vec::new(), small: Queue::new(), main: Queue::new(), ghosts: Ghosts::default() }
     }
 
     /// Notes a use. Shared: many readers may call it at once, and a lost count is harmless.
+    #[inline]
     pub(crate) fn touch(&self, id: SlotId) {
         if let Some(node) = self.nodes.get(id as usize) {
             let uses = node.uses.load(Ordering::Relaxed);
@@ -74,6 +79,11 @@ impl Policy {
                 node.uses.store(uses + 1, Ordering::Relaxed);
             }
         }
+    }
+
+    /// What an entry weighed when it was attached last.
+    pub(crate) fn weight_of(&self, id: SlotId) -> u64 {
+        self.nodes.get(id as usize).map_or(0, |node| node.weight)
     }
 
     /// Makes an entry evictable.

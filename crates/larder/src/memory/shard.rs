@@ -6,12 +6,18 @@
 //!
 //! A shard does no I/O, asks no clock, and drops no value: what it lets go of is handed out as [`Trash`].
 
+use std::collections::HashMap;
+
 use hashbrown::HashTable;
 
 use super::expiry::ExpiryIndex;
-use super::leases::{LeaseId, Leases};
+use super::leases::{LeaseId, Leases, Permit};
 use super::policy::{Policy, SlotId};
-use super::slot::{Content, Entry, Found, Prior, Range, Refused, Slot, SlotKey, Tallies, Trash};
+use super::slot::{
+    Absent, Entry, Found, Pending, Prior, Range, Refused, Slot, SlotKey, State, Tallies, Trash, Value,
+};
+use super::slots::Slots;
+use super::weight::Weight;
 use crate::id::KeyspaceId;
 use crate::sync::planted::{Fault, is_planted};
 use crate::sync::{Arc, AtomicU64, Ordering};
@@ -22,13 +28,14 @@ mod dirty;
 #[derive(Debug)]
 pub(crate) struct Shard {
     ids: HashTable<SlotId>,
-    slots: Vec<Option<Slot>>,
-    free: Vec<SlotId>,
+    slots: Slots,
     policy: Policy,
     expiry: ExpiryIndex,
     pub(super) leases: Leases,
     /// Slots dirtied since the writer last drained.
     dirty: Vec<SlotId>,
+    /// What the dirty slots have besides: few at a time, so they do not take room in every slot.
+    pending: HashMap<SlotId, Pending, ahash::RandomState>,
     /// Range removals that are not committed yet.
     ranges: Vec<Range>,
     /// Whether what belongs on disk is to be committed. If it is, a value that is not is refused: once evicted, an older one on
@@ -43,12 +50,12 @@ impl Shard {
     pub(crate) fn new() -> Self {
         Self {
             ids: HashTable::new(),
-            slots: Vec::new(),
-            free: Vec::new(),
+            slots: Slots::new(),
             policy: Policy::new(),
             expiry: ExpiryIndex::default(),
             leases: Leases::default(),
             dirty: Vec::new(),
+            pending: HashMap::default(),
             ranges: Vec::new(),
             saves: true,
             tallies: Tallies::default(),
@@ -58,12 +65,13 @@ impl Shard {
     }
 
     /// Looks a key up. Takes `&self`: a hit needs only the shared lock.
+    #[inline]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Found {
         let Some((id, slot)) = self.find(key) else {
-            return Found::Nothing;
+            return Found::Nothing(self.absent(key));
         };
-        match &slot.content {
-            Content::Clean(value) | Content::Dirty(value, _) if slot.expires_at > now => {
+        match &slot.value {
+            Some(value) if slot.expires_at > now => {
                 self.policy.touch(id);
                 Found::Value(value.clone(), slot.expires_at)
             }
@@ -75,14 +83,16 @@ impl Shard {
     /// Looks a key up without counting it as a use.
     pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Found {
         let Some((_, slot)) = self.find(key) else {
-            return Found::Nothing;
+            return Found::Nothing(self.absent(key));
         };
-        match &slot.content {
-            Content::Clean(value) | Content::Dirty(value, _) if slot.expires_at > now => {
-                Found::Value(value.clone(), slot.expires_at)
-            }
+        match &slot.value {
+            Some(value) if slot.expires_at > now => Found::Value(value.clone(), slot.expires_at),
             _ => Found::Dead,
         }
+    }
+
+    fn absent(&self, key: SlotKey<'_>) -> Absent {
+        Absent { floor: self.floor(key), ticket: self.leases.ticket(key) }
     }
 
     /// The sequence that a record on disk must exceed to be believed: that of the latest uncommitted range removal.
@@ -139,16 +149,16 @@ impl Shard {
         self.store(key, entry, counter, trash)
     }
 
-    /// Publishes what was read from disk, if the lease still holds and the key has nothing in the shard.
+    /// Publishes what was read from disk, if the permission still holds and the key has nothing in the shard.
     pub(crate) fn promote(
         &mut self,
         key: SlotKey<'_>,
-        lease: LeaseId,
+        permit: Permit,
         entry: Entry,
         sequence: u64,
         trash: &mut Trash,
     ) -> Result<(), Entry> {
-        let may_fill = self.leases.holds(key, lease) || is_planted(Fault::PromoteWithoutLease);
+        let may_fill = self.leases.permits(key, permit) || is_planted(Fault::PromoteWithoutLease);
         if !may_fill || self.find(key).is_some() {
             return Err(entry);
         }
@@ -180,8 +190,7 @@ impl Shard {
     pub(crate) fn expire(&mut self, now: Timestamp, most: usize, trash: &mut Trash) -> usize {
         let mut expired = 0;
         for id in self.expiry.due(now, most) {
-            if self.slots.get(id as usize).and_then(Option::as_ref).is_some_and(|slot| slot.expires_at <= now)
-            {
+            if self.slots.get(id).is_some_and(|slot| slot.expires_at <= now) {
                 self.remove(id, trash);
                 expired += 1;
             }
@@ -197,34 +206,36 @@ impl Shard {
 
     /// The keys with a prefix.
     pub(crate) fn keys(&self, prefix: &[u8], out: &mut Vec<Arc<[u8]>>) {
-        let wanted = |slot: &&Slot| slot.key.starts_with(prefix);
-        out.extend(self.slots.iter().flatten().filter(wanted).map(|slot| slot.key.clone()));
+        let keys = self.slots.iter().map(|(_, slot)| &*slot.key);
+        out.extend(keys.filter(|key| key.starts_with(prefix)).map(Arc::from));
     }
 
     pub(crate) fn has_clean(&self, key: SlotKey<'_>) -> bool {
-        self.find(key).is_some_and(|(_, slot)| matches!(slot.content, Content::Clean(_)))
+        self.find(key).is_some_and(|(_, slot)| slot.state == State::Clean)
     }
 
     fn prior(&self, key: SlotKey<'_>, now: Timestamp) -> Prior {
         match self.peek(key, now) {
             Found::Value(..) => Prior::Live,
             Found::Dead => Prior::Dead,
-            Found::Nothing => Prior::Nothing,
+            Found::Nothing(_) => Prior::Nothing,
         }
     }
 
+    #[inline]
     fn find(&self, key: SlotKey<'_>) -> Option<(SlotId, &Slot)> {
-        let slot_of = |id: SlotId| self.slots.get(id as usize).and_then(Option::as_ref);
-        let id = *self.ids.find(key.hash, |&id| slot_of(id).is_some_and(|slot| *slot.key == *key.bytes))?;
-        slot_of(id).map(|slot| (id, slot))
+        let is_it = |&id: &SlotId| self.slots.get(id).is_some_and(|slot| *slot.key == *key.bytes);
+        let id = *self.ids.find(table_hash(key.short_hash()), is_it)?;
+        self.slots.get(id).map(|slot| (id, slot))
     }
 
     fn put(&mut self, key: SlotKey<'_>, entry: Entry, sequence: u64, trash: &mut Trash) {
-        let content = match entry.unsaved {
-            Some(unsaved) => Content::Dirty(entry.value, unsaved),
-            None => Content::Clean(entry.value),
+        let Entry { value, expires_at, weight, unsaved } = entry;
+        let content = match unsaved {
+            Some(unsaved) => Content::Dirty(value, Pending { unsaved, weight }),
+            None => Content::Clean(value, weight),
         };
-        self.set(key, content, entry.expires_at, entry.weight, sequence, trash);
+        self.set(key, content, expires_at, sequence, trash);
     }
 
     /// Gives a key new content, whatever it had.
@@ -233,93 +244,101 @@ impl Shard {
         key: SlotKey<'_>,
         content: Content,
         expires_at: Timestamp,
-        weight: u64,
         sequence: u64,
         trash: &mut Trash,
     ) {
         let id = match self.find(key) {
             Some((id, _)) => id,
-            None => self.vacant(key),
+            None => self.take(key),
         };
-        let is_value = !matches!(content, Content::Tombstone);
-        let is_clean = matches!(content, Content::Clean(_));
-        self.uncharge(id, trash);
-        let Some(slot) = self.slots.get_mut(id as usize).and_then(Option::as_mut) else {
+        self.strip(id, trash);
+        let Some(slot) = self.slots.get_mut(id) else {
             return;
         };
-        let old = std::mem::replace(&mut slot.content, content);
         // A new slot begins as a tombstone that nobody laid.
-        slot.hides_removal |= is_value && slot.sequence > 0 && matches!(old, Content::Tombstone);
-        trash.contents.push(old);
-        (slot.expires_at, slot.weight, slot.sequence) = (expires_at, weight, sequence);
-        if is_value {
-            self.tallies.change(key.bytes, |tally| {
-                (tally.entries, tally.weight) = (tally.entries + 1, tally.weight + weight);
-            });
+        let was_removed = slot.state == State::Tombstone && slot.sequence > 0;
+        (slot.expires_at, slot.sequence) = (expires_at, sequence);
+        match content {
+            Content::Clean(value, weight) => {
+                (slot.value, slot.state) = (Some(value), State::Clean);
+                slot.hides_removal |= was_removed;
+                self.tallies.add(key.bytes, weight);
+                self.policy.attach(id, u64::from(key.short_hash()), weight.bytes());
+                self.expiry.add(id, expires_at);
+                return;
+            }
+            Content::Dirty(value, pending) => {
+                (slot.value, slot.state) = (Some(value), State::Dirty);
+                slot.hides_removal |= was_removed;
+                self.tallies.add(key.bytes, pending.weight);
+                self.pending.insert(id, pending);
+            }
+            Content::Tombstone => slot.state = State::Tombstone,
         }
-        if is_clean {
-            self.policy.attach(id, key.hash, weight);
-            self.expiry.add(id, expires_at);
-        } else if !std::mem::replace(&mut slot.is_listed, true) {
+        if !std::mem::replace(&mut slot.is_listed, true) {
             self.dirty.push(id);
         }
     }
 
-    /// Takes what a slot's content is charged off the books, before it goes.
-    fn uncharge(&mut self, id: SlotId, trash: &mut Trash) {
-        let Some(slot) = self.slots.get(id as usize).and_then(Option::as_ref) else {
+    /// Takes a slot's value, and what it is charged off the books; its state is the caller's to change.
+    fn strip(&mut self, id: SlotId, trash: &mut Trash) {
+        let Some(slot) = self.slots.get_mut(id) else {
             return;
         };
-        let weight = slot.weight;
-        if matches!(slot.content, Content::Clean(_)) {
-            trash.weight += weight;
-            self.policy.detach(id);
-            self.expiry.remove(id);
-        }
-        if !matches!(slot.content, Content::Tombstone) {
-            self.tallies.change(&slot.key, |tally| {
-                (tally.entries, tally.weight) = (tally.entries - 1, tally.weight - weight);
-            });
-        }
+        let weight = match slot.state {
+            State::Vacant | State::Tombstone => return,
+            State::Clean => {
+                let weight = Weight::of(self.policy.weight_of(id));
+                trash.weight += weight.bytes();
+                self.policy.detach(id);
+                self.expiry.remove(id, slot.expires_at);
+                weight
+            }
+            State::Dirty => match self.pending.remove(&id) {
+                Some(pending) => {
+                    trash.unsaved.push(pending.unsaved);
+                    pending.weight
+                }
+                None => Weight::ZERO,
+            },
+        };
+        self.tallies.subtract(&slot.key, weight);
+        trash.values.extend(slot.value.take());
     }
 
-    fn vacant(&mut self, key: SlotKey<'_>) -> SlotId {
-        let slot = Slot {
-            hash: key.hash,
-            key: key.bytes.into(),
-            sequence: 0,
-            expires_at: Timestamp::ZERO,
-            weight: 0,
-            content: Content::Tombstone,
-            hides_removal: false,
-            is_listed: false,
-        };
-        let id = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            SlotId::try_from(self.slots.len() - 1).expect("a shard of 2^32 slots would not fit in memory")
-        });
-        if let Some(vacant) = self.slots.get_mut(id as usize) {
-            *vacant = Some(slot);
-        }
+    fn take(&mut self, key: SlotKey<'_>) -> SlotId {
+        let id = self.slots.take(key.bytes, key.short_hash());
         let slots = &self.slots;
-        let hash_of =
-            |&id: &SlotId| slots.get(id as usize).and_then(Option::as_ref).map_or(0, |slot| slot.hash);
-        self.ids.insert_unique(key.hash, id, hash_of);
+        let hash_of = |&id: &SlotId| slots.get(id).map_or(0, |slot| table_hash(slot.hash));
+        self.ids.insert_unique(table_hash(key.short_hash()), id, hash_of);
         id
     }
 
     fn remove(&mut self, id: SlotId, trash: &mut Trash) {
-        self.uncharge(id, trash);
+        self.strip(id, trash);
         self.policy.forget(id);
-        let Some(slot) = self.slots.get_mut(id as usize).and_then(Option::take) else {
+        let Some(slot) = self.slots.vacate(id) else {
             return;
         };
-        if let Ok(found) = self.ids.find_entry(slot.hash, |&other| other == id) {
+        if let Ok(found) = self.ids.find_entry(table_hash(slot.hash), |&other| other == id) {
             found.remove();
         }
-        self.free.push(id);
-        trash.contents.push(slot.content);
     }
+}
+
+/// What a key is given.
+enum Content {
+    /// A value that is on disk, or never to be there. Its weight is reserved.
+    Clean(Value, Weight),
+    /// A value to be committed.
+    Dirty(Value, Pending),
+    /// A removal to be committed.
+    Tombstone,
+}
+
+/// A short hash for a table that takes its buckets from the low bits of a long one, and its tags from the high bits.
+const fn table_hash(short: u32) -> u64 {
+    (short as u64) << 32 | short as u64
 }
 
 /// The next sequence. Called under the lock of the shard whose key it numbers, so that per key the order of sequences is the

@@ -5,6 +5,9 @@ use std::any::Any;
 use smallvec::SmallVec;
 
 use super::buffer::Room;
+use super::stored_key::StoredKey;
+use super::tickets::Ticket;
+use super::weight::Weight;
 use crate::id::KeyspaceId;
 use crate::key::Scope;
 use crate::sync::Arc;
@@ -18,6 +21,15 @@ pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 pub(crate) struct SlotKey<'a> {
     pub(crate) hash: u64,
     pub(crate) bytes: &'a [u8],
+}
+
+impl SlotKey<'_> {
+    /// The half of the hash that does not choose the shard: the shard's table and its policy go by it.
+    pub(crate) const fn short_hash(self) -> u32 {
+        #[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
+        let short = self.hash as u32;
+        short
+    }
 }
 
 /// A value that is acknowledged and not yet committed: what the writer needs to make its record.
@@ -35,7 +47,7 @@ pub(crate) struct Unsaved {
 pub(crate) struct Entry {
     pub(crate) value: Value,
     pub(crate) expires_at: Timestamp,
-    pub(crate) weight: u64,
+    pub(crate) weight: Weight,
     /// `None` for an entry that is only ever in memory; its weight is then already reserved in the budget.
     pub(crate) unsaved: Option<Arc<Unsaved>>,
 }
@@ -51,37 +63,43 @@ pub(crate) enum Refused {
     NoRoom,
 }
 
+/// A key of a shard. One line of the processor's cache, and all that a lookup reads.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(super) struct Slot {
-    pub(super) hash: u64,
-    pub(super) key: Arc<[u8]>,
-    pub(super) sequence: u64,
+    pub(super) key: StoredKey,
+    /// There is one if the slot is clean or dirty.
+    pub(super) value: Option<Value>,
     pub(super) expires_at: Timestamp,
-    pub(super) weight: u64,
-    pub(super) content: Content,
+    pub(super) sequence: u64,
+    /// [`SlotKey::short_hash`]; in a vacant slot, the next vacant one.
+    pub(super) hash: u32,
+    pub(super) state: State,
     /// Whether a removal that is not committed yet stood here before this: somebody may wait for it, and only this key's commit makes it hold.
     pub(super) hides_removal: bool,
     /// Whether the slot stands in the dirty list.
     pub(super) is_listed: bool,
 }
 
-#[derive(Debug)]
-pub(super) enum Content {
+const _: () = assert!(size_of::<Slot>() == 64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// No key's.
+    Vacant,
     /// Evictable: on disk, or never to be there. Its weight is charged to the budget.
-    Clean(Value),
+    Clean,
     /// Pinned until committed. Charged to the write buffer.
-    Dirty(Value, Arc<Unsaved>),
+    Dirty,
     /// Removed, and pinned until that is committed.
     Tombstone,
 }
 
-impl Content {
-    pub(super) fn into_value(self) -> Option<Value> {
-        match self {
-            Self::Clean(value) | Self::Dirty(value, _) => Some(value),
-            Self::Tombstone => None,
-        }
-    }
+/// What a dirty slot's value needs besides.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) unsaved: Arc<Unsaved>,
+    pub(super) weight: Weight,
 }
 
 /// What a lookup finds in a shard.
@@ -92,7 +110,16 @@ pub(crate) enum Found {
     /// Nothing live, and nothing live on disk either.
     Dead,
     /// Nothing: the disk knows.
-    Nothing,
+    Nothing(Absent),
+}
+
+/// What is to be known of a key that its shard knows nothing of, before the disk is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Absent {
+    /// The sequence that a record must exceed to be believed.
+    pub(crate) floor: u64,
+    /// The permission to copy what is found into memory.
+    pub(crate) ticket: Ticket,
 }
 
 /// What stood in a shard before a removal.
@@ -109,8 +136,7 @@ pub(crate) enum Prior {
 /// A dirty key, as the writer gets it.
 #[derive(Debug, Clone)]
 pub(crate) struct Mutation {
-    pub(crate) hash: u64,
-    pub(crate) key: Arc<[u8]>,
+    pub(crate) key: StoredKey,
     pub(crate) sequence: u64,
     pub(crate) change: Change,
     /// Whether a removal that is not committed yet is made by this, if not the change itself.
@@ -119,7 +145,7 @@ pub(crate) struct Mutation {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
-    Put { unsaved: Arc<Unsaved>, expires_at: Timestamp, weight: u64 },
+    Put { unsaved: Arc<Unsaved>, expires_at: Timestamp, weight: Weight },
     Delete,
 }
 
@@ -127,12 +153,6 @@ impl Mutation {
     /// Whether a removal becomes durable with this, so that somebody may wait for it.
     pub(crate) fn removes(&self) -> bool {
         self.hides_removal || matches!(self.change, Change::Delete)
-    }
-}
-
-impl Mutation {
-    pub(crate) fn slot_key(&self) -> SlotKey<'_> {
-        SlotKey { hash: self.hash, bytes: &self.key }
     }
 }
 
@@ -149,13 +169,15 @@ pub(crate) struct Purged {
     /// Live entries of memory-only keyspaces.
     pub(crate) memory_only: u64,
     /// Keys of the disk tier that memory knew, and whether they were live: what the disk says of these does not count.
-    pub(crate) known: Vec<(Arc<[u8]>, bool)>,
+    pub(crate) known: Vec<(StoredKey, bool)>,
 }
 
 /// What is to be dropped once the lock is released: a user's `Drop` may call the cache.
 #[derive(Debug, Default)]
 pub(crate) struct Trash {
-    pub(super) contents: SmallVec<[Content; 2]>,
+    pub(super) values: SmallVec<[Value; 2]>,
+    /// Dropping the last holder of one wakes those who wait for room in the write buffer.
+    pub(super) unsaved: SmallVec<[Arc<Unsaved>; 1]>,
     /// Weight to give back to the budget.
     pub(super) weight: u64,
 }
@@ -172,7 +194,17 @@ pub(crate) struct Tally {
 pub(crate) struct Tallies(Vec<(KeyspaceId, Tally)>);
 
 impl Tallies {
-    pub(super) fn change(&mut self, key: &[u8], change: impl FnOnce(&mut Tally)) {
+    pub(super) fn add(&mut self, key: &[u8], weight: Weight) {
+        let tally = self.of(key);
+        (tally.entries, tally.weight) = (tally.entries + 1, tally.weight + weight.bytes());
+    }
+
+    pub(super) fn subtract(&mut self, key: &[u8], weight: Weight) {
+        let tally = self.of(key);
+        (tally.entries, tally.weight) = (tally.entries - 1, tally.weight - weight.bytes());
+    }
+
+    fn of(&mut self, key: &[u8]) -> &mut Tally {
         let id = KeyspaceId::of(key);
         let at = match self.0.binary_search_by_key(&id, |(id, _)| *id) {
             Ok(at) => at,
@@ -181,9 +213,7 @@ impl Tallies {
                 at
             }
         };
-        if let Some((_, tally)) = self.0.get_mut(at) {
-            change(tally);
-        }
+        &mut self.0.get_mut(at).expect("found there, or put there").1
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (KeyspaceId, Tally)> + '_ {

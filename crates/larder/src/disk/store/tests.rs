@@ -4,7 +4,7 @@ use redb::{ReadableTable, ReadableTableMetadata};
 use super::*;
 use crate::disk::tables::{ENTRIES, EXPIRY};
 use crate::key::Scope;
-use crate::memory::{Change, Range, Unsaved, WriteBuffer};
+use crate::memory::{Change, Range, Unsaved, Weight, WriteBuffer};
 use crate::sync::Arc;
 
 static NOTHING_ADOPTED: std::sync::LazyLock<Adopted> = std::sync::LazyLock::new(Adopted::default);
@@ -36,14 +36,13 @@ fn key(id: KeyspaceId, name: &str) -> Arc<[u8]> {
     [&id.to_bytes()[..], name.as_bytes()].concat().into()
 }
 
-fn put(key: Arc<[u8]>, sequence: u64, expires_at: Timestamp) -> Mutation {
+fn put(key: &[u8], sequence: u64, expires_at: Timestamp) -> Mutation {
     let room = WriteBuffer::new(1).reserve(1, || ()).unwrap();
     let unsaved = Arc::new(Unsaved { payload: vec![7; 100], version: 0, written_at: NOW, _room: room });
     Mutation {
-        hash: 0,
-        key,
+        key: key.into(),
         sequence,
-        change: Change::Put { unsaved, expires_at, weight: 1 },
+        change: Change::Put { unsaved, expires_at, weight: Weight::of(1) },
         hides_removal: false,
     }
 }
@@ -82,12 +81,12 @@ fn validate(store: &Store) {
 fn a_range_removal_spares_what_was_written_after_it() {
     let mut store = store(1 << 30);
     let id = registered(&mut store, 0).registered[0];
-    let (old, new) = (put(key(id, "old"), 3, LATER), put(key(id, "new"), 6, LATER));
+    let (old, new) = (put(&key(id, "old"), 3, LATER), put(&key(id, "new"), 6, LATER));
     // Committed before the range removal, though numbered after it: its shard had been purged, another had not.
     store.commit(&batch(&[old, new], &[])).unwrap();
     let range = Range { scope: Scope::prefix(id.to_bytes()), sequence: 5 };
     let removal = RangeRemoval { range, known: vec![] };
-    let late = [put(key(id, "drained late"), 4, LATER), put(key(id, "newest"), 7, LATER)];
+    let late = [put(&key(id, "drained late"), 4, LATER), put(&key(id, "newest"), 7, LATER)];
     let outcome = store.commit(&batch(&late, &[removal])).unwrap();
     assert_eq!(outcome.removed, [1]);
     let snapshot = store.snapshot(1).unwrap();
@@ -103,11 +102,11 @@ fn overwriting_removing_and_sweeping_keep_every_count() {
     for sequence in 1..20 {
         let expires_at = Timestamp::from_millis(1_000 + sequence * 1_000);
         let name = format!("{}", sequence % 7);
-        store.commit(&batch(&[put(key(id, &name), sequence, expires_at)], &[])).unwrap();
+        store.commit(&batch(&[put(&key(id, &name), sequence, expires_at)], &[])).unwrap();
         validate(&store);
     }
     let removed =
-        Mutation { hash: 0, key: key(id, "3"), sequence: 20, change: Change::Delete, hides_removal: false };
+        Mutation { key: (&*key(id, "3")).into(), sequence: 20, change: Change::Delete, hides_removal: false };
     store.commit(&batch(&[removed], &[])).unwrap();
     assert_eq!(store.known.entries(), 6);
     let due = Timestamp::from_millis(17_000);
@@ -124,7 +123,7 @@ fn overwriting_removing_and_sweeping_keep_every_count() {
 fn a_retired_keyspace_is_swept_and_its_number_not_used_again() {
     let mut store = store(1 << 30);
     let old = registered(&mut store, 0).registered[0];
-    store.commit(&batch(&[put(key(old, "a"), 1, LATER), put(key(old, "b"), 2, LATER)], &[])).unwrap();
+    store.commit(&batch(&[put(&key(old, "a"), 1, LATER), put(&key(old, "b"), 2, LATER)], &[])).unwrap();
     let outcome = registered(&mut store, 1);
     assert_eq!(outcome.retired, [old]);
     assert_ne!(outcome.registered, [old]);
@@ -143,7 +142,7 @@ fn eviction_takes_what_expires_soonest_and_memory_does_not_hold() {
     let name = |number: u64| format!("{number:02}");
     let resident = key(id, "01");
     for number in 1..20 {
-        let mutation = put(key(id, &name(number)), number, Timestamp::from_millis(10_000 + number));
+        let mutation = put(&key(id, &name(number)), number, Timestamp::from_millis(10_000 + number));
         let is_resident = |key: &[u8]| *key == *resident;
         store.commit(&Batch { is_resident: &is_resident, ..batch(&[mutation], &[]) }).unwrap();
         assert!(store.known.live_bytes() <= 2_000);

@@ -1,9 +1,9 @@
 //! What is not committed yet: removals and values on their way to the disk.
 
-use super::{Shard, next};
+use super::{Content, Shard, next};
 use crate::id::KeyspaceId;
 use crate::memory::policy::SlotId;
-use crate::memory::slot::{Change, Content, Mutation, Prior, Purged, Range, SlotKey, Trash};
+use crate::memory::slot::{Change, Mutation, Prior, Purged, Range, SlotKey, State, Trash};
 use crate::sync::AtomicU64;
 use crate::units::Timestamp;
 
@@ -19,7 +19,7 @@ impl Shard {
         self.leases.revoke(key);
         let prior = self.prior(key, now);
         let sequence = next(counter);
-        self.set(key, Content::Tombstone, Timestamp::ZERO, 0, sequence, trash);
+        self.set(key, Content::Tombstone, Timestamp::ZERO, sequence, trash);
         (prior, sequence)
     }
 
@@ -27,7 +27,7 @@ impl Shard {
     pub(crate) fn unbury(&mut self, key: SlotKey<'_>, sequence: u64, trash: &mut Trash) {
         if let Some((id, slot)) = self.find(key)
             && slot.sequence == sequence
-            && matches!(slot.content, Content::Tombstone)
+            && slot.state == State::Tombstone
         {
             self.remove(id, trash);
             // The writer may not look at the list for long.
@@ -49,29 +49,28 @@ impl Shard {
     ) -> Purged {
         self.leases.lower_barrier(&range.scope);
         let mut purged = Purged::default();
-        for id in 0..SlotId::try_from(self.slots.len()).unwrap_or(SlotId::MAX) {
-            let Some(slot) = self.slots.get(id as usize).and_then(Option::as_ref) else {
-                continue;
-            };
+        for id in 0..self.slots.end() {
+            let Some(slot) = self.slots.get(id) else { continue };
             if slot.sequence > range.sequence || !range.scope.covers(&slot.key) {
                 continue;
             }
             let is_live = slot.expires_at > now;
-            match slot.content {
-                Content::Clean(_) if KeyspaceId::of(&slot.key).is_memory_only() => {
+            match slot.state {
+                State::Clean if KeyspaceId::of(&slot.key).is_memory_only() => {
                     purged.memory_only += u64::from(is_live);
                     self.remove(id, trash);
                 }
-                Content::Clean(_) => {
+                State::Clean => {
                     purged.known.push((slot.key.clone(), is_live));
                     self.remove(id, trash);
                 }
-                Content::Dirty(..) => {
+                State::Dirty => {
                     purged.known.push((slot.key.clone(), is_live));
                     self.entomb(id, trash);
                 }
                 // A removal that somebody waits for stays until it is committed.
-                Content::Tombstone => purged.known.push((slot.key.clone(), false)),
+                State::Tombstone => purged.known.push((slot.key.clone(), false)),
+                State::Vacant => {}
             }
         }
         if is_on_disk {
@@ -86,11 +85,10 @@ impl Shard {
 
     /// Lists every dirty key that the writer has drained: its commit failed.
     pub(crate) fn relist(&mut self) {
-        for (id, slot) in self.slots.iter_mut().enumerate() {
-            let Some(slot) = slot else { continue };
-            let is_dirty = matches!(slot.content, Content::Dirty(..) | Content::Tombstone);
+        for (id, slot) in self.slots.iter_mut() {
+            let is_dirty = matches!(slot.state, State::Dirty | State::Tombstone);
             if is_dirty && !std::mem::replace(&mut slot.is_listed, true) {
-                self.dirty.extend(SlotId::try_from(id));
+                self.dirty.push(id);
             }
         }
     }
@@ -107,28 +105,26 @@ impl Shard {
     /// Hands the dirty keys to the writer; they stay dirty. A value that has expired becomes a tombstone.
     pub(crate) fn drain(&mut self, now: Timestamp, out: &mut Vec<Mutation>, trash: &mut Trash) {
         for id in std::mem::take(&mut self.dirty) {
-            let Some(slot) = self.slots.get_mut(id as usize).and_then(Option::as_mut) else {
-                continue;
-            };
+            let Some(slot) = self.slots.get_mut(id) else { continue };
             if !std::mem::take(&mut slot.is_listed) {
                 continue;
             }
-            if matches!(slot.content, Content::Dirty(..)) && slot.expires_at <= now {
+            if slot.state == State::Dirty && slot.expires_at <= now {
                 self.entomb(id, trash);
                 self.expirations += 1;
             }
-            let Some(slot) = self.slots.get(id as usize).and_then(Option::as_ref) else {
-                continue;
+            let Some(slot) = self.slots.get(id) else { continue };
+            let change = match (slot.state, self.pending.get(&id)) {
+                (State::Dirty, Some(pending)) => Change::Put {
+                    unsaved: pending.unsaved.clone(),
+                    expires_at: slot.expires_at,
+                    weight: pending.weight,
+                },
+                (State::Tombstone, _) => Change::Delete,
+                _ => continue,
             };
-            let change = match &slot.content {
-                Content::Dirty(_, unsaved) => {
-                    Change::Put { unsaved: unsaved.clone(), expires_at: slot.expires_at, weight: slot.weight }
-                }
-                Content::Tombstone => Change::Delete,
-                Content::Clean(_) => continue,
-            };
-            let (hash, key, sequence) = (slot.hash, slot.key.clone(), slot.sequence);
-            out.push(Mutation { hash, key, sequence, change, hides_removal: slot.hides_removal });
+            let (key, sequence) = (slot.key.clone(), slot.sequence);
+            out.push(Mutation { key, sequence, change, hides_removal: slot.hides_removal });
         }
     }
 
@@ -141,13 +137,13 @@ impl Shard {
         if slot.sequence != sequence {
             return false;
         }
-        match slot.content {
-            Content::Clean(_) => false,
-            Content::Dirty(..) if keep => {
+        match slot.state {
+            State::Vacant | State::Clean => false,
+            State::Dirty if keep => {
                 self.clean(id, trash);
                 true
             }
-            Content::Dirty(..) | Content::Tombstone => {
+            State::Dirty | State::Tombstone => {
                 self.remove(id, trash);
                 false
             }
@@ -157,25 +153,20 @@ impl Shard {
     /// Turns a dirty value that will not be written into a tombstone of the same sequence: what it replaced may still be on
     /// disk, and a removal that it replaced may still be waited for.
     fn entomb(&mut self, id: SlotId, trash: &mut Trash) {
-        self.uncharge(id, trash);
-        if let Some(slot) = self.slots.get_mut(id as usize).and_then(Option::as_mut) {
-            (slot.weight, slot.expires_at) = (0, Timestamp::ZERO);
-            trash.contents.push(std::mem::replace(&mut slot.content, Content::Tombstone));
+        self.strip(id, trash);
+        if let Some(slot) = self.slots.get_mut(id) {
+            (slot.expires_at, slot.state) = (Timestamp::ZERO, State::Tombstone);
         }
     }
 
     /// Turns the value of a dirty slot into a clean one, its weight being reserved.
     fn clean(&mut self, id: SlotId, trash: &mut Trash) {
-        let Some(slot) = self.slots.get_mut(id as usize).and_then(Option::as_mut) else {
+        let (Some(slot), Some(pending)) = (self.slots.get_mut(id), self.pending.remove(&id)) else {
             return;
         };
-        (slot.is_listed, slot.hides_removal) = (false, false);
-        let old = std::mem::replace(&mut slot.content, Content::Tombstone);
-        if let Content::Dirty(value, _) = &old {
-            slot.content = Content::Clean(value.clone());
-        }
-        trash.contents.push(old);
-        self.policy.attach(id, slot.hash, slot.weight);
+        (slot.state, slot.is_listed, slot.hides_removal) = (State::Clean, false, false);
+        self.policy.attach(id, u64::from(slot.hash), pending.weight.bytes());
         self.expiry.add(id, slot.expires_at);
+        trash.unsaved.push(pending.unsaved);
     }
 }

@@ -1,32 +1,33 @@
 use super::*;
 use crate::key::Scope;
 use crate::memory::WriteBuffer;
-use crate::memory::slot::{Change, Mutation, Purged, Tally, Unsaved, Value};
+use crate::memory::slot::{Change, Mutation, Purged, Unsaved};
 
 impl Shard {
     /// Re-derives every count from the slots; the weight of the clean ones.
     pub(crate) fn validate(&self) -> u64 {
         let mut tallies = Tallies::default();
         let mut clean = 0;
-        for (id, slot) in self.slots.iter().enumerate().filter_map(|(id, slot)| Some((id, slot.as_ref()?))) {
-            let id = SlotId::try_from(id).unwrap();
-            let found = self.find(SlotKey { hash: slot.hash, bytes: &slot.key }).map(|(id, _)| id);
-            assert_eq!(found, Some(id), "a slot is found by its key");
-            let is_clean = matches!(slot.content, Content::Clean(_));
-            assert_eq!(self.expiry.is_listed(id), is_clean, "exactly the clean entries are listed by expiry");
+        let listed = self.expiry.due(Timestamp::from_millis(u64::MAX), usize::MAX);
+        for (id, slot) in self.slots.iter() {
+            let key = SlotKey { hash: u64::from(slot.hash), bytes: &slot.key };
+            assert_eq!(self.find(key).map(|(id, _)| id), Some(id), "a slot is found by its key");
+            assert_eq!(slot.value.is_some(), matches!(slot.state, State::Clean | State::Dirty));
+            assert_eq!(self.pending.contains_key(&id), slot.state == State::Dirty);
+            let is_clean = slot.state == State::Clean;
+            assert_eq!(listed.contains(&id), is_clean, "exactly the clean entries are listed by expiry");
             assert!(!slot.is_listed || self.dirty.contains(&id), "what counts as listed is listed");
-            if is_clean {
-                clean += slot.weight;
-            }
-            if !matches!(slot.content, Content::Tombstone) {
-                let weight = slot.weight;
-                tallies.change(&slot.key, |tally| {
-                    *tally = Tally { entries: tally.entries + 1, weight: tally.weight + weight }
-                });
+            match self.pending.get(&id) {
+                Some(pending) => tallies.add(&slot.key, pending.weight),
+                None if is_clean => {
+                    clean += self.policy.weight_of(id);
+                    tallies.add(&slot.key, Weight::of(self.policy.weight_of(id)));
+                }
+                None => {}
             }
         }
         assert_eq!(self.policy.weight(), clean, "the policy holds exactly the clean entries");
-        assert_eq!(self.ids.len() + self.free.len(), self.slots.len());
+        assert_eq!(self.ids.len(), self.slots.len());
         assert_eq!(self.tallies.iter().collect::<Vec<_>>(), tallies.iter().collect::<Vec<_>>());
         clean
     }
@@ -56,7 +57,12 @@ impl Bench {
     fn dirty(&self, value: u32) -> Entry {
         let room = self.buffer.reserve(10, || ()).unwrap();
         let unsaved = Unsaved { payload: vec![], version: 0, written_at: NOW, _room: room };
-        Entry { value: Arc::new(value), expires_at: LATER, weight: 10, unsaved: Some(Arc::new(unsaved)) }
+        Entry {
+            value: Arc::new(value),
+            expires_at: LATER,
+            weight: Weight::of(10),
+            unsaved: Some(Arc::new(unsaved)),
+        }
     }
 
     fn store(&mut self, key: SlotKey<'_>, value: u32) -> u64 {
@@ -107,7 +113,7 @@ fn a_committed_value_is_clean_only_if_nothing_happened_since() {
     bench.shard.validate();
     assert_eq!(bench.value(), Some(2));
     assert!(bench.shard.evict(&mut bench.trash));
-    assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing));
+    assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing(_)));
 }
 
 #[test]
@@ -138,7 +144,7 @@ fn a_tombstone_stays_until_its_own_commit() {
     );
     assert!(matches!(bench.drain(NOW)[..], [Mutation { change: Change::Delete, .. }]));
     bench.shard.settle(KEY, buried, false, &mut bench.trash);
-    assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing));
+    assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing(_)));
     assert_eq!(bench.shard.validate(), 0);
 }
 
@@ -193,12 +199,18 @@ fn every_change_of_a_key_revokes_its_leases() {
     ];
     for (name, change) in changes {
         let mut bench = Bench::new();
-        let lease = bench.shard.leases.take(KEY);
+        let (lease, ticket) = (bench.shard.leases.take(KEY), bench.shard.leases.ticket(KEY));
         change(&mut bench);
         let entry = bench.dirty(1);
         assert!(bench.shard.fill(KEY, lease, entry, &bench.counter, &mut bench.trash).is_err(), "{name}");
         let entry = bench.dirty(1);
-        assert!(bench.shard.promote(KEY, lease, entry, 0, &mut bench.trash).is_err(), "{name}");
+        assert!(
+            bench.shard.promote(KEY, Permit::Lease(lease), entry, 0, &mut bench.trash).is_err(),
+            "{name}"
+        );
+        let entry = bench.dirty(1);
+        let permit = Permit::Ticket(ticket);
+        assert!(bench.shard.promote(KEY, permit, entry, 0, &mut bench.trash).is_err(), "{name}");
         assert_ne!(bench.value(), Some(1), "{name}");
     }
 }
@@ -210,7 +222,7 @@ fn a_promotion_never_replaces_what_is_there() {
     let entry = bench.dirty(2);
     assert!(bench.shard.fill(KEY, load, entry, &bench.counter, &mut bench.trash).is_ok());
     let entry = bench.dirty(1);
-    assert!(bench.shard.promote(KEY, promotion, entry, 0, &mut bench.trash).is_err());
+    assert!(bench.shard.promote(KEY, Permit::Lease(promotion), entry, 0, &mut bench.trash).is_err());
     assert_eq!(bench.value(), Some(2));
 }
 
@@ -223,15 +235,16 @@ fn a_tombstone_is_taken_back_only_by_its_own_sequence() {
     bench.shard.unbury(KEY, first, &mut bench.trash);
     assert_eq!(bench.drain(NOW).len(), 1, "the second removal still waits");
     bench.shard.unbury(KEY, second, &mut bench.trash);
-    assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing));
+    assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing(_)));
 }
 
 #[test]
 fn the_stated_overhead_covers_the_bookkeeping() {
-    // Slot, table id and control byte, queue node, expiry node, two reference counts of each of key and value, a free-list id; the
-    // tables grow by doubling, so half of them may stand empty.
-    let bytes = 2 * (std::mem::size_of::<Option<Slot>>() + 5) + 2 * (56 + 24) + 2 * 16 + 4;
-    assert!(bytes as u64 <= 2 * crate::memory::ENTRY_OVERHEAD, "{bytes}");
+    // Slot, nodes of the policy and of the expiry list; table id and control byte, of which up to seven in fifteen stand empty; two
+    // reference counts of the value. What stands of the key in its slot is counted twice.
+    let table = (size_of::<SlotId>() + 1) * 15 / 7;
+    let bytes = size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + table + 2 * size_of::<usize>();
+    assert!(bytes as u64 * 9 / 8 <= crate::memory::ENTRY_OVERHEAD, "{bytes}");
 }
 
 #[test]

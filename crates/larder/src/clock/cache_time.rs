@@ -1,0 +1,191 @@
+//! The cache's time: it never runs backwards and never falls behind the wall clock.
+//!
+//! It is the monotonic clock plus an offset, and the offset only grows: each reading raises it to `wall - monotonic` where
+//! that is larger. A wall clock that is set back therefore changes nothing (no entry lives longer than its
+//! TTL), one that is set forward expires entries early, and the time a suspended machine slept counts.
+//!
+//! Two clocks are 45 ns, a good part of a hit. So there is a cheaper reading as well, of a clock that stands still between two ticks of the
+//! kernel: it gives a [`Span`] that the time lies in. Who finds that an entry outlives the span need not know the time; who does not
+//! asks for it. The wall clock is then looked at once a tick, so a jump forwards is noticed a tick late.
+
+use super::{Clock, MOST_COARSE_LAG};
+use crate::sync::{Arc, AtomicI64, AtomicU64, Ordering};
+use crate::units::{Timestamp, millis};
+
+/// Two moments that the time is not before and not after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) earliest: Timestamp,
+    pub(crate) latest: Timestamp,
+}
+
+/// The cache's time, made of a clock and the latest time known from the file.
+#[derive(Debug)]
+pub(crate) struct CacheTime {
+    clock: Arc<dyn Clock>,
+    /// Milliseconds to add to the monotonic clock. Only ever grows.
+    offset_ms: AtomicI64,
+    /// The tick, in ms, of the coarse clock that the wall clock was last looked at in.
+    tick_ms: AtomicU64,
+}
+
+impl CacheTime {
+    /// Time that starts at the wall clock, or at `mark` where that is later.
+    pub(crate) fn new(clock: Arc<dyn Clock>, mark: Timestamp) -> Self {
+        // The wall clock first, as in `now`.
+        let start = signed(clock.wall().max(mark).as_millis());
+        let monotonic = signed(millis(clock.monotonic()));
+        Self { clock, offset_ms: AtomicI64::new(start.saturating_sub(monotonic)), tick_ms: AtomicU64::new(0) }
+    }
+
+    /// The time now.
+    pub(crate) fn now(&self) -> Timestamp {
+        // The wall clock first: what passes between the two readings then makes the difference smaller. The other way round it would
+        // make it larger, and stay: a thread held up in between would move time forward for good.
+        let wall = signed(self.clock.wall().as_millis());
+        let monotonic = signed(millis(self.clock.monotonic()));
+        let by_wall = wall.saturating_sub(monotonic);
+        let mut offset = self.offset_ms.load(Ordering::Relaxed);
+        if by_wall > offset {
+            // Relaxed: the offset guards no other memory, and fetch_max keeps the latest of all threads.
+            offset = self.offset_ms.fetch_max(by_wall, Ordering::Relaxed).max(by_wall);
+        }
+        timestamp(monotonic.saturating_add(offset))
+    }
+
+    /// What the time lies in: a single reading of a coarse clock, where there is one.
+    #[inline]
+    pub(crate) fn span(&self) -> Span {
+        let Some(coarse) = self.clock.coarse_monotonic() else {
+            let now = self.now();
+            return Span { earliest: now, latest: now };
+        };
+        let tick = millis(coarse);
+        // Relaxed: whoever reads an older tick looks at the wall clock once more.
+        if self.tick_ms.load(Ordering::Relaxed) != tick {
+            self.tick_ms.store(tick, Ordering::Relaxed);
+            self.now();
+        }
+        let earliest = signed(tick).saturating_add(self.offset_ms.load(Ordering::Relaxed));
+        // One more for the part of a millisecond that was cut off.
+        let latest = earliest.saturating_add(signed(millis(MOST_COARSE_LAG)) + 1);
+        Span { earliest: timestamp(earliest), latest: timestamp(latest) }
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+}
+
+fn signed(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX)
+}
+
+fn timestamp(ms: i64) -> Timestamp {
+    Timestamp::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::{ManualClock, SystemClock};
+
+    fn time_at(wall: u64, mark: u64) -> (Arc<ManualClock>, CacheTime) {
+        let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(wall)));
+        let time = CacheTime::new(clock.clone(), Timestamp::from_millis(mark));
+        (clock, time)
+    }
+
+    #[test]
+    fn a_wall_clock_set_back_does_not_move_time_back() {
+        let (clock, time) = time_at(10_000, 0);
+        clock.set_wall(Timestamp::from_millis(1));
+        assert_eq!(time.now().as_millis(), 10_000);
+        clock.advance(Duration::from_millis(5));
+        assert_eq!(time.now().as_millis(), 10_005);
+    }
+
+    #[test]
+    fn a_wall_clock_set_forward_is_followed_and_kept() {
+        let (clock, time) = time_at(10_000, 0);
+        clock.set_wall(Timestamp::from_millis(90_000));
+        assert_eq!(time.now().as_millis(), 90_000);
+        clock.set_wall(Timestamp::from_millis(10_000));
+        clock.advance(Duration::from_millis(5));
+        assert_eq!(time.now().as_millis(), 90_005);
+    }
+
+    #[test]
+    fn time_starts_at_the_mark_of_the_file_when_the_wall_is_behind_it() {
+        let (_clock, time) = time_at(10_000, 70_000);
+        assert_eq!(time.now().as_millis(), 70_000);
+    }
+
+    /// A second passes between any two readings.
+    #[derive(Debug, Default)]
+    struct Slow(AtomicU64);
+
+    impl Clock for Slow {
+        fn monotonic(&self) -> Duration {
+            Duration::from_secs(self.0.fetch_add(1, Ordering::SeqCst))
+        }
+
+        fn wall(&self) -> Timestamp {
+            Timestamp::from_millis(1_000_000 + 1_000 * self.0.fetch_add(1, Ordering::SeqCst))
+        }
+    }
+
+    #[test]
+    fn a_thread_held_up_between_two_readings_does_not_move_time_forward() {
+        let clock = Arc::new(Slow::default());
+        let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
+        for _ in 0..10 {
+            let now = time.now();
+            assert!(now <= clock.wall(), "{now:?}");
+        }
+    }
+
+    #[test]
+    fn the_time_lies_in_the_span() {
+        let time = CacheTime::new(Arc::new(SystemClock::new()), Timestamp::ZERO);
+        for _ in 0..10_000 {
+            let before = time.now();
+            let span = time.span();
+            assert!(span.earliest <= time.now() && before <= span.latest, "{before:?} {span:?}");
+        }
+    }
+
+    /// Its coarse clock ticks every 10 ms.
+    #[derive(Debug)]
+    struct Ticking(ManualClock);
+
+    impl Clock for Ticking {
+        fn monotonic(&self) -> Duration {
+            self.0.monotonic()
+        }
+
+        fn wall(&self) -> Timestamp {
+            self.0.wall()
+        }
+
+        fn coarse_monotonic(&self) -> Option<Duration> {
+            Some(Duration::from_millis(millis(self.0.monotonic()) / 10 * 10))
+        }
+    }
+
+    #[test]
+    fn a_jump_of_the_wall_clock_shows_at_the_next_tick_or_when_somebody_asks_for_the_time() {
+        let clock = Arc::new(Ticking(ManualClock::starting_at(Timestamp::from_millis(10_000))));
+        let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
+        let at_start = time.span();
+        clock.0.set_wall(Timestamp::from_millis(90_000));
+        assert_eq!(time.span(), at_start, "within a tick");
+        clock.0.advance(Duration::from_millis(10));
+        assert_eq!(time.span().earliest, time.now());
+        clock.0.set_wall(Timestamp::from_millis(200_000));
+        time.now();
+        assert_eq!(time.span().earliest.as_millis(), 200_000, "the offset is everybody's");
+    }
+}

@@ -1,0 +1,101 @@
+//! The slots of a shard, by number. Those that are vacant form a list, and are taken again first.
+
+use super::policy::SlotId;
+use super::slot::{Slot, State};
+use super::stored_key::StoredKey;
+use crate::units::Timestamp;
+
+const NONE: SlotId = SlotId::MAX;
+
+/// Slots by number.
+#[derive(Debug)]
+pub(super) struct Slots {
+    all: Vec<Slot>,
+    /// The vacant slot to be taken next; each says in place of its hash which comes after it.
+    vacant: SlotId,
+    taken: usize,
+}
+
+impl Slots {
+    pub(super) const fn new() -> Self {
+        Self { all: Vec::new(), vacant: NONE, taken: 0 }
+    }
+
+    /// How many are taken.
+    #[cfg(test)]
+    pub(super) const fn len(&self) -> usize {
+        self.taken
+    }
+
+    /// One more than the highest number that was ever taken.
+    pub(super) fn end(&self) -> SlotId {
+        SlotId::try_from(self.all.len()).unwrap_or(NONE)
+    }
+
+    #[inline]
+    pub(super) fn get(&self, id: SlotId) -> Option<&Slot> {
+        self.all.get(id as usize).filter(|slot| slot.state != State::Vacant)
+    }
+
+    pub(super) fn get_mut(&mut self, id: SlotId) -> Option<&mut Slot> {
+        self.all.get_mut(id as usize).filter(|slot| slot.state != State::Vacant)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SlotId, &Slot)> {
+        (0..).zip(&self.all).filter(|(_, slot)| slot.state != State::Vacant)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (SlotId, &mut Slot)> {
+        (0..).zip(&mut self.all).filter(|(_, slot)| slot.state != State::Vacant)
+    }
+
+    /// Takes a slot for a key: as a tombstone that nobody laid, which has no sequence.
+    pub(super) fn take(&mut self, key: &[u8], hash: u32) -> SlotId {
+        let slot = Slot {
+            key: key.into(),
+            value: None,
+            expires_at: Timestamp::ZERO,
+            sequence: 0,
+            hash,
+            state: State::Tombstone,
+            hides_removal: false,
+            is_listed: false,
+        };
+        self.taken += 1;
+        let id = self.vacant;
+        if let Some(vacant) = self.all.get_mut(id as usize) {
+            self.vacant = vacant.hash;
+            *vacant = slot;
+            return id;
+        }
+        make_room(&mut self.all, 1);
+        self.all.push(slot);
+        SlotId::try_from(self.all.len() - 1).expect("a shard of 2^32 slots would not fit in memory")
+    }
+
+    /// Gives a slot back; what stood there.
+    pub(super) fn vacate(&mut self, id: SlotId) -> Option<Slot> {
+        let vacant = Slot {
+            key: StoredKey::EMPTY,
+            value: None,
+            expires_at: Timestamp::ZERO,
+            sequence: 0,
+            hash: self.vacant,
+            state: State::Vacant,
+            hides_removal: false,
+            is_listed: false,
+        };
+        let slot = std::mem::replace(self.get_mut(id)?, vacant);
+        self.vacant = id;
+        self.taken -= 1;
+        Some(slot)
+    }
+}
+
+/// Makes room for `more` at the end of a list that lives long and mostly grows: by an eighth when it is full, where doubling would leave
+/// a third of it empty on average.
+pub(super) fn make_room<T>(list: &mut Vec<T>, more: usize) {
+    if list.capacity() - list.len() < more {
+        list.reserve_exact(more.max(list.len() / 8).max(16));
+    }
+}

@@ -1,0 +1,69 @@
+//! A whole key as a slot keeps it: short ones in place, so that a lookup compares them without another step.
+
+use std::fmt;
+use std::ops::Deref;
+
+/// The bytes of a key that stand in place. Sixteen characters of text, their end mark and the keyspace's number are as many.
+const IN_PLACE: usize = 22;
+
+/// The owned bytes of a whole key, in 24 bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct StoredKey(Bytes);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Bytes {
+    InPlace { len: u8, bytes: [u8; IN_PLACE] },
+    Boxed(Box<[u8]>),
+}
+
+impl StoredKey {
+    /// What a vacant slot has.
+    pub(super) const EMPTY: Self = Self(Bytes::InPlace { len: 0, bytes: [0; IN_PLACE] });
+}
+
+impl From<&[u8]> for StoredKey {
+    fn from(key: &[u8]) -> Self {
+        let mut bytes = [0; IN_PLACE];
+        match (bytes.get_mut(..key.len()), u8::try_from(key.len())) {
+            (Some(room), Ok(len)) => {
+                room.copy_from_slice(key);
+                Self(Bytes::InPlace { len, bytes })
+            }
+            _ => Self(Bytes::Boxed(key.into())),
+        }
+    }
+}
+
+impl Deref for StoredKey {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Bytes::InPlace { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Bytes::Boxed(bytes) => bytes,
+        }
+    }
+}
+
+impl fmt::Debug for StoredKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_every_length_come_back() {
+        assert_eq!(size_of::<StoredKey>(), 24);
+        for len in 0..3 * IN_PLACE {
+            let key: Vec<u8> = (0..len).map(|at| u8::try_from(at).unwrap()).collect();
+            let stored = StoredKey::from(key.as_slice());
+            assert_eq!(*stored, *key);
+            assert_eq!(matches!(stored.0, Bytes::InPlace { .. }), len <= IN_PLACE);
+        }
+    }
+}

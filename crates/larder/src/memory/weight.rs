@@ -1,0 +1,48 @@
+//! What an entry is charged to the budget, in four bytes.
+
+/// Weights from here on are kept in units of 64 KiB.
+const COARSE: u32 = 1 << 31;
+const COARSE_SHIFT: u32 = 16;
+
+/// A weight in bytes: to the byte below 2 GiB, and to 64 KiB above, rounded up.
+///
+/// What is reserved, charged and given back is this weight, never the one it was rounded from, so the sums agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Weight(u32);
+
+impl Weight {
+    pub(crate) const ZERO: Self = Self(0);
+
+    /// That many bytes; at most 128 TiB, which is more than any capacity.
+    pub(crate) fn of(bytes: u64) -> Self {
+        match u32::try_from(bytes) {
+            Ok(exact) if exact < COARSE => Self(exact),
+            _ => {
+                let units = u32::try_from(bytes.div_ceil(1 << COARSE_SHIFT)).unwrap_or(u32::MAX);
+                Self(COARSE | units.min(COARSE - 1))
+            }
+        }
+    }
+
+    pub(crate) const fn bytes(self) -> u64 {
+        if self.0 < COARSE { self.0 as u64 } else { ((self.0 - COARSE) as u64) << COARSE_SHIFT }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weight_is_exact_or_a_little_more() {
+        for bytes in [0, 1, 4096, (1 << 31) - 1] {
+            assert_eq!(Weight::of(bytes).bytes(), bytes);
+        }
+        for bytes in [1 << 31, (1 << 31) + 1, 3 << 40, (1 << 44) - 1] {
+            let weight = Weight::of(bytes).bytes();
+            assert!(weight >= bytes && weight - bytes < 1 << COARSE_SHIFT, "{bytes} {weight}");
+            assert_eq!(Weight::of(weight).bytes(), weight);
+        }
+        assert_eq!(Weight::of(u64::MAX).bytes(), ((1 << 31) - 1) << COARSE_SHIFT);
+    }
+}

@@ -1,0 +1,122 @@
+//! Counters that many threads raise at once, none waiting for another's cache line.
+//!
+//! A thread that counts for the first time gets the number of a stripe that is its own until it ends, so it adds by a load and a
+//! store, which no other thread can come between. When more threads count than there are stripes, the others share the last one and
+//! add to it atomically. Either way no count is lost.
+
+use crate::sync::{Ordering, StatisticU64};
+
+/// Threads that have a stripe of their own.
+const OWN_STRIPES: usize = 31;
+
+/// What a keyspace counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Count {
+    MemoryHits,
+    DiskHits,
+    Misses,
+    Loads,
+    LoadFailures,
+    VoidedFills,
+    Promotions,
+    Inserts,
+    Invalidations,
+    Undecodable,
+}
+
+const COUNTS: usize = 16;
+
+/// The counters of one keyspace.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    own: [Stripe; OWN_STRIPES],
+    shared: Stripe,
+}
+
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Stripe([StatisticU64; COUNTS]);
+
+impl Counters {
+    /// Adds one.
+    #[inline]
+    pub(crate) fn add(&self, count: Count) {
+        let stripe = STRIPE.try_with(|stripe| stripe.0).ok().flatten();
+        if let Some(counter) = stripe.and_then(|stripe| self.own.get(stripe)?.0.get(count as usize)) {
+            // No other thread writes here while this one lives; the next owner's number comes to it through the lock of `FREE`.
+            counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        } else if let Some(counter) = self.shared.0.get(count as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn sum(&self, count: Count) -> u64 {
+        let stripes = self.own.iter().chain([&self.shared]);
+        stripes
+            .filter_map(|stripe| stripe.0.get(count as usize))
+            .map(|counter| counter.load(Ordering::Relaxed))
+            .sum()
+    }
+}
+
+/// Which stripes no thread has. Taken when a thread first counts and when it ends.
+static FREE: std::sync::Mutex<[bool; OWN_STRIPES]> = std::sync::Mutex::new([true; OWN_STRIPES]);
+
+/// A thread's stripe; none if it shares the last.
+struct Owned(Option<usize>);
+
+std::thread_local! {
+    static STRIPE: Owned = Owned::take();
+}
+
+impl Owned {
+    fn take() -> Self {
+        let mut free = FREE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let found = free.iter().position(|is_free| *is_free);
+        if let Some(is_free) = found.and_then(|stripe| free.get_mut(stripe)) {
+            *is_free = false;
+        }
+        Self(found)
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        let mut free = FREE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(is_free) = self.0.and_then(|stripe| free.get_mut(stripe)) {
+            *is_free = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn no_count_is_lost_when_there_are_more_threads_than_stripes() {
+        let counters = Counters::default();
+        let threads = 2 * OWN_STRIPES;
+        for _ in 0..2 {
+            let all_count = Barrier::new(threads);
+            thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(|| {
+                        counters.add(Count::Misses);
+                        // All of them live at once, so that some must share; the second time, stripes have had other owners.
+                        all_count.wait();
+                        for _ in 0..1_000 {
+                            counters.add(Count::Misses);
+                        }
+                    });
+                }
+            });
+        }
+        assert_eq!(counters.sum(Count::Misses), 2 * 1_001 * threads as u64);
+        assert_eq!(counters.sum(Count::Loads), 0);
+        assert!(counters.shared.0.iter().any(|counter| counter.load(Ordering::Relaxed) > 0));
+    }
+}

@@ -120,7 +120,7 @@ impl Field {
         keys: &'a [String],
         hits: f64,
     ) -> Contest<'a> {
-        let divisor = pace.pick(1, 5);
+        let divisor = pace.pick(1, 10);
         let mut enter = |peer: &'a dyn Peer, count: usize| {
             let turns = keys.chunks_exact(count / divisor).cycle();
             enter(&mut contest, peer, turns, threads, hits);

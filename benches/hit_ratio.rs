@@ -174,8 +174,10 @@ fn report_worst(rows: &[Row], pace: &Pace) {
 
 /// Runs a trace at each capacity. A quick run leaves the peers to the file, and the single shard out.
 fn rows(path: &Path, pace: &Pace) -> Result<Vec<Row>, Box<dyn Error>> {
-    let requests = read(path)?;
+    let mut requests = read(path)?;
+    // Of the whole trace, as the peers' figures are.
     let distinct = requests.iter().collect::<HashSet<_>>().len();
+    requests.truncate(MOST_REQUESTS);
     let run = |share: &usize| {
         let capacity = (distinct * share / 1000).max(LEAST_CAPACITY);
         let mut hits = BTreeMap::from([(OURS.to_owned(), larder(&requests, capacity, None)?)]);
@@ -208,7 +210,7 @@ fn traces(dir: &Path) -> Vec<PathBuf> {
 
 fn read(path: &Path) -> Result<Vec<u64>, Box<dyn Error>> {
     let lines = BufReader::new(MultiGzDecoder::new(File::open(path)?)).lines();
-    lines.take(MOST_REQUESTS).map(|line| Ok(line?.trim().parse()?)).collect()
+    lines.map(|line| Ok(line?.trim().parse()?)).collect()
 }
 
 /// Percent of the requests that hit.

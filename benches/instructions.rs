@@ -1,8 +1,7 @@
 //! How many instructions a memory hit takes, counted by valgrind's callgrind: a figure that is the same on a busy machine.
 //!
-//! A child of this program fills a cache and asks it so many times, under valgrind; another child asks more often. The difference of
-//! their counts is that of the lookups alone. Hashes are seeded anew in each process, so that counts differ a little; the median
-//! of some is taken.
+//! A child of this program fills a cache and asks it so many times, under valgrind, which counts the lookups alone. Hashes are seeded
+//! anew in each process, so that counts differ, by less than a tenth of a percent.
 //!
 //! `benches/instructions.txt` keeps the figure that larder is held to. `--check` fails when more are counted than it allows;
 //! `--keep` counts, and keeps what was counted.
@@ -17,25 +16,26 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use larder_benches::memory::{Keys, Larder, MemoryCache, PEERS, contender, values};
-use larder_benches::{Against, Contest, Pace, Spread, Summary, Unit};
+use larder_benches::{Against, Contest, Pace, REQUESTS, Spread, Summary, Unit};
 
-/// What this program is told with when it is a child: a contestant, and how often to ask it.
+/// What this program is told with when it is a child: a contestant.
 const ASK: &str = "--ask";
 /// Entries that are resident, and have room.
 const ENTRIES: usize = 10_000;
 const ROOM: usize = 2 * ENTRIES;
-/// How often the first child asks, and the second.
-const FEW: usize = 50_000;
-const MANY: usize = 250_000;
+/// How often it is asked.
+const LOOKUPS: usize = 200_000;
 /// Counts whose median is taken.
-const COUNTS: usize = 5;
+const COUNTS: usize = 3;
+/// The function that is counted, with all that it calls: [`larder_benches::memory::Contender::hits`] of whichever contestant.
+const COUNTED: &str = "*Contender*::hits*";
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<String> = env::args().collect();
-    if let [_, verb, name, times] = arguments.as_slice()
+    if let [_, verb, name] = arguments.as_slice()
         && verb == ASK
     {
-        ask(name, times.parse()?);
+        ask(name);
         return Ok(ExitCode::SUCCESS);
     }
     let is_told = |what: &str| arguments.iter().any(|argument| argument == what);
@@ -48,12 +48,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 }
 
 /// Fills a cache and asks it.
-fn ask(name: &str, times: usize) {
+fn ask(name: &str) {
     let contender = contender(name, ROOM).expect("a contestant's name");
     contender.inserts(&Keys::in_order(ENTRIES), 0, ENTRIES, &values(ENTRIES));
     contender.settle();
-    let keys = Keys::spread(Spread::Uniform, ENTRIES, MANY, 0);
-    assert_eq!(contender.hits(&keys, 0, times), times, "{name} missed");
+    let keys = Keys::spread(Spread::Uniform, ENTRIES, REQUESTS, 0);
+    assert_eq!(contender.hits(&keys, 0, LOOKUPS), LOOKUPS, "{name} missed");
 }
 
 /// Counts for larder and the peers, for the report.
@@ -155,21 +155,19 @@ fn valgrind() -> Result<(), String> {
 /// Instructions of one lookup.
 #[expect(clippy::cast_precision_loss, reason = "counts of instructions are below what a double tells apart")]
 fn per_hit(name: &str) -> Result<f64, Box<dyn Error>> {
-    let (few, many) = (instructions(name, FEW)?, instructions(name, MANY)?);
-    Ok(many.saturating_sub(few) as f64 / (MANY - FEW) as f64)
-}
-
-/// Instructions of a child that asks so often.
-fn instructions(name: &str, times: usize) -> Result<u64, Box<dyn Error>> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(format!("--toggle-collect={COUNTED}"))
         .arg(env::current_exe()?)
-        .args([ASK, name, &times.to_string()])
+        .args([ASK, name])
         .output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     // `==4711== Collected : 123456`
     let collected =
-        said.lines().find_map(|line| line.split_once("Collected :").map(|(_, count)| count.trim()));
-    let count = collected.filter(|_| output.status.success()).ok_or_else(|| format!("valgrind: {said}"))?;
-    Ok(count.parse()?)
+        said.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse::<u64>().ok());
+    match collected.filter(|_| output.status.success()) {
+        None => Err(format!("valgrind: {said}").into()),
+        Some(0) => Err(format!("nothing was counted: no function of the program is named {COUNTED}").into()),
+        Some(count) => Ok(count as f64 / LOOKUPS as f64),
+    }
 }

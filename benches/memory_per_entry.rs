@@ -44,7 +44,8 @@ fn main() {
             if (pace.is_quick && is_long) || !pace.wants("memory-per-entry", &setting) {
                 continue;
             }
-            run(room, times * room, setting, &pace.rounds(if is_long { 1 } else { 3 }));
+            let rounds = if is_long || pace.is_quick { 1 } else { 3 };
+            run(room, times * room, setting, &pace.rounds(rounds));
         }
     }
 }
@@ -114,7 +115,7 @@ fn settled() -> usize {
             break;
         }
         before = now;
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(20));
     }
     before
 }

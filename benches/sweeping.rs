@@ -1,7 +1,7 @@
 //! What it costs to delete what has expired, and how a thread that looks up meanwhile fares.
 //!
 //! Time is set by hand. Entries with a short life are stored besides those that live, and the time is measured from the moment that theirs is over
-//! until all of them are deleted, from memory and disk. The rest is ten times larder's memory or more, so lookups of any of them go to the disk.
+//! until all of them are deleted, from memory and disk. Memory has room for about a tenth of the rest, so most lookups of any of them go to the disk.
 
 #![forbid(unsafe_code)]
 

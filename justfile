@@ -50,8 +50,8 @@ bench-report:
     cargo run --release -p larder-benches --bin report
 
 # Instructions of a memory hit against the kept figure (needs valgrind); `just instructions --keep` keeps what is counted now.
-instructions mode="--check":
-    cargo bench -p larder-benches --bench instructions -- {{mode}}
+instructions *args:
+    cargo run --release -p larder-callgrind -- {{args}}
 
 # The demonstration on a real database: `just demo --requests 50000`.
 demo *args:

@@ -179,10 +179,9 @@ impl Memory {
             // Before the shard takes it: whoever asks after every shard refuses such entries knows of all that were stored.
             self.has_unsaved.store(true, Ordering::SeqCst);
         }
-        self.charged(key, entry, |entry| {
-            self.locked(key, |shard, trash| shard.store(key, entry, &self.sequence, trash))
-        })
-        .map_err(|refused| match refused {
+        let store =
+            |shard: &mut Shard, entry, trash: &mut Trash| shard.store(key, entry, &self.sequence, trash);
+        self.charged(key, entry, store).map_err(|refused| match refused {
             // What it would have replaced must not outlive it.
             Refused::NoRoom => self.locked(key, |shard, trash| shard.forget_replaced(key, now, trash)),
             other => other,
@@ -196,38 +195,47 @@ impl Memory {
 
     /// Publishes a load, if its lease still holds. Answers its sequence.
     pub(crate) fn fill(&self, key: SlotKey<'_>, lease: LeaseId, entry: Entry) -> Result<u64, Refused> {
-        self.charged(key, entry, |entry| {
-            self.locked(key, |shard, trash| shard.fill(key, lease, entry, &self.sequence, trash))
-        })
-    }
-
-    /// Stores an entry, its weight reserved if it is not to be saved: it is clean from the start then.
-    fn charged(
-        &self,
-        key: SlotKey<'_>,
-        entry: Entry,
-        store: impl FnOnce(Entry) -> Result<u64, Refused>,
-    ) -> Result<u64, Refused> {
-        let weight = if entry.unsaved.is_none() { entry.weight.bytes() } else { 0 };
-        if !self.reserve(key, weight) {
-            self.bypassed.fetch_add(1, Ordering::Relaxed);
-            return Err(Refused::NoRoom);
-        }
-        store(entry).inspect_err(|_| self.budget.release(weight))
+        self.charged(key, entry, |shard, entry, trash| shard.fill(key, lease, entry, &self.sequence, trash))
     }
 
     /// Publishes what was read from disk, if the permission still holds.
     pub(crate) fn promote(&self, key: SlotKey<'_>, permit: Permit, entry: Entry, sequence: u64) -> bool {
-        let weight = entry.weight.bytes();
-        if !self.reserve(key, weight) {
-            self.bypassed.fetch_add(1, Ordering::Relaxed);
-            return false;
+        let promote =
+            |shard: &mut Shard, entry, trash: &mut Trash| shard.promote(key, permit, entry, sequence, trash);
+        self.charged(key, entry, promote).is_ok()
+    }
+
+    /// Stores an entry, its weight reserved if it is not to be saved: it is clean from the start then.
+    ///
+    /// A full cache mostly has the room in the entry's own shard: what is evicted there, under the same lock, gives its room to the newcomer,
+    /// and nobody can come in between. Otherwise room is looked for everywhere.
+    fn charged<R>(
+        &self,
+        key: SlotKey<'_>,
+        entry: Entry,
+        store: impl FnOnce(&mut Shard, Entry, &mut Trash) -> Result<R, Refused>,
+    ) -> Result<R, Refused> {
+        let weight = if entry.unsaved.is_none() { entry.weight.bytes() } else { 0 };
+        let is_reserved = self.budget.try_reserve(weight);
+        let mut left = Some((entry, store));
+        let mut stored = Err(Refused::NoRoom);
+        if is_reserved || weight <= self.budget.capacity() {
+            self.locked(key, |shard, trash| {
+                if (is_reserved || (shard.evict(trash) && trash.give_room(weight)))
+                    && let Some((entry, store)) = left.take()
+                {
+                    stored = store(shard, entry, trash);
+                }
+            });
         }
-        let promoted = self.locked(key, |shard, trash| shard.promote(key, permit, entry, sequence, trash));
-        if promoted.is_err() {
-            self.budget.release(weight);
+        if let Some((entry, store)) = left {
+            if !self.reserve(key, weight) {
+                self.bypassed.fetch_add(1, Ordering::Relaxed);
+                return Err(Refused::NoRoom);
+            }
+            stored = self.locked(key, |shard, trash| store(shard, entry, trash));
         }
-        promoted.is_ok()
+        stored.inspect_err(|_| self.budget.release(weight))
     }
 
     /// Removes a key that is only ever in memory.

@@ -157,10 +157,10 @@ impl Shard {
         entry: Entry,
         sequence: u64,
         trash: &mut Trash,
-    ) -> Result<(), Entry> {
+    ) -> Result<(), Refused> {
         let may_fill = self.leases.permits(key, permit) || is_planted(Fault::PromoteWithoutLease);
         if !may_fill || self.find(key).is_some() {
-            return Err(entry);
+            return Err(Refused::Revoked);
         }
         self.put(key, entry, sequence, trash);
         Ok(())

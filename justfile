@@ -18,7 +18,7 @@ check:
 test *args:
     cargo test {{args}}
 
-# Fuzz one target (record, value, key, file, operations, settings, url, control) for a minute (needs cargo-fuzz and a C++ compiler): `just fuzz record`.
+# Fuzz one target (record, value, key, file, operations, settings, url, export, control) for a minute (needs cargo-fuzz and a C++ compiler): `just fuzz record`.
 fuzz target="record" seconds="60":
     mkdir -p target/fuzz/{{target}}
     RUSTC_BOOTSTRAP=1 CARGO_PROFILE_RELEASE_LTO=off cargo fuzz run --fuzz-dir tests/fuzz --features libfuzzer {{target}} target/fuzz/{{target}} tests/fuzz/corpus/{{target}} -- -max_total_time={{seconds}} -max_len=4000 -timeout=20
@@ -35,9 +35,23 @@ interleavings *args:
 soak-interleavings:
     LARDER_SCHEDULES=5000000 just interleavings
 
-# The benches, all or some: `just bench --bench memory_hit`.
+# The benches, all or some (`just bench --bench memory_hit`), then docs/benchmarks.md from all that were ever run here.
 bench *args:
     cargo bench -p larder-benches {{args}}
+    cargo run --release -p larder-benches --bin report
+
+# The same with figures that need only be plausible; the report goes below target/.
+bench-quick *args:
+    LARDER_BENCH_QUICK=1 cargo bench -p larder-benches {{args}} -- --quick
+    cargo run --release -p larder-benches --bin report -- --quick --to target/larder-bench/quick
+
+# docs/benchmarks.md, after a change of benches/reasons.txt.
+bench-report:
+    cargo run --release -p larder-benches --bin report
+
+# Instructions of a memory hit against the kept figure (needs valgrind); `just instructions --keep` keeps what is counted now.
+instructions *args:
+    cargo run --release -p larder-callgrind -- {{args}}
 
 # The demonstration on a real database: `just demo --requests 50000`.
 demo *args:

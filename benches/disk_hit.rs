@@ -1,86 +1,191 @@
-//! What a hit on disk costs, beside the least that redb can do for it: a lookup in a table that is open already, the bytes
-//! copied out and decoded.
+//! What a hit on disk costs after a restart, and a miss in both tiers, the file being in the operating system's cache.
 //!
-//! larder adds the miss in its shard, a lease, the record's checksum, the promotion into memory and the eviction that makes
-//! room for it: its memory tier is as small as it may be, so nearly every lookup goes to the disk. The file is in the
-//! operating system's cache, so the drive itself is not measured.
+//! redb opens a copy of larder's own file. The page cache of both holds a part of it. The other peers hold the same pages, written and
+//! closed and opened again. Redis holds all of them in memory, in a process of its own.
 
 #![forbid(unsafe_code)]
 
-use std::hint::black_box;
+use std::error::Error;
+use std::fs;
 use std::path::Path;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use larder::{ByteSize, Cache, Keyspace};
-use larder_benches::{PAGES, Page, RESIDENT, Spread, key};
-use redb::{Builder, ConcurrencyMode, Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
+use larder::ByteSize;
+use larder_benches::disk::{self, NO_MEMORY, TEXT_LEN, batches, builder, fill, room, uniform};
+use larder_benches::peers::cached_redb::CachedRedb;
+use larder_benches::peers::fjall::Fjall;
+use larder_benches::peers::foyer::{self, Foyer};
+use larder_benches::peers::larder::{Larder, Lookup};
+use larder_benches::peers::raw_redb::RawRedb;
+use larder_benches::peers::redis::{Redis, Server};
+use larder_benches::peers::sqlite::{Sqlite, Synchronous};
+use larder_benches::peers::{Peer, lookups};
+use larder_benches::{Against, Contest, Pace, Unit, key};
 
-const RAW: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("raw");
-/// The same page cache for both.
-const PAGE_CACHE: ByteSize = ByteSize::mib(16);
+/// Lookups in a round: of those who answer in their own process, and of those who hand a request to another thread or process.
+const LOOKUPS: usize = 50_000;
+const FEW_LOOKUPS: usize = 5_000;
 
-fn larder(dir: &Path) -> (Cache, Keyspace<String, Page>) {
-    let cache = Cache::builder()
-        .path(dir.join("bench.larder"))
-        .memory_capacity(ByteSize::kib(64))
-        .page_cache(PAGE_CACHE)
-        .open()
-        .expect("a new file opens");
-    let pages = cache.keyspace(PAGES).expect("the keyspace is not open yet");
-    for number in 0..RESIDENT {
-        pages.insert(&key(number), Page::of(number)).expect("a page can be encoded");
-    }
-    cache.flush().expect("the disk accepts writes");
-    (cache, pages)
-}
-
-type RawTable = ReadOnlyTable<&'static str, &'static [u8]>;
-
-fn raw(dir: &Path) -> Result<(Database, RawTable), redb::Error> {
-    let mut builder = Builder::new();
-    builder.set_cache_size(usize::try_from(PAGE_CACHE.as_u64()).unwrap_or(usize::MAX));
-    let db = builder.set_concurrency_mode(ConcurrencyMode::SingleWriter).create(dir.join("bench.redb"))?;
-    let txn = db.begin_write()?;
-    {
-        let mut table = txn.open_table(RAW)?;
-        for number in 0..RESIDENT {
-            let bytes = bincode::serde::encode_to_vec(Page::of(number), bincode::config::standard());
-            table.insert(key(number).as_str(), bytes.expect("a page can be encoded").as_slice())?;
+fn main() -> Result<(), Box<dyn Error>> {
+    let Some(pace) = Pace::of_program("disk_hit") else { return Ok(()) };
+    let entries = pace.pick(200_000, 40_000);
+    let dir = tempfile::tempdir()?;
+    let field = Field::new(dir.path(), entries)?;
+    let hits = uniform(entries, 4 * LOOKUPS, 1);
+    // Between the keys that are there, so that no lookup ends at an edge of the tree.
+    let misses: Vec<String> = hits.iter().map(|key| format!("{key}_")).collect();
+    field.warm_up(hits.get(..entries).unwrap_or(&hits));
+    for threads in [1, 2] {
+        let setting = format!("{}k × {TEXT_LEN} B, {}", entries / 1_000, counted(threads));
+        if pace.wants("disk-hit", &setting) {
+            let contest = Contest::new(
+                "disk-hit",
+                "Disk hit after a restart",
+                setting.clone(),
+                Unit::NanosPerOperation,
+            );
+            hit_targets(field.run(contest, &pace, threads, &hits, 100.0)).run(&pace);
+        }
+        if pace.wants("disk-miss", &setting) {
+            let contest = Contest::new("disk-miss", "Miss in both tiers", setting, Unit::NanosPerOperation);
+            let mut contest = field.run(contest, &pace, threads, &misses, 0.0);
+            contest.target(Against::peer("redb"), 1.0 / 1.2, "at most 1.2 × raw redb's miss");
+            contest.run(&pace);
         }
     }
-    txn.commit()?;
-    let table = db.begin_read()?.open_table(RAW)?;
-    Ok((db, table))
+    Ok(())
 }
 
-fn raw_get(table: &RawTable, key: &str) -> Option<Page> {
-    let bytes = table.get_owned(key).ok()??.value().to_vec();
-    bincode::serde::decode_from_slice(&bytes, bincode::config::standard()).ok().map(|(page, _)| page)
+fn counted(threads: usize) -> String {
+    if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") }
 }
 
-fn disk_hit(criterion: &mut Criterion) {
-    let dir = tempfile::tempdir().expect("a temporary directory can be made");
-    let (cache, pages) = larder(dir.path());
-    let (_db, table) = raw(dir.path()).expect("a new database opens");
-    let requests = Spread::Uniform.requests();
-    assert!(requests.iter().all(|key| pages.get(key.as_str()).as_deref() == raw_get(&table, key).as_ref()));
+fn hit_targets(mut contest: Contest<'_>) -> Contest<'_> {
+    contest.target(Against::peer("redb"), 0.8, "0.8 × raw redb: an open table, copied, checked and decoded");
+    contest.target(Against::peer("foyer"), 20.0, "20 × foyer's disk read");
+    contest.target(Against::peer("redis, Unix socket"), 10.0, "10 × Redis over a Unix socket");
+    contest
+}
 
-    let mut group = criterion.benchmark_group("disk_hit/uniform");
-    group.throughput(Throughput::Elements(1));
-    let mut turn = requests.iter().cycle();
-    group.bench_function("larder", |bencher| {
-        bencher.iter(|| turn.next().and_then(|key| pages.get(black_box(key.as_str()))));
+/// Everybody who takes part, filled and opened again.
+struct Field {
+    larder: Larder,
+    promoting: Larder,
+    redb: RawRedb,
+    /// With the page cache that redb has unless told otherwise.
+    large: RawRedb,
+    foyer: Foyer,
+    cached: CachedRedb,
+    fjall: Fjall,
+    sqlite: Sqlite,
+    /// The server, and it over either socket.
+    redis: Result<(Server, [Redis; 2]), String>,
+}
+
+impl Field {
+    fn new(dir: &Path, entries: usize) -> Result<Self, Box<dyn Error>> {
+        let file = |name: &str| dir.join(name);
+        fill(&file("larder"), entries, TEXT_LEN);
+        fs::copy(file("larder"), file("promoting"))?;
+        fs::copy(file("larder"), file("redb"))?;
+        fs::copy(file("larder"), file("large"))?;
+        let bytes = room(entries, TEXT_LEN);
+        let peeking = builder(&file("larder"), bytes).memory_capacity(NO_MEMORY).open()?;
+        let promoting = builder(&file("promoting"), bytes).memory_capacity(NO_MEMORY).open()?;
+        let redis = Server::start(&file("redis"));
+        if let Ok((server, _)) = &redis {
+            server.fill(numbered(entries))?;
+        }
+        let sqlite = Sqlite::open(&file("sqlite"), Synchronous::Normal)?;
+        for batch in batches(entries) {
+            sqlite.commit(batch.iter().map(|(key, page)| (key.as_str(), page)))?;
+        }
+        Ok(Self {
+            larder: Larder::new(peeking, "larder", Lookup::Peek),
+            promoting: Larder::new(promoting, "larder, promoting", Lookup::Get),
+            redb: RawRedb::open(&file("redb"))?,
+            large: RawRedb::open_with(&file("large"), "redb, page cache of 1 GiB", ByteSize::gib(1))?,
+            foyer: refilled_foyer(&file("foyer"), entries),
+            cached: refilled(|| CachedRedb::open(&file("cached"), false), entries),
+            fjall: refilled(|| Fjall::open(&file("fjall")).expect("fjall opens"), entries),
+            sqlite,
+            redis,
+        })
+    }
+
+    /// Who reads a file on the caller's thread.
+    fn here(&self) -> [&dyn Peer; 7] {
+        [&self.larder, &self.promoting, &self.redb, &self.large, &self.cached, &self.fjall, &self.sqlite]
+    }
+
+    /// Has their page caches fill.
+    fn warm_up(&self, keys: &[String]) {
+        for peer in self.here() {
+            let _ = lookups(peer, 1, keys);
+        }
+    }
+
+    /// A contest in which each looks up keys, of which so many percent are there.
+    fn run<'a>(
+        &'a self,
+        mut contest: Contest<'a>,
+        pace: &Pace,
+        threads: usize,
+        keys: &'a [String],
+        hits: f64,
+    ) -> Contest<'a> {
+        let divisor = pace.pick(1, 10);
+        let mut enter = |peer: &'a dyn Peer, count: usize| {
+            let turns = keys.chunks_exact(count / divisor).cycle();
+            enter(&mut contest, peer, turns, threads, hits);
+        };
+        for peer in self.here() {
+            enter(peer, LOOKUPS);
+        }
+        enter(&self.foyer, if hits > 0.0 { FEW_LOOKUPS } else { LOOKUPS });
+        match &self.redis {
+            Ok((_, sockets)) => sockets.iter().for_each(|redis| enter(redis, FEW_LOOKUPS)),
+            Err(reason) => contest.skipped("redis", reason),
+        }
+        contest.note("larder's lookups are peeks, unless it says that they promote; its memory tier then has room for a few pages, so that every hit evicts another.");
+        contest
+    }
+}
+
+fn enter<'a>(
+    contest: &mut Contest<'a>,
+    peer: &'a dyn Peer,
+    mut turns: impl Iterator<Item = &'a [String]> + 'a,
+    threads: usize,
+    hits: f64,
+) {
+    contest.contestant(peer.name(), &peer.terms(), move || {
+        let found = lookups(peer, threads, turns.next().unwrap_or_default());
+        // foyer may have dropped a few while it was filled.
+        assert!((found.hits - hits).abs() < 1.0, "{} found {} %", peer.name(), found.hits);
+        found.nanos
     });
-    group.bench_function("redb", |bencher| {
-        bencher.iter(|| turn.next().and_then(|key| raw_get(&table, black_box(key))));
-    });
-    group.finish();
-
-    let stats = cache.stats();
-    let disk_hits = stats.disk.as_ref().map_or(0, |disk| disk.hits);
-    assert!(disk_hits > 50 * stats.memory.hits, "most lookups must have gone to the disk:\n{stats}");
-    assert_eq!(stats.misses, 0, "every lookup must have hit:\n{stats}");
 }
 
-criterion_group!(benches, disk_hit);
-criterion_main!(benches);
+fn numbered(entries: usize) -> impl Iterator<Item = (String, larder_benches::Page)> {
+    (0..entries).map(|number| (key(number), disk::page(number)))
+}
+
+/// Fills a peer, closes it, and opens it again.
+fn refilled<P: Peer>(open: impl Fn() -> P, entries: usize) -> P {
+    let peer = open();
+    {
+        let mut session = peer.session();
+        numbered(entries).for_each(|(key, page)| session.insert(&key, page));
+    }
+    peer.settle();
+    drop(peer);
+    open()
+}
+
+fn refilled_foyer(dir: &Path, entries: usize) -> Foyer {
+    let open = || Foyer::open(dir, 64, foyer::room(entries));
+    let foyer = open();
+    foyer.fill(numbered(entries));
+    foyer.close();
+    open()
+}

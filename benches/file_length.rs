@@ -14,11 +14,14 @@ use std::fs;
 use std::time::Duration;
 
 use larder::{ByteSize, Cache, KeyspaceDefinition};
+use larder_benches::Pace;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 /// The capacity unless `LARDER_CAPACITY_MIB` gives another.
 const CAPACITY_MIB: u64 = 64;
+/// That of a quick run, which only draws from all sizes.
+const QUICK_CAPACITY_MIB: u64 = 8;
 /// Times the capacity that is written.
 const ROUNDS: u64 = 3;
 /// Looks at the file for each capacity that is written.
@@ -30,16 +33,13 @@ const VALUES: KeyspaceDefinition<u64, String> =
     KeyspaceDefinition::new("values").ttl(Duration::from_hours(24)).version(1);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // `cargo test --benches` runs this program too, without `--bench`; it is no test.
-    if !env::args().any(|argument| argument == "--bench") {
-        println!("file_length: run it with `cargo bench -p larder-benches --bench file_length`");
-        return Ok(());
-    }
-    let mib = env::var("LARDER_CAPACITY_MIB").map_or(Ok(CAPACITY_MIB), |mib| mib.parse())?;
+    let Some(pace) = Pace::of_program("file_length") else { return Ok(()) };
+    let mib = env::var("LARDER_CAPACITY_MIB")
+        .map_or(Ok(pace.pick(CAPACITY_MIB, QUICK_CAPACITY_MIB)), |mib| mib.parse())?;
     let capacity = ByteSize::mib(mib);
     println!("disk_capacity {capacity}, {ROUNDS} times that written");
     println!("{:>16} | {:>12} {:>9} {:>12} {:>10}", "value", "longest file", "share", "entries", "evictions");
-    for size in SIZES {
+    for size in SIZES.into_iter().take(pace.pick(SIZES.len(), 0)) {
         churn(capacity, &size.to_string(), &[size])?;
     }
     churn(capacity, "all, mixed", &SIZES)

@@ -1,43 +1,48 @@
-//! How often a memory tier of a given size can answer, on real request streams, beside moka and `quick_cache`.
+//! How often a memory tier of a given size can answer, on real request streams, beside the peers.
 //!
 //! A trace is a text file, gzipped: one request a line, a number that stands for its key. `LARDER_TRACES` names the directory
-//! that holds them as `NAME.txt.gz`. Each trace is run at capacities from half a percent to half of its distinct keys, every entry
-//! weighing the same. A miss inserts. Printed are percent of hits; `*` marks the best of a row.
+//! that holds them as `NAME.txt.gz`, and perhaps what other caches reached on them, as `peers.txt`. Each trace is run at six capacities, from
+//! half a percent to half of its distinct keys, every entry weighing the same. A miss inserts.
 //!
-//! larder is run twice: with a single shard, to judge the policy, and with the shards that a cache has unless told otherwise.
+//! larder is run twice: with the shards that a cache has unless told otherwise, and with a single one, to judge the policy.
 //! `quick_cache` has a single shard; moka does its maintenance every 64 requests, as it would in the background.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::env;
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
 use larder::{ByteSize, Cache, KeyspaceDefinition};
+use larder_benches::outcome::OURS;
+use larder_benches::traces::{Row, mean, mean_of, parse};
+use larder_benches::{Against, Contest, Measured, Pace, Unit};
 
 /// Requests of a trace that are run: enough to fill every capacity many times over.
 const MOST_REQUESTS: usize = 1_500_000;
 /// Capacities, in thousandths of the distinct keys of a trace, and the least in entries.
 const CAPACITIES: [usize; 6] = [5, 10, 50, 100, 250, 500];
+const SHARES: [&str; 6] = ["0.5 %", "1 %", "5 %", "10 %", "25 %", "50 %"];
 const LEAST_CAPACITY: usize = 16;
 /// The weight of every entry: the least capacity of larder, so that a capacity of a single entry is a legal one.
 const WEIGHT: ByteSize = ByteSize::kib(64);
+
+const ONE_SHARD: &str = "larder, one shard";
+/// Percentage points that larder may lag behind the best peer of a row.
+const MOST_BEHIND: f64 = 2.0;
 
 const KEYS: KeyspaceDefinition<u64, ()> =
     KeyspaceDefinition::new("trace").ttl(Duration::from_hours(24 * 365));
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // `cargo test --benches` runs this program too, without `--bench`; it is no test.
-    if !env::args().any(|argument| argument == "--bench") {
-        println!("hit_ratio: run it with `cargo bench -p larder-benches --bench hit_ratio`");
-        return Ok(());
-    }
+    let Some(pace) = Pace::of_program("hit_ratio") else { return Ok(()) };
     let dir = traces_dir();
     let traces = traces(&dir);
     if traces.is_empty() {
@@ -47,42 +52,147 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
         return Ok(());
     }
-    println!(
-        "{:<12} {:>9} | {:>12} {:>12} {:>12} {:>12}",
-        "trace", "capacity", "larder", "(one shard)", "moka", "quick_cache"
-    );
-    let mut rows: Vec<[f64; 4]> = Vec::new();
-    for path in traces {
-        let requests = read(&path)?;
-        let distinct = requests.iter().collect::<HashSet<_>>().len();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("?").trim_end_matches(".txt.gz");
-        let mut capacities: Vec<usize> =
-            CAPACITIES.iter().map(|share| (distinct * share / 1000).max(LEAST_CAPACITY)).collect();
-        capacities.dedup();
-        for capacity in capacities {
-            let row = [
-                larder(&requests, capacity, None)?,
-                larder(&requests, capacity, Some(1))?,
-                moka(&requests, capacity),
-                quick_cache(&requests, capacity)?,
-            ];
-            print_row(name, &capacity.to_string(), row);
-            rows.push(row);
-        }
+    let others = parse(&fs::read_to_string(dir.join("peers.txt")).unwrap_or_default());
+    let pace = Pace { rounds: 1, ..pace };
+    // Nothing is timed, so that traces may be run side by side.
+    let results: Vec<Result<Vec<Row>, String>> = thread::scope(|scope| {
+        let run = |path: &PathBuf| {
+            let pace = &pace;
+            let path = path.clone();
+            scope.spawn(move || rows(&path, pace).map_err(|error| error.to_string()))
+        };
+        let running: Vec<_> = traces.iter().map(run).collect();
+        running.into_iter().map(|thread| thread.join().expect("a trace panicked")).collect()
+    });
+    let mut rows = results.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
+    add(&mut rows, others);
+    for trace in &traces {
+        report_trace(&rows, &name_of(trace), &pace);
     }
-    let count = f64::from(u32::try_from(rows.len())?);
-    print_row(
-        "mean",
-        "",
-        std::array::from_fn(|column| rows.iter().filter_map(|row| row.get(column)).sum::<f64>() / count),
-    );
+    report_mean(&rows, &pace);
+    report_worst(&rows, &pace);
     Ok(())
 }
 
-fn print_row(name: &str, capacity: &str, row: [f64; 4]) {
-    let best = row.iter().copied().fold(0.0, f64::max);
-    let cells = row.map(|hits| format!("{hits:>11.2}{}", if hits >= best { "*" } else { " " }));
-    println!("{name:<12} {capacity:>9} | {}", cells.join(" "));
+/// Adds what other caches reached, unless it was run here. The two smallest capacities of a small trace may be the same, and the file
+/// has both: rows are told apart by their order.
+fn add(rows: &mut [Row], others: Vec<Row>) {
+    let mut others: Vec<Option<Row>> = others.into_iter().map(Some).collect();
+    for row in rows {
+        let is_same = |other: &Row| other.trace == row.trace && other.capacity == row.capacity;
+        let found = others.iter_mut().find(|other| other.as_ref().is_some_and(is_same));
+        for (name, hits) in found.and_then(Option::take).map_or_else(BTreeMap::new, |other| other.hits) {
+            row.hits.entry(name).or_insert(hits);
+        }
+    }
+}
+
+/// Who has a figure in some row, larder first.
+fn names(rows: &[Row]) -> Vec<String> {
+    let all: HashSet<&String> = rows.iter().flat_map(|row| row.hits.keys()).collect();
+    let mut names: Vec<String> = all.into_iter().cloned().collect();
+    names.sort_by_key(|name| (!name.starts_with(OURS), name.clone()));
+    names
+}
+
+fn is_peer(name: &str) -> bool {
+    !name.starts_with(OURS)
+}
+
+fn report_trace(rows: &[Row], trace: &str, pace: &Pace) {
+    let rows: Vec<Row> = rows.iter().filter(|row| row.trace == trace).cloned().collect();
+    let title = "Hit ratio, mean of six capacities";
+    let mut contest =
+        Contest::new("hit-ratio", title, format!("trace {trace}"), Unit::Percent).without_warm_up();
+    for name in names(&rows) {
+        let Some(mean) = mean(&rows, &name) else { continue };
+        let mut measured = Measured::new(mean);
+        for (row, share) in rows.iter().zip(SHARES) {
+            if let Some(hits) = row.hits.get(&name) {
+                measured = measured.also(share, Unit::Percent, *hits);
+            }
+        }
+        contest.contestant(&name, "memory only", move || measured.clone());
+    }
+    contest.note(
+        "The mean of the six capacities, and each: percents of a trace's distinct keys. Who was not run here has the figures of the \
+         traces' peers.txt.",
+    );
+    contest.run(pace);
+}
+
+fn report_mean(rows: &[Row], pace: &Pace) {
+    let mut contest =
+        Contest::new("hit-ratio", "Hit ratio, mean of all rows", "mean of all traces", Unit::Percent)
+            .without_warm_up();
+    let names = names(rows);
+    for name in &names {
+        if let Some(mean) = mean(rows, name) {
+            contest.contestant(name, "memory only", move || mean);
+        }
+    }
+    let means = names.iter().filter(|name| is_peer(name)).filter_map(|name| mean(rows, name));
+    let floor = means.max_by(f64::total_cmp);
+    let ceiling = mean_of(rows, |row| row.best(is_peer));
+    for subject in [OURS, ONE_SHARD].into_iter().filter(|subject| names.iter().any(|name| name == subject)) {
+        if let Some(floor) = floor {
+            let said = format!("{subject}: at least the best single peer, {floor:.2}");
+            contest.target_of(subject, None, Against::Bound(floor), 1.0, &said);
+        }
+        if let Some(ceiling) = ceiling {
+            let said = format!(
+                "{subject}: at least what picking the best peer for each row would give, {ceiling:.2}"
+            );
+            contest.target_of(subject, None, Against::Bound(ceiling), 1.0, &said);
+        }
+    }
+    contest.run(pace);
+}
+
+fn report_worst(rows: &[Row], pace: &Pace) {
+    let title = "Points behind the best peer, in the worst row";
+    let mut contest = Contest::new("hit-ratio", title, "worst row", Unit::Points).without_warm_up();
+    for name in [OURS, ONE_SHARD] {
+        let behind =
+            |row: &Row| Some((row.best(is_peer)? - row.hits.get(name)?, row.trace.clone(), row.capacity));
+        let worst = rows.iter().filter_map(behind).max_by(|one, other| one.0.total_cmp(&other.0));
+        let Some((points, trace, capacity)) = worst else { continue };
+        contest.contestant(name, "memory only", move || points.max(0.0));
+        contest.target_of(
+            name,
+            None,
+            Against::Bound(MOST_BEHIND),
+            1.0,
+            &format!("{name}: at most 2 points behind"),
+        );
+        contest.note(format!(
+            "{name} is furthest behind on {trace} with room for {capacity}: {points:.2} points."
+        ));
+    }
+    contest.run(pace);
+}
+
+/// Runs a trace at each capacity. A quick run leaves the peers to the file, and the single shard out.
+fn rows(path: &Path, pace: &Pace) -> Result<Vec<Row>, Box<dyn Error>> {
+    let mut requests = read(path)?;
+    // Of the whole trace, as the peers' figures are.
+    let distinct = requests.iter().collect::<HashSet<_>>().len();
+    requests.truncate(MOST_REQUESTS);
+    let run = |share: &usize| {
+        let capacity = (distinct * share / 1000).max(LEAST_CAPACITY);
+        let mut hits = BTreeMap::from([(OURS.to_owned(), larder(&requests, capacity, None)?)]);
+        if !pace.is_quick {
+            hits.insert(ONE_SHARD.to_owned(), larder(&requests, capacity, Some(1))?);
+            hits.insert("moka".to_owned(), moka(&requests, capacity));
+            hits.insert("quick_cache".to_owned(), quick_cache(&requests, capacity)?);
+        }
+        Ok(Row { trace: name_of(path), capacity, hits })
+    };
+    CAPACITIES.iter().map(run).collect()
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or("?").trim_end_matches(".txt.gz").to_owned()
 }
 
 fn traces_dir() -> PathBuf {
@@ -100,7 +210,7 @@ fn traces(dir: &Path) -> Vec<PathBuf> {
 
 fn read(path: &Path) -> Result<Vec<u64>, Box<dyn Error>> {
     let lines = BufReader::new(MultiGzDecoder::new(File::open(path)?)).lines();
-    lines.take(MOST_REQUESTS).map(|line| Ok(line?.trim().parse()?)).collect()
+    lines.map(|line| Ok(line?.trim().parse()?)).collect()
 }
 
 /// Percent of the requests that hit.

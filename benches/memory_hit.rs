@@ -1,72 +1,78 @@
-//! What a hit in memory costs, beside moka and `quick_cache`: string keys, values behind an `Arc`, all of them resident.
+//! What a hit in memory costs, beside the peers: string keys, values of 256 bytes behind an `Arc`, all of them resident, a time to live
+//! wherever there is one.
 //!
-//! larder does more for its hit than the peers: it encodes the key, checks the expiry by two clocks and counts the hit for
-//! its keyspace. This bench says what that costs.
+//! Reported is the time of one lookup on one thread: with two threads, what each of them waits for its own. Every contestant asks for
+//! another part of the same stream, so that none finds the processor's cache warmed for its keys by the one before; a fifth of a round goes
+//! before what is measured, to bring in its own tables.
 
 #![forbid(unsafe_code)]
 
-use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{
-    BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
-};
-use larder::{ByteSize, Cache, Keyspace};
-use larder_benches::{PAGES, Page, RESIDENT, Spread, key};
+use larder_benches::memory::{Contender, Keys, MemoryCache, Moka, PEERS, contenders, values};
+use larder_benches::stopwatch::nanos_each;
+use larder_benches::{Against, Contest, Pace, Page, Spread, Unit, in_threads};
 
-fn larder() -> (Cache, Keyspace<String, Page>) {
-    let cache = Cache::builder().memory_capacity(ByteSize::gib(1)).open().expect("a cache in memory opens");
-    let pages = cache.keyspace(PAGES).expect("the keyspace is not open yet");
-    for number in 0..RESIDENT {
-        pages.insert(&key(number), Page::of(number)).expect("a page can be encoded");
-    }
-    (cache, pages)
-}
+/// Requests of a stream: many times more than the processor's cache has room for the entries of.
+const REQUESTS: usize = 1 << 22;
+/// Lookups that are measured in a round, of each thread.
+const LOOKUPS: usize = 400_000;
+const QUICK_LOOKUPS: usize = 100_000;
+const ROUNDS: usize = 11;
 
-fn moka() -> moka::sync::Cache<String, Arc<Page>> {
-    let cache = moka::sync::Cache::new(2 * RESIDENT as u64);
-    for number in 0..RESIDENT {
-        cache.insert(key(number), Arc::new(Page::of(number)));
-    }
-    cache.run_pending_tasks();
-    cache
-}
+/// Twice the room that the entries take: caches divide theirs into shards, which fill unevenly.
+const ROOM: usize = 2;
 
-fn quick_cache() -> quick_cache::sync::Cache<String, Arc<Page>> {
-    let cache = quick_cache::sync::Cache::new(2 * RESIDENT);
-    for number in 0..RESIDENT {
-        cache.insert(key(number), Arc::new(Page::of(number)));
-    }
-    cache
-}
-
-/// Asks for the next key of the stream at each turn; every one of them must hit.
-fn hits(
-    group: &mut BenchmarkGroup<'_, WallTime>,
-    name: &str,
-    requests: &[String],
-    get: impl Fn(&str) -> Option<Arc<Page>>,
-) {
-    assert!(requests.iter().all(|key| get(key).is_some()), "{name} does not hold every entry");
-    let mut turn = requests.iter().cycle();
-    group.bench_function(name, |bencher| {
-        bencher.iter(|| turn.next().and_then(|key| get(black_box(key))));
-    });
-}
-
-fn memory_hit(criterion: &mut Criterion) {
-    let (_cache, pages) = larder();
-    let (moka, quick_cache) = (moka(), quick_cache());
-    for spread in Spread::ALL {
-        let requests = spread.requests();
-        let mut group = criterion.benchmark_group(format!("memory_hit/{}", spread.name()));
-        group.throughput(Throughput::Elements(1));
-        hits(&mut group, "larder", &requests, |key| pages.get(key));
-        hits(&mut group, "moka", &requests, |key| moka.get(key));
-        hits(&mut group, "quick_cache", &requests, |key| quick_cache.get(key));
-        group.finish();
+fn main() {
+    let Some(pace) = Pace::of_program("memory_hit") else { return };
+    for (entries, said) in [(100_000, "100k"), (1_000_000, "1M")] {
+        // A million of them take longer to be made than a quick run has.
+        if (pace.is_quick && entries > 100_000) || !pace.wants("memory-hit", said) {
+            continue;
+        }
+        let field = field(entries);
+        for spread in Spread::ALL {
+            let keys = Keys::spread(spread, entries, REQUESTS, 0);
+            for threads in [1, 2] {
+                let said_threads = if threads == 1 { "1 thread" } else { "2 threads" };
+                let setting = format!("{said} resident, {}, {said_threads}", spread.name());
+                run(&field, &keys, threads, setting, &pace);
+            }
+        }
     }
 }
 
-criterion_group!(benches, memory_hit);
-criterion_main!(benches);
+/// Every contestant, holding the same entries.
+fn field(entries: usize) -> Vec<Box<dyn Contender>> {
+    let (keys, values): (Keys, Vec<Arc<Page>>) = (Keys::in_order(entries), values(entries));
+    let field = contenders(ROOM * entries);
+    for contender in &field {
+        contender.inserts(&keys, 0, entries, &values);
+        contender.settle();
+        let resident = contender.resident(&keys, 0, entries);
+        assert_eq!(resident, entries, "{} does not hold every entry", contender.name());
+    }
+    field
+}
+
+fn run(field: &[Box<dyn Contender>], keys: &Keys, threads: usize, setting: String, pace: &Pace) {
+    let lookups = pace.pick(LOOKUPS, QUICK_LOOKUPS);
+    let mut contest = Contest::new("memory-hit", "Memory hit", setting, Unit::NanosPerOperation);
+    for (place, contender) in field.iter().enumerate() {
+        let mut from = place * REQUESTS / field.len();
+        contest.contestant(contender.name(), "memory only", move || {
+            let ask = |thread: usize, from: usize, count: usize| {
+                // Each thread has a stretch of its own.
+                let hits = contender.hits(keys, from + thread * REQUESTS / threads, count);
+                assert_eq!(hits, count, "{} missed", contender.name());
+            };
+            in_threads(threads, |thread| ask(thread, from, lookups / 5));
+            let elapsed = in_threads(threads, |thread| ask(thread, from + lookups / 5, lookups));
+            from += lookups / 5 + lookups;
+            nanos_each(elapsed, lookups)
+        });
+    }
+    contest.target(Against::best(&PEERS), 1.0, "1.0 × the fastest peer");
+    contest.target(Against::peer(Moka::NAME), 2.0, "2 × moka");
+    contest.run(&pace.rounds(ROUNDS));
+}

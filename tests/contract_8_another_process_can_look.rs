@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use larder::clock::Clock;
+use larder::inspect::{FileState, Finding, Inspector};
 use larder::{Error, Follower};
 
 use crate::child::Worker;
@@ -126,4 +127,33 @@ fn contract_8_an_owner_may_come_back_beside_a_follower_of_one_that_was_killed() 
     cache.keyspace(VERSIONS).unwrap().insert(&1, u64::MAX).unwrap();
     cache.flush().unwrap();
     assert_eq!(seen.get(&1).unwrap(), Some(u64::MAX));
+}
+
+#[test]
+fn contract_8_a_file_can_be_inspected_in_every_state_and_is_never_changed() {
+    let place = Place::new();
+    let mut worker = Worker::start("serve", &place.path());
+    assert_eq!(worker.line().as_deref(), Some("open"));
+    let inspector = Inspector::open(place.path()).unwrap();
+    let state = || inspector.snapshot().unwrap().file().state;
+    let find = |key: u64| {
+        let snapshot = inspector.snapshot().unwrap();
+        let keyspace = snapshot.keyspace("version").unwrap();
+        let key = keyspace.shape().unwrap().parse_key(&key.to_string()).unwrap();
+        snapshot.find(keyspace, &key).unwrap()
+    };
+    assert_eq!((state(), find(1)), (FileState::Owned { pid: Some(worker.pid()) }, Finding::Absent));
+    worker.tell("7");
+    assert_eq!(worker.line().as_deref(), Some("done"));
+    assert_eq!(find(1).live().unwrap().payload, [7], "a commit is seen");
+    drop(worker.kill());
+    let left = std::fs::read(place.path()).unwrap();
+    assert_eq!(state(), FileState::Crashed);
+    assert_eq!(find(1).live().unwrap().payload, [7], "what a crash left is read");
+    assert!(inspector.verify(&mut |_, _| {}).unwrap().is_whole());
+    assert!(std::fs::read(place.path()).unwrap() == left, "and stays as it was");
+    let cache = place.open();
+    assert_eq!(state(), FileState::Owned { pid: Some(std::process::id()) });
+    cache.close().unwrap();
+    assert_eq!(state(), FileState::Closed);
 }

@@ -151,7 +151,7 @@ pub(crate) struct KeyOptions {
     #[command(flatten)]
     pub(crate) look: FileOptions,
 
-    /// The key: `MTNVTU`, `7`, `("MTNDATA", 3)`, `b"MTN\\x00"`, a product key as `product_MTNVTU`, or `0x` and the
+    /// The key: `MTNVTU`, `7`, `("MTNDATA", 3)`, `b"MTN\x00"`, a product key as `product_MTNVTU`, or `0x` and the
     /// hexadecimal digits of its bytes.
     #[arg(allow_hyphen_values = true)]
     pub(crate) key: String,

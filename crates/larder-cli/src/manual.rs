@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use clap::CommandFactory;
 use clap_complete::Shell;
+use clap_mangen::Man;
 
-use crate::args::Arguments;
+use crate::args::{Arguments, EXIT_CODES};
 use crate::exit::{Exit, Failure};
 
 /// Prints a shell's completions.
@@ -16,22 +17,35 @@ pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {
     print(&script)
 }
 
-/// Prints the manual page: the command's, and that of each subcommand.
+/// Prints the manual page: the command's, with a section for each subcommand.
 pub(crate) fn page() -> Result<Exit, Failure> {
     let mut command = Arguments::command();
     command.build();
-    let mut pages = Vec::new();
-    clap_mangen::Man::new(command.clone()).render(&mut pages)?;
+    let man = Man::new(command.clone());
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
     for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
-        let name = format!("larder {}", subcommand.get_name());
-        let man = clap_mangen::Man::new(subcommand.clone().display_name(name));
-        pages.extend(b".SH COMMAND\n");
-        man.render_name_section(&mut pages)?;
-        man.render_synopsis_section(&mut pages)?;
-        man.render_description_section(&mut pages)?;
-        man.render_options_section(&mut pages)?;
+        let name = subcommand.get_name();
+        if name != "help" {
+            writeln!(page, ".SH \"LARDER {}\"", name.to_uppercase())?;
+            page.extend(section(subcommand.clone().bin_name(format!("larder {name}")))?.bytes());
+        }
     }
-    print(&pages)
+    // Its lines stay as they are.
+    writeln!(page, ".SH \"EXIT STATUS\"\n.nf\n{EXIT_CODES}\n.fi")?;
+    print(&page)
+}
+
+/// What a page of its own would say of a subcommand, a level below.
+fn section(subcommand: clap::Command) -> Result<String, Failure> {
+    let man = Man::new(subcommand);
+    let mut page = Vec::new();
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    Ok(String::from_utf8_lossy(&page).replace("\n.SH ", "\n.SS ").replacen(".SH ", ".SS ", 1))
 }
 
 fn print(text: &[u8]) -> Result<Exit, Failure> {

@@ -2,7 +2,7 @@
 //!
 //! Nothing here is printed with `println!`, which panics when the reader has gone.
 
-use std::io::{self, StdoutLock, Write};
+use std::io::{self, BufWriter, StdoutLock, Write};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
@@ -19,9 +19,9 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// What explains.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
-/// Standard output. Colours reach a terminal alone, and none if `NO_COLOR` is set.
-pub(crate) fn stdout() -> AutoStream<StdoutLock<'static>> {
-    AutoStream::auto(io::stdout().lock())
+/// Standard output, to be flushed at the end. Colours reach a terminal alone, and none if `NO_COLOR` is set.
+pub(crate) fn stdout() -> BufWriter<AutoStream<StdoutLock<'static>>> {
+    BufWriter::new(AutoStream::auto(io::stdout().lock()))
 }
 
 /// Prints a document of JSON.

@@ -10,6 +10,7 @@ mod files;
 mod follow;
 mod known;
 mod look;
+mod lookup;
 mod open;
 mod owner;
 mod pages;

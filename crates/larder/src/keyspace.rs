@@ -21,12 +21,11 @@ use crate::disk::{Acknowledge, Registration};
 use crate::error::Error;
 use crate::inner::Inner;
 use crate::key::{AsKey, Key, KeyWriter, MAX_KEY_LEN, Scope};
-use crate::memory::{Found, Leased, SlotKey, Value};
+use crate::memory::{Found, Permit, Value};
 use crate::space::{Kind, Space};
 use crate::stats::{Count, Counters};
 use crate::sync::{Arc, thread};
 use crate::units::Timestamp;
-use fill::Lease;
 use write::Written;
 
 /// A handle to a keyspace. Cheap to clone, and shared between threads.
@@ -157,36 +156,39 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut full = KeyWriter::default();
         self.encode_into(key, &mut full).ok()?;
         let key = self.inner.tiers.memory.key(full.as_slice());
-        let found = match self.inner.tiers.look_in_memory(key) {
-            Found::Value(value, _) => Self::typed(value),
-            Found::Dead => None,
-            Found::Nothing if self.is_memory_only() || self.inner.is_closed() => None,
-            Found::Nothing => return self.get_from_disk(key, self.now()),
+        let (found, hit) = match self.inner.tiers.look_in_memory(key) {
+            Found::Value(value, _) => (Self::typed(value), Count::MemoryHits),
+            Found::Dead => (None, Count::Misses),
+            Found::Nothing(_) if self.is_memory_only() || self.inner.is_closed() => (None, Count::Misses),
+            Found::Nothing(absent) => {
+                (self.promote(key, Permit::Ticket(absent.ticket), absent.floor), Count::DiskHits)
+            }
         };
-        self.answered(if found.is_some() { Count::MemoryHits } else { Count::Misses });
+        self.answered(if found.is_some() { hit } else { Count::Misses });
         found
     }
 
-    fn get_from_disk(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Arc<V>> {
-        let memory = &self.inner.tiers.memory;
-        match memory.lease(key, now) {
-            Leased::Value(value) => {
-                self.answered(Count::MemoryHits);
-                Self::typed(value)
-            }
-            Leased::Lease { id, look_on_disk: true, floor } => {
-                let lease = Lease::new(memory, key, id);
-                let found = self.promote(&lease, floor, now);
-                self.answered(if found.is_some() { Count::DiskHits } else { Count::Misses });
-                found
-            }
-            Leased::Lease { id, .. } => {
-                drop(Lease::new(memory, key, id));
-                self.answered(Count::Misses);
-                None
-            }
-            Leased::Flight(_) => None,
-        }
+    /// The live value of a key, from memory or from disk, as no use of it: nothing is counted, promoted, or kept from eviction.
+    ///
+    /// For looking at much that will not be asked for again soon, which should not push out what will.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// assert_eq!(prices.peek("MTNVTU").as_deref(), Some(&100));
+    /// assert_eq!(cache.stats().requests(), 0);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    /// That of [`get`](Keyspace::get), without the promotion.
+    pub fn peek<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
+        let mut full = KeyWriter::default();
+        self.encode_into(key, &mut full).ok()?;
+        if self.inner.is_closed() { None } else { self.peek_full(full.as_slice()) }
     }
 
     /// Whether a key has a live entry. Not counted as a use, a hit or a miss, and nothing is promoted or decoded.

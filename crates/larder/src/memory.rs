@@ -14,11 +14,14 @@ mod slot;
 mod slots;
 mod stored_key;
 mod survey;
+mod tickets;
 mod weight;
 
 pub(crate) use buffer::WriteBuffer;
-pub(crate) use leases::LeaseId;
-pub(crate) use slot::{Change, Entry, Found, Mutation, Prior, Range, Refused, SlotKey, Unsaved, Value};
+pub(crate) use leases::{LeaseId, Permit};
+pub(crate) use slot::{
+    Absent, Change, Entry, Found, Mutation, Prior, Range, Refused, SlotKey, Unsaved, Value,
+};
 pub(crate) use stored_key::StoredKey;
 pub(crate) use survey::MemoryTotals;
 pub(crate) use weight::Weight;
@@ -39,8 +42,9 @@ use crate::sync::{
 use crate::units::Timestamp;
 
 /// Bytes of bookkeeping for one entry, added to the length of its key and its encoded value to make its weight: the slot, its
-/// places in the table, the queue and the expiry list, and the two reference counts. A test compares it with the types.
-pub const ENTRY_OVERHEAD: u64 = 224;
+/// places in the table, the queue and the expiry list, its part of what is remembered of keys, and the value's reference counts. A test
+/// compares it with the types.
+pub const ENTRY_OVERHEAD: u64 = 144;
 
 /// All shards.
 #[derive(Debug)]
@@ -88,8 +92,8 @@ pub(crate) enum Leased {
     Value(Value),
     /// Another caller is loading the key: join its flight.
     Flight(Value),
-    /// A lease, and where else to look.
-    Lease { id: LeaseId, look_on_disk: bool, floor: u64 },
+    /// A lease, and what to know before the disk is asked; none if it has nothing live.
+    Lease { id: LeaseId, on_disk: Option<Absent> },
 }
 
 impl Memory {
@@ -133,53 +137,37 @@ impl Memory {
         self.shard(key).read().get(key, now)
     }
 
-    /// A lookup that counts as no use, with the floor for a record on disk.
-    pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> (Found, u64) {
-        let shard = self.shard(key).read();
-        (shard.peek(key, now), shard.floor(key))
-    }
-
-    /// Takes a lease on a key, so as to read it from the disk. Invariant 4: the caller loads the snapshot after this.
-    pub(crate) fn lease(&self, key: SlotKey<'_>, now: Timestamp) -> Leased {
-        self.take_lease(key, now, false, |_| None)
+    /// A lookup that counts as no use.
+    pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Found {
+        self.shard(key).read().peek(key, now)
     }
 
     /// Takes a lease on a key even if it has a value, so as to write that value again.
-    pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Found, u64) {
+    pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Found) {
         let mut shard = self.shard(key).write();
-        (shard.leases.take_over(key), shard.peek(key, now), shard.floor(key))
+        (shard.leases.take_over(key), shard.peek(key, now))
     }
 
     /// Takes a lease on a key and hangs `flight` on it, so as to load it; unless there is a flight to join.
+    /// Invariant 4: the caller asks the disk after this.
     pub(crate) fn lease_to_load(
         &self,
         key: SlotKey<'_>,
         now: Timestamp,
         flight: impl FnOnce() -> Value,
     ) -> Leased {
-        self.take_lease(key, now, true, |_| Some(flight()))
-    }
-
-    fn take_lease(
-        &self,
-        key: SlotKey<'_>,
-        now: Timestamp,
-        may_join: bool,
-        flight: impl FnOnce(LeaseId) -> Option<Value>,
-    ) -> Leased {
         let mut shard = self.shard(key).write();
-        let found = shard.get(key, now);
-        if let Found::Value(value, _) = found {
-            return Leased::Value(value);
-        }
-        if may_join && let Some(flight) = shard.leases.flight(key) {
+        let on_disk = match shard.get(key, now) {
+            Found::Value(value, _) => return Leased::Value(value),
+            Found::Dead => None,
+            Found::Nothing(absent) => Some(absent),
+        };
+        if let Some(flight) = shard.leases.flight(key) {
             return Leased::Flight(flight);
         }
         let id = shard.leases.take(key);
-        if let Some(flight) = flight(id) {
-            shard.leases.attach(key, id, flight);
-        }
-        Leased::Lease { id, look_on_disk: matches!(found, Found::Nothing), floor: shard.floor(key) }
+        shard.leases.attach(key, id, flight());
+        Leased::Lease { id, on_disk }
     }
 
     pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
@@ -192,10 +180,9 @@ impl Memory {
             // Before the shard takes it: whoever asks after every shard refuses such entries knows of all that were stored.
             self.has_unsaved.store(true, Ordering::SeqCst);
         }
-        self.charged(entry, |entry| {
-            self.locked(key, |shard, trash| shard.store(key, entry, &self.sequence, trash))
-        })
-        .map_err(|refused| match refused {
+        let store =
+            |shard: &mut Shard, entry, trash: &mut Trash| shard.store(key, entry, &self.sequence, trash);
+        self.charged(key, entry, store).map_err(|refused| match refused {
             // What it would have replaced must not outlive it.
             Refused::NoRoom => self.locked(key, |shard, trash| shard.forget_replaced(key, now, trash)),
             other => other,
@@ -209,37 +196,47 @@ impl Memory {
 
     /// Publishes a load, if its lease still holds. Answers its sequence.
     pub(crate) fn fill(&self, key: SlotKey<'_>, lease: LeaseId, entry: Entry) -> Result<u64, Refused> {
-        self.charged(entry, |entry| {
-            self.locked(key, |shard, trash| shard.fill(key, lease, entry, &self.sequence, trash))
-        })
+        self.charged(key, entry, |shard, entry, trash| shard.fill(key, lease, entry, &self.sequence, trash))
+    }
+
+    /// Publishes what was read from disk, if the permission still holds.
+    pub(crate) fn promote(&self, key: SlotKey<'_>, permit: Permit, entry: Entry, sequence: u64) -> bool {
+        let promote =
+            |shard: &mut Shard, entry, trash: &mut Trash| shard.promote(key, permit, entry, sequence, trash);
+        self.charged(key, entry, promote).is_ok()
     }
 
     /// Stores an entry, its weight reserved if it is not to be saved: it is clean from the start then.
-    fn charged(
+    ///
+    /// A full cache mostly has the room in the entry's own shard: what is evicted there, under the same lock, gives its room to the newcomer,
+    /// and nobody can come in between. Otherwise room is looked for everywhere.
+    fn charged<R>(
         &self,
+        key: SlotKey<'_>,
         entry: Entry,
-        store: impl FnOnce(Entry) -> Result<u64, Refused>,
-    ) -> Result<u64, Refused> {
+        store: impl FnOnce(&mut Shard, Entry, &mut Trash) -> Result<R, Refused>,
+    ) -> Result<R, Refused> {
         let weight = if entry.unsaved.is_none() { entry.weight.bytes() } else { 0 };
-        if !self.reserve(weight) {
-            self.bypassed.fetch_add(1, Ordering::Relaxed);
-            return Err(Refused::NoRoom);
+        let is_reserved = self.budget.try_reserve(weight);
+        let mut left = Some((entry, store));
+        let mut stored = Err(Refused::NoRoom);
+        if is_reserved || weight <= self.budget.capacity() {
+            self.locked(key, |shard, trash| {
+                if (is_reserved || (shard.evict(trash) && trash.give_room(weight)))
+                    && let Some((entry, store)) = left.take()
+                {
+                    stored = store(shard, entry, trash);
+                }
+            });
         }
-        store(entry).inspect_err(|_| self.budget.release(weight))
-    }
-
-    /// Publishes what was read from disk, if the lease still holds.
-    pub(crate) fn promote(&self, key: SlotKey<'_>, lease: LeaseId, entry: Entry, sequence: u64) -> bool {
-        let weight = entry.weight.bytes();
-        if !self.reserve(weight) {
-            self.bypassed.fetch_add(1, Ordering::Relaxed);
-            return false;
+        if let Some((entry, store)) = left {
+            if !self.reserve(key, weight) {
+                self.bypassed.fetch_add(1, Ordering::Relaxed);
+                return Err(Refused::NoRoom);
+            }
+            stored = self.locked(key, |shard, trash| store(shard, entry, trash));
         }
-        let promoted = self.locked(key, |shard, trash| shard.promote(key, lease, entry, sequence, trash));
-        if promoted.is_err() {
-            self.budget.release(weight);
-        }
-        promoted.is_ok()
+        stored.inspect_err(|_| self.budget.release(weight))
     }
 
     /// Removes a key that is only ever in memory.
@@ -274,15 +271,20 @@ impl Memory {
         self.shard(key).write().leases.lower_fence(key);
     }
 
-    fn reserve(&self, weight: u64) -> bool {
-        self.reserve_keeping(weight, &mut Remains::default())
+    fn reserve(&self, key: SlotKey<'_>, weight: u64) -> bool {
+        self.reserve_keeping(key, weight, &mut Remains::default())
     }
 
-    /// Reserves room in the budget, evicting as needed, from one shard after another. No lock is held at the call.
-    fn reserve_keeping(&self, weight: u64, remains: &mut Remains) -> bool {
+    /// Reserves room in the budget for a key, evicting as needed: first from its own shard, so that shards keep their sizes and each
+    /// chooses among the entries that the new one competes with, then from one after another. No lock is held at the call.
+    fn reserve_keeping(&self, key: SlotKey<'_>, weight: u64, remains: &mut Remains) -> bool {
         if weight > self.budget.capacity() {
             return false;
         }
+        if self.budget.try_reserve(weight) {
+            return true;
+        }
+        self.keeping(self.shard(key), remains, Shard::evict);
         let mut idle = 0;
         while !self.budget.try_reserve(weight) {
             let next = self.next_victim.fetch_add(1, Ordering::Relaxed);

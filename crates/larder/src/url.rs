@@ -52,7 +52,7 @@ impl CacheBuilder {
     /// | `memory=64MiB` | [`memory_capacity`](CacheBuilder::memory_capacity) |
     /// | `disk=1GiB` | [`disk_capacity`](CacheBuilder::disk_capacity) |
     /// | `write_buffer=8MiB` | [`write_buffer`](CacheBuilder::write_buffer) |
-    /// | `page_cache=16MiB` | [`page_cache`](CacheBuilder::page_cache) |
+    /// | `page_cache=64MiB` | [`page_cache`](CacheBuilder::page_cache) |
     /// | `verify=16MiB` | [`verify_on_open`](CacheBuilder::verify_on_open) |
     /// | `flush=100ms` | [`flush_interval`](CacheBuilder::flush_interval) |
     /// | `sweep=1s` | [`sweep_interval`](CacheBuilder::sweep_interval) |

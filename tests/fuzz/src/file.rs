@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use larder::inspect::Inspector;
+use larder::testing::bytes;
 use larder::{ByteSize, Cache, CacheBuilder, Error, KeyspaceDefinition};
 
 use crate::input::Input;
@@ -40,6 +42,8 @@ pub(crate) fn check(open: Open, data: &[u8]) {
     if let Some(stray) = beside.get(stray) {
         fs::write(stray, input.rest()).unwrap();
     }
+    let seen = shows_nothing_wrong(&path);
+    assert!(fs::read(&path).ok() == content, "looking changed the file; it said {seen:?}");
     let builder = Cache::builder().path(&path).shards(1).verify_on_open(if is_verified {
         ByteSize::mib(16)
     } else {
@@ -60,6 +64,37 @@ pub(crate) fn check(open: Open, data: &[u8]) {
 
 fn value_of(number: u64) -> Vec<u8> {
     number.to_be_bytes().repeat(16)
+}
+
+/// Looks at all that is in a file.
+fn shows_nothing_wrong(path: &Path) -> Result<(), Error> {
+    let inspector = Inspector::open(path)?;
+    let snapshot = inspector.snapshot()?;
+    snapshot.unswept()?;
+    for keyspace in snapshot.keyspaces() {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = snapshot.page(keyspace, &[], after.as_deref(), 16)?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.key.clone());
+            for entry in page {
+                let Some(record) = entry.finding.live() else { continue };
+                let number = bytes::decode_key(&entry.key).unwrap();
+                assert_eq!(
+                    record.payload,
+                    bytes::encode(&value_of(number)).unwrap(),
+                    "a damaged value was shown"
+                );
+                let spelled = keyspace.spell_key(&entry.key);
+                if let Some(shape) = keyspace.shape() {
+                    assert_eq!(shape.parse_key(&spelled).unwrap(), entry.key, "{spelled} is another key");
+                }
+            }
+        }
+    }
+    drop(snapshot);
+    inspector.verify(&mut |_, _| {})?;
+    Ok(())
 }
 
 fn serves_nothing_wrong(cache: &Cache, dir: &Path) {

@@ -144,6 +144,20 @@ fn settings_inputs_pass() {
 }
 
 #[test]
+fn export_inputs_pass() {
+    passes("export");
+}
+
+#[test]
+fn an_export_that_may_be_cut_off_is_found() {
+    let forgives = |bytes: &[u8]| {
+        let reader = larder_export::Reader::new(bytes)?;
+        Ok(reader.map_while(Result::ok).collect())
+    };
+    finds_fault("export", |data| export::check(forgives, data));
+}
+
+#[test]
 fn every_seed_is_in_the_corpus() {
     for (target, name, input) in seeds::all() {
         assert!(TARGETS.iter().any(|known| known.name == target), "{target} is no target");

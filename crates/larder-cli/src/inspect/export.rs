@@ -5,8 +5,9 @@
 
 mod interrupt;
 
+use std::fs;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use larder::inspect::{Entry, Finding, KeyspaceFacts, Snapshot};
@@ -45,13 +46,28 @@ pub(crate) fn run(options: &ExportOptions) -> Result<Exit, Failure> {
     };
     let job = Job { snapshot: &snapshot, keyspaces, options, interrupt: Interrupt::heard()? };
     let (entries, skipped) = match &options.output {
-        Some(path) => job.write_file(path)?,
+        Some(path) => job.write_file(&place(path, &options.look.file)?)?,
         None => job
             .write(BufWriter::new(io::stdout().lock()), &ProgressBar::hidden())
             .map(|(_, entries, skipped)| (entries, skipped))?,
     };
     tell(options, &snapshot, entries, skipped);
     Ok(if skipped.damaged == 0 { Exit::Ok } else { Exit::Damaged })
+}
+
+/// Where an output file is to stand. It takes the place of a regular file, and of no other: not of a device, nor of the cache itself.
+fn place(output: &Path, cache: &Path) -> Result<PathBuf, Failure> {
+    let Ok(found) = fs::metadata(output) else { return Ok(output.to_owned()) };
+    let refused = |why: &str| Failure::new(Exit::Usage, format!("--output {} is {why}", output.display()));
+    if !found.is_file() {
+        return Err(refused("not a regular file; leave it out, and direct standard output there"));
+    }
+    // Through a symbolic link, to what it names.
+    let place = fs::canonicalize(output).unwrap_or_else(|_| output.to_owned());
+    if fs::canonicalize(cache).is_ok_and(|cache| cache == place) {
+        return Err(refused("the cache file itself; name another"));
+    }
+    Ok(place)
 }
 
 struct Job<'a> {
@@ -66,9 +82,6 @@ impl Job<'_> {
         let failed = |error: io::Error| {
             Failure::new(Exit::System, format!("cannot write {}: {error}", path.display()))
         };
-        if path.is_dir() {
-            return Err(failed(io::ErrorKind::IsADirectory.into()));
-        }
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         // Readable by its owner alone, as the cache is. Removed when it is dropped.
         let unfinished = NamedTempFile::new_in(directory.unwrap_or(Path::new("."))).map_err(failed)?;

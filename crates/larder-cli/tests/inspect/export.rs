@@ -49,17 +49,41 @@ fn one_keyspace_is_exported_alone() {
 fn an_output_that_cannot_be_written_is_8_and_is_named() {
     let place = Place::new();
     place.shop();
-    for output in ["missing/shop.export", "."] {
-        let output = larder(place.dir(), &["export", "shop.larder", "--output", output]);
-        assert_eq!(output.status.code(), Some(8), "{}", told(&output));
-        assert!(stderr(&output).contains("cannot write "), "{}", told(&output));
-    }
+    let output = larder(place.dir(), &["export", "shop.larder", "--output", "missing/shop.export"]);
+    assert_eq!(output.status.code(), Some(8), "{}", told(&output));
+    assert!(stderr(&output).contains("cannot write missing/shop.export: "), "{}", told(&output));
     let full = fs::File::options().write(true).open("/dev/full");
     if let Ok(full) = full {
         let output = command(place.dir(), &["export", "shop.larder"]).stdout(full).output().unwrap();
         assert_eq!(output.status.code(), Some(8), "{}", told(&output));
         assert!(stderr(&output).contains("cannot write the output"), "{}", told(&output));
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_export_replaces_a_regular_file_and_nothing_else() {
+    let place = Place::new();
+    place.shop();
+    let cache = fs::read(place.path()).unwrap();
+    std::os::unix::fs::symlink("shop.larder", place.dir().join("link")).unwrap();
+    std::os::unix::fs::symlink("shop.export", place.dir().join("named")).unwrap();
+    for (output, text) in [
+        (".", "not a regular file"),
+        ("/dev/null", "not a regular file"),
+        ("shop.larder", "the cache file itself"),
+        ("./shop.larder", "the cache file itself"),
+        ("link", "the cache file itself"),
+    ] {
+        let output = larder(place.dir(), &["export", "shop.larder", "--output", output]);
+        assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+        assert!(stderr(&output).contains(text), "{}", told(&output));
+    }
+    assert!(fs::read(place.path()).unwrap() == cache);
+    fs::write(place.dir().join("shop.export"), "the last one").unwrap();
+    printed(place.dir(), &["export", "shop.larder", "--output", "named"], 0);
+    assert!(fs::symlink_metadata(place.dir().join("named")).unwrap().is_symlink());
+    assert!(larder_export::check(&fs::read(place.dir().join("shop.export")).unwrap()[..]).is_ok());
 }
 
 /// A file that takes a while to export.

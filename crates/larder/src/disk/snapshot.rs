@@ -3,11 +3,13 @@
 //! Opening a transaction costs more than the lookup, so one is kept open and replaced after every commit. A lookup holds it
 //! only while it copies its record out: a transaction kept across many commits would keep all their old pages alive.
 
+use std::ops::Deref;
+
 use redb::{ReadOnlyTable, ReadableDatabase};
 
 use super::fault::{Fault, Guarded, guarded};
 use super::tables::{ENTRIES, after_prefix};
-use crate::sync::{Arc, RwLock, thread};
+use crate::sync::{Arc, Latest, thread};
 
 /// How often a lookup that holds a snapshot is given way to.
 const MOST_YIELDS: u32 = 1_000;
@@ -60,18 +62,20 @@ impl Snapshot {
 
 /// The current snapshot; none while the disk tier is off.
 #[derive(Debug)]
-pub(crate) struct SnapshotCell(RwLock<Option<Arc<Snapshot>>>);
+pub(crate) struct SnapshotCell(Latest<Snapshot>);
 
 impl SnapshotCell {
     pub(crate) fn new(snapshot: Option<Snapshot>) -> Self {
-        Self(RwLock::new(snapshot.map(Arc::new)))
+        Self(Latest::new(snapshot.map(Arc::new)))
     }
 
-    pub(crate) fn current(&self) -> Option<Arc<Snapshot>> {
-        self.0.read().clone()
+    /// To be held for one lookup.
+    #[inline]
+    pub(crate) fn current(&self) -> impl Deref<Target = Option<Arc<Snapshot>>> {
+        self.0.look()
     }
 
-    /// Replaces the snapshot. The old one is dropped after the lock, when its last lookup lets go.
+    /// Replaces the snapshot. The old one is dropped when its last lookup lets go.
     pub(crate) fn install(&self, snapshot: Option<Snapshot>) {
         drop(self.replace(snapshot));
     }
@@ -90,6 +94,6 @@ impl SnapshotCell {
     }
 
     fn replace(&self, snapshot: Option<Snapshot>) -> Option<Arc<Snapshot>> {
-        std::mem::replace(&mut *self.0.write(), snapshot.map(Arc::new))
+        self.0.swap(snapshot.map(Arc::new))
     }
 }

@@ -15,8 +15,7 @@ use crate::config::Listener;
 use crate::error::Error;
 use crate::event::Event;
 use crate::id::KeyspaceId;
-use crate::memory::{Found, Memory, Mutation, Prior, Remains, SlotKey};
-use crate::record::{self, Header};
+use crate::memory::{Memory, Mutation, Remains};
 use crate::stats::DiskState;
 use crate::sync::channel::{Receiver, Sender, bounded, unbounded};
 use crate::sync::{Arc, AtomicBool, AtomicU8, AtomicU64, Mutex, Ordering, StatisticU64};
@@ -45,23 +44,9 @@ pub(crate) struct Tiers {
     /// The generation of the snapshot that a lookup last reported a fault of.
     reported_generation: AtomicU64,
     view: Mutex<DiskView>,
-    damaged_records: StatisticU64,
+    pub(super) damaged_records: StatisticU64,
     read_faults: StatisticU64,
     pub(super) counted: Counted,
-}
-
-/// A record as a lookup found it.
-#[derive(Debug)]
-pub(crate) struct Stored {
-    pub(crate) header: Header,
-    pub(crate) record: Vec<u8>,
-}
-
-impl Stored {
-    /// The encoded value.
-    pub(crate) fn payload(&self, key: &[u8]) -> Option<&[u8]> {
-        record::read(key, &self.record).ok().map(|(_, payload)| payload)
-    }
 }
 
 impl Tiers {
@@ -94,21 +79,6 @@ impl Tiers {
             counted: Counted::default(),
         };
         (Arc::new(tiers), nudged)
-    }
-
-    /// What memory has of a key, as a use of it.
-    #[inline]
-    pub(crate) fn look_in_memory(&self, key: SlotKey<'_>) -> Found {
-        match self.memory.get(key, self.time.span().latest) {
-            // It may live for a few milliseconds yet: only for these is the precise time asked for.
-            Found::Dead => self.look_precisely(key),
-            found => found,
-        }
-    }
-
-    #[cold]
-    fn look_precisely(&self, key: SlotKey<'_>) -> Found {
-        self.memory.get(key, self.time.now())
     }
 
     pub(crate) fn has_disk(&self) -> bool {
@@ -155,87 +125,6 @@ impl Tiers {
 
     pub(super) fn change_view(&self, change: impl FnOnce(&mut DiskView)) {
         change(&mut self.view.lock());
-    }
-
-    /// The live record of a key on disk, if its sequence is above `floor`. Damage and faults are counted misses.
-    ///
-    /// The snapshot is loaded here, after the caller missed in the shard (invariant 4): whatever left the shard before that
-    /// is in this snapshot or a later one.
-    pub(crate) fn read(&self, key: SlotKey<'_>, floor: u64, now: Timestamp) -> Option<Stored> {
-        let record = self.raw(key)?;
-        self.live(key, record, floor, now)
-    }
-
-    fn live(&self, key: SlotKey<'_>, record: Vec<u8>, floor: u64, now: Timestamp) -> Option<Stored> {
-        match record::read(key.bytes, &record) {
-            Ok((header, _)) if header.sequence > floor && header.expires_at > now => {
-                Some(Stored { header, record })
-            }
-            Ok(_) => None,
-            Err(_) => {
-                self.count_damage();
-                None
-            }
-        }
-    }
-
-    /// Lays a tombstone. Whether that removed a live entry; `None` if neither tier had any, so that there is nothing to commit.
-    pub(crate) fn bury(&self, key: SlotKey<'_>, now: Timestamp) -> Option<bool> {
-        // The snapshot is loaded under the lock that the tombstone is laid under. Nothing of the key being on its way to the disk, it shows
-        // what the disk has; a later one may show instead what came after this removal.
-        let (prior, sequence, floor, snapshot) = self.memory.bury(key, now, || self.snapshots.current());
-        match prior {
-            Prior::Live => Some(true),
-            Prior::Dead => Some(false),
-            Prior::Nothing => {
-                let Some(snapshot) = snapshot else { return Some(false) };
-                match snapshot.get(key.bytes) {
-                    // With a range removal pending (`floor`), only that range's commit is sure to find nothing.
-                    Ok(None) if floor == 0 => {
-                        self.memory.unbury(key, sequence);
-                        None
-                    }
-                    Ok(None) => Some(false),
-                    Ok(Some(record)) => Some(self.live(key, record, floor, now).is_some()),
-                    Err(fault) => {
-                        self.report(&snapshot, fault);
-                        Some(false)
-                    }
-                }
-            }
-        }
-    }
-
-    pub(super) fn raw(&self, key: SlotKey<'_>) -> Option<Vec<u8>> {
-        let snapshot = self.snapshots.current()?;
-        snapshot.get(key.bytes).unwrap_or_else(|fault| {
-            self.report(&snapshot, fault);
-            None
-        })
-    }
-
-    pub(crate) fn count_damage(&self) {
-        self.damaged_records.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A live entry as either tier has it, without promotion or use: its expiry.
-    pub(crate) fn expiry_of(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Timestamp> {
-        match self.memory.peek(key, now) {
-            (Found::Value(_, expires_at), _) => Some(expires_at),
-            (Found::Dead, _) => None,
-            (Found::Nothing, floor) => self.read(key, floor, now).map(|stored| stored.header.expires_at),
-        }
-    }
-
-    /// Up to `most` keys on disk with a prefix, after a key.
-    pub(crate) fn keys_on_disk(&self, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Vec<Arc<[u8]>> {
-        let Some(snapshot) = self.snapshots.current() else {
-            return Vec::new();
-        };
-        snapshot.keys(prefix, after, most).unwrap_or_else(|fault| {
-            self.report(&snapshot, fault);
-            Vec::new()
-        })
     }
 
     /// Tells the writer, which alone acts on it, that a lookup failed.

@@ -89,7 +89,7 @@ impl Inspector {
     /// Those of [`open`](Self::open), where the file can't be read at all.
     ///
     /// # Cost
-    /// The whole file is read twice: about a second for a gigabyte. Meanwhile the owner can't reuse space.
+    /// The whole file is read, and its entries once more: some three seconds for a gigabyte. Meanwhile the owner can't reuse space.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<FileVerified, Error> {
         let pages = match disk::verify_pages(&self.path)? {
             Pages::Whole => PagesVerified::Whole,

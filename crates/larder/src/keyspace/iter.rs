@@ -116,7 +116,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let full = self.keys.next(&self.keyspace.inner.tiers)?;
-            if let Some(value) = self.keyspace.peek(&full)
+            if let Some(value) = self.keyspace.peek_full(&full)
                 && let Some(key) = FullKeys::decode(&full)
             {
                 return Some((key, value));

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::error::LoadError;
 use crate::key::{AsKey, Key, KeyWriter};
 use crate::load::{Cycle, Flight, Landing};
-use crate::memory::{Found, Leased, SlotKey, Value};
+use crate::memory::{Found, Leased, Permit, SlotKey, Value};
 use crate::space::Space;
 use crate::stats::Count;
 use crate::sync::Arc;
@@ -105,7 +105,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let now = self.now();
         let mut made = None;
         let leased = memory.lease_to_load(key, now, || made.insert(Flight::new()).clone() as Value);
-        let (id, look_on_disk, floor) = match leased {
+        let (id, on_disk) = match leased {
             Leased::Value(value) => {
                 self.answered(Count::MemoryHits);
                 return Self::typed(value).map_or(Next::LoadAlone, |value| Next::Done(Ok(value)));
@@ -114,14 +114,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 self.answered(Count::Misses);
                 return self.join(flight);
             }
-            Leased::Lease { id, look_on_disk, floor } => (id, look_on_disk, floor),
+            Leased::Lease { id, on_disk } => (id, on_disk),
         };
         let flight = made.unwrap_or_else(Flight::new);
         let mut pilot = Pilot { flight, lease: Some(Lease::new(memory, key, id)), landing: None };
-        if look_on_disk
+        if let Some(absent) = on_disk
             && !self.is_memory_only()
-            && let Some(lease) = &pilot.lease
-            && let Some(value) = self.promote(lease, floor, now)
+            && let Some(value) = self.promote(key, Permit::Lease(id), absent.floor)
         {
             pilot.landing = Some(Landing::Value(value.clone()));
             self.answered(Count::DiskHits);

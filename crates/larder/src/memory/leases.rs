@@ -5,12 +5,15 @@
 //! none. A flight (callers waiting for one load) hangs on the lease of the caller that runs the loader and goes with it, so
 //! that nobody who comes after an invalidation joins a load that began before it.
 //!
+//! A promotion has no flight and lasts a microsecond, so it is content with a [`Ticket`], which costs nothing to take.
+//!
 //! A *fence* bars fills of one key without barring loads: leases taken while it stands never hold. A *barrier* does the same for all
 //! keys in a scope, while a range removal visits the shards one after another.
 
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use super::tickets::{Ticket, Tickets};
 use super::{SlotKey, StoredKey, Value};
 use crate::key::Scope;
 
@@ -24,6 +27,14 @@ pub(crate) struct Leases {
     keys: HashTable<KeyLeases>,
     barriers: Vec<Scope>,
     last_id: LeaseId,
+    tickets: Tickets,
+}
+
+/// What a promotion holds: a ticket, or the lease of the load that it is a part of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Permit {
+    Ticket(Ticket),
+    Lease(LeaseId),
 }
 
 #[derive(Debug)]
@@ -50,7 +61,7 @@ impl Leases {
     fn take_unless(&mut self, key: SlotKey<'_>, is_barred: impl FnOnce(&KeyLeases) -> bool) -> LeaseId {
         self.last_id += 1;
         let id = self.last_id;
-        let is_behind_barrier = self.barriers.iter().any(|scope| scope.covers(key.bytes));
+        let is_behind_barrier = self.is_behind_barrier(key);
         let leases = self.of(key);
         if !is_behind_barrier && !is_barred(leases) {
             leases.holders.push(id);
@@ -83,6 +94,31 @@ impl Leases {
         self.of(key).flight = Some((id, flight));
     }
 
+    /// A permission to copy into memory what the disk has of a key. Needs no exclusive lock.
+    pub(crate) fn ticket(&self, key: SlotKey<'_>) -> Ticket {
+        self.tickets.take(key)
+    }
+
+    /// Whether what was read since the permission was given may be published.
+    pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
+        match permit {
+            Permit::Lease(id) => self.holds(key, id),
+            // One that was taken behind a fence or a barrier meets it here, or was revoked when it was lowered.
+            Permit::Ticket(ticket) => {
+                self.tickets.holds(key, ticket) && !self.is_behind_barrier(key) && !self.is_fenced(key)
+            }
+        }
+    }
+
+    fn is_behind_barrier(&self, key: SlotKey<'_>) -> bool {
+        self.barriers.iter().any(|scope| scope.covers(key.bytes))
+    }
+
+    fn is_fenced(&self, key: SlotKey<'_>) -> bool {
+        let found = self.keys.find(key.hash, |leases| *leases.key == *key.bytes);
+        found.is_some_and(|leases| leases.fences > 0)
+    }
+
     pub(crate) fn holds(&self, key: SlotKey<'_>, id: LeaseId) -> bool {
         self.keys
             .find(key.hash, |leases| *leases.key == *key.bytes)
@@ -99,11 +135,13 @@ impl Leases {
 
     /// Drops every lease on a key, and detaches its flight.
     pub(crate) fn revoke(&mut self, key: SlotKey<'_>) {
+        self.tickets.revoke(key);
         self.change(key, KeyLeases::revoke);
     }
 
     /// Drops every lease on keys in a scope.
     fn revoke_scope(&mut self, scope: &Scope) {
+        self.tickets.revoke_all();
         self.keys.retain(|leases| {
             if scope.covers(&leases.key) {
                 leases.revoke();
@@ -113,6 +151,7 @@ impl Leases {
     }
 
     pub(crate) fn raise_fence(&mut self, key: SlotKey<'_>) {
+        self.tickets.revoke(key);
         let leases = self.of(key);
         leases.fences += 1;
         leases.revoke();
@@ -120,6 +159,7 @@ impl Leases {
 
     /// Takes one fence away. Loads that began behind it are not cached, and nobody joins them any more.
     pub(crate) fn lower_fence(&mut self, key: SlotKey<'_>) {
+        self.tickets.revoke(key);
         self.change(key, |leases| {
             leases.fences = leases.fences.saturating_sub(1);
             leases.revoke();
@@ -218,5 +258,29 @@ mod tests {
         assert!(leases.holds(KEY, after));
         leases.release(KEY, after);
         assert!(leases.is_empty());
+    }
+
+    #[test]
+    fn a_ticket_does_not_outlast_a_fence_or_a_barrier() {
+        let mut leases = Leases::default();
+        let permits = |leases: &Leases, ticket| leases.permits(KEY, Permit::Ticket(ticket));
+        let before = leases.ticket(KEY);
+        assert!(permits(&leases, before));
+        leases.raise_fence(KEY);
+        let behind = leases.ticket(KEY);
+        assert!(!permits(&leases, before) && !permits(&leases, behind));
+        leases.lower_fence(KEY);
+        assert!(!permits(&leases, behind));
+        let before = leases.ticket(KEY);
+        leases.raise_barrier(&Scope::prefix(*b"k"));
+        let behind = leases.ticket(KEY);
+        assert!(!permits(&leases, before) && !permits(&leases, behind));
+        leases.lower_barrier(&Scope::prefix(*b"k"));
+        assert!(!permits(&leases, behind));
+        let after = leases.ticket(KEY);
+        assert!(permits(&leases, after));
+        leases.revoke(OTHER);
+        leases.revoke(KEY);
+        assert!(!permits(&leases, after));
     }
 }

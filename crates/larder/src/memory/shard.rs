@@ -11,10 +11,10 @@ use std::collections::HashMap;
 use hashbrown::HashTable;
 
 use super::expiry::ExpiryIndex;
-use super::leases::{LeaseId, Leases};
+use super::leases::{LeaseId, Leases, Permit};
 use super::policy::{Policy, SlotId};
 use super::slot::{
-    Entry, Found, Pending, Prior, Range, Refused, Slot, SlotKey, State, Tallies, Trash, Value,
+    Absent, Entry, Found, Pending, Prior, Range, Refused, Slot, SlotKey, State, Tallies, Trash, Value,
 };
 use super::slots::Slots;
 use super::weight::Weight;
@@ -64,7 +64,7 @@ impl Shard {
     #[inline]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Found {
         let Some((id, slot)) = self.find(key) else {
-            return Found::Nothing;
+            return Found::Nothing(self.absent(key));
         };
         match &slot.value {
             Some(value) if slot.expires_at > now => {
@@ -79,12 +79,16 @@ impl Shard {
     /// Looks a key up without counting it as a use.
     pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Found {
         let Some((_, slot)) = self.find(key) else {
-            return Found::Nothing;
+            return Found::Nothing(self.absent(key));
         };
         match &slot.value {
             Some(value) if slot.expires_at > now => Found::Value(value.clone(), slot.expires_at),
             _ => Found::Dead,
         }
+    }
+
+    fn absent(&self, key: SlotKey<'_>) -> Absent {
+        Absent { floor: self.floor(key), ticket: self.leases.ticket(key) }
     }
 
     /// The sequence that a record on disk must exceed to be believed: that of the latest uncommitted range removal.
@@ -141,18 +145,18 @@ impl Shard {
         self.store(key, entry, counter, trash)
     }
 
-    /// Publishes what was read from disk, if the lease still holds and the key has nothing in the shard.
+    /// Publishes what was read from disk, if the permission still holds and the key has nothing in the shard.
     pub(crate) fn promote(
         &mut self,
         key: SlotKey<'_>,
-        lease: LeaseId,
+        permit: Permit,
         entry: Entry,
         sequence: u64,
         trash: &mut Trash,
-    ) -> Result<(), Entry> {
-        let may_fill = self.leases.holds(key, lease) || is_planted(Fault::PromoteWithoutLease);
+    ) -> Result<(), Refused> {
+        let may_fill = self.leases.permits(key, permit) || is_planted(Fault::PromoteWithoutLease);
         if !may_fill || self.find(key).is_some() {
-            return Err(entry);
+            return Err(Refused::Revoked);
         }
         self.put(key, entry, sequence, trash);
         Ok(())
@@ -212,7 +216,7 @@ impl Shard {
         match self.peek(key, now) {
             Found::Value(..) => Prior::Live,
             Found::Dead => Prior::Dead,
-            Found::Nothing => Prior::Nothing,
+            Found::Nothing(_) => Prior::Nothing,
         }
     }
 
@@ -257,7 +261,7 @@ impl Shard {
                 (slot.value, slot.state) = (Some(value), State::Clean);
                 slot.hides_removal |= was_removed;
                 self.tallies.add(key.bytes, weight);
-                self.policy.attach(id, u64::from(key.short_hash()), weight.bytes());
+                self.policy.attach(id, key.short_hash(), weight);
                 self.expiry.add(id, expires_at);
                 return;
             }
@@ -282,7 +286,7 @@ impl Shard {
         let weight = match slot.state {
             State::Vacant | State::Tombstone => return,
             State::Clean => {
-                let weight = Weight::of(self.policy.weight_of(id));
+                let weight = self.policy.weight_of(id);
                 trash.weight += weight.bytes();
                 self.policy.detach(id);
                 self.expiry.remove(id, slot.expires_at);

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::buffer::Room;
 use super::stored_key::StoredKey;
+use super::tickets::Ticket;
 use super::weight::Weight;
 use crate::id::KeyspaceId;
 use crate::key::Scope;
@@ -109,7 +110,16 @@ pub(crate) enum Found {
     /// Nothing live, and nothing live on disk either.
     Dead,
     /// Nothing: the disk knows.
-    Nothing,
+    Nothing(Absent),
+}
+
+/// What is to be known of a key that its shard knows nothing of, before the disk is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Absent {
+    /// The sequence that a record must exceed to be believed.
+    pub(crate) floor: u64,
+    /// The permission to copy what is found into memory.
+    pub(crate) ticket: Ticket,
 }
 
 /// What stood in a shard before a removal.
@@ -170,6 +180,15 @@ pub(crate) struct Trash {
     pub(super) unsaved: SmallVec<[Arc<Unsaved>; 1]>,
     /// Weight to give back to the budget.
     pub(super) weight: u64,
+}
+
+impl Trash {
+    /// Keeps that much of the weight that is to be given back for somebody else; all or nothing.
+    pub(super) fn give_room(&mut self, weight: u64) -> bool {
+        let left = self.weight.checked_sub(weight);
+        self.weight = left.unwrap_or(self.weight);
+        left.is_some()
+    }
 }
 
 /// What one keyspace holds in a shard.

@@ -104,7 +104,7 @@ fn a_large_value_may_take_the_room_of_entries_in_every_shard() {
     memory.validate();
     let refused = memory.store(memory.key(&key_of(201)), clean(1_001), Timestamp::ZERO);
     assert_eq!(refused, Err(Refused::NoRoom));
-    assert!(matches!(memory.get(memory.key(&key_of(201)), Timestamp::ZERO), Found::Nothing));
+    assert!(matches!(memory.get(memory.key(&key_of(201)), Timestamp::ZERO), Found::Nothing(_)));
     assert_eq!(memory.totals().bypassed, 1);
 }
 
@@ -113,7 +113,10 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     let memory = Memory::new(4, 1_000, 1 << 20, 0);
     let bytes = key_of(1);
     let key = memory.key(&bytes);
-    let Leased::Lease { id, .. } = memory.lease(key, Timestamp::ZERO) else { panic!("a lease") };
+    let flight = || Arc::new(()) as Value;
+    let Leased::Lease { id, .. } = memory.lease_to_load(key, Timestamp::ZERO, flight) else {
+        panic!("a lease")
+    };
     // As the purge of another thread stands between its first pass and its second.
     for shard in &memory.shards {
         shard.write().leases.raise_barrier(&Scope::prefix(&bytes[..4]));

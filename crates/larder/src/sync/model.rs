@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize};
 
@@ -28,6 +28,34 @@ pub(crate) mod thread {
 /// The same in every execution, so that a schedule replays in another process.
 pub(crate) fn hash_seeds() -> ahash::RandomState {
     ahash::RandomState::with_seeds(1, 2, 3, 4)
+}
+
+/// A value that is replaced as a whole: a lock here, whose every step is the checker's to delay.
+#[derive(Debug)]
+pub(crate) struct Latest<T>(RwLock<Option<Arc<T>>>);
+
+impl<T> Latest<T> {
+    pub(crate) fn new(value: Option<Arc<T>>) -> Self {
+        Self(RwLock::new(value))
+    }
+
+    pub(crate) fn look(&self) -> impl Deref<Target = Option<Arc<T>>> {
+        Looked(self.0.read().clone())
+    }
+
+    pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
+        std::mem::replace(&mut *self.0.write(), value)
+    }
+}
+
+struct Looked<T>(Option<Arc<T>>);
+
+impl<T> Deref for Looked<T> {
+    type Target = Option<Arc<T>>;
+
+    fn deref(&self) -> &Option<Arc<T>> {
+        &self.0
+    }
 }
 
 /// A lock without poisoning, as `parking_lot`'s.

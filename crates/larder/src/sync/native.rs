@@ -1,8 +1,32 @@
 //! What the cache runs on: `parking_lot`, the standard library and crossbeam's channel.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 pub(crate) use parking_lot::{Condvar, Mutex, RwLock};
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize};
 pub(crate) use std::thread;
+
+/// A value that is replaced as a whole, and looked at without a lock and without a count that threads would share: `arc_swap`'s.
+#[derive(Debug)]
+pub(crate) struct Latest<T>(arc_swap::ArcSwapOption<T>);
+
+impl<T> Latest<T> {
+    pub(crate) fn new(value: Option<Arc<T>>) -> Self {
+        Self(arc_swap::ArcSwapOption::new(value))
+    }
+
+    /// To be held for a short while.
+    #[inline]
+    pub(crate) fn look(&self) -> impl Deref<Target = Option<Arc<T>>> {
+        self.0.load()
+    }
+
+    /// Replaces the value. Whoever still looks at the old one is counted as a holder of it from here on.
+    pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
+        self.0.swap(value)
+    }
+}
 
 /// The part of crossbeam's channel that `model` has too.
 pub(crate) mod channel {

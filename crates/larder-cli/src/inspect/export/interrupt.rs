@@ -28,10 +28,7 @@ impl Interrupt {
     pub(super) fn check(&self) -> Result<(), Failure> {
         // Relaxed: the flag guards no other memory.
         if self.0.load(Ordering::Relaxed) {
-            return Err(Failure::new(
-                Exit::Interrupted,
-                "interrupted; nothing was written to the output file",
-            ));
+            return Err(Failure::new(Exit::Interrupted, "interrupted; the export is not whole"));
         }
         Ok(())
     }

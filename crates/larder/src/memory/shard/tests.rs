@@ -20,8 +20,9 @@ impl Shard {
             match self.pending.get(&id) {
                 Some(pending) => tallies.add(&slot.key, pending.weight),
                 None if is_clean => {
-                    clean += self.policy.weight_of(id);
-                    tallies.add(&slot.key, Weight::of(self.policy.weight_of(id)));
+                    let weight = self.policy.weight_of(id);
+                    clean += weight.bytes();
+                    tallies.add(&slot.key, weight);
                 }
                 None => {}
             }
@@ -117,7 +118,7 @@ fn a_committed_value_is_clean_only_if_nothing_happened_since() {
     bench.shard.validate();
     assert_eq!(bench.value(), Some(2));
     assert!(bench.shard.evict(&mut bench.trash));
-    assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing));
+    assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing(_)));
 }
 
 #[test]
@@ -148,7 +149,7 @@ fn a_tombstone_stays_until_its_own_commit() {
     );
     assert!(matches!(bench.drain(NOW)[..], [Mutation { change: Change::Delete, .. }]));
     bench.shard.settle(KEY, buried, false, &mut bench.trash);
-    assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing));
+    assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing(_)));
     assert_eq!(bench.shard.validate(), 0);
 }
 
@@ -203,12 +204,18 @@ fn every_change_of_a_key_revokes_its_leases() {
     ];
     for (name, change) in changes {
         let mut bench = Bench::new();
-        let lease = bench.shard.leases.take(KEY);
+        let (lease, ticket) = (bench.shard.leases.take(KEY), bench.shard.leases.ticket(KEY));
         change(&mut bench);
         let entry = bench.dirty(1);
         assert!(bench.shard.fill(KEY, lease, entry, &bench.counter, &mut bench.trash).is_err(), "{name}");
         let entry = bench.dirty(1);
-        assert!(bench.shard.promote(KEY, lease, entry, 0, &mut bench.trash).is_err(), "{name}");
+        assert!(
+            bench.shard.promote(KEY, Permit::Lease(lease), entry, 0, &mut bench.trash).is_err(),
+            "{name}"
+        );
+        let entry = bench.dirty(1);
+        let permit = Permit::Ticket(ticket);
+        assert!(bench.shard.promote(KEY, permit, entry, 0, &mut bench.trash).is_err(), "{name}");
         assert_ne!(bench.value(), Some(1), "{name}");
     }
 }
@@ -220,7 +227,7 @@ fn a_promotion_never_replaces_what_is_there() {
     let entry = bench.dirty(2);
     assert!(bench.shard.fill(KEY, load, entry, &bench.counter, &mut bench.trash).is_ok());
     let entry = bench.dirty(1);
-    assert!(bench.shard.promote(KEY, promotion, entry, 0, &mut bench.trash).is_err());
+    assert!(bench.shard.promote(KEY, Permit::Lease(promotion), entry, 0, &mut bench.trash).is_err());
     assert_eq!(bench.value(), Some(2));
 }
 
@@ -233,15 +240,16 @@ fn a_tombstone_is_taken_back_only_by_its_own_sequence() {
     bench.shard.unbury(KEY, first, &mut bench.trash);
     assert_eq!(bench.drain(NOW).len(), 1, "the second removal still waits");
     bench.shard.unbury(KEY, second, &mut bench.trash);
-    assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing));
+    assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing(_)));
 }
 
 #[test]
 fn the_stated_overhead_covers_the_bookkeeping() {
-    // Slot, nodes of the policy and of the expiry list; table id and control byte, of which up to seven in fifteen stand empty; two
-    // reference counts of the value. What stands of the key in its slot is counted twice.
+    // Slot, nodes of the policy and of the expiry list, ten bytes of sketch and ghosts; table id and control byte, of which up to
+    // seven in fifteen stand empty; two reference counts of the value. What stands of the key in its slot is counted twice.
     let table = (size_of::<SlotId>() + 1) * 15 / 7;
-    let bytes = size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + table + 2 * size_of::<usize>();
+    let bytes =
+        size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + 10 + table + 2 * size_of::<usize>();
     assert!(bytes as u64 * 9 / 8 <= crate::memory::ENTRY_OVERHEAD, "{bytes}");
 }
 

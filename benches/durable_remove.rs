@@ -1,0 +1,245 @@
+//! What a removal costs that is on the disk when it returns: from one thread, and from eight, which share commits.
+//!
+//! What was removed is stored again between the turns, untimed.
+
+#![forbid(unsafe_code)]
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use larder_benches::disk::{TEXT_LEN, batches, builder, fill, page, room};
+use larder_benches::peers::Peer;
+use larder_benches::peers::cached_redb::CachedRedb;
+use larder_benches::peers::fjall::Fjall;
+use larder_benches::peers::larder::{Larder, Lookup};
+use larder_benches::peers::raw_redb::RawRedb;
+use larder_benches::peers::sqlite::{Sqlite, Synchronous};
+use larder_benches::stopwatch::{in_threads, nanos_each, per_second};
+use larder_benches::{Against, Contest, Pace, Page, Unit, key};
+
+const ROW: &str = "durable-remove";
+const TITLE: &str = "Durable remove";
+const THREADS: usize = 8;
+const DELETE: &str = "DELETE FROM pages WHERE key = ?1";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let Some(pace) = Pace::of_program("durable_remove") else { return Ok(()) };
+    let (one, eight) = ("1 thread", "8 threads");
+    if !pace.wants(ROW, one) && !pace.wants(ROW, eight) {
+        return Ok(());
+    }
+    let entries = pace.pick(200_000, 20_000);
+    let dir = tempfile::tempdir()?;
+    let field = Field::new(dir.path(), entries)?;
+    let count = pace.pick(100, 40);
+    if pace.wants(ROW, one) {
+        let mut contest = Contest::new(ROW, TITLE, one, Unit::NanosPerOperation);
+        for remover in field.all() {
+            let mut turn = 0;
+            contest.contestant(remover.called(), remover.removal_terms(), move || {
+                turn += 1;
+                nanos_each(removals(remover, 1, &scattered(entries, turn, count)), count)
+            });
+        }
+        contest.target(
+            Against::peer("redb"),
+            1.0 / 1.3,
+            "at most 1.3 × raw redb's commit of the same durability",
+        );
+        contest.run(&pace);
+    }
+    if pace.wants(ROW, eight) {
+        let mut contest = Contest::new(ROW, TITLE, eight, Unit::OperationsPerSecond);
+        for remover in field.all() {
+            let mut turn = 0;
+            contest.contestant(remover.called(), remover.removal_terms(), move || {
+                turn += 1;
+                let count = count * THREADS / 2;
+                per_second(removals(remover, THREADS, &scattered(entries, turn, count)), count)
+            });
+        }
+        let (mut turn, alone) = (0, &field.larder);
+        contest.contestant("larder, 1 thread", alone.removal_terms(), move || {
+            turn += 1;
+            per_second(removals(alone, 1, &scattered(entries, turn, count)), count)
+        });
+        contest.target(
+            Against::peer("larder, 1 thread"),
+            4.0,
+            "8 threads at least 4 × one: they share commits",
+        );
+        contest.run(&pace);
+    }
+    Ok(())
+}
+
+/// A peer that removes durably.
+trait Remover: Sync {
+    fn called(&self) -> &str;
+
+    /// How durable a removal is.
+    fn removal_terms(&self) -> &'static str;
+
+    /// One thread's way to remove a key, up to when it is on the disk.
+    fn remover(&self) -> Box<dyn FnMut(&str) + '_>;
+
+    /// Stores pages again.
+    fn store(&self, pages: &[(String, Page)]);
+}
+
+/// Removes keys from several threads, each its part; how long that took. They are stored again afterwards.
+fn removals(peer: &dyn Remover, threads: usize, keys: &[String]) -> Duration {
+    let each = keys.len() / threads;
+    let elapsed = in_threads(threads, |thread| {
+        let mut remove = peer.remover();
+        keys.iter().skip(thread * each).take(each).for_each(|key| remove(key));
+    });
+    let pages: Vec<(String, Page)> = keys.iter().map(|key| (key.clone(), page(0))).collect();
+    peer.store(&pages);
+    elapsed
+}
+
+/// So many different keys from all over the file, other ones in each turn.
+fn scattered(entries: usize, turn: usize, count: usize) -> Vec<String> {
+    (0..count).map(|place| key((turn * count + place) * 7919 % entries)).collect()
+}
+
+fn borrowed(pages: &[(String, Page)]) -> impl Iterator<Item = (&str, &Page)> {
+    pages.iter().map(|(key, page)| (key.as_str(), page))
+}
+
+struct Field {
+    larder: Larder,
+    redb: RawRedb,
+    sqlite: Sqlite,
+    fjall: Fjall,
+    cached: CachedRedb,
+}
+
+impl Field {
+    fn new(dir: &Path, entries: usize) -> Result<Self, Box<dyn Error>> {
+        let file = |name: &str| dir.join(name);
+        fill(&file("larder"), entries, TEXT_LEN);
+        fs::copy(file("larder"), file("redb"))?;
+        let cache = builder(&file("larder"), room(entries, TEXT_LEN)).open()?;
+        let (cached, fjall) = (CachedRedb::open(&file("cached"), false), Fjall::open(&file("fjall"))?);
+        let sqlite = Sqlite::open(&file("sqlite"), Synchronous::Full)?;
+        for batch in batches(entries) {
+            sqlite.store(&batch);
+            fjall.store(&batch);
+            cached.store(&batch);
+        }
+        // What it costs to fill it durably is not what is measured.
+        drop(cached);
+        let cached = CachedRedb::open(&file("cached"), true);
+        let larder = Larder::new(cache, "larder", Lookup::Get);
+        Ok(Self { larder, redb: RawRedb::open(&file("redb"))?, sqlite, fjall, cached })
+    }
+
+    fn all(&self) -> [&dyn Remover; 5] {
+        [&self.larder, &self.redb, &self.sqlite, &self.fjall, &self.cached]
+    }
+}
+
+impl Remover for Larder {
+    fn called(&self) -> &str {
+        self.name()
+    }
+
+    fn removal_terms(&self) -> &'static str {
+        "durable when it returns (two-phase commit, quick repair), commits shared"
+    }
+
+    fn remover(&self) -> Box<dyn FnMut(&str) + '_> {
+        Box::new(|key| assert!(self.pages.remove(key).expect("the disk takes writes"), "{key} was there"))
+    }
+
+    fn store(&self, pages: &[(String, Page)]) {
+        for (key, page) in borrowed(pages) {
+            self.pages.insert(key, page.clone()).expect("the cache is open");
+        }
+        self.settle();
+    }
+}
+
+impl Remover for RawRedb {
+    fn called(&self) -> &str {
+        self.name()
+    }
+
+    fn removal_terms(&self) -> &'static str {
+        "durable when it returns (two-phase commit, quick repair), a commit each"
+    }
+
+    fn remover(&self) -> Box<dyn FnMut(&str) + '_> {
+        Box::new(|key| self.remove([key]).expect("the disk takes writes"))
+    }
+
+    fn store(&self, pages: &[(String, Page)]) {
+        self.commit(borrowed(pages)).expect("the disk takes writes");
+    }
+}
+
+impl Remover for Sqlite {
+    fn called(&self) -> &str {
+        self.name()
+    }
+
+    fn removal_terms(&self) -> &'static str {
+        "durable when it returns (WAL, synchronous=FULL), a commit each"
+    }
+
+    fn remover(&self) -> Box<dyn FnMut(&str) + '_> {
+        let connection = self.connect().expect("the database opens");
+        Box::new(move |key| {
+            let mut statement = connection.prepare_cached(DELETE).expect("the statement is right");
+            statement.execute([key]).expect("the disk takes writes");
+        })
+    }
+
+    fn store(&self, pages: &[(String, Page)]) {
+        self.commit(borrowed(pages)).expect("the disk takes writes");
+    }
+}
+
+impl Remover for Fjall {
+    fn called(&self) -> &str {
+        self.name()
+    }
+
+    fn removal_terms(&self) -> &'static str {
+        "durable when it returns: its journal is synced after each"
+    }
+
+    fn remover(&self) -> Box<dyn FnMut(&str) + '_> {
+        Box::new(|key| self.remove(key).and_then(|()| self.persist()).expect("the disk takes writes"))
+    }
+
+    fn store(&self, pages: &[(String, Page)]) {
+        let mut session = self.session();
+        borrowed(pages).for_each(|(key, page)| session.insert(key, page.clone()));
+        self.settle();
+    }
+}
+
+impl Remover for CachedRedb {
+    fn called(&self) -> &str {
+        self.name()
+    }
+
+    fn removal_terms(&self) -> &'static str {
+        "durable when it returns (one phase, no quick repair), a commit each"
+    }
+
+    fn remover(&self) -> Box<dyn FnMut(&str) + '_> {
+        Box::new(|key| self.remove(key))
+    }
+
+    fn store(&self, pages: &[(String, Page)]) {
+        let mut session = self.session();
+        borrowed(pages).for_each(|(key, page)| session.insert(key, page.clone()));
+        self.settle();
+    }
+}

@@ -1,0 +1,134 @@
+//! How larder grows with what it holds: lookups on disk, opening, and memory for bookkeeping.
+//!
+//! Each sample is taken by a process of its own, which opens a file of so many entries and looks keys up; so its memory is that of one cache. Values
+//! are small, for there are up to ten million. A full run leaves ten million out unless `LARDER_BENCH_LARGEST=1`, for filling takes minutes.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "it is how a child speaks, and how filling shows that it goes on")]
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use larder_benches::child::{self, Process};
+use larder_benches::disk::{NO_MEMORY, builder, fill, room, uniform};
+use larder_benches::machine::resident_bytes;
+use larder_benches::peers::larder::{Larder, Lookup};
+use larder_benches::peers::raw_redb::RawRedb;
+use larder_benches::peers::{Peer, lookups};
+use larder_benches::stopwatch::{Stopwatch, time};
+use larder_benches::{Against, Contest, Pace, Unit};
+
+/// Bytes of a page.
+const TEXT_LEN: usize = 16;
+const LOOKUPS: usize = 50_000;
+const ROUNDS: usize = 7;
+const TERMS: &str = "commits of two phases, with quick repair";
+const SIZES: [(usize, &str); 4] = [
+    (10_000, "10k entries"),
+    (100_000, "100k entries"),
+    (1_000_000, "1M entries"),
+    (10_000_000, "10M entries"),
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    if let Some(file) = child::task() {
+        return sample(&file);
+    }
+    let Some(pace) = Pace::of_program("growth") else { return Ok(()) };
+    let is_largest = env::var_os("LARDER_BENCH_LARGEST").is_some_and(|value| value == "1");
+    let most = if is_largest { 10_000_000 } else { pace.pick(1_000_000, 100_000) };
+    let pace = pace.rounds(ROUNDS);
+    for (entries, setting) in SIZES {
+        let rows = ["growth-lookup", "growth-open", "growth-memory"];
+        if entries <= most && rows.iter().any(|row| pace.wants(row, setting)) {
+            grown(&pace, entries, setting)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a child measured: of larder, or of redb with a copy of the same file.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    open_ms: f64,
+    lookup_nanos: f64,
+    bytes: f64,
+}
+
+/// A row, its title and unit, and its part of a sample.
+type Figure = (&'static str, &'static str, Unit, fn(&Sample) -> f64);
+
+fn grown(pace: &Pace, entries: usize, setting: &str) -> Result<(), Box<dyn Error>> {
+    let dir = tempfile::tempdir()?;
+    let file = |name: &str| dir.path().join(format!("{entries}.{name}"));
+    let filled = time(|| fill(&file("larder"), entries, TEXT_LEN));
+    let length = fs::metadata(file("larder"))?.len() / 1_000_000;
+    fs::copy(file("larder"), file("redb"))?;
+    println!("{setting}: filled in {:.1} s, a file of {length} MB", filled.as_secs_f64());
+    // Samples first, by turns; each contest then shows its part of them. The first of each warms up.
+    let mut samples = [Vec::new(), Vec::new()];
+    for _ in 0..=pace.rounds {
+        for (name, taken) in ["larder", "redb"].into_iter().zip(&mut samples) {
+            taken.push(ask(&file(name))?);
+        }
+    }
+    let [larder, redb] = &samples;
+    let figures: [Figure; 3] = [
+        ("growth-lookup", "Growth: lookups", Unit::NanosPerOperation, |sample| sample.lookup_nanos),
+        ("growth-open", "Growth: open time", Unit::Milliseconds, |sample| sample.open_ms),
+        ("growth-memory", "Growth: memory for bookkeeping", Unit::Bytes, |sample| sample.bytes),
+    ];
+    for (row, title, unit, figure) in figures {
+        let mut contest = Contest::new(row, title, setting, unit).at(f64::from(u32::try_from(entries)?));
+        for (name, taken) in [("larder", larder), ("redb", redb)] {
+            let mut turns = taken.iter().map(figure);
+            contest.contestant(name, TERMS, move || turns.next().unwrap_or(f64::NAN));
+        }
+        match row {
+            "growth-open" => contest.target(Against::Bound(20.0), 1.0, "20 ms, whatever the number of entries"),
+            "growth-lookup" => contest.target(Against::peer("redb"), 0.5, "no faster than redb's tree: at most 2 × its lookup"),
+            _ => contest.note(
+                "What the process takes more than before it opened the file: threads, shards, a memory tier of 64 KiB, and the page cache, which \
+                 fills up to its bound. redb has a page cache of the same bound.",
+            ),
+        }
+        contest.run(pace);
+    }
+    Ok(())
+}
+
+fn ask(file: &Path) -> Result<Sample, Box<dyn Error>> {
+    let line = Process::start(file)?.line()?;
+    let words: Vec<f64> = line.split(' ').map(str::parse).collect::<Result<_, _>>()?;
+    match *words {
+        [open_ms, lookup_nanos, bytes] => Ok(Sample { open_ms, lookup_nanos, bytes }),
+        _ => Err(format!("the child said {line:?}").into()),
+    }
+}
+
+/// The child: opens the file, looks keys up, and says how it went.
+fn sample(file: &Path) -> Result<(), Box<dyn Error>> {
+    let entries: usize = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().parse()?;
+    let keys = uniform(entries, 2 * LOOKUPS, 1);
+    let (warm_up, keys) = keys.split_at(LOOKUPS);
+    let before = resident_bytes();
+    let watch = Stopwatch::start();
+    let peer: Box<dyn Peer> = if file.extension().is_some_and(|name| name == "redb") {
+        Box::new(RawRedb::open(file)?)
+    } else {
+        let cache = builder(file, room(entries, TEXT_LEN)).memory_capacity(NO_MEMORY).open()?;
+        Box::new(Larder::new(cache, "larder", Lookup::Get))
+    };
+    let is_found = peer.session().get(keys.first().map_or("", String::as_str));
+    let open_ms = watch.nanos() / 1e6;
+    let _ = lookups(&*peer, 1, warm_up);
+    let found = lookups(&*peer, 1, keys);
+    assert!(is_found && found.hits > 99.9, "{} % found", found.hits);
+    let bytes = resident_bytes().saturating_sub(before);
+    // Closed before the parent hears of it: it ends this process then, and a file that was not closed takes longer to open.
+    drop(peer);
+    println!("{open_ms} {} {bytes}", found.nanos);
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! What an insert into a full cache costs, beside the peers: each key is new, so each insert evicts.
+//!
+//! Keys come from a space four times as large as the cache, in order; when one comes again, it has long been evicted. A cache
+//! could win this by keeping what it has and refusing newcomers, so the report says how many of the latest inserts are there afterwards, as
+//! many as a tenth of the cache's room. It also says what processor time an insert took of all threads: larder drops what was evicted
+//! on a thread of its own, and that is work too.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use larder_benches::memory::{Contender, Keys, MemoryCache, QuickCache, WITH_TTL, contenders, values};
+use larder_benches::stopwatch::{nanos_each, processor_nanos};
+use larder_benches::{Against, Contest, Measured, Pace, Page, Unit, in_threads};
+
+/// How many times as large as the cache the key space is.
+const KEY_SPACE: usize = 4;
+/// Inserts in a round, of each thread.
+const INSERTS: usize = 150_000;
+const QUICK_INSERTS: usize = 50_000;
+const ROUNDS: usize = 11;
+/// Values that inserts take turns with: making them is not what is measured.
+const VALUES: usize = 1 << 14;
+
+fn main() {
+    let Some(pace) = Pace::of_program("memory_insert") else { return };
+    let values = values(VALUES);
+    for (entries, said) in [(100_000, "100k"), (1_000_000, "1M")] {
+        if (pace.is_quick && entries > 100_000) || !pace.wants("memory-insert", said) {
+            continue;
+        }
+        let keys = Keys::in_order(KEY_SPACE * entries);
+        let field = contenders(entries);
+        for contender in &field {
+            contender.inserts(&keys, 0, entries, &values);
+        }
+        let mut from = entries;
+        for threads in [1, 2] {
+            let said_threads = if threads == 1 { "1 thread" } else { "2 threads" };
+            let setting = format!("room for {said}, {said_threads}");
+            from = run(
+                &Setting { field: &field, keys: &keys, values: &values, entries, threads, from },
+                setting,
+                &pace,
+            );
+        }
+    }
+}
+
+struct Setting<'a> {
+    field: &'a [Box<dyn Contender>],
+    keys: &'a Keys,
+    values: &'a [Arc<Page>],
+    entries: usize,
+    threads: usize,
+    /// The first key that nobody has seen.
+    from: usize,
+}
+
+/// Answers with the first key that nobody has seen after it.
+fn run(setting: &Setting<'_>, said: String, pace: &Pace) -> usize {
+    let inserts = pace.pick(INSERTS, QUICK_INSERTS);
+    let title = "Memory insert with eviction";
+    let mut contest = Contest::new("memory-insert", title, said, Unit::NanosPerOperation);
+    for contender in setting.field {
+        let mut from = setting.from;
+        contest.contestant(contender.name(), "memory only", move || {
+            let measured = round(contender.as_ref(), setting, from, inserts);
+            from += setting.threads * inserts;
+            measured
+        });
+    }
+    contest.target(Against::best(&WITH_TTL), 1.0, "1.0 × the best peer that offers TTL");
+    contest.note(format!(
+        "Without a TTL, for comparison: {} and foyer. \"Newest resident\" is the share of the latest inserts, as many as a tenth of the room, \
+         that are there when a round has ended.",
+        QuickCache::NAME
+    ));
+    let rounds = contest
+        .run(&pace.rounds(ROUNDS))
+        .contestants
+        .first()
+        .map_or(0, |contestant| contestant.samples.len() + 1);
+    setting.from + rounds * setting.threads * inserts
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of entries are below what a double tells apart")]
+fn round(contender: &dyn Contender, setting: &Setting<'_>, from: usize, inserts: usize) -> Measured {
+    let Setting { keys, values, threads, .. } = *setting;
+    let used = processor_nanos();
+    let elapsed = in_threads(threads, |thread| {
+        contender.inserts(keys, from + thread * inserts, inserts, values);
+        // What was put off is part of the price.
+        contender.settle();
+    });
+    let used = processor_nanos() - used;
+    let newest = (setting.entries / 10).min(inserts);
+    // The last thing that each thread did.
+    let newest_of_each = newest / threads;
+    let resident: usize = (0..threads)
+        .map(|thread| {
+            contender.resident(keys, from + (thread + 1) * inserts - newest_of_each, newest_of_each)
+        })
+        .sum();
+    let share = 100.0 * resident as f64 / (threads * newest_of_each) as f64;
+    Measured::new(nanos_each(elapsed, inserts)).also("newest resident", Unit::Percent, share).also(
+        "processor time",
+        Unit::NanosPerOperation,
+        used / (threads * inserts) as f64,
+    )
+}

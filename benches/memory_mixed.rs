@@ -1,0 +1,95 @@
+//! Lookups with an insert among each twenty requests, beside the peers, in caches that are full: the traffic of a site.
+//!
+//! Keys are drawn from a space twice as large as the cache, so that inserts evict and some lookups miss, and how many is up to who
+//! chose what to keep. The report says how many hit: a cache that keeps the wrong ones is not to be called fast for its misses.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use larder_benches::memory::{
+    Contender, Keys, MemoryCache, ONE_INSERT_IN, QuickCache, WITH_TTL, contenders, values,
+};
+use larder_benches::stopwatch::{nanos_each, processor_nanos};
+use larder_benches::{Against, Contest, Measured, Pace, Page, Spread, Unit, in_threads};
+
+/// How many times as large as the cache the key space is.
+const KEY_SPACE: usize = 2;
+/// Requests of a stream.
+const REQUESTS: usize = 1 << 22;
+/// Requests in a round, of each thread.
+const OPERATIONS: usize = 250_000;
+const QUICK_OPERATIONS: usize = 60_000;
+const ROUNDS: usize = 11;
+/// Values that inserts take turns with: making them is not what is measured.
+const VALUES: usize = 1 << 14;
+
+fn main() {
+    let Some(pace) = Pace::of_program("memory_mixed") else { return };
+    let values = values(VALUES);
+    for (entries, said) in [(100_000, "100k"), (1_000_000, "1M")] {
+        if (pace.is_quick && entries > 100_000) || !pace.wants("memory-mixed", said) {
+            continue;
+        }
+        for spread in Spread::ALL {
+            let keys = Keys::spread(spread, KEY_SPACE * entries, REQUESTS, 0);
+            let field = contenders(entries);
+            // By another stream than the one that is measured, or who begins where this ends would hit too often.
+            let filling = Keys::in_order(entries);
+            let before = Keys::spread(spread, KEY_SPACE * entries, KEY_SPACE * entries, 1);
+            for contender in &field {
+                contender.inserts(&filling, 0, filling.len(), &values);
+                contender.mixed(&before, 0, before.len(), &values);
+                contender.settle();
+            }
+            for threads in [1, 2] {
+                let said_threads = if threads == 1 { "1 thread" } else { "2 threads" };
+                let setting = format!("room for {said}, {}, {said_threads}", spread.name());
+                run(&field, &keys, &values, (threads, setting), &pace);
+            }
+        }
+    }
+}
+
+fn run(
+    field: &[Box<dyn Contender>],
+    keys: &Keys,
+    values: &[Arc<Page>],
+    (threads, setting): (usize, String),
+    pace: &Pace,
+) {
+    let operations = pace.pick(OPERATIONS, QUICK_OPERATIONS);
+    let title = "Memory, 95 % lookups and 5 % inserts";
+    let mut contest = Contest::new("memory-mixed", title, setting, Unit::NanosPerOperation);
+    for (place, contender) in field.iter().enumerate() {
+        let mut from = place * REQUESTS / field.len();
+        contest.contestant(contender.name(), "memory only", move || {
+            let start = |thread: usize| from + thread * REQUESTS / threads;
+            in_threads(threads, |thread| {
+                contender.mixed(keys, start(thread), operations / 5, values);
+            });
+            let (hits, used) = (AtomicUsize::new(0), processor_nanos());
+            let elapsed = in_threads(threads, |thread| {
+                let hit = contender.mixed(keys, start(thread) + operations / 5, operations, values);
+                hits.fetch_add(hit, Ordering::Relaxed);
+            });
+            let used = processor_nanos() - used;
+            from += operations / 5 + operations;
+            let lookups = threads * (operations - operations / ONE_INSERT_IN);
+            measured(nanos_each(elapsed, operations), hits.into_inner(), lookups, used, threads * operations)
+        });
+    }
+    contest.target(Against::best(&WITH_TTL), 1.0, "1.0 × the best peer that offers TTL");
+    contest.note(format!("Without a TTL, for comparison: {} and foyer.", QuickCache::NAME));
+    contest.run(&pace.rounds(ROUNDS));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of requests are below what a double tells apart")]
+fn measured(nanos: f64, hits: usize, lookups: usize, used: f64, operations: usize) -> Measured {
+    Measured::new(nanos).also("hits", Unit::Percent, 100.0 * hits as f64 / lookups as f64).also(
+        "processor time",
+        Unit::NanosPerOperation,
+        used / operations as f64,
+    )
+}

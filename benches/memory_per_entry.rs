@@ -1,0 +1,121 @@
+//! What an entry takes in memory beyond its key and its value, beside the peers.
+//!
+//! An allocator counts the bytes that are asked of it. Values are made beforehand, so that a cache is charged for its own counter of
+//! each alone; the bytes of the keys are subtracted. Each contestant is measured in a process of its own, twice: with as many entries as it has room
+//! for, and after four times as many inserts, when what it remembers of the evicted counts too. Beside it stands what the kernel says
+//! that the process grew by: it includes what an allocator rounds up to and cannot give back.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "a child's output is what it counted")]
+
+use std::alloc::System;
+use std::env;
+use std::process::Command;
+use std::str::FromStr;
+use std::thread;
+use std::time::Duration;
+
+use larder_benches::machine::resident_bytes;
+use larder_benches::memory::{Keys, Larder, MemoryCache, PEERS, WITH_TTL, contender, values};
+use larder_benches::{Against, Contest, Measured, Pace, Unit};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// What this program is told with when it is a child: a contestant, its room, and how many entries to insert.
+const COUNT: &str = "--count";
+/// What an entry may take at most.
+const MOST: f64 = 100.0;
+
+fn main() {
+    let arguments: Vec<String> = env::args().collect();
+    if let [_, verb, name, room, inserts] = arguments.as_slice()
+        && verb == COUNT
+    {
+        count(name, number(room), number(inserts));
+        return;
+    }
+    let Some(pace) = Pace::of_program("memory_per_entry") else { return };
+    for (room, said) in [(100_000, "100k"), (1_000_000, "1M")] {
+        for (times, filled) in [(1, "just full"), (4, "after 4 times as many inserts")] {
+            let setting = format!("room for {said}, {filled}");
+            let is_long = room > 100_000;
+            if (pace.is_quick && is_long) || !pace.wants("memory-per-entry", &setting) {
+                continue;
+            }
+            let rounds = if is_long || pace.is_quick { 1 } else { 3 };
+            run(room, times * room, setting, &pace.rounds(rounds));
+        }
+    }
+}
+
+fn run(room: usize, inserts: usize, setting: String, pace: &Pace) {
+    let title = "Memory per entry beyond key and value";
+    let mut contest = Contest::new("memory-per-entry", title, setting, Unit::BytesPerEntry).without_warm_up();
+    for name in [Larder::NAME].iter().chain(&PEERS) {
+        contest.contestant(name, "memory only", move || in_a_child(name, room, inserts));
+    }
+    contest.target(Against::best(&WITH_TTL), 1.0, "below every peer that offers TTL");
+    contest.target(Against::Bound(MOST), 1.0, "at most 100 B");
+    contest.note(
+        "Bytes asked of the allocator for each entry that is there in the end, less those of its key. \"Resident\" is what the kernel says \
+         that the process grew by, less the same.",
+    );
+    contest.run(pace);
+}
+
+fn in_a_child(name: &str, room: usize, inserts: usize) -> Measured {
+    let program = env::current_exe().expect("a program knows its own file");
+    let arguments = [COUNT, name, &room.to_string(), &inserts.to_string()];
+    let output = Command::new(program).args(arguments).output().expect("a child can be started");
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let figures: Vec<f64> = text.split_whitespace().map(number).collect();
+    let [counted, resident, entries] = figures.as_slice() else { panic!("{name} counted `{text}`") };
+    Measured::new(*counted).also("resident", Unit::BytesPerEntry, *resident).also(
+        "entries",
+        Unit::Count,
+        *entries,
+    )
+}
+
+fn number<T: FromStr>(text: &str) -> T {
+    text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
+}
+
+/// Prints what each entry took in bytes: counted, by the kernel; and how many there were.
+#[expect(clippy::cast_precision_loss, reason = "counts of bytes are below what a double tells apart")]
+fn count(name: &str, room: usize, inserts: usize) {
+    let (keys, values) = (Keys::in_order(inserts), values(1 << 10));
+    let (counted, resident) = (counted(), resident_bytes());
+    let contender = contender(name, room).expect("a contestant's name");
+    contender.inserts(&keys, 0, inserts, &values);
+    contender.settle();
+    let counted = settled().saturating_sub(counted);
+    let resident = resident_bytes().saturating_sub(resident);
+    let entries = contender.resident(&keys, 0, inserts).max(1) as f64;
+    let each = |bytes: f64| bytes / entries - keys.key_len() as f64;
+    println!("{} {} {entries}", each(counted as f64), each(resident as f64));
+}
+
+/// Bytes that are allocated now.
+fn counted() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated.saturating_sub(stats.bytes_deallocated)
+}
+
+/// Bytes that are allocated once threads in the background have nothing more to give back.
+#[expect(clippy::disallowed_methods, reason = "it waits for threads that tell nobody when they are done")]
+fn settled() -> usize {
+    let mut before = usize::MAX;
+    for _ in 0..100 {
+        let now = counted();
+        if now == before {
+            break;
+        }
+        before = now;
+        thread::sleep(Duration::from_millis(20));
+    }
+    before
+}

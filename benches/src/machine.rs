@@ -1,0 +1,191 @@
+//! Where and with what something was measured: without it no figure means anything.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+
+use serde::{Deserialize, Serialize};
+
+use crate::stopwatch;
+
+/// The circumstances of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Circumstances {
+    /// The processor's name.
+    pub processor: String,
+    /// Processors that this process may use.
+    pub processors: usize,
+    /// Memory, in MiB.
+    pub memory_mib: u64,
+    /// The kernel's release.
+    pub kernel: String,
+    /// The file system that temporary files are on.
+    pub filesystem: String,
+    /// Processes that wanted to run in the minute before: above nought, the machine was not idle.
+    pub load: String,
+    /// The compiler.
+    pub rustc: String,
+    /// The commit of larder, marked when files differed from it.
+    pub commit: String,
+    /// Versions of the peers and of what the benches are made of, by package.
+    pub versions: BTreeMap<String, String>,
+    /// When it began, in UTC.
+    pub date: String,
+}
+
+impl Circumstances {
+    /// Those of now.
+    #[must_use]
+    pub fn now() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+        Self {
+            processor: field("/proc/cpuinfo", "model name"),
+            processors: thread::available_parallelism().map_or(0, std::num::NonZero::get),
+            memory_mib: kib(&field("/proc/meminfo", "MemTotal")) / 1024,
+            kernel: first_word("/proc/sys/kernel/osrelease"),
+            filesystem: filesystem(&env::temp_dir(), &read("/proc/mounts")),
+            load: first_word("/proc/loadavg"),
+            rustc: output(Command::new("rustc").arg("--version")),
+            commit: commit(root),
+            versions: versions(&fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default()),
+            date: date(stopwatch::since_1970().as_secs()),
+        }
+    }
+}
+
+/// Letters and digits of a text in lower case, joined by hyphens.
+#[must_use]
+pub fn slug(text: &str) -> String {
+    let parts = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-").to_lowercase()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+fn first_word(path: &str) -> String {
+    read(path).split_whitespace().next().unwrap_or("unknown").to_owned()
+}
+
+/// The value of a line `name : value`.
+fn field(path: &str, name: &str) -> String {
+    let text = read(path);
+    let line = text.lines().find(|line| line.starts_with(name));
+    line.and_then(|line| line.split_once(':')).map_or("unknown", |(_, value)| value.trim()).to_owned()
+}
+
+/// The number in `16384 kB`.
+fn kib(text: &str) -> u64 {
+    text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// Memory of this process that is in RAM, in bytes: what the kernel counts, to check what an allocator counts.
+#[must_use]
+pub fn resident_bytes() -> u64 {
+    kib(&field("/proc/self/status", "VmRSS")) * 1024
+}
+
+fn filesystem(of: &Path, mounts: &str) -> String {
+    let of = of.canonicalize().unwrap_or_else(|_| of.to_owned());
+    let mounted = mounts.lines().filter_map(|line| {
+        let mut words = line.split(' ').skip(1);
+        Some((Path::new(words.next()?), words.next()?))
+    });
+    let nearest = mounted.filter(|(at, _)| of.starts_with(at)).max_by_key(|(at, _)| at.as_os_str().len());
+    nearest.map_or("unknown", |(_, kind)| kind).to_owned()
+}
+
+fn output(command: &mut Command) -> String {
+    let text = command.output().ok().and_then(|output| String::from_utf8(output.stdout).ok());
+    text.unwrap_or_default().trim().to_owned()
+}
+
+fn commit(root: &Path) -> String {
+    let git = |arguments: &[&str]| output(Command::new("git").arg("-C").arg(root).args(arguments));
+    let commit = git(&["rev-parse", "--short=10", "HEAD"]);
+    if commit.is_empty() {
+        return "unknown".to_owned();
+    }
+    // The report and its charts are made from outcomes, so they differ while a run is under way.
+    let changed = git(&["status", "--porcelain", "--untracked-files=no", "--", ":!docs"]);
+    if changed.is_empty() { commit } else { commit + " and changes" }
+}
+
+/// Versions of what the benches depend on, out of the lock file.
+fn versions(lock: &str) -> BTreeMap<String, String> {
+    let packages: Vec<(&str, &str, &str)> = lock.split("[[package]]").filter_map(package).collect();
+    let benches = packages.iter().find(|(name, ..)| *name == "larder-benches");
+    let dependencies =
+        benches.map_or("", |(_, _, text)| text.split_once("dependencies = [").map_or("", |(_, list)| list));
+    let named = dependencies.lines().filter_map(|line| line.trim().trim_end_matches(',').strip_prefix('"'));
+    named
+        .filter_map(|quoted| {
+            let mut words = quoted.trim_end_matches('"').split(' ');
+            let name = words.next()?;
+            // The version follows where the lock file has two of them.
+            let version =
+                words.next().or_else(|| packages.iter().find(|(known, ..)| *known == name).map(|p| p.1))?;
+            Some((name.to_owned(), version.to_owned()))
+        })
+        .collect()
+}
+
+fn package(text: &str) -> Option<(&str, &str, &str)> {
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_suffix('"'));
+    Some((value("name = \"")?, value("version = \"")?, text))
+}
+
+/// A day and a time of day in UTC, `2026-02-03 04:05`.
+fn date(seconds: u64) -> String {
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // Counted in years that begin in March, so that the day that is sometimes there is the last of its year.
+    let from = days + 719_468;
+    let (era, of_era) = (from / 146_097, from % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", second / 3600, second % 3600 / 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        assert_eq!(date(0), "1970-01-01 00:00");
+        assert_eq!(date(951_782_399), "2000-02-28 23:59");
+        assert_eq!(date(951_782_400), "2000-02-29 00:00");
+        assert_eq!(date(1_790_000_000), "2026-09-21 14:13");
+    }
+
+    #[test]
+    fn versions_are_of_the_packages_that_the_benches_name() {
+        let lock = "[[package]]\nname = \"moka\"\nversion = \"0.12.1\"\n\n[[package]]\nname = \"rand\"\nversion = \"0.9.0\"\n\n\
+            [[package]]\nname = \"rand\"\nversion = \"0.10.0\"\n\n[[package]]\nname = \"larder-benches\"\nversion = \"0.1.0\"\n\
+            dependencies = [\n \"moka\",\n \"rand 0.10.0\",\n]\n";
+        let found = versions(lock);
+        assert_eq!(found.get("moka").map(String::as_str), Some("0.12.1"));
+        assert_eq!(found.get("rand").map(String::as_str), Some("0.10.0"));
+        assert_eq!(found.len(), 2);
+    }
+
+    #[test]
+    fn a_file_system_is_that_of_the_nearest_mount_above() {
+        let mounts = "a / ext4 rw\nb /no/such tmpfs rw\nc /no xfs rw\n";
+        assert_eq!(filesystem(Path::new("/no/such/dir"), mounts), "tmpfs");
+        assert_eq!(filesystem(Path::new("/nowhere"), mounts), "ext4");
+    }
+
+    #[test]
+    fn a_slug_has_letters_digits_and_hyphens() {
+        assert_eq!(slug("1M resident, Zipf 0.99; 2 threads"), "1m-resident-zipf-0-99-2-threads");
+    }
+}

@@ -1,0 +1,181 @@
+//! The memory tier's contestants: larder without a file, and the caches that it is measured beside, behind one face.
+//!
+//! All of them hold the same values behind an [`Arc`], and are asked by the same texts. The peers own their keys as `String`, so an
+//! insert makes one. Loops over requests are compiled for each contestant; only a whole batch is a call through the face.
+
+mod keys;
+mod ours;
+mod peers;
+
+pub use keys::Keys;
+pub use ours::Larder;
+pub use peers::{Cached, Foyer, FoyerS3Fifo, Moka, MokaAhash, QuickCache};
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::workload::Page;
+
+/// How long entries live, wherever that can be set: nothing expires while it is measured, but everybody has to look.
+pub const TTL: Duration = Duration::from_hours(24);
+
+/// Who offers a TTL, besides larder.
+pub const WITH_TTL: [&str; 3] = [Moka::NAME, MokaAhash::NAME, Cached::NAME];
+
+/// All peers.
+pub const PEERS: [&str; 6] =
+    [QuickCache::NAME, Moka::NAME, MokaAhash::NAME, Cached::NAME, Foyer::NAME, FoyerS3Fifo::NAME];
+
+/// A cache in memory.
+pub trait MemoryCache: Sync {
+    /// What a contest calls it.
+    const NAME: &'static str;
+
+    /// A cache with room for so many entries of the benches' keys and values.
+    fn with_room(entries: usize) -> Self;
+
+    /// Asks for a key, and looks at its value.
+    fn hit(&self, key: &str) -> bool;
+
+    /// Stores a value.
+    fn insert(&self, key: &str, value: Arc<Page>);
+
+    /// Whether a key has an entry; not a use of it.
+    fn contains(&self, key: &str) -> bool;
+
+    /// Does what has been put off.
+    fn settle(&self) {}
+}
+
+/// A cache in memory, as contests see it.
+pub trait Contender: Sync {
+    /// What a contest calls it.
+    fn name(&self) -> &'static str;
+
+    /// How many of the next `count` requests hit.
+    fn hits(&self, keys: &Keys, from: usize, count: usize) -> usize;
+
+    /// Stores a value under each of the next `count` keys.
+    fn inserts(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]);
+
+    /// Asks for each of the next `count` keys, but stores a value under every twentieth. How many of the lookups hit.
+    fn mixed(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]) -> usize;
+
+    /// How many of the next `count` keys have an entry.
+    fn resident(&self, keys: &Keys, from: usize, count: usize) -> usize;
+
+    /// Does what has been put off.
+    fn settle(&self);
+}
+
+/// Of how many requests one is an insert.
+pub const ONE_INSERT_IN: usize = 20;
+
+impl<C: MemoryCache> Contender for C {
+    fn name(&self) -> &'static str {
+        C::NAME
+    }
+
+    fn hits(&self, keys: &Keys, from: usize, count: usize) -> usize {
+        keys.range(from, count).filter(|key| self.hit(black_box(key))).count()
+    }
+
+    fn inserts(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]) {
+        let values = values.iter().cycle().skip(from % values.len().max(1));
+        for (key, value) in keys.range(from, count).zip(values) {
+            self.insert(black_box(key), value.clone());
+        }
+    }
+
+    fn mixed(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]) -> usize {
+        let mut values = values.iter().cycle().skip(from % values.len().max(1));
+        let mut hits = 0;
+        let mut until_insert = ONE_INSERT_IN;
+        for key in keys.range(from, count) {
+            until_insert -= 1;
+            if until_insert > 0 {
+                hits += usize::from(self.hit(black_box(key)));
+            } else if let Some(value) = values.next() {
+                until_insert = ONE_INSERT_IN;
+                self.insert(black_box(key), value.clone());
+            }
+        }
+        hits
+    }
+
+    fn resident(&self, keys: &Keys, from: usize, count: usize) -> usize {
+        keys.range(from, count).filter(|key| self.contains(key)).count()
+    }
+
+    fn settle(&self) {
+        MemoryCache::settle(self);
+    }
+}
+
+/// Every contestant with room for so many entries, empty.
+#[must_use]
+pub fn contenders(entries: usize) -> Vec<Box<dyn Contender>> {
+    vec![
+        Box::new(Larder::with_room(entries)),
+        Box::new(QuickCache::with_room(entries)),
+        Box::new(Moka::with_room(entries)),
+        Box::new(MokaAhash::with_room(entries)),
+        Box::new(Cached::with_room(entries)),
+        Box::new(Foyer::with_room(entries)),
+        Box::new(FoyerS3Fifo::with_room(entries)),
+    ]
+}
+
+/// One contestant by its name.
+#[must_use]
+pub fn contender(name: &str, entries: usize) -> Option<Box<dyn Contender>> {
+    Some(match name {
+        Larder::NAME => Box::new(Larder::with_room(entries)),
+        QuickCache::NAME => Box::new(QuickCache::with_room(entries)),
+        Moka::NAME => Box::new(Moka::with_room(entries)),
+        MokaAhash::NAME => Box::new(MokaAhash::with_room(entries)),
+        Cached::NAME => Box::new(Cached::with_room(entries)),
+        Foyer::NAME => Box::new(Foyer::with_room(entries)),
+        FoyerS3Fifo::NAME => Box::new(FoyerS3Fifo::with_room(entries)),
+        _ => return None,
+    })
+}
+
+/// So many values, each behind a counter of its own.
+#[must_use]
+pub fn values(count: usize) -> Vec<Arc<Page>> {
+    (0..count).map(|number| Arc::new(Page::of(number))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_contender_keeps_what_it_has_room_for() {
+        let (keys, values) = (Keys::in_order(2_000), values(100));
+        let contenders = contenders(10_000);
+        let names: Vec<&str> = contenders.iter().map(|contender| contender.name()).collect();
+        assert_eq!(names, [[Larder::NAME].as_slice(), &PEERS].concat());
+        for contender in contenders {
+            contender.inserts(&keys, 0, 1_000, &values);
+            contender.settle();
+            assert_eq!(contender.hits(&keys, 0, 1_000), 1_000, "{}", contender.name());
+            assert_eq!(contender.resident(&keys, 500, 1_000), 500, "{}", contender.name());
+            assert_eq!(contender.mixed(&keys, 0, 1_000, &values), 950, "{}", contender.name());
+        }
+    }
+
+    #[test]
+    fn every_contender_evicts_when_it_is_full() {
+        let (keys, values) = (Keys::in_order(8_000), values(100));
+        for name in [Larder::NAME].iter().chain(&PEERS) {
+            let contender = contender(name, 2_000).unwrap();
+            contender.inserts(&keys, 0, 8_000, &values);
+            contender.settle();
+            let resident = contender.resident(&keys, 0, 8_000);
+            assert!((1_500..=2_100).contains(&resident), "{name} holds {resident}");
+        }
+    }
+}

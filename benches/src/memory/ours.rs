@@ -1,0 +1,51 @@
+//! larder without a file.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use larder::{ByteSize, Cache, Keyspace};
+
+use super::MemoryCache;
+use crate::workload::{PAGES, Page, key};
+
+/// larder, without a weigher: entries weigh what they take.
+#[derive(Debug)]
+pub struct Larder {
+    pages: Keyspace<String, Page>,
+    cache: Cache,
+}
+
+/// What an entry of the benches weighs.
+fn weight() -> u64 {
+    let cache = Larder::open(ByteSize::mib(1));
+    cache.insert(&key(0), Arc::new(Page::of(0)));
+    cache.cache.stats().memory.weight
+}
+
+impl Larder {
+    fn open(capacity: ByteSize) -> Self {
+        let cache = Cache::builder().memory_capacity(capacity).open().expect("a cache in memory opens");
+        let pages = cache.keyspace(PAGES).expect("the keyspace is not open yet");
+        Self { pages, cache }
+    }
+}
+
+impl MemoryCache for Larder {
+    const NAME: &'static str = crate::outcome::OURS;
+
+    fn with_room(entries: usize) -> Self {
+        Self::open(ByteSize::bytes(entries as u64 * weight()))
+    }
+
+    fn hit(&self, key: &str) -> bool {
+        self.pages.get(key).is_some_and(|value| black_box(&value).text.len() == crate::workload::VALUE_LEN)
+    }
+
+    fn insert(&self, key: &str, value: Arc<Page>) {
+        self.pages.insert(key, value).expect("a page can be stored");
+    }
+
+    fn contains(&self, key: &str) -> bool {
+        self.pages.contains(key)
+    }
+}

@@ -1,0 +1,168 @@
+//! The peers, each as its own documentation sets it up, with a time to live where it offers one.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use super::{MemoryCache, TTL};
+use crate::workload::{Page, VALUE_LEN};
+
+type Value = Arc<Page>;
+
+/// Looks at a value, as larder's contestant does.
+fn is_whole(value: &Value) -> bool {
+    black_box(value).text.len() == VALUE_LEN
+}
+
+/// `quick_cache`, which has no TTL.
+#[derive(Debug)]
+pub struct QuickCache(quick_cache::sync::Cache<String, Value>);
+
+impl MemoryCache for QuickCache {
+    const NAME: &'static str = "quick_cache";
+
+    fn with_room(entries: usize) -> Self {
+        Self(quick_cache::sync::Cache::new(entries))
+    }
+
+    fn hit(&self, key: &str) -> bool {
+        self.0.get(key).is_some_and(|value| is_whole(&value))
+    }
+
+    fn insert(&self, key: &str, value: Value) {
+        self.0.insert(key.to_owned(), value);
+    }
+
+    fn contains(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+}
+
+/// moka, with its own hasher.
+#[derive(Debug)]
+pub struct Moka(moka::sync::Cache<String, Value>);
+
+impl MemoryCache for Moka {
+    const NAME: &'static str = "moka";
+
+    fn with_room(entries: usize) -> Self {
+        Self(moka::sync::Cache::builder().max_capacity(entries as u64).time_to_live(TTL).build())
+    }
+
+    fn hit(&self, key: &str) -> bool {
+        self.0.get(key).is_some_and(|value| is_whole(&value))
+    }
+
+    fn insert(&self, key: &str, value: Value) {
+        self.0.insert(key.to_owned(), value);
+    }
+
+    fn contains(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    fn settle(&self) {
+        self.0.run_pending_tasks();
+    }
+}
+
+/// moka with the hasher that its documentation names for speed, and that larder uses.
+#[derive(Debug)]
+pub struct MokaAhash(moka::sync::Cache<String, Value, ahash::RandomState>);
+
+impl MemoryCache for MokaAhash {
+    const NAME: &'static str = "moka, ahash";
+
+    fn with_room(entries: usize) -> Self {
+        let builder = moka::sync::Cache::builder().max_capacity(entries as u64).time_to_live(TTL);
+        Self(builder.build_with_hasher(ahash::RandomState::new()))
+    }
+
+    fn hit(&self, key: &str) -> bool {
+        self.0.get(key).is_some_and(|value| is_whole(&value))
+    }
+
+    fn insert(&self, key: &str, value: Value) {
+        self.0.insert(key.to_owned(), value);
+    }
+
+    fn contains(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    fn settle(&self) {
+        self.0.run_pending_tasks();
+    }
+}
+
+/// cached's store for many threads that is bounded and has a TTL.
+#[derive(Debug)]
+pub struct Cached(cached::ShardedLruTtlCache<String, Value>);
+
+impl MemoryCache for Cached {
+    const NAME: &'static str = "cached";
+
+    fn with_room(entries: usize) -> Self {
+        Self(cached::ShardedLruTtlCache::new(entries, TTL))
+    }
+
+    fn hit(&self, key: &str) -> bool {
+        self.0.get(key).is_some_and(|value| is_whole(&value))
+    }
+
+    fn insert(&self, key: &str, value: Value) {
+        self.0.set(key.to_owned(), value);
+    }
+
+    fn contains(&self, key: &str) -> bool {
+        self.0.contains(key)
+    }
+}
+
+/// foyer in memory as it comes, which is with an LRU list; it has no TTL.
+#[derive(Debug)]
+pub struct Foyer(foyer::Cache<String, Value>);
+
+/// foyer in memory with S3-FIFO.
+#[derive(Debug)]
+pub struct FoyerS3Fifo(foyer::Cache<String, Value>);
+
+impl MemoryCache for Foyer {
+    const NAME: &'static str = "foyer";
+
+    fn with_room(entries: usize) -> Self {
+        Self(foyer::CacheBuilder::new(entries).build())
+    }
+
+    fn hit(&self, key: &str) -> bool {
+        self.0.get(key).is_some_and(|entry| is_whole(entry.value()))
+    }
+
+    fn insert(&self, key: &str, value: Value) {
+        self.0.insert(key.to_owned(), value);
+    }
+
+    fn contains(&self, key: &str) -> bool {
+        self.0.contains(key)
+    }
+}
+
+impl MemoryCache for FoyerS3Fifo {
+    const NAME: &'static str = "foyer, S3-FIFO";
+
+    fn with_room(entries: usize) -> Self {
+        let builder = foyer::CacheBuilder::new(entries);
+        Self(builder.with_eviction_config(foyer::S3FifoConfig::default()).build())
+    }
+
+    fn hit(&self, key: &str) -> bool {
+        self.0.get(key).is_some_and(|entry| is_whole(entry.value()))
+    }
+
+    fn insert(&self, key: &str, value: Value) {
+        self.0.insert(key.to_owned(), value);
+    }
+
+    fn contains(&self, key: &str) -> bool {
+        self.0.contains(key)
+    }
+}

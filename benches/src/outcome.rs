@@ -1,0 +1,308 @@
+//! What came out of a contest: every sample, so that ratios, spreads and verdicts can be worked out at any time.
+//!
+//! Ratios are taken within a round, where all contestants met the same machine, and then their median. A ratio of two medians
+//! would compare a contestant's quiet rounds with another's busy ones.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::machine::{Circumstances, slug};
+use crate::summary::Summary;
+use crate::unit::Unit;
+
+/// The contestant whose ratios are reported.
+pub const OURS: &str = "larder";
+
+/// One setting of one row.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The row of the report, `memory-hit`.
+    pub row: String,
+    /// What is measured, in words.
+    pub title: String,
+    /// Under which circumstances.
+    pub setting: String,
+    /// Where it stands on the line of a row that says how something grows: 10,000 entries, 100,000 …
+    pub at: Option<f64>,
+    /// The unit of the samples.
+    pub unit: Unit,
+    /// Who took part.
+    pub contestants: Vec<Contestant>,
+    /// Who did not.
+    pub skipped: Vec<Skipped>,
+    /// What is aimed at.
+    pub targets: Vec<Target>,
+    /// What a reader should know besides.
+    pub notes: Vec<String>,
+    /// Whether the figures need only be plausible.
+    pub is_quick: bool,
+    /// The command that measures it again.
+    pub command: String,
+    /// Where and with what it was measured.
+    pub circumstances: Circumstances,
+}
+
+/// Somebody who took part.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Contestant {
+    /// Its name: that of its package, and a remark.
+    pub name: String,
+    /// What of its writes outlives a crash.
+    pub durability: String,
+    /// One for each round, in their order.
+    pub samples: Vec<f64>,
+    /// What else was measured in the same rounds.
+    pub also: Vec<Also>,
+}
+
+/// A further measure.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Also {
+    /// What it is: `p99`.
+    pub measure: String,
+    /// Its unit.
+    pub unit: Unit,
+    /// One for each round.
+    pub samples: Vec<f64>,
+}
+
+/// Somebody who did not take part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Whom or what a contestant is to beat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Against {
+    /// This one.
+    Peer(String),
+    /// Each of these: the best of them, then.
+    Best(Vec<String>),
+    /// A figure, in the measure's unit.
+    Bound(f64),
+}
+
+impl Against {
+    /// One peer.
+    #[must_use]
+    pub fn peer(name: &str) -> Self {
+        Self::Peer(name.to_owned())
+    }
+
+    /// The best of some peers.
+    #[must_use]
+    pub fn best(names: &[&str]) -> Self {
+        Self::Best(names.iter().map(|&name| name.to_owned()).collect())
+    }
+}
+
+/// What is aimed at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// Who is to reach it.
+    pub subject: String,
+    /// Of which further measure, if not of the main one.
+    pub measure: Option<String>,
+    /// Whom or what it is compared with.
+    pub against: Against,
+    /// How many times as good it has to be, at least.
+    pub at_least: f64,
+    /// The target in words.
+    pub said: String,
+}
+
+/// Whether a target is met.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Verdict {
+    /// It is, with this median advantage.
+    Met(f64),
+    /// It is not.
+    Short(f64),
+    /// Nobody knows: one of the two was not measured.
+    Unmeasured,
+}
+
+impl Outcome {
+    /// A contestant by its name.
+    #[must_use]
+    pub fn contestant(&self, name: &str) -> Option<&Contestant> {
+        self.contestants.iter().find(|contestant| contestant.name == name)
+    }
+
+    /// How many times as good one contestant was as another, over the rounds.
+    #[must_use]
+    pub fn advantage(&self, subject: &str, peer: &str, measure: Option<&str>) -> Option<Summary> {
+        let (unit, ours) = self.contestant(subject)?.measure(measure, self.unit)?;
+        let (_, theirs) = self.contestant(peer)?.measure(measure, self.unit)?;
+        let rounds = ours.iter().zip(theirs);
+        Summary::of(&rounds.map(|(ours, theirs)| unit.advantage(*ours, *theirs)).collect::<Vec<_>>())
+    }
+
+    /// Whether a target is met.
+    #[must_use]
+    pub fn verdict(&self, target: &Target) -> Verdict {
+        let measure = target.measure.as_deref();
+        let over = |peer: &String| self.advantage(&target.subject, peer, measure).map(|ratio| ratio.median);
+        let reached = match &target.against {
+            Against::Peer(peer) => over(peer),
+            // Whoever could not take part is beaten by nobody, so the others decide.
+            Against::Best(peers) => peers.iter().filter_map(over).min_by(f64::total_cmp),
+            Against::Bound(bound) => self.over_bound(&target.subject, measure, *bound),
+        };
+        match reached {
+            Some(ratio) if ratio >= target.at_least => Verdict::Met(ratio),
+            Some(ratio) => Verdict::Short(ratio),
+            None => Verdict::Unmeasured,
+        }
+    }
+
+    fn over_bound(&self, subject: &str, measure: Option<&str>, bound: f64) -> Option<f64> {
+        let (unit, samples) = self.contestant(subject)?.measure(measure, self.unit)?;
+        Some(unit.advantage(Summary::of(samples)?.median, bound))
+    }
+
+    /// The name of its file, without the ending.
+    #[must_use]
+    pub fn slug(&self) -> String {
+        slug(&format!("{} {}", self.row, self.setting))
+    }
+
+    /// Keeps it in a directory, in place of what an earlier run left.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, dir: &Path) -> io::Result<PathBuf> {
+        fs::create_dir_all(dir)?;
+        let path = dir.join(format!("{}.json", self.slug()));
+        fs::write(&path, serde_json::to_string_pretty(self)? + "\n")?;
+        Ok(path)
+    }
+
+    /// All that are kept in a directory, by their place on a line, then by row and setting. None if there is no such
+    /// directory.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or is no outcome.
+    pub fn load_all(dir: &Path) -> io::Result<Vec<Self>> {
+        let mut found = Vec::new();
+        for file in fs::read_dir(dir).into_iter().flatten() {
+            let path = file?.path();
+            if path.extension().is_some_and(|extension| extension == "json") {
+                let outcome: Self = serde_json::from_str(&fs::read_to_string(&path)?)
+                    .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
+                found.push(outcome);
+            }
+        }
+        found.sort_by(|one, other| {
+            let at = |outcome: &Self| outcome.at.unwrap_or(0.0);
+            let text = |outcome: &Self| (outcome.row.clone(), outcome.setting.clone());
+            at(one).total_cmp(&at(other)).then_with(|| text(one).cmp(&text(other)))
+        });
+        Ok(found)
+    }
+}
+
+impl Contestant {
+    /// The samples of a further measure, or of the main one.
+    #[must_use]
+    pub fn measure(&self, measure: Option<&str>, main: Unit) -> Option<(Unit, &[f64])> {
+        let Some(name) = measure else { return Some((main, &self.samples)) };
+        self.also.iter().find(|also| also.measure == name).map(|also| (also.unit, also.samples.as_slice()))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// Two contestants whose rounds differ tenfold, and each time by the same ratio.
+    pub(crate) fn sample() -> Outcome {
+        let contestant = |name: &str, samples: &[f64]| Contestant {
+            name: name.to_owned(),
+            durability: "memory only".to_owned(),
+            samples: samples.to_vec(),
+            also: vec![Also {
+                measure: "p99".to_owned(),
+                unit: Unit::NanosPerOperation,
+                samples: samples.iter().map(|sample| 10.0 * sample).collect(),
+            }],
+        };
+        let target = |against: Against, at_least: f64| Target {
+            subject: OURS.to_owned(),
+            measure: None,
+            against,
+            at_least,
+            said: format!("{at_least} × moka"),
+        };
+        Outcome {
+            row: "memory-hit".to_owned(),
+            title: "memory hit".to_owned(),
+            setting: "100k, Zipf".to_owned(),
+            at: None,
+            unit: Unit::NanosPerOperation,
+            contestants: vec![
+                contestant(OURS, &[50.0, 500.0, 100.0]),
+                contestant("moka", &[100.0, 1_000.0, 200.0]),
+            ],
+            skipped: vec![Skipped { name: "redis".to_owned(), reason: "not installed".to_owned() }],
+            targets: vec![target(Against::peer("moka"), 2.0), target(Against::Bound(90.0), 1.0)],
+            notes: vec!["A note.".to_owned()],
+            is_quick: false,
+            command: "cargo bench".to_owned(),
+            circumstances: Circumstances {
+                processor: "a processor".to_owned(),
+                processors: 2,
+                memory_mib: 1024,
+                kernel: "6".to_owned(),
+                filesystem: "ext4".to_owned(),
+                load: "0.1".to_owned(),
+                rustc: "rustc 1".to_owned(),
+                commit: "abcdef".to_owned(),
+                versions: BTreeMap::from([("moka".to_owned(), "0.12.1".to_owned())]),
+                date: "2026-01-01 00:00".to_owned(),
+            },
+        }
+    }
+
+    #[test]
+    fn ratios_are_taken_within_a_round() {
+        let ratio = sample().advantage(OURS, "moka", None).unwrap();
+        assert!((ratio.least - 2.0).abs() < 1e-9 && (ratio.most - 2.0).abs() < 1e-9, "{ratio:?}");
+        assert_eq!(sample().advantage(OURS, "moka", Some("p99")), Some(ratio));
+        assert_eq!(sample().advantage(OURS, "nobody", None), None);
+    }
+
+    #[test]
+    fn a_target_is_met_fallen_short_of_or_not_measured() {
+        let outcome = sample();
+        let verdict = |against: Against, at_least: f64| {
+            let said = String::new();
+            outcome.verdict(&Target { subject: OURS.to_owned(), measure: None, against, at_least, said })
+        };
+        assert_eq!(verdict(Against::peer("moka"), 2.0), Verdict::Met(2.0));
+        assert_eq!(verdict(Against::peer("moka"), 2.1), Verdict::Short(2.0));
+        assert_eq!(verdict(Against::best(&["moka", "redis"]), 1.0), Verdict::Met(2.0));
+        assert_eq!(verdict(Against::peer("redis"), 1.0), Verdict::Unmeasured);
+        assert_eq!(verdict(Against::Bound(50.0), 1.0), Verdict::Short(0.5));
+        assert_eq!(verdict(Against::Bound(100.0), 1.0), Verdict::Met(1.0));
+    }
+
+    #[test]
+    fn what_is_kept_is_read_again_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(Outcome::load_all(&dir.path().join("missing")).unwrap().is_empty());
+        let path = sample().save(dir.path()).unwrap();
+        assert_eq!(path.file_name().unwrap(), "memory-hit-100k-zipf.json");
+        let read = Outcome::load_all(dir.path()).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{:?}", [sample()]));
+    }
+}

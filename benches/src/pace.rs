@@ -1,0 +1,87 @@
+//! How thorough a run is, and what of it is asked for.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::machine;
+
+/// Rounds of a full run, and of a quick one.
+const ROUNDS: usize = 15;
+const QUICK_ROUNDS: usize = 3;
+
+/// The pace of a bench program.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    /// Rounds that are measured.
+    pub rounds: usize,
+    /// Whether figures need only be plausible: `--quick`, or `LARDER_BENCH_QUICK=1`.
+    pub is_quick: bool,
+    /// The command that runs this again.
+    pub command: String,
+    /// Where outcomes are kept.
+    pub outcomes: PathBuf,
+    /// What is asked for; everything, if empty.
+    pub wanted: Vec<String>,
+}
+
+impl Pace {
+    /// Of the bench `program`, by its arguments and the environment. None if it is not to run: `cargo test --benches` starts bench programs
+    /// too, without `--bench`, and they are no tests.
+    ///
+    /// `cargo bench -p larder-benches --bench memory_hit -- --quick zipf` is quick, and runs the settings that have `zipf` in their name.
+    /// `LARDER_BENCH_ROUNDS` sets the number of rounds.
+    #[must_use]
+    pub fn of_program(program: &str) -> Option<Self> {
+        let command = format!("cargo bench -p larder-benches --bench {program}");
+        let arguments: Vec<String> = env::args().skip(1).collect();
+        if !arguments.iter().any(|argument| argument == "--bench") {
+            say_how_to_run(program, &command);
+            return None;
+        }
+        let is_set = env::var_os("LARDER_BENCH_QUICK").is_some_and(|value| value != "0" && !value.is_empty());
+        let is_quick = is_set || arguments.iter().any(|argument| argument == "--quick");
+        let rounds = env::var("LARDER_BENCH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+        Some(Self {
+            rounds: rounds.unwrap_or(if is_quick { QUICK_ROUNDS } else { ROUNDS }).max(1),
+            is_quick,
+            command: if is_quick { command + " -- --quick" } else { command },
+            outcomes: outcomes_dir(is_quick),
+            wanted: arguments.into_iter().filter(|argument| !argument.starts_with('-')).collect(),
+        })
+    }
+
+    /// The first in a full run, the second in a quick one.
+    pub fn pick<T>(&self, full: T, quick: T) -> T {
+        if self.is_quick { quick } else { full }
+    }
+
+    /// The same pace with another number of rounds in a full run; a quick one keeps at most this many too.
+    #[must_use]
+    pub fn rounds(&self, rounds: usize) -> Self {
+        let is_set = env::var_os("LARDER_BENCH_ROUNDS").is_some();
+        let kept = if is_set { self.rounds } else { self.pick(rounds, rounds.min(self.rounds)) };
+        Self { rounds: kept, ..self.clone() }
+    }
+
+    /// Whether a setting is asked for. Ask before contestants are set up, which takes time.
+    #[must_use]
+    pub fn wants(&self, row: &str, setting: &str) -> bool {
+        let name = format!("{row} {setting} {}", machine::slug(setting));
+        self.wanted.is_empty() || self.wanted.iter().any(|wanted| name.contains(wanted.as_str()))
+    }
+}
+
+/// Where outcomes are kept: `target/larder-bench`, unless `LARDER_BENCH_DIR` names another directory. Quick ones have a directory of
+/// their own in it, so that they never stand in a report for full ones.
+#[must_use]
+pub fn outcomes_dir(is_quick: bool) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let dir = env::var_os("LARDER_BENCH_DIR").map_or_else(|| target.join("larder-bench"), PathBuf::from);
+    if is_quick { dir.join("quick") } else { dir }
+}
+
+#[expect(clippy::print_stdout, reason = "what a bench program prints is its purpose")]
+fn say_how_to_run(program: &str, command: &str) {
+    println!("{program}: run it with `{command}`");
+}

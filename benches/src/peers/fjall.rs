@@ -1,0 +1,86 @@
+//! fjall: a log-structured store, with its default settings.
+
+use std::path::Path;
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+
+use super::{Peer, Session};
+use crate::workload::Page;
+
+/// An open database.
+pub struct Fjall {
+    db: Database,
+    pages: Keyspace,
+}
+
+impl std::fmt::Debug for Fjall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fjall").finish_non_exhaustive()
+    }
+}
+
+impl Fjall {
+    /// Opens a database, or makes it.
+    ///
+    /// # Errors
+    /// Those of fjall.
+    pub fn open(dir: &Path) -> fjall::Result<Self> {
+        let db = Database::builder(dir).open()?;
+        let pages = db.keyspace("page", KeyspaceCreateOptions::default)?;
+        Ok(Self { db, pages })
+    }
+
+    /// Removes a page; on the disk once it is settled.
+    ///
+    /// # Errors
+    /// Those of fjall.
+    pub fn remove(&self, key: &str) -> fjall::Result<()> {
+        self.pages.remove(key)
+    }
+
+    /// Forces everything to the disk.
+    ///
+    /// # Errors
+    /// Those of fjall.
+    pub fn persist(&self) -> fjall::Result<()> {
+        self.db.persist(PersistMode::SyncData)
+    }
+}
+
+impl Peer for Fjall {
+    fn name(&self) -> &'static str {
+        "fjall"
+    }
+
+    fn terms(&self) -> String {
+        "written to its journal, no fsync: safe from a crash of the process".to_owned()
+    }
+
+    fn session(&self) -> Box<dyn Session + '_> {
+        Box::new(self)
+    }
+
+    fn settle(&self) {
+        self.persist().expect("the disk takes what was written");
+    }
+}
+
+impl Session for &Fjall {
+    fn get(&mut self, key: &str) -> bool {
+        let bytes = self.pages.get(key).expect("the disk can be read");
+        bytes.is_some_and(|bytes| decode(&bytes).is_some())
+    }
+
+    fn insert(&mut self, key: &str, page: Page) {
+        self.pages.insert(key, encode(&page)).expect("the disk takes writes");
+    }
+}
+
+/// A page's bytes, for every peer that stores bytes.
+pub(super) fn encode(page: &Page) -> Vec<u8> {
+    bincode::serde::encode_to_vec(page, bincode::config::standard()).expect("a page can be encoded")
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Option<Page> {
+    bincode::serde::decode_from_slice(bytes, bincode::config::standard()).ok().map(|(page, _)| page)
+}

@@ -1,0 +1,111 @@
+//! foyer's hybrid cache: memory over a directory, on tokio, with the settings that its documentation recommends.
+//!
+//! A caller of a blocking program waits for the future on its own thread, as its users do. Entries go to the disk when they are inserted, since they are
+//! to be found after a restart; the default would write only what memory evicts.
+
+use std::path::Path;
+
+use foyer::{
+    BlockEngineConfig, DeviceBuilder, FsDeviceBuilder, HybridCache, HybridCacheBuilder, HybridCachePolicy,
+    PsyncIoEngineConfig, RecoverMode,
+};
+use tokio::runtime::{Builder, Runtime};
+
+use super::{Peer, Session};
+use crate::workload::Page;
+
+/// Bytes of a directory that holds so many pages several times over: an entry takes whole pages, and what is replaced stays until its block is evicted.
+#[must_use]
+pub const fn room(entries: usize) -> usize {
+    let bytes = entries * 4 * 4096;
+    if bytes < LEAST { LEAST } else { bytes }
+}
+
+/// Enough blocks, of 16 MiB each, for foyer not to warn.
+const LEAST: usize = 512 << 20;
+/// Entries between two waits while a cache is filled: foyer drops what its submission queue has no room for.
+const FILL_BATCH: usize = 1_000;
+
+/// An open cache, and the runtime it lives on.
+pub struct Foyer {
+    runtime: Runtime,
+    cache: HybridCache<String, Page>,
+}
+
+impl std::fmt::Debug for Foyer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Foyer").finish_non_exhaustive()
+    }
+}
+
+impl Foyer {
+    /// Opens a cache in a directory, with room for so many pages in memory and so many bytes on disk.
+    ///
+    /// # Panics
+    /// If it can't be opened.
+    #[must_use]
+    pub fn open(dir: &Path, in_memory: usize, disk_bytes: usize) -> Self {
+        let runtime = Builder::new_multi_thread().enable_all().build().expect("a runtime starts");
+        let device = FsDeviceBuilder::new(dir).with_capacity(disk_bytes).build().expect("the device opens");
+        let building = HybridCacheBuilder::new()
+            .with_policy(HybridCachePolicy::WriteOnInsertion)
+            .memory(in_memory)
+            .with_weighter(|_: &String, _: &Page| 1)
+            .storage()
+            .with_io_engine_config(PsyncIoEngineConfig::new())
+            .with_engine_config(BlockEngineConfig::new(device))
+            .with_recover_mode(RecoverMode::Quiet)
+            .build();
+        let cache = runtime.block_on(building).expect("the cache opens");
+        Self { runtime, cache }
+    }
+
+    /// Stores pages, no faster than they are written to the disk.
+    pub fn fill(&self, pages: impl Iterator<Item = (String, Page)>) {
+        for (number, (key, page)) in pages.enumerate() {
+            drop(self.cache.insert(key, page));
+            if number % FILL_BATCH == FILL_BATCH - 1 {
+                self.settle();
+            }
+        }
+        self.settle();
+    }
+
+    /// Closes the cache.
+    ///
+    /// # Panics
+    /// If it can't be closed.
+    pub fn close(self) {
+        self.runtime.block_on(self.cache.close()).expect("the cache closes");
+        drop(self.cache);
+    }
+}
+
+impl Peer for Foyer {
+    fn name(&self) -> &'static str {
+        "foyer"
+    }
+
+    fn terms(&self) -> String {
+        "written in the background, no fsync, best effort; psync I/O".to_owned()
+    }
+
+    fn session(&self) -> Box<dyn Session + '_> {
+        Box::new(self)
+    }
+
+    fn settle(&self) {
+        self.runtime.block_on(self.cache.storage().wait());
+    }
+}
+
+impl Session for &Foyer {
+    fn get(&mut self, key: &str) -> bool {
+        let found = self.runtime.block_on(self.cache.get(key));
+        found.expect("the disk can be read").is_some()
+    }
+
+    fn insert(&mut self, key: &str, page: Page) {
+        drop(self.cache.insert(key.to_owned(), page));
+    }
+}

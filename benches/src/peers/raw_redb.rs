@@ -1,0 +1,242 @@
+//! redb without larder: the least that the same file can cost.
+//!
+//! For lookups it opens a copy of a larder file, so that tree, pages and records are the same, and keeps the table open. A lookup copies
+//! the record, checks it and decodes it. For writes it commits the same rows into the same two tables, with the same settings.
+
+use std::path::Path;
+
+use larder::ByteSize;
+use redb::{Builder, ConcurrencyMode, Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use super::{Peer, Session};
+use crate::disk::PAGE_CACHE;
+use crate::workload::Page;
+
+/// The tables of a larder file, as `docs/design.md` and the cache's `disk/tables.rs` have them.
+const KEYSPACES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("larder.keyspaces");
+const ENTRIES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("larder.entries");
+const EXPIRY: TableDefinition<'static, &[u8], ()> = TableDefinition::new("larder.expiry");
+/// Bytes of a record before its payload, and where in them stands when it may be deleted.
+const HEADER_LEN: usize = 52;
+const DELETE_AFTER: usize = 40;
+/// The lifetime that the benches' pages have: any that does not end meanwhile.
+const EXPIRES_AT: u64 = 4_102_444_800_000;
+
+/// An open file of larder's form.
+pub struct RawRedb {
+    db: Database,
+    keyspace: [u8; 4],
+    name: &'static str,
+}
+
+/// Its table of entries, open for as long as this lives: a writer must not keep one, for it keeps old pages alive.
+pub struct OpenTable<'a> {
+    file: &'a RawRedb,
+    table: ReadOnlyTable<&'static [u8], &'static [u8]>,
+}
+
+impl std::fmt::Debug for OpenTable<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenTable").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for RawRedb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RawRedb").field("keyspace", &self.keyspace).finish_non_exhaustive()
+    }
+}
+
+fn builder(page_cache: ByteSize) -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(usize::try_from(page_cache.as_u64()).unwrap_or(usize::MAX));
+    builder.set_concurrency_mode(ConcurrencyMode::SingleWriter);
+    builder
+}
+
+impl RawRedb {
+    /// Opens a copy of a larder file.
+    ///
+    /// # Errors
+    /// Those of redb.
+    ///
+    /// # Panics
+    /// If the file has no keyspace of pages.
+    pub fn open(path: &Path) -> Result<Self, redb::Error> {
+        Self::open_with(path, "redb", PAGE_CACHE)
+    }
+
+    /// The same, with memory of its own for pages, and a name that says so.
+    ///
+    /// # Errors
+    /// Those of redb.
+    ///
+    /// # Panics
+    /// If the file has no keyspace of pages.
+    pub fn open_with(path: &Path, name: &'static str, page_cache: ByteSize) -> Result<Self, redb::Error> {
+        let db = builder(page_cache).create(path)?;
+        let txn = db.begin_read()?;
+        let row = txn.open_table(KEYSPACES)?.get("page")?.and_then(|row| row.value().first_chunk().copied());
+        Ok(Self { db, keyspace: row.expect("a keyspace of pages"), name })
+    }
+
+    /// Makes a file with the two tables, empty.
+    ///
+    /// # Errors
+    /// Those of redb.
+    pub fn create(path: &Path) -> Result<Self, redb::Error> {
+        let db = builder(PAGE_CACHE).create(path)?;
+        let txn = db.begin_write()?;
+        let keyspace = 1_u32.to_be_bytes();
+        txn.open_table(KEYSPACES)?.insert("page", keyspace.as_slice())?;
+        txn.open_table(ENTRIES)?;
+        txn.open_table(EXPIRY)?;
+        txn.commit()?;
+        drop(db);
+        Self::open(path)
+    }
+
+    /// The bytes that a key of the keyspace has in the file: its number, the text, and the end of a part.
+    fn full_key(&self, key: &str) -> Vec<u8> {
+        [self.keyspace.as_slice(), key.as_bytes(), &[0, 0]].concat()
+    }
+
+    /// Opens the table of the entries.
+    ///
+    /// # Errors
+    /// Those of redb.
+    pub fn table(&self) -> Result<OpenTable<'_>, redb::Error> {
+        Ok(OpenTable { file: self, table: self.db.begin_read()?.open_table(ENTRIES)? })
+    }
+
+    /// Commits pages in one transaction, with their expiry rows.
+    ///
+    /// # Errors
+    /// Those of redb.
+    pub fn commit<'a>(
+        &self,
+        pages: impl IntoIterator<Item = (&'a str, &'a Page)>,
+    ) -> Result<(), redb::Error> {
+        self.commit_until(pages.into_iter().map(|(key, page)| (key, page, EXPIRES_AT)))
+    }
+
+    fn commit_until<'a>(
+        &self,
+        pages: impl Iterator<Item = (&'a str, &'a Page, u64)>,
+    ) -> Result<(), redb::Error> {
+        let mut txn = self.db.begin_write()?;
+        txn.set_quick_repair(true);
+        {
+            let mut entries = txn.open_table(ENTRIES)?;
+            let mut expiry = txn.open_table(EXPIRY)?;
+            for (key, page, until) in pages {
+                let full = self.full_key(key);
+                let old = entries.insert(full.as_slice(), record(&full, page, until).as_slice())?;
+                let old = old.and_then(|record| expiry_row(record.value(), &full));
+                let new = [until.to_be_bytes().as_slice(), full.as_slice()].concat();
+                if let Some(old) = old.filter(|old| *old != new) {
+                    expiry.remove(old.as_slice())?;
+                }
+                expiry.insert(new.as_slice(), ())?;
+            }
+        }
+        Ok(txn.commit()?)
+    }
+
+    /// Removes keys in one transaction, with their expiry rows.
+    ///
+    /// # Errors
+    /// Those of redb.
+    pub fn remove<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> Result<(), redb::Error> {
+        let mut txn = self.db.begin_write()?;
+        txn.set_quick_repair(true);
+        {
+            let mut entries = txn.open_table(ENTRIES)?;
+            let mut expiry = txn.open_table(EXPIRY)?;
+            for key in keys {
+                let full = self.full_key(key);
+                let old = entries.remove(full.as_slice())?;
+                if let Some(row) = old.and_then(|record| expiry_row(record.value(), &full)) {
+                    expiry.remove(row.as_slice())?;
+                }
+            }
+        }
+        Ok(txn.commit()?)
+    }
+
+    /// Closes the file.
+    ///
+    /// # Errors
+    /// Those of redb.
+    pub fn close(self) -> Result<(), redb::Error> {
+        Ok(self.db.close()?)
+    }
+}
+
+/// The expiry row of a record.
+fn expiry_row(record: &[u8], full: &[u8]) -> Option<Vec<u8>> {
+    record.get(DELETE_AFTER..DELETE_AFTER + 8).map(|until| [until, full].concat())
+}
+
+/// A record of larder's form (`record.rs`).
+fn record(full: &[u8], page: &Page, until: u64) -> Vec<u8> {
+    let payload = bincode::serde::encode_to_vec(page, bincode::config::standard());
+    let payload = payload.expect("a page can be encoded");
+    let mut record = Vec::with_capacity(HEADER_LEN + payload.len());
+    record.extend_from_slice(&[0; 8]);
+    record.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 1]);
+    for time in [1, 1, until, until] {
+        record.extend_from_slice(&time.to_be_bytes());
+    }
+    record.extend_from_slice(&[0; 4]);
+    record.extend_from_slice(&payload);
+    let checksum = record.get(8..).map_or(0, |checked| xxh3_64_with_seed(checked, xxh3_64(full)));
+    if let Some(field) = record.first_chunk_mut::<8>() {
+        *field = checksum.to_be_bytes();
+    }
+    record
+}
+
+fn decode(full: &[u8], record: &[u8]) -> Option<Page> {
+    let (stored, checked) = record.split_first_chunk::<8>()?;
+    if u64::from_be_bytes(*stored) != xxh3_64_with_seed(checked, xxh3_64(full)) {
+        return None;
+    }
+    let payload = checked.get(HEADER_LEN - 8..)?;
+    bincode::serde::decode_from_slice(payload, bincode::config::standard()).ok().map(|(page, _)| page)
+}
+
+impl Peer for RawRedb {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn terms(&self) -> String {
+        "each commit durable (two-phase, quick repair); lookups in an open table".to_owned()
+    }
+
+    fn session(&self) -> Box<dyn Session + '_> {
+        Box::new(self.table().expect("the file can be read"))
+    }
+}
+
+impl OpenTable<'_> {
+    /// The page of a key: copied, checked and decoded.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Page> {
+        let full = self.file.full_key(key);
+        let record = self.table.get_owned(full.as_slice()).ok()??.value().to_vec();
+        decode(&full, &record)
+    }
+}
+
+impl Session for OpenTable<'_> {
+    fn get(&mut self, key: &str) -> bool {
+        OpenTable::get(self, key).is_some()
+    }
+
+    fn insert(&mut self, key: &str, page: Page) {
+        self.file.commit([(key, &page)]).expect("the disk takes writes");
+    }
+}

@@ -1,0 +1,119 @@
+//! The report: every outcome that was kept, as `docs/benchmarks.md` and its charts.
+//!
+//! Nothing in it is written by hand but the reasons of what falls short, which `benches/reasons.txt` keeps apart, so that another run
+//! rewrites the figures and leaves them alone.
+
+pub mod bars;
+pub mod lines;
+pub mod page;
+pub mod reasons;
+pub mod rows;
+mod svg;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::outcome::Outcome;
+use reasons::Reasons;
+use rows::ROWS;
+
+/// A section of the report: a row, and what came out of it.
+#[derive(Debug)]
+pub struct Section<'a> {
+    /// By which it is known: also the name of its chart.
+    pub id: &'a str,
+    /// Its heading.
+    pub title: &'a str,
+    /// Under which circumstances, in words; nothing for a row that the report does not know.
+    pub setting: &'a str,
+    /// What is aimed at, in words.
+    pub target: &'a str,
+    /// What came out, by setting.
+    pub outcomes: Vec<&'a Outcome>,
+}
+
+/// The rows in the report's order, and behind them what belongs to none.
+#[must_use]
+pub fn sections(outcomes: &[Outcome]) -> Vec<Section<'_>> {
+    let of = |id: &str| outcomes.iter().filter(|outcome| outcome.row == id).collect::<Vec<_>>();
+    let mut sections: Vec<Section<'_>> = Vec::new();
+    for row in &ROWS {
+        let (id, title, setting, target) = (row.id, row.title, row.setting, row.target);
+        sections.push(Section { id, title, setting, target, outcomes: of(id) });
+    }
+    for outcome in outcomes {
+        if !sections.iter().any(|section| section.id == outcome.row) {
+            let outcomes = of(&outcome.row);
+            sections.push(Section {
+                id: &outcome.row,
+                title: &outcome.title,
+                setting: "",
+                target: "",
+                outcomes,
+            });
+        }
+    }
+    sections
+}
+
+/// Writes `benchmarks.md` and a chart for each section that has outcomes into a directory; charts of an earlier report go.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write(docs: &Path, outcomes: &[Outcome], reasons: &Reasons) -> io::Result<()> {
+    let sections = sections(outcomes);
+    let charts = docs.join("benchmarks");
+    fs::create_dir_all(&charts)?;
+    for file in fs::read_dir(&charts)? {
+        let path = file?.path();
+        if path.extension().is_some_and(|extension| extension == "svg") {
+            fs::remove_file(path)?;
+        }
+    }
+    for section in &sections {
+        if let Some(chart) = chart(section) {
+            fs::write(charts.join(format!("{}.svg", section.id)), chart)?;
+        }
+    }
+    fs::write(docs.join("benchmarks.md"), page::page(&sections, reasons))
+}
+
+/// The chart of a section, if it has outcomes.
+#[must_use]
+pub fn chart(section: &Section<'_>) -> Option<String> {
+    let is_line = section.outcomes.iter().filter(|outcome| outcome.at.is_some()).count() > 1;
+    match section.outcomes.as_slice() {
+        [] => None,
+        outcomes if is_line => Some(lines::chart(section.title, outcomes)),
+        outcomes => Some(bars::chart(section.title, outcomes)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::tests::sample;
+
+    #[test]
+    fn a_report_has_a_page_and_a_chart_for_what_was_run() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("benchmarks")).unwrap();
+        fs::write(dir.path().join("benchmarks/gone.svg"), "").unwrap();
+        write(dir.path(), &[sample()], &Reasons::default()).unwrap();
+        let charts: Vec<_> = fs::read_dir(dir.path().join("benchmarks")).unwrap().collect();
+        assert_eq!(charts.len(), 1);
+        let page = fs::read_to_string(dir.path().join("benchmarks.md")).unwrap();
+        assert!(page.contains("(benchmarks/memory-hit.svg)") && !page.contains("whole.svg"), "{page}");
+    }
+
+    #[test]
+    fn what_belongs_to_no_row_has_a_section_of_its_own() {
+        let mut other = sample();
+        other.row = "something-else".to_owned();
+        let outcomes = [other, sample()];
+        let sections = sections(&outcomes);
+        assert_eq!(sections.len(), ROWS.len() + 1);
+        assert_eq!(sections.last().unwrap().id, "something-else");
+    }
+}

@@ -1,0 +1,223 @@
+//! The page: a table of what is aimed at, then a section for each row.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use super::Section;
+use super::reasons::Reasons;
+use crate::machine::Circumstances;
+use crate::outcome::{Contestant, OURS, Outcome, Target, Verdict};
+use crate::summary::Summary;
+
+const INTRODUCTION: &str = "# Benchmarks
+
+Made by `just bench` from what it measured; only the reasons of what falls short are written by hand (`benches/reasons.txt`).
+
+How it is measured: contestants take turns, round after round, in an order that is drawn anew for each round, and the first round is
+not counted. A figure is the median of a contestant's rounds, with its quartiles. A ratio is taken within each round, where both met the
+same machine; given is the median of these ratios, with its quartiles. Above 1, larder is better, whatever the unit. Peers have the
+settings that their documentation recommends. What of their writes outlives a crash is said of each.
+";
+
+/// The whole page.
+#[must_use]
+pub fn page(sections: &[Section<'_>], reasons: &Reasons) -> String {
+    let mut out = INTRODUCTION.to_owned();
+    overview(&mut out, sections);
+    circumstances(&mut out, sections);
+    for section in sections {
+        let _ = write!(out, "\n## {}\n\n", section.title);
+        if !section.setting.is_empty() {
+            let _ = writeln!(out, "Setting: {}. Target: {}.\n", section.setting, section.target);
+        }
+        if section.outcomes.is_empty() {
+            out.push_str("Not run.\n");
+            continue;
+        }
+        let _ = writeln!(out, "![{}](benchmarks/{}.svg)\n", section.title, section.id);
+        for outcome in &section.outcomes {
+            setting(&mut out, outcome, reasons);
+        }
+        notes(&mut out, &section.outcomes);
+        how(&mut out, &section.outcomes);
+    }
+    // A paragraph's end and a list's may meet.
+    while out.contains("\n\n\n") {
+        out = out.replace("\n\n\n", "\n\n");
+    }
+    out
+}
+
+/// What is aimed at, and whether it is reached.
+fn overview(out: &mut String, sections: &[Section<'_>]) {
+    out.push_str("\n| what | target | reached |\n|---|---|---|\n");
+    for section in sections {
+        let _ = writeln!(out, "| {} | {} | {} |", section.title, section.target, reached(section));
+    }
+}
+
+fn reached(section: &Section<'_>) -> String {
+    let verdicts: Vec<Verdict> = section
+        .outcomes
+        .iter()
+        .flat_map(|outcome| outcome.targets.iter().map(|target| outcome.verdict(target)))
+        .collect();
+    let short = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Short(_))).count();
+    let unmeasured = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Unmeasured)).count();
+    match (section.outcomes.len(), verdicts.len(), short, unmeasured) {
+        (0, ..) => "not run".to_owned(),
+        (_, 0, ..) => "reported below".to_owned(),
+        (.., 0, 0) => "met".to_owned(),
+        (_, all, 0, unmeasured) => format!("met, but {unmeasured} of {all} not measured"),
+        (_, all, short, _) => format!("**falls short** in {short} of {all}"),
+    }
+}
+
+/// Where it was measured, and with what: once, if it was the same for all.
+fn circumstances(out: &mut String, sections: &[Section<'_>]) {
+    let all: Vec<&Outcome> = sections.iter().flat_map(|section| section.outcomes.iter().copied()).collect();
+    let machines: BTreeSet<String> = all.iter().map(|outcome| machine(&outcome.circumstances)).collect();
+    for machine in machines {
+        let _ = writeln!(out, "\nMachine: {machine}.");
+    }
+    let used: BTreeSet<String> = all
+        .iter()
+        .flat_map(|outcome| outcome.circumstances.versions.iter())
+        .filter(|(package, _)| package.as_str() != OURS)
+        .map(|(package, version)| format!("{package} {version}"))
+        .collect();
+    if !used.is_empty() {
+        let used: Vec<String> = used.into_iter().collect();
+        let _ = writeln!(out, "\nVersions: {}.", used.join(", "));
+    }
+}
+
+fn machine(circumstances: &Circumstances) -> String {
+    let Circumstances { processor, processors, memory_mib, kernel, filesystem, rustc, .. } = circumstances;
+    format!(
+        "{processor}, {processors} processors, {} GiB of memory, Linux {kernel}, temporary files on {filesystem}, {rustc}",
+        (memory_mib + 512) / 1024
+    )
+}
+
+fn setting(out: &mut String, outcome: &Outcome, reasons: &Reasons) {
+    let _ = writeln!(out, "\n### {}\n", outcome.setting);
+    let mut measures: Vec<&str> = Vec::new();
+    for also in outcome.contestants.iter().flat_map(|contestant| &contestant.also) {
+        if !measures.contains(&also.measure.as_str()) {
+            measures.push(&also.measure);
+        }
+    }
+    let more = measures.iter().fold(String::new(), |more, measure| more + " " + measure + " |");
+    let _ = writeln!(out, "| contestant | durability | median | quartiles | larder is |{more}");
+    let _ = writeln!(out, "|---|---|--:|--:|--:|{}", "--:|".repeat(measures.len()));
+    for contestant in &outcome.contestants {
+        let name = versioned(&contestant.name, &outcome.circumstances);
+        let more: String = measures.iter().map(|measure| further(contestant, measure)).collect();
+        let Some(figures) = Summary::of(&contestant.samples) else { continue };
+        let show = |figure| outcome.unit.show(figure);
+        let _ = writeln!(
+            out,
+            "| {name} | {} | {} | {} to {} | {} |{more}",
+            contestant.durability,
+            show(figures.median),
+            show(figures.lower),
+            show(figures.upper),
+            ratio(outcome, &contestant.name),
+        );
+    }
+    out.push('\n');
+    for skipped in &outcome.skipped {
+        let _ = writeln!(out, "- {} was not measured: {}.", skipped.name, skipped.reason);
+    }
+    for target in &outcome.targets {
+        let _ = writeln!(out, "- {}", judged(outcome, target, reasons));
+    }
+}
+
+fn ratio(outcome: &Outcome, name: &str) -> String {
+    let ratio = outcome.advantage(OURS, name, None).filter(|_| name != OURS);
+    ratio.map_or_else(
+        || "–".to_owned(),
+        |ratio| format!("{:.2} × ({:.2} to {:.2})", ratio.median, ratio.lower, ratio.upper),
+    )
+}
+
+fn further(contestant: &Contestant, measure: &str) -> String {
+    let also = contestant.also.iter().find(|also| also.measure == measure);
+    let median = also.and_then(|also| Some((also.unit, Summary::of(&also.samples)?.median)));
+    median.map_or_else(|| " – |".to_owned(), |(unit, figure)| format!(" {} |", unit.show(figure)))
+}
+
+fn judged(outcome: &Outcome, target: &Target, reasons: &Reasons) -> String {
+    match outcome.verdict(target) {
+        Verdict::Met(ratio) => format!("{}: met, {ratio:.2} × what it is measured by.", target.said),
+        Verdict::Short(ratio) => {
+            let reason = reasons.of(&outcome.slug()).unwrap_or("no reason is given yet");
+            let least = target.at_least;
+            format!("{}: **falls short**, {ratio:.2} where {least:.2} is the least: {reason}.", target.said)
+        }
+        Verdict::Unmeasured => format!("{}: not measured.", target.said),
+    }
+}
+
+/// A contestant's name with the version of the package that it names.
+fn versioned(name: &str, circumstances: &Circumstances) -> String {
+    let mut words = name.split(|letter: char| !(letter.is_alphanumeric() || "_-".contains(letter)));
+    let version = words.find_map(|word| circumstances.versions.get(word).filter(|_| word != OURS));
+    version.map_or_else(|| name.to_owned(), |version| format!("{name} ({version})"))
+}
+
+fn notes(out: &mut String, outcomes: &[&Outcome]) {
+    let mut seen = BTreeSet::new();
+    for note in outcomes.iter().flat_map(|outcome| &outcome.notes) {
+        if seen.insert(note) {
+            let _ = writeln!(out, "\n{note}");
+        }
+    }
+}
+
+/// With what it is measured again, and of which day and commit the figures are.
+fn how(out: &mut String, outcomes: &[&Outcome]) {
+    let mut seen = BTreeSet::new();
+    for outcome in outcomes {
+        let Outcome { command, circumstances, is_quick, .. } = outcome;
+        let rounds = outcome.contestants.iter().map(|contestant| contestant.samples.len()).max().unwrap_or(0);
+        let day = circumstances.date.split(' ').next().unwrap_or("?");
+        let quick = if *is_quick { ", quick: figures need only be plausible" } else { "" };
+        let line =
+            format!("`{command}`, {rounds} rounds{quick}, {day} (UTC), commit {}", circumstances.commit);
+        if seen.insert(line.clone()) {
+            let _ = writeln!(out, "\n{line}.");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::tests::sample;
+    use crate::report::sections;
+
+    #[test]
+    fn a_page_says_what_was_measured_met_missed_and_not_run() {
+        let reasons = Reasons::parse("memory-hit: it was a test").unwrap();
+        let page = page(&sections(&[sample()]), &reasons);
+        for expected in [
+            "| Memory hit | 1.0 × the fastest peer, 2 × moka | **falls short** in 1 of 2 |",
+            "| The whole | 5 × foyer hybrid, 10 × Redis, and ahead of a naive quick_cache over redb with an fsync every 100 ms | not run |",
+            "| larder | memory only | 100.0 ns | 75.0 ns to 300.0 ns | – | 1.00 µs |",
+            "| moka (0.12.1) | memory only | 200.0 ns | 150.0 ns to 600.0 ns | 2.00 × (2.00 to 2.00) | 2.00 µs |",
+            "- redis was not measured: not installed.",
+            "- 2 × moka: met, 2.00 × what it is measured by.",
+            "**falls short**, 0.90 where 1.00 is the least: it was a test.",
+            "A note.",
+            "`cargo bench`, 3 rounds, 2026-01-01 (UTC), commit abcdef.",
+            "Machine: a processor, 2 processors, 1 GiB of memory",
+            "## The whole\n\nSetting",
+            "Not run.",
+        ] {
+            assert!(page.contains(expected), "{expected} is not in\n{page}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Measuring time, on one thread and on several that start together.
+
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
+
+#[expect(clippy::disallowed_methods, reason = "a bench measures the machine, not the cache's time")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the date of a run")]
+pub(crate) fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// A moment to measure from.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self(now())
+    }
+
+    /// The time since the start.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+
+    /// The time since the start in nanoseconds.
+    #[must_use]
+    pub fn nanos(self) -> f64 {
+        self.elapsed().as_secs_f64() * 1e9
+    }
+}
+
+/// Processor time that all threads of this process have used, in nanoseconds: what work in the background costs, too.
+#[must_use]
+pub fn processor_nanos() -> f64 {
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(used).unwrap_or_default().as_secs_f64() * 1e9
+}
+
+/// How long it takes to do something once.
+pub fn time<T>(work: impl FnOnce() -> T) -> Duration {
+    let watch = Stopwatch::start();
+    black_box(work());
+    watch.elapsed()
+}
+
+/// How long so many threads take that start together, each doing the work of its number: from the start of the first to the end of the
+/// last. The work of a single thread is done by the caller's.
+///
+/// # Panics
+/// When the work does.
+pub fn in_threads(threads: usize, work: impl Fn(usize) + Sync) -> Duration {
+    if threads <= 1 {
+        return time(|| work(0));
+    }
+    let (start, work) = (Barrier::new(threads), &work);
+    let times = thread::scope(|scope| {
+        let start = &start;
+        let spawn = |number| {
+            scope.spawn(move || {
+                start.wait();
+                let began = now();
+                work(number);
+                (began, now())
+            })
+        };
+        let running: Vec<_> = (0..threads).map(spawn).collect();
+        running.into_iter().map(|thread| thread.join().expect("a contestant panicked")).collect::<Vec<_>>()
+    });
+    let began = times.iter().map(|(began, _)| *began).min();
+    let ended = times.iter().map(|(_, ended)| *ended).max();
+    began.zip(ended).map_or(Duration::ZERO, |(began, ended)| ended - began)
+}
+
+/// Nanoseconds for each of `operations` in `elapsed`.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "counts of operations are below what a double tells apart")]
+pub fn nanos_each(elapsed: Duration, operations: usize) -> f64 {
+    elapsed.as_secs_f64() * 1e9 / operations.max(1) as f64
+}
+
+/// Operations a second.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "counts of operations are below what a double tells apart")]
+pub fn per_second(elapsed: Duration, operations: usize) -> f64 {
+    operations as f64 / elapsed.as_secs_f64().max(1e-9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn every_thread_does_the_work_of_its_number() {
+        for threads in [1, 2, 5] {
+            let done = AtomicUsize::new(0);
+            in_threads(threads, |number| {
+                done.fetch_add(1 << number, Ordering::Relaxed);
+            });
+            assert_eq!(done.into_inner(), (1 << threads) - 1);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Hit ratios on request traces: those of other caches, as a file keeps them, and what is made of all.
+//!
+//! ```text
+//! trace  capacity | lru    moka
+//! web07       102 | 33.56  38.21*
+//! mean            | 40.00  44.63
+//! ```
+
+use std::collections::BTreeMap;
+
+/// How often each cache answered one trace at one capacity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The trace's name.
+    pub trace: String,
+    /// Entries that there was room for.
+    pub capacity: usize,
+    /// Percent of hits by cache.
+    pub hits: BTreeMap<String, f64>,
+}
+
+impl Row {
+    /// The most that any of the caches reached that `is_peer` accepts.
+    #[must_use]
+    pub fn best(&self, is_peer: impl Fn(&str) -> bool) -> Option<f64> {
+        let peers = self.hits.iter().filter(|(name, _)| is_peer(name));
+        peers.map(|(_, hits)| *hits).max_by(f64::total_cmp)
+    }
+}
+
+/// The rows of a file of other caches' hit ratios; lines that are none are left out.
+#[must_use]
+pub fn parse(text: &str) -> Vec<Row> {
+    let mut lines = text.lines();
+    let names: Vec<&str> = lines
+        .next()
+        .and_then(|header| header.split_once('|'))
+        .map_or_else(Vec::new, |(_, names)| names.split_whitespace().collect());
+    let row = |line: &str| {
+        let (what, figures) = line.split_once('|')?;
+        let mut words = what.split_whitespace();
+        let (trace, capacity) = (words.next()?.to_owned(), words.next()?.parse().ok()?);
+        let figures = figures.split_whitespace().map(|figure| figure.trim_end_matches('*').parse::<f64>());
+        let hits =
+            names.iter().zip(figures).filter_map(|(name, hits)| Some(((*name).to_owned(), hits.ok()?)));
+        Some(Row { trace, capacity, hits: hits.collect() })
+    };
+    lines.filter_map(row).collect()
+}
+
+/// The mean of what a cache reached; none unless it has a figure in every row.
+#[must_use]
+pub fn mean(rows: &[Row], name: &str) -> Option<f64> {
+    mean_of(rows, |row| row.hits.get(name).copied())
+}
+
+/// The mean of a figure of each row; none unless every row has one, or without any row.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "there are a few dozen rows")]
+pub fn mean_of(rows: &[Row], figure: impl Fn(&Row) -> Option<f64>) -> Option<f64> {
+    let sum = rows.iter().map(figure).sum::<Option<f64>>()?;
+    (!rows.is_empty()).then_some(sum / rows.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str =
+        "trace capacity | lru moka\nweb07 102 | 33.5 38.5*\nloop 16 | 1.5* 0.5 \nmean | 17.50 19.50\n";
+
+    #[test]
+    fn rows_are_read_with_the_best_marked_or_not() {
+        let rows = parse(TEXT);
+        assert_eq!(rows.len(), 2);
+        let first = rows.first().unwrap();
+        assert_eq!((first.trace.as_str(), first.capacity), ("web07", 102));
+        assert_eq!(first.best(|_| true), Some(38.5));
+        assert_eq!(first.best(|name| name != "moka"), Some(33.5));
+    }
+
+    #[test]
+    fn a_mean_is_over_every_row() {
+        let mut rows = parse(TEXT);
+        assert_eq!(mean(&rows, "lru"), Some(17.5));
+        assert_eq!(mean_of(&rows, |row| row.best(|_| true)), Some(20.0));
+        rows[1].hits.remove("lru");
+        assert_eq!(mean(&rows, "lru"), None);
+        assert_eq!(mean(&[], "lru"), None);
+    }
+}

@@ -1,0 +1,132 @@
+//! What the benches ask for: the same keys and values, in the same order, from every cache.
+//!
+//! A request stream is drawn beforehand from a fixed seed, so that no bench pays for drawing, and two runs ask alike.
+
+use std::time::Duration;
+
+use larder::KeyspaceDefinition;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use rand_distr::{Distribution, Zipf};
+use serde::{Deserialize, Serialize};
+
+/// Entries that are resident before anything is measured.
+pub const RESIDENT: usize = 100_000;
+/// Bytes of a value's text: a small product page.
+pub const VALUE_LEN: usize = 256;
+/// Keys of a short request stream: more than a branch predictor learns, few enough to stay in the processor's cache.
+pub const REQUESTS: usize = 1 << 16;
+
+/// How strongly requests favour few keys; web requests lie between 0.6 and 1.0.
+const SKEW: f64 = 0.99;
+const SEED: u64 = 42;
+
+/// Where the values are kept.
+pub const PAGES: KeyspaceDefinition<String, Page> =
+    KeyspaceDefinition::new("page").ttl(Duration::from_hours(24)).version(1);
+
+/// A cached value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// [`VALUE_LEN`] bytes.
+    pub text: String,
+}
+
+impl Page {
+    /// The value of a key.
+    #[must_use]
+    pub fn of(number: usize) -> Self {
+        Self { text: format!("{number:0VALUE_LEN$}") }
+    }
+}
+
+/// The key of a number.
+#[must_use]
+pub fn key(number: usize) -> String {
+    format!("product_{number:08}")
+}
+
+/// How requests spread over the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spread {
+    /// Few keys get most of the requests.
+    Zipf,
+    /// Every key is asked for alike: the worst case for the processor's cache.
+    Uniform,
+}
+
+impl Spread {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Zipf, Self::Uniform];
+
+    /// Its name in a report.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Zipf => "zipf",
+            Self::Uniform => "uniform",
+        }
+    }
+
+    /// [`REQUESTS`] keys out of [`RESIDENT`], the same at every call.
+    #[must_use]
+    pub fn requests(self) -> Vec<String> {
+        self.numbers(RESIDENT, REQUESTS, 0).into_iter().map(|number| key(number as usize)).collect()
+    }
+
+    /// So many requests for the keys 0 to `keys` less one, by number. The same at every call with the same stream, and others with
+    /// another: one for each thread.
+    ///
+    /// # Panics
+    /// With no keys, or more than there are numbers.
+    #[must_use]
+    pub fn numbers(self, keys: usize, requests: usize, stream: u64) -> Vec<u32> {
+        let mut random = StdRng::seed_from_u64(SEED + stream);
+        let keys = u32::try_from(keys).expect("keys are numbered with 32 bits");
+        match self {
+            Self::Uniform => (0..requests).map(|_| random.random_range(0..keys)).collect(),
+            Self::Zipf => {
+                let ranks =
+                    Zipf::new(f64::from(keys), SKEW).expect("there are keys, and the skew is in range");
+                (0..requests).map(|_| scatter(ranks.sample(&mut random), keys)).collect()
+            }
+        }
+    }
+}
+
+/// The key of a rank, so that popular keys are not neighbours.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rank is a whole number up to the number of keys"
+)]
+fn scatter(rank: f64, keys: u32) -> u32 {
+    // A prime that divides no round number, so that no two ranks share a key.
+    u32::try_from(rank as u64 * 7919 % u64::from(keys)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_two_ranks_share_a_key() {
+        for keys in [1_000, 100_000, 300_000, 1_000_000] {
+            let scattered: HashSet<u32> = (1..=keys).map(|rank| scatter(f64::from(rank), keys)).collect();
+            assert_eq!(scattered.len(), keys as usize);
+        }
+    }
+
+    #[test]
+    fn zipf_asks_for_few_keys_and_uniform_for_all_alike() {
+        let most = |spread: Spread| {
+            let mut counts = vec![0_u32; 1_000];
+            for number in spread.numbers(1_000, 100_000, 0) {
+                counts[number as usize] += 1;
+            }
+            counts.into_iter().max().unwrap()
+        };
+        assert!(most(Spread::Zipf) > 10_000 && most(Spread::Uniform) < 200);
+    }
+}

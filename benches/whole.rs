@@ -1,0 +1,130 @@
+//! The whole: what a service does with its cache. Of a hundred requests 95 are lookups and 5 are writes, their keys follow Zipf's law, and memory has
+//! room for a tenth of the pages.
+//!
+//! Redis holds all of them in memory, in a process of its own. Room in memory is counted in entries, so that no peer pays for stating
+//! its overhead.
+
+#![forbid(unsafe_code)]
+
+use std::error::Error;
+use std::path::Path;
+
+use larder_benches::disk::{TEXT_LEN, builder, fill, mixed, page, room};
+use larder_benches::peers::foyer::{self, Foyer};
+use larder_benches::peers::larder::{Larder, Lookup};
+use larder_benches::peers::naive::Naive;
+use larder_benches::peers::redis::{Redis, Server};
+use larder_benches::peers::{Peer, serve};
+use larder_benches::stopwatch::per_second;
+use larder_benches::{Against, Contest, Measured, Pace, Unit, key};
+
+const ROW: &str = "whole";
+/// Percent of the requests that write.
+const WRITES: u32 = 5;
+/// Requests in a round: of those who answer in their own process, and of those who hand many to another thread or process.
+const REQUESTS: usize = 100_000;
+const FEW_REQUESTS: usize = 10_000;
+/// What larder is to weigh an entry as: its memory is then counted in entries.
+const WEIGHT: u64 = 1024;
+/// Streams of requests that are left to one setting.
+const STREAMS: u64 = 1_000;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let Some(pace) = Pace::of_program("whole") else { return Ok(()) };
+    let entries = pace.pick(300_000, 60_000);
+    let settings = [(1, "1 thread"), (2, "2 threads")].map(|(threads, said)| {
+        (threads, format!("95/5 Zipf over {}k × {TEXT_LEN} B, {said}", entries / 1_000))
+    });
+    if !settings.iter().any(|(_, setting)| pace.wants(ROW, setting)) {
+        return Ok(());
+    }
+    let dir = tempfile::tempdir()?;
+    let field = Field::new(dir.path(), entries)?;
+    field.warm_up(entries);
+    for (threads, setting) in settings.iter().filter(|(_, setting)| pace.wants(ROW, setting)) {
+        field.contest(&pace, entries, *threads, setting).run(&pace);
+    }
+    Ok(())
+}
+
+struct Field {
+    larder: Larder,
+    foyer: Foyer,
+    naive: Naive,
+    /// The server, and it over either socket.
+    redis: Result<(Server, [Redis; 2]), String>,
+}
+
+impl Field {
+    fn new(dir: &Path, entries: usize) -> Result<Self, Box<dyn Error>> {
+        let file = |name: &str| dir.join(name);
+        let in_memory = entries / 10;
+        fill(&file("larder"), entries, TEXT_LEN);
+        let cache = builder(&file("larder"), room(entries, TEXT_LEN)).weigher(|_| WEIGHT);
+        let cache = cache.memory_capacity(in_memory as u64 * WEIGHT).open()?;
+        let foyer = Foyer::open(&file("foyer"), in_memory, foyer::room(entries));
+        let numbered = || (0..entries).map(|number| (key(number), page(number)));
+        foyer.fill(numbered());
+        let naive = Naive::open(&file("naive"), in_memory)?;
+        {
+            let mut session = naive.session();
+            numbered()
+                .for_each(|(key, page)| larder_benches::peers::Session::insert(&mut *session, &key, page));
+        }
+        naive.settle();
+        let redis = Server::start(&file("redis"));
+        if let Ok((server, _)) = &redis {
+            server.fill(numbered())?;
+        }
+        Ok(Self { larder: Larder::new(cache, "larder", Lookup::Get), foyer, naive, redis })
+    }
+
+    fn all(&self) -> impl Iterator<Item = &dyn Peer> {
+        let own: [&dyn Peer; 3] = [&self.larder, &self.naive, &self.foyer];
+        let sockets = self.redis.iter().flat_map(|(_, sockets)| sockets);
+        own.into_iter().chain(sockets.map(|redis| redis as &dyn Peer))
+    }
+
+    /// Has each memory tier fill with what is asked for most, by the same requests.
+    fn warm_up(&self, entries: usize) {
+        for peer in self.all().filter(|peer| !peer.name().starts_with("redis")) {
+            let _ = serve(peer, vec![mixed(entries, entries / 2, WRITES, 0)]);
+            peer.settle();
+        }
+    }
+
+    fn contest<'a>(&'a self, pace: &Pace, entries: usize, threads: usize, setting: &str) -> Contest<'a> {
+        let mut contest = Contest::new(ROW, "The whole", setting, Unit::OperationsPerSecond);
+        let divisor = pace.pick(1, 4);
+        let mut enter = |peer: &'a dyn Peer, count: usize| {
+            let each = count / divisor / threads;
+            // Nothing is asked twice, but for what Zipf's law asks for again.
+            let mut streams = STREAMS * threads as u64..;
+            contest.contestant(peer.name(), &peer.terms(), move || {
+                let streams = streams.by_ref().take(threads);
+                let served =
+                    serve(peer, streams.map(|stream| mixed(entries, each, WRITES, stream)).collect());
+                Measured::new(per_second(served.elapsed, each * threads))
+                    .also("hits", Unit::Percent, served.hits)
+                    .also("p50", Unit::NanosPerOperation, served.quantile(0.5))
+                    .also("p99", Unit::NanosPerOperation, served.quantile(0.99))
+            });
+        };
+        for peer in self.all() {
+            let is_slow = peer.name().starts_with("redis") || peer.name() == "foyer";
+            enter(peer, if is_slow { FEW_REQUESTS } else { REQUESTS });
+        }
+        if let Err(reason) = &self.redis {
+            contest.skipped("redis", reason);
+        }
+        for (peer, times, said) in [
+            ("foyer", 5.0, "5 × foyer's hybrid cache"),
+            ("redis, Unix socket", 10.0, "10 × Redis"),
+            ("quick_cache, over redb", 1.0, "ahead of quick_cache over redb, which loses updates"),
+        ] {
+            contest.target(Against::peer(peer), times, &format!("throughput: {said}"));
+            contest.target_of("larder", Some("p99"), Against::peer(peer), times, &format!("p99: {said}"));
+        }
+        contest
+    }
+}

@@ -1,0 +1,135 @@
+//! Looking a key up in both tiers: in memory first, then in the snapshot of the disk.
+
+use super::tiers::Tiers;
+use crate::memory::{Found, Prior, SlotKey};
+use crate::record::{self, Header};
+use crate::sync::{Arc, Ordering};
+use crate::units::Timestamp;
+
+/// A record as a lookup found it.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) header: Header,
+    record: Vec<u8>,
+    payload_at: usize,
+}
+
+impl Stored {
+    /// The encoded value.
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.record.get(self.payload_at..).unwrap_or_default()
+    }
+}
+
+impl Tiers {
+    /// What memory has of a key, as a use of it.
+    #[inline]
+    pub(crate) fn look_in_memory(&self, key: SlotKey<'_>) -> Found {
+        match self.memory.get(key, self.time.span().latest) {
+            // It may live for a few milliseconds yet: only for these is the precise time asked for.
+            Found::Dead => self.look_precisely(key),
+            found => found,
+        }
+    }
+
+    #[cold]
+    fn look_precisely(&self, key: SlotKey<'_>) -> Found {
+        self.memory.get(key, self.time.now())
+    }
+
+    /// As [`look_in_memory`](Tiers::look_in_memory), as no use of the key.
+    pub(crate) fn peek(&self, key: SlotKey<'_>) -> Found {
+        match self.memory.peek(key, self.time.span().latest) {
+            Found::Dead => self.memory.peek(key, self.time.now()),
+            found => found,
+        }
+    }
+
+    /// The record of a key on disk, if its sequence is above `floor` and it is not known to have expired: whoever serves it looks at its
+    /// expiry after that. Damage and faults are counted misses.
+    ///
+    /// The snapshot is loaded here, after the caller missed in the shard (invariant 4): whatever left the shard before that
+    /// is in this snapshot or a later one.
+    pub(crate) fn read(&self, key: SlotKey<'_>, floor: u64) -> Option<Stored> {
+        let record = self.raw(key)?;
+        self.live(key, record, floor, self.time.span().earliest)
+    }
+
+    fn live(&self, key: SlotKey<'_>, record: Vec<u8>, floor: u64, now: Timestamp) -> Option<Stored> {
+        match record::read(key.bytes, &record) {
+            Ok((header, payload)) if header.sequence > floor && header.expires_at > now => {
+                let payload_at = record.len() - payload.len();
+                Some(Stored { header, record, payload_at })
+            }
+            Ok(_) => None,
+            Err(_) => {
+                self.count_damage();
+                None
+            }
+        }
+    }
+
+    /// Lays a tombstone. Whether that removed a live entry; `None` if neither tier had any, so that there is nothing to commit.
+    pub(crate) fn bury(&self, key: SlotKey<'_>, now: Timestamp) -> Option<bool> {
+        // The snapshot is loaded under the lock that the tombstone is laid under. Nothing of the key being on its way to the disk, it shows
+        // what the disk has; a later one may show instead what came after this removal.
+        let (prior, sequence, floor, snapshot) =
+            self.memory.bury(key, now, || self.snapshots.current().clone());
+        match prior {
+            Prior::Live => Some(true),
+            Prior::Dead => Some(false),
+            Prior::Nothing => {
+                let Some(snapshot) = snapshot else { return Some(false) };
+                match snapshot.get(key.bytes) {
+                    // With a range removal pending (`floor`), only that range's commit is sure to find nothing.
+                    Ok(None) if floor == 0 => {
+                        self.memory.unbury(key, sequence);
+                        None
+                    }
+                    Ok(None) => Some(false),
+                    Ok(Some(record)) => Some(self.live(key, record, floor, now).is_some()),
+                    Err(fault) => {
+                        self.report(&snapshot, fault);
+                        Some(false)
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn raw(&self, key: SlotKey<'_>) -> Option<Vec<u8>> {
+        let snapshot = self.snapshots.current();
+        let snapshot = snapshot.as_ref()?;
+        snapshot.get(key.bytes).unwrap_or_else(|fault| {
+            self.report(snapshot, fault);
+            None
+        })
+    }
+
+    pub(crate) fn count_damage(&self) {
+        self.damaged_records.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A live entry as either tier has it, without promotion or use: its expiry.
+    pub(crate) fn expiry_of(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Timestamp> {
+        match self.memory.peek(key, now) {
+            Found::Value(_, expires_at) => Some(expires_at),
+            Found::Dead => None,
+            Found::Nothing(absent) => {
+                let expires_at = self.read(key, absent.floor)?.header.expires_at;
+                (expires_at > now).then_some(expires_at)
+            }
+        }
+    }
+
+    /// Up to `most` keys on disk with a prefix, after a key.
+    pub(crate) fn keys_on_disk(&self, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Vec<Arc<[u8]>> {
+        let Some(snapshot) = self.snapshots.current().clone() else {
+            return Vec::new();
+        };
+        snapshot.keys(prefix, after, most).unwrap_or_else(|fault| {
+            self.report(&snapshot, fault);
+            Vec::new()
+        })
+    }
+}

@@ -1,16 +1,26 @@
 //! What the cache counts, and how a person reads it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize, Serializer};
 
 mod counters;
 mod display;
+mod latency;
+mod lifetime;
+mod seconds;
 
 pub(crate) use counters::{Count, Counters};
+pub(crate) use latency::Histogram;
+pub use latency::{Latencies, LatencyBucket};
+pub use lifetime::Lifetime;
 
 /// What a cache did since it was opened, and what it holds. [`Cache::stats`](crate::Cache::stats) takes one.
 ///
 /// The counts are taken one after another while the cache is in use, so sums may be off by what happened meanwhile.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Stats {
     /// The memory tier.
@@ -35,10 +45,13 @@ pub struct Stats {
     pub unsaved_bytes: u64,
     /// Each keyspace opened since the start, by name.
     pub keyspaces: Vec<KeyspaceStats>,
+    /// Counts since the file was made, those above included; none in a cache that is only in memory.
+    pub lifetime: Option<Lifetime>,
 }
 
 /// The memory tier's part of [`Stats`].
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct MemoryStats {
     /// Lookups answered from memory.
@@ -58,7 +71,8 @@ pub struct MemoryStats {
 }
 
 /// Whether the disk tier works. `docs/design.md` draws the states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DiskState {
     /// Writes are committed, and lookups ask the disk.
@@ -72,7 +86,8 @@ pub enum DiskState {
 }
 
 /// The disk tier's part of [`Stats`].
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct DiskStats {
     /// Lookups answered from disk.
@@ -100,6 +115,7 @@ pub struct DiskStats {
     /// Lookups that the store answered with an error: each was a miss.
     pub read_faults: u64,
     /// Where the latest damaged file was moved.
+    #[serde(serialize_with = "shown")]
     pub quarantined: Option<PathBuf>,
     /// Whether the disk tier works.
     pub state: DiskState,
@@ -113,10 +129,24 @@ pub struct DiskStats {
     pub discards: u64,
     /// Times that the disk tier came back.
     pub recoveries: u64,
+    /// Times that the file was found to be damaged and was moved aside, when it was opened or while it was used.
+    pub quarantines: u64,
+    /// How long the disk tier has not been on, all its outages together.
+    #[serde(with = "seconds")]
+    pub degraded: Duration,
+    /// How long the oldest insert has waited that is not committed. More than the flush interval and a commit says that the disk does not keep up.
+    #[serde(with = "seconds")]
+    pub flush_lag: Duration,
+    /// How long ago the state of the file was committed that lookups see. Grows while nothing is written.
+    #[serde(with = "seconds")]
+    pub snapshot_age: Duration,
+    /// How long commits took.
+    pub commit_latency: Latencies,
 }
 
 /// One keyspace's part of [`Stats`].
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct KeyspaceStats {
     /// Its name.
@@ -131,6 +161,12 @@ pub struct KeyspaceStats {
     pub loads: u64,
     /// Loaders that returned an error or panicked.
     pub load_failures: u64,
+    /// How long loaders took, those included that failed.
+    pub load_latency: Latencies,
+    /// Disk hits copied into memory.
+    pub promotions: u64,
+    /// Loaded or promoted values that were not cached, because their key was written or invalidated meanwhile.
+    pub voided_fills: u64,
     /// Values written by the application.
     pub inserts: u64,
     /// Calls that removed entries of this keyspace alone.
@@ -139,10 +175,18 @@ pub struct KeyspaceStats {
     pub memory_entries: u64,
     /// Their weight in bytes.
     pub memory_weight: u64,
+    /// Entries removed from memory for room.
+    pub memory_evictions: u64,
+    /// Entries removed from memory for age.
+    pub memory_expirations: u64,
     /// Entries on disk.
     pub disk_entries: u64,
     /// Bytes these are charged for.
     pub disk_bytes: u64,
+    /// Entries deleted from disk for room.
+    pub disk_evictions: u64,
+    /// Entries deleted from disk for age.
+    pub disk_expirations: u64,
     /// Records whose value did not decode: each was a miss. More than none says that a value's shape changed without a new version.
     pub undecodable: u64,
 }
@@ -168,6 +212,12 @@ impl KeyspaceStats {
         let hits = self.memory_hits + self.disk_hits;
         share(hits, hits + self.misses)
     }
+}
+
+/// A path as text, whatever bytes it has.
+#[expect(clippy::ref_option, reason = "as serde asks for it")]
+fn shown<S: Serializer>(path: &Option<PathBuf>, out: S) -> Result<S::Ok, S::Error> {
+    path.as_deref().map(Path::to_string_lossy).serialize(out)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share of counts, for people")]

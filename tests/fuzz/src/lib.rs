@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a target that panics has found something")]
 
+mod control;
 mod export;
 mod file;
 mod input;
@@ -31,7 +32,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "record", run: record, rounds: 400 },
     Target { name: "value", run: value, rounds: 4_000 },
     Target { name: "key", run: key, rounds: 4_000 },
@@ -40,6 +41,7 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "settings", run: settings, rounds: 60 },
     Target { name: "url", run: url, rounds: 4_000 },
     Target { name: "export", run: export, rounds: 2_000 },
+    Target { name: "control", run: control, rounds: 400 },
 ];
 
 /// Records: header, checksum and payload.
@@ -104,4 +106,12 @@ pub fn url(data: &[u8]) {
 /// When a part of one passes for the whole, or one changes when it is written again.
 pub fn export(data: &[u8]) {
     export::check(export::read, data);
+}
+
+/// Requests to the control socket, a line each.
+///
+/// # Panics
+/// When a line has no answer, or more is removed than was asked for.
+pub fn control(data: &[u8]) {
+    control::check(larder::control::answer_line, data);
 }

@@ -14,7 +14,7 @@ pub type Seed = (&'static str, &'static str, Vec<u8>);
 /// All of them.
 #[must_use]
 pub fn all() -> Vec<Seed> {
-    [records(), values(), keys(), files(), operations(), settings(), control(), crate::export::seeds()]
+    [records(), values(), keys(), files(), operations(), settings(), crate::export::seeds(), control()]
         .concat()
 }
 

@@ -6,11 +6,9 @@
 //! The figure that larder is held to is the package `larder-callgrind`'s.
 
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "what it counted is this program's purpose")]
 
 use std::env;
 use std::error::Error;
-use std::process::ExitCode;
 
 use larder_benches::memory::{Keys, Larder, MemoryCache, PEERS, contender, values};
 use larder_benches::{Contest, Pace, REQUESTS, Spread, Unit};
@@ -27,17 +25,15 @@ const COUNTS: usize = 3;
 /// The function that is counted, with all that it calls: [`larder_benches::memory::Contender::hits`] of whichever contestant.
 const COUNTED: &str = "*Contender*::hits*";
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
+fn main() {
     let arguments: Vec<String> = env::args().collect();
     if let [_, verb, name] = arguments.as_slice()
         && verb == ASK
     {
         ask(name);
-        return Ok(ExitCode::SUCCESS);
+    } else if let Some(pace) = Pace::of_program("instructions") {
+        compare(&pace);
     }
-    let Some(pace) = Pace::of_program("instructions") else { return Ok(ExitCode::SUCCESS) };
-    compare(&pace)?;
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Fills a cache and asks it.
@@ -50,7 +46,7 @@ fn ask(name: &str) {
 }
 
 /// Counts for larder and the peers, for the report.
-fn compare(pace: &Pace) -> Result<(), Box<dyn Error>> {
+fn compare(pace: &Pace) {
     let setting = "10k resident, uniform, 1 thread";
     let mut contest =
         Contest::new("instructions", "Instructions per memory hit", setting, Unit::Count).without_warm_up();
@@ -63,7 +59,6 @@ fn compare(pace: &Pace) -> Result<(), Box<dyn Error>> {
         }
     }
     contest.run(&pace.rounds(pace.pick(COUNTS, 1)));
-    Ok(())
 }
 
 /// Instructions of one lookup.

@@ -4,15 +4,20 @@
 //! only while it copies its record out: a transaction kept across many commits would keep all their old pages alive.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use redb::{ReadOnlyTable, ReadableDatabase};
 
 use super::fault::{Fault, Guarded, guarded};
 use super::tables::{ENTRIES, after_prefix};
+use crate::clock::pause;
 use crate::sync::{Arc, Latest, thread};
 
-/// How often a lookup that holds a snapshot is given way to.
+/// How often a lookup that holds a snapshot is given way to, before each pause.
 const MOST_YIELDS: u32 = 1_000;
+/// A lookup that has not let go after so many pauses is left to itself.
+const MOST_PAUSES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The committed entries at one moment.
 pub(crate) struct Snapshot {
@@ -84,11 +89,15 @@ impl SnapshotCell {
     /// record.
     pub(crate) fn withdraw(&self) -> bool {
         let Some(old) = self.replace(None) else { return true };
-        for _ in 0..MOST_YIELDS {
-            if Arc::strong_count(&old) == 1 {
-                return true;
+        for _ in 0..MOST_PAUSES {
+            for _ in 0..MOST_YIELDS {
+                if Arc::strong_count(&old) == 1 {
+                    return true;
+                }
+                thread::yield_now();
             }
-            thread::yield_now();
+            // It is not running: on a busy machine its turn comes after those of others.
+            pause(PAUSE);
         }
         false
     }

@@ -21,7 +21,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use super::cache_file::{CacheFile, LAST_DISK_RETRY, Standing};
+use super::cache_file::{CacheFile, FIRST_DISK_RETRY, LAST_DISK_RETRY, Standing};
 use super::command::{Command, Waiting, acknowledge, unsaved};
 use super::fault::{Fault, panic_message};
 use super::files::OwnerLock;
@@ -323,9 +323,10 @@ impl Writer {
         }
         let file_bytes = self.file.len();
         self.tiers.change_view(|view| view.file_bytes = file_bytes);
-        // A follower's transaction, or a value of a good part of the capacity, may keep it long for a while.
+        // A follower's transaction, or a value of a good part of the capacity, may keep it long for a while; a lookup that was held up with
+        // the snapshot in its hands, for a moment.
         if self.file.is_too_long() {
-            self.compact_at = now.after(LAST_DISK_RETRY);
+            self.compact_at = now.after(if is_free { LAST_DISK_RETRY } else { FIRST_DISK_RETRY });
         }
     }
 

@@ -13,6 +13,8 @@ mod contract_5_damage_is_a_miss;
 mod contract_6_never_takes_the_application_down;
 mod contract_7_bounded_resources;
 mod contract_8_another_process_can_look;
+#[cfg(unix)]
+mod control;
 mod damage;
 mod full_disk;
 mod harness;

@@ -40,7 +40,7 @@ impl CacheBuilder {
     ///
     /// # Errors
     /// [`Error::InvalidSetting`] for a setting out of its range; [`Error::InUse`] while another owner holds the file; [`Error::NotAFile`],
-    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::Permission`] and [`Error::Io`] for a path that can't be used. None of
+    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::Permission`] and [`Error::Io`] for a path that can't be used; [`Error::ControlSocket`] for its socket. None of
     /// them changes a file that was there.
     ///
     /// A damaged larder file is no error: it is moved aside ([`DiskStats::quarantined`]) and a fresh one takes its place.
@@ -49,7 +49,15 @@ impl CacheBuilder {
     /// Milliseconds, whatever the number of entries and also after a crash; files up to
     /// [`verify_on_open`](CacheBuilder::verify_on_open) are verified, at about a second for a gigabyte.
     pub fn open(self) -> Result<Cache, Error> {
-        Ok(Cache { inner: Inner::open(self)? })
+        #[cfg(all(unix, feature = "control"))]
+        let control_socket = self.control_socket.clone();
+        let cache = Cache { inner: Inner::open(self)? };
+        #[cfg(all(unix, feature = "control"))]
+        if let Some(path) = control_socket {
+            // After the file, which an old process may have had until now, and its socket with it.
+            crate::control::serve(&cache.inner, &path)?;
+        }
+        Ok(cache)
     }
 }
 
@@ -259,7 +267,12 @@ impl Cache {
         self.inner.close()
     }
 
-    #[cfg(test)]
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) fn of(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    #[cfg(any(test, all(unix, feature = "control")))]
     pub(crate) fn inner(&self) -> &Arc<Inner> {
         &self.inner
     }

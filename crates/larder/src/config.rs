@@ -114,6 +114,8 @@ pub struct CacheBuilder {
     pub(crate) listener: Option<Listener>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) volume: Arc<dyn Volume>,
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) control_socket: Option<PathBuf>,
 }
 
 impl Default for CacheBuilder {
@@ -133,6 +135,8 @@ impl Default for CacheBuilder {
             listener: None,
             clock: Arc::new(SystemClock::new()),
             volume: Arc::new(OsVolume),
+            #[cfg(all(unix, feature = "control"))]
+            control_socket: None,
         }
     }
 }

@@ -117,6 +117,17 @@ pub enum Error {
         cause: String,
     },
 
+    /// The control socket could not be opened. What stood at its path was left as it is.
+    #[error("cannot listen for control on {}: {cause}; {remedy}", path.display())]
+    ControlSocket {
+        /// The socket.
+        path: PathBuf,
+        /// What stood against it.
+        cause: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+
     /// A background thread could not be started.
     #[error("cannot start the {name} thread: {source}; raise the process's limit on threads")]
     Thread {

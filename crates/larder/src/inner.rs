@@ -47,6 +47,8 @@ pub(crate) struct Inner {
     is_closed: AtomicBool,
     workers: Mutex<Workers>,
     worker_ids: Mutex<Vec<ThreadId>>,
+    /// Threads that serve the cache to others; they may hold it.
+    attendants: Mutex<Vec<Attendant>>,
     /// Held by whoever closes the cache, so that others wait for it.
     closing: Mutex<()>,
 }
@@ -56,6 +58,26 @@ struct WeigherBox(Weigher);
 impl std::fmt::Debug for WeigherBox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Weigher")
+    }
+}
+
+/// A thread that serves the cache to others, until it is told to end.
+pub(crate) struct Attendant {
+    /// Tells it: without waiting, since it may be the one that calls.
+    pub(crate) stop: Box<dyn FnOnce() + Send>,
+    pub(crate) thread: JoinHandle<()>,
+}
+
+impl Attendant {
+    fn stop(self) -> JoinHandle<()> {
+        (self.stop)();
+        self.thread
+    }
+}
+
+impl std::fmt::Debug for Attendant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Attendant")
     }
 }
 
@@ -92,6 +114,7 @@ impl Inner {
             is_closed: AtomicBool::new(false),
             worker_ids: Mutex::new(workers.writer.iter().map(|writer| writer.thread().id()).collect()),
             workers: Mutex::new(workers),
+            attendants: Mutex::new(Vec::new()),
             closing: Mutex::new(()),
         });
         let sweeper = Sweeper::new(tiers, config.sweep_interval);
@@ -123,6 +146,12 @@ impl Inner {
         Ok(KeyspaceId::memory_only(*next))
     }
 
+    /// Has a thread told to end, and joined, when the cache is closed.
+    pub(crate) fn attend(&self, attendant: Attendant) {
+        self.worker_ids.lock().push(attendant.thread.thread().id());
+        self.attendants.lock().push(attendant);
+    }
+
     /// Commits what is dirty.
     pub(crate) fn flush(&self) -> Result<(), Error> {
         self.refuse_if_closed()?;
@@ -140,6 +169,10 @@ impl Inner {
                 return Ok(());
             }
             let Workers { sweeper, writer } = std::mem::take(&mut *self.workers.lock());
+            // First, while there is a writer to answer what they wait for.
+            let attendants = std::mem::take(&mut *self.attendants.lock());
+            let attending: Vec<_> = attendants.into_iter().map(Attendant::stop).collect();
+            attending.into_iter().for_each(|thread| join(Some(thread)));
             self.tiers.stop_sweeper();
             join(sweeper);
             writer.map_or(Ok(()), |writer| {
@@ -176,7 +209,10 @@ fn join(handle: Option<JoinHandle<()>>) {
     }
 }
 
-fn spawn(name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
+pub(crate) fn spawn(
+    name: &'static str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, Error> {
     thread::Builder::new().name(name.to_owned()).spawn(run).map_err(|source| Error::Thread { name, source })
 }
 

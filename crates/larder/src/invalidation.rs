@@ -131,8 +131,8 @@ impl Invalidation {
             });
         }
         self.inner.invalidate(self.steps.iter().map(|step| match step {
-            Step::Key(space, full) => Removal::Key { space, full: full.as_slice() },
-            Step::Scope(space, scope) => Removal::Scope { space, scope: scope.clone() },
+            Step::Key(space, full) => Removal::Key { counters: &space.counters, full: full.as_slice() },
+            Step::Scope(space, scope) => Removal::Scope { counters: &space.counters, scope: scope.clone() },
         }))
     }
 }

@@ -24,6 +24,8 @@ pub use bytes::{KeyReader, KeyWriter};
 pub(crate) use scope::Scope;
 pub use scope::{Any, KeyPattern, PatternPart, PatternWriter};
 pub use shape::{KeyShape, KeyValue};
+#[cfg(all(unix, feature = "control"))]
+pub(crate) use spelling::read_hex;
 pub use spelling::spell_hex;
 
 use std::fmt;

@@ -108,7 +108,8 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
             inner.tiers.memory.purge(Scope::prefix(old.to_bytes()), false, inner.tiers.time.now());
             inner.tiers.wake_writer();
         }
-        let space = Arc::new(Space { name: name.to_owned(), id, kind, counters: Counters::default() });
+        let counters = Counters::default();
+        let space = Arc::new(Space { name: name.to_owned(), id, kind, shape: K::shape(), counters });
         spaces.insert(name.to_owned(), space.clone());
         Ok(Self { inner: inner.clone(), space, definition })
     }

@@ -5,6 +5,8 @@ mod cache;
 pub mod clock;
 mod codec;
 mod config;
+#[cfg(all(unix, feature = "control"))]
+pub mod control;
 mod disk;
 mod error;
 mod event;

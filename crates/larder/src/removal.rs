@@ -11,16 +11,15 @@ use crate::id::KeyspaceId;
 use crate::inner::Inner;
 use crate::key::Scope;
 use crate::memory::Prior;
-use crate::space::Space;
-use crate::stats::Count;
+use crate::stats::{Count, Counters};
 
 /// One removal of several.
 #[derive(Debug)]
 pub(crate) enum Removal<'a> {
-    /// A whole key of a keyspace.
-    Key { space: &'a Space, full: &'a [u8] },
-    /// Every key in a scope, which is all of one keyspace's.
-    Scope { space: &'a Space, scope: Scope },
+    /// A whole key, counted by its keyspace.
+    Key { counters: &'a Counters, full: &'a [u8] },
+    /// Every key in a scope, which is all of one keyspace's, counted by it.
+    Scope { counters: &'a Counters, scope: Scope },
     /// Every key there is.
     Everything,
 }
@@ -44,10 +43,11 @@ impl Inner {
         let mut pending = Pending::default();
         for removal in removals {
             match removal {
-                Removal::Key { space, full } => self.lay_tombstone(space, full, &mut pending),
-                Removal::Scope { space, scope } => {
-                    space.counters.add(Count::Invalidations);
-                    self.purge(scope, self.tiers.has_disk() && !space.id.is_memory_only(), &mut pending);
+                Removal::Key { counters, full } => self.lay_tombstone(counters, full, &mut pending),
+                Removal::Scope { counters, scope } => {
+                    counters.add(Count::Invalidations);
+                    let is_memory_only = KeyspaceId::of(scope.start()).is_memory_only();
+                    self.purge(scope, self.tiers.has_disk() && !is_memory_only, &mut pending);
                 }
                 Removal::Everything => self.purge(Scope::prefix([]), self.tiers.has_disk(), &mut pending),
             }
@@ -62,11 +62,11 @@ impl Inner {
         Ok(live)
     }
 
-    fn lay_tombstone(&self, space: &Space, full: &[u8], pending: &mut Pending) {
+    fn lay_tombstone(&self, counters: &Counters, full: &[u8], pending: &mut Pending) {
         let tiers = &self.tiers;
         let key = tiers.memory.key(full);
         let now = tiers.time.now();
-        space.counters.add(Count::Invalidations);
+        counters.add(Count::Invalidations);
         if KeyspaceId::of(full).is_memory_only() {
             pending.live += u64::from(tiers.memory.forget(key, now) == Prior::Live);
         } else if let Some(was_live) = tiers.bury(key, now) {

@@ -12,6 +12,8 @@ pub(crate) struct Space {
     pub(crate) name: String,
     pub(crate) id: KeyspaceId,
     pub(crate) kind: Kind,
+    /// The shape of its keys.
+    pub(crate) shape: String,
     pub(crate) counters: Counters,
 }
 

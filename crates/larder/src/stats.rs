@@ -1,6 +1,8 @@
 //! What the cache counts, and how a person reads it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize, Serializer};
 
 mod counters;
 mod display;
@@ -10,7 +12,8 @@ pub(crate) use counters::{Count, Counters};
 /// What a cache did since it was opened, and what it holds. [`Cache::stats`](crate::Cache::stats) takes one.
 ///
 /// The counts are taken one after another while the cache is in use, so sums may be off by what happened meanwhile.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Stats {
     /// The memory tier.
@@ -38,7 +41,8 @@ pub struct Stats {
 }
 
 /// The memory tier's part of [`Stats`].
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct MemoryStats {
     /// Lookups answered from memory.
@@ -58,7 +62,8 @@ pub struct MemoryStats {
 }
 
 /// Whether the disk tier works. `docs/design.md` draws the states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DiskState {
     /// Writes are committed, and lookups ask the disk.
@@ -72,7 +77,8 @@ pub enum DiskState {
 }
 
 /// The disk tier's part of [`Stats`].
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct DiskStats {
     /// Lookups answered from disk.
@@ -100,6 +106,7 @@ pub struct DiskStats {
     /// Lookups that the store answered with an error: each was a miss.
     pub read_faults: u64,
     /// Where the latest damaged file was moved.
+    #[serde(serialize_with = "shown")]
     pub quarantined: Option<PathBuf>,
     /// Whether the disk tier works.
     pub state: DiskState,
@@ -116,7 +123,8 @@ pub struct DiskStats {
 }
 
 /// One keyspace's part of [`Stats`].
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct KeyspaceStats {
     /// Its name.
@@ -168,6 +176,12 @@ impl KeyspaceStats {
         let hits = self.memory_hits + self.disk_hits;
         share(hits, hits + self.misses)
     }
+}
+
+/// A path as text, whatever bytes it has.
+#[expect(clippy::ref_option, reason = "as serde asks for it")]
+fn shown<S: Serializer>(path: &Option<PathBuf>, out: S) -> Result<S::Ok, S::Error> {
+    path.as_deref().map(Path::to_string_lossy).serialize(out)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share of counts, for people")]

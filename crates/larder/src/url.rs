@@ -23,10 +23,20 @@ use crate::units::ByteSize;
 pub const URL_VARIABLE: &str = "LARDER_URL";
 
 const SCHEMES: &str = "a URL begins with file: (two tiers) or memory: (memory only)";
-const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout (durations) and shards";
+const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout (durations), shards and control (a socket's path)";
 /// Those that may be shown with their values; what stands in others might be a password.
-const KNOWN_OPTIONS: [&str; 9] =
-    ["memory", "disk", "write_buffer", "page_cache", "verify", "flush", "sweep", "open_timeout", "shards"];
+const KNOWN_OPTIONS: [&str; 10] = [
+    "memory",
+    "disk",
+    "write_buffer",
+    "page_cache",
+    "verify",
+    "flush",
+    "sweep",
+    "open_timeout",
+    "shards",
+    "control",
+];
 const FILE_OPTIONS: [&str; 6] = ["disk", "write_buffer", "page_cache", "verify", "flush", "open_timeout"];
 
 /// What is wrong, and what would be right.
@@ -48,6 +58,7 @@ impl CacheBuilder {
     /// | `sweep=1s` | [`sweep_interval`](CacheBuilder::sweep_interval) |
     /// | `open_timeout=5s` | [`open_timeout`](CacheBuilder::open_timeout) |
     /// | `shards=16` | [`shards`](CacheBuilder::shards) |
+    /// | `control=PATH` | `control_socket`, in a build with the feature `control`; `%XX` stands for a byte |
     ///
     /// Sizes are whole numbers with `B`, `KiB`, `MiB`, `GiB` or `TiB`; durations whole numbers with `ms`, `s`, `m` or `h`.
     ///
@@ -122,8 +133,25 @@ impl CacheBuilder {
                 Ok(shards) => self.shards(shards),
                 Err(_) => return Err((format!("shards is {value:?}"), "it is a whole number")),
             },
+            "control" => self.control(value)?,
             _ => return Err((format!("it has the option {name:?}"), OPTIONS)),
         })
+    }
+
+    #[cfg(all(unix, feature = "control"))]
+    fn control(self, value: &str) -> Result<Self, Refusal> {
+        let path = if value.is_empty() { Err("it names no file".to_owned()) } else { decoded(value) };
+        let path = path.map_err(|why| (format!("control is {value:?}: {why}"), "write control=PATH"))?;
+        Ok(self.control_socket(path))
+    }
+
+    #[cfg(not(all(unix, feature = "control")))]
+    #[expect(clippy::unused_self, reason = "as in a build that has the socket")]
+    fn control(self, _: &str) -> Result<Self, Refusal> {
+        Err((
+            "control is for a build that has a control socket".to_owned(),
+            "build larder with its feature control",
+        ))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use serde::{Deserialize, Serialize};
+
 use super::batch::RangeRemoval;
 use super::command::{Acknowledge, Command};
 use super::fault::Fault;
@@ -48,7 +50,8 @@ pub(crate) struct Tiers {
 }
 
 /// What a sweep removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Swept {
     /// Expired entries removed from memory.
     pub memory: u64,

@@ -1,5 +1,7 @@
 //! Checking the whole file on demand: its pages by the writer, its records by whoever asks.
 
+use serde::{Deserialize, Serialize};
+
 use super::command::Command;
 use super::fault::Fault;
 use super::tiers::Tiers;
@@ -11,7 +13,8 @@ use crate::sync::Arc;
 const VERIFY_ROWS: usize = 256;
 
 /// What [`Cache::verify`](crate::Cache::verify) found.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Verified {
     /// What was wrong with the file's pages, if anything was: the file was then moved aside.

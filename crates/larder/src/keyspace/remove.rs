@@ -24,7 +24,7 @@ impl<K: Key, V> Keyspace<K, V> {
     }
 
     fn remove_full(&self, full: &[u8]) -> Result<bool, Error> {
-        Ok(self.inner.invalidate([Removal::Key { space: &self.space, full }])? > 0)
+        Ok(self.inner.invalidate([Removal::Key { counters: &self.space.counters, full }])? > 0)
     }
 
     /// Removes the entries of several keys, from both tiers, with one commit. How many live ones there were.
@@ -53,7 +53,8 @@ impl<K: Key, V> Keyspace<K, V> {
         Q: AsKey<K> + ?Sized + 'q,
     {
         let keys = keys.into_iter().map(|key| self.encode(key)).collect::<Result<Vec<_>, Error>>()?;
-        let removals = keys.iter().map(|full| Removal::Key { space: &self.space, full: full.as_slice() });
+        let removals =
+            keys.iter().map(|full| Removal::Key { counters: &self.space.counters, full: full.as_slice() });
         self.inner.invalidate(removals)
     }
 
@@ -163,7 +164,7 @@ impl<K: Key, V> Keyspace<K, V> {
     }
 
     fn remove_scope(&self, scope: Scope) -> Result<u64, Error> {
-        self.inner.invalidate([Removal::Scope { space: &self.space, scope }])
+        self.inner.invalidate([Removal::Scope { counters: &self.space.counters, scope }])
     }
 
     pub(crate) fn prefix_scope(&self, prefix: &impl KeyPrefix<K>) -> Scope {

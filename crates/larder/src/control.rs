@@ -1,0 +1,73 @@
+//! The control socket: a Unix socket through which a command sees what a live cache does, and removes entries from it.
+//!
+//! The application turns it on ([`CacheBuilder::control_socket`], or `control=PATH` in its URL); it is off otherwise. Whoever may write the
+//! socket may do everything: its mode is 0600, so that is its owner and root.
+//!
+//! # The protocol
+//!
+//! Lines of JSON, a request and its answer in turn, as many as the peer likes. `docs/control.md` describes each verb.
+//!
+//! ```text
+//! → {"v":1,"do":"remove","keyspace":"product","key":"MTNVTU"}
+//! ← {"v":1,"ok":{"removed":1}}
+//! → {"v":1,"do":"remove","keyspace":"produkt","key":"MTNVTU"}
+//! ← {"v":1,"error":{"kind":"unknown_keyspace","cause":"…","remedy":"…"}}
+//! ```
+//!
+//! # What a peer can't do
+//!
+//! One thread serves all of them, with their sockets in non-blocking mode. A peer that is slow, sends half a line or does not read its answer is let
+//! go of when its time is over, and keeps neither the cache nor another peer from anything. Lines, peers and answers under way are bounded.
+//! What a request itself takes (the commit of a removal, a verification) the requests of other peers wait for.
+
+mod answer;
+mod client;
+mod listen;
+mod peer;
+mod protocol;
+mod serve;
+mod text;
+
+pub use client::{Client, ClientError};
+pub use protocol::{Hello, KeyspaceInfo, MAX_LINE, PROTOCOL, Refusal};
+pub use serve::{IDLE_LIMIT, MAX_PEERS, READ_LIMIT};
+
+pub(crate) use serve::serve;
+
+use std::path::PathBuf;
+
+use crate::config::CacheBuilder;
+
+impl CacheBuilder {
+    /// Serves statistics and invalidations on a Unix socket at this path, for the command line: see [`control`](crate::control). None
+    /// unless set. Needs the feature `control`.
+    ///
+    /// The socket is made when the cache is opened, with mode 0600, its directories with 0700; and removed when the cache is closed. One that a
+    /// crash left is replaced; anything else at the path is left alone, and an error.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let socket = dir.path().join("shop.sock");
+    /// use larder::{Cache, control::Client};
+    ///
+    /// let cache = Cache::builder().control_socket(&socket).open()?;
+    /// let mut client = Client::connect(&socket)?; // in another process
+    /// assert_eq!(client.stats()?.misses, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn control_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.control_socket = Some(path.into());
+        self
+    }
+}
+
+/// What a line is answered, without a socket: for the fuzzer.
+#[cfg(feature = "test-util")]
+#[doc(hidden)]
+#[must_use]
+pub fn answer_line(cache: &crate::Cache, line: &[u8]) -> Vec<u8> {
+    answer::answer(&std::sync::Arc::downgrade(cache.inner()), line)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! Doing what a line asks.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Weak;
+
+use super::protocol::{Hello, KeyspaceInfo, PROTOCOL, Refusal, Removed, Request, VERBS, done};
+use super::text;
+use crate::cache::Cache;
+use crate::id::KeyspaceId;
+use crate::inner::Inner;
+use crate::key::Scope;
+use crate::removal::Removal;
+use crate::space::Space;
+use crate::stats::Counters;
+use crate::sync::Arc;
+
+/// The answer to a line. The cache is held for no longer than that takes.
+pub(super) fn answer(cache: &Weak<Inner>, line: &[u8]) -> Vec<u8> {
+    let answer = Request::read(line).and_then(|request| {
+        let inner = cache.upgrade().ok_or_else(Refusal::closed)?;
+        let cache = Cache::of(inner);
+        // What a removal lets go of is dropped here, and a user's `Drop` may panic.
+        catch_unwind(AssertUnwindSafe(|| execute(&cache, request))).unwrap_or_else(|_| {
+            Err(Refusal::new("panicked", "the process panicked over it", "see the process's log"))
+        })
+    });
+    answer.unwrap_or_else(|refusal| refusal.to_line())
+}
+
+fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
+    let inner = cache.inner();
+    Ok(match request {
+        Request::Hello {} => done(&Hello {
+            larder: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: PROTOCOL,
+            pid: std::process::id(),
+            verbs: VERBS.map(str::to_owned).to_vec(),
+        }),
+        Request::Stats {} => done(&cache.stats()),
+        Request::Keyspaces {} => done(&keyspaces(inner)),
+        Request::Remove { keyspace, key } => {
+            let target = Target::find(inner, &keyspace)?;
+            let full = [&target.id.to_bytes()[..], &text::key(target.shape(), &key)?].concat();
+            removed(inner.invalidate([Removal::Key { counters: target.counters(), full: &full }])?)
+        }
+        Request::RemovePrefix { keyspace, prefix } => {
+            let target = Target::find(inner, &keyspace)?;
+            let start = [&target.id.to_bytes()[..], &text::prefix(target.shape(), &prefix)?].concat();
+            remove_all(inner, &target, start)?
+        }
+        Request::Clear { keyspace } => {
+            let target = Target::find(inner, &keyspace)?;
+            remove_all(inner, &target, target.id.to_bytes().to_vec())?
+        }
+        Request::ClearAll {} => removed(cache.clear()?),
+        Request::Flush {} => {
+            cache.flush()?;
+            done(&serde_json::json!({}))
+        }
+        Request::Sweep {} => done(&cache.sweep()?),
+        Request::Verify {} => done(&cache.verify()?),
+    })
+}
+
+fn remove_all(inner: &Inner, target: &Target, start: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+    let scope = Scope::prefix(start);
+    Ok(removed(inner.invalidate([Removal::Scope { counters: target.counters(), scope }])?))
+}
+
+fn removed(removed: u64) -> Vec<u8> {
+    done(&Removed { removed })
+}
+
+/// A keyspace to remove from: one that is open, or one that stands in the file alone.
+struct Target {
+    id: KeyspaceId,
+    space: Option<Arc<Space>>,
+    /// Where removals are counted that no open keyspace counts.
+    uncounted: Counters,
+}
+
+impl Target {
+    fn find(inner: &Inner, name: &str) -> Result<Self, Refusal> {
+        inner.refuse_if_closed()?;
+        let space = inner.spaces.lock().get(name).cloned();
+        let in_file = || inner.tiers.view().keyspaces.get(name).map(|row| row.0);
+        let id = space.as_ref().map(|space| space.id).or_else(in_file);
+        let Some(id) = id else {
+            return Err(Refusal::new(
+                "unknown_keyspace",
+                format!("the cache has no keyspace {name:?}"),
+                "ask {\"v\":1,\"do\":\"keyspaces\"} for their names",
+            ));
+        };
+        Ok(Self { id, space, uncounted: Counters::default() })
+    }
+
+    fn shape(&self) -> Option<&str> {
+        self.space.as_ref().map(|space| space.shape.as_str())
+    }
+
+    fn counters(&self) -> &Counters {
+        self.space.as_ref().map_or(&self.uncounted, |space| &space.counters)
+    }
+}
+
+/// Those that are open and those that stand in the file alone, by name.
+fn keyspaces(inner: &Inner) -> Vec<KeyspaceInfo> {
+    let view = inner.tiers.view();
+    let spaces = inner.spaces.lock();
+    let row = |name: &str| view.keyspaces.get(name).copied();
+    let open = spaces.values().map(|space| {
+        let row = row(&space.name).filter(|row| row.0 == space.id);
+        KeyspaceInfo {
+            name: space.name.clone(),
+            is_open: true,
+            version: Some(space.kind.version),
+            keys: Some(space.shape.clone()),
+            is_memory_only: space.id.is_memory_only(),
+            disk_entries: row.map_or(0, |row| row.1),
+            disk_bytes: row.map_or(0, |row| row.2),
+        }
+    });
+    let closed = view.keyspaces.iter().filter(|(name, _)| !spaces.contains_key(*name)).map(|(name, row)| {
+        let name = name.clone();
+        KeyspaceInfo { name, disk_entries: row.1, disk_bytes: row.2, ..KeyspaceInfo::default() }
+    });
+    let mut all: Vec<_> = open.chain(closed).collect();
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    all
+}

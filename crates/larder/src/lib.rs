@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("lib.md")]
 
+pub mod admin;
 mod cache;
 pub mod clock;
 mod codec;

@@ -10,11 +10,11 @@ use crate::exit::{Exit, Failure};
 
 /// Whether the process was asked to end.
 #[derive(Debug)]
-pub(super) struct Interrupt(Arc<AtomicBool>);
+pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
     /// From now on a request to end is heard here; the second one ends the process.
-    pub(super) fn heard() -> Result<Self, Failure> {
+    pub(crate) fn heard() -> Result<Self, Failure> {
         let asked = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             // In this order: the first request finds the flag down, and raises it.
@@ -25,11 +25,24 @@ impl Interrupt {
         Ok(Self(asked))
     }
 
-    pub(super) fn check(&self) -> Result<(), Failure> {
+    /// Whether somebody asked.
+    pub(crate) fn is_asked(&self) -> bool {
         // Relaxed: the flag guards no other memory.
-        if self.0.load(Ordering::Relaxed) {
-            return Err(Failure::new(Exit::Interrupted, "interrupted; the export is not whole"));
-        }
-        Ok(())
+        self.0.load(Ordering::Relaxed)
     }
+
+    /// The same as a failure, which says how far the work has come.
+    pub(crate) fn check(&self, how_far: &str) -> Result<(), Failure> {
+        if self.is_asked() { Err(Failure::new(Exit::Interrupted, format!("interrupted; {how_far}"))) } else { Ok(()) }
+    }
+}
+
+/// From now on a request to end ends the process at once: for what may be left at any point.
+pub(crate) fn end_at_once() -> Result<(), Failure> {
+    for signal in [SIGINT, SIGTERM] {
+        let always = Arc::new(AtomicBool::new(true));
+        flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, always)
+            .map_err(|error| Failure::new(Exit::System, format!("cannot listen for Ctrl-C: {error}")))?;
+    }
+    Ok(())
 }

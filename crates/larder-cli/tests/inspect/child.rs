@@ -78,7 +78,8 @@ fn child_process() {
         return;
     };
     let cache = Cache::builder()
-        .path(path)
+        .path(&path)
+        .control_socket(Path::new(&path).with_extension("sock"))
         .flush_interval(Duration::from_millis(2))
         .open_timeout(Duration::from_secs(10))
         .open()

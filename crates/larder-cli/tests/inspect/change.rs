@@ -244,7 +244,7 @@ fn interrupted(place: &Place, arguments: &[&str], after: Duration) -> Option<i32
         command(place.dir(), arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::thread::park_timeout(after);
     let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
-    drop(kill_process(pid, Signal::INT));
+    let _ = kill_process(pid, Signal::INT);
     child.wait().unwrap().code()
 }
 

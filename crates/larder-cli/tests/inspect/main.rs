@@ -6,6 +6,7 @@
 mod bad_files;
 mod change;
 mod child;
+mod doctor;
 mod export;
 mod live;
 mod operations;

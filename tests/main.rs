@@ -36,6 +36,7 @@ mod races;
 mod regressions;
 mod simulated;
 mod staleness;
+mod statistics;
 mod support;
 mod tidy;
 mod workload;

@@ -9,7 +9,8 @@ use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use change::{
-    ClearOptions, ImportOptions, RemoveOptions, RemovePrefixOptions, SocketOptions, TargetOptions,
+    ClearOptions, ImportOptions, RemoveOptions, RemovePrefixOptions, SocketOptions, StatsOptions,
+    TargetOptions, TopOptions,
 };
 
 /// Requests of one phase unless told otherwise: enough that the first load of every popular key is a small
@@ -70,6 +71,14 @@ pub(crate) enum Command {
     ///
     /// While a service is using the file, one of its commits is checked; it can't reuse space for as long.
     Verify(FileOptions),
+
+    /// Print what a live cache did and holds; or what a file has counted since it was made.
+    Stats(StatsOptions),
+
+    /// Watch a live cache: hit rates by tier and keyspace, latencies, evictions, memory and disk. Of a file alone, its entries and changes.
+    ///
+    /// `q` leaves.
+    Top(TopOptions),
 
     /// Check what a cache in production needs, and say what to do about the rest.
     ///

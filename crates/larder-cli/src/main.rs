@@ -25,7 +25,9 @@ mod interrupt;
 mod manual;
 mod out;
 mod panics;
+mod stats;
 mod time;
+mod top;
 
 use std::process::ExitCode;
 
@@ -63,6 +65,8 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Ttl(options) => Ok(exit::told(options.look.json, inspect::ttl::run(&options))),
         Command::Why(options) => Ok(exit::told(options.look.json, inspect::why::run(&options))),
         Command::Verify(options) => Ok(exit::told(options.json, inspect::verify::run(&options))),
+        Command::Stats(options) => Ok(exit::told(options.json, stats::run(&options))),
+        Command::Top(options) => Ok(exit::told(false, top::run(&options))),
         Command::Doctor(options) => Ok(exit::told(options.json, doctor::run(&options))),
         Command::Export(options) => Ok(exit::told(options.look.json, inspect::export::run(&options))),
         Command::Remove(options) => Ok(exit::told(options.target.json, change::remove::one(&options))),

@@ -1,5 +1,7 @@
 //! The cache: opened once, shared by cloning.
 
+mod stats;
+
 use crate::config::CacheBuilder;
 use crate::disk::{Swept, Verified};
 use crate::error::Error;
@@ -8,7 +10,7 @@ use crate::invalidation::Invalidation;
 use crate::key::Key;
 use crate::keyspace::{Keyspace, KeyspaceDefinition};
 use crate::removal::Removal;
-use crate::stats::{Count, DiskStats, KeyspaceStats, MemoryStats, Stats};
+use crate::stats::{Count, Stats};
 use crate::sync::Arc;
 use crate::url::URL_VARIABLE;
 
@@ -43,7 +45,7 @@ impl CacheBuilder {
     /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::Permission`] and [`Error::Io`] for a path that can't be used; [`Error::ControlSocket`] for its socket. None of
     /// them changes a file that was there.
     ///
-    /// A damaged larder file is no error: it is moved aside ([`DiskStats::quarantined`]) and a fresh one takes its place.
+    /// A damaged larder file is no error: it is moved aside ([`DiskStats::quarantined`](crate::DiskStats::quarantined)) and a fresh one takes its place.
     ///
     /// # Cost
     /// Milliseconds, whatever the number of entries and also after a crash; files up to
@@ -163,7 +165,7 @@ impl Cache {
 
     /// Checks every page of the file, and every record in it, while the cache goes on.
     ///
-    /// A file whose pages are damaged is moved aside, as one that is found so when it is opened ([`DiskStats::quarantined`]), and a fresh one
+    /// A file whose pages are damaged is moved aside, as one that is found so when it is opened ([`DiskStats::quarantined`](crate::DiskStats::quarantined)), and a fresh one
     /// takes its place. A damaged record is a miss whenever it is asked for; here it is only counted.
     ///
     /// # Errors
@@ -188,74 +190,7 @@ impl Cache {
     /// A few thousand loads and one short lock a shard; independent of the number of entries.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let tiers = &self.inner.tiers;
-        let (totals, view) = (tiers.memory.totals(), tiers.view());
-        let mut stats = Stats {
-            memory: MemoryStats {
-                capacity: tiers.memory.capacity(),
-                evictions: totals.evictions,
-                expirations: totals.expirations,
-                bypassed: totals.bypassed,
-                ..MemoryStats::default()
-            },
-            unsaved_bytes: tiers.memory.buffer().used(),
-            ..Stats::default()
-        };
-        let mut disk_hits = 0;
-        for space in self.inner.spaces.lock().values() {
-            let counters = &space.counters;
-            let tally = totals.by_keyspace.get(&space.id).copied().unwrap_or_default();
-            let row = view.keyspaces.get(&space.name).filter(|(id, ..)| *id == space.id);
-            let keyspace = KeyspaceStats {
-                name: space.name.clone(),
-                memory_hits: counters.sum(Count::MemoryHits),
-                disk_hits: counters.sum(Count::DiskHits),
-                misses: counters.sum(Count::Misses),
-                loads: counters.sum(Count::Loads),
-                load_failures: counters.sum(Count::LoadFailures),
-                inserts: counters.sum(Count::Inserts),
-                invalidations: counters.sum(Count::Invalidations),
-                memory_entries: tally.entries,
-                memory_weight: tally.weight,
-                disk_entries: row.map_or(0, |row| row.1),
-                disk_bytes: row.map_or(0, |row| row.2),
-                undecodable: counters.sum(Count::Undecodable),
-            };
-            stats.memory.hits += keyspace.memory_hits;
-            disk_hits += keyspace.disk_hits;
-            stats.misses += keyspace.misses;
-            stats.loads += keyspace.loads;
-            stats.load_failures += keyspace.load_failures;
-            stats.voided_fills += counters.sum(Count::VoidedFills);
-            stats.promotions += counters.sum(Count::Promotions);
-            stats.inserts += keyspace.inserts;
-            stats.invalidations += keyspace.invalidations;
-            stats.memory.entries += keyspace.memory_entries;
-            stats.memory.weight += keyspace.memory_weight;
-            stats.keyspaces.push(keyspace);
-        }
-        stats.disk = tiers.has_disk().then(|| DiskStats {
-            hits: disk_hits,
-            entries: view.entries,
-            bytes: view.bytes,
-            file_bytes: view.file_bytes,
-            capacity: self.inner.disk_capacity,
-            commits: view.commits,
-            evictions: view.evictions,
-            expirations: view.expirations,
-            recovered_entries: view.recovered_entries,
-            was_closed_cleanly: view.was_closed_cleanly,
-            damaged_records: view.damaged_records,
-            read_faults: view.read_faults,
-            quarantined: view.quarantined,
-            state: view.state,
-            off: view.off,
-            faults: view.faults,
-            suspensions: view.suspensions,
-            discards: view.discards,
-            recoveries: view.recoveries,
-        });
-        stats
+        stats::of(&self.inner)
     }
 
     /// Commits what is not committed, ends the threads, and closes the file. Lookups then find nothing, and writes fail with

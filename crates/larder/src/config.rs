@@ -32,6 +32,9 @@ pub const DEFAULT_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 /// The least time between two sweeps. Default 1 s.
 pub const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
+/// A load that takes as long is told in the log. Default 1 s.
+pub const DEFAULT_SLOW_LOAD: Duration = Duration::from_secs(1);
+
 const LEAST_CAPACITY: ByteSize = ByteSize::kib(64);
 const MOST_CAPACITY: ByteSize = ByteSize::gib(1 << 14);
 const LEAST_DISK: ByteSize = ByteSize::mib(1);
@@ -113,6 +116,7 @@ pub struct CacheBuilder {
     pub(crate) flush_interval: Duration,
     pub(crate) sweep_interval: Duration,
     pub(crate) open_timeout: Duration,
+    pub(crate) slow_load: Duration,
     pub(crate) shards: usize,
     pub(crate) weigher: Option<Weigher>,
     pub(crate) listener: Option<Listener>,
@@ -134,6 +138,7 @@ impl Default for CacheBuilder {
             flush_interval: DEFAULT_FLUSH_INTERVAL,
             sweep_interval: DEFAULT_SWEEP_INTERVAL,
             open_timeout: Duration::ZERO,
+            slow_load: DEFAULT_SLOW_LOAD,
             shards: thread::available_parallelism().map_or(4, std::num::NonZero::get) * 8,
             weigher: None,
             listener: None,
@@ -224,6 +229,12 @@ impl CacheBuilder {
     /// How long to wait for another owner of the file to leave: up to an hour, not at all unless set.
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
         self.open_timeout = timeout;
+        self
+    }
+
+    /// How long a loader may take before a warning in the log names its keyspace: any time, 1 s unless set; [`Duration::MAX`] for never.
+    pub fn slow_load(mut self, threshold: Duration) -> Self {
+        self.slow_load = threshold;
         self
     }
 

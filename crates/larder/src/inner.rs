@@ -4,6 +4,7 @@
 //! user's `Drop` on one of those very threads: a thread is told to end, and joined by anybody but itself.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
@@ -16,7 +17,8 @@ use crate::id::KeyspaceId;
 use crate::key::Scope;
 use crate::load::Waits;
 use crate::memory::Memory;
-use crate::space::Space;
+use crate::space::{Ledger, Space};
+use crate::stats::Lifetime;
 use crate::sync::channel::unbounded;
 use crate::sync::thread::{self, JoinHandle, ThreadId};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
@@ -40,9 +42,12 @@ pub(crate) struct Inner {
     pub(crate) tiers: Arc<Tiers>,
     pub(crate) waits: Waits,
     pub(crate) disk_capacity: u64,
+    pub(crate) slow_load: Duration,
     weigher: Option<WeigherBox>,
     /// By name. Locked while a keyspace is opened, its commit included: nothing that serves entries takes this lock.
     pub(crate) spaces: Mutex<BTreeMap<String, Arc<Space>>>,
+    /// The same, for those who only count.
+    pub(crate) ledger: Arc<Ledger>,
     next_memory_only: Mutex<u32>,
     is_closed: AtomicBool,
     workers: Mutex<Workers>,
@@ -91,13 +96,21 @@ impl Inner {
     pub(crate) fn open(config: CacheBuilder) -> Result<Arc<Self>, Error> {
         config.validate()?;
         let mut workers = Workers::default();
-        let (tiers, nudges) = match &config.path {
+        let (tiers, nudges, before) = match &config.path {
             None => {
                 let time = CacheTime::new(config.clock.clone(), Timestamp::ZERO);
-                Tiers::new(memory(&config, 0), time, None, None, DiskView::default(), config.listener.clone())
+                let listener = config.listener.clone();
+                let (tiers, nudges) =
+                    Tiers::new(memory(&config, 0), time, None, None, DiskView::default(), listener);
+                (tiers, nudges, None)
             }
             Some(path) => open_tiers(&config, path, &mut workers)?,
         };
+        let ledger = Arc::<Ledger>::default();
+        if let Some(before) = before {
+            let ledger = ledger.clone();
+            tiers.count(before, Box::new(move || ledger.sum()));
+        }
         let waker = Arc::downgrade(&tiers);
         tiers.time.clock().on_jump(Box::new(move || {
             if let Some(tiers) = waker.upgrade() {
@@ -108,8 +121,10 @@ impl Inner {
             tiers: tiers.clone(),
             waits: Waits::default(),
             disk_capacity: config.disk_capacity.as_u64(),
+            slow_load: config.slow_load,
             weigher: config.weigher.map(WeigherBox),
             spaces: Mutex::new(BTreeMap::new()),
+            ledger: ledger.clone(),
             next_memory_only: Mutex::new(0),
             is_closed: AtomicBool::new(false),
             worker_ids: Mutex::new(workers.writer.iter().map(|writer| writer.thread().id()).collect()),
@@ -227,7 +242,7 @@ fn open_tiers(
     config: &CacheBuilder,
     path: &std::path::Path,
     workers: &mut Workers,
-) -> Result<(Arc<Tiers>, Nudges), Error> {
+) -> Result<(Arc<Tiers>, Nudges, Option<Lifetime>), Error> {
     // A process may change its directory; its cache file stays where it is.
     let path = &*std::path::absolute(path).map_err(|error| Error::Io {
         action: "find",
@@ -262,7 +277,11 @@ fn open_tiers(
     let time = CacheTime::new(config.clock.clone(), mark);
     let snapshot = store.snapshot(FIRST_GENERATION).map_err(|fault| failed(fault.cause))?;
     let memory = memory(config, store.last_sequence());
-    let view = DiskView { quarantined, file_bytes: len(path).unwrap_or(0), ..store.view() };
+    let quarantines = u64::from(quarantined.is_some());
+    let before = store.lifetime().cloned().unwrap_or_default();
+    let shown_at = time.now();
+    let view =
+        DiskView { quarantines, shown_at, quarantined, file_bytes: len(path).unwrap_or(0), ..store.view() };
     let file = CacheFile::new(store, options, Ballast::new(path, capacity)).map_err(|error| Error::Io {
         action: "look at",
         path: path.to_owned(),
@@ -279,5 +298,5 @@ fn open_tiers(
     };
     let writer = Writer::new(tiers.clone(), file, limits, lock);
     workers.writer = Some(spawn("larder-writer", move || writer.run(&inbox))?);
-    Ok((tiers, nudges))
+    Ok((tiers, nudges, Some(before)))
 }

@@ -94,22 +94,26 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
             if space.kind == kind {
                 return Ok(Self { inner: inner.clone(), space: space.clone(), definition });
             }
-            // One count is the list's own; handles are only cloned from handles.
-            if Arc::strong_count(space) > 1 {
+            // One count is the list's own, one the ledger's; handles are only cloned from handles.
+            if Arc::strong_count(space) > 2 {
                 return Err(space.kind.conflict(name, &kind));
             }
-            replaced = Some(space.id);
+            replaced = Some(space.clone());
         }
         let registration =
             Registration { name: name.to_owned(), version: kind.version, shape: K::shape(), fingerprint: 0 };
         let id = inner.number(kind.memory_only, registration)?;
         if let Some(old) = replaced {
             // Memory must not answer with values of another type, nor hold what nobody can reach.
-            inner.tiers.memory.purge(Scope::prefix(old.to_bytes()), false, inner.tiers.time.now());
+            inner.ledger.strike(&old);
+            inner.tiers.memory.purge(Scope::prefix(old.id.to_bytes()), false, inner.tiers.time.now());
             inner.tiers.wake_writer();
         }
         let counters = Counters::default();
-        let space = Arc::new(Space { name: name.to_owned(), id, kind, shape: K::shape(), counters });
+        let slow_load = inner.slow_load;
+        let space = Space { name: name.to_owned(), id, kind, shape: K::shape(), counters, slow_load };
+        let space = Arc::new(space);
+        inner.ledger.enter(space.clone());
         spaces.insert(name.to_owned(), space.clone());
         Ok(Self { inner: inner.clone(), space, definition })
     }

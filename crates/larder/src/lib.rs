@@ -43,8 +43,8 @@ pub use cache::Cache;
 pub use codec::{CodecError, MAX_DEPTH, MAX_EMPTY_ELEMENTS, MAX_VALUE_LEN};
 pub use config::{
     CacheBuilder, DEFAULT_DISK_CAPACITY, DEFAULT_FLUSH_INTERVAL, DEFAULT_MEMORY_CAPACITY, DEFAULT_PAGE_CACHE,
-    DEFAULT_SWEEP_INTERVAL, DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, LEAST_TTL, MOST_TTL, Settings,
-    Weighed,
+    DEFAULT_SLOW_LOAD, DEFAULT_SWEEP_INTERVAL, DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, LEAST_TTL,
+    MOST_TTL, Settings, Weighed,
 };
 pub use disk::{FIRST_DISK_RETRY, LAST_DISK_RETRY, MOST_QUARANTINED, Swept, Verified};
 pub use error::{Error, LoadError};
@@ -59,7 +59,9 @@ pub use keyspace::{
     DEFAULT_TTL, Durability, InsertOptions, Iter, Keys, Keyspace, KeyspaceDefinition, Update,
 };
 pub use memory::ENTRY_OVERHEAD;
-pub use stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
+pub use stats::{
+    DiskState, DiskStats, KeyspaceStats, Latencies, LatencyBucket, Lifetime, MemoryStats, Stats,
+};
 pub use units::{ByteSize, Timestamp};
 pub use url::URL_VARIABLE;
 

@@ -23,6 +23,7 @@ pub(crate) use slot::{
     Absent, Change, Entry, Found, Mutation, Prior, Range, Refused, SlotKey, Unsaved, Value,
 };
 pub(crate) use stored_key::StoredKey;
+pub(crate) use survey::MemoryTotals;
 pub(crate) use weight::Weight;
 
 use std::hash::{BuildHasher, Hasher};

@@ -1,11 +1,13 @@
 //! A keyspace that is open: what its handles share.
 
 use std::any::{TypeId, type_name};
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Key;
-use crate::stats::Counters;
+use crate::stats::{Count, Counters, Lifetime};
+use crate::sync::{Arc, Mutex};
 
 #[derive(Debug)]
 pub(crate) struct Space {
@@ -15,6 +17,48 @@ pub(crate) struct Space {
     /// The shape of its keys.
     pub(crate) shape: String,
     pub(crate) counters: Counters,
+    /// A load that takes as long is told in the log.
+    pub(crate) slow_load: Duration,
+}
+
+/// Every keyspace that was open, and what those had counted that are no more.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger(Mutex<(Vec<Arc<Space>>, Lifetime)>);
+
+impl Ledger {
+    /// Enters a keyspace. The list of open ones holds it as well.
+    pub(crate) fn enter(&self, space: Arc<Space>) {
+        self.0.lock().0.push(space);
+    }
+
+    /// Keeps what a keyspace has counted that nobody has open any more.
+    pub(crate) fn strike(&self, space: &Arc<Space>) {
+        let mut ledger = self.0.lock();
+        let (open, gone) = &mut *ledger;
+        open.retain(|other| !Arc::ptr_eq(other, space));
+        *gone = gone.plus(&counted(space));
+    }
+
+    /// What all of them have counted.
+    pub(crate) fn sum(&self) -> Lifetime {
+        let ledger = self.0.lock();
+        ledger.0.iter().fold(ledger.1.clone(), |sum, space| sum.plus(&counted(space)))
+    }
+}
+
+fn counted(space: &Space) -> Lifetime {
+    let count = |count| space.counters.sum(count);
+    Lifetime {
+        memory_hits: count(Count::MemoryHits),
+        disk_hits: count(Count::DiskHits),
+        misses: count(Count::Misses),
+        loads: count(Count::Loads),
+        load_failures: count(Count::LoadFailures),
+        promotions: count(Count::Promotions),
+        inserts: count(Count::Inserts),
+        invalidations: count(Count::Invalidations),
+        ..Lifetime::default()
+    }
 }
 
 /// What two handles of one keyspace must agree on.

@@ -1,13 +1,20 @@
 //! What the cache counts, and how a person reads it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 
 mod counters;
 mod display;
+mod latency;
+mod lifetime;
+mod seconds;
 
 pub(crate) use counters::{Count, Counters};
+pub(crate) use latency::Histogram;
+pub use latency::{Latencies, LatencyBucket};
+pub use lifetime::Lifetime;
 
 /// What a cache did since it was opened, and what it holds. [`Cache::stats`](crate::Cache::stats) takes one.
 ///
@@ -38,6 +45,8 @@ pub struct Stats {
     pub unsaved_bytes: u64,
     /// Each keyspace opened since the start, by name.
     pub keyspaces: Vec<KeyspaceStats>,
+    /// Counts since the file was made, those above included; none in a cache that is only in memory.
+    pub lifetime: Option<Lifetime>,
 }
 
 /// The memory tier's part of [`Stats`].
@@ -120,6 +129,19 @@ pub struct DiskStats {
     pub discards: u64,
     /// Times that the disk tier came back.
     pub recoveries: u64,
+    /// Times that the file was found to be damaged and was moved aside, when it was opened or while it was used.
+    pub quarantines: u64,
+    /// How long the disk tier has not been on, all its outages together.
+    #[serde(with = "seconds")]
+    pub degraded: Duration,
+    /// How long the oldest insert has waited that is not committed. More than the flush interval and a commit says that the disk does not keep up.
+    #[serde(with = "seconds")]
+    pub flush_lag: Duration,
+    /// How long ago the state of the file was committed that lookups see. Grows while nothing is written.
+    #[serde(with = "seconds")]
+    pub snapshot_age: Duration,
+    /// How long commits took.
+    pub commit_latency: Latencies,
 }
 
 /// One keyspace's part of [`Stats`].
@@ -139,6 +161,12 @@ pub struct KeyspaceStats {
     pub loads: u64,
     /// Loaders that returned an error or panicked.
     pub load_failures: u64,
+    /// How long loaders took, those included that failed.
+    pub load_latency: Latencies,
+    /// Disk hits copied into memory.
+    pub promotions: u64,
+    /// Loaded or promoted values that were not cached, because their key was written or invalidated meanwhile.
+    pub voided_fills: u64,
     /// Values written by the application.
     pub inserts: u64,
     /// Calls that removed entries of this keyspace alone.
@@ -147,10 +175,18 @@ pub struct KeyspaceStats {
     pub memory_entries: u64,
     /// Their weight in bytes.
     pub memory_weight: u64,
+    /// Entries removed from memory for room.
+    pub memory_evictions: u64,
+    /// Entries removed from memory for age.
+    pub memory_expirations: u64,
     /// Entries on disk.
     pub disk_entries: u64,
     /// Bytes these are charged for.
     pub disk_bytes: u64,
+    /// Entries deleted from disk for room.
+    pub disk_evictions: u64,
+    /// Entries deleted from disk for age.
+    pub disk_expirations: u64,
     /// Records whose value did not decode: each was a miss. More than none says that a value's shape changed without a new version.
     pub undecodable: u64,
 }

@@ -1,8 +1,8 @@
-//! What can be asked of the commands that change a cache file, or the cache that has it.
+//! What can be asked of the commands that change a cache file, and of those that reach a live cache.
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueHint};
+use clap::{Args, ValueHint, value_parser};
 
 use super::FileOptions;
 
@@ -108,4 +108,27 @@ pub(crate) struct SocketOptions {
     /// Print JSON, with errors on standard error as JSON too.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsOptions {
+    /// The control socket of the process that has the cache; or a cache file.
+    #[arg(value_name = "SOCKET|FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) target: PathBuf,
+
+    /// Print JSON, with errors on standard error as JSON too.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopOptions {
+    /// The control socket of the process that has the cache; or a cache file.
+    #[arg(value_name = "SOCKET|FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) target: PathBuf,
+
+    /// Milliseconds between two looks.
+    #[arg(long, value_name = "MS", default_value_t = 1000)]
+    #[arg(value_parser = value_parser!(u64).range(100..=60_000))]
+    pub(crate) interval: u64,
 }

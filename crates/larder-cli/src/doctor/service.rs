@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{ByteSize, DiskState, LAST_DISK_RETRY, Stats};
+use larder::{ByteSize, DiskState, LAST_DISK_RETRY, Lifetime, Stats};
 
 use super::line::Line;
 use super::machine;
@@ -77,10 +77,15 @@ pub(super) fn room(patient: &Patient) -> Line {
 
 /// What the statistics of a live cache say.
 pub(super) fn live(patient: &Patient) -> Vec<Line> {
+    let in_file = patient.snapshot.as_ref().and_then(|snapshot| snapshot.lifetime());
     let mut lines = vec![monitoring(patient)];
+    if patient.stats.is_some() || in_file.is_some() {
+        let ever = patient.stats.as_ref().and_then(|stats| stats.lifetime.as_ref()).or(in_file);
+        lines.push(hit_rate(patient.stats.as_ref(), ever));
+    }
     let Some(stats) = &patient.stats else {
         if patient.is_owned() {
-            for check in ["disk tier", "flush", "hit rate", "invalidation"] {
+            for check in ["disk tier", "flush", "invalidation"] {
                 lines.push(Line::unknown(check, "the file does not tell", ASK));
             }
         }
@@ -90,7 +95,7 @@ pub(super) fn live(patient: &Patient) -> Vec<Line> {
         lines.push(disk_tier(stats));
         lines.push(flush(patient, stats));
     }
-    lines.extend([hit_rate(stats), invalidation(stats)]);
+    lines.push(invalidation(stats));
     lines
 }
 
@@ -132,28 +137,35 @@ fn disk_tier(stats: &Stats) -> Line {
 /// How long what was inserted has waited for the disk.
 fn flush(patient: &Patient, stats: &Stats) -> Line {
     let check = "flush";
-    let unsaved = ByteSize::bytes(stats.unsaved_bytes);
+    let (unsaved, disk) = (ByteSize::bytes(stats.unsaved_bytes), stats.disk.clone().unwrap_or_default());
     let interval = patient.settings.as_ref().map_or(Duration::from_secs(1), |settings| settings.flush_interval);
-    let since = patient.snapshot.as_ref().map(|snapshot| patient.wall.since(snapshot.file().last_flush));
-    match since {
-        Some(since) if stats.unsaved_bytes > 0 && since > Duration::from_secs(10).max(interval * 10) => Line::warn(
-            check,
-            format!("{unsaved} are not committed, and the last commit was {} ago", span(since)),
-            "see whether the disk is slow or has failed; larder flush SOCKET waits for a commit",
-        ),
-        Some(since) => Line::pass(check, format!("{unsaved} wait for a commit; the last was {} ago", span(since))),
-        None => Line::pass(check, format!("{unsaved} wait for a commit")),
+    let slow = disk.commit_latency.quantile(0.99);
+    let found = format!(
+        "{unsaved} wait for a commit, the oldest for {}; one commit in a hundred takes {slow:.1?} or more",
+        span(disk.flush_lag)
+    );
+    if disk.flush_lag > Duration::from_secs(10).max(interval * 10) {
+        let remedy = "see whether the disk is slow or has failed; larder flush SOCKET waits for a commit";
+        return Line::warn(check, found, remedy);
     }
+    Line::pass(check, found)
 }
 
-fn hit_rate(stats: &Stats) -> Line {
+/// The rate since the start, or, if that says nothing yet, since the file was made.
+fn hit_rate(stats: Option<&Stats>, lifetime: Option<&Lifetime>) -> Line {
     let check = "hit rate";
-    let (rate, of) = (100.0 * stats.hit_rate(), stats.requests());
-    let found = format!("{rate:.1} % of {of} lookups since the start");
+    let now = stats.map(|stats| (stats.requests(), stats.misses, "the start"));
+    let ever = lifetime.map(|ever| (ever.requests(), ever.misses, "the file was made"));
+    let Some((of, misses, since)) = now.filter(|now| now.0 >= ENOUGH).or(ever).or(now) else {
+        return Line::unknown(check, "the file does not tell", ASK);
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a share of counts, for people")]
+    let rate = of.saturating_sub(misses) as f64 / of.max(1) as f64;
+    let found = format!("{:.1} % of {of} lookups since {since}", 100.0 * rate);
     if of < ENOUGH {
         return Line::unknown(check, found, "run this again when there were more");
     }
-    if stats.hit_rate() < POOR_HIT_RATE {
+    if rate < POOR_HIT_RATE {
         let remedy = "larder stats SOCKET tells of which keyspace: raise its TTL, or `memory` and `disk` if it evicts";
         return Line::warn(check, found, remedy);
     }

@@ -9,10 +9,14 @@ use super::batch::{Entries, RangeRemoval, next_expiry};
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::known::{Adopted, Known, Registration};
 use super::snapshot::Snapshot;
-use super::tables::{EXPIRY, FORMAT, FORMAT_ROW, KEYSPACES, KeyspaceRow, META, RETIRED, STATE_ROW, State};
+use super::tables::{
+    EXPIRY, FORMAT, FORMAT_ROW, KEYSPACES, KeyspaceRow, LIFETIME_ROW, META, RETIRED, STATE_ROW, State,
+    lifetime_to_bytes, read_lifetime,
+};
 use super::view::DiskView;
 use crate::id::KeyspaceId;
 use crate::memory::Mutation;
+use crate::stats::Lifetime;
 use crate::units::Timestamp;
 
 /// Evicting goes one part in so many below the limit, so that not every batch evicts.
@@ -26,6 +30,7 @@ pub(crate) struct Store {
     live_limit: u64,
     /// When the earliest entry may be deleted.
     next_expiry: Option<Timestamp>,
+    lifetime: Option<Lifetime>,
 }
 
 /// What one transaction is to do.
@@ -60,6 +65,8 @@ pub(crate) struct Outcome {
     pub(crate) swept: u64,
     pub(crate) more_to_sweep: bool,
     pub(crate) evicted: u64,
+    /// Of each keyspace that lost any: entries deleted for room, and for age.
+    pub(crate) gone: Vec<(KeyspaceId, u64, u64)>,
     pub(crate) next_expiry: Option<Timestamp>,
 }
 
@@ -117,7 +124,26 @@ impl Store {
         let db = Guarded::new(db);
         let known = Self::read_known(&*db)?;
         let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
-        Ok(Self { db, known, live_limit, next_expiry })
+        let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
+        Ok(Self { db, known, live_limit, next_expiry, lifetime })
+    }
+
+    /// The counts that the file has in a transaction; none if it has none that can be read.
+    pub(crate) fn lifetime_at(txn: &ReadTransaction) -> Result<Option<Lifetime>, Fault> {
+        guarded(|| {
+            let row = txn.open_table(META)?.get(LIFETIME_ROW)?;
+            Ok(row.and_then(|row| read_lifetime(row.value())))
+        })
+    }
+
+    /// The counts that the file has, or is to have with its next commit; none if it has none that can be read.
+    pub(crate) fn lifetime(&self) -> Option<&Lifetime> {
+        self.lifetime.as_ref()
+    }
+
+    /// Counts to be written with the next commit. They are no reason for one.
+    pub(crate) fn note_lifetime(&mut self, lifetime: Lifetime) {
+        self.lifetime = Some(lifetime);
     }
 
     pub(crate) fn snapshot(&self, generation: u64) -> Result<Snapshot, Fault> {
@@ -176,6 +202,9 @@ impl Store {
             known.state.mark = known.state.mark.max(batch.now);
             known.state.closed_cleanly = batch.closing;
             write_known(&txn, &self.known, &known)?;
+            if let Some(lifetime) = &self.lifetime {
+                txn.open_table(META)?.insert(LIFETIME_ROW, lifetime_to_bytes(lifetime).as_slice())?;
+            }
             Ok(txn.commit()?)
         })?;
         self.known = known;
@@ -272,8 +301,15 @@ fn change_entries(
         entries.apply(mutation, batch.ranges)?;
     }
     if batch.sweep > 0 {
+        let before = entries.deltas.clone();
         let (mut rows, swept) = entries.sweep(batch.sweep)?;
         outcome.swept = swept;
+        for (&id, after) in &entries.deltas {
+            let swept = before.get(&id).map_or(0, |delta| delta.0) - after.0;
+            outcome
+                .gone
+                .extend(u64::try_from(swept).ok().filter(|swept| *swept > 0).map(|swept| (id, 0, swept)));
+        }
         for id in known.retired.keys().copied().collect::<Vec<_>>() {
             let asked = batch.sweep - rows;
             let deleted = entries.sweep_retired(id, asked)?;
@@ -290,6 +326,7 @@ fn change_entries(
     if live > live_limit {
         outcome.evicted = entries.evict(live - live_limit + live_limit / EVICT_AHEAD, batch.is_resident)?;
         known.apply(&entries.deltas);
+        outcome.gone.extend(entries.deltas.iter().map(|(&id, delta)| (id, delta.0.unsigned_abs(), 0)));
     }
     outcome.next_expiry = entries.next_expiry()?;
     Ok(())

@@ -7,6 +7,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::tiers::Tiers;
 use crate::event::Event;
 use crate::memory::Remains;
@@ -26,6 +28,16 @@ pub(crate) enum Nudge {
     Tell(Event),
     /// Values to drop that the writer must not: a user's `Drop` may wait for it.
     Bury(Remains),
+}
+
+/// What a sweep removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Swept {
+    /// Expired entries removed from memory.
+    pub memory: u64,
+    /// Expired entries deleted from disk.
+    pub disk: u64,
 }
 
 #[derive(Debug)]

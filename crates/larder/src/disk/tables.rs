@@ -4,15 +4,19 @@
 //! |---|---|---|
 //! | `larder.meta` | `"format"` | format version, 4 bytes |
 //! | | `"state"` | last sequence 8, time mark 8 (ms since 1970), next keyspace number 4, closed cleanly 1 |
+//! | | `"lifetime"` | counts since the file was made, 8 each, in the order of [`Lifetime`]; the XXH3-64 of these, 8 |
 //! | `larder.keyspaces` | name | number 4, version 4, entries 8, bytes 8, fingerprint 8 (0: none), key shape (UTF-8) |
 //! | `larder.retired` | keyspace number | bytes it is still charged for, until its entries are deleted |
 //! | `larder.entries` | keyspace number 4, key | a record ([`crate::record`]) |
 //! | `larder.expiry` | delete-after 8 (ms since 1970), keyspace number 4, key | nothing |
+//!
+//! The row `"lifetime"` may be missing. Readers pass over counts that they do not know, and begin anew if the checksum is wrong.
 
 use redb::{TableDefinition, TableHandle};
 
 use crate::id::KeyspaceId;
-use crate::record::{Damage, Fields};
+use crate::record::{Damage, Fields, checksum};
+use crate::stats::Lifetime;
 use crate::units::Timestamp;
 
 type Bytes = &'static [u8];
@@ -25,6 +29,7 @@ pub(crate) const EXPIRY: TableDefinition<'static, Bytes, ()> = TableDefinition::
 
 pub(crate) const FORMAT_ROW: &str = "format";
 pub(crate) const STATE_ROW: &str = "state";
+pub(crate) const LIFETIME_ROW: &str = "lifetime";
 
 /// The format of the tables above. Files of a newer one are refused.
 pub(crate) const FORMAT: u32 = 1;
@@ -63,6 +68,20 @@ impl State {
             closed_cleanly: fields.take()? == [1],
         })
     }
+}
+
+pub(crate) fn lifetime_to_bytes(lifetime: &Lifetime) -> Vec<u8> {
+    let mut bytes: Vec<u8> = lifetime.numbers().into_iter().flat_map(u64::to_be_bytes).collect();
+    bytes.extend_from_slice(&checksum(LIFETIME_ROW.as_bytes(), &bytes).to_be_bytes());
+    bytes
+}
+
+/// The counts of a row; none if it is damaged.
+pub(crate) fn read_lifetime(bytes: &[u8]) -> Option<Lifetime> {
+    let (counts, sum) = bytes.split_last_chunk::<8>()?;
+    let (numbers, rest) = counts.as_chunks::<8>();
+    let is_whole = rest.is_empty() && checksum(LIFETIME_ROW.as_bytes(), counts).to_be_bytes() == *sum;
+    is_whole.then(|| Lifetime::of(numbers.iter().map(|number| u64::from_be_bytes(*number))))
 }
 
 /// What the file knows of a keyspace.
@@ -167,6 +186,24 @@ mod tests {
         assert_eq!(row.to_bytes(), pinned);
         assert_eq!(KeyspaceRow::read(&pinned), Ok(row));
         assert!(KeyspaceRow::read(&pinned[..31]).is_err() && State::read(&[]).is_err());
+    }
+
+    #[test]
+    fn lifetime_counts_read_back_and_damaged_ones_are_none() {
+        let counts = Lifetime::of(1..=16);
+        let row = lifetime_to_bytes(&counts);
+        assert_eq!(row.len(), 17 * 8);
+        assert_eq!(&row[..16], [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2]);
+        assert_eq!(read_lifetime(&row), Some(counts));
+        for damaged in [&row[..0], &row[..8], &row[1..], &row[..row.len() - 8], &[0; 16]] {
+            assert_eq!(read_lifetime(damaged), None);
+        }
+        // Of a version that counts more, and of one that counts less.
+        for numbers in [1..=20_u64, 1..=3] {
+            let mut row: Vec<u8> = numbers.flat_map(u64::to_be_bytes).collect();
+            row.extend(checksum(b"lifetime", &row).to_be_bytes());
+            assert_eq!(read_lifetime(&row).unwrap().disk_hits, 3);
+        }
     }
 
     #[test]

@@ -2,14 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use serde::{Deserialize, Serialize};
-
 use super::batch::RangeRemoval;
 use super::command::{Acknowledge, Command};
+use super::counted::Counted;
 use super::fault::Fault;
 use super::known::Registration;
 use super::snapshot::{Snapshot, SnapshotCell};
-use super::sweeper::Nudge;
+use super::sweeper::{Nudge, Swept};
 use super::view::DiskView;
 use crate::clock::CacheTime;
 use crate::config::Listener;
@@ -47,16 +46,7 @@ pub(crate) struct Tiers {
     view: Mutex<DiskView>,
     pub(super) damaged_records: StatisticU64,
     read_faults: StatisticU64,
-}
-
-/// What a sweep removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Swept {
-    /// Expired entries removed from memory.
-    pub memory: u64,
-    /// Expired entries deleted from disk.
-    pub disk: u64,
+    pub(super) counted: Counted,
 }
 
 impl Tiers {
@@ -86,6 +76,7 @@ impl Tiers {
             view: Mutex::new(view),
             damaged_records: StatisticU64::new(0),
             read_faults: StatisticU64::new(0),
+            counted: Counted::default(),
         };
         (Arc::new(tiers), nudged)
     }
@@ -150,6 +141,7 @@ impl Tiers {
         // The swap comes after the change of the shard, and the writer clears the flag before it drains: whoever finds the flag
         // set knows that a drain is still to come.
         if !self.writer_is_armed.swap(true, Ordering::SeqCst) {
+            self.counted.lag.arm(self.time.now());
             self.send(Command::Wake);
         }
     }

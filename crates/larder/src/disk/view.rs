@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::id::KeyspaceId;
 use crate::stats::DiskState;
+use crate::units::Timestamp;
 
 /// What the disk tier was after its last commit.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +29,35 @@ pub(crate) struct DiskView {
     pub(crate) suspensions: u64,
     pub(crate) discards: u64,
     pub(crate) recoveries: u64,
+    pub(crate) quarantines: u64,
+    /// By keyspace: entries deleted for room, and for age.
+    pub(crate) gone: BTreeMap<KeyspaceId, (u64, u64)>,
+    /// Since when the disk tier has not been on.
+    pub(crate) off_since: Option<Timestamp>,
+    /// How long earlier outages lasted.
+    pub(crate) degraded: Duration,
+    /// When lookups were last shown what was committed.
+    pub(crate) shown_at: Timestamp,
     pub(crate) damaged_records: u64,
     pub(crate) read_faults: u64,
+}
+
+impl DiskView {
+    /// Notes that the disk tier is on, or is not, from now.
+    pub(super) fn turn(&mut self, state: DiskState, now: Timestamp) {
+        self.state = state;
+        match (state, self.off_since) {
+            (DiskState::On, Some(since)) => {
+                self.degraded += now.since(since);
+                self.off_since = None;
+            }
+            (DiskState::Suspended | DiskState::Discarded, None) => self.off_since = Some(now),
+            _ => {}
+        }
+    }
+
+    /// How long it has not been on.
+    pub(crate) fn degraded(&self, now: Timestamp) -> Duration {
+        self.degraded + self.off_since.map_or(Duration::ZERO, |since| now.since(since))
+    }
 }

@@ -163,6 +163,7 @@ impl Writer {
 
     /// One group commit, in the order that the module states.
     fn step(&mut self, mut waiting: Waiting) {
+        self.tiers.counted.lag.begin();
         self.tiers.writer_is_armed.store(false, Ordering::SeqCst);
         if let Some((generation, fault)) = waiting.fault.take()
             && generation == self.file.generation()
@@ -173,6 +174,10 @@ impl Writer {
         let progress = self.commit_or_degrade(&waiting, &mut remains);
         self.keep_to_capacity();
         self.announce();
+        if self.file.standing() != Standing::Suspended {
+            // Committed; or it lives in memory alone from here on.
+            self.tiers.counted.lag.end();
+        }
         let mut was_unsaved = false;
         if self.file.store().is_some()
             && let Some(outcome) = progress.first
@@ -252,7 +257,14 @@ impl Writer {
         let Some(store) = self.file.store_mut() else {
             return Err(Fault::io("the file is out of service"));
         };
+        let began = self.tiers.time.clock().monotonic();
+        if let Some(lifetime) = self.tiers.lifetime(1) {
+            store.note_lifetime(lifetime);
+        }
         let outcome = store.commit(&batch)?;
+        if outcome.is_committed {
+            self.tiers.counted.commit_times.record(self.tiers.time.clock().monotonic().saturating_sub(began));
+        }
         let snapshot = store.snapshot(generation)?;
         if planted::is_planted(planted::Fault::SettleEarly) {
             self.tiers.settle(mutations, remains);
@@ -284,6 +296,11 @@ impl Writer {
             view.commits += u64::from(outcome.is_committed);
             view.evictions += outcome.evicted;
             view.expirations += outcome.swept;
+            view.shown_at = now;
+            for (id, evicted, swept) in &outcome.gone {
+                let gone = view.gone.entry(*id).or_default();
+                *gone = (gone.0 + evicted, gone.1 + swept);
+            }
         });
         self.tiers.plan_disk_sweep(outcome.next_expiry);
     }

@@ -8,18 +8,23 @@
 //! 6. Take the flight down with the lease, then land it. In this order: whoever comes in between starts anew, instead of joining a
 //!    load that has ended.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::fill::Lease;
 use super::write::Written;
+use crate::clock::Clock;
 use crate::error::LoadError;
 use crate::key::{AsKey, Key, KeyWriter};
 use crate::load::{Cycle, Flight, Landing};
 use crate::memory::{Found, Leased, Permit, SlotKey, Value};
-use crate::stats::{Count, Counters};
+use crate::space::Space;
+use crate::stats::Count;
 use crate::sync::Arc;
+use crate::units::millis;
 
 /// The caller that runs the loader. If it unwinds, its waiters are released.
 struct Pilot<'a> {
@@ -175,20 +180,37 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     {
         let counters = &self.space.counters;
         counters.add(Count::Loads);
-        let failure = Failure(counters);
+        let clock = &**self.inner.tiers.time.clock();
+        let mut running = Running { space: &self.space, clock, began: clock.monotonic(), has_failed: true };
         let result = loader().map(Into::into).map_err(|error| LoadError::Loader(Arc::new(error)));
-        if result.is_ok() {
-            std::mem::forget(failure);
-        }
+        running.has_failed = result.is_err();
         result
     }
 }
 
-/// Counts a load as failed when it is dropped, so that a panic counts too.
-struct Failure<'a>(&'a Counters);
+/// A loader at work. When it is dropped it counts, so that one that panics counts too.
+struct Running<'a> {
+    space: &'a Space,
+    clock: &'a dyn Clock,
+    began: Duration,
+    has_failed: bool,
+}
 
-impl Drop for Failure<'_> {
+impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.add(Count::LoadFailures);
+        let took = self.clock.monotonic().saturating_sub(self.began);
+        self.space.counters.load_times.record(took);
+        if self.has_failed {
+            self.space.counters.add(Count::LoadFailures);
+        }
+        if took >= self.space.slow_load {
+            // Not the key: it may be a secret.
+            tracing::warn!(
+                keyspace = self.space.name,
+                took_ms = millis(took),
+                failed = self.has_failed,
+                "a load was slow"
+            );
+        }
     }
 }

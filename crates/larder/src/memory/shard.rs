@@ -42,8 +42,6 @@ pub(crate) struct Shard {
     /// disk would show.
     saves: bool,
     pub(super) tallies: Tallies,
-    pub(super) evictions: u64,
-    pub(super) expirations: u64,
 }
 
 impl Shard {
@@ -59,8 +57,6 @@ impl Shard {
             ranges: Vec::new(),
             saves: true,
             tallies: Tallies::default(),
-            evictions: 0,
-            expirations: 0,
         }
     }
 
@@ -181,7 +177,9 @@ impl Shard {
         let Some(id) = self.policy.evict() else {
             return false;
         };
-        self.evictions += 1;
+        if let Some(slot) = self.slots.get(id) {
+            self.tallies.of(&slot.key).evictions += 1;
+        }
         self.remove(id, trash);
         true
     }
@@ -190,12 +188,12 @@ impl Shard {
     pub(crate) fn expire(&mut self, now: Timestamp, most: usize, trash: &mut Trash) -> usize {
         let mut expired = 0;
         for id in self.expiry.due(now, most) {
-            if self.slots.get(id).is_some_and(|slot| slot.expires_at <= now) {
+            if let Some(slot) = self.slots.get(id).filter(|slot| slot.expires_at <= now) {
+                self.tallies.of(&slot.key).expirations += 1;
                 self.remove(id, trash);
                 expired += 1;
             }
         }
-        self.expirations += expired as u64;
         expired
     }
 

@@ -187,6 +187,10 @@ pub(crate) struct Trash {
 pub(crate) struct Tally {
     pub(crate) entries: u64,
     pub(crate) weight: u64,
+    /// Entries removed for room.
+    pub(crate) evictions: u64,
+    /// Entries removed for age.
+    pub(crate) expirations: u64,
 }
 
 /// Tallies by keyspace. A cache has few keyspaces, so a sorted list is fastest.
@@ -204,7 +208,7 @@ impl Tallies {
         (tally.entries, tally.weight) = (tally.entries - 1, tally.weight - weight.bytes());
     }
 
-    fn of(&mut self, key: &[u8]) -> &mut Tally {
+    pub(super) fn of(&mut self, key: &[u8]) -> &mut Tally {
         let id = KeyspaceId::of(key);
         let at = match self.0.binary_search_by_key(&id, |(id, _)| *id) {
             Ok(at) => at,
@@ -217,6 +221,6 @@ impl Tallies {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (KeyspaceId, Tally)> + '_ {
-        self.0.iter().copied().filter(|(_, tally)| tally.entries > 0)
+        self.0.iter().copied()
     }
 }

@@ -60,12 +60,14 @@ impl Memory {
             MemoryTotals { bypassed: self.bypassed.load(Ordering::Relaxed), ..MemoryTotals::default() };
         for shard in &self.shards {
             let shard = shard.read();
-            totals.evictions += shard.evictions;
-            totals.expirations += shard.expirations;
             for (id, tally) in shard.tallies.iter() {
                 let sum = totals.by_keyspace.entry(id).or_default();
                 sum.entries += tally.entries;
                 sum.weight += tally.weight;
+                sum.evictions += tally.evictions;
+                sum.expirations += tally.expirations;
+                totals.evictions += tally.evictions;
+                totals.expirations += tally.expirations;
             }
         }
         totals

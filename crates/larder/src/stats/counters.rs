@@ -4,6 +4,7 @@
 //! store, which no other thread can come between. When more threads count than there are stripes, the others share the last one and
 //! add to it atomically. Either way no count is lost.
 
+use super::latency::Histogram;
 use crate::sync::{Ordering, StatisticU64};
 
 /// Threads that have a stripe of their own.
@@ -31,6 +32,8 @@ const COUNTS: usize = 16;
 pub(crate) struct Counters {
     own: [Stripe; OWN_STRIPES],
     shared: Stripe,
+    /// How long loaders took.
+    pub(crate) load_times: Histogram,
 }
 
 #[derive(Debug, Default)]

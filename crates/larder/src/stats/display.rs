@@ -61,6 +61,15 @@ fn file(disk: &DiskStats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let closed = if disk.was_closed_cleanly { "closed cleanly" } else { "left by a crash" };
     writeln!(f, "file {file}, {commits} commits, {recovered_entries} entries recovered ({closed})")?;
     writeln!(f, "{damaged_records} records damaged, {read_faults} reads failed")?;
+    let [usual, slow] = [0.5, 0.99].map(|share| disk.commit_latency.quantile(share));
+    writeln!(
+        f,
+        "commits take {usual:.1?}, one in a hundred {slow:.1?}; the oldest insert waits for {:.1?}",
+        disk.flush_lag
+    )?;
+    if !disk.degraded.is_zero() {
+        writeln!(f, "the disk tier has been off for {:.1?}", disk.degraded)?;
+    }
     if let Some(aside) = &disk.quarantined {
         writeln!(f, "a damaged file was moved to {}", aside.display())?;
     }

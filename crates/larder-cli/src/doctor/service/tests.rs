@@ -23,10 +23,12 @@ fn a_disk_tier_that_is_off_fails_and_one_that_was_off_warns() {
 
 #[test]
 fn a_poor_hit_rate_warns_once_there_were_enough_lookups() {
+    let ever: Lifetime = serde_json::from_value(json!({"memory_hits": 100, "misses": 900})).unwrap();
+    assert_eq!(hit_rate(None, Some(&ever)).verdict, Verdict::Warn);
     for (hits, misses, verdict) in
         [(0, 10, Verdict::Unknown), (400, 600, Verdict::Warn), (900, 100, Verdict::Pass)]
     {
-        let line = hit_rate(&stats(json!({"memory": {"hits": hits}, "misses": misses})));
+        let line = hit_rate(Some(&stats(json!({"memory": {"hits": hits}, "misses": misses}))), None);
         assert_eq!(line.verdict, verdict, "{line:?}");
     }
 }

@@ -124,8 +124,11 @@ impl Writer {
         let is_back = standing == Standing::InService && (was != standing || !discarded.is_empty());
         let kept_entries = discarded.is_empty() && !matches!(was, Standing::Discarded { .. });
         self.tiers.change_state(state);
+        let now = self.now();
+        let damaged = discarded.iter().filter(|fault| fault.kind == FaultKind::Damage).count() as u64;
         self.tiers.change_view(|view| {
-            view.state = state;
+            view.turn(state, now);
+            view.quarantines += damaged;
             view.off.clone_from(&cause);
             view.suspensions += u64::from(is_suspended);
             view.discards += discarded.len() as u64;

@@ -110,8 +110,8 @@ impl Shard {
                 continue;
             }
             if slot.state == State::Dirty && slot.expires_at <= now {
+                self.tallies.of(&slot.key).expirations += 1;
                 self.entomb(id, trash);
-                self.expirations += 1;
             }
             let Some(slot) = self.slots.get(id) else { continue };
             let change = match (slot.state, self.pending.get(&id)) {

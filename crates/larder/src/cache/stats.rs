@@ -1,0 +1,99 @@
+//! Statistics, put together from where they are counted.
+
+use crate::disk::DiskView;
+use crate::inner::Inner;
+use crate::memory::MemoryTotals;
+use crate::space::Space;
+use crate::stats::{Count, DiskStats, KeyspaceStats, MemoryStats, Stats};
+
+pub(super) fn of(inner: &Inner) -> Stats {
+    let tiers = &inner.tiers;
+    let (totals, view) = (tiers.memory.totals(), tiers.view());
+    let memory = MemoryStats {
+        capacity: tiers.memory.capacity(),
+        evictions: totals.evictions,
+        expirations: totals.expirations,
+        bypassed: totals.bypassed,
+        ..MemoryStats::default()
+    };
+    let unsaved_bytes = tiers.memory.buffer().used();
+    let mut stats = Stats { memory, unsaved_bytes, lifetime: tiers.lifetime(0), ..Stats::default() };
+    let mut disk_hits = 0;
+    for space in inner.spaces.lock().values() {
+        let keyspace = of_keyspace(space, &totals, &view);
+        stats.memory.hits += keyspace.memory_hits;
+        disk_hits += keyspace.disk_hits;
+        stats.misses += keyspace.misses;
+        stats.loads += keyspace.loads;
+        stats.load_failures += keyspace.load_failures;
+        stats.voided_fills += keyspace.voided_fills;
+        stats.promotions += keyspace.promotions;
+        stats.inserts += keyspace.inserts;
+        stats.invalidations += keyspace.invalidations;
+        stats.memory.entries += keyspace.memory_entries;
+        stats.memory.weight += keyspace.memory_weight;
+        stats.keyspaces.push(keyspace);
+    }
+    stats.disk = tiers.has_disk().then(|| DiskStats { hits: disk_hits, ..of_disk(inner, view) });
+    stats
+}
+
+fn of_keyspace(space: &Space, totals: &MemoryTotals, view: &DiskView) -> KeyspaceStats {
+    let counters = &space.counters;
+    let memory = totals.by_keyspace.get(&space.id).copied().unwrap_or_default();
+    let row = view.keyspaces.get(&space.name).filter(|(id, ..)| *id == space.id);
+    let (disk_evictions, disk_expirations) = view.gone.get(&space.id).copied().unwrap_or_default();
+    KeyspaceStats {
+        name: space.name.clone(),
+        memory_hits: counters.sum(Count::MemoryHits),
+        disk_hits: counters.sum(Count::DiskHits),
+        misses: counters.sum(Count::Misses),
+        loads: counters.sum(Count::Loads),
+        load_failures: counters.sum(Count::LoadFailures),
+        load_latency: counters.load_times.latencies(),
+        promotions: counters.sum(Count::Promotions),
+        voided_fills: counters.sum(Count::VoidedFills),
+        inserts: counters.sum(Count::Inserts),
+        invalidations: counters.sum(Count::Invalidations),
+        memory_entries: memory.entries,
+        memory_weight: memory.weight,
+        memory_evictions: memory.evictions,
+        memory_expirations: memory.expirations,
+        disk_entries: row.map_or(0, |row| row.1),
+        disk_bytes: row.map_or(0, |row| row.2),
+        disk_evictions,
+        disk_expirations,
+        undecodable: counters.sum(Count::Undecodable),
+    }
+}
+
+fn of_disk(inner: &Inner, view: DiskView) -> DiskStats {
+    let tiers = &inner.tiers;
+    let now = tiers.time.now();
+    DiskStats {
+        hits: 0,
+        entries: view.entries,
+        bytes: view.bytes,
+        file_bytes: view.file_bytes,
+        capacity: inner.disk_capacity,
+        commits: view.commits,
+        evictions: view.evictions,
+        expirations: view.expirations,
+        recovered_entries: view.recovered_entries,
+        was_closed_cleanly: view.was_closed_cleanly,
+        damaged_records: view.damaged_records,
+        read_faults: view.read_faults,
+        degraded: view.degraded(now),
+        flush_lag: tiers.flush_lag(now),
+        snapshot_age: now.since(view.shown_at),
+        commit_latency: tiers.commit_times().latencies(),
+        quarantined: view.quarantined,
+        state: view.state,
+        off: view.off,
+        faults: view.faults,
+        suspensions: view.suspensions,
+        discards: view.discards,
+        recoveries: view.recoveries,
+        quarantines: view.quarantines,
+    }
+}

@@ -1,0 +1,115 @@
+//! What the disk tier counts beside its view: how long commits take and inserts wait, and what the file has seen in all.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::tiers::Tiers;
+use crate::stats::{Histogram, Lifetime};
+use crate::sync::{Ordering, StatisticU64};
+use crate::units::Timestamp;
+
+/// Sums up what the keyspaces of a cache have counted.
+pub(crate) type Counting = Box<dyn Fn() -> Lifetime + Send + Sync>;
+
+#[derive(Default)]
+pub(crate) struct Counted {
+    pub(super) commit_times: Histogram,
+    pub(super) lag: Lag,
+    /// What the file had seen when it was opened, and what to add to it.
+    lifetime: OnceLock<(Lifetime, Counting)>,
+}
+
+impl std::fmt::Debug for Counted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Counted")
+    }
+}
+
+/// Since when inserts wait for their commit; zeros for none.
+#[derive(Debug, Default)]
+pub(super) struct Lag {
+    /// The first that was stored since the writer last drained.
+    waiting_since: StatisticU64,
+    /// The first of those that it has drained, and not committed yet. Written by the writer alone.
+    drained_since: StatisticU64,
+}
+
+impl Lag {
+    /// Something became dirty, and the writer knew of nothing that was.
+    pub(super) fn arm(&self, now: Timestamp) {
+        self.waiting_since.store(now.as_millis(), Ordering::Relaxed);
+    }
+
+    /// The writer drains. Before it disarms: whoever becomes dirty after that begins anew.
+    pub(super) fn begin(&self) {
+        let since = self.waiting_since.swap(0, Ordering::Relaxed);
+        if self.drained_since.load(Ordering::Relaxed) == 0 {
+            self.drained_since.store(since, Ordering::Relaxed);
+        }
+    }
+
+    /// Nothing that was drained waits any more.
+    pub(super) fn end(&self) {
+        self.drained_since.store(0, Ordering::Relaxed);
+    }
+
+    fn age(&self, now: Timestamp) -> Duration {
+        let since = [&self.waiting_since, &self.drained_since].map(|since| since.load(Ordering::Relaxed));
+        let oldest = since.into_iter().filter(|since| *since > 0).min();
+        oldest.map_or(Duration::ZERO, |since| now.since(Timestamp::from_millis(since)))
+    }
+}
+
+impl Tiers {
+    /// From here on commits note what was counted, on top of what the file had seen before.
+    pub(crate) fn count(&self, before: Lifetime, counting: Counting) {
+        drop(self.counted.lifetime.set((before, counting)));
+    }
+
+    /// What the file has seen, with so many commits more.
+    pub(crate) fn lifetime(&self, commits: u64) -> Option<Lifetime> {
+        let (before, counting) = self.counted.lifetime.get()?;
+        let (view, memory) = (self.view(), self.memory.totals());
+        let tiers = Lifetime {
+            openings: 1,
+            memory_evictions: memory.evictions,
+            memory_expirations: memory.expirations,
+            disk_evictions: view.evictions,
+            disk_expirations: view.expirations,
+            commits: view.commits + commits,
+            faults: view.faults,
+            quarantines: view.quarantines,
+            ..Lifetime::default()
+        };
+        Some(before.plus(&counting()).plus(&tiers))
+    }
+
+    /// How long the oldest uncommitted insert has waited.
+    pub(crate) fn flush_lag(&self, now: Timestamp) -> Duration {
+        self.counted.lag.age(now)
+    }
+
+    pub(crate) fn commit_times(&self) -> &Histogram {
+        &self.counted.commit_times
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lag_is_that_of_the_oldest_insert_that_is_not_committed() {
+        let at = Timestamp::from_millis;
+        let lag = Lag::default();
+        assert_eq!(lag.age(at(1_000)), Duration::ZERO);
+        lag.arm(at(1_000));
+        lag.begin();
+        lag.arm(at(1_500));
+        assert_eq!(lag.age(at(2_000)), Duration::from_secs(1), "drained, and not committed");
+        lag.begin();
+        assert_eq!(lag.age(at(2_000)), Duration::from_secs(1), "the disk failed in between");
+        lag.end();
+        assert_eq!(lag.age(at(2_000)), Duration::ZERO);
+    }
+}

@@ -1,0 +1,171 @@
+//! How long things take: counted in buckets whose width grows with the time, so that a tail shows whatever its scale.
+//!
+//! A power of two has four buckets, so a time is known to a fifth. Recording adds to three atomics; loads and commits are recorded, which
+//! take far longer, and lookups are not.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::sync::{Ordering, StatisticU64};
+
+/// Buckets to a power of two, as a power of two.
+const PRECISION: u32 = 2;
+/// The largest power of two, in microseconds: 19 hours. What takes longer is in its last bucket.
+const MOST_POWER: u32 = 36;
+const BUCKETS: usize = ((MOST_POWER - PRECISION + 2) << PRECISION) as usize;
+
+/// Times as they are recorded.
+#[derive(Debug)]
+pub(crate) struct Histogram {
+    buckets: [StatisticU64; BUCKETS],
+    sum_us: StatisticU64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self { buckets: [const { StatisticU64::new(0) }; BUCKETS], sum_us: StatisticU64::new(0) }
+    }
+}
+
+impl Histogram {
+    pub(crate) fn record(&self, took: Duration) {
+        let us = micros(took);
+        if let Some(bucket) = self.buckets.get(bucket_of(us)) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+            self.sum_us.fetch_add(us, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn latencies(&self) -> Latencies {
+        let counts = self.buckets.iter().map(|count| count.load(Ordering::Relaxed));
+        let buckets = counts.enumerate().filter(|(_, count)| *count > 0);
+        let buckets =
+            buckets.map(|(at, count)| LatencyBucket { up_to: Duration::from_micros(end_of(at)), count });
+        Latencies {
+            sum: Duration::from_micros(self.sum_us.load(Ordering::Relaxed)),
+            buckets: buckets.collect(),
+        }
+    }
+}
+
+fn micros(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn bucket_of(us: u64) -> usize {
+    let Some(power) = us.checked_ilog2().filter(|power| *power >= PRECISION) else {
+        return usize::try_from(us).unwrap_or(0);
+    };
+    if power > MOST_POWER {
+        return BUCKETS - 1;
+    }
+    let within = (us >> (power - PRECISION)) & ((1 << PRECISION) - 1);
+    (((power - PRECISION + 1) << PRECISION) as usize) + usize::try_from(within).unwrap_or(0)
+}
+
+/// The first time, in microseconds, that is beyond a bucket.
+fn end_of(bucket: usize) -> u64 {
+    let bucket = bucket as u64 + 1;
+    let (row, within) = (bucket >> PRECISION, bucket & ((1 << PRECISION) - 1));
+    match row.checked_sub(1) {
+        None => within,
+        Some(shift) => ((1 << PRECISION) + within) << shift,
+    }
+}
+
+/// How long something took, each time: how many times, in buckets.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Latencies {
+    /// All of it together.
+    #[serde(with = "super::seconds")]
+    pub sum: Duration,
+    /// The buckets that have anything in them, the shortest first.
+    pub buckets: Vec<LatencyBucket>,
+}
+
+/// How many of them took less than a bound, and no less than the bound of the bucket before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct LatencyBucket {
+    /// The bound.
+    #[serde(with = "super::seconds")]
+    pub up_to: Duration,
+    /// How many.
+    pub count: u64,
+}
+
+impl Latencies {
+    /// How many times.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().map(|bucket| bucket.count).sum()
+    }
+
+    /// The mean; zero before the first.
+    #[must_use]
+    pub fn mean(&self) -> Duration {
+        let count = self.count().max(1);
+        Duration::from_nanos(u64::try_from(self.sum.as_nanos() / u128::from(count)).unwrap_or(u64::MAX))
+    }
+
+    /// A time that this share of them, from 0 to 1, did not exceed: the bound of a bucket, so up to a quarter too long; zero before the first.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rank among counts, for people"
+    )]
+    pub fn quantile(&self, share: f64) -> Duration {
+        let mut left = ((self.count() as f64 * share.clamp(0.0, 1.0)).ceil() as u64).max(1);
+        for bucket in &self.buckets {
+            match left.checked_sub(bucket.count) {
+                None | Some(0) => return bucket.up_to,
+                Some(rest) => left = rest,
+            }
+        }
+        Duration::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_time_is_in_the_bucket_that_it_is_said_to_be_in(us in prop_oneof![0_u64..100, 0_u64..1 << 37]) {
+            let bucket = bucket_of(us);
+            prop_assert!(us < end_of(bucket));
+            prop_assert!(bucket == 0 || us >= end_of(bucket - 1));
+            prop_assert!(us < 4 || end_of(bucket) <= us + us / 4 + 1);
+        }
+    }
+
+    #[test]
+    fn quantiles_are_bounds_of_buckets() {
+        let histogram = Histogram::default();
+        assert_eq!(histogram.latencies(), Latencies::default());
+        assert_eq!(Latencies::default().quantile(0.5), Duration::ZERO);
+        for ms in 1..=100 {
+            histogram.record(Duration::from_millis(ms));
+        }
+        let latencies = histogram.latencies();
+        assert_eq!((latencies.count(), latencies.sum), (100, Duration::from_millis(5050)));
+        assert_eq!(latencies.mean(), Duration::from_micros(50_500));
+        for (share, ms) in [(0.5, 50), (0.99, 99), (1.0, 100)] {
+            let bound = latencies.quantile(share);
+            let exact = Duration::from_millis(ms);
+            assert!(bound >= exact && bound <= exact.mul_f64(1.25), "{share}: {bound:?}");
+        }
+        assert!(latencies.quantile(0.0) <= Duration::from_micros(1_250));
+        histogram.record(Duration::MAX);
+        assert_eq!(histogram.latencies().count(), 101);
+    }
+}

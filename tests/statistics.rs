@@ -1,0 +1,161 @@
+//! Statistics: what is counted where, and what of it outlives a restart.
+
+use std::time::Duration;
+
+use larder::testing::{Failure, SimulatedVolume};
+use larder::{Cache, DiskState, Error};
+
+use crate::support::{BLOBS, HOUR, NAMES, Place, VERSIONS};
+
+#[test]
+fn everything_is_counted_by_keyspace_and_by_tier() {
+    let place = Place::new();
+    let cache = place.builder().memory_capacity(64 << 10).disk_capacity(4 << 20).open().unwrap();
+    let (names, blobs) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(BLOBS).unwrap());
+    names.insert("a", "x".to_owned()).unwrap();
+    for key in 0..400 {
+        blobs.insert(&key, vec![0; 10_000]).unwrap();
+    }
+    cache.flush().unwrap();
+    let loaded = names.get_or_load("slow", || {
+        place.clock.advance(Duration::from_secs(2));
+        Ok::<_, Error>("loaded".to_owned())
+    });
+    drop(loaded.unwrap());
+    drop(names.get_or_load("failing", || Err::<String, _>("no")).unwrap_err());
+    cache.flush().unwrap();
+    for key in 0..400 {
+        blobs.get(&key);
+    }
+    let stats = cache.stats();
+    let [blob, name] = &stats.keyspaces[..] else { panic!("{:?}", stats.keyspaces) };
+    assert_eq!((name.loads, name.load_failures, name.load_latency.count()), (2, 1, 2));
+    assert!((2.0..2.6).contains(&name.load_latency.quantile(1.0).as_secs_f64()), "{:?}", name.load_latency);
+    assert!(blob.promotions > 0 && blob.promotions <= blob.disk_hits);
+    assert!(blob.memory_evictions > 100 && blob.disk_evictions > 100, "{blob:?}");
+    let disk = stats.disk.as_ref().unwrap();
+    assert_eq!(disk.evictions, blob.disk_evictions + name.disk_evictions);
+    assert_eq!(stats.memory.evictions, blob.memory_evictions + name.memory_evictions);
+    assert_eq!(disk.commit_latency.count(), disk.commits);
+    place.clock.advance(2 * HOUR);
+    cache.sweep().unwrap();
+    let stats = cache.stats();
+    let swept = |pick: fn(&larder::KeyspaceStats) -> u64| stats.keyspaces.iter().map(pick).sum::<u64>();
+    assert_eq!(stats.memory.expirations, swept(|space| space.memory_expirations));
+    assert_eq!(stats.disk.as_ref().unwrap().expirations, swept(|space| space.disk_expirations));
+    assert!(swept(|space| space.disk_expirations) > 0 && swept(|space| space.memory_expirations) > 0);
+}
+
+#[test]
+fn what_waits_for_the_disk_and_what_lookups_see_has_an_age() {
+    let place = Place::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    let ages = || {
+        let disk = cache.stats().disk.unwrap();
+        (disk.flush_lag.as_secs(), disk.snapshot_age.as_secs())
+    };
+    place.clock.advance(Duration::from_secs(3));
+    assert_eq!(ages(), (0, 3), "nothing waits");
+    names.insert("a", String::new()).unwrap();
+    place.clock.advance(Duration::from_secs(4));
+    names.insert("b", String::new()).unwrap();
+    assert_eq!(ages(), (4, 7), "the oldest counts");
+    cache.flush().unwrap();
+    assert_eq!(ages(), (0, 0));
+}
+
+#[test]
+fn outages_are_timed_and_quarantines_counted() {
+    let place = Place::new();
+    let disk = SimulatedVolume::new();
+    let cache = place.builder().volume(&disk).open().unwrap();
+    let names = cache.keyspace(NAMES).unwrap();
+    disk.fail_from(0, Failure::Io);
+    names.insert("a", String::new()).unwrap();
+    cache.flush().unwrap_err();
+    place.clock.advance(Duration::from_secs(10));
+    let stats = cache.stats().disk.unwrap();
+    assert_eq!((stats.state, stats.degraded), (DiskState::Suspended, Duration::from_secs(10)));
+    assert_eq!(stats.flush_lag, Duration::from_secs(10), "what was drained is still not committed");
+    disk.heal();
+    place.clock.advance(Duration::from_secs(60));
+    cache.flush().unwrap();
+    let stats = cache.stats().disk.unwrap();
+    assert_eq!((stats.state, stats.flush_lag, stats.quarantines), (DiskState::On, Duration::ZERO, 0));
+    assert_eq!(stats.degraded, Duration::from_secs(70));
+    place.clock.advance(Duration::from_secs(5));
+    assert_eq!(cache.stats().disk.unwrap().degraded, Duration::from_secs(70), "it is over");
+}
+
+#[test]
+fn lifetime_counts_go_on_after_a_restart_and_cost_no_commit() {
+    let place = Place::new();
+    let run = |round: u64| {
+        let cache = place.open();
+        let names = cache.keyspace(NAMES).unwrap();
+        names.insert("a", String::new()).unwrap();
+        names.get("a");
+        names.get("b");
+        let commits = cache.stats().disk.unwrap().commits;
+        for _ in 0..5 {
+            names.get("a");
+        }
+        cache.flush().unwrap();
+        cache.flush().unwrap();
+        assert_eq!(cache.stats().disk.unwrap().commits, commits + 1, "lookups alone are committed by nobody");
+        let lifetime = cache.stats().lifetime.unwrap();
+        assert_eq!((lifetime.openings, lifetime.inserts), (round, round));
+        assert_eq!((lifetime.memory_hits, lifetime.misses), (6 * round, round));
+        assert_eq!(lifetime.requests(), 7 * round);
+        cache
+    };
+    run(1).close().unwrap();
+    // By the last handle's drop as well.
+    drop(run(2));
+    let cache = run(3);
+    let names = cache.keyspace(NAMES).unwrap();
+    // A new version of a keyspace does not take its counts along.
+    let versions = cache.keyspace(VERSIONS).unwrap();
+    versions.get(&1);
+    drop((names, versions));
+    drop(cache.keyspace(VERSIONS.version(1)).unwrap());
+    assert_eq!(cache.stats().lifetime.unwrap().misses, 4);
+    cache.flush().unwrap();
+    // As a crash leaves it.
+    let copy = place.dir().join("copy.larder");
+    std::fs::copy(place.path(), &copy).unwrap();
+    let crashed = Cache::builder().path(copy).clock(place.clock.clone()).open().unwrap();
+    let lifetime = crashed.stats().lifetime.unwrap();
+    assert_eq!((lifetime.openings, lifetime.inserts), (4, 3));
+    assert!(Cache::builder().open().unwrap().stats().lifetime.is_none());
+}
+
+#[test]
+fn lifetime_counts_begin_anew_when_they_are_damaged_and_outlive_the_loss_of_the_file() {
+    use redb::{Database, TableDefinition};
+    const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("larder.meta");
+    let place = Place::new();
+    let insert = |cache: &Cache| {
+        cache.keyspace(NAMES).unwrap().insert("a", String::new()).unwrap();
+        cache.flush().unwrap();
+        cache.stats().lifetime.unwrap().inserts
+    };
+    let cache = place.open();
+    assert_eq!(insert(&cache), 1);
+    cache.close().unwrap();
+    for row in [Some(&b"\x07"[..]), Some(&[0; 136][..]), None] {
+        let db = Database::open(place.path()).unwrap();
+        let txn = db.begin_write().unwrap();
+        match row {
+            Some(row) => drop(txn.open_table(META).unwrap().insert("lifetime", row).unwrap()),
+            None => drop(txn.open_table(META).unwrap().remove("lifetime").unwrap()),
+        }
+        txn.commit().unwrap();
+        drop(db);
+        let cache = place.open();
+        assert!(cache.keyspace(NAMES).unwrap().contains("a"), "a file without them is a file");
+        assert_eq!(insert(&cache), 1, "{row:?}");
+        cache.close().unwrap();
+    }
+}

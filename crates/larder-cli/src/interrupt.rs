@@ -33,7 +33,11 @@ impl Interrupt {
 
     /// The same as a failure, which says how far the work has come.
     pub(crate) fn check(&self, how_far: &str) -> Result<(), Failure> {
-        if self.is_asked() { Err(Failure::new(Exit::Interrupted, format!("interrupted; {how_far}"))) } else { Ok(()) }
+        if self.is_asked() {
+            Err(Failure::new(Exit::Interrupted, format!("interrupted; {how_far}")))
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -70,7 +70,9 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Doctor(options) => Ok(exit::told(options.json, doctor::run(&options))),
         Command::Export(options) => Ok(exit::told(options.look.json, inspect::export::run(&options))),
         Command::Remove(options) => Ok(exit::told(options.target.json, change::remove::one(&options))),
-        Command::RemovePrefix(options) => Ok(exit::told(options.target.json, change::remove::prefix(&options))),
+        Command::RemovePrefix(options) => {
+            Ok(exit::told(options.target.json, change::remove::prefix(&options)))
+        }
         Command::Clear(options) => Ok(exit::told(options.target.json, change::remove::clear(&options))),
         Command::Flush(options) => Ok(exit::told(options.json, change::flush::run(&options))),
         Command::Compact(options) => Ok(exit::told(options.json, change::compact::run(&options))),

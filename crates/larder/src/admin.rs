@@ -95,7 +95,11 @@ impl Admin {
         let NewKeyspace { name, version, key_shape, fingerprint } = keyspace;
         if !(1..=255).contains(&name.len()) {
             let allowed = "it may be from 1 to 255 bytes long".to_owned();
-            return Err(Error::InvalidSetting { setting: "keyspace name", value: format!("{name:?}"), allowed });
+            return Err(Error::InvalidSetting {
+                setting: "keyspace name",
+                value: format!("{name:?}"),
+                allowed,
+            });
         }
         let wanted = Registration { name: name.clone(), version, shape: key_shape, fingerprint };
         self.edit.register(wanted)?;

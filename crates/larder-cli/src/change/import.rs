@@ -65,7 +65,8 @@ fn conflicts(there: &[KeyspaceFacts], survey: &Survey, replace: bool) -> Result<
         there.iter().any(|old| {
             let is_other_type =
                 old.fingerprint != new.fingerprint && old.fingerprint != 0 && new.fingerprint != 0;
-            old.name == new.name && (old.version != new.version || old.key_shape != new.key_shape || is_other_type)
+            old.name == new.name
+                && (old.version != new.version || old.key_shape != new.key_shape || is_other_type)
         })
     };
     let differing: Vec<&Keyspace> = survey.chosen().filter(differs).collect();
@@ -194,7 +195,11 @@ fn tell(options: &ImportOptions, written: Written, replaced: Vec<String>) -> Res
     let verb = if options.dry_run { "would import" } else { "imported" };
     writeln!(out, "{verb} {} into {file}", entries(written.written))?;
     for name in replaced {
-        writeln!(out, "{} what {file} had of keyspace {name}", if options.dry_run { "would retire" } else { "retired" })?;
+        writeln!(
+            out,
+            "{} what {file} had of keyspace {name}",
+            if options.dry_run { "would retire" } else { "retired" }
+        )?;
     }
     for (count, why) in [
         (written.expired, "expired since it was exported"),

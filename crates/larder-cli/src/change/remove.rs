@@ -48,7 +48,12 @@ pub(crate) fn clear(options: &ClearOptions) -> Result<Exit, Failure> {
     run(&options.target, options.keyspace.as_deref(), &What::All, options.dry_run)
 }
 
-fn run(target: &TargetOptions, keyspace: Option<&str>, what: &What<'_>, dry_run: bool) -> Result<Exit, Failure> {
+fn run(
+    target: &TargetOptions,
+    keyspace: Option<&str>,
+    what: &What<'_>,
+    dry_run: bool,
+) -> Result<Exit, Failure> {
     let json = target.json;
     let mut target = Target::of(target)?;
     let snapshot = match target.file() {

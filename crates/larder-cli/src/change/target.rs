@@ -50,7 +50,9 @@ pub(crate) fn shape(keyspace: &KeyspaceInfo) -> &str {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let exit = match &error {
-            ClientError::Connect { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Exit::Missing,
+            ClientError::Connect { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Exit::Missing
+            }
             ClientError::Garbled { .. } => Exit::NotLarder,
             ClientError::Refused(refusal) => match &*refusal.kind {
                 "unknown_keyspace" => Exit::No,

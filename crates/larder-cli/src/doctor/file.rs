@@ -38,13 +38,18 @@ pub(super) fn ending(file: &FileFacts) -> Line {
 pub(super) fn clock(file: &FileFacts, wall: Timestamp) -> Line {
     let check = "clock";
     let ahead = file.last_flush.since(wall);
-    let found = format!("the last commit was made {}, {} ahead of this clock", rfc3339(file.last_flush), span(ahead));
+    let found =
+        format!("the last commit was made {}, {} ahead of this clock", rfc3339(file.last_flush), span(ahead));
     if ahead > FARTHEST_MARK {
         let remedy = "set the clock right before a service opens the file: it would drop every entry";
         return Line::fail(check, found, remedy);
     }
     if ahead > NEAR {
-        return Line::warn(check, found, "see that the clock is synchronised; entries expire by the later time");
+        return Line::warn(
+            check,
+            found,
+            "see that the clock is synchronised; entries expire by the later time",
+        );
     }
     Line::pass(check, "it is not behind the file's last commit")
 }
@@ -92,7 +97,15 @@ fn versions(path: &Path, snapshot: &Snapshot, is_owned: bool) -> Line {
     }
     let found = format!("keyspaces of old versions are still charged {}", ByteSize::bytes(charged));
     if is_owned {
-        return Line::warn(check, found, "wait for the next sweep; larder stats SOCKET tells whether the disk tier is on");
+        return Line::warn(
+            check,
+            found,
+            "wait for the next sweep; larder stats SOCKET tells whether the disk tier is on",
+        );
     }
-    Line::warn(check, found, format!("open the cache, and they are deleted; or larder compact {}", path.display()))
+    Line::warn(
+        check,
+        found,
+        format!("open the cache, and they are deleted; or larder compact {}", path.display()),
+    )
 }

@@ -16,7 +16,11 @@ pub(super) fn line(path: &Path, file: &FileFacts, deep: bool) -> Result<Line, Fa
     let (check, shown) = ("integrity", path.display());
     if file.len > BUDGET.as_u64() && !deep {
         let found = format!("not checked: the file is longer than {BUDGET}");
-        return Ok(Line::unknown(check, found, format!("larder doctor {shown} --deep, or larder verify {shown}")));
+        return Ok(Line::unknown(
+            check,
+            found,
+            format!("larder doctor {shown} --deep, or larder verify {shown}"),
+        ));
     }
     let bar = progress("checking records", 0);
     let verified = Inspector::open(path)?.verify(&mut |done, of| {
@@ -37,10 +41,15 @@ pub(super) fn line(path: &Path, file: &FileFacts, deep: bool) -> Result<Line, Fa
             let remedy = "stop the service and move the file away: a fresh one is made";
             Line::fail(check, "its entries are not as many as it says", remedy)
         }
-        PagesVerified::Whole => Line::pass(check, format!("every page and {} records are whole", verified.records)),
+        PagesVerified::Whole => {
+            Line::pass(check, format!("every page and {} records are whole", verified.records))
+        }
         _ => Line::unknown(
             check,
-            format!("{} records are whole; its pages can't be told while they are being written", verified.records),
+            format!(
+                "{} records are whole; its pages can't be told while they are being written",
+                verified.records
+            ),
             "try again when less is written",
         ),
     })

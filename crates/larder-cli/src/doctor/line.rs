@@ -63,7 +63,8 @@ struct ReportJson<'a> {
 impl Report {
     /// Prints it, and answers the exit code of the worst line.
     pub(super) fn tell(&self, json: bool) -> Result<Exit, Failure> {
-        let worst = self.lines.iter().map(|line| line.verdict).max().unwrap_or(Verdict::Pass).max(Verdict::Pass);
+        let worst =
+            self.lines.iter().map(|line| line.verdict).max().unwrap_or(Verdict::Pass).max(Verdict::Pass);
         if json {
             out::json(&ReportJson { verdict: worst, report: self })?;
         } else {

@@ -26,7 +26,8 @@ fn cgroup_limits(pid: &str) -> Vec<u64> {
     for (root, file, group) in groups.lines().filter_map(place_of) {
         let mut place = PathBuf::from(root).join(group.trim_start_matches('/'));
         while place.starts_with(root) {
-            let limit = fs::read_to_string(place.join(file)).ok().and_then(|limit| limit.trim().parse::<u64>().ok());
+            let limit =
+                fs::read_to_string(place.join(file)).ok().and_then(|limit| limit.trim().parse::<u64>().ok());
             limits.extend(limit);
             if !place.pop() {
                 break;
@@ -65,7 +66,10 @@ mod tests {
         assert_eq!(parse_total("MemFree: 1 kB\n"), None);
         assert_eq!(place_of("0::/a.slice/b"), Some(("/sys/fs/cgroup", "memory.max", "/a.slice/b")));
         let first = Some(("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "/x"));
-        assert_eq!((place_of("4:cpu,memory:/x"), place_of("4:cpu:/x"), place_of("junk")), (first, None, None));
+        assert_eq!(
+            (place_of("4:cpu,memory:/x"), place_of("4:cpu:/x"), place_of("junk")),
+            (first, None, None)
+        );
         assert!(free_space(Path::new("/")).is_ok());
     }
 }

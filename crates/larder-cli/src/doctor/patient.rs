@@ -49,7 +49,8 @@ impl Patient {
         if is_url(&subject) {
             let settings = CacheBuilder::from_url(&subject).and_then(|builder| builder.settings());
             let settings = settings.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
-            patient.subject = settings.path.as_ref().map_or("memory:".to_owned(), |path| path.display().to_string());
+            patient.subject =
+                settings.path.as_ref().map_or("memory:".to_owned(), |path| path.display().to_string());
             patient.file.clone_from(&settings.path);
             socket = socket.or(settings.control_socket.clone());
             patient.settings = Some(settings);

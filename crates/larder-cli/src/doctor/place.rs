@@ -20,8 +20,7 @@ pub(super) fn lines(path: &Path, is_owned: bool) -> Result<Vec<Line>, Failure> {
     let above = fs::metadata(&directory).map_err(failed)?;
     let lock = fs::symlink_metadata(beside(path, ".lock")).ok();
     let names = fs::read_dir(&directory).map_err(failed)?;
-    let names: Vec<String> =
-        names.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    let names: Vec<String> = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     Ok(vec![
         permissions(path, &file),
         directory_line(&directory, &above),
@@ -60,7 +59,8 @@ fn permissions(path: &Path, file: &fs::Metadata) -> Line {
 fn directory_line(directory: &Path, above: &fs::Metadata) -> Line {
     let (check, shown, mode) = ("directory", directory.display(), above.mode());
     if mode & OTHERS_WRITE != 0 && mode & STICKY == 0 {
-        let found = format!("whoever is on the machine may replace files in {shown} (mode {:o})", mode & 0o7777);
+        let found =
+            format!("whoever is on the machine may replace files in {shown} (mode {:o})", mode & 0o7777);
         return Line::fail(check, found, format!("chmod o-w {shown}"));
     }
     Line::pass(check, format!("strangers can't replace files in {shown} (mode {:o})", mode & 0o7777))
@@ -103,7 +103,8 @@ fn leftovers(path: &Path, names: &[String]) -> Line {
         (is_left(".damaged-"), is_left(".discarded-"), is_left(".larder-new"));
     if !damaged.is_empty() {
         let found = format!("damaged files were moved aside: {}", damaged.join(", "));
-        let remedy = "find out what damaged them (the disk's log), look with `larder verify`, and remove them";
+        let remedy =
+            "find out what damaged them (the disk's log), look with `larder verify`, and remove them";
         return Line::warn(check, found, remedy);
     }
     if !discarded.is_empty() || !unfinished.is_empty() {

@@ -15,7 +15,8 @@ const ENOUGH: u64 = 1000;
 const POOR_HIT_RATE: f64 = 0.5;
 /// A disk with less room is full before long.
 const NO_ROOM: u64 = 16 << 20;
-const ASK: &str = "ask the service: give --socket PATH, where it has its control socket (control=PATH in its URL)";
+const ASK: &str =
+    "ask the service: give --socket PATH, where it has its control socket (control=PATH in its URL)";
 
 /// Whether the memory that the cache may take is there.
 pub(super) fn memory(patient: &Patient) -> Line {
@@ -29,7 +30,11 @@ pub(super) fn memory(patient: &Patient) -> Line {
         (None, Some(stats)) => stats.memory.capacity,
         (None, None) => {
             let found = "what the cache may take is not in the file";
-            return Line::unknown(check, found, "give the URL that the service is started with, or --socket PATH");
+            return Line::unknown(
+                check,
+                found,
+                "give the URL that the service is started with, or --socket PATH",
+            );
         }
     };
     let Some(there) = machine::memory_of(patient.owner()) else {
@@ -70,7 +75,11 @@ pub(super) fn room(patient: &Patient) -> Line {
     let grows = capacity.saturating_sub(len);
     let found = format!("{shown} are free, and the file may grow by {}", ByteSize::bytes(grows));
     if grows > free {
-        return Line::warn(check, found, "lower `disk`, or free space: on a full disk the cache goes on in memory alone");
+        return Line::warn(
+            check,
+            found,
+            "lower `disk`, or free space: on a full disk the cache goes on in memory alone",
+        );
     }
     Line::pass(check, found)
 }
@@ -106,8 +115,12 @@ fn monitoring(patient: &Patient) -> Line {
         (Some(_), ..) => {
             Line::pass(check, format!("process {} answers on its control socket", patient.pid.unwrap_or(0)))
         }
-        (None, Some(why), true) => Line::warn(check, why.clone(), "is the socket the one in the service's URL?"),
-        (None, None, true) => Line::unknown(check, "whether the service has a control socket is not in the file", ASK),
+        (None, Some(why), true) => {
+            Line::warn(check, why.clone(), "is the socket the one in the service's URL?")
+        }
+        (None, None, true) => {
+            Line::unknown(check, "whether the service has a control socket is not in the file", ASK)
+        }
         (None, _, false) => Line::unknown(check, "no service is running", "run this again when it is"),
     }
 }
@@ -138,7 +151,8 @@ fn disk_tier(stats: &Stats) -> Line {
 fn flush(patient: &Patient, stats: &Stats) -> Line {
     let check = "flush";
     let (unsaved, disk) = (ByteSize::bytes(stats.unsaved_bytes), stats.disk.clone().unwrap_or_default());
-    let interval = patient.settings.as_ref().map_or(Duration::from_secs(1), |settings| settings.flush_interval);
+    let interval =
+        patient.settings.as_ref().map_or(Duration::from_secs(1), |settings| settings.flush_interval);
     let slow = disk.commit_latency.quantile(0.99);
     let found = format!(
         "{unsaved} wait for a commit, the oldest for {}; one commit in a hundred takes {slow:.1?} or more",
@@ -166,7 +180,8 @@ fn hit_rate(stats: Option<&Stats>, lifetime: Option<&Lifetime>) -> Line {
         return Line::unknown(check, found, "run this again when there were more");
     }
     if rate < POOR_HIT_RATE {
-        let remedy = "larder stats SOCKET tells of which keyspace: raise its TTL, or `memory` and `disk` if it evicts";
+        let remedy =
+            "larder stats SOCKET tells of which keyspace: raise its TTL, or `memory` and `disk` if it evicts";
         return Line::warn(check, found, remedy);
     }
     Line::pass(check, found)
@@ -177,7 +192,8 @@ fn invalidation(stats: &Stats) -> Line {
     let check = "invalidation";
     let undecodable: u64 = stats.keyspaces.iter().map(|keyspace| keyspace.undecodable).sum();
     if undecodable > 0 {
-        let found = format!("{undecodable} values did not decode: their shape changed, and the version did not");
+        let found =
+            format!("{undecodable} values did not decode: their shape changed, and the version did not");
         return Line::warn(check, found, "raise the `version` of the keyspace whose type changed");
     }
     let found = format!("{} calls removed entries since the start", stats.invalidations);

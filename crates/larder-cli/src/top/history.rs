@@ -9,6 +9,8 @@ use super::source::Seen;
 
 /// Moments that are kept: what the widest terminal shows.
 const MOST: usize = 400;
+/// Stands in a keyspace's series for a moment without lookups.
+const NONE: u64 = u64::MAX;
 
 /// Totals of one process become rates; `seen` is the latest, `before` the one before it.
 #[derive(Debug, Default)]
@@ -91,7 +93,7 @@ impl History {
                 points.push(("hits".to_owned(), hits.percent(hits.memory + hits.disk).unwrap_or(0)));
                 for keyspace in &stats.keyspaces {
                     let hits = self.hits_in(keyspace);
-                    let percent = hits.percent(hits.memory + hits.disk).unwrap_or(0);
+                    let percent = hits.percent(hits.memory + hits.disk).unwrap_or(NONE);
                     points.push((format!("keyspace {}", keyspace.name), percent));
                 }
             }

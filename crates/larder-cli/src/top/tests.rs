@@ -13,7 +13,10 @@ fn shop() -> History {
     let mut history = History::default();
     let start = clock::now();
     for second in 0..60_u64 {
-        history.add(start + Duration::from_secs(second), Ok(Seen::Live { pid: 4711, stats: Box::new(at(second)) }));
+        history.add(
+            start + Duration::from_secs(second),
+            Ok(Seen::Live { pid: 4711, stats: Box::new(at(second)) }),
+        );
     }
     history
 }
@@ -44,7 +47,8 @@ fn drawn(width: u16, height: u16, name: &str, history: &History) -> String {
     terminal.draw(|frame| view::draw(frame, name, history)).unwrap();
     let buffer = terminal.backend().buffer();
     let rows = buffer.content().chunks(usize::from(width));
-    let rows = rows.map(|row| row.iter().map(|cell| cell.symbol()).collect::<String>().trim_end().to_owned() + "\n");
+    let rows =
+        rows.map(|row| row.iter().map(|cell| cell.symbol()).collect::<String>().trim_end().to_owned() + "\n");
     rows.collect()
 }
 

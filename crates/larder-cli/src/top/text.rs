@@ -18,7 +18,8 @@ pub(super) fn count(count: u64) -> String {
 pub(super) fn time(time: Duration) -> String {
     match time.as_micros() {
         0 => "–".to_owned(),
-        us @ 1..10_000 => format!("{us} µs"),
+        us @ 1..1_000 => format!("{us} µs"),
+        us @ 1_000..10_000 => format!("{}.{} ms", us / 1000, us / 100 % 10),
         us @ 10_000..10_000_000 => format!("{} ms", us / 1000),
         us => format!("{} s", us / 1_000_000),
     }
@@ -29,11 +30,11 @@ pub(super) fn percent(percent: Option<u64>) -> String {
     percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"))
 }
 
-/// Hundredths over time, a letter each; the newest comes first and stands last.
+/// Hundredths over time, a letter each, and a gap for what is no hundredth; the newest comes first and stands last.
 pub(super) fn trend(newest_first: &[u64], width: usize) -> String {
     let marks = newest_first.iter().take(width).rev().map(|percent| {
-        let at = usize::try_from(percent * 7 / 100).unwrap_or(0);
-        MARKS.get(at).copied().unwrap_or('█')
+        let at = usize::try_from(percent.saturating_mul(7) / 100).unwrap_or(usize::MAX);
+        MARKS.get(at).copied().unwrap_or(' ')
     });
     marks.collect()
 }
@@ -52,9 +53,9 @@ mod tests {
     #[test]
     fn numbers_are_short() {
         assert_eq!([9_999, 10_000, 12_345_678].map(count), ["9999", "10 k", "12 M"]);
-        let times = [0, 7, 12_345, 60_000_000].map(|us| time(Duration::from_micros(us)));
-        assert_eq!(times, ["–", "7 µs", "12 ms", "60 s"]);
-        assert_eq!(trend(&[100, 50, 0], 2), "▄█");
+        let times = [0, 7, 1_550, 12_345, 60_000_000].map(|us| time(Duration::from_micros(us)));
+        assert_eq!(times, ["–", "7 µs", "1.5 ms", "12 ms", "60 s"]);
+        assert_eq!(trend(&[100, u64::MAX, 50, 0], 3), "▄ █");
         assert_eq!((bar(1, 2, 4), bar(9, 2, 4), bar(0, 0, 2)), ("██░░".into(), "████".into(), "░░".into()));
     }
 }

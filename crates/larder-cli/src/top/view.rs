@@ -60,7 +60,7 @@ fn head(frame: &mut Frame<'_>, area: Rect, name: &str, history: &History) {
 
 /// Series side by side, the newest at the right.
 fn charts(frame: &mut Frame<'_>, area: Rect, of: [(String, Vec<u64>, Option<u64>, Color); 3]) {
-    let areas: [Rect; 3] = Layout::horizontal([Constraint::Ratio(1, 3); 3]).areas(area);
+    let areas: [Rect; 3] = Layout::horizontal([Constraint::Ratio(1, 3); 3]).spacing(2).areas(area);
     for (area, (title, series, most, colour)) in areas.into_iter().zip(of) {
         let line = Sparkline::default()
             .block(Block::new().borders(Borders::TOP).title(title))
@@ -133,7 +133,9 @@ fn live_vitals(stats: &Stats, history: &History, width: u16) -> Vec<Line<'static
     ];
     lines.push(match (&stats.disk, disk.state) {
         (None, _) => Line::raw("disk     none: this cache is in memory alone"),
-        (_, DiskState::On) => Line::raw(format!("disk     on, {} unsaved", ByteSize::bytes(stats.unsaved_bytes))),
+        (_, DiskState::On) => {
+            Line::raw(format!("disk     on, {} unsaved", ByteSize::bytes(stats.unsaved_bytes)))
+        }
         _ => {
             let why = disk.off.unwrap_or_else(|| "the disk failed".to_owned());
             Line::styled(format!("disk     OFF: {why}; memory keeps serving"), Style::new().fg(Color::Red))
@@ -166,8 +168,10 @@ fn table(frame: &mut Frame<'_>, area: Rect, head: &[&str], widths: Vec<Constrain
 }
 
 fn live_keyspaces(frame: &mut Frame<'_>, area: Rect, stats: &Stats, history: &History) {
-    let head = ["name", "look/s", "hits", "memory", "loads/s", "99 % in", "in mem.", "on disk", "hits over time"];
-    let mut of: Vec<_> = stats.keyspaces.iter().map(|keyspace| (history.hits_in(keyspace), keyspace)).collect();
+    let head =
+        ["name", "look/s", "hits", "memory", "loads/s", "99 % in", "in mem.", "on disk", "hits over time"];
+    let mut of: Vec<_> =
+        stats.keyspaces.iter().map(|keyspace| (history.hits_in(keyspace), keyspace)).collect();
     of.sort_by_key(|(hits, keyspace)| (std::cmp::Reverse(hits.requests()), keyspace.name.clone()));
     let rows = of.into_iter().map(|(hits, keyspace)| {
         let before = history.keyspace_before(keyspace);
@@ -181,11 +185,15 @@ fn live_keyspaces(frame: &mut Frame<'_>, area: Rect, stats: &Stats, history: &Hi
             time(keyspace.load_latency.quantile(0.99)),
             count(keyspace.memory_entries),
             count(keyspace.disk_entries),
-            trend(&history.series(&format!("keyspace {}", keyspace.name)), TREND.max(usize::from(area.width) / 5)),
+            trend(
+                &history.series(&format!("keyspace {}", keyspace.name)),
+                TREND.max(usize::from(area.width) / 6),
+            ),
         ]
     });
     let fixed = [6, 5, 6, 7, 7, 7, 7].map(Constraint::Length);
-    let widths = [&[Constraint::Min(10)], &fixed[..], &[Constraint::Length((area.width / 5).max(14))]].concat();
+    let widths =
+        [&[Constraint::Min(10)], &fixed[..], &[Constraint::Length((area.width / 6).max(14))]].concat();
     table(frame, area, &head, widths, rows.collect());
 }
 
@@ -195,7 +203,12 @@ fn file_charts(frame: &mut Frame<'_>, area: Rect, history: &History) {
         frame,
         area,
         [
-            (format!("changes {}/s ", count(history.changes())), history.series("changes"), None, Color::Yellow),
+            (
+                format!("changes {}/s ", count(history.changes())),
+                history.series("changes"),
+                None,
+                Color::Yellow,
+            ),
             (format!("entries {} ", count(latest("entries"))), history.series("entries"), None, Color::Green),
             (
                 format!("length {} ", ByteSize::bytes(latest("length"))),
@@ -217,7 +230,7 @@ fn file_vitals(facts: &Facts, history: &History) -> Vec<Line<'static>> {
         Line::raw(format!("flushed  {ago} ago")),
         Line::raw(""),
         Line::styled(
-            "Hits, loads and latencies are told by the service's control socket: larder top SOCKET.",
+            "Hit rates and latencies are the control socket's to tell: larder top SOCKET.",
             Style::new().add_modifier(Modifier::DIM),
         ),
     ]

@@ -13,7 +13,7 @@ const ENTRIES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("larder.
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("larder.meta");
 
 /// Every command that takes a file, with whatever else it needs.
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 14] = [
     &["info", "shop.larder"],
     &["keys", "shop.larder"],
     &["get", "shop.larder", "MTNVTU"],
@@ -22,6 +22,7 @@ const COMMANDS: [&[&str]; 13] = [
     &["verify", "shop.larder"],
     &["export", "shop.larder", "--output", "shop.export"],
     &["doctor", "shop.larder"],
+    &["stats", "shop.larder"],
     &["remove", "shop.larder", "MTNVTU"],
     &["remove-prefix", "shop.larder", "MTN"],
     &["clear", "shop.larder"],

@@ -103,7 +103,10 @@ fn a_file_in_use_is_left_to_its_owner_who_takes_removals_through_its_socket() {
     assert_eq!(json(&place, &["remove-prefix", "shop.sock", "P1"])["removed"], 111);
     assert_eq!(entries(&place), 188);
     assert!(printed(place.dir(), &["flush", "shop.sock"], 0).contains("has committed"));
-    assert_eq!(printed(place.dir(), &["clear", "shop.sock", "--keyspace", "product"], 0), "removed 188 entries\n");
+    assert_eq!(
+        printed(place.dir(), &["clear", "shop.sock", "--keyspace", "product"], 0),
+        "removed 188 entries\n"
+    );
     assert_eq!(json(&place, &["clear", "shop.sock"])["removed"], 0);
     assert_eq!(entries(&place), 0);
     owner.close();
@@ -276,5 +279,7 @@ fn ctrl_c_loses_nothing_in_the_middle_of_a_compaction_and_of_an_import() {
     assert!(codes.iter().all(|code| matches!(code, Some(0 | 130) | None)), "{codes:?}");
     assert_eq!(json(&fresh, &import)["written"], kept);
     assert_eq!(entries(&fresh), kept);
-    assert!(stdout(&larder(fresh.dir(), &["compact", FILE])).starts_with("deleted 0 entries that had expired"));
+    assert!(
+        stdout(&larder(fresh.dir(), &["compact", FILE])).starts_with("deleted 0 entries that had expired")
+    );
 }

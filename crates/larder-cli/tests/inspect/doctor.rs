@@ -20,7 +20,9 @@ fn healthy() -> Place {
     let cache = Cache::builder().path(place.path()).disk_capacity(64 << 20).open().unwrap();
     let products = cache.keyspace(PRODUCTS).unwrap();
     for number in 0..200 {
-        products.insert(&format!("P{number}"), Product { name: "airtime".to_owned(), price: number }).unwrap();
+        products
+            .insert(&format!("P{number}"), Product { name: "airtime".to_owned(), price: number })
+            .unwrap();
     }
     cache.close().unwrap();
     place
@@ -29,7 +31,8 @@ fn healthy() -> Place {
 /// The worst verdict, the exit code, and the lines that are not as they should be.
 fn examined(dir: &Path, target: &str, more: &[&str]) -> (String, Vec<(String, String, String)>) {
     let output = larder(dir, &[&["doctor", target, "--json"], more].concat());
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", told(&output)));
+    let report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", told(&output)));
     let verdict = report["verdict"].as_str().unwrap().to_owned();
     let expected = match &*verdict {
         "pass" => 0,

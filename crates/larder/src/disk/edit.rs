@@ -46,7 +46,12 @@ pub(crate) struct Edit {
 
 impl Edit {
     /// Opens a file that is there, or, if `makes`, one that is not.
-    pub(crate) fn open(path: &Path, clock: &dyn Clock, verify_up_to: u64, makes: bool) -> Result<Self, Error> {
+    pub(crate) fn open(
+        path: &Path,
+        clock: &dyn Clock,
+        verify_up_to: u64,
+        makes: bool,
+    ) -> Result<Self, Error> {
         let is_new = makes && standing(&OsVolume, path)? == Standing::Nothing;
         if !is_new && let Condition::Owned(pid) = Look::open(path)?.facts.condition {
             return Err(Error::InUse { path: path.to_owned(), pid });
@@ -104,9 +109,9 @@ impl Edit {
     /// The header of a key's record, if it is live.
     pub(crate) fn live(&self, keys: &[&[u8]]) -> Result<Vec<Option<record::Header>>, Error> {
         let store = self.store.as_ref().ok_or(Error::Closed)?;
-        let read = store.snapshot(0).and_then(|snapshot| {
-            keys.iter().map(|key| snapshot.get(key)).collect::<Result<Vec<_>, Fault>>()
-        });
+        let read = store
+            .snapshot(0)
+            .and_then(|snapshot| keys.iter().map(|key| snapshot.get(key)).collect::<Result<Vec<_>, Fault>>());
         let records = read.map_err(|fault| told(&self.options.path, fault))?;
         let live = |record: Vec<u8>| record::peek(&record).filter(|header| header.expires_at > self.now);
         Ok(records.into_iter().map(|record| record.and_then(live)).collect())

@@ -107,7 +107,8 @@ impl Look {
         let format = format(path, file, read_format(&*db))?;
         let read = guarded(|| Ok(db.begin_read()?)).and_then(|txn| tables(&txn));
         let (known, lifetime, entries, expiry) = read.map_err(|fault| refused(path, file, fault))?;
-        let facts = Facts { path: path.to_owned(), len: len(path, file)?, format, condition, known, lifetime };
+        let facts =
+            Facts { path: path.to_owned(), len: len(path, file)?, format, condition, known, lifetime };
         Ok(Self { entries, expiry, _source: Source::Shared { _db: db }, frozen: None, facts })
     }
 
@@ -204,8 +205,12 @@ impl Look {
     }
 }
 
-type Tables =
-    (Known, Option<Lifetime>, Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>, Guarded<ReadOnlyTable<&'static [u8], ()>>);
+type Tables = (
+    Known,
+    Option<Lifetime>,
+    Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
+    Guarded<ReadOnlyTable<&'static [u8], ()>>,
+);
 
 fn tables(txn: &ReadTransaction) -> Result<Tables, Fault> {
     let known = Store::known_at(txn)?;

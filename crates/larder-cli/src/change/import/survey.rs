@@ -38,7 +38,9 @@ impl Survey {
                 Item::Entry(entry) => {
                     let number = usize::try_from(entry.keyspace).unwrap_or(usize::MAX);
                     let shape = shapes.get(number).and_then(Option::as_ref);
-                    let damaged = |why: &str| failed(Error::Damaged { place: "in an entry".to_owned(), why: why.to_owned() });
+                    let damaged = |why: &str| {
+                        failed(Error::Damaged { place: "in an entry".to_owned(), why: why.to_owned() })
+                    };
                     if shape.is_some_and(|shape| shape.decode(&entry.key).is_err()) {
                         return Err(damaged("its key is not of the shape of its keyspace"));
                     }

@@ -126,3 +126,12 @@ fn a_disk_that_is_off_is_told() {
     history.add(Instant::from(clock::now()), Ok(Seen::Live { pid: 1, stats: Box::new(stats) }));
     assert!(drawn(80, 24, "shop.sock", &history).contains("disk     OFF: no space left on device"));
 }
+
+#[test]
+fn the_page_of_operations_shows_what_is_drawn() {
+    let page = include_str!("../../../../docs/operations.md");
+    let drawn = include_str!("snapshots/live-80x24.txt");
+    for line in drawn.lines().filter(|line| !line.is_empty()) {
+        assert!(page.contains(line), "{line}");
+    }
+}

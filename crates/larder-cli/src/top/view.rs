@@ -15,7 +15,6 @@ use crate::time::span;
 
 /// What fits into less says nothing.
 const LEAST: (u16, u16) = (70, 18);
-const TREND: usize = 12;
 
 pub(super) fn draw(frame: &mut Frame<'_>, name: &str, history: &History) {
     let area = frame.area();
@@ -173,6 +172,12 @@ fn live_keyspaces(frame: &mut Frame<'_>, area: Rect, stats: &Stats, history: &Hi
     let mut of: Vec<_> =
         stats.keyspaces.iter().map(|keyspace| (history.hits_in(keyspace), keyspace)).collect();
     of.sort_by_key(|(hits, keyspace)| (std::cmp::Reverse(hits.requests()), keyspace.name.clone()));
+    let longest = stats.keyspaces.iter().map(|keyspace| keyspace.name.chars().count()).max().unwrap_or(0);
+    let name = u16::try_from(longest.clamp(8, 32)).unwrap_or(32).min(area.width / 5);
+    let fixed = [name, 6, 5, 6, 7, 7, 7, 7].map(Constraint::Length);
+    let widths = [&fixed[..], &[Constraint::Min(8)]].concat();
+    // The columns, and what stands between them.
+    let trend_width = usize::from(area.width.saturating_sub(name + 45 + 8));
     let rows = of.into_iter().map(|(hits, keyspace)| {
         let before = history.keyspace_before(keyspace);
         let loads = before.map_or(0, |before| keyspace.loads.saturating_sub(before.loads));
@@ -185,15 +190,9 @@ fn live_keyspaces(frame: &mut Frame<'_>, area: Rect, stats: &Stats, history: &Hi
             time(keyspace.load_latency.quantile(0.99)),
             count(keyspace.memory_entries),
             count(keyspace.disk_entries),
-            trend(
-                &history.series(&format!("keyspace {}", keyspace.name)),
-                TREND.max(usize::from(area.width) / 6),
-            ),
+            trend(&history.series(&format!("keyspace {}", keyspace.name)), trend_width),
         ]
     });
-    let fixed = [6, 5, 6, 7, 7, 7, 7].map(Constraint::Length);
-    let widths =
-        [&[Constraint::Min(10)], &fixed[..], &[Constraint::Length((area.width / 6).max(14))]].concat();
     table(frame, area, &head, widths, rows.collect());
 }
 

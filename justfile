@@ -18,7 +18,7 @@ check:
 test *args:
     cargo test {{args}}
 
-# Fuzz one target (record, value, key, file, operations, settings, url, export) for a minute (needs cargo-fuzz and a C++ compiler): `just fuzz record`.
+# Fuzz one target (record, value, key, file, operations, settings, url, export, control) for a minute (needs cargo-fuzz and a C++ compiler): `just fuzz record`.
 fuzz target="record" seconds="60":
     mkdir -p target/fuzz/{{target}}
     RUSTC_BOOTSTRAP=1 CARGO_PROFILE_RELEASE_LTO=off cargo fuzz run --fuzz-dir tests/fuzz --features libfuzzer {{target}} target/fuzz/{{target}} tests/fuzz/corpus/{{target}} -- -max_total_time={{seconds}} -max_len=4000 -timeout=20
@@ -50,8 +50,8 @@ bench-report:
     cargo run --release -p larder-benches --bin report
 
 # Instructions of a memory hit against the kept figure (needs valgrind); `just instructions --keep` keeps what is counted now.
-instructions mode="--check":
-    cargo bench -p larder-benches --bench instructions -- {{mode}}
+instructions *args:
+    cargo run --release -p larder-callgrind -- {{args}}
 
 # The demonstration on a real database: `just demo --requests 50000`.
 demo *args:

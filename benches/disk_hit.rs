@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let hits = uniform(entries, 4 * LOOKUPS, 1);
     // Between the keys that are there, so that no lookup ends at an edge of the tree.
     let misses: Vec<String> = hits.iter().map(|key| format!("{key}_")).collect();
+    field.warm_up(hits.get(..entries).unwrap_or(&hits));
     for threads in [1, 2] {
         let setting = format!("{}k × {TEXT_LEN} B, {}", entries / 1_000, counted(threads));
         if pace.wants("disk-hit", &setting) {
@@ -111,6 +112,18 @@ impl Field {
         })
     }
 
+    /// Who reads a file on the caller's thread.
+    fn here(&self) -> [&dyn Peer; 7] {
+        [&self.larder, &self.promoting, &self.redb, &self.large, &self.cached, &self.fjall, &self.sqlite]
+    }
+
+    /// Has their page caches fill.
+    fn warm_up(&self, keys: &[String]) {
+        for peer in self.here() {
+            let _ = lookups(peer, 1, keys);
+        }
+    }
+
     /// A contest in which each looks up keys, of which so many percent are there.
     fn run<'a>(
         &'a self,
@@ -120,18 +133,14 @@ impl Field {
         keys: &'a [String],
         hits: f64,
     ) -> Contest<'a> {
-        let divisor = pace.pick(1, 5);
+        let divisor = pace.pick(1, 10);
         let mut enter = |peer: &'a dyn Peer, count: usize| {
             let turns = keys.chunks_exact(count / divisor).cycle();
             enter(&mut contest, peer, turns, threads, hits);
         };
-        enter(&self.larder, LOOKUPS);
-        enter(&self.promoting, LOOKUPS);
-        enter(&self.redb, LOOKUPS);
-        enter(&self.large, LOOKUPS);
-        enter(&self.cached, LOOKUPS);
-        enter(&self.fjall, LOOKUPS);
-        enter(&self.sqlite, LOOKUPS);
+        for peer in self.here() {
+            enter(peer, LOOKUPS);
+        }
         enter(&self.foyer, if hits > 0.0 { FEW_LOOKUPS } else { LOOKUPS });
         match &self.redis {
             Ok((_, sockets)) => sockets.iter().for_each(|redis| enter(redis, FEW_LOOKUPS)),

@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let entries = pace.pick(200_000, 20_000);
     let dir = tempfile::tempdir()?;
     let field = Field::new(dir.path(), entries)?;
-    let count = pace.pick(400, 80);
+    let count = pace.pick(100, 40);
     if pace.wants(ROW, one) {
         let mut contest = Contest::new(ROW, TITLE, one, Unit::NanosPerOperation);
         for remover in field.all() {

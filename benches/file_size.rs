@@ -28,7 +28,7 @@ type Lengths = [u64; STAGES.len()];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(pace) = Pace::of_program("file_size") else { return Ok(()) };
-    let entries = pace.pick(200_000, 10_000);
+    let entries = pace.pick(50_000, 10_000);
     let setting = |stage: &str| format!("{}k × {TEXT_LEN} B: {stage}", entries / 1_000);
     if !STAGES.iter().any(|stage| pace.wants(ROW, &setting(stage))) {
         return Ok(());

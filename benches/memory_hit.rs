@@ -18,6 +18,7 @@ const REQUESTS: usize = 1 << 22;
 /// Lookups that are measured in a round, of each thread.
 const LOOKUPS: usize = 400_000;
 const QUICK_LOOKUPS: usize = 100_000;
+const ROUNDS: usize = 11;
 
 /// Twice the room that the entries take: caches divide theirs into shards, which fill unevenly.
 const ROOM: usize = 2;
@@ -73,5 +74,5 @@ fn run(field: &[Box<dyn Contender>], keys: &Keys, threads: usize, setting: Strin
     }
     contest.target(Against::best(&PEERS), 1.0, "1.0 × the fastest peer");
     contest.target(Against::peer(Moka::NAME), 2.0, "2 × moka");
-    contest.run(pace);
+    contest.run(&pace.rounds(ROUNDS));
 }

@@ -18,6 +18,7 @@ const KEY_SPACE: usize = 4;
 /// Inserts in a round, of each thread.
 const INSERTS: usize = 150_000;
 const QUICK_INSERTS: usize = 50_000;
+const ROUNDS: usize = 11;
 /// Values that inserts take turns with: making them is not what is measured.
 const VALUES: usize = 1 << 14;
 
@@ -75,7 +76,11 @@ fn run(setting: &Setting<'_>, said: String, pace: &Pace) -> usize {
          that are there when a round has ended.",
         QuickCache::NAME
     ));
-    let rounds = contest.run(pace).contestants.first().map_or(0, |contestant| contestant.samples.len() + 1);
+    let rounds = contest
+        .run(&pace.rounds(ROUNDS))
+        .contestants
+        .first()
+        .map_or(0, |contestant| contestant.samples.len() + 1);
     setting.from + rounds * setting.threads * inserts
 }
 

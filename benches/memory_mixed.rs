@@ -21,6 +21,7 @@ const REQUESTS: usize = 1 << 22;
 /// Requests in a round, of each thread.
 const OPERATIONS: usize = 250_000;
 const QUICK_OPERATIONS: usize = 60_000;
+const ROUNDS: usize = 11;
 /// Values that inserts take turns with: making them is not what is measured.
 const VALUES: usize = 1 << 14;
 
@@ -34,10 +35,12 @@ fn main() {
         for spread in Spread::ALL {
             let keys = Keys::spread(spread, KEY_SPACE * entries, REQUESTS, 0);
             let field = contenders(entries);
-            // Filled by another stream than the one that is measured, or who begins where the filling ended would hit too often.
-            let filling = Keys::spread(spread, KEY_SPACE * entries, 2 * KEY_SPACE * entries, 1);
+            // By another stream than the one that is measured, or who begins where this ends would hit too often.
+            let filling = Keys::in_order(entries);
+            let before = Keys::spread(spread, KEY_SPACE * entries, KEY_SPACE * entries, 1);
             for contender in &field {
                 contender.inserts(&filling, 0, filling.len(), &values);
+                contender.mixed(&before, 0, before.len(), &values);
                 contender.settle();
             }
             for threads in [1, 2] {
@@ -79,7 +82,7 @@ fn run(
     }
     contest.target(Against::best(&WITH_TTL), 1.0, "1.0 × the best peer that offers TTL");
     contest.note(format!("Without a TTL, for comparison: {} and foyer.", QuickCache::NAME));
-    contest.run(pace);
+    contest.run(&pace.rounds(ROUNDS));
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of requests are below what a double tells apart")]

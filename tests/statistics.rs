@@ -79,7 +79,7 @@ fn outages_are_timed_and_quarantines_counted() {
     assert_eq!((stats.state, stats.degraded), (DiskState::Suspended, Duration::from_secs(10)));
     assert_eq!(stats.flush_lag, Duration::from_secs(10), "what was drained is still not committed");
     disk.heal();
-    place.clock.advance(Duration::from_secs(60));
+    place.clock.advance(Duration::from_mins(1));
     cache.flush().unwrap();
     let stats = cache.stats().disk.unwrap();
     assert_eq!((stats.state, stats.flush_lag, stats.quarantines), (DiskState::On, Duration::ZERO, 0));

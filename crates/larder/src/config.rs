@@ -41,6 +41,8 @@ const LEAST_DISK: ByteSize = ByteSize::mib(1);
 const LEAST_INTERVAL: Duration = Duration::from_millis(1);
 const MOST_INTERVAL: Duration = Duration::from_hours(1);
 const MOST_SHARDS: usize = 1 << 12;
+/// Capacity of a shard, at the least, unless the number of shards is set.
+const LEAST_SHARD: ByteSize = ByteSize::mib(1);
 
 /// The shortest lifetime an entry may be given.
 pub const LEAST_TTL: Duration = Duration::from_millis(1);
@@ -117,7 +119,7 @@ pub struct CacheBuilder {
     pub(crate) sweep_interval: Duration,
     pub(crate) open_timeout: Duration,
     pub(crate) slow_load: Duration,
-    pub(crate) shards: usize,
+    pub(crate) shards: Option<usize>,
     pub(crate) weigher: Option<Weigher>,
     pub(crate) listener: Option<Listener>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -139,7 +141,7 @@ impl Default for CacheBuilder {
             sweep_interval: DEFAULT_SWEEP_INTERVAL,
             open_timeout: Duration::ZERO,
             slow_load: DEFAULT_SLOW_LOAD,
-            shards: thread::available_parallelism().map_or(4, std::num::NonZero::get) * 8,
+            shards: None,
             weigher: None,
             listener: None,
             clock: Arc::new(SystemClock::new()),
@@ -238,10 +240,10 @@ impl CacheBuilder {
         self
     }
 
-    /// Into how many parts memory is divided, each with its own lock: 1 to 4,096, rounded up to a power of two; eight for each
-    /// processor unless set.
+    /// Into how many parts memory is divided, each with its own lock: 1 to 4,096, rounded up to a power of two. Unless set,
+    /// eight for each processor, but none of less than 1 MiB of the memory capacity: each shard chooses what to evict among its own.
     pub fn shards(mut self, shards: usize) -> Self {
-        self.shards = shards;
+        self.shards = Some(shards);
         self
     }
 
@@ -260,6 +262,17 @@ impl CacheBuilder {
         self
     }
 
+    /// The number of shards that was set, or that suits the capacity and the processors.
+    pub(crate) fn shards_or_default(&self) -> usize {
+        self.shards.unwrap_or_else(|| {
+            let suits_threads = thread::available_parallelism().map_or(4, std::num::NonZero::get) * 8;
+            let most = self.memory_capacity.as_u64() / LEAST_SHARD.as_u64();
+            // Rounded down to a power of two here, because it is rounded up later.
+            let suits_capacity = 1 << most.max(1).ilog2().min(MOST_SHARDS.ilog2());
+            suits_threads.min(suits_capacity)
+        })
+    }
+
     /// Checks every setting.
     pub(crate) fn validate(&self) -> Result<(), Error> {
         within("memory_capacity", self.memory_capacity, LEAST_CAPACITY)?;
@@ -269,9 +282,11 @@ impl CacheBuilder {
         lasts("flush_interval", self.flush_interval, LEAST_INTERVAL)?;
         lasts("sweep_interval", self.sweep_interval, LEAST_INTERVAL)?;
         lasts("open_timeout", self.open_timeout, Duration::ZERO)?;
-        if !(1..=MOST_SHARDS).contains(&self.shards) {
+        if let Some(shards) = self.shards
+            && !(1..=MOST_SHARDS).contains(&shards)
+        {
             let allowed = format!("it may be from 1 to {MOST_SHARDS}");
-            return Err(Error::InvalidSetting { setting: "shards", value: self.shards.to_string(), allowed });
+            return Err(Error::InvalidSetting { setting: "shards", value: shards.to_string(), allowed });
         }
         if self.path.as_ref().is_some_and(|path| path.file_name().is_none()) {
             let value = self.path.as_deref().map_or_else(String::new, |path| path.display().to_string());
@@ -328,6 +343,17 @@ impl fmt::Debug for CacheBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_small_cache_has_few_shards_unless_told_otherwise() {
+        let shards = |capacity| CacheBuilder::default().memory_capacity(capacity).shards_or_default();
+        assert_eq!((shards(ByteSize::kib(64)), shards(ByteSize::mib(3))), (1, 2));
+        assert!(shards(ByteSize::gib(64)) >= 8);
+        assert_eq!(
+            CacheBuilder::default().memory_capacity(ByteSize::mib(1)).shards(16).shards_or_default(),
+            16
+        );
+    }
 
     #[test]
     fn every_setting_out_of_range_is_refused_by_its_name() {

@@ -162,6 +162,7 @@ impl Inner {
     }
 
     /// Has a thread told to end, and joined, when the cache is closed.
+    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) fn attend(&self, attendant: Attendant) {
         self.worker_ids.lock().push(attendant.thread.thread().id());
         self.attendants.lock().push(attendant);
@@ -187,7 +188,9 @@ impl Inner {
             // First, while there is a writer to answer what they wait for.
             let attendants = std::mem::take(&mut *self.attendants.lock());
             let attending: Vec<_> = attendants.into_iter().map(Attendant::stop).collect();
-            attending.into_iter().for_each(|thread| join(Some(thread)));
+            for thread in attending {
+                join(Some(thread));
+            }
             self.tiers.stop_sweeper();
             join(sweeper);
             writer.map_or(Ok(()), |writer| {
@@ -233,7 +236,7 @@ pub(crate) fn spawn(
 
 fn memory(config: &CacheBuilder, last_sequence: u64) -> Memory {
     let (capacity, write_buffer) = (config.memory_capacity.as_u64(), config.write_buffer.as_u64());
-    Memory::new(config.shards, capacity, write_buffer, last_sequence)
+    Memory::new(config.shards_or_default(), capacity, write_buffer, last_sequence)
 }
 
 type Nudges = crate::sync::channel::Receiver<Nudge>;

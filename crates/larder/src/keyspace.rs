@@ -124,6 +124,15 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         &self.space.name
     }
 
+    /// Counts how a lookup was answered; and tells it, at trace level, in a build with the feature `trace-lookups`.
+    #[inline]
+    fn answered(&self, answer: Count) {
+        self.space.counters.add(answer);
+        // Not the key: it may be a secret.
+        #[cfg(feature = "trace-lookups")]
+        tracing::trace!(keyspace = self.space.name, ?answer, "lookup");
+    }
+
     fn is_memory_only(&self) -> bool {
         self.space.id.is_memory_only()
     }
@@ -155,7 +164,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 (self.promote(key, Permit::Ticket(absent.ticket), absent.floor), Count::DiskHits)
             }
         };
-        self.space.counters.add(if found.is_some() { hit } else { Count::Misses });
+        self.answered(if found.is_some() { hit } else { Count::Misses });
         found
     }
 

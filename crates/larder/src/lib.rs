@@ -20,6 +20,8 @@ mod key;
 mod keyspace;
 mod load;
 mod memory;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod record;
 mod removal;
 mod space;

@@ -42,8 +42,9 @@ use crate::sync::{
 use crate::units::Timestamp;
 
 /// Bytes of bookkeeping for one entry, added to the length of its key and its encoded value to make its weight: the slot, its
-/// places in the table, the queue and the expiry list, and the two reference counts. A test compares it with the types.
-pub const ENTRY_OVERHEAD: u64 = 224;
+/// places in the table, the queue and the expiry list, its part of what is remembered of keys, and the value's reference counts. A test
+/// compares it with the types.
+pub const ENTRY_OVERHEAD: u64 = 144;
 
 /// All shards.
 #[derive(Debug)]
@@ -179,10 +180,9 @@ impl Memory {
             // Before the shard takes it: whoever asks after every shard refuses such entries knows of all that were stored.
             self.has_unsaved.store(true, Ordering::SeqCst);
         }
-        self.charged(entry, |entry| {
-            self.locked(key, |shard, trash| shard.store(key, entry, &self.sequence, trash))
-        })
-        .map_err(|refused| match refused {
+        let store =
+            |shard: &mut Shard, entry, trash: &mut Trash| shard.store(key, entry, &self.sequence, trash);
+        self.charged(key, entry, store).map_err(|refused| match refused {
             // What it would have replaced must not outlive it.
             Refused::NoRoom => self.locked(key, |shard, trash| shard.forget_replaced(key, now, trash)),
             other => other,
@@ -196,37 +196,47 @@ impl Memory {
 
     /// Publishes a load, if its lease still holds. Answers its sequence.
     pub(crate) fn fill(&self, key: SlotKey<'_>, lease: LeaseId, entry: Entry) -> Result<u64, Refused> {
-        self.charged(entry, |entry| {
-            self.locked(key, |shard, trash| shard.fill(key, lease, entry, &self.sequence, trash))
-        })
-    }
-
-    /// Stores an entry, its weight reserved if it is not to be saved: it is clean from the start then.
-    fn charged(
-        &self,
-        entry: Entry,
-        store: impl FnOnce(Entry) -> Result<u64, Refused>,
-    ) -> Result<u64, Refused> {
-        let weight = if entry.unsaved.is_none() { entry.weight.bytes() } else { 0 };
-        if !self.reserve(weight) {
-            self.bypassed.fetch_add(1, Ordering::Relaxed);
-            return Err(Refused::NoRoom);
-        }
-        store(entry).inspect_err(|_| self.budget.release(weight))
+        self.charged(key, entry, |shard, entry, trash| shard.fill(key, lease, entry, &self.sequence, trash))
     }
 
     /// Publishes what was read from disk, if the permission still holds.
     pub(crate) fn promote(&self, key: SlotKey<'_>, permit: Permit, entry: Entry, sequence: u64) -> bool {
-        let weight = entry.weight.bytes();
-        if !self.reserve(weight) {
-            self.bypassed.fetch_add(1, Ordering::Relaxed);
-            return false;
+        let promote =
+            |shard: &mut Shard, entry, trash: &mut Trash| shard.promote(key, permit, entry, sequence, trash);
+        self.charged(key, entry, promote).is_ok()
+    }
+
+    /// Stores an entry, its weight reserved if it is not to be saved: it is clean from the start then.
+    ///
+    /// A full cache mostly has the room in the entry's own shard: what is evicted there, under the same lock, gives its room to the newcomer,
+    /// and nobody can come in between. Otherwise room is looked for everywhere.
+    fn charged<R>(
+        &self,
+        key: SlotKey<'_>,
+        entry: Entry,
+        store: impl FnOnce(&mut Shard, Entry, &mut Trash) -> Result<R, Refused>,
+    ) -> Result<R, Refused> {
+        let weight = if entry.unsaved.is_none() { entry.weight.bytes() } else { 0 };
+        let is_reserved = self.budget.try_reserve(weight);
+        let mut left = Some((entry, store));
+        let mut stored = Err(Refused::NoRoom);
+        if is_reserved || weight <= self.budget.capacity() {
+            self.locked(key, |shard, trash| {
+                if (is_reserved || (shard.evict(trash) && trash.give_room(weight)))
+                    && let Some((entry, store)) = left.take()
+                {
+                    stored = store(shard, entry, trash);
+                }
+            });
         }
-        let promoted = self.locked(key, |shard, trash| shard.promote(key, permit, entry, sequence, trash));
-        if promoted.is_err() {
-            self.budget.release(weight);
+        if let Some((entry, store)) = left {
+            if !self.reserve(key, weight) {
+                self.bypassed.fetch_add(1, Ordering::Relaxed);
+                return Err(Refused::NoRoom);
+            }
+            stored = self.locked(key, |shard, trash| store(shard, entry, trash));
         }
-        promoted.is_ok()
+        stored.inspect_err(|_| self.budget.release(weight))
     }
 
     /// Removes a key that is only ever in memory.
@@ -261,15 +271,20 @@ impl Memory {
         self.shard(key).write().leases.lower_fence(key);
     }
 
-    fn reserve(&self, weight: u64) -> bool {
-        self.reserve_keeping(weight, &mut Remains::default())
+    fn reserve(&self, key: SlotKey<'_>, weight: u64) -> bool {
+        self.reserve_keeping(key, weight, &mut Remains::default())
     }
 
-    /// Reserves room in the budget, evicting as needed, from one shard after another. No lock is held at the call.
-    fn reserve_keeping(&self, weight: u64, remains: &mut Remains) -> bool {
+    /// Reserves room in the budget for a key, evicting as needed: first from its own shard, so that shards keep their sizes and each
+    /// chooses among the entries that the new one competes with, then from one after another. No lock is held at the call.
+    fn reserve_keeping(&self, key: SlotKey<'_>, weight: u64, remains: &mut Remains) -> bool {
         if weight > self.budget.capacity() {
             return false;
         }
+        if self.budget.try_reserve(weight) {
+            return true;
+        }
+        self.keeping(self.shard(key), remains, Shard::evict);
         let mut idle = 0;
         while !self.budget.try_reserve(weight) {
             let next = self.next_victim.fetch_add(1, Ordering::Relaxed);

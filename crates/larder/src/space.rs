@@ -15,6 +15,7 @@ pub(crate) struct Space {
     pub(crate) id: KeyspaceId,
     pub(crate) kind: Kind,
     /// The shape of its keys.
+    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) shape: String,
     pub(crate) counters: Counters,
     /// A load that takes as long is told in the log.

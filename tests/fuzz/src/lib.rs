@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a target that panics has found something")]
 
+mod control;
 mod export;
 mod file;
 mod input;
@@ -31,7 +32,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "record", run: record, rounds: 400 },
     Target { name: "value", run: value, rounds: 4_000 },
     Target { name: "key", run: key, rounds: 4_000 },
@@ -39,6 +40,7 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "operations", run: operations, rounds: 100 },
     Target { name: "settings", run: settings, rounds: 60 },
     Target { name: "url", run: url, rounds: 4_000 },
+    Target { name: "control", run: control, rounds: 400 },
     Target { name: "export", run: export, rounds: 2_000 },
 ];
 
@@ -96,6 +98,14 @@ pub fn settings(data: &[u8]) {
 /// When a URL is misread, or a password is shown.
 pub fn url(data: &[u8]) {
     url::check(larder::CacheBuilder::from_url, data);
+}
+
+/// Requests to the control socket, a line each.
+///
+/// # Panics
+/// When a line has no answer, or more is removed than was asked for.
+pub fn control(data: &[u8]) {
+    control::check(larder::control::answer_line, data);
 }
 
 /// Exports, of both forms.

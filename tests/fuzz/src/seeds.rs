@@ -14,7 +14,8 @@ pub type Seed = (&'static str, &'static str, Vec<u8>);
 /// All of them.
 #[must_use]
 pub fn all() -> Vec<Seed> {
-    [records(), values(), keys(), files(), operations(), settings(), crate::export::seeds()].concat()
+    [records(), values(), keys(), files(), operations(), settings(), control(), crate::export::seeds()]
+        .concat()
 }
 
 fn records() -> Vec<Seed> {
@@ -208,5 +209,35 @@ fn settings() -> Vec<Seed> {
         ("settings", "ttl-none", one(10, 0, 0)),
         ("settings", "ttl-least", one(10, 0, 1000)),
         ("settings", "all-wrong", [&[0xFF, 0xFE][..], &[0; 90]].concat()),
+    ]
+}
+
+fn control() -> Vec<Seed> {
+    let line = |name, text: &str| ("control", name, text.as_bytes().to_vec());
+    vec![
+        line("hello", r#"{"v":1,"do":"hello"}"#),
+        line(
+            "looks",
+            "{\"v\":1,\"do\":\"stats\"}\n{\"v\":1,\"do\":\"keyspaces\"}\n{\"v\":1,\"do\":\"verify\"}",
+        ),
+        line("remove", r#"{"v":1,"do":"remove","keyspace":"pair","key":"(\"ab\", 2)"}"#),
+        line("remove-by-bytes", r#"{"v":1,"do":"remove","keyspace":"name","key":"0x610000"}"#),
+        line("remove-zero", r#"{"v":1,"do":"remove","keyspace":"name","key":"\u0000"}"#),
+        line("remove-quoted", r#"{"v":1,"do":"remove","keyspace":"name","key":"\"0x61\""}"#),
+        line("remove-prefix", r#"{"v":1,"do":"remove_prefix","keyspace":"pair","prefix":"(a,)"}"#),
+        line("remove-prefix-of-text", r#"{"v":1,"do":"remove_prefix","keyspace":"name","prefix":"a"}"#),
+        line("clear", "{\"v\":1,\"do\":\"clear\",\"keyspace\":\"name\"}\n{\"v\":1,\"do\":\"clear\"}"),
+        line(
+            "clear-all",
+            "{\"v\":1,\"do\":\"clear_all\"}\n{\"v\":1,\"do\":\"flush\"}\n{\"v\":1,\"do\":\"sweep\"}",
+        ),
+        line("unknown-keyspace", r#"{"v":1,"do":"clear","keyspace":"pears"}"#),
+        line("unknown-verb", r#"{"v":1,"do":"format"}"#),
+        line("other-version", r#"{"v":2,"do":"clear_all"}"#),
+        line("no-key-of-its-shape", r#"{"v":1,"do":"remove","keyspace":"pair","key":"ab"}"#),
+        line("half-a-byte", r#"{"v":1,"do":"remove","keyspace":"pair","key":"0x6"}"#),
+        line("no-object", "[1,2]\n\"stats\"\nnull\n\n{"),
+        ("control", "deep", b"[".repeat(3_000)),
+        ("control", "not-utf-8", b"{\"v\":1,\"do\":\"\xFF\"}".to_vec()),
     ]
 }

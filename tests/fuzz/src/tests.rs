@@ -134,6 +134,11 @@ fn url_inputs_pass() {
 }
 
 #[test]
+fn control_inputs_pass() {
+    passes("control");
+}
+
+#[test]
 fn settings_inputs_pass() {
     passes("settings");
 }
@@ -247,4 +252,15 @@ fn a_url_that_is_shown_with_its_password_is_found() {
         })
     };
     finds_fault("url", |data| url::check(shows, data));
+}
+
+#[test]
+fn a_refusal_that_removes_all_the_same_is_found() {
+    let hasty = |cache: &larder::Cache, line: &[u8]| {
+        if line.starts_with(b"{\"v\":1,\"do\":\"clear") {
+            cache.clear().unwrap();
+        }
+        larder::control::answer_line(cache, line)
+    };
+    finds_fault("control", |data| control::check(hasty, data));
 }

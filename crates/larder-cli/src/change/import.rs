@@ -147,18 +147,20 @@ fn add(total: &mut Written, more: Written) {
     total.kept_newer += more.kept_newer;
 }
 
+/// What is done with a batch of a keyspace.
+type Then<'a> = dyn FnMut(&str, Vec<NewEntry>) -> Result<(), Failure> + 'a;
+
 /// Reads the entries that were chosen, a batch of one keyspace at a time.
-fn each_batch(
-    path: &Path,
-    survey: &Survey,
-    then: &mut dyn FnMut(&str, Vec<NewEntry>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let failed = |error| reading(path, error);
+fn each_batch(path: &Path, survey: &Survey, then: &mut Then<'_>) -> Result<(), Failure> {
+    let failed = |error: larder_export::Error| reading(path, &error);
     let reader = Reader::new(BufReader::new(survey::open(path)?)).map_err(failed)?;
     let (mut batch, mut bytes, mut of) = (Vec::new(), 0, 0);
     let mut commit = |of: u32, batch: &mut Vec<NewEntry>| match survey.name(of) {
         Some(name) if !batch.is_empty() => then(name, std::mem::take(batch)),
-        _ => Ok(batch.clear()),
+        _ => {
+            batch.clear();
+            Ok(())
+        }
     };
     for item in reader {
         let Item::Entry(entry) = item.map_err(failed)? else { continue };

@@ -73,13 +73,12 @@ impl Source {
 }
 
 fn ask(client: &mut Option<Client>, path: &Path) -> Result<Seen, String> {
-    let client = match client {
-        Some(client) => client,
-        None => {
-            let mut fresh = Client::connect(path).map_err(|error| error.to_string())?;
-            fresh.set_patience(PATIENCE).map_err(|error| error.to_string())?;
-            client.insert(fresh)
-        }
+    let client = if let Some(client) = client {
+        client
+    } else {
+        let mut fresh = Client::connect(path).map_err(|error| error.to_string())?;
+        fresh.set_patience(PATIENCE).map_err(|error| error.to_string())?;
+        client.insert(fresh)
     };
     let stats = client.stats().map_err(|error| error.to_string())?;
     Ok(Seen::Live { pid: client.server().pid, stats: Box::new(stats) })

@@ -1,12 +1,14 @@
 use std::path::Path;
-use std::time::Instant;
 
 use larder::{Cache, KeyspaceDefinition, Stats};
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Cell;
 use serde_json::json;
 
 use super::*;
 use crate::top::source::{Seen, facts};
+
+const PRODUCTS: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("product").version(1);
 
 /// A minute of a shop: each second more lookups, and the share that memory answers grows.
 fn shop() -> History {
@@ -47,8 +49,7 @@ fn drawn(width: u16, height: u16, name: &str, history: &History) -> String {
     terminal.draw(|frame| view::draw(frame, name, history)).unwrap();
     let buffer = terminal.backend().buffer();
     let rows = buffer.content().chunks(usize::from(width));
-    let rows =
-        rows.map(|row| row.iter().map(|cell| cell.symbol()).collect::<String>().trim_end().to_owned() + "\n");
+    let rows = rows.map(|row| row.iter().map(Cell::symbol).collect::<String>().trim_end().to_owned() + "\n");
     rows.collect()
 }
 
@@ -73,7 +74,6 @@ fn a_live_cache_is_shown_at_each_size() {
 fn a_file_alone_is_shown() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("shop.larder");
-    const PRODUCTS: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("product").version(1);
     let cache = Cache::builder().path(&path).open().unwrap();
     cache.keyspace(PRODUCTS).unwrap().insert("MTNVTU", 100).unwrap();
     cache.close().unwrap();
@@ -123,7 +123,7 @@ fn a_disk_that_is_off_is_told() {
         (disk.state, disk.off) = (larder::DiskState::Suspended, Some("no space left on device".to_owned()));
     }
     let mut history = History::default();
-    history.add(Instant::from(clock::now()), Ok(Seen::Live { pid: 1, stats: Box::new(stats) }));
+    history.add(clock::now(), Ok(Seen::Live { pid: 1, stats: Box::new(stats) }));
     assert!(drawn(80, 24, "shop.sock", &history).contains("disk     OFF: no space left on device"));
 }
 

@@ -95,11 +95,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Steps 1 to 3.
     fn find_or_lease<'a, E: Send + Sync + 'static>(&'a self, key: SlotKey<'a>) -> Next<'a, V, E> {
-        let (memory, counters) = (&self.inner.tiers.memory, &self.space.counters);
+        let memory = &self.inner.tiers.memory;
         if let Found::Value(value, _) = self.inner.tiers.look_in_memory(key)
             && let Some(value) = Self::typed(value)
         {
-            counters.add(Count::MemoryHits);
+            self.answered(Count::MemoryHits);
             return Next::Done(Ok(value));
         }
         let now = self.now();
@@ -107,11 +107,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let leased = memory.lease_to_load(key, now, || made.insert(Flight::new()).clone() as Value);
         let (id, on_disk) = match leased {
             Leased::Value(value) => {
-                counters.add(Count::MemoryHits);
+                self.answered(Count::MemoryHits);
                 return Self::typed(value).map_or(Next::LoadAlone, |value| Next::Done(Ok(value)));
             }
             Leased::Flight(flight) => {
-                counters.add(Count::Misses);
+                self.answered(Count::Misses);
                 return self.join(flight);
             }
             Leased::Lease { id, on_disk } => (id, on_disk),
@@ -123,10 +123,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             && let Some(value) = self.promote(key, Permit::Lease(id), absent.floor)
         {
             pilot.landing = Some(Landing::Value(value.clone()));
-            counters.add(Count::DiskHits);
+            self.answered(Count::DiskHits);
             return Next::Done(Ok(value));
         }
-        counters.add(Count::Misses);
+        self.answered(Count::Misses);
         Next::Load(pilot)
     }
 

@@ -76,7 +76,7 @@ impl Memory {
             Change::Put { weight, .. } => weight.bytes(),
             Change::Delete => 0,
         };
-        let keep = self.reserve_keeping(weight, remains);
+        let keep = self.reserve_keeping(key, weight, remains);
         if !keep {
             self.bypassed.fetch_add(1, Ordering::Relaxed);
         }

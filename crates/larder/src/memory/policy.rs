@@ -1,155 +1,138 @@
-//! Which entry to evict: S3-FIFO, three first-in-first-out queues.
+//! Which entry to evict: two first-in-first-out queues, and a sketch of how often each key was asked for.
 //!
-//! A new entry joins the *small* queue, a tenth of the weight. When it reaches the end without having been used again
-//! it is evicted and its hash is remembered in the *ghost* queue; otherwise it moves to *main*. An entry whose ghost is still
-//! remembered joins main at once. The end of main is evicted unless it was used since it last passed there. A scan
-//! therefore flows through the small queue and leaves main alone.
+//! 1. A new entry joins the *small* queue, a share of the weight.
+//! 2. At the end of the small queue it must earn a place in *main*. Its rival is the first entry at the end of main that was not used since it
+//!    last passed there (those that were go back to the start). A newcomer that was used while it was in the small queue takes the rival's
+//!    place; any other must have been asked for more often than the rival, by the sketch. The loser is evicted.
+//! 3. As long as main has not filled its share there is no rival: who was asked for twice joins it, others leave.
+//! 4. The first to leave, once the cache is full, are *founders*, those who came before the small queue began, from the newest on: a loop
+//!    that is larger than the cache so finds its beginning again.
+//! 5. The share of the small queue follows the requests ([`share`]).
 //!
-//! A hit costs one relaxed load and, below the cap, one relaxed store, under a shared lock.
+//! A scan flows through the small queue and leaves main alone; in a loop larger than the cache newcomers do not outdo those who are
+//! there, so a part of it stays; a new working set is asked for twice, or used in the small queue, and moves in.
 //!
-//! Source: Juncheng Yang, Yazhuo Zhang, Ziyue Qiu, Yao Yue, K. V. Rashmi, "FIFO queues are all you need for cache
-//! eviction", SOSP 2023.
+//! Cost: a hit is one relaxed load and, up to the fifteenth since the entry was last looked at, one relaxed store, under a
+//! shared lock. Attaching and evicting are O(1), in the mean; each rival looked at costs a hit that was made before.
+//!
+//! Memory: 17 bytes an entry, and 9 to 18 for the sketch and the ghosts once the cache has been full.
+//!
+//! Sources: Yang, Zhang, Qiu, Yue, Rashmi, "FIFO queues are all you need for cache eviction", SOSP 2023 (S3-FIFO), for the queues and the
+//! lazy promotion; Einziger, Friedman, Manes, "`TinyLFU`: a highly efficient cache admission policy", ACM Transactions on Storage 2017, for
+//! admission by frequency; Qureshi, Jaleel, Patt, Steely, Emer, "Adaptive insertion policies for high performance caching", ISCA 2007, for
+//! keeping a part of a loop.
 
-use std::collections::{HashMap, VecDeque};
+mod marks;
+mod queue;
+mod share;
+mod sketch;
 
-use crate::sync::{AtomicU8, Ordering};
+use marks::{Marks, Place};
+use queue::{NONE, Node, Queue};
+use share::Share;
+use sketch::Sketch;
+
+use super::slots::make_room;
+use super::weight::Weight;
 
 /// The id of a slot of the shard; the policy keeps its own data beside the slots, by the same id.
 pub(crate) type SlotId = u32;
 
-/// One in this many parts of the weight is for newcomers (the paper's 10 %).
-const SMALL_SHARE: u64 = 10;
-/// Uses are counted up to this (the paper's two bits).
-const MOST_USES: u8 = 3;
-const NONE: SlotId = SlotId::MAX;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Place {
-    /// Not evictable: the slot is free, or pinned because it is not on disk yet.
-    #[default]
-    Detached,
-    Small,
-    Main,
-}
-
-#[derive(Debug, Default)]
-struct Node {
-    newer: SlotId,
-    older: SlotId,
-    weight: u64,
-    hash: u64,
-    place: Place,
-    /// Whether it was in main before it was detached, so that an overwrite keeps what was learnt of its key.
-    proven: bool,
-    uses: AtomicU8,
-}
-
-#[derive(Debug)]
-struct Queue {
-    newest: SlotId,
-    oldest: SlotId,
-    weight: u64,
-    len: usize,
-}
+/// Entries of main that are looked at for one that was not used.
+const MOST_LOOKS: usize = 8;
 
 /// The eviction policy of one shard.
 #[derive(Debug)]
 pub(crate) struct Policy {
     nodes: Vec<Node>,
+    marks: Marks,
     small: Queue,
     main: Queue,
-    ghosts: Ghosts,
+    /// The newest of the founders: from here on, the small queue holds what came before it began. [`NONE`] when they are gone.
+    founder: SlotId,
+    /// Whether an entry was ever evicted. Until then nothing is counted.
+    is_full: bool,
+    sketch: Sketch,
+    share: Share,
 }
 
 impl Policy {
-    /// Bytes that an entry takes here.
+    /// Bytes that an entry takes here: its node and its mark.
     #[cfg(test)]
-    pub(crate) const NODE_LEN: usize = size_of::<Node>();
+    pub(crate) const NODE_LEN: usize = size_of::<Node>() + 1;
 
     pub(crate) fn new() -> Self {
-        Self { nodes: Vec::new(), small: Queue::new(), main: Queue::new(), ghosts: Ghosts::default() }
+        Self {
+            nodes: Vec::new(),
+            marks: Marks::default(),
+            small: Queue::new(),
+            main: Queue::new(),
+            founder: NONE,
+            is_full: false,
+            sketch: Sketch::default(),
+            share: Share::new(),
+        }
+    }
+
+    /// What an entry weighed when it was attached last.
+    pub(crate) fn weight_of(&self, id: SlotId) -> Weight {
+        self.nodes.get(id as usize).map_or(Weight::ZERO, |node| node.weight)
     }
 
     /// Notes a use. Shared: many readers may call it at once, and a lost count is harmless.
     #[inline]
     pub(crate) fn touch(&self, id: SlotId) {
-        if let Some(node) = self.nodes.get(id as usize) {
-            let uses = node.uses.load(Ordering::Relaxed);
-            if uses < MOST_USES {
-                node.uses.store(uses + 1, Ordering::Relaxed);
-            }
-        }
-    }
-
-    /// What an entry weighed when it was attached last.
-    pub(crate) fn weight_of(&self, id: SlotId) -> u64 {
-        self.nodes.get(id as usize).map_or(0, |node| node.weight)
+        self.marks.touch(id);
     }
 
     /// Makes an entry evictable.
-    pub(crate) fn attach(&mut self, id: SlotId, hash: u64, weight: u64) {
-        if self.nodes.len() <= id as usize {
-            self.nodes.resize_with(id as usize + 1, Node::default);
+    pub(crate) fn attach(&mut self, id: SlotId, hash: u32, weight: Weight) {
+        let wanted = id as usize + 1;
+        if self.nodes.len() < wanted {
+            let more = wanted - self.nodes.len();
+            make_room(&mut self.nodes, more);
+            self.nodes.resize(wanted, Node::VACANT);
         }
+        self.marks.cover(id);
         self.detach(id);
-        let remembered = self.ghosts.take(hash);
-        let Some(node) = self.nodes.get_mut(id as usize) else {
-            return;
-        };
-        node.weight = weight;
-        node.hash = hash;
-        node.place = if remembered || node.proven { Place::Main } else { Place::Small };
-        self.push(id);
+        if let Some(node) = self.nodes.get_mut(id as usize) {
+            node.hash = hash;
+            node.weight = weight;
+        }
+        let is_overwrite = self.marks.know(id);
+        if self.is_full && !is_overwrite {
+            self.sketch.add(hash, 1);
+            self.share.arrived(hash);
+        }
+        self.push(id, if self.marks.is_proven(id) { Place::Main } else { Place::Small });
     }
 
     /// Makes an entry unevictable, and remembers what is known of it until it is attached again.
     pub(crate) fn detach(&mut self, id: SlotId) {
-        let Some(node) = self.nodes.get_mut(id as usize) else {
-            return;
-        };
-        if node.place != Place::Detached {
-            node.proven = node.place == Place::Main;
+        let place = self.marks.place(id);
+        if place != Place::Detached {
+            self.marks.set_proven(id, place == Place::Main);
             self.unlink(id);
         }
     }
 
     /// Forgets an entry: its id may be another's next.
     pub(crate) fn forget(&mut self, id: SlotId) {
-        self.detach(id);
-        if let Some(node) = self.nodes.get_mut(id as usize) {
-            node.proven = false;
-            node.uses.store(0, Ordering::Relaxed);
-        }
+        self.unlink(id);
+        self.marks.clear(id);
     }
 
     /// Chooses an entry to evict and forgets it. `None` when nothing is evictable.
     pub(crate) fn evict(&mut self) -> Option<SlotId> {
-        loop {
-            let total = self.small.weight + self.main.weight;
-            let from_small =
-                self.small.len > 0 && (self.main.len == 0 || self.small.weight * SMALL_SHARE >= total);
-            let id = if from_small { self.small.oldest } else { self.main.oldest };
-            let node = self.nodes.get_mut(id as usize)?;
-            let uses = node.uses.load(Ordering::Relaxed);
-            let (keep, uses_left) =
-                if from_small { (uses > 0, 0) } else { (uses > 0, uses.saturating_sub(1)) };
-            let hash = node.hash;
-            if keep {
-                // Terminates: every pass over main lowers a count, and small only shrinks here.
-                node.uses.store(uses_left, Ordering::Relaxed);
-                self.unlink(id);
-                if let Some(node) = self.nodes.get_mut(id as usize) {
-                    node.place = Place::Main;
-                }
-                self.push(id);
-                continue;
-            }
-            if from_small {
-                self.ghosts.remember(hash, self.main.len.max(self.small.len));
-            }
-            self.forget(id);
-            return Some(id);
+        let entries = self.small.len + self.main.len;
+        self.sketch.fit(entries);
+        self.share.fit(entries);
+        if !std::mem::replace(&mut self.is_full, true) {
+            self.found();
         }
+        let victim = self.founder_to_evict().or_else(|| self.choose())?;
+        self.forget(victim);
+        Some(victim)
     }
 
     /// The weight of all evictable entries.
@@ -163,187 +146,118 @@ impl Policy {
         self.small.len + self.main.len
     }
 
-    fn queue(&mut self, place: Place) -> Option<&mut Queue> {
-        match place {
-            Place::Detached => None,
-            Place::Small => Some(&mut self.small),
-            Place::Main => Some(&mut self.main),
+    /// Counts those who are there, and draws the line between the founders and the small queue.
+    fn found(&mut self) {
+        let newcomers = self.share.of(self.small.weight);
+        let (mut id, mut weight) = (self.small.newest, 0);
+        while let Some(&node) = self.nodes.get(id as usize) {
+            if weight < newcomers {
+                self.founder = node.older;
+            }
+            weight += node.weight.bytes();
+            self.sketch.add(node.hash, 1);
+            id = node.older;
         }
     }
 
-    fn push(&mut self, id: SlotId) {
-        let Some(node) = self.nodes.get(id as usize) else {
-            return;
-        };
-        let (place, weight) = (node.place, node.weight);
-        let Some(queue) = self.queue(place) else { return };
-        let older = queue.newest;
-        queue.newest = id;
-        queue.len += 1;
-        queue.weight += weight;
-        if older == NONE {
-            queue.oldest = id;
+    fn founder_to_evict(&mut self) -> Option<SlotId> {
+        while let Some(&node) = self.nodes.get(self.founder as usize) {
+            let id = self.founder;
+            if self.look(id) || self.sketch.estimate(node.hash) > 1 {
+                self.move_to_main(id);
+            } else {
+                return Some(id);
+            }
         }
-        if let Some(node) = self.nodes.get_mut(older as usize) {
-            node.newer = id;
+        None
+    }
+
+    fn choose(&mut self) -> Option<SlotId> {
+        let total = self.small.weight + self.main.weight;
+        loop {
+            let newcomers = self.share.of(total);
+            let id = self.small.oldest;
+            // Half: a shard gives and gets entries out of step, and what is proven must not pay for that.
+            if self.main.len > 0 && (self.small.len == 0 || self.small.weight < newcomers / 2) {
+                return self.rival().or(Some(self.main.oldest));
+            }
+            let node = *self.nodes.get(id as usize)?;
+            let was_used = self.look(id);
+            let frequency = self.sketch.estimate(node.hash);
+            let is_wanted = was_used || frequency > 1;
+            // Terminates: the small queue only shrinks here.
+            if self.small.weight - node.weight.bytes() >= newcomers && is_wanted {
+                self.move_to_main(id);
+                continue;
+            }
+            let rival = if is_wanted { self.rival() } else { None };
+            if let Some(rival) = rival {
+                let rivals = self.nodes.get(rival as usize).map_or(0, |node| self.sketch.estimate(node.hash));
+                // One more is chance: in a loop everybody is one ahead half of the time.
+                if was_used || frequency > rivals + u64::from(rivals > 1) {
+                    self.move_to_main(id);
+                    return Some(rival);
+                }
+                self.move_to_main(rival);
+            }
+            self.share.rejected(node.hash);
+            return Some(id);
         }
-        if let Some(node) = self.nodes.get_mut(id as usize) {
-            (node.newer, node.older) = (NONE, older);
+    }
+
+    /// The first at the end of main that was not used since the last look. Who was goes back to the start.
+    fn rival(&mut self) -> Option<SlotId> {
+        for _ in 0..MOST_LOOKS {
+            let id = self.main.oldest;
+            if id == NONE {
+                return None;
+            }
+            if !self.look(id) {
+                return Some(id);
+            }
+            self.share.main_was_used(self.main.len);
+            self.move_to_main(id);
+        }
+        None
+    }
+
+    /// Whether an entry was used since the last look; its uses are counted.
+    fn look(&mut self, id: SlotId) -> bool {
+        let uses = self.marks.take_uses(id);
+        if let Some(node) = self.nodes.get(id as usize)
+            && uses > 0
+        {
+            self.sketch.add(node.hash, uses);
+        }
+        uses > 0
+    }
+
+    fn move_to_main(&mut self, id: SlotId) {
+        self.unlink(id);
+        self.push(id, Place::Main);
+    }
+
+    fn push(&mut self, id: SlotId, place: Place) {
+        self.marks.put(id, place);
+        match place {
+            Place::Detached => {}
+            Place::Small => self.small.push(&mut self.nodes, id),
+            Place::Main => self.main.push(&mut self.nodes, id),
         }
     }
 
     fn unlink(&mut self, id: SlotId) {
-        let Some(node) = self.nodes.get_mut(id as usize) else {
-            return;
-        };
-        let (place, weight, newer, older) = (node.place, node.weight, node.newer, node.older);
-        node.place = Place::Detached;
-        let Some(queue) = self.queue(place) else { return };
-        queue.len -= 1;
-        queue.weight -= weight;
-        if queue.newest == id {
-            queue.newest = older;
+        if id == self.founder {
+            self.founder = self.nodes.get(id as usize).map_or(NONE, |node| node.older);
         }
-        if queue.oldest == id {
-            queue.oldest = newer;
+        match self.marks.place(id) {
+            Place::Detached => {}
+            Place::Small => self.small.remove(&mut self.nodes, id),
+            Place::Main => self.main.remove(&mut self.nodes, id),
         }
-        if let Some(node) = self.nodes.get_mut(older as usize) {
-            node.newer = newer;
-        }
-        if let Some(node) = self.nodes.get_mut(newer as usize) {
-            node.older = older;
-        }
+        self.marks.put(id, Place::Detached);
     }
-}
-
-impl Queue {
-    const fn new() -> Self {
-        Self { newest: NONE, oldest: NONE, weight: 0, len: 0 }
-    }
-}
-
-/// The hashes of entries lately evicted from the small queue, oldest first.
-#[derive(Debug, Default)]
-struct Ghosts {
-    order: VecDeque<(u32, u32)>,
-    known: HashMap<u32, u32, ahash::RandomState>,
-    turn: u32,
-}
-
-impl Ghosts {
-    fn remember(&mut self, hash: u64, most: usize) {
-        let short = short(hash);
-        self.turn = self.turn.wrapping_add(1);
-        self.known.insert(short, self.turn);
-        self.order.push_back((short, self.turn));
-        while self.order.len() > most.max(1) {
-            if let Some((short, turn)) = self.order.pop_front()
-                && self.known.get(&short) == Some(&turn)
-            {
-                self.known.remove(&short);
-            }
-        }
-    }
-
-    fn take(&mut self, hash: u64) -> bool {
-        self.known.remove(&short(hash)).is_some()
-    }
-}
-
-/// Half of the hash, and not the half that chose the shard.
-fn short(hash: u64) -> u32 {
-    u32::try_from(hash & u64::from(u32::MAX)).unwrap_or(0)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// A cache of `capacity` unit weights that answers whether each request hit.
-    fn run(capacity: usize, requests: impl IntoIterator<Item = u64>) -> Vec<bool> {
-        let mut policy = Policy::new();
-        let mut ids: HashMap<u64, SlotId> = HashMap::new();
-        let mut keys: HashMap<SlotId, u64> = HashMap::new();
-        let mut free: Vec<SlotId> = (0..=u32::try_from(capacity).unwrap()).collect();
-        requests
-            .into_iter()
-            .map(|key| {
-                if let Some(&id) = ids.get(&key) {
-                    policy.touch(id);
-                    return true;
-                }
-                if ids.len() == capacity {
-                    let id = policy.evict().unwrap();
-                    ids.remove(&keys.remove(&id).unwrap());
-                    free.push(id);
-                }
-                let id = free.pop().unwrap();
-                ids.insert(key, id);
-                keys.insert(id, key);
-                policy.attach(id, key.wrapping_mul(0x9E37_79B9_7F4A_7C15), 1);
-                false
-            })
-            .collect()
-    }
-
-    #[test]
-    fn a_scan_does_not_flush_what_is_used_again() {
-        let hot = || (0..50_u64).cycle().take(500);
-        let scan = 1_000..3_000_u64;
-        let hits = run(100, hot().chain(scan).chain(0..50));
-        let after = hits[hits.len() - 50..].iter().filter(|hit| **hit).count();
-        assert_eq!(after, 50, "the scan evicted entries that had been used ten times");
-    }
-
-    #[test]
-    fn a_returning_entry_joins_main_through_its_ghost() {
-        let mut policy = Policy::new();
-        for id in 0..10 {
-            policy.attach(id, u64::from(id), 1);
-        }
-        let first = policy.evict().unwrap();
-        assert_eq!(first, 0);
-        policy.attach(first, u64::from(first), 1);
-        assert_eq!((policy.small.len, policy.main.len), (9, 1));
-    }
-
-    #[test]
-    fn what_was_learnt_of_an_entry_outlives_its_overwrite() {
-        let mut policy = Policy::new();
-        policy.attach(0, 0, 1);
-        policy.touch(0);
-        policy.attach(1, 1, 1);
-        assert_eq!(policy.evict(), Some(1), "0 was used, 1 was not");
-        policy.detach(0);
-        assert_eq!(policy.evict(), None, "a detached entry is not evictable");
-        policy.attach(0, 0, 5);
-        assert_eq!((policy.main.len, policy.main.weight), (1, 5));
-    }
-
-    proptest! {
-        #[test]
-        fn queues_hold_exactly_what_was_attached(
-            steps in proptest::collection::vec((0_u8..5, 0_u32..20, 1_u64..9), 0..300)
-        ) {
-            let mut policy = Policy::new();
-            let mut attached: HashMap<SlotId, u64> = HashMap::new();
-            for (verb, id, weight) in steps {
-                match verb {
-                    0 | 1 => { policy.attach(id, u64::from(id), weight); attached.insert(id, weight); }
-                    2 => { policy.detach(id); attached.remove(&id); }
-                    3 => policy.touch(id),
-                    _ => {
-                        let evicted = policy.evict();
-                        prop_assert_eq!(evicted.is_some(), !attached.is_empty());
-                        if let Some(id) = evicted { prop_assert!(attached.remove(&id).is_some()); }
-                    }
-                }
-                prop_assert_eq!(policy.weight(), attached.values().sum::<u64>());
-                prop_assert_eq!(policy.len(), attached.len());
-            }
-            while let Some(id) = policy.evict() { prop_assert!(attached.remove(&id).is_some()); }
-            prop_assert!(attached.is_empty());
-        }
-    }
-}
+mod tests;

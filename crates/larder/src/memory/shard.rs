@@ -153,10 +153,10 @@ impl Shard {
         entry: Entry,
         sequence: u64,
         trash: &mut Trash,
-    ) -> Result<(), Entry> {
+    ) -> Result<(), Refused> {
         let may_fill = self.leases.permits(key, permit) || is_planted(Fault::PromoteWithoutLease);
         if !may_fill || self.find(key).is_some() {
-            return Err(entry);
+            return Err(Refused::Revoked);
         }
         self.put(key, entry, sequence, trash);
         Ok(())
@@ -261,7 +261,7 @@ impl Shard {
                 (slot.value, slot.state) = (Some(value), State::Clean);
                 slot.hides_removal |= was_removed;
                 self.tallies.add(key.bytes, weight);
-                self.policy.attach(id, u64::from(key.short_hash()), weight.bytes());
+                self.policy.attach(id, key.short_hash(), weight);
                 self.expiry.add(id, expires_at);
                 return;
             }
@@ -286,7 +286,7 @@ impl Shard {
         let weight = match slot.state {
             State::Vacant | State::Tombstone => return,
             State::Clean => {
-                let weight = Weight::of(self.policy.weight_of(id));
+                let weight = self.policy.weight_of(id);
                 trash.weight += weight.bytes();
                 self.policy.detach(id);
                 self.expiry.remove(id, slot.expires_at);

@@ -182,6 +182,15 @@ pub(crate) struct Trash {
     pub(super) weight: u64,
 }
 
+impl Trash {
+    /// Keeps that much of the weight that is to be given back for somebody else; all or nothing.
+    pub(super) fn give_room(&mut self, weight: u64) -> bool {
+        let left = self.weight.checked_sub(weight);
+        self.weight = left.unwrap_or(self.weight);
+        left.is_some()
+    }
+}
+
 /// What one keyspace holds in a shard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {

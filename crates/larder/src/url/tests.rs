@@ -20,7 +20,7 @@ fn every_setting_has_its_option() {
     assert_eq!(builder.flush_interval, Duration::from_millis(250));
     assert_eq!(builder.sweep_interval, Duration::from_secs(2));
     assert_eq!(builder.open_timeout, Duration::from_mins(1));
-    assert_eq!(builder.shards, 4);
+    assert_eq!(builder.shards, Some(4));
     assert_eq!(CacheBuilder::from_url("memory:").unwrap().path, None);
     assert_eq!(CacheBuilder::from_url("memory://?memory=1MiB").unwrap().memory_capacity, ByteSize::mib(1));
 }

@@ -23,7 +23,7 @@ pub(super) struct Survey {
 
 impl Survey {
     pub(super) fn of(path: &Path, only: Option<&str>, interrupt: &Interrupt) -> Result<Self, Failure> {
-        let failed = |error| reading(path, error);
+        let failed = |error: Error| reading(path, &error);
         let reader = Reader::new(BufReader::new(open(path)?)).map_err(failed)?;
         let bar = progress("checking the export", 0);
         let mut survey = Self { keyspaces: Vec::new(), entries: 0 };
@@ -76,7 +76,7 @@ impl Survey {
 
 /// Opens an export: a file, since it is read twice.
 pub(super) fn open(path: &Path) -> Result<File, Failure> {
-    let file = File::open(path).map_err(|error| reading(path, error.into()))?;
+    let file = File::open(path).map_err(|error| reading(path, &error.into()))?;
     if file.metadata().is_ok_and(|found| found.is_file()) {
         return Ok(file);
     }
@@ -85,8 +85,8 @@ pub(super) fn open(path: &Path) -> Result<File, Failure> {
 }
 
 /// The failure of reading an export.
-pub(super) fn reading(path: &Path, error: Error) -> Failure {
-    let exit = match &error {
+pub(super) fn reading(path: &Path, error: &Error) -> Failure {
+    let exit = match error {
         Error::NotAnExport => Exit::NotLarder,
         Error::NewerFormat { .. } => Exit::NewerFormat,
         Error::CutOff { .. } | Error::Damaged { .. } => Exit::Damaged,

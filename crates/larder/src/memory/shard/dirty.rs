@@ -165,7 +165,7 @@ impl Shard {
             return;
         };
         (slot.state, slot.is_listed, slot.hides_removal) = (State::Clean, false, false);
-        self.policy.attach(id, u64::from(slot.hash), pending.weight.bytes());
+        self.policy.attach(id, slot.hash, pending.weight);
         self.expiry.add(id, slot.expires_at);
         trash.unsaved.push(pending.unsaved);
     }

@@ -20,8 +20,9 @@ impl Shard {
             match self.pending.get(&id) {
                 Some(pending) => tallies.add(&slot.key, pending.weight),
                 None if is_clean => {
-                    clean += self.policy.weight_of(id);
-                    tallies.add(&slot.key, Weight::of(self.policy.weight_of(id)));
+                    let weight = self.policy.weight_of(id);
+                    clean += weight.bytes();
+                    tallies.add(&slot.key, weight);
                 }
                 None => {}
             }
@@ -244,10 +245,11 @@ fn a_tombstone_is_taken_back_only_by_its_own_sequence() {
 
 #[test]
 fn the_stated_overhead_covers_the_bookkeeping() {
-    // Slot, nodes of the policy and of the expiry list; table id and control byte, of which up to seven in fifteen stand empty; two
-    // reference counts of the value. What stands of the key in its slot is counted twice.
+    // Slot, nodes of the policy and of the expiry list, ten bytes of sketch and ghosts; table id and control byte, of which up to
+    // seven in fifteen stand empty; two reference counts of the value. What stands of the key in its slot is counted twice.
     let table = (size_of::<SlotId>() + 1) * 15 / 7;
-    let bytes = size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + table + 2 * size_of::<usize>();
+    let bytes =
+        size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + 10 + table + 2 * size_of::<usize>();
     assert!(bytes as u64 * 9 / 8 <= crate::memory::ENTRY_OVERHEAD, "{bytes}");
 }
 

@@ -1,0 +1,41 @@
+//! Counts the instructions of a function by valgrind's callgrind: a figure that is the same on a busy machine.
+//!
+//! Apart from the benches, so that the gate can hold larder to its figure without building the peers.
+
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+use std::process::Command;
+
+/// Whether valgrind is there.
+///
+/// # Errors
+/// A reason, if it is not.
+pub fn valgrind() -> Result<(), String> {
+    let found =
+        Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success());
+    if found { Ok(()) } else { Err("valgrind is not installed".to_owned()) }
+}
+
+/// How many instructions a program executes in the functions that match `counted`, with all that they call.
+///
+/// # Errors
+/// What valgrind said, if it counted none.
+pub fn instructions(program: &Path, arguments: &[&str], counted: &str) -> Result<u64, String> {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(format!("--toggle-collect={counted}"))
+        .arg(program)
+        .args(arguments)
+        .output()
+        .map_err(|error| format!("valgrind: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    // `==4711== Collected : 123456`
+    let collected =
+        said.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse::<u64>().ok());
+    match collected.filter(|_| output.status.success()) {
+        None => Err(format!("valgrind: {said}")),
+        Some(0) => Err(format!("nothing was counted: no function of the program is named {counted}")),
+        Some(count) => Ok(count),
+    }
+}

@@ -1,0 +1,128 @@
+//! Holds larder to the instructions that a memory hit takes.
+//!
+//! A child of this program fills a cache and asks it so many times, under valgrind, which counts the lookups alone. Hashes are seeded
+//! anew in each process, so that counts differ, by less than a tenth of a percent.
+//!
+//! `benches/callgrind/kept.txt` has the figure. Without arguments this fails when more are counted than that allows; `--keep` counts,
+//! and keeps what was counted.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "what it counted is this program's purpose")]
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder::{ByteSize, Cache, Keyspace, KeyspaceDefinition};
+use larder_callgrind::{instructions, valgrind};
+
+const PAGES: KeyspaceDefinition<String, String> =
+    KeyspaceDefinition::new("page").ttl(Duration::from_hours(24)).version(1);
+/// What this program is told when it is the child.
+const ASK: &str = "--ask";
+const KEEP: &str = "--keep";
+/// Entries that are resident, and values of so many bytes.
+const ENTRIES: usize = 10_000;
+const VALUE_LEN: usize = 256;
+/// Times that each is asked for.
+const ROUNDS: usize = 20;
+/// Counts whose median is taken.
+const COUNTS: usize = 3;
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let is_told = |what: &str| env::args().any(|argument| argument == what);
+    if is_told(ASK) {
+        ask()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    valgrind()?;
+    let mut counts = (0..COUNTS).map(|_| per_hit()).collect::<Result<Vec<f64>, _>>()?;
+    counts.sort_by(f64::total_cmp);
+    let counted = counts.get(COUNTS / 2).copied().unwrap_or_default();
+    println!("instructions per memory hit: {counted:.1}, the median of {counts:.1?}");
+    let kept = Kept::read()?;
+    if is_told(KEEP) {
+        Kept { instructions: counted.round(), ..kept }.write()?;
+        println!("kept in {}", Kept::path().display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let allowed = kept.instructions * kept.allowance / 100.0;
+    println!("kept: {:.0}, give or take {} %", kept.instructions, kept.allowance);
+    if counted > kept.instructions + allowed {
+        println!("a memory hit takes more instructions than it did; if that is what is wanted, `{RETAKE}`");
+        return Ok(ExitCode::FAILURE);
+    }
+    if counted < kept.instructions - allowed {
+        println!("a memory hit takes fewer instructions than it did: `{RETAKE}`, so that it stays so");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+const RETAKE: &str = "cargo run --release -p larder-callgrind -- --keep";
+
+/// Fills a cache and asks it.
+fn ask() -> Result<(), larder::Error> {
+    let cache = Cache::builder().memory_capacity(ByteSize::gib(1)).open()?;
+    let pages = cache.keyspace(PAGES)?;
+    let keys: Vec<String> = (0..ENTRIES).map(|number| format!("product_{number:08}")).collect();
+    let value = Arc::new("x".repeat(VALUE_LEN));
+    for key in &keys {
+        pages.insert(key.as_str(), value.clone())?;
+    }
+    let found = counted_lookups(&pages, &keys);
+    assert_eq!(found, ROUNDS * ENTRIES, "a resident entry was missed");
+    Ok(())
+}
+
+/// The function that is counted, by its name: never inlined.
+#[inline(never)]
+fn counted_lookups(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
+    let mut found = 0;
+    for _ in 0..ROUNDS {
+        found += keys.iter().filter(|key| black_box(pages.get(key.as_str())).is_some()).count();
+    }
+    found
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of instructions are below what a double tells apart")]
+fn per_hit() -> Result<f64, Box<dyn Error>> {
+    let count = instructions(&env::current_exe()?, &[ASK], "*counted_lookups*")?;
+    Ok(count as f64 / (ROUNDS * ENTRIES) as f64)
+}
+
+/// The figure that larder is held to.
+struct Kept {
+    instructions: f64,
+    /// In percent.
+    allowance: f64,
+}
+
+impl Kept {
+    fn path() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("kept.txt")
+    }
+
+    fn read() -> Result<Self, Box<dyn Error>> {
+        let text = fs::read_to_string(Self::path())?;
+        let value = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_prefix('='));
+            line.and_then(|value| value.trim().parse().ok())
+                .ok_or_else(|| format!("{} has no {name}", Self::path().display()))
+        };
+        Ok(Self { instructions: value("instructions")?, allowance: value("allowance_percent")? })
+    }
+
+    fn write(&self) -> Result<(), Box<dyn Error>> {
+        let Self { instructions, allowance } = self;
+        let text = format!(
+            "# Instructions of a memory hit, and how many more or fewer may be counted. Written by\n# {RETAKE}\n\
+             instructions = {instructions}\nallowance_percent = {allowance}\n"
+        );
+        Ok(fs::write(Self::path(), text)?)
+    }
+}

@@ -1,0 +1,67 @@
+//! First-in-first-out queues of slots, linked through nodes that lie beside the slots.
+
+use super::SlotId;
+use crate::memory::weight::Weight;
+
+pub(super) const NONE: SlotId = SlotId::MAX;
+
+/// What a policy keeps of an entry besides its mark: 16 bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Node {
+    newer: SlotId,
+    pub(super) older: SlotId,
+    pub(super) weight: Weight,
+    pub(super) hash: u32,
+}
+
+impl Node {
+    pub(super) const VACANT: Self = Self { newer: NONE, older: NONE, weight: Weight::ZERO, hash: 0 };
+}
+
+/// The ends of a queue, and what is in it.
+#[derive(Debug)]
+pub(super) struct Queue {
+    pub(super) newest: SlotId,
+    pub(super) oldest: SlotId,
+    pub(super) weight: u64,
+    pub(super) len: usize,
+}
+
+impl Queue {
+    pub(super) const fn new() -> Self {
+        Self { newest: NONE, oldest: NONE, weight: 0, len: 0 }
+    }
+
+    /// Adds a slot that is in no queue as the newest.
+    pub(super) fn push(&mut self, nodes: &mut [Node], id: SlotId) {
+        let older = self.newest;
+        let Some(node) = nodes.get_mut(id as usize) else {
+            return;
+        };
+        (node.newer, node.older) = (NONE, older);
+        self.weight += node.weight.bytes();
+        self.len += 1;
+        self.newest = id;
+        match nodes.get_mut(older as usize) {
+            Some(node) => node.newer = id,
+            None => self.oldest = id,
+        }
+    }
+
+    /// Takes out a slot that is in this queue.
+    pub(super) fn remove(&mut self, nodes: &mut [Node], id: SlotId) {
+        let Some(&Node { newer, older, weight, .. }) = nodes.get(id as usize) else {
+            return;
+        };
+        self.weight -= weight.bytes();
+        self.len -= 1;
+        match nodes.get_mut(older as usize) {
+            Some(node) => node.newer = newer,
+            None => self.oldest = newer,
+        }
+        match nodes.get_mut(newer as usize) {
+            Some(node) => node.older = older,
+            None => self.newest = older,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! How often a key was asked for lately: counters shared by all keys of a shard, present and gone.
+//!
+//! A count-min sketch in blocks: a key's four counters of four bits lie in one word, so a look costs one cache line. The least of
+//! the four is the estimate; it errs upwards only, when others share all four. Only the counters that are least are raised
+//! (conservative update). After a period of [`PERIOD`] uses for each entry all counters are halved: what was popular once is forgotten.
+//!
+//! Memory: 8 to 16 bytes for each entry of the shard.
+//!
+//! Sources: Cormode, Muthukrishnan, "An improved data stream summary: the count-min sketch", J. Algorithms 2005; Einziger, Friedman,
+//! Manes, "`TinyLFU`: a highly efficient cache admission policy", ACM Transactions on Storage 2017.
+
+/// Uses counted for each entry before all counts are halved, and the least for a shard of few entries.
+const PERIOD: u64 = 20;
+const LEAST_PERIOD: u64 = 2_000;
+/// Words of a shard of few entries: enough for the keys of the least period.
+const LEAST_WORDS: usize = 512;
+/// A counter's largest value.
+const MOST: u64 = 15;
+/// The upper three bits of each counter, once all have been shifted by one.
+const HALVES: u64 = 0x7777_7777_7777_7777;
+
+/// The counters. Empty, and answering nothing, until they are first made to fit.
+#[derive(Debug, Default)]
+pub(super) struct Sketch {
+    words: Vec<u64>,
+    added: u64,
+    period: u64,
+}
+
+impl Sketch {
+    /// Makes room for the keys of so many entries, keeping what is known.
+    pub(super) fn fit(&mut self, entries: usize) {
+        self.period = (entries as u64 * PERIOD).max(LEAST_PERIOD);
+        let wanted = (entries.next_power_of_two()).max(LEAST_WORDS);
+        if self.words.is_empty() {
+            self.words.resize(wanted, 0);
+        }
+        while self.words.len() < wanted {
+            // The index gains a bit at the top: whichever it is, the key finds the counts it had.
+            self.words.extend_from_within(..);
+        }
+    }
+
+    /// Counts uses of a key.
+    pub(super) fn add(&mut self, hash: u32, uses: u8) {
+        let (index, shifts) = self.place(hash);
+        let Some(word) = self.words.get_mut(index) else {
+            return;
+        };
+        let raised = (least(*word, shifts) + u64::from(uses)).min(MOST);
+        for shift in shifts {
+            if *word >> shift & MOST < raised {
+                *word = *word & !(MOST << shift) | raised << shift;
+            }
+        }
+        self.added += u64::from(uses);
+        if self.added >= self.period {
+            self.added /= 2;
+            for word in &mut self.words {
+                *word = *word >> 1 & HALVES;
+            }
+        }
+    }
+
+    /// About how often a key was used, up to 15.
+    pub(super) fn estimate(&self, hash: u32) -> u64 {
+        let (index, shifts) = self.place(hash);
+        self.words.get(index).map_or(0, |word| least(*word, shifts))
+    }
+
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.words)
+    }
+
+    /// A key's word, and where its counters are in it: one in each quarter.
+    fn place(&self, hash: u32) -> (usize, [u32; 4]) {
+        let mixed = u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let index = usize::try_from(mixed >> 32).unwrap_or(0) & self.words.len().wrapping_sub(1);
+        let pick = |quarter: u32| {
+            let counter = mixed >> (24 + 2 * quarter) & 3;
+            16 * quarter + 4 * u32::try_from(counter).unwrap_or(0)
+        };
+        (index, [pick(0), pick(1), pick(2), pick(3)])
+    }
+}
+
+fn least(word: u64, shifts: [u32; 4]) -> u64 {
+    shifts.into_iter().map(|shift| word >> shift & MOST).fold(MOST, u64::min)
+}

@@ -1,0 +1,66 @@
+//! Requests to the control socket: whatever the lines, each gets one line that is an answer, and only what was asked for is removed.
+
+use std::collections::BTreeSet;
+
+use larder::{Cache, KeyspaceDefinition};
+use serde_json::Value;
+
+/// How the target has a line answered; a test gives it a broken way.
+pub(crate) type Answer = fn(&Cache, &[u8]) -> Vec<u8>;
+
+const PAIRS: KeyspaceDefinition<(String, u8), u8> = KeyspaceDefinition::new("pair");
+const NAMES: KeyspaceDefinition<String, u8> = KeyspaceDefinition::new("name");
+const KINDS: [&str; 8] = [
+    "malformed",
+    "unsupported_version",
+    "unknown_request",
+    "unknown_keyspace",
+    "bad_key",
+    "closed",
+    "failed",
+    "not_durable",
+];
+
+pub(crate) fn check(answer: Answer, data: &[u8]) {
+    let cache = Cache::builder().shards(1).open().unwrap();
+    let (pairs, names) = (cache.keyspace(PAIRS).unwrap(), cache.keyspace(NAMES).unwrap());
+    let left = || -> BTreeSet<String> {
+        let pairs = pairs.keys().map(|key| format!("{key:?}"));
+        pairs.chain(names.keys()).collect()
+    };
+    for key in ["a", "ab", "b", "\0", "0x61"] {
+        names.insert(key, 1).unwrap();
+        pairs.insert(&(key, 1), 1).unwrap();
+        pairs.insert(&(key, 2), 1).unwrap();
+    }
+    for line in data.split(|byte| *byte == b'\n') {
+        let before = left();
+        let answered = answer(&cache, line);
+        assert_eq!(
+            answered.iter().position(|byte| *byte == b'\n'),
+            Some(answered.len() - 1),
+            "it is one line"
+        );
+        let answered: Value = serde_json::from_slice(&answered).unwrap();
+        assert_eq!(answered["v"], 1);
+        let gone = (before.len() - left().len()) as u64;
+        let asked: Value = serde_json::from_slice(line).unwrap_or_default();
+        let done = asked["do"].as_str().unwrap_or_default();
+        match (answered.get("ok"), answered.get("error")) {
+            (Some(ok), None) => {
+                assert_eq!(asked["v"], 1, "{asked} is of another version");
+                let removes = done.starts_with("remove") || done.starts_with("clear");
+                assert_eq!(ok["removed"].as_u64(), removes.then_some(gone), "{asked}");
+                assert!(done != "remove" || gone <= 1, "{asked} removed {gone}");
+                assert!(!done.starts_with("clear_all") || left().is_empty());
+            }
+            (None, Some(error)) => {
+                let text = |field: &str| error[field].as_str().unwrap().to_owned();
+                assert!(KINDS.contains(&text("kind").as_str()), "{error}");
+                assert!(!text("cause").is_empty() && !text("remedy").is_empty(), "{error}");
+                assert_eq!(gone, 0, "{asked} was refused, and removed");
+            }
+            _ => panic!("{answered} is no answer"),
+        }
+    }
+}

@@ -8,7 +8,7 @@ const LONGEST_FILE: usize = 400;
 /// Modules of the cache, top to bottom: each may use those after it, and itself. Those in one row may use one another.
 const ORDER: [&[&str]; 13] = [
     &["testing"],
-    &["cache", "control", "follower", "inspect", "invalidation", "metrics"],
+    &["admin", "cache", "control", "follower", "inspect", "invalidation", "metrics"],
     &["keyspace"],
     &["removal"],
     &["inner", "space"],

@@ -1,10 +1,17 @@
 //! The command line: what can be asked for, the bounds of it, and the text of `--help`.
 
+mod change;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, value_parser};
 use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use change::{
+    ClearOptions, ImportOptions, RemoveOptions, RemovePrefixOptions, SocketOptions, StatsOptions,
+    TargetOptions, TopOptions,
+};
 
 /// Requests of one phase unless told otherwise: enough that the first load of every popular key is a small
 /// share, as it is in a shop that has been open for a while.
@@ -18,9 +25,9 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-/// What the commands that look into a file exit with. The table of docs/operations.md says the same.
+/// What the commands on a cache file exit with. The table of docs/operations.md says the same.
 pub(crate) const EXIT_CODES: &str = "\
-Exit codes of the commands that look into a file:
+Exit codes of the commands on a cache file:
   0    it is as asked
   1    the answer is no: there is no such key or keyspace, or it has expired
   2    the command line is not understood
@@ -30,6 +37,8 @@ Exit codes of the commands that look into a file:
   6    the file or a record is damaged
   7    the file is of a newer format
   8    the operating system refused or failed
+  9    `doctor` warns
+  10   `doctor` found something that is wrong
   130  interrupted with Ctrl-C
   141  the reader of the output went away
 `demo` and `check` have their own, which their help tells.";
@@ -39,7 +48,7 @@ pub(crate) enum Command {
     /// Say what a cache file is, and what is in it.
     ///
     /// Reads the file whoever has it: also while a service is using it, which it does not disturb, and after a crash, as its next
-    /// owner will find it. Changes nothing. So do all commands that take a FILE.
+    /// owner will find it. Changes nothing. So do `keys`, `get`, `ttl`, `why`, `verify`, `export` and `doctor`.
     Info(FileOptions),
 
     /// List the keys of a cache file.
@@ -63,10 +72,54 @@ pub(crate) enum Command {
     /// While a service is using the file, one of its commits is checked; it can't reuse space for as long.
     Verify(FileOptions),
 
+    /// Print what a live cache did and holds; or what a file has counted since it was made.
+    Stats(StatsOptions),
+
+    /// Watch a live cache: hit rates by tier and keyspace, latencies, evictions, memory and disk. Of a file alone, its entries and changes.
+    ///
+    /// `q` leaves.
+    Top(TopOptions),
+
+    /// Check what a cache in production needs, and say what to do about the rest.
+    ///
+    /// Persistence, permissions, memory and disk against the machine, the clock, how the file was left, leftovers, length, integrity; and of a live cache with a control
+    /// socket its disk tier, flushes, hit rate and invalidations. Exits with 0 if all is well, with 9 if it warns, and with 10 if something is wrong. Changes nothing.
+    Doctor(DoctorOptions),
+
     /// Write the live entries of a cache file to another file, or to standard output.
     ///
     /// All entries are those of one commit. A file appears under its name when it is complete, not before.
     Export(ExportOptions),
+
+    /// Remove an entry, durably.
+    ///
+    /// From a file that nobody has; or, through its control socket, from the cache of the process that has it. Exits with 0 also if there was no such
+    /// entry: there is none now.
+    Remove(RemoveOptions),
+
+    /// Remove every entry whose key starts so, durably.
+    ///
+    /// From a file that nobody has; or, through its control socket, from the cache of the process that has it.
+    RemovePrefix(RemovePrefixOptions),
+
+    /// Remove all entries, or those of one keyspace, durably.
+    ///
+    /// From a file that nobody has; or, through its control socket, from the cache of the process that has it.
+    Clear(ClearOptions),
+
+    /// Have a live cache commit what it has not, through its control socket.
+    Flush(SocketOptions),
+
+    /// Give the space that a cache file does not need back to the file system.
+    ///
+    /// Deletes what has expired first. The file is one that nobody has. Ctrl-C ends it at once, and loses nothing.
+    Compact(FileOptions),
+
+    /// Write the entries of an export to a cache file.
+    ///
+    /// The file is one that nobody has. The export is checked to its end first. Entries keep when they expire; what has expired is skipped, and so is what
+    /// the file has of a later time. An import is a write: what was removed since the export comes back.
+    Import(ImportOptions),
 
     /// Print what makes a shell complete this command's words.
     ///
@@ -199,6 +252,25 @@ pub(crate) struct KeysOptions {
     /// Behind each key its state, the seconds it has to live, and the length of its value.
     #[arg(long, short)]
     pub(crate) long: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorOptions {
+    /// The cache file, the URL that a service is started with, or its control socket [default: what the environment variable `LARDER_URL` says].
+    #[arg(value_name = "FILE|URL|SOCKET", value_hint = ValueHint::FilePath)]
+    pub(crate) target: Option<String>,
+
+    /// The control socket of the process that has the file [default: that of the URL].
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// Check every page and record of a long file, too.
+    #[arg(long)]
+    pub(crate) deep: bool,
+
+    /// Print JSON, with errors on standard error as JSON too.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

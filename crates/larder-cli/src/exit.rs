@@ -1,4 +1,4 @@
-//! How the commands that look into a file end: the code, and what is said of a failure.
+//! How the commands on a cache file end: the code, and what is said of a failure.
 //!
 //! The codes are a promise to scripts; they stand in the help and in docs/operations.md.
 
@@ -21,6 +21,8 @@ pub(crate) enum Exit {
     Damaged = 6,
     NewerFormat = 7,
     System = 8,
+    Warned = 9,
+    Unwell = 10,
     Interrupted = 130,
     ClosedPipe = 141,
 }
@@ -35,6 +37,11 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn new(exit: Exit, text: impl Into<String>) -> Self {
         Self { exit, text: text.into() }
+    }
+
+    /// Whether it is one of a kind.
+    pub(crate) fn is(&self, exit: Exit) -> bool {
+        self.exit == exit
     }
 }
 

@@ -4,7 +4,7 @@ pub(crate) mod export;
 mod family;
 pub(crate) mod get;
 pub(crate) mod info;
-mod key;
+pub(crate) mod key;
 pub(crate) mod keys;
 pub(crate) mod ttl;
 mod value;
@@ -15,9 +15,10 @@ use std::path::Path;
 
 use larder::inspect::{Inspector, KeyspaceFacts, Snapshot};
 
+use self::key::Keys;
 use crate::exit::{Exit, Failure};
 
-fn open(file: &Path) -> Result<Snapshot, Failure> {
+pub(crate) fn open(file: &Path) -> Result<Snapshot, Failure> {
     Ok(Inspector::open(file)?.snapshot()?)
 }
 
@@ -29,7 +30,11 @@ fn named<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a KeyspaceFacts, Fa
 }
 
 fn which_there_are(snapshot: &Snapshot) -> String {
-    let names: Vec<&str> = snapshot.keyspaces().iter().map(|keyspace| &*keyspace.name).collect();
+    which_of(&snapshot.keyspaces().iter().map(Keys::of).collect::<Vec<_>>())
+}
+
+fn which_of(keyspaces: &[Keys<'_>]) -> String {
+    let names: Vec<&str> = keyspaces.iter().map(|keyspace| keyspace.name).collect();
     if names.is_empty() {
         "the file has none".to_owned()
     } else {

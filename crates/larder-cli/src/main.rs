@@ -1,7 +1,8 @@
 //! The `larder` command.
 //!
-//! `larder info`, `keys`, `get`, `ttl`, `why`, `verify` and `export` look into a cache file, whoever has it, and change nothing. Their
-//! exit codes are in [`exit`].
+//! `larder info`, `keys`, `get`, `ttl`, `why`, `verify` and `export` look into a cache file, whoever has it, and change nothing.
+//! `larder remove`, `remove-prefix`, `clear`, `compact` and `import` change one that nobody has; the removals, and `flush`, also reach a live cache
+//! through its control socket. Their exit codes are in [`exit`].
 //!
 //! `larder demo` runs the cache on a real database and shows what it saves. It exits with 0 when no answer
 //! was stale, with 1 when one was, and with 2 when the demo could not run.
@@ -12,16 +13,21 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod change;
 mod check;
 mod clock;
 mod demo;
+mod doctor;
 mod error;
 mod exit;
 mod inspect;
+mod interrupt;
 mod manual;
 mod out;
 mod panics;
+mod stats;
 mod time;
+mod top;
 
 use std::process::ExitCode;
 
@@ -59,7 +65,18 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Ttl(options) => Ok(exit::told(options.look.json, inspect::ttl::run(&options))),
         Command::Why(options) => Ok(exit::told(options.look.json, inspect::why::run(&options))),
         Command::Verify(options) => Ok(exit::told(options.json, inspect::verify::run(&options))),
+        Command::Stats(options) => Ok(exit::told(options.json, stats::run(&options))),
+        Command::Top(options) => Ok(exit::told(false, top::run(&options))),
+        Command::Doctor(options) => Ok(exit::told(options.json, doctor::run(&options))),
         Command::Export(options) => Ok(exit::told(options.look.json, inspect::export::run(&options))),
+        Command::Remove(options) => Ok(exit::told(options.target.json, change::remove::one(&options))),
+        Command::RemovePrefix(options) => {
+            Ok(exit::told(options.target.json, change::remove::prefix(&options)))
+        }
+        Command::Clear(options) => Ok(exit::told(options.target.json, change::remove::clear(&options))),
+        Command::Flush(options) => Ok(exit::told(options.json, change::flush::run(&options))),
+        Command::Compact(options) => Ok(exit::told(options.json, change::compact::run(&options))),
+        Command::Import(options) => Ok(exit::told(options.look.json, change::import::run(&options))),
         Command::Completions { shell } => Ok(exit::told(false, manual::completions(shell))),
         Command::Man => Ok(exit::told(false, manual::page())),
     }

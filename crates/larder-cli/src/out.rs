@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -14,6 +15,8 @@ use crate::exit::Failure;
 pub(crate) const NAME: Style = Style::new().bold();
 /// What is as it should be.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// What is to be looked at.
+pub(crate) const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
 /// What is not.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// What explains.
@@ -44,6 +47,13 @@ pub(crate) fn field(out: &mut impl Write, name: &str, value: impl std::fmt::Disp
 /// A style around a text.
 pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
+}
+
+/// How far something has come, shown on standard error if that is a terminal.
+pub(crate) fn progress(doing: &'static str, of: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:28} {bar:40} {human_pos}/{human_len} {eta}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(of).with_message(doing).with_style(style)
 }
 
 /// Rows in columns as wide as they need to be, two spaces apart; the first row is the head.

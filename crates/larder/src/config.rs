@@ -1,5 +1,7 @@
 //! The settings of a cache, and what they may be.
 
+mod settings;
+
 use std::any::Any;
 use std::fmt;
 use std::path::PathBuf;
@@ -11,6 +13,8 @@ use crate::event::Event;
 use crate::sync::{Arc, thread};
 use crate::units::ByteSize;
 use crate::volume::{OsVolume, Volume};
+
+pub use settings::Settings;
 
 /// Weight of the entries in memory. Default 64 MiB.
 pub const DEFAULT_MEMORY_CAPACITY: ByteSize = ByteSize::mib(64);

@@ -34,6 +34,7 @@ use crate::error::Error;
 use crate::sync::Arc;
 
 pub use crate::key::{KeyShape, KeyValue, spell_hex};
+pub(crate) use facts::of_known;
 pub use facts::{FileFacts, FileState, KeyspaceFacts, RetiredKeyspace};
 pub use finding::{Entry, Finding, Record};
 pub use snapshot::Snapshot;

@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("lib.md")]
 
+pub mod admin;
 mod cache;
 pub mod clock;
 mod codec;
@@ -45,7 +46,7 @@ pub use codec::{CodecError, MAX_DEPTH, MAX_EMPTY_ELEMENTS, MAX_VALUE_LEN};
 pub use config::{
     CacheBuilder, DEFAULT_DISK_CAPACITY, DEFAULT_FLUSH_INTERVAL, DEFAULT_MEMORY_CAPACITY, DEFAULT_PAGE_CACHE,
     DEFAULT_SLOW_LOAD, DEFAULT_SWEEP_INTERVAL, DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, LEAST_TTL,
-    MOST_TTL, Weighed,
+    MOST_TTL, Settings, Weighed,
 };
 pub use disk::{FIRST_DISK_RETRY, LAST_DISK_RETRY, MOST_QUARANTINED, Swept, Verified};
 pub use error::{Error, LoadError};

@@ -3,25 +3,25 @@
 //! A file is written under a temporary name beside its place, synced, and renamed: it appears complete or not at all. Ctrl-C and a
 //! request to end are heard between entries, and take the unfinished file away; a second Ctrl-C ends the process at once.
 
-mod interrupt;
-
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use larder::inspect::{Entry, Finding, KeyspaceFacts, Snapshot};
 use larder_export::{Form, Header, Keyspace, Skipped, Writer};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use self::interrupt::Interrupt;
 use super::key::spell;
 use super::{named, open};
 use crate::args::{ExportOptions, Format};
 use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::out::progress;
 
 const PAGE: usize = 256;
+const HALF: &str = "the export is not whole";
 
 // What is in a cache can be in an export.
 const _: () = assert!(larder_export::MAX_KEY_LEN == larder::MAX_KEY_LEN);
@@ -86,10 +86,7 @@ impl Job<'_> {
         // Readable by its owner alone, as the cache is. Removed when it is dropped.
         let unfinished = NamedTempFile::new_in(directory.unwrap_or(Path::new("."))).map_err(failed)?;
         let expected = self.keyspaces.iter().map(|keyspace| keyspace.entries).sum();
-        let bar = ProgressBar::new(expected).with_message("exporting").with_style(
-            ProgressStyle::with_template("{msg:28} {bar:40} {human_pos}/{human_len} {eta}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
+        let bar = progress("exporting", expected);
         let (out, entries, skipped) = self.write(BufWriter::new(unfinished), &bar).map_err(|failure| {
             bar.finish_and_clear();
             failure.of_file(path)
@@ -97,7 +94,7 @@ impl Job<'_> {
         bar.finish_and_clear();
         let unfinished = out.into_inner().map_err(|error| failed(error.into_error()))?;
         unfinished.as_file().sync_all().map_err(failed)?;
-        self.interrupt.check()?;
+        self.interrupt.check(HALF)?;
         unfinished.persist(path).map_err(|error| failed(error.error))?;
         Ok((entries, skipped))
     }
@@ -128,7 +125,7 @@ impl Job<'_> {
                 after = Some(last.key.clone());
                 let read = page.len() as u64;
                 for entry in page {
-                    self.interrupt.check()?;
+                    self.interrupt.check(HALF)?;
                     write_entry(&mut writer, facts, number, entry, &mut skipped)?;
                 }
                 bar.inc(read);

@@ -1,10 +1,12 @@
 //! Keys of the shop's families: between the bytes in the file and the string that the shop knows them by.
 
-use larder::inspect::{KeyShape, KeyValue, KeyspaceFacts};
+use larder::inspect::{KeyShape, KeyValue};
 use larder_product::{Family, SpelledKey};
 
+use super::key::Keys;
+
 /// The family that a keyspace is of, by its name and the shape of its keys.
-fn of(keyspace: &KeyspaceFacts) -> Option<(Family, KeyShape)> {
+fn of(keyspace: Keys<'_>) -> Option<(Family, KeyShape)> {
     let family = Family::ALL.into_iter().find(|family| family.keyspace() == keyspace.name)?;
     let shape = match family {
         Family::Categories => "()",
@@ -12,11 +14,11 @@ fn of(keyspace: &KeyspaceFacts) -> Option<(Family, KeyShape)> {
         Family::MerchantDiscounts => "(u64, string)",
         Family::Products | Family::ProductLists | Family::DataBundles | Family::MerchantAuth => "string",
     };
-    if keyspace.key_shape == shape { Some((family, shape.parse().ok()?)) } else { None }
+    if keyspace.shape == shape { Some((family, shape.parse().ok()?)) } else { None }
 }
 
 /// The shop's string for a key, if its keyspace is a family's.
-pub(super) fn spell(keyspace: &KeyspaceFacts, key: &[u8]) -> Option<String> {
+pub(super) fn spell(keyspace: Keys<'_>, key: &[u8]) -> Option<String> {
     let (family, shape) = of(keyspace)?;
     let spelled = match (family, shape.decode(key).ok()?) {
         (Family::Categories, KeyValue::Unit) => SpelledKey::Categories,
@@ -42,7 +44,7 @@ pub(super) fn spell(keyspace: &KeyspaceFacts, key: &[u8]) -> Option<String> {
 }
 
 /// The bytes of a key that is given by the shop's string, if a keyspace is the family's.
-pub(super) fn read(keyspace: &KeyspaceFacts, text: &str) -> Option<Vec<u8>> {
+pub(super) fn read(keyspace: Keys<'_>, text: &str) -> Option<Vec<u8>> {
     let (family, shape) = of(keyspace)?;
     let spelled: SpelledKey = text.parse().ok()?;
     if spelled.family() != family {

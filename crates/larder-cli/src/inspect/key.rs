@@ -3,10 +3,10 @@
 //! A key of one of the shop's families is shown as the shop spells it, `product_MTNVTU`, and every other by the shape of its keyspace. Read
 //! is the shop's spelling first, where the keyspace is a family's; in quotes, a text is always the code itself.
 
-use larder::inspect::{Finding, KeyspaceFacts, Record, Snapshot, spell_hex};
+use larder::inspect::{Finding, KeyShape, KeyspaceFacts, Record, Snapshot, spell_hex};
 use serde::Serialize;
 
-use super::{family, named, open, which_there_are};
+use super::{family, named, open, which_of};
 use crate::args::KeyOptions;
 use crate::exit::{Exit, Failure};
 use crate::time::rfc3339;
@@ -28,41 +28,71 @@ pub(super) fn find(options: &KeyOptions) -> Result<Found, Failure> {
 }
 
 fn meant(snapshot: &Snapshot, options: &KeyOptions) -> Result<(KeyspaceFacts, Vec<u8>), Failure> {
-    let text = &options.key;
-    let keyspace = match (&options.keyspace, snapshot.keyspaces()) {
-        (Some(name), _) => named(snapshot, name)?,
-        (None, [only]) => only,
+    let keyspaces: Vec<Keys<'_>> = snapshot.keyspaces().iter().map(Keys::of).collect();
+    let (chosen, key) = choose(&keyspaces, options.keyspace.as_deref(), &options.key)?;
+    Ok((named(snapshot, chosen.name)?.clone(), key))
+}
+
+/// A keyspace, as far as its keys are read and shown by it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keys<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) shape: &'a str,
+}
+
+impl<'a> Keys<'a> {
+    pub(crate) fn of(facts: &'a KeyspaceFacts) -> Self {
+        Self { name: &facts.name, shape: &facts.key_shape }
+    }
+
+    pub(crate) fn shape(self) -> Option<KeyShape> {
+        self.shape.parse().ok()
+    }
+}
+
+/// Which keyspace, and which bytes, a person means by a key.
+pub(crate) fn choose<'a>(
+    keyspaces: &[Keys<'a>],
+    name: Option<&str>,
+    text: &str,
+) -> Result<(Keys<'a>, Vec<u8>), Failure> {
+    let keyspace = match (name, keyspaces) {
+        (Some(name), _) => pick(keyspaces, name)?,
+        (None, [only]) => *only,
         (None, []) => return Err(Failure::new(Exit::No, format!("no key {text}: the file has no keyspace"))),
         (None, keyspaces) => {
             let spelled =
-                keyspaces.iter().find_map(|keyspace| Some((keyspace, family::read(keyspace, text)?)));
-            let Some((keyspace, key)) = spelled else {
-                let which = which_there_are(snapshot);
-                return Err(Failure::new(
-                    Exit::Usage,
-                    format!("which keyspace is {text} of? Give --keyspace; {which}"),
-                ));
-            };
-            return Ok((keyspace.clone(), key));
+                keyspaces.iter().find_map(|keyspace| Some((*keyspace, family::read(*keyspace, text)?)));
+            return spelled.ok_or_else(|| {
+                let which = which_of(keyspaces);
+                let text = format!("which keyspace is {text} of? Give --keyspace; {which}");
+                Failure::new(Exit::Usage, text)
+            });
         }
     };
-    Ok((keyspace.clone(), read(keyspace, text)?))
+    Ok((keyspace, read(keyspace, text)?))
+}
+
+/// The keyspace of a name, or which there are.
+pub(crate) fn pick<'a>(keyspaces: &[Keys<'a>], name: &str) -> Result<Keys<'a>, Failure> {
+    keyspaces.iter().copied().find(|keyspace| keyspace.name == name).ok_or_else(|| {
+        Failure::new(Exit::No, format!("there is no keyspace {name:?}; {}", which_of(keyspaces)))
+    })
 }
 
 /// The bytes of a key as a person typed it.
-fn read(keyspace: &KeyspaceFacts, text: &str) -> Result<Vec<u8>, Failure> {
+fn read(keyspace: Keys<'_>, text: &str) -> Result<Vec<u8>, Failure> {
     if let Some(key) = family::read(keyspace, text) {
         return Ok(key);
     }
     let usage = |why: String| Failure::new(Exit::Usage, why);
     let Some(shape) = keyspace.shape() else {
         // Any shape will do to read hexadecimal digits.
-        let bytes =
-            if text.starts_with("0x") { larder::inspect::KeyShape::Unit.parse_key(text).ok() } else { None };
+        let bytes = if text.starts_with("0x") { KeyShape::Unit.parse_key(text).ok() } else { None };
         return bytes.ok_or_else(|| {
             usage(format!(
                 "keyspace {:?} has keys of the application's own shape {:?}; give the key as 0x and the hexadecimal digits of its bytes",
-                keyspace.name, keyspace.key_shape
+                keyspace.name, keyspace.shape
             ))
         });
     };
@@ -70,8 +100,8 @@ fn read(keyspace: &KeyspaceFacts, text: &str) -> Result<Vec<u8>, Failure> {
 }
 
 /// A key as it is shown.
-pub(super) fn spell(keyspace: &KeyspaceFacts, key: &[u8]) -> String {
-    family::spell(keyspace, key).unwrap_or_else(|| keyspace.spell_key(key))
+pub(crate) fn spell(keyspace: &KeyspaceFacts, key: &[u8]) -> String {
+    family::spell(Keys::of(keyspace), key).unwrap_or_else(|| keyspace.spell_key(key))
 }
 
 /// A word for what was found.

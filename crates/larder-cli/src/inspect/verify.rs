@@ -2,14 +2,13 @@
 
 use std::io::Write;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use larder::inspect::{FileVerified, Inspector, PagesVerified, spell_hex};
 use serde::Serialize;
 
 use super::key;
 use crate::args::FileOptions;
 use crate::exit::{Exit, Failure};
-use crate::out::{self, BAD, GOOD, field, styled};
+use crate::out::{self, BAD, GOOD, field, progress, styled};
 
 #[derive(Serialize)]
 struct VerifyJson {
@@ -39,10 +38,7 @@ struct MiscountedJson {
 
 pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
     let inspector = Inspector::open(&options.file)?;
-    let bar = ProgressBar::new(0).with_message("checking records").with_style(
-        ProgressStyle::with_template("{msg:28} {bar:40} {human_pos}/{human_len} {eta}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar()),
-    );
+    let bar = progress("checking records", 0);
     let found = inspector.verify(&mut |done, of| {
         bar.set_length(of.max(done));
         bar.set_position(done);

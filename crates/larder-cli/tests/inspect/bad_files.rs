@@ -3,6 +3,7 @@
 use std::fs;
 
 use larder::inspect::Inspector;
+use larder_export::{Form, Header, Skipped};
 use redb::{Database, ReadableTable, TableDefinition};
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ const ENTRIES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("larder.
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("larder.meta");
 
 /// Every command that takes a file, with whatever else it needs.
-const COMMANDS: [&[&str]; 7] = [
+const COMMANDS: [&[&str]; 14] = [
     &["info", "shop.larder"],
     &["keys", "shop.larder"],
     &["get", "shop.larder", "MTNVTU"],
@@ -20,10 +21,20 @@ const COMMANDS: [&[&str]; 7] = [
     &["why", "shop.larder", "MTNVTU"],
     &["verify", "shop.larder"],
     &["export", "shop.larder", "--output", "shop.export"],
+    &["doctor", "shop.larder"],
+    &["stats", "shop.larder"],
+    &["remove", "shop.larder", "MTNVTU"],
+    &["remove-prefix", "shop.larder", "MTN"],
+    &["clear", "shop.larder"],
+    &["compact", "shop.larder"],
+    &["import", "shop.larder", "empty.export"],
 ];
 
 /// Each command exits with a code and says what is wrong, in words and in JSON; and leaves no file that was not there.
 fn all_say(place: &Place, code: i32, text: &str) {
+    let header = Header { exported_at_ms: 0, sequence: 0 };
+    let export = larder_export::Writer::new(Vec::new(), Form::Binary, header).unwrap();
+    fs::write(place.dir().join("empty.export"), export.finish(Skipped::default()).unwrap()).unwrap();
     let before = names(place);
     for arguments in COMMANDS {
         let output = larder(place.dir(), arguments);

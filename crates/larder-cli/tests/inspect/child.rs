@@ -78,7 +78,8 @@ fn child_process() {
         return;
     };
     let cache = Cache::builder()
-        .path(path)
+        .path(&path)
+        .control_socket(Path::new(&path).with_extension("sock"))
         .flush_interval(Duration::from_millis(2))
         .open_timeout(Duration::from_secs(10))
         .open()
@@ -100,6 +101,18 @@ fn child_process() {
         "write" => {
             for price in 0.. {
                 products.insert(&format!("P{}", price % 300), Product { price, ..airtime.clone() }).unwrap();
+            }
+        }
+        "serve" => {
+            for number in 0_u64.. {
+                // Some keys are asked for more than others, and some are new to it.
+                let key = format!("P{}", (number * number) % 997);
+                let loaded = products.get_or_load(&key, || Ok::<_, std::io::Error>(airtime.clone()));
+                assert!(loaded.is_ok());
+                if number % 64 == 0 {
+                    products.remove(&key).unwrap();
+                    std::thread::park_timeout(Duration::from_millis(2));
+                }
             }
         }
         other => panic!("no task {other:?}"),

@@ -88,6 +88,11 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
         &["ttl", FILE, "MTNVTU"],
         &["why", FILE, "MTNVTU"],
         &["verify", FILE],
+        &["doctor", FILE],
+        &["doctor", FILE, "--json"],
+        &["flush", "shop.sock"],
+        &["stats", "shop.sock"],
+        &["stats", FILE, "--json"],
         &["export", FILE],
         &["export", FILE, "--format", "binary"],
         &["completions", "bash"],
@@ -97,5 +102,48 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
         drop(reader);
         let output = command(place.dir(), arguments).stdout(writer).output().unwrap();
         assert_eq!((output.status.code(), stderr(&output)), (Some(141), String::new()), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_service_tells_its_statistics_through_its_socket() {
+    let place = Place::new();
+    let owner = Owner::start("serve", &place.path());
+    let stats = || json(&place, &["stats", "shop.sock", "--json"]);
+    while stats()["memory"]["hits"].as_u64() < Some(3_000) {
+        std::thread::yield_now();
+    }
+    let text = printed(place.dir(), &["stats", "shop.sock"], 0);
+    assert!(text.contains("product") && text.contains("hit rate"), "{text}");
+    let report: Value = serde_json::from_slice(
+        &larder(place.dir(), &["doctor", FILE, "--socket", "shop.sock", "--json"]).stdout,
+    )
+    .unwrap();
+    let line = |check: &str| {
+        let lines = report["lines"].as_array().unwrap();
+        lines.iter().find(|line| line["check"] == check).unwrap()["verdict"].clone()
+    };
+    for check in ["monitoring", "disk tier", "flush", "hit rate", "invalidation", "memory", "room on disk"] {
+        assert_eq!(line(check), "pass", "{report:#}");
+    }
+    let file = json(&place, &["stats", FILE, "--json"]);
+    assert!(file["lifetime"]["loads"].as_u64() > Some(0), "{file}");
+    drop(owner);
+    let output = larder(place.dir(), &["stats", "shop.sock"]);
+    assert_eq!(output.status.code(), Some(8), "{}", told(&output));
+}
+
+#[test]
+fn top_says_that_it_needs_a_terminal() {
+    let place = Place::new();
+    let _owner = Owner::start("hold", &place.path());
+    for target in [FILE, "shop.sock", "none"] {
+        let output = larder(place.dir(), &["top", target]);
+        assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+        assert_eq!(
+            stderr(&output),
+            "larder: top needs a terminal; `larder stats` prints once, for whatever reads it\n"
+        );
+        assert!(output.stdout.is_empty());
     }
 }

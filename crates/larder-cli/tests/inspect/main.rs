@@ -1,10 +1,12 @@
-//! The commands that look into a file, as a person runs them: the built command, on files in every state, and beside a process that is
+//! The commands on a cache file, as a person runs them: the built command, on files in every state, and beside a process that is
 //! at work on one.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
 mod bad_files;
+mod change;
 mod child;
+mod doctor;
 mod export;
 mod live;
 mod operations;

@@ -31,7 +31,7 @@ fn every_command_of_the_page_prints_what_is_shown() {
     let binary = Path::new(env!("CARGO_BIN_EXE_larder")).parent().unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap_or_default());
     let examples = examples();
-    assert_eq!(examples.len(), 9);
+    assert_eq!(examples.len(), 19);
     for (script, shown) in examples {
         let mut shell = Command::new("sh");
         let output =
@@ -56,7 +56,7 @@ fn the_page_and_the_help_tell_the_same_exit_codes() {
         );
         told += 1;
     }
-    assert_eq!(told, 11);
+    assert_eq!(told, 13);
 }
 
 #[test]

@@ -84,7 +84,11 @@ impl OwnerLock {
             return Err(Error::Foreign { path: lock_path, why });
         }
         let pid = format!("{}\n", std::process::id());
-        file.write(pid.as_bytes()).map_err(|error| io_error("write", &lock_path, error))?;
+        match file.write(pid.as_bytes()) {
+            // The lock is held, and who holds it is told for people alone. Opening may then make room with the ballast.
+            Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {}
+            written => written.map_err(|error| io_error("write", &lock_path, error))?,
+        }
         Ok(Self { file })
     }
 }

@@ -25,6 +25,7 @@ use super::store::Store;
 use super::tables::{ENTRIES, EXPIRY, FORMAT, after_prefix, expiry_key, marker, split_expiry_key};
 use crate::error::Error;
 use crate::id::KeyspaceId;
+use crate::stats::Lifetime;
 use crate::units::Timestamp;
 use crate::volume::{OsVolume, VolumeFile};
 
@@ -54,6 +55,7 @@ pub(crate) struct Facts {
     pub(crate) format: u32,
     pub(crate) condition: Condition,
     pub(crate) known: Known,
+    pub(crate) lifetime: Option<Lifetime>,
 }
 
 /// A row of the table of entries.
@@ -104,8 +106,9 @@ impl Look {
         };
         let format = format(path, file, read_format(&*db))?;
         let read = guarded(|| Ok(db.begin_read()?)).and_then(|txn| tables(&txn));
-        let (known, entries, expiry) = read.map_err(|fault| refused(path, file, fault))?;
-        let facts = Facts { path: path.to_owned(), len: len(path, file)?, format, condition, known };
+        let (known, lifetime, entries, expiry) = read.map_err(|fault| refused(path, file, fault))?;
+        let facts =
+            Facts { path: path.to_owned(), len: len(path, file)?, format, condition, known, lifetime };
         Ok(Self { entries, expiry, _source: Source::Shared { _db: db }, frozen: None, facts })
     }
 
@@ -118,10 +121,10 @@ impl Look {
         let db = Guarded::new(db.map_err(|fault| refused(path, &file, fault))?);
         let format = format(path, &file, read_format(&*db))?;
         let read = guarded(|| Ok(db.begin_read()?)).and_then(|txn| tables(&txn));
-        let (known, entries, expiry) = read.map_err(|fault| refused(path, &file, fault))?;
+        let (known, lifetime, entries, expiry) = read.map_err(|fault| refused(path, &file, fault))?;
         let condition =
             if owner::holds_lock(path) { Condition::Owned(owner::named(path)) } else { Condition::Crashed };
-        let facts = Facts { path: path.to_owned(), len, format, condition, known };
+        let facts = Facts { path: path.to_owned(), len, format, condition, known, lifetime };
         let look =
             Self { entries, expiry, _source: Source::Repaired { _db: db }, frozen: Some(start), facts };
         look.refuse_if_changed()?;
@@ -202,14 +205,18 @@ impl Look {
     }
 }
 
-type Tables =
-    (Known, Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>, Guarded<ReadOnlyTable<&'static [u8], ()>>);
+type Tables = (
+    Known,
+    Option<Lifetime>,
+    Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
+    Guarded<ReadOnlyTable<&'static [u8], ()>>,
+);
 
 fn tables(txn: &ReadTransaction) -> Result<Tables, Fault> {
     let known = Store::known_at(txn)?;
     let entries = guarded(|| Ok(txn.open_table(ENTRIES)?))?;
     let expiry = guarded(|| Ok(txn.open_table(EXPIRY)?))?;
-    Ok((known, Guarded::new(entries), Guarded::new(expiry)))
+    Ok((known, Store::lifetime_at(txn)?, Guarded::new(entries), Guarded::new(expiry)))
 }
 
 fn len(path: &Path, file: &VolumeFile) -> Result<u64, Error> {

@@ -124,11 +124,16 @@ impl Store {
         let db = Guarded::new(db);
         let known = Self::read_known(&*db)?;
         let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
-        let lifetime = guarded(|| {
-            let row = db.begin_read()?.open_table(META)?.get(LIFETIME_ROW)?;
-            Ok(row.and_then(|row| read_lifetime(row.value())))
-        })?;
+        let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
         Ok(Self { db, known, live_limit, next_expiry, lifetime })
+    }
+
+    /// The counts that the file has in a transaction; none if it has none that can be read.
+    pub(crate) fn lifetime_at(txn: &ReadTransaction) -> Result<Option<Lifetime>, Fault> {
+        guarded(|| {
+            let row = txn.open_table(META)?.get(LIFETIME_ROW)?;
+            Ok(row.and_then(|row| read_lifetime(row.value())))
+        })
     }
 
     /// The counts that the file has, or is to have with its next commit; none if it has none that can be read.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::disk::{Condition, Facts};
+use crate::disk::{Condition, Facts, Known};
 use crate::id::KeyspaceId;
 use crate::key::{KeyShape, spell_hex};
 use crate::units::Timestamp;
@@ -114,7 +114,11 @@ pub(super) fn file(facts: &Facts) -> FileFacts {
 }
 
 pub(super) fn keyspaces(facts: &Facts) -> Vec<KeyspaceFacts> {
-    let rows = facts.known.keyspaces.iter().map(|(name, row)| KeyspaceFacts {
+    of_known(&facts.known)
+}
+
+pub(crate) fn of_known(known: &Known) -> Vec<KeyspaceFacts> {
+    let rows = known.keyspaces.iter().map(|(name, row)| KeyspaceFacts {
         name: name.clone(),
         number: row.id.number(),
         version: row.version,

@@ -5,6 +5,7 @@ use super::finding::{self, Entry, Finding};
 use crate::disk::Look;
 use crate::error::Error;
 use crate::id::KeyspaceId;
+use crate::stats::Lifetime;
 use crate::units::Timestamp;
 
 /// A page ends once its records have so many bytes: values may be large.
@@ -35,6 +36,12 @@ impl Snapshot {
     #[must_use]
     pub fn file(&self) -> FileFacts {
         facts::file(&self.look.facts)
+    }
+
+    /// Counts since the file was made, as its last commit has them; none if it has none, as of an earlier version.
+    #[must_use]
+    pub fn lifetime(&self) -> Option<&Lifetime> {
+        self.look.facts.lifetime.as_ref()
     }
 
     /// The keyspaces, by name.

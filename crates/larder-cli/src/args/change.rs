@@ -1,0 +1,134 @@
+//! What can be asked of the commands that change a cache file, and of those that reach a live cache.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint, value_parser};
+
+use super::FileOptions;
+
+/// A cache to be changed, and how to tell of it.
+#[derive(Debug, Args)]
+pub(crate) struct TargetOptions {
+    /// The cache file, which nobody may have; or the control socket of the process that has it.
+    #[arg(value_name = "FILE|SOCKET", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// The control socket of the process that has the file: it makes the change, in its memory and in the file.
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// Print JSON, with errors on standard error as JSON too.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveOptions {
+    #[command(flatten)]
+    pub(crate) target: TargetOptions,
+
+    /// The key, as `larder keys` shows it.
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) key: String,
+
+    /// The keyspace of the key [default: the only one, or that of a product key].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) keyspace: Option<String>,
+
+    /// Say what would go, and remove nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemovePrefixOptions {
+    #[command(flatten)]
+    pub(crate) target: TargetOptions,
+
+    /// How the keys start: a text's first letters, or the first parts of a tuple, as in `("MTNDATA",)`.
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) prefix: String,
+
+    /// The keyspace of the keys [default: the only one].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) keyspace: Option<String>,
+
+    /// Say how many would go, and remove nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClearOptions {
+    #[command(flatten)]
+    pub(crate) target: TargetOptions,
+
+    /// The entries of this keyspace alone.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) keyspace: Option<String>,
+
+    /// Say how many would go, and remove nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportOptions {
+    #[command(flatten)]
+    pub(crate) look: FileOptions,
+
+    /// The export, of either form.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) export: PathBuf,
+
+    /// The entries of this keyspace alone.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) keyspace: Option<String>,
+
+    /// Retire keyspaces of the file, with their entries, where the export has another version or shape of them.
+    #[arg(long)]
+    pub(crate) replace: bool,
+
+    /// Make the cache file if it is not there.
+    #[arg(long)]
+    pub(crate) create: bool,
+
+    /// Say what would be written, and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// A live cache, by its control socket.
+#[derive(Debug, Args)]
+pub(crate) struct SocketOptions {
+    /// The control socket of the process that has the cache.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) socket: PathBuf,
+
+    /// Print JSON, with errors on standard error as JSON too.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsOptions {
+    /// The control socket of the process that has the cache; or a cache file.
+    #[arg(value_name = "SOCKET|FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) target: PathBuf,
+
+    /// Print JSON, with errors on standard error as JSON too.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopOptions {
+    /// The control socket of the process that has the cache; or a cache file.
+    #[arg(value_name = "SOCKET|FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) target: PathBuf,
+
+    /// Milliseconds between two looks.
+    #[arg(long, value_name = "MS", default_value_t = 1000)]
+    #[arg(value_parser = value_parser!(u64).range(100..=60_000))]
+    pub(crate) interval: u64,
+}

@@ -1,0 +1,37 @@
+//! `larder doctor`: what is to be checked before and while a cache is in production, checked.
+//!
+//! What can be told is told from the file, the machine, the settings of a URL, and the statistics of a live cache, whichever of these are at hand; the
+//! rest is said to be unknown, with what would tell it. Nothing is changed.
+
+mod file;
+mod integrity;
+mod line;
+mod machine;
+mod patient;
+mod place;
+mod service;
+
+use self::line::{Line, Report};
+use self::patient::Patient;
+use crate::args::DoctorOptions;
+use crate::exit::{Exit, Failure};
+
+pub(crate) fn run(options: &DoctorOptions) -> Result<Exit, Failure> {
+    let patient = Patient::of(options)?;
+    let mut lines: Vec<Line> = vec![patient.persistence()];
+    if let (Some(path), Some(snapshot)) = (&patient.file, &patient.snapshot) {
+        lines.push(file::ending(&snapshot.file()));
+        lines.extend(place::lines(path, patient.is_owned())?);
+    }
+    lines.push(service::memory(&patient));
+    lines.push(service::room(&patient));
+    if let Some(snapshot) = &patient.snapshot {
+        lines.push(file::clock(&snapshot.file(), patient.wall));
+    }
+    lines.extend(service::live(&patient));
+    if let (Some(path), Some(snapshot)) = (&patient.file, &patient.snapshot) {
+        lines.extend(file::lines(path, snapshot, patient.is_owned())?);
+        lines.push(integrity::line(path, &snapshot.file(), options.deep)?);
+    }
+    Report { subject: patient.subject, lines }.tell(options.json)
+}

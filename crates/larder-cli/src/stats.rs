@@ -1,0 +1,57 @@
+//! `larder stats`: what a live cache did and holds; or, of a file alone, what it has counted since it was made.
+
+use std::io::Write;
+
+use larder::control::Client;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::args::StatsOptions;
+use crate::change::target::is_socket;
+use crate::exit::{Exit, Failure};
+use crate::out;
+
+#[derive(Serialize)]
+struct FileJson<'a> {
+    file: String,
+    lifetime: Option<&'a larder::Lifetime>,
+}
+
+pub(crate) fn run(options: &StatsOptions) -> Result<Exit, Failure> {
+    if is_socket(&options.target) { live(options) } else { file(options) }
+}
+
+fn live(options: &StatsOptions) -> Result<Exit, Failure> {
+    let stats = Client::connect(&options.target)?.stats()?;
+    if options.json {
+        out::json(&stats)?;
+    } else {
+        let mut out = out::stdout();
+        write!(out, "{stats}")?;
+        out.flush()?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn file(options: &StatsOptions) -> Result<Exit, Failure> {
+    let snapshot = crate::inspect::open(&options.target)?;
+    let (file, lifetime) = (options.target.display().to_string(), snapshot.lifetime());
+    if options.json {
+        out::json(&FileJson { file, lifetime })?;
+        return Ok(Exit::Ok);
+    }
+    let mut out = out::stdout();
+    let Some(lifetime) = lifetime else {
+        writeln!(out, "{file} has counted nothing yet")?;
+        out.flush()?;
+        return Ok(Exit::Ok);
+    };
+    writeln!(out, "since {file} was made:")?;
+    if let Value::Object(counts) = serde_json::to_value(lifetime)? {
+        for (name, count) in counts {
+            writeln!(out, "{:<20} {count}", name.replace('_', " "))?;
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Ok)
+}

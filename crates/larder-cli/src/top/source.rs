@@ -1,0 +1,91 @@
+//! Where what is shown comes from: the control socket of a process, or a file.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use larder::control::Client;
+use larder::inspect::{FileFacts, Inspector, KeyspaceFacts};
+use larder::{Stats, Timestamp};
+
+use crate::change::target::is_socket;
+use crate::exit::Failure;
+
+/// Nobody waits longer for a number that is shown each second.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is known at one moment.
+#[derive(Debug, Clone)]
+pub(super) enum Seen {
+    Live { pid: u32, stats: Box<Stats> },
+    File(Box<Facts>),
+}
+
+/// What a file says.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub(super) file: FileFacts,
+    pub(super) keyspaces: Vec<KeyspaceFacts>,
+    pub(super) now: Timestamp,
+}
+
+pub(super) struct Source {
+    name: String,
+    path: PathBuf,
+    of: Of,
+}
+
+enum Of {
+    /// None once the process went away: it is tried again.
+    Socket(Option<Client>),
+    File,
+}
+
+impl Source {
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        let of = if is_socket(path) {
+            let mut client = Client::connect(path)?;
+            client.set_patience(PATIENCE)?;
+            Of::Socket(Some(client))
+        } else {
+            drop(Inspector::open(path)?);
+            Of::File
+        };
+        Ok(Self { name: path.display().to_string(), path: path.to_owned(), of })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is known now; or why nothing is.
+    pub(super) fn look(&mut self) -> Result<Seen, String> {
+        match &mut self.of {
+            Of::File => facts(&self.path).map_err(|error| error.to_string()),
+            Of::Socket(client) => {
+                let asked = ask(client, &self.path);
+                if asked.is_err() {
+                    *client = None;
+                }
+                asked
+            }
+        }
+    }
+}
+
+fn ask(client: &mut Option<Client>, path: &Path) -> Result<Seen, String> {
+    let client = if let Some(client) = client {
+        client
+    } else {
+        let mut fresh = Client::connect(path).map_err(|error| error.to_string())?;
+        fresh.set_patience(PATIENCE).map_err(|error| error.to_string())?;
+        client.insert(fresh)
+    };
+    let stats = client.stats().map_err(|error| error.to_string())?;
+    Ok(Seen::Live { pid: client.server().pid, stats: Box::new(stats) })
+}
+
+pub(super) fn facts(path: &Path) -> Result<Seen, larder::Error> {
+    let snapshot = Inspector::open(path)?.snapshot()?;
+    let (file, keyspaces, now) = (snapshot.file(), snapshot.keyspaces().to_vec(), snapshot.now());
+    Ok(Seen::File(Box::new(Facts { file, keyspaces, now })))
+}

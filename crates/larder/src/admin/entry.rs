@@ -1,0 +1,68 @@
+//! What is written to a file by hand.
+
+use crate::error::Error;
+use crate::memory::{Change, Mutation, Unsaved, Weight, WriteBuffer};
+use crate::sync::Arc;
+use crate::units::Timestamp;
+
+/// A keyspace, as a file keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewKeyspace {
+    /// Its name.
+    pub name: String,
+    /// The version of its values' shape.
+    pub version: u32,
+    /// The shape of its keys, such as `(string, u64)`.
+    pub key_shape: String,
+    /// The fingerprint of its values' type; zero if there is none.
+    pub fingerprint: u64,
+}
+
+/// An entry to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntry {
+    /// The key's bytes, without the number of its keyspace.
+    pub key: Vec<u8>,
+    /// When it was written.
+    pub written_at: Timestamp,
+    /// When it expires.
+    pub expires_at: Timestamp,
+    /// The encoded value.
+    pub value: Vec<u8>,
+}
+
+/// What became of entries that were to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Written {
+    /// Written.
+    pub written: u64,
+    /// Not written: they had expired.
+    pub expired: u64,
+    /// Not written: the file has a live entry of their key that was written later.
+    pub kept_newer: u64,
+}
+
+impl NewEntry {
+    /// Counts the life of an entry that says it was written later than now from now (contract 2).
+    pub(super) fn not_from_the_future(self, now: Timestamp) -> Self {
+        if self.written_at <= now {
+            return self;
+        }
+        let lifetime = self.expires_at.since(self.written_at);
+        Self { written_at: now, expires_at: now.after(lifetime), ..self }
+    }
+
+    pub(super) fn mutation(self, full: &[u8], version: u32, sequence: u64) -> Result<Mutation, Error> {
+        // A buffer of its own: nobody else writes, and the batch is bounded by its caller.
+        let room = WriteBuffer::new(u64::MAX).reserve(self.value.len() as u64, || {});
+        let unsaved = Arc::new(Unsaved {
+            payload: self.value,
+            version,
+            written_at: self.written_at,
+            _room: room.ok_or(Error::Closed)?,
+        });
+        let change = Change::Put { unsaved, expires_at: self.expires_at, weight: Weight::ZERO };
+        Ok(Mutation { key: full.into(), sequence, change, hides_removal: false })
+    }
+}

@@ -1,0 +1,131 @@
+use std::time::Duration;
+
+use super::*;
+use crate::inspect::Inspector;
+use crate::{Cache, KeyspaceDefinition};
+
+const PRODUCTS: KeyspaceDefinition<String, u64> =
+    KeyspaceDefinition::new("product").ttl(Duration::from_hours(1)).version(3);
+
+fn shop(path: &Path) {
+    let cache = Cache::builder().path(path).open().unwrap();
+    let products = cache.keyspace(PRODUCTS).unwrap();
+    for number in 0..50 {
+        products.insert(&format!("P{number}"), number).unwrap();
+    }
+    cache.close().unwrap();
+}
+
+fn is_whole(path: &Path, entries: u64) {
+    let inspector = Inspector::open(path).unwrap();
+    let verified = inspector.verify(&mut |_, _| {}).unwrap();
+    assert!(verified.is_whole() && verified.records == entries, "{verified:?}");
+    let file = inspector.snapshot().unwrap().file();
+    assert!(file.closed_cleanly && file.entries == entries, "{file:?}");
+}
+
+#[test]
+fn what_is_removed_by_hand_is_gone_for_the_cache_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    shop(&path);
+    let before = Inspector::open(&path).unwrap().snapshot().unwrap().file().sequence;
+    let mut admin = Admin::open(&path).unwrap();
+    assert!(admin.remove("product", b"P7\0\0").unwrap());
+    assert!(!admin.remove("product", b"P7\0\0").unwrap());
+    assert!(!admin.remove("none", b"P7\0\0").unwrap());
+    assert_eq!(admin.remove_prefix("product", b"P1").unwrap(), 11);
+    admin.close().unwrap();
+    is_whole(&path, 38);
+    let after = Inspector::open(&path).unwrap().snapshot().unwrap().file().sequence;
+    assert_eq!(after, before + 3);
+    let cache = Cache::builder().path(&path).open().unwrap();
+    let products = cache.keyspace(PRODUCTS).unwrap();
+    assert!(products.get("P7").is_none() && products.get("P12").is_none());
+    assert_eq!(products.get("P20").as_deref(), Some(&20));
+    cache.close().unwrap();
+    let mut admin = Admin::open(&path).unwrap();
+    assert_eq!(admin.clear().unwrap(), 38);
+    admin.close().unwrap();
+    is_whole(&path, 0);
+}
+
+#[test]
+fn what_is_written_by_hand_is_found_by_the_cache() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    let mut admin = Admin::create(&path).unwrap();
+    let now = admin.now();
+    let at = |ms: i64| Timestamp::from_millis(now.as_millis().saturating_add_signed(ms));
+    let entry = |key: &[u8], written: i64, expires: i64, value: u8| NewEntry {
+        key: key.to_vec(),
+        written_at: at(written),
+        expires_at: at(expires),
+        value: vec![value],
+    };
+    let shape = <String as crate::Key>::shape();
+    let new = NewKeyspace { name: "product".to_owned(), version: 3, key_shape: shape, fingerprint: 0 };
+    assert_eq!(admin.keyspace(new).unwrap().number, 1);
+    let entries = vec![
+        entry(b"new\0\0", -10_000, 600_000, 1),
+        entry(b"old\0\0", -10_000, -1, 2),
+        entry(b"future\0\0", 3_600_000, 7_200_000, 3),
+    ];
+    let Written { written, expired, kept_newer } = admin.write("product", entries).unwrap();
+    assert_eq!((written, expired, kept_newer), (2, 1, 0));
+    let again = admin.write("product", vec![entry(b"new\0\0", -20_000, 600_000, 9)]).unwrap();
+    assert_eq!((again.written, again.kept_newer), (0, 1));
+    assert_eq!(admin.write("none", vec![entry(b"new\0\0", 0, 600_000, 9)]).unwrap(), Written::default());
+    assert!(admin.write("product", vec![entry(&[0; 5000], 0, 600_000, 9)]).is_err());
+    admin.close().unwrap();
+    is_whole(&path, 2);
+    let cache = Cache::builder().path(&path).open().unwrap();
+    let products = cache.keyspace(PRODUCTS).unwrap();
+    assert_eq!(products.get("new").as_deref(), Some(&1));
+    assert!(products.ttl("future").unwrap() <= Duration::from_hours(1));
+    assert!(products.get("old").is_none());
+}
+
+#[test]
+fn a_file_that_a_cache_has_is_refused_and_so_is_a_cache_beside_an_admin() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    shop(&path);
+    let cache = Cache::builder().path(&path).open().unwrap();
+    let pid = std::process::id();
+    let refused = Admin::open(&path).unwrap_err();
+    assert!(matches!(refused, Error::InUse { pid: Some(owner), .. } if owner == pid), "{refused}");
+    cache.close().unwrap();
+    let admin = Admin::open(&path).unwrap();
+    let refused = Cache::builder().path(&path).open().unwrap_err();
+    assert!(matches!(refused, Error::InUse { pid: Some(owner), .. } if owner == pid), "{refused}");
+    admin.close().unwrap();
+    assert!(matches!(Admin::open(dir.path().join("none")), Err(Error::Missing { .. })));
+    assert!(!dir.path().join("none.lock").exists());
+}
+
+#[test]
+fn another_version_is_retired_and_swept_and_a_compacted_file_is_shorter() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    let cache = Cache::builder().path(&path).open().unwrap();
+    let products = cache.keyspace(PRODUCTS).unwrap();
+    for number in 0..20_000 {
+        products.insert(&format!("P{number}"), number).unwrap();
+    }
+    cache.flush().unwrap();
+    products.remove_prefix("P1").unwrap();
+    cache.close().unwrap();
+    let len = || std::fs::metadata(&path).unwrap().len();
+    let before = len();
+    let shape = <String as crate::Key>::shape();
+    let new = NewKeyspace { name: "product".to_owned(), version: 4, key_shape: shape, fingerprint: 0 };
+    let mut admin = Admin::open(&path).unwrap();
+    assert_eq!(admin.keyspace(new).unwrap().entries, 0);
+    assert_eq!(admin.sweep(&mut || true).unwrap(), 0);
+    assert!(admin.compact().unwrap());
+    admin.close().unwrap();
+    assert!(len() < before / 4, "{before} {}", len());
+    is_whole(&path, 0);
+    assert!(Inspector::open(&path).unwrap().snapshot().unwrap().retired().is_empty());
+}

@@ -1,0 +1,57 @@
+//! The settings of a cache that is not open, for a tool to look at.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::CacheBuilder;
+use crate::error::Error;
+use crate::units::ByteSize;
+
+/// What a builder is set to. [`CacheBuilder::settings`] tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The cache file; none if the cache is only in memory.
+    pub path: Option<PathBuf>,
+    /// [`CacheBuilder::memory_capacity`].
+    pub memory_capacity: ByteSize,
+    /// [`CacheBuilder::disk_capacity`].
+    pub disk_capacity: ByteSize,
+    /// [`CacheBuilder::write_buffer`].
+    pub write_buffer: ByteSize,
+    /// [`CacheBuilder::page_cache`].
+    pub page_cache: ByteSize,
+    /// [`CacheBuilder::flush_interval`].
+    pub flush_interval: Duration,
+    /// The control socket, in a build with the feature `control`.
+    pub control_socket: Option<PathBuf>,
+}
+
+impl CacheBuilder {
+    /// What the builder is set to, without opening anything.
+    ///
+    /// ```
+    /// let settings = larder::CacheBuilder::from_url("file:var/shop.larder?disk=2GiB")?.settings()?;
+    /// assert_eq!(settings.disk_capacity, larder::ByteSize::gib(2));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`] for a setting out of its range, as [`open`](CacheBuilder::open) would.
+    pub fn settings(&self) -> Result<Settings, Error> {
+        self.validate()?;
+        #[cfg(all(unix, feature = "control"))]
+        let control_socket = self.control_socket.clone();
+        #[cfg(not(all(unix, feature = "control")))]
+        let control_socket = None;
+        Ok(Settings {
+            path: self.path.clone(),
+            memory_capacity: self.memory_capacity,
+            disk_capacity: self.disk_capacity,
+            write_buffer: self.write_buffer,
+            page_cache: self.page_cache,
+            flush_interval: self.flush_interval,
+            control_socket,
+        })
+    }
+}

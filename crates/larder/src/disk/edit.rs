@@ -1,0 +1,218 @@
+//! A closed file, changed by whoever is not a cache: without memory, threads, or a type of the application's.
+//!
+//! What changes is a batch of the writer's own ([`Store::commit`]), so rows, expiry rows, counts, the sequence and the time mark agree
+//! as they do after a cache's commit, and what is removed is durable when the call returns.
+//!
+//! 1. The file is looked at, as an inspector does. What is not larder's, damaged, newer or in use is refused before anything is touched,
+//!    its lock included.
+//! 2. The owner's lock is taken, and the file looked at again: it may be another now.
+//! 3. It is opened for writing. Damage that shows now is an error: only a cache moves a file aside.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::ballast::Ballast;
+use super::batch::RangeRemoval;
+use super::fault::{Fault, FaultKind};
+use super::files::{OwnerLock, Standing, io_error, standing};
+use super::known::{Adopted, Known, Registration};
+use super::look::{Condition, Look, refused};
+use super::open::{OpenOptions, Opened, open, open_ours, refusal};
+use super::store::{Batch, Outcome, Store};
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::id::KeyspaceId;
+use crate::key::Scope;
+use crate::memory::{Mutation, Range};
+use crate::record;
+use crate::sync::Arc;
+use crate::units::Timestamp;
+use crate::volume::OsVolume;
+
+const PAGE_CACHE: usize = 16 << 20;
+/// Expired entries deleted in one transaction.
+const SWEEP_ROWS: usize = 1000;
+
+/// A file that this process owns, open to be changed.
+#[derive(Debug)]
+pub(crate) struct Edit {
+    options: OpenOptions,
+    /// None after a fault: what is not closed can't be opened again.
+    store: Option<Store>,
+    sequence: u64,
+    now: Timestamp,
+    _lock: OwnerLock,
+}
+
+impl Edit {
+    /// Opens a file that is there, or, if `makes`, one that is not.
+    pub(crate) fn open(
+        path: &Path,
+        clock: &dyn Clock,
+        verify_up_to: u64,
+        makes: bool,
+    ) -> Result<Self, Error> {
+        let is_new = makes && standing(&OsVolume, path)? == Standing::Nothing;
+        if !is_new && let Condition::Owned(pid) = Look::open(path)?.facts.condition {
+            return Err(Error::InUse { path: path.to_owned(), pid });
+        }
+        let lock = OwnerLock::acquire(&OsVolume, path, Duration::ZERO, clock)?;
+        let options = OpenOptions {
+            volume: Arc::new(OsVolume),
+            path: path.to_owned(),
+            page_cache: PAGE_CACHE,
+            verify_up_to,
+            // The capacity is a setting of its owner, who brings the file down to it.
+            live_limit: u64::MAX,
+            capacity: u64::MAX,
+            now: clock.wall(),
+        };
+        let store = if is_new && standing(&OsVolume, path)? == Standing::Nothing {
+            let Opened { store, .. } = open(&options)?;
+            store
+        } else {
+            let len = Look::open(path)?.facts.len;
+            let opened = match open_ours(&options, len) {
+                Err(fault) if fault.kind == FaultKind::Full && Ballast::give_up_left(&OsVolume, path) => {
+                    open_ours(&options, len)
+                }
+                opened => opened,
+            };
+            opened.map_err(|fault| told(path, fault))?
+        };
+        let (sequence, now) = (store.last_sequence(), clock.wall().max(store.mark()));
+        Ok(Self { options, store: Some(store), sequence, now, _lock: lock })
+    }
+
+    /// The time by which entries expire here: the clock's, or that of the last commit if that is later.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// What the file knows of its keyspaces.
+    pub(crate) fn known(&self) -> Known {
+        self.store.as_ref().map(|store| store.known.clone()).unwrap_or_default()
+    }
+
+    /// The number for the next change.
+    pub(crate) fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// Finds or makes a keyspace. What its name had of another version or shape is retired.
+    pub(crate) fn register(&mut self, wanted: Registration) -> Result<KeyspaceId, Error> {
+        let outcome = self.commit(&[], &[], &[wanted], 0)?;
+        outcome.registered.first().copied().ok_or(Error::Closed)
+    }
+
+    /// The header of a key's record, if it is live.
+    pub(crate) fn live(&self, keys: &[&[u8]]) -> Result<Vec<Option<record::Header>>, Error> {
+        let store = self.store.as_ref().ok_or(Error::Closed)?;
+        let read = store
+            .snapshot(0)
+            .and_then(|snapshot| keys.iter().map(|key| snapshot.get(key)).collect::<Result<Vec<_>, Fault>>());
+        let records = read.map_err(|fault| told(&self.options.path, fault))?;
+        let live = |record: Vec<u8>| record::peek(&record).filter(|header| header.expires_at > self.now);
+        Ok(records.into_iter().map(|record| record.and_then(live)).collect())
+    }
+
+    /// Commits changes, all or none.
+    pub(crate) fn apply(&mut self, mutations: &[Mutation]) -> Result<(), Error> {
+        self.commit(mutations, &[], &[], 0).map(drop)
+    }
+
+    /// Deletes every key in a scope; how many live ones there were.
+    pub(crate) fn remove_scope(&mut self, scope: Scope) -> Result<u64, Error> {
+        let range = Range { scope, sequence: self.next_sequence() };
+        let removal = RangeRemoval { range, known: Vec::new() };
+        Ok(self.commit(&[], &[removal], &[], 0)?.removed.first().copied().unwrap_or(0))
+    }
+
+    /// Deletes what has expired and what is retired; how many expired entries there were.
+    pub(crate) fn sweep(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<u64, Error> {
+        let mut swept = 0;
+        loop {
+            let outcome = self.commit(&[], &[], &[], SWEEP_ROWS)?;
+            swept += outcome.swept;
+            if !outcome.more_to_sweep || !go_on() {
+                return Ok(swept);
+            }
+        }
+    }
+
+    /// Gives unused pages back to the file system. Answers whether it could: not while anybody reads.
+    pub(crate) fn compact(&mut self) -> Result<bool, Error> {
+        let store = self.store.as_mut().ok_or(Error::Closed)?;
+        store.compact().map_err(|fault| told(&self.options.path, fault))
+    }
+
+    /// Closes the file, as a cache that is closed does.
+    pub(crate) fn close(mut self) -> Result<(), Error> {
+        let batch = self.batch(&[], &[], &[], 0);
+        let batch = Batch { closing: true, ..batch };
+        let store = self.store.as_mut().ok_or(Error::Closed)?;
+        store.commit(&batch).map_err(|fault| told(&self.options.path, fault))?;
+        let store = self.store.take().ok_or(Error::Closed)?;
+        store.close().map_err(|fault| told(&self.options.path, fault))
+    }
+
+    fn batch<'a>(
+        &self,
+        mutations: &'a [Mutation],
+        ranges: &'a [RangeRemoval],
+        register: &'a [Registration],
+        sweep: usize,
+    ) -> Batch<'a> {
+        static NONE: std::sync::LazyLock<Adopted> = std::sync::LazyLock::new(Adopted::default);
+        Batch {
+            mutations,
+            ranges,
+            is_first: true,
+            adopt: &NONE,
+            register,
+            sweep,
+            now: self.now,
+            sequence: self.sequence,
+            closing: false,
+            is_resident: &|_| false,
+        }
+    }
+
+    fn commit(
+        &mut self,
+        mutations: &[Mutation],
+        ranges: &[RangeRemoval],
+        register: &[Registration],
+        sweep: usize,
+    ) -> Result<Outcome, Error> {
+        let batch = self.batch(mutations, ranges, register, sweep);
+        let mut store = self.store.take().ok_or(Error::Closed)?;
+        let path = &self.options.path;
+        let committed = match store.commit(&batch) {
+            // The store takes nothing more after it failed, and can be opened again. Even deletions take room.
+            Err(fault) if fault.kind == FaultKind::Full && Ballast::give_up_left(&OsVolume, path) => {
+                drop(store.close());
+                store = open_ours(&self.options, u64::MAX).map_err(|fault| told(path, fault))?;
+                store.commit(&batch)
+            }
+            committed => committed,
+        };
+        let outcome = committed.map_err(|fault| told(path, fault))?;
+        self.store = Some(store);
+        Ok(outcome)
+    }
+}
+
+/// The error of a fault.
+fn told(path: &Path, fault: Fault) -> Error {
+    let path: PathBuf = path.to_owned();
+    match (fault.kind, OsVolume::open_to_read(&path)) {
+        (FaultKind::Damage, Ok(file)) => refused(&path, &file, fault),
+        (FaultKind::Damage, Err(error)) => io_error("read", &path, error),
+        (FaultKind::Io | FaultKind::Full | FaultKind::Unrepaired, _) => {
+            Error::Io { action: "change", path, cause: fault.cause }
+        }
+        _ => refusal(&path, fault),
+    }
+}

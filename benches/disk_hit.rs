@@ -24,6 +24,8 @@ use larder_benches::{Against, Contest, Pace, Unit, key};
 /// Lookups in a round: of those who answer in their own process, and of those who hand a request to another thread or process.
 const LOOKUPS: usize = 50_000;
 const FEW_LOOKUPS: usize = 5_000;
+const ROOMY: &str = "larder, page cache of 1 GiB";
+const ROOMY_REDB: &str = "redb, page cache of 1 GiB";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(pace) = Pace::of_program("disk_hit") else { return Ok(()) };
@@ -61,6 +63,8 @@ fn counted(threads: usize) -> String {
 
 fn hit_targets(mut contest: Contest<'_>) -> Contest<'_> {
     contest.target(Against::peer("redb"), 0.8, "0.8 × raw redb: an open table, copied, checked and decoded");
+    let roomy = "the same, with a page cache of 1 GiB each";
+    contest.target_of(ROOMY, None, Against::peer(ROOMY_REDB), 0.8, roomy);
     contest.target(Against::peer("foyer"), 20.0, "20 × foyer's disk read");
     contest.target(Against::peer("redis, Unix socket"), 10.0, "10 × Redis over a Unix socket");
     contest
@@ -70,6 +74,8 @@ fn hit_targets(mut contest: Contest<'_>) -> Contest<'_> {
 struct Field {
     larder: Larder,
     promoting: Larder,
+    /// With a page cache for the whole file.
+    roomy: Larder,
     redb: RawRedb,
     /// With the page cache that redb has unless told otherwise.
     large: RawRedb,
@@ -86,11 +92,14 @@ impl Field {
         let file = |name: &str| dir.join(name);
         fill(&file("larder"), entries, TEXT_LEN);
         fs::copy(file("larder"), file("promoting"))?;
+        fs::copy(file("larder"), file("roomy"))?;
         fs::copy(file("larder"), file("redb"))?;
         fs::copy(file("larder"), file("large"))?;
         let bytes = room(entries, TEXT_LEN);
         let peeking = builder(&file("larder"), bytes).memory_capacity(NO_MEMORY).open()?;
         let promoting = builder(&file("promoting"), bytes).memory_capacity(NO_MEMORY).open()?;
+        let roomy =
+            builder(&file("roomy"), bytes).memory_capacity(NO_MEMORY).page_cache(ByteSize::gib(1)).open()?;
         let redis = Server::start(&file("redis"));
         if let Ok((server, _)) = &redis {
             server.fill(numbered(entries))?;
@@ -102,8 +111,9 @@ impl Field {
         Ok(Self {
             larder: Larder::new(peeking, "larder", Lookup::Peek),
             promoting: Larder::new(promoting, "larder, promoting", Lookup::Get),
+            roomy: Larder::new(roomy, ROOMY, Lookup::Peek),
             redb: RawRedb::open(&file("redb"))?,
-            large: RawRedb::open_with(&file("large"), "redb, page cache of 1 GiB", ByteSize::gib(1))?,
+            large: RawRedb::open_with(&file("large"), ROOMY_REDB, ByteSize::gib(1))?,
             foyer: refilled_foyer(&file("foyer"), entries),
             cached: refilled(|| CachedRedb::open(&file("cached"), false), entries),
             fjall: refilled(|| Fjall::open(&file("fjall")).expect("fjall opens"), entries),
@@ -113,8 +123,17 @@ impl Field {
     }
 
     /// Who reads a file on the caller's thread.
-    fn here(&self) -> [&dyn Peer; 7] {
-        [&self.larder, &self.promoting, &self.redb, &self.large, &self.cached, &self.fjall, &self.sqlite]
+    fn here(&self) -> [&dyn Peer; 8] {
+        [
+            &self.larder,
+            &self.promoting,
+            &self.roomy,
+            &self.redb,
+            &self.large,
+            &self.cached,
+            &self.fjall,
+            &self.sqlite,
+        ]
     }
 
     /// Has their page caches fill.

@@ -120,6 +120,8 @@ pub struct CacheBuilder {
     pub(crate) open_timeout: Duration,
     pub(crate) slow_load: Duration,
     pub(crate) shards: Option<usize>,
+    /// For tests that are to go the same way each time.
+    pub(crate) hash_seed: Option<u64>,
     pub(crate) weigher: Option<Weigher>,
     pub(crate) listener: Option<Listener>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -142,6 +144,7 @@ impl Default for CacheBuilder {
             open_timeout: Duration::ZERO,
             slow_load: DEFAULT_SLOW_LOAD,
             shards: None,
+            hash_seed: None,
             weigher: None,
             listener: None,
             clock: Arc::new(SystemClock::new()),

@@ -236,7 +236,11 @@ pub(crate) fn spawn(
 
 fn memory(config: &CacheBuilder, last_sequence: u64) -> Memory {
     let (capacity, write_buffer) = (config.memory_capacity.as_u64(), config.write_buffer.as_u64());
-    Memory::new(config.shards_or_default(), capacity, write_buffer, last_sequence)
+    let memory = Memory::new(config.shards_or_default(), capacity, write_buffer, last_sequence);
+    match config.hash_seed {
+        Some(seed) => memory.seeded(seed),
+        None => memory,
+    }
 }
 
 type Nudges = crate::sync::channel::Receiver<Nudge>;

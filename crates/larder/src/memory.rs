@@ -112,6 +112,11 @@ impl Memory {
         }
     }
 
+    /// The same, with hashes that are the same in each process.
+    pub(crate) fn seeded(self, seed: u64) -> Self {
+        Self { hasher: ahash::RandomState::with_seeds(seed, 1, 2, 3), ..self }
+    }
+
     #[inline]
     pub(crate) fn key<'a>(&self, bytes: &'a [u8]) -> SlotKey<'a> {
         // Not by way of `Hash`, which would hash the length as well: the bytes alone tell keys apart.

@@ -109,6 +109,14 @@ impl Waiting {
         !self.ranges.is_empty() || self.commits.iter().any(is_invalidation)
     }
 
+    /// How many wait for the commit.
+    pub(super) fn callers(&self) -> usize {
+        self.commits.len()
+            + self.range_replies.len()
+            + self.registration_replies.len()
+            + self.sweep_replies.len()
+    }
+
     pub(super) fn replies(&mut self) -> Replies {
         let mut known = self.ranges.iter().map(RangeRemoval::live_in_memory);
         let replies = std::mem::take(&mut self.range_replies).into_iter();

@@ -2,7 +2,7 @@
 //!
 //! A step is one group commit. Its order is what makes the contract hold:
 //!
-//! 1. Take the commands that have arrived. Whoever waits changed its shard before it sent its command.
+//! 1. Take the commands that have arrived, and those about to ([`Writer::gather`]). Whoever waits changed its shard before it sent its command.
 //! 2. Disarm, then drain the shards' dirty keys. Hence the drain sees everything that a waiter of (1) waits for, and whoever
 //!    becomes dirty after the drain finds the flag clear and wakes the writer.
 //! 3. Commit, removals first, those included that a write has replaced since. What is too much for one transaction goes through (3) to (5) in parts: the first takes range removals,
@@ -60,6 +60,9 @@ impl Limits {
     }
 }
 
+/// The longest that those who wait are held up for others to share their commit: a third of what it takes.
+const MOST_GATHERING: Duration = Duration::from_micros(200);
+
 #[derive(Debug)]
 pub(crate) struct Writer {
     tiers: Arc<Tiers>,
@@ -69,6 +72,8 @@ pub(crate) struct Writer {
     announced: Standing,
     /// Whether memory took values while there was no file, and no flush has been answered so since.
     has_unsaved: bool,
+    /// How many callers shared a commit lately; one fewer with each that fewer shared.
+    companions: usize,
     /// When a file that could not be shortened may be tried again.
     compact_at: Timestamp,
     /// Held until the file is closed.
@@ -94,6 +99,7 @@ impl Writer {
             limits,
             announced: Standing::InService,
             has_unsaved: false,
+            companions: 0,
             compact_at: Timestamp::ZERO,
             _lock: lock,
         }
@@ -116,9 +122,7 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            while let Ok(command) = commands.try_recv() {
-                waiting.add(command);
-            }
+            self.gather(commands, &mut waiting);
             flush = None;
             let is_last = waiting.shut_down.is_some();
             // A panic here is a user's `Drop`, or a bug: the tier degrades, callers do not.
@@ -130,6 +134,29 @@ impl Writer {
                 return;
             }
         }
+    }
+
+    /// Takes the commands that have arrived.
+    ///
+    /// Threads that were answered together come back together, one after another: for as many as came lately it waits a moment, so that they
+    /// share the next commit too, in place of taking turns in two groups. Who comes alone does not wait.
+    fn gather(&mut self, commands: &Receiver<Command>, waiting: &mut Waiting) {
+        let until = Deadline::after(MOST_GATHERING);
+        loop {
+            while let Ok(command) = commands.try_recv() {
+                waiting.add(command);
+            }
+            let callers = waiting.callers();
+            let is_urgent = callers == 0 || waiting.is_full || waiting.shut_down.is_some();
+            if is_urgent || callers >= self.companions {
+                break;
+            }
+            match commands.recv_timeout(until.left()) {
+                Ok(command) => waiting.add(command),
+                Err(_) => break,
+            }
+        }
+        self.companions = waiting.callers().max(self.companions.saturating_sub(1));
     }
 
     /// After a panic in whatever the writer was doing. The answer is a command that asks for nothing.

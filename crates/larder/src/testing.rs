@@ -30,8 +30,8 @@ impl CacheBuilder {
     /// const PRICE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("price").ttl(Duration::from_secs(60));
     ///
     /// let clock = Arc::new(ManualClock::new());
-    /// let disk = Arc::new(SimulatedVolume::new());
-    /// let cache = Cache::builder().path("/shop.larder").volume(disk).clock(clock.clone()).stepped(42).open()?;
+    /// let disk = SimulatedVolume::new();
+    /// let cache = Cache::builder().path("/shop.larder").volume(&disk).clock(clock.clone()).stepped(42).open()?;
     /// let prices = cache.keyspace(PRICE)?;
     /// prices.insert(&1, 100)?;
     /// assert_eq!(cache.stats().disk.map(|disk| disk.entries), Some(0), "the writer has not made its step");

@@ -61,10 +61,11 @@ impl CacheTime {
             return Span { earliest: now, latest: now };
         };
         let tick = millis(coarse);
-        // Relaxed: whoever reads an older tick looks at the wall clock once more.
-        if self.tick_ms.load(Ordering::Relaxed) != tick {
-            self.tick_ms.store(tick, Ordering::Relaxed);
+        // Acquire and Release pair with one another: whoever finds that this tick was looked at sees the offset that came of it. So the look
+        // comes first; several threads may make it at the beginning of a tick.
+        if self.tick_ms.load(Ordering::Acquire) != tick {
             self.now();
+            self.tick_ms.store(tick, Ordering::Release);
         }
         let earliest = signed(tick).saturating_add(self.offset_ms.load(Ordering::Relaxed));
         // One more for the part of a millisecond that was cut off.

@@ -61,7 +61,9 @@ impl Limits {
 }
 
 /// The longest that those who wait are held up for others to share their commit: a third of what it takes.
-const MOST_GATHERING: Duration = Duration::from_micros(200);
+///
+/// None under the model checker: there only the end of everything else ends a wait.
+const MOST_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(200) };
 
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -72,10 +74,12 @@ pub(crate) struct Writer {
     announced: Standing,
     /// Whether memory took values while there was no file, and no flush has been answered so since.
     has_unsaved: bool,
-    /// How many callers shared a commit lately; one fewer with each that fewer shared.
+    /// How many callers shared a commit lately; half as many with each that fewer shared.
     companions: usize,
     /// When a file that could not be shortened may be tried again.
     compact_at: Timestamp,
+    /// How long after the next try in vain; doubled with each.
+    compact_wait: Duration,
     /// Held until the file is closed.
     _lock: OwnerLock,
 }
@@ -101,6 +105,7 @@ impl Writer {
             has_unsaved: false,
             companions: 0,
             compact_at: Timestamp::ZERO,
+            compact_wait: FIRST_DISK_RETRY,
             _lock: lock,
         }
     }
@@ -139,7 +144,7 @@ impl Writer {
     /// Takes the commands that have arrived.
     ///
     /// Threads that were answered together come back together, one after another: for as many as came lately it waits a moment, so that they
-    /// share the next commit too, in place of taking turns in two groups. Who comes alone does not wait.
+    /// share the next commit too, in place of taking turns in two groups. Who comes alone waits for the first few times after a crowd.
     fn gather(&mut self, commands: &Receiver<Command>, waiting: &mut Waiting) {
         let until = Deadline::after(MOST_GATHERING);
         loop {
@@ -147,7 +152,8 @@ impl Writer {
                 waiting.add(command);
             }
             let callers = waiting.callers();
-            let is_urgent = callers == 0 || waiting.is_full || waiting.shut_down.is_some();
+            let is_urgent =
+                callers == 0 || MOST_GATHERING.is_zero() || waiting.is_full || waiting.shut_down.is_some();
             if is_urgent || callers >= self.companions {
                 break;
             }
@@ -156,7 +162,7 @@ impl Writer {
                 Err(_) => break,
             }
         }
-        self.companions = waiting.callers().max(self.companions.saturating_sub(1));
+        self.companions = waiting.callers().max(self.companions / 2);
     }
 
     /// After a panic in whatever the writer was doing. The answer is a command that asks for nothing.
@@ -335,8 +341,7 @@ impl Writer {
     /// Gives back the free pages of a file that has become too long: redb doubles a file that must grow, and one that was cut back when it
     /// was closed may so come to exceed its capacity. Lookups miss the disk for as long as this takes.
     fn keep_to_capacity(&mut self) {
-        let now = self.now();
-        if now < self.compact_at || !self.file.is_too_long() {
+        if self.now() < self.compact_at || !self.file.is_too_long() {
             return;
         }
         let is_free = self.tiers.snapshots.withdraw();
@@ -350,10 +355,13 @@ impl Writer {
         }
         let file_bytes = self.file.len();
         self.tiers.change_view(|view| view.file_bytes = file_bytes);
-        // A follower's transaction, or a value of a good part of the capacity, may keep it long for a while; a lookup that was held up with
-        // the snapshot in its hands, for a moment.
+        // A lookup that was held up with a snapshot in its hands keeps it long for a moment; a follower's transaction, or a value of a good part
+        // of the capacity, for a while.
         if self.file.is_too_long() {
-            self.compact_at = now.after(if is_free { LAST_DISK_RETRY } else { FIRST_DISK_RETRY });
+            self.compact_at = self.now().after(self.compact_wait);
+            self.compact_wait = (2 * self.compact_wait).min(LAST_DISK_RETRY);
+        } else {
+            self.compact_wait = FIRST_DISK_RETRY;
         }
     }
 

@@ -1,7 +1,8 @@
 //! Holds larder to the instructions that a memory hit takes.
 //!
 //! A child of this program fills a cache and asks it so many times, under valgrind, which counts the lookups alone. Hashes are seeded
-//! anew in each process, so that counts differ, by less than a tenth of a percent.
+//! anew in each process, so that counts differ, by less than a tenth of a percent; and what the compiler inlines depends on the directory that
+//! it builds in, which has made a difference of 7 percent. Hence the allowance.
 //!
 //! `benches/callgrind/kept.txt` has the figure. Without arguments this fails when more are counted than that allows; `--keep` counts,
 //! and keeps what was counted.

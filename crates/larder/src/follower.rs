@@ -145,7 +145,7 @@ impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
         if header.version != self.definition.schema_version() {
             return Ok(None);
         }
-        let payload = record::read(&full, &record).map_or(&[][..], |(_, payload)| payload);
+        let payload = record::read(&full, &record).map_or(&[][..], |(_, _, payload)| payload);
         codec::decode(payload)
             .map(Some)
             .map_err(|error| self.follower.failed(&format!("a value does not decode: {error}")))
@@ -197,7 +197,7 @@ impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
         let found = view.snapshot.get(full).map_err(|fault| self.follower.failed(&fault.cause))?;
         let Some(record) = found else { return Ok(None) };
         match record::read(full, &record) {
-            Ok((header, _)) if header.expires_at > view.now => Ok(Some((record, header))),
+            Ok((header, ..)) if header.expires_at > view.now => Ok(Some((record, header))),
             Ok(_) => Ok(None),
             Err(damage) => Err(self.follower.failed(&format!("a record is damaged: {damage:?}"))),
         }

@@ -3,9 +3,9 @@
 //! ```text
 //! offset  size  field
 //!      0     8  checksum: XXH3-64 of everything below, seeded with the XXH3-64 of the entry's key
-//!      8     1  format (1)
+//!      8     1  format: 2, or 1
 //!      9     1  kind: 0 a value
-//!     10     2  flags: none yet; a reader refuses those it does not know
+//!     10     2  flags: bits 0 and 1 say how the payload is compressed (0 not, 1 LZ4, 2 zstd); a reader refuses any other
 //!     12     4  keyspace version
 //!     16     8  sequence of the mutation that wrote it
 //!     24     8  written at, ms since 1970
@@ -14,6 +14,17 @@
 //!     48     4  extension length
 //!     52     …  extension, then payload
 //! ```
+//!
+//! The extension is a list of fields in ascending order of their tags: tag 1, length 2, content. A reader passes over tags that it does not
+//! know, so a field may add to an entry and must not change its meaning; what changes the meaning is a flag.
+//!
+//! | tag | content |
+//! |---|---|
+//! | 1 | fingerprint of the shape that the value was written with, 8 bytes |
+//! | 2 | length of the payload before it was compressed, 4 bytes; a compressed record has it |
+//!
+//! A record of format 1 has no flags, and nothing that this version reads in its extension. Such records stay as they are in a file that
+//! is upgraded, until they are overwritten.
 //!
 //! Integers are big endian. The checksum is checked before any other field is believed, and covers the key, so that a
 //! record that damage moved under another key is as invalid as a torn one (contract 5).
@@ -26,17 +37,64 @@ use crate::units::Timestamp;
 
 /// Bytes before the payload of a record without an extension.
 pub(crate) const HEADER_LEN: usize = 52;
-const FORMAT: u8 = 1;
+/// The format of the records that are written.
+pub(crate) const FORMAT: u8 = 2;
+/// The first format, without flags and fields.
+const FORMAT_1: u8 = 1;
 const KIND_VALUE: u8 = 0;
+/// Tag and length of a field of the extension.
+const FIELD_HEAD_LEN: usize = 3;
+const FINGERPRINT: u8 = 1;
+const INFLATED_LEN: u8 = 2;
 
 /// What a record says about its entry, besides the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
+    /// The format that the record was written in. Every record is written in [`FORMAT`], whatever this says.
+    pub(crate) format: u8,
+    pub(crate) compression: Compression,
     pub(crate) version: u32,
     pub(crate) sequence: u64,
     pub(crate) written_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) delete_after: Timestamp,
+}
+
+/// How a payload is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Compression {
+    #[default]
+    None,
+    Lz4,
+    Zstd,
+}
+
+impl Compression {
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Lz4 => 1,
+            Self::Zstd => 2,
+        }
+    }
+
+    pub(crate) const fn of_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::None),
+            1 => Some(Self::Lz4),
+            2 => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+}
+
+/// What a record says about its value that not every record has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Extension {
+    /// The fingerprint of the shape that the value was written with.
+    pub(crate) fingerprint: Option<u64>,
+    /// The payload's length before it was compressed.
+    pub(crate) inflated_len: Option<u32>,
 }
 
 /// Why bytes are not a record.
@@ -48,43 +106,84 @@ pub(crate) enum Damage {
     Checksum,
     /// A format, kind or flag that this version does not know.
     Unknown,
+    /// An extension that is not a list of fields in order, or lacks one that the flags call for.
+    Extension,
+}
+
+impl Extension {
+    const fn len(&self) -> usize {
+        let fingerprint = if self.fingerprint.is_some() { FIELD_HEAD_LEN + 8 } else { 0 };
+        let inflated_len = if self.inflated_len.is_some() { FIELD_HEAD_LEN + 4 } else { 0 };
+        fingerprint + inflated_len
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, Damage> {
+        let mut extension = Self::default();
+        let (mut fields, mut last_tag) = (Fields(bytes), None);
+        while !fields.0.is_empty() {
+            let ill_formed = |_| Damage::Extension;
+            let [tag] = fields.take().map_err(ill_formed)?;
+            let len = u16::from_be_bytes(fields.take().map_err(ill_formed)?);
+            let (content, rest) = fields.0.split_at_checked(len.into()).ok_or(Damage::Extension)?;
+            fields.0 = rest;
+            if last_tag.replace(tag).is_some_and(|last| last >= tag) {
+                return Err(Damage::Extension);
+            }
+            match tag {
+                FINGERPRINT => extension.fingerprint = Some(u64::from_be_bytes(whole(content)?)),
+                INFLATED_LEN => extension.inflated_len = Some(u32::from_be_bytes(whole(content)?)),
+                _ => {}
+            }
+        }
+        Ok(extension)
+    }
+}
+
+fn whole<const N: usize>(content: &[u8]) -> Result<[u8; N], Damage> {
+    content.try_into().map_err(|_| Damage::Extension)
 }
 
 /// How many bytes the record of a payload has.
-pub(crate) const fn record_len(payload_len: usize) -> usize {
-    HEADER_LEN + payload_len
+pub(crate) const fn record_len(extension: &Extension, payload_len: usize) -> usize {
+    HEADER_LEN + extension.len() + payload_len
 }
 
 /// Writes a record into `out`, which must be [`record_len`] bytes.
-pub(crate) fn write(out: &mut [u8], key: &[u8], header: &Header, payload: &[u8]) {
-    let Some((head, body)) = out.split_first_chunk_mut::<HEADER_LEN>() else {
-        return;
-    };
-    let mut fields = [0; HEADER_LEN];
+pub(crate) fn write(out: &mut [u8], key: &[u8], header: &Header, extension: &Extension, payload: &[u8]) {
+    debug_assert!(is_complete(header, extension), "a compressed payload is of no use without its length");
+    debug_assert_eq!(out.len(), record_len(extension, payload.len()), "the room for it, and no more");
     let mut at = 8;
     let mut put = |bytes: &[u8]| {
-        if let Some(field) = fields.get_mut(at..at + bytes.len()) {
+        if let Some(field) = out.get_mut(at..at + bytes.len()) {
             field.copy_from_slice(bytes);
         }
         at += bytes.len();
     };
-    put(&[FORMAT, KIND_VALUE, 0, 0]);
+    put(&[FORMAT, KIND_VALUE, 0, header.compression.code()]);
     put(&header.version.to_be_bytes());
     put(&header.sequence.to_be_bytes());
     put(&header.written_at.as_millis().to_be_bytes());
     put(&header.expires_at.as_millis().to_be_bytes());
     put(&header.delete_after.as_millis().to_be_bytes());
-    put(&0_u32.to_be_bytes());
-    *head = fields;
-    body.copy_from_slice(payload);
+    // Two fields of a known length.
+    put(&u32::try_from(extension.len()).unwrap_or(0).to_be_bytes());
+    if let Some(fingerprint) = extension.fingerprint {
+        put(&[FINGERPRINT, 0, 8]);
+        put(&fingerprint.to_be_bytes());
+    }
+    if let Some(inflated_len) = extension.inflated_len {
+        put(&[INFLATED_LEN, 0, 4]);
+        put(&inflated_len.to_be_bytes());
+    }
+    put(payload);
     let checksum = out.get(8..).map_or(0, |checked| checksum(key, checked));
     if let Some(field) = out.first_chunk_mut::<8>() {
         *field = checksum.to_be_bytes();
     }
 }
 
-/// Reads a record that stood under `key`: its header and its payload.
-pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, &'a [u8]), Damage> {
+/// Reads a record that stood under `key`: its header, its extension and its payload.
+pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, Extension, &'a [u8]), Damage> {
     let (stored, checked) = record.split_first_chunk::<8>().ok_or(Damage::Short)?;
     if checked.len() < HEADER_LEN - 8 {
         return Err(Damage::Short);
@@ -92,32 +191,44 @@ pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, &'a [u8]
     if u64::from_be_bytes(*stored) != checksum(key, checked) {
         return Err(Damage::Checksum);
     }
-    parse(checked)
+    let (header, extension, payload) = parse(checked)?;
+    let extension =
+        if header.format == FORMAT_1 { Extension::default() } else { Extension::read(extension)? };
+    if is_complete(&header, &extension) { Ok((header, extension, payload)) } else { Err(Damage::Extension) }
 }
 
 /// Reads the header alone, *without* the checksum: for deciding what to delete, where believing a damaged record costs
 /// at most a miss.
 pub(crate) fn peek(record: &[u8]) -> Option<Header> {
-    record.get(8..).and_then(|checked| parse(checked).ok()).map(|(header, _)| header)
+    record.get(8..).and_then(|checked| parse(checked).ok()).map(|(header, ..)| header)
 }
 
-fn parse(checked: &[u8]) -> Result<(Header, &[u8]), Damage> {
+/// Takes a record apart: its header, the bytes of its extension, its payload.
+fn parse(checked: &[u8]) -> Result<(Header, &[u8], &[u8]), Damage> {
     let mut fields = Fields(checked);
     let [format, kind, flags_high, flags_low] = fields.take()?;
-    if (format, kind, flags_high, flags_low) != (FORMAT, KIND_VALUE, 0, 0) {
-        return Err(Damage::Unknown);
-    }
+    let compression = match (format, kind, flags_high, flags_low) {
+        (FORMAT_1, KIND_VALUE, 0, 0) => Some(Compression::None),
+        (FORMAT, KIND_VALUE, 0, code) => Compression::of_code(code),
+        _ => None,
+    };
     let header = Header {
+        format,
+        compression: compression.ok_or(Damage::Unknown)?,
         version: u32::from_be_bytes(fields.take()?),
         sequence: u64::from_be_bytes(fields.take()?),
         written_at: Timestamp::from_millis(u64::from_be_bytes(fields.take()?)),
         expires_at: Timestamp::from_millis(u64::from_be_bytes(fields.take()?)),
         delete_after: Timestamp::from_millis(u64::from_be_bytes(fields.take()?)),
     };
-    let extension = u32::from_be_bytes(fields.take()?) as usize;
-    // An extension this version does not know is skipped: it may add to an entry, not change its meaning.
-    let payload = fields.0.get(extension..).ok_or(Damage::Short)?;
-    Ok((header, payload))
+    let extension_len = u32::from_be_bytes(fields.take()?) as usize;
+    let (extension, payload) = fields.0.split_at_checked(extension_len).ok_or(Damage::Short)?;
+    Ok((header, extension, payload))
+}
+
+/// Whether what the flags call for is there.
+fn is_complete(header: &Header, extension: &Extension) -> bool {
+    header.compression == Compression::None || extension.inflated_len.is_some()
 }
 
 pub(crate) fn checksum(key: &[u8], checked: &[u8]) -> u64 {
@@ -140,8 +251,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const NOTHING: Extension = Extension { fingerprint: None, inflated_len: None };
+    const FULL: Extension = Extension { fingerprint: Some(0x1122_3344_5566_7788), inflated_len: Some(9) };
+
     fn header() -> Header {
         Header {
+            format: FORMAT,
+            compression: Compression::None,
             version: 7,
             sequence: 0x0102_0304,
             written_at: Timestamp::from_millis(1000),
@@ -150,19 +266,76 @@ mod tests {
         }
     }
 
-    fn record(key: &[u8], payload: &[u8]) -> Vec<u8> {
-        let mut out = vec![0; record_len(payload.len())];
-        write(&mut out, key, &header(), payload);
+    fn record_with(key: &[u8], header: &Header, extension: &Extension, payload: &[u8]) -> Vec<u8> {
+        let mut out = vec![0; record_len(extension, payload.len())];
+        write(&mut out, key, header, extension, payload);
         out
+    }
+
+    fn record(key: &[u8], payload: &[u8]) -> Vec<u8> {
+        record_with(key, &header(), &NOTHING, payload)
+    }
+
+    fn sealed(key: &[u8], mut bytes: Vec<u8>) -> Vec<u8> {
+        let sum = checksum(key, &bytes[8..]);
+        bytes[..8].copy_from_slice(&sum.to_be_bytes());
+        bytes
+    }
+
+    /// A record of format 2 with an extension of any bytes.
+    fn with_extension(extension: &[u8]) -> Vec<u8> {
+        let mut bytes = record(b"key", &[extension, b"value"].concat());
+        bytes[51] = u8::try_from(extension.len()).unwrap();
+        sealed(b"key", bytes)
+    }
+
+    /// What the first version of larder wrote for a payload `v`.
+    fn of_format_1() -> Vec<u8> {
+        let mut bytes = 0x3DE0_C687_0A59_83C4_u64.to_be_bytes().to_vec();
+        bytes.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 1, 2, 3, 4]);
+        bytes.extend_from_slice(&[0, 0, 0, 0, 0, 0, 3, 0xE8, 0, 0, 0, 0, 0, 0, 7, 0xD0]);
+        bytes.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0x0B, 0xB8, 0, 0, 0, 0, b'v']);
+        bytes
     }
 
     #[test]
     fn the_bytes_are_pinned() {
-        let mut expected = 0x3DE0_C687_0A59_83C4_u64.to_be_bytes().to_vec();
-        expected.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 1, 2, 3, 4]);
-        expected.extend_from_slice(&[0, 0, 0, 0, 0, 0, 3, 0xE8, 0, 0, 0, 0, 0, 0, 7, 0xD0]);
-        expected.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0x0B, 0xB8, 0, 0, 0, 0, b'v']);
-        assert_eq!(record(b"key", b"v"), expected);
+        let fixed = [
+            &[0, 0, 0, 7, 0, 0, 0, 0, 1, 2, 3, 4][..],
+            &[0, 0, 0, 0, 0, 0, 3, 0xE8, 0, 0, 0, 0, 0, 0, 7, 0xD0],
+            &[0, 0, 0, 0, 0, 0, 0x0B, 0xB8],
+        ]
+        .concat();
+        let plain =
+            [&0x4CFD_B817_AC10_1BC4_u64.to_be_bytes()[..], &[2, 0, 0, 0], &fixed, &[0, 0, 0, 0, b'v']]
+                .concat();
+        assert_eq!(record(b"key", b"v"), plain);
+        let fields = [1, 0, 8, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 2, 0, 4, 0, 0, 0, 9];
+        let full = [
+            &0x8674_D7E0_32F6_E090_u64.to_be_bytes()[..],
+            &[2, 0, 0, 1],
+            &fixed,
+            &[0, 0, 0, 18],
+            &fields,
+            b"v",
+        ]
+        .concat();
+        let compressed = Header { compression: Compression::Lz4, ..header() };
+        assert_eq!(record_with(b"key", &compressed, &FULL, b"v"), full);
+    }
+
+    #[test]
+    fn a_record_of_format_1_is_read() {
+        let first = Header { format: 1, ..header() };
+        assert_eq!(read(b"key", &of_format_1()), Ok((first, NOTHING, &b"v"[..])));
+        assert_eq!(peek(&of_format_1()), Some(first));
+        // It had no fields: what stands in its extension says nothing.
+        let mut extended = of_format_1();
+        extended.extend_from_slice(b"value");
+        extended[51] = 1;
+        assert_eq!(read(b"key", &sealed(b"key", extended.clone())), Ok((first, NOTHING, &b"value"[..])));
+        extended[11] = 1;
+        assert_eq!(read(b"key", &sealed(b"key", extended)), Err(Damage::Unknown), "it had no flags");
     }
 
     #[test]
@@ -171,40 +344,96 @@ mod tests {
     }
 
     #[test]
-    fn an_extension_of_a_later_version_is_skipped() {
-        let mut bytes = record(b"key", b"EXTvalue");
-        bytes[51] = 3;
-        let sum = checksum(b"key", &bytes[8..]);
-        bytes[..8].copy_from_slice(&sum.to_be_bytes());
-        assert_eq!(read(b"key", &bytes), Ok((header(), &b"value"[..])));
+    fn fields_of_a_later_version_are_passed_over() {
+        let fields = [&[0, 0, 0][..], &[1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 5], &[9, 0, 2, 1, 2]].concat();
+        let known = Extension { fingerprint: Some(5), inflated_len: None };
+        assert_eq!(read(b"key", &with_extension(&fields)), Ok((header(), known, &b"value"[..])));
+    }
+
+    #[test]
+    fn an_ill_formed_extension_is_damage() {
+        let ill_formed: [(&str, &[u8]); 8] = [
+            ("half a head", &[9, 0]),
+            ("content that is cut", &[9, 0, 3, 1, 2]),
+            ("a field twice", &[2, 0, 4, 0, 0, 0, 1, 2, 0, 4, 0, 0, 0, 1]),
+            ("an unknown field twice", &[9, 0, 0, 9, 0, 0]),
+            ("out of order", &[2, 0, 4, 0, 0, 0, 1, 1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 5]),
+            ("a fingerprint too short", &[1, 0, 7, 0, 0, 0, 0, 0, 0, 0]),
+            ("a length too long", &[2, 0, 5, 0, 0, 0, 0, 0]),
+            ("a byte after the last field", &[2, 0, 4, 0, 0, 0, 1, 0]),
+        ];
+        for (what, extension) in ill_formed {
+            assert_eq!(read(b"key", &with_extension(extension)), Err(Damage::Extension), "{what}");
+        }
+        let mut beyond = with_extension(&[]);
+        beyond[51] = 6;
+        assert_eq!(read(b"key", &sealed(b"key", beyond)), Err(Damage::Short));
+        let mut compressed = record(b"key", b"value");
+        compressed[11] = 1;
+        assert_eq!(read(b"key", &sealed(b"key", compressed)), Err(Damage::Extension), "no inflated length");
     }
 
     #[test]
     fn what_this_version_does_not_know_is_refused() {
-        for at in 8..12 {
-            let mut bytes = record(b"key", b"value");
-            bytes[at] ^= 0x80;
-            let sum = checksum(b"key", &bytes[8..]);
-            bytes[..8].copy_from_slice(&sum.to_be_bytes());
-            assert_eq!(read(b"key", &bytes), Err(Damage::Unknown), "byte {at}");
+        for (at, bit) in (8..12).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+            let mut bytes = record_with(b"key", &header(), &FULL, b"value");
+            bytes[at] ^= 1 << bit;
+            let known = match (at, bit) {
+                (11, 0) => Ok(Compression::Lz4),
+                (11, 1) => Ok(Compression::Zstd),
+                _ => Err(Damage::Unknown),
+            };
+            let found = read(b"key", &sealed(b"key", bytes)).map(|(header, ..)| header.compression);
+            assert_eq!(found, known, "byte {at}, bit {bit}");
         }
+        let mut both = record_with(b"key", &header(), &FULL, b"value");
+        both[11] = 3;
+        assert_eq!(read(b"key", &sealed(b"key", both)), Err(Damage::Unknown));
+    }
+
+    fn extensions() -> impl Strategy<Value = (Compression, Extension)> {
+        let compressions = vec![Compression::None, Compression::Lz4, Compression::Zstd];
+        let parts = (proptest::sample::select(compressions), any::<Option<u64>>(), any::<Option<u32>>());
+        parts.prop_map(|(compression, fingerprint, inflated_len)| {
+            let has_len = compression == Compression::None;
+            let inflated_len = inflated_len.or(if has_len { None } else { Some(0) });
+            (compression, Extension { fingerprint, inflated_len })
+        })
     }
 
     proptest! {
         #[test]
-        fn a_record_reads_back(key in "[a-z]{0,40}", payload in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let bytes = record(key.as_bytes(), &payload);
-            prop_assert_eq!(read(key.as_bytes(), &bytes), Ok((header(), &payload[..])));
-            prop_assert_eq!(peek(&bytes), Some(header()));
+        fn a_record_reads_back(
+            key in "[a-z]{0,40}",
+            (compression, extension) in extensions(),
+            payload in proptest::collection::vec(any::<u8>(), 0..300),
+        ) {
+            let header = Header { compression, ..header() };
+            let bytes = record_with(key.as_bytes(), &header, &extension, &payload);
+            prop_assert_eq!(read(key.as_bytes(), &bytes), Ok((header, extension, &payload[..])));
+            prop_assert_eq!(peek(&bytes), Some(header));
         }
 
         #[test]
-        fn any_flipped_bit_or_cut_is_damage(at in 0_usize..57, bit in 0_u8..8, cut in 0_usize..57) {
-            let whole = record(b"key", b"value");
+        fn any_flipped_bit_or_cut_is_damage(
+            (compression, extension) in extensions(),
+            at in any::<proptest::sample::Index>(),
+            bit in 0_u8..8,
+            cut in any::<proptest::sample::Index>(),
+        ) {
+            let whole = record_with(b"key", &Header { compression, ..header() }, &extension, b"value");
             let mut flipped = whole.clone();
-            flipped[at] ^= 1 << bit;
+            flipped[at.index(whole.len())] ^= 1 << bit;
             prop_assert!(read(b"key", &flipped).is_err());
-            prop_assert!(read(b"key", &whole[..cut]).is_err());
+            prop_assert!(read(b"key", &whole[..cut.index(whole.len())]).is_err());
+        }
+
+        #[test]
+        fn any_extension_is_read_or_refused(extension in proptest::collection::vec(0_u8..12, 0..40)) {
+            if let Ok((_, known, payload)) = read(b"key", &with_extension(&extension)) {
+                prop_assert_eq!(payload, b"value");
+                prop_assert!(record_len(&known, 0) <= HEADER_LEN + extension.len());
+            }
         }
     }
 }

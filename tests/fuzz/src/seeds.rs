@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p larder-fuzz --example seeds` writes them to `corpus/`. What a fuzzer finds is added beside them, by hand and with a name.
 
-use larder::testing::bytes::{self, Record};
+use larder::testing::bytes::{self, RECORD_FORMAT, Record};
 use larder::{MAX_DEPTH, MAX_EMPTY_ELEMENTS, Timestamp};
 use serde::Serialize;
 
@@ -27,26 +27,44 @@ fn records() -> Vec<Seed> {
         written_at: Timestamp::from_millis(1_700_000_000_000),
         expires_at: Timestamp::from_millis(1_700_003_600_000),
         delete_after: Timestamp::from_millis(1_700_003_600_000),
+        format: RECORD_FORMAT,
+        compression: 0,
+        fingerprint: Some(0x1122_3344_5566_7788),
+        inflated_len: None,
         payload: b"\x06MTNVTU\xFB\x2C\x01".to_vec(),
     };
     let whole = bytes::write_record(key, &record);
-    let changed = |at: usize, byte: u8| {
+    let changed = |changes: &[(usize, u8)]| {
         let mut changed = whole.clone();
-        changed[at] = byte;
+        for &(at, byte) in changes {
+            changed[at] = byte;
+        }
         [start(1), changed].concat()
     };
+    // Compression, whether there is a fingerprint and a length, these, and then what a record has besides.
+    let written = |compression: u8, flags: [u8; 2]| [&start(0)[..], &[compression], &flags, &whole].concat();
+    let (extension, tag, second_length) = (51, 52, 54);
     vec![
-        ("record", "written", [start(0), whole[12..].to_vec()].concat()),
+        ("record", "written", written(0, [0, 0])),
+        ("record", "written-with-a-fingerprint", written(0, [1, 0])),
+        ("record", "written-compressed", written(1, [1, 1])),
         ("record", "written-empty", vec![0, 0]),
         ("record", "valid", [start(1), whole.clone()].concat()),
         ("record", "torn", [start(1), whole[..30].to_vec()].concat()),
         ("record", "header-alone", [start(1), whole[..52].to_vec()].concat()),
         ("record", "short-by-one", [start(1), whole[..51].to_vec()].concat()),
-        ("record", "unknown-format", changed(8, 2)),
-        ("record", "unknown-kind", changed(9, 1)),
-        ("record", "unknown-flag", changed(11, 1)),
-        ("record", "extension", changed(51, 3)),
-        ("record", "extension-beyond-the-end", changed(48, 0xFF)),
+        ("record", "format-1", changed(&[(8, 1)])),
+        ("record", "unknown-format", changed(&[(8, 3)])),
+        ("record", "unknown-kind", changed(&[(9, 1)])),
+        ("record", "unknown-flag", changed(&[(11, 4)])),
+        ("record", "unknown-compression", changed(&[(11, 3)])),
+        ("record", "compressed-without-its-length", changed(&[(11, 1)])),
+        ("record", "compressed", changed(&[(11, 2), (tag, 2), (second_length, 4), (extension, 7)])),
+        ("record", "unknown-field", changed(&[(tag, 9)])),
+        ("record", "field-beyond-the-extension", changed(&[(second_length, 9)])),
+        ("record", "field-too-short", changed(&[(second_length, 5), (extension, 8)])),
+        ("record", "extension", changed(&[(extension, 3)])),
+        ("record", "extension-beyond-the-end", changed(&[(48, 0xFF)])),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::memory::{Change, Mutation, Unsaved, Weight, WriteBuffer};
+use crate::record::{Compression, Extension};
 use crate::sync::Arc;
 use crate::units::Timestamp;
 
@@ -58,6 +59,8 @@ impl NewEntry {
         let room = WriteBuffer::new(u64::MAX).reserve(self.value.len() as u64, || {});
         let unsaved = Arc::new(Unsaved {
             payload: self.value,
+            compression: Compression::None,
+            extension: Extension::default(),
             version,
             written_at: self.written_at,
             _room: room.ok_or(Error::Closed)?,

@@ -10,7 +10,7 @@ use redb::{ReadableTable, ReadableTableMetadata, StorageError, Table, WriteTrans
 use super::tables::{ENTRIES, EXPIRY, after_prefix, charge, expiry_key, split_expiry_key};
 use crate::id::KeyspaceId;
 use crate::memory::{Change, Mutation, Range, StoredKey};
-use crate::record::{self, Header};
+use crate::record::{self, Extension, Header};
 use crate::units::Timestamp;
 
 /// Rows looked at together while evicting.
@@ -65,22 +65,30 @@ impl<'txn> Entries<'txn> {
                 if *expires_at > self.now && !ranges.iter().any(is_removed) =>
             {
                 let header = Header {
+                    format: record::FORMAT,
+                    compression: unsaved.compression,
                     version: unsaved.version,
                     sequence: mutation.sequence,
                     written_at: unsaved.written_at,
                     expires_at: *expires_at,
                     delete_after: *expires_at,
                 };
-                self.put(key, &header, &unsaved.payload)
+                self.put(key, &header, &unsaved.extension, &unsaved.payload)
             }
             _ => self.remove(key).map(drop),
         }
     }
 
-    fn put(&mut self, key: &[u8], header: &Header, payload: &[u8]) -> Result<(), StorageError> {
+    fn put(
+        &mut self,
+        key: &[u8],
+        header: &Header,
+        extension: &Extension,
+        payload: &[u8],
+    ) -> Result<(), StorageError> {
         self.record.clear();
-        self.record.resize(record::record_len(payload.len()), 0);
-        record::write(&mut self.record, key, header, payload);
+        self.record.resize(record::record_len(extension, payload.len()), 0);
+        record::write(&mut self.record, key, header, extension, payload);
         let old = self.rows.insert(key, self.record.as_slice())?;
         let old = old.map(|record| (record.value().len(), record::peek(record.value())));
         if let Some((len, old)) = old {

@@ -2,7 +2,7 @@
 
 use super::tiers::Tiers;
 use crate::memory::{Found, Prior, SlotKey};
-use crate::record::{self, Header};
+use crate::record::{self, Extension, Header};
 use crate::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
@@ -10,6 +10,8 @@ use crate::units::Timestamp;
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) header: Header,
+    #[expect(dead_code, reason = "the codec is to believe a value by it")]
+    pub(crate) extension: Extension,
     record: Vec<u8>,
     payload_at: usize,
 }
@@ -57,9 +59,9 @@ impl Tiers {
 
     fn live(&self, key: SlotKey<'_>, record: Vec<u8>, floor: u64, now: Timestamp) -> Option<Stored> {
         match record::read(key.bytes, &record) {
-            Ok((header, payload)) if header.sequence > floor && header.expires_at > now => {
+            Ok((header, extension, payload)) if header.sequence > floor && header.expires_at > now => {
                 let payload_at = record.len() - payload.len();
-                Some(Stored { header, record, payload_at })
+                Some(Stored { header, extension, record, payload_at })
             }
             Ok(_) => None,
             Err(_) => {

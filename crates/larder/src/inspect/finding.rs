@@ -17,6 +17,8 @@ pub struct Record {
     pub expires_at: Timestamp,
     /// When the sweeper may delete it.
     pub delete_after: Timestamp,
+    /// The fingerprint of the shape that the value was written with, if its record has one.
+    pub fingerprint: Option<u64>,
     /// The encoded value.
     pub payload: Vec<u8>,
 }
@@ -91,11 +93,15 @@ impl Finding {
 }
 
 pub(super) fn read(full: &[u8], bytes: &[u8]) -> Result<Record, &'static str> {
-    let (header, payload) = record::read(full, bytes).map_err(|damage| match damage {
+    let (header, extension, payload) = record::read(full, bytes).map_err(|damage| match damage {
         Damage::Short => "it is shorter than it should be",
         Damage::Checksum => "its checksum is not that of its bytes",
         Damage::Unknown => "it is of a kind that this version does not know",
+        Damage::Extension => "its extension is ill-formed",
     })?;
-    let record::Header { version, sequence, written_at, expires_at, delete_after } = header;
-    Ok(Record { version, sequence, written_at, expires_at, delete_after, payload: payload.to_vec() })
+    let record::Header { version, sequence, written_at, expires_at, delete_after, .. } = header;
+    let fingerprint = extension.fingerprint;
+    // What a record says of compression ends here: whoever inspects or exports is to get the encoded value.
+    let payload = payload.to_vec();
+    Ok(Record { version, sequence, written_at, expires_at, delete_after, fingerprint, payload })
 }

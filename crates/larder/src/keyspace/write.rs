@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Key;
 use crate::memory::{ENTRY_OVERHEAD, Entry, Refused, SlotKey, Unsaved, Weight};
+use crate::record::{Compression, Extension};
 use crate::sync::{Arc, thread};
 use crate::units::{ByteSize, Timestamp};
 
@@ -96,7 +97,14 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
         if used >= mark && used.saturating_sub(bytes) < mark {
             tiers.hurry_writer();
         }
-        Some(Arc::new(Unsaved { payload, version: self.space.kind.version, written_at, _room: room }))
+        Some(Arc::new(Unsaved {
+            payload,
+            compression: Compression::None,
+            extension: Extension::default(),
+            version: self.space.kind.version,
+            written_at,
+            _room: room,
+        }))
     }
 
     pub(super) fn weigh(&self, key: SlotKey<'_>, encoded_len: usize, value: &Arc<V>) -> Weight {

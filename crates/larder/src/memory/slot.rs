@@ -10,6 +10,7 @@ use super::tickets::Ticket;
 use super::weight::Weight;
 use crate::id::KeyspaceId;
 use crate::key::Scope;
+use crate::record::{Compression, Extension};
 use crate::sync::Arc;
 use crate::units::Timestamp;
 
@@ -36,6 +37,8 @@ impl SlotKey<'_> {
 #[derive(Debug)]
 pub(crate) struct Unsaved {
     pub(crate) payload: Vec<u8>,
+    pub(crate) compression: Compression,
+    pub(crate) extension: Extension,
     pub(crate) version: u32,
     pub(crate) written_at: Timestamp,
     /// Held for as long as the payload is.

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::codec::{self, CodecError};
 use crate::key::{self, AsKey, Key, KeyError, KeyPrefix, KeyWriter};
-use crate::record::{self, Header};
+use crate::record::{self, Compression, Extension, Header};
 use crate::units::Timestamp;
 
 /// A record, read.
@@ -23,40 +23,66 @@ pub struct Record {
     pub expires_at: Timestamp,
     /// When the sweeper may take it.
     pub delete_after: Timestamp,
+    /// The format that it was written in; it is always written in the latest.
+    pub format: u8,
+    /// How the payload is compressed: 0 not, 1 LZ4, 2 zstd.
+    pub compression: u8,
+    /// The fingerprint of the shape that the value was written with; none in what [`peek_record`] answers.
+    pub fingerprint: Option<u64>,
+    /// The payload's length before it was compressed; none in what [`peek_record`] answers.
+    pub inflated_len: Option<u32>,
     /// The encoded value; nothing in what [`peek_record`] answers.
     pub payload: Vec<u8>,
 }
 
+/// The format of the records that are written.
+pub const RECORD_FORMAT: u8 = record::FORMAT;
+
 impl Record {
-    fn new(header: Header, payload: &[u8]) -> Self {
-        let Header { version, sequence, written_at, expires_at, delete_after } = header;
-        Self { version, sequence, written_at, expires_at, delete_after, payload: payload.to_vec() }
+    fn new(header: Header, extension: Extension, payload: &[u8]) -> Self {
+        let Header { format, compression, version, sequence, written_at, expires_at, delete_after } = header;
+        let Extension { fingerprint, inflated_len } = extension;
+        Self {
+            version,
+            sequence,
+            written_at,
+            expires_at,
+            delete_after,
+            format,
+            compression: compression.code(),
+            fingerprint,
+            inflated_len,
+            payload: payload.to_vec(),
+        }
     }
 
     fn header(&self) -> Header {
-        let &Self { version, sequence, written_at, expires_at, delete_after, .. } = self;
-        Header { version, sequence, written_at, expires_at, delete_after }
+        let &Self { format, version, sequence, written_at, expires_at, delete_after, .. } = self;
+        let compression = Compression::of_code(self.compression).unwrap_or_default();
+        Header { format, compression, version, sequence, written_at, expires_at, delete_after }
     }
 }
 
 /// The bytes of a record that stands under `key`.
 #[must_use]
 pub fn write_record(key: &[u8], record: &Record) -> Vec<u8> {
-    let mut bytes = vec![0; record::record_len(record.payload.len())];
-    record::write(&mut bytes, key, &record.header(), &record.payload);
+    let extension = Extension { fingerprint: record.fingerprint, inflated_len: record.inflated_len };
+    let mut bytes = vec![0; record::record_len(&extension, record.payload.len())];
+    record::write(&mut bytes, key, &record.header(), &extension, &record.payload);
     bytes
 }
 
 /// The record of these bytes, which stood under `key`; none if they are damaged.
 #[must_use]
 pub fn read_record(key: &[u8], bytes: &[u8]) -> Option<Record> {
-    record::read(key, bytes).ok().map(|(header, payload)| Record::new(header, payload))
+    let (header, extension, payload) = record::read(key, bytes).ok()?;
+    Some(Record::new(header, extension, payload))
 }
 
 /// What these bytes would say as a record, unchecked.
 #[must_use]
 pub fn peek_record(bytes: &[u8]) -> Option<Record> {
-    record::peek(bytes).map(|header| Record::new(header, &[]))
+    record::peek(bytes).map(|header| Record::new(header, Extension::default(), &[]))
 }
 
 /// Gives bytes the checksum of a record under `key`, so that the rest of it is believed.

@@ -5,6 +5,7 @@ use super::*;
 use crate::disk::tables::{ENTRIES, EXPIRY};
 use crate::key::Scope;
 use crate::memory::{Change, Range, Unsaved, Weight, WriteBuffer};
+use crate::record::{Compression, Extension};
 use crate::sync::Arc;
 
 static NOTHING_ADOPTED: std::sync::LazyLock<Adopted> = std::sync::LazyLock::new(Adopted::default);
@@ -38,7 +39,14 @@ fn key(id: KeyspaceId, name: &str) -> Arc<[u8]> {
 
 fn put(key: &[u8], sequence: u64, expires_at: Timestamp) -> Mutation {
     let room = WriteBuffer::new(1).reserve(1, || ()).unwrap();
-    let unsaved = Arc::new(Unsaved { payload: vec![7; 100], version: 0, written_at: NOW, _room: room });
+    let unsaved = Arc::new(Unsaved {
+        payload: vec![7; 100],
+        compression: Compression::None,
+        extension: Extension::default(),
+        version: 0,
+        written_at: NOW,
+        _room: room,
+    });
     Mutation {
         key: key.into(),
         sequence,

@@ -2,6 +2,7 @@ use super::*;
 use crate::key::Scope;
 use crate::memory::WriteBuffer;
 use crate::memory::slot::{Change, Mutation, Purged, Unsaved};
+use crate::record::{Compression, Extension};
 
 impl Shard {
     /// Re-derives every count from the slots; the weight of the clean ones.
@@ -61,7 +62,14 @@ impl Bench {
 
     fn dirty(&self, value: u32) -> Entry {
         let room = self.buffer.reserve(10, || ()).unwrap();
-        let unsaved = Unsaved { payload: vec![], version: 0, written_at: NOW, _room: room };
+        let unsaved = Unsaved {
+            payload: vec![],
+            compression: Compression::None,
+            extension: Extension::default(),
+            version: 0,
+            written_at: NOW,
+            _room: room,
+        };
         Entry {
             value: Arc::new(value),
             expires_at: LATER,

@@ -1,34 +1,42 @@
-//! Values to bytes and back, through serde and bincode.
+//! Values to bytes and back, through serde, in the [`Format`] of their keyspace.
 //!
-//! The one place that knows bincode: version 2.0.1 is its last, and whoever replaces it replaces this file. No bincode
-//! type is public. The bytes are part of the file format (a test pins them), so a new codec is a new record format.
+//! One file for each format knows its library: [`positional`], [`message_pack`], [`raw`]. No type of theirs is public.
 //!
 //! Whatever the bytes, decoding ends, within memory and stack that are bounded by their number and the value's type: the
-//! [`limits`] are kept around the codec, not by it. What encodes also decodes.
+//! [`limits`] are kept around the codecs, not by them ([`bounded`]). What encodes also decodes. And what decodes is what was
+//! encoded: [`shape`] says how that is known of an encoding without names, [`checks`] what is tried before a value is stored.
 
+mod bounded;
+mod checks;
+mod compression;
 mod decode;
+mod digest;
 mod encode;
+mod format;
 mod limits;
+mod message_pack;
+mod positional;
+mod raw;
+mod shape;
 
+pub(crate) use checks::ValueChecks;
+pub use compression::Compression;
+pub use format::Format;
 pub use limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS};
 
+use std::any::Any;
 use std::fmt;
-use std::marker::PhantomData;
 
-use bincode::config::Configuration;
-use bincode::error::{DecodeError, EncodeError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::units::ByteSize;
-use limits::{Bounded, Elements};
+use bounded::Session;
+use limits::Elements;
+use shape::Finished;
 
 /// The most bytes a value may have, encoded. Longer ones are refused, in both directions.
 pub const MAX_VALUE_LEN: ByteSize = ByteSize::mib(64);
-
-/// Without bincode's own limit: it charges an integer as if it were not shortened, and so would refuse to decode
-/// sequences that it had encoded. Every length is checked against the bytes that are there before it is believed.
-const ENCODING: Configuration = bincode::config::standard();
 
 /// Why a value could not be turned into bytes, or bytes into a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +45,12 @@ pub struct CodecError(String);
 impl CodecError {
     fn new(message: impl fmt::Display) -> Self {
         Self(message.to_string())
+    }
+
+    fn of_panic(what: &str, panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Self(format!("its {what} panicked: {}", text.unwrap_or("without a message")))
     }
 }
 
@@ -48,66 +62,102 @@ impl fmt::Display for CodecError {
 
 impl std::error::Error for CodecError {}
 
-/// The text alone of an error that came from outside bincode: its own form would be that of a debugger.
-impl From<EncodeError> for CodecError {
-    fn from(error: EncodeError) -> Self {
-        match error {
-            EncodeError::OtherString(text) => Self(text),
-            error => Self::new(error),
-        }
+impl serde::ser::Error for CodecError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(message)
     }
 }
 
-impl From<DecodeError> for CodecError {
-    fn from(error: DecodeError) -> Self {
-        match error {
-            DecodeError::OtherString(text) => Self(text),
-            error => Self::new(error),
-        }
+impl serde::de::Error for CodecError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(message)
+    }
+}
+
+/// A value as bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Encoded {
+    pub(crate) payload: Vec<u8>,
+    shape: Finished,
+    is_positional: bool,
+}
+
+impl Encoded {
+    /// What a record of it carries, so that nothing else is read from it.
+    pub(crate) fn fingerprint(&self) -> Option<u64> {
+        self.is_positional.then(|| self.shape.fingerprint())
     }
 }
 
 /// The bytes of a value.
-pub(crate) fn encode<V: Serialize>(value: &V) -> Result<Vec<u8>, CodecError> {
-    let elements = Elements::of_unknown();
-    let bytes = bincode::serde::encode_to_vec(Bounded::new(value, &elements), ENCODING)?;
-    elements.check(bytes.len()).map_err(CodecError::new)?;
-    Ok(bytes)
+pub(crate) fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Result<Encoded, CodecError> {
+    let session = Session::new(Elements::of_unknown());
+    let payload = match format {
+        Format::Bincode => positional::encode(value, &session)?,
+        Format::MessagePack => message_pack::encode(value, &session)?,
+        Format::Raw => raw::encode(value)?,
+    };
+    session.check(payload.len()).map_err(CodecError::new)?;
+    Ok(Encoded { payload, shape: session.shape.finish(), is_positional: format == Format::Bincode })
 }
 
 /// How many bytes [`encode`] would make, without making them.
-pub(crate) fn encoded_len<V: Serialize>(value: &V) -> Result<usize, CodecError> {
-    let elements = Elements::of_unknown();
-    let mut counter = Counter(0);
-    bincode::serde::encode_into_writer(Bounded::new(value, &elements), &mut counter, ENCODING)?;
-    elements.check(counter.0).map_err(CodecError::new)?;
-    Ok(counter.0)
+pub(crate) fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
+    let session = Session::new(Elements::of_unknown());
+    let len = match format {
+        Format::Bincode => positional::encoded_len(value, &session)?,
+        Format::MessagePack => message_pack::encoded_len(value, &session)?,
+        Format::Raw => raw::encoded_len(value)?,
+    };
+    session.check(len).map_err(CodecError::new)?;
+    Ok(len)
 }
 
-/// The value of these bytes: all of them.
-pub(crate) fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, CodecError> {
+/// About how many bytes a value has that is never encoded: one that the format could not give back has a length, too.
+pub(crate) fn measured_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
+    encoded_len(format, value).or_else(|_| {
+        let session = Session::measuring();
+        message_pack::encoded_len(value, &session)
+    })
+}
+
+/// The shape that a value would be encoded with.
+fn shape_of<V: Serialize>(value: &V) -> Result<Finished, CodecError> {
+    let session = Session::new(Elements::of_unknown());
+    positional::encoded_len(value, &session)?;
+    Ok(session.shape.finish())
+}
+
+/// The value of these bytes, all of them; and the hash of the kinds that were asked for.
+fn decode<V: DeserializeOwned + 'static>(format: Format, bytes: &[u8]) -> Result<(V, u32), CodecError> {
     if bytes.len() as u64 > MAX_VALUE_LEN.as_u64() {
         return Err(CodecError(format!(
             "{} bytes are more than the {MAX_VALUE_LEN} of a value",
             bytes.len()
         )));
     }
-    let elements = Elements::of(bytes.len());
-    let value = Bounded::new(PhantomData::<V>, &elements);
-    let (value, read) = bincode::serde::seed_decode_from_slice(value, bytes, ENCODING)?;
-    match bytes.len() - read {
-        0 => Ok(value),
-        left => Err(CodecError(format!("{left} bytes follow the end of the value"))),
-    }
+    let session = Session::new(Elements::of(bytes.len()));
+    let value = match format {
+        Format::Bincode => {
+            let (value, read) = positional::decode(bytes, &session)?;
+            match bytes.len() - read {
+                0 => value,
+                left => return Err(CodecError(format!("{left} bytes follow the end of the value"))),
+            }
+        }
+        Format::MessagePack => message_pack::decode(bytes, &session)?,
+        Format::Raw => raw::decode(bytes)?,
+    };
+    Ok((value, session.shape.finish().kinds))
 }
 
-struct Counter(usize);
-
-impl bincode::enc::write::Writer for Counter {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
-        self.0 = self.0.saturating_add(bytes.len());
-        Ok(())
-    }
+/// The value of these bytes, whatever it was written as.
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) fn decode_unmarked<V: DeserializeOwned + 'static>(
+    format: Format,
+    bytes: &[u8],
+) -> Result<V, CodecError> {
+    decode(format, bytes).map(|(value, _)| value)
 }
 
 #[cfg(test)]

@@ -119,6 +119,7 @@ pub struct CacheBuilder {
     pub(crate) sweep_interval: Duration,
     pub(crate) open_timeout: Duration,
     pub(crate) slow_load: Duration,
+    pub(crate) check_every_value: bool,
     pub(crate) shards: Option<usize>,
     /// For tests that are to go the same way each time.
     pub(crate) hash_seed: Option<u64>,
@@ -143,6 +144,7 @@ impl Default for CacheBuilder {
             sweep_interval: DEFAULT_SWEEP_INTERVAL,
             open_timeout: Duration::ZERO,
             slow_load: DEFAULT_SLOW_LOAD,
+            check_every_value: false,
             shards: None,
             hash_seed: None,
             weigher: None,
@@ -228,6 +230,15 @@ impl CacheBuilder {
     /// ```
     pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.listener = Some(Listener(Arc::new(listener)));
+        self
+    }
+
+    /// Whether each value that is stored is first decoded from its bytes and compared: in debug builds, unless set.
+    ///
+    /// Otherwise the first values of each keyspace are, and those that have a part which none before them had. It costs what decoding and two
+    /// passes over the value take: for staging, where no value may be found to be refused by a reader in production.
+    pub fn check_every_value(mut self, is_wanted: bool) -> Self {
+        self.check_every_value = is_wanted;
         self
     }
 

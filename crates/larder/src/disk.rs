@@ -37,6 +37,7 @@ pub(crate) use files::{OwnerLock, absolute, create_parents};
 pub(crate) use follow::Followed;
 pub(crate) use known::{Known, Registration};
 pub(crate) use look::{Condition, Facts, Look};
+pub(crate) use lookup::Stored;
 pub(crate) use open::{OpenOptions, Opened, open};
 pub(crate) use pages::{Pages, verify_pages};
 pub(crate) use snapshot::Snapshot;

@@ -4,16 +4,17 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::{Clock, SystemClock};
-use crate::codec;
+use crate::codec::ValueChecks;
 use crate::disk::{Followed, Snapshot};
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::{self, AsKey, Key, KeyWriter};
 use crate::keyspace::KeyspaceDefinition;
-use crate::record::{self, Header};
+use crate::record::{self, Damage, Header};
 use crate::sync::Arc;
 use crate::units::Timestamp;
 
@@ -102,7 +103,12 @@ impl Follower {
     /// A keyspace to look into. Entries of another version are not found.
     #[must_use]
     pub fn keyspace<K: Key, V>(&self, definition: KeyspaceDefinition<K, V>) -> FollowerKeyspace<K, V> {
-        FollowerKeyspace { follower: self.clone(), definition, types: PhantomData }
+        FollowerKeyspace {
+            follower: self.clone(),
+            definition,
+            checks: ValueChecks::new(false),
+            types: PhantomData,
+        }
     }
 
     fn failed(&self, cause: &str) -> Error {
@@ -115,6 +121,7 @@ impl Follower {
 pub struct FollowerKeyspace<K, V> {
     follower: Follower,
     definition: KeyspaceDefinition<K, V>,
+    checks: ValueChecks,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -132,7 +139,7 @@ struct View {
     snapshot: Snapshot,
 }
 
-impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
+impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     /// The committed, live value of a key.
     ///
     /// # Errors
@@ -145,9 +152,10 @@ impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
         if header.version != self.definition.schema_version() {
             return Ok(None);
         }
-        let payload = record::read(&full, &record).map_or(&[][..], |(_, _, payload)| payload);
-        codec::decode(payload)
-            .map(Some)
+        let (_, extension, payload) = record::read(&full, &record).map_err(|damage| self.damaged(damage))?;
+        self.checks
+            .read(self.definition.value_format(), header.compression, &extension, payload)
+            .map(|(value, _)| Some(value))
             .map_err(|error| self.follower.failed(&format!("a value does not decode: {error}")))
     }
 
@@ -199,8 +207,12 @@ impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
         match record::read(full, &record) {
             Ok((header, ..)) if header.expires_at > view.now => Ok(Some((record, header))),
             Ok(_) => Ok(None),
-            Err(damage) => Err(self.follower.failed(&format!("a record is damaged: {damage:?}"))),
+            Err(damage) => Err(self.damaged(damage)),
         }
+    }
+
+    fn damaged(&self, damage: Damage) -> Error {
+        self.follower.failed(&format!("a record is damaged: {damage:?}"))
     }
 
     /// A new transaction, and the keyspace's number in it: a new version has another. None if the keyspace is not there.

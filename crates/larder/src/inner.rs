@@ -43,6 +43,7 @@ pub(crate) struct Inner {
     pub(crate) waits: Waits,
     pub(crate) disk_capacity: u64,
     pub(crate) slow_load: Duration,
+    pub(crate) checks_every_value: bool,
     weigher: Option<WeigherBox>,
     /// By name. Locked while a keyspace is opened, its commit included: nothing that serves entries takes this lock.
     pub(crate) spaces: Mutex<BTreeMap<String, Arc<Space>>>,
@@ -122,6 +123,7 @@ impl Inner {
             waits: Waits::default(),
             disk_capacity: config.disk_capacity.as_u64(),
             slow_load: config.slow_load,
+            checks_every_value: config.check_every_value,
             weigher: config.weigher.map(WeigherBox),
             spaces: Mutex::new(BTreeMap::new()),
             ledger: ledger.clone(),

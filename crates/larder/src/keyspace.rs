@@ -17,6 +17,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::codec::ValueChecks;
 use crate::disk::{Acknowledge, Registration};
 use crate::error::Error;
 use crate::inner::Inner;
@@ -24,7 +25,7 @@ use crate::key::{AsKey, Key, KeyWriter, MAX_KEY_LEN, Scope};
 use crate::memory::{Found, Permit, Value};
 use crate::space::{Kind, Space};
 use crate::stats::{Count, Counters};
-use crate::sync::{Arc, thread};
+use crate::sync::{Arc, AtomicBool, thread};
 use crate::units::Timestamp;
 use write::Written;
 
@@ -87,7 +88,11 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         inner.refuse_if_closed()?;
         definition.validate()?;
         let name = definition.name();
-        let kind = Kind::new::<K, V>(definition.schema_version(), definition.is_memory_only());
+        let kind = Kind::new::<K, V>(
+            definition.schema_version(),
+            definition.value_format(),
+            definition.is_memory_only(),
+        );
         let mut spaces = inner.spaces.lock();
         let mut replaced = None;
         if let Some(space) = spaces.get(name) {
@@ -109,10 +114,16 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
             inner.tiers.memory.purge(Scope::prefix(old.id.to_bytes()), false, inner.tiers.time.now());
             inner.tiers.wake_writer();
         }
-        let counters = Counters::default();
-        let slow_load = inner.slow_load;
-        let space = Space { name: name.to_owned(), id, kind, shape: K::shape(), counters, slow_load };
-        let space = Arc::new(space);
+        let space = Arc::new(Space {
+            name: name.to_owned(),
+            id,
+            kind,
+            shape: K::shape(),
+            counters: Counters::default(),
+            checks: ValueChecks::new(inner.checks_every_value),
+            told_undecodable: AtomicBool::new(false),
+            slow_load: inner.slow_load,
+        });
         inner.ledger.enter(space.clone());
         spaces.insert(name.to_owned(), space.clone());
         Ok(Self { inner: inner.clone(), space, definition })

@@ -3,11 +3,12 @@
 use std::any::{TypeId, type_name};
 use std::time::Duration;
 
+use crate::codec::{Format, ValueChecks};
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Key;
 use crate::stats::{Count, Counters, Lifetime};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, AtomicBool, Mutex};
 
 #[derive(Debug)]
 pub(crate) struct Space {
@@ -18,6 +19,10 @@ pub(crate) struct Space {
     #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) shape: String,
     pub(crate) counters: Counters,
+    /// Whether its values come back.
+    pub(crate) checks: ValueChecks,
+    /// Whether the log has said that a record of it did not decode.
+    pub(crate) told_undecodable: AtomicBool,
     /// A load that takes as long is told in the log.
     pub(crate) slow_load: Duration,
 }
@@ -68,16 +73,18 @@ pub(crate) struct Kind {
     key: TypeId,
     value: TypeId,
     pub(crate) version: u32,
+    pub(crate) format: Format,
     pub(crate) memory_only: bool,
     names: (&'static str, &'static str),
 }
 
 impl Kind {
-    pub(crate) fn new<K: Key, V: 'static>(version: u32, memory_only: bool) -> Self {
+    pub(crate) fn new<K: Key, V: 'static>(version: u32, format: Format, memory_only: bool) -> Self {
         Self {
             key: TypeId::of::<K>(),
             value: TypeId::of::<V>(),
             version,
+            format,
             memory_only,
             names: (type_name::<K>(), type_name::<V>()),
         }
@@ -95,6 +102,6 @@ impl Kind {
 impl std::fmt::Display for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let tiers = if self.memory_only { ", memory only" } else { "" };
-        write!(f, "<{}, {}> version {}{tiers}", self.names.0, self.names.1, self.version)
+        write!(f, "<{}, {}> version {}, {}{tiers}", self.names.0, self.names.1, self.version, self.format)
     }
 }

@@ -82,7 +82,7 @@ fn shows_nothing_wrong(path: &Path) -> Result<(), Error> {
                 let number = bytes::decode_key(&entry.key).unwrap();
                 assert_eq!(
                     record.payload,
-                    bytes::encode(&value_of(number)).unwrap(),
+                    bytes::encode(larder::Format::Bincode, &value_of(number)).unwrap().0,
                     "a damaged value was shown"
                 );
                 let spelled = keyspace.spell_key(&entry.key);

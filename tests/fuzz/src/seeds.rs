@@ -69,7 +69,7 @@ fn records() -> Vec<Seed> {
 }
 
 fn values() -> Vec<Seed> {
-    let hostile = bytes::encode(&(1_u64 << 60)).unwrap();
+    let hostile = bytes::encode(larder::Format::Bincode, &(1_u64 << 60)).unwrap().0;
     let product = Product {
         code: "MTNVTU".to_owned(),
         prices: [(1, Some(300)), (2, None)].into(),
@@ -111,8 +111,8 @@ fn values() -> Vec<Seed> {
     ]
 }
 
-fn of(family: u8, value: &impl Serialize) -> Vec<u8> {
-    [vec![family], bytes::encode(value).unwrap()].concat()
+fn of(family: u8, value: &(impl Serialize + 'static)) -> Vec<u8> {
+    [vec![family], bytes::encode(larder::Format::Bincode, value).unwrap().0].concat()
 }
 
 fn keys() -> Vec<Seed> {

@@ -183,10 +183,10 @@ fn a_reader_that_believes_any_checksum_is_found() {
 fn a_codec_that_ignores_what_is_left_over_is_found() {
     struct Ignores;
     impl value::Codec for Ignores {
-        fn decode<V: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<V, larder::CodecError> {
+        fn decode<V: serde::de::DeserializeOwned + 'static>(bytes: &[u8]) -> Result<V, larder::CodecError> {
             (1..=bytes.len())
-                .find_map(|len| larder::testing::bytes::decode(&bytes[..len]).ok())
-                .map_or_else(|| larder::testing::bytes::decode(bytes), Ok)
+                .find_map(|len| larder::testing::bytes::decode(larder::Format::Bincode, &bytes[..len]).ok())
+                .map_or_else(|| larder::testing::bytes::decode(larder::Format::Bincode, bytes), Ok)
         }
     }
     finds_fault("value", value::check::<Ignores>);
@@ -196,8 +196,9 @@ fn a_codec_that_ignores_what_is_left_over_is_found() {
 fn a_codec_that_encodes_what_it_cannot_decode_is_found() {
     struct Forgets;
     impl value::Codec for Forgets {
-        fn encode<V: serde::Serialize>(value: &V) -> Result<Vec<u8>, larder::CodecError> {
-            larder::testing::bytes::encode(value).or(Ok(vec![1; 2_000]))
+        fn encode<V: serde::Serialize + 'static>(value: &V) -> Result<Vec<u8>, larder::CodecError> {
+            larder::testing::bytes::encode(larder::Format::Bincode, value)
+                .map_or(Ok(vec![1; 2_000]), |encoded| Ok(encoded.0))
         }
     }
     finds_fault("value", value::check::<Forgets>);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use larder::testing::bytes;
-use larder::{CodecError, MAX_DEPTH, MAX_EMPTY_ELEMENTS};
+use larder::{CodecError, Format, MAX_DEPTH, MAX_EMPTY_ELEMENTS};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -12,12 +12,12 @@ use crate::input::Input;
 
 /// What the target drives; a test gives it a broken one.
 pub(crate) trait Codec {
-    fn encode<V: Serialize>(value: &V) -> Result<Vec<u8>, CodecError> {
-        bytes::encode(value)
+    fn encode<V: Serialize + 'static>(value: &V) -> Result<Vec<u8>, CodecError> {
+        bytes::encode(Format::Bincode, value).map(|(payload, _)| payload)
     }
 
-    fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, CodecError> {
-        bytes::decode(bytes)
+    fn decode<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<V, CodecError> {
+        bytes::decode(Format::Bincode, bytes)
     }
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn check<C: Codec>(data: &[u8]) {
     }
 }
 
-fn any_bytes<C: Codec, V: Serialize + DeserializeOwned + PartialEq + Debug>(found: &[u8]) {
+fn any_bytes<C: Codec, V: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(found: &[u8]) {
     let Ok(value) = C::decode::<V>(found) else { return };
     let encoded = match C::encode(&value) {
         Ok(encoded) => encoded,
@@ -92,7 +92,7 @@ fn any_bytes<C: Codec, V: Serialize + DeserializeOwned + PartialEq + Debug>(foun
     };
     assert!(encoded.len() <= found.len(), "the shortest form is the one that is written");
     assert_eq!(C::decode::<V>(&encoded).as_ref(), Ok(&value), "what encodes reads back");
-    assert_eq!(bytes::encoded_len(&value), Ok(encoded.len()));
+    assert_eq!(bytes::encoded_len(Format::Bincode, &value), Ok(encoded.len()));
     let longer = [found, &[0]].concat();
     assert!(C::decode::<V>(&longer).is_err(), "a byte left over is an error");
 }

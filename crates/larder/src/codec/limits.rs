@@ -2,7 +2,7 @@
 //!
 //! A codec's own limit counts bytes. Two kinds of hostile bytes pass it: a sequence of elements that take no bytes
 //! (2^60 times `()` is one length, and a loop without end), and nesting (each level of a recursive type is one byte, and a
-//! stack frame). So values go through [`Bounded`], an adaptor around whatever serde format the codec uses, in both
+//! stack frame). So values go through [`Bounded`](super::bounded::Bounded), an adaptor around whatever serde format the codec uses, in both
 //! directions: **what decoding would refuse, encoding refuses**, so that nothing is stored that can't be read back.
 //!
 //! The law for elements needs no work for each of them. The first byte of an element that takes any is the first byte of no
@@ -77,43 +77,9 @@ impl Elements {
         Self::of(bytes).spend(self.spent.get())
     }
 
-    fn spend(&self, elements: usize) -> Result<(), Exceeded> {
+    pub(super) fn spend(&self, elements: usize) -> Result<(), Exceeded> {
         let spent = self.spent.get().saturating_add(elements);
         self.spent.set(spent);
         if spent > self.most { Err(Exceeded::Elements) } else { Ok(()) }
-    }
-}
-
-/// A part of serde's machinery (a serializer, a visitor, a seed, a value…) that hands the limits on to whatever it leads to.
-///
-/// The depth goes down by value, so that no error path has to take it back.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bounded<'a, T> {
-    pub(super) inner: T,
-    elements: &'a Elements,
-    /// Levels that may still be entered.
-    levels: usize,
-}
-
-impl<'a, T> Bounded<'a, T> {
-    /// A whole value.
-    pub(super) fn new(inner: T, elements: &'a Elements) -> Self {
-        Self { inner, elements, levels: MAX_DEPTH }
-    }
-
-    /// Another part at the same depth.
-    pub(super) fn with<U>(&self, inner: U) -> Bounded<'a, U> {
-        Bounded { inner, elements: self.elements, levels: self.levels }
-    }
-
-    /// The same part, one level deeper.
-    pub(super) fn enter(self) -> Result<Self, Exceeded> {
-        let levels = self.levels.checked_sub(1).ok_or(Exceeded::Depth)?;
-        Ok(Self { levels, ..self })
-    }
-
-    /// Pays for elements of a sequence, or entries of a map.
-    pub(super) fn pay(&self, elements: usize) -> Result<(), Exceeded> {
-        self.elements.spend(elements)
     }
 }

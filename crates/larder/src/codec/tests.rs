@@ -1,12 +1,27 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::marker::PhantomData;
 use std::thread;
 
 use proptest::prelude::*;
-use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize};
 
+use super::positional::ENCODING;
 use super::*;
+
+fn encode<V: Serialize + 'static>(value: &V) -> Result<Vec<u8>, CodecError> {
+    super::encode(Format::Bincode, value).map(|encoded| encoded.payload)
+}
+
+fn encoded_len<V: Serialize + 'static>(value: &V) -> Result<usize, CodecError> {
+    super::encoded_len(Format::Bincode, value)
+}
+
+fn decode<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<V, CodecError> {
+    super::decode(Format::Bincode, bytes).map(|(value, _)| value)
+}
 
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
 struct Product {
@@ -144,7 +159,7 @@ fn length(len: u64) -> Vec<u8> {
     unlimited(&len)
 }
 
-fn refusal<V: DeserializeOwned>(bytes: &[u8]) -> String {
+fn refusal<V: DeserializeOwned + 'static>(bytes: &[u8]) -> String {
     match decode::<V>(bytes) {
         Ok(_) => panic!("{} bytes were decoded to a {}", bytes.len(), std::any::type_name::<V>()),
         Err(error) => error.to_string(),

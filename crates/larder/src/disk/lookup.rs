@@ -10,7 +10,6 @@ use crate::units::Timestamp;
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) header: Header,
-    #[expect(dead_code, reason = "the codec is to believe a value by it")]
     pub(crate) extension: Extension,
     record: Vec<u8>,
     payload_at: usize,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use crate::codec::{Compression, Format};
 use crate::config::check_ttl;
 use crate::error::Error;
 
@@ -25,6 +26,8 @@ pub struct KeyspaceDefinition<K, V> {
     name: &'static str,
     ttl: Duration,
     version: u32,
+    format: Format,
+    compression: Option<(Compression, usize)>,
     memory_only: bool,
     weigher: Option<fn(&V) -> u64>,
     types: PhantomData<fn() -> (K, V)>,
@@ -34,7 +37,16 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// A keyspace of this name, 1 to 255 bytes, with a lifetime of a day, at version 0, in both tiers.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, ttl: DEFAULT_TTL, version: 0, memory_only: false, weigher: None, types: PhantomData }
+        Self {
+            name,
+            ttl: DEFAULT_TTL,
+            version: 0,
+            format: Format::Bincode,
+            compression: None,
+            memory_only: false,
+            weigher: None,
+            types: PhantomData,
+        }
     }
 
     /// How long entries live from their write, unless an insert says otherwise: 1 ms to ten years.
@@ -48,6 +60,33 @@ impl<K, V> KeyspaceDefinition<K, V> {
     #[must_use]
     pub const fn version(mut self, version: u32) -> Self {
         self.version = version;
+        self
+    }
+
+    /// How values become bytes: [`Format::Bincode`] unless set. Another format begins empty, as another version does.
+    #[must_use]
+    pub const fn format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// Compresses values on disk whose encoding is longer than `above`, in bytes. None is unless set.
+    ///
+    /// A value that becomes no shorter is stored as it is. Memory holds values decoded, and weighs them by their uncompressed length; the disk
+    /// is charged what is stored. May be changed at any time: each record says how it is compressed.
+    ///
+    /// ```
+    /// use larder::{Compression, KeyspaceDefinition};
+    ///
+    /// const PAGE: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("page").compress(Compression::Lz4, 512);
+    /// ```
+    ///
+    /// # Cost
+    /// With LZ4 about a microsecond for each kilobyte that is written, and a third of that where it is read from disk. `docs/benchmarks.md` has
+    /// the figures.
+    #[must_use]
+    pub const fn compress(mut self, how: Compression, above: usize) -> Self {
+        self.compression = Some((how, above));
         self
     }
 
@@ -89,6 +128,18 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.memory_only
     }
 
+    /// How values become bytes.
+    #[must_use]
+    pub const fn value_format(&self) -> Format {
+        self.format
+    }
+
+    /// How values are compressed on disk, and above how many bytes.
+    #[must_use]
+    pub const fn compression(&self) -> Option<(Compression, usize)> {
+        self.compression
+    }
+
     pub(super) const fn own_weigher(&self) -> Option<fn(&V) -> u64> {
         self.weigher
     }
@@ -120,6 +171,8 @@ impl<K, V> fmt::Debug for KeyspaceDefinition<K, V> {
             .field("name", &self.name)
             .field("ttl", &self.ttl)
             .field("version", &self.version)
+            .field("format", &self.format)
+            .field("compression", &self.compression)
             .field("memory_only", &self.memory_only)
             .finish_non_exhaustive()
     }

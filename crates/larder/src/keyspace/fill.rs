@@ -4,12 +4,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use crate::codec;
+use crate::codec::CodecError;
+use crate::disk::Stored;
 use crate::key::Key;
 use crate::memory::{Entry, Found, LeaseId, Memory, Permit, SlotKey};
 use crate::record::Header;
 use crate::stats::Count;
-use crate::sync::Arc;
+use crate::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
 /// A lease, given back when it is dropped.
@@ -48,15 +49,36 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if version != self.space.kind.version {
             return None;
         }
-        let payload = stored.payload();
-        let Ok(value) = codec::decode(payload) else {
-            self.space.counters.add(Count::Undecodable);
-            return None;
+        let (value, encoded_len) = match self.decode(&stored) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                self.note_undecodable(&error);
+                return None;
+            }
         };
         // After reading and decoding, which took time. The precise time is asked for only where it matters.
         let is_live = expires_at > self.inner.tiers.time.span().latest || expires_at > self.now();
-        let encoded_len = payload.len();
         is_live.then(|| FromDisk { value: Arc::new(value), expires_at, sequence, encoded_len })
+    }
+
+    /// The value of a record, and how long its encoding is.
+    fn decode(&self, stored: &Stored) -> Result<(V, usize), CodecError> {
+        let Stored { header, extension, .. } = stored;
+        self.space.checks.read(self.space.kind.format, header.compression, extension, stored.payload())
+    }
+
+    /// Counts a record that does not decode. The first of a keyspace is told in the log: the others are likely to be like it.
+    #[cold]
+    fn note_undecodable(&self, error: &CodecError) {
+        self.space.counters.add(Count::Undecodable);
+        if !self.space.told_undecodable.swap(true, Ordering::Relaxed) {
+            // Not the key: it may be a secret.
+            tracing::warn!(
+                keyspace = self.space.name,
+                %error,
+                "a record could not be decoded, and is a miss; later ones are counted, and not told"
+            );
+        }
     }
 
     /// Reads a key from disk and copies it into memory, if the permission still holds then.

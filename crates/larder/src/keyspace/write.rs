@@ -6,10 +6,11 @@ use std::any::Any;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::fill::Lease;
-use crate::codec::{self, MAX_VALUE_LEN};
+use crate::codec::{self, CodecError, Encoded, MAX_VALUE_LEN};
 use crate::config::Weighed;
 use crate::error::Error;
 use crate::id::KeyspaceId;
@@ -22,7 +23,7 @@ use crate::units::{ByteSize, Timestamp};
 /// Lifetimes below this count from a precise reading of the time.
 const PRECISE_BELOW: Duration = Duration::from_secs(10);
 
-impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Stores a value, as a write, or as a fill if its lease still holds.
     pub(super) fn write(
         &self,
@@ -53,15 +54,21 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
         let tiers = &self.inner.tiers;
         let is_saved = !self.is_memory_only() && tiers.saves();
         let encode_error = |source| Error::Encode { keyspace: self.space.name.clone(), source };
-        let payload = if is_saved { codec::encode(&*value) } else { Ok(Vec::new()) }.map_err(encode_error)?;
-        let encoded_len =
-            if is_saved { payload.len() } else { codec::encoded_len(&*value).map_err(encode_error)? };
+        let format = self.space.kind.format;
+        let encoded = is_saved.then(|| codec::encode(format, &*value)).transpose().map_err(encode_error)?;
+        let encoded_len = match &encoded {
+            Some(encoded) => encoded.payload.len(),
+            None => self.measure(&value).map_err(encode_error)?,
+        };
         let weight = self.weigh(key, encoded_len, &value);
         self.check_size(encoded_len, weight, is_saved)?;
+        if let Some(encoded) = &encoded {
+            self.space.checks.check(format, &*value, encoded).map_err(encode_error)?;
+        }
         // Rounded towards expired, by less than a tick of the coarse clock; not where that would be a good part of the lifetime.
         let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.span().earliest };
         let expires_at = now.after(ttl);
-        let unsaved = if is_saved { self.unsaved(payload, weight, now) } else { None };
+        let unsaved = encoded.and_then(|encoded| self.unsaved(encoded, weight, now));
         // A cache that is closed takes nothing, and saves nothing.
         self.inner.refuse_if_closed()?;
         let is_saved = unsaved.is_some();
@@ -86,7 +93,8 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
     }
 
     /// Reserves room for a value in the write buffer, waiting for it. `None` once the disk tier is off.
-    fn unsaved(&self, payload: Vec<u8>, weight: Weight, written_at: Timestamp) -> Option<Arc<Unsaved>> {
+    fn unsaved(&self, encoded: Encoded, weight: Weight, written_at: Timestamp) -> Option<Arc<Unsaved>> {
+        let (payload, compression, extension) = self.deflate(encoded);
         let tiers = &self.inner.tiers;
         let buffer = tiers.memory.buffer();
         let bytes = room_for(payload.len(), weight);
@@ -99,12 +107,36 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
         }
         Some(Arc::new(Unsaved {
             payload,
-            compression: Compression::None,
-            extension: Extension::default(),
+            compression,
+            extension,
             version: self.space.kind.version,
             written_at,
             _room: room,
         }))
+    }
+
+    /// How long a value is that is not to be saved now.
+    fn measure(&self, value: &V) -> Result<usize, CodecError> {
+        // Of one that may be saved later, what could not be is an error from the beginning.
+        if self.is_memory_only() {
+            codec::measured_len(self.space.kind.format, value)
+        } else {
+            codec::encoded_len(self.space.kind.format, value)
+        }
+    }
+
+    /// What is stored of an encoded value: compressed, if the keyspace says so and it becomes shorter.
+    fn deflate(&self, encoded: Encoded) -> (Vec<u8>, Compression, Extension) {
+        let extension = Extension { fingerprint: encoded.fingerprint(), inflated_len: None };
+        let Encoded { payload, .. } = encoded;
+        let wanted = self.definition.compression().filter(|(_, above)| payload.len() > *above);
+        let deflated = wanted.and_then(|(how, _)| Some((how, how.deflate(&payload)?)));
+        match (deflated, u32::try_from(payload.len())) {
+            (Some((how, deflated)), Ok(len)) => {
+                (deflated, how.recorded(), Extension { inflated_len: Some(len), ..extension })
+            }
+            _ => (payload, Compression::None, extension),
+        }
     }
 
     pub(super) fn weigh(&self, key: SlotKey<'_>, encoded_len: usize, value: &Arc<V>) -> Weight {

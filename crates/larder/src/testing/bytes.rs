@@ -5,7 +5,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::{self, CodecError};
+use crate::codec::{self, CodecError, Format, ValueChecks};
 use crate::key::{self, AsKey, Key, KeyError, KeyPrefix, KeyWriter};
 use crate::record::{self, Compression, Extension, Header};
 use crate::units::Timestamp;
@@ -93,28 +93,59 @@ pub fn seal_record(key: &[u8], bytes: &mut [u8]) {
     }
 }
 
-/// The bytes of a value.
+/// The bytes of a value, and the fingerprint that its record carries.
 ///
 /// # Errors
 /// As an insert.
-pub fn encode<V: Serialize>(value: &V) -> Result<Vec<u8>, CodecError> {
-    codec::encode(value)
+pub fn encode<V>(format: Format, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
+where
+    V: Serialize + 'static,
+{
+    let encoded = codec::encode(format, value)?;
+    let fingerprint = encoded.fingerprint();
+    Ok((encoded.payload, fingerprint))
 }
 
 /// How many bytes a value has.
 ///
 /// # Errors
 /// As an insert.
-pub fn encoded_len<V: Serialize>(value: &V) -> Result<usize, CodecError> {
-    codec::encoded_len(value)
+pub fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
+    codec::encoded_len(format, value)
 }
 
-/// The value of these bytes.
+/// The value of these bytes, whatever it was written as.
+///
+/// # Errors
+/// When the bytes are none of a value of this type.
+pub fn decode<V: DeserializeOwned + 'static>(format: Format, bytes: &[u8]) -> Result<V, CodecError> {
+    codec::decode_unmarked(format, bytes)
+}
+
+/// The value of a record with this fingerprint.
 ///
 /// # Errors
 /// When a lookup would miss.
-pub fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, CodecError> {
-    codec::decode(bytes)
+pub fn decode_marked<V>(format: Format, bytes: &[u8], fingerprint: Option<u64>) -> Result<V, CodecError>
+where
+    V: Serialize + DeserializeOwned + 'static,
+{
+    let extension = Extension { fingerprint, inflated_len: None };
+    ValueChecks::new(true).read(format, Compression::None, &extension, bytes).map(|(value, _)| value)
+}
+
+/// Encodes a value, and tries whether it comes back, as an insert into a keyspace does with its first.
+///
+/// # Errors
+/// As an insert.
+pub fn encode_checked<V>(format: Format, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
+where
+    V: Serialize + DeserializeOwned + 'static,
+{
+    let encoded = codec::encode(format, value)?;
+    ValueChecks::new(true).check(format, value, &encoded)?;
+    let fingerprint = encoded.fingerprint();
+    Ok((encoded.payload, fingerprint))
 }
 
 /// The bytes of a key, without its keyspace's number.

@@ -1,0 +1,202 @@
+//! Whether the values of a keyspace come back as they went in: tried on some when they are written, and noted of all that are read.
+//!
+//! No type says what its serde attributes do, so a value is believed only after it was seen to come back. Before a value is stored, it is
+//! decoded from its bytes, and the two are compared ([`digest`]): the first of a keyspace, those with a kind or a name at a
+//! place where none of the earlier had it, and each in debug builds or if the builder says so. After so many trials the
+//! fingerprint alone guards what is read.
+
+use std::any::type_name;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::compression::inflate;
+use super::shape::{EDGE_WORDS, Edges, Finished, halves};
+use super::{CodecError, Encoded, Format, decode, digest, raw, shape_of};
+use crate::record::{self, Extension};
+use crate::sync::{Ordering, StatisticU64};
+
+/// The first values of a keyspace, each of which is tried.
+const FIRST_VALUES: u64 = 16;
+/// Values that are tried at most for what is new about them: a type whose every value is unlike the others would pay for ever.
+const MAX_TRIALS: u64 = 1_024;
+/// Sets of names that are remembered, by their hash.
+const REMEMBERED: usize = 64;
+
+/// What is known of the values of one keyspace.
+#[derive(Debug)]
+pub(crate) struct ValueChecks {
+    /// Whether each value is tried.
+    is_thorough: bool,
+    trials: StatisticU64,
+    /// The edges of values that came back.
+    edges: [StatisticU64; EDGE_WORDS],
+    /// The names of values that came back, each at the place of its hash; with 2^32 added, so that 0 is none.
+    names: [StatisticU64; REMEMBERED],
+}
+
+impl ValueChecks {
+    pub(crate) fn new(is_thorough: bool) -> Self {
+        Self {
+            is_thorough: is_thorough || cfg!(debug_assertions),
+            trials: StatisticU64::new(0),
+            edges: [const { StatisticU64::new(0) }; EDGE_WORDS],
+            names: [const { StatisticU64::new(0) }; REMEMBERED],
+        }
+    }
+
+    /// Tries whether an encoded value comes back, if that is to be tried.
+    ///
+    /// # Errors
+    /// That it does not, and what to do.
+    pub(crate) fn check<V>(&self, format: Format, value: &V, encoded: &Encoded) -> Result<(), CodecError>
+    where
+        V: Serialize + DeserializeOwned + 'static,
+    {
+        if !self.wants(&encoded.shape) || (format == Format::Raw && raw::is_known(value)) {
+            return Ok(());
+        }
+        let comes_back = catch_unwind(AssertUnwindSafe(|| comes_back(format, value, encoded)));
+        comes_back.unwrap_or_else(|panic| Err(CodecError::of_panic("Deserialize", &*panic)))?;
+        self.trials.fetch_add(1, Ordering::Relaxed);
+        for (known, new) in self.edges.iter().zip(encoded.shape.edges) {
+            known.fetch_or(new, Ordering::Relaxed);
+        }
+        self.remember(encoded.shape.names);
+        Ok(())
+    }
+
+    fn wants(&self, shape: &Finished) -> bool {
+        if self.is_thorough {
+            return true;
+        }
+        let trials = self.trials.load(Ordering::Relaxed);
+        trials < FIRST_VALUES || (trials < MAX_TRIALS && self.is_new(&shape.edges))
+    }
+
+    fn is_new(&self, edges: &Edges) -> bool {
+        self.edges.iter().zip(edges).any(|(known, new)| new & !known.load(Ordering::Relaxed) != 0)
+    }
+
+    fn remember(&self, names: u32) {
+        if let Some(place) = self.names.get(names as usize % REMEMBERED) {
+            place.store(1 << 32 | u64::from(names), Ordering::Relaxed);
+        }
+    }
+
+    fn remembers(&self, names: u32) -> bool {
+        let place = self.names.get(names as usize % REMEMBERED);
+        names == 0 || place.is_some_and(|place| place.load(Ordering::Relaxed) == 1 << 32 | u64::from(names))
+    }
+
+    /// The value of a record, and how long its encoding is. A panic of its `Deserialize` is an error like another.
+    ///
+    /// # Errors
+    /// That the bytes are no value of the type, or were written as something else.
+    pub(crate) fn read<V>(
+        &self,
+        format: Format,
+        compression: record::Compression,
+        extension: &Extension,
+        payload: &[u8],
+    ) -> Result<(V, usize), CodecError>
+    where
+        V: Serialize + DeserializeOwned + 'static,
+    {
+        let inflated = match compression {
+            record::Compression::None => None,
+            how => Some(inflate(how, payload, extension.inflated_len)?),
+        };
+        let payload = inflated.as_deref().unwrap_or(payload);
+        let read = || self.read_unguarded(format, payload, extension.fingerprint);
+        let value = catch_unwind(AssertUnwindSafe(read))
+            .unwrap_or_else(|panic| Err(CodecError::of_panic("Deserialize", &*panic)))?;
+        Ok((value, payload.len()))
+    }
+
+    fn read_unguarded<V>(
+        &self,
+        format: Format,
+        payload: &[u8],
+        fingerprint: Option<u64>,
+    ) -> Result<V, CodecError>
+    where
+        V: Serialize + DeserializeOwned + 'static,
+    {
+        let (value, kinds) = decode::<V>(format, payload)?;
+        if format != Format::Bincode {
+            return Ok(value);
+        }
+        let Some(fingerprint) = fingerprint else {
+            return unmarked(value, payload);
+        };
+        let (written, names) = halves(fingerprint);
+        if kinds != written {
+            return Err(CodecError::new(OTHER_KINDS));
+        }
+        if !self.remembers(names) {
+            if shape_of(&value)?.names != names {
+                return Err(CodecError::new(OTHER_NAMES));
+            }
+            self.remember(names);
+        }
+        Ok(value)
+    }
+}
+
+const OTHER_KINDS: &str = "the type reads other parts than were written: its fields have changed, or it leaves some out; raise the keyspace's version, or declare Format::MessagePack if the type has not changed";
+const OTHER_NAMES: &str =
+    "the fields or variants were written under other names or in another order; raise the keyspace's version";
+
+/// A value without a fingerprint, from a file of the first format: believed if it is written as it was read.
+fn unmarked<V: Serialize + 'static>(value: V, payload: &[u8]) -> Result<V, CodecError> {
+    let again = super::encode(Format::Bincode, &value)?;
+    if again.payload == payload {
+        return Ok(value);
+    }
+    Err(CodecError::new(
+        "the record is of an earlier version of larder, and the value is not encoded as it was read; insert it again",
+    ))
+}
+
+/// Decodes a value that was just encoded, and compares.
+fn comes_back<V>(format: Format, value: &V, encoded: &Encoded) -> Result<(), CodecError>
+where
+    V: Serialize + DeserializeOwned + 'static,
+{
+    let advice = match format {
+        Format::Bincode => "declare the keyspace with Format::MessagePack, or change the type",
+        Format::MessagePack => "declare the keyspace with Format::Bincode, or change the type",
+        Format::Raw => "declare the keyspace with Format::Bincode or Format::MessagePack",
+    };
+    let refused = |why: &dyn std::fmt::Display| {
+        Err(CodecError::new(format_args!(
+            "a value of type {} does not come back from {format}: {why}; {advice}",
+            type_name::<V>()
+        )))
+    };
+    let (decoded, kinds) = match decode::<V>(format, &encoded.payload) {
+        Ok(decoded) => decoded,
+        Err(error) => return refused(&error),
+    };
+    if format == Format::Bincode && kinds != encoded.shape.kinds {
+        return refused(&"it reads other parts than it writes");
+    }
+    let is_human_readable = format == Format::MessagePack;
+    let digest = |value: &V| digest::of(value, is_human_readable);
+    let (before, after) = (digest(value)?, digest(&decoded)?);
+    // A value that serializes in another way each time can't be judged.
+    if before.agrees(after) || !before.agrees(digest(value)?) {
+        return Ok(());
+    }
+    let fields = |value: &V| digest::fields(value, is_human_readable);
+    let changed = fields(value)
+        .into_iter()
+        .zip(fields(&decoded))
+        .find(|(one, other)| one.0 != other.0 || !one.1.agrees(other.1));
+    match changed {
+        Some(((field, _), _)) => refused(&format_args!("the field {field:?} is another one afterwards")),
+        None => refused(&"it is another value afterwards"),
+    }
+}

@@ -123,7 +123,7 @@ impl Inner {
             waits: Waits::default(),
             disk_capacity: config.disk_capacity.as_u64(),
             slow_load: config.slow_load,
-            checks_every_value: config.check_every_value,
+            checks_every_value: config.check_every_value || cfg!(debug_assertions),
             weigher: config.weigher.map(WeigherBox),
             spaces: Mutex::new(BTreeMap::new()),
             ledger: ledger.clone(),

@@ -37,9 +37,10 @@ pub(crate) struct ValueChecks {
 }
 
 impl ValueChecks {
+    /// `is_thorough` says that each value is tried.
     pub(crate) fn new(is_thorough: bool) -> Self {
         Self {
-            is_thorough: is_thorough || cfg!(debug_assertions),
+            is_thorough,
             trials: StatisticU64::new(0),
             edges: [const { StatisticU64::new(0) }; EDGE_WORDS],
             names: [const { StatisticU64::new(0) }; REMEMBERED],
@@ -200,3 +201,6 @@ where
         None => refused(&"it is another value afterwards"),
     }
 }
+
+#[cfg(test)]
+mod tests;

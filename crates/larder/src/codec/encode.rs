@@ -14,6 +14,7 @@ use serde::ser::{Error, SerializeSeq, Serializer};
 use super::bounded::{Bounded, Encoding};
 use super::shape::{Kind, name};
 use compound::{Compound, Parts};
+use one_byte::Leading;
 pub(super) use one_byte::OneByte;
 use refusal::Refusal;
 
@@ -266,34 +267,20 @@ impl<'a, S: Serializer, E: Encoding> Serializer for Bounded<'a, S, E> {
             (least, Some(most)) if least == most => Some(most),
             _ => None,
         };
-        let mut bytes = Vec::new();
-        let mut other = None;
-        if !E::DESCRIBES_ITSELF
-            && let Some(len) = len
-        {
-            for element in elements.by_ref() {
-                if let Ok(byte) = element.serialize(OneByte) {
-                    // Not before the first: most sequences are of something else.
-                    if bytes.is_empty() {
-                        bytes.reserve_exact(len);
-                    }
-                    bytes.push(byte);
-                } else {
-                    other = Some(element);
-                    break;
-                }
-            }
-            if other.is_none() && bytes.len() == len && len > 0 {
+        let mut leading = Leading::default();
+        if let Some(len) = len.filter(|_| !E::DESCRIBES_ITSELF) {
+            leading = one_byte::leading(&mut elements, len);
+            if leading.other.is_none() && leading.bytes.len() == len && len > 0 {
                 let level = self.enter_compound(false).map_err(Error::custom)?;
                 level.begin(Kind::Seq, Some(len)).map_err(Error::custom)?;
                 level.session.shape.edge(level.place.element(), Kind::U8);
                 level.session.shape.kinds_of(Kind::U8, 0, len);
-                return level.inner.serialize_bytes(&bytes);
+                return level.inner.serialize_bytes(&leading.bytes);
             }
         }
         let mut seq = self.serialize_seq(len)?;
-        bytes.iter().try_for_each(|byte| seq.serialize_element(byte))?;
-        other.iter().try_for_each(|element| seq.serialize_element(element))?;
+        leading.bytes.iter().try_for_each(|byte| seq.serialize_element(byte))?;
+        leading.other.iter().try_for_each(|element| seq.serialize_element(element))?;
         elements.try_for_each(|element| seq.serialize_element(&element))?;
         seq.end()
     }

@@ -54,7 +54,7 @@ pub(super) enum Kind {
     Group = 22,
     /// Its end.
     End = 23,
-    /// With its index.
+    /// With its index. The number 255 stands for the length of a run.
     Variant = 24,
 }
 
@@ -152,10 +152,12 @@ impl Shape {
     }
 
     fn kinds_so_far(&self) -> u64 {
-        if self.run.get() == 0 {
-            return self.kinds.get();
+        let (kinds, last) = (self.kinds.get(), self.last.get());
+        match self.run.get() {
+            0 => kinds,
+            1 => fold(kinds, last),
+            run => fold(fold(kinds, last), u64::from(u8::MAX) | run << 8),
         }
-        fold(fold(self.kinds.get(), self.last.get()), self.run.get())
     }
 
     /// Notes that a kind stands at a place.

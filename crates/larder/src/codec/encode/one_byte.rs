@@ -24,6 +24,48 @@ impl Error for NotAByte {
     }
 }
 
+/// The bytes that a sequence begins with.
+pub(super) struct Leading<T> {
+    pub(super) bytes: Vec<u8>,
+    /// The element after them, if it is none.
+    pub(super) other: Option<T>,
+}
+
+impl<T> Default for Leading<T> {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), other: None }
+    }
+}
+
+/// Takes bytes from a sequence of so many elements, up to the first element that is none.
+pub(super) fn leading<I: Iterator>(elements: &mut I, len: usize) -> Leading<I::Item>
+where
+    I::Item: Serialize,
+{
+    let Some(first) = elements.next() else { return Leading::default() };
+    let Ok(byte) = first.serialize(OneByte) else {
+        return Leading { bytes: Vec::new(), other: Some(first) };
+    };
+    // Only now: most sequences are of something else. Filled in place, which the compiler turns into a copy where every element is a byte.
+    let mut bytes = vec![0; len];
+    let (mut filled, mut other) = (0, None);
+    if let Some((head, tail)) = bytes.split_first_mut() {
+        *head = byte;
+        filled = 1;
+        // Zipped in this order: the other would take an element that has no place.
+        for (place, element) in tail.iter_mut().zip(elements) {
+            let Ok(byte) = element.serialize(OneByte) else {
+                other = Some(element);
+                break;
+            };
+            *place = byte;
+            filled += 1;
+        }
+    }
+    bytes.truncate(filled);
+    Leading { bytes, other }
+}
+
 type No = Impossible<u8, NotAByte>;
 
 macro_rules! no {

@@ -10,6 +10,7 @@ mod contract_2_expired_is_gone;
 mod contract_3_invalidated_stays_gone;
 mod contract_4_bounded_loss;
 mod contract_5_damage_is_a_miss;
+mod contract_5_values;
 mod contract_6_never_takes_the_application_down;
 mod contract_7_bounded_resources;
 mod contract_8_another_process_can_look;

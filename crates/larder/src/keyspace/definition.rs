@@ -26,6 +26,7 @@ pub struct KeyspaceDefinition<K, V> {
     ttl: Duration,
     version: u32,
     memory_only: bool,
+    schema: Option<&'static str>,
     weigher: Option<fn(&V) -> u64>,
     types: PhantomData<fn() -> (K, V)>,
 }
@@ -34,7 +35,15 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// A keyspace of this name, 1 to 255 bytes, with a lifetime of a day, at version 0, in both tiers.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, ttl: DEFAULT_TTL, version: 0, memory_only: false, weigher: None, types: PhantomData }
+        Self {
+            name,
+            ttl: DEFAULT_TTL,
+            version: 0,
+            memory_only: false,
+            schema: None,
+            weigher: None,
+            types: PhantomData,
+        }
     }
 
     /// How long entries live from their write, unless an insert says otherwise: 1 ms to ten years.
@@ -55,6 +64,16 @@ impl<K, V> KeyspaceDefinition<K, V> {
     #[must_use]
     pub const fn memory_only(mut self) -> Self {
         self.memory_only = true;
+        self
+    }
+
+    /// The name of the schema crate that declares it, 1 to 255 bytes; recorded in the file so that tools know whose spelling applies.
+    ///
+    /// The file keeps the schema of the definition that made the keyspace. A later definition of another schema shares the entries, and changes
+    /// the record only when it makes the keyspace anew, with another version or other types.
+    #[must_use]
+    pub const fn schema(mut self, name: &'static str) -> Self {
+        self.schema = Some(name);
         self
     }
 
@@ -83,6 +102,12 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.version
     }
 
+    /// The name of the schema crate that declares it, if one does.
+    #[must_use]
+    pub const fn schema_name(&self) -> Option<&'static str> {
+        self.schema
+    }
+
     /// Whether entries are kept off the disk.
     #[must_use]
     pub const fn is_memory_only(&self) -> bool {
@@ -94,16 +119,20 @@ impl<K, V> KeyspaceDefinition<K, V> {
     }
 
     pub(super) fn validate(&self) -> Result<(), Error> {
-        if !(1..=MOST_NAME_LEN).contains(&self.name.len()) {
-            let allowed = format!("it may be from 1 to {MOST_NAME_LEN} bytes long");
-            return Err(Error::InvalidSetting {
-                setting: "keyspace name",
-                value: format!("{:?}", self.name),
-                allowed,
-            });
+        check_name("keyspace name", self.name)?;
+        if let Some(schema) = self.schema {
+            check_name("schema name", schema)?;
         }
         check_ttl(self.ttl)
     }
+}
+
+pub(crate) fn check_name(setting: &'static str, name: &str) -> Result<(), Error> {
+    if (1..=MOST_NAME_LEN).contains(&name.len()) {
+        return Ok(());
+    }
+    let allowed = format!("it may be from 1 to {MOST_NAME_LEN} bytes long");
+    Err(Error::InvalidSetting { setting, value: format!("{name:?}"), allowed })
 }
 
 impl<K, V> Clone for KeyspaceDefinition<K, V> {
@@ -121,6 +150,7 @@ impl<K, V> fmt::Debug for KeyspaceDefinition<K, V> {
             .field("ttl", &self.ttl)
             .field("version", &self.version)
             .field("memory_only", &self.memory_only)
+            .field("schema", &self.schema)
             .finish_non_exhaustive()
     }
 }

@@ -17,6 +17,7 @@ mod look;
 mod lookup;
 mod open;
 mod owner;
+mod owner_facts;
 mod pages;
 mod probe;
 mod ranges;

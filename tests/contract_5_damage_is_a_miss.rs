@@ -4,7 +4,9 @@ use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
-use larder::{Cache, Error};
+use larder::admin::Admin;
+use larder::inspect::Inspector;
+use larder::{Cache, Error, Follower};
 use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use crate::support::{BLOBS, LOCK_WAIT, NAMES, Place, Random};
@@ -213,12 +215,38 @@ fn contract_5_a_newer_format_is_refused_and_left_as_it_is() {
     filled(&place);
     let db = redb(&place.path());
     let txn = db.begin_write().unwrap();
-    txn.open_table(META).unwrap().insert("format", 2_u32.to_be_bytes().as_slice()).unwrap();
+    txn.open_table(META).unwrap().insert("format", 3_u32.to_be_bytes().as_slice()).unwrap();
     txn.commit().unwrap();
     drop(db);
     let before = fs::read(place.path()).unwrap();
     let error = Cache::builder().path(place.path()).open_timeout(LOCK_WAIT).open().unwrap_err();
-    assert!(matches!(error, Error::NewerFormat { found: 2, supported: 1, .. }), "{error}");
+    assert!(matches!(error, Error::NewerFormat { found: 3, supported: 2, .. }), "{error}");
+    assert!(fs::read(place.path()).unwrap() == before);
+}
+
+#[test]
+fn contract_5_a_file_with_an_unknown_feature_is_refused_and_left_as_it_is() {
+    let place = Place::new();
+    filled(&place);
+    let follower = Follower::open(place.path()).unwrap();
+    assert!(follower.keyspaces().is_ok());
+    let db = redb(&place.path());
+    let txn = db.begin_write().unwrap();
+    txn.open_table(META).unwrap().insert("features", (1_u64 << 40).to_be_bytes().as_slice()).unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    let before = fs::read(place.path()).unwrap();
+    for refused in [
+        Cache::builder().path(place.path()).open_timeout(LOCK_WAIT).open().unwrap_err(),
+        Follower::open(place.path()).unwrap_err(),
+        Inspector::open(place.path()).unwrap_err(),
+        Admin::open(place.path()).unwrap_err(),
+        // It has had the file open since before.
+        follower.keyspaces().unwrap_err(),
+        follower.keyspace(NAMES).get("07").unwrap_err(),
+    ] {
+        assert!(matches!(refused, Error::UnknownFeatures { unknown: 0x100_0000_0000, .. }), "{refused}");
+    }
     assert!(fs::read(place.path()).unwrap() == before);
 }
 

@@ -85,7 +85,11 @@ fn offer() -> Offer {
 }
 
 fn flattened() -> Flattened {
-    Flattened { id: 1, offer: offer(), rest: BTreeMap::from([("x".to_owned(), serde_json::json!([1, null]))]) }
+    Flattened {
+        id: 1,
+        offer: offer(),
+        rest: BTreeMap::from([("x".to_owned(), serde_json::json!([1, null]))]),
+    }
 }
 
 #[test]
@@ -240,7 +244,8 @@ fn contract_5_a_deserialize_that_panics_is_a_counted_miss() {
 #[test]
 fn compressed_values_come_back_and_take_less_room() {
     const PAGES: KeyspaceDefinition<u32, String> = KeyspaceDefinition::new("page").ttl(HOUR);
-    let page = |number: u32| format!("{{\"number\":{number},\"text\":\"{}\"}}", "airtime and data ".repeat(200));
+    let page =
+        |number: u32| format!("{{\"number\":{number},\"text\":\"{}\"}}", "airtime and data ".repeat(200));
     let bytes = |definition: KeyspaceDefinition<u32, String>| {
         let place = Place::new();
         let cache = place.open();

@@ -67,7 +67,7 @@ impl From<larder::Error> for Failure {
             Error::InUse { .. } => Exit::InUse,
             Error::NotAFile { .. } | Error::Foreign { .. } => Exit::NotLarder,
             Error::Damaged { .. } => Exit::Damaged,
-            Error::NewerFormat { .. } => Exit::NewerFormat,
+            Error::NewerFormat { .. } | Error::UnknownFeatures { .. } => Exit::NewerFormat,
             _ => Exit::System,
         };
         Self::new(exit, error.to_string())

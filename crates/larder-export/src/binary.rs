@@ -4,7 +4,7 @@
 //! offset  size  field
 //!      0    13  "larder.export"
 //!     13     1  0
-//!     14     4  format (1)
+//!     14     4  format (2)
 //!     18     8  exported at, ms since 1970
 //!     26     8  sequence of the last change
 //!     34     …  frames
@@ -14,9 +14,11 @@
 //!
 //! | kind | body |
 //! |---|---|
-//! | 1 keyspace | version 4, fingerprint 8, name's length 2, name, key shape |
-//! | 2 entry | keyspace 4 (from zero, in the order they came), written at 8, expires at 8, delete after 8, key's length 2, key, value |
+//! | 1 keyspace | version 4, fingerprint 8, value format 1, schema's length 2 (0: none), schema, name's length 2, name, key shape |
+//! | 2 entry | keyspace 4 (from zero, in the order they came), written at 8, expires at 8, delete after 8, flags 1 (bit 0: a fingerprint of 8 follows), key's length 2, key, value |
 //! | 3 end | entries 8, skipped: expired 8, damaged 8, of another version 8, then the XXH3-64 of every byte before it 8 |
+//!
+//! In format 1 a keyspace has neither value format nor schema, and an entry has no flags.
 //!
 //! Nothing follows the end. Kinds that a reader does not know are an error: there are none in this version.
 
@@ -35,9 +37,11 @@ const ENTRY: u8 = 2;
 const END: u8 = 3;
 /// A frame's kind and length.
 const FRAME_HEAD: usize = 5;
-/// Bytes of an entry's body besides key and value.
-const ENTRY_HEAD: usize = 30;
-const MAX_KEYSPACE_BODY: usize = 14 + MAX_NAME_LEN + MAX_SHAPE_LEN;
+/// The flag of an entry that has a fingerprint.
+const HAS_FINGERPRINT: u8 = 1;
+/// Bytes of an entry's body besides key and value, at the most.
+const ENTRY_HEAD: usize = 39;
+const MAX_KEYSPACE_BODY: usize = 17 + 2 * MAX_NAME_LEN + MAX_SHAPE_LEN;
 const MAX_ENTRY_BODY: usize = ENTRY_HEAD + MAX_KEY_LEN + MAX_VALUE_LEN;
 const END_BODY: u32 = 40;
 
@@ -58,9 +62,14 @@ fn write_frame(out: &mut Summing<impl Write>, kind: u8, parts: &[&[u8]]) -> io::
 
 pub(crate) fn write_keyspace(out: &mut Summing<impl Write>, keyspace: &Keyspace) -> io::Result<()> {
     let name_len = u16::try_from(keyspace.name.len()).map_err(io::Error::other)?;
-    let parts: [&[u8]; 5] = [
+    let schema = keyspace.schema.as_deref().unwrap_or_default();
+    let schema_len = u16::try_from(schema.len()).map_err(io::Error::other)?;
+    let parts: [&[u8]; 8] = [
         &keyspace.version.to_be_bytes(),
         &keyspace.fingerprint.to_be_bytes(),
+        &[keyspace.value_format],
+        &schema_len.to_be_bytes(),
+        schema.as_bytes(),
         &name_len.to_be_bytes(),
         keyspace.name.as_bytes(),
         keyspace.key_shape.as_bytes(),
@@ -70,11 +79,17 @@ pub(crate) fn write_keyspace(out: &mut Summing<impl Write>, keyspace: &Keyspace)
 
 pub(crate) fn write_entry(out: &mut Summing<impl Write>, entry: &Entry) -> io::Result<()> {
     let key_len = u16::try_from(entry.key.len()).map_err(io::Error::other)?;
-    let parts: [&[u8]; 7] = [
+    let (flags, fingerprint) = match entry.fingerprint.map(u64::to_be_bytes) {
+        Some(fingerprint) => ([HAS_FINGERPRINT], fingerprint.to_vec()),
+        None => ([0], vec![]),
+    };
+    let parts: [&[u8]; 9] = [
         &entry.keyspace.to_be_bytes(),
         &entry.written_at_ms.to_be_bytes(),
         &entry.expires_at_ms.to_be_bytes(),
         &entry.delete_after_ms.to_be_bytes(),
+        &flags,
+        &fingerprint,
         &key_len.to_be_bytes(),
         &entry.key,
         &entry.value,
@@ -91,8 +106,8 @@ pub(crate) fn write_end(out: &mut Summing<impl Write>, end: &End) -> io::Result<
     out.put(&sum.to_be_bytes())
 }
 
-/// Reads the header; what it begins with has been read.
-pub(crate) fn read_header(input: &mut impl Read, sum: &mut Sum) -> Result<Header, Error> {
+/// Reads the header, and the format; what it begins with has been read.
+pub(crate) fn read_header(input: &mut impl Read, sum: &mut Sum) -> Result<(Header, u32), Error> {
     sum.add(&MAGIC);
     let mut bytes = [0; 20];
     read_exact(input, &mut bytes)?;
@@ -105,11 +120,15 @@ pub(crate) fn read_header(input: &mut impl Read, sum: &mut Sum) -> Result<Header
     if format == 0 {
         return Err(damaged("the format is 0"));
     }
-    Ok(Header { exported_at_ms: fields.u64()?, sequence: fields.u64()? })
+    Ok((Header { exported_at_ms: fields.u64()?, sequence: fields.u64()? }, format))
 }
 
-/// Reads a frame; of the end also the checksum that it should be.
-pub(crate) fn read_item(input: &mut impl Read, sum: &mut Sum) -> Result<(Item, Option<u64>), Error> {
+/// Reads a frame of this format; of the end also the checksum that it should be.
+pub(crate) fn read_item(
+    input: &mut impl Read,
+    sum: &mut Sum,
+    format: u32,
+) -> Result<(Item, Option<u64>), Error> {
     let mut head = [0; FRAME_HEAD];
     read_exact(input, &mut head)?;
     let mut fields = Fields(&head);
@@ -132,8 +151,8 @@ pub(crate) fn read_item(input: &mut impl Read, sum: &mut Sum) -> Result<(Item, O
     }
     let mut fields = Fields(&body);
     let item = match kind {
-        KEYSPACE => Item::Keyspace(keyspace(&mut fields)?),
-        ENTRY => Item::Entry(entry(&mut fields)?),
+        KEYSPACE => Item::Keyspace(keyspace(&mut fields, format)?),
+        ENTRY => Item::Entry(entry(&mut fields, format)?),
         _ => {
             let entries = fields.u64()?;
             let skipped =
@@ -148,22 +167,36 @@ pub(crate) fn read_item(input: &mut impl Read, sum: &mut Sum) -> Result<(Item, O
     Ok((item, None))
 }
 
-fn keyspace(fields: &mut Fields<'_>) -> Result<Keyspace, Error> {
+fn keyspace(fields: &mut Fields<'_>, format: u32) -> Result<Keyspace, Error> {
     let (version, fingerprint) = (fields.u32()?, fields.u64()?);
-    let name_len = u16::from_be_bytes(fields.take()?);
     let text = |bytes: &[u8]| {
         String::from_utf8(bytes.to_vec()).map_err(|_| damaged("the text of a keyspace is not UTF-8"))
     };
+    let (value_format, schema) = if format == 1 {
+        (0, String::new())
+    } else {
+        let [value_format] = fields.take()?;
+        let len = u16::from_be_bytes(fields.take()?);
+        (value_format, text(fields.bytes(len.into())?)?)
+    };
+    let schema = (!schema.is_empty()).then_some(schema);
+    let name_len = u16::from_be_bytes(fields.take()?);
     let name = text(fields.bytes(name_len.into())?)?;
-    Ok(Keyspace { name, version, key_shape: text(fields.0)?, fingerprint })
+    Ok(Keyspace { name, version, key_shape: text(fields.0)?, value_format, schema, fingerprint })
 }
 
-fn entry(fields: &mut Fields<'_>) -> Result<Entry, Error> {
+fn entry(fields: &mut Fields<'_>, format: u32) -> Result<Entry, Error> {
     let keyspace = fields.u32()?;
     let [written_at_ms, expires_at_ms, delete_after_ms] = [fields.u64()?, fields.u64()?, fields.u64()?];
+    let fingerprint = match if format == 1 { [0] } else { fields.take()? } {
+        [0] => None,
+        [HAS_FINGERPRINT] => Some(fields.u64()?),
+        [flags] => return Err(damaged(format!("an entry has unknown flags, {flags}"))),
+    };
     let key_len = u16::from_be_bytes(fields.take()?);
     let key = fields.bytes(key_len.into())?.to_vec();
-    Ok(Entry { keyspace, key, written_at_ms, expires_at_ms, delete_after_ms, value: fields.0.to_vec() })
+    let value = fields.0.to_vec();
+    Ok(Entry { keyspace, key, written_at_ms, expires_at_ms, delete_after_ms, fingerprint, value })
 }
 
 fn read_exact(input: &mut impl Read, bytes: &mut [u8]) -> Result<(), Error> {

@@ -18,6 +18,10 @@ pub struct Keyspace {
     pub version: u32,
     /// The shape of its keys, such as `(string, u64)`.
     pub key_shape: String,
+    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
+    pub value_format: u8,
+    /// The name of the schema that it belongs to, up to 255 bytes; none if it has none.
+    pub schema: Option<String>,
     /// The fingerprint of its values' type; zero if there is none.
     pub fingerprint: u64,
 }
@@ -35,7 +39,9 @@ pub struct Entry {
     pub expires_at_ms: u64,
     /// When it may be deleted.
     pub delete_after_ms: u64,
-    /// The encoded value.
+    /// The fingerprint of the shape that the value was written with, if it has one.
+    pub fingerprint: Option<u64>,
+    /// The encoded value, not compressed.
     pub value: Vec<u8>,
 }
 

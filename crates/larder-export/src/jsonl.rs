@@ -1,15 +1,16 @@
 //! The form of JSON lines: an object a line, for other programs to read.
 //!
 //! ```json
-//! {"larder_export":1,"exported_at_ms":1700000000000,"sequence":7}
-//! {"keyspace":{"name":"product","version":1,"key_shape":"string","fingerprint":"0x0000000000000000"}}
+//! {"larder_export":2,"exported_at_ms":1700000000000,"sequence":7}
+//! {"keyspace":{"name":"product","version":1,"key_shape":"string","value_format":0,"schema":"shop","fingerprint":"0x0000000000000000"}}
 //! {"entry":{"keyspace":"product","key":"0x4D544E5654550000","spelled":"MTNVTU","written_at_ms":1700000000000,"expires_at_ms":1700003600000,"delete_after_ms":1700003600000,"value":"0x064D544E565455"}}
 //! {"end":{"entries":1,"skipped":{"expired":0,"damaged":0,"other_version":0}}}
 //! {"checksum":"0x0123456789ABCDEF"}
 //! ```
 //!
 //! Bytes are `0x` and pairs of hexadecimal digits. `spelled` shows the key to people and is not read. The checksum is the XXH3-64 of
-//! every byte before the last line, line ends included. Fields that a reader does not know are skipped.
+//! every byte before the last line, line ends included. Fields that a reader does not know are skipped. A keyspace without a schema has no
+//! such field, and a value that was written with a fingerprint has one: `"fingerprint":"0x0123456789ABCDEF"`.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -43,6 +44,10 @@ struct Keyspace {
     name: String,
     version: u32,
     key_shape: String,
+    #[serde(default)]
+    value_format: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    schema: Option<String>,
     fingerprint: String,
 }
 
@@ -55,6 +60,8 @@ struct Entry {
     written_at_ms: u64,
     expires_at_ms: u64,
     delete_after_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<String>,
     value: String,
 }
 
@@ -89,9 +96,9 @@ pub(crate) fn write_header(out: &mut Summing<impl Write>, header: &Header) -> io
 }
 
 pub(crate) fn write_keyspace(out: &mut Summing<impl Write>, keyspace: &item::Keyspace) -> io::Result<()> {
-    let item::Keyspace { name, version, key_shape, fingerprint } = keyspace.clone();
+    let item::Keyspace { name, version, key_shape, value_format, schema, fingerprint } = keyspace.clone();
     let fingerprint = spell_number(fingerprint);
-    write_line(out, &Line::Keyspace(Keyspace { name, version, key_shape, fingerprint }))
+    write_line(out, &Line::Keyspace(Keyspace { name, version, key_shape, value_format, schema, fingerprint }))
 }
 
 pub(crate) fn write_entry(
@@ -107,6 +114,7 @@ pub(crate) fn write_entry(
         written_at_ms: entry.written_at_ms,
         expires_at_ms: entry.expires_at_ms,
         delete_after_ms: entry.delete_after_ms,
+        fingerprint: entry.fingerprint.map(spell_number),
         value: spell(&entry.value),
     });
     write_line(out, &line)
@@ -154,9 +162,9 @@ pub(crate) fn read_item(
     }
     let parsed: Line = serde_json::from_slice(&line).map_err(|error| damaged(error.to_string()))?;
     let item = match parsed {
-        Line::Keyspace(Keyspace { name, version, key_shape, fingerprint }) => {
+        Line::Keyspace(Keyspace { name, version, key_shape, value_format, schema, fingerprint }) => {
             let fingerprint = read_number(&fingerprint)?;
-            Item::Keyspace(item::Keyspace { name, version, key_shape, fingerprint })
+            Item::Keyspace(item::Keyspace { name, version, key_shape, value_format, schema, fingerprint })
         }
         Line::Entry(entry) => {
             let keyspace = number(&entry.keyspace).ok_or_else(|| {
@@ -171,6 +179,7 @@ pub(crate) fn read_item(
                 written_at_ms: entry.written_at_ms,
                 expires_at_ms: entry.expires_at_ms,
                 delete_after_ms: entry.delete_after_ms,
+                fingerprint: entry.fingerprint.as_deref().map(read_number).transpose()?,
                 value: read(&entry.value)?,
             })
         }

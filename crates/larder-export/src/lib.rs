@@ -4,6 +4,8 @@
 //! sequence of [`Item`]s: a header, keyspaces each before its first entry, entries, and an end with counts and a checksum of all that
 //! stands before it. An export without its end is not whole.
 //!
+//! Exports of format 1 are read as well: their values are bincode's, and neither schemas nor fingerprints of values were known.
+//!
 //! Reading is bounded, whatever the bytes: nothing is believed that is longer than it may be, memory is claimed for what has
 //! arrived, and an error ends it. The checksum is against accidents, not against forgery; and it comes last, so whoever is to
 //! believe all or nothing reads an export twice, first with [`check`].
@@ -18,6 +20,8 @@
 //!     name: "product".to_owned(),
 //!     version: 1,
 //!     key_shape: "string".to_owned(),
+//!     value_format: 0,
+//!     schema: Some("shop".to_owned()),
 //!     fingerprint: 0,
 //! })?;
 //! writer.entry(&Entry {
@@ -26,6 +30,7 @@
 //!     written_at_ms: 1_700_000_000_000,
 //!     expires_at_ms: 1_700_003_600_000,
 //!     delete_after_ms: 1_700_003_600_000,
+//!     fingerprint: None,
 //!     value: vec![6, b'M', b'T', b'N', b'V', b'T', b'U'],
 //! })?;
 //! let bytes = writer.finish(Default::default())?;
@@ -51,12 +56,12 @@ pub use reader::{Reader, check};
 pub use writer::{Form, Writer};
 
 /// The version of the formats. A reader refuses newer ones.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The most bytes a key has: larder's own limit.
 pub const MAX_KEY_LEN: usize = 4096;
 /// The most bytes a value has: larder's own limit.
 pub const MAX_VALUE_LEN: usize = 64 << 20;
-/// The most bytes a keyspace's name has: larder's own limit.
+/// The most bytes a keyspace's name has, and that of its schema: larder's own limit.
 pub const MAX_NAME_LEN: usize = 255;
 /// The most bytes the shape of a keyspace's keys has.
 pub const MAX_SHAPE_LEN: usize = 4096;

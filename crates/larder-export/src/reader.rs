@@ -14,6 +14,8 @@ use crate::{binary, jsonl};
 pub struct Reader<R> {
     input: R,
     form: Form,
+    /// The version of the form.
+    format: u32,
     header: Header,
     sum: Sum,
     names: Vec<String>,
@@ -30,18 +32,20 @@ impl<R: BufRead> Reader<R> {
     pub fn new(mut input: R) -> Result<Self, Error> {
         let mut sum = Sum::default();
         let first = input.fill_buf()?.first().copied();
-        let (form, header) = if first == Some(b'{') {
-            (Form::JsonLines, jsonl::read_header(&mut input, &mut sum)?)
+        let (form, header, format) = if first == Some(b'{') {
+            // Its lines tell by themselves what they have.
+            (Form::JsonLines, jsonl::read_header(&mut input, &mut sum)?, crate::FORMAT)
         } else {
             let mut magic = Vec::new();
             input.by_ref().take(binary::MAGIC.len() as u64).read_to_end(&mut magic)?;
             if magic != binary::MAGIC {
                 return Err(Error::NotAnExport);
             }
-            (Form::Binary, binary::read_header(&mut input, &mut sum)?)
+            let (header, format) = binary::read_header(&mut input, &mut sum)?;
+            (Form::Binary, header, format)
         };
         let (names, numbers) = (Vec::new(), HashMap::new());
-        Ok(Self { input, form, header, sum, names, numbers, entries: 0, is_over: false })
+        Ok(Self { input, form, format, header, sum, names, numbers, entries: 0, is_over: false })
     }
 
     /// The header.
@@ -58,7 +62,7 @@ impl<R: BufRead> Reader<R> {
 
     fn read(&mut self) -> Result<Item, Error> {
         let (item, checksum) = match self.form {
-            Form::Binary => binary::read_item(&mut self.input, &mut self.sum)?,
+            Form::Binary => binary::read_item(&mut self.input, &mut self.sum, self.format)?,
             Form::JsonLines => {
                 let number = |name: &str| self.numbers.get(name).copied();
                 jsonl::read_item(&mut self.input, &mut self.sum, number)?

@@ -104,9 +104,12 @@ impl<W: Write> Writer<W> {
 
 /// What keeps a keyspace from being in an export, after those of `names`.
 pub(crate) fn fit_keyspace(keyspace: &Keyspace, names: &[String]) -> Result<(), String> {
-    let Keyspace { name, key_shape, .. } = keyspace;
+    let Keyspace { name, key_shape, schema, .. } = keyspace;
     if !(1..=MAX_NAME_LEN).contains(&name.len()) {
         return Err(format!("its name has {} bytes; it may have 1 to {MAX_NAME_LEN}", name.len()));
+    }
+    if let Some(schema) = schema.as_ref().filter(|schema| !(1..=MAX_NAME_LEN).contains(&schema.len())) {
+        return Err(format!("its schema's name has {} bytes; it may have 1 to {MAX_NAME_LEN}", schema.len()));
     }
     if key_shape.len() > MAX_SHAPE_LEN {
         return Err(format!(

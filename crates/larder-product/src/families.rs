@@ -16,6 +16,9 @@ use crate::family::Family;
 
 pub use overrides::{FAMILIES_VARIABLE, FamilyOptionError};
 
+/// The name that this crate's keyspaces have as their schema in a file, so that tools know how their keys are spelled.
+pub const SCHEMA: &str = "larder-product";
+
 /// How long an entry of each family lives, as the shop's caching guide has it.
 pub mod ttl {
     use std::time::Duration;
@@ -100,21 +103,23 @@ pub struct Families<S: Shop> {
     pub merchant_auth: KeyspaceDefinition<MerchantCode, S::Merchant>,
 }
 
+/// A family's definition, before its lifetime.
+const fn definition<K, V>(family: Family) -> KeyspaceDefinition<K, V> {
+    KeyspaceDefinition::new(family.keyspace()).schema(SCHEMA)
+}
+
 impl<S: Shop> Families<S> {
     /// The families with the guide's lifetimes ([`ttl`]), at version 1.
     #[must_use]
     pub const fn guide() -> Self {
         Self {
-            categories: KeyspaceDefinition::new(Family::Categories.keyspace()).ttl(ttl::CATEGORIES),
-            product_lists: KeyspaceDefinition::new(Family::ProductLists.keyspace()).ttl(ttl::PRODUCT_LIST),
-            products: KeyspaceDefinition::new(Family::Products.keyspace()).ttl(ttl::PRODUCT),
-            data_packages: KeyspaceDefinition::new(Family::DataPackages.keyspace()).ttl(ttl::DATA_PACKAGE),
-            data_bundles: KeyspaceDefinition::new(Family::DataBundles.keyspace()).ttl(ttl::DATA_BUNDLES),
-            merchant_discounts: KeyspaceDefinition::new(Family::MerchantDiscounts.keyspace())
-                .ttl(ttl::MERCHANT_DISCOUNT),
-            merchant_auth: KeyspaceDefinition::new(Family::MerchantAuth.keyspace())
-                .ttl(ttl::MERCHANT_AUTH)
-                .memory_only(),
+            categories: definition(Family::Categories).ttl(ttl::CATEGORIES),
+            product_lists: definition(Family::ProductLists).ttl(ttl::PRODUCT_LIST),
+            products: definition(Family::Products).ttl(ttl::PRODUCT),
+            data_packages: definition(Family::DataPackages).ttl(ttl::DATA_PACKAGE),
+            data_bundles: definition(Family::DataBundles).ttl(ttl::DATA_BUNDLES),
+            merchant_discounts: definition(Family::MerchantDiscounts).ttl(ttl::MERCHANT_DISCOUNT),
+            merchant_auth: definition(Family::MerchantAuth).ttl(ttl::MERCHANT_AUTH).memory_only(),
         }
     }
 
@@ -132,7 +137,7 @@ impl<S: Shop> Families<S> {
         let chosen = &self.merchant_auth;
         // Made anew: a definition that is in memory only stays so. A weigher is not taken over.
         self.merchant_auth =
-            KeyspaceDefinition::new(chosen.name()).ttl(chosen.default_ttl()).version(chosen.schema_version());
+            definition(Family::MerchantAuth).ttl(chosen.default_ttl()).version(chosen.schema_version());
         self
     }
 }

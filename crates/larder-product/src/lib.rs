@@ -92,7 +92,7 @@ mod spelled;
 pub use cache::ProductCache;
 pub use change::Change;
 pub use code::{CategoryCode, CodeError, DataCode, MAX_CODE_LENGTH, MerchantCode, ProductCode, UserId};
-pub use families::{FAMILIES_VARIABLE, Families, FamilyOptionError, Shop, Value, ttl};
+pub use families::{FAMILIES_VARIABLE, Families, FamilyOptionError, SCHEMA, Shop, Value, ttl};
 pub use family::Family;
 pub use plan::{Plan, Step};
 pub use selection::{Part, Selection};

@@ -35,6 +35,7 @@ use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::inspect::{KeyspaceFacts, of_known};
 use crate::key::{MAX_KEY_LEN, Scope};
+use crate::keyspace::check_name;
 use crate::memory::{Change, Mutation};
 use crate::units::{ByteSize, Timestamp};
 
@@ -86,22 +87,19 @@ impl Admin {
         of_known(&self.edit.known())
     }
 
-    /// Finds a keyspace, or makes it. If the file has one of the name with another version, or another shape of keys or values, that one is retired with
-    /// its entries, as when a service opens a new version.
+    /// Finds a keyspace, or makes it. If the file has one of the name with another version, another shape of keys or values, or values in another
+    /// format, that one is retired with its entries, as when a service opens a new version.
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] for a name that is empty or longer than 255 bytes; [`Error::Io`], [`Error::Damaged`].
+    /// [`Error::InvalidSetting`] for a name, of it or of its schema, that is empty or longer than 255 bytes; [`Error::Io`], [`Error::Damaged`].
     pub fn keyspace(&mut self, keyspace: NewKeyspace) -> Result<KeyspaceFacts, Error> {
-        let NewKeyspace { name, version, key_shape, fingerprint } = keyspace;
-        if !(1..=255).contains(&name.len()) {
-            let allowed = "it may be from 1 to 255 bytes long".to_owned();
-            return Err(Error::InvalidSetting {
-                setting: "keyspace name",
-                value: format!("{name:?}"),
-                allowed,
-            });
+        let NewKeyspace { name, version, key_shape: shape, value_format: format, schema, fingerprint } =
+            keyspace;
+        check_name("keyspace name", &name)?;
+        if let Some(schema) = &schema {
+            check_name("schema name", schema)?;
         }
-        let wanted = Registration { name: name.clone(), version, shape: key_shape, fingerprint };
+        let wanted = Registration { name: name.clone(), version, shape, format, fingerprint, schema };
         self.edit.register(wanted)?;
         let found = self.keyspaces().into_iter().find(|keyspace| keyspace.name == name);
         found.ok_or(Error::Closed)

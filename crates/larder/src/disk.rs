@@ -9,13 +9,18 @@ mod edit;
 mod fault;
 mod files;
 mod follow;
+mod format;
+mod identity;
+mod keyspace_row;
 mod known;
 mod look;
 mod lookup;
 mod open;
 mod owner;
+mod owner_facts;
 mod pages;
 mod probe;
+mod ranges;
 mod snapshot;
 mod store;
 mod sweeper;
@@ -27,6 +32,8 @@ mod writer;
 
 pub use cache_file::{FIRST_DISK_RETRY, LAST_DISK_RETRY};
 pub use files::MOST_QUARANTINED;
+pub use identity::FileIdentity;
+pub use keyspace_row::{MOST_RETIRED_VERSIONS, RetiredVersion};
 
 pub(crate) use ballast::Ballast;
 pub(crate) use batch::RangeRemoval;

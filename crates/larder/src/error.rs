@@ -95,6 +95,18 @@ pub enum Error {
         supported: u32,
     },
 
+    /// The file uses what a newer version of larder has brought. It was not touched.
+    #[error(
+        "cannot open {}: it uses features that this version of larder does not know (0x{unknown:X}); upgrade larder, or choose another path",
+        path.display()
+    )]
+    UnknownFeatures {
+        /// The path.
+        path: PathBuf,
+        /// The features that are not known, a bit each.
+        unknown: u64,
+    },
+
     /// The operating system does not let this process use the path.
     #[error("no permission to {action} {}: {source}; run as its owner, or correct the permissions of the path", path.display())]
     Permission {

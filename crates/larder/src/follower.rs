@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::clock::{Clock, SystemClock};
 use crate::codec::ValueChecks;
-use crate::disk::{Followed, Snapshot};
+use crate::disk::{Followed, Known, RetiredVersion, Snapshot};
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::{self, AsKey, Key, KeyWriter};
@@ -59,6 +59,12 @@ pub struct FollowedKeyspace {
     pub version: u32,
     /// The shape of its keys, such as `(string, u64)`.
     pub key_shape: String,
+    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
+    pub value_format: u8,
+    /// The name of the schema that it belongs to, if any.
+    pub schema: Option<String>,
+    /// Versions of it that were retired, oldest first, up to the latest 16.
+    pub retired_versions: Vec<RetiredVersion>,
     /// Its entries, those included that have expired and are not yet swept.
     pub entries: u64,
     /// Bytes these are charged for.
@@ -94,6 +100,9 @@ impl Follower {
             name,
             version: row.version,
             key_shape: row.shape,
+            value_format: row.format,
+            schema: row.schema,
+            retired_versions: row.retired_versions,
             entries: row.entries,
             bytes: row.bytes,
         });
@@ -135,6 +144,7 @@ struct Found {
 /// The file at one moment, as one keyspace sees it.
 struct View {
     id: KeyspaceId,
+    known: Known,
     now: Timestamp,
     snapshot: Snapshot,
 }
@@ -205,6 +215,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         let found = view.snapshot.get(full).map_err(|fault| self.follower.failed(&fault.cause))?;
         let Some(record) = found else { return Ok(None) };
         match record::read(full, &record) {
+            Ok((header, ..)) if view.known.is_removed(full, header.sequence) => Ok(None),
             Ok((header, ..)) if header.expires_at > view.now => Ok(Some((record, header))),
             Ok(_) => Ok(None),
             Err(damage) => Err(self.damaged(damage)),
@@ -221,11 +232,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         let Some(row) = known.keyspaces.get(self.definition.name()) else {
             return Ok(None);
         };
-        if row.version != self.definition.schema_version() || row.shape != K::shape() {
+        let is_same_shape = row.shape == K::shape() && row.format == self.definition.value_format().code();
+        if row.version != self.definition.schema_version() || !is_same_shape {
             return Ok(None);
         }
         // Its own clock may be behind the owner's.
         let now = self.follower.clock.wall().max(known.state.mark);
-        Ok(Some(View { id: row.id, now, snapshot }))
+        Ok(Some(View { id: row.id, known, now, snapshot }))
     }
 }

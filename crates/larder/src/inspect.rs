@@ -33,6 +33,7 @@ use crate::disk::{Look, absolute};
 use crate::error::Error;
 use crate::sync::Arc;
 
+pub use crate::disk::{FileIdentity, MOST_RETIRED_VERSIONS, RetiredVersion};
 pub use crate::key::{KeyShape, KeyValue, spell_hex};
 pub(crate) use facts::of_known;
 pub use facts::{FileFacts, FileState, KeyspaceFacts, RetiredKeyspace};

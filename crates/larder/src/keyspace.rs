@@ -8,6 +8,7 @@ mod remove;
 mod update;
 mod write;
 
+pub(crate) use definition::check_name;
 pub use definition::{DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition};
 pub use iter::{Iter, Keys};
 pub use update::Update;
@@ -105,8 +106,14 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
             }
             replaced = Some(space.clone());
         }
-        let registration =
-            Registration { name: name.to_owned(), version: kind.version, shape: K::shape(), fingerprint: 0 };
+        let registration = Registration {
+            name: name.to_owned(),
+            version: kind.version,
+            shape: K::shape(),
+            format: kind.format.code(),
+            fingerprint: 0,
+            schema: definition.schema_name().map(str::to_owned),
+        };
         let id = inner.number(kind.memory_only, registration)?;
         if let Some(old) = replaced {
             // Memory must not answer with values of another type, nor hold what nobody can reach.

@@ -39,7 +39,14 @@ pub(crate) fn check(read: Read, data: &[u8]) {
 }
 
 fn keyspace(name: &str) -> Keyspace {
-    Keyspace { name: name.to_owned(), version: 1, key_shape: "string".to_owned(), fingerprint: 0 }
+    Keyspace {
+        name: name.to_owned(),
+        version: 1,
+        key_shape: "string".to_owned(),
+        value_format: 0,
+        schema: None,
+        fingerprint: 0,
+    }
 }
 
 fn start(form: Form) -> Vec<u8> {
@@ -62,6 +69,7 @@ fn written(form: Form, input: &mut Input<'_>) -> Vec<u8> {
             written_at_ms: input.u64(),
             expires_at_ms: input.scaled(),
             delete_after_ms: input.scaled(),
+            fingerprint: input.flag().then(|| input.u64()),
             value: input.short().to_vec(),
         }));
     }
@@ -88,15 +96,19 @@ pub(crate) fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         written_at_ms: 1_700_000_000_000,
         expires_at_ms: 1_700_003_600_000,
         delete_after_ms: 1_700_003_600_000,
+        fingerprint: Some(7),
         value: b"\x06MTNVTU".to_vec(),
     };
     let items = [Item::Keyspace(keyspace("product")), Item::Entry(entry(0)), Item::Entry(entry(0))];
     let of =
         |form: Form, kind: u8, bytes: Vec<u8>| [vec![u8::from(form == Form::Binary), kind], bytes].concat();
     let (binary, lines) = (write(Form::Binary, &items), write(Form::JsonLines, &items));
-    let newer = b"{\"larder_export\":2,\"exported_at_ms\":0,\"sequence\":0}\n".to_vec();
+    let mut of_format_1 = binary.clone();
+    of_format_1[17] = 1;
+    let newer = b"{\"larder_export\":3,\"exported_at_ms\":0,\"sequence\":0}\n".to_vec();
     vec![
         ("export", "binary", of(Form::Binary, 0, binary.clone())),
+        ("export", "binary-of-format-1", of(Form::Binary, 0, of_format_1)),
         ("export", "binary-cut-off", of(Form::Binary, 0, binary[..90].to_vec())),
         ("export", "binary-followed-by-something", of(Form::Binary, 0, [&binary[..], b"x"].concat())),
         ("export", "binary-hostile-length", of(Form::Binary, 1, b"\x02\xFF\xFF\xFF\xFF".to_vec())),

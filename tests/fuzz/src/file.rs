@@ -55,7 +55,10 @@ pub(crate) fn check(open: Open, data: &[u8]) {
             let text = error.to_string();
             assert!(text.contains(&*dir.path().to_string_lossy()), "{text}: no path");
             let left = fs::read(&path).ok();
-            let is_ours_to_change = !matches!(error, Error::Foreign { .. } | Error::NewerFormat { .. });
+            let is_ours_to_change = !matches!(
+                error,
+                Error::Foreign { .. } | Error::NewerFormat { .. } | Error::UnknownFeatures { .. }
+            );
             assert!(is_ours_to_change || left == content, "a file that is not ours was changed: {text}");
             assert!(content.is_none() || left.is_some(), "a file is gone: {text}");
         }

@@ -66,7 +66,10 @@ fn conflicts(there: &[KeyspaceFacts], survey: &Survey, replace: bool) -> Result<
             let is_other_type =
                 old.fingerprint != new.fingerprint && old.fingerprint != 0 && new.fingerprint != 0;
             old.name == new.name
-                && (old.version != new.version || old.key_shape != new.key_shape || is_other_type)
+                && (old.version != new.version
+                    || old.key_shape != new.key_shape
+                    || old.value_format != new.value_format
+                    || is_other_type)
         })
     };
     let differing: Vec<&Keyspace> = survey.chosen().filter(differs).collect();
@@ -93,6 +96,8 @@ fn write(
             name: keyspace.name.clone(),
             version: keyspace.version,
             key_shape: keyspace.key_shape.clone(),
+            value_format: keyspace.value_format,
+            schema: keyspace.schema.clone(),
             fingerprint: keyspace.fingerprint,
         })?;
     }
@@ -173,6 +178,7 @@ fn each_batch(path: &Path, survey: &Survey, then: &mut Then<'_>) -> Result<(), F
             key: entry.key,
             written_at: Timestamp::from_millis(entry.written_at_ms),
             expires_at: Timestamp::from_millis(entry.expires_at_ms),
+            fingerprint: entry.fingerprint,
             value: entry.value,
         });
     }

@@ -116,6 +116,8 @@ impl Job<'_> {
                 name: facts.name.clone(),
                 version: facts.version,
                 key_shape: facts.key_shape.clone(),
+                value_format: facts.value_format,
+                schema: facts.schema.clone(),
                 fingerprint: facts.fingerprint,
             })?;
             let mut after: Option<Vec<u8>> = None;
@@ -153,6 +155,7 @@ fn write_entry<W: Write>(
                 written_at_ms: record.written_at.as_millis(),
                 expires_at_ms: record.expires_at.as_millis(),
                 delete_after_ms: record.delete_after.as_millis(),
+                fingerprint: record.fingerprint,
                 value: record.payload,
             };
             writer.spelled_entry(&entry, Some(&spelled))?;

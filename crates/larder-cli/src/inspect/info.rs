@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use larder::ByteSize;
-use larder::inspect::{FileState, Snapshot};
+use larder::inspect::{FileState, RetiredVersion, Snapshot};
 use serde::Serialize;
 
 use super::open;
@@ -19,6 +19,7 @@ struct InfoJson {
     owner_pid: Option<u32>,
     length: u64,
     format: u32,
+    identity: Option<String>,
     closed_cleanly: bool,
     last_flush: String,
     last_flush_ms: u64,
@@ -35,10 +36,30 @@ struct KeyspaceJson {
     number: u32,
     version: u32,
     key_shape: String,
+    value_format: &'static str,
+    schema: Option<String>,
+    retired_versions: Vec<RetiredVersionJson>,
     fingerprint: String,
     entries: u64,
     charged_bytes: u64,
     unswept: u64,
+}
+
+#[derive(Serialize)]
+struct RetiredVersionJson {
+    version: u32,
+    retired_at: String,
+    retired_at_ms: u64,
+}
+
+impl RetiredVersionJson {
+    fn of(retired: &RetiredVersion) -> Self {
+        Self {
+            version: retired.version,
+            retired_at: rfc3339(retired.retired_at),
+            retired_at_ms: retired.retired_at.as_millis(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -70,6 +91,9 @@ fn as_json(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> InfoJ
         number: keyspace.number,
         version: keyspace.version,
         key_shape: keyspace.key_shape.clone(),
+        value_format: keyspace.format_name(),
+        schema: keyspace.schema.clone(),
+        retired_versions: keyspace.retired_versions.iter().map(RetiredVersionJson::of).collect(),
         fingerprint: format!("0x{:016X}", keyspace.fingerprint),
         entries: keyspace.entries,
         charged_bytes: keyspace.bytes,
@@ -82,6 +106,7 @@ fn as_json(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> InfoJ
         owner_pid,
         length: file.len,
         format: file.format,
+        identity: file.identity.map(|identity| identity.to_string()),
         closed_cleanly: file.closed_cleanly,
         last_flush: rfc3339(file.last_flush),
         last_flush_ms: file.last_flush.as_millis(),
@@ -100,6 +125,8 @@ fn print(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> Result<
     field(&mut out, "state", state(file.state))?;
     field(&mut out, "length", ByteSize::bytes(file.len))?;
     field(&mut out, "format", file.format)?;
+    let identity = file.identity.map_or_else(|| "none until its next commit".to_owned(), |id| id.to_string());
+    field(&mut out, "identity", identity)?;
     let ago = styled(FAINT, format!("{} ago", span(snapshot.now().since(file.last_flush))));
     field(&mut out, "last flush", format!("{}, {ago}", rfc3339(file.last_flush)))?;
     field(&mut out, "sequence", file.sequence)?;
@@ -110,19 +137,27 @@ fn print(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> Result<
         return Ok(out.flush()?);
     }
     writeln!(out)?;
-    let head = ["keyspace", "version", "keys", "entries", "charged", "unswept"];
+    let head = ["keyspace", "version", "keys", "values", "schema", "entries", "charged", "unswept"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(snapshot.keyspaces().iter().zip(unswept).map(|(keyspace, unswept)| {
         vec![
             keyspace.name.clone(),
             keyspace.version.to_string(),
             keyspace.key_shape.clone(),
+            keyspace.format_name().to_owned(),
+            keyspace.schema.clone().unwrap_or_else(|| "-".to_owned()),
             keyspace.entries.to_string(),
             ByteSize::bytes(keyspace.bytes).to_string(),
             unswept.to_string(),
         ]
     }));
     out::table(&mut out, &rows)?;
+    for keyspace in snapshot.keyspaces() {
+        for old in &keyspace.retired_versions {
+            let (name, version, at) = (&keyspace.name, old.version, rfc3339(old.retired_at));
+            writeln!(out, "version {version} of keyspace {name} was retired at {at}")?;
+        }
+    }
     for old in snapshot.retired() {
         let bytes = ByteSize::bytes(old.bytes);
         writeln!(out, "keyspace number {} is retired; the sweeper has {bytes} of it to delete", old.number)?;

@@ -110,6 +110,7 @@ pub(super) const fn state(finding: &Finding) -> &'static str {
         Finding::Live(_) => "live",
         Finding::Expired(_) => "expired",
         Finding::OtherVersion(_) => "other_version",
+        Finding::Removed(_) => "removed",
         Finding::Retired { .. } => "retired",
         Finding::Damaged { .. } => "damaged",
         _ => "absent",
@@ -186,6 +187,9 @@ pub(super) fn no_entry(found: &Found) -> Failure {
                 "its record is of version {}, and the keyspace of {}",
                 record.version, found.keyspace.version
             )
+        }
+        Finding::Removed(_) => {
+            "it was removed, with others, and its record is still to be deleted".to_owned()
         }
         Finding::Retired { .. } => "it is of an earlier version of the keyspace".to_owned(),
         Finding::Damaged { cause } => format!("its record is damaged: {cause}"),

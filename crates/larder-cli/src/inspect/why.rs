@@ -59,6 +59,10 @@ fn explain(found: &Found) -> String {
             "Its record is of version {} of the keyspace, which has version {}.",
             record.version, found.keyspace.version,
         ),
+        Finding::Removed(record) => format!(
+            "It was removed with others after it was written, at {}. Its record is still to be deleted: the next owner does that when it opens the file.",
+            rfc3339(record.written_at),
+        ),
         Finding::Retired { number, record } => format!(
             "A record of this key, written at {}, stands in keyspace number {number}, which is retired: the keyspace was opened \
              with another version or shape since, now version {}, and nobody looks there.",

@@ -7,7 +7,14 @@ const FORMS: [Form; 2] = [Form::Binary, Form::JsonLines];
 const HEADER: Header = Header { exported_at_ms: 1_700_000_000_000, sequence: 7 };
 
 fn product() -> Keyspace {
-    Keyspace { name: "product".to_owned(), version: 1, key_shape: "string".to_owned(), fingerprint: u64::MAX }
+    Keyspace {
+        name: "product".to_owned(),
+        version: 1,
+        key_shape: "string".to_owned(),
+        value_format: 1,
+        schema: Some("shop".to_owned()),
+        fingerprint: u64::MAX,
+    }
 }
 
 fn airtime() -> Entry {
@@ -17,6 +24,7 @@ fn airtime() -> Entry {
         written_at_ms: 1_700_000_000_000,
         expires_at_ms: 1_700_003_600_000,
         delete_after_ms: 1_700_003_600_000,
+        fingerprint: Some(0x0102_0304_0506_0708),
         value: b"\x06MTNVTU".to_vec(),
     }
 }
@@ -39,15 +47,16 @@ fn items(bytes: &[u8]) -> Result<Vec<Item>, Error> {
 #[test]
 fn the_bytes_are_pinned() {
     let bytes = export(Form::Binary, &[product()], &[airtime()], Skipped::default());
-    let mut expected = b"larder.export\0\0\0\0\x01".to_vec();
+    let mut expected = b"larder.export\0\0\0\0\x02".to_vec();
     expected.extend(1_700_000_000_000_u64.to_be_bytes());
     expected.extend(7_u64.to_be_bytes());
-    expected.extend(b"\x01\0\0\0\x1B\0\0\0\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\0\x07productstring");
-    expected.extend(b"\x02\0\0\0\x2D\0\0\0\0");
+    expected.extend(b"\x01\0\0\0\x22\0\0\0\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF");
+    expected.extend(b"\x01\0\x04shop\0\x07productstring");
+    expected.extend(b"\x02\0\0\0\x36\0\0\0\0");
     for time in [1_700_000_000_000_u64, 1_700_003_600_000, 1_700_003_600_000] {
         expected.extend(time.to_be_bytes());
     }
-    expected.extend(b"\0\x08MTNVTU\0\0\x06MTNVTU");
+    expected.extend(b"\x01\x01\x02\x03\x04\x05\x06\x07\x08\0\x08MTNVTU\0\0\x06MTNVTU");
     expected.extend(b"\x03\0\0\0\x28");
     for number in [1_u64, 0, 0, 0] {
         expected.extend(number.to_be_bytes());
@@ -61,12 +70,13 @@ fn the_lines_are_pinned() {
     let bytes =
         export(Form::JsonLines, &[product()], &[airtime()], Skipped { expired: 2, ..Skipped::default() });
     let expected = concat!(
-        r#"{"larder_export":1,"exported_at_ms":1700000000000,"sequence":7}"#,
+        r#"{"larder_export":2,"exported_at_ms":1700000000000,"sequence":7}"#,
         "\n",
-        r#"{"keyspace":{"name":"product","version":1,"key_shape":"string","fingerprint":"0xFFFFFFFFFFFFFFFF"}}"#,
+        r#"{"keyspace":{"name":"product","version":1,"key_shape":"string","value_format":1,"schema":"shop","#,
+        r#""fingerprint":"0xFFFFFFFFFFFFFFFF"}}"#,
         "\n",
         r#"{"entry":{"keyspace":"product","key":"0x4D544E5654550000","spelled":"MTNVTU","written_at_ms":1700000000000,"#,
-        r#""expires_at_ms":1700003600000,"delete_after_ms":1700003600000,"value":"0x064D544E565455"}}"#,
+        r#""expires_at_ms":1700003600000,"delete_after_ms":1700003600000,"fingerprint":"0x0102030405060708","value":"0x064D544E565455"}}"#,
         "\n",
         r#"{"end":{"entries":1,"skipped":{"expired":2,"damaged":0,"other_version":0}}}"#,
         "\n",
@@ -102,11 +112,47 @@ fn what_is_not_an_export_or_a_newer_one_is_told_so() {
     assert!(matches!(check(&b""[..]), Err(Error::NotAnExport)));
     assert!(matches!(check(&b"redb\x1a\x0a"[..]), Err(Error::NotAnExport)));
     assert!(matches!(check(&b"{\"a\":1}\n"[..]), Err(Error::NotAnExport)));
-    let newer = b"{\"larder_export\":2,\"exported_at_ms\":0,\"sequence\":0}\n";
-    assert!(matches!(check(&newer[..]), Err(Error::NewerFormat { found: 2, supported: 1 })));
+    let newer = b"{\"larder_export\":3,\"exported_at_ms\":0,\"sequence\":0}\n";
+    assert!(matches!(check(&newer[..]), Err(Error::NewerFormat { found: 3, supported: 2 })));
     let mut newer = export(Form::Binary, &[], &[], Skipped::default());
     newer[17] = 9;
-    assert!(matches!(check(&newer[..]), Err(Error::NewerFormat { found: 9, supported: 1 })));
+    assert!(matches!(check(&newer[..]), Err(Error::NewerFormat { found: 9, supported: 2 })));
+}
+
+/// What the first version of this crate wrote.
+#[test]
+fn an_export_of_format_1_is_read() {
+    let mut binary = b"larder.export\0\0\0\0\x01".to_vec();
+    binary.extend(1_700_000_000_000_u64.to_be_bytes());
+    binary.extend(7_u64.to_be_bytes());
+    binary.extend(b"\x01\0\0\0\x1B\0\0\0\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\0\x07productstring");
+    binary.extend(b"\x02\0\0\0\x2D\0\0\0\0");
+    for time in [1_700_000_000_000_u64, 1_700_003_600_000, 1_700_003_600_000] {
+        binary.extend(time.to_be_bytes());
+    }
+    binary.extend(b"\0\x08MTNVTU\0\0\x06MTNVTU\x03\0\0\0\x28");
+    binary.extend([1_u64, 0, 0, 0].map(u64::to_be_bytes).as_flattened());
+    binary.extend(xxhash_rust::xxh3::xxh3_64(&binary).to_be_bytes());
+    let lines = concat!(
+        r#"{"larder_export":1,"exported_at_ms":1700000000000,"sequence":7}"#,
+        "\n",
+        r#"{"keyspace":{"name":"product","version":1,"key_shape":"string","fingerprint":"0xFFFFFFFFFFFFFFFF"}}"#,
+        "\n",
+        r#"{"entry":{"keyspace":"product","key":"0x4D544E5654550000","spelled":"MTNVTU","written_at_ms":1700000000000,"#,
+        r#""expires_at_ms":1700003600000,"delete_after_ms":1700003600000,"value":"0x064D544E565455"}}"#,
+        "\n",
+        r#"{"end":{"entries":1,"skipped":{"expired":0,"damaged":0,"other_version":0}}}"#,
+        "\n",
+    );
+    let sum = format!("{{\"checksum\":\"0x{:016X}\"}}\n", xxhash_rust::xxh3::xxh3_64(lines.as_bytes()));
+    let expected = [
+        Item::Keyspace(Keyspace { value_format: 0, schema: None, ..product() }),
+        Item::Entry(Entry { fingerprint: None, ..airtime() }),
+        Item::End(End { entries: 1, skipped: Skipped::default() }),
+    ];
+    for bytes in [binary, (lines.to_owned() + &sum).into_bytes()] {
+        assert_eq!(items(&bytes).unwrap(), expected);
+    }
 }
 
 #[test]
@@ -128,6 +174,11 @@ fn what_can_not_be_in_an_export_is_refused() {
         writer.keyspace(&product()).unwrap();
         assert!(writer.keyspace(&product()).is_err(), "it came before");
         assert!(writer.keyspace(&Keyspace { name: String::new(), ..product() }).is_err());
+        assert!(
+            writer
+                .keyspace(&Keyspace { name: "b".to_owned(), schema: Some(String::new()), ..product() })
+                .is_err()
+        );
         assert!(writer.entry(&Entry { key: vec![0; crate::MAX_KEY_LEN + 1], ..airtime() }).is_err());
         writer.entry(&Entry { key: vec![0; crate::MAX_KEY_LEN], ..airtime() }).unwrap();
         assert_eq!(writer.entries(), 1);
@@ -136,9 +187,10 @@ fn what_can_not_be_in_an_export_is_refused() {
 
 fn entries() -> impl Strategy<Value = Vec<Entry>> {
     let bytes = || proptest::collection::vec(any::<u8>(), 0..60);
-    let entry = (0..2_u32, bytes(), any::<[u64; 3]>(), bytes()).prop_map(|(keyspace, key, times, value)| {
+    let parts = (0..2_u32, bytes(), any::<[u64; 3]>(), any::<Option<u64>>(), bytes());
+    let entry = parts.prop_map(|(keyspace, key, times, fingerprint, value)| {
         let [written_at_ms, expires_at_ms, delete_after_ms] = times;
-        Entry { keyspace, key, written_at_ms, expires_at_ms, delete_after_ms, value }
+        Entry { keyspace, key, written_at_ms, expires_at_ms, delete_after_ms, fingerprint, value }
     });
     proptest::collection::vec(entry, 0..8)
 }
@@ -146,9 +198,13 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
 proptest! {
     #[test]
     fn what_is_written_is_read(
-        entries in entries(), name in "\\PC{1,20}", shape in "\\PC{0,20}", fingerprint: u64, version: u32, expired: u64
+        entries in entries(),
+        name in "\\PC{1,20}",
+        key_shape in "\\PC{0,20}",
+        schema in proptest::option::of("\\PC{1,20}"),
+        (value_format, fingerprint, version, expired) in any::<(u8, u64, u32, u64)>(),
     ) {
-        let other = Keyspace { name: format!("{name}2"), version, key_shape: shape, fingerprint };
+        let other = Keyspace { name: format!("{name}2"), version, key_shape, value_format, schema, fingerprint };
         let keyspaces = [Keyspace { name, ..product() }, other];
         let skipped = Skipped { expired, damaged: 1, other_version: u64::MAX };
         for form in FORMS {

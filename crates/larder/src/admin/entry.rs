@@ -15,6 +15,10 @@ pub struct NewKeyspace {
     pub version: u32,
     /// The shape of its keys, such as `(string, u64)`.
     pub key_shape: String,
+    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
+    pub value_format: u8,
+    /// The name of the schema that it belongs to, if any.
+    pub schema: Option<String>,
     /// The fingerprint of its values' type; zero if there is none.
     pub fingerprint: u64,
 }
@@ -28,7 +32,9 @@ pub struct NewEntry {
     pub written_at: Timestamp,
     /// When it expires.
     pub expires_at: Timestamp,
-    /// The encoded value.
+    /// The fingerprint of the shape that the value was written with, if there is one.
+    pub fingerprint: Option<u64>,
+    /// The encoded value, not compressed.
     pub value: Vec<u8>,
 }
 
@@ -60,7 +66,7 @@ impl NewEntry {
         let unsaved = Arc::new(Unsaved {
             payload: self.value,
             compression: Compression::None,
-            extension: Extension::default(),
+            extension: Extension { fingerprint: self.fingerprint, inflated_len: None },
             version,
             written_at: self.written_at,
             _room: room.ok_or(Error::Closed)?,

@@ -16,6 +16,17 @@ fn shop(path: &Path) {
     cache.close().unwrap();
 }
 
+fn of_version(version: u32) -> NewKeyspace {
+    NewKeyspace {
+        name: "product".to_owned(),
+        version,
+        key_shape: <String as crate::Key>::shape(),
+        value_format: 0,
+        schema: None,
+        fingerprint: 0,
+    }
+}
+
 fn is_whole(path: &Path, entries: u64) {
     let inspector = Inspector::open(path).unwrap();
     let verified = inspector.verify(&mut |_, _| {}).unwrap();
@@ -61,10 +72,10 @@ fn what_is_written_by_hand_is_found_by_the_cache() {
         key: key.to_vec(),
         written_at: at(written),
         expires_at: at(expires),
+        fingerprint: None,
         value: vec![value],
     };
-    let shape = <String as crate::Key>::shape();
-    let new = NewKeyspace { name: "product".to_owned(), version: 3, key_shape: shape, fingerprint: 0 };
+    let new = of_version(3);
     assert_eq!(admin.keyspace(new).unwrap().number, 1);
     let entries = vec![
         entry(b"new\0\0", -10_000, 600_000, 1),
@@ -118,8 +129,7 @@ fn another_version_is_retired_and_swept_and_a_compacted_file_is_shorter() {
     cache.close().unwrap();
     let len = || std::fs::metadata(&path).unwrap().len();
     let before = len();
-    let shape = <String as crate::Key>::shape();
-    let new = NewKeyspace { name: "product".to_owned(), version: 4, key_shape: shape, fingerprint: 0 };
+    let new = of_version(4);
     let mut admin = Admin::open(&path).unwrap();
     assert_eq!(admin.keyspace(new).unwrap().entries, 0);
     assert_eq!(admin.sweep(&mut || true).unwrap(), 0);

@@ -38,6 +38,16 @@ pub enum Format {
 }
 
 impl Format {
+    /// Its name: `bincode`, `MessagePack` or `raw`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bincode => "bincode",
+            Self::MessagePack => "MessagePack",
+            Self::Raw => "raw",
+        }
+    }
+
     /// The number that stands for it in a file.
     pub(crate) const fn code(self) -> u8 {
         match self {
@@ -60,11 +70,7 @@ impl Format {
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Bincode => "bincode",
-            Self::MessagePack => "MessagePack",
-            Self::Raw => "raw",
-        })
+        f.write_str(self.name())
     }
 }
 

@@ -4,6 +4,7 @@
 //! wins: a range removal spares what was written after it, in the tables and in the batch alike.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Bound;
 
 use redb::{ReadableTable, ReadableTableMetadata, StorageError, Table, WriteTransaction};
 
@@ -146,6 +147,36 @@ impl<'txn> Entries<'txn> {
         }
         self.remove_rows(&removed)?;
         Ok(live)
+    }
+
+    /// Deletes what a range covers of the next `most` keys of its scope after a key. Answers the last of these; none if there are no more.
+    pub(super) fn remove_covered(
+        &mut self,
+        range: &Range,
+        after: &[u8],
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, StorageError> {
+        let start = range.scope.start();
+        let end = after_prefix(start);
+        let from = if after.is_empty() { Bound::Included(&**start) } else { Bound::Excluded(after) };
+        let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let (mut covered, mut last, mut seen) = (Vec::new(), None, 0);
+        for row in self.rows.range::<&[u8]>((from, to))?.take(most) {
+            let (key, record) = row?;
+            seen += 1;
+            if seen == most {
+                last = Some(key.value().to_vec());
+            }
+            let is_later =
+                record::peek(record.value()).is_some_and(|header| header.sequence > range.sequence);
+            if !is_later && range.scope.covers(key.value()) {
+                covered.push(key.value().to_vec());
+            }
+        }
+        for key in &covered {
+            self.remove(key)?;
+        }
+        Ok(last)
     }
 
     fn remove_rows(&mut self, removed: &[(Vec<u8>, usize)]) -> Result<(), StorageError> {

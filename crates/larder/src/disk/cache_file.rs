@@ -284,8 +284,8 @@ impl CacheFile {
     }
 
     /// Numbers a keyspace that is opened while the file is out of service. The file learns of it when it is in service again.
-    pub(super) fn register_meanwhile(&mut self, wanted: &Registration) -> KeyspaceId {
-        self.adopted.register(&mut self.known, wanted)
+    pub(super) fn register_meanwhile(&mut self, wanted: &Registration, now: Timestamp) -> KeyspaceId {
+        self.adopted.register(&mut self.known, wanted, now)
     }
 
     /// What the file has still to learn of.

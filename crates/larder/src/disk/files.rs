@@ -7,6 +7,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::format::FORMAT;
+use super::owner_facts::{MAX_LEN, OwnerFacts};
 use crate::clock::{Clock, pause};
 use crate::error::Error;
 use crate::volume::{LockFile, SeenKind, Volume};
@@ -58,7 +60,7 @@ impl Drop for OwnerLock {
 }
 
 impl OwnerLock {
-    /// Locks `<path>.lock`, waiting up to `timeout` for another owner to leave, and writes this process's id into it.
+    /// Locks `<path>.lock`, waiting up to `timeout` for another owner to leave, and writes into it who this one is.
     pub(crate) fn acquire(
         volume: &dyn Volume,
         path: &Path,
@@ -78,26 +80,18 @@ impl OwnerLock {
             waited += LOCK_POLL;
         }
         // Somebody else's file may have that name: `Cargo.lock` beside a cache called `Cargo`.
-        let content = read_start(&mut *file).map_err(|error| io_error("read", &lock_path, error))?;
-        if !content.trim_end().bytes().all(|byte| byte.is_ascii_digit()) || content.len() > PID_LEN {
+        let content = file.read(MAX_LEN + 1).map_err(|error| io_error("read", &lock_path, error))?;
+        if OwnerFacts::read(&content).is_none() {
             let why = "it is not the lock of a larder file, though it has its name".to_owned();
             return Err(Error::Foreign { path: lock_path, why });
         }
-        let pid = format!("{}\n", std::process::id());
-        match file.write(pid.as_bytes()) {
+        match file.write(&OwnerFacts::own(FORMAT, clock.wall()).to_bytes()) {
             // The lock is held, and who holds it is told for people alone. Opening may then make room with the ballast.
             Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {}
             written => written.map_err(|error| io_error("write", &lock_path, error))?,
         }
         Ok(Self { file })
     }
-}
-
-/// More than the digits of a process id and a line's end.
-const PID_LEN: usize = 32;
-
-fn read_start(file: &mut dyn LockFile) -> io::Result<String> {
-    Ok(String::from_utf8_lossy(&file.read(PID_LEN + 1)?).into_owned())
 }
 
 /// Who has the lock. An owner writes its id after it has taken the lock, so it may take a moment to be seen.
@@ -112,7 +106,7 @@ fn owner(file: &mut dyn LockFile) -> Option<u32> {
 }
 
 fn read_pid(file: &mut dyn LockFile) -> Option<u32> {
-    read_start(file).ok()?.trim_end().parse().ok()
+    OwnerFacts::read(&file.read(MAX_LEN + 1).ok()?)?.pid
 }
 
 /// What stands at a path.

@@ -8,15 +8,15 @@
 
 use std::path::{Path, PathBuf};
 
-use redb::ReadOnlyDatabase;
+use redb::{ReadOnlyDatabase, ReadableDatabase};
 
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::files::{self, Standing, io_error};
+use super::format::FileFormat;
 use super::known::Known;
-use super::open::{builder, foreign, read_format, refuse_unless_redb};
+use super::open::{builder, foreign, refuse_unless_redb};
 use super::snapshot::Snapshot;
 use super::store::Store;
-use super::tables::FORMAT;
 use crate::error::Error;
 use crate::sync::{Arc, Mutex};
 use crate::volume::{Identity, OsVolume, Volume};
@@ -53,13 +53,9 @@ impl FollowedFile {
         let opened =
             guarded(|| Ok(builder(page_cache).open_read_only_with_backend(OsVolume.open(path, false)?)?));
         let db = opened.map_err(|fault| refused(path, fault))?;
-        match read_format(&db).map_err(|fault| refused(path, fault))? {
-            None => Err(foreign(path, "it is a redb database without larder's tables")),
-            Some(found) if found > FORMAT => {
-                Err(Error::NewerFormat { path: path.to_owned(), found, supported: FORMAT })
-            }
-            Some(_) => Ok(Self { db: Guarded::new(db), identity }),
-        }
+        let db = Guarded::new(db);
+        format(path, FileFormat::of(&*db))?;
+        Ok(Self { db, identity })
     }
 }
 
@@ -81,13 +77,23 @@ impl Followed {
         Ok(file.clone())
     }
 
-    /// The metadata, and then the entries, as the writer last committed them, of one file: numbers of keyspaces are its own.
+    /// The metadata and the entries as one commit left them: numbers of keyspaces, and removals that are still to be made, are of that commit.
+    ///
+    /// An owner of a later version may have upgraded the file since it was opened, so the format is read each time.
     pub(crate) fn view(&self) -> Result<(Known, Snapshot), Error> {
         let file = self.current()?;
         let failed = |fault| refused(&self.path, fault);
-        let known = Store::read_known(&*file.db).map_err(failed)?;
-        Ok((known, Snapshot::take(&*file.db, 0).map_err(failed)?))
+        let txn = Guarded::new(guarded(|| Ok(file.db.begin_read()?)).map_err(failed)?);
+        let format = format(&self.path, FileFormat::at(&txn))?;
+        let known = Store::known_at(&txn, format).map_err(failed)?;
+        Ok((known, Snapshot::at(&txn, 0).map_err(failed)?))
     }
+}
+
+/// The format, if it is one that this version reads.
+fn format(path: &Path, found: Result<Option<FileFormat>, Fault>) -> Result<u32, Error> {
+    let found = found.map_err(|fault| refused(path, fault))?;
+    found.ok_or_else(|| foreign(path, "it is a redb database without larder's tables"))?.known(path)
 }
 
 fn refused(path: &Path, fault: Fault) -> Error {

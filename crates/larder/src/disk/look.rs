@@ -16,13 +16,14 @@ use redb::{Database, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableD
 
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::files::{self, Standing, io_error};
+use super::format::FileFormat;
 use super::known::Known;
-use super::open::{REDB_MAGIC, builder, foreign, read_format};
+use super::open::{REDB_MAGIC, builder, foreign};
 use super::owner;
 use super::pages::{Pages, verify_pages};
 use super::probe::{self, Overlay};
 use super::store::Store;
-use super::tables::{ENTRIES, EXPIRY, FORMAT, after_prefix, expiry_key, marker, split_expiry_key};
+use super::tables::{ENTRIES, EXPIRY, after_prefix, expiry_key, marker, split_expiry_key};
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::stats::Lifetime;
@@ -52,7 +53,6 @@ pub(crate) enum Condition {
 pub(crate) struct Facts {
     pub(crate) path: PathBuf,
     pub(crate) len: u64,
-    pub(crate) format: u32,
     pub(crate) condition: Condition,
     pub(crate) known: Known,
     pub(crate) lifetime: Option<Lifetime>,
@@ -104,11 +104,12 @@ impl Look {
         } else {
             Condition::Closed
         };
-        let format = format(path, file, read_format(&*db))?;
-        let read = guarded(|| Ok(db.begin_read()?)).and_then(|txn| tables(&txn));
+        let txn = guarded(|| Ok(db.begin_read()?)).map_err(|fault| refused(path, file, fault))?;
+        let txn = Guarded::new(txn);
+        let format = format(path, file, FileFormat::at(&txn))?;
+        let read = tables(&txn, format);
         let (known, lifetime, entries, expiry) = read.map_err(|fault| refused(path, file, fault))?;
-        let facts =
-            Facts { path: path.to_owned(), len: len(path, file)?, format, condition, known, lifetime };
+        let facts = Facts { path: path.to_owned(), len: len(path, file)?, condition, known, lifetime };
         Ok(Self { entries, expiry, _source: Source::Shared { _db: db }, frozen: None, facts })
     }
 
@@ -119,12 +120,14 @@ impl Look {
         let file = OsVolume::open_to_read(path).map_err(failed)?;
         let db = guarded(|| Ok(builder(PAGE_CACHE).create_with_backend(overlay)?));
         let db = Guarded::new(db.map_err(|fault| refused(path, &file, fault))?);
-        let format = format(path, &file, read_format(&*db))?;
-        let read = guarded(|| Ok(db.begin_read()?)).and_then(|txn| tables(&txn));
+        let txn = guarded(|| Ok(db.begin_read()?)).map_err(|fault| refused(path, &file, fault))?;
+        let txn = Guarded::new(txn);
+        let format = format(path, &file, FileFormat::at(&txn))?;
+        let read = tables(&txn, format);
         let (known, lifetime, entries, expiry) = read.map_err(|fault| refused(path, &file, fault))?;
         let condition =
             if owner::holds_lock(path) { Condition::Owned(owner::named(path)) } else { Condition::Crashed };
-        let facts = Facts { path: path.to_owned(), len, format, condition, known, lifetime };
+        let facts = Facts { path: path.to_owned(), len, condition, known, lifetime };
         let look =
             Self { entries, expiry, _source: Source::Repaired { _db: db }, frozen: Some(start), facts };
         look.refuse_if_changed()?;
@@ -212,8 +215,8 @@ type Tables = (
     Guarded<ReadOnlyTable<&'static [u8], ()>>,
 );
 
-fn tables(txn: &ReadTransaction) -> Result<Tables, Fault> {
-    let known = Store::known_at(txn)?;
+fn tables(txn: &ReadTransaction, format: u32) -> Result<Tables, Fault> {
+    let known = Store::known_at(txn, format)?;
     let entries = guarded(|| Ok(txn.open_table(ENTRIES)?))?;
     let expiry = guarded(|| Ok(txn.open_table(EXPIRY)?))?;
     Ok((known, Store::lifetime_at(txn)?, Guarded::new(entries), Guarded::new(expiry)))
@@ -242,12 +245,9 @@ pub(super) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {
 }
 
 /// The format, if it is one that this version reads.
-fn format(path: &Path, file: &VolumeFile, found: Result<Option<u32>, Fault>) -> Result<u32, Error> {
+fn format(path: &Path, file: &VolumeFile, found: Result<Option<FileFormat>, Fault>) -> Result<u32, Error> {
     match found.map_err(|fault| refused(path, file, fault))? {
-        Some(found) if found > FORMAT => {
-            Err(Error::NewerFormat { path: path.to_owned(), found, supported: FORMAT })
-        }
-        Some(found) => Ok(found),
+        Some(found) => found.known(path),
         // Damage to the list of tables looks like this too.
         None => match verify_pages(path)? {
             Pages::Damaged(cause) if has_marker(file) => Err(Error::Damaged { path: path.to_owned(), cause }),

@@ -9,19 +9,23 @@
 //!    newer format: refused. In use: refused.
 //! 4. Damaged, and the name of our metadata table stands in it: moved aside, kept, and step 1. Without that name nobody can tell
 //!    whose it is: refused.
-//! 5. Ours: opened for writing, with every page verified up to a set size. Damage found now is dealt with as in step 4.
+//! 5. Ours: opened for writing, with every page verified up to a set size. Damage found now is dealt with as in step 4. Range removals that
+//!    the file still has to make are made before anything is read from it ([`super::ranges`]).
+//!
+//! A file of an older format is opened as it is. The first commit upgrades it.
 
 use std::path::{Path, PathBuf};
 
-use redb::{Builder, ConcurrencyMode, Database, ReadableDatabase, TableError};
+use redb::{Builder, ConcurrencyMode, Database};
 
 use super::ballast::Ballast;
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::files::{self, Standing, beside, io_error};
+use super::format::FileFormat;
 use super::known::Known;
 use super::probe::{self, Overlay};
 use super::store::Store;
-use super::tables::{FORMAT, FORMAT_ROW, META, marker};
+use super::tables::marker;
 use crate::error::Error;
 use crate::sync::Arc;
 use crate::units::Timestamp;
@@ -66,21 +70,21 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
         }
         Standing::File { len } => {
             refuse_unless_redb(volume, path)?;
-            let found = identify(volume, path).and_then(|format| match format {
-                // Damage to the number looks like this too.
-                Some(found) if found > FORMAT => verify(volume, path)
-                    .map(|()| Err(Error::NewerFormat { path: path.clone(), found, supported: FORMAT })),
-                Some(_) => open_ours(options, len)
-                    .or_else(|fault| match fault.kind {
-                        // Repairing may take room.
-                        FaultKind::Full if Ballast::give_up_left(volume, path) => open_ours(options, len),
-                        _ => Err(fault),
-                    })
-                    .map(Ok),
-                // Damage to the list of tables looks like this too.
-                None => verify(volume, path)
-                    .map(|()| Err(foreign(path, "it is a redb database without larder's tables"))),
-            });
+            let found =
+                identify(volume, path).and_then(|format| match format.map(|found| found.known(path)) {
+                    // Damage to these rows looks like this too.
+                    Some(Err(newer)) => verify(volume, path).map(|()| Err(newer)),
+                    Some(Ok(_)) => open_ours(options, len)
+                        .or_else(|fault| match fault.kind {
+                            // Repairing may take room.
+                            FaultKind::Full if Ballast::give_up_left(volume, path) => open_ours(options, len),
+                            _ => Err(fault),
+                        })
+                        .map(Ok),
+                    // Damage to the list of tables looks like this too.
+                    None => verify(volume, path)
+                        .map(|()| Err(foreign(path, "it is a redb database without larder's tables"))),
+                });
             match found {
                 Ok(Ok(store)) => Ok(Opened { store, quarantined: None }),
                 Ok(Err(refused)) => Err(refused),
@@ -136,15 +140,15 @@ pub(super) fn builder(page_cache: usize) -> Builder {
     builder
 }
 
-/// The format version of a larder file; `None` if the file has no table of ours. Changes nothing.
-fn identify(volume: &dyn Volume, path: &Path) -> Result<Option<u32>, Fault> {
+/// The format of a larder file; `None` if the file has no table of ours. Changes nothing.
+fn identify(volume: &dyn Volume, path: &Path) -> Result<Option<FileFormat>, Fault> {
     let file = || volume.open(path, false);
     let read_only = guarded(|| Ok(builder(SMALL_CACHE).open_read_only_with_backend(file()?)?));
     match read_only {
-        Ok(db) => read_format(&*Guarded::new(db)),
+        Ok(db) => FileFormat::of(&*Guarded::new(db)),
         Err(fault) if fault.kind == FaultKind::Unrepaired => {
             let repaired = guarded(|| Ok(builder(SMALL_CACHE).create_with_backend(Overlay::new(file()?)?)?))?;
-            read_format(&*Guarded::new(repaired))
+            FileFormat::of(&*Guarded::new(repaired))
         }
         Err(fault) => Err(fault),
     }
@@ -167,33 +171,14 @@ fn verify_pages(overlay: impl FnOnce() -> std::io::Result<Overlay>) -> Result<()
     close(db)
 }
 
-pub(super) fn read_format(db: &impl ReadableDatabase) -> Result<Option<u32>, Fault> {
-    let format = guarded(|| {
-        let meta = match db.begin_read()?.open_table(META) {
-            Ok(meta) => meta,
-            // A table of that name that is not like ours is somebody else's.
-            Err(
-                TableError::TableDoesNotExist(_)
-                | TableError::TableTypeMismatch { .. }
-                | TableError::TableIsMultimap(_),
-            ) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        Ok(Some(meta.get_owned(FORMAT_ROW)?.and_then(|row| row.value().first_chunk().copied())))
-    })?;
-    match format {
-        None => Ok(None),
-        Some(Some(bytes)) => Ok(Some(u32::from_be_bytes(bytes))),
-        Some(None) => Err(Fault::damage("the format version is missing")),
-    }
-}
-
 /// Opens a larder file for writing.
 pub(super) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, Fault> {
     let mut builder = builder(options.page_cache);
     builder.set_check_integrity_on_open(len <= options.verify_up_to);
     let db = guarded(|| Ok(builder.create_with_backend(options.volume.open(&options.path, false)?)?))?;
-    let store = Store::new(db, options.live_limit)?;
+    let mut store = Store::new(db, options.live_limit)?;
+    // Before anybody looks: what they cover is gone for those who removed it.
+    store.make_ranges()?;
     // What every lookup opens: damage to it is dealt with as any other that is found on opening.
     store.snapshot(0)?;
     Ok(store)

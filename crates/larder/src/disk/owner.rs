@@ -7,18 +7,21 @@
 use std::path::Path;
 
 use super::files::beside;
+use super::owner_facts::{MAX_LEN, OwnerFacts};
 use crate::volume::OsVolume;
 
-/// Longer than any process id.
-const PID_LEN: u64 = 32;
 /// More than the list of all locks of a machine takes.
 #[cfg(target_os = "linux")]
 const MOST_LOCKS: u64 = 4 << 20;
 
 /// The process whose id stands beside a cache file: its owner, or one that was killed.
 pub(super) fn named(path: &Path) -> Option<u32> {
-    let bytes = OsVolume::read_beside(&beside(path, ".lock"), PID_LEN).ok()?;
-    std::str::from_utf8(&bytes).ok()?.trim_end().parse().ok()
+    facts(path)?.pid
+}
+
+/// What stands beside a cache file of its owner, or of one that was killed.
+fn facts(path: &Path) -> Option<OwnerFacts> {
+    OwnerFacts::read(&OsVolume::read_beside(&beside(path, ".lock"), MAX_LEN as u64 + 1).ok()?)
 }
 
 /// Whether the owner's lock beside a cache file is held.

@@ -6,7 +6,7 @@
 use std::ops::Deref;
 use std::time::Duration;
 
-use redb::{ReadOnlyTable, ReadableDatabase};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase};
 
 use super::fault::{Fault, Guarded, guarded};
 use super::tables::{ENTRIES, after_prefix};
@@ -34,7 +34,13 @@ impl std::fmt::Debug for Snapshot {
 
 impl Snapshot {
     pub(crate) fn take(db: &impl ReadableDatabase, generation: u64) -> Result<Self, Fault> {
-        let entries = guarded(|| Ok(db.begin_read()?.open_table(ENTRIES)?))?;
+        let txn = Guarded::new(guarded(|| Ok(db.begin_read()?))?);
+        Self::at(&txn, generation)
+    }
+
+    /// The entries that a transaction sees.
+    pub(super) fn at(txn: &ReadTransaction, generation: u64) -> Result<Self, Fault> {
+        let entries = guarded(|| Ok(txn.open_table(ENTRIES)?))?;
         Ok(Self { entries: Guarded::new(entries), generation })
     }
 

@@ -7,10 +7,14 @@ use redb::{CompactionError, Database, ReadTransaction, ReadableDatabase, Readabl
 
 use super::batch::{Entries, RangeRemoval, next_expiry};
 use super::fault::{Fault, FaultKind, Guarded, guarded};
+use super::format::{FEATURES, FORMAT_1, FileFormat};
+use super::identity::FileIdentity;
+use super::keyspace_row::KeyspaceRow;
 use super::known::{Adopted, Known, Registration};
+use super::ranges;
 use super::snapshot::Snapshot;
 use super::tables::{
-    EXPIRY, FORMAT, FORMAT_ROW, KEYSPACES, KeyspaceRow, LIFETIME_ROW, META, RETIRED, STATE_ROW, State,
+    EXPIRY, FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State,
     lifetime_to_bytes, read_lifetime,
 };
 use super::view::DiskView;
@@ -24,12 +28,12 @@ const EVICT_AHEAD: u64 = 256;
 
 /// An open file.
 pub(crate) struct Store {
-    db: Guarded<Database>,
+    pub(super) db: Guarded<Database>,
     pub(super) known: Known,
     /// Bytes that entries may be charged for, all together.
     live_limit: u64,
     /// When the earliest entry may be deleted.
-    next_expiry: Option<Timestamp>,
+    pub(super) next_expiry: Option<Timestamp>,
     lifetime: Option<Lifetime>,
 }
 
@@ -82,7 +86,6 @@ impl Store {
         guarded(|| {
             let mut txn = db.begin_write()?;
             txn.set_quick_repair(true);
-            txn.open_table(META)?.insert(FORMAT_ROW, FORMAT.to_be_bytes().as_slice())?;
             Entries::open(&txn, known.state.mark)?;
             txn.open_table(KEYSPACES)?;
             txn.open_table(RETIRED)?;
@@ -93,21 +96,30 @@ impl Store {
 
     /// Reads what the metadata tables say.
     pub(crate) fn read_known(db: &impl ReadableDatabase) -> Result<Known, Fault> {
-        guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::known_at(&txn))
+        let txn = Guarded::new(guarded(|| Ok(db.begin_read()?))?);
+        let format = FileFormat::at(&txn)?.ok_or_else(|| illegible(FORMAT_ROW))?;
+        Self::known_at(&txn, format.version())
     }
 
-    /// What the metadata tables say in a transaction.
-    pub(crate) fn known_at(txn: &ReadTransaction) -> Result<Known, Fault> {
-        let illegible = |row: &str| Fault::damage(format!("the row {row:?} of the metadata is illegible"));
-        guarded(|| {
-            let state = txn.open_table(META)?.get(STATE_ROW)?.and_then(|row| State::read(row.value()).ok());
+    /// What the metadata tables of a file of this format say in a transaction.
+    pub(crate) fn known_at(txn: &ReadTransaction, format: u32) -> Result<Known, Fault> {
+        let mut known = guarded(|| {
+            let meta = txn.open_table(META)?;
+            let state = meta.get(STATE_ROW)?.and_then(|row| State::read(row.value()).ok());
             let Some(state) = state else {
                 return Ok(Err(illegible(STATE_ROW)));
             };
-            let mut known = Known { state, ..Known::default() };
+            let identity = meta
+                .get(IDENTITY_ROW)?
+                .and_then(|row| row.value().try_into().ok())
+                .map(FileIdentity::from_bytes);
+            if identity.is_none() && format > FORMAT_1 {
+                return Ok(Err(illegible(IDENTITY_ROW)));
+            }
+            let mut known = Known { format, identity, state, ..Known::default() };
             for row in txn.open_table(KEYSPACES)?.iter()? {
                 let (name, row) = row?;
-                match KeyspaceRow::read(row.value()) {
+                match KeyspaceRow::read(row.value(), format) {
                     Ok(row) => known.keyspaces.insert(name.value().to_owned(), row),
                     Err(_) => return Ok(Err(illegible(name.value()))),
                 };
@@ -117,7 +129,9 @@ impl Store {
                 known.retired.insert(KeyspaceId::on_disk(id.value()), bytes.value());
             }
             Ok(Ok(known))
-        })?
+        })??;
+        known.ranges = ranges::pending(txn)?;
+        Ok(known)
     }
 
     pub(crate) fn new(db: Database, live_limit: u64) -> Result<Self, Fault> {
@@ -184,7 +198,7 @@ impl Store {
         let mut outcome = Outcome::default();
         known.adopt(batch.adopt);
         for wanted in batch.register {
-            let (id, retired) = known.register(wanted);
+            let (id, retired) = known.register(wanted, batch.now);
             outcome.registered.push(id);
             outcome.retired.extend(retired);
         }
@@ -192,6 +206,7 @@ impl Store {
             return Ok(Outcome { next_expiry: self.next_expiry, ..outcome });
         }
         outcome.is_committed = true;
+        known.upgrade(batch.now);
         let live_limit = self.live_limit;
         guarded(|| {
             let mut txn = self.db.begin_write()?;
@@ -231,6 +246,7 @@ impl Store {
             (row.entries, row.bytes) = (0, 0);
         }
         known.state.mark = mark;
+        known.upgrade(mark);
         guarded(|| {
             let mut txn = self.db.begin_write()?;
             txn.set_quick_repair(true);
@@ -332,13 +348,26 @@ fn change_entries(
     Ok(())
 }
 
-/// Writes the metadata rows that differ.
-fn write_known(txn: &WriteTransaction, old: &Known, new: &Known) -> Result<(), redb::Error> {
-    txn.open_table(META)?.insert(STATE_ROW, new.state.to_bytes().as_slice())?;
-    if old.keyspaces != new.keyspaces {
+fn illegible(row: &str) -> Fault {
+    Fault::damage(format!("the row {row:?} of the metadata is illegible"))
+}
+
+/// Writes the metadata rows that differ; all of them, where the format does.
+pub(super) fn write_known(txn: &WriteTransaction, old: &Known, new: &Known) -> Result<(), redb::Error> {
+    let mut meta = txn.open_table(META)?;
+    meta.insert(STATE_ROW, new.state.to_bytes().as_slice())?;
+    let is_other_format = old.format != new.format;
+    if is_other_format {
+        meta.insert(FORMAT_ROW, new.format.to_be_bytes().as_slice())?;
+        meta.insert(FEATURES_ROW, FEATURES.to_be_bytes().as_slice())?;
+    }
+    if let Some(identity) = new.identity.filter(|_| old.identity != new.identity) {
+        meta.insert(IDENTITY_ROW, identity.to_bytes().as_slice())?;
+    }
+    if is_other_format || old.keyspaces != new.keyspaces {
         let mut table = txn.open_table(KEYSPACES)?;
         for (name, row) in &new.keyspaces {
-            if old.keyspaces.get(name) != Some(row) {
+            if is_other_format || old.keyspaces.get(name) != Some(row) {
                 table.insert(name.as_str(), row.to_bytes().as_slice())?;
             }
         }

@@ -2,19 +2,23 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `larder.meta` | `"format"` | format version, 4 bytes |
+//! | `larder.meta` | `"format"` | format version, 4 bytes ([`super::format`]) |
+//! | | `"features"` | what a reader must know, a bit each, 8 |
+//! | | `"identity"` | 16 random bytes ([`super::identity`]) |
 //! | | `"state"` | last sequence 8, time mark 8 (ms since 1970), next keyspace number 4, closed cleanly 1 |
 //! | | `"lifetime"` | counts since the file was made, 8 each, in the order of [`Lifetime`]; the XXH3-64 of these, 8 |
-//! | `larder.keyspaces` | name | number 4, version 4, entries 8, bytes 8, fingerprint 8 (0: none), key shape (UTF-8) |
+//! | `larder.keyspaces` | name | number, version, counts, and fields ([`super::keyspace_row`]) |
 //! | `larder.retired` | keyspace number | bytes it is still charged for, until its entries are deleted |
 //! | `larder.entries` | keyspace number 4, key | a record ([`crate::record`]) |
 //! | `larder.expiry` | delete-after 8 (ms since 1970), keyspace number 4, key | nothing |
+//! | `larder.ranges` | sequence 8 | a range removal that is still to be made: its scope ([`crate::key::Scope`]) |
 //!
 //! The row `"lifetime"` may be missing. Readers pass over counts that they do not know, and begin anew if the checksum is wrong.
+//! The table `larder.ranges` may be missing; this version makes none, and honours what it finds ([`super::ranges`]).
+//! In format 1 there are no features, no identity and no ranges.
 
 use redb::{TableDefinition, TableHandle};
 
-use crate::id::KeyspaceId;
 use crate::record::{Damage, Fields, checksum};
 use crate::stats::Lifetime;
 use crate::units::Timestamp;
@@ -26,13 +30,13 @@ pub(crate) const KEYSPACES: TableDefinition<'static, &str, Bytes> = TableDefinit
 pub(crate) const RETIRED: TableDefinition<'static, u32, u64> = TableDefinition::new("larder.retired");
 pub(crate) const ENTRIES: TableDefinition<'static, Bytes, Bytes> = TableDefinition::new("larder.entries");
 pub(crate) const EXPIRY: TableDefinition<'static, Bytes, ()> = TableDefinition::new("larder.expiry");
+pub(crate) const RANGES: TableDefinition<'static, Bytes, Bytes> = TableDefinition::new("larder.ranges");
 
 pub(crate) const FORMAT_ROW: &str = "format";
+pub(crate) const FEATURES_ROW: &str = "features";
+pub(crate) const IDENTITY_ROW: &str = "identity";
 pub(crate) const STATE_ROW: &str = "state";
 pub(crate) const LIFETIME_ROW: &str = "lifetime";
-
-/// The format of the tables above. Files of a newer one are refused.
-pub(crate) const FORMAT: u32 = 1;
 
 /// The name by which even a damaged file is known to be ours: it stands in the file's list of tables.
 pub(crate) fn marker() -> Vec<u8> {
@@ -84,43 +88,6 @@ pub(crate) fn read_lifetime(bytes: &[u8]) -> Option<Lifetime> {
     is_whole.then(|| Lifetime::of(numbers.iter().map(|number| u64::from_be_bytes(*number))))
 }
 
-/// What the file knows of a keyspace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KeyspaceRow {
-    pub(crate) id: KeyspaceId,
-    pub(crate) version: u32,
-    pub(crate) entries: u64,
-    /// Bytes its entries are charged for: see [`charge`].
-    pub(crate) bytes: u64,
-    pub(crate) fingerprint: u64,
-    pub(crate) shape: String,
-}
-
-impl KeyspaceRow {
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(32 + self.shape.len());
-        bytes.extend_from_slice(&self.id.to_bytes());
-        bytes.extend_from_slice(&self.version.to_be_bytes());
-        bytes.extend_from_slice(&self.entries.to_be_bytes());
-        bytes.extend_from_slice(&self.bytes.to_be_bytes());
-        bytes.extend_from_slice(&self.fingerprint.to_be_bytes());
-        bytes.extend_from_slice(self.shape.as_bytes());
-        bytes
-    }
-
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Damage> {
-        let mut fields = Fields(bytes);
-        Ok(Self {
-            id: KeyspaceId::on_disk(u32::from_be_bytes(fields.take()?)),
-            version: u32::from_be_bytes(fields.take()?),
-            entries: u64::from_be_bytes(fields.take()?),
-            bytes: u64::from_be_bytes(fields.take()?),
-            fingerprint: u64::from_be_bytes(fields.take()?),
-            shape: std::str::from_utf8(fields.0).map_err(|_| Damage::Unknown)?.to_owned(),
-        })
-    }
-}
-
 /// Half a page: a larger entry does not share its page with another.
 const SHARED_UP_TO: u64 = 2048;
 const PAGE: u64 = 4096;
@@ -164,28 +131,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_read_back_and_their_bytes_are_pinned() {
+    fn the_state_reads_back_and_its_bytes_are_pinned() {
         let mark = Timestamp::from_millis(3);
         let state = State { sequence: 258, mark, next_keyspace: 4, closed_cleanly: true };
         assert_eq!(state.to_bytes(), [0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 4, 1]);
         assert_eq!(State::read(&state.to_bytes()), Ok(state));
-        let shape = "(string, u64)".to_owned();
-        let row = KeyspaceRow {
-            id: KeyspaceId::on_disk(5),
-            version: 6,
-            entries: 7,
-            bytes: 8,
-            fingerprint: 9,
-            shape,
-        };
-        let mut pinned = vec![0, 0, 0, 5, 0, 0, 0, 6];
-        for number in [7_u8, 8, 9] {
-            pinned.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, number]);
-        }
-        pinned.extend_from_slice(b"(string, u64)");
-        assert_eq!(row.to_bytes(), pinned);
-        assert_eq!(KeyspaceRow::read(&pinned), Ok(row));
-        assert!(KeyspaceRow::read(&pinned[..31]).is_err() && State::read(&[]).is_err());
+        assert!(State::read(&state.to_bytes()[..20]).is_err());
     }
 
     #[test]

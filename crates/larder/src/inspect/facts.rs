@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::disk::{Condition, Facts, Known};
+use crate::codec::Format;
+use crate::disk::{Condition, Facts, FileIdentity, Known, RetiredVersion};
 use crate::id::KeyspaceId;
 use crate::key::{KeyShape, spell_hex};
 use crate::units::Timestamp;
@@ -30,8 +31,10 @@ pub struct FileFacts {
     pub path: PathBuf,
     /// Its length in bytes.
     pub len: u64,
-    /// The version of its format.
+    /// The version of its format. The first commit of an owner makes it the latest.
     pub format: u32,
+    /// Which file it is; a file of format 1 has no identity yet.
+    pub identity: Option<FileIdentity>,
     /// Who has it.
     pub state: FileState,
     /// Whether the last commit was that of a close.
@@ -58,6 +61,12 @@ pub struct KeyspaceFacts {
     pub version: u32,
     /// The shape of its keys, such as `(string, u64)`.
     pub key_shape: String,
+    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes. [`format_name`](Self::format_name) tells it in words.
+    pub value_format: u8,
+    /// The name of the schema that it belongs to; none if it was made by hand, or by a definition without one.
+    pub schema: Option<String>,
+    /// Versions of it that were retired, oldest first, up to the latest [`MOST_RETIRED_VERSIONS`](crate::inspect::MOST_RETIRED_VERSIONS).
+    pub retired_versions: Vec<RetiredVersion>,
     /// The fingerprint of its values' type; zero if there is none.
     pub fingerprint: u64,
     /// Its entries, those included that have expired and are not yet swept.
@@ -83,6 +92,15 @@ impl KeyspaceFacts {
         self.key_shape.parse().ok()
     }
 
+    /// How its values are encoded, in words.
+    #[must_use]
+    pub const fn format_name(&self) -> &'static str {
+        match Format::of_code(self.value_format) {
+            Some(format) => format.name(),
+            None => "unknown",
+        }
+    }
+
     /// A key of it as a person reads it: by its shape, or `0x` and the digits of its bytes.
     #[must_use]
     pub fn spell_key(&self, key: &[u8]) -> String {
@@ -99,7 +117,8 @@ pub(super) fn file(facts: &Facts) -> FileFacts {
     FileFacts {
         path: facts.path.clone(),
         len: facts.len,
-        format: facts.format,
+        format: facts.known.format,
+        identity: facts.known.identity,
         state: match facts.condition {
             Condition::Owned(pid) => FileState::Owned { pid },
             Condition::Closed => FileState::Closed,
@@ -123,6 +142,9 @@ pub(crate) fn of_known(known: &Known) -> Vec<KeyspaceFacts> {
         number: row.id.number(),
         version: row.version,
         key_shape: row.shape.clone(),
+        value_format: row.format,
+        schema: row.schema.clone(),
+        retired_versions: row.retired_versions.clone(),
         fingerprint: row.fingerprint,
         entries: row.entries,
         bytes: row.bytes,

@@ -1,5 +1,6 @@
 //! What stands in a file for a key.
 
+use crate::disk::Known;
 use crate::record::{self, Damage};
 use crate::units::Timestamp;
 
@@ -33,6 +34,8 @@ pub enum Finding {
     Expired(Record),
     /// An entry of another version of the keyspace: a miss.
     OtherVersion(Record),
+    /// An entry that a removal of several keys covers, which is still to be made: a miss, until the next owner makes it.
+    Removed(Record),
     /// An entry of this key in a keyspace that is retired, in which nobody looks: it had another version, shape, or name.
     Retired {
         /// The number of that keyspace.
@@ -67,6 +70,7 @@ impl Finding {
             Self::Live(record)
             | Self::Expired(record)
             | Self::OtherVersion(record)
+            | Self::Removed(record)
             | Self::Retired { record, .. } => Some(record),
             Self::Damaged { .. } | Self::Absent => None,
         }
@@ -82,9 +86,10 @@ impl Finding {
     }
 
     /// Judges the bytes that stand under a whole key.
-    pub(super) fn of(full: &[u8], bytes: &[u8], version: u32, now: Timestamp) -> Self {
+    pub(super) fn of(known: &Known, full: &[u8], bytes: &[u8], version: u32, now: Timestamp) -> Self {
         match read(full, bytes) {
             Err(cause) => Self::Damaged { cause },
+            Ok(record) if known.is_removed(full, record.sequence) => Self::Removed(record),
             Ok(record) if record.version != version => Self::OtherVersion(record),
             Ok(record) if record.expires_at > now => Self::Live(record),
             Ok(record) => Self::Expired(record),

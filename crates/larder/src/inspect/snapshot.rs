@@ -91,8 +91,9 @@ impl Snapshot {
         let prefix = full(keyspace.id(), prefix);
         let after = after.map(|key| full(keyspace.id(), key));
         let rows = self.look.rows(&prefix, after.as_deref(), most, MOST_PAGE_BYTES)?;
+        let known = &self.look.facts.known;
         let entries = rows.into_iter().map(|(mut key, record)| {
-            let finding = Finding::of(&key, &record, keyspace.version, self.now);
+            let finding = Finding::of(known, &key, &record, keyspace.version, self.now);
             key.drain(..KeyspaceId::LEN.min(key.len()));
             Entry { key, finding }
         });
@@ -106,11 +107,12 @@ impl Snapshot {
     pub fn find(&self, keyspace: &KeyspaceFacts, key: &[u8]) -> Result<Finding, Error> {
         let whole = full(keyspace.id(), key);
         if let Some(record) = self.look.record(&whole)? {
-            return Ok(Finding::of(&whole, &record, keyspace.version, self.now));
+            return Ok(Finding::of(&self.look.facts.known, &whole, &record, keyspace.version, self.now));
         }
         for RetiredKeyspace { number, .. } in &self.retired {
             let whole = full(KeyspaceId::on_disk(*number), key);
             let record = self.look.record(&whole)?.and_then(|bytes| finding::read(&whole, &bytes).ok());
+            let record = record.filter(|record| !self.look.facts.known.is_removed(&whole, record.sequence));
             if let Some(record) = record {
                 return Ok(Finding::Retired { number: *number, record });
             }

@@ -44,6 +44,38 @@ impl Scope {
         &self.prefix
     }
 
+    /// The bytes of the scope: the prefix's length 4, the prefix; then for each part its kind, 0 with a length 4 and exact bytes, 1 with a width 4
+    /// that may be anything, 2 for what ends at an end mark. Big endian.
+    #[cfg_attr(not(test), expect(dead_code, reason = "this version writes no range removals"))]
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let len = |len: usize| u32::try_from(len).expect("a key has no more than 4096 bytes").to_be_bytes();
+        let mut bytes = [&len(self.prefix.len())[..], &self.prefix].concat();
+        for part in &*self.rest {
+            match part {
+                Part::Exact(exact) => bytes.extend([&[EXACT], &len(exact.len())[..], exact].concat()),
+                Part::Any(Width::Fixed(width)) => bytes.extend([&[FIXED], &len(*width)[..]].concat()),
+                Part::Any(Width::Terminated) => bytes.push(TERMINATED),
+            }
+        }
+        bytes
+    }
+
+    /// The scope of these bytes; none if they are no scope's.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut left = bytes;
+        let prefix = counted(&mut left)?.into();
+        let mut rest = Vec::new();
+        while let Some(&kind) = left.split_off_first() {
+            rest.push(match kind {
+                EXACT => Part::Exact(counted(&mut left)?.into()),
+                FIXED => Part::Any(Width::Fixed(length(&mut left)?)),
+                TERMINATED => Part::Any(Width::Terminated),
+                _ => return None,
+            });
+        }
+        Some(Self { prefix, rest: rest.into() })
+    }
+
     /// Whether a key is in the scope.
     pub(crate) fn covers(&self, key: &[u8]) -> bool {
         let Some(mut left) = key.strip_prefix(&*self.prefix) else {
@@ -60,6 +92,23 @@ impl Scope {
         }
         true
     }
+}
+
+const EXACT: u8 = 0;
+const FIXED: u8 = 1;
+const TERMINATED: u8 = 2;
+
+/// Takes a length.
+fn length(left: &mut &[u8]) -> Option<usize> {
+    let (len, rest) = left.split_first_chunk()?;
+    *left = rest;
+    usize::try_from(u32::from_be_bytes(*len)).ok()
+}
+
+/// Takes bytes behind their length.
+fn counted<'a>(left: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = length(left)?;
+    left.split_off(..len)
 }
 
 /// What stands behind a part of text or bytes.
@@ -204,7 +253,29 @@ mod tests {
             prop_assert_eq!(scope::<Parts, _>(&(text, Any, bytes)).covers(&encoded), same.0 && same.2);
             prop_assert_eq!(scope::<Parts, _>(&(text, number, bytes)).covers(&encoded), key == wanted);
             prop_assert!(scope::<Parts, _>(&(Any, Any, Any)).covers(&encoded));
+            for scope in [scope::<Parts, _>(&(Any, Any, bytes)), scope::<Parts, _>(&(text, Any, bytes))] {
+                prop_assert_eq!(Scope::read(&scope.to_bytes()), Some(scope));
+            }
         }
+
+        #[test]
+        fn any_bytes_are_a_scope_or_none(bytes in proptest::collection::vec(0_u8..5, 0..30)) {
+            if let Some(scope) = Scope::read(&bytes) {
+                prop_assert_eq!(scope.to_bytes(), bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_scope_are_pinned() {
+        let bytes = [&[0, 0, 0, 5, 0, 0, 0, 7, 3][..], &[1, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 9]].concat();
+        let read = Scope::read(&bytes).unwrap();
+        assert_eq!(read, scope::<(u8, u16, String, u8), _>(&(&3_u8, Any, Any, &9_u8)));
+        assert_eq!(read.to_bytes(), bytes);
+        for ill_formed in [&[][..], &[0, 0, 0, 1], &[0, 0, 0, 0, 3], &[0, 0, 0, 0, 1, 0, 0, 0]] {
+            assert_eq!(Scope::read(ill_formed), None, "{ill_formed:?}");
+        }
+        assert!((1..bytes.len() - 1).all(|len| Scope::read(&bytes[..len]).is_none_or(|cut| cut != read)));
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub struct KeyspaceDefinition<K, V> {
     format: Format,
     compression: Option<(Compression, usize)>,
     memory_only: bool,
+    schema: Option<&'static str>,
     weigher: Option<fn(&V) -> u64>,
     types: PhantomData<fn() -> (K, V)>,
 }
@@ -44,6 +45,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
             format: Format::Bincode,
             compression: None,
             memory_only: false,
+            schema: None,
             weigher: None,
             types: PhantomData,
         }
@@ -97,6 +99,16 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
+    /// The name of the schema crate that declares it, 1 to 255 bytes; recorded in the file so that tools know whose spelling applies.
+    ///
+    /// The file keeps the schema of the definition that made the keyspace. A later definition of another schema shares the entries, and changes
+    /// the record only when it makes the keyspace anew, with another version or other types.
+    #[must_use]
+    pub const fn schema(mut self, name: &'static str) -> Self {
+        self.schema = Some(name);
+        self
+    }
+
     /// What a value weighs in memory, in bytes, in place of its encoded length. Key and overhead are added.
     #[must_use]
     pub const fn weigher(mut self, weigher: fn(&V) -> u64) -> Self {
@@ -122,6 +134,12 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.version
     }
 
+    /// The name of the schema crate that declares it, if one does.
+    #[must_use]
+    pub const fn schema_name(&self) -> Option<&'static str> {
+        self.schema
+    }
+
     /// Whether entries are kept off the disk.
     #[must_use]
     pub const fn is_memory_only(&self) -> bool {
@@ -145,16 +163,20 @@ impl<K, V> KeyspaceDefinition<K, V> {
     }
 
     pub(super) fn validate(&self) -> Result<(), Error> {
-        if !(1..=MOST_NAME_LEN).contains(&self.name.len()) {
-            let allowed = format!("it may be from 1 to {MOST_NAME_LEN} bytes long");
-            return Err(Error::InvalidSetting {
-                setting: "keyspace name",
-                value: format!("{:?}", self.name),
-                allowed,
-            });
+        check_name("keyspace name", self.name)?;
+        if let Some(schema) = self.schema {
+            check_name("schema name", schema)?;
         }
         check_ttl(self.ttl)
     }
+}
+
+pub(crate) fn check_name(setting: &'static str, name: &str) -> Result<(), Error> {
+    if (1..=MOST_NAME_LEN).contains(&name.len()) {
+        return Ok(());
+    }
+    let allowed = format!("it may be from 1 to {MOST_NAME_LEN} bytes long");
+    Err(Error::InvalidSetting { setting, value: format!("{name:?}"), allowed })
 }
 
 impl<K, V> Clone for KeyspaceDefinition<K, V> {
@@ -174,6 +196,7 @@ impl<K, V> fmt::Debug for KeyspaceDefinition<K, V> {
             .field("format", &self.format)
             .field("compression", &self.compression)
             .field("memory_only", &self.memory_only)
+            .field("schema", &self.schema)
             .finish_non_exhaustive()
     }
 }

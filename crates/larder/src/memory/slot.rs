@@ -160,7 +160,7 @@ impl Mutation {
 }
 
 /// A removal of every key in a scope, until it is committed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Range {
     pub(crate) scope: Scope,
     pub(crate) sequence: u64,

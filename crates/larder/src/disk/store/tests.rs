@@ -2,7 +2,9 @@ use redb::backends::InMemoryBackend;
 use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::*;
-use crate::disk::tables::{ENTRIES, EXPIRY};
+use crate::codec::Format;
+use crate::disk::format::FORMAT;
+use crate::disk::tables::{ENTRIES, EXPIRY, RANGES};
 use crate::key::Scope;
 use crate::memory::{Change, Range, Unsaved, Weight, WriteBuffer};
 use crate::record::{Compression, Extension};
@@ -56,9 +58,19 @@ fn put(key: &[u8], sequence: u64, expires_at: Timestamp) -> Mutation {
 }
 
 fn registered(store: &mut Store, version: u32) -> Outcome {
-    let wanted =
-        Registration { name: "name".to_owned(), version, shape: "string".to_owned(), fingerprint: 0 };
+    let wanted = wanted(version);
     store.commit(&Batch { register: &[wanted], ..batch(&[], &[]) }).unwrap()
+}
+
+fn wanted(version: u32) -> Registration {
+    Registration {
+        name: "name".to_owned(),
+        version,
+        shape: "string".to_owned(),
+        format: Format::Bincode.code(),
+        fingerprint: 0,
+        schema: None,
+    }
 }
 
 /// Every count that is kept, against the tables.
@@ -164,4 +176,116 @@ fn eviction_takes_what_expires_soonest_and_memory_does_not_hold() {
         kept[1..].is_sorted() && *kept.last().unwrap() == 19 && kept[1] == 19 - kept.len() as u64 + 2,
         "{kept:?}"
     );
+}
+
+#[test]
+fn values_in_another_format_begin_empty_under_a_new_number() {
+    let mut store = store(1 << 30);
+    let old = registered(&mut store, 3).registered[0];
+    store.commit(&batch(&[put(&key(old, "a"), 1, LATER)], &[])).unwrap();
+    let packed = Registration { format: Format::MessagePack.code(), ..wanted(3) };
+    let outcome = store.commit(&Batch { register: &[packed], now: LATER, ..batch(&[], &[]) }).unwrap();
+    assert_eq!(outcome.retired, [old]);
+    let row = &store.known.keyspaces["name"];
+    assert_eq!((row.format, row.entries), (Format::MessagePack.code(), 0));
+    let retired: Vec<_> = row.retired_versions.iter().map(|old| (old.version, old.retired_at)).collect();
+    assert_eq!(retired, [(3, LATER)]);
+    validate(&store);
+}
+
+#[test]
+fn a_keyspace_has_the_schema_of_the_definition_that_made_it() {
+    let mut store = store(1 << 30);
+    let mut schema_after = |version: u32, schema: Option<&str>| {
+        let wanted = Registration { schema: schema.map(str::to_owned), ..wanted(version) };
+        store.commit(&Batch { register: &[wanted], ..batch(&[], &[]) }).unwrap();
+        validate(&store);
+        store.known.keyspaces["name"].schema.clone()
+    };
+    assert_eq!(schema_after(0, None), None);
+    assert_eq!(schema_after(0, Some("shop")).as_deref(), Some("shop"), "the first to name one");
+    assert_eq!(schema_after(0, Some("other")).as_deref(), Some("shop"), "its entries are shared");
+    assert_eq!(schema_after(0, None).as_deref(), Some("shop"));
+    assert_eq!(schema_after(1, Some("other")).as_deref(), Some("other"), "made anew");
+    assert_eq!(schema_after(2, None), None);
+}
+
+#[test]
+fn fields_of_a_later_version_outlive_commits_and_not_the_entries() {
+    let mut store = store(1 << 30);
+    let id = registered(&mut store, 0).registered[0];
+    let later = [0x90, 0, 0, 0, 0, 3, 1, 2, 3];
+    let with_later = [&store.known.keyspaces["name"].to_bytes()[..], &later].concat();
+    let txn = store.db.begin_write().unwrap();
+    txn.open_table(KEYSPACES).unwrap().insert("name", with_later.as_slice()).unwrap();
+    txn.commit().unwrap();
+    let Store { db, .. } = store;
+    let mut store = Store::new(db.into_inner().unwrap(), 1 << 30).unwrap();
+    store.commit(&batch(&[put(&key(id, "a"), 1, LATER)], &[])).unwrap();
+    let row = |store: &Store| {
+        let txn = store.db.begin_read().unwrap();
+        txn.open_table(KEYSPACES).unwrap().get("name").unwrap().unwrap().value().to_vec()
+    };
+    assert!(row(&store).ends_with(&later) && row(&store)[15] == 1, "the count is new, the field is there");
+    registered(&mut store, 1);
+    assert!(!row(&store).ends_with(&later));
+}
+
+#[test]
+fn a_file_in_the_place_of_another_has_its_keyspaces_and_an_identity_of_its_own() {
+    let mut store = store(1 << 30);
+    registered(&mut store, 0);
+    registered(&mut store, 1);
+    let (old, fresh) = (&store.known, store.known.emptied(LATER, 20));
+    assert!(fresh.identity.is_some() && fresh.identity != old.identity);
+    assert_eq!(fresh.keyspaces, old.keyspaces, "none had entries");
+    assert!(fresh.retired.is_empty() && !old.retired.is_empty());
+    assert_eq!((fresh.state.mark, fresh.state.sequence, fresh.state.next_keyspace), (LATER, 20, 3));
+    let of_format_1 = Known { format: 1, identity: None, ..old.clone() };
+    assert_eq!(of_format_1.emptied(LATER, 20).format, FORMAT);
+}
+
+#[test]
+fn range_removals_that_stand_in_a_file_are_made_in_transactions_of_a_bounded_size() {
+    let mut store = store(1 << 30);
+    let id = registered(&mut store, 0).registered[0];
+    let other = KeyspaceId::on_disk(id.number() + 1);
+    let name = |number: usize| format!("{number:05}");
+    let count = 2 * ranges::ROWS + 1;
+    let mut mutations: Vec<_> = (0..count).map(|number| put(&key(id, &name(number)), 3, LATER)).collect();
+    mutations.push(put(&key(id, &name(count)), 5, LATER));
+    mutations.push(put(&key(other, &name(0)), 3, LATER));
+    store.commit(&batch(&mutations, &[])).unwrap();
+    let plant = |store: Store, rows: &[(&[u8], &[u8])]| {
+        let txn = store.db.begin_write().unwrap();
+        for (key, scope) in rows {
+            txn.open_table(RANGES).unwrap().insert(*key, *scope).unwrap();
+        }
+        txn.commit().unwrap();
+        Store::new(store.db.into_inner().unwrap(), 1 << 30)
+    };
+    let scope = Scope::prefix(id.to_bytes()).to_bytes();
+    let narrow = Scope::prefix(key(id, "00000")).to_bytes();
+    let [two, four] = [2_u64, 4].map(u64::to_be_bytes);
+    let mut store = plant(store, &[(&two, &narrow), (&four, &scope)]).unwrap();
+    let covers = |store: &Store, name: &str, sequence| store.known.is_removed(&key(id, name), sequence);
+    assert!(covers(&store, "00000", 2) && covers(&store, "00001", 4));
+    assert!(!covers(&store, "00001", 5) && !store.known.is_removed(&key(other, "00000"), 3));
+    let range = store.known.ranges[1].clone();
+    let part = store.make_part(&range, &[]).unwrap();
+    assert_eq!(part.as_deref(), Some(&*key(id, &name(ranges::ROWS - 1))));
+    assert_eq!(store.known.entries(), (count + 1 - ranges::ROWS) as u64, "so many, and no more");
+    let before = store.known.state;
+    store.make_ranges().unwrap();
+    assert_eq!(store.known.entries(), 1);
+    assert_eq!(store.known.state, before, "no change of the cache's own");
+    let snapshot = store.snapshot(1).unwrap();
+    assert!(snapshot.get(&key(id, &name(count))).unwrap().is_some(), "written after it");
+    assert!(snapshot.get(&key(other, &name(0))).unwrap().is_some(), "not in its scope");
+    drop(snapshot);
+    let row = store.known.keyspaces["name"].clone();
+    assert_eq!(Store::read_known(&*store.db).unwrap(), store.known);
+    assert_eq!(row.bytes, crate::disk::tables::charge(key(id, &name(count)).len(), 152));
+    let illegible = plant(store, &[(&two, &[9])]).unwrap_err();
+    assert_eq!(illegible.kind, FaultKind::Damage);
 }

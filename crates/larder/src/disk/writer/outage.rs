@@ -164,8 +164,9 @@ impl Writer {
         for (reply, _, removed) in replies.ranges {
             drop(reply.send(if holds { Ok(removed) } else { Err(not_durable()) }));
         }
+        let now = self.tiers.time.now();
         for (reply, wanted) in replies.registrations.into_iter().zip(&waiting.registrations) {
-            drop(reply.send(Ok(self.file.register_meanwhile(wanted))));
+            drop(reply.send(Ok(self.file.register_meanwhile(wanted, now))));
         }
         for reply in replies.sweeps {
             drop(reply.send(Ok((0, false))));

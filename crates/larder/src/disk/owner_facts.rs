@@ -1,0 +1,179 @@
+//! What an owner says of itself in `<path>.lock`, and what a file of that name must be to be ours.
+//!
+//! ```text
+//! 4711
+//! format=2
+//! started=1767225600000
+//! ```
+//!
+//! The first line is the process id; then come lines `name=value` in printable ASCII, of which a reader passes over those that it does not know. The
+//! first version wrote the process id alone. A lock that nobody holds is empty, unless its owner ended without closing the cache.
+//!
+//! Whatever is not of this form is somebody else's file, such as a `Cargo.lock` beside a cache called `Cargo`. What a crash made of ours
+//! still is: it may end in the middle of a line, and in zeros.
+
+use crate::units::Timestamp;
+
+/// The most bytes that are read of a lock, and written to one.
+pub(super) const MAX_LEN: usize = 4096;
+/// The most lines after the process id.
+const MAX_LINES: usize = 16;
+/// The most digits of a process id.
+const MAX_PID_LEN: usize = 20;
+
+/// What an owner says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct OwnerFacts {
+    /// None in a lock that nobody holds.
+    pub(crate) pid: Option<u32>,
+    lines: Vec<(String, String)>,
+}
+
+impl OwnerFacts {
+    /// What this process says.
+    pub(super) fn own(format: u32, started: Timestamp) -> Self {
+        let mut facts = Self { pid: Some(std::process::id()), lines: Vec::new() };
+        facts.set("format", &format.to_string());
+        facts.set("started", &started.as_millis().to_string());
+        facts
+    }
+
+    /// Adds a line. One that a lock can't have is left out: it is told for people and tools alone.
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        if is_name(name) && is_printable(value) && self.lines.len() < MAX_LINES {
+            self.lines.push((name.to_owned(), value.to_owned()));
+        }
+    }
+
+    /// The value of a line.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the lines to come, such as the control socket's"))]
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.lines.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut text = self.pid.map_or_else(String::new, |pid| format!("{pid}\n"));
+        for (name, value) in &self.lines {
+            let line = format!("{name}={value}\n");
+            if text.len() + line.len() <= MAX_LEN {
+                text.push_str(&line);
+            }
+        }
+        text.into_bytes()
+    }
+
+    /// What these bytes say; none if they are no lock of larder's. They are all of the file, or one more than [`MAX_LEN`].
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let text = std::str::from_utf8(bytes.get(..end)?).ok().filter(|_| bytes.len() <= MAX_LEN)?;
+        let mut lines = text.split_inclusive('\n');
+        let first = lines.next().unwrap_or_default().trim_end();
+        if first.len() > MAX_PID_LEN || !first.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let mut facts = Self { pid: first.parse().ok(), lines: Vec::new() };
+        for line in lines {
+            let Some(whole) = line.strip_suffix('\n') else {
+                // Cut off: it says nothing.
+                return is_printable(line).then_some(facts);
+            };
+            let (name, value) = whole.split_once('=')?;
+            if !is_name(name) || !is_printable(value) || facts.lines.len() == MAX_LINES {
+                return None;
+            }
+            facts.lines.push((name.to_owned(), value.to_owned()));
+        }
+        Some(facts)
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+fn is_printable(value: &str) -> bool {
+    value.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pid(bytes: &[u8]) -> Option<Option<u32>> {
+        OwnerFacts::read(bytes).map(|facts| facts.pid)
+    }
+
+    #[test]
+    fn the_bytes_are_pinned() {
+        let facts = OwnerFacts::own(2, Timestamp::from_millis(1_767_225_600_000));
+        let pid = std::process::id();
+        let text = format!("{pid}\nformat=2\nstarted=1767225600000\n");
+        assert_eq!(String::from_utf8(facts.to_bytes()).unwrap(), text);
+        assert_eq!(OwnerFacts::read(text.as_bytes()), Some(facts));
+    }
+
+    #[test]
+    fn locks_of_the_first_version_and_later_ones_are_read() {
+        assert_eq!(pid(b"4711\n"), Some(Some(4711)));
+        assert_eq!(pid(b"4711"), Some(Some(4711)));
+        assert_eq!(pid(b""), Some(None));
+        let later = OwnerFacts::read(b"4711\nformat=9\nsocket=/run/shop=1.sock\nnew_line=\n").unwrap();
+        assert_eq!(later.get("socket"), Some("/run/shop=1.sock"));
+        assert_eq!(
+            (later.get("format"), later.get("new_line"), later.get("none")),
+            (Some("9"), Some(""), None)
+        );
+    }
+
+    #[test]
+    fn what_a_crash_leaves_of_a_lock_is_ours() {
+        let whole = OwnerFacts::own(2, Timestamp::from_millis(1)).to_bytes();
+        for len in 0..=whole.len() {
+            assert!(OwnerFacts::read(&whole[..len]).is_some(), "cut to {len} bytes");
+            let zeros = [&whole[..len], &vec![0; whole.len() - len]].concat();
+            assert!(OwnerFacts::read(&zeros).is_some(), "zeros from byte {len}");
+        }
+    }
+
+    #[test]
+    fn any_other_file_is_not_ours() {
+        let others: [&[u8]; 11] = [
+            b"# This file is automatically @generated by Cargo.\nversion = 4\n",
+            b"not a lock",
+            b"4711 4712\n",
+            b"\n\n",
+            b"4711\nno value\n",
+            b"4711\n=2\n",
+            b"4711\nFormat=2\n",
+            b"4711\nformat=\x7F\n",
+            "4711\nformat=ü\n".as_bytes(),
+            b"4711\n\0\nformat=2\n",
+            b"123456789012345678901\n",
+        ];
+        for other in others {
+            assert_eq!(OwnerFacts::read(other), None, "{}", String::from_utf8_lossy(other));
+        }
+        let many = |count: usize| [&b"1\n"[..], &b"a=b\n".repeat(count)].concat();
+        assert!(
+            OwnerFacts::read(&many(MAX_LINES)).is_some() && OwnerFacts::read(&many(MAX_LINES + 1)).is_none()
+        );
+        let long = |len: usize| [&b"1\na="[..], &vec![b'x'; len - 4]].concat();
+        assert!(OwnerFacts::read(&long(MAX_LEN)).is_some() && OwnerFacts::read(&long(MAX_LEN + 1)).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_set_is_read(lines in proptest::collection::vec(("[a-z_A]{0,9}", "[ -~ü\n]{0,600}"), 0..20)) {
+            let mut facts = OwnerFacts { pid: Some(7), lines: vec![] };
+            for (name, value) in &lines {
+                facts.set(name, value);
+            }
+            let bytes = facts.to_bytes();
+            prop_assert!(bytes.len() <= MAX_LEN);
+            let read = OwnerFacts::read(&bytes).unwrap();
+            prop_assert!(read.lines.iter().all(|line| facts.lines.contains(line)) && read.pid == Some(7));
+        }
+    }
+}

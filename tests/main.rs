@@ -39,4 +39,5 @@ mod staleness;
 mod statistics;
 mod support;
 mod tidy;
+mod watchdog;
 mod workload;

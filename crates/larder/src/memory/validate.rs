@@ -21,7 +21,11 @@ impl Memory {
             all.dirty += sums.dirty;
             saving += usize::from(sums.saves);
         }
-        assert_eq!(all.clean_weight, self.budget.used(), "the budget is charged what the clean entries weigh");
+        assert_eq!(
+            all.clean_weight,
+            self.budget.used(),
+            "the budget is charged what the clean entries weigh"
+        );
         assert!(saving == 0 || saving == self.shards.len(), "{saving} of {} shards save", self.shards.len());
     }
 
@@ -37,7 +41,11 @@ impl Memory {
             assert!(shard.leases.is_empty(), "every lease, fence and barrier was given back");
             dirty += shard.validate().dirty;
         }
-        assert!(dirty > 0 || self.buffer.used() == 0, "{} bytes of the write buffer are lost", self.buffer.used());
+        assert!(
+            dirty > 0 || self.buffer.used() == 0,
+            "{} bytes of the write buffer are lost",
+            self.buffer.used()
+        );
     }
 
     /// Whether the shards take only what is to be committed.

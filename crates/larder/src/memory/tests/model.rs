@@ -139,7 +139,8 @@ impl Run {
             Step::Purge(number) => {
                 let prefix = number.map_or(vec![], |number| key_of(number).to_vec());
                 let (range, _) = self.memory.purge(Scope::prefix(prefix.clone()), true, now);
-                let is_gone = |key: &Arc<[u8]>| matches!(self.memory.get(self.memory.key(key), now), Found::Dead);
+                let is_gone =
+                    |key: &Arc<[u8]>| matches!(self.memory.get(self.memory.key(key), now), Found::Dead);
                 assert!(self.memory.keys(&prefix).iter().all(is_gone));
                 self.memory.range_committed(range.sequence);
             }
@@ -154,8 +155,12 @@ impl Run {
         let mut remains = Remains::default();
         match step {
             // A drain comes after everything of the one before was settled or listed again.
-            Step::Drain if self.drained.is_empty() => self.drained = self.memory.drain(self.now, &mut remains),
-            Step::Settle => drop(self.drained.pop().map(|drained| self.memory.settle(&drained, &mut remains))),
+            Step::Drain if self.drained.is_empty() => {
+                self.drained = self.memory.drain(self.now, &mut remains)
+            }
+            Step::Settle => {
+                drop(self.drained.pop().map(|drained| self.memory.settle(&drained, &mut remains)))
+            }
             Step::Relist => {
                 self.drained.clear();
                 self.memory.relist();
@@ -177,7 +182,8 @@ impl Run {
     fn ask_to_load(&mut self, number: u8) {
         let bytes = key_of(number);
         let flight = || Arc::new(()) as Value;
-        if let Leased::Lease { id, .. } = self.memory.lease_to_load(self.memory.key(&bytes), self.now, flight) {
+        if let Leased::Lease { id, .. } = self.memory.lease_to_load(self.memory.key(&bytes), self.now, flight)
+        {
             self.asked.push((bytes, Permit::Lease(id)));
         }
     }
@@ -222,7 +228,11 @@ impl Run {
             Change::Delete => false,
         });
         // Each takes a byte of the write buffer: its slot and the writer's batch share one.
-        assert_eq!(self.memory.buffer().used(), (dirty + replaced.count()) as u64, "room in the write buffer");
+        assert_eq!(
+            self.memory.buffer().used(),
+            (dirty + replaced.count()) as u64,
+            "room in the write buffer"
+        );
     }
 
     /// Ends what is under way, and fills memory again: all of its capacity can be used.
@@ -251,8 +261,6 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
-
     #[test]
     fn every_sum_agrees_with_the_slots_and_nothing_reserved_is_lost(
         steps in proptest::collection::vec(step(), 0..160)

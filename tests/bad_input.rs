@@ -82,7 +82,8 @@ fn a_file_has_one_owner_by_every_name_of_its_directory() {
             let path = other.join("shop.larder");
             let (held, admin) = (error(&path), Admin::open(&path).unwrap_err());
             for refused in [held, admin] {
-                let is_told = matches!(refused, Error::InUse { pid: Some(pid), .. } if pid == std::process::id());
+                let is_told =
+                    matches!(refused, Error::InUse { pid: Some(pid), .. } if pid == std::process::id());
                 assert!(is_told, "{} beside {}: {refused}", other.display(), name.display());
             }
         }

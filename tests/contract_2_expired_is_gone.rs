@@ -163,9 +163,7 @@ fn contract_2_the_sweeper_deletes_what_expired_and_nothing_else() {
 #[test]
 fn contract_2_a_follower_goes_by_the_files_time_where_its_own_clock_is_behind() {
     let place = Place::new();
-    let ago = |minutes: u64| {
-        Timestamp::from_millis(SystemClock::new().wall().as_millis() - minutes * 60_000)
-    };
+    let ago = |minutes: u64| Timestamp::from_millis(SystemClock::new().wall().as_millis() - minutes * 60_000);
     place.clock.set_wall(ago(10));
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();

@@ -24,6 +24,9 @@ pub(crate) const VERSIONS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::ne
 /// Bytes by number: what fills a cache.
 pub(crate) const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob").ttl(HOUR);
 
+/// What [`assert_capacity_is_usable`] fills memory with.
+const FILLER: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("filler").memory_only();
+
 /// The keys of [`Written`]: a group, and which of its keys.
 pub(crate) type Key = (u64, u64);
 
@@ -105,6 +108,21 @@ impl Place {
     pub(crate) fn open(&self) -> Cache {
         self.builder().open().unwrap()
     }
+}
+
+/// Fills memory with entries of one weight, to see that all of its capacity can still be used: a sum that drifts takes it away.
+///
+/// # Panics
+/// When what memory holds then is not its capacity, up to one entry: `heaviest` is what the heaviest weighs.
+pub(crate) fn assert_capacity_is_usable(cache: &Cache, heaviest: u64) {
+    let filler = cache.keyspace(FILLER).unwrap();
+    let capacity = cache.stats().memory.capacity;
+    for key in 0..2 * capacity / 1_000 {
+        filler.insert(&key, vec![0; 1_000]).unwrap();
+    }
+    let held = cache.stats().memory.weight;
+    assert!(held <= capacity && held > capacity - heaviest, "memory holds {held} of {capacity}");
+    filler.clear().unwrap();
 }
 
 /// Watches what the test of this thread does from here on: if it hangs, it fails.

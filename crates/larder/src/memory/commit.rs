@@ -26,8 +26,8 @@ impl Memory {
         let range = Range { scope, sequence };
         let mut all = Purged::default();
         for shard in &self.shards {
-            let purged =
-                self.keeping(shard, &mut all.remains, |shard, trash| shard.purge(&range, is_on_disk, now, trash));
+            let purged = self
+                .keeping(shard, &mut all.remains, |shard, trash| shard.purge(&range, is_on_disk, now, trash));
             all.memory_only += purged.memory_only;
             all.known.extend(purged.known);
         }

@@ -129,7 +129,10 @@ fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
         let kept = key(id, "kept");
         store.commit(&batch(&[put(&kept, 1, LATER)], &[])).unwrap();
         let txn = store.db.begin_write().unwrap();
-        txn.open_table(EXPIRY).unwrap().insert(crate::disk::tables::expiry_key(soon, &kept).as_slice(), ()).unwrap();
+        txn.open_table(EXPIRY)
+            .unwrap()
+            .insert(crate::disk::tables::expiry_key(soon, &kept).as_slice(), ())
+            .unwrap();
         txn.commit().unwrap();
         let outcome = if is_swept {
             // With a change, since the store knows of nothing that is due.
@@ -138,7 +141,9 @@ fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
         } else {
             // More than there is room for, and all of it expires before what is kept.
             let more: Vec<_> = (2..12)
-                .map(|number| put(&key(id, &format!("{number:02}")), number, Timestamp::from_millis(6_000 + number)))
+                .map(|number| {
+                    put(&key(id, &format!("{number:02}")), number, Timestamp::from_millis(6_000 + number))
+                })
                 .collect();
             store.commit(&batch(&more, &[])).unwrap()
         };

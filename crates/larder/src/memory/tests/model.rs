@@ -159,7 +159,9 @@ impl Run {
                 self.drained = self.memory.drain(self.now, &mut remains)
             }
             Step::Settle => {
-                drop(self.drained.pop().map(|drained| self.memory.settle(&drained, &mut remains)))
+                if let Some(drained) = self.drained.pop() {
+                    self.memory.settle(&drained, &mut remains);
+                }
             }
             Step::Relist => {
                 self.drained.clear();

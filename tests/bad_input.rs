@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
+use larder::admin::Admin;
 use larder::{
     ByteSize, Cache, Error, InsertOptions, KeyspaceDefinition, MAX_DEPTH, MAX_EMPTY_ELEMENTS, MAX_KEY_LEN,
 };
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::child::Worker;
-use crate::support::{NAMES, Place};
+use crate::support::{LOCK_WAIT, NAMES, Place};
 
 fn error(path: impl Into<std::path::PathBuf>) -> Error {
     Cache::builder().path(path).open().unwrap_err()
@@ -58,6 +60,83 @@ fn a_file_in_use_names_its_owner_and_can_be_waited_for() {
     assert_ne!(pid, std::process::id());
     worker.tell("leave");
     place.builder().open_timeout(std::time::Duration::from_secs(20)).open().unwrap();
+}
+
+/// The lock is the directory's, whatever the path calls it.
+#[test]
+fn a_file_has_one_owner_by_every_name_of_its_directory() {
+    let place = Place::new();
+    let (real, one, other) = (place.dir().join("real"), place.dir().join("one"), place.dir().join("other"));
+    fs::create_dir(&real).unwrap();
+    std::os::unix::fs::symlink("real", &one).unwrap();
+    std::os::unix::fs::symlink(&one, &other).unwrap();
+    let up = "../".repeat(std::env::current_dir().unwrap().components().count());
+    let relative = Path::new(&up).join(real.strip_prefix("/").unwrap());
+    let names = [real.clone(), one, other, real.join("../real/."), relative];
+    for (at, name) in names.iter().enumerate() {
+        let owner = Cache::builder().path(name.join("shop.larder")).open_timeout(LOCK_WAIT).open().unwrap();
+        let seen = owner.keyspace(NAMES).unwrap();
+        assert_eq!(seen.len(), at as u64, "{}: it is the same file", name.display());
+        seen.insert(&at.to_string(), String::new()).unwrap();
+        for other in &names {
+            let path = other.join("shop.larder");
+            let (held, admin) = (error(&path), Admin::open(&path).unwrap_err());
+            for refused in [held, admin] {
+                let is_told =
+                    matches!(refused, Error::InUse { pid: Some(pid), .. } if pid == std::process::id());
+                assert!(is_told, "{} beside {}: {refused}", other.display(), name.display());
+            }
+        }
+        owner.close().unwrap();
+    }
+    let mut left: Vec<_> = fs::read_dir(&real).unwrap().map(|file| file.unwrap().file_name()).collect();
+    left.retain(|file| !file.to_string_lossy().ends_with(".ballast"));
+    left.sort();
+    assert_eq!(left, ["shop.larder", "shop.larder.lock"], "one file, and one lock");
+}
+
+/// A second name of the file itself has a lock of its own; the store's still has one owner.
+#[test]
+fn a_file_with_two_names_has_one_owner() {
+    let place = Place::new();
+    let owner = place.open();
+    let other = place.dir().join("other.larder");
+    fs::hard_link(place.path(), &other).unwrap();
+    let refused = error(&other);
+    assert!(matches!(refused, Error::InUse { .. }), "{refused}");
+    owner.close().unwrap();
+    let other = Cache::builder().path(&other).open_timeout(LOCK_WAIT).open().unwrap();
+    let refused = error(place.path());
+    assert!(matches!(refused, Error::InUse { .. }), "{refused}");
+    drop(other);
+}
+
+/// The directory that the path leads to may change while a cache is open. It goes on with its own file, and another cache may have the
+/// new one.
+#[test]
+fn a_link_that_leads_elsewhere_now_gives_another_file() {
+    let place = Place::new();
+    let link = place.dir().join("current");
+    let lead_to = |name: &str| {
+        drop(fs::remove_file(&link));
+        drop(fs::create_dir(place.dir().join(name)));
+        std::os::unix::fs::symlink(name, &link).unwrap();
+    };
+    lead_to("old");
+    let open = || place.builder().path(link.join("shop.larder")).open().unwrap();
+    let old = open();
+    let names = old.keyspace(NAMES).unwrap();
+    names.insert("of the old", String::new()).unwrap();
+    old.flush().unwrap();
+    lead_to("new");
+    let new = open();
+    assert_eq!(new.keyspace(NAMES).unwrap().len(), 0);
+    assert!(names.remove("of the old").unwrap());
+    names.insert("later", String::new()).unwrap();
+    old.close().unwrap();
+    new.close().unwrap();
+    lead_to("old");
+    assert_eq!(open().keyspace(NAMES).unwrap().keys().collect::<Vec<_>>(), ["later"]);
 }
 
 #[test]

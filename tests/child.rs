@@ -5,14 +5,15 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use larder::{Cache, Durability, InsertOptions};
 
-use crate::support::{LOCK_WAIT, Random, VERSIONS};
+use crate::support::{LOCK_WAIT, Random, VERSIONS, watch_this_test};
+use crate::watchdog::{Watch, patience};
 
 const TASK: &str = "LARDER_TEST_TASK";
 const FILE: &str = "LARDER_TEST_FILE";
@@ -99,9 +100,18 @@ impl Worker {
 
     /// Waits for the child's end, reading what it still says.
     pub(crate) fn wait(mut self) -> (Vec<String>, ExitStatus) {
+        let _watch = watch_this_test();
         let said = std::iter::from_fn(|| self.line()).collect();
         (said, self.child.wait().unwrap())
     }
+}
+
+/// Runs a child to its end on a task without a cache: how it ended, and what it printed.
+pub(crate) fn output_of(task: &str, environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child::child_process", "--nocapture", "--test-threads=1"]);
+    let _watch = Watch::over(format!("a child with the task {task:?}"), patience());
+    command.env(TASK, task).env(FILE, "").envs(environment.iter().copied()).output().unwrap()
 }
 
 /// Reads what a child says on a thread of its own, so that its parent can give up on it.
@@ -159,6 +169,7 @@ fn child_process() {
         "race" => crate::races::race(&path),
         "follow" => crate::races::follow(&path),
         "wear" => crate::churn::wear(&path, &words[1..]),
+        "hang" => crate::harness::hang(),
         "hold" => hold(&path),
         "churn" => churn(&path),
         "serve" => serve(&path),

@@ -1,9 +1,11 @@
 //! Contract 2: no lookup returns an entry past its expiry, whatever the clock does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use larder::clock::Clock;
-use larder::{InsertOptions, Swept, Timestamp};
+use larder::admin::Admin;
+use larder::clock::{Clock, ManualClock, SystemClock};
+use larder::{Follower, InsertOptions, Swept, Timestamp};
 
 use crate::support::{HOUR, NAMES, Place};
 
@@ -155,4 +157,32 @@ fn contract_2_the_sweeper_deletes_what_expired_and_nothing_else() {
     assert_eq!(stats.memory.entries, 2_501);
     assert_eq!(names.len(), 2_501);
     assert!(names.contains("short 7"));
+}
+
+/// A follower's clock may be behind the owner's: what the last commit knew to be expired stays so.
+#[test]
+fn contract_2_a_follower_goes_by_the_files_time_where_its_own_clock_is_behind() {
+    let place = Place::new();
+    let ago = |minutes: u64| Timestamp::from_millis(SystemClock::new().wall().as_millis() - minutes * 60_000);
+    place.clock.set_wall(ago(10));
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    insert(&names, "short", MINUTE);
+    insert(&names, "long", HOUR);
+    insert(&names, "removed", HOUR);
+    cache.close().unwrap();
+    let behind = Arc::new(ManualClock::starting_at(place.clock.wall()));
+    let follower = Follower::open_with_clock(place.path(), behind).unwrap().keyspace(NAMES);
+    assert_eq!(follower.get("short").unwrap().as_deref(), Some("short"));
+    assert_eq!(follower.ttl("long").unwrap(), Some(HOUR));
+    // A commit by the system's clock, which sweeps nothing.
+    let mut admin = Admin::open(place.path()).unwrap();
+    let key = admin.keyspaces()[0].shape().unwrap().parse_key("removed").unwrap();
+    assert!(admin.remove("name", &key).unwrap());
+    admin.close().unwrap();
+    assert_eq!(follower.get("short").unwrap(), None);
+    assert_eq!(follower.ttl("short").unwrap(), None);
+    assert_eq!(follower.keys().unwrap(), ["long"]);
+    let left = follower.ttl("long").unwrap().unwrap();
+    assert!(left <= 50 * MINUTE, "{left:?} are left by the file's time");
 }

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use larder::admin::Admin;
 use larder::inspect::Inspector;
-use larder::{Cache, Error, Follower};
+use larder::{Cache, Error, Follower, InsertOptions, Swept};
 use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
 
-use crate::support::{BLOBS, LOCK_WAIT, NAMES, Place, Random};
+use crate::support::{BLOBS, HOUR, LOCK_WAIT, NAMES, Place, Random};
 
 const ENTRIES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("larder.entries");
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("larder.meta");
@@ -73,6 +73,28 @@ fn contract_5_every_kind_of_record_damage_is_a_counted_miss() {
         cache.flush().unwrap();
         assert_eq!(names.len(), 50, "{kind}: the key can be written again");
     }
+}
+
+/// When a damaged record is overwritten, nobody can tell any more when it was to expire, so its row stays in the order of expiry.
+#[test]
+fn contract_5_what_a_damaged_record_leaves_behind_takes_no_later_entry_away() {
+    let place = Place::new();
+    filled(&place);
+    change_records(&place.path(), |rows| rows[7].1.truncate(30));
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    let twice_as_long = InsertOptions::new().ttl(2 * HOUR);
+    names.insert_with("07", "new".to_owned(), twice_as_long).unwrap();
+    cache.flush().unwrap();
+    place.clock.advance(HOUR);
+    let Swept { .. } = cache.sweep().unwrap();
+    assert_eq!(cache.stats().disk.unwrap().entries, 1, "the others have expired, and this one has not");
+    cache.close().unwrap();
+    let cache = place.open();
+    assert_eq!(*cache.keyspace(NAMES).unwrap().get("07").unwrap(), "new");
+    place.clock.advance(HOUR);
+    let Swept { .. } = cache.sweep().unwrap();
+    assert_eq!(cache.stats().disk.unwrap().entries, 0, "its own time has come");
 }
 
 #[test]

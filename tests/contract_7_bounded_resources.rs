@@ -8,7 +8,7 @@ use std::time::Duration;
 use larder::{ByteSize, Cache, ENTRY_OVERHEAD, Error, InsertOptions, KeyspaceDefinition};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::support::{BLOBS, OnDrop, Place, Random};
+use crate::support::{BLOBS, OnDrop, Place, Random, assert_capacity_is_usable};
 
 #[test]
 fn contract_7_memory_stays_under_its_capacity_and_the_write_buffer() {
@@ -56,6 +56,45 @@ fn contract_7_memory_stays_under_its_capacity_and_the_write_buffer() {
     cache.flush().unwrap();
     assert!(cache.stats().memory.weight <= capacity);
     assert_eq!(cache.stats().unsaved_bytes, 0, "room was lost");
+}
+
+/// What is bounded must stay usable: room that was reserved and not given back shows in no answer.
+#[test]
+fn contract_7_all_of_memory_can_be_used_after_any_number_of_overwrites() {
+    let place = Place::new();
+    let capacity = 256_u64 << 10;
+    let cache = Cache::builder()
+        .path(place.path())
+        .memory_capacity(capacity)
+        .shards(4)
+        .flush_interval(Duration::from_millis(1))
+        .open()
+        .unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    let in_memory =
+        cache.keyspace(KeyspaceDefinition::<u64, Vec<u8>>::new("in memory").memory_only()).unwrap();
+    thread::scope(|scope| {
+        for thread in 0..2 {
+            let (blobs, in_memory) = (&blobs, &in_memory);
+            scope.spawn(move || {
+                let mut random = Random::new(thread + 7);
+                for round in 0..4_000_u64 {
+                    let key = random.below(20);
+                    blobs.insert(&key, vec![1; 500]).unwrap();
+                    if round % 16 == 0 {
+                        // What a loader writes itself voids its fill.
+                        for keyspace in [blobs, in_memory] {
+                            keyspace.remove(&(key + 20)).map(drop).unwrap();
+                            let load = || keyspace.insert(&(key + 20), vec![2; 500]).map(|()| vec![3; 500]);
+                            drop(keyspace.get_or_load(&(key + 20), load).unwrap());
+                        }
+                    }
+                }
+            });
+        }
+    });
+    cache.flush().unwrap();
+    assert_capacity_is_usable(&cache, 1_000 + 100 + ENTRY_OVERHEAD);
 }
 
 #[test]

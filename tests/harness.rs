@@ -1,13 +1,15 @@
 //! The harnesses' common frame: how many rounds, from which seed, and what to say when one fails.
 //!
 //! `cargo test` runs a few rounds of each; the gate runs more, and a soak run as many as there is time for. Every round has a seed of
-//! its own, and a failure prints the one command that replays that round alone.
+//! its own, and a failure prints the one command that replays that round alone. So does a round that hangs ([`crate::watchdog`]).
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::clock::{Clock, SystemClock};
+
+use crate::watchdog::{Watch, patience};
 
 /// What every harness takes its first seed from, if it is set.
 const SEED: &str = "LARDER_SEED";
@@ -20,13 +22,20 @@ pub(crate) struct Harness {
     variable: &'static str,
     rounds: u64,
     first_seed: u64,
+    /// How many times as long as usual a round may take.
+    slowness: u32,
 }
 
 impl Harness {
     /// A harness that runs `rounds` rounds unless `variable` says otherwise.
     pub(crate) fn new(test: &'static str, variable: &'static str, rounds: u64) -> Self {
         let first_seed = number(SEED).unwrap_or_else(fresh_seed);
-        Self { test, variable, rounds: number(variable).unwrap_or(rounds), first_seed }
+        Self { test, variable, rounds: number(variable).unwrap_or(rounds), first_seed, slowness: 1 }
+    }
+
+    /// The same, for a harness whose rounds take minutes: each goes through many trials, which are watched on their own.
+    pub(crate) fn with_long_rounds(self) -> Self {
+        Self { slowness: 10, ..self }
     }
 
     /// How many rounds it runs.
@@ -108,11 +117,16 @@ impl Harness {
 
     /// The same, for work that counts as several rounds.
     pub(crate) fn replayable_with<T>(&self, seed: u64, rounds: u64, work: impl FnOnce() -> T) -> T {
+        let Self { test, variable, .. } = self;
+        let replay = format!(
+            "replay it: {SEED}={seed} {variable}={rounds} cargo test -p larder-tests {test} -- --nocapture"
+        );
+        // What counts as many rounds may take as many times as long; a child that hangs is noticed earlier, by its silence.
+        let rounds = u32::try_from(rounds.max(1)).unwrap_or(u32::MAX);
+        let _watch =
+            Watch::over(replay.clone(), patience().saturating_mul(rounds.saturating_mul(self.slowness)));
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-            let Self { test, variable, .. } = self;
-            eprintln!(
-                "replay it: {SEED}={seed} {variable}={rounds} cargo test -p larder-tests {test} -- --nocapture"
-            );
+            eprintln!("{replay}");
             resume_unwind(panic)
         })
     }
@@ -131,10 +145,31 @@ fn fresh_seed() -> u64 {
 
 #[test]
 fn a_harness_gives_each_round_its_own_seed_and_passes_a_failure_on() {
-    let harness = Harness { test: "none", variable: "NONE", rounds: 4, first_seed: 7 };
+    let harness = Harness { test: "none", variable: "NONE", rounds: 4, first_seed: 7, slowness: 1 };
     let mut seeds = Vec::new();
     harness.run(|seed| seeds.push(seed));
     assert_eq!(seeds, [7, 8, 9, 10]);
     let failed = catch_unwind(AssertUnwindSafe(|| harness.run(|seed| assert!(seed < 9, "planted"))));
     assert!(failed.is_err(), "a round that panics fails the test");
+}
+
+/// What `a_round_that_hangs_is_a_failure_with_its_seed` starts in a child: a round that never ends.
+pub(crate) fn hang() {
+    let (test, variable) = ("a_test_that_hangs", "ROUNDS");
+    let harness = Harness { test, variable, rounds: 1, first_seed: 4711, slowness: 1 };
+    harness.run(|_| {
+        loop {
+            std::thread::park();
+        }
+    });
+}
+
+#[test]
+fn a_round_that_hangs_is_a_failure_with_its_seed() {
+    let said = crate::child::output_of("hang", &[(crate::watchdog::PATIENCE, "1")]);
+    assert!(!said.status.success());
+    let told = String::from_utf8_lossy(&said.stderr).into_owned();
+    let expected =
+        "it hangs: replay it: LARDER_SEED=4711 ROUNDS=1 cargo test -p larder-tests a_test_that_hangs";
+    assert!(told.contains(expected), "{told}");
 }

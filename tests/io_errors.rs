@@ -149,7 +149,7 @@ fn fail_everywhere(seed: u64, one_in: usize) -> u64 {
 #[test]
 fn an_error_at_any_operation_breaks_no_promise() {
     // Unless it is told how many seeds to go through whole, it tries one operation in 16 of one.
-    let harness = Harness::new("an_error_at_any_operation", "LARDER_IO_ERRORS", 0);
+    let harness = Harness::new("an_error_at_any_operation", "LARDER_IO_ERRORS", 0).with_long_rounds();
     match harness.rounds() {
         0 => {
             harness.sample(|seed| fail_everywhere(seed, 16));

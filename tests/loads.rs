@@ -6,7 +6,8 @@ use std::thread;
 
 use larder::{Cache, Error, LoadError};
 
-use crate::support::{NAMES, Place, VERSIONS};
+use crate::simulated::wait_until;
+use crate::support::{NAMES, Place, VERSIONS, watch_this_test};
 
 type Load<'scope, E> = thread::ScopedJoinHandle<'scope, Result<Arc<String>, LoadError<E>>>;
 
@@ -31,13 +32,12 @@ fn load_and_wait<'scope, E: Send + Sync + 'static>(
 
 /// Waits until so many lookups have missed: all those callers have joined a flight, or are about to.
 fn wait_for_misses(cache: &Cache, misses: u64) {
-    while cache.stats().misses < misses {
-        thread::yield_now();
-    }
+    wait_until("the callers have missed", || cache.stats().misses >= misses);
 }
 
 #[test]
 fn concurrent_callers_run_one_loader() {
+    let _watch = watch_this_test();
     let cache = Cache::builder().open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
     let (loads, barrier) = (AtomicU64::new(0), Barrier::new(8));
@@ -58,6 +58,7 @@ fn concurrent_callers_run_one_loader() {
 
 #[test]
 fn an_error_reaches_every_waiter_and_is_not_cached() {
+    let _watch = watch_this_test();
     let cache = Cache::builder().open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();
     thread::scope(|scope| {
@@ -80,6 +81,7 @@ fn an_error_reaches_every_waiter_and_is_not_cached() {
 
 #[test]
 fn a_waiter_with_another_type_of_error_runs_its_own_loader() {
+    let _watch = watch_this_test();
     let cache = Cache::builder().open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();
     thread::scope(|scope| {
@@ -94,6 +96,7 @@ fn a_waiter_with_another_type_of_error_runs_its_own_loader() {
 
 #[test]
 fn a_panicking_loader_releases_its_waiters() {
+    let _watch = watch_this_test();
     let cache = Cache::builder().open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();
     thread::scope(|scope| {
@@ -117,6 +120,7 @@ fn a_panicking_loader_releases_its_waiters() {
 
 #[test]
 fn a_loader_that_asks_for_its_own_key_gets_an_error() {
+    let _watch = watch_this_test();
     let cache = Cache::builder().open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();
     let nested = names.get_or_load("key", || {
@@ -132,6 +136,7 @@ fn a_loader_that_asks_for_its_own_key_gets_an_error() {
 
 #[test]
 fn loaders_that_ask_for_one_anothers_keys_do_not_wait_for_ever() {
+    let _watch = watch_this_test();
     let cache = Cache::builder().open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();
     let both_are_loading = Barrier::new(2);
@@ -156,6 +161,7 @@ fn loaders_that_ask_for_one_anothers_keys_do_not_wait_for_ever() {
 
 #[test]
 fn a_load_looks_on_disk_first_and_a_promotion_counts_as_a_disk_hit() {
+    let _watch = watch_this_test();
     let place = Place::new();
     let cache = place.open();
     cache.keyspace(NAMES).unwrap().insert("key", "stored".to_owned()).unwrap();
@@ -171,6 +177,7 @@ fn a_load_looks_on_disk_first_and_a_promotion_counts_as_a_disk_hit() {
 
 #[test]
 fn a_loaded_value_survives_a_restart() {
+    let _watch = watch_this_test();
     let place = Place::new();
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();

@@ -40,4 +40,5 @@ mod staleness;
 mod statistics;
 mod support;
 mod tidy;
+mod watchdog;
 mod workload;

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::harness::Harness;
-use crate::support::Place;
+use crate::support::{Place, assert_capacity_is_usable};
 use steps::{Step, step};
 
 type Key = (String, u8);
@@ -24,6 +24,9 @@ type Key = (String, u8);
 const SPACE: KeyspaceDefinition<Key, u64> = KeyspaceDefinition::new("space").ttl(Duration::from_mins(1));
 const OTHER: KeyspaceDefinition<Key, u64> = KeyspaceDefinition::new("other").ttl(Duration::from_secs(30));
 const MEMORY: KeyspaceDefinition<Key, u64> = KeyspaceDefinition::new("memory").memory_only();
+
+/// What each entry weighs in a tight memory, which has room for five.
+const TIGHT_WEIGHT: u64 = 12 << 10;
 
 type Entries = BTreeMap<(usize, Key), (u64, Timestamp)>;
 
@@ -47,7 +50,7 @@ struct Run {
 fn open(place: &Place, tight: bool) -> (Cache, Vec<Keyspace<Key, u64>>) {
     let builder = place.builder().shards(2);
     let builder =
-        if tight { builder.memory_capacity(ByteSize::kib(64)).weigher(|_| 12 << 10) } else { builder };
+        if tight { builder.memory_capacity(ByteSize::kib(64)).weigher(|_| TIGHT_WEIGHT) } else { builder };
     let cache = builder.open().unwrap();
     let spaces = [SPACE, OTHER, MEMORY].map(|definition| cache.keyspace(definition).unwrap());
     (cache, spaces.into())
@@ -151,6 +154,16 @@ impl Run {
                     self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
                 }
             }
+            Step::LoadBeside(at, key, value) => {
+                let space = self.spaces[at].clone();
+                let load = || space.insert(&key, value).map(|()| !value);
+                let loaded = *space.get_or_load(&key, load).unwrap();
+                let expected = self.live(at, &key);
+                assert_eq!(loaded, expected.unwrap_or(!value), "{at} {key:?}");
+                if expected.is_none() {
+                    self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                }
+            }
             Step::Touch(at, key) => {
                 let expected = self.live(at, &key);
                 if self.is_barred(at, &key) {
@@ -232,6 +245,17 @@ impl Run {
                 self.commit();
             }
             Step::Sweep => drop(self.cache.sweep().unwrap()),
+            Step::SweepBefore(nth, ms) => {
+                let is_live = |entry: &(_, Timestamp)| entry.1 > self.now;
+                let live: Vec<_> = self.model.iter().filter(|(_, entry)| is_live(entry)).collect();
+                if let Some((key, entry)) = live.get(nth % live.len().max(1)) {
+                    let ((at, key), left) = ((*key).clone(), entry.1.since(self.now));
+                    let ahead = left.saturating_sub(Duration::from_millis(ms));
+                    self.step(Step::Advance(u64::try_from(ahead.as_millis()).unwrap()));
+                    self.step(Step::Sweep);
+                    self.step(Step::Get(at, key));
+                }
+            }
             Step::Walk(at) => {
                 let live = self
                     .model
@@ -330,6 +354,10 @@ fn the_cache_answers_as_the_model_does() {
             let mut run = Run::new(tight);
             for step in steps.into_iter().filter(|step| !tight || step.space() != Some(2)) {
                 run.step(step);
+            }
+            if tight {
+                run.cache.flush().unwrap();
+                assert_capacity_is_usable(&run.cache, TIGHT_WEIGHT);
             }
             Ok(())
         });

@@ -1,6 +1,7 @@
 //! What a review once broke, kept so that it stays mended.
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
@@ -246,4 +247,30 @@ fn the_last_handle_may_go_with_a_value_that_the_writer_let_go() {
     drop(cache.flush());
     drop(cache);
     place.builder().open_timeout(Duration::from_secs(20)).open().unwrap();
+}
+
+/// Its barriers were left standing in the shards that it had not come to, so nothing that was loaded there was ever cached again.
+#[test]
+fn a_removal_is_made_though_a_value_panics_when_it_is_dropped() {
+    const KEYS: u64 = 40;
+    type Removal = fn(&Cache, &Keyspace<u64, Loud>) -> Result<u64, Error>;
+    let removals: [Removal; 2] = [|cache, _| cache.clear(), |_, loud| loud.clear()];
+    for remove in removals {
+        let place = Place::new();
+        let cache = place.builder().shards(8).open().unwrap();
+        let loud = cache.keyspace(LOUD).unwrap();
+        let panics = || Loud(Arc::new(|| assert!(thread::panicking(), "planted")));
+        (0..KEYS).for_each(|key| loud.insert(&key, panics()).unwrap());
+        cache.flush().unwrap();
+        catch_unwind(AssertUnwindSafe(|| remove(&cache, &loud))).expect_err("the panic is the caller's");
+        let crashed = Place::new();
+        fs::copy(place.path(), crashed.path()).unwrap();
+        assert_eq!(crashed.open().stats().disk.unwrap().entries, 0, "it is durable");
+        for key in 0..KEYS {
+            let load = || Ok::<_, Error>(Loud(Arc::new(|| ())));
+            assert!(loud.get_or_load(&key, load).is_ok() && loud.get(&key).is_some());
+        }
+        let keyspace = &cache.stats().keyspaces[0];
+        assert_eq!((keyspace.loads, keyspace.voided_fills), (KEYS, 0));
+    }
 }

@@ -7,7 +7,8 @@ use larder::clock::ManualClock;
 use larder::testing::SimulatedVolume;
 use larder::{Cache, CacheBuilder, DiskState, DiskStats, Event, LAST_DISK_RETRY};
 
-use crate::support::HOUR;
+use crate::support::{HOUR, watch_this_test};
+use crate::watchdog::Watch;
 
 pub(crate) const PATH: &str = "/cache/shop.larder";
 
@@ -17,6 +18,8 @@ pub(crate) struct SimulatedPlace {
     pub(crate) disk: SimulatedVolume,
     pub(crate) clock: Arc<ManualClock>,
     events: Arc<Mutex<Vec<Event>>>,
+    /// A test whose cache hangs fails.
+    _watch: Arc<Watch>,
 }
 
 impl SimulatedPlace {
@@ -25,7 +28,8 @@ impl SimulatedPlace {
     }
 
     pub(crate) fn on(disk: SimulatedVolume) -> Self {
-        Self { disk, clock: Arc::new(ManualClock::new()), events: Arc::default() }
+        let _watch = Arc::new(watch_this_test());
+        Self { disk, clock: Arc::new(ManualClock::new()), events: Arc::default(), _watch }
     }
 
     /// The same time and the same listener on another disk.

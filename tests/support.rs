@@ -9,6 +9,8 @@ use larder::clock::{Clock, ManualClock, SystemClock};
 use larder::{Cache, CacheBuilder, KeyspaceDefinition};
 use serde::{Deserialize, Serialize};
 
+use crate::watchdog::{Watch, patience};
+
 /// How long to wait for a lock that was given up just now: a child that another test is starting inherits it, and holds it until it
 /// runs its own program. See [`crate::races::a_cache_can_be_reopened_while_other_threads_start_processes`].
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(10);
@@ -21,6 +23,9 @@ pub(crate) const NAMES: KeyspaceDefinition<String, String> = KeyspaceDefinition:
 pub(crate) const VERSIONS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("version").ttl(HOUR);
 /// Bytes by number: what fills a cache.
 pub(crate) const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob").ttl(HOUR);
+
+/// What [`assert_capacity_is_usable`] fills memory with.
+const FILLER: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("filler").memory_only();
 
 /// The keys of [`Written`]: a group, and which of its keys.
 pub(crate) type Key = (u64, u64);
@@ -58,18 +63,29 @@ pub(crate) const WRITTEN: KeyspaceDefinition<Key, Written> = KeyspaceDefinition:
 pub(crate) struct Place {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
+    /// A test whose cache hangs fails.
+    _watch: Watch,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), clock: Arc::new(ManualClock::new()) }
+        Self::within(tempfile::tempdir().unwrap())
+    }
+
+    fn within(dir: tempfile::TempDir) -> Self {
+        Self::at(dir, ManualClock::new())
+    }
+
+    /// A place in a directory, with a time of its own.
+    pub(crate) fn at(dir: tempfile::TempDir, clock: ManualClock) -> Self {
+        Self { dir, clock: Arc::new(clock), _watch: watch_this_test() }
     }
 
     /// A place in memory, where there is one: for tests that make their crashes themselves, by copying, and wait for no disk.
     pub(crate) fn in_memory() -> Self {
         let memory = std::path::Path::new("/dev/shm");
         let dir = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap();
-        Self { dir, clock: Arc::new(ManualClock::new()) }
+        Self::within(dir)
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -92,6 +108,28 @@ impl Place {
     pub(crate) fn open(&self) -> Cache {
         self.builder().open().unwrap()
     }
+}
+
+/// Fills memory with entries of one weight, to see that all of its capacity can still be used: a sum that drifts takes it away.
+///
+/// # Panics
+/// When what memory holds then is not its capacity, up to one entry: `heaviest` is what the heaviest weighs.
+pub(crate) fn assert_capacity_is_usable(cache: &Cache, heaviest: u64) {
+    let filler = cache.keyspace(FILLER).unwrap();
+    let capacity = cache.stats().memory.capacity;
+    for key in 0..2 * capacity / 1_000 {
+        filler.insert(&key, vec![0; 1_000]).unwrap();
+    }
+    let held = cache.stats().memory.weight;
+    assert!(held <= capacity && held > capacity - heaviest, "memory holds {held} of {capacity}");
+    filler.clear().unwrap();
+}
+
+/// Watches what the test of this thread does from here on: if it hangs, it fails.
+pub(crate) fn watch_this_test() -> Watch {
+    let thread = std::thread::current();
+    // The test harness names a test's thread after it; threads that a test starts have no name.
+    Watch::over(thread.name().unwrap_or("a thread of some test").to_owned(), patience())
 }
 
 /// Random numbers that a seed repeats.

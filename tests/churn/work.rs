@@ -10,10 +10,15 @@ use larder::{ByteSize, Cache, Error, InsertOptions, KeyspaceDefinition};
 
 use super::sample::{DISK_CAPACITY, Sample};
 use crate::child::say;
-use crate::support::{BLOBS, HOUR, Random};
+use crate::support::{BLOBS, HOUR, Random, assert_capacity_is_usable};
 
 /// Steps between two samples while the cache is open.
 const STEPS: u64 = 2_500;
+const MEMORY_CAPACITY: ByteSize = ByteSize::mib(2);
+/// More than any entry weighs.
+const HEAVIEST: u64 = 4 << 10;
+/// Keys that are overwritten all the time, beside their own commits.
+const HOT_KEYS: u64 = 20;
 /// Opens and closes between two long loads.
 const CYCLES: u64 = 8;
 
@@ -54,6 +59,7 @@ pub(crate) fn wear(path: &Path, words: &[&str]) {
         let cache = open(path);
         load(&cache, &mut random, &mut version);
         cache.flush().unwrap();
+        assert_capacity_is_usable(&cache, HEAVIEST);
         say(&Sample::take(path, "open").to_string());
         cache.close().unwrap();
         drop(cache);
@@ -66,7 +72,7 @@ pub(crate) fn wear(path: &Path, words: &[&str]) {
 fn open(path: &Path) -> Cache {
     Cache::builder()
         .path(path)
-        .memory_capacity(ByteSize::mib(2))
+        .memory_capacity(MEMORY_CAPACITY)
         .write_buffer(ByteSize::kib(512))
         .page_cache(ByteSize::mib(1))
         .disk_capacity(DISK_CAPACITY)
@@ -95,6 +101,7 @@ fn load(cache: &Cache, random: &mut Random, version: &mut u32) {
     for step in 0..STEPS {
         let key = random.below(20_000);
         let size = usize::try_from(1_u64 << random.below(12)).unwrap();
+        blobs.insert(&(1_000_000 + step % HOT_KEYS), vec![5; 50]).unwrap();
         match random.below(20) {
             0..6 => blobs.insert(&key, vec![2; size]).unwrap(),
             6..9 => {

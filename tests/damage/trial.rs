@@ -76,7 +76,7 @@ impl Trial {
     fn new(images: &Path, kind: Kind, image: &Image, keys: u64, random: &mut Random) -> Self {
         // Below the parent's directory, which goes even if this process does not end well.
         let dir = tempfile::tempdir_in(images).unwrap();
-        let place = Place { dir, clock: Arc::new(truth::clock()) };
+        let place = Place::at(dir, truth::clock());
         let damaged = kind.harm(image, random);
         if kind == Kind::HalfCreated {
             fs::write(place.dir().join("shop.larder.larder-new"), &damaged).unwrap();

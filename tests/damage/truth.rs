@@ -69,7 +69,8 @@ fn open(place: &Place) -> (Cache, Keyspace<Key, Written>) {
 pub(super) fn make_images(dir: &Path) {
     let now_options = InsertOptions::new().durability(Durability::Immediate);
     for (name, keys) in IMAGES {
-        let place = Place { clock: Arc::new(clock()), ..Place::in_memory() };
+        let mut place = Place::in_memory();
+        place.clock = Arc::new(clock());
         let copy = |which: &str| fs::copy(place.path(), dir.join(format!("{name}.{which}"))).unwrap();
         let (cache, written) = open(&place);
         for key in 0..keys {

@@ -16,6 +16,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 use shuttle::thread::scope;
 
+use crate::harness::replay;
+use crate::watchdog::{Watch, patience};
+
 /// Bugs that need so many ordered points are looked for: one more than there are changes of priority.
 const PCT_DEPTH: usize = 3;
 /// The schedule that measures how long a scenario is.
@@ -80,6 +83,9 @@ pub(crate) struct Explorer {
     /// Points of the measuring schedule; none before it has run.
     usual_points: Option<u64>,
     has_begun: bool,
+    /// Over the schedule that is running. shuttle notices threads that all wait, and a schedule without end; not one that waits for
+    /// something outside of it.
+    watch: Option<Watch>,
 }
 
 impl Explorer {
@@ -94,11 +100,14 @@ impl Explorer {
             points: 0,
             usual_points: None,
             has_begun: false,
+            watch: None,
         }
     }
 
     fn begin(&mut self, seed: u64) {
         self.current_seed.store(seed, Ordering::SeqCst);
+        let test = std::thread::current().name().unwrap_or("").to_owned();
+        self.watch = Some(Watch::over(replay(&test, seed), patience()));
         self.random = Random(seed);
         self.points = 0;
         self.plan = match self.usual_points {
@@ -120,6 +129,7 @@ impl Scheduler for Explorer {
             return Some(Schedule::new(MEASURING_SEED));
         }
         self.usual_points.get_or_insert(self.points.max(1));
+        self.watch = None;
         self.left = self.left.checked_sub(1)?;
         let seed = self.next_seed;
         self.next_seed = seed.wrapping_add(1);

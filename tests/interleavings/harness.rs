@@ -55,13 +55,18 @@ pub(crate) fn explore(test: &str, scenario: fn(), scenarios: u64) {
     let first_seed = number("LARDER_SEED").unwrap_or_else(fresh_seed);
     let schedules = number("LARDER_SCHEDULES").unwrap_or(SCHEDULES).div_ceil(scenarios);
     if let Err((seed, panic)) = run(scenario, first_seed, schedules) {
-        eprintln!(
-            "replay it: LARDER_SEED={seed} LARDER_SCHEDULES=1 RUSTFLAGS=\"--cfg shuttle\" cargo test --profile shuttle \
-             --target-dir target/shuttle -p larder-interleavings {test} -- --nocapture"
-        );
+        eprintln!("{}", replay(test, seed));
         resume_unwind(panic);
     }
     eprintln!("{test}: {schedules} schedules from seed {first_seed}");
+}
+
+/// The command that runs one schedule of a test again.
+pub(crate) fn replay(test: &str, seed: u64) -> String {
+    format!(
+        "replay it: LARDER_SEED={seed} LARDER_SCHEDULES=1 RUSTFLAGS=\"--cfg shuttle\" cargo test --profile shuttle \
+         --target-dir target/shuttle -p larder-interleavings {test} -- --nocapture"
+    )
 }
 
 type Panic = Box<dyn std::any::Any + Send>;

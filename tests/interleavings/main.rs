@@ -21,6 +21,8 @@ mod planted;
 mod reads;
 mod shutdown;
 mod source;
+#[path = "../watchdog.rs"]
+mod watchdog;
 
 /// Makes a test of every scenario, each with its part of the schedules.
 macro_rules! scenarios {

@@ -11,6 +11,8 @@ pub(super) enum Step {
     InsertNow(usize, Key, u64),
     Get(usize, Key),
     Load(usize, Key, u64),
+    /// A load whose loader writes the key meanwhile.
+    LoadBeside(usize, Key, u64),
     Touch(usize, Key),
     Remove(usize, Key),
     RemoveMany(usize, Vec<Key>),
@@ -27,6 +29,8 @@ pub(super) enum Step {
     SetClock(i64),
     Flush,
     Sweep,
+    /// A sweep so many milliseconds before one of the entries expires.
+    SweepBefore(usize, u64),
     Walk(usize),
     Reopen,
     Crash,
@@ -41,6 +45,7 @@ impl Step {
             | Step::InsertNow(at, ..)
             | Step::Get(at, _)
             | Step::Load(at, ..)
+            | Step::LoadBeside(at, ..)
             | Step::Touch(at, _)
             | Step::Remove(at, _)
             | Step::RemoveMany(at, _)
@@ -63,6 +68,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::InsertNow(space, key, value)),
         8 => (space(), key()).prop_map(|(space, key)| Step::Get(space, key)),
         6 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::Load(space, key, value)),
+        2 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::LoadBeside(space, key, value)),
         2 => (space(), key()).prop_map(|(space, key)| Step::Touch(space, key)),
         4 => (space(), key()).prop_map(|(space, key)| Step::Remove(space, key)),
         2 => (space(), prop_oneof![Just("a"), Just("ab"), Just("")]).prop_map(|(space, prefix)| Step::RemovePrefix(space, prefix.to_owned())),
@@ -77,6 +83,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![-3_000_000_i64..3_000_000, -315_360_000_000_i64..315_360_000_000].prop_map(Step::SetClock),
         4 => Just(Step::Flush),
         2 => Just(Step::Sweep),
+        // Memory knows to the second what expires next, the disk to the millisecond.
+        2 => (any::<usize>(), 1_u64..1_200).prop_map(|(entry, ms)| Step::SweepBefore(entry, ms)),
         2 => space().prop_map(Step::Walk),
         2 => Just(Step::Reopen),
         1 => Just(Step::Crash),

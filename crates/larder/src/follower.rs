@@ -134,11 +134,12 @@ pub struct FollowerKeyspace<K, V> {
     types: PhantomData<fn() -> (K, V)>,
 }
 
-/// A live entry: its whole key, its record, and what the record says.
+/// A live entry: its whole key, its record, what the record says, and the time it was found live at.
 struct Found {
     full: Vec<u8>,
     record: Vec<u8>,
     header: Header,
+    now: Timestamp,
 }
 
 /// The file at one moment, as one keyspace sees it.
@@ -156,7 +157,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     /// [`Error::Io`] if the file can't be read, or what it holds for the key is damaged or of another shape;
     /// [`Error::KeyTooLarge`].
     pub fn get<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>, Error> {
-        let Some(Found { full, record, header }) = self.find(key)? else {
+        let Some(Found { full, record, header, .. }) = self.find(key)? else {
             return Ok(None);
         };
         if header.version != self.definition.schema_version() {
@@ -174,8 +175,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     /// # Errors
     /// Those of [`get`](FollowerKeyspace::get).
     pub fn ttl<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Duration>, Error> {
-        let now = self.follower.clock.wall();
-        Ok(self.find(key)?.map(|found| found.header.expires_at.since(now)))
+        Ok(self.find(key)?.map(|found| found.header.expires_at.since(found.now)))
     }
 
     /// The keys of the live entries, in order, as one commit had them up to every 256th key.
@@ -207,7 +207,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         let mut full = KeyWriter::starting_with(&view.id.to_bytes());
         key.encode(&mut full);
         let full = full.as_slice();
-        Ok(self.record(&view, full)?.map(|(record, header)| Found { full: full.to_vec(), record, header }))
+        let found = self.record(&view, full)?;
+        Ok(found.map(|(record, header)| Found { full: full.to_vec(), record, header, now: view.now }))
     }
 
     /// The live record of a whole key.

@@ -15,6 +15,8 @@ mod slots;
 mod stored_key;
 mod survey;
 mod tickets;
+#[cfg(any(test, feature = "test-util"))]
+mod validate;
 mod weight;
 
 pub(crate) use buffer::WriteBuffer;
@@ -340,13 +342,6 @@ impl Memory {
         self.budget.release(trash.weight);
         remains.0.extend(trash.values);
         result
-    }
-
-    /// Re-derives the sums from the slots and compares.
-    #[cfg(test)]
-    pub(crate) fn validate(&self) {
-        let evictable: u64 = self.shards.iter().map(|shard| shard.read().validate()).sum();
-        assert_eq!(evictable, self.budget.used(), "the budget is charged what the clean entries weigh");
     }
 }
 

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::inner::Inner;
 use crate::key::Scope;
-use crate::memory::Prior;
+use crate::memory::{Prior, Remains};
 use crate::stats::{Count, Counters};
 
 /// One removal of several.
@@ -31,6 +31,8 @@ struct Pending {
     ranges: Vec<RangeRemoval>,
     /// Whether the disk may have something of a removed key.
     has_tombstones: bool,
+    /// What was removed from memory: dropped last, since a user's `Drop` may panic, and the removal must be made all the same.
+    remains: Vec<Remains>,
 }
 
 impl Inner {
@@ -52,7 +54,7 @@ impl Inner {
                 Removal::Everything => self.purge(Scope::prefix([]), self.tiers.has_disk(), &mut pending),
             }
         }
-        let Pending { live, ranges, has_tombstones } = pending;
+        let Pending { live, ranges, has_tombstones, remains: _remains } = pending;
         if !ranges.is_empty() {
             return Ok(live + self.tiers.remove_ranges(ranges)?);
         }
@@ -78,6 +80,7 @@ impl Inner {
     fn purge(&self, scope: Scope, is_on_disk: bool, pending: &mut Pending) {
         let (range, purged) = self.tiers.memory.purge(scope, is_on_disk, self.tiers.time.now());
         pending.live += purged.memory_only;
+        pending.remains.push(purged.remains);
         if is_on_disk {
             pending.ranges.push(RangeRemoval { range, known: purged.known });
         }

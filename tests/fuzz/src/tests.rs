@@ -4,6 +4,11 @@ use std::path::Path;
 
 use super::*;
 
+#[path = "../../watchdog.rs"]
+mod watchdog;
+
+use watchdog::{Watch, patience};
+
 /// As in the other harnesses; see `tests/harness.rs`.
 const SEED: &str = "LARDER_SEED";
 /// How many made-up inputs each target gets.
@@ -88,6 +93,7 @@ fn passes(name: &str) {
 }
 
 fn told(replay: &str, work: impl FnOnce()) {
+    let _watch = Watch::over(replay.to_owned(), patience());
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         eprintln!("{replay}");
         resume_unwind(panic)

@@ -10,6 +10,7 @@ use std::time::Duration;
 use larder::Cache;
 
 use crate::support::{PRODUCTS, Product};
+use crate::watchdog::{Watch, patience};
 
 const TASK: &str = "LARDER_TEST_TASK";
 const FILE: &str = "LARDER_TEST_FILE";
@@ -54,6 +55,7 @@ impl Owner {
     }
 
     fn hear(&mut self, word: &str) {
+        let _watch = Watch::over(format!("an owner that is to say {word:?}"), patience());
         let mut line = String::new();
         while self.lines.read_line(&mut line).unwrap() > 0 {
             if line.trim_end().ends_with(word) {

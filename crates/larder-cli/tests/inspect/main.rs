@@ -12,3 +12,5 @@ mod live;
 mod operations;
 mod output;
 mod support;
+#[path = "../../../../tests/watchdog.rs"]
+mod watchdog;

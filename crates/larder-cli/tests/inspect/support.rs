@@ -9,6 +9,8 @@ use larder::clock::ManualClock;
 use larder::{Cache, InsertOptions, KeyspaceDefinition, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::watchdog::{Watch, patience};
+
 /// The beginning of the year 2100. The command tells the time by its own clock, or by a file's last commit if that is later: this one is,
 /// so what it says of such a file is the same at each run.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(4_102_444_800_000);
@@ -82,6 +84,7 @@ impl Place {
 
 /// Runs the command in a directory.
 pub(crate) fn larder(dir: &Path, arguments: &[&str]) -> Output {
+    let _watch = Watch::over(format!("larder {arguments:?}"), patience());
     command(dir, arguments).output().expect("the built command runs")
 }
 

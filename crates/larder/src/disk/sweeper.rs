@@ -108,9 +108,12 @@ impl Sweeper {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::Cache;
     use crate::clock::{CacheTime, ManualClock};
     use crate::disk::DiskView;
+    use crate::keyspace::{Keyspace, KeyspaceDefinition};
     use crate::memory::Memory;
+    use crate::testing::SimulatedVolume;
 
     fn sweeper() -> (Arc<ManualClock>, Sweeper) {
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(10_000)));
@@ -132,5 +135,48 @@ mod tests {
         assert_eq!(sweeper.sleep(now), Duration::from_secs(1), "two sweeps are an interval apart");
         clock.advance(Duration::from_millis(1_500));
         assert_eq!(sweeper.sleep(sweeper.tiers.time.now()), Duration::ZERO);
+    }
+
+    /// What brings an entry into memory, by the time at which it expires then.
+    type Bring = (&'static str, fn(&Keyspace<u64, u64>) -> Option<Duration>);
+
+    #[test]
+    fn whatever_brings_an_entry_into_memory_plans_its_sweep() {
+        const NAME: KeyspaceDefinition<u64, u64> =
+            KeyspaceDefinition::new("name").ttl(Duration::from_secs(50));
+        let brings: [Bring; 5] = [
+            ("an insert", |names| names.insert(&2, 2).ok().map(|()| Duration::from_secs(50))),
+            ("a load", |names| {
+                names.get_or_load(&2, || Ok::<_, ()>(2_u64)).ok().map(|_| Duration::from_secs(50))
+            }),
+            ("a touch", |names| names.touch(&1).ok().map(|_| Duration::from_secs(50))),
+            ("a promotion", |names| names.get(&1).map(|_| Duration::from_secs(30))),
+            ("a promotion in place of a load", |names| {
+                names.get_or_load(&1, || Err::<u64, _>(())).ok().map(|_| Duration::from_secs(30))
+            }),
+        ];
+        for (what, bring) in brings {
+            let (disk, clock) = (SimulatedVolume::new(), Arc::new(ManualClock::new()));
+            let open = || {
+                let builder = Cache::builder().path("/cache/shop.larder").volume(&disk).clock(clock.clone());
+                builder.stepped(1).open().unwrap()
+            };
+            let cache = open();
+            cache.keyspace(NAME).unwrap().insert(&1, 1).unwrap();
+            cache.close().unwrap();
+            clock.advance(Duration::from_secs(20));
+            let cache = open();
+            let names = cache.keyspace(NAME).unwrap();
+            let tiers = &cache.inner().tiers;
+            // The sweeper looks once at the start. What it finds on disk has a place in its plan; what memory is given since must get one.
+            while tiers.next_sweep.load(Ordering::SeqCst) == 0 {
+                crate::sync::thread::yield_now();
+            }
+            cache.sweep().unwrap();
+            tiers.next_sweep.store(u64::MAX, Ordering::SeqCst);
+            let lives = bring(&names).unwrap();
+            let planned = Timestamp::from_millis(tiers.next_sweep.load(Ordering::SeqCst));
+            assert_eq!(planned.since(tiers.time.now()), lives, "{what}");
+        }
     }
 }

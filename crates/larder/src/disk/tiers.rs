@@ -255,6 +255,18 @@ impl Tiers {
         }
     }
 
+    /// Compares what is counted, and what each part believes of the disk, once the cache has ended.
+    ///
+    /// # Panics
+    /// When something disagrees.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn validate_at_end(&self) {
+        self.memory.validate_at_end();
+        if self.has_disk() {
+            assert_eq!(self.memory.saves(), self.saves(), "shards save while there is a file to save to");
+        }
+    }
+
     pub(super) fn send(&self, command: Command) -> bool {
         self.commands.as_ref().is_some_and(|commands| commands.send(command).is_ok())
     }

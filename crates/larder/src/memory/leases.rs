@@ -166,7 +166,7 @@ impl Leases {
         });
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.barriers.is_empty()
     }

@@ -136,7 +136,7 @@ impl Policy {
     }
 
     /// The weight of all evictable entries.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn weight(&self) -> u64 {
         self.small.weight + self.main.weight
     }

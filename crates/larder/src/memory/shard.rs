@@ -24,6 +24,11 @@ use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::units::Timestamp;
 
 mod dirty;
+#[cfg(any(test, feature = "test-util"))]
+mod validate;
+
+#[cfg(any(test, feature = "test-util"))]
+pub(super) use validate::ShardSums;
 
 #[derive(Debug)]
 pub(crate) struct Shard {

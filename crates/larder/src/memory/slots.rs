@@ -22,7 +22,7 @@ impl Slots {
     }
 
     /// How many are taken.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "test-util"))]
     pub(super) const fn len(&self) -> usize {
         self.taken
     }

@@ -1,4 +1,4 @@
-use proptest::prelude::*;
+mod model;
 
 use super::*;
 use crate::key::Scope;
@@ -25,80 +25,6 @@ fn dirty(memory: &Memory, weight: u64) -> Entry {
         _room: room,
     };
     Entry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    StoreClean(u8, u64),
-    StoreDirty(u8, u64),
-    Get(u8),
-    Forget(u8),
-    Bury(u8),
-    Commit,
-    Purge(Option<u8>),
-    Expire,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => (0_u8..40, 1_u64..60).prop_map(|(key, weight)| Step::StoreClean(key, weight)),
-        4 => (0_u8..40, 1_u64..60).prop_map(|(key, weight)| Step::StoreDirty(key, weight)),
-        4 => (0_u8..40).prop_map(Step::Get),
-        1 => (0_u8..40).prop_map(Step::Forget),
-        1 => (0_u8..40).prop_map(Step::Bury),
-        2 => Just(Step::Commit),
-        1 => proptest::option::of(0_u8..40).prop_map(Step::Purge),
-        1 => Just(Step::Expire),
-    ]
-}
-
-fn run(memory: &Memory, step: &Step) {
-    let now = Timestamp::ZERO;
-    match *step {
-        Step::StoreClean(key, weight) => drop(memory.store(memory.key(&key_of(key)), clean(weight), now)),
-        Step::StoreDirty(key, weight) => {
-            let bytes = key_of(key);
-            memory.store(memory.key(&bytes), dirty(memory, weight), now).unwrap();
-            assert!(
-                matches!(memory.get(memory.key(&bytes), now), Found::Value(..)),
-                "dirty entries are pinned"
-            );
-        }
-        Step::Get(key) => drop(memory.get(memory.key(&key_of(key)), now)),
-        Step::Forget(key) => drop(memory.forget(memory.key(&key_of(key)), now)),
-        Step::Bury(key) => drop(memory.bury(memory.key(&key_of(key)), now, || ())),
-        Step::Commit => {
-            let mut remains = Remains::default();
-            for mutation in memory.drain(now, &mut remains) {
-                memory.settle(&mutation, &mut remains);
-            }
-            assert_eq!(memory.buffer().used(), 0, "what is committed has given its room back");
-        }
-        Step::Purge(key) => {
-            let prefix = key.map_or(vec![], |key| key_of(key).to_vec());
-            let (range, _) = memory.purge(Scope::prefix(prefix.clone()), true, now);
-            assert!(
-                memory
-                    .keys(&prefix)
-                    .iter()
-                    .all(|key| matches!(memory.get(memory.key(key), now), Found::Dead))
-            );
-            memory.range_committed(range.sequence);
-        }
-        Step::Expire => drop(memory.expire(now)),
-    }
-}
-
-proptest! {
-    #[test]
-    fn every_sum_agrees_with_the_slots_and_the_budget_holds(steps in proptest::collection::vec(step(), 0..120)) {
-        let memory = Memory::new(4, 300, 1 << 20, 0);
-        for step in &steps {
-            run(&memory, step);
-            prop_assert!(memory.budget.used() <= 300);
-            memory.validate();
-        }
-    }
 }
 
 #[test]

@@ -139,6 +139,40 @@ fn overwriting_removing_and_sweeping_keep_every_count() {
     validate(&store);
 }
 
+/// Both the sweep and the eviction go by the rows of the expiry table, which damage may leave without an entry of their own.
+#[test]
+fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
+    let soon = Timestamp::from_millis(5_000);
+    for is_swept in [true, false] {
+        let mut store = store(if is_swept { 1 << 30 } else { 2_000 });
+        let id = registered(&mut store, 0).registered[0];
+        let kept = key(id, "kept");
+        store.commit(&batch(&[put(&kept, 1, LATER)], &[])).unwrap();
+        let txn = store.db.begin_write().unwrap();
+        txn.open_table(EXPIRY)
+            .unwrap()
+            .insert(crate::disk::tables::expiry_key(soon, &kept).as_slice(), ())
+            .unwrap();
+        txn.commit().unwrap();
+        let outcome = if is_swept {
+            // With a change, since the store knows of nothing that is due.
+            let other = [put(&key(id, "other"), 2, LATER)];
+            store.commit(&Batch { sweep: 10, now: soon, ..batch(&other, &[]) }).unwrap()
+        } else {
+            // More than there is room for, and all of it expires before what is kept.
+            let more: Vec<_> = (2..12)
+                .map(|number| {
+                    put(&key(id, &format!("{number:02}")), number, Timestamp::from_millis(6_000 + number))
+                })
+                .collect();
+            store.commit(&batch(&more, &[])).unwrap()
+        };
+        assert!(is_swept || outcome.evicted > 0, "the test did not fill the file: {outcome:?}");
+        assert!(store.snapshot(1).unwrap().get(&kept).unwrap().is_some(), "swept: {is_swept}");
+        validate(&store);
+    }
+}
+
 #[test]
 fn a_retired_keyspace_is_swept_and_its_number_not_used_again() {
     let mut store = store(1 << 30);

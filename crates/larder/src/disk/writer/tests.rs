@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::cache::Cache;
+use crate::clock::ManualClock;
 use crate::disk::fault::FaultKind;
+use crate::memory::{Entry, Refused, Weight};
 use crate::stats::DiskState;
 use crate::testing::{Failure, Operation, SimulatedVolume};
 
@@ -49,4 +51,33 @@ fn deletions_are_committed_before_anything_else_on_a_disk_that_was_full() {
     assert_eq!(cache.stats().disk.unwrap().commits, committed + 2, "one for the removal, one for the rest");
     let kinds = disk.operations();
     assert!(kinds.contains(&Operation::Remove), "the ballast was given up");
+}
+
+#[test]
+fn a_fresh_file_takes_no_value_that_was_made_not_to_be_saved() {
+    let disk = SimulatedVolume::new();
+    let clock = Arc::new(ManualClock::new());
+    let builder = Cache::builder().path("/cache/shop.larder").volume(&disk).clock(clock.clone());
+    let cache = builder.stepped(1).open().unwrap();
+    let names = cache.keyspace(NAME).unwrap();
+    names.insert(&1, 1).unwrap();
+    cache.flush().unwrap();
+    let tiers = &cache.inner().tiers;
+    let full = tiers.memory.keys(&[]).remove(0);
+    let store_unsaved = || {
+        let (value, expires_at) = (Arc::new(2_u64), tiers.time.now().after(Duration::from_hours(1)));
+        let entry = Entry { value, expires_at, weight: Weight::of(200), unsaved: None };
+        tiers.memory.store(tiers.memory.key(&full), entry, tiers.time.now())
+    };
+    assert_eq!(store_unsaved(), Err(Refused::Unsaved), "there is a file");
+    disk.fail_every(&[Operation::Write, Operation::SetLen, Operation::Sync], Failure::Io);
+    drop(names.remove(&1));
+    assert_eq!(cache.stats().disk.unwrap().state, DiskState::Discarded);
+    assert!(store_unsaved().is_ok(), "there is none");
+    disk.heal();
+    clock.advance(LAST_DISK_RETRY);
+    drop(cache.flush());
+    assert_eq!(cache.stats().disk.unwrap().state, DiskState::On);
+    // Stored now, it could replace one that the file has, which would show again once this was evicted.
+    assert_eq!(store_unsaved(), Err(Refused::Unsaved), "there is one again");
 }

@@ -1,0 +1,67 @@
+//! Re-derives what a shard counts from its slots.
+//!
+//! A sum that drifts is not seen by any lookup: memory only holds less and less, or more than it may. So the tests of every
+//! level call this.
+
+use std::collections::HashSet;
+
+use super::{Shard, SlotKey, State, Tallies};
+use crate::id::KeyspaceId;
+use crate::memory::slot::Tally;
+use crate::units::Timestamp;
+
+/// What the slots of one shard add up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::memory) struct ShardSums {
+    /// Weight of the clean entries: what the budget is charged for.
+    pub(in crate::memory) clean_weight: u64,
+    /// Dirty values: each holds room in the write buffer.
+    pub(in crate::memory) dirty: usize,
+    /// Whether the shard takes only what is to be committed.
+    pub(in crate::memory) saves: bool,
+}
+
+impl Shard {
+    /// Compares every count with the slots, and returns the sums that other parts count.
+    ///
+    /// # Panics
+    /// When a count disagrees.
+    pub(in crate::memory) fn validate(&self) -> ShardSums {
+        let mut tallies = Tallies::default();
+        let mut sums = ShardSums { saves: self.saves, ..ShardSums::default() };
+        let listed = self.expiry.due(Timestamp::from_millis(u64::MAX), usize::MAX);
+        let listed: HashSet<_> = listed.into_iter().collect();
+        let dirty: HashSet<_> = self.dirty.iter().copied().collect();
+        for (id, slot) in self.slots.iter() {
+            let key = SlotKey { hash: u64::from(slot.hash), bytes: &slot.key };
+            assert_eq!(self.find(key).map(|(id, _)| id), Some(id), "a slot is found by its key");
+            assert_eq!(slot.value.is_some(), matches!(slot.state, State::Clean | State::Dirty));
+            assert_eq!(self.pending.contains_key(&id), slot.state == State::Dirty);
+            let is_clean = slot.state == State::Clean;
+            assert_eq!(listed.contains(&id), is_clean, "exactly the clean entries are listed by expiry");
+            assert!(!slot.is_listed || dirty.contains(&id), "what counts as listed is listed");
+            match self.pending.get(&id) {
+                Some(pending) => {
+                    sums.dirty += 1;
+                    tallies.add(&slot.key, pending.weight);
+                }
+                None if is_clean => {
+                    let weight = self.policy.weight_of(id);
+                    sums.clean_weight += weight.bytes();
+                    tallies.add(&slot.key, weight);
+                }
+                None => {}
+            }
+        }
+        assert_eq!(self.pending.len(), sums.dirty, "only dirty entries have something pending");
+        assert_eq!(self.policy.weight(), sums.clean_weight, "the policy holds exactly the clean entries");
+        assert_eq!(self.ids.len(), self.slots.len());
+        assert_eq!(held(&self.tallies), held(&tallies), "the tallies are those of the slots");
+        sums
+    }
+}
+
+fn held(tallies: &Tallies) -> Vec<(KeyspaceId, u64, u64)> {
+    let held = tallies.iter().map(|(id, Tally { entries, weight, .. })| (id, entries, weight));
+    held.filter(|(_, entries, weight)| *entries > 0 || *weight > 0).collect()
+}

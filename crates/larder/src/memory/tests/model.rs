@@ -1,0 +1,277 @@
+//! Random steps of the memory tier, one at a time: what is counted agrees with the slots after each, and at the end nothing is lost.
+//!
+//! A commit is several steps (drain, settle one key after another, or list again what failed), and a load or a promotion is two
+//! (ask, publish), so that anything may happen to a key in between. That is when room that was reserved must be given back.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::super::slot::{Change, Mutation};
+use super::super::*;
+use super::dirty;
+use crate::key::Scope;
+
+const CAPACITY: u64 = 300;
+const KEYS: u8 = 24;
+
+type Key = [u8; 5];
+
+/// Keys of two keyspaces: the even ones are on disk, the odd ones only in memory.
+fn key_of(number: u8) -> Key {
+    [0x80 * (number % 2), 0, 0, 1, number]
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// A value that is not to be committed.
+    StoreClean(u8, u64, u64),
+    StoreDirty(u8, u64, u64),
+    Get(u8),
+    Forget(u8),
+    Bury(u8),
+    /// Takes a lease for a load.
+    AskToLoad(u8),
+    /// Takes a ticket for a promotion.
+    AskToPromote(u8),
+    /// Publishes what was asked for first, which may have been invalidated since.
+    Publish(u64, bool),
+    Drain,
+    /// Settles the drained key that is next.
+    Settle,
+    /// The commit failed.
+    Relist,
+    /// The file is gone: values are not committed any more, until there is another.
+    StopSaving,
+    StartSaving,
+    Purge(Option<u8>),
+    Advance(u64),
+    Expire,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let key = || 0..KEYS;
+    // Now and then too heavy for all of memory.
+    let weight = || prop_oneof![15 => 1_u64..60, 1 => CAPACITY - 1..CAPACITY + 2];
+    // Up to a few seconds: what expires in the same second stands in one list.
+    let ttl = || 1_u64..4_000;
+    prop_oneof![
+        4 => (key(), weight(), ttl()).prop_map(|(key, weight, ttl)| Step::StoreClean(key, weight, ttl)),
+        6 => (key(), weight(), ttl()).prop_map(|(key, weight, ttl)| Step::StoreDirty(key, weight, ttl)),
+        3 => key().prop_map(Step::Get),
+        1 => key().prop_map(Step::Forget),
+        1 => key().prop_map(Step::Bury),
+        3 => key().prop_map(Step::AskToLoad),
+        3 => key().prop_map(Step::AskToPromote),
+        5 => (weight(), any::<bool>()).prop_map(|(weight, saved)| Step::Publish(weight, saved)),
+        4 => Just(Step::Drain),
+        8 => Just(Step::Settle),
+        1 => Just(Step::Relist),
+        1 => Just(Step::StopSaving),
+        1 => Just(Step::StartSaving),
+        1 => proptest::option::of(key()).prop_map(Step::Purge),
+        3 => (1_u64..1_500).prop_map(Step::Advance),
+        2 => Just(Step::Expire),
+    ]
+}
+
+struct Run {
+    memory: Memory,
+    now: Timestamp,
+    /// What the writer has drained and not settled.
+    drained: Vec<Mutation>,
+    /// Loads and promotions under way.
+    asked: Vec<(Key, Permit)>,
+    saves: bool,
+}
+
+impl Run {
+    fn new() -> Self {
+        let now = Timestamp::from_millis(100_000);
+        let memory = Memory::new(4, CAPACITY, 1 << 20, 0);
+        Self { memory, now, drained: Vec::new(), asked: Vec::new(), saves: true }
+    }
+
+    fn clean(&self, weight: u64, ttl: u64) -> Entry {
+        let expires_at = Timestamp::from_millis(self.now.as_millis() + ttl);
+        Entry { value: Arc::new(()), expires_at, weight: Weight::of(weight), unsaved: None }
+    }
+
+    fn dirty(&self, weight: u64, ttl: u64) -> Entry {
+        Entry { unsaved: dirty(&self.memory, weight).unsaved, ..self.clean(weight, ttl) }
+    }
+
+    fn live(&self) -> BTreeSet<u8> {
+        let is_live = |number: &u8| {
+            let bytes = key_of(*number);
+            matches!(self.memory.peek(self.memory.key(&bytes), self.now), Found::Value(..))
+        };
+        (0..KEYS).filter(is_live).collect()
+    }
+
+    fn step(&mut self, step: &Step) {
+        let now = self.now;
+        match *step {
+            Step::StoreClean(number, weight, ttl) => {
+                let bytes = key_of(number);
+                let stored = self.memory.store(self.memory.key(&bytes), self.clean(weight, ttl), now);
+                let must_save = self.saves && number.is_multiple_of(2);
+                assert_eq!(stored == Err(Refused::Unsaved), must_save, "{stored:?}");
+                // What it would have replaced must not outlive it.
+                assert!(must_save || stored.is_ok() == self.live().contains(&number), "{stored:?}");
+            }
+            Step::StoreDirty(number, weight, ttl) => {
+                let bytes = key_of(number);
+                self.memory.store(self.memory.key(&bytes), self.dirty(weight, ttl), now).unwrap();
+                assert!(self.live().contains(&number), "dirty entries are pinned");
+            }
+            Step::Get(number) => drop(self.memory.get(self.memory.key(&key_of(number)), now)),
+            Step::Forget(number) => drop(self.memory.forget(self.memory.key(&key_of(number)), now)),
+            Step::Bury(number) => drop(self.memory.bury(self.memory.key(&key_of(number)), now, || ())),
+            Step::AskToLoad(number) => self.ask_to_load(number),
+            Step::AskToPromote(number) => {
+                let bytes = key_of(number);
+                if let Found::Nothing(absent) = self.memory.get(self.memory.key(&bytes), now) {
+                    self.asked.push((bytes, Permit::Ticket(absent.ticket)));
+                }
+            }
+            Step::Publish(weight, is_saved) => self.publish(weight, is_saved),
+            Step::Purge(number) => {
+                let prefix = number.map_or(vec![], |number| key_of(number).to_vec());
+                let (range, _) = self.memory.purge(Scope::prefix(prefix.clone()), true, now);
+                let is_gone =
+                    |key: &Arc<[u8]>| matches!(self.memory.get(self.memory.key(key), now), Found::Dead);
+                assert!(self.memory.keys(&prefix).iter().all(is_gone));
+                self.memory.range_committed(range.sequence);
+            }
+            Step::Advance(ms) => self.now = Timestamp::from_millis(now.as_millis() + ms),
+            Step::Expire => self.expire(),
+            _ => self.work(step),
+        }
+    }
+
+    /// What the writer does.
+    fn work(&mut self, step: &Step) {
+        let mut remains = Remains::default();
+        match step {
+            // A drain comes after everything of the one before was settled or listed again.
+            Step::Drain if self.drained.is_empty() => {
+                self.drained = self.memory.drain(self.now, &mut remains)
+            }
+            Step::Settle => {
+                if let Some(drained) = self.drained.pop() {
+                    self.memory.settle(&drained, &mut remains);
+                }
+            }
+            Step::Relist => {
+                self.drained.clear();
+                self.memory.relist();
+            }
+            Step::StopSaving => {
+                self.drained.clear();
+                self.memory.relist();
+                self.memory.stop_saving();
+                self.saves = false;
+            }
+            Step::StartSaving => {
+                self.memory.start_saving();
+                self.saves = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn ask_to_load(&mut self, number: u8) {
+        let bytes = key_of(number);
+        let flight = || Arc::new(()) as Value;
+        if let Leased::Lease { id, .. } = self.memory.lease_to_load(self.memory.key(&bytes), self.now, flight)
+        {
+            self.asked.push((bytes, Permit::Lease(id)));
+        }
+    }
+
+    fn publish(&mut self, weight: u64, is_saved: bool) {
+        if self.asked.is_empty() {
+            return;
+        }
+        let (bytes, permit) = self.asked.remove(0);
+        let key = self.memory.key(&bytes);
+        match permit {
+            Permit::Lease(lease) => {
+                let entry = if is_saved { self.dirty(weight, 2_000) } else { self.clean(weight, 2_000) };
+                let is_filled = self.memory.fill(key, lease, entry).is_ok();
+                self.memory.release(key, lease);
+                assert!(!is_filled || self.live().contains(&bytes[4]));
+            }
+            Permit::Ticket(_) => {
+                let is_promoted = self.memory.promote(key, permit, self.clean(weight, 2_000), 0);
+                assert!(!is_promoted || self.live().contains(&bytes[4]));
+            }
+        }
+    }
+
+    /// What lives stays, and nothing else does.
+    fn expire(&self) {
+        let live = self.live();
+        self.memory.expire(self.now);
+        assert_eq!(self.live(), live, "an entry was expired before its time");
+        assert_eq!(self.memory.expire(self.now), 0);
+        for number in (0..KEYS).filter(|number| !live.contains(number)) {
+            assert!(!self.memory.has_clean(&key_of(number)), "{number} has expired and is kept");
+        }
+    }
+
+    fn validate(&self) {
+        assert!(self.memory.budget.used() <= CAPACITY);
+        self.memory.validate();
+        let dirty: usize = self.memory.shards.iter().map(|shard| shard.read().validate().dirty).sum();
+        let replaced = self.drained.iter().filter(|drained| match &drained.change {
+            Change::Put { unsaved, .. } => Arc::strong_count(unsaved) == 1,
+            Change::Delete => false,
+        });
+        // Each takes a byte of the write buffer: its slot and the writer's batch share one.
+        assert_eq!(
+            self.memory.buffer().used(),
+            (dirty + replaced.count()) as u64,
+            "room in the write buffer"
+        );
+    }
+
+    /// Ends what is under way, and fills memory again: all of its capacity can be used.
+    fn end(mut self) {
+        while !self.asked.is_empty() {
+            self.publish(1, true);
+        }
+        while !self.drained.is_empty() {
+            self.step(&Step::Settle);
+        }
+        self.step(&Step::Drain);
+        while !self.drained.is_empty() {
+            self.step(&Step::Settle);
+        }
+        self.memory.validate_at_end();
+        assert_eq!(self.memory.buffer().used(), 0);
+        let (range, _) = self.memory.purge(Scope::prefix([]), false, self.now);
+        self.memory.range_committed(range.sequence);
+        for number in 0..30 {
+            let bytes = [0x80, 0, 0, 2, number];
+            self.memory.store(self.memory.key(&bytes), self.clean(CAPACITY / 30, 10_000), self.now).unwrap();
+        }
+        assert_eq!(self.memory.budget.used(), CAPACITY);
+        assert_eq!(self.memory.keys(&[]).len(), 30, "memory holds as much as it may");
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_sum_agrees_with_the_slots_and_nothing_reserved_is_lost(
+        steps in proptest::collection::vec(step(), 0..160)
+    ) {
+        let mut run = Run::new();
+        for step in &steps {
+            run.step(step);
+            run.validate();
+        }
+        run.end();
+    }
+}

@@ -1,0 +1,94 @@
+//! A watchdog: turns a hang into a failure that says what hung, and how to repeat it.
+//!
+//! A test that never ends says nothing, least of all its seed. So whatever could hang is watched: a round of a harness with the command that
+//! replays it, and each place of a cache with the test that it is for. When one has taken far longer than it could, everything that is
+//! under way is printed and the process ends with a failure. It aborts: a thread that hangs can't be unwound.
+//!
+//! One thread counts seconds for all. It asks no clock, so a machine that was suspended ends nothing. Several packages share this file.
+
+use std::collections::BTreeMap;
+use std::process::abort;
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// How many seconds anything watched may take, if not the usual ones.
+pub(crate) const PATIENCE: &str = "LARDER_PATIENCE";
+/// Far more than any round takes, on a machine that is busy with other things.
+const USUAL_PATIENCE: u64 = 600;
+
+/// How long anything watched may take.
+pub(crate) fn patience() -> Duration {
+    let seconds = std::env::var(PATIENCE).ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(USUAL_PATIENCE))
+}
+
+struct Watched {
+    what: String,
+    seconds_left: u64,
+}
+
+#[derive(Default)]
+struct Watchdog {
+    watched: Mutex<(u64, BTreeMap<u64, Watched>)>,
+    /// Nobody signals it: it is a wait of a second.
+    second: Condvar,
+}
+
+static WATCHDOG: OnceLock<Watchdog> = OnceLock::new();
+
+impl Watchdog {
+    fn get() -> &'static Self {
+        let mut is_new = false;
+        let watchdog = WATCHDOG.get_or_init(|| {
+            is_new = true;
+            Self::default()
+        });
+        if is_new {
+            std::thread::spawn(|| watchdog.watch());
+        }
+        watchdog
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (u64, BTreeMap<u64, Watched>)> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watch(&self) {
+        let mut guard = self.lock();
+        loop {
+            let waited = self.second.wait_timeout(guard, Duration::from_secs(1));
+            guard = waited.unwrap_or_else(PoisonError::into_inner).0;
+            for watched in guard.1.values_mut() {
+                watched.seconds_left = watched.seconds_left.saturating_sub(1);
+            }
+            if let Some(hung) = guard.1.values().find(|watched| watched.seconds_left == 0) {
+                eprintln!("it hangs: {}", hung.what);
+                for watched in guard.1.values() {
+                    eprintln!("under way: {}", watched.what);
+                }
+                abort();
+            }
+        }
+    }
+}
+
+/// Something that must end. Watched until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Watch(u64);
+
+impl Watch {
+    /// Watches something that takes far less than `patience`.
+    pub(crate) fn over(what: String, patience: Duration) -> Self {
+        let mut guard = Watchdog::get().lock();
+        let (last, watched) = &mut *guard;
+        *last += 1;
+        watched.insert(*last, Watched { what, seconds_left: patience.as_secs() });
+        Self(*last)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        Watchdog::get().lock().1.remove(&self.0);
+    }
+}

@@ -14,10 +14,12 @@ use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::files::{self, Standing, io_error};
 use super::known::Known;
 use super::open::{builder, foreign, read_format, refuse_unless_redb};
+use super::owner;
 use super::snapshot::Snapshot;
 use super::store::Store;
 use super::tables::FORMAT;
 use crate::error::Error;
+use crate::process::Process;
 use crate::sync::{Arc, Mutex};
 use crate::volume::{Identity, OsVolume, Volume};
 
@@ -25,6 +27,8 @@ use crate::volume::{Identity, OsVolume, Volume};
 pub(crate) struct Followed {
     path: PathBuf,
     page_cache: usize,
+    /// The process whose threads follow the file.
+    process: Process,
     /// Guards which file is open; locked while another is opened.
     file: Mutex<Arc<FollowedFile>>,
 }
@@ -68,7 +72,7 @@ impl Followed {
         // A process may change its directory; the file that it follows stays where it is.
         let path = files::absolute(path)?;
         let file = Mutex::new(Arc::new(FollowedFile::open(&path, page_cache)?));
-        Ok(Self { path, page_cache, file })
+        Ok(Self { path, page_cache, process: Process::current(), file })
     }
 
     /// The file that stands at the path now.
@@ -83,6 +87,10 @@ impl Followed {
 
     /// The metadata, and then the entries, as the writer last committed them, of one file: numbers of keyspaces are its own.
     pub(crate) fn view(&self) -> Result<(Known, Snapshot), Error> {
+        // A thread of the parent may have had the lock at the fork, or one of the store's.
+        if !self.process.is_current() {
+            return Err(Error::Forked);
+        }
         let file = self.current()?;
         let failed = |fault| refused(&self.path, fault);
         let known = Store::read_known(&*file.db).map_err(failed)?;
@@ -98,7 +106,7 @@ fn refused(path: &Path, fault: Fault) -> Error {
         }
         FaultKind::Damage => format!("it is damaged ({fault}); open it as a cache, which moves it aside"),
         FaultKind::Locked => {
-            return Error::InUse { path: path.to_owned(), pid: None };
+            return owner::in_use(path, None);
         }
         FaultKind::Io | FaultKind::Full | FaultKind::Denied => fault.cause,
     };

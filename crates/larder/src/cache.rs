@@ -230,8 +230,9 @@ impl Cache {
     /// A child that runs another program (`exec`) keeps none of all these.
     ///
     /// # Errors
-    /// [`Error::NotForked`] in the process that opened the cache: use [`close`](Cache::close). [`Error::Io`] if the fork came at the very moment in
-    /// which a thread of the parent opened or closed the file: its lock is held until this process ends.
+    /// [`Error::NotForked`] in the process that opened the cache: use [`close`](Cache::close). [`Error::Io`] if the fork came in the very microsecond
+    /// in which a thread of the parent took or gave back one of the store's locks, as it does a few times for each commit: the file is then
+    /// locked until this process ends. It can't happen while nothing is being committed.
     pub fn abandon_in_child(&self) -> Result<(), Error> {
         self.inner.abandon()
     }

@@ -108,8 +108,8 @@ impl VolumeFile {
         Self { content: Box::new(backend), locks: None }
     }
 
-    /// A file that is open twice, and locked by a descriptor that is never busy: so a forked child can close that one at any time
-    /// ([`tracked`]).
+    /// A file that is open twice, and locked by a descriptor that is not read or written through: a forked child can close it while a
+    /// thread of its parent is at work on the other ([`tracked`]).
     fn with_locks(content: impl StorageBackend, locks: impl StorageBackend) -> Self {
         Self { content: Box::new(content), locks: Some(Box::new(locks)) }
     }

@@ -12,9 +12,9 @@ use crate::volume::OsVolume;
 
 /// Longer than any process id.
 const PID_LEN: u64 = 32;
-/// More than the id, the name and the state of a process take.
+/// More than the id of a process, its name, its state and the number of its threads take.
 #[cfg(target_os = "linux")]
-const STAT_LEN: u64 = 256;
+const STAT_LEN: u64 = 1024;
 /// More than the list of all locks of a machine takes.
 #[cfg(target_os = "linux")]
 const MOST_LOCKS: u64 = 4 << 20;
@@ -36,12 +36,14 @@ pub(super) fn has_ended(pid: u32) -> bool {
     rustix::process::test_kill_process(id) == Err(rustix::io::Errno::SRCH) || is_zombie(pid)
 }
 
-/// Its state stands behind its name, which is in brackets and may hold brackets itself (`proc_pid_stat(5)`).
+/// Its state stands behind its name, which is in brackets and may hold brackets itself; its threads are seventeen words later
+/// (`proc_pid_stat(5)`). A process whose first thread has ended looks like a zombie, for as long as others run.
 #[cfg(target_os = "linux")]
 fn is_zombie(pid: u32) -> bool {
     let stat = OsVolume::read_beside(Path::new(&format!("/proc/{pid}/stat")), STAT_LEN).unwrap_or_default();
-    let state = stat.rsplit(|byte| *byte == b')').next().and_then(|rest| rest.get(1));
-    matches!(state, Some(b'Z' | b'X'))
+    let stat = String::from_utf8_lossy(&stat);
+    let mut words = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    matches!(words.next(), Some("Z" | "X")) && words.nth(16).is_none_or(|threads| threads == "1" || threads == "0")
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -10,8 +10,9 @@
 //! 3. [`TrackedVolume::release`], in a child, empties the slots without waiting, which closes the descriptors and unlocks nothing. A slot that
 //!    a thread of the parent held at the fork is held for ever, and keeps its descriptor.
 //!
-//! That thread may have been reading, writing or syncing, which takes time. A descriptor that locks hang on is used for nothing else (see
-//! [`VolumeFile::with_locks`]), and only while a file is opened or closed, so that (3) is all but certain to close it.
+//! That thread may have been reading, writing or syncing, which takes time. So locks hang on a descriptor that is used for nothing else (see
+//! [`VolumeFile::with_locks`]). The store takes some of its locks for each transaction, so (3) may find that one in use as well: a few times in
+//! a thousand forks of a process that commits all the time. Then the child is told so.
 
 use std::io;
 use std::ops::Bound;
@@ -79,7 +80,7 @@ impl TrackedVolume {
     /// # Errors
     /// When a descriptor that a lock may hang on stays open.
     pub(crate) fn release(&self) -> io::Result<()> {
-        let held = || io::Error::other("a thread of the parent was opening or closing the file at the fork");
+        let held = || io::Error::other("a thread of the parent was using the lock at the moment of the fork");
         let opened = self.opened.try_read().ok_or_else(held)?;
         let mut is_unlocked = true;
         for Opened { slot, is_locking } in &*opened {

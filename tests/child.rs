@@ -175,6 +175,8 @@ fn child_process() {
         "serve" => serve(&path),
         #[cfg(unix)]
         "control" => crate::control::answer_until_told(&path),
+        #[cfg(unix)]
+        "fork" => crate::fork::tasks::run(&path, words[1]),
         "threads" => say(&crate::contract_7_bounded_resources::count_threads(&path)),
         "fail" => say(crate::contract_6_never_takes_the_application_down::go_on(&path)),
         "fail-moved" => say(crate::contract_6_never_takes_the_application_down::refuse_to_promise(&path)),

@@ -17,6 +17,8 @@ mod contract_8_another_process_can_look;
 #[cfg(unix)]
 mod control;
 mod damage;
+#[cfg(unix)]
+mod fork;
 mod full_disk;
 mod harness;
 mod io_errors;

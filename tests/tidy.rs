@@ -19,7 +19,7 @@ const ORDER: [&[&str]; 13] = [
     &["config", "stats", "error", "event"],
     &["record", "key", "codec"],
     &["clock", "volume"],
-    &["id", "units", "sync"],
+    &["id", "process", "units", "sync"],
 ];
 
 fn root() -> &'static Path {

@@ -129,6 +129,7 @@ impl Cache {
     /// One transaction that deletes all; O(entries).
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn clear(&self) -> Result<u64, Error> {
+        self.inner.refuse_if_unusable()?;
         for space in self.inner.spaces.lock().values() {
             space.counters.add(Count::Invalidations);
         }
@@ -159,7 +160,7 @@ impl Cache {
     /// # Errors
     /// [`Error::NotDurable`] when the disk failed; [`Error::Closed`].
     pub fn sweep(&self) -> Result<Swept, Error> {
-        self.inner.refuse_if_closed()?;
+        self.inner.refuse_if_unusable()?;
         self.inner.tiers.sweep()
     }
 
@@ -174,7 +175,7 @@ impl Cache {
     /// # Cost
     /// About a second for each gigabyte of file, twice; commits wait for the first half of it.
     pub fn verify(&self) -> Result<Verified, Error> {
-        self.inner.refuse_if_closed()?;
+        self.inner.refuse_if_unusable()?;
         let tiers = &self.inner.tiers;
         if !tiers.has_disk() {
             return Ok(Verified::default());
@@ -200,6 +201,40 @@ impl Cache {
     /// [`Error::NotDurable`] when the last commit failed, or the disk tier was off.
     pub fn close(&self) -> Result<(), Error> {
         self.inner.close()
+    }
+
+    /// Closes what this process inherited of the cache, if it was forked from the one that opened it.
+    ///
+    /// A forked child has a copy of every descriptor, and as long as it does the file is locked, also when its parent has ended. So a
+    /// daemon that opened a cache before it forked, or a worker that lives longer than the master it was forked from, should call this. Then the
+    /// file is free once the parent has closed it or ended, and the child may open a cache of its own. Nothing is written or unlocked, and the
+    /// parent goes on as before. The child's handles of this cache stay what they are in any fork: see [`Error::Forked`].
+    ///
+    /// ```no_run
+    /// # use larder::Cache;
+    /// # fn daemonize() -> std::io::Result<()> { Ok(()) }
+    /// let cache = Cache::builder().path("var/shop.larder").open()?;
+    /// daemonize()?; // forks; the parent ends
+    /// cache.abandon_in_child()?;
+    /// let cache = Cache::builder().path("var/shop.larder").open()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// What it can't close:
+    ///
+    /// - a descriptor that a thread of the parent was reading or writing the file through at the moment of the fork: no lock hangs on it, and it
+    ///   goes with the child;
+    /// - the control socket and its connections: they are of no use to anybody once the parent has closed them, but while the child lives,
+    ///   no other cache can be given the socket's path if the parent ended without closing its own.
+    ///
+    /// A child that runs another program (`exec`) keeps none of all these.
+    ///
+    /// # Errors
+    /// [`Error::NotForked`] in the process that opened the cache: use [`close`](Cache::close). [`Error::Io`] if the fork came in the very microsecond
+    /// in which a thread of the parent took or gave back one of the store's locks, as it does a few times for each commit: the file is then
+    /// locked until this process ends. It can't happen while nothing is being committed.
+    pub fn abandon_in_child(&self) -> Result<(), Error> {
+        self.inner.abandon()
     }
 
     #[cfg(all(unix, feature = "control"))]

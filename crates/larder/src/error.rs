@@ -36,15 +36,15 @@ pub enum Error {
     },
 
     /// Another owner holds the file, in this process or another.
-    #[error(
-        "cannot open {}: {} is writing to it; open it read-only, stop that process, or raise open_timeout to wait for it",
-        path.display(), owner(*pid)
-    )]
+    #[error("cannot open {}: {}", path.display(), in_use(*pid, *has_ended))]
     InUse {
         /// The cache file.
         path: PathBuf,
         /// The process that holds it, where it could be told.
         pid: Option<u32>,
+        /// Whether that process has ended. Then one that it forked holds the file still: see
+        /// [`Cache::abandon_in_child`](crate::Cache::abandon_in_child).
+        has_ended: bool,
     },
 
     /// The path is taken by something that is not a file: a directory, a symbolic link, a device.
@@ -221,6 +221,28 @@ pub enum Error {
     /// The cache has been closed.
     #[error("the cache is closed; open it again")]
     Closed,
+
+    /// This process is a fork of the one that opened the cache, whose threads it does not have. Nothing was changed.
+    #[error(
+        "this process was forked after the cache was opened, and does not have the threads that serve it; open the cache in this process, after the fork"
+    )]
+    Forked,
+
+    /// This process opened the cache itself: it has inherited nothing.
+    #[error("this process opened the cache itself; close it")]
+    NotForked,
+}
+
+fn in_use(pid: Option<u32>, has_ended: bool) -> String {
+    let owner = owner(pid);
+    if has_ended {
+        return format!(
+            "{owner}, which has ended, was writing to it, and a process that it forked still holds the lock; end that one too, or let it call abandon_in_child"
+        );
+    }
+    format!(
+        "{owner} is writing to it; open it read-only, stop that process, or raise open_timeout to wait for it"
+    )
 }
 
 fn owner(pid: Option<u32>) -> String {

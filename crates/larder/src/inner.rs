@@ -10,7 +10,7 @@ use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
     Acknowledge, Ballast, CacheFile, DiskView, FIRST_GENERATION, Limits, Nudge, OpenOptions, Opened,
-    OwnerLock, Registration, Sweeper, Tiers, Writer, create_parents, open,
+    OwnerLock, Registration, Sweeper, Tiers, Writer, absolute, create_parents, open,
 };
 use crate::error::Error;
 use crate::id::KeyspaceId;
@@ -23,6 +23,7 @@ use crate::sync::channel::unbounded;
 use crate::sync::thread::{self, JoinHandle, ThreadId};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::units::Timestamp;
+use crate::volume::{TrackedVolume, Volume};
 
 /// The part of the file's capacity that entries may be charged for: one in so many. redb doubles a file that must grow, so what is
 /// in use has to stay below half of the capacity: entries in pages that are two thirds full, and two transactions' worth of
@@ -57,6 +58,8 @@ pub(crate) struct Inner {
     attendants: Mutex<Vec<Attendant>>,
     /// Held by whoever closes the cache, so that others wait for it.
     closing: Mutex<()>,
+    /// The files that it has open; none without a file.
+    files: Option<Arc<TrackedVolume>>,
 }
 
 struct WeigherBox(Weigher);
@@ -69,7 +72,7 @@ impl std::fmt::Debug for WeigherBox {
 
 /// A thread that serves the cache to others, until it is told to end.
 pub(crate) struct Attendant {
-    /// Tells it: without waiting, since it may be the one that calls.
+    /// Tells it: without waiting, since it may be the one that calls; and not by closing alone, since a forked child has what is closed, too.
     pub(crate) stop: Box<dyn FnOnce() + Send>,
     pub(crate) thread: JoinHandle<()>,
 }
@@ -97,6 +100,7 @@ impl Inner {
     pub(crate) fn open(config: CacheBuilder) -> Result<Arc<Self>, Error> {
         config.validate()?;
         let mut workers = Workers::default();
+        let mut files = None;
         let (tiers, nudges, before) = match &config.path {
             None => {
                 let time = CacheTime::new(config.clock.clone(), Timestamp::ZERO);
@@ -105,7 +109,14 @@ impl Inner {
                     Tiers::new(memory(&config, 0), time, None, None, DiskView::default(), listener);
                 (tiers, nudges, None)
             }
-            Some(path) => open_tiers(&config, path, &mut workers)?,
+            Some(path) => {
+                // A process may change its directory; its cache file stays where it is.
+                let path = absolute(path)?;
+                let volume = TrackedVolume::new(config.volume.clone(), &path);
+                let opened = open_tiers(&config, &path, volume.clone(), &mut workers)?;
+                files = Some(volume);
+                opened
+            }
         };
         let ledger = Arc::<Ledger>::default();
         if let Some(before) = before {
@@ -133,9 +144,10 @@ impl Inner {
             workers: Mutex::new(workers),
             attendants: Mutex::new(Vec::new()),
             closing: Mutex::new(()),
+            files,
         });
         let sweeper = Sweeper::new(tiers, config.sweep_interval);
-        let handle = spawn("larder-sweeper", move || sweeper.run(&nudges))?;
+        let handle = spawn("larder-sweeper", move || sweeper.run(nudges))?;
         inner.worker_ids.lock().push(handle.thread().id());
         inner.workers.lock().sweeper = Some(handle);
         Ok(inner)
@@ -147,6 +159,16 @@ impl Inner {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// Whether this process is a fork of the one that opened the cache. It must not wait for a lock, nor for a thread.
+    pub(crate) fn is_forked(&self) -> bool {
+        !self.tiers.process.is_current()
+    }
+
+    /// What every verb asks that waits, writes or counts, before its first lock.
+    pub(crate) fn refuse_if_unusable(&self) -> Result<(), Error> {
+        if self.is_forked() { Err(Error::Forked) } else { self.refuse_if_closed() }
     }
 
     pub(crate) fn refuse_if_closed(&self) -> Result<(), Error> {
@@ -172,7 +194,7 @@ impl Inner {
 
     /// Commits what is dirty.
     pub(crate) fn flush(&self) -> Result<(), Error> {
-        self.refuse_if_closed()?;
+        self.refuse_if_unusable()?;
         if self.tiers.has_disk() { self.tiers.commit(Acknowledge::Flush) } else { Ok(()) }
     }
 
@@ -181,6 +203,9 @@ impl Inner {
     /// Whoever calls while another is closing waits for it, except a worker, on which a user's `Drop` may run: the one who
     /// closes waits for that worker.
     pub(crate) fn close(&self) -> Result<(), Error> {
+        if self.is_forked() {
+            return Err(Error::Forked);
+        }
         let closed = {
             let _closing = (!self.is_worker()).then(|| self.closing.lock());
             if self.is_closed.swap(true, Ordering::AcqRel) {
@@ -206,6 +231,32 @@ impl Inner {
         closed
     }
 
+    /// Closes what a fork has left this process with: see [`crate::volume`]. Without waiting, writing or unlocking.
+    pub(crate) fn abandon(&self) -> Result<(), Error> {
+        if !self.is_forked() {
+            return Err(Error::NotForked);
+        }
+        let Some(files) = &self.files else { return Ok(()) };
+        files.release().map_err(|error| Error::Io {
+            action: "close",
+            path: files.path().to_owned(),
+            cause: error.to_string(),
+        })
+    }
+
+    /// Leaves what the threads of the parent have as it is, when a fork drops its last handle.
+    fn leave_to_parent(&mut self) {
+        // The tiers are dropped by nobody: a drop of theirs takes locks.
+        std::mem::forget(self.tiers.clone());
+        // To drop a handle is to detach the thread, and there is none.
+        std::mem::forget(std::mem::take(self.workers.get_mut()));
+        for Attendant { stop, thread } in std::mem::take(self.attendants.get_mut()) {
+            std::mem::forget(thread);
+            // Not called: the thread is another process's. Its end of the socket is closed here.
+            drop(stop);
+        }
+    }
+
     fn is_worker(&self) -> bool {
         self.worker_ids.lock().contains(&thread::current().id())
     }
@@ -213,6 +264,9 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        if self.is_forked() {
+            return self.leave_to_parent();
+        }
         // Best effort: whoever wants to know calls `close`.
         drop(self.close());
         // A sum that is wrong shows in no answer, so every test of anything looks here. The last handle has gone: no call is under way.
@@ -255,17 +309,11 @@ type Nudges = crate::sync::channel::Receiver<Nudge>;
 fn open_tiers(
     config: &CacheBuilder,
     path: &std::path::Path,
+    volume: Arc<dyn Volume>,
     workers: &mut Workers,
 ) -> Result<(Arc<Tiers>, Nudges, Option<Lifetime>), Error> {
-    // A process may change its directory; its cache file stays where it is.
-    let path = &*std::path::absolute(path).map_err(|error| Error::Io {
-        action: "find",
-        path: path.to_owned(),
-        cause: error.to_string(),
-    })?;
-    let volume = &config.volume;
-    create_parents(&**volume, path)?;
-    let lock = OwnerLock::acquire(&**volume, path, config.open_timeout, &*config.clock)?;
+    create_parents(&*volume, path)?;
+    let lock = OwnerLock::acquire(&*volume, path, config.open_timeout, &*config.clock)?;
     let wall = config.clock.wall();
     let capacity = config.disk_capacity.as_u64();
     let options = OpenOptions {

@@ -86,7 +86,7 @@ impl<K: Key, V> Keyspace<K, V> {
 
 impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     pub(crate) fn open(inner: &Arc<Inner>, definition: KeyspaceDefinition<K, V>) -> Result<Self, Error> {
-        inner.refuse_if_closed()?;
+        inner.refuse_if_unusable()?;
         definition.validate()?;
         let name = definition.name();
         let kind = Kind::new::<K, V>(
@@ -262,7 +262,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         value: impl Into<Arc<V>>,
         options: InsertOptions,
     ) -> Result<(), Error> {
-        self.inner.refuse_if_closed()?;
+        self.inner.refuse_if_unusable()?;
         let ttl = options.lifetime.unwrap_or(self.definition.default_ttl());
         crate::config::check_ttl(ttl)?;
         let mut full = KeyWriter::default();
@@ -292,7 +292,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Cost
     /// That of an insert: the entry is written again.
     pub fn touch<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
-        self.inner.refuse_if_closed()?;
+        self.inner.refuse_if_unusable()?;
         let full = self.encode(key)?;
         let key = self.inner.tiers.memory.key(full.as_slice());
         loop {

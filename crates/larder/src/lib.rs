@@ -22,6 +22,7 @@ mod load;
 mod memory;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+mod process;
 mod record;
 mod removal;
 mod space;

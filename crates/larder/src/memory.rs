@@ -38,8 +38,10 @@ use shard::Shard;
 use slot::Trash;
 
 use crate::id::KeyspaceId;
+use crate::process::Process;
 use crate::sync::{
-    Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, RwLock, StatisticU64, hash_seeds, thread,
+    Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, RwLock, RwLockReadGuard, StatisticU64, hash_seeds,
+    thread,
 };
 use crate::units::Timestamp;
 
@@ -62,6 +64,8 @@ pub(crate) struct Memory {
     bypassed: StatisticU64,
     /// Whether a write was stored, to a keyspace that is on disk, that will not be saved.
     has_unsaved: AtomicBool,
+    /// The process whose threads use the locks.
+    pub(crate) process: Process,
 }
 
 /// A shard on lines of the processor's cache that it shares with no other.
@@ -111,6 +115,7 @@ impl Memory {
             next_victim: AtomicUsize::new(0),
             bypassed: StatisticU64::new(0),
             has_unsaved: AtomicBool::new(false),
+            process: Process::current(),
         }
     }
 
@@ -139,14 +144,30 @@ impl Memory {
         self.sequence.load(Ordering::SeqCst)
     }
 
+    /// In a forked child, a key whose shard can't be looked at has nothing.
     #[inline]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Found {
-        self.shard(key).read().get(key, now)
+        self.read(key).map_or(Found::Dead, |shard| shard.get(key, now))
     }
 
     /// A lookup that counts as no use.
     pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Found {
-        self.shard(key).read().peek(key, now)
+        self.read(key).map_or(Found::Dead, |shard| shard.peek(key, now))
+    }
+
+    /// The shard of a key, under its shared lock; none in a forked child, if a thread of its parent was changing the shard at the fork.
+    ///
+    /// The process is asked for only if the lock can't be had at once, so a hit costs nothing more. A child that has the lock is sure to
+    /// give it back without waiting: nobody can come to wait for it.
+    #[inline]
+    fn read(&self, key: SlotKey<'_>) -> Option<RwLockReadGuard<'_, Shard>> {
+        let shard = self.shard(key);
+        shard.try_read().or_else(|| self.wait_to_read(shard))
+    }
+
+    #[cold]
+    fn wait_to_read<'a>(&self, shard: &'a RwLock<Shard>) -> Option<RwLockReadGuard<'a, Shard>> {
+        self.process.is_current().then(|| shard.read())
     }
 
     /// Takes a lease on a key even if it has a value, so as to write that value again.

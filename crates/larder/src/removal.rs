@@ -41,7 +41,7 @@ impl Inner {
         &self,
         removals: impl IntoIterator<Item = Removal<'a>>,
     ) -> Result<u64, Error> {
-        self.refuse_if_closed()?;
+        self.refuse_if_unusable()?;
         let mut pending = Pending::default();
         for removal in removals {
             match removal {

@@ -20,11 +20,14 @@ use native as primitives;
 #[cfg(shuttle)]
 pub use model::channel::pass_time;
 pub(crate) use primitives::{
-    AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Condvar, Latest, Mutex, RwLock, channel,
-    hash_seeds, thread,
+    AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Condvar, Latest, Mutex, RwLock, RwLockReadGuard,
+    channel, hash_seeds, thread,
 };
 pub(crate) use std::sync::Arc;
 pub(crate) use std::sync::atomic::Ordering;
 
 /// A number for people: nothing is decided by it, so the model checker need not try what happens around it.
 pub(crate) use std::sync::atomic::AtomicU64 as StatisticU64;
+
+/// A lock that no thread waits for, because only a forked child takes it exclusively: the model checker need not try what happens around it.
+pub(crate) use parking_lot::RwLock as UncontendedRwLock;

@@ -4,6 +4,10 @@
 //! lock of the owner. [`OsVolume`] is the operating system's file system; the simulated one, which loses power and fails on
 //! demand, stands in the test support.
 
+mod tracked;
+
+pub(crate) use tracked::TrackedVolume;
+
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -93,11 +97,25 @@ pub(crate) trait LockFile: fmt::Debug + Send + Sync {
 
 /// An open file of a volume, as redb takes it.
 #[derive(Debug)]
-pub(crate) struct VolumeFile(Box<dyn StorageBackend>);
+pub(crate) struct VolumeFile {
+    content: Box<dyn StorageBackend>,
+    /// What the file is locked by; by none, if the content's does.
+    locks: Option<Box<dyn StorageBackend>>,
+}
 
 impl VolumeFile {
     pub(crate) fn new(backend: impl StorageBackend) -> Self {
-        Self(Box::new(backend))
+        Self { content: Box::new(backend), locks: None }
+    }
+
+    /// A file that is open twice, and locked by a descriptor that is not read or written through: a forked child can close it while a
+    /// thread of its parent is at work on the other ([`tracked`]).
+    fn with_locks(content: impl StorageBackend, locks: impl StorageBackend) -> Self {
+        Self { content: Box::new(content), locks: Some(Box::new(locks)) }
+    }
+
+    fn locks(&self) -> &dyn StorageBackend {
+        self.locks.as_deref().unwrap_or(&*self.content)
     }
 
     /// The first bytes of the file, as many as there are up to `most`.
@@ -111,51 +129,52 @@ impl VolumeFile {
 
 impl StorageBackend for VolumeFile {
     fn len(&self) -> io::Result<u64> {
-        self.0.len()
+        self.content.len()
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read(offset, out)
+        self.content.read(offset, out)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.content.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.content.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write(offset, data)
+        self.content.write(offset, data)
     }
 
     fn close(&self) -> io::Result<()> {
-        self.0.close()
+        self.content.close()?;
+        self.locks.as_ref().map_or(Ok(()), |locks| locks.close())
     }
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.try_lock_range(start, end)
+        self.locks().try_lock_range(start, end)
     }
 
     fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.try_lock_shared_range(start, end)
+        self.locks().try_lock_shared_range(start, end)
     }
 
     fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.lock_range(start, end)
+        self.locks().lock_range(start, end)
     }
 
     fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.lock_shared_range(start, end)
+        self.locks().lock_shared_range(start, end)
     }
 
     fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.unlock_range(start, end)
+        self.locks().unlock_range(start, end)
     }
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.query_lock_range(start, end)
+        self.locks().query_lock_range(start, end)
     }
 }
 
@@ -180,8 +199,11 @@ impl Volume for OsVolume {
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
-        let backend = FileBackend::new(open(path, create)?);
-        Ok(VolumeFile::new(backend.map_err(|error| io::Error::other(error.to_string()))?))
+        let (content, locks) = (open(path, create)?, open(path, false)?);
+        if identity(&content.metadata()?) != identity(&locks.metadata()?) {
+            return Err(io::Error::other("another file took its place while it was opened"));
+        }
+        Ok(VolumeFile::with_locks(backend(content)?, backend(locks)?))
     }
 
     fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {
@@ -225,8 +247,7 @@ impl Volume for OsVolume {
 impl OsVolume {
     /// Opens a regular file to be read only, through no symbolic link: a process that may not write the file can look into it.
     pub(crate) fn open_to_read(path: &Path) -> io::Result<VolumeFile> {
-        let backend = FileBackend::new(read_only(path)?);
-        Ok(VolumeFile::new(backend.map_err(|error| io::Error::other(error.to_string()))?))
+        Ok(VolumeFile::new(backend(read_only(path)?)?))
     }
 
     /// The first bytes of a file that is not the cache's own: the lock of an owner, what the system says of its locks.
@@ -300,6 +321,10 @@ fn identity(found: &fs::Metadata) -> Identity {
 #[cfg(not(unix))]
 fn identity(_: &fs::Metadata) -> Identity {
     Identity(0, 0)
+}
+
+fn backend(file: File) -> io::Result<FileBackend> {
+    FileBackend::new(file).map_err(|error| io::Error::other(error.to_string()))
 }
 
 fn open(path: &Path, create: bool) -> io::Result<File> {

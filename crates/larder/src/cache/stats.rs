@@ -7,6 +7,10 @@ use crate::space::Space;
 use crate::stats::{Count, DiskStats, KeyspaceStats, MemoryStats, Stats};
 
 pub(super) fn of(inner: &Inner) -> Stats {
+    // Counting waits for every shard.
+    if inner.is_forked() {
+        return Stats::default();
+    }
     let tiers = &inner.tiers;
     let (totals, view) = (tiers.memory.totals(), tiers.view());
     let memory = MemoryStats {

@@ -1,6 +1,7 @@
 //! One peer: what it has sent, what it has still to be sent, and until when it has to move.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -141,6 +142,13 @@ impl Peer {
             peer.send(busy.to_line());
             drop(peer.write());
         }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // Not by closing alone: a forked child may have inherited the descriptor, and the peer would not see that it was let go of.
+        drop(self.stream.shutdown(Shutdown::Both));
     }
 }
 

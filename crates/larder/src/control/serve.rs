@@ -1,6 +1,7 @@
 //! The thread of the control socket.
 
 use std::io::ErrorKind;
+use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -41,8 +42,8 @@ pub(crate) fn serve(cache: &Arc<Inner>, path: &Path) -> Result<(), Error> {
         accepts_from: Deadline::after(Duration::ZERO),
     };
     let thread = spawn("larder-control", move || server.run())?;
-    // The other end sees it go.
-    cache.attend(Attendant { stop: Box::new(move || drop(stop)), thread });
+    // The other end sees that, though a forked child may have this one open, too.
+    cache.attend(Attendant { stop: Box::new(move || drop(stop.shutdown(Shutdown::Both))), thread });
     Ok(())
 }
 

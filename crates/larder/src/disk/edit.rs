@@ -18,6 +18,7 @@ use super::files::{OwnerLock, Standing, io_error, standing};
 use super::known::{Adopted, Known, Registration};
 use super::look::{Condition, Look, refused};
 use super::open::{OpenOptions, Opened, open, open_ours, refusal};
+use super::owner;
 use super::store::{Batch, Outcome, Store};
 use crate::clock::Clock;
 use crate::error::Error;
@@ -54,7 +55,7 @@ impl Edit {
     ) -> Result<Self, Error> {
         let is_new = makes && standing(&OsVolume, path)? == Standing::Nothing;
         if !is_new && let Condition::Owned(pid) = Look::open(path)?.facts.condition {
-            return Err(Error::InUse { path: path.to_owned(), pid });
+            return Err(owner::in_use(path, pid));
         }
         let lock = OwnerLock::acquire(&OsVolume, path, Duration::ZERO, clock)?;
         let options = OpenOptions {
@@ -108,7 +109,7 @@ impl Edit {
 
     /// The header of a key's record, if it is live.
     pub(crate) fn live(&self, keys: &[&[u8]]) -> Result<Vec<Option<record::Header>>, Error> {
-        let store = self.store.as_ref().ok_or(Error::Closed)?;
+        let store = usable(self.store.as_ref())?;
         let read = store
             .snapshot(0)
             .and_then(|snapshot| keys.iter().map(|key| snapshot.get(key)).collect::<Result<Vec<_>, Fault>>());
@@ -143,12 +144,14 @@ impl Edit {
 
     /// Gives unused pages back to the file system. Answers whether it could: not while anybody reads.
     pub(crate) fn compact(&mut self) -> Result<bool, Error> {
+        usable(self.store.as_ref())?;
         let store = self.store.as_mut().ok_or(Error::Closed)?;
         store.compact().map_err(|fault| told(&self.options.path, fault))
     }
 
     /// Closes the file, as a cache that is closed does.
     pub(crate) fn close(mut self) -> Result<(), Error> {
+        usable(self.store.as_ref())?;
         let batch = self.batch(&[], &[], &[], 0);
         let batch = Batch { closing: true, ..batch };
         let store = self.store.as_mut().ok_or(Error::Closed)?;
@@ -186,6 +189,7 @@ impl Edit {
         register: &[Registration],
         sweep: usize,
     ) -> Result<Outcome, Error> {
+        usable(self.store.as_ref())?;
         let batch = self.batch(mutations, ranges, register, sweep);
         let mut store = self.store.take().ok_or(Error::Closed)?;
         let path = &self.options.path;
@@ -202,6 +206,12 @@ impl Edit {
         self.store = Some(store);
         Ok(outcome)
     }
+}
+
+/// The store of a file that is open, and is this process's.
+fn usable(store: Option<&Store>) -> Result<&Store, Error> {
+    let store = store.ok_or(Error::Closed)?;
+    if store.is_inherited() { Err(Error::Forked) } else { Ok(store) }
 }
 
 /// The error of a fault.

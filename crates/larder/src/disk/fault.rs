@@ -10,6 +10,8 @@ use std::io::{self, ErrorKind};
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::process::Process;
+
 /// A failed call into the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -94,12 +96,19 @@ pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, redb::Error>) -> Resul
 }
 
 /// Something of redb's whose drop is guarded as well: it may be the last holder of a lookup's thread.
+///
+/// A forked child drops nothing of its parent's: redb writes to the file when it is closed, gives its locks back, and takes locks for it.
 #[derive(Debug)]
-pub(crate) struct Guarded<T>(Option<T>);
+pub(crate) struct Guarded<T>(Option<T>, Process);
 
 impl<T> Guarded<T> {
     pub(crate) fn new(held: T) -> Self {
-        Self(Some(held))
+        Self(Some(held), Process::current())
+    }
+
+    /// Whether it is of the process that this one was forked from, whose threads may hold its locks.
+    pub(crate) fn is_inherited(this: &Self) -> bool {
+        !this.1.is_current()
     }
 
     pub(crate) fn into_inner(mut self) -> Option<T> {
@@ -124,6 +133,9 @@ impl<T> DerefMut for Guarded<T> {
 impl<T> Drop for Guarded<T> {
     fn drop(&mut self) {
         let held = self.0.take();
+        if Self::is_inherited(self) {
+            return std::mem::forget(held);
+        }
         drop(catch_unwind(AssertUnwindSafe(|| drop(held))));
     }
 }

@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::format::FORMAT;
+use super::owner;
 use super::owner_facts::{MAX_LEN, OwnerFacts};
 use crate::clock::{Clock, pause};
 use crate::error::Error;
+use crate::process::Process;
 use crate::volume::{LockFile, SeenKind, Volume};
 
 const LOCK_POLL: Duration = Duration::from_millis(5);
@@ -47,10 +49,15 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
 #[derive(Debug)]
 pub(crate) struct OwnerLock {
     file: Box<dyn LockFile>,
+    process: Process,
 }
 
 impl Drop for OwnerLock {
     fn drop(&mut self) {
+        // A forked child shares the lock: to unlock it here would take it from the parent.
+        if !self.process.is_current() {
+            return;
+        }
         // Nobody's any more, before it is anybody's: whoever is refused next must not be told of this owner.
         drop(self.file.write(&[]));
         // Not by closing alone: a child that another thread is starting has inherited the descriptor, and would hold the lock until it runs
@@ -74,7 +81,7 @@ impl OwnerLock {
         while !file.try_lock().map_err(|error| io_error("lock", &lock_path, error))? {
             // A manual clock stands still, so the pauses count too.
             if waited.max(clock.monotonic().saturating_sub(start)) >= timeout {
-                return Err(Error::InUse { path: path.to_owned(), pid: owner(&mut *file) });
+                return Err(owner::in_use(path, read_owner(&mut *file)));
             }
             pause(LOCK_POLL);
             waited += LOCK_POLL;
@@ -90,19 +97,22 @@ impl OwnerLock {
             Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {}
             written => written.map_err(|error| io_error("write", &lock_path, error))?,
         }
-        Ok(Self { file })
+        Ok(Self { file, process: Process::current() })
     }
 }
 
-/// Who has the lock. An owner writes its id after it has taken the lock, so it may take a moment to be seen.
-fn owner(file: &mut dyn LockFile) -> Option<u32> {
+/// Who has the lock. An owner writes its id after it has taken the lock, so it may take a moment to be seen; until then the id may be that of an
+/// owner that was killed. If it still is after that moment, a fork of that owner has the lock.
+fn read_owner(file: &mut dyn LockFile) -> Option<u32> {
+    let mut owner = None;
     for _ in 0..OWNER_POLLS {
-        if let Some(pid) = read_pid(file) {
-            return Some(pid);
+        owner = read_pid(file);
+        if owner.is_some_and(|pid| !owner::has_ended(pid)) {
+            break;
         }
         pause(LOCK_POLL);
     }
-    None
+    owner
 }
 
 fn read_pid(file: &mut dyn LockFile) -> Option<u32> {

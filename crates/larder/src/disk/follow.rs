@@ -15,9 +15,11 @@ use super::files::{self, Standing, io_error};
 use super::format::FileFormat;
 use super::known::Known;
 use super::open::{builder, foreign, refuse_unless_redb};
+use super::owner;
 use super::snapshot::Snapshot;
 use super::store::Store;
 use crate::error::Error;
+use crate::process::Process;
 use crate::sync::{Arc, Mutex};
 use crate::volume::{Identity, OsVolume, Volume};
 
@@ -25,6 +27,8 @@ use crate::volume::{Identity, OsVolume, Volume};
 pub(crate) struct Followed {
     path: PathBuf,
     page_cache: usize,
+    /// The process whose threads follow the file.
+    process: Process,
     /// Guards which file is open; locked while another is opened.
     file: Mutex<Arc<FollowedFile>>,
 }
@@ -64,7 +68,7 @@ impl Followed {
         // A process may change its directory; the file that it follows stays where it is.
         let path = files::absolute(path)?;
         let file = Mutex::new(Arc::new(FollowedFile::open(&path, page_cache)?));
-        Ok(Self { path, page_cache, file })
+        Ok(Self { path, page_cache, process: Process::current(), file })
     }
 
     /// The file that stands at the path now.
@@ -81,6 +85,10 @@ impl Followed {
     ///
     /// An owner of a later version may have upgraded the file since it was opened, so the format is read each time.
     pub(crate) fn view(&self) -> Result<(Known, Snapshot), Error> {
+        // A thread of the parent may have had the lock at the fork, or one of the store's.
+        if !self.process.is_current() {
+            return Err(Error::Forked);
+        }
         let file = self.current()?;
         let failed = |fault| refused(&self.path, fault);
         let txn = Guarded::new(guarded(|| Ok(file.db.begin_read()?)).map_err(failed)?);
@@ -104,7 +112,7 @@ fn refused(path: &Path, fault: Fault) -> Error {
         }
         FaultKind::Damage => format!("it is damaged ({fault}); open it as a cache, which moves it aside"),
         FaultKind::Locked => {
-            return Error::InUse { path: path.to_owned(), pid: None };
+            return owner::in_use(path, None);
         }
         FaultKind::Io | FaultKind::Full | FaultKind::Denied => fault.cause,
     };

@@ -143,6 +143,7 @@ impl Look {
         most: usize,
         most_bytes: usize,
     ) -> Result<Vec<Row>, Error> {
+        self.refuse_if_forked()?;
         let end = after_prefix(prefix);
         let start = after.map_or(Bound::Included(prefix), Bound::Excluded);
         let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
@@ -167,11 +168,13 @@ impl Look {
 
     /// The record of a whole key.
     pub(crate) fn record(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.refuse_if_forked()?;
         self.believed(guarded(|| Ok(self.entries.get_owned(key)?.map(|record| record.value().to_vec()))))
     }
 
     /// How many entries of each keyspace the sweeper may delete at a time.
     pub(crate) fn due(&self, now: Timestamp) -> Result<Vec<(KeyspaceId, u64)>, Error> {
+        self.refuse_if_forked()?;
         let end = expiry_key(now.after(std::time::Duration::from_millis(1)), &[]);
         let counted = guarded(|| {
             let mut counted = std::collections::BTreeMap::new();
@@ -193,6 +196,10 @@ impl Look {
             Ok(file) => refused(&self.facts.path, &file, fault),
             Err(error) => io_error("read", &self.facts.path, error),
         })
+    }
+
+    fn refuse_if_forked(&self) -> Result<(), Error> {
+        if Guarded::is_inherited(&self.entries) { Err(Error::Forked) } else { Ok(()) }
     }
 
     fn refuse_if_changed(&self) -> Result<(), Error> {
@@ -267,7 +274,7 @@ pub(super) fn refused(path: &Path, file: &VolumeFile, fault: Fault) -> Error {
         FaultKind::Damage => {
             foreign(path, format!("it is a damaged redb database ({fault}) with no sign of larder in it"))
         }
-        FaultKind::Locked => Error::InUse { path: path.to_owned(), pid: owner::named(path) },
+        FaultKind::Locked => owner::in_use(path, owner::named(path)),
         FaultKind::Denied => {
             io_error("read", path, std::io::Error::new(std::io::ErrorKind::PermissionDenied, fault.cause))
         }

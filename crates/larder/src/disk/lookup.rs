@@ -51,6 +51,9 @@ impl Tiers {
     ///
     /// The snapshot is loaded here, after the caller missed in the shard (invariant 4): whatever left the shard before that
     /// is in this snapshot or a later one.
+    ///
+    /// A forked child finds nothing on disk: the locks of the store's cache of pages may be held by threads that it does not have, and its parent
+    /// may use the pages of the snapshot for something else.
     pub(crate) fn read(&self, key: SlotKey<'_>, floor: u64) -> Option<Stored> {
         let record = self.raw(key)?;
         self.live(key, record, floor, self.time.span().earliest)
@@ -99,6 +102,9 @@ impl Tiers {
     }
 
     pub(super) fn raw(&self, key: SlotKey<'_>) -> Option<Vec<u8>> {
+        if !self.process.is_current() {
+            return None;
+        }
         let snapshot = self.snapshots.current();
         let snapshot = snapshot.as_ref()?;
         snapshot.get(key.bytes).unwrap_or_else(|fault| {
@@ -125,6 +131,9 @@ impl Tiers {
 
     /// Up to `most` keys on disk with a prefix, after a key.
     pub(crate) fn keys_on_disk(&self, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Vec<Arc<[u8]>> {
+        if !self.process.is_current() {
+            return Vec::new();
+        }
         let Some(snapshot) = self.snapshots.current().clone() else {
             return Vec::new();
         };

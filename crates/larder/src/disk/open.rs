@@ -23,6 +23,7 @@ use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::files::{self, Standing, beside, io_error};
 use super::format::FileFormat;
 use super::known::Known;
+use super::owner;
 use super::probe::{self, Overlay};
 use super::store::Store;
 use super::tables::marker;
@@ -118,7 +119,7 @@ pub(super) fn foreign(path: &Path, why: impl Into<String>) -> Error {
 pub(super) fn refusal(path: &Path, fault: Fault) -> Error {
     let path = path.to_owned();
     match fault.kind {
-        FaultKind::Locked => Error::InUse { path, pid: None },
+        FaultKind::Locked => owner::in_use(&path, None),
         FaultKind::Denied => Error::Permission {
             action: "open",
             path,

@@ -8,8 +8,12 @@ use std::path::Path;
 
 use super::files::beside;
 use super::owner_facts::{MAX_LEN, OwnerFacts};
+use crate::error::Error;
 use crate::volume::OsVolume;
 
+/// More than the id of a process, its name, its state and the number of its threads take.
+#[cfg(target_os = "linux")]
+const STAT_LEN: u64 = 1024;
 /// More than the list of all locks of a machine takes.
 #[cfg(target_os = "linux")]
 const MOST_LOCKS: u64 = 4 << 20;
@@ -22,6 +26,33 @@ pub(super) fn named(path: &Path) -> Option<u32> {
 /// What stands beside a cache file of its owner, or of one that was killed.
 fn facts(path: &Path) -> Option<OwnerFacts> {
     OwnerFacts::read(&OsVolume::read_beside(&beside(path, ".lock"), MAX_LEN as u64 + 1).ok()?)
+}
+
+/// The error of a file that an owner has, where its id could be told.
+pub(super) fn in_use(path: &Path, pid: Option<u32>) -> Error {
+    Error::InUse { path: path.to_owned(), pid, has_ended: pid.is_some_and(has_ended) }
+}
+
+/// Whether no process of this id runs. One that has ended and was not waited for has closed its files, and counts as ended.
+pub(super) fn has_ended(pid: u32) -> bool {
+    let Some(id) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else { return true };
+    rustix::process::test_kill_process(id) == Err(rustix::io::Errno::SRCH) || is_zombie(pid)
+}
+
+/// Its state stands behind its name, which is in brackets and may hold brackets itself; its threads are seventeen words later
+/// (`proc_pid_stat(5)`). A process whose first thread has ended looks like a zombie, for as long as others run.
+#[cfg(target_os = "linux")]
+fn is_zombie(pid: u32) -> bool {
+    let stat = OsVolume::read_beside(Path::new(&format!("/proc/{pid}/stat")), STAT_LEN).unwrap_or_default();
+    let stat = String::from_utf8_lossy(&stat);
+    let mut words = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    matches!(words.next(), Some("Z" | "X"))
+        && words.nth(16).is_none_or(|threads| threads == "1" || threads == "0")
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_zombie(_: u32) -> bool {
+    false
 }
 
 /// Whether the owner's lock beside a cache file is held.
@@ -52,6 +83,21 @@ fn is_lock_of(line: &str, inode: u64, owner: Option<u32>) -> bool {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_has_ended_before_it_was_waited_for() {
+        assert!(!has_ended(std::process::id()));
+        // Nobody waits for it until the end of the test.
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        assert!(!has_ended(child.id()));
+        child.kill().unwrap();
+        let has_ended_soon =
+            std::iter::repeat_with(|| has_ended(child.id())).take(1_000_000).any(|ended| ended);
+        assert!(has_ended_soon && is_zombie(child.id()));
+        child.wait().unwrap();
+        assert!(has_ended(child.id()) && !is_zombie(child.id()));
+        assert!(has_ended(u32::MAX));
+    }
 
     #[test]
     fn a_lock_is_known_by_its_file_and_its_holder() {

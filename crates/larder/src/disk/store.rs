@@ -150,6 +150,11 @@ impl Store {
         })
     }
 
+    /// Whether it is of the process that this one was forked from.
+    pub(super) fn is_inherited(&self) -> bool {
+        Guarded::is_inherited(&self.db)
+    }
+
     /// The counts that the file has, or is to have with its next commit; none if it has none that can be read.
     pub(crate) fn lifetime(&self) -> Option<&Lifetime> {
         self.lifetime.as_ref()

@@ -53,8 +53,17 @@ impl Sweeper {
     }
 
     /// The thread: sweeps until it is stopped.
-    pub(crate) fn run(mut self, nudges: &Receiver<Nudge>) {
-        loop {
+    ///
+    /// A listener may fork, and return in the child: what is left of the thread there ends, and leaves everything as it is.
+    pub(crate) fn run(mut self, nudges: Receiver<Nudge>) {
+        self.sweep_until_stopped(&nudges);
+        if !self.tiers.process.is_current() {
+            std::mem::forget((self, nudges));
+        }
+    }
+
+    fn sweep_until_stopped(&mut self, nudges: &Receiver<Nudge>) {
+        while self.tiers.process.is_current() {
             let nudge = nudges.recv_timeout(self.sleep(self.tiers.time.now()));
             self.tiers.sweeper_is_nudged.store(false, Ordering::SeqCst);
             let is_stopping = self.tiers.is_stopping.load(Ordering::SeqCst);

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::id::KeyspaceId;
 use crate::memory::{Memory, Mutation, Remains};
+use crate::process::Process;
 use crate::stats::DiskState;
 use crate::sync::channel::{Receiver, Sender, bounded, unbounded};
 use crate::sync::{Arc, AtomicBool, AtomicU8, AtomicU64, Mutex, Ordering, StatisticU64};
@@ -26,6 +27,8 @@ const SWEEP_ROWS: usize = 1000;
 
 #[derive(Debug)]
 pub(crate) struct Tiers {
+    /// The process that has the threads.
+    pub(crate) process: Process,
     pub(crate) memory: Memory,
     pub(crate) time: CacheTime,
     pub(super) snapshots: SnapshotCell,
@@ -60,6 +63,7 @@ impl Tiers {
     ) -> (Arc<Self>, Receiver<Nudge>) {
         let (sweeper_nudge, nudged) = unbounded();
         let tiers = Self {
+            process: memory.process,
             memory,
             time,
             state: AtomicU8::new(code(if commands.is_some() { DiskState::On } else { DiskState::Discarded })),
@@ -153,6 +157,9 @@ impl Tiers {
 
     /// After time was moved by hand: the sweeper looks what is due, and the writer whether an outage is.
     pub(crate) fn look_at_time(&self) {
+        if !self.process.is_current() {
+            return;
+        }
         self.nudge_sweeper();
         if self.has_disk() && !self.disk_is_on() {
             self.send(Command::Look);

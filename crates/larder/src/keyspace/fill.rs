@@ -29,7 +29,10 @@ impl<'a> Lease<'a> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        self.memory.release(self.key, self.id);
+        // A loader may fork, and return in the child.
+        if self.memory.process.is_current() {
+            self.memory.release(self.key, self.id);
+        }
     }
 }
 

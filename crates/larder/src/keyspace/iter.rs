@@ -47,13 +47,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     fn full_keys(&self) -> FullKeys {
         let prefix = self.space.id.to_bytes();
-        let in_memory = self.inner.tiers.memory.keys(&prefix);
+        // Listing waits for every shard.
+        let is_forked = self.inner.is_forked();
+        let in_memory = if is_forked { Vec::new() } else { self.inner.tiers.memory.keys(&prefix) };
         FullKeys {
             prefix,
             in_memory: in_memory.into_iter().peekable(),
             chunk: VecDeque::new(),
             last_on_disk: None,
-            disk_is_done: self.is_memory_only(),
+            disk_is_done: is_forked || self.is_memory_only(),
         }
     }
 }

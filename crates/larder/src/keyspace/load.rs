@@ -7,6 +7,8 @@
 //! 5. Publish, if the lease still holds: a write or an invalidation after (2) has revoked it, and the value may be older than that.
 //! 6. Take the flight down with the lease, then land it. In this order: whoever comes in between starts anew, instead of joining a
 //!    load that has ended.
+//!
+//! Whatever takes an exclusive lock (2, 5, 6) is not done in a forked child, which runs the loader and answers with its value.
 
 use std::time::Duration;
 
@@ -21,13 +23,17 @@ use crate::error::LoadError;
 use crate::key::{AsKey, Key, KeyWriter};
 use crate::load::{Cycle, Flight, Landing};
 use crate::memory::{Found, Leased, Permit, SlotKey, Value};
+use crate::process::Process;
 use crate::space::Space;
 use crate::stats::Count;
 use crate::sync::Arc;
 use crate::units::millis;
 
 /// The caller that runs the loader. If it unwinds, its waiters are released.
+///
+/// A loader may fork, and return in the child: those who wait are in the parent, where it returns as well.
 struct Pilot<'a> {
+    process: Process,
     flight: Arc<Flight>,
     lease: Option<Lease<'a>>,
     landing: Option<Landing>,
@@ -36,6 +42,9 @@ struct Pilot<'a> {
 impl Drop for Pilot<'_> {
     fn drop(&mut self) {
         drop(self.lease.take());
+        if !self.process.is_current() {
+            return;
+        }
         self.flight.land(self.landing.take().unwrap_or(Landing::Panicked));
     }
 }
@@ -44,7 +53,7 @@ impl Drop for Pilot<'_> {
 enum Next<'a, V, E> {
     Done(Result<Arc<V>, LoadError<E>>),
     Load(Pilot<'a>),
-    /// The flight was for another type of error: load alone.
+    /// The flight was for another type of error, or the cache is a parent's: load alone.
     LoadAlone,
 }
 
@@ -102,6 +111,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             self.answered(Count::MemoryHits);
             return Next::Done(Ok(value));
         }
+        if self.inner.is_forked() {
+            self.answered(Count::Misses);
+            return Next::LoadAlone;
+        }
         let now = self.now();
         let mut made = None;
         let leased = memory.lease_to_load(key, now, || made.insert(Flight::new()).clone() as Value);
@@ -117,7 +130,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Leased::Lease { id, on_disk } => (id, on_disk),
         };
         let flight = made.unwrap_or_else(Flight::new);
-        let mut pilot = Pilot { flight, lease: Some(Lease::new(memory, key, id)), landing: None };
+        let process = self.inner.tiers.process;
+        let mut pilot = Pilot { process, flight, lease: Some(Lease::new(memory, key, id)), landing: None };
         if let Some(absent) = on_disk
             && !self.is_memory_only()
             && let Some(value) = self.promote(key, Permit::Lease(id), absent.floor)
@@ -156,6 +170,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     {
         let result = self.run(loader);
         match &result {
+            Ok(_) if self.inner.is_forked() => {}
             Ok(value) => {
                 let ttl = self.definition.default_ttl();
                 let lease = pilot.lease.take();

@@ -155,7 +155,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// # Errors
     /// Those of [`remove`](Keyspace::remove); nothing is barred then.
     pub fn begin_update<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Update, Error> {
-        self.inner.refuse_if_closed()?;
+        self.inner.refuse_if_unusable()?;
         let full = self.encode(key)?;
         // The fence first: a load between the removal and the fence would be cached.
         let update = Update::raise(&self.inner, full);

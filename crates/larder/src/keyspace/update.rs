@@ -31,6 +31,9 @@ impl Update {
 
 impl Drop for Update {
     fn drop(&mut self) {
+        if self.inner.is_forked() {
+            return;
+        }
         let memory = &self.inner.tiers.memory;
         memory.lower_fence(memory.key(self.full.as_slice()));
     }

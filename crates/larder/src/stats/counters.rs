@@ -46,7 +46,7 @@ impl Counters {
     pub(crate) fn add(&self, count: Count) {
         let stripe = STRIPE.try_with(|stripe| stripe.0).ok().flatten();
         if let Some(counter) = stripe.and_then(|stripe| self.own.get(stripe)?.0.get(count as usize)) {
-            // No other thread writes here while this one lives; the next owner's number comes to it through the lock of `FREE`.
+            // No other thread writes here while this one lives; the next owner's number comes to it through `FREE`.
             counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         } else if let Some(counter) = self.shared.0.get(count as usize) {
             counter.fetch_add(1, Ordering::Relaxed);
@@ -62,8 +62,9 @@ impl Counters {
     }
 }
 
-/// Which stripes no thread has. Taken when a thread first counts and when it ends.
-static FREE: std::sync::Mutex<[bool; OWN_STRIPES]> = std::sync::Mutex::new([true; OWN_STRIPES]);
+/// Which stripes no thread has, a bit for each. Changed when a thread first counts and when it ends. Not a lock: a thread may do either in a
+/// forked child, where a lock may be held for ever.
+static FREE: StatisticU64 = StatisticU64::new((1 << OWN_STRIPES) - 1);
 
 /// A thread's stripe; none if it shares the last.
 struct Owned(Option<usize>);
@@ -74,20 +75,17 @@ std::thread_local! {
 
 impl Owned {
     fn take() -> Self {
-        let mut free = FREE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let found = free.iter().position(|is_free| *is_free);
-        if let Some(is_free) = found.and_then(|stripe| free.get_mut(stripe)) {
-            *is_free = false;
-        }
-        Self(found)
+        let without_first = |free: u64| (free != 0).then(|| free & (free - 1));
+        // Acquire: pairs with the Release in `drop`, so that this thread goes on counting where the last owner left off.
+        let before = FREE.fetch_update(Ordering::Acquire, Ordering::Relaxed, without_first);
+        Self(before.ok().map(|free| free.trailing_zeros() as usize))
     }
 }
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        let mut free = FREE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(is_free) = self.0.and_then(|stripe| free.get_mut(stripe)) {
-            *is_free = true;
+        if let Some(stripe) = self.0 {
+            FREE.fetch_or(1 << stripe, Ordering::Release);
         }
     }
 }

@@ -1,0 +1,80 @@
+//! Forking, with a watchdog: what a child says, and what becomes of it.
+
+use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use fork::{Fork, fork, waitpid};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long a child may say nothing before it counts as hung. What it does between two words takes microseconds.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A forked child, as its parent sees it.
+pub(super) struct Child {
+    pid: i32,
+    said: PipeReader,
+}
+
+/// A forked child, as it sees itself.
+pub(super) struct Says(PipeWriter);
+
+/// Forks. The parent gets the child, the child what it may say.
+pub(super) fn split() -> Result<Child, Says> {
+    let (said, says) = pipe().unwrap();
+    match fork().unwrap() {
+        Fork::Parent(pid) => Ok(Child { pid, said }),
+        Fork::Child => Err(Says(says)),
+    }
+}
+
+impl Says {
+    /// Says what comes next.
+    pub(super) fn step(&mut self, step: &str) {
+        writeln!(self.0, "{step}").unwrap();
+    }
+
+    /// What the child does, and its end, as that of a program that returns from `main`.
+    pub(super) fn run(mut self, work: impl FnOnce(&mut Self)) -> ! {
+        let done = catch_unwind(AssertUnwindSafe(|| work(&mut self)));
+        if done.is_ok() {
+            // Its parent may have ended.
+            drop(writeln!(self.0, "done"));
+        }
+        std::process::exit(i32::from(done.is_err()));
+    }
+}
+
+impl Child {
+    /// Waits until the child has said that it is done, and has ended well. Answers all that it said.
+    pub(super) fn ends_well(mut self) -> String {
+        let mut said = String::new();
+        while let Some(more) = self.hear(&said) {
+            said.push_str(&more);
+        }
+        let status = waitpid(self.pid).unwrap();
+        let last = said.lines().last().unwrap_or_default();
+        assert!(status == 0 && last == "done", "the child ended with {status:#x} after {last:?}");
+        said
+    }
+
+    /// Waits until the child has ended, however.
+    pub(super) fn ends(mut self) -> i32 {
+        while self.hear("").is_some() {}
+        waitpid(self.pid).unwrap()
+    }
+
+    fn hear(&mut self, said: &str) -> Option<String> {
+        let mut fds = [PollFd::new(&self.said, PollFlags::IN)];
+        let patience = Timespec::try_from(PATIENCE).unwrap();
+        if poll(&mut fds, Some(&patience)).unwrap() == 0 {
+            kill_process(Pid::from_raw(self.pid).unwrap(), Signal::KILL).unwrap();
+            waitpid(self.pid).unwrap();
+            panic!("a forked child hangs in {:?}", said.lines().last());
+        }
+        let mut bytes = [0; 4096];
+        let len = self.said.read(&mut bytes).unwrap();
+        (len > 0).then(|| String::from_utf8_lossy(&bytes[..len]).into_owned())
+    }
+}

@@ -1,24 +1,247 @@
 //! Files of every format that there has been, kept in the tree: each must be read for as long as its format is.
+//!
+//! `format-1.runs` was written by the first version of larder with [`content::make`], `format-2.runs` by the second. A new format gets a file of its
+//! own: `cargo test -p larder-tests a_golden_file_is_made -- --ignored` writes it.
 
 mod content;
-mod sparse;
+mod runs;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use larder::admin::Admin;
+use larder::inspect::{FileState, Finding, Inspector, KeyspaceFacts, Snapshot};
+use larder::{Cache, Follower};
+use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use crate::support::LOCK_WAIT;
+
+const LATEST: u32 = 2;
+type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
+const ENTRIES: Table = TableDefinition::new("larder.entries");
+const EXPIRY: TableDefinition<'static, &[u8], ()> = TableDefinition::new("larder.expiry");
+const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("larder.meta");
+const KEYSPACES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("larder.keyspaces");
+const RETIRED: TableDefinition<'static, u32, u64> = TableDefinition::new("larder.retired");
+
 fn kept(format: u32) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/format-{format}.sparse"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/format-{format}.runs"))
 }
 
-/// Makes the golden file of this version's format: by hand, once, when a format is new.
+/// A golden file, in a directory of its own.
+struct Golden {
+    _dir: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Golden {
+    fn of(format: u32) -> Self {
+        let golden = Self::nothing();
+        fs::write(&golden.path, runs::unpacked(&fs::read(kept(format)).unwrap())).unwrap();
+        golden
+    }
+
+    fn nothing() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("golden.larder");
+        Self { _dir: dir, path }
+    }
+
+    fn owner(&self) -> Cache {
+        content::builder(&self.path, &content::clock()).open_timeout(LOCK_WAIT).open().unwrap()
+    }
+
+    fn follower(&self) -> Follower {
+        Follower::open_with_clock(&self.path, content::clock()).unwrap()
+    }
+
+    fn look(&self) -> Snapshot {
+        Inspector::open_with_clock(&self.path, content::clock()).unwrap().snapshot().unwrap()
+    }
+}
+
+fn of_name<'a>(snapshot: &'a Snapshot, name: &str) -> &'a KeyspaceFacts {
+    snapshot.keyspace(name).unwrap()
+}
+
+/// Looks at every entry: how many live ones there are.
+fn live(snapshot: &Snapshot) -> u64 {
+    let pages = snapshot.keyspaces().iter().map(|facts| snapshot.page(facts, &[], None, 100).unwrap());
+    let count = |page: Vec<larder::inspect::Entry>| {
+        assert!(page.iter().all(|entry| matches!(entry.finding, Finding::Live(_) | Finding::Expired(_))));
+        page.iter().filter(|entry| entry.finding.live().is_some()).count() as u64
+    };
+    pages.map(count).sum()
+}
+
+/// Every row of every table, as a person can compare it: text where there is text, digits for bytes.
+fn dumped(path: &Path) -> Vec<String> {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let db = Database::builder().set_concurrency_mode(ConcurrencyMode::SingleWriter).create(path).unwrap();
+    let txn = db.begin_read().unwrap();
+    let mut rows = Vec::new();
+    for (name, table) in [("meta", META), ("keyspaces", KEYSPACES)] {
+        for row in txn.open_table(table).unwrap().iter().unwrap().map(Result::unwrap) {
+            rows.push(format!("{name} {} {}", row.0.value(), hex(row.1.value())));
+        }
+    }
+    for row in txn.open_table(RETIRED).unwrap().iter().unwrap().map(Result::unwrap) {
+        rows.push(format!("retired {} {}", row.0.value(), row.1.value()));
+    }
+    for row in txn.open_table(ENTRIES).unwrap().iter().unwrap().map(Result::unwrap) {
+        rows.push(format!("entry {} {}", hex(row.0.value()), hex(row.1.value())));
+    }
+    for row in txn.open_table(EXPIRY).unwrap().iter().unwrap().map(Result::unwrap) {
+        rows.push(format!("expiry {}", hex(row.0.value())));
+    }
+    rows
+}
+
 #[test]
 #[ignore = "it replaces a file of the tree"]
 fn a_golden_file_is_made() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("golden.larder");
-    content::make(&path);
-    let bytes = fs::read(&path).unwrap();
-    let packed = sparse::packed(&bytes);
-    assert_eq!(sparse::unpacked(&packed), bytes);
-    fs::write(kept(1), packed).unwrap();
+    let golden = Golden::nothing();
+    content::make(&golden.path);
+    let bytes = fs::read(&golden.path).unwrap();
+    fs::write(kept(LATEST), runs::packed(&bytes)).unwrap();
+}
+
+#[test]
+fn a_file_is_unpacked_as_it_was_packed() {
+    let plain: Vec<u8> = (0..200).collect();
+    for bytes in
+        [vec![], vec![0; 100], plain.clone(), [vec![0; 70], plain.clone(), vec![7; 16], plain].concat()]
+    {
+        assert_eq!(runs::unpacked(&runs::packed(&bytes)), bytes);
+    }
+}
+
+#[test]
+fn a_file_of_every_format_is_read_by_all_and_changed_by_none_of_those_who_read() {
+    for format in 1..=LATEST {
+        let golden = Golden::of(format);
+        let before = fs::read(&golden.path).unwrap();
+        content::follower_finds_all(&golden.follower());
+        let snapshot = golden.look();
+        let file = snapshot.file();
+        assert_eq!((file.format, file.state, file.entries), (format, FileState::Closed, content::ENTRIES));
+        assert_eq!(file.identity.is_some(), format > 1);
+        assert_eq!(live(&snapshot), content::ENTRIES - 1);
+        assert_eq!(snapshot.retired().len(), 1, "version 1 of the products");
+        assert!(snapshot.lifetime().is_some());
+        let products = of_name(&snapshot, "product");
+        assert_eq!((products.version, products.key_shape.as_str()), (2, "string"));
+        assert_eq!((products.format_name(), products.schema.as_deref()), ("bincode", None));
+        let retired: Vec<u32> = products.retired_versions.iter().map(|retired| retired.version).collect();
+        assert_eq!(retired, if format > 1 { vec![1] } else { vec![] }, "format 1 has no place for them");
+        drop(snapshot);
+        let verified = Inspector::open(&golden.path).unwrap().verify(&mut |_, _| {}).unwrap();
+        assert!(verified.is_whole() && verified.damaged.is_empty(), "{verified:?}");
+        assert!(fs::read(&golden.path).unwrap() == before, "format {format}");
+    }
+}
+
+#[test]
+fn a_file_of_every_format_is_served_by_its_owner_and_upgraded_by_the_first_commit() {
+    for format in 1..=LATEST {
+        let golden = Golden::of(format);
+        let identity = golden.look().file().identity;
+        let cache = golden.owner();
+        content::owner_finds_all(&cache);
+        let follower = golden.follower();
+        content::follower_finds_all(&follower);
+        cache.keyspace(content::COUNTERS).unwrap().insert(&3, 3).unwrap();
+        cache.flush().unwrap();
+        cache.sweep().unwrap();
+        let file = golden.look().file();
+        assert_eq!((file.format, file.entries), (LATEST, content::ENTRIES));
+        let upgraded = file.identity.unwrap();
+        assert!(identity.is_none_or(|identity| identity == upgraded), "an identity stays");
+        content::owner_finds_all(&cache);
+        // It has had the file open since before.
+        content::follower_finds_all(&follower);
+        assert_eq!(follower.keyspace(content::COUNTERS).get(&3).unwrap(), Some(3));
+        cache.close().unwrap();
+        let again = golden.owner();
+        content::owner_finds_all(&again);
+        let disk = again.stats().disk.unwrap();
+        assert!(disk.quarantined.is_none() && disk.damaged_records == 0, "{disk:?}");
+        again.close().unwrap();
+        assert_eq!(golden.look().file().identity, Some(upgraded));
+        assert_eq!(live(&golden.look()), content::ENTRIES);
+    }
+}
+
+#[test]
+fn a_file_of_every_format_is_changed_by_hand_and_upgraded_by_that() {
+    for format in 1..=LATEST {
+        let golden = Golden::of(format);
+        let mut admin = Admin::open(&golden.path).unwrap();
+        assert_eq!(admin.keyspaces().iter().map(|facts| facts.entries).sum::<u64>(), content::ENTRIES);
+        assert_eq!(golden.look().file().format, format, "nothing was committed");
+        // The text "P1", and what comes after it.
+        assert_eq!(admin.remove_prefix("product", b"P1").unwrap(), 3);
+        assert_eq!(golden.look().file().format, LATEST);
+        admin.close().unwrap();
+        assert_eq!(of_name(&golden.look(), "product").entries, 12 - 3);
+    }
+}
+
+#[test]
+fn a_commit_upgrades_the_whole_of_the_metadata_at_once() {
+    let golden = Golden::of(1);
+    let cache = golden.owner();
+    cache.keyspace(content::COUNTERS).unwrap().insert(&3, 3).unwrap();
+    cache.flush().unwrap();
+    cache.sweep().unwrap();
+    cache.close().unwrap();
+    let rows = dumped(&golden.path);
+    let of = |start: &str| rows.iter().filter(|row| row.starts_with(start)).count();
+    assert!(
+        rows.contains(&"meta format 00000002".to_owned())
+            && rows.contains(&format!("meta features {:016}", 0))
+    );
+    assert_eq!((of("meta identity"), of("meta state"), of("meta lifetime")), (1, 1, 1));
+    let keyspaces: Vec<_> = rows.iter().filter(|row| row.starts_with("keyspaces")).collect();
+    assert_eq!(keyspaces.len(), 6);
+    // The tag of the shape, behind name, number, version and counts.
+    assert!(
+        keyspaces.iter().all(|row| row.split(' ').nth(2).unwrap()[48..].starts_with("8001")),
+        "{keyspaces:#?}"
+    );
+    let entries = rows.iter().filter(|row| row.starts_with("entry"));
+    let formats: Vec<&str> = entries.map(|row| &row.split(' ').nth(2).unwrap()[16..18]).collect();
+    let of_format = |format: &str| formats.iter().filter(|found| **found == format).count() as u64;
+    assert_eq!((of_format("01"), of_format("02")), (content::ENTRIES - 1, 1), "records stay as they are");
+}
+
+#[test]
+fn what_is_written_today_is_the_golden_file_row_by_row() {
+    let (golden, today) = (Golden::of(LATEST), Golden::nothing());
+    content::make(&today.path);
+    // Keyspace number 1 is retired, and the note of key 8 has expired: the sweeper may have been there.
+    let is_swept = |row: &str| match row.split(' ').collect::<Vec<_>>()[..] {
+        ["entry", key, ..] => key.starts_with("00000001") || key.starts_with("0000000708"),
+        ["expiry", row] => row[16..].starts_with("00000001") || row[16..].starts_with("0000000708"),
+        ["retired", ..] => true,
+        _ => false,
+    };
+    let told = |path: &Path| {
+        let mut rows = dumped(path);
+        // Each file has its own; and the counts are of what was swept as well.
+        rows.retain(|row| {
+            !is_swept(row) && !row.starts_with("meta identity") && !row.starts_with("meta lifetime")
+        });
+        for row in rows.iter_mut().filter(|row| row.starts_with("keyspaces note ")) {
+            let counts_at = "keyspaces note ".len() + 16;
+            row.replace_range(counts_at..counts_at + 32, "counts");
+        }
+        rows
+    };
+    let (golden, today) = (told(&golden.path), told(&today.path));
+    assert_eq!(golden.len(), today.len());
+    assert!(golden.len() > 100, "and much is left to compare");
+    for (was, is) in golden.iter().zip(&today) {
+        assert_eq!(was, is);
+    }
 }

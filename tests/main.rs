@@ -20,6 +20,7 @@ mod damage;
 #[cfg(unix)]
 mod fork;
 mod full_disk;
+mod golden;
 mod harness;
 mod io_errors;
 mod keyspaces;
@@ -36,6 +37,7 @@ mod outages_users;
 mod outages_ways_back;
 mod power_loss;
 mod races;
+mod ranges;
 mod regressions;
 mod simulated;
 mod staleness;

@@ -1,0 +1,144 @@
+//! Range removals that stand in a file as rows: planted by hand, since this version makes its own at once. Nobody shows what they cover.
+
+use std::path::Path;
+
+use larder::admin::Admin;
+use larder::inspect::{Finding, Inspector, PagesVerified};
+use larder::{Cache, Error, Follower};
+use redb::{ConcurrencyMode, Database, TableDefinition};
+
+use crate::support::{NAMES, Place, VERSIONS};
+
+const RANGES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("larder.ranges");
+const COUNT: u64 = 2_500;
+
+/// A file with names "000" to "049" of the sequences 1 to 50, then numbers, then "049" once more.
+fn filled(place: &Place) {
+    let cache = place.open();
+    let (names, versions) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(VERSIONS).unwrap());
+    for number in 0..50 {
+        names.insert(&format!("{number:03}"), format!("value {number}")).unwrap();
+    }
+    for number in 0..COUNT {
+        versions.insert(&number, number).unwrap();
+    }
+    names.insert("049", "again".to_owned()).unwrap();
+    drop((names, versions));
+    cache.close().unwrap();
+}
+
+/// Plants removals: of a sequence, with a scope's bytes.
+fn plant(path: &Path, rows: &[(u64, Vec<u8>)]) {
+    let db = Database::builder().set_concurrency_mode(ConcurrencyMode::SingleWriter).create(path).unwrap();
+    let txn = db.begin_write().unwrap();
+    {
+        let mut table = txn.open_table(RANGES).unwrap();
+        for (sequence, scope) in rows {
+            table.insert(sequence.to_be_bytes().as_slice(), scope.as_slice()).unwrap();
+        }
+    }
+    txn.commit().unwrap();
+}
+
+/// The scope of the keys of a keyspace that begin so: its bytes are pinned beside the scope's own tests.
+fn prefix(keyspace: u32, start: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(4 + start.len()).unwrap();
+    [&len.to_be_bytes()[..], &keyspace.to_be_bytes(), start].concat()
+}
+
+/// Plants the removal of every name as of the change 50, of the names that begin with "00" as of the change 5, and of all numbers.
+fn planted(place: &Place) {
+    filled(place);
+    plant(&place.path(), &[(5, prefix(1, b"00")), (50, prefix(1, b"")), (50 + COUNT, prefix(2, b""))]);
+}
+
+#[test]
+fn contract_3_an_owner_makes_the_removals_that_stand_in_a_file_before_it_serves_anything() {
+    let place = Place::new();
+    planted(&place);
+    let cache = place.open();
+    let disk = cache.stats().disk.unwrap();
+    assert_eq!((disk.entries, disk.recovered_entries), (1, 1), "made before the first lookup");
+    let (names, versions) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(VERSIONS).unwrap());
+    assert!((0..49).all(|number| names.get(&format!("{number:03}")).is_none()));
+    assert!((0..COUNT).all(|number| versions.get(&number).is_none()));
+    assert_eq!(names.get("049").as_deref().map(String::as_str), Some("again"), "written after the removal");
+    // What is written from now on is of no concern to them.
+    names.insert("000", "new".to_owned()).unwrap();
+    drop((names, versions));
+    cache.close().unwrap();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    assert_eq!(names.get("000").as_deref().map(String::as_str), Some("new"));
+    drop(names);
+    cache.close().unwrap();
+    let verified = Inspector::open(place.path()).unwrap().verify(&mut |_, _| {}).unwrap();
+    assert!(verified.is_whole() && verified.records == 2, "{verified:?}");
+}
+
+#[test]
+fn contract_3_nobody_who_reads_a_file_shows_what_its_removals_cover() {
+    let place = Place::new();
+    planted(&place);
+    let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
+    let names = follower.keyspace(NAMES);
+    assert_eq!(names.keys().unwrap(), ["049"]);
+    assert!(names.get("001").unwrap().is_none() && names.ttl("001").unwrap().is_none());
+    assert_eq!(names.get("049").unwrap().as_deref(), Some("again"));
+    assert!(follower.keyspace(VERSIONS).keys().unwrap().is_empty());
+    let inspector = Inspector::open_with_clock(place.path(), place.clock.clone()).unwrap();
+    let snapshot = inspector.snapshot().unwrap();
+    let facts = snapshot.keyspace("name").unwrap();
+    let page = snapshot.page(facts, &[], None, 100).unwrap();
+    assert_eq!(page.len(), 50);
+    assert_eq!(page.iter().filter(|entry| entry.finding.live().is_some()).count(), 1);
+    let found = snapshot.find(facts, b"001\0\0").unwrap();
+    assert!(matches!(&found, Finding::Removed(record) if record.sequence == 2), "{found:?}");
+    let verified = inspector.verify(&mut |_, _| {}).unwrap();
+    assert!(verified.is_whole() && verified.pages == PagesVerified::Whole, "{verified:?}");
+}
+
+#[test]
+fn contract_3_the_removals_of_a_file_that_a_crash_left_hold() {
+    let place = Place::new();
+    planted(&place);
+    let cache = place.open();
+    cache.keyspace(NAMES).unwrap().insert("x", String::new()).unwrap();
+    cache.flush().unwrap();
+    let copy = place.dir().join("crashed.larder");
+    std::fs::copy(place.path(), &copy).unwrap();
+    cache.close().unwrap();
+    plant(&copy, &[(1 << 40, prefix(1, b"04"))]);
+    let inspector = Inspector::open_with_clock(&copy, place.clock.clone()).unwrap();
+    let snapshot = inspector.snapshot().unwrap();
+    let names = snapshot.keyspace("name").unwrap();
+    assert!(matches!(snapshot.find(names, b"049\0\0").unwrap(), Finding::Removed(_)));
+    assert!(snapshot.find(names, b"x\0\0").unwrap().live().is_some());
+}
+
+#[test]
+fn contract_3_a_file_that_is_changed_by_hand_makes_its_removals_first() {
+    let place = Place::new();
+    planted(&place);
+    let mut admin = Admin::open(place.path()).unwrap();
+    assert_eq!(admin.keyspaces().iter().map(|facts| facts.entries).collect::<Vec<_>>(), [1, 0]);
+    assert!(!admin.remove("name", b"001\0\0").unwrap(), "it was removed before");
+    admin.close().unwrap();
+}
+
+#[test]
+fn contract_3_a_removal_that_can_not_be_read_is_damage_and_hides_nothing() {
+    let place = Place::new();
+    filled(&place);
+    plant(&place.path(), &[(7, vec![0, 0, 0, 1])]);
+    let follower = Follower::open(place.path()).unwrap();
+    let refused = follower.keyspace(NAMES).get("001").unwrap_err().to_string();
+    assert!(refused.contains("range removal"), "{refused}");
+    let refused = Inspector::open(place.path()).unwrap_err();
+    assert!(matches!(refused, Error::Damaged { .. }), "{refused}");
+    drop(follower);
+    let cache: Cache = place.open();
+    assert!(cache.stats().disk.unwrap().quarantined.is_some(), "it is moved aside, and nothing of it served");
+    assert!(cache.keyspace(NAMES).unwrap().get("001").is_none());
+    cache.close().unwrap();
+}

@@ -182,12 +182,13 @@ struct Loud(Arc<dyn Fn() + Send + Sync>);
 
 impl serde::Serialize for Loud {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&vec![0; 20_000])
+        vec![0_u8; 20_000].serialize(serializer)
     }
 }
 
 impl<'de> serde::Deserialize<'de> for Loud {
-    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<u8>::deserialize(deserializer)?;
         Ok(Self(Arc::new(|| ())))
     }
 }

@@ -58,8 +58,9 @@ impl ValueChecks {
         if !self.wants(&encoded.shape) || (format == Format::Raw && raw::is_known(value)) {
             return Ok(());
         }
+        // Not its `Deserialize` alone: its `Serialize` may panic for what came back.
         let comes_back = catch_unwind(AssertUnwindSafe(|| comes_back(format, value, encoded)));
-        comes_back.unwrap_or_else(|panic| Err(CodecError::of_panic("Deserialize", &*panic)))?;
+        comes_back.unwrap_or_else(|panic| Err(CodecError::of_panic("Serialize", &*panic)))?;
         self.trials.fetch_add(1, Ordering::Relaxed);
         for (known, new) in self.edges.iter().zip(encoded.shape.edges) {
             known.fetch_or(new, Ordering::Relaxed);
@@ -161,6 +162,22 @@ fn unmarked<V: Serialize + 'static>(value: V, payload: &[u8]) -> Result<V, Codec
     ))
 }
 
+/// A value whose `Drop` may panic: that is its own affair, and says nothing of the one that is stored.
+struct Quiet<V>(Option<V>);
+
+impl<V> Quiet<V> {
+    fn value(&self) -> &V {
+        self.0.as_ref().expect("it is taken out by the drop alone")
+    }
+}
+
+impl<V> Drop for Quiet<V> {
+    fn drop(&mut self) {
+        let value = self.0.take();
+        drop(catch_unwind(AssertUnwindSafe(|| drop(value))));
+    }
+}
+
 /// Decodes a value that was just encoded, and compares.
 fn comes_back<V>(format: Format, value: &V, encoded: &Encoded) -> Result<(), CodecError>
 where
@@ -177,8 +194,10 @@ where
             type_name::<V>()
         )))
     };
-    let (decoded, kinds) = match decode::<V>(format, &encoded.payload) {
-        Ok(decoded) => decoded,
+    let decoded = catch_unwind(|| decode::<V>(format, &encoded.payload));
+    let decoded = decoded.unwrap_or_else(|panic| Err(CodecError::of_panic("Deserialize", &*panic)));
+    let (decoded, kinds) = match decoded {
+        Ok((decoded, kinds)) => (Quiet(Some(decoded)), kinds),
         Err(error) => return refused(&error),
     };
     if format == Format::Bincode && kinds != encoded.shape.kinds {
@@ -186,7 +205,7 @@ where
     }
     let is_human_readable = format == Format::MessagePack;
     let digest = |value: &V| digest::of(value, is_human_readable);
-    let (before, after) = (digest(value)?, digest(&decoded)?);
+    let (before, after) = (digest(value)?, digest(decoded.value())?);
     // A value that serializes in another way each time can't be judged.
     if before.agrees(after) || !before.agrees(digest(value)?) {
         return Ok(());
@@ -194,7 +213,7 @@ where
     let fields = |value: &V| digest::fields(value, is_human_readable);
     let changed = fields(value)
         .into_iter()
-        .zip(fields(&decoded))
+        .zip(fields(decoded.value()))
         .find(|(one, other)| one.0 != other.0 || !one.1.agrees(other.1));
     match changed {
         Some(((field, _), _)) => refused(&format_args!("the field {field:?} is another one afterwards")),

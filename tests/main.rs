@@ -21,6 +21,7 @@ mod harness;
 mod io_errors;
 mod keyspaces;
 mod kill;
+mod load_errors;
 mod loads;
 mod model;
 mod outage_stress;

@@ -15,7 +15,6 @@ use crate::disk::{
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Scope;
-use crate::load::Waits;
 use crate::memory::Memory;
 use crate::space::{Ledger, Space};
 use crate::stats::Lifetime;
@@ -40,7 +39,7 @@ const FARTHEST_MARK_MS: u64 = 3_600_000;
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) tiers: Arc<Tiers>,
-    pub(crate) waits: Waits,
+    pub(crate) load_timeout: Option<Duration>,
     pub(crate) disk_capacity: u64,
     pub(crate) slow_load: Duration,
     weigher: Option<WeigherBox>,
@@ -119,7 +118,7 @@ impl Inner {
         }));
         let inner = Arc::new(Self {
             tiers: tiers.clone(),
-            waits: Waits::default(),
+            load_timeout: config.load_timeout,
             disk_capacity: config.disk_capacity.as_u64(),
             slow_load: config.slow_load,
             weigher: config.weigher.map(WeigherBox),

@@ -205,10 +205,16 @@ impl Memory {
     }
 
     /// Publishes what was read from disk, if the permission still holds.
-    pub(crate) fn promote(&self, key: SlotKey<'_>, permit: Permit, entry: Entry, sequence: u64) -> bool {
+    pub(crate) fn promote(
+        &self,
+        key: SlotKey<'_>,
+        permit: Permit,
+        entry: Entry,
+        sequence: u64,
+    ) -> Result<(), Refused> {
         let promote =
             |shard: &mut Shard, entry, trash: &mut Trash| shard.promote(key, permit, entry, sequence, trash);
-        self.charged(key, entry, promote).is_ok()
+        self.charged(key, entry, promote)
     }
 
     /// Stores an entry, its weight reserved if it is not to be saved: it is clean from the start then.

@@ -34,7 +34,7 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
             match self.try_write(key, value.clone(), ttl, lease)? {
                 Ok(written) => return Ok(written),
                 Err(Refused::Revoked) => return Ok(Written::Not),
-                Err(Refused::NoRoom) if lease.is_some() => return Ok(Written::Not),
+                Err(Refused::NoRoom) if lease.is_some() => return Ok(Written::NoRoom),
                 Err(Refused::NoRoom) => return Ok(Written::InMemory),
                 // The disk tier came back in between: make it anew, to be saved.
                 Err(Refused::Unsaved) => thread::yield_now(),
@@ -154,8 +154,10 @@ pub(super) enum Written {
     Saved,
     /// It lives in memory alone, as far as it finds room.
     InMemory,
-    /// Its lease was revoked, or memory has no room for a fill.
+    /// Its lease was revoked.
     Not,
+    /// A fill that would live in memory alone, where it finds no room.
+    NoRoom,
 }
 
 /// What a value takes until it is committed: its encoding for the writer, and itself.

@@ -191,7 +191,7 @@ fn a_loaded_value_that_cannot_be_kept_is_counted_and_told_once_a_keyspace() {
     let warnings = warnings.0.lock().unwrap();
     assert_eq!(warnings.len(), 3, "{warnings:?}");
     for (keyspace, remedy) in [
-        ("blob", "raise "),
+        ("blob", "raise memory_capacity"),
         ("secret", "raise memory_capacity"),
         ("unencodable", "there are no bytes for it"),
     ] {

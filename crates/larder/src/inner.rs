@@ -10,7 +10,7 @@ use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
     Acknowledge, Ballast, CacheFile, DiskView, FIRST_GENERATION, Limits, Nudge, OpenOptions, Opened,
-    OwnerLock, Registration, Sweeper, Tiers, Writer, create_parents, open,
+    OwnerLock, Registration, Sweeper, Tiers, Writer, create_parents, most_charge, open,
 };
 use crate::error::Error;
 use crate::id::KeyspaceId;
@@ -158,6 +158,11 @@ impl Inner {
         let mut next = self.next_memory_only.lock();
         *next += 1;
         Ok(KeyspaceId::memory_only(*next))
+    }
+
+    /// The most that one entry may be charged for on disk.
+    pub(crate) const fn most_charge(&self) -> u64 {
+        most_charge(self.disk_capacity / LIVE_SHARE)
     }
 
     /// Has a thread told to end, and joined, when the cache is closed.

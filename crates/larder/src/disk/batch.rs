@@ -183,15 +183,20 @@ impl<'txn> Entries<'txn> {
     }
 
     /// Deletes entries, soonest to expire first, until `bytes` are freed; how many. Those that memory holds are spared as
-    /// long as others are found.
+    /// long as others are found, and those that this very batch has written as long as any other is.
     pub(super) fn evict(
         &mut self,
         bytes: u64,
         is_resident: &dyn Fn(&[u8]) -> bool,
+        is_written: &dyn Fn(&[u8]) -> bool,
     ) -> Result<u64, StorageError> {
+        let is_known = |key: &[u8]| is_written(key) || is_resident(key);
+        let passes: [(&dyn Fn(&[u8]) -> bool, usize); 3] =
+            // A memory tier that holds nearly everything would make the first a walk over the whole table.
+            [(&is_known, 16 * EVICT_ROWS), (is_written, usize::MAX), (&|_| false, usize::MAX)];
         let goal = self.freed() + i64::try_from(bytes).unwrap_or(i64::MAX);
         let mut evicted = 0;
-        for spare_resident in [true, false] {
+        for (is_spared, most_spared) in passes {
             let mut after: Vec<u8> = Vec::new();
             let mut spared = 0;
             while self.freed() < goal {
@@ -203,14 +208,13 @@ impl<'txn> Entries<'txn> {
                     if self.freed() >= goal {
                         break;
                     }
-                    if spare_resident && split_expiry_key(row).is_some_and(|(_, key)| is_resident(key)) {
+                    if split_expiry_key(row).is_some_and(|(_, key)| is_spared(key)) {
                         spared += 1;
                         continue;
                     }
                     evicted += u64::from(self.delete_row(row)?);
                 }
-                // A memory tier that holds nearly everything would make this a walk over the whole table.
-                if spared > 16 * EVICT_ROWS {
+                if spared > most_spared {
                     break;
                 }
             }

@@ -11,10 +11,12 @@ use super::Keyspace;
 use super::fill::Lease;
 use crate::codec::{self, MAX_VALUE_LEN};
 use crate::config::Weighed;
+use crate::disk::charge;
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Key;
-use crate::memory::{ENTRY_OVERHEAD, Entry, Refused, SlotKey, Unsaved, Weight};
+use crate::memory::{ENTRY_OVERHEAD, Entry, Refused, Remains, SlotKey, Unsaved, Weight};
+use crate::record::record_len;
 use crate::sync::{Arc, thread};
 use crate::units::{ByteSize, Timestamp};
 
@@ -50,17 +52,19 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
         lease: Option<&Lease<'_>>,
     ) -> Result<Result<Written, Refused>, Error> {
         let tiers = &self.inner.tiers;
+        // Dropped last, when the value is stored and its room can be given back: a user's `Drop` may wait for room.
+        let mut remains = Remains::default();
         let is_saved = !self.is_memory_only() && tiers.saves();
         let encode_error = |source| Error::Encode { keyspace: self.space.name.clone(), source };
         let payload = if is_saved { codec::encode(&*value) } else { Ok(Vec::new()) }.map_err(encode_error)?;
         let encoded_len =
             if is_saved { payload.len() } else { codec::encoded_len(&*value).map_err(encode_error)? };
         let weight = self.weigh(key, encoded_len, &value);
-        self.check_size(encoded_len, weight, is_saved)?;
+        self.check_size(key, encoded_len, weight, is_saved)?;
         // Rounded towards expired, by less than a tick of the coarse clock; not where that would be a good part of the lifetime.
         let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.span().earliest };
         let expires_at = now.after(ttl);
-        let unsaved = if is_saved { self.unsaved(payload, weight, now) } else { None };
+        let unsaved = if is_saved { self.unsaved(payload, weight, now, &mut remains) } else { None };
         // A cache that is closed takes nothing, and saves nothing.
         self.inner.refuse_if_closed()?;
         let is_saved = unsaved.is_some();
@@ -84,19 +88,25 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
         Ok(stored.map(|_| if is_saved { Written::Saved } else { Written::InMemory }))
     }
 
-    /// Reserves room for a value in the write buffer, waiting for it. `None` once the disk tier is off.
-    fn unsaved(&self, payload: Vec<u8>, weight: Weight, written_at: Timestamp) -> Option<Arc<Unsaved>> {
+    /// Reserves room for a value that is to be committed, waiting for it. `None` once the disk tier is off.
+    fn unsaved(
+        &self,
+        payload: Vec<u8>,
+        weight: Weight,
+        written_at: Timestamp,
+        remains: &mut Remains,
+    ) -> Option<Arc<Unsaved>> {
         let tiers = &self.inner.tiers;
         let buffer = tiers.memory.buffer();
         let bytes = room_for(payload.len(), weight);
-        let room = buffer.reserve(bytes, || tiers.ask_for_room())?;
+        let room = tiers.memory.reserve_room(bytes, || tiers.ask_for_room(), remains)?;
         // Half full: begin a commit while the other half takes what comes meanwhile. Once for each time the mark is passed.
         let used = buffer.used();
         let mark = buffer.capacity() / 2;
         if used >= mark && used.saturating_sub(bytes) < mark {
             tiers.hurry_writer();
         }
-        Some(Arc::new(Unsaved { payload, version: self.space.kind.version, written_at, _room: room }))
+        Some(Arc::new(Unsaved { payload, version: self.space.kind.version, written_at, room }))
     }
 
     pub(super) fn weigh(&self, key: SlotKey<'_>, encoded_len: usize, value: &Arc<V>) -> Weight {
@@ -116,32 +126,37 @@ impl<K: Key, V: Serialize + Send + Sync + 'static> Keyspace<K, V> {
         }
     }
 
-    fn check_size(&self, encoded_len: usize, weight: Weight, is_saved: bool) -> Result<(), Error> {
+    fn check_size(
+        &self,
+        key: SlotKey<'_>,
+        encoded_len: usize,
+        weight: Weight,
+        is_saved: bool,
+    ) -> Result<(), Error> {
         let too_large = |size, bound, max, remedy| {
-            Err(Error::ValueTooLarge {
-                keyspace: self.space.name.clone(),
-                size: ByteSize::bytes(size),
-                bound,
-                max,
-                remedy,
-            })
+            let (size, max) = (ByteSize::bytes(size), ByteSize::bytes(max));
+            Err(Error::ValueTooLarge { keyspace: self.space.name.clone(), size, bound, max, remedy })
         };
         let memory = &self.inner.tiers.memory;
-        let (room, buffer) = (room_for(encoded_len, weight), memory.buffer().capacity());
+        let (capacity, most_charge) = (memory.capacity(), self.inner.most_charge());
+        let charge = charge(key.bytes.len(), record_len(encoded_len));
+        // While it waits for its commit, a value that is larger than the write buffer stands in memory's room. One that is not may be
+        // heavier than memory, which it then passes by. During an outage a value is written, and not kept: what it replaces must go
+        // in any case.
+        let must_fit_memory =
+            self.is_memory_only() || (is_saved && room_for(encoded_len, weight) > memory.buffer().capacity());
         match () {
             () if encoded_len as u64 > MAX_VALUE_LEN.as_u64() => {
-                too_large(encoded_len as u64, "encoded", MAX_VALUE_LEN, "store a part of it, or where it is")
+                let remedy = "store a part of it, or where it is";
+                too_large(encoded_len as u64, "encoded", MAX_VALUE_LEN.as_u64(), remedy)
             }
-            () if is_saved && room > buffer => {
-                too_large(room, "encoded, and in memory", ByteSize::bytes(buffer), "raise write_buffer")
+            () if must_fit_memory && weight.bytes() > capacity => {
+                too_large(weight.bytes(), "in memory", capacity, "raise memory_capacity")
             }
-            // During an outage it is written, and not kept: what it replaces must go in any case.
-            () if self.is_memory_only() && weight.bytes() > memory.capacity() => too_large(
-                weight.bytes(),
-                "in memory",
-                ByteSize::bytes(memory.capacity()),
-                "raise memory_capacity",
-            ),
+            // The commit that writes it would evict it for room.
+            () if is_saved && charge > most_charge => {
+                too_large(charge, "with the pages it takes on disk", most_charge, "raise disk_capacity")
+            }
             () => Ok(()),
         }
     }

@@ -39,7 +39,7 @@ pub(crate) struct Unsaved {
     pub(crate) version: u32,
     pub(crate) written_at: Timestamp,
     /// Held for as long as the payload is.
-    pub(crate) _room: Room,
+    pub(crate) room: Room,
 }
 
 /// An entry to be stored.

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::key::Scope;
 
+const CAPACITY: u64 = 300;
 const LATER: Timestamp = Timestamp::from_millis(u64::MAX);
 
 fn clean(weight: u64) -> Entry {
@@ -14,19 +15,56 @@ fn key_of(number: u8) -> [u8; 5] {
 }
 
 fn dirty(memory: &Memory, weight: u64) -> Entry {
-    let room = memory.buffer().reserve(1, || ()).unwrap();
-    let unsaved = Unsaved { payload: vec![], version: 0, written_at: Timestamp::ZERO, _room: room };
+    encoded(memory, weight, 1, &mut Remains::default())
+}
+
+/// A value of that weight with an encoding of that length. While there is no room for it, what is dirty is committed.
+fn encoded(memory: &Memory, weight: u64, len: usize, remains: &mut Remains) -> Entry {
+    let room = memory.reserve_room(weight + len as u64, || commit(memory, None), remains).unwrap();
+    let unsaved = Unsaved { payload: vec![0; len], version: 0, written_at: Timestamp::ZERO, room };
     Entry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
+}
+
+fn store_encoded(memory: &Memory, key: u8, weight: u64, len: usize) {
+    let mut remains = Remains::default();
+    let entry = encoded(memory, weight, len, &mut remains);
+    memory.store(memory.key(&key_of(key)), entry, Timestamp::ZERO).unwrap();
+}
+
+/// A commit, during which a key is removed.
+fn commit(memory: &Memory, removed: Option<u8>) {
+    let mut remains = Remains::default();
+    let drained = memory.drain(Timestamp::ZERO, &mut remains);
+    if let Some(key) = removed {
+        memory.bury(memory.key(&key_of(key)), Timestamp::ZERO, || ());
+    }
+    for mutation in &drained {
+        memory.settle(mutation, &mut remains);
+        check_bounds(memory);
+    }
+}
+
+/// Contract 7: clean entries and dirty ones with their encodings stay within the capacity and the write buffer, together; or a single
+/// one that is more than both stands alone.
+fn check_bounds(memory: &Memory) {
+    let taken = memory.shards.iter().map(|shard| shard.read().taken());
+    let (clean, dirty) = taken.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let bound = memory.capacity() + memory.buffer().capacity();
+    assert!(memory.budget.used() <= memory.capacity());
+    assert!(clean + dirty <= bound || clean == 0, "{clean} clean and {dirty} dirty, of {bound}");
+    assert!(dirty <= memory.buffer().used(), "every dirty one has its room");
 }
 
 #[derive(Debug, Clone)]
 enum Step {
     StoreClean(u8, u64),
     StoreDirty(u8, u64),
+    StoreEncoded(u8, u64, usize),
     Get(u8),
     Forget(u8),
     Bury(u8),
     Commit,
+    RemoveDuringCommit(u8),
     Purge(Option<u8>),
     Expire,
 }
@@ -35,10 +73,13 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0_u8..40, 1_u64..60).prop_map(|(key, weight)| Step::StoreClean(key, weight)),
         4 => (0_u8..40, 1_u64..60).prop_map(|(key, weight)| Step::StoreDirty(key, weight)),
+        2 => (0_u8..40, 1_u64..=CAPACITY, 0_usize..400)
+            .prop_map(|(key, weight, len)| Step::StoreEncoded(key, weight, len)),
         4 => (0_u8..40).prop_map(Step::Get),
         1 => (0_u8..40).prop_map(Step::Forget),
         1 => (0_u8..40).prop_map(Step::Bury),
         2 => Just(Step::Commit),
+        2 => (0_u8..40).prop_map(Step::RemoveDuringCommit),
         1 => proptest::option::of(0_u8..40).prop_map(Step::Purge),
         1 => Just(Step::Expire),
     ]
@@ -56,16 +97,15 @@ fn run(memory: &Memory, step: &Step) {
                 "dirty entries are pinned"
             );
         }
+        Step::StoreEncoded(key, weight, len) => store_encoded(memory, key, weight, len),
         Step::Get(key) => drop(memory.get(memory.key(&key_of(key)), now)),
         Step::Forget(key) => drop(memory.forget(memory.key(&key_of(key)), now)),
         Step::Bury(key) => drop(memory.bury(memory.key(&key_of(key)), now, || ())),
         Step::Commit => {
-            let mut remains = Remains::default();
-            for mutation in memory.drain(now, &mut remains) {
-                memory.settle(&mutation, &mut remains);
-            }
+            commit(memory, None);
             assert_eq!(memory.buffer().used(), 0, "what is committed has given its room back");
         }
+        Step::RemoveDuringCommit(key) => commit(memory, Some(key)),
         Step::Purge(key) => {
             let prefix = key.map_or(vec![], |key| key_of(key).to_vec());
             let (range, _) = memory.purge(Scope::prefix(prefix.clone()), true, now);
@@ -84,12 +124,16 @@ fn run(memory: &Memory, step: &Step) {
 proptest! {
     #[test]
     fn every_sum_agrees_with_the_slots_and_the_budget_holds(steps in proptest::collection::vec(step(), 0..120)) {
-        let memory = Memory::new(4, 300, 1 << 20, 0);
+        let memory = Memory::new(4, CAPACITY, 120, 0);
         for step in &steps {
             run(&memory, step);
-            prop_assert!(memory.budget.used() <= 300);
+            check_bounds(&memory);
             memory.validate();
         }
+        // The capacity is there to be used, not only bounded: no weight was lost on the way.
+        commit(&memory, None);
+        memory.purge(Scope::prefix([]), false, Timestamp::ZERO);
+        prop_assert_eq!((memory.budget.used(), memory.buffer().used()), (0, 0));
     }
 }
 
@@ -124,4 +168,65 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     assert!(memory.fill(key, id, dirty(&memory, 1)).is_err());
     let (over, ..) = memory.lease_over(key, Timestamp::ZERO);
     assert!(memory.fill(key, over, dirty(&memory, 1)).is_err(), "a touch is barred as well");
+}
+
+#[test]
+fn a_value_larger_than_the_write_buffer_takes_memorys_room_until_it_is_committed() {
+    let memory = Memory::new(4, 1_000, 100, 0);
+    let fill = || {
+        for key in 0..100 {
+            // Refused while the large value has all the room.
+            memory.store(memory.key(&key_of(key)), clean(10), Timestamp::ZERO).unwrap_or_default();
+        }
+        memory.budget.used()
+    };
+    let bytes = key_of(200);
+    let key = memory.key(&bytes);
+    // The weight, the encoding, and what of the budget clean entries may have while it is dirty, and after its commit.
+    for (weight, len, beside, after) in [(60, 60, 980, 940), (500, 500, 100, 500), (1_000, 900, 0, 0)] {
+        assert!(fill() > 900);
+        store_encoded(&memory, 200, weight, len);
+        assert_eq!(memory.buffer().used(), weight + len as u64);
+        fill();
+        let clean = || memory.shards.iter().map(|shard| shard.read().taken().0).sum::<u64>();
+        assert!(clean() <= beside && clean() + 30 > beside, "{} clean beside {weight} and {len}", clean());
+        check_bounds(&memory);
+        commit(&memory, None);
+        assert!(matches!(memory.get(key, Timestamp::ZERO), Found::Value(..)), "it stays in memory");
+        assert!(clean() - weight <= after && clean() <= 1_000);
+        memory.validate();
+        memory.forget(key, Timestamp::ZERO);
+    }
+}
+
+/// A value that, when memory lets go of it, writes to memory: as a user's may that keeps a handle of its cache.
+struct WritesOnDrop(std::sync::Weak<Memory>);
+
+impl Drop for WritesOnDrop {
+    fn drop(&mut self) {
+        if let Some(memory) = self.0.upgrade() {
+            store_encoded(&memory, 1, 1_000, 900);
+        }
+    }
+}
+
+#[test]
+fn what_is_evicted_may_write_a_large_value_when_it_is_dropped() {
+    let memory = Arc::new(Memory::new(4, 1_000, 100, 0));
+    // Refused where a large value that a `Drop` wrote has all the room.
+    let store = |key: u8, entry| {
+        memory.store(memory.key(&key_of(key)), entry, Timestamp::ZERO).unwrap_or_default();
+    };
+    let writes = |weight| Entry { value: Arc::new(WritesOnDrop(Arc::downgrade(&memory))), ..clean(weight) };
+    // Evicted for a clean one, in its own shard or in another; then for a large one.
+    for key in 2..40 {
+        commit(&memory, None);
+        store(key, writes(1_000));
+        store(key + 1, clean(1_000));
+    }
+    commit(&memory, None);
+    store(2, writes(1_000));
+    store_encoded(&memory, 3, 500, 500);
+    commit(&memory, None);
+    memory.validate();
 }

@@ -37,8 +37,12 @@ fn key(id: KeyspaceId, name: &str) -> Arc<[u8]> {
 }
 
 fn put(key: &[u8], sequence: u64, expires_at: Timestamp) -> Mutation {
+    put_long(key, sequence, expires_at, 100)
+}
+
+fn put_long(key: &[u8], sequence: u64, expires_at: Timestamp, len: usize) -> Mutation {
     let room = WriteBuffer::new(1).reserve(1, || ()).unwrap();
-    let unsaved = Arc::new(Unsaved { payload: vec![7; 100], version: 0, written_at: NOW, _room: room });
+    let unsaved = Arc::new(Unsaved { payload: vec![7; len], version: 0, written_at: NOW, room });
     Mutation {
         key: key.into(),
         sequence,
@@ -156,4 +160,29 @@ fn eviction_takes_what_expires_soonest_and_memory_does_not_hold() {
         kept[1..].is_sorted() && *kept.last().unwrap() == 19 && kept[1] == 19 - kept.len() as u64 + 2,
         "{kept:?}"
     );
+}
+
+#[test]
+fn what_a_commit_writes_is_not_its_own_victim() {
+    let live_limit = 64 << 10;
+    let mut store = store(live_limit);
+    let id = registered(&mut store, 0).registered[0];
+    for number in 0..200 {
+        store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
+    }
+    assert!(store.known.live_bytes() > live_limit / 2);
+    // It expires before all others, and takes all the room that one entry may have.
+    let (soon, name) = (Timestamp::from_millis(1_001), key(id, "large"));
+    let len = (32 << 10) - 200;
+    assert!(crate::disk::charge(name.len(), crate::record::record_len(len)) <= most_charge(live_limit));
+    let outcome = store.commit(&batch(&[put_long(&name, 500, soon, len)], &[])).unwrap();
+    assert!(outcome.evicted > 0 && store.known.live_bytes() <= live_limit);
+    assert!(store.snapshot(1).unwrap().get(&name).unwrap().is_some());
+    validate(&store);
+    // The next commit takes it first.
+    for number in 200..400 {
+        store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
+    }
+    assert!(store.snapshot(2).unwrap().get(&name).unwrap().is_none());
+    validate(&store);
 }

@@ -7,7 +7,7 @@ impl Shard {
     /// Re-derives every count from the slots; the weight of the clean ones.
     pub(crate) fn validate(&self) -> u64 {
         let mut tallies = Tallies::default();
-        let mut clean = 0;
+        let (mut clean, mut beyond) = (0, 0);
         let listed = self.expiry.due(Timestamp::from_millis(u64::MAX), usize::MAX);
         for (id, slot) in self.slots.iter() {
             let key = SlotKey { hash: u64::from(slot.hash), bytes: &slot.key };
@@ -18,7 +18,10 @@ impl Shard {
             assert_eq!(listed.contains(&id), is_clean, "exactly the clean entries are listed by expiry");
             assert!(!slot.is_listed || self.dirty.contains(&id), "what counts as listed is listed");
             match self.pending.get(&id) {
-                Some(pending) => tallies.add(&slot.key, pending.weight),
+                Some(pending) => {
+                    beyond += pending.unsaved.room.beyond();
+                    tallies.add(&slot.key, pending.weight);
+                }
                 None if is_clean => {
                     let weight = self.policy.weight_of(id);
                     clean += weight.bytes();
@@ -34,7 +37,13 @@ impl Shard {
             held.filter(|(_, entries, weight)| *entries > 0 || *weight > 0).collect::<Vec<_>>()
         };
         assert_eq!(held(&self.tallies), held(&tallies));
-        clean
+        clean + beyond
+    }
+
+    /// What clean entries take, and what those that are dirty take with their encodings.
+    pub(crate) fn taken(&self) -> (u64, u64) {
+        let taken = |pending: &Pending| pending.weight.bytes() + pending.unsaved.payload.len() as u64;
+        (self.policy.weight(), self.pending.values().map(taken).sum())
     }
 }
 
@@ -61,7 +70,7 @@ impl Bench {
 
     fn dirty(&self, value: u32) -> Entry {
         let room = self.buffer.reserve(10, || ()).unwrap();
-        let unsaved = Unsaved { payload: vec![], version: 0, written_at: NOW, _room: room };
+        let unsaved = Unsaved { payload: vec![], version: 0, written_at: NOW, room };
         Entry {
             value: Arc::new(value),
             expires_at: LATER,

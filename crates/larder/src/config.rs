@@ -178,7 +178,8 @@ impl CacheBuilder {
 
     /// The length that the file may have, in bytes: 1 MiB to 16 TiB, 1 GiB unless set.
     ///
-    /// Entries that expire soonest are deleted for room, those that memory does not hold first.
+    /// Entries that expire soonest are deleted for room, those that memory does not hold first. A single value may take less than a quarter of it, rounded up to
+    /// a power of two.
     pub fn disk_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.disk_capacity = bytes.into();
         self
@@ -186,7 +187,8 @@ impl CacheBuilder {
 
     /// Bytes that may be acknowledged and not yet committed, values in memory and their encodings together: 64 KiB to 16 TiB, 8 MiB unless set.
     ///
-    /// When it is full, inserts wait for a commit. A single value must fit: with the default, one of up to 4 MiB, encoded.
+    /// When it is full, inserts wait for a commit. A value that is larger than all of it, with its encoding, waits until it is empty and goes alone;
+    /// until its commit, the part beyond the buffer counts against the [memory capacity](CacheBuilder::memory_capacity).
     pub fn write_buffer(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.write_buffer = bytes.into();
         self

@@ -44,7 +44,7 @@ pub struct Stats {
     pub inserts: u64,
     /// Calls that removed entries: by key, by prefix, or all.
     pub invalidations: u64,
-    /// Bytes acknowledged and not yet committed.
+    /// Bytes acknowledged and not yet committed, values and their encodings together. Above the write buffer only for a single value that is larger than it.
     pub unsaved_bytes: u64,
     /// Each keyspace opened since the start, by name.
     pub keyspaces: Vec<KeyspaceStats>,

@@ -199,6 +199,17 @@ fn a_value_larger_than_the_write_buffer_takes_memorys_room_until_it_is_committed
     }
 }
 
+#[test]
+fn a_large_value_that_finds_no_room_when_it_is_committed_gives_back_what_it_had() {
+    let memory = Memory::new(4, 1_000, 100, 0);
+    store_encoded(&memory, 1, 60, 60);
+    // Of a fill on another thread, which is about to be published.
+    assert!(memory.budget.try_reserve(980));
+    commit(&memory, None);
+    assert!(matches!(memory.get(memory.key(&key_of(1)), Timestamp::ZERO), Found::Nothing(_)));
+    assert_eq!((memory.budget.used(), memory.buffer().used(), memory.totals().bypassed), (980, 0, 1));
+}
+
 /// A value that, when memory lets go of it, writes to memory: as a user's may that keeps a handle of its cache.
 struct WritesOnDrop(std::sync::Weak<Memory>);
 

@@ -279,7 +279,13 @@ mod tests {
                 scope.spawn(move || reserve_in_turn(buffer, bytes, &told, &held));
                 release
             };
-            let wait_for = |expected| while tell.recv().unwrap() != expected {};
+            let wait_for = |expected| {
+                while let told = tell.recv().unwrap()
+                    && told != expected
+                {
+                    assert!(!told.1, "{} was served before its turn", told.0);
+                }
+            };
             let early = begin(50);
             wait_for((50, false));
             let large = begin(150);

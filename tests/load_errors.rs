@@ -147,9 +147,9 @@ impl Subscriber for Warnings {
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let mut text = Text(String::new());
+        let mut text = Text(Vec::new());
         event.record(&mut text);
-        self.0.lock().unwrap().push(text.0);
+        self.0.lock().unwrap().push(text.0.join(" "));
     }
 
     fn enter(&self, _: &span::Id) {}
@@ -157,11 +157,11 @@ impl Subscriber for Warnings {
     fn exit(&self, _: &span::Id) {}
 }
 
-struct Text(String);
+struct Text(Vec<String>);
 
 impl Visit for Text {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.0 += &format!("{}={value:?} ", field.name());
+        self.0.push(format!("{}={value:?}", field.name()));
     }
 }
 

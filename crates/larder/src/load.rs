@@ -213,7 +213,7 @@ mod tests {
                 flight.land(second);
             })
             .unwrap();
-        assert!(answer.recv_timeout(Duration::from_secs(60)).expect("the drop waits for its own thread"));
+        assert!(answer.recv_timeout(Duration::from_mins(1)).expect("the drop waits for its own thread"));
         landing.join().unwrap();
     }
 }

@@ -19,6 +19,9 @@ const EVICT_ROWS: usize = 256;
 /// Entries and bytes that a batch adds to a keyspace, or takes.
 pub(super) type Deltas = BTreeMap<KeyspaceId, (i64, i64)>;
 
+/// What is to be known of a key before it is evicted.
+type IsKey<'a> = &'a dyn Fn(&[u8]) -> bool;
+
 /// A removal of every key in a scope.
 #[derive(Debug)]
 pub(crate) struct RangeRemoval {
@@ -187,12 +190,12 @@ impl<'txn> Entries<'txn> {
     pub(super) fn evict(
         &mut self,
         bytes: u64,
-        is_resident: &dyn Fn(&[u8]) -> bool,
-        is_written: &dyn Fn(&[u8]) -> bool,
+        is_resident: IsKey<'_>,
+        is_written: IsKey<'_>,
     ) -> Result<u64, StorageError> {
         let is_known = |key: &[u8]| is_written(key) || is_resident(key);
-        let passes: [(&dyn Fn(&[u8]) -> bool, usize); 3] =
-            // A memory tier that holds nearly everything would make the first a walk over the whole table.
+        // A memory tier that holds nearly everything would make the first a walk over the whole table.
+        let passes: [(IsKey<'_>, usize); 3] =
             [(&is_known, 16 * EVICT_ROWS), (is_written, usize::MAX), (&|_| false, usize::MAX)];
         let goal = self.freed() + i64::try_from(bytes).unwrap_or(i64::MAX);
         let mut evicted = 0;

@@ -184,7 +184,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn count_fill(&self, written: &Result<Written, Error>) {
         let counters = &self.space.counters;
         match written {
-            Ok(Written::Saved | Written::InMemory) => {}
             Ok(Written::Not) => counters.add(Count::VoidedFills),
             Ok(Written::NoRoom) => counters.add(Count::Uncacheable),
             Err(error @ (Error::ValueTooLarge { .. } | Error::Encode { .. })) => {
@@ -196,8 +195,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     );
                 }
             }
-            // The cache was closed meanwhile.
-            Err(_) => {}
+            // It is cached; or the cache was closed meanwhile.
+            Ok(Written::Saved | Written::InMemory) | Err(_) => {}
         }
     }
 

@@ -25,6 +25,8 @@ mod harness;
 mod io_errors;
 mod keyspaces;
 mod kill;
+mod large_values;
+mod load_errors;
 mod loads;
 mod model;
 mod outage_stress;

@@ -10,12 +10,11 @@ use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
     Acknowledge, Ballast, CacheFile, DiskView, FIRST_GENERATION, Limits, Nudge, OpenOptions, Opened,
-    OwnerLock, Registration, Sweeper, Tiers, Writer, absolute, create_parents, open,
+    OwnerLock, Registration, Sweeper, Tiers, Writer, absolute, create_parents, most_charge, open,
 };
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Scope;
-use crate::load::Waits;
 use crate::memory::Memory;
 use crate::space::{Ledger, Space};
 use crate::stats::Lifetime;
@@ -41,7 +40,7 @@ const FARTHEST_MARK_MS: u64 = 3_600_000;
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) tiers: Arc<Tiers>,
-    pub(crate) waits: Waits,
+    pub(crate) load_timeout: Option<Duration>,
     pub(crate) disk_capacity: u64,
     pub(crate) slow_load: Duration,
     pub(crate) checks_every_value: bool,
@@ -131,7 +130,7 @@ impl Inner {
         }));
         let inner = Arc::new(Self {
             tiers: tiers.clone(),
-            waits: Waits::default(),
+            load_timeout: config.load_timeout,
             disk_capacity: config.disk_capacity.as_u64(),
             slow_load: config.slow_load,
             checks_every_value: config.check_every_value || cfg!(debug_assertions),
@@ -183,6 +182,11 @@ impl Inner {
         let mut next = self.next_memory_only.lock();
         *next += 1;
         Ok(KeyspaceId::memory_only(*next))
+    }
+
+    /// The most that one entry may be charged for on disk.
+    pub(crate) const fn most_charge(&self) -> u64 {
+        most_charge(self.disk_capacity / LIVE_SHARE)
     }
 
     /// Has a thread told to end, and joined, when the cache is closed.

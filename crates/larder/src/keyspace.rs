@@ -232,10 +232,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// it replaced may then show again ([contract 4](crate#the-contract)).
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::Encode`] and [`Error::Closed`]; the entry before it then stays.
+    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise), [`Error::Encode`] and [`Error::Closed`]; the entry before it then stays.
     ///
     /// # Cost
-    /// One encoding and one exclusive lock of a shard. Waits, without a lock, while the write buffer is full.
+    /// One encoding and one exclusive lock of a shard. Waits, without a lock, while the write buffer is full; a value that is larger than the buffer,
+    /// until it is empty.
     pub fn insert<Q: AsKey<K> + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>) -> Result<(), Error> {
         self.insert_with(key, value, InsertOptions::new())
     }

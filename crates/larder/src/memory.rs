@@ -55,7 +55,7 @@ pub const ENTRY_OVERHEAD: u64 = 144;
 pub(crate) struct Memory {
     shards: Box<[Padded]>,
     hasher: ahash::RandomState,
-    budget: Budget,
+    budget: Arc<Budget>,
     buffer: Arc<WriteBuffer>,
     /// The last sequence given out.
     sequence: AtomicU64,
@@ -109,7 +109,7 @@ impl Memory {
         Self {
             shards: (0..shards).map(|_| Padded(RwLock::new(Shard::new()))).collect(),
             hasher: hash_seeds(),
-            budget: Budget::new(capacity),
+            budget: Arc::new(Budget::new(capacity)),
             buffer: WriteBuffer::new(write_buffer),
             sequence: AtomicU64::new(last_sequence),
             next_victim: AtomicUsize::new(0),
@@ -228,10 +228,16 @@ impl Memory {
     }
 
     /// Publishes what was read from disk, if the permission still holds.
-    pub(crate) fn promote(&self, key: SlotKey<'_>, permit: Permit, entry: Entry, sequence: u64) -> bool {
+    pub(crate) fn promote(
+        &self,
+        key: SlotKey<'_>,
+        permit: Permit,
+        entry: Entry,
+        sequence: u64,
+    ) -> Result<(), Refused> {
         let promote =
             |shard: &mut Shard, entry, trash: &mut Trash| shard.promote(key, permit, entry, sequence, trash);
-        self.charged(key, entry, promote).is_ok()
+        self.charged(key, entry, promote)
     }
 
     /// Stores an entry, its weight reserved if it is not to be saved: it is clean from the start then.
@@ -248,8 +254,10 @@ impl Memory {
         let is_reserved = self.budget.try_reserve(weight);
         let mut left = Some((entry, store));
         let mut stored = Err(Refused::NoRoom);
+        // Dropped last: a user's `Drop` must not run while weight is reserved that is nobody's yet, since it may wait for that weight.
+        let mut remains = Remains::default();
         if is_reserved || weight <= self.budget.capacity() {
-            self.locked(key, |shard, trash| {
+            self.keeping(self.shard(key), &mut remains, |shard, trash| {
                 if (is_reserved || (shard.evict(trash) && trash.give_room(weight)))
                     && let Some((entry, store)) = left.take()
                 {
@@ -258,11 +266,11 @@ impl Memory {
             });
         }
         if let Some((entry, store)) = left {
-            if !self.reserve(key, weight) {
+            if !self.reserve_keeping(key, weight, &mut remains) {
                 self.bypassed.fetch_add(1, Ordering::Relaxed);
                 return Err(Refused::NoRoom);
             }
-            stored = self.locked(key, |shard, trash| store(shard, entry, trash));
+            stored = self.keeping(self.shard(key), &mut remains, |shard, trash| store(shard, entry, trash));
         }
         stored.inspect_err(|_| self.budget.release(weight))
     }
@@ -297,10 +305,6 @@ impl Memory {
 
     pub(crate) fn lower_fence(&self, key: SlotKey<'_>) {
         self.shard(key).write().leases.lower_fence(key);
-    }
-
-    fn reserve(&self, key: SlotKey<'_>, weight: u64) -> bool {
-        self.reserve_keeping(key, weight, &mut Remains::default())
     }
 
     /// Reserves room in the budget for a key, evicting as needed: first from its own shard, so that shards keep their sizes and each

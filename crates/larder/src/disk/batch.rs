@@ -20,6 +20,9 @@ const EVICT_ROWS: usize = 256;
 /// Entries and bytes that a batch adds to a keyspace, or takes.
 pub(super) type Deltas = BTreeMap<KeyspaceId, (i64, i64)>;
 
+/// What is to be known of a key before it is evicted.
+type IsKey<'a> = &'a dyn Fn(&[u8]) -> bool;
+
 /// A removal of every key in a scope.
 #[derive(Debug)]
 pub(crate) struct RangeRemoval {
@@ -222,15 +225,20 @@ impl<'txn> Entries<'txn> {
     }
 
     /// Deletes entries, soonest to expire first, until `bytes` are freed; how many. Those that memory holds are spared as
-    /// long as others are found.
+    /// long as others are found, and those that this very batch has written as long as any other is.
     pub(super) fn evict(
         &mut self,
         bytes: u64,
-        is_resident: &dyn Fn(&[u8]) -> bool,
+        is_resident: IsKey<'_>,
+        is_written: IsKey<'_>,
     ) -> Result<u64, StorageError> {
+        let is_known = |key: &[u8]| is_written(key) || is_resident(key);
+        // A memory tier that holds nearly everything would make the first a walk over the whole table.
+        let passes: [(IsKey<'_>, usize); 3] =
+            [(&is_known, 16 * EVICT_ROWS), (is_written, usize::MAX), (&|_| false, usize::MAX)];
         let goal = self.freed() + i64::try_from(bytes).unwrap_or(i64::MAX);
         let mut evicted = 0;
-        for spare_resident in [true, false] {
+        for (is_spared, most_spared) in passes {
             let mut after: Vec<u8> = Vec::new();
             let mut spared = 0;
             while self.freed() < goal {
@@ -242,14 +250,13 @@ impl<'txn> Entries<'txn> {
                     if self.freed() >= goal {
                         break;
                     }
-                    if spare_resident && split_expiry_key(row).is_some_and(|(_, key)| is_resident(key)) {
+                    if split_expiry_key(row).is_some_and(|(_, key)| is_spared(key)) {
                         spared += 1;
                         continue;
                     }
                     evicted += u64::from(self.delete_row(row)?);
                 }
-                // A memory tier that holds nearly everything would make this a walk over the whole table.
-                if spared > 16 * EVICT_ROWS {
+                if spared > most_spared {
                     break;
                 }
             }

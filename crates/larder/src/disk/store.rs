@@ -3,6 +3,8 @@
 //! Owned by the writer alone. What is known of keyspaces (counts and bytes) is kept beside the file's own rows and replaced
 //! only when a commit has succeeded, so neither opening nor counting ever scans.
 
+use std::collections::HashSet;
+
 use redb::{CompactionError, Database, ReadTransaction, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use super::batch::{Entries, RangeRemoval, next_expiry};
@@ -19,12 +21,18 @@ use super::tables::{
 };
 use super::view::DiskView;
 use crate::id::KeyspaceId;
-use crate::memory::Mutation;
+use crate::memory::{Change, Mutation};
 use crate::stats::Lifetime;
 use crate::units::Timestamp;
 
 /// Evicting goes one part in so many below the limit, so that not every batch evicts.
 const EVICT_AHEAD: u64 = 256;
+
+/// The most that one entry may be charged for in a file whose entries together may be charged for `live_limit`: such an entry has room
+/// once all others are evicted.
+pub(crate) const fn most_charge(live_limit: u64) -> u64 {
+    live_limit - live_limit / EVICT_AHEAD
+}
 
 /// An open file.
 pub(crate) struct Store {
@@ -345,7 +353,11 @@ fn change_entries(
     known.apply(&deltas);
     let live = known.live_bytes();
     if live > live_limit {
-        outcome.evicted = entries.evict(live - live_limit + live_limit / EVICT_AHEAD, batch.is_resident)?;
+        let bytes = live - live_limit + live_limit / EVICT_AHEAD;
+        // Else a value of a good part of the file that expires soonest would be acknowledged, and gone.
+        let puts = batch.mutations.iter().filter(|mutation| matches!(mutation.change, Change::Put { .. }));
+        let written: HashSet<&[u8]> = puts.map(|mutation| &*mutation.key).collect();
+        outcome.evicted = entries.evict(bytes, batch.is_resident, &|key| written.contains(key))?;
         known.apply(&entries.deltas);
         outcome.gone.extend(entries.deltas.iter().map(|(&id, delta)| (id, delta.0.unsigned_abs(), 0)));
     }

@@ -43,7 +43,15 @@ pub(crate) struct Unsaved {
     pub(crate) version: u32,
     pub(crate) written_at: Timestamp,
     /// Held for as long as the payload is.
-    pub(crate) _room: Room,
+    pub(crate) room: Room,
+}
+
+#[cfg(test)]
+impl Unsaved {
+    pub(crate) fn uncompressed(payload: Vec<u8>, version: u32, written_at: Timestamp, room: Room) -> Self {
+        let (compression, extension) = (Compression::None, Extension::default());
+        Self { payload, compression, extension, version, written_at, room }
+    }
 }
 
 /// An entry to be stored.

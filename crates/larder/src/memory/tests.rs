@@ -1,8 +1,8 @@
+mod large;
 mod model;
 
 use super::*;
 use crate::key::Scope;
-use crate::record::{Compression, Extension};
 
 const LATER: Timestamp = Timestamp::from_millis(u64::MAX);
 
@@ -16,14 +16,7 @@ fn key_of(number: u8) -> [u8; 5] {
 
 fn dirty(memory: &Memory, weight: u64) -> Entry {
     let room = memory.buffer().reserve(1, || ()).unwrap();
-    let unsaved = Unsaved {
-        payload: vec![],
-        compression: Compression::None,
-        extension: Extension::default(),
-        version: 0,
-        written_at: Timestamp::ZERO,
-        _room: room,
-    };
+    let unsaved = Unsaved::uncompressed(vec![], 0, Timestamp::ZERO, room);
     Entry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
 }
 

@@ -18,13 +18,14 @@ impl Memory {
         for shard in &self.shards {
             let sums = shard.read().validate();
             all.clean_weight += sums.clean_weight;
+            all.beyond += sums.beyond;
             all.dirty += sums.dirty;
             saving += usize::from(sums.saves);
         }
         assert_eq!(
-            all.clean_weight,
+            all.clean_weight + all.beyond,
             self.budget.used(),
-            "the budget is charged what the clean entries weigh"
+            "the budget is charged what the clean entries weigh, and the room of large ones"
         );
         assert!(saving == 0 || saving == self.shards.len(), "{saving} of {} shards save", self.shards.len());
     }

@@ -28,6 +28,15 @@ impl<T> Latest<T> {
     }
 }
 
+/// Declares a static that is made when it is first used.
+macro_rules! lazy_static {
+    ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        $(#[$attribute])*
+        static $name: std::sync::LazyLock<$type> = std::sync::LazyLock::new(|| $value);
+    };
+}
+pub(crate) use lazy_static;
+
 /// The part of crossbeam's channel that `model` has too.
 pub(crate) mod channel {
     pub(crate) use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};

@@ -7,7 +7,7 @@ use crate::disk::format::FORMAT;
 use crate::disk::tables::{ENTRIES, EXPIRY, RANGES};
 use crate::key::Scope;
 use crate::memory::{Change, Range, Unsaved, Weight, WriteBuffer};
-use crate::record::{Compression, Extension};
+use crate::record;
 use crate::sync::Arc;
 
 static NOTHING_ADOPTED: std::sync::LazyLock<Adopted> = std::sync::LazyLock::new(Adopted::default);
@@ -40,15 +40,12 @@ fn key(id: KeyspaceId, name: &str) -> Arc<[u8]> {
 }
 
 fn put(key: &[u8], sequence: u64, expires_at: Timestamp) -> Mutation {
+    put_long(key, sequence, expires_at, 100)
+}
+
+fn put_long(key: &[u8], sequence: u64, expires_at: Timestamp, len: usize) -> Mutation {
     let room = WriteBuffer::new(1).reserve(1, || ()).unwrap();
-    let unsaved = Arc::new(Unsaved {
-        payload: vec![7; 100],
-        compression: Compression::None,
-        extension: Extension::default(),
-        version: 0,
-        written_at: NOW,
-        _room: room,
-    });
+    let unsaved = Arc::new(Unsaved::uncompressed(vec![7; len], 0, NOW, room));
     Mutation {
         key: key.into(),
         sequence,
@@ -322,4 +319,32 @@ fn range_removals_that_stand_in_a_file_are_made_in_transactions_of_a_bounded_siz
     assert_eq!(row.bytes, crate::disk::tables::charge(key(id, &name(count)).len(), 152));
     let illegible = plant(store, &[(&two, &[9])]).unwrap_err();
     assert_eq!(illegible.kind, FaultKind::Damage);
+}
+
+#[test]
+fn what_a_commit_writes_is_not_its_own_victim() {
+    let live_limit = 64 << 10;
+    let mut store = store(live_limit);
+    let id = registered(&mut store, 0).registered[0];
+    for number in 0..200 {
+        store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
+    }
+    assert!(store.known.live_bytes() > live_limit / 2);
+    // It expires before all others, and takes all the room that one entry may have.
+    let (soon, name) = (Timestamp::from_millis(1_001), key(id, "large"));
+    let len = (32 << 10) - 200;
+    assert!(
+        crate::disk::charge(name.len(), record::record_len(&record::Extension::default(), len))
+            <= most_charge(live_limit)
+    );
+    let outcome = store.commit(&batch(&[put_long(&name, 500, soon, len)], &[])).unwrap();
+    assert!(outcome.evicted > 0 && store.known.live_bytes() <= live_limit);
+    assert!(store.snapshot(1).unwrap().get(&name).unwrap().is_some());
+    validate(&store);
+    // The next commit takes it first.
+    for number in 200..400 {
+        store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
+    }
+    assert!(store.snapshot(2).unwrap().get(&name).unwrap().is_none());
+    validate(&store);
 }

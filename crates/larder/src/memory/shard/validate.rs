@@ -15,6 +15,8 @@ use crate::units::Timestamp;
 pub(in crate::memory) struct ShardSums {
     /// Weight of the clean entries: what the budget is charged for.
     pub(in crate::memory) clean_weight: u64,
+    /// What dirty values larger than the write buffer hold of the budget.
+    pub(in crate::memory) beyond: u64,
     /// Dirty values: each holds room in the write buffer.
     pub(in crate::memory) dirty: usize,
     /// Whether the shard takes only what is to be committed.
@@ -43,6 +45,7 @@ impl Shard {
             match self.pending.get(&id) {
                 Some(pending) => {
                     sums.dirty += 1;
+                    sums.beyond += pending.unsaved.room.beyond();
                     tallies.add(&slot.key, pending.weight);
                 }
                 None if is_clean => {
@@ -58,6 +61,15 @@ impl Shard {
         assert_eq!(self.ids.len(), self.slots.len());
         assert_eq!(held(&self.tallies), held(&tallies), "the tallies are those of the slots");
         sums
+    }
+}
+
+#[cfg(test)]
+impl Shard {
+    /// What clean entries take, and what those that are dirty take with their encodings.
+    pub(in crate::memory) fn taken(&self) -> (u64, u64) {
+        let taken = |pending: &super::Pending| pending.weight.bytes() + pending.unsaved.payload.len() as u64;
+        (self.policy.weight(), self.pending.values().map(taken).sum())
     }
 }
 

@@ -204,7 +204,7 @@ impl Run {
                 assert!(!is_filled || self.live().contains(&bytes[4]));
             }
             Permit::Ticket(_) => {
-                let is_promoted = self.memory.promote(key, permit, self.clean(weight, 2_000), 0);
+                let is_promoted = self.memory.promote(key, permit, self.clean(weight, 2_000), 0).is_ok();
                 assert!(!is_promoted || self.live().contains(&bytes[4]));
             }
         }

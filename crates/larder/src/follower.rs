@@ -11,7 +11,7 @@ use crate::codec;
 use crate::disk::{Followed, Snapshot};
 use crate::error::Error;
 use crate::id::KeyspaceId;
-use crate::key::{self, AsKey, Key, KeyWriter};
+use crate::key::{self, AsKey, Key, KeyWriter, MAX_KEY_LEN};
 use crate::keyspace::KeyspaceDefinition;
 use crate::record::{self, Header};
 use crate::sync::Arc;
@@ -69,7 +69,8 @@ impl Follower {
     ///
     /// # Errors
     /// [`Error::Io`] if the file is missing, or was left by a crash and not opened by an owner since;
-    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::NotAFile`] and [`Error::Permission`] as for a cache.
+    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::NotAFile`] and [`Error::Permission`] as for a cache; [`Error::InUse`] while a
+    /// program that is not larder has it open for itself.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with_clock(path, Arc::new(SystemClock::new()))
     }
@@ -120,6 +121,8 @@ pub struct FollowerKeyspace<K, V> {
 
 /// A live entry: its whole key, its record, and what the record says.
 struct Found {
+    /// The time that it was found live at.
+    now: Timestamp,
     full: Vec<u8>,
     record: Vec<u8>,
     header: Header,
@@ -139,7 +142,7 @@ impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
     /// [`Error::Io`] if the file can't be read, or what it holds for the key is damaged or of another shape;
     /// [`Error::KeyTooLarge`].
     pub fn get<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>, Error> {
-        let Some(Found { full, record, header }) = self.find(key)? else {
+        let Some(Found { full, record, header, .. }) = self.find(key)? else {
             return Ok(None);
         };
         if header.version != self.definition.schema_version() {
@@ -156,8 +159,7 @@ impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
     /// # Errors
     /// Those of [`get`](FollowerKeyspace::get).
     pub fn ttl<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Duration>, Error> {
-        let now = self.follower.clock.wall();
-        Ok(self.find(key)?.map(|found| found.header.expires_at.since(now)))
+        Ok(self.find(key)?.map(|found| found.header.expires_at.since(found.now)))
     }
 
     /// The keys of the live entries, in order, as one commit had them up to every 256th key.
@@ -185,11 +187,18 @@ impl<K: Key, V: DeserializeOwned> FollowerKeyspace<K, V> {
     }
 
     fn find<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Found>, Error> {
+        // Before the file is asked: whether a key is too long does not depend on what the file has.
+        let mut bytes = KeyWriter::default();
+        key.encode(&mut bytes);
+        let len = bytes.as_slice().len();
+        if len > MAX_KEY_LEN {
+            let keyspace = self.definition.name().to_owned();
+            return Err(Error::KeyTooLarge { keyspace, len, max: MAX_KEY_LEN });
+        }
         let Some(view) = self.view()? else { return Ok(None) };
-        let mut full = KeyWriter::starting_with(&view.id.to_bytes());
-        key.encode(&mut full);
-        let full = full.as_slice();
-        Ok(self.record(&view, full)?.map(|(record, header)| Found { full: full.to_vec(), record, header }))
+        let full = [&view.id.to_bytes(), bytes.as_slice()].concat();
+        let found = self.record(&view, &full)?;
+        Ok(found.map(|(record, header)| Found { now: view.now, full, record, header }))
     }
 
     /// The live record of a whole key.

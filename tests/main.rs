@@ -5,6 +5,7 @@
 mod bad_input;
 mod child;
 mod churn;
+mod closing;
 mod contract_1_read_your_writes;
 mod contract_2_expired_is_gone;
 mod contract_3_invalidated_stays_gone;
@@ -16,6 +17,7 @@ mod contract_8_another_process_can_look;
 #[cfg(unix)]
 mod control;
 mod damage;
+mod drops;
 mod full_disk;
 mod harness;
 mod io_errors;

@@ -45,8 +45,16 @@ impl Flight {
 
     /// Ends the flight, unless it has ended.
     pub(crate) fn land(&self, landing: Landing) {
-        self.landing.lock().get_or_insert(landing);
+        let late = match &mut *self.landing.lock() {
+            Some(_) => Some(landing),
+            none => {
+                *none = Some(landing);
+                None
+            }
+        };
         self.landed.notify_all();
+        // A user's value or error, and so not under the lock.
+        drop(late);
     }
 
     fn wait(&self) -> Landing {
@@ -84,7 +92,8 @@ impl Waits {
             waits.insert(me, flight.clone());
         }
         let landing = flight.wait();
-        self.0.lock().remove(&me);
+        let left = self.0.lock().remove(&me);
+        drop(left);
         Ok(landing)
     }
 }

@@ -5,10 +5,12 @@
 
 mod budget;
 mod buffer;
+mod closing;
 mod commit;
 mod expiry;
 mod leases;
 mod policy;
+mod remains;
 mod shard;
 mod slot;
 mod slots;
@@ -19,6 +21,7 @@ mod weight;
 
 pub(crate) use buffer::WriteBuffer;
 pub(crate) use leases::{LeaseId, Permit};
+pub(crate) use remains::Remains;
 pub(crate) use slot::{
     Absent, Change, Entry, Found, Mutation, Prior, Range, Refused, SlotKey, Unsaved, Value,
 };
@@ -28,8 +31,6 @@ pub(crate) use weight::Weight;
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Deref;
-
-use smallvec::SmallVec;
 
 use budget::Budget;
 use shard::Shard;
@@ -72,16 +73,6 @@ impl Deref for Padded {
 
     fn deref(&self) -> &RwLock<Shard> {
         &self.0
-    }
-}
-
-/// Values that left memory, for their last holder to drop. The writer hands them on: a user's `Drop` may wait for the writer.
-#[derive(Debug, Default)]
-pub(crate) struct Remains(SmallVec<[Value; 2]>);
-
-impl Remains {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 
@@ -176,7 +167,7 @@ impl Memory {
     }
 
     pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
-        self.shard(key).write().leases.release(key, lease);
+        self.locked(key, |shard, trash| shard.leases.release(key, lease, trash));
     }
 
     /// Stores an explicit write. An entry that is not to be saved is evicted at once if memory has no room for it.
@@ -256,10 +247,13 @@ impl Memory {
         key: SlotKey<'_>,
         now: Timestamp,
         look: impl FnOnce() -> S,
-    ) -> (Prior, u64, u64, S) {
+    ) -> Result<(Prior, u64, u64, S), Refused> {
         self.locked(key, |shard, trash| {
+            if shard.is_closed() {
+                return Err(Refused::Closed);
+            }
             let (prior, sequence) = shard.bury(key, now, &self.sequence, trash);
-            (prior, sequence, shard.floor(key), look())
+            Ok((prior, sequence, shard.floor(key), look()))
         })
     }
 
@@ -269,11 +263,11 @@ impl Memory {
 
     /// Bars fills of a key, together with the removal that `remove` makes under the same lock.
     pub(crate) fn raise_fence(&self, key: SlotKey<'_>) {
-        self.shard(key).write().leases.raise_fence(key);
+        self.locked(key, |shard, trash| shard.leases.raise_fence(key, trash));
     }
 
     pub(crate) fn lower_fence(&self, key: SlotKey<'_>) {
-        self.shard(key).write().leases.lower_fence(key);
+        self.locked(key, |shard, trash| shard.leases.lower_fence(key, trash));
     }
 
     fn reserve(&self, key: SlotKey<'_>, weight: u64) -> bool {
@@ -338,7 +332,7 @@ impl Memory {
         let mut trash = Trash::default();
         let result = change(&mut shard.write(), &mut trash);
         self.budget.release(trash.weight);
-        remains.0.extend(trash.values);
+        remains.extend(trash.values);
         result
     }
 

@@ -5,6 +5,7 @@ use std::any::Any;
 use smallvec::SmallVec;
 
 use super::buffer::Room;
+use super::leases::LeaseId;
 use super::stored_key::StoredKey;
 use super::tickets::Ticket;
 use super::weight::Weight;
@@ -61,6 +62,8 @@ pub(crate) enum Refused {
     Unsaved,
     /// Memory has no room for it, and it has no other place.
     NoRoom,
+    /// The cache is closed.
+    Closed,
 }
 
 /// A key of a shard. One line of the processor's cache, and all that a lookup reads.
@@ -183,6 +186,17 @@ pub(crate) struct Trash {
 }
 
 impl Trash {
+    /// Takes an entry that was refused.
+    pub(super) fn refused(&mut self, entry: Entry) {
+        self.values.push(entry.value);
+        self.unsaved.extend(entry.unsaved);
+    }
+
+    /// Takes a flight from the lease that it hung on. It may hold a value or an error.
+    pub(super) fn flight(&mut self, flight: Option<(LeaseId, Value)>) {
+        self.values.extend(flight.map(|(_, flight)| flight));
+    }
+
     /// Keeps that much of the weight that is to be given back for somebody else; all or nothing.
     pub(super) fn give_room(&mut self, weight: u64) -> bool {
         let left = self.weight.checked_sub(weight);

@@ -157,3 +157,36 @@ fn contract_8_a_file_can_be_inspected_in_every_state_and_is_never_changed() {
     cache.close().unwrap();
     assert_eq!(state(), FileState::Closed);
 }
+
+#[test]
+fn contract_8_a_follower_refuses_a_key_that_is_too_long() {
+    let place = Place::new();
+    place.open().keyspace(NAMES).unwrap().insert("kept", "kept".to_owned()).unwrap();
+    let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
+    let (there, elsewhere) = (follower.keyspace(NAMES), follower.keyspace(NAMES.version(9)));
+    // Two bytes end a text.
+    let longest = "k".repeat(larder::MAX_KEY_LEN - 2);
+    let too_long = format!("{longest}k");
+    for names in [there, elsewhere] {
+        assert!(
+            names.get(longest.as_str()).unwrap().is_none() && names.ttl(longest.as_str()).unwrap().is_none()
+        );
+        let refused = [names.get(too_long.as_str()).map(drop), names.ttl(too_long.as_str()).map(drop)];
+        for refused in refused {
+            let Err(Error::KeyTooLarge { keyspace, len, max }) = refused else { panic!("{refused:?}") };
+            assert_eq!(
+                (keyspace.as_str(), len, max),
+                (NAMES.name(), larder::MAX_KEY_LEN + 1, larder::MAX_KEY_LEN)
+            );
+        }
+    }
+}
+
+#[test]
+fn contract_8_a_follower_whose_clock_is_behind_does_not_give_an_entry_a_longer_life() {
+    let place = Place::new();
+    place.open().keyspace(NAMES).unwrap().insert("kept", "kept".to_owned()).unwrap();
+    let behind = Arc::new(larder::clock::ManualClock::starting_at(larder::Timestamp::ZERO));
+    let follower = Follower::open_with_clock(place.path(), behind).unwrap();
+    assert_eq!(follower.keyspace(NAMES).ttl("kept").unwrap(), Some(crate::support::HOUR));
+}

@@ -61,4 +61,6 @@ scenarios! {
     outages::nobody_waits_for_a_disk_that_is_gone,
     shutdown::closing_loses_nothing_acknowledged,
     shutdown::the_last_handle_may_go_anywhere,
+    shutdown::a_closed_cache_has_nothing,
+    shutdown::what_is_closed_can_be_opened,
 }

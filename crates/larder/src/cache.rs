@@ -42,8 +42,8 @@ impl CacheBuilder {
     ///
     /// # Errors
     /// [`Error::InvalidSetting`] for a setting out of its range; [`Error::InUse`] while another owner holds the file; [`Error::NotAFile`],
-    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::Permission`] and [`Error::Io`] for a path that can't be used; [`Error::ControlSocket`] for its socket. None of
-    /// them changes a file that was there.
+    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::Permission`] and [`Error::Io`] for a path that can't be used; [`Error::ControlSocket`] for its socket;
+    /// [`Error::Thread`]. None of them changes a file that was there.
     ///
     /// A damaged larder file is no error: it is moved aside ([`DiskStats::quarantined`](crate::DiskStats::quarantined)) and a fresh one takes its place.
     ///
@@ -111,7 +111,8 @@ impl Cache {
     ///
     /// # Errors
     /// [`Error::KeyspaceConflict`] while a handle of the same name with other types, another version or other tiers is open;
-    /// [`Error::InvalidSetting`] for a lifetime or a name out of range; [`Error::Closed`].
+    /// [`Error::InvalidSetting`] for a lifetime or a name out of range; [`Error::NotDurable`] when the writer thread ended or panicked
+    /// before it answered; [`Error::Closed`].
     pub fn keyspace<K: Key, V: Send + Sync + 'static>(
         &self,
         definition: KeyspaceDefinition<K, V>,
@@ -157,8 +158,10 @@ impl Cache {
 
     /// Deletes what has expired from both tiers, now. The sweeper does the same in its own time.
     ///
+    /// While the disk tier is off, and when it fails meanwhile, memory alone is swept: that is no error.
+    ///
     /// # Errors
-    /// [`Error::NotDurable`] when the disk failed; [`Error::Closed`].
+    /// [`Error::NotDurable`] when the writer thread panicked before it answered; [`Error::Closed`].
     pub fn sweep(&self) -> Result<Swept, Error> {
         self.inner.refuse_if_unusable()?;
         self.inner.tiers.sweep()
@@ -195,10 +198,15 @@ impl Cache {
     }
 
     /// Commits what is not committed, ends the threads, and closes the file. Lookups then find nothing, and writes fail with
-    /// [`Error::Closed`], through every handle. Closing again does nothing.
+    /// [`Error::Closed`], through every handle. The file may be opened again at once.
+    ///
+    /// Several callers are told the same, each when all is done, whoever began. Closing again does nothing.
+    ///
+    /// A listener may close the cache, and so may the `Drop` of a value, which can run on a thread of the cache. There it waits for no other
+    /// caller: while another thread is closing the cache it returns at once, and the thread that it runs on ends after it.
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the last commit failed, or the disk tier was off.
+    /// [`Error::NotDurable`] when the last commit failed, or the disk tier was off. The cache is closed all the same.
     pub fn close(&self) -> Result<(), Error> {
         self.inner.close()
     }

@@ -1,7 +1,9 @@
-//! What all handles of one cache share, and how its threads begin and end.
+//! What all handles of one cache share, and how its threads begin. How they end: [`closing`].
 //!
 //! Handles own this; the threads own only the tiers, so that the last handle to go ends them. That may happen inside a
 //! user's `Drop` on one of those very threads: a thread is told to end, and joined by anybody but itself.
+
+mod closing;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,15 +16,15 @@ use crate::disk::{
 };
 use crate::error::Error;
 use crate::id::KeyspaceId;
-use crate::key::Scope;
 use crate::memory::Memory;
-use crate::space::{Ledger, Space};
+use crate::space::{Ledger, Openings, Space};
 use crate::stats::Lifetime;
 use crate::sync::channel::unbounded;
 use crate::sync::thread::{self, JoinHandle, ThreadId};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::units::Timestamp;
 use crate::volume::{TrackedVolume, Volume};
+use closing::Closing;
 
 /// The part of the file's capacity that entries may be charged for: one in so many. redb doubles a file that must grow, so what is
 /// in use has to stay below half of the capacity: entries in pages that are two thirds full, and two transactions' worth of
@@ -45,18 +47,19 @@ pub(crate) struct Inner {
     pub(crate) slow_load: Duration,
     pub(crate) checks_every_value: bool,
     weigher: Option<WeigherBox>,
-    /// By name. Locked while a keyspace is opened, its commit included: nothing that serves entries takes this lock.
+    /// By name.
     pub(crate) spaces: Mutex<BTreeMap<String, Arc<Space>>>,
+    pub(crate) openings: Openings,
     /// The same, for those who only count.
     pub(crate) ledger: Arc<Ledger>,
     next_memory_only: Mutex<u32>,
     is_closed: AtomicBool,
     workers: Mutex<Workers>,
     worker_ids: Mutex<Vec<ThreadId>>,
+    writer_id: Option<ThreadId>,
     /// Threads that serve the cache to others; they may hold it.
     attendants: Mutex<Vec<Attendant>>,
-    /// Held by whoever closes the cache, so that others wait for it.
-    closing: Mutex<()>,
+    closing: Closing,
     /// The files that it has open; none without a file.
     files: Option<Arc<TrackedVolume>>,
 }
@@ -136,13 +139,15 @@ impl Inner {
             checks_every_value: config.check_every_value || cfg!(debug_assertions),
             weigher: config.weigher.map(WeigherBox),
             spaces: Mutex::new(BTreeMap::new()),
+            openings: Openings::default(),
             ledger: ledger.clone(),
             next_memory_only: Mutex::new(0),
             is_closed: AtomicBool::new(false),
             worker_ids: Mutex::new(workers.writer.iter().map(|writer| writer.thread().id()).collect()),
+            writer_id: workers.writer.as_ref().map(|writer| writer.thread().id()),
             workers: Mutex::new(workers),
             attendants: Mutex::new(Vec::new()),
-            closing: Mutex::new(()),
+            closing: Closing::default(),
             files,
         });
         let sweeper = Sweeper::new(tiers, config.sweep_interval);
@@ -202,39 +207,6 @@ impl Inner {
         if self.tiers.has_disk() { self.tiers.commit(Acknowledge::Flush) } else { Ok(()) }
     }
 
-    /// Ends the threads: the sweeper first, since it asks the writer; then the writer, which commits and closes the file.
-    ///
-    /// Whoever calls while another is closing waits for it, except a worker, on which a user's `Drop` may run: the one who
-    /// closes waits for that worker.
-    pub(crate) fn close(&self) -> Result<(), Error> {
-        if self.is_forked() {
-            return Err(Error::Forked);
-        }
-        let closed = {
-            let _closing = (!self.is_worker()).then(|| self.closing.lock());
-            if self.is_closed.swap(true, Ordering::AcqRel) {
-                return Ok(());
-            }
-            let Workers { sweeper, writer } = std::mem::take(&mut *self.workers.lock());
-            // First, while there is a writer to answer what they wait for.
-            let attendants = std::mem::take(&mut *self.attendants.lock());
-            let attending: Vec<_> = attendants.into_iter().map(Attendant::stop).collect();
-            for thread in attending {
-                join(Some(thread));
-            }
-            self.tiers.stop_sweeper();
-            join(sweeper);
-            writer.map_or(Ok(()), |writer| {
-                let closed = self.tiers.shut_down_writer();
-                join(Some(writer));
-                closed
-            })
-        };
-        // Lookups find nothing from here on, and what the entries held is free.
-        self.tiers.memory.purge(Scope::prefix([]), false, self.tiers.time.now());
-        closed
-    }
-
     /// Closes what a fork has left this process with: see [`crate::volume`]. Without waiting, writing or unlocking.
     pub(crate) fn abandon(&self) -> Result<(), Error> {
         if !self.is_forked() {
@@ -260,10 +232,6 @@ impl Inner {
             drop(stop);
         }
     }
-
-    fn is_worker(&self) -> bool {
-        self.worker_ids.lock().contains(&thread::current().id())
-    }
 }
 
 impl Drop for Inner {
@@ -278,17 +246,6 @@ impl Drop for Inner {
         if !std::thread::panicking() && !self.is_worker() {
             self.tiers.validate_at_end();
         }
-    }
-}
-
-fn is_current(handle: &JoinHandle<()>) -> bool {
-    handle.thread().id() == thread::current().id()
-}
-
-fn join(handle: Option<JoinHandle<()>>) {
-    if let Some(handle) = handle.filter(|handle| !is_current(handle)) {
-        // A worker catches its panics; there is nobody to hand one to.
-        drop(handle.join());
     }
 }
 

@@ -5,10 +5,12 @@
 
 mod budget;
 mod buffer;
+mod closing;
 mod commit;
 mod expiry;
 mod leases;
 mod policy;
+mod remains;
 mod shard;
 mod slot;
 mod slots;
@@ -21,6 +23,7 @@ mod weight;
 
 pub(crate) use buffer::WriteBuffer;
 pub(crate) use leases::{LeaseId, Permit};
+pub(crate) use remains::Remains;
 pub(crate) use slot::{
     Absent, Change, Entry, Found, Mutation, Prior, Range, Refused, SlotKey, Unsaved, Value,
 };
@@ -30,8 +33,6 @@ pub(crate) use weight::Weight;
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Deref;
-
-use smallvec::SmallVec;
 
 use budget::Budget;
 use shard::Shard;
@@ -78,16 +79,6 @@ impl Deref for Padded {
 
     fn deref(&self) -> &RwLock<Shard> {
         &self.0
-    }
-}
-
-/// Values that left memory, for their last holder to drop. The writer hands them on: a user's `Drop` may wait for the writer.
-#[derive(Debug, Default)]
-pub(crate) struct Remains(SmallVec<[Value; 2]>);
-
-impl Remains {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 
@@ -199,7 +190,7 @@ impl Memory {
     }
 
     pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
-        self.shard(key).write().leases.release(key, lease);
+        self.locked(key, |shard, trash| shard.leases.release(key, lease, trash));
     }
 
     /// Stores an explicit write. An entry that is not to be saved is evicted at once if memory has no room for it.
@@ -276,8 +267,8 @@ impl Memory {
     }
 
     /// Removes a key that is only ever in memory.
-    pub(crate) fn forget(&self, key: SlotKey<'_>, now: Timestamp) -> Prior {
-        self.locked(key, |shard, trash| shard.forget(key, now, trash))
+    pub(crate) fn forget(&self, key: SlotKey<'_>, now: Timestamp, remains: &mut Remains) -> Prior {
+        self.keeping(self.shard(key), remains, |shard, trash| shard.forget(key, now, trash))
     }
 
     /// Removes a key by a tombstone: what stood there, its sequence, the floor for a record on disk, and what `look` says of the
@@ -286,11 +277,15 @@ impl Memory {
         &self,
         key: SlotKey<'_>,
         now: Timestamp,
+        remains: &mut Remains,
         look: impl FnOnce() -> S,
-    ) -> (Prior, u64, u64, S) {
-        self.locked(key, |shard, trash| {
+    ) -> Result<(Prior, u64, u64, S), Refused> {
+        self.keeping(self.shard(key), remains, |shard, trash| {
+            if shard.is_closed() {
+                return Err(Refused::Closed);
+            }
             let (prior, sequence) = shard.bury(key, now, &self.sequence, trash);
-            (prior, sequence, shard.floor(key), look())
+            Ok((prior, sequence, shard.floor(key), look()))
         })
     }
 
@@ -300,11 +295,11 @@ impl Memory {
 
     /// Bars fills of a key, together with the removal that `remove` makes under the same lock.
     pub(crate) fn raise_fence(&self, key: SlotKey<'_>) {
-        self.shard(key).write().leases.raise_fence(key);
+        self.locked(key, |shard, trash| shard.leases.raise_fence(key, trash));
     }
 
     pub(crate) fn lower_fence(&self, key: SlotKey<'_>) {
-        self.shard(key).write().leases.lower_fence(key);
+        self.locked(key, |shard, trash| shard.leases.lower_fence(key, trash));
     }
 
     /// Reserves room in the budget for a key, evicting as needed: first from its own shard, so that shards keep their sizes and each
@@ -365,7 +360,7 @@ impl Memory {
         let mut trash = Trash::default();
         let result = change(&mut shard.write(), &mut trash);
         self.budget.release(trash.weight);
-        remains.0.extend(trash.values);
+        remains.extend(trash.values);
         result
     }
 }

@@ -8,7 +8,7 @@ use std::ops::Bound;
 
 use redb::{ReadableTable, ReadableTableMetadata, StorageError, Table, WriteTransaction};
 
-use super::tables::{ENTRIES, EXPIRY, after_prefix, charge, expiry_key, split_expiry_key};
+use super::tables::{ENTRIES, EXPIRY, after_prefix, charge, end_of_due, expiry_key, split_expiry_key};
 use crate::id::KeyspaceId;
 use crate::memory::{Change, Mutation, Range, StoredKey};
 use crate::record::{self, Extension, Header};
@@ -201,8 +201,7 @@ impl<'txn> Entries<'txn> {
 
     /// Deletes up to `most` entries whose time has come. Answers how many rows it dealt with and how many entries went.
     pub(super) fn sweep(&mut self, most: usize) -> Result<(usize, u64), StorageError> {
-        let end = self.now.as_millis().saturating_add(1).to_be_bytes();
-        let rows = self.due(..end.as_slice(), most)?;
+        let rows = self.due(..end_of_due(self.now).as_slice(), most)?;
         let mut deleted = 0;
         for row in &rows {
             deleted += u64::from(self.delete_row(row)?);

@@ -41,6 +41,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 Err(Refused::NoRoom) => return Ok(Written::InMemory),
                 // The disk tier came back in between: make it anew, to be saved.
                 Err(Refused::Unsaved) => thread::yield_now(),
+                Err(Refused::Closed) => return Err(Error::Closed),
             }
         }
     }
@@ -74,8 +75,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.span().earliest };
         let expires_at = now.after(ttl);
         let unsaved = payload.and_then(|payload| self.unsaved(payload, weight, now, &mut remains));
-        // A cache that is closed takes nothing, and saves nothing.
-        self.inner.refuse_if_closed()?;
         let is_saved = unsaved.is_some();
         let entry = Entry { value, expires_at, weight, unsaved };
         let stored = match lease {
@@ -92,8 +91,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if stored.is_ok() {
             tiers.plan_sweep(expires_at);
         }
-        // The last commit may have been before this.
-        self.inner.refuse_if_closed()?;
         Ok(stored.map(|_| if is_saved { Written::Saved } else { Written::InMemory }))
     }
 

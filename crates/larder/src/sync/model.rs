@@ -12,7 +12,7 @@ use std::time::Duration;
 use shuttle::rand::{RngCore, thread_rng};
 
 pub(crate) use shuttle::sync::RwLockReadGuard;
-pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize};
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
 
 pub(crate) mod channel;
 

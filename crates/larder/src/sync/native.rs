@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 pub(crate) use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
 pub(crate) use std::thread;
 
 /// A value that is replaced as a whole, and looked at without a lock and without a count that threads would share: `arc_swap`'s.

@@ -52,7 +52,7 @@ impl Bench {
     }
 
     fn purge(&mut self, prefix: &[u8]) -> (Range, Purged) {
-        self.shard.leases.raise_barrier(&Scope::prefix(prefix));
+        self.shard.leases.raise_barrier(&Scope::prefix(prefix), &mut self.trash);
         let range = Range { scope: Scope::prefix(prefix), sequence: next(&self.counter) };
         let purged = self.shard.purge(&range, true, NOW, &mut self.trash);
         self.shard.validate();

@@ -30,7 +30,7 @@ fn commit(memory: &Memory, removed: Option<u8>) {
     let mut remains = Remains::default();
     let drained = memory.drain(Timestamp::ZERO, &mut remains);
     if let Some(key) = removed {
-        memory.bury(memory.key(&key_of(key)), Timestamp::ZERO, || ());
+        memory.bury(memory.key(&key_of(key)), Timestamp::ZERO, &mut Remains::default(), || ()).unwrap();
     }
     for mutation in &drained {
         memory.settle(mutation, &mut remains);
@@ -93,8 +93,8 @@ fn run(memory: &Memory, step: &Step) {
         }
         Step::StoreEncoded(key, weight, len) => store_encoded(memory, key, weight, len),
         Step::Get(key) => drop(memory.get(memory.key(&key_of(key)), now)),
-        Step::Forget(key) => drop(memory.forget(memory.key(&key_of(key)), now)),
-        Step::Bury(key) => drop(memory.bury(memory.key(&key_of(key)), now, || ())),
+        Step::Forget(key) => drop(memory.forget(memory.key(&key_of(key)), now, &mut Remains::default())),
+        Step::Bury(key) => drop(memory.bury(memory.key(&key_of(key)), now, &mut Remains::default(), || ())),
         Step::Commit => {
             commit(memory, None);
             assert_eq!(memory.buffer().used(), 0, "what is committed has given its room back");
@@ -102,7 +102,7 @@ fn run(memory: &Memory, step: &Step) {
         Step::RemoveDuringCommit(key) => commit(memory, Some(key)),
         Step::Purge(key) => {
             let prefix = key.map_or(vec![], |key| key_of(key).to_vec());
-            let (range, _) = memory.purge(Scope::prefix(prefix.clone()), true, now);
+            let (range, _) = memory.purge(Scope::prefix(prefix.clone()), true, now, &mut Remains::default());
             assert!(
                 memory
                     .keys(&prefix)
@@ -126,7 +126,7 @@ proptest! {
         }
         // The capacity is there to be used, not only bounded: no weight was lost on the way.
         commit(&memory, None);
-        memory.purge(Scope::prefix([]), false, Timestamp::ZERO);
+        memory.purge(Scope::prefix([]), false, Timestamp::ZERO, &mut Remains::default());
         prop_assert_eq!((memory.budget.used(), memory.buffer().used()), (0, 0));
     }
 }
@@ -156,7 +156,7 @@ fn a_value_larger_than_the_write_buffer_takes_memorys_room_until_it_is_committed
         assert!(matches!(memory.get(key, Timestamp::ZERO), Found::Value(..)), "it stays in memory");
         assert!(clean() - weight <= after && clean() <= 1_000);
         memory.validate();
-        memory.forget(key, Timestamp::ZERO);
+        memory.forget(key, Timestamp::ZERO, &mut Remains::default());
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, LoadError};
+use larder::{Cache, Keyspace, LoadError};
 use shuttle::thread::sleep;
 
 use crate::explorer::contest;
@@ -118,20 +118,17 @@ pub(crate) fn loads_that_wait_for_one_another_end() {
 /// The same across two caches, each thread loading from one what it asks the other for.
 pub(crate) fn loads_across_two_caches_end() {
     let place = Place::new();
-    let caches = [place.open(), Cache::builder().open().unwrap()];
-    let spaces = [versions(&caches[0]), versions(&caches[1])];
+    let (first, second) = (place.open(), Cache::builder().open().unwrap());
+    let (one, two) = (versions(&first), versions(&second));
     let values = AtomicU64::new(0);
-    let load = |mine: usize| {
-        let loaded = spaces[mine]
-            .get_or_load(&1, || spaces[1 - mine].get_or_load(&1, || Err::<u64, _>("nothing to load")));
+    let load = |mine: &Keyspace<u64, u64>, other: &Keyspace<u64, u64>| {
+        let loaded = mine.get_or_load(&1, || other.get_or_load(&1, || Err::<u64, _>("nothing to load")));
         values.fetch_add(u64::from(loaded.is_ok()), Ordering::SeqCst);
     };
-    contest([&|| load(0), &|| load(1), &|| load(0)]);
-    let left: Vec<_> =
-        spaces.iter().map(|space| space.get_or_load(&1, || Ok::<u64, Infallible>(10)).ok()).collect();
-    for cache in caches {
-        cache.close().unwrap();
-    }
+    contest([&|| load(&one, &two), &|| load(&two, &one), &|| load(&one, &two)]);
+    let left = [one, two].map(|space| space.get_or_load(&1, || Ok::<u64, Infallible>(10)).ok());
+    first.close().unwrap();
+    second.close().unwrap();
     assert_eq!(values.into_inner(), 0, "there was no value to be had");
     assert!(left.iter().all(|left| left.as_deref() == Some(&10)), "a flight was left behind: {left:?}");
 }

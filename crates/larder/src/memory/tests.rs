@@ -51,3 +51,21 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     let (over, ..) = memory.lease_over(key, Timestamp::ZERO);
     assert!(memory.fill(key, over, dirty(&memory, 1)).is_err(), "a touch is barred as well");
 }
+
+/// Every cache of a test looks at its sums when its last handle goes.
+#[test]
+fn a_cache_that_lost_something_fails_the_test_that_had_it() {
+    type Lose = (&'static str, fn(&Memory));
+    let losses: [Lose; 4] = [
+        ("nothing", |_| ()),
+        ("a fence", |memory| memory.raise_fence(memory.key(&key_of(1)))),
+        ("weight of the budget", |memory| assert!(memory.budget.try_reserve(1))),
+        ("room in the write buffer", |memory| std::mem::forget(memory.buffer().reserve(1, || ()))),
+    ];
+    for (what, lose) in losses {
+        let cache = crate::Cache::builder().open().unwrap();
+        lose(&cache.inner().tiers.memory);
+        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(cache)));
+        assert_eq!(dropped.is_err(), what != "nothing", "{what}");
+    }
+}

@@ -267,8 +267,8 @@ fn a_removal_is_made_though_a_value_panics_when_it_is_dropped() {
         fs::copy(place.path(), crashed.path()).unwrap();
         assert_eq!(crashed.open().stats().disk.unwrap().entries, 0, "it is durable");
         for key in 0..KEYS {
-            let load = || Ok::<_, Error>(Loud(Arc::new(|| ())));
-            assert!(loud.get_or_load(&key, load).is_ok() && loud.get(&key).is_some());
+            let quiet = || Ok::<_, Error>(Loud(Arc::new(|| ())));
+            assert!(loud.get_or_load(&key, quiet).is_ok() && loud.get(&key).is_some());
         }
         let keyspace = &cache.stats().keyspaces[0];
         assert_eq!((keyspace.loads, keyspace.voided_fills), (KEYS, 0));

@@ -156,7 +156,7 @@ impl Run {
         match step {
             // A drain comes after everything of the one before was settled or listed again.
             Step::Drain if self.drained.is_empty() => {
-                self.drained = self.memory.drain(self.now, &mut remains)
+                self.drained = self.memory.drain(self.now, &mut remains);
             }
             Step::Settle => {
                 if let Some(drained) = self.drained.pop() {

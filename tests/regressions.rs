@@ -254,7 +254,11 @@ fn the_last_handle_may_go_with_a_value_that_the_writer_let_go() {
 fn a_removal_is_made_though_a_value_panics_when_it_is_dropped() {
     const KEYS: u64 = 40;
     type Removal = fn(&Cache, &Keyspace<u64, Loud>) -> Result<u64, Error>;
-    let removals: [Removal; 2] = [|cache, _| cache.clear(), |_, loud| loud.clear()];
+    let removals: [Removal; 3] = [
+        |cache, _| cache.clear(),
+        |_, loud| loud.clear(),
+        |_, loud| loud.remove_many(&Vec::from_iter(0..KEYS)),
+    ];
     for remove in removals {
         let place = Place::new();
         let cache = place.builder().shards(8).open().unwrap();

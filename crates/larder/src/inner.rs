@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Scope;
 use crate::load::Waits;
-use crate::memory::Memory;
+use crate::memory::{Memory, Remains};
 use crate::space::{Ledger, Space};
 use crate::stats::Lifetime;
 use crate::sync::channel::unbounded;
@@ -200,7 +200,8 @@ impl Inner {
             })
         };
         // Lookups find nothing from here on, and what the entries held is free.
-        self.tiers.memory.purge(Scope::prefix([]), false, self.tiers.time.now());
+        let now = self.tiers.time.now();
+        self.tiers.memory.purge(Scope::prefix([]), false, now, &mut Remains::default());
         closed
     }
 

@@ -21,7 +21,7 @@ use crate::disk::{Acknowledge, Registration};
 use crate::error::Error;
 use crate::inner::Inner;
 use crate::key::{AsKey, Key, KeyWriter, MAX_KEY_LEN, Scope};
-use crate::memory::{Found, Permit, Value};
+use crate::memory::{Found, Permit, Remains, Value};
 use crate::space::{Kind, Space};
 use crate::stats::{Count, Counters};
 use crate::sync::{Arc, thread};
@@ -106,7 +106,8 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         if let Some(old) = replaced {
             // Memory must not answer with values of another type, nor hold what nobody can reach.
             inner.ledger.strike(&old);
-            inner.tiers.memory.purge(Scope::prefix(old.id.to_bytes()), false, inner.tiers.time.now());
+            let now = inner.tiers.time.now();
+            inner.tiers.memory.purge(Scope::prefix(old.id.to_bytes()), false, now, &mut Remains::default());
             inner.tiers.wake_writer();
         }
         let counters = Counters::default();

@@ -247,8 +247,8 @@ impl Memory {
     }
 
     /// Removes a key that is only ever in memory.
-    pub(crate) fn forget(&self, key: SlotKey<'_>, now: Timestamp) -> Prior {
-        self.locked(key, |shard, trash| shard.forget(key, now, trash))
+    pub(crate) fn forget(&self, key: SlotKey<'_>, now: Timestamp, remains: &mut Remains) -> Prior {
+        self.keeping(self.shard(key), remains, |shard, trash| shard.forget(key, now, trash))
     }
 
     /// Removes a key by a tombstone: what stood there, its sequence, the floor for a record on disk, and what `look` says of the
@@ -257,9 +257,10 @@ impl Memory {
         &self,
         key: SlotKey<'_>,
         now: Timestamp,
+        remains: &mut Remains,
         look: impl FnOnce() -> S,
     ) -> (Prior, u64, u64, S) {
-        self.locked(key, |shard, trash| {
+        self.keeping(self.shard(key), remains, |shard, trash| {
             let (prior, sequence) = shard.bury(key, now, &self.sequence, trash);
             (prior, sequence, shard.floor(key), look())
         })

@@ -32,7 +32,7 @@ struct Pending {
     /// Whether the disk may have something of a removed key.
     has_tombstones: bool,
     /// What was removed from memory: dropped last, since a user's `Drop` may panic, and the removal must be made all the same.
-    remains: Vec<Remains>,
+    remains: Remains,
 }
 
 impl Inner {
@@ -70,17 +70,17 @@ impl Inner {
         let now = tiers.time.now();
         counters.add(Count::Invalidations);
         if KeyspaceId::of(full).is_memory_only() {
-            pending.live += u64::from(tiers.memory.forget(key, now) == Prior::Live);
-        } else if let Some(was_live) = tiers.bury(key, now) {
+            pending.live += u64::from(tiers.memory.forget(key, now, &mut pending.remains) == Prior::Live);
+        } else if let Some(was_live) = tiers.bury(key, now, &mut pending.remains) {
             pending.live += u64::from(was_live);
             pending.has_tombstones = true;
         }
     }
 
     fn purge(&self, scope: Scope, is_on_disk: bool, pending: &mut Pending) {
-        let (range, purged) = self.tiers.memory.purge(scope, is_on_disk, self.tiers.time.now());
+        let now = self.tiers.time.now();
+        let (range, purged) = self.tiers.memory.purge(scope, is_on_disk, now, &mut pending.remains);
         pending.live += purged.memory_only;
-        pending.remains.push(purged.remains);
         if is_on_disk {
             pending.ranges.push(RangeRemoval { range, known: purged.known });
         }

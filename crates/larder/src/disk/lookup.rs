@@ -1,7 +1,7 @@
 //! Looking a key up in both tiers: in memory first, then in the snapshot of the disk.
 
 use super::tiers::Tiers;
-use crate::memory::{Found, Prior, SlotKey};
+use crate::memory::{Found, Prior, Remains, SlotKey};
 use crate::record::{self, Header};
 use crate::sync::{Arc, Ordering};
 use crate::units::Timestamp;
@@ -70,11 +70,11 @@ impl Tiers {
     }
 
     /// Lays a tombstone. Whether that removed a live entry; `None` if neither tier had any, so that there is nothing to commit.
-    pub(crate) fn bury(&self, key: SlotKey<'_>, now: Timestamp) -> Option<bool> {
+    pub(crate) fn bury(&self, key: SlotKey<'_>, now: Timestamp, remains: &mut Remains) -> Option<bool> {
         // The snapshot is loaded under the lock that the tombstone is laid under. Nothing of the key being on its way to the disk, it shows
         // what the disk has; a later one may show instead what came after this removal.
         let (prior, sequence, floor, snapshot) =
-            self.memory.bury(key, now, || self.snapshots.current().clone());
+            self.memory.bury(key, now, remains, || self.snapshots.current().clone());
         match prior {
             Prior::Live => Some(true),
             Prior::Dead => Some(false),

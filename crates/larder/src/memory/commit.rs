@@ -17,8 +17,14 @@ impl Memory {
     ///
     /// With (2) before (1) a load could publish, in a shard that (3) has not reached, an old value with a newer sequence.
     ///
-    /// What is removed is the caller's to drop, with the answer. A user's `Drop` that panics before (3) is done would leave barriers for good.
-    pub(crate) fn purge(&self, scope: Scope, is_on_disk: bool, now: Timestamp) -> (Range, Purged) {
+    /// What is removed is the caller's to drop. A user's `Drop` that panics before (3) is done would leave barriers for good.
+    pub(crate) fn purge(
+        &self,
+        scope: Scope,
+        is_on_disk: bool,
+        now: Timestamp,
+        remains: &mut Remains,
+    ) -> (Range, Purged) {
         for shard in self.shards.iter().filter(|_| !is_planted(Fault::SkipBarrier)) {
             shard.write().leases.raise_barrier(&scope);
         }
@@ -26,8 +32,8 @@ impl Memory {
         let range = Range { scope, sequence };
         let mut all = Purged::default();
         for shard in &self.shards {
-            let purged = self
-                .keeping(shard, &mut all.remains, |shard, trash| shard.purge(&range, is_on_disk, now, trash));
+            let purged =
+                self.keeping(shard, remains, |shard, trash| shard.purge(&range, is_on_disk, now, trash));
             all.memory_only += purged.memory_only;
             all.known.extend(purged.known);
         }

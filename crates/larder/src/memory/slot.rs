@@ -4,7 +4,6 @@ use std::any::Any;
 
 use smallvec::SmallVec;
 
-use super::Remains;
 use super::buffer::Room;
 use super::stored_key::StoredKey;
 use super::tickets::Ticket;
@@ -171,8 +170,6 @@ pub(crate) struct Purged {
     pub(crate) memory_only: u64,
     /// Keys of the disk tier that memory knew, and whether they were live: what the disk says of these does not count.
     pub(crate) known: Vec<(StoredKey, bool)>,
-    /// The values, to be dropped when the removal is made: a user's `Drop` may panic.
-    pub(crate) remains: Remains,
 }
 
 /// What is to be dropped once the lock is released: a user's `Drop` may call the cache.

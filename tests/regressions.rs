@@ -257,7 +257,7 @@ fn a_removal_is_made_though_a_value_panics_when_it_is_dropped() {
     let removals: [Removal; 3] = [
         |cache, _| cache.clear(),
         |_, loud| loud.clear(),
-        |_, loud| loud.remove_many(&Vec::from_iter(0..KEYS)),
+        |_, loud| loud.remove_many(&(0..KEYS).collect::<Vec<_>>()),
     ];
     for remove in removals {
         let place = Place::new();

@@ -62,7 +62,9 @@ fn contract_8_a_follower_finds_no_expired_entry_and_no_other_version() {
     names.insert("key", "value".to_owned()).unwrap();
     cache.flush().unwrap();
     let follower = Follower::open_with_clock(place.path(), place.clock.clone() as Arc<dyn Clock>).unwrap();
-    assert_eq!(follower.keyspace(NAMES).get("key").unwrap(), None);
+    let other = follower.keyspace(NAMES);
+    assert_eq!((other.get("key").unwrap(), other.ttl("key").unwrap()), (None, None));
+    assert_eq!(other.keys().unwrap(), Vec::<String>::new());
     let entries = follower.keyspace(NAMES.version(3));
     assert_eq!(entries.get("key").unwrap().as_deref(), Some("value"));
     assert_eq!(entries.ttl("key").unwrap(), Some(NAMES.default_ttl()));

@@ -141,3 +141,20 @@ fn a_closed_shard_takes_nothing_and_gives_back_what_was_reserved() {
     assert!((0..8).all(|at| matches!(memory.get(key(at), now), Found::Nothing(_))));
     memory.validate();
 }
+/// Every cache of a test looks at its sums when its last handle goes.
+#[test]
+fn a_cache_that_lost_something_fails_the_test_that_had_it() {
+    type Lose = (&'static str, fn(&Memory));
+    let losses: [Lose; 4] = [
+        ("nothing", |_| ()),
+        ("a fence", |memory| memory.raise_fence(memory.key(&key_of(1)))),
+        ("weight of the budget", |memory| assert!(memory.budget.try_reserve(1))),
+        ("room in the write buffer", |memory| std::mem::forget(memory.buffer().reserve(1, || ()))),
+    ];
+    for (what, lose) in losses {
+        let cache = crate::Cache::builder().open().unwrap();
+        lose(&cache.inner().tiers.memory);
+        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(cache)));
+        assert_eq!(dropped.is_err(), what != "nothing", "{what}");
+    }
+}

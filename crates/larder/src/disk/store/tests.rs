@@ -170,6 +170,16 @@ fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
 }
 
 #[test]
+fn a_value_that_expired_on_its_way_to_the_commit_is_a_removal() {
+    let mut store = store(1 << 30);
+    let id = registered(&mut store, 0).registered[0];
+    store.commit(&batch(&[put(&key(id, "a"), 1, LATER)], &[])).unwrap();
+    store.commit(&batch(&[put(&key(id, "a"), 2, NOW)], &[])).unwrap();
+    assert!(store.snapshot(1).unwrap().get(&key(id, "a")).unwrap().is_none());
+    validate(&store);
+}
+
+#[test]
 fn a_retired_keyspace_is_swept_and_its_number_not_used_again() {
     let mut store = store(1 << 30);
     let old = registered(&mut store, 0).registered[0];

@@ -19,6 +19,8 @@ pub(in crate::memory) struct ShardSums {
     pub(in crate::memory) beyond: u64,
     /// Dirty values: each holds room in the write buffer.
     pub(in crate::memory) dirty: usize,
+    /// Range removals whose commit is waited for: until then the disk is not believed.
+    pub(in crate::memory) ranges: usize,
     /// Whether the shard takes only what is to be committed.
     pub(in crate::memory) saves: bool,
 }
@@ -30,7 +32,7 @@ impl Shard {
     /// When a count disagrees.
     pub(in crate::memory) fn validate(&self) -> ShardSums {
         let mut tallies = Tallies::default();
-        let mut sums = ShardSums { saves: self.saves, ..ShardSums::default() };
+        let mut sums = ShardSums { saves: self.saves, ranges: self.ranges.len(), ..ShardSums::default() };
         let listed = self.expiry.due(Timestamp::from_millis(u64::MAX), usize::MAX);
         let listed: HashSet<_> = listed.into_iter().collect();
         let dirty: HashSet<_> = self.dirty.iter().copied().collect();

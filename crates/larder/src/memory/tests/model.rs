@@ -127,10 +127,12 @@ impl Run {
             }
             Step::Get(number) => drop(self.memory.get(self.memory.key(&key_of(number)), now)),
             Step::Forget(number) => {
-                _ = self.memory.forget(self.memory.key(&key_of(number)), now, &mut Remains::default())
+                let (bytes, mut remains) = (key_of(number), Remains::default());
+                self.memory.forget(self.memory.key(&bytes), now, &mut remains);
             }
             Step::Bury(number) => {
-                _ = self.memory.bury(self.memory.key(&key_of(number)), now, &mut Remains::default(), || ())
+                let (bytes, mut remains) = (key_of(number), Remains::default());
+                _ = self.memory.bury(self.memory.key(&bytes), now, &mut remains, || ());
             }
             Step::AskToLoad(number) => self.ask_to_load(number),
             Step::AskToPromote(number) => {
@@ -161,7 +163,7 @@ impl Run {
         match step {
             // A drain comes after everything of the one before was settled or listed again.
             Step::Drain if self.drained.is_empty() => {
-                self.drained = self.memory.drain(self.now, &mut remains)
+                self.drained = self.memory.drain(self.now, &mut remains);
             }
             Step::Settle => {
                 if let Some(drained) = self.drained.pop() {

@@ -3,6 +3,7 @@
 //! Each test starts a process for itself, which forks ([`tasks`]): a fork of the test binary would have other tests' locks. A child says each step
 //! before it takes it, so one that hangs is told with the step; it is killed after [`split::PATIENCE`].
 
+mod lasting;
 mod split;
 pub(crate) mod tasks;
 
@@ -15,7 +16,10 @@ use crate::support::{LOCK_WAIT, Place, VERSIONS};
 fn passes(task: &str) {
     let place = Place::new();
     let (said, status) = Worker::start(&format!("fork {task}"), &place.path()).wait();
-    assert!(status.success() && said.last().is_some_and(|last| last == "passed"), "{task}: {said:?}, {status}");
+    assert!(
+        status.success() && said.last().is_some_and(|last| last == "passed"),
+        "{task}: {said:?}, {status}"
+    );
 }
 
 #[test]
@@ -58,7 +62,9 @@ fn assert_orphaned(place: &Place, owner: u32) {
     // It ends while this goes on.
     for _ in 0..100_000 {
         let error = Cache::builder().path(place.path()).open().unwrap_err();
-        let Error::InUse { pid: Some(pid), has_ended, .. } = error else { panic!("not held by a fork: {error}") };
+        let Error::InUse { pid: Some(pid), has_ended, .. } = error else {
+            panic!("not held by a fork: {error}")
+        };
         assert_eq!(pid, owner);
         if has_ended {
             let text = error.to_string();

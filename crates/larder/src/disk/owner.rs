@@ -31,7 +31,7 @@ pub(super) fn in_use(path: &Path, pid: Option<u32>) -> Error {
 }
 
 /// Whether no process of this id runs. One that has ended and was not waited for has closed its files, and counts as ended.
-pub(super) fn has_ended(pid: u32) -> bool {
+pub(crate) fn has_ended(pid: u32) -> bool {
     let Some(id) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else { return true };
     rustix::process::test_kill_process(id) == Err(rustix::io::Errno::SRCH) || is_zombie(pid)
 }
@@ -43,7 +43,8 @@ fn is_zombie(pid: u32) -> bool {
     let stat = OsVolume::read_beside(Path::new(&format!("/proc/{pid}/stat")), STAT_LEN).unwrap_or_default();
     let stat = String::from_utf8_lossy(&stat);
     let mut words = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    matches!(words.next(), Some("Z" | "X")) && words.nth(16).is_none_or(|threads| threads == "1" || threads == "0")
+    matches!(words.next(), Some("Z" | "X"))
+        && words.nth(16).is_none_or(|threads| threads == "1" || threads == "0")
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -87,7 +88,8 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         assert!(!has_ended(child.id()));
         child.kill().unwrap();
-        let has_ended_soon = std::iter::repeat_with(|| has_ended(child.id())).take(1_000_000).any(|ended| ended);
+        let has_ended_soon =
+            std::iter::repeat_with(|| has_ended(child.id())).take(1_000_000).any(|ended| ended);
         assert!(has_ended_soon && is_zombie(child.id()));
         child.wait().unwrap();
         assert!(has_ended(child.id()) && !is_zombie(child.id()));

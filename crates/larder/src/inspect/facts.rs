@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::disk::{Condition, Facts, Known};
+use crate::disk::{Condition, Facts, Known, has_ended};
 use crate::id::KeyspaceId;
 use crate::key::{KeyShape, spell_hex};
 use crate::units::Timestamp;
@@ -15,6 +15,8 @@ pub enum FileState {
     Owned {
         /// The process, where that can be told.
         pid: Option<u32>,
+        /// Whether that process has ended. Then one that it forked holds the file still.
+        has_ended: bool,
     },
     /// Nobody has it; its last owner closed it.
     Closed,
@@ -101,7 +103,7 @@ pub(super) fn file(facts: &Facts) -> FileFacts {
         len: facts.len,
         format: facts.format,
         state: match facts.condition {
-            Condition::Owned(pid) => FileState::Owned { pid },
+            Condition::Owned(pid) => FileState::Owned { pid, has_ended: pid.is_some_and(has_ended) },
             Condition::Closed => FileState::Closed,
             Condition::Crashed => FileState::Crashed,
         },

@@ -261,22 +261,22 @@ fn others(path: &Path) {
     let follower = Follower::open(path).unwrap();
     let inspector = larder::inspect::Inspector::open(path).unwrap();
     let snapshot = inspector.snapshot().unwrap();
-    let followed = follower.keyspace(VERSIONS);
+    let seen = follower.keyspace(VERSIONS);
     let child = match split() {
         Ok(child) => child,
         Err(says) => says.run(move |says| {
             says.step("follow");
-            assert!(is_forked(&followed.get(&1)) && is_forked(&followed.keys()));
-            assert!(is_forked(&follower.keyspaces()) && is_forked(&followed.ttl(&1)));
+            assert!(is_forked(&seen.get(&1)) && is_forked(&seen.keys()));
+            assert!(is_forked(&follower.keyspaces()) && is_forked(&seen.ttl(&1)));
             says.step("inspect");
             assert!(is_forked(&snapshot.page(&snapshot.keyspaces()[0], &[], None, 1)));
             assert!(is_forked(&snapshot.unswept()));
             says.step("drop");
-            drop((snapshot, followed, follower));
+            drop((snapshot, seen, follower));
         }),
     };
     drop(child.ends_well());
-    assert_eq!(followed.get(&1).unwrap(), Some(10));
+    assert_eq!(seen.get(&1).unwrap(), Some(10));
     snapshot.unswept().unwrap();
     drop((snapshot, versions));
     cache.close().unwrap();

@@ -144,7 +144,10 @@ fn contract_8_a_file_can_be_inspected_in_every_state_and_is_never_changed() {
         let key = keyspace.shape().unwrap().parse_key(&key.to_string()).unwrap();
         snapshot.find(keyspace, &key).unwrap()
     };
-    assert_eq!((state(), find(1)), (FileState::Owned { pid: Some(worker.pid()) }, Finding::Absent));
+    assert_eq!(
+        (state(), find(1)),
+        (FileState::Owned { pid: Some(worker.pid()), has_ended: false }, Finding::Absent)
+    );
     worker.tell("7");
     assert_eq!(worker.line().as_deref(), Some("done"));
     assert_eq!(find(1).live().unwrap().payload, [7], "a commit is seen");
@@ -155,7 +158,7 @@ fn contract_8_a_file_can_be_inspected_in_every_state_and_is_never_changed() {
     assert!(inspector.verify(&mut |_, _| {}).unwrap().is_whole());
     assert!(std::fs::read(place.path()).unwrap() == left, "and stays as it was");
     let cache = place.open();
-    assert_eq!(state(), FileState::Owned { pid: Some(std::process::id()) });
+    assert_eq!(state(), FileState::Owned { pid: Some(std::process::id()), has_ended: false });
     cache.close().unwrap();
     assert_eq!(state(), FileState::Closed);
 }

@@ -46,6 +46,7 @@ pub(crate) use known::{Known, Registration};
 pub(crate) use look::{Condition, Facts, Look};
 pub(crate) use lookup::Stored;
 pub(crate) use open::{OpenOptions, Opened, open};
+pub(crate) use owner::has_ended;
 pub(crate) use pages::{Pages, verify_pages};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use store::most_charge;

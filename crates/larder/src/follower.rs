@@ -72,7 +72,7 @@ pub struct FollowedKeyspace {
 }
 
 impl Follower {
-    /// Opens a cache file to follow it.
+    /// Opens a cache file to follow it. In a process that is forked later, its lookups are [`Error::Forked`].
     ///
     /// # Errors
     /// [`Error::Io`] if the file is missing, or was left by a crash and not opened by an owner since;

@@ -115,7 +115,7 @@ impl Inner {
                 // A process may change its directory; its cache file stays where it is.
                 let path = absolute(path)?;
                 let volume = TrackedVolume::new(config.volume.clone(), &path);
-                let opened = open_tiers(&config, &path, volume.clone(), &mut workers)?;
+                let opened = open_tiers(&config, &path, &volume, &mut workers)?;
                 files = Some(volume);
                 opened
             }
@@ -270,9 +270,10 @@ type Nudges = crate::sync::channel::Receiver<Nudge>;
 fn open_tiers(
     config: &CacheBuilder,
     path: &std::path::Path,
-    volume: Arc<dyn Volume>,
+    files: &Arc<TrackedVolume>,
     workers: &mut Workers,
 ) -> Result<(Arc<Tiers>, Nudges, Option<Lifetime>), Error> {
+    let volume: Arc<dyn Volume> = files.clone();
     create_parents(&*volume, path)?;
     let lock = OwnerLock::acquire(&*volume, path, config.open_timeout, &*config.clock)?;
     let wall = config.clock.wall();

@@ -169,7 +169,8 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// The live value of a key, from memory or from disk.
     ///
-    /// A value found on disk is promoted to memory. A key too long to be one, a damaged record and a failing disk are misses.
+    /// A value found on disk is promoted to memory. A key too long to be one, a damaged record and a failing disk are misses. So is, in a
+    /// process that was forked after the cache was opened, what memory did not have then.
     ///
     /// # Cost
     /// In memory: one hash, one shared lock, one clone of an [`Arc`]; nothing is decoded, and nothing allocated for keys up to 60
@@ -236,8 +237,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// it replaced may then show again ([contract 4](crate#the-contract)).
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise), [`Error::Encode`] and [`Error::Closed`]: nothing was
-    /// stored then, and the entry before it stays. An insert that returns while the cache is being closed is part of the last commit.
+    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise), [`Error::Encode`], [`Error::Closed`] and
+    /// [`Error::Forked`]: nothing was stored then, and the entry before it stays. An insert that returns while the cache is being closed is
+    /// part of the last commit.
     ///
     /// # Cost
     /// One encoding and one exclusive lock of a shard. Waits, without a lock, while the write buffer is full; a value that is larger than the buffer,

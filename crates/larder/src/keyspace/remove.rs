@@ -13,7 +13,7 @@ impl<K: Key, V> Keyspace<K, V> {
     ///
     /// # Errors
     /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be put out of service; memory is
-    /// clean either way. [`Error::KeyTooLarge`], [`Error::Closed`].
+    /// clean either way. [`Error::KeyTooLarge`], [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// One commit, shared with whoever else waits for one; none if neither tier has the key.

@@ -77,7 +77,9 @@ fn live(snapshot: &Snapshot) -> u64 {
 
 /// Every row of every table, as a person can compare it: text where there is text, digits for bytes.
 fn dumped(path: &Path) -> Vec<String> {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap();
+    let hex =
+        |bytes: &[u8]| bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(digit).collect::<String>();
     let db = Database::builder().set_concurrency_mode(ConcurrencyMode::SingleWriter).create(path).unwrap();
     let txn = db.begin_read().unwrap();
     let mut rows = Vec::new();

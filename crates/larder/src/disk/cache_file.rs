@@ -66,6 +66,10 @@ pub(crate) struct CacheFile {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each cache, and it is in service nearly always"
+)]
 enum State {
     InService(Store),
     /// Closed, and still at its path: it will be opened again.

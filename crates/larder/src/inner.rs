@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
-    Acknowledge, Ballast, CacheFile, DiskView, FIRST_GENERATION, Limits, Nudge, OpenOptions, Opened,
-    OwnerLock, Registration, Sweeper, Tiers, Writer, create_parents, open,
+    Acknowledge, Ballast, CacheFile, DiskView, FIRST_GENERATION, Identities, Limits, Nudge, OpenOptions,
+    Opened, OwnerLock, Registration, Sweeper, Tiers, Writer, create_parents, open,
 };
 use crate::error::Error;
 use crate::id::KeyspaceId;
@@ -269,6 +269,7 @@ fn open_tiers(
         live_limit: capacity / LIVE_SHARE,
         capacity,
         now: wall,
+        identities: Identities::new(config.hash_seed),
     };
     let Opened { mut store, quarantined } = open(&options)?;
     let failed = |cause: String| Error::Io { action: "open", path: path.to_owned(), cause };

@@ -265,7 +265,7 @@ impl CacheFile {
         if self.standing() != (Standing::Discarded { is_gone: true }) {
             return;
         }
-        let known = self.known.emptied(now, sequence);
+        let known = self.known.emptied(now, sequence, self.options.identities);
         let options = OpenOptions { now, ..self.options.clone() };
         let made = self.unused.remove(&options).and_then(|()| create(&options, &known, &mut self.unused));
         match made {

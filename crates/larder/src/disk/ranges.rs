@@ -81,7 +81,7 @@ impl Store {
                 txn.open_table(RANGES)?.remove(range.sequence.to_be_bytes().as_slice())?;
                 known.ranges.remove(0);
             }
-            known.upgrade(known.state.mark);
+            known.upgrade(known.state.mark, self.identities);
             write_known(&txn, &self.known, &known)?;
             txn.commit()?;
             Ok((last, next_expiry))

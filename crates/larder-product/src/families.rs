@@ -197,6 +197,25 @@ mod tests {
     }
 
     #[test]
+    fn every_family_names_this_crate_as_its_schema() {
+        for families in [Families::<AirtimeShop>::guide(), Families::<AirtimeShop>::guide().logins_on_disk()]
+        {
+            let Families { categories, product_lists, products, .. } = families;
+            let Families { data_packages, data_bundles, merchant_discounts, merchant_auth, .. } = families;
+            let schemas = [
+                categories.schema_name(),
+                product_lists.schema_name(),
+                products.schema_name(),
+                data_packages.schema_name(),
+                data_bundles.schema_name(),
+                merchant_discounts.schema_name(),
+                merchant_auth.schema_name(),
+            ];
+            assert_eq!(schemas, [Some(SCHEMA); 7]);
+        }
+    }
+
+    #[test]
     fn every_family_lives_as_long_as_the_guide_says() {
         let families = Families::<AirtimeShop>::guide();
         assert_eq!(

@@ -33,6 +33,7 @@ mod writer;
 pub use cache_file::{FIRST_DISK_RETRY, LAST_DISK_RETRY};
 pub use files::MOST_QUARANTINED;
 pub use identity::FileIdentity;
+pub(crate) use identity::Identities;
 pub use keyspace_row::{MOST_RETIRED_VERSIONS, RetiredVersion};
 
 pub(crate) use ballast::Ballast;

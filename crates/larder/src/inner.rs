@@ -11,8 +11,8 @@ use std::time::Duration;
 use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
-    Acknowledge, Ballast, CacheFile, DiskView, FIRST_GENERATION, Limits, Nudge, OpenOptions, Opened,
-    OwnerLock, Registration, Sweeper, Tiers, Writer, absolute, create_parents, most_charge, open,
+    Acknowledge, Ballast, CacheFile, DiskView, FIRST_GENERATION, Identities, Limits, Nudge, OpenOptions,
+    Opened, OwnerLock, Registration, Sweeper, Tiers, Writer, absolute, create_parents, most_charge, open,
 };
 use crate::error::Error;
 use crate::id::KeyspaceId;
@@ -286,6 +286,7 @@ fn open_tiers(
         live_limit: capacity / LIVE_SHARE,
         capacity,
         now: wall,
+        identities: Identities::new(config.hash_seed),
     };
     let Opened { mut store, quarantined } = open(&options)?;
     let failed = |cause: String| Error::Io { action: "open", path: path.to_owned(), cause };

@@ -10,7 +10,7 @@ use redb::{CompactionError, Database, ReadTransaction, ReadableDatabase, Readabl
 use super::batch::{Entries, RangeRemoval, next_expiry};
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::format::{FEATURES, FORMAT_1, FileFormat};
-use super::identity::FileIdentity;
+use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::known::{Adopted, Known, Registration};
 use super::ranges;
@@ -43,6 +43,7 @@ pub(crate) struct Store {
     /// When the earliest entry may be deleted.
     pub(super) next_expiry: Option<Timestamp>,
     lifetime: Option<Lifetime>,
+    pub(super) identities: Identities,
 }
 
 /// What one transaction is to do.
@@ -142,12 +143,12 @@ impl Store {
         Ok(known)
     }
 
-    pub(crate) fn new(db: Database, live_limit: u64) -> Result<Self, Fault> {
+    pub(crate) fn new(db: Database, live_limit: u64, identities: Identities) -> Result<Self, Fault> {
         let db = Guarded::new(db);
         let known = Self::read_known(&*db)?;
         let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
-        Ok(Self { db, known, live_limit, next_expiry, lifetime })
+        Ok(Self { db, known, live_limit, next_expiry, lifetime, identities })
     }
 
     /// The counts that the file has in a transaction; none if it has none that can be read.
@@ -219,7 +220,7 @@ impl Store {
             return Ok(Outcome { next_expiry: self.next_expiry, ..outcome });
         }
         outcome.is_committed = true;
-        known.upgrade(batch.now);
+        known.upgrade(batch.now, self.identities);
         let live_limit = self.live_limit;
         guarded(|| {
             let mut txn = self.db.begin_write()?;
@@ -259,7 +260,7 @@ impl Store {
             (row.entries, row.bytes) = (0, 0);
         }
         known.state.mark = mark;
-        known.upgrade(mark);
+        known.upgrade(mark, self.identities);
         guarded(|| {
             let mut txn = self.db.begin_write()?;
             txn.set_quick_repair(true);

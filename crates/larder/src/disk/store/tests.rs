@@ -16,8 +16,8 @@ const LATER: Timestamp = Timestamp::from_millis(50_000);
 
 fn store(live_limit: u64) -> Store {
     let db = redb::Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
-    Store::initialise(&db, &Known::fresh(NOW)).unwrap();
-    Store::new(db, live_limit).unwrap()
+    Store::initialise(&db, &Known::fresh(NOW, Identities::default())).unwrap();
+    Store::new(db, live_limit, Identities::default()).unwrap()
 }
 
 fn batch<'a>(mutations: &'a [Mutation], ranges: &'a [RangeRemoval]) -> Batch<'a> {
@@ -260,7 +260,7 @@ fn fields_of_a_later_version_outlive_commits_and_not_the_entries() {
     txn.open_table(KEYSPACES).unwrap().insert("name", with_later.as_slice()).unwrap();
     txn.commit().unwrap();
     let Store { db, .. } = store;
-    let mut store = Store::new(db.into_inner().unwrap(), 1 << 30).unwrap();
+    let mut store = Store::new(db.into_inner().unwrap(), 1 << 30, Identities::default()).unwrap();
     store.commit(&batch(&[put(&key(id, "a"), 1, LATER)], &[])).unwrap();
     let row = |store: &Store| {
         let txn = store.db.begin_read().unwrap();
@@ -276,13 +276,13 @@ fn a_file_in_the_place_of_another_has_its_keyspaces_and_an_identity_of_its_own()
     let mut store = store(1 << 30);
     registered(&mut store, 0);
     registered(&mut store, 1);
-    let (old, fresh) = (&store.known, store.known.emptied(LATER, 20));
+    let (old, fresh) = (&store.known, store.known.emptied(LATER, 20, Identities::default()));
     assert!(fresh.identity.is_some() && fresh.identity != old.identity);
     assert_eq!(fresh.keyspaces, old.keyspaces, "none had entries");
     assert!(fresh.retired.is_empty() && !old.retired.is_empty());
     assert_eq!((fresh.state.mark, fresh.state.sequence, fresh.state.next_keyspace), (LATER, 20, 3));
     let of_format_1 = Known { format: 1, identity: None, ..old.clone() };
-    assert_eq!(of_format_1.emptied(LATER, 20).format, FORMAT);
+    assert_eq!(of_format_1.emptied(LATER, 20, Identities::default()).format, FORMAT);
 }
 
 #[test]
@@ -302,7 +302,7 @@ fn range_removals_that_stand_in_a_file_are_made_in_transactions_of_a_bounded_siz
             txn.open_table(RANGES).unwrap().insert(*key, *scope).unwrap();
         }
         txn.commit().unwrap();
-        Store::new(store.db.into_inner().unwrap(), 1 << 30)
+        Store::new(store.db.into_inner().unwrap(), 1 << 30, Identities::default())
     };
     let scope = Scope::prefix(id.to_bytes()).to_bytes();
     let narrow = Scope::prefix(key(id, "00000")).to_bytes();

@@ -4,7 +4,7 @@
 //! for its landing instead of loading. It lands exactly once, with a value, an error, or, if the loader unwinds, as panicked.
 //!
 //! The wait graph says which thread waits for which flight. There is one for the process, because a loader of one cache may ask
-//! another cache. A thread that is to wait for a flight does this:
+//! another cache; a fork begins with one of its own. A thread that is to wait for a flight does this:
 //!
 //! 1. Under the graph's lock it follows the chain *flight → thread that runs it → flight that thread waits for → …*. If the chain
 //!    comes back to itself, waiting would never end: it gets [`Unlanded::Cycle`].
@@ -23,8 +23,9 @@ use std::time::Duration;
 
 use crate::clock::Deadline;
 use crate::memory::Value;
+use crate::process::Process;
 use crate::sync::thread::{self, ThreadId};
-use crate::sync::{Arc, Condvar, Mutex, lazy_static};
+use crate::sync::{Arc, Condvar, Latest, Mutex, process_static};
 
 /// An error of a loader, of the type its caller knows.
 pub(crate) type AnyError = Arc<dyn Any + Send + Sync>;
@@ -54,9 +55,35 @@ pub(crate) enum Unlanded {
     TimedOut,
 }
 
-lazy_static! {
-    /// The wait graph: which thread waits for which flight.
-    static WAITS: Mutex<HashMap<ThreadId, Arc<Flight>>> = Mutex::default();
+/// Which thread waits for which flight.
+#[derive(Debug)]
+struct WaitGraph {
+    /// Whose threads they are. In a fork the lock may be held for ever.
+    process: Process,
+    waits: Mutex<HashMap<ThreadId, Arc<Flight>>>,
+}
+
+process_static! {
+    /// The wait graph of the process that last waited.
+    static GRAPH: Latest<WaitGraph> = Latest::empty();
+}
+
+impl WaitGraph {
+    /// That of the process that calls. A fork begins with an empty one: none of the threads that wait is in it.
+    fn current() -> Arc<Self> {
+        let process = Process::current();
+        loop {
+            if let Some(graph) = &*GRAPH.look()
+                && graph.process == process
+            {
+                return graph.clone();
+            }
+            GRAPH.update(|graph| match graph {
+                Some(graph) if graph.process == process => Some(graph.clone()),
+                _ => Some(Arc::new(Self { process, waits: Mutex::default() })),
+            });
+        }
+    }
 }
 
 impl Flight {
@@ -81,9 +108,10 @@ impl Flight {
     /// Waits for the flight to land; up to `most`, if that is set.
     pub(crate) fn join(self: &Arc<Self>, most: Option<Duration>) -> Result<Landing, Unlanded> {
         let me = thread::current().id();
+        let graph = WaitGraph::current();
         // Steps 1 and 2.
         {
-            let mut waits = WAITS.lock();
+            let mut waits = graph.waits.lock();
             let mut next = Some(self);
             while let Some(flight) = next.filter(|flight| !flight.has_landed()) {
                 if flight.pilot == me {
@@ -95,7 +123,7 @@ impl Flight {
         }
         let landing = self.wait(most);
         // Step 4. The caller's own handle keeps the flight, so the landing outlives the lock.
-        let left = WAITS.lock().remove(&me);
+        let left = graph.waits.lock().remove(&me);
         drop(left);
         landing.ok_or(Unlanded::TimedOut)
     }
@@ -127,7 +155,7 @@ mod tests {
     const SOON: Option<Duration> = Some(Duration::from_millis(1));
 
     fn waits(thread: ThreadId) -> bool {
-        WAITS.lock().contains_key(&thread)
+        WaitGraph::current().waits.lock().contains_key(&thread)
     }
 
     #[test]

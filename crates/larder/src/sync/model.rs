@@ -30,7 +30,7 @@ pub(crate) mod thread {
 }
 
 /// Declares a static that each execution makes anew when it first uses it: one schedule must not see what another left.
-macro_rules! lazy_static {
+macro_rules! process_static {
     ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
         shuttle::lazy_static! {
             $(#[$attribute])*
@@ -38,7 +38,7 @@ macro_rules! lazy_static {
         }
     };
 }
-pub(crate) use lazy_static;
+pub(crate) use process_static;
 
 /// The same in every execution, so that a schedule replays in another process.
 pub(crate) fn hash_seeds() -> ahash::RandomState {
@@ -56,6 +56,15 @@ impl<T> Latest<T> {
 
     pub(crate) fn look(&self) -> impl Deref<Target = Option<Arc<T>>> {
         Looked(self.0.read().clone())
+    }
+
+    pub(crate) fn empty() -> Self {
+        Self::new(None)
+    }
+
+    pub(crate) fn update(&self, change: impl Fn(&Option<Arc<T>>) -> Option<Arc<T>>) {
+        let mut value = self.0.write();
+        *value = change(&value);
     }
 
     pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {

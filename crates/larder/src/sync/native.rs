@@ -22,20 +22,30 @@ impl<T> Latest<T> {
         self.0.load()
     }
 
+    /// Without a value.
+    pub(crate) const fn empty() -> Self {
+        Self(arc_swap::ArcSwapOption::const_empty())
+    }
+
+    /// Replaces the value by what is made of it, which may be made more than once.
+    pub(crate) fn update(&self, change: impl Fn(&Option<Arc<T>>) -> Option<Arc<T>>) {
+        self.0.rcu(change);
+    }
+
     /// Replaces the value. Whoever still looks at the old one is counted as a holder of it from here on.
     pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
         self.0.swap(value)
     }
 }
 
-/// Declares a static that is made when it is first used.
-macro_rules! lazy_static {
+/// Declares a static of the process.
+macro_rules! process_static {
     ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
         $(#[$attribute])*
-        static $name: std::sync::LazyLock<$type> = std::sync::LazyLock::new(|| $value);
+        static $name: $type = $value;
     };
 }
-pub(crate) use lazy_static;
+pub(crate) use process_static;
 
 /// The part of crossbeam's channel that `model` has too.
 pub(crate) mod channel {

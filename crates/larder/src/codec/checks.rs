@@ -46,6 +46,12 @@ impl ValueChecks {
         }
     }
 
+    /// As in a release build without the builder's switch, whatever this build is.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn of_a_release() -> Self {
+        Self { is_thorough: false, ..Self::new(false) }
+    }
+
     /// Tries whether an encoded value comes back, if that is to be tried.
     ///
     /// # Errors

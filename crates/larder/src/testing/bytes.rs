@@ -148,6 +148,44 @@ where
     Ok((encoded.payload, fingerprint))
 }
 
+/// What a release build knows of the values of one keyspace: only the first are tried, and those of a new shape.
+#[derive(Debug)]
+pub struct ReleaseChecks(ValueChecks);
+
+impl Default for ReleaseChecks {
+    fn default() -> Self {
+        Self(ValueChecks::of_a_release())
+    }
+}
+
+impl ReleaseChecks {
+    /// Encodes a value, and tries it if an insert would.
+    ///
+    /// # Errors
+    /// As an insert.
+    pub fn encode<V>(&self, format: Format, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
+    where
+        V: Serialize + DeserializeOwned + 'static,
+    {
+        let encoded = codec::encode(format, value)?;
+        self.0.check(format, value, &encoded)?;
+        let fingerprint = encoded.fingerprint();
+        Ok((encoded.payload, fingerprint))
+    }
+
+    /// The value of a record with this fingerprint.
+    ///
+    /// # Errors
+    /// When a lookup would miss.
+    pub fn decode<V>(&self, format: Format, bytes: &[u8], fingerprint: Option<u64>) -> Result<V, CodecError>
+    where
+        V: Serialize + DeserializeOwned + 'static,
+    {
+        let extension = Extension { fingerprint, inflated_len: None };
+        self.0.read(format, Compression::None, &extension, bytes).map(|(value, _)| value)
+    }
+}
+
 /// The bytes of a key, without its keyspace's number.
 #[must_use]
 pub fn encode_key<K>(key: &(impl AsKey<K> + ?Sized)) -> Vec<u8> {

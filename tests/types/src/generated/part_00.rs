@@ -1,0 +1,180 @@
+//! Generated types, part 0: written by `cargo run -p larder-types --bin generate`, not by hand.
+
+use super::*;
+
+// struct with named fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T000 {
+    pub(crate) name: String,
+    pub(crate) state: u8,
+}
+content!(struct T000 { name, state });
+
+// struct with named fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T001 {
+    pub(crate) price: bool,
+    pub(crate) stock: [(f64, String); 3],
+    pub(crate) rate: Box<char>,
+    pub(crate) code: i64,
+    pub(crate) tags: u8,
+}
+content!(struct T001 { price, stock, rate, code, tags });
+
+// struct with named fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T002 {
+    pub(crate) tags: i32,
+    pub(crate) bundle: HashMap<String, i16>,
+    pub(crate) parts: u32,
+    pub(crate) weight: u16,
+    pub(crate) origin: String,
+    pub(crate) expires: i32,
+}
+content!(struct T002 { tags, bundle, parts, weight, origin, expires });
+
+// struct with named fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T003 {
+    pub(crate) name: u64,
+    pub(crate) state: u16,
+    pub(crate) limit: String,
+}
+content!(struct T003 { name, state, limit });
+
+// struct with named fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T004 {
+    pub(crate) name: i32,
+    pub(crate) state: i8,
+    pub(crate) limit: f64,
+}
+content!(struct T004 { name, state, limit });
+
+// struct with named fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T005 {
+    pub(crate) owner: Vec<String>,
+    pub(crate) name: i32,
+    pub(crate) state: [i8; 3],
+    pub(crate) limit: char,
+}
+content!(struct T005 { owner, name, state, limit });
+
+// struct with named fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T006 {
+    pub(crate) notes: Option<HashMap<String, String>>,
+    pub(crate) owner: i32,
+    pub(crate) name: BTreeMap<String, i16>,
+}
+content!(struct T006 { notes, owner, name });
+
+// struct with named fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T007 {
+    pub(crate) owner: char,
+    pub(crate) name: i16,
+    pub(crate) state: BTreeMap<String, f64>,
+    pub(crate) limit: u8,
+}
+content!(struct T007 { owner, name, state, limit });
+
+// struct with named fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T008 {
+    pub(crate) limit: [BTreeMap<String, i16>; 3],
+}
+content!(struct T008 { limit });
+
+// struct with named fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T009 {
+    pub(crate) expires: Option<HashMap<String, u32>>,
+    pub(crate) level: i16,
+}
+content!(struct T009 { expires, level });
+
+// struct with named fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T010 {
+    pub(crate) expires: Option<i64>,
+    pub(crate) level: [[u16; 3]; 3],
+    pub(crate) notes: (u16, i32),
+}
+content!(struct T010 { expires, level, notes });
+
+// struct with named fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T011 {
+    pub(crate) level: String,
+    pub(crate) notes: (i8, u16),
+    pub(crate) owner: f64,
+    pub(crate) name: i32,
+    pub(crate) state: [Box<char>; 3],
+}
+content!(struct T011 { level, notes, owner, name, state });
+
+// tuple struct
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T012(pub(crate) u32, pub(crate) char, pub(crate) u16, pub(crate) u8, pub(crate) bool);
+content!(struct T012 { 0, 1, 2, 3, 4 });
+
+// tuple struct
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T013(pub(crate) (String, u16), pub(crate) Vec<HashMap<String, i16>>, pub(crate) bool);
+content!(struct T013 { 0, 1, 2 });
+
+// tuple struct
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T014(pub(crate) u32, pub(crate) String, pub(crate) u16);
+content!(struct T014 { 0, 1, 2 });
+
+// tuple struct
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T015(pub(crate) u8, pub(crate) String);
+content!(struct T015 { 0, 1 });
+
+// tuple struct
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T016(pub(crate) BTreeMap<String, i64>, pub(crate) Box<f64>);
+content!(struct T016 { 0, 1 });
+
+// tuple struct
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T017(pub(crate) char, pub(crate) HashMap<String, Box<char>>, pub(crate) i16);
+content!(struct T017 { 0, 1, 2 });
+
+// tuple struct
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T018(pub(crate) char, pub(crate) u32, pub(crate) i32, pub(crate) u32, pub(crate) u8);
+content!(struct T018 { 0, 1, 2, 3, 4 });
+
+// tuple struct
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T019(pub(crate) String, pub(crate) i64, pub(crate) HashMap<String, Vec<u32>>, pub(crate) u32);
+content!(struct T019 { 0, 1, 2, 3 });
+
+// newtype struct, `transparent`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T020(pub(crate) bool);
+content!(struct T020 { 0 });
+
+// newtype struct, `transparent`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct T021(pub(crate) f64);
+content!(struct T021 { 0 });
+
+// newtype struct, `transparent`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct T022 {
+    pub(crate) origin: u16,
+}
+content!(struct T022 { origin });
+
+// newtype struct, `transparent`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T023(pub(crate) i64);
+content!(struct T023 { 0 });

@@ -1,0 +1,204 @@
+//! Generated types, part 1: written by `cargo run -p larder-types --bin generate`, not by hand.
+
+use super::*;
+
+// newtype struct, `transparent`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct T024(pub(crate) bool);
+content!(struct T024 { 0 });
+
+// newtype struct, `transparent`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct T025 {
+    pub(crate) bundle: f64,
+}
+content!(struct T025 { bundle });
+
+// newtype struct, `transparent`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T026(pub(crate) char);
+content!(struct T026 { 0 });
+
+// newtype struct, `transparent`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct T027(pub(crate) i32);
+content!(struct T027 { 0 });
+
+// newtype struct, `transparent`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct T028 {
+    pub(crate) price: u8,
+}
+content!(struct T028 { price });
+
+// newtype struct, `transparent`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T029(pub(crate) i8);
+content!(struct T029 { 0 });
+
+// newtype struct, `transparent`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct T030(pub(crate) i8);
+content!(struct T030 { 0 });
+
+// newtype struct, `transparent`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct T031 {
+    pub(crate) notes: u8,
+}
+content!(struct T031 { notes });
+
+// unit struct, struct without fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T032;
+content!(struct T032 {});
+
+// unit struct, struct without fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T033 {
+}
+content!(struct T033 {});
+
+// unit struct, struct without fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T034();
+content!(struct T034 {});
+
+// recursive type
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T035 {
+    pub(crate) parts: i32,
+    pub(crate) next: Option<Box<T035>>,
+}
+content!(struct T035 { parts, next });
+
+// recursive type
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum T036 {
+    Leaf(f64),
+    Many(Vec<T036>),
+    Map {
+        map: BTreeMap<String, T036>,
+    },
+    Maybe(Option<Box<T036>>),
+}
+content!(enum T036 4 {
+    0 Leaf { 0: a0 b0 }
+    1 Many { 0: a0 b0 }
+    2 Map { map: a0 b0 }
+    3 Maybe { 0: a0 b0 }
+});
+
+// recursive type
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T037 {
+    pub(crate) name: BTreeMap<String, BTreeMap<String, bool>>,
+    pub(crate) state: i16,
+    pub(crate) next: Option<Box<T037>>,
+}
+content!(struct T037 { name, state, next });
+
+// recursive type
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum T038 {
+    Leaf(Box<i64>),
+    Many(Vec<T038>),
+    Map {
+        map: BTreeMap<String, T038>,
+    },
+    Maybe(Option<Box<T038>>),
+}
+content!(enum T038 4 {
+    0 Leaf { 0: a0 b0 }
+    1 Many { 0: a0 b0 }
+    2 Map { map: a0 b0 }
+    3 Maybe { 0: a0 b0 }
+});
+
+// recursive type
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T039 {
+    pub(crate) weight: i64,
+    pub(crate) origin: u32,
+    pub(crate) next: Option<Box<T039>>,
+    pub(crate) below: Vec<T039>,
+}
+content!(struct T039 { weight, origin, next, below });
+
+// recursive type
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum T040 {
+    Leaf(u64),
+    Many(Vec<T040>),
+    Map {
+        map: BTreeMap<String, T040>,
+    },
+    Maybe(Option<Box<T040>>),
+}
+content!(enum T040 4 {
+    0 Leaf { 0: a0 b0 }
+    1 Many { 0: a0 b0 }
+    2 Map { map: a0 b0 }
+    3 Maybe { 0: a0 b0 }
+});
+
+// generic type, `bound`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T041 {
+    pub(crate) notes: Vec<Holder<u8>>,
+    pub(crate) owner: Vec<Holder<u32>>,
+    pub(crate) name: Holder<i8>,
+}
+content!(struct T041 { notes, owner, name });
+
+// generic type, `bound`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T042 {
+    pub(crate) rate: Holder<f64>,
+    pub(crate) code: Vec<Holder<char>>,
+    pub(crate) tags: Holder<Holder<char>>,
+}
+content!(struct T042 { rate, code, tags });
+
+// generic type, `bound`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T043 {
+    pub(crate) level: Holder<Holder<i16>>,
+    pub(crate) notes: Holder<BTreeMap<String, u16>>,
+    pub(crate) owner: Vec<Holder<u8>>,
+}
+content!(struct T043 { level, notes, owner });
+
+// generic type, `bound`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T044 {
+    pub(crate) owner: Holder<i32>,
+    pub(crate) name: Holder<char>,
+    pub(crate) state: Holder<Holder<u16>>,
+}
+content!(struct T044 { owner, name, state });
+
+// `remote`, `getter`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T045(#[serde(with = "ForeignDef")] pub(crate) Foreign, pub(crate) String, pub(crate) HashMap<String, Option<i16>>);
+content!(struct T045 { 0, 1, 2 });
+
+// `remote`, `getter`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T046 {
+    #[serde(with = "ForeignDef")]
+    pub(crate) foreign: Foreign,
+    pub(crate) code: u64,
+}
+content!(struct T046 { foreign, code });
+
+// `remote`, `getter`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T047(#[serde(with = "ForeignDef")] pub(crate) Foreign, pub(crate) Vec<i64>, pub(crate) Vec<String>, pub(crate) i16);
+content!(struct T047 { 0, 1, 2, 3 });

@@ -1,0 +1,444 @@
+//! Generated types, part 3: written by `cargo run -p larder-types --bin generate`, not by hand.
+
+use super::*;
+
+// `tag` on a struct
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub(crate) struct T072 {
+    pub(crate) origin: u32,
+    pub(crate) expires: [u32; 3],
+    pub(crate) level: u16,
+}
+content!(struct T072 { origin, expires, level });
+
+// `tag` on a struct
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub(crate) struct T073 {
+    pub(crate) expires: i8,
+    pub(crate) level: (String, [u8; 3]),
+}
+content!(struct T073 { expires, level });
+
+// `tag` on a struct
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub(crate) struct T074 {
+    pub(crate) rate: char,
+    pub(crate) code: [u16; 3],
+}
+content!(struct T074 { rate, code });
+
+// `tag` and `content` (adjacently tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T075 {
+    Refund {
+        weight: Box<i16>,
+        origin: i32,
+    },
+    Rent(i16, u32, u32),
+    Power(u64, Vec<(char, i8)>, char),
+    Exam {
+        rate: bool,
+        code: HashMap<String, u16>,
+    },
+}
+content!(enum T075 4 {
+    0 Refund { weight: a0 b0, origin: a1 b1 }
+    1 Rent { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    2 Power { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    3 Exam { rate: a0 b0, code: a1 b1 }
+});
+
+// `tag` and `content` (adjacently tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T076 {
+    Cable,
+    Refund {
+        stock: HashMap<String, Vec<i8>>,
+        rate: f64,
+    },
+    Rent(i16),
+    Power,
+}
+content!(enum T076 4 {
+    0 Cable {}
+    1 Refund { stock: a0 b0, rate: a1 b1 }
+    2 Rent { 0: a0 b0 }
+    3 Power {}
+});
+
+// `tag` and `content` (adjacently tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T077 {
+    Gift(HashMap<String, i32>, u32, u8),
+    Airtime(bool, HashMap<String, u32>, f64),
+    Cable,
+    Refund {
+        notes: String,
+        owner: bool,
+        name: String,
+    },
+}
+content!(enum T077 4 {
+    0 Gift { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    1 Airtime { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    2 Cable {}
+    3 Refund { notes: a0 b0, owner: a1 b1, name: a2 b2 }
+});
+
+// `tag` and `content` (adjacently tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T078 {
+    Cable,
+    Refund {
+        state: u8,
+    },
+    Rent {
+        origin: Option<u16>,
+        expires: Vec<[u32; 3]>,
+        level: u32,
+    },
+    Power(bool),
+}
+content!(enum T078 4 {
+    0 Cable {}
+    1 Refund { state: a0 b0 }
+    2 Rent { origin: a0 b0, expires: a1 b1, level: a2 b2 }
+    3 Power { 0: a0 b0 }
+});
+
+// `tag` and `content` (adjacently tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T079 {
+    Exam,
+    Toll(i8, Box<i16>, String),
+    Data {
+        expires: i16,
+        level: Vec<Box<u16>>,
+        notes: (String, char),
+    },
+    Betting(i32, BTreeMap<String, Box<f64>>, char),
+}
+content!(enum T079 4 {
+    0 Exam {}
+    1 Toll { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    2 Data { expires: a0 b0, level: a1 b1, notes: a2 b2 }
+    3 Betting { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+});
+
+// `tag` and `content` (adjacently tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T080 {
+    Refund([HashMap<String, char>; 3], [BTreeMap<String, i64>; 3]),
+    Rent {
+        tags: Box<Box<String>>,
+    },
+    Power([u16; 3], Option<u32>),
+    Exam(u64, Box<i32>, HashMap<String, Vec<i32>>),
+}
+content!(enum T080 4 {
+    0 Refund { 0: a0 b0, 1: a1 b1 }
+    1 Rent { tags: a0 b0 }
+    2 Power { 0: a0 b0, 1: a1 b1 }
+    3 Exam { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+});
+
+// `tag` and `content` (adjacently tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T081 {
+    Data(BTreeMap<String, u16>),
+    Betting {
+        state: (char, bool),
+        limit: String,
+        price: HashMap<String, (f64, u8)>,
+        stock: HashMap<String, i8>,
+    },
+    Gift,
+    Airtime(BTreeMap<String, u32>, i32, i16),
+}
+content!(enum T081 4 {
+    0 Data { 0: a0 b0 }
+    1 Betting { state: a0 b0, limit: a1 b1, price: a2 b2, stock: a3 b3 }
+    2 Gift {}
+    3 Airtime { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+});
+
+// `tag` and `content` (adjacently tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T082 {
+    Gift {
+        notes: i64,
+        owner: String,
+        name: u8,
+        state: Vec<Option<i8>>,
+    },
+    Airtime {
+        tags: char,
+    },
+    Cable,
+    Refund(bool),
+}
+content!(enum T082 4 {
+    0 Gift { notes: a0 b0, owner: a1 b1, name: a2 b2, state: a3 b3 }
+    1 Airtime { tags: a0 b0 }
+    2 Cable {}
+    3 Refund { 0: a0 b0 }
+});
+
+// `tag` and `content` (adjacently tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T083 {
+    Toll {
+        tags: f64,
+    },
+    Data,
+    Betting {
+        code: char,
+        tags: i8,
+    },
+    Gift(i32),
+}
+content!(enum T083 4 {
+    0 Toll { tags: a0 b0 }
+    1 Data {}
+    2 Betting { code: a0 b0, tags: a1 b1 }
+    3 Gift { 0: a0 b0 }
+});
+
+// `tag` and `content` (adjacently tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T084 {
+    Rent(Vec<i16>, u16),
+    Power(Box<bool>, char),
+    Exam(f64),
+    Toll([u16; 3], i8),
+}
+content!(enum T084 4 {
+    0 Rent { 0: a0 b0, 1: a1 b1 }
+    1 Power { 0: a0 b0, 1: a1 b1 }
+    2 Exam { 0: a0 b0 }
+    3 Toll { 0: a0 b0, 1: a1 b1 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T085 {
+    Number(i64),
+    Text(String),
+    List(Vec<char>),
+    Nothing,
+    Fields {
+        parts: u64,
+        weight: String,
+    },
+}
+content!(enum T085 5 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 List { 0: a0 b0 }
+    3 Nothing {}
+    4 Fields { parts: a0 b0, weight: a1 b1 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T086 {
+    Number(f64),
+    Text(String),
+    List(Vec<i64>),
+    Nothing,
+    Fields {
+        name: Box<Vec<String>>,
+        state: ((bool, char), u16),
+    },
+}
+content!(enum T086 5 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 List { 0: a0 b0 }
+    3 Nothing {}
+    4 Fields { name: a0 b0, state: a1 b1 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T087 {
+    Number(i64),
+    Text(String),
+    List(Vec<i8>),
+    Fields {
+        price: i8,
+    },
+}
+content!(enum T087 4 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 List { 0: a0 b0 }
+    3 Fields { price: a0 b0 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T088 {
+    Number(i64),
+    Text(String),
+    List(Vec<u64>),
+    Nothing,
+    Fields {
+        rate: String,
+        code: [u64; 3],
+    },
+}
+content!(enum T088 5 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 List { 0: a0 b0 }
+    3 Nothing {}
+    4 Fields { rate: a0 b0, code: a1 b1 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T089 {
+    Number(u8),
+    Text(String),
+    Fields {
+        level: (char, String),
+        notes: i32,
+        owner: char,
+    },
+}
+content!(enum T089 3 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 Fields { level: a0 b0, notes: a1 b1, owner: a2 b2 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T090 {
+    Number(f64),
+    Text(String),
+    List(Vec<u32>),
+    Nothing,
+    Fields {
+        limit: HashMap<String, String>,
+    },
+}
+content!(enum T090 5 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 List { 0: a0 b0 }
+    3 Nothing {}
+    4 Fields { limit: a0 b0 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T091 {
+    Number(i64),
+    Text(String),
+    Fields {
+        rate: (u64, String),
+    },
+}
+content!(enum T091 3 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 Fields { rate: a0 b0 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T092 {
+    Number(f64),
+    Text(String),
+    Fields {
+        name: BTreeMap<String, [i8; 3]>,
+        state: i64,
+    },
+}
+content!(enum T092 3 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 Fields { name: a0 b0, state: a1 b1 }
+});
+
+// `untagged`, variants of the same kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T093 {
+    One(u8),
+    Other(u16),
+}
+content!(enum T093 2 {
+    0 One { 0: a0 b0 }
+    1 Other { 0: a0 b0 }
+});
+
+// `untagged`, variants of the same kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T094 {
+    One(i64),
+    Other(f64),
+    Fields {
+        a: u8,
+    },
+}
+content!(enum T094 3 {
+    0 One { 0: a0 b0 }
+    1 Other { 0: a0 b0 }
+    2 Fields { a: a0 b0 }
+});
+
+// `untagged`, variants of the same kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T095 {
+    One(char),
+    Other(String),
+    Fields {
+        a: u8,
+    },
+    More {
+        a: u8,
+        b: Option<u8>,
+    },
+}
+content!(enum T095 4 {
+    0 One { 0: a0 b0 }
+    1 Other { 0: a0 b0 }
+    2 Fields { a: a0 b0 }
+    3 More { a: a0 b0, b: a1 b1 }
+});

@@ -1,0 +1,23 @@
+//! Some hundred types over all that serde has, each value in each format: it comes back, or it is refused, or its own type says what
+//! is lost. Never another value (contract 5).
+//!
+//! `generator` writes the types of `generated`, from a seed; `judge` tries their values.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "all of it is a test"
+)]
+
+mod collections;
+mod content;
+mod generator;
+#[rustfmt::skip]
+mod generated;
+mod judge;
+mod modules;
+mod prelude;
+mod standard;
+mod support;
+mod tests;

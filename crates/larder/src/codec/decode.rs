@@ -114,7 +114,16 @@ impl<'de, D: Deserializer<'de>, E: Encoding> Deserializer<'de> for Bounded<'_, D
         deserialize_unit Unit,
     );
 
-    self_described!(deserialize_any, deserialize_ignored_any, deserialize_identifier);
+    self_described!(deserialize_ignored_any, deserialize_identifier);
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        if !E::DESCRIBES_ITSELF {
+            return Err(Error::custom(NOT_DESCRIBED));
+        }
+        self.session.asked_for_any.set(true);
+        let found = AnyKind(self.with(visitor));
+        self.inner.deserialize_any(found)
+    }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(
         self,

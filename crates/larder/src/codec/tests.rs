@@ -20,7 +20,7 @@ fn encoded_len<V: Serialize + 'static>(value: &V) -> Result<usize, CodecError> {
 }
 
 fn decode<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<V, CodecError> {
-    super::decode(Format::Bincode, bytes).map(|(value, _)| value)
+    super::decode_unmarked(Format::Bincode, bytes)
 }
 
 #[derive(Serialize, Deserialize, PartialEq, Debug)]

@@ -64,8 +64,8 @@ content!(struct T005 { owner, name, state, limit });
 // struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T006 {
-    pub(crate) notes: Option<HashMap<String, String>>,
-    pub(crate) owner: i32,
+    pub(crate) notes: Option<i8>,
+    pub(crate) owner: Vec<i32>,
     pub(crate) name: BTreeMap<String, i16>,
 }
 content!(struct T006 { notes, owner, name });
@@ -90,91 +90,94 @@ content!(struct T008 { limit });
 // struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T009 {
-    pub(crate) expires: Option<HashMap<String, u32>>,
-    pub(crate) level: i16,
+    pub(crate) expires: Option<u32>,
+    pub(crate) level: u8,
 }
 content!(struct T009 { expires, level });
 
 // struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T010 {
-    pub(crate) expires: Option<i64>,
-    pub(crate) level: [[u16; 3]; 3],
-    pub(crate) notes: (u16, i32),
+    pub(crate) expires: u16,
+    pub(crate) level: Option<i16>,
+    pub(crate) notes: [[u16; 3]; 3],
+    pub(crate) owner: (u16, i32),
+    pub(crate) name: String,
 }
-content!(struct T010 { expires, level, notes });
+content!(struct T010 { expires, level, notes, owner, name });
 
 // struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T011 {
-    pub(crate) level: String,
     pub(crate) notes: (i8, u16),
     pub(crate) owner: f64,
     pub(crate) name: i32,
     pub(crate) state: [Box<char>; 3],
+    pub(crate) limit: BTreeMap<String, u64>,
+    pub(crate) price: u32,
 }
-content!(struct T011 { level, notes, owner, name, state });
+content!(struct T011 { notes, owner, name, state, limit, price });
 
 // tuple struct
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T012(pub(crate) u32, pub(crate) char, pub(crate) u16, pub(crate) u8, pub(crate) bool);
-content!(struct T012 { 0, 1, 2, 3, 4 });
+pub(crate) struct T012(pub(crate) u8, pub(crate) bool, pub(crate) Option<f64>, pub(crate) (String, u16));
+content!(struct T012 { 0, 1, 2, 3 });
 
 // tuple struct
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T013(pub(crate) (String, u16), pub(crate) Vec<HashMap<String, i16>>, pub(crate) bool);
-content!(struct T013 { 0, 1, 2 });
+pub(crate) struct T013(pub(crate) (bool, Option<char>), pub(crate) u32, pub(crate) String, pub(crate) u16);
+content!(struct T013 { 0, 1, 2, 3 });
 
 // tuple struct
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T014(pub(crate) u32, pub(crate) String, pub(crate) u16);
-content!(struct T014 { 0, 1, 2 });
+pub(crate) struct T014(pub(crate) u8, pub(crate) String);
+content!(struct T014 { 0, 1 });
 
 // tuple struct
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T015(pub(crate) u8, pub(crate) String);
+pub(crate) struct T015(pub(crate) BTreeMap<String, i64>, pub(crate) Box<f64>);
 content!(struct T015 { 0, 1 });
 
 // tuple struct
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T016(pub(crate) BTreeMap<String, i64>, pub(crate) Box<f64>);
-content!(struct T016 { 0, 1 });
+pub(crate) struct T016(pub(crate) char, pub(crate) HashMap<String, Box<char>>, pub(crate) i16);
+content!(struct T016 { 0, 1, 2 });
 
 // tuple struct
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T017(pub(crate) char, pub(crate) HashMap<String, Box<char>>, pub(crate) i16);
-content!(struct T017 { 0, 1, 2 });
+pub(crate) struct T017(pub(crate) char, pub(crate) u32, pub(crate) i32, pub(crate) u32, pub(crate) u8);
+content!(struct T017 { 0, 1, 2, 3, 4 });
 
 // tuple struct
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T018(pub(crate) char, pub(crate) u32, pub(crate) i32, pub(crate) u32, pub(crate) u8);
-content!(struct T018 { 0, 1, 2, 3, 4 });
+pub(crate) struct T018(pub(crate) String, pub(crate) i64, pub(crate) HashMap<String, Vec<u32>>, pub(crate) u32);
+content!(struct T018 { 0, 1, 2, 3 });
 
 // tuple struct
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T019(pub(crate) String, pub(crate) i64, pub(crate) HashMap<String, Vec<u32>>, pub(crate) u32);
+pub(crate) struct T019(pub(crate) bool, pub(crate) Vec<f64>, pub(crate) f64, pub(crate) bool);
 content!(struct T019 { 0, 1, 2, 3 });
 
 // newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T020(pub(crate) bool);
+pub(crate) struct T020(pub(crate) HashMap<String, f64>);
 content!(struct T020 { 0 });
 
 // newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct T021(pub(crate) f64);
+pub(crate) struct T021(pub(crate) String);
 content!(struct T021 { 0 });
 
 // newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct T022 {
-    pub(crate) origin: u16,
+    pub(crate) state: i16,
 }
-content!(struct T022 { origin });
+content!(struct T022 { state });
 
 // newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T023(pub(crate) i64);
+pub(crate) struct T023(pub(crate) u32);
 content!(struct T023 { 0 });

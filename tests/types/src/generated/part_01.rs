@@ -12,47 +12,47 @@ content!(struct T024 { 0 });
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct T025 {
-    pub(crate) bundle: f64,
+    pub(crate) rate: i8,
 }
-content!(struct T025 { bundle });
+content!(struct T025 { rate });
 
 // newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T026(pub(crate) char);
+pub(crate) struct T026(pub(crate) String);
 content!(struct T026 { 0 });
 
 // newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct T027(pub(crate) i32);
+pub(crate) struct T027(pub(crate) String);
 content!(struct T027 { 0 });
 
 // newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct T028 {
-    pub(crate) price: u8,
+    pub(crate) level: i64,
 }
-content!(struct T028 { price });
+content!(struct T028 { level });
 
 // newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T029(pub(crate) i8);
+pub(crate) struct T029(pub(crate) Box<i32>);
 content!(struct T029 { 0 });
 
 // newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct T030(pub(crate) i8);
+pub(crate) struct T030(pub(crate) u16);
 content!(struct T030 { 0 });
 
 // newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct T031 {
-    pub(crate) notes: u8,
+    pub(crate) rate: i64,
 }
-content!(struct T031 { notes });
+content!(struct T031 { rate });
 
 // unit struct, struct without fields
 #[derive(Debug, Serialize, Deserialize)]
@@ -73,15 +73,15 @@ content!(struct T034 {});
 // recursive type
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T035 {
-    pub(crate) parts: i32,
+    pub(crate) state: i32,
     pub(crate) next: Option<Box<T035>>,
 }
-content!(struct T035 { parts, next });
+content!(struct T035 { state, next });
 
 // recursive type
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T036 {
-    Leaf(f64),
+    Leaf(BTreeMap<String, char>),
     Many(Vec<T036>),
     Map {
         map: BTreeMap<String, T036>,
@@ -98,16 +98,15 @@ content!(enum T036 4 {
 // recursive type
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T037 {
-    pub(crate) name: BTreeMap<String, BTreeMap<String, bool>>,
-    pub(crate) state: i16,
+    pub(crate) rate: u64,
     pub(crate) next: Option<Box<T037>>,
 }
-content!(struct T037 { name, state, next });
+content!(struct T037 { rate, next });
 
 // recursive type
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T038 {
-    Leaf(Box<i64>),
+    Leaf(i64),
     Many(Vec<T038>),
     Map {
         map: BTreeMap<String, T038>,
@@ -124,17 +123,17 @@ content!(enum T038 4 {
 // recursive type
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T039 {
-    pub(crate) weight: i64,
-    pub(crate) origin: u32,
+    pub(crate) price: Option<String>,
+    pub(crate) stock: String,
     pub(crate) next: Option<Box<T039>>,
     pub(crate) below: Vec<T039>,
 }
-content!(struct T039 { weight, origin, next, below });
+content!(struct T039 { price, stock, next, below });
 
 // recursive type
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T040 {
-    Leaf(u64),
+    Leaf(i8),
     Many(Vec<T040>),
     Map {
         map: BTreeMap<String, T040>,
@@ -151,54 +150,58 @@ content!(enum T040 4 {
 // generic type, `bound`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T041 {
-    pub(crate) notes: Vec<Holder<u8>>,
-    pub(crate) owner: Vec<Holder<u32>>,
-    pub(crate) name: Holder<i8>,
-}
-content!(struct T041 { notes, owner, name });
-
-// generic type, `bound`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T042 {
     pub(crate) rate: Holder<f64>,
     pub(crate) code: Vec<Holder<char>>,
     pub(crate) tags: Holder<Holder<char>>,
 }
-content!(struct T042 { rate, code, tags });
+content!(struct T041 { rate, code, tags });
 
 // generic type, `bound`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T043 {
+pub(crate) struct T042 {
     pub(crate) level: Holder<Holder<i16>>,
     pub(crate) notes: Holder<BTreeMap<String, u16>>,
     pub(crate) owner: Vec<Holder<u8>>,
 }
-content!(struct T043 { level, notes, owner });
+content!(struct T042 { level, notes, owner });
 
 // generic type, `bound`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T044 {
+pub(crate) struct T043 {
     pub(crate) owner: Holder<i32>,
     pub(crate) name: Holder<char>,
     pub(crate) state: Holder<Holder<u16>>,
 }
-content!(struct T044 { owner, name, state });
+content!(struct T043 { owner, name, state });
+
+// generic type, `bound`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T044 {
+    pub(crate) tags: Vec<Holder<String>>,
+    pub(crate) bundle: Holder<Holder<Option<i16>>>,
+    pub(crate) parts: Option<Holder<u8>>,
+}
+content!(struct T044 { tags, bundle, parts });
 
 // `remote`, `getter`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T045(#[serde(with = "ForeignDef")] pub(crate) Foreign, pub(crate) String, pub(crate) HashMap<String, Option<i16>>);
-content!(struct T045 { 0, 1, 2 });
-
-// `remote`, `getter`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T046 {
+pub(crate) struct T045 {
     #[serde(with = "ForeignDef")]
     pub(crate) foreign: Foreign,
     pub(crate) code: u64,
 }
-content!(struct T046 { foreign, code });
+content!(struct T045 { foreign, code });
 
 // `remote`, `getter`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T047(#[serde(with = "ForeignDef")] pub(crate) Foreign, pub(crate) Vec<i64>, pub(crate) Vec<String>, pub(crate) i16);
-content!(struct T047 { 0, 1, 2, 3 });
+pub(crate) struct T046(#[serde(with = "ForeignDef")] pub(crate) Foreign, pub(crate) Vec<i64>, pub(crate) Vec<String>, pub(crate) i16);
+content!(struct T046 { 0, 1, 2, 3 });
+
+// `remote`, `getter`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T047 {
+    #[serde(with = "ForeignDef")]
+    pub(crate) foreign: Foreign,
+    pub(crate) origin: Box<u16>,
+}
+content!(struct T047 { foreign, origin });

@@ -5,23 +5,25 @@ use super::*;
 // enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T048 {
-    Cable(Vec<(char, i32)>, Vec<i8>),
+    Refund {
+        bundle: i8,
+        parts: BTreeMap<String, u32>,
+        weight: i16,
+    },
 }
 content!(enum T048 1 {
-    0 Cable { 0: a0 b0, 1: a1 b1 }
+    0 Refund { bundle: a0 b0, parts: a1 b1, weight: a2 b2 }
 });
 
 // enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T049 {
-    Exam(i64, u8),
-    Toll {
-        state: Vec<BTreeMap<String, bool>>,
-    },
+    Toll,
+    Data(BTreeMap<String, Vec<i8>>, i64),
 }
 content!(enum T049 2 {
-    0 Exam { 0: a0 b0, 1: a1 b1 }
-    1 Toll { state: a0 b0 }
+    0 Toll {}
+    1 Data { 0: a0 b0, 1: a1 b1 }
 });
 
 // enum
@@ -29,7 +31,7 @@ content!(enum T049 2 {
 pub(crate) enum T050 {
     Refund(i16),
     Rent {
-        stock: Option<i64>,
+        stock: Option<String>,
     },
     Power(HashMap<String, u64>),
 }
@@ -298,9 +300,9 @@ pub(crate) enum T061 {
         stock: u32,
         rate: u8,
         code: u64,
-        tags: Option<Option<u64>>,
+        tags: Option<i32>,
     },
-    Airtime,
+    Airtime(([u64; 3], String), i8),
 }
 content!(enum T061 7 {
     0 Power { price: a0 b0, stock: a1 b1, rate: a2 b2 }
@@ -309,68 +311,50 @@ content!(enum T061 7 {
     3 Data { price: a0 b0, stock: a1 b1 }
     4 Betting {}
     5 Gift { stock: a0 b0, rate: a1 b1, code: a2 b2, tags: a3 b3 }
-    6 Airtime {}
+    6 Airtime { 0: a0 b0, 1: a1 b1 }
 });
 
 // `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T062 {
-    Betting,
-    Gift(BTreeMap<String, u32>),
-    Airtime {
-        owner: i16,
-        name: char,
-        state: String,
+    Refund {
+        notes: [char; 3],
     },
+    Rent {
+        level: char,
+        notes: char,
+    },
+    Power(BTreeMap<String, u32>),
 }
 content!(enum T062 3 {
-    0 Betting {}
-    1 Gift { 0: a0 b0 }
-    2 Airtime { owner: a0 b0, name: a1 b1, state: a2 b2 }
+    0 Refund { notes: a0 b0 }
+    1 Rent { level: a0 b0, notes: a1 b1 }
+    2 Power { 0: a0 b0 }
 });
 
 // `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T063 {
-    Betting(BTreeMap<String, u32>),
-    Gift {
-        stock: u32,
-        rate: char,
+    Refund,
+    Rent {
+        parts: BTreeMap<String, [String; 3]>,
     },
-    Airtime {
-        name: bool,
-        state: char,
-        limit: Vec<u32>,
+    Power {
+        parts: u16,
     },
 }
 content!(enum T063 3 {
-    0 Betting { 0: a0 b0 }
-    1 Gift { stock: a0 b0, rate: a1 b1 }
-    2 Airtime { name: a0 b0, state: a1 b1, limit: a2 b2 }
+    0 Refund {}
+    1 Rent { parts: a0 b0 }
+    2 Power { parts: a0 b0 }
 });
 
 // `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T064 {
-    Exam(BTreeMap<String, u32>),
-    Toll,
-    Data {
-        parts: u16,
-    },
-}
-content!(enum T064 3 {
-    0 Exam { 0: a0 b0 }
-    1 Toll {}
-    2 Data { parts: a0 b0 }
-});
-
-// `tag` (internally tagged)
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T065 {
     Refund {
         rate: Vec<Option<bool>>,
         code: Box<bool>,
@@ -386,7 +370,7 @@ pub(crate) enum T065 {
         rate: i32,
     },
 }
-content!(enum T065 3 {
+content!(enum T064 3 {
     0 Refund { rate: a0 b0, code: a1 b1, tags: a2 b2 }
     1 Rent { tags: a0 b0, bundle: a1 b1, parts: a2 b2 }
     2 Power { stock: a0 b0, rate: a1 b1 }
@@ -395,7 +379,7 @@ content!(enum T065 3 {
 // `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
-pub(crate) enum T066 {
+pub(crate) enum T065 {
     Betting,
     Gift {
         owner: char,
@@ -403,7 +387,7 @@ pub(crate) enum T066 {
     },
     Airtime(BTreeMap<String, u32>),
 }
-content!(enum T066 3 {
+content!(enum T065 3 {
     0 Betting {}
     1 Gift { owner: a0 b0, name: a1 b1 }
     2 Airtime { 0: a0 b0 }
@@ -412,7 +396,7 @@ content!(enum T066 3 {
 // `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
-pub(crate) enum T067 {
+pub(crate) enum T066 {
     Data {
         name: (bool, String),
         state: String,
@@ -423,7 +407,7 @@ pub(crate) enum T067 {
     },
     Gift(BTreeMap<String, u32>),
 }
-content!(enum T067 3 {
+content!(enum T066 3 {
     0 Data { name: a0 b0, state: a1 b1 }
     1 Betting { rate: a0 b0, code: a1 b1 }
     2 Gift { 0: a0 b0 }
@@ -432,7 +416,7 @@ content!(enum T067 3 {
 // `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
-pub(crate) enum T068 {
+pub(crate) enum T067 {
     Exam,
     Toll,
     Data {
@@ -440,7 +424,7 @@ pub(crate) enum T068 {
         code: i16,
     },
 }
-content!(enum T068 3 {
+content!(enum T067 3 {
     0 Exam {}
     1 Toll {}
     2 Data { rate: a0 b0, code: a1 b1 }
@@ -449,14 +433,14 @@ content!(enum T068 3 {
 // `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
-pub(crate) enum T069 {
+pub(crate) enum T068 {
     Data(BTreeMap<String, u32>),
     Betting,
     Gift {
         weight: bool,
     },
 }
-content!(enum T069 3 {
+content!(enum T068 3 {
     0 Data { 0: a0 b0 }
     1 Betting {}
     2 Gift { weight: a0 b0 }
@@ -465,12 +449,12 @@ content!(enum T069 3 {
 // `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
-pub(crate) enum T070 {
+pub(crate) enum T069 {
     Betting(BTreeMap<String, u32>),
     Gift(BTreeMap<String, u32>),
     Airtime,
 }
-content!(enum T070 3 {
+content!(enum T069 3 {
     0 Betting { 0: a0 b0 }
     1 Gift { 0: a0 b0 }
     2 Airtime {}
@@ -479,7 +463,7 @@ content!(enum T070 3 {
 // `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
-pub(crate) enum T071 {
+pub(crate) enum T070 {
     Exam {
         limit: i8,
         price: i8,
@@ -488,8 +472,26 @@ pub(crate) enum T071 {
     Toll(BTreeMap<String, u32>),
     Data(BTreeMap<String, u32>),
 }
-content!(enum T071 3 {
+content!(enum T070 3 {
     0 Exam { limit: a0 b0, price: a1 b1, stock: a2 b2 }
     1 Toll { 0: a0 b0 }
     2 Data { 0: a0 b0 }
+});
+
+// `tag` (internally tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub(crate) enum T071 {
+    Gift(BTreeMap<String, u32>),
+    Airtime {
+        parts: u16,
+        weight: i64,
+        origin: HashMap<String, i8>,
+    },
+    Cable,
+}
+content!(enum T071 3 {
+    0 Gift { 0: a0 b0 }
+    1 Airtime { parts: a0 b0, weight: a1 b1, origin: a2 b2 }
+    2 Cable {}
 });

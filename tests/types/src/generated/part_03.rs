@@ -6,51 +6,50 @@ use super::*;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) struct T072 {
-    pub(crate) origin: u32,
-    pub(crate) expires: [u32; 3],
-    pub(crate) level: u16,
+    pub(crate) price: String,
+    pub(crate) stock: u16,
 }
-content!(struct T072 { origin, expires, level });
+content!(struct T072 { price, stock });
 
 // `tag` on a struct
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) struct T073 {
-    pub(crate) expires: i8,
-    pub(crate) level: (String, [u8; 3]),
+    pub(crate) expires: [u16; 3],
+    pub(crate) level: i16,
+    pub(crate) notes: bool,
 }
-content!(struct T073 { expires, level });
+content!(struct T073 { expires, level, notes });
 
 // `tag` on a struct
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) struct T074 {
-    pub(crate) rate: char,
-    pub(crate) code: [u16; 3],
+    pub(crate) weight: Box<i16>,
+    pub(crate) origin: i32,
 }
-content!(struct T074 { rate, code });
+content!(struct T074 { weight, origin });
 
 // `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[serde(content = "of")]
 pub(crate) enum T075 {
-    Refund {
-        weight: Box<i16>,
-        origin: i32,
-    },
-    Rent(i16, u32, u32),
+    Rent(u32, u32),
     Power(u64, Vec<(char, i8)>, char),
     Exam {
         rate: bool,
         code: HashMap<String, u16>,
     },
+    Toll {
+        owner: f64,
+    },
 }
 content!(enum T075 4 {
-    0 Refund { weight: a0 b0, origin: a1 b1 }
-    1 Rent { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    2 Power { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    3 Exam { rate: a0 b0, code: a1 b1 }
+    0 Rent { 0: a0 b0, 1: a1 b1 }
+    1 Power { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    2 Exam { rate: a0 b0, code: a1 b1 }
+    3 Toll { owner: a0 b0 }
 });
 
 // `tag` and `content` (adjacently tagged)
@@ -58,19 +57,22 @@ content!(enum T075 4 {
 #[serde(tag = "kind")]
 #[serde(content = "of")]
 pub(crate) enum T076 {
-    Cable,
-    Refund {
-        stock: HashMap<String, Vec<i8>>,
-        rate: f64,
+    Betting {
+        name: f64,
+        state: [u8; 3],
+        limit: u8,
     },
-    Rent(i16),
-    Power,
+    Gift(Box<String>, (HashMap<String, bool>, u32)),
+    Airtime(Box<bool>, HashMap<String, u32>),
+    Cable {
+        parts: i16,
+    },
 }
 content!(enum T076 4 {
-    0 Cable {}
-    1 Refund { stock: a0 b0, rate: a1 b1 }
-    2 Rent { 0: a0 b0 }
-    3 Power {}
+    0 Betting { name: a0 b0, state: a1 b1, limit: a2 b2 }
+    1 Gift { 0: a0 b0, 1: a1 b1 }
+    2 Airtime { 0: a0 b0, 1: a1 b1 }
+    3 Cable { parts: a0 b0 }
 });
 
 // `tag` and `content` (adjacently tagged)
@@ -78,20 +80,22 @@ content!(enum T076 4 {
 #[serde(tag = "kind")]
 #[serde(content = "of")]
 pub(crate) enum T077 {
-    Gift(HashMap<String, i32>, u32, u8),
-    Airtime(bool, HashMap<String, u32>, f64),
-    Cable,
-    Refund {
-        notes: String,
-        owner: bool,
-        name: String,
+    Betting(Option<u32>),
+    Gift {
+        state: u8,
     },
+    Airtime {
+        origin: Option<u32>,
+        expires: Vec<[u32; 3]>,
+        level: u32,
+    },
+    Cable(bool),
 }
 content!(enum T077 4 {
-    0 Gift { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    1 Airtime { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    2 Cable {}
-    3 Refund { notes: a0 b0, owner: a1 b1, name: a2 b2 }
+    0 Betting { 0: a0 b0 }
+    1 Gift { state: a0 b0 }
+    2 Airtime { origin: a0 b0, expires: a1 b1, level: a2 b2 }
+    3 Cable { 0: a0 b0 }
 });
 
 // `tag` and `content` (adjacently tagged)
@@ -99,29 +103,6 @@ content!(enum T077 4 {
 #[serde(tag = "kind")]
 #[serde(content = "of")]
 pub(crate) enum T078 {
-    Cable,
-    Refund {
-        state: u8,
-    },
-    Rent {
-        origin: Option<u16>,
-        expires: Vec<[u32; 3]>,
-        level: u32,
-    },
-    Power(bool),
-}
-content!(enum T078 4 {
-    0 Cable {}
-    1 Refund { state: a0 b0 }
-    2 Rent { origin: a0 b0, expires: a1 b1, level: a2 b2 }
-    3 Power { 0: a0 b0 }
-});
-
-// `tag` and `content` (adjacently tagged)
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-#[serde(content = "of")]
-pub(crate) enum T079 {
     Exam,
     Toll(i8, Box<i16>, String),
     Data {
@@ -131,7 +112,7 @@ pub(crate) enum T079 {
     },
     Betting(i32, BTreeMap<String, Box<f64>>, char),
 }
-content!(enum T079 4 {
+content!(enum T078 4 {
     0 Exam {}
     1 Toll { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
     2 Data { expires: a0 b0, level: a1 b1, notes: a2 b2 }
@@ -142,15 +123,15 @@ content!(enum T079 4 {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[serde(content = "of")]
-pub(crate) enum T080 {
+pub(crate) enum T079 {
     Refund([HashMap<String, char>; 3], [BTreeMap<String, i64>; 3]),
     Rent {
         tags: Box<Box<String>>,
     },
-    Power([u16; 3], Option<u32>),
+    Power([u16; 3], Option<u8>),
     Exam(u64, Box<i32>, HashMap<String, Vec<i32>>),
 }
-content!(enum T080 4 {
+content!(enum T079 4 {
     0 Refund { 0: a0 b0, 1: a1 b1 }
     1 Rent { tags: a0 b0 }
     2 Power { 0: a0 b0, 1: a1 b1 }
@@ -161,7 +142,7 @@ content!(enum T080 4 {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[serde(content = "of")]
-pub(crate) enum T081 {
+pub(crate) enum T080 {
     Data(BTreeMap<String, u16>),
     Betting {
         state: (char, bool),
@@ -172,7 +153,7 @@ pub(crate) enum T081 {
     Gift,
     Airtime(BTreeMap<String, u32>, i32, i16),
 }
-content!(enum T081 4 {
+content!(enum T080 4 {
     0 Data { 0: a0 b0 }
     1 Betting { state: a0 b0, limit: a1 b1, price: a2 b2, stock: a3 b3 }
     2 Gift {}
@@ -183,7 +164,7 @@ content!(enum T081 4 {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[serde(content = "of")]
-pub(crate) enum T082 {
+pub(crate) enum T081 {
     Gift {
         notes: i64,
         owner: String,
@@ -196,7 +177,7 @@ pub(crate) enum T082 {
     Cable,
     Refund(bool),
 }
-content!(enum T082 4 {
+content!(enum T081 4 {
     0 Gift { notes: a0 b0, owner: a1 b1, name: a2 b2, state: a3 b3 }
     1 Airtime { tags: a0 b0 }
     2 Cable {}
@@ -207,7 +188,7 @@ content!(enum T082 4 {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[serde(content = "of")]
-pub(crate) enum T083 {
+pub(crate) enum T082 {
     Toll {
         tags: f64,
     },
@@ -218,7 +199,7 @@ pub(crate) enum T083 {
     },
     Gift(i32),
 }
-content!(enum T083 4 {
+content!(enum T082 4 {
     0 Toll { tags: a0 b0 }
     1 Data {}
     2 Betting { code: a0 b0, tags: a1 b1 }
@@ -229,83 +210,52 @@ content!(enum T083 4 {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[serde(content = "of")]
-pub(crate) enum T084 {
+pub(crate) enum T083 {
     Rent(Vec<i16>, u16),
     Power(Box<bool>, char),
     Exam(f64),
     Toll([u16; 3], i8),
 }
-content!(enum T084 4 {
+content!(enum T083 4 {
     0 Rent { 0: a0 b0, 1: a1 b1 }
     1 Power { 0: a0 b0, 1: a1 b1 }
     2 Exam { 0: a0 b0 }
     3 Toll { 0: a0 b0, 1: a1 b1 }
 });
 
+// `tag` and `content` (adjacently tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T084 {
+    Power {
+        level: BTreeMap<String, u64>,
+        notes: String,
+        owner: bool,
+        name: [u32; 3],
+    },
+    Exam {
+        parts: Vec<BTreeMap<String, i16>>,
+        weight: (i8, String),
+        origin: u16,
+    },
+    Toll,
+    Data {
+        name: u8,
+        state: i8,
+    },
+}
+content!(enum T084 4 {
+    0 Power { level: a0 b0, notes: a1 b1, owner: a2 b2, name: a3 b3 }
+    1 Exam { parts: a0 b0, weight: a1 b1, origin: a2 b2 }
+    2 Toll {}
+    3 Data { name: a0 b0, state: a1 b1 }
+});
+
 // `untagged`, each variant of another kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T085 {
-    Number(i64),
-    Text(String),
-    List(Vec<char>),
-    Nothing,
-    Fields {
-        parts: u64,
-        weight: String,
-    },
-}
-content!(enum T085 5 {
-    0 Number { 0: a0 b0 }
-    1 Text { 0: a0 b0 }
-    2 List { 0: a0 b0 }
-    3 Nothing {}
-    4 Fields { parts: a0 b0, weight: a1 b1 }
-});
-
-// `untagged`, each variant of another kind
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum T086 {
-    Number(f64),
-    Text(String),
-    List(Vec<i64>),
-    Nothing,
-    Fields {
-        name: Box<Vec<String>>,
-        state: ((bool, char), u16),
-    },
-}
-content!(enum T086 5 {
-    0 Number { 0: a0 b0 }
-    1 Text { 0: a0 b0 }
-    2 List { 0: a0 b0 }
-    3 Nothing {}
-    4 Fields { name: a0 b0, state: a1 b1 }
-});
-
-// `untagged`, each variant of another kind
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum T087 {
-    Number(i64),
-    Text(String),
-    List(Vec<i8>),
-    Fields {
-        price: i8,
-    },
-}
-content!(enum T087 4 {
-    0 Number { 0: a0 b0 }
-    1 Text { 0: a0 b0 }
-    2 List { 0: a0 b0 }
-    3 Fields { price: a0 b0 }
-});
-
-// `untagged`, each variant of another kind
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum T088 {
     Number(i64),
     Text(String),
     List(Vec<u64>),
@@ -315,7 +265,7 @@ pub(crate) enum T088 {
         code: [u64; 3],
     },
 }
-content!(enum T088 5 {
+content!(enum T085 5 {
     0 Number { 0: a0 b0 }
     1 Text { 0: a0 b0 }
     2 List { 0: a0 b0 }
@@ -326,7 +276,7 @@ content!(enum T088 5 {
 // `untagged`, each variant of another kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum T089 {
+pub(crate) enum T086 {
     Number(u8),
     Text(String),
     Fields {
@@ -335,7 +285,7 @@ pub(crate) enum T089 {
         owner: char,
     },
 }
-content!(enum T089 3 {
+content!(enum T086 3 {
     0 Number { 0: a0 b0 }
     1 Text { 0: a0 b0 }
     2 Fields { level: a0 b0, notes: a1 b1, owner: a2 b2 }
@@ -344,7 +294,7 @@ content!(enum T089 3 {
 // `untagged`, each variant of another kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum T090 {
+pub(crate) enum T087 {
     Number(f64),
     Text(String),
     List(Vec<u32>),
@@ -353,7 +303,7 @@ pub(crate) enum T090 {
         limit: HashMap<String, String>,
     },
 }
-content!(enum T090 5 {
+content!(enum T087 5 {
     0 Number { 0: a0 b0 }
     1 Text { 0: a0 b0 }
     2 List { 0: a0 b0 }
@@ -364,14 +314,14 @@ content!(enum T090 5 {
 // `untagged`, each variant of another kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum T091 {
+pub(crate) enum T088 {
     Number(i64),
     Text(String),
     Fields {
         rate: (u64, String),
     },
 }
-content!(enum T091 3 {
+content!(enum T088 3 {
     0 Number { 0: a0 b0 }
     1 Text { 0: a0 b0 }
     2 Fields { rate: a0 b0 }
@@ -380,7 +330,7 @@ content!(enum T091 3 {
 // `untagged`, each variant of another kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum T092 {
+pub(crate) enum T089 {
     Number(f64),
     Text(String),
     Fields {
@@ -388,10 +338,68 @@ pub(crate) enum T092 {
         state: i64,
     },
 }
-content!(enum T092 3 {
+content!(enum T089 3 {
     0 Number { 0: a0 b0 }
     1 Text { 0: a0 b0 }
     2 Fields { name: a0 b0, state: a1 b1 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T090 {
+    Number(u8),
+    Text(String),
+    List(Vec<u32>),
+    Nothing,
+    Fields {
+        weight: bool,
+        origin: Box<i64>,
+    },
+}
+content!(enum T090 5 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 List { 0: a0 b0 }
+    3 Nothing {}
+    4 Fields { weight: a0 b0, origin: a1 b1 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T091 {
+    Number(i64),
+    Text(String),
+    Fields {
+        limit: i16,
+        price: [HashMap<String, String>; 3],
+    },
+}
+content!(enum T091 3 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 Fields { limit: a0 b0, price: a1 b1 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T092 {
+    Number(f64),
+    Text(String),
+    List(Vec<i32>),
+    Nothing,
+    Fields {
+        stock: f64,
+    },
+}
+content!(enum T092 5 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 List { 0: a0 b0 }
+    3 Nothing {}
+    4 Fields { stock: a0 b0 }
 });
 
 // `untagged`, variants of the same kind

@@ -82,38 +82,38 @@ content!(enum T100 3 {
 // `untagged` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T101 {
-    Rent(u64, bool, Box<i64>),
-    Power,
-    Exam(bool),
+    Rent {
+        code: i8,
+    },
+    Power((i64, u8), u8, Option<i8>),
+    Exam(Box<u32>, i32, (i32, i64)),
     #[serde(untagged)]
     Else(i64),
 }
 content!(enum T101 4 {
-    0 Rent { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    1 Power {}
-    2 Exam { 0: a0 b0 }
+    0 Rent { code: a0 b0 }
+    1 Power { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    2 Exam { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
     3 Else { 0: a0 b0 }
 });
 
 // `untagged` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T102 {
-    Refund {
-        code: (Option<f64>, u16),
-        tags: Vec<f64>,
-        bundle: Box<i64>,
+    Betting(i8, f64, u16),
+    Gift {
+        bundle: bool,
+        parts: bool,
+        weight: u64,
     },
-    Rent {
-        origin: f64,
-    },
-    Power,
+    Airtime,
     #[serde(untagged)]
     Else(i64),
 }
 content!(enum T102 4 {
-    0 Refund { code: a0 b0, tags: a1 b1, bundle: a2 b2 }
-    1 Rent { origin: a0 b0 }
-    2 Power {}
+    0 Betting { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    1 Gift { bundle: a0 b0, parts: a1 b1, weight: a2 b2 }
+    2 Airtime {}
     3 Else { 0: a0 b0 }
 });
 
@@ -121,65 +121,62 @@ content!(enum T102 4 {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T103 {
     Cable {
-        origin: u8,
+        stock: u64,
+        rate: u8,
     },
-    Refund(u64, String),
-    Rent {
-        rate: (i32, i64),
-        code: Vec<Option<f64>>,
-        tags: i32,
-        bundle: i8,
-    },
+    Refund,
+    Rent(u8),
     #[serde(untagged)]
     Else(i64),
 }
 content!(enum T103 4 {
-    0 Cable { origin: a0 b0 }
-    1 Refund { 0: a0 b0, 1: a1 b1 }
-    2 Rent { rate: a0 b0, code: a1 b1, tags: a2 b2, bundle: a3 b3 }
+    0 Cable { stock: a0 b0, rate: a1 b1 }
+    1 Refund {}
+    2 Rent { 0: a0 b0 }
     3 Else { 0: a0 b0 }
 });
 
 // `untagged` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T104 {
-    Rent {
-        stock: u16,
-        rate: bool,
-        code: bool,
+    Airtime,
+    Cable {
+        weight: Box<i8>,
+        origin: u64,
     },
-    Power {
-        state: i32,
+    Refund {
+        bundle: f64,
+        parts: String,
+        weight: i32,
     },
-    Exam(u8, String),
     #[serde(untagged)]
     Else(i64),
 }
 content!(enum T104 4 {
-    0 Rent { stock: a0 b0, rate: a1 b1, code: a2 b2 }
-    1 Power { state: a0 b0 }
-    2 Exam { 0: a0 b0, 1: a1 b1 }
+    0 Airtime {}
+    1 Cable { weight: a0 b0, origin: a1 b1 }
+    2 Refund { bundle: a0 b0, parts: a1 b1, weight: a2 b2 }
     3 Else { 0: a0 b0 }
 });
 
 // `untagged` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T105 {
-    Rent {
-        price: char,
-        stock: String,
-        rate: String,
-        code: Option<i64>,
+    Power(i64),
+    Exam {
+        level: Box<Vec<bool>>,
+        notes: f64,
+        owner: HashMap<String, [i32; 3]>,
+        name: BTreeMap<String, u8>,
     },
-    Power((HashMap<String, i32>, f64), String, i32),
-    Exam(i8, i64, u32),
+    Toll,
     #[serde(untagged)]
     Else(i64),
 }
 content!(enum T105 4 {
-    0 Rent { price: a0 b0, stock: a1 b1, rate: a2 b2, code: a3 b3 }
-    1 Power { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    2 Exam { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    0 Power { 0: a0 b0 }
+    1 Exam { level: a0 b0, notes: a1 b1, owner: a2 b2, name: a3 b3 }
+    2 Toll {}
     3 Else { 0: a0 b0 }
 });
 
@@ -187,35 +184,32 @@ content!(enum T105 4 {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T106 {
-    Data {
-        expires: HashMap<String, f64>,
-        level: HashMap<String, [i32; 3]>,
-    },
-    Betting {
-        code: u16,
-        tags: i8,
-        bundle: u32,
+    Power(BTreeMap<String, u32>),
+    Exam {
+        expires: char,
+        level: bool,
+        notes: BTreeMap<String, i8>,
     },
     #[serde(other)]
     Unknown,
 }
 content!(enum T106 3 {
-    0 Data { expires: a0 b0, level: a1 b1 }
-    1 Betting { code: a0 b0, tags: a1 b1, bundle: a2 b2 }
+    0 Power { 0: a0 b0 }
+    1 Exam { expires: a0 b0, level: a1 b1, notes: a2 b2 }
     2 Unknown {}
 });
 
 // `other`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T107 {
+    Rent,
     Power,
-    Exam,
     #[serde(other)]
     Unknown,
 }
 content!(enum T107 3 {
-    0 Power {}
-    1 Exam {}
+    0 Rent {}
+    1 Power {}
     2 Unknown {}
 });
 
@@ -223,32 +217,34 @@ content!(enum T107 3 {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T108 {
-    Airtime {
-        parts: i8,
-        weight: Box<String>,
-        origin: String,
+    Power {
+        origin: char,
     },
-    Cable(BTreeMap<String, u32>),
+    Exam {
+        price: i64,
+        stock: u32,
+        rate: u8,
+    },
     #[serde(other)]
     Unknown,
 }
 content!(enum T108 3 {
-    0 Airtime { parts: a0 b0, weight: a1 b1, origin: a2 b2 }
-    1 Cable { 0: a0 b0 }
+    0 Power { origin: a0 b0 }
+    1 Exam { price: a0 b0, stock: a1 b1, rate: a2 b2 }
     2 Unknown {}
 });
 
 // `other`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T109 {
-    Cable,
-    Refund,
+    Data,
+    Betting,
     #[serde(other)]
     Unknown,
 }
 content!(enum T109 3 {
-    0 Cable {}
-    1 Refund {}
+    0 Data {}
+    1 Betting {}
     2 Unknown {}
 });
 
@@ -256,136 +252,160 @@ content!(enum T109 3 {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T110 {
     #[serde(skip)]
-    Airtime {
-        price: u8,
+    Exam {
+        tags: u8,
+        bundle: u8,
     },
-    Cable {
-        state: BTreeMap<String, HashMap<String, i64>>,
-        limit: i8,
-    },
-    Refund(char),
-    Rent {
+    Toll {
         tags: HashMap<String, Option<String>>,
-        bundle: Option<BTreeMap<String, bool>>,
-        parts: (Option<i16>, bool),
-        weight: (String, (char, char)),
+        bundle: Option<bool>,
+        parts: i16,
+        weight: (Option<i16>, bool),
     },
+    Data {
+        notes: i64,
+        owner: String,
+        name: u64,
+        state: i32,
+    },
+    Betting,
 }
 content!(enum T110 4 {
-    0 Airtime { price: a0 b0 }
-    1 Cable { state: a0 b0, limit: a1 b1 }
-    2 Refund { 0: a0 b0 }
-    3 Rent { tags: a0 b0, bundle: a1 b1, parts: a2 b2, weight: a3 b3 }
+    0 Exam { tags: a0 b0, bundle: a1 b1 }
+    1 Toll { tags: a0 b0, bundle: a1 b1, parts: a2 b2, weight: a3 b3 }
+    2 Data { notes: a0 b0, owner: a1 b1, name: a2 b2, state: a3 b3 }
+    3 Betting {}
 });
 
 // `skip`, `skip_deserializing` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T111 {
     #[serde(skip_serializing)]
-    Betting {
-        price: u8,
+    Rent {
+        stock: u8,
+        rate: u8,
     },
-    Gift(i64),
-    Airtime,
-    Cable {
-        rate: [char; 3],
-        code: (i64, String),
-        tags: String,
-        bundle: char,
+    Power {
+        code: Option<String>,
+    },
+    Exam((i64, String)),
+    Toll {
+        tags: f64,
+        bundle: u64,
+        parts: ((i8, String), BTreeMap<String, u32>),
     },
 }
 content!(enum T111 4 {
-    0 Betting { price: a0 b0 }
-    1 Gift { 0: a0 b0 }
-    2 Airtime {}
-    3 Cable { rate: a0 b0, code: a1 b1, tags: a2 b2, bundle: a3 b3 }
+    0 Rent { stock: a0 b0, rate: a1 b1 }
+    1 Power { code: a0 b0 }
+    2 Exam { 0: a0 b0 }
+    3 Toll { tags: a0 b0, bundle: a1 b1, parts: a2 b2 }
 });
 
 // `skip`, `skip_deserializing` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T112 {
-    Exam((String, [String; 3]), u32, bool),
-    #[serde(skip_deserializing)]
-    Toll {
-        name: u8,
-        state: u8,
+    Airtime {
+        name: String,
+        state: (f64, i32),
     },
-    Data,
-    Betting(u8, BTreeMap<String, BTreeMap<String, u8>>, [u8; 3]),
+    #[serde(skip_deserializing)]
+    Cable,
+    Refund(u8, BTreeMap<String, BTreeMap<String, u8>>, [u8; 3]),
+    Rent(i16),
 }
 content!(enum T112 4 {
-    0 Exam { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    1 Toll { name: a0 b0, state: a1 b1 }
-    2 Data {}
-    3 Betting { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    0 Airtime { name: a0 b0, state: a1 b1 }
+    1 Cable {}
+    2 Refund { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    3 Rent { 0: a0 b0 }
 });
 
 // `skip`, `skip_deserializing` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T113 {
-    Power(bool),
+    Airtime {
+        bundle: u64,
+        parts: String,
+        weight: Option<u32>,
+    },
     #[serde(skip)]
-    Exam {
-        bundle: u8,
-        parts: u8,
-        weight: u8,
+    Cable {
+        notes: u8,
+        owner: u8,
+        name: u8,
     },
-    Toll {
-        notes: Vec<i64>,
-        owner: i32,
-        name: char,
-    },
-    Data {
+    Refund {
         weight: String,
         origin: [char; 3],
         expires: i16,
     },
+    Rent(f64, String, u8),
 }
 content!(enum T113 4 {
-    0 Power { 0: a0 b0 }
-    1 Exam { bundle: a0 b0, parts: a1 b1, weight: a2 b2 }
-    2 Toll { notes: a0 b0, owner: a1 b1, name: a2 b2 }
-    3 Data { weight: a0 b0, origin: a1 b1, expires: a2 b2 }
+    0 Airtime { bundle: a0 b0, parts: a1 b1, weight: a2 b2 }
+    1 Cable { notes: a0 b0, owner: a1 b1, name: a2 b2 }
+    2 Refund { weight: a0 b0, origin: a1 b1, expires: a2 b2 }
+    3 Rent { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
 });
 
 // `skip`, `skip_deserializing` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T114 {
-    Data {
-        price: String,
-        stock: u8,
-        rate: char,
-        code: (u16, BTreeMap<String, i64>),
+    Airtime,
+    Cable {
+        state: bool,
+        limit: f64,
+        price: u16,
+        stock: (bool, u8),
     },
-    Betting,
     #[serde(skip_serializing)]
-    Gift(u8),
-    Airtime {
-        name: i64,
-        state: (Box<u8>, u8),
+    Refund {
+        code: u8,
+        tags: u8,
+        bundle: u8,
+    },
+    Rent {
+        level: u64,
+        notes: u64,
+        owner: i8,
+        name: u8,
     },
 }
 content!(enum T114 4 {
-    0 Data { price: a0 b0, stock: a1 b1, rate: a2 b2, code: a3 b3 }
-    1 Betting {}
-    2 Gift { 0: a0 b0 }
-    3 Airtime { name: a0 b0, state: a1 b1 }
+    0 Airtime {}
+    1 Cable { state: a0 b0, limit: a1 b1, price: a2 b2, stock: a3 b3 }
+    2 Refund { code: a0 b0, tags: a1 b1, bundle: a2 b2 }
+    3 Rent { level: a0 b0, notes: a1 b1, owner: a2 b2, name: a3 b3 }
 });
 
 // `skip`, `skip_deserializing` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T115 {
-    Betting(u32, Box<i32>, u64),
-    Gift,
+    Gift {
+        notes: Box<bool>,
+        owner: f64,
+        name: BTreeMap<String, Vec<i32>>,
+    },
+    Airtime {
+        expires: String,
+        level: u16,
+        notes: u64,
+        owner: BTreeMap<String, u32>,
+    },
     #[serde(skip_deserializing)]
-    Airtime(u8, u8, u8),
-    Cable((String, char), String, u16),
+    Cable {
+        weight: u8,
+        origin: u8,
+        expires: u8,
+    },
+    Refund(i32),
 }
 content!(enum T115 4 {
-    0 Betting { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    1 Gift {}
-    2 Airtime { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    3 Cable { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    0 Gift { notes: a0 b0, owner: a1 b1, name: a2 b2 }
+    1 Airtime { expires: a0 b0, level: a1 b1, notes: a2 b2, owner: a3 b3 }
+    2 Cable { weight: a0 b0, origin: a1 b1, expires: a2 b2 }
+    3 Refund { 0: a0 b0 }
 });
 
 // `rename`, `rename_all`, `rename_all_fields`
@@ -393,30 +413,38 @@ content!(enum T115 4 {
 #[serde(rename_all = "lowercase")]
 pub(crate) struct T116 {
     #[serde(rename = "another")]
-    pub(crate) state: u32,
-    pub(crate) limit: Box<i16>,
-    pub(crate) price: (u32, u64),
+    pub(crate) bundle: Vec<bool>,
+    pub(crate) parts: Box<bool>,
+    pub(crate) weight: i32,
+    pub(crate) origin: i64,
     pub(crate) of_two_words: u16,
 }
-content!(struct T116 { state, limit, price, of_two_words });
+content!(struct T116 { bundle, parts, weight, origin, of_two_words });
 
 // `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[serde(rename_all_fields = "snake_case")]
 pub(crate) enum T117 {
-    Power(i32),
-    Exam(bool, Box<bool>),
-    Toll([u16; 3]),
+    #[serde(rename = "the first")]
+    Power(Box<BTreeMap<String, f64>>, u64, Box<(u64, u64)>),
+    Exam {
+        state: u8,
+        limit: (i32, BTreeMap<String, bool>),
+        price: u16,
+    },
+    Toll {
+        notes: Vec<(String, f64)>,
+    },
     OfTwoWords {
         of_two_words: u16,
         last: bool,
     },
 }
 content!(enum T117 4 {
-    0 Power { 0: a0 b0 }
-    1 Exam { 0: a0 b0, 1: a1 b1 }
-    2 Toll { 0: a0 b0 }
+    0 Power { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    1 Exam { state: a0 b0, limit: a1 b1, price: a2 b2 }
+    2 Toll { notes: a0 b0 }
     3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });
 
@@ -424,28 +452,28 @@ content!(enum T117 4 {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct T118 {
-    #[serde(rename = "STATE")]
-    pub(crate) state: char,
-    pub(crate) limit: u64,
+    #[serde(rename = "PRICE")]
+    pub(crate) price: HashMap<String, Vec<char>>,
+    pub(crate) stock: [u16; 3],
     pub(crate) of_two_words: u16,
 }
-content!(struct T118 { state, limit, of_two_words });
+content!(struct T118 { price, stock, of_two_words });
 
 // `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[serde(rename_all_fields = "kebab-case")]
 pub(crate) enum T119 {
-    #[serde(rename = "the first")]
-    Rent {
-        bundle: u64,
-        parts: Vec<BTreeMap<String, f64>>,
-        weight: (i32, BTreeMap<String, bool>),
+    Refund {
+        expires: Box<bool>,
+        level: (i32, Vec<u64>),
     },
-    Power(String, Vec<(String, f64)>, i16),
-    Exam {
-        bundle: Vec<Box<u16>>,
-        parts: u16,
+    Rent,
+    Power {
+        bundle: i16,
+        parts: (bool, i8),
+        weight: f64,
+        origin: u8,
     },
     OfTwoWords {
         of_two_words: u16,
@@ -453,8 +481,8 @@ pub(crate) enum T119 {
     },
 }
 content!(enum T119 4 {
-    0 Rent { bundle: a0 b0, parts: a1 b1, weight: a2 b2 }
-    1 Power { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    2 Exam { bundle: a0 b0, parts: a1 b1 }
+    0 Refund { expires: a0 b0, level: a1 b1 }
+    1 Rent {}
+    2 Power { bundle: a0 b0, parts: a1 b1, weight: a2 b2, origin: a3 b3 }
     3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });

@@ -7,11 +7,12 @@ use super::*;
 #[serde(rename_all = "snake_case")]
 pub(crate) struct T120 {
     #[serde(rename(serialize = "another", deserialize = "another"))]
-    pub(crate) owner: u16,
-    pub(crate) name: Box<bool>,
+    pub(crate) code: [u8; 3],
+    pub(crate) tags: i64,
+    pub(crate) bundle: BTreeMap<String, String>,
     pub(crate) of_two_words: u16,
 }
-content!(struct T120 { owner, name, of_two_words });
+content!(struct T120 { code, tags, bundle, of_two_words });
 
 // `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
@@ -19,18 +20,11 @@ content!(struct T120 { owner, name, of_two_words });
 #[serde(rename_all_fields = "lowercase")]
 pub(crate) enum T121 {
     #[serde(rename = "the first")]
-    Refund {
-        limit: i64,
-        price: (String, Vec<String>),
-        stock: (bool, i8),
-    },
-    Rent {
-        parts: u8,
-        weight: i64,
-    },
-    Power {
-        limit: BTreeMap<String, String>,
-        price: u8,
+    Data(bool, f64),
+    Betting,
+    Gift {
+        price: char,
+        stock: u16,
     },
     OfTwoWords {
         of_two_words: u16,
@@ -38,9 +32,9 @@ pub(crate) enum T121 {
     },
 }
 content!(enum T121 4 {
-    0 Refund { limit: a0 b0, price: a1 b1, stock: a2 b2 }
-    1 Rent { parts: a0 b0, weight: a1 b1 }
-    2 Power { limit: a0 b0, price: a1 b1 }
+    0 Data { 0: a0 b0, 1: a1 b1 }
+    1 Betting {}
+    2 Gift { price: a0 b0, stock: a1 b1 }
     3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });
 
@@ -49,31 +43,31 @@ content!(enum T121 4 {
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct T122 {
     #[serde(rename = "another")]
-    pub(crate) bundle: bool,
-    pub(crate) parts: f64,
-    pub(crate) weight: u64,
+    pub(crate) level: HashMap<String, bool>,
+    pub(crate) notes: HashMap<String, char>,
     pub(crate) of_two_words: u16,
 }
-content!(struct T122 { bundle, parts, weight, of_two_words });
+content!(struct T122 { level, notes, of_two_words });
 
 // `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING-KEBAB-CASE")]
 #[serde(rename_all_fields = "PascalCase")]
 pub(crate) enum T123 {
-    #[serde(rename = "the first")]
+    Data {
+        price: Option<i64>,
+        stock: String,
+    },
+    Betting {
+        tags: (String, Box<f64>),
+        bundle: BTreeMap<String, u8>,
+        parts: bool,
+    },
     Gift {
-        name: u16,
-        state: u64,
-    },
-    Airtime {
-        expires: bool,
-        level: HashMap<String, char>,
-        notes: u8,
-        owner: Option<[u64; 3]>,
-    },
-    Cable {
-        limit: u64,
+        owner: u32,
+        name: BTreeMap<String, u16>,
+        state: u8,
+        limit: HashMap<String, Option<i32>>,
     },
     OfTwoWords {
         of_two_words: u16,
@@ -81,9 +75,9 @@ pub(crate) enum T123 {
     },
 }
 content!(enum T123 4 {
-    0 Gift { name: a0 b0, state: a1 b1 }
-    1 Airtime { expires: a0 b0, level: a1 b1, notes: a2 b2, owner: a3 b3 }
-    2 Cable { limit: a0 b0 }
+    0 Data { price: a0 b0, stock: a1 b1 }
+    1 Betting { tags: a0 b0, bundle: a1 b1, parts: a2 b2 }
+    2 Gift { owner: a0 b0, name: a1 b1, state: a2 b2, limit: a3 b3 }
     3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });
 
@@ -91,42 +85,40 @@ content!(enum T123 4 {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) struct T124 {
-    #[serde(rename = "WEIGHT")]
-    pub(crate) weight: String,
-    pub(crate) origin: Box<f64>,
-    pub(crate) expires: BTreeMap<String, u8>,
-    pub(crate) level: bool,
+    #[serde(rename = "LEVEL")]
+    pub(crate) level: HashMap<String, u16>,
+    pub(crate) notes: Box<String>,
+    pub(crate) owner: u64,
+    pub(crate) name: String,
     pub(crate) of_two_words: u16,
 }
-content!(struct T124 { weight, origin, expires, level, of_two_words });
+content!(struct T124 { level, notes, owner, name, of_two_words });
 
 // `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[serde(rename_all_fields = "snake_case")]
 pub(crate) enum T125 {
-    Power {
-        level: BTreeMap<String, u16>,
-        notes: u8,
+    Data {
+        bundle: Box<Vec<i8>>,
+        parts: (Option<u32>, u32),
     },
-    Exam {
-        price: [i32; 3],
-        stock: i32,
+    Betting {
+        parts: u16,
+        weight: f64,
+        origin: bool,
+        expires: i8,
     },
-    Toll {
-        parts: String,
-        weight: u64,
-        origin: String,
-    },
+    Gift(BTreeMap<String, i16>, i8, Option<i16>),
     OfTwoWords {
         of_two_words: u16,
         last: bool,
     },
 }
 content!(enum T125 4 {
-    0 Power { level: a0 b0, notes: a1 b1 }
-    1 Exam { price: a0 b0, stock: a1 b1 }
-    2 Toll { parts: a0 b0, weight: a1 b1, origin: a2 b2 }
+    0 Data { bundle: a0 b0, parts: a1 b1 }
+    1 Betting { parts: a0 b0, weight: a1 b1, origin: a2 b2, expires: a3 b3 }
+    2 Gift { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
     3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });
 
@@ -135,11 +127,11 @@ content!(enum T125 4 {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct T126 {
     #[serde(rename(serialize = "another", deserialize = "another"))]
-    pub(crate) tags: i16,
-    pub(crate) bundle: Box<Vec<i8>>,
+    pub(crate) expires: String,
+    pub(crate) level: String,
     pub(crate) of_two_words: u16,
 }
-content!(struct T126 { tags, bundle, of_two_words });
+content!(struct T126 { expires, level, of_two_words });
 
 // `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
@@ -147,24 +139,23 @@ content!(struct T126 { tags, bundle, of_two_words });
 #[serde(rename_all_fields = "kebab-case")]
 pub(crate) enum T127 {
     #[serde(rename = "the first")]
-    Refund(Box<BTreeMap<String, u32>>, u16, f64),
-    Rent {
-        price: HashMap<String, [u32; 3]>,
-        stock: i16,
+    Cable {
+        expires: String,
+        level: [i16; 3],
     },
-    Power {
-        tags: i32,
-        bundle: f64,
+    Refund {
+        owner: f64,
     },
+    Rent(BTreeMap<String, u64>),
     OfTwoWords {
         of_two_words: u16,
         last: bool,
     },
 }
 content!(enum T127 4 {
-    0 Refund { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    1 Rent { price: a0 b0, stock: a1 b1 }
-    2 Power { tags: a0 b0, bundle: a1 b1 }
+    0 Cable { expires: a0 b0, level: a1 b1 }
+    1 Refund { owner: a0 b0 }
+    2 Rent { 0: a0 b0 }
     3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });
 
@@ -173,12 +164,13 @@ content!(enum T127 4 {
 #[serde(rename_all = "snake_case")]
 pub(crate) struct T128 {
     #[serde(rename = "another")]
-    pub(crate) weight: Option<char>,
-    pub(crate) origin: u8,
-    pub(crate) expires: i16,
+    pub(crate) notes: i16,
+    pub(crate) owner: bool,
+    pub(crate) name: char,
+    pub(crate) state: BTreeMap<String, i64>,
     pub(crate) of_two_words: u16,
 }
-content!(struct T128 { weight, origin, expires, of_two_words });
+content!(struct T128 { notes, owner, name, state, of_two_words });
 
 // `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
@@ -186,15 +178,18 @@ content!(struct T128 { weight, origin, expires, of_two_words });
 #[serde(rename_all_fields = "lowercase")]
 pub(crate) enum T129 {
     #[serde(rename = "the first")]
-    Power {
-        parts: i64,
-        weight: f64,
-        origin: f64,
+    Gift {
+        state: u8,
+        limit: Vec<Vec<u32>>,
+        price: u16,
+        stock: f64,
     },
-    Exam(BTreeMap<String, u64>),
-    Toll {
-        notes: i16,
-        owner: bool,
+    Airtime,
+    Cable {
+        tags: BTreeMap<String, u8>,
+        bundle: Option<char>,
+        parts: HashMap<String, Vec<bool>>,
+        weight: [i16; 3],
     },
     OfTwoWords {
         of_two_words: u16,
@@ -202,9 +197,9 @@ pub(crate) enum T129 {
     },
 }
 content!(enum T129 4 {
-    0 Power { parts: a0 b0, weight: a1 b1, origin: a2 b2 }
-    1 Exam { 0: a0 b0 }
-    2 Toll { notes: a0 b0, owner: a1 b1 }
+    0 Gift { state: a0 b0, limit: a1 b1, price: a2 b2, stock: a3 b3 }
+    1 Airtime {}
+    2 Cable { tags: a0 b0, bundle: a1 b1, parts: a2 b2, weight: a3 b3 }
     3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });
 
@@ -212,82 +207,69 @@ content!(enum T129 4 {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct T130 {
-    #[serde(rename = "NOTES")]
-    pub(crate) notes: i32,
-    pub(crate) owner: String,
-    pub(crate) name: i32,
+    #[serde(rename = "EXPIRES")]
+    pub(crate) expires: u8,
+    pub(crate) level: i8,
+    pub(crate) notes: char,
     pub(crate) of_two_words: u16,
 }
-content!(struct T130 { notes, owner, name, of_two_words });
+content!(struct T130 { expires, level, notes, of_two_words });
 
 // `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING-KEBAB-CASE")]
 #[serde(rename_all_fields = "PascalCase")]
 pub(crate) enum T131 {
-    #[serde(rename = "the first")]
-    Exam {
-        stock: BTreeMap<String, u16>,
-        rate: f64,
-        code: String,
-    },
-    Toll {
-        tags: BTreeMap<String, u8>,
-        bundle: Option<u8>,
-        parts: HashMap<String, Vec<bool>>,
-        weight: [i16; 3],
-    },
-    Data {
-        expires: u8,
-        level: i8,
-    },
+    Airtime(i16, bool, HashMap<String, u8>),
+    Cable(u32),
+    Refund(u64),
     OfTwoWords {
         of_two_words: u16,
         last: bool,
     },
 }
 content!(enum T131 4 {
-    0 Exam { stock: a0 b0, rate: a1 b1, code: a2 b2 }
-    1 Toll { tags: a0 b0, bundle: a1 b1, parts: a2 b2, weight: a3 b3 }
-    2 Data { expires: a0 b0, level: a1 b1 }
+    0 Airtime { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    1 Cable { 0: a0 b0 }
+    2 Refund { 0: a0 b0 }
     3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });
 
 // sets and maps of newtypes and enums
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T132 {
-    pub(crate) limit: BTreeMap<Color, Key>,
-    pub(crate) price: HashMap<Key, Vec<Key>>,
-    pub(crate) map: BTreeMap<String, char>,
-}
-content!(struct T132 { limit, price, map });
-
-// sets and maps of newtypes and enums
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T133 {
-    pub(crate) origin: HashMap<Key, Vec<Key>>,
-    pub(crate) expires: BTreeMap<Color, Key>,
-    pub(crate) map: BTreeMap<Vec<i32>, u8>,
-}
-content!(struct T133 { origin, expires, map });
-
-// sets and maps of newtypes and enums
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T134 {
-    pub(crate) origin: BTreeMap<Color, Key>,
-    pub(crate) expires: BTreeMap<Key, u8>,
-    pub(crate) map: BTreeMap<u8, u16>,
-}
-content!(struct T134 { origin, expires, map });
-
-// sets and maps of newtypes and enums
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T135 {
     pub(crate) owner: HashMap<Key, Vec<Key>>,
     pub(crate) name: BTreeSet<Key>,
     pub(crate) map: BTreeMap<char, u16>,
 }
-content!(struct T135 { owner, name, map });
+content!(struct T132 { owner, name, map });
+
+// sets and maps of newtypes and enums
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T133 {
+    pub(crate) state: BTreeMap<Key, i8>,
+    pub(crate) limit: HashMap<Key, Vec<Key>>,
+    pub(crate) map: BTreeMap<String, i64>,
+}
+content!(struct T133 { state, limit, map });
+
+// sets and maps of newtypes and enums
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T134 {
+    pub(crate) price: HashMap<Key, Vec<Key>>,
+    pub(crate) stock: BTreeMap<Key, i8>,
+    pub(crate) map: BTreeMap<i16, u64>,
+}
+content!(struct T134 { price, stock, map });
+
+// sets and maps of newtypes and enums
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T135 {
+    pub(crate) rate: BTreeMap<Key, u64>,
+    pub(crate) code: HashMap<Key, Vec<Key>>,
+    pub(crate) map: BTreeMap<char, i32>,
+}
+content!(struct T135 { rate, code, map });
 
 // a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]

@@ -25,12 +25,12 @@ content!(struct T147 { 0 });
 // integers of up to 64 bits, `bool`, `char`, text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T148 {
-    pub(crate) tags: bool,
-    pub(crate) bundle: u8,
-    pub(crate) parts: u16,
-    pub(crate) weight: u16,
+    pub(crate) notes: bool,
+    pub(crate) owner: u8,
+    pub(crate) name: u16,
+    pub(crate) state: u16,
 }
-content!(struct T148 { tags, bundle, parts, weight });
+content!(struct T148 { notes, owner, name, state });
 
 // integers of up to 64 bits, `bool`, `char`, text
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,12 +55,12 @@ content!(struct T152 { 0, 1, 2 });
 // `i128`, `u128`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T153 {
-    pub(crate) stock: i128,
-    pub(crate) rate: u128,
-    pub(crate) code: Vec<u128>,
-    pub(crate) tags: u16,
+    pub(crate) level: i128,
+    pub(crate) notes: u128,
+    pub(crate) owner: Vec<u128>,
+    pub(crate) name: u16,
 }
-content!(struct T153 { stock, rate, code, tags });
+content!(struct T153 { level, notes, owner, name });
 
 // `i128`, `u128`
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,12 +70,12 @@ content!(struct T154 { 0, 1, 2 });
 // `f32`, `f64`, also NaN, infinite and -0
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T155 {
-    pub(crate) limit: f32,
-    pub(crate) price: f64,
-    pub(crate) stock: Vec<f32>,
-    pub(crate) rate: u16,
+    pub(crate) price: f32,
+    pub(crate) stock: f64,
+    pub(crate) rate: Vec<f32>,
+    pub(crate) code: u16,
 }
-content!(struct T155 { limit, price, stock, rate });
+content!(struct T155 { price, stock, rate, code });
 
 // `f32`, `f64`, also NaN, infinite and -0
 #[derive(Debug, Serialize, Deserialize)]
@@ -85,32 +85,32 @@ content!(struct T156 { 0, 1, 2 });
 // `Vec`, `VecDeque`, `LinkedList`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T157 {
-    pub(crate) name: Vec<(i8, f64)>,
-    pub(crate) state: VecDeque<i32>,
-    pub(crate) limit: LinkedList<u32>,
-    pub(crate) price: u16,
+    pub(crate) owner: Vec<String>,
+    pub(crate) name: VecDeque<u64>,
+    pub(crate) state: LinkedList<HashMap<String, i64>>,
+    pub(crate) limit: u16,
 }
-content!(struct T157 { name, state, limit, price });
+content!(struct T157 { owner, name, state, limit });
 
 // `Vec`, `VecDeque`, `LinkedList`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T158(pub(crate) Vec<u8>, pub(crate) VecDeque<u8>, pub(crate) Vec<Vec<i8>>, pub(crate) u16);
+pub(crate) struct T158(pub(crate) Vec<u8>, pub(crate) VecDeque<u8>, pub(crate) Vec<Vec<u32>>, pub(crate) u16);
 content!(struct T158 { 0, 1, 2, 3 });
 
 // `Vec`, `VecDeque`, `LinkedList`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T159(pub(crate) Box<[(i64, i8)]>, pub(crate) u16);
+pub(crate) struct T159(pub(crate) Box<[[String; 3]]>, pub(crate) u16);
 content!(struct T159 { 0, 1 });
 
 // `HashSet`, `BTreeSet`, `BinaryHeap`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T160 {
-    pub(crate) price: HashSet<bool>,
-    pub(crate) stock: BTreeSet<i16>,
-    pub(crate) rate: BinaryHeap<i8>,
-    pub(crate) code: u16,
+    pub(crate) notes: HashSet<u16>,
+    pub(crate) owner: BTreeSet<(char, char)>,
+    pub(crate) name: BinaryHeap<Vec<String>>,
+    pub(crate) state: u16,
 }
-content!(struct T160 { price, stock, rate, code });
+content!(struct T160 { notes, owner, name, state });
 
 // `HashSet`, `BTreeSet`, `BinaryHeap`
 #[derive(Debug, Serialize, Deserialize)]
@@ -120,44 +120,44 @@ content!(struct T161 { 0, 1, 2 });
 // `HashMap`, `BTreeMap`, whatever the key
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T162 {
-    pub(crate) state: HashMap<i64, String>,
-    pub(crate) limit: BTreeMap<i64, HashMap<String, i64>>,
-    pub(crate) price: BTreeMap<(u8, String), Box<char>>,
-    pub(crate) stock: u16,
+    pub(crate) tags: HashMap<bool, String>,
+    pub(crate) bundle: BTreeMap<bool, HashMap<String, i16>>,
+    pub(crate) parts: BTreeMap<(u8, String), Option<u64>>,
+    pub(crate) weight: u16,
 }
-content!(struct T162 { state, limit, price, stock });
+content!(struct T162 { tags, bundle, parts, weight });
 
 // `HashMap`, `BTreeMap`, whatever the key
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T163(pub(crate) BTreeMap<Vec<u8>, [String; 3]>, pub(crate) HashMap<Option<u8>, bool>, pub(crate) u16);
+pub(crate) struct T163(pub(crate) BTreeMap<Vec<u8>, u8>, pub(crate) HashMap<Option<u8>, u16>, pub(crate) u16);
 content!(struct T163 { 0, 1, 2 });
 
 // arrays and tuples
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T164 {
-    pub(crate) owner: [f64; 3],
-    pub(crate) name: [u8; 32],
-    pub(crate) state: ((f64, String), u16),
-    pub(crate) limit: u16,
+    pub(crate) bundle: [Option<String>; 3],
+    pub(crate) parts: [u8; 32],
+    pub(crate) weight: (u16, HashMap<String, bool>),
+    pub(crate) origin: u16,
 }
-content!(struct T164 { owner, name, state, limit });
+content!(struct T164 { bundle, parts, weight, origin });
 
 // arrays and tuples
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T165(pub(crate) (Option<bool>,), pub(crate) (String, HashMap<String, char>, Option<String>, String), pub(crate) [[u8; 2]; 2], pub(crate) u16);
+pub(crate) struct T165(pub(crate) (i8,), pub(crate) (u64, Option<bool>, Box<u32>, char), pub(crate) [[u8; 2]; 2], pub(crate) u16);
 content!(struct T165 { 0, 1, 2, 3 });
 
 // arrays and tuples
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T166(pub(crate) [u8; 0], pub(crate) u16);
+pub(crate) struct T166(pub(crate) [(char, i16); 0], pub(crate) u16);
 content!(struct T166 { 0, 1 });
 
 // `Option`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T167 {
-    pub(crate) name: Option<Vec<i64>>,
-    pub(crate) state: Option<String>,
-    pub(crate) limit: Option<Vec<u8>>,
-    pub(crate) price: u16,
+    pub(crate) notes: Option<u64>,
+    pub(crate) owner: Option<String>,
+    pub(crate) name: Option<Vec<[String; 3]>>,
+    pub(crate) state: u16,
 }
-content!(struct T167 { name, state, limit, price });
+content!(struct T167 { notes, owner, name, state });

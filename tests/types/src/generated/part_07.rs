@@ -4,52 +4,52 @@ use super::*;
 
 // `Option`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T168(pub(crate) Vec<Option<HashMap<String, bool>>>, pub(crate) Option<Box<Option<bool>>>, pub(crate) u16);
+pub(crate) struct T168(pub(crate) Vec<Option<u8>>, pub(crate) Option<(u8, u8)>, pub(crate) u16);
 content!(struct T168 { 0, 1, 2 });
 
 // `Option<Option<_>>`, `Option<()>`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T169 {
-    pub(crate) price: Option<Option<u64>>,
-    pub(crate) stock: Option<()>,
-    pub(crate) rate: Vec<Option<Option<u8>>>,
-    pub(crate) code: u16,
+    pub(crate) stock: Option<Option<i16>>,
+    pub(crate) rate: Option<()>,
+    pub(crate) code: Vec<Option<Option<u8>>>,
+    pub(crate) tags: u16,
 }
-content!(struct T169 { price, stock, rate, code });
+content!(struct T169 { stock, rate, code, tags });
 
 // `Option<Option<_>>`, `Option<()>`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T170(pub(crate) Option<Option<Option<bool>>>, pub(crate) u16);
-content!(struct T170 { 0, 1 });
+pub(crate) struct T170(pub(crate) Option<Option<Option<bool>>>, pub(crate) Option<Box<Option<u8>>>, pub(crate) u16);
+content!(struct T170 { 0, 1, 2 });
 
 // `Box`, `Arc`, `Cow`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T171 {
-    pub(crate) level: Box<Box<u32>>,
-    pub(crate) notes: Arc<char>,
-    pub(crate) owner: Arc<str>,
-    pub(crate) name: u16,
+    pub(crate) tags: Box<u32>,
+    pub(crate) bundle: Arc<f64>,
+    pub(crate) parts: Arc<str>,
+    pub(crate) weight: u16,
 }
-content!(struct T171 { level, notes, owner, name });
+content!(struct T171 { tags, bundle, parts, weight });
 
 // `Box`, `Arc`, `Cow`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T172(pub(crate) Arc<[(char, i16)]>, pub(crate) Cow<'static, str>, pub(crate) Cow<'static, [u8]>, pub(crate) u16);
+pub(crate) struct T172(pub(crate) Arc<[BTreeMap<String, String>]>, pub(crate) Cow<'static, str>, pub(crate) Cow<'static, [u8]>, pub(crate) u16);
 content!(struct T172 { 0, 1, 2, 3 });
 
 // `Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T173 {
-    pub(crate) notes: Rc<[String; 3]>,
-    pub(crate) owner: Rc<str>,
-    pub(crate) name: Cell<u32>,
-    pub(crate) state: u16,
+    pub(crate) tags: Rc<f64>,
+    pub(crate) bundle: Rc<str>,
+    pub(crate) parts: Cell<u32>,
+    pub(crate) weight: u16,
 }
-content!(struct T173 { notes, owner, name, state });
+content!(struct T173 { tags, bundle, parts, weight });
 
 // `Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T174(pub(crate) RefCell<u8>, pub(crate) Mutex<Vec<i16>>, pub(crate) RwLock<f64>, pub(crate) u16);
+pub(crate) struct T174(pub(crate) RefCell<i16>, pub(crate) Mutex<HashMap<String, f64>>, pub(crate) RwLock<Vec<u8>>, pub(crate) u16);
 content!(struct T174 { 0, 1, 2, 3 });
 
 // `Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics
@@ -60,22 +60,22 @@ content!(struct T175 { 0, 1, 2, 3 });
 // `Result`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T176 {
-    pub(crate) rate: Result<f64, (i64, String)>,
-    pub(crate) code: Result<u8, u16>,
-    pub(crate) tags: Vec<Result<String, i8>>,
-    pub(crate) bundle: u16,
+    pub(crate) origin: Result<bool, bool>,
+    pub(crate) expires: Result<u8, u16>,
+    pub(crate) level: Vec<Result<String, char>>,
+    pub(crate) notes: u16,
 }
-content!(struct T176 { rate, code, tags, bundle });
+content!(struct T176 { origin, expires, level, notes });
 
 // `Range`, `RangeInclusive`, `Bound`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T177 {
-    pub(crate) owner: Range<u32>,
-    pub(crate) name: RangeInclusive<i8>,
-    pub(crate) state: Bound<Box<f64>>,
-    pub(crate) limit: u16,
+    pub(crate) tags: Range<u32>,
+    pub(crate) bundle: RangeInclusive<i8>,
+    pub(crate) parts: Bound<i32>,
+    pub(crate) weight: u16,
 }
-content!(struct T177 { owner, name, state, limit });
+content!(struct T177 { tags, bundle, parts, weight });
 
 // `Range`, `RangeInclusive`, `Bound`
 #[derive(Debug, Serialize, Deserialize)]
@@ -85,22 +85,22 @@ content!(struct T178 { 0, 1, 2 });
 // `Duration`, `SystemTime`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T179 {
-    pub(crate) tags: Duration,
-    pub(crate) bundle: SystemTime,
-    pub(crate) parts: Option<Duration>,
-    pub(crate) weight: u16,
+    pub(crate) state: Duration,
+    pub(crate) limit: SystemTime,
+    pub(crate) price: Option<Duration>,
+    pub(crate) stock: u16,
 }
-content!(struct T179 { tags, bundle, parts, weight });
+content!(struct T179 { state, limit, price, stock });
 
 // IP and socket addresses
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T180 {
-    pub(crate) expires: IpAddr,
-    pub(crate) level: Ipv4Addr,
-    pub(crate) notes: Ipv6Addr,
-    pub(crate) owner: u16,
+    pub(crate) bundle: IpAddr,
+    pub(crate) parts: Ipv4Addr,
+    pub(crate) weight: Ipv6Addr,
+    pub(crate) origin: u16,
 }
-content!(struct T180 { expires, level, notes, owner });
+content!(struct T180 { bundle, parts, weight, origin });
 
 // IP and socket addresses
 #[derive(Debug, Serialize, Deserialize)]
@@ -110,12 +110,12 @@ content!(struct T181 { 0, 1, 2, 3 });
 // `PathBuf`, `OsString`, `CString`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T182 {
-    pub(crate) tags: PathBuf,
-    pub(crate) bundle: OsString,
-    pub(crate) parts: CString,
-    pub(crate) weight: u16,
+    pub(crate) bundle: PathBuf,
+    pub(crate) parts: OsString,
+    pub(crate) weight: CString,
+    pub(crate) origin: u16,
 }
-content!(struct T182 { tags, bundle, parts, weight });
+content!(struct T182 { bundle, parts, weight, origin });
 
 // `PathBuf`, `OsString`, `CString`
 #[derive(Debug, Serialize, Deserialize)]
@@ -125,12 +125,12 @@ content!(struct T183 { 0, 1 });
 // `NonZero`, `Wrapping`, `Saturating`, `Reverse`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T184 {
-    pub(crate) code: NonZeroU8,
-    pub(crate) tags: NonZeroI64,
-    pub(crate) bundle: NonZeroU128,
-    pub(crate) parts: u16,
+    pub(crate) origin: NonZeroU8,
+    pub(crate) expires: NonZeroI64,
+    pub(crate) level: NonZeroU128,
+    pub(crate) notes: u16,
 }
-content!(struct T184 { code, tags, bundle, parts });
+content!(struct T184 { origin, expires, level, notes });
 
 // `NonZero`, `Wrapping`, `Saturating`, `Reverse`
 #[derive(Debug, Serialize, Deserialize)]
@@ -139,18 +139,18 @@ content!(struct T185 { 0, 1, 2, 3 });
 
 // `NonZero`, `Wrapping`, `Saturating`, `Reverse`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T186(pub(crate) Reverse<i8>, pub(crate) Vec<Wrapping<u8>>, pub(crate) u16);
+pub(crate) struct T186(pub(crate) Reverse<Vec<char>>, pub(crate) Vec<Wrapping<u8>>, pub(crate) u16);
 content!(struct T186 { 0, 1, 2 });
 
 // `()`, `PhantomData`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T187 {
-    pub(crate) rate: (),
-    pub(crate) code: PhantomData<u8>,
-    pub(crate) tags: Vec<()>,
-    pub(crate) bundle: u16,
+    pub(crate) weight: (),
+    pub(crate) origin: PhantomData<u8>,
+    pub(crate) expires: Vec<()>,
+    pub(crate) level: u16,
 }
-content!(struct T187 { rate, code, tags, bundle });
+content!(struct T187 { weight, origin, expires, level });
 
 // `()`, `PhantomData`
 #[derive(Debug, Serialize, Deserialize)]
@@ -160,12 +160,12 @@ content!(struct T188 { 0, 1, 2 });
 // sets and maps of structs
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T189 {
-    pub(crate) state: BTreeSet<Point>,
-    pub(crate) limit: HashSet<Point>,
-    pub(crate) price: BTreeMap<Point, Color>,
-    pub(crate) stock: u16,
+    pub(crate) origin: BTreeSet<Point>,
+    pub(crate) expires: HashSet<Point>,
+    pub(crate) level: BTreeMap<Point, Color>,
+    pub(crate) notes: u16,
 }
-content!(struct T189 { state, limit, price, stock });
+content!(struct T189 { origin, expires, level, notes });
 
 // sets and maps of structs
 #[derive(Debug, Serialize, Deserialize)]
@@ -177,7 +177,9 @@ content!(struct T190 { 0, 1, 2 });
 pub(crate) struct T191 {
     #[serde(alias = "old")]
     #[serde(alias = "older")]
-    pub(crate) bundle: [i8; 3],
-    pub(crate) parts: bool,
+    pub(crate) rate: i32,
+    pub(crate) code: u16,
+    pub(crate) tags: u16,
+    pub(crate) bundle: bool,
 }
-content!(struct T191 { bundle, parts });
+content!(struct T191 { rate, code, tags, bundle });

@@ -5,265 +5,273 @@ use super::*;
 // `skip_serializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T216 {
+    pub(crate) origin: [[i8; 3]; 3],
     #[serde(skip_serializing)]
     #[serde(default)]
     pub(crate) lost: u32,
-    pub(crate) stock: HashMap<String, BTreeMap<String, i8>>,
-    pub(crate) rate: u8,
+    pub(crate) expires: char,
 }
-content!(struct T216 { lost [to_default], stock, rate });
+content!(struct T216 { origin, lost [to_default], expires });
 
 // `skip_serializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T217 {
-    Betting {
-        code: i16,
-        tags: String,
-    },
-    Gift {
-        bundle: (bool, [u64; 3]),
-        parts: [u16; 3],
-        weight: char,
-        origin: u16,
-    },
+    Gift(HashMap<String, Option<i8>>, BTreeMap<String, i64>),
+    Airtime(BTreeMap<String, u64>, i32),
     Fields {
-        limit: String,
+        parts: HashMap<String, i8>,
         #[serde(skip_serializing)]
         #[serde(default)]
         lost: u32,
+        weight: f64,
     },
 }
 content!(enum T217 3 {
-    0 Betting { code: a0 b0, tags: a1 b1 }
-    1 Gift { bundle: a0 b0, parts: a1 b1, weight: a2 b2, origin: a3 b3 }
-    2 Fields { limit: a0 b0, lost: a1 b1 [to_default] }
+    0 Gift { 0: a0 b0, 1: a1 b1 }
+    1 Airtime { 0: a0 b0, 1: a1 b1 }
+    2 Fields { parts: a0 b0, lost: a1 b1 [to_default], weight: a2 b2 }
 });
 
 // `skip_serializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T218 {
-    pub(crate) parts: HashMap<String, i8>,
     #[serde(skip_serializing)]
     pub(crate) lost: u32,
-    pub(crate) weight: f64,
+    pub(crate) state: bool,
+    pub(crate) limit: f64,
+    pub(crate) price: u16,
 }
-content!(struct T218 { parts, lost [to_default], weight });
+content!(struct T218 { lost [to_default], state, limit, price });
 
 // `skip_deserializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T219 {
-    pub(crate) bundle: HashMap<String, Option<i8>>,
-    pub(crate) parts: BTreeMap<String, i64>,
     #[serde(skip_deserializing)]
-    pub(crate) lost: [String; 3],
+    pub(crate) lost: (u8, u64),
+    pub(crate) parts: u16,
 }
-content!(struct T219 { bundle, parts, lost [to_default] });
+content!(struct T219 { lost [to_default], parts });
 
 // `skip_deserializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T220 {
-    pub(crate) rate: u64,
-    pub(crate) code: i32,
-    pub(crate) tags: bool,
     #[serde(skip_deserializing)]
-    pub(crate) lost: String,
+    pub(crate) lost: char,
+    pub(crate) origin: u32,
 }
-content!(struct T220 { rate, code, tags, lost [to_default] });
+content!(struct T220 { lost [to_default], origin });
 
 // `skip_deserializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T221 {
+    pub(crate) price: i32,
+    pub(crate) stock: i32,
     #[serde(skip_deserializing)]
-    pub(crate) lost: bool,
-    pub(crate) expires: u64,
+    pub(crate) lost: Option<i32>,
 }
-content!(struct T221 { lost [to_default], expires });
+content!(struct T221 { price, stock, lost [to_default] });
 
 // `skip_deserializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T222 {
+    pub(crate) bundle: Box<i16>,
+    pub(crate) parts: i32,
+    pub(crate) weight: f64,
     #[serde(skip_deserializing)]
-    pub(crate) lost: Box<u64>,
-    pub(crate) parts: u16,
+    pub(crate) lost: (u8, u64),
 }
-content!(struct T222 { lost [to_default], parts });
+content!(struct T222 { bundle, parts, weight, lost [to_default] });
 
 // `skip_deserializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T223 {
-    Cable {
-        price: i32,
-        stock: i32,
-        rate: char,
+    Power {
+        owner: i8,
     },
-    Refund,
+    Exam {
+        tags: u64,
+        bundle: f64,
+        parts: u32,
+        weight: Vec<String>,
+    },
     Fields {
+        parts: Vec<String>,
         #[serde(skip_deserializing)]
-        lost: char,
-        origin: u32,
+        lost: (i8, String),
+        weight: String,
+        origin: u64,
     },
 }
 content!(enum T223 3 {
-    0 Cable { price: a0 b0, stock: a1 b1, rate: a2 b2 }
-    1 Refund {}
-    2 Fields { lost: a0 b0 [to_default], origin: a1 b1 }
+    0 Power { owner: a0 b0 }
+    1 Exam { tags: a0 b0, bundle: a1 b1, parts: a2 b2, weight: a3 b3 }
+    2 Fields { parts: a0 b0, lost: a1 b1 [to_default], weight: a2 b2, origin: a3 b3 }
 });
 
 // `skip_deserializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T224 {
-    pub(crate) bundle: Box<i16>,
-    pub(crate) parts: i32,
-    pub(crate) weight: f64,
     #[serde(skip_deserializing)]
-    pub(crate) lost: HashMap<String, u64>,
+    pub(crate) lost: Option<i16>,
+    pub(crate) name: i32,
 }
-content!(struct T224 { bundle, parts, weight, lost [to_default] });
+content!(struct T224 { lost [to_default], name });
 
 // `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T225 {
-    pub(crate) limit: i8,
-    pub(crate) price: u16,
+    pub(crate) rate: i32,
+    pub(crate) code: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) coupon: Option<u32>,
-    pub(crate) stock: u32,
 }
-content!(struct T225 { limit, price, coupon, stock });
+content!(struct T225 { rate, code, coupon });
 
 // `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T226 {
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub(crate) coupon: Vec<u8>,
-    pub(crate) rate: u64,
-    pub(crate) code: [String; 3],
-}
-content!(struct T226 { coupon, rate, code });
-
-// `skip_serializing_if` with a default
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T227 {
-    pub(crate) owner: i8,
-    #[serde(skip_serializing_if = "is_five", default = "five")]
-    pub(crate) coupon: u32,
-}
-content!(struct T227 { owner, coupon });
-
-// `skip_serializing_if` with a default
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T228 {
-    pub(crate) tags: u64,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub(crate) coupon: BTreeMap<String, u8>,
-    pub(crate) bundle: f64,
-}
-content!(struct T228 { tags, coupon, bundle });
-
-// `skip_serializing_if` with a default
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T229 {
-    Betting {
-        name: i32,
-        state: i32,
-        limit: String,
-    },
-    Gift,
-    Fields {
-        notes: Option<u64>,
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        coupon: Option<u32>,
-    },
-}
-content!(enum T229 3 {
-    0 Betting { name: a0 b0, state: a1 b1, limit: a2 b2 }
-    1 Gift {}
-    2 Fields { notes: a0 b0, coupon: a1 b1 }
-});
-
-// `skip_serializing_if` with a default
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T230 {
     pub(crate) state: String,
     pub(crate) limit: HashMap<String, Option<String>>,
     pub(crate) price: u64,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub(crate) coupon: Vec<u8>,
 }
-content!(struct T230 { state, limit, price, coupon });
+content!(struct T226 { state, limit, price, coupon });
 
 // `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T231 {
+pub(crate) struct T227 {
     pub(crate) weight: u16,
     #[serde(skip_serializing_if = "is_five", default = "five")]
     pub(crate) coupon: u32,
 }
-content!(struct T231 { weight, coupon });
+content!(struct T227 { weight, coupon });
 
 // `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T232 {
+pub(crate) struct T228 {
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub(crate) coupon: BTreeMap<String, u8>,
     pub(crate) tags: u32,
 }
-content!(struct T232 { coupon, tags });
+content!(struct T228 { coupon, tags });
+
+// `skip_serializing_if` with a default
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum T229 {
+    Power {
+        owner: HashMap<String, Vec<char>>,
+    },
+    Exam {
+        level: ([String; 3], String),
+        notes: Option<i32>,
+        owner: i8,
+        name: Box<u16>,
+    },
+    Fields {
+        bundle: BTreeMap<String, HashMap<String, i64>>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        coupon: Option<u32>,
+        parts: u32,
+    },
+}
+content!(enum T229 3 {
+    0 Power { owner: a0 b0 }
+    1 Exam { level: a0 b0, notes: a1 b1, owner: a2 b2, name: a3 b3 }
+    2 Fields { bundle: a0 b0, coupon: a1 b1, parts: a2 b2 }
+});
+
+// `skip_serializing_if` with a default
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T230 {
+    pub(crate) state: u8,
+    pub(crate) limit: BTreeMap<String, Vec<i64>>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) coupon: Vec<u8>,
+    pub(crate) price: char,
+}
+content!(struct T230 { state, limit, coupon, price });
+
+// `skip_serializing_if` with a default
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T231 {
+    pub(crate) notes: f64,
+    #[serde(skip_serializing_if = "is_five", default = "five")]
+    pub(crate) coupon: u32,
+}
+content!(struct T231 { notes, coupon });
+
+// `skip_serializing_if` with a default
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T232 {
+    pub(crate) name: i8,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub(crate) coupon: BTreeMap<String, u8>,
+    pub(crate) state: u8,
+    pub(crate) limit: i64,
+}
+content!(struct T232 { name, coupon, state, limit });
 
 // `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T233 {
-    pub(crate) bundle: BTreeMap<String, HashMap<String, i64>>,
+    pub(crate) origin: f64,
+    pub(crate) expires: i64,
+    pub(crate) level: f64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) coupon: Option<u32>,
-    pub(crate) parts: u32,
 }
-content!(struct T233 { bundle, coupon, parts });
+content!(struct T233 { origin, expires, level, coupon });
 
 // `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T234 {
-    Betting(i32),
-    Gift {
-        expires: String,
-        level: Option<i32>,
+    Gift,
+    Airtime {
+        code: u16,
+        tags: i32,
+        bundle: i64,
+        parts: (i32, u16),
     },
     Fields {
-        tags: u64,
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         coupon: Vec<u8>,
-        bundle: i8,
+        state: BTreeMap<String, String>,
+        limit: u32,
     },
 }
 content!(enum T234 3 {
-    0 Betting { 0: a0 b0 }
-    1 Gift { expires: a0 b0, level: a1 b1 }
-    2 Fields { tags: a0 b0, coupon: a1 b1, bundle: a2 b2 }
+    0 Gift {}
+    1 Airtime { code: a0 b0, tags: a1 b1, bundle: a2 b2, parts: a3 b3 }
+    2 Fields { coupon: a0 b0, state: a1 b1, limit: a2 b2 }
 });
 
 // `skip_serializing_if` without the right default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T235 {
-    pub(crate) state: u16,
+    pub(crate) stock: i32,
+    pub(crate) rate: u64,
     #[serde(skip_serializing_if = "is_five")]
     pub(crate) coupon: u32,
+    pub(crate) code: i8,
 }
-content!(struct T235 { state, coupon });
+content!(struct T235 { stock, rate, coupon, code });
 
 // `skip_serializing_if` without the right default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T236 {
-    pub(crate) price: BTreeMap<String, Vec<i64>>,
+    pub(crate) origin: u8,
+    pub(crate) expires: (bool, f64),
     #[serde(skip_serializing_if = "is_five", default)]
     pub(crate) coupon: u32,
-    pub(crate) stock: char,
+    pub(crate) level: Option<u8>,
 }
-content!(struct T236 { price, coupon, stock });
+content!(struct T236 { origin, expires, coupon, level });
 
 // `skip_serializing_if` without the right default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T237 {
-    pub(crate) notes: f64,
+    pub(crate) notes: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) coupon: String,
 }
@@ -272,34 +280,32 @@ content!(struct T237 { notes, coupon });
 // `skip_serializing_if` without the right default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T238 {
-    pub(crate) name: i8,
     #[serde(skip_serializing_if = "is_five")]
     pub(crate) coupon: u32,
-    pub(crate) state: u8,
-    pub(crate) limit: i64,
+    pub(crate) notes: HashMap<String, u64>,
+    pub(crate) owner: i8,
+    pub(crate) name: String,
 }
-content!(struct T238 { name, coupon, state, limit });
+content!(struct T238 { coupon, notes, owner, name });
 
 // `skip_serializing_if` without the right default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T239 {
-    Exam {
-        rate: u32,
-        code: Option<[bool; 3]>,
-        tags: i8,
-        bundle: u32,
+    Rent(bool, HashMap<String, [f64; 3]>, Box<u16>),
+    Power {
+        bundle: u16,
+        parts: String,
     },
-    Toll,
     Fields {
-        origin: f64,
-        expires: i64,
-        level: f64,
         #[serde(skip_serializing_if = "is_five", default)]
         coupon: u32,
+        name: u16,
+        state: i64,
+        limit: Option<char>,
     },
 }
 content!(enum T239 3 {
-    0 Exam { rate: a0 b0, code: a1 b1, tags: a2 b2, bundle: a3 b3 }
-    1 Toll {}
-    2 Fields { origin: a0 b0, expires: a1 b1, level: a2 b2, coupon: a3 b3 }
+    0 Rent { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    1 Power { bundle: a0 b0, parts: a1 b1 }
+    2 Fields { coupon: a0 b0, name: a1 b1, state: a2 b2, limit: a3 b3 }
 });

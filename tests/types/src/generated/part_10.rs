@@ -5,303 +5,296 @@ use super::*;
 // `skip_serializing_if` without the right default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T240 {
-    pub(crate) state: i64,
-    pub(crate) limit: (i32, u16),
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) coupon: String,
+    pub(crate) code: Option<char>,
 }
-content!(struct T240 { state, limit, coupon });
+content!(struct T240 { coupon, code });
 
 // `flatten` of a struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T241 {
-    pub(crate) state: u64,
-    pub(crate) limit: i8,
+    pub(crate) parts: bool,
+    pub(crate) weight: f64,
     #[serde(flatten)]
     pub(crate) inner: Box<Inner>,
     #[serde(flatten)]
     pub(crate) more: Nested,
 }
-content!(struct T241 { state, limit, inner, more });
+content!(struct T241 { parts, weight, inner, more });
 
 // `flatten` of a struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T242 {
-    pub(crate) notes: [u8; 3],
-    pub(crate) owner: (bool, f64),
-    pub(crate) name: Option<Option<u32>>,
+    pub(crate) origin: String,
+    pub(crate) expires: Box<u16>,
+    pub(crate) level: bool,
     #[serde(flatten)]
     pub(crate) inner: Inner,
 }
-content!(struct T242 { notes, owner, name, inner });
+content!(struct T242 { origin, expires, level, inner });
 
 // `flatten` of a struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T243 {
-    pub(crate) notes: String,
+    pub(crate) state: u64,
+    pub(crate) limit: Option<u32>,
+    pub(crate) price: bool,
     #[serde(flatten)]
     pub(crate) inner: Inner,
     #[serde(flatten)]
     pub(crate) more: Nested,
 }
-content!(struct T243 { notes, inner, more });
+content!(struct T243 { state, limit, price, inner, more });
 
 // `flatten` of a struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T244 {
-    Exam {
-        name: u16,
-    },
-    Toll {
-        tags: u64,
-    },
+    Refund(i64, u8, u16),
+    Rent,
     Fields {
-        level: u64,
-        notes: HashMap<String, u64>,
+        limit: String,
         #[serde(flatten)]
         inner: Box<Inner>,
     },
 }
 content!(enum T244 3 {
-    0 Exam { name: a0 b0 }
-    1 Toll { tags: a0 b0 }
-    2 Fields { level: a0 b0, notes: a1 b1, inner: a2 b2 }
+    0 Refund { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    1 Rent {}
+    2 Fields { limit: a0 b0, inner: a1 b1 }
 });
 
 // `flatten` of a struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T245 {
-    pub(crate) state: Option<char>,
-    pub(crate) limit: i8,
+    pub(crate) name: HashMap<String, u32>,
+    pub(crate) state: String,
     #[serde(flatten)]
     pub(crate) inner: Inner,
     #[serde(flatten)]
     pub(crate) more: Nested,
 }
-content!(struct T245 { state, limit, inner, more });
+content!(struct T245 { name, state, inner, more });
 
 // `flatten` of a struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T246 {
-    pub(crate) stock: [[u16; 3]; 3],
+    pub(crate) bundle: BTreeMap<String, Vec<u8>>,
     #[serde(flatten)]
     pub(crate) inner: Inner,
 }
-content!(struct T246 { stock, inner });
+content!(struct T246 { bundle, inner });
 
 // `flatten` of a struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T247 {
-    pub(crate) parts: u8,
-    pub(crate) weight: HashMap<String, u16>,
-    pub(crate) origin: String,
+    pub(crate) origin: BTreeMap<String, f64>,
+    pub(crate) expires: u16,
+    pub(crate) level: String,
     #[serde(flatten)]
     pub(crate) inner: Box<Inner>,
     #[serde(flatten)]
     pub(crate) more: Nested,
 }
-content!(struct T247 { parts, weight, origin, inner, more });
+content!(struct T247 { origin, expires, level, inner, more });
 
 // `flatten` of a struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T248 {
-    Toll {
-        origin: f64,
+    Data((i16, u8), (f64, i16)),
+    Betting {
+        notes: u32,
     },
-    Data(u16, bool),
     Fields {
-        code: Option<Option<u64>>,
+        rate: String,
         #[serde(flatten)]
         inner: Inner,
     },
 }
 content!(enum T248 3 {
-    0 Toll { origin: a0 b0 }
-    1 Data { 0: a0 b0, 1: a1 b1 }
-    2 Fields { code: a0 b0, inner: a1 b1 }
+    0 Data { 0: a0 b0, 1: a1 b1 }
+    1 Betting { notes: a0 b0 }
+    2 Fields { rate: a0 b0, inner: a1 b1 }
 });
 
 // `flatten` of a map
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T249 {
-    pub(crate) price: i32,
-    pub(crate) stock: bool,
+    pub(crate) state: char,
+    pub(crate) limit: u16,
     #[serde(flatten)]
-    pub(crate) rest: HashMap<String, HashMap<String, i16>>,
+    pub(crate) rest: HashMap<String, HashMap<String, u32>>,
 }
-content!(struct T249 { price, stock, rest });
+content!(struct T249 { state, limit, rest });
 
 // `flatten` of a map
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T250 {
-    pub(crate) price: i64,
-    pub(crate) stock: Option<i64>,
+    pub(crate) code: u8,
     #[serde(flatten)]
-    pub(crate) rest: BTreeMap<String, (i32, i64)>,
+    pub(crate) rest: BTreeMap<String, [String; 3]>,
 }
-content!(struct T250 { price, stock, rest });
+content!(struct T250 { code, rest });
 
 // `flatten` of a map
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T251 {
-    pub(crate) notes: u32,
-    pub(crate) owner: Vec<HashMap<String, String>>,
+    pub(crate) stock: i32,
     #[serde(flatten)]
-    pub(crate) rest: HashMap<String, u8>,
+    pub(crate) rest: HashMap<String, u32>,
 }
-content!(struct T251 { notes, owner, rest });
+content!(struct T251 { stock, rest });
 
 // `flatten` of a map
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T252 {
-    Betting(u16, String),
-    Gift(u8, Vec<Option<char>>),
+    Exam(HashMap<String, i16>, u32, i16),
+    Toll(i32, char),
     Fields {
-        bundle: BTreeMap<String, Vec<u8>>,
+        code: Box<HashMap<String, u64>>,
         #[serde(flatten)]
-        rest: BTreeMap<String, String>,
+        rest: BTreeMap<String, i16>,
     },
 }
 content!(enum T252 3 {
-    0 Betting { 0: a0 b0, 1: a1 b1 }
-    1 Gift { 0: a0 b0, 1: a1 b1 }
-    2 Fields { bundle: a0 b0, rest: a1 b1 }
+    0 Exam { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    1 Toll { 0: a0 b0, 1: a1 b1 }
+    2 Fields { code: a0 b0, rest: a1 b1 }
 });
 
 // `flatten` of a map
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T253 {
-    pub(crate) tags: i16,
-    pub(crate) bundle: HashMap<String, (bool, u32)>,
+    pub(crate) tags: Box<Option<String>>,
     #[serde(flatten)]
-    pub(crate) rest: HashMap<String, (f64, u64)>,
+    pub(crate) rest: HashMap<String, Vec<u32>>,
 }
-content!(struct T253 { tags, bundle, rest });
+content!(struct T253 { tags, rest });
 
 // `flatten` of a map
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T254 {
-    pub(crate) state: char,
-    pub(crate) limit: u16,
+    pub(crate) bundle: BTreeMap<String, u32>,
+    pub(crate) parts: char,
     #[serde(flatten)]
-    pub(crate) rest: BTreeMap<String, HashMap<String, u32>>,
+    pub(crate) rest: BTreeMap<String, String>,
 }
-content!(struct T254 { state, limit, rest });
+content!(struct T254 { bundle, parts, rest });
 
 // `flatten` of a map
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T255 {
-    pub(crate) code: u8,
+    pub(crate) rate: u32,
+    pub(crate) code: char,
     #[serde(flatten)]
-    pub(crate) rest: HashMap<String, [String; 3]>,
+    pub(crate) rest: HashMap<String, Option<char>>,
 }
-content!(struct T255 { code, rest });
+content!(struct T255 { rate, code, rest });
 
 // `flatten` of a map
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T256 {
-    Refund {
-        level: HashMap<String, i32>,
-    },
-    Rent {
-        tags: String,
-        bundle: HashMap<String, i16>,
-    },
+    Data(bool),
+    Betting,
     Fields {
-        stock: i32,
+        name: [i16; 3],
+        state: char,
         #[serde(flatten)]
-        rest: BTreeMap<String, u32>,
+        rest: BTreeMap<String, u8>,
     },
 }
 content!(enum T256 3 {
-    0 Refund { level: a0 b0 }
-    1 Rent { tags: a0 b0, bundle: a1 b1 }
-    2 Fields { stock: a0 b0, rest: a1 b1 }
+    0 Data { 0: a0 b0 }
+    1 Betting {}
+    2 Fields { name: a0 b0, state: a1 b1, rest: a2 b2 }
 });
 
 // `flatten` of two maps
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T257 {
-    pub(crate) expires: u16,
-    pub(crate) level: f64,
-    pub(crate) notes: Option<i32>,
+    pub(crate) weight: Option<i16>,
+    pub(crate) origin: Option<String>,
+    pub(crate) expires: Vec<[i16; 3]>,
     #[serde(flatten)]
     pub(crate) some: BTreeMap<String, u8>,
     #[serde(flatten)]
     pub(crate) rest: BTreeMap<String, u8>,
 }
-content!(struct T257 { expires, level, notes, some, rest });
+content!(struct T257 { weight, origin, expires, some, rest });
 
 // `flatten` of two maps
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T258 {
-    pub(crate) stock: f64,
-    pub(crate) rate: u16,
-    pub(crate) code: i8,
+    pub(crate) expires: u8,
+    pub(crate) level: String,
+    pub(crate) notes: i16,
     #[serde(flatten)]
     pub(crate) some: BTreeMap<String, u8>,
     #[serde(flatten)]
     pub(crate) rest: BTreeMap<String, u8>,
 }
-content!(struct T258 { stock, rate, code, some, rest });
+content!(struct T258 { expires, level, notes, some, rest });
 
 // `flatten` of an `Option`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T259 {
-    pub(crate) price: i8,
-    pub(crate) stock: String,
+    pub(crate) owner: (f64, Box<u64>),
+    pub(crate) name: bool,
     #[serde(flatten)]
     pub(crate) inner: Option<Inner>,
 }
-content!(struct T259 { price, stock, inner });
+content!(struct T259 { owner, name, inner });
 
 // `flatten` of an `Option`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T260 {
-    pub(crate) bundle: BTreeMap<String, u32>,
-    pub(crate) parts: char,
+    pub(crate) price: BTreeMap<String, String>,
+    pub(crate) stock: u16,
+    pub(crate) rate: i64,
     #[serde(flatten)]
     pub(crate) inner: Option<Sparse>,
 }
-content!(struct T260 { bundle, parts, inner [none_to_empty] });
+content!(struct T260 { price, stock, rate, inner [none_to_empty] });
 
 // `flatten` of an `Option`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T261 {
-    pub(crate) rate: f64,
-    pub(crate) code: BTreeMap<String, u32>,
-    pub(crate) tags: char,
+    pub(crate) stock: Box<[u8; 3]>,
     #[serde(flatten)]
     pub(crate) inner: Option<Inner>,
 }
-content!(struct T261 { rate, code, tags, inner });
+content!(struct T261 { stock, inner });
 
 // `flatten` of an `Option`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T262 {
-    Rent(u64),
-    Power(BTreeMap<String, Option<String>>),
+    Refund {
+        rate: BTreeMap<String, f64>,
+        code: bool,
+        tags: u32,
+    },
+    Rent {
+        notes: [BTreeMap<String, i8>; 3],
+        owner: String,
+    },
     Fields {
-        owner: HashMap<String, [i64; 3]>,
-        name: char,
-        state: u8,
+        bundle: i16,
+        parts: i64,
         #[serde(flatten)]
         inner: Option<Sparse>,
     },
 }
 content!(enum T262 3 {
-    0 Rent { 0: a0 b0 }
-    1 Power { 0: a0 b0 }
-    2 Fields { owner: a0 b0, name: a1 b1, state: a2 b2, inner: a3 b3 [none_to_empty] }
+    0 Refund { rate: a0 b0, code: a1 b1, tags: a2 b2 }
+    1 Rent { notes: a0 b0, owner: a1 b1 }
+    2 Fields { bundle: a0 b0, parts: a1 b1, inner: a2 b2 [none_to_empty] }
 });
 
 // `flatten` of an enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T263 {
-    pub(crate) tags: String,
-    pub(crate) bundle: f64,
-    pub(crate) parts: i16,
+    pub(crate) state: i16,
     #[serde(flatten)]
     pub(crate) inner: Tagged,
 }
-content!(struct T263 { tags, bundle, parts, inner });
+content!(struct T263 { state, inner });

@@ -5,260 +5,261 @@ use super::*;
 // `flatten` of an enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T264 {
-    pub(crate) limit: i16,
-    pub(crate) price: Vec<Option<i64>>,
-    pub(crate) stock: f64,
+    pub(crate) expires: i8,
+    pub(crate) level: i64,
+    pub(crate) notes: i32,
     #[serde(flatten)]
     pub(crate) inner: Choice,
 }
-content!(struct T264 { limit, price, stock, inner });
+content!(struct T264 { expires, level, notes, inner });
 
 // `flatten` of an enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T265 {
-    pub(crate) rate: bool,
-    pub(crate) code: String,
+    pub(crate) rate: i16,
     #[serde(flatten)]
     pub(crate) inner: Tagged,
 }
-content!(struct T265 { rate, code, inner });
+content!(struct T265 { rate, inner });
 
 // `flatten` of an enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T266 {
-    Toll {
-        parts: [Vec<i32>; 3],
-        weight: HashMap<String, i16>,
-        origin: i64,
+    Cable {
+        owner: char,
+        name: u32,
+        state: i32,
     },
-    Data,
+    Refund(u64, HashMap<String, bool>),
     Fields {
-        rate: String,
-        code: u16,
+        owner: u32,
+        name: f64,
+        state: String,
         #[serde(flatten)]
         inner: Tagged,
     },
 }
 content!(enum T266 3 {
-    0 Toll { parts: a0 b0, weight: a1 b1, origin: a2 b2 }
-    1 Data {}
-    2 Fields { rate: a0 b0, code: a1 b1, inner: a2 b2 }
+    0 Cable { owner: a0 b0, name: a1 b1, state: a2 b2 }
+    1 Refund { 0: a0 b0, 1: a1 b1 }
+    2 Fields { owner: a0 b0, name: a1 b1, state: a2 b2, inner: a3 b3 }
 });
 
 // `flatten` of an enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T267 {
-    pub(crate) bundle: i32,
-    pub(crate) parts: BTreeMap<String, f64>,
-    pub(crate) weight: bool,
+    pub(crate) expires: i64,
     #[serde(flatten)]
     pub(crate) inner: Choice,
 }
-content!(struct T267 { bundle, parts, weight, inner });
+content!(struct T267 { expires, inner });
 
 // `flatten` of an enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T268 {
-    pub(crate) stock: f64,
-    pub(crate) rate: String,
+    pub(crate) parts: u16,
+    pub(crate) weight: Option<i8>,
+    pub(crate) origin: f64,
     #[serde(flatten)]
     pub(crate) inner: Tagged,
 }
-content!(struct T268 { stock, rate, inner });
+content!(struct T268 { parts, weight, origin, inner });
 
 // `with`, `serialize_with`, `deserialize_with`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T269 {
     #[serde(with = "as_text")]
     pub(crate) changed: u32,
-    pub(crate) state: u32,
+    pub(crate) owner: String,
 }
-content!(struct T269 { changed, state });
+content!(struct T269 { changed, owner });
 
 // `with`, `serialize_with`, `deserialize_with`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T270 {
     #[serde(serialize_with = "as_text::serialize", deserialize_with = "as_text::deserialize")]
     pub(crate) changed: u32,
-    pub(crate) state: i16,
+    pub(crate) owner: u64,
+    pub(crate) name: char,
 }
-content!(struct T270 { changed, state });
+content!(struct T270 { changed, owner, name });
 
 // `with`, `serialize_with`, `deserialize_with`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T271 {
+    pub(crate) notes: u16,
+    pub(crate) owner: i16,
     #[serde(with = "as_bytes")]
     pub(crate) changed: Vec<u8>,
-    pub(crate) price: i64,
-    pub(crate) stock: i32,
 }
-content!(struct T271 { changed, price, stock });
+content!(struct T271 { notes, owner, changed });
 
 // `with`, `serialize_with`, `deserialize_with`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T272 {
-    pub(crate) name: bool,
+    pub(crate) bundle: char,
+    pub(crate) parts: BTreeMap<String, [String; 3]>,
     #[serde(with = "as_either")]
     pub(crate) changed: Option<u32>,
-    pub(crate) state: i8,
 }
-content!(struct T272 { name, changed, state });
+content!(struct T272 { bundle, parts, changed });
 
 // `with`, `serialize_with`, `deserialize_with`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T273 {
-    Airtime {
-        bundle: i64,
-        parts: char,
-        weight: u64,
-        origin: HashMap<String, bool>,
+    Rent {
+        owner: i64,
+        name: Option<i8>,
+        state: String,
+        limit: u64,
     },
-    Cable {
-        weight: u8,
-        origin: Box<u16>,
-        expires: Option<i16>,
+    Power {
+        state: i8,
+        limit: i16,
+        price: String,
     },
     Fields {
-        parts: Option<Box<i16>>,
         #[serde(with = "as_text")]
         changed: u32,
+        tags: bool,
+        bundle: i8,
+        parts: char,
     },
 }
 content!(enum T273 3 {
-    0 Airtime { bundle: a0 b0, parts: a1 b1, weight: a2 b2, origin: a3 b3 }
-    1 Cable { weight: a0 b0, origin: a1 b1, expires: a2 b2 }
-    2 Fields { parts: a0 b0, changed: a1 b1 }
+    0 Rent { owner: a0 b0, name: a1 b1, state: a2 b2, limit: a3 b3 }
+    1 Power { state: a0 b0, limit: a1 b1, price: a2 b2 }
+    2 Fields { changed: a0 b0, tags: a1 b1, bundle: a2 b2, parts: a3 b3 }
 });
 
 // `with`, `serialize_with`, `deserialize_with`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T274 {
-    pub(crate) owner: f64,
-    pub(crate) name: String,
+    pub(crate) tags: String,
+    pub(crate) bundle: u64,
+    pub(crate) parts: BTreeMap<String, Option<i8>>,
     #[serde(serialize_with = "as_text::serialize", deserialize_with = "as_text::deserialize")]
     pub(crate) changed: u32,
-    pub(crate) state: char,
 }
-content!(struct T274 { owner, name, changed, state });
+content!(struct T274 { tags, bundle, parts, changed });
 
 // `with`, `serialize_with`, `deserialize_with`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T275 {
-    pub(crate) notes: char,
     #[serde(with = "as_bytes")]
     pub(crate) changed: Vec<u8>,
-    pub(crate) owner: u32,
+    pub(crate) notes: Vec<i8>,
 }
-content!(struct T275 { notes, changed, owner });
+content!(struct T275 { changed, notes });
 
 // `with`, `serialize_with`, `deserialize_with`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T276 {
-    pub(crate) stock: i16,
+    pub(crate) parts: u32,
+    pub(crate) weight: u16,
     #[serde(with = "as_either")]
     pub(crate) changed: Option<u32>,
 }
-content!(struct T276 { stock, changed });
+content!(struct T276 { parts, weight, changed });
 
 // `with` that loses
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T277 {
-    pub(crate) bundle: char,
-    pub(crate) parts: BTreeMap<String, [String; 3]>,
     #[serde(with = "whole_seconds")]
     pub(crate) lossy: Duration,
+    pub(crate) rate: char,
 }
-content!(struct T277 { bundle, parts, lossy [to_seconds] });
+content!(struct T277 { lossy [to_seconds], rate });
 
 // `with` that loses
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T278 {
+    pub(crate) level: i64,
     #[serde(with = "lowercase")]
     pub(crate) lossy: String,
-    pub(crate) tags: bool,
-    pub(crate) bundle: i8,
-    pub(crate) parts: char,
+    pub(crate) notes: char,
+    pub(crate) owner: Vec<u8>,
 }
-content!(struct T278 { lossy [to_lowercase], tags, bundle, parts });
+content!(struct T278 { level, lossy [to_lowercase], notes, owner });
 
 // `with` that loses
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T279 {
-    pub(crate) stock: Box<i8>,
-    pub(crate) rate: i64,
-    pub(crate) code: Option<f64>,
+    pub(crate) expires: i64,
     #[serde(with = "single")]
     pub(crate) lossy: f64,
 }
-content!(struct T279 { stock, rate, code, lossy [to_single] });
+content!(struct T279 { expires, lossy [to_single] });
 
 // `with` that loses
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T280 {
-    pub(crate) state: Vec<BTreeMap<String, i64>>,
+    pub(crate) expires: u8,
     #[serde(with = "whole_seconds")]
     pub(crate) lossy: Duration,
-    pub(crate) limit: i16,
 }
-content!(struct T280 { state, lossy [to_seconds], limit });
+content!(struct T280 { expires, lossy [to_seconds] });
 
 // `with` that loses
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T281 {
-    Cable,
-    Refund(u16, u32, u32),
+    Betting {
+        parts: String,
+        weight: [u8; 3],
+        origin: i64,
+    },
+    Gift(char),
     Fields {
-        tags: String,
-        bundle: u64,
-        parts: BTreeMap<String, Option<i8>>,
+        parts: bool,
         #[serde(with = "lowercase")]
         lossy: String,
+        weight: u16,
     },
 }
 content!(enum T281 3 {
-    0 Cable {}
-    1 Refund { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    2 Fields { tags: a0 b0, bundle: a1 b1, parts: a2 b2, lossy: a3 b3 [to_lowercase] }
+    0 Betting { parts: a0 b0, weight: a1 b1, origin: a2 b2 }
+    1 Gift { 0: a0 b0 }
+    2 Fields { parts: a0 b0, lossy: a1 b1 [to_lowercase], weight: a2 b2 }
 });
 
 // `with` that loses
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T282 {
-    pub(crate) stock: char,
+    pub(crate) notes: i32,
     #[serde(with = "single")]
     pub(crate) lossy: f64,
-    pub(crate) rate: String,
 }
-content!(struct T282 { stock, lossy [to_single], rate });
+content!(struct T282 { notes, lossy [to_single] });
 
 // `serialize_with` alone
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T283 {
-    pub(crate) origin: i32,
+    pub(crate) tags: String,
+    pub(crate) bundle: String,
     #[serde(serialize_with = "as_text::serialize")]
     pub(crate) changed: u32,
-    pub(crate) expires: i64,
 }
-content!(struct T283 { origin, changed, expires });
+content!(struct T283 { tags, bundle, changed });
 
 // `serialize_with` alone
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T284 {
-    pub(crate) price: f64,
+    pub(crate) origin: i16,
+    pub(crate) expires: u8,
+    pub(crate) level: f64,
     #[serde(serialize_with = "as_text::serialize")]
     pub(crate) changed: u32,
-    pub(crate) stock: Box<HashMap<String, u16>>,
 }
-content!(struct T284 { price, changed, stock });
+content!(struct T284 { origin, expires, level, changed });
 
 // `serialize_with` alone
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T285 {
-    pub(crate) expires: u8,
     #[serde(serialize_with = "as_text::serialize")]
     pub(crate) changed: u32,
+    pub(crate) weight: Option<u16>,
 }
-content!(struct T285 { expires, changed });
+content!(struct T285 { changed, weight });
 
 // `from`, `try_from`, `into`
 #[derive(Debug, Serialize, Deserialize, Clone)]

@@ -72,29 +72,29 @@ wire!(perhaps T293);
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct T294 {
-    pub(crate) parts: bool,
-    pub(crate) weight: u16,
-    pub(crate) origin: (u64, (i16, i64)),
+    pub(crate) expires: char,
+    pub(crate) level: (bool, (i64, i64)),
 }
-content!(struct T294 { parts, weight, origin });
+content!(struct T294 { expires, level });
 
 // `deny_unknown_fields`, `expecting`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(expecting = "what is sold")]
 pub(crate) struct T295 {
-    pub(crate) price: u8,
-    pub(crate) stock: i64,
+    pub(crate) bundle: String,
+    pub(crate) parts: i64,
+    pub(crate) weight: String,
 }
-content!(struct T295 { price, stock });
+content!(struct T295 { bundle, parts, weight });
 
 // `deny_unknown_fields`, `expecting`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct T296 {
-    pub(crate) parts: f64,
-    pub(crate) weight: char,
-    pub(crate) origin: u8,
-    pub(crate) expires: bool,
+    pub(crate) parts: i16,
+    pub(crate) weight: bool,
+    pub(crate) origin: u16,
+    pub(crate) expires: i32,
 }
 content!(struct T296 { parts, weight, origin, expires });
 
@@ -102,12 +102,10 @@ content!(struct T296 { parts, weight, origin, expires });
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(expecting = "what is sold")]
 pub(crate) struct T297 {
-    pub(crate) owner: u32,
-    pub(crate) name: u8,
-    pub(crate) state: String,
-    pub(crate) limit: String,
+    pub(crate) expires: i64,
+    pub(crate) level: i16,
 }
-content!(struct T297 { owner, name, state, limit });
+content!(struct T297 { expires, level });
 
 // 128 bits, or `Option<Option<_>>`, in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
@@ -115,12 +113,13 @@ content!(struct T297 { owner, name, state, limit });
 pub(crate) enum T298 {
     Only {
         wide: u128,
-        bundle: Option<i16>,
+        level: u32,
+        notes: i16,
     },
     Unit,
 }
 content!(enum T298 2 {
-    0 Only { wide: a0 b0, bundle: a1 b1 }
+    0 Only { wide: a0 b0, level: a1 b1, notes: a2 b2 }
     1 Unit {}
 });
 
@@ -130,13 +129,12 @@ content!(enum T298 2 {
 pub(crate) enum T299 {
     Only {
         wide: i128,
-        tags: BTreeMap<String, i16>,
-        bundle: u64,
+        price: Option<String>,
     },
     Unit,
 }
 content!(enum T299 2 {
-    0 Only { wide: a0 b0, tags: a1 b1, bundle: a2 b2 }
+    0 Only { wide: a0 b0, price: a1 b1 }
     1 Unit {}
 });
 
@@ -146,13 +144,13 @@ content!(enum T299 2 {
 pub(crate) enum T300 {
     Only {
         wide: Option<Option<u8>>,
-        level: char,
-        notes: u32,
+        rate: u16,
+        code: Option<u16>,
     },
     Unit,
 }
 content!(enum T300 2 {
-    0 Only { wide: a0 b0, level: a1 b1, notes: a2 b2 }
+    0 Only { wide: a0 b0, rate: a1 b1, code: a2 b2 }
     1 Unit {}
 });
 
@@ -160,11 +158,11 @@ content!(enum T300 2 {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T301 {
     pub(crate) wide: u128,
-    pub(crate) name: (bool, (i64, i64)),
+    pub(crate) code: u16,
     #[serde(flatten)]
     pub(crate) rest: BTreeMap<String, bool>,
 }
-content!(struct T301 { wide, name, rest });
+content!(struct T301 { wide, code, rest });
 
 // addresses in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
@@ -172,13 +170,13 @@ content!(struct T301 { wide, name, rest });
 pub(crate) enum T302 {
     Only {
         address: IpAddr,
-        bundle: String,
-        parts: i64,
+        code: u8,
+        tags: u8,
     },
     Unit,
 }
 content!(enum T302 2 {
-    0 Only { address: a0 b0, bundle: a1 b1, parts: a2 b2 }
+    0 Only { address: a0 b0, code: a1 b1, tags: a2 b2 }
     1 Unit {}
 });
 
@@ -188,12 +186,12 @@ content!(enum T302 2 {
 pub(crate) enum T303 {
     Only {
         address: SocketAddr,
-        limit: String,
+        price: char,
     },
     Unit,
 }
 content!(enum T303 2 {
-    0 Only { address: a0 b0, limit: a1 b1 }
+    0 Only { address: a0 b0, price: a1 b1 }
     1 Unit {}
 });
 
@@ -203,12 +201,12 @@ content!(enum T303 2 {
 pub(crate) enum T304 {
     Only {
         address: Ipv6Addr,
-        notes: u16,
+        code: i8,
     },
     Unit,
 }
 content!(enum T304 2 {
-    0 Only { address: a0 b0, notes: a1 b1 }
+    0 Only { address: a0 b0, code: a1 b1 }
     1 Unit {}
 });
 
@@ -216,12 +214,11 @@ content!(enum T304 2 {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T305 {
     pub(crate) address: Vec<IpAddr>,
-    pub(crate) state: char,
-    pub(crate) limit: i64,
+    pub(crate) state: [i8; 3],
     #[serde(flatten)]
     pub(crate) rest: BTreeMap<String, bool>,
 }
-content!(struct T305 { address, state, limit, rest });
+content!(struct T305 { address, state, rest });
 
 // bytes, maps with other keys than text, floats in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
@@ -229,12 +226,12 @@ content!(struct T305 { address, state, limit, rest });
 pub(crate) enum T306 {
     Only {
         held: f32,
-        price: String,
+        limit: i64,
     },
     Unit,
 }
 content!(enum T306 2 {
-    0 Only { held: a0 b0, price: a1 b1 }
+    0 Only { held: a0 b0, limit: a1 b1 }
     1 Unit {}
 });
 
@@ -244,13 +241,13 @@ content!(enum T306 2 {
 pub(crate) enum T307 {
     Only {
         held: f64,
-        expires: bool,
-        level: Option<Option<String>>,
+        origin: u64,
+        expires: u64,
     },
     Unit,
 }
 content!(enum T307 2 {
-    0 Only { held: a0 b0, expires: a1 b1, level: a2 b2 }
+    0 Only { held: a0 b0, origin: a1 b1, expires: a2 b2 }
     1 Unit {}
 });
 
@@ -260,13 +257,13 @@ content!(enum T307 2 {
 pub(crate) enum T308 {
     Only {
         held: BTreeMap<u32, u8>,
-        rate: u16,
-        code: Option<BTreeMap<String, char>>,
+        state: Vec<u16>,
+        limit: bool,
     },
     Unit,
 }
 content!(enum T308 2 {
-    0 Only { held: a0 b0, rate: a1 b1, code: a2 b2 }
+    0 Only { held: a0 b0, state: a1 b1, limit: a2 b2 }
     1 Unit {}
 });
 
@@ -274,11 +271,11 @@ content!(enum T308 2 {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T309 {
     pub(crate) held: BTreeMap<i8, String>,
-    pub(crate) name: i8,
+    pub(crate) state: BTreeMap<String, i64>,
     #[serde(flatten)]
     pub(crate) rest: BTreeMap<String, bool>,
 }
-content!(struct T309 { held, name, rest });
+content!(struct T309 { held, state, rest });
 
 // bytes, maps with other keys than text, floats in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
@@ -286,12 +283,13 @@ content!(struct T309 { held, name, rest });
 pub(crate) enum T310 {
     Only {
         held: BTreeMap<(u8, u8), u8>,
-        tags: u8,
+        stock: i16,
+        rate: HashMap<String, [f64; 3]>,
     },
     Unit,
 }
 content!(enum T310 2 {
-    0 Only { held: a0 b0, tags: a1 b1 }
+    0 Only { held: a0 b0, stock: a1 b1, rate: a2 b2 }
     1 Unit {}
 });
 
@@ -301,11 +299,11 @@ content!(enum T310 2 {
 pub(crate) enum T311 {
     Only {
         held: CString,
-        price: char,
+        stock: i32,
     },
     Unit,
 }
 content!(enum T311 2 {
-    0 Only { held: a0 b0, price: a1 b1 }
+    0 Only { held: a0 b0, stock: a1 b1 }
     1 Unit {}
 });

@@ -8,12 +8,13 @@ use super::*;
 pub(crate) enum T312 {
     Only {
         held: (),
-        code: i8,
+        bundle: Box<i32>,
+        parts: i8,
     },
     Unit,
 }
 content!(enum T312 2 {
-    0 Only { held: a0 b0, code: a1 b1 }
+    0 Only { held: a0 b0, bundle: a1 b1, parts: a2 b2 }
     1 Unit {}
 });
 
@@ -21,123 +22,84 @@ content!(enum T312 2 {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T313 {
     pub(crate) held: Duration,
-    pub(crate) state: [i8; 3],
+    pub(crate) weight: bool,
+    pub(crate) origin: bool,
     #[serde(flatten)]
     pub(crate) rest: BTreeMap<String, bool>,
 }
-content!(struct T313 { held, state, rest });
+content!(struct T313 { held, weight, origin, rest });
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T314 {
-    pub(crate) limit: i64,
-    pub(crate) first: Option<T121>,
-    pub(crate) other: Ipv6Addr,
+    pub(crate) limit: [Option<i64>; 3],
+    pub(crate) price: BTreeMap<String, i8>,
+    pub(crate) first: Vec<T058>,
+    pub(crate) other: Vec<()>,
     pub(crate) points: Vec<Point>,
 }
-content!(struct T314 { limit, first, other, points });
+content!(struct T314 { limit, price, first, other, points });
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T315 {
-    Toll(i16),
-    Data(Box<i32>, i8),
-    Nested {
+    Power,
+    Exam {
+        owner: f64,
         name: u16,
-        state: bool,
-        first: HashMap<u8, T058>,
-        second: Vec<T025>,
-        other: CString,
-        points: BTreeMap<Color, Point>,
+        state: Box<u64>,
+    },
+    Nested {
+        code: u16,
+        tags: [u8; 3],
+        first: (T022, u8),
+        second: Option<T123>,
+        other: Vec<Result<String, f64>>,
+        points: Vec<Point>,
     },
 }
 content!(enum T315 3 {
-    0 Toll { 0: a0 b0 }
-    1 Data { 0: a0 b0, 1: a1 b1 }
-    2 Nested { name: a0 b0, state: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
+    0 Power {}
+    1 Exam { owner: a0 b0, name: a1 b1, state: a2 b2 }
+    2 Nested { code: a0 b0, tags: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
 });
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T316 {
-    pub(crate) weight: bool,
-    pub(crate) origin: bool,
-    pub(crate) first: Box<T027>,
-    pub(crate) second: HashMap<u8, T131>,
-    pub(crate) third: Box<T010>,
-    pub(crate) other: Duration,
-    pub(crate) points: Vec<Point>,
+    pub(crate) state: (i64, u32),
+    pub(crate) first: Vec<T031>,
+    pub(crate) second: Vec<T060>,
+    pub(crate) third: Box<T006>,
+    pub(crate) other: (u16, u16),
+    pub(crate) points: Option<Color>,
 }
-content!(struct T316 { weight, origin, first, second, third, other, points });
+content!(struct T316 { state, first, second, third, other, points });
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T317 {
-    pub(crate) state: u8,
-    pub(crate) limit: BTreeMap<String, String>,
-    pub(crate) first: Option<T007>,
-    pub(crate) other: Option<Box<Option<u32>>>,
-    pub(crate) points: Point,
+    pub(crate) name: Box<f64>,
+    pub(crate) first: BTreeMap<String, T011>,
+    pub(crate) other: VecDeque<i64>,
+    pub(crate) points: Vec<Point>,
 }
-content!(struct T317 { state, limit, first, other, points });
+content!(struct T317 { name, first, other, points });
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T318 {
-    Power {
-        bundle: String,
-    },
-    Exam,
-    Nested {
-        origin: HashMap<String, f64>,
-        first: HashMap<u8, T127>,
-        second: (T050, u8),
-        other: OsString,
-        points: Vec<Point>,
-    },
-}
-content!(enum T318 3 {
-    0 Power { bundle: a0 b0 }
-    1 Exam {}
-    2 Nested { origin: a0 b0, first: a1 b1, second: a2 b2, other: a3 b3, points: a4 b4 }
-});
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T319 {
-    pub(crate) parts: String,
-    pub(crate) first: Option<T316>,
-    pub(crate) second: T008,
-    pub(crate) third: BTreeMap<String, T052>,
-    pub(crate) other: Mutex<u16>,
-    pub(crate) points: Option<Color>,
-}
-content!(struct T319 { parts, first, second, third, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T320 {
-    pub(crate) name: Box<f64>,
-    pub(crate) first: BTreeMap<String, T048>,
-    pub(crate) other: VecDeque<i64>,
-    pub(crate) points: Vec<Point>,
-}
-content!(struct T320 { name, first, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T321 {
     Cable(f64, i64, bool),
     Refund,
     Nested {
-        name: Option<f64>,
-        first: Box<T061>,
-        second: Box<T019>,
+        name: Option<u16>,
+        first: Box<T024>,
+        second: Box<T016>,
         other: Option<Duration>,
         points: BTreeMap<Color, Point>,
     },
 }
-content!(enum T321 3 {
+content!(enum T318 3 {
     0 Cable { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
     1 Refund {}
     2 Nested { name: a0 b0, first: a1 b1, second: a2 b2, other: a3 b3, points: a4 b4 }
@@ -145,118 +107,124 @@ content!(enum T321 3 {
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T322 {
+pub(crate) struct T319 {
     pub(crate) weight: u64,
     pub(crate) origin: String,
-    pub(crate) first: T014,
-    pub(crate) second: Box<T049>,
-    pub(crate) third: Option<T119>,
+    pub(crate) first: T052,
+    pub(crate) second: Box<T120>,
+    pub(crate) third: Option<T130>,
     pub(crate) other: Result<f64, BTreeMap<String, i8>>,
     pub(crate) points: Vec<Point>,
 }
-content!(struct T322 { weight, origin, first, second, third, other, points });
+content!(struct T319 { weight, origin, first, second, third, other, points });
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T323 {
+pub(crate) struct T320 {
     pub(crate) limit: u64,
-    pub(crate) first: HashMap<u8, T005>,
+    pub(crate) first: HashMap<u8, T059>,
     pub(crate) other: Vec<Box<char>>,
     pub(crate) points: Point,
 }
-content!(struct T323 { limit, first, other, points });
+content!(struct T320 { limit, first, other, points });
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T324 {
-    Rent(Option<HashMap<String, i32>>),
-    Power(String),
+pub(crate) enum T321 {
+    Rent(Option<u8>),
+    Power {
+        limit: f64,
+        price: String,
+        stock: String,
+        rate: i8,
+    },
     Nested {
         limit: u8,
-        first: Box<T128>,
-        second: Vec<T130>,
+        first: Box<T025>,
+        second: Vec<T018>,
         other: Arc<[BTreeMap<String, bool>]>,
         points: Point,
     },
 }
-content!(enum T324 3 {
+content!(enum T321 3 {
     0 Rent { 0: a0 b0 }
-    1 Power { 0: a0 b0 }
+    1 Power { limit: a0 b0, price: a1 b1, stock: a2 b2, rate: a3 b3 }
     2 Nested { limit: a0 b0, first: a1 b1, second: a2 b2, other: a3 b3, points: a4 b4 }
 });
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T325 {
-    pub(crate) tags: String,
-    pub(crate) first: BTreeMap<String, T019>,
-    pub(crate) second: Box<T128>,
-    pub(crate) third: Vec<T050>,
-    pub(crate) other: VecDeque<String>,
-    pub(crate) points: Vec<Point>,
-}
-content!(struct T325 { tags, first, second, third, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T326 {
-    pub(crate) parts: u8,
-    pub(crate) weight: i32,
-    pub(crate) first: BTreeMap<String, T323>,
-    pub(crate) other: Box<str>,
+pub(crate) struct T322 {
+    pub(crate) stock: String,
+    pub(crate) first: Box<T012>,
+    pub(crate) second: Vec<T061>,
+    pub(crate) third: Vec<T049>,
+    pub(crate) other: RangeFrom<u8>,
     pub(crate) points: Option<Color>,
 }
-content!(struct T326 { parts, weight, first, other, points });
+content!(struct T322 { stock, first, second, third, other, points });
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T327 {
+pub(crate) struct T323 {
+    pub(crate) owner: i32,
+    pub(crate) name: f64,
+    pub(crate) first: (T004, u8),
+    pub(crate) other: Ipv6Addr,
+    pub(crate) points: BTreeMap<Color, Point>,
+}
+content!(struct T323 { owner, name, first, other, points });
+
+// all of these inside one another
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum T324 {
     Exam,
     Toll {
         code: u32,
         tags: Vec<i64>,
     },
     Nested {
-        owner: String,
-        first: Box<T324>,
-        second: Box<T057>,
+        origin: i32,
+        expires: (i8, String),
+        first: Box<T030>,
+        second: Box<T020>,
         other: BTreeMap<Vec<u8>, i32>,
         points: BTreeMap<Color, Point>,
     },
 }
-content!(enum T327 3 {
+content!(enum T324 3 {
     0 Exam {}
     1 Toll { code: a0 b0, tags: a1 b1 }
-    2 Nested { owner: a0 b0, first: a1 b1, second: a2 b2, other: a3 b3, points: a4 b4 }
+    2 Nested { origin: a0 b0, expires: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
 });
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T328 {
+pub(crate) struct T325 {
     pub(crate) rate: f64,
     pub(crate) code: u16,
-    pub(crate) first: Option<T054>,
-    pub(crate) second: (T129, u8),
-    pub(crate) third: Vec<T028>,
+    pub(crate) first: Option<T018>,
+    pub(crate) second: (T052, u8),
+    pub(crate) third: Vec<T048>,
     pub(crate) other: u32,
     pub(crate) points: BTreeMap<Color, Point>,
 }
-content!(struct T328 { rate, code, first, second, third, other, points });
+content!(struct T325 { rate, code, first, second, third, other, points });
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T329 {
+pub(crate) struct T326 {
     pub(crate) price: u32,
     pub(crate) stock: i16,
-    pub(crate) first: T323,
+    pub(crate) first: T048,
     pub(crate) other: [u8; 32],
     pub(crate) points: BTreeMap<Color, Point>,
 }
-content!(struct T329 { price, stock, first, other, points });
+content!(struct T326 { price, stock, first, other, points });
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T330 {
+pub(crate) enum T327 {
     Data {
         rate: u8,
         code: String,
@@ -267,13 +235,13 @@ pub(crate) enum T330 {
     Nested {
         state: u8,
         limit: u32,
-        first: Box<T127>,
-        second: T027,
+        first: Box<T118>,
+        second: T061,
         other: Box<[char]>,
         points: Point,
     },
 }
-content!(enum T330 3 {
+content!(enum T327 3 {
     0 Data { rate: a0 b0, code: a1 b1, tags: a2 b2, bundle: a3 b3 }
     1 Betting {}
     2 Nested { state: a0 b0, limit: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
@@ -281,31 +249,31 @@ content!(enum T330 3 {
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T331 {
+pub(crate) struct T328 {
     pub(crate) origin: String,
     pub(crate) expires: i32,
-    pub(crate) first: T117,
-    pub(crate) second: Option<T031>,
-    pub(crate) third: BTreeMap<String, T025>,
+    pub(crate) first: T052,
+    pub(crate) second: Option<T116>,
+    pub(crate) third: BTreeMap<String, T315>,
     pub(crate) other: f64,
     pub(crate) points: Point,
 }
-content!(struct T331 { origin, expires, first, second, third, other, points });
+content!(struct T328 { origin, expires, first, second, third, other, points });
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T332 {
+pub(crate) struct T329 {
     pub(crate) state: BTreeMap<String, i32>,
     pub(crate) limit: ((i32, u16), BTreeMap<String, u64>),
-    pub(crate) first: T320,
+    pub(crate) first: T121,
     pub(crate) other: BTreeMap<i16, String>,
     pub(crate) points: Vec<Point>,
 }
-content!(struct T332 { state, limit, first, other, points });
+content!(struct T329 { state, limit, first, other, points });
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T333 {
+pub(crate) enum T330 {
     Data(Box<[i16; 3]>, u16),
     Betting {
         code: i64,
@@ -315,13 +283,13 @@ pub(crate) enum T333 {
     Nested {
         code: Box<bool>,
         tags: char,
-        first: BTreeMap<String, T123>,
-        second: BTreeMap<String, T054>,
+        first: BTreeMap<String, T026>,
+        second: BTreeMap<String, T117>,
         other: i16,
         points: BTreeMap<Color, Point>,
     },
 }
-content!(enum T333 3 {
+content!(enum T330 3 {
     0 Data { 0: a0 b0, 1: a1 b1 }
     1 Betting { code: a0 b0, tags: a1 b1, bundle: a2 b2 }
     2 Nested { code: a0 b0, tags: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
@@ -329,22 +297,71 @@ content!(enum T333 3 {
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T334 {
+pub(crate) struct T331 {
     pub(crate) expires: HashMap<String, Box<u8>>,
-    pub(crate) first: Box<T019>,
-    pub(crate) second: Box<T000>,
-    pub(crate) third: HashMap<u8, T013>,
-    pub(crate) other: Option<u8>,
+    pub(crate) first: Box<T012>,
+    pub(crate) second: Box<T010>,
+    pub(crate) third: HashMap<u8, T007>,
+    pub(crate) other: Option<u64>,
     pub(crate) points: Vec<Point>,
 }
-content!(struct T334 { expires, first, second, third, other, points });
+content!(struct T331 { expires, first, second, third, other, points });
+
+// all of these inside one another
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T332 {
+    pub(crate) weight: u64,
+    pub(crate) origin: [u32; 3],
+    pub(crate) first: Box<T054>,
+    pub(crate) other: Vec<Result<String, [i8; 3]>>,
+    pub(crate) points: Vec<Point>,
+}
+content!(struct T332 { weight, origin, first, other, points });
+
+// all of these inside one another
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum T333 {
+    Power {
+        weight: u16,
+        origin: u16,
+        expires: HashMap<String, i8>,
+        level: HashMap<String, i64>,
+    },
+    Exam,
+    Nested {
+        parts: u32,
+        weight: u16,
+        first: (T130, u8),
+        second: Vec<T008>,
+        other: Vec<f32>,
+        points: BTreeMap<Color, Point>,
+    },
+}
+content!(enum T333 3 {
+    0 Power { weight: a0 b0, origin: a1 b1, expires: a2 b2, level: a3 b3 }
+    1 Exam {}
+    2 Nested { parts: a0 b0, weight: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
+});
+
+// all of these inside one another
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T334 {
+    pub(crate) owner: u32,
+    pub(crate) first: HashMap<u8, T315>,
+    pub(crate) second: HashMap<u8, T049>,
+    pub(crate) third: Vec<T125>,
+    pub(crate) other: BinaryHeap<i64>,
+    pub(crate) points: BTreeMap<Color, Point>,
+}
+content!(struct T334 { owner, first, second, third, other, points });
 
 // all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T335 {
-    pub(crate) limit: [u32; 3],
-    pub(crate) first: Box<T320>,
-    pub(crate) other: Vec<Result<String, [i8; 3]>>,
-    pub(crate) points: Vec<Point>,
+    pub(crate) state: (i16, bool),
+    pub(crate) limit: HashMap<String, u32>,
+    pub(crate) first: HashMap<u8, T314>,
+    pub(crate) other: Result<u8, u16>,
+    pub(crate) points: Option<Color>,
 }
-content!(struct T335 { limit, first, other, points });
+content!(struct T335 { state, limit, first, other, points });

@@ -11,9 +11,12 @@ pub(crate) fn simple(random: &mut Random, levels: usize) -> String {
     if let Some(leaf) = LEAVES.get(chosen) {
         return (*leaf).to_owned();
     }
+    if chosen == LEAVES.len() {
+        // Not an Option of an Option, which is a row of its own.
+        return format!("Option<{}>", random.pick(&LEAVES));
+    }
     let mut inner = || simple(random, levels - 1);
     match chosen - LEAVES.len() {
-        0 => format!("Option<{}>", inner()),
         1 => format!("Vec<{}>", inner()),
         2 => format!("BTreeMap<String, {}>", inner()),
         3 => format!("({}, {})", inner(), inner()),
@@ -45,8 +48,8 @@ pub(crate) const STANDARD: [(&str, &[&str]); 19] = [
     ("`HashSet`, `BTreeSet`, `BinaryHeap`", &["HashSet<O>", "BTreeSet<O>", "BinaryHeap<O>", "BTreeSet<u8>", "BinaryHeap<u8>"]),
     ("`HashMap`, `BTreeMap`, whatever the key", &["HashMap<O, S>", "BTreeMap<O, S>", "BTreeMap<(u8, String), S>", "BTreeMap<Vec<u8>, S>", "HashMap<Option<u8>, S>"]),
     ("arrays and tuples", &["[S; 3]", "[u8; 32]", "(S, S)", "(S,)", "(S, S, S, S)", "[[u8; 2]; 2]", "[S; 0]"]),
-    ("`Option`", &["Option<S>", "Option<String>", "Option<Vec<S>>", "Vec<Option<S>>", "Option<Box<Option<S>>>"]),
-    ("`Option<Option<_>>`, `Option<()>`", &["Option<Option<S>>", "Option<()>", "Vec<Option<Option<u8>>>", "Option<Option<Option<bool>>>"]),
+    ("`Option`", &["Option<u64>", "Option<String>", "Option<Vec<S>>", "Vec<Option<u8>>", "Option<(S, u8)>"]),
+    ("`Option<Option<_>>`, `Option<()>`", &["Option<Option<S>>", "Option<()>", "Vec<Option<Option<u8>>>", "Option<Option<Option<bool>>>", "Option<Box<Option<u8>>>"]),
     ("`Box`, `Arc`, `Cow`", &["Box<S>", "Arc<S>", "Arc<str>", "Arc<[S]>", "Cow<'static, str>", "Cow<'static, [u8]>"]),
     ("`Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics", &["Rc<S>", "Rc<str>", "Cell<u32>", "RefCell<S>", "Mutex<S>", "RwLock<S>", "AtomicU32", "AtomicBool", "AtomicI64"]),
     ("`Result`", &["Result<S, S>", "Result<u8, u16>", "Vec<Result<String, S>>"]),

@@ -18,6 +18,7 @@ mod generated;
 mod judge;
 mod modules;
 mod prelude;
+mod real;
 mod standard;
 mod support;
 mod tests;

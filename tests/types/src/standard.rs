@@ -50,6 +50,8 @@ macro_rules! integers {
     };
 }
 
+pub(crate) use plain;
+
 integers!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize);
 
 plain! {

@@ -24,6 +24,7 @@ fn the_types_are_those_of_the_generator() {
 fn each_value_in_each_format_comes_back_or_is_refused() {
     let mut judge = Judge::default();
     generated::all(&mut judge);
+    crate::real::all(&mut judge);
     println!("{}", judge.report());
     assert!(judge.wrong.is_empty(), "{} wrong: {:#?}", judge.wrong.len(), &judge.wrong[..judge.wrong.len().min(9)]);
     assert!(judge.mute.is_empty(), "{} refusals without advice: {:#?}", judge.mute.len(), &judge.mute[..judge.mute.len().min(9)]);

@@ -75,8 +75,9 @@ impl Judge {
             }
         }
         for (value, _) in values.iter().zip(takers).filter(|(_, takers)| *takers == 0) {
-            let refusals =
-                FORMATS.map(|format| bytes::encode_checked(format, value).map_or_else(|error| error.to_string(), |_| String::new()));
+            let refusals = FORMATS.map(|format| {
+                bytes::encode_checked(format, value).map_or_else(|error| error.to_string(), |_| String::new())
+            });
             let entry = self.homeless.entry(row).or_insert_with(|| (0, format!("{value:?}: {refusals:#?}")));
             entry.0 += 1;
         }
@@ -146,7 +147,8 @@ impl Judge {
     pub(crate) fn report(&self) -> String {
         let mut out = String::from("equal/refused/lost in bincode, MessagePack, raw\n");
         for (row, formats) in &self.rows {
-            let cells = formats.map(|Counts { equal, refused, lost }| format!("{equal:>4}/{refused:>4}/{lost:>3}"));
+            let cells =
+                formats.map(|Counts { equal, refused, lost }| format!("{equal:>4}/{refused:>4}/{lost:>3}"));
             writeln!(out, "{}  {row}", cells.join("  ")).unwrap();
         }
         writeln!(out, "another value past the door: {:#?}", self.wrong_past_the_door).unwrap();

@@ -21,4 +21,5 @@ mod prelude;
 mod real;
 mod standard;
 mod support;
+mod table;
 mod tests;

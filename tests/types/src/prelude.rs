@@ -3,9 +3,7 @@
 pub(crate) use std::borrow::Cow;
 pub(crate) use std::cell::{Cell, RefCell};
 pub(crate) use std::cmp::Reverse;
-pub(crate) use std::collections::{
-    BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque,
-};
+pub(crate) use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
 pub(crate) use std::ffi::{CString, OsString};
 pub(crate) use std::marker::PhantomData;
 pub(crate) use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -23,5 +21,6 @@ pub(crate) use crate::content::{Content, Maker, content, losses};
 pub(crate) use crate::judge::any;
 pub(crate) use crate::modules::{as_bytes, as_either, as_text, lowercase, single, whole_seconds};
 pub(crate) use crate::support::{
-    Choice, Color, Foreign, ForeignDef, Holder, Inner, Key, Nested, Point, Sparse, Tagged, Wire, five, is_five, wire,
+    Choice, Color, Foreign, ForeignDef, Holder, Inner, Key, Nested, Point, Sparse, Tagged, Wire, five,
+    is_five, wire,
 };

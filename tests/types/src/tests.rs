@@ -8,6 +8,7 @@ use larder::{Cache, Format, KeyspaceDefinition};
 use crate::generated::{self, Any};
 use crate::generator;
 use crate::judge::{Judge, VALUES};
+use crate::table;
 
 #[test]
 fn the_types_are_those_of_the_generator() {
@@ -20,14 +21,65 @@ fn the_types_are_those_of_the_generator() {
     assert_eq!(fs::read_dir(folder).unwrap().count(), sources.len(), "there are files that nothing wrote");
 }
 
+/// The first of many.
+fn some(all: &[String]) -> &[String] {
+    &all[..all.len().min(9)]
+}
+
 #[test]
 fn each_value_in_each_format_comes_back_or_is_refused() {
     let mut judge = Judge::default();
     generated::all(&mut judge);
     crate::real::all(&mut judge);
-    println!("{}", judge.report());
-    assert!(judge.wrong.is_empty(), "{} wrong: {:#?}", judge.wrong.len(), &judge.wrong[..judge.wrong.len().min(9)]);
-    assert!(judge.mute.is_empty(), "{} refusals without advice: {:#?}", judge.mute.len(), &judge.mute[..judge.mute.len().min(9)]);
+    println!("{}\n{}", judge.report(), table::of(&judge));
+    assert!(judge.wrong.is_empty(), "{} wrong: {:#?}", judge.wrong.len(), some(&judge.wrong));
+    assert!(judge.mute.is_empty(), "{} refused without advice: {:#?}", judge.mute.len(), some(&judge.mute));
+    assert!(judge.wrong_in_a_release.is_empty(), "{:#?}", judge.wrong_in_a_release);
+    for (row, format) in judge.wrong_past_the_door.keys() {
+        assert!(
+            table::LOOK_ALIKES.contains(&(*row, format.as_str())),
+            "without its check {format} gives other values for {row}"
+        );
+    }
+    let with_losses = judge.rows.iter().filter(|(_, formats)| formats.iter().any(|counts| counts.lost > 0));
+    assert_eq!(with_losses.map(|(row, _)| *row).collect::<Vec<_>>(), table::OWN_LOSSES);
+    let guide = fs::read_to_string(root().join("docs/guide.md")).unwrap();
+    let table = table::of(&judge);
+    assert!(guide.contains(&table), "docs/guide.md has another table than this:\n{table}");
+}
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+#[test]
+fn the_contract_lists_what_types_lose_by_their_own_word() {
+    let contract = fs::read_to_string(root().join("docs/contract.md")).unwrap();
+    for row in table::OWN_LOSSES {
+        let attribute = row.split("` ").next().unwrap().trim_matches('`');
+        assert!(
+            contract.contains(&format!("`{attribute}`")),
+            "docs/contract.md does not speak of {attribute}"
+        );
+    }
+}
+
+/// A judge who is shown a type that does not keep its word finds it.
+#[test]
+fn a_value_that_comes_back_as_another_is_found() {
+    /// Serializes as what `Deserialize` reads, and does not say that it forgets the rest.
+    #[derive(Debug, serde::Serialize, serde::Deserialize)]
+    struct Forgets {
+        kept: u8,
+        #[serde(skip)]
+        forgotten: u8,
+    }
+    crate::content::content!(struct Forgets { kept, forgotten });
+    use crate::content::{Content, Maker};
+    let mut judge = Judge::default();
+    judge.values_of::<Forgets>("Forgets", "planted");
+    assert!(judge.wrong.iter().any(|wrong| wrong.contains("planted")), "{:#?}", judge.report());
+    assert!(!judge.wrong_in_a_release.is_empty() && !judge.wrong_past_the_door.is_empty());
 }
 
 #[test]

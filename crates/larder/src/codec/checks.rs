@@ -15,9 +15,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::bounded::Session;
 use super::compression::inflate;
 use super::shape::{EDGE_WORDS, Edges, Finished, halves};
-use super::bounded::Session;
 use super::{CodecError, Encoded, Format, decode, decoding, digest, raw, shape_of};
 use crate::record::{self, Extension};
 use crate::sync::{Ordering, StatisticU64};
@@ -199,12 +199,7 @@ fn advice(format: Format, session: &Session) -> &'static str {
 }
 
 /// Decodes a value that was just encoded, and compares.
-fn comes_back<V>(
-    format: Format,
-    value: &V,
-    encoded: &Encoded,
-    session: &Session,
-) -> Result<(), CodecError>
+fn comes_back<V>(format: Format, value: &V, encoded: &Encoded, session: &Session) -> Result<(), CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
 {
@@ -212,7 +207,9 @@ where
         let (name, why) = (type_name::<V>(), why.to_string());
         // Some errors know the way out themselves.
         let advice = if why.contains("Format::") { "" } else { advice(format, session) };
-        Err(CodecError::new(format_args!("a value of type {name} does not come back from {format}: {why}{advice}")))
+        Err(CodecError::new(format_args!(
+            "a value of type {name} does not come back from {format}: {why}{advice}"
+        )))
     };
     let decoded = match decode::<V>(format, &encoded.payload, session) {
         Ok(decoded) => decoded,

@@ -1,3 +1,5 @@
+mod message_pack;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::marker::PhantomData;

@@ -23,7 +23,10 @@ struct Seen {
 }
 
 /// Reads records of one type as another; `believes` is what a lookup does.
-fn tried(seed: u64, believes: fn(&ReleaseChecks, &[u8], Option<u64>) -> Option<Dynamic>) -> Result<Seen, String> {
+fn tried(
+    seed: u64,
+    believes: fn(&ReleaseChecks, &[u8], Option<u64>) -> Option<Dynamic>,
+) -> Result<Seen, String> {
     let mut random = Random::new(seed);
     let before = shape(&mut random, 3);
     let mut after = before.clone();
@@ -56,7 +59,9 @@ fn tried(seed: u64, believes: fn(&ReleaseChecks, &[u8], Option<u64>) -> Option<D
                     let text = format!("seed {seed}: {before:?} became {after:?}, and {value:?} {read:?}");
                     return Err(text);
                 }
-                None if before == after => return Err(format!("seed {seed}: {before:?}: {value:?} is missing")),
+                None if before == after => {
+                    return Err(format!("seed {seed}: {before:?}: {value:?} is missing"));
+                }
                 None => seen.missed += 1,
             }
         }

@@ -178,7 +178,12 @@ fn variants_that_moved_are_counted_misses_and_those_that_did_not_are_found() {
     all_found::<State, VariantRenamed>(rare(), &[VariantRenamed::Rare(3)]);
     all_found::<State, VariantAppended>(
         [paid(), vec![State::New], rare()].concat(),
-        &[VariantAppended::Paid(3), VariantAppended::Paid(300), VariantAppended::New, VariantAppended::Rare(3)],
+        &[
+            VariantAppended::Paid(3),
+            VariantAppended::Paid(300),
+            VariantAppended::New,
+            VariantAppended::Rare(3),
+        ],
     );
     all_found::<State, VariantAliased>(
         [paid(), sent(), rare()].concat(),

@@ -73,9 +73,9 @@ pub(crate) fn value(shape: &Shape, random: &mut Random) -> Tree {
         Shape::Option(_) if random.one_in(3) => Tree::None,
         Shape::Option(held) => Tree::Some(Box::new(value(held, random))),
         Shape::Seq(held) => Tree::Seq((0..random.below(4)).map(|_| value(held, random)).collect()),
-        Shape::Map(held) => {
-            Tree::Map(NAMES[..random.below(3)].iter().map(|key| ((*key).to_owned(), value(held, random))).collect())
-        }
+        Shape::Map(held) => Tree::Map(
+            NAMES[..random.below(3)].iter().map(|key| ((*key).to_owned(), value(held, random))).collect(),
+        ),
         Shape::Newtype(held) => Tree::Newtype(Box::new(value(held, random))),
         Shape::Tuple(all) => Tree::Tuple(all.iter().map(|shape| value(shape, random)).collect()),
         Shape::Struct(all) => fields(all, random),

@@ -7,7 +7,9 @@ use std::fmt;
 use serde::de::{
     DeserializeSeed, EnumAccess, Error, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
 };
-use serde::ser::{SerializeMap, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleVariant};
+use serde::ser::{
+    SerializeMap, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleVariant,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Names of fields and variants.
@@ -230,7 +232,8 @@ impl<'de> Visitor<'de> for As<'_> {
     }
 
     fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Tree, E> {
-        let text = std::str::from_utf8(bytes).map_err(|_| E::invalid_value(Unexpected::Bytes(bytes), &self))?;
+        let text =
+            std::str::from_utf8(bytes).map_err(|_| E::invalid_value(Unexpected::Bytes(bytes), &self))?;
         Ok(Tree::Text(Kind::Bytes, text.to_owned()))
     }
 
@@ -259,7 +262,8 @@ impl<'de> Visitor<'de> for As<'_> {
                 Ok(Tree::Seq(all))
             }
             Shape::Tuple(shapes) => {
-                let all = shapes.iter().map(|shape| next(shape)?.ok_or_else(|| A::Error::invalid_length(0, &self)));
+                let all =
+                    shapes.iter().map(|shape| next(shape)?.ok_or_else(|| A::Error::invalid_length(0, &self)));
                 Ok(Tree::Tuple(all.collect::<Result<_, A::Error>>()?))
             }
             Shape::Struct(shapes) => {
@@ -282,7 +286,9 @@ impl<'de> Visitor<'de> for As<'_> {
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<Tree, A::Error> {
-        let Shape::Enum(variants) = self.0 else { return Err(A::Error::invalid_type(Unexpected::Enum, &self)) };
+        let Shape::Enum(variants) = self.0 else {
+            return Err(A::Error::invalid_type(Unexpected::Enum, &self));
+        };
         let (index, access) = access.variant_seed(Index)?;
         let at = usize::try_from(index).ok().and_then(|at| variants.get(at));
         let Some((name, body)) = at else {

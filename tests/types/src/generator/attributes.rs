@@ -129,7 +129,16 @@ pub(crate) const ROWS: [Row; 21] = [
         buffered(plan, row, at, field("address", address))
     }),
     ("bytes, maps with other keys than text, floats in what serde buffers", 8, |plan, row, at| {
-        let ty = ["f32", "f64", "BTreeMap<u32, u8>", "BTreeMap<i8, String>", "BTreeMap<(u8, u8), u8>", "CString", "()", "Duration"];
+        let ty = [
+            "f32",
+            "f64",
+            "BTreeMap<u32, u8>",
+            "BTreeMap<i8, String>",
+            "BTreeMap<(u8, u8), u8>",
+            "CString",
+            "()",
+            "Duration",
+        ];
         buffered(plan, row, at, field("held", ty[at % 8]))
     }),
     ("all of these inside one another", 36, nested),
@@ -191,11 +200,13 @@ fn nested(plan: &mut Planner, row: &'static str, at: usize) -> Type {
     for name in ["first", "second", "third"].into_iter().take(1 + at % 3) {
         let chosen = plan.random.below(plan.reusable.len());
         let one = plan.reusable[chosen].clone();
-        let around = ["X", "Vec<X>", "Option<X>", "BTreeMap<String, X>", "(X, u8)", "Box<X>", "HashMap<u8, X>"];
+        let around =
+            ["X", "Vec<X>", "Option<X>", "BTreeMap<String, X>", "(X, u8)", "Box<X>", "HashMap<u8, X>"];
         fields.push(field(name, &plan.random.pick(&around).replace('X', &one)));
     }
     fields.push(field("other", &any(&mut plan.random)));
-    let points = standard(&mut plan.random, &["Point", "Vec<Point>", "BTreeMap<Color, Point>", "Option<Color>"]);
+    let points =
+        standard(&mut plan.random, &["Point", "Vec<Point>", "BTreeMap<Color, Point>", "Option<Color>"]);
     fields.push(field("points", &points));
     let made = if at % 3 == 1 {
         let mut variants = plan.variants(2, Planner::body);

@@ -39,27 +39,101 @@ pub(crate) fn ordered(random: &mut Random, levels: usize) -> String {
 
 /// Types of the standard library, by the row of the table that they belong to. `S` is a simple type, `O` an ordered one.
 pub(crate) const STANDARD: [(&str, &[&str]); 19] = [
-    ("integers of up to 64 bits, `bool`, `char`, text", &[
-        "bool", "u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "char", "String", "Box<str>",
-    ]),
+    (
+        "integers of up to 64 bits, `bool`, `char`, text",
+        &[
+            "bool", "u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "char", "String",
+            "Box<str>",
+        ],
+    ),
     ("`i128`, `u128`", &["i128", "u128", "Vec<u128>", "Option<i128>", "BTreeMap<u128, i128>"]),
     ("`f32`, `f64`, also NaN, infinite and -0", &["f32", "f64", "Vec<f32>", "Option<f64>", "[f32; 3]"]),
-    ("`Vec`, `VecDeque`, `LinkedList`", &["Vec<S>", "VecDeque<S>", "LinkedList<S>", "Vec<u8>", "VecDeque<u8>", "Vec<Vec<S>>", "Box<[S]>"]),
-    ("`HashSet`, `BTreeSet`, `BinaryHeap`", &["HashSet<O>", "BTreeSet<O>", "BinaryHeap<O>", "BTreeSet<u8>", "BinaryHeap<u8>"]),
-    ("`HashMap`, `BTreeMap`, whatever the key", &["HashMap<O, S>", "BTreeMap<O, S>", "BTreeMap<(u8, String), S>", "BTreeMap<Vec<u8>, S>", "HashMap<Option<u8>, S>"]),
-    ("arrays and tuples", &["[S; 3]", "[u8; 32]", "(S, S)", "(S,)", "(S, S, S, S)", "[[u8; 2]; 2]", "[S; 0]"]),
+    (
+        "`Vec`, `VecDeque`, `LinkedList`",
+        &["Vec<S>", "VecDeque<S>", "LinkedList<S>", "Vec<u8>", "VecDeque<u8>", "Vec<Vec<S>>", "Box<[S]>"],
+    ),
+    (
+        "`HashSet`, `BTreeSet`, `BinaryHeap`",
+        &["HashSet<O>", "BTreeSet<O>", "BinaryHeap<O>", "BTreeSet<u8>", "BinaryHeap<u8>"],
+    ),
+    (
+        "`HashMap`, `BTreeMap`, whatever the key",
+        &[
+            "HashMap<O, S>",
+            "BTreeMap<O, S>",
+            "BTreeMap<(u8, String), S>",
+            "BTreeMap<Vec<u8>, S>",
+            "HashMap<Option<u8>, S>",
+        ],
+    ),
+    (
+        "arrays and tuples",
+        &["[S; 3]", "[u8; 32]", "(S, S)", "(S,)", "(S, S, S, S)", "[[u8; 2]; 2]", "[S; 0]"],
+    ),
     ("`Option`", &["Option<u64>", "Option<String>", "Option<Vec<S>>", "Vec<Option<u8>>", "Option<(S, u8)>"]),
-    ("`Option<Option<_>>`, `Option<()>`", &["Option<Option<S>>", "Option<()>", "Vec<Option<Option<u8>>>", "Option<Option<Option<bool>>>", "Option<Box<Option<u8>>>"]),
-    ("`Box`, `Arc`, `Cow`", &["Box<S>", "Arc<S>", "Arc<str>", "Arc<[S]>", "Cow<'static, str>", "Cow<'static, [u8]>"]),
-    ("`Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics", &["Rc<S>", "Rc<str>", "Cell<u32>", "RefCell<S>", "Mutex<S>", "RwLock<S>", "AtomicU32", "AtomicBool", "AtomicI64"]),
+    (
+        "`Option<Option<_>>`, `Option<()>`",
+        &[
+            "Option<Option<S>>",
+            "Option<()>",
+            "Vec<Option<Option<u8>>>",
+            "Option<Option<Option<bool>>>",
+            "Option<Box<Option<u8>>>",
+        ],
+    ),
+    (
+        "`Box`, `Arc`, `Cow`",
+        &["Box<S>", "Arc<S>", "Arc<str>", "Arc<[S]>", "Cow<'static, str>", "Cow<'static, [u8]>"],
+    ),
+    (
+        "`Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics",
+        &[
+            "Rc<S>",
+            "Rc<str>",
+            "Cell<u32>",
+            "RefCell<S>",
+            "Mutex<S>",
+            "RwLock<S>",
+            "AtomicU32",
+            "AtomicBool",
+            "AtomicI64",
+        ],
+    ),
     ("`Result`", &["Result<S, S>", "Result<u8, u16>", "Vec<Result<String, S>>"]),
-    ("`Range`, `RangeInclusive`, `Bound`", &["Range<u32>", "RangeInclusive<i8>", "Bound<S>", "RangeFrom<u8>", "RangeTo<u8>"]),
+    (
+        "`Range`, `RangeInclusive`, `Bound`",
+        &["Range<u32>", "RangeInclusive<i8>", "Bound<S>", "RangeFrom<u8>", "RangeTo<u8>"],
+    ),
     ("`Duration`, `SystemTime`", &["Duration", "SystemTime", "Option<Duration>"]),
-    ("IP and socket addresses", &["IpAddr", "Ipv4Addr", "Ipv6Addr", "SocketAddr", "Vec<SocketAddrV4>", "SocketAddrV6"]),
+    (
+        "IP and socket addresses",
+        &["IpAddr", "Ipv4Addr", "Ipv6Addr", "SocketAddr", "Vec<SocketAddrV4>", "SocketAddrV6"],
+    ),
     ("`PathBuf`, `OsString`, `CString`", &["PathBuf", "OsString", "CString", "Vec<PathBuf>"]),
-    ("`NonZero`, `Wrapping`, `Saturating`, `Reverse`", &["NonZeroU8", "NonZeroI64", "NonZeroU128", "Option<NonZeroU32>", "Wrapping<u16>", "Saturating<i32>", "Reverse<S>", "Vec<Wrapping<u8>>"]),
+    (
+        "`NonZero`, `Wrapping`, `Saturating`, `Reverse`",
+        &[
+            "NonZeroU8",
+            "NonZeroI64",
+            "NonZeroU128",
+            "Option<NonZeroU32>",
+            "Wrapping<u16>",
+            "Saturating<i32>",
+            "Reverse<S>",
+            "Vec<Wrapping<u8>>",
+        ],
+    ),
     ("`()`, `PhantomData`", &["()", "PhantomData<u8>", "Vec<()>", "((), u8)", "[(); 2]"]),
-    ("sets and maps of structs", &["BTreeSet<Point>", "HashSet<Point>", "BTreeMap<Point, Color>", "HashMap<Color, Vec<Point>>", "BTreeMap<Color, BTreeMap<Point, u8>>"]),
+    (
+        "sets and maps of structs",
+        &[
+            "BTreeSet<Point>",
+            "HashSet<Point>",
+            "BTreeMap<Point, Color>",
+            "HashMap<Color, Vec<Point>>",
+            "BTreeMap<Color, BTreeMap<Point, u8>>",
+        ],
+    ),
 ];
 
 /// One of the types of a row, with its letters replaced.

@@ -25,10 +25,23 @@ pub(crate) const SEED: u64 = 11;
 const IN_A_FILE: usize = 24;
 
 /// What a raw keyspace is for.
-const RAW: (&str, &[&str]) = ("a newtype of bytes or of text", &[
-    "Vec<u8>", "String", "Box<str>", "Box<[u8]>", "[u8; 8]", "BTreeSet<u8>", "Cow<'static, str>", "Arc<str>",
-    "VecDeque<u8>", "PathBuf", "CString", "Vec<Wrapping<u8>>",
-]);
+const RAW: (&str, &[&str]) = (
+    "a newtype of bytes or of text",
+    &[
+        "Vec<u8>",
+        "String",
+        "Box<str>",
+        "Box<[u8]>",
+        "[u8; 8]",
+        "BTreeSet<u8>",
+        "Cow<'static, str>",
+        "Arc<str>",
+        "VecDeque<u8>",
+        "PathBuf",
+        "CString",
+        "Vec<Wrapping<u8>>",
+    ],
+);
 
 /// The names and contents of the files for a seed.
 pub(crate) fn sources(seed: u64) -> Vec<(String, String)> {

@@ -5,15 +5,21 @@ use super::random::Random;
 use super::render::{Body, Field, Shape, Type, Variant};
 
 const FIELDS: [&str; 16] = [
-    "code", "price", "name", "level", "weight", "tags", "stock", "state", "notes", "origin", "bundle", "rate",
-    "limit", "owner", "expires", "parts",
+    "code", "price", "name", "level", "weight", "tags", "stock", "state", "notes", "origin", "bundle",
+    "rate", "limit", "owner", "expires", "parts",
 ];
 const VARIANTS: [&str; 10] =
     ["Airtime", "Data", "Power", "Cable", "Betting", "Exam", "Refund", "Gift", "Toll", "Rent"];
 
 /// How names are changed all at once.
 pub(crate) const CASES: [&str; 8] = [
-    "lowercase", "UPPERCASE", "PascalCase", "camelCase", "snake_case", "SCREAMING_SNAKE_CASE", "kebab-case",
+    "lowercase",
+    "UPPERCASE",
+    "PascalCase",
+    "camelCase",
+    "snake_case",
+    "SCREAMING_SNAKE_CASE",
+    "kebab-case",
     "SCREAMING-KEBAB-CASE",
 ];
 
@@ -65,9 +71,7 @@ impl Planner {
 
     pub(crate) fn variants(&mut self, number: usize, body: fn(&mut Self) -> Body) -> Vec<Variant> {
         let start = self.random.below(VARIANTS.len());
-        (0..number)
-            .map(|at| variant(VARIANTS[(start + at * 3) % VARIANTS.len()], body(self)))
-            .collect()
+        (0..number).map(|at| variant(VARIANTS[(start + at * 3) % VARIANTS.len()], body(self))).collect()
     }
 
     pub(crate) fn structure(&mut self, row: &'static str, body: Body) -> Type {

@@ -41,7 +41,8 @@ pub(crate) const ROWS: [Row; 18] = [
         plan.structure(row, body)
     }),
     ("`remote`, `getter`", 3, |plan, row, _| {
-        let fields = [vec![field("foreign", "Foreign").with("with = \"ForeignDef\"")], plan.fields(1, 3)].concat();
+        let fields =
+            [vec![field("foreign", "Foreign").with("with = \"ForeignDef\"")], plan.fields(1, 3)].concat();
         let body = if plan.random.one_in(2) { Body::Named(fields) } else { Body::Tuple(fields) };
         plan.structure(row, body)
     }),
@@ -76,7 +77,8 @@ pub(crate) const ROWS: [Row; 18] = [
         plan.enumeration(row, variants).with("untagged")
     }),
     ("`untagged`, variants of the same kind", 8, |plan, row, at| {
-        let pairs = [("u8", "u16"), ("i64", "f64"), ("char", "String"), ("u32", "i32"), ("Vec<u8>", "(u8, u8)")];
+        let pairs =
+            [("u8", "u16"), ("i64", "f64"), ("char", "String"), ("u32", "i32"), ("Vec<u8>", "(u8, u8)")];
         let (one, other) = pairs[at % pairs.len()];
         let mut variants = vec![
             variant("One", Body::Tuple(vec![field("", one)])),
@@ -113,10 +115,8 @@ pub(crate) const ROWS: [Row; 18] = [
         let (key, value) = (ordered(&mut plan.random, 1), simple(&mut plan.random, 1));
         let types = ["BTreeMap<Key, O>", "BTreeSet<Key>", "HashMap<Key, Vec<Key>>", "BTreeMap<Color, Key>"];
         let names = plan.names(2);
-        let mut fields: Vec<_> = names
-            .iter()
-            .map(|name| field(name, &super::kinds::standard(&mut plan.random, &types)))
-            .collect();
+        let mut fields: Vec<_> =
+            names.iter().map(|name| field(name, &super::kinds::standard(&mut plan.random, &types))).collect();
         fields.push(field("map", &format!("BTreeMap<{key}, {value}>")));
         plan.structure(row, Body::Named(fields))
     }),

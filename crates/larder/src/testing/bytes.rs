@@ -134,6 +134,26 @@ where
     ValueChecks::new(true).read(format, Compression::None, &extension, bytes).map(|(value, _)| value)
 }
 
+/// The value of a record, inflated if it is compressed.
+///
+/// # Errors
+/// When a lookup would miss.
+pub fn decode_record<V>(format: Format, record: &Record) -> Result<V, CodecError>
+where
+    V: Serialize + DeserializeOwned + 'static,
+{
+    let Record { fingerprint, inflated_len, ref payload, .. } = *record;
+    let extension = Extension { fingerprint, inflated_len };
+    let compression = Compression::of_code(record.compression).unwrap_or_default();
+    ValueChecks::new(true).read(format, compression, &extension, payload).map(|(value, _)| value)
+}
+
+/// The payload, compressed with LZ4; none if that makes it no shorter.
+#[must_use]
+pub fn deflate_lz4(payload: &[u8]) -> Option<Vec<u8>> {
+    codec::Compression::Lz4.deflate(payload)
+}
+
 /// Encodes a value, and tries whether it comes back, as an insert into a keyspace does with its first.
 ///
 /// # Errors

@@ -164,9 +164,14 @@ fn trailing_and_missing_bytes_are_errors() {
     for len in 0..bytes.len() - 1 {
         refusal::<Product>(&bytes[..len]);
     }
-    // A marker that means nothing follows, too.
-    *bytes.last_mut().unwrap() = 0xC1;
-    assert!(refusal::<Product>(&bytes).contains("bytes follow"));
+    // Whatever follows: a marker that means nothing, a compound that is cut off, one that nests without end.
+    for marker in 0..=u8::MAX {
+        *bytes.last_mut().unwrap() = marker;
+        assert!(refusal::<Product>(&bytes).contains("bytes follow"), "{marker:02x}");
+    }
+    for follows in [arrays(1 << 20), maps(1 << 20)] {
+        assert!(refusal::<u8>(&[&[1], &follows[..]].concat()).contains("bytes follow"));
+    }
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 //! Stricter than `PartialEq` where that is blind (the bits of floats), and there for types that have none (cells, heaps). A field whose
 //! own type says that it is lost (`#[serde(skip)]`, a lossy `with`) may be another one afterwards, but only as that type says.
 
-use crate::generator::Random;
+use crate::generator::random::Random;
 
 /// How many levels down values still have parts.
 const DEPTH: usize = 4;
@@ -35,9 +35,9 @@ impl Maker {
 
     pub(crate) fn deeper<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> T {
         self.depth += 1;
-        let made = make(self);
+        let value = make(self);
         self.depth -= 1;
-        made
+        value
     }
 
     pub(crate) fn is_deep(&self) -> bool {
@@ -98,6 +98,12 @@ macro_rules! content {
 pub(crate) use content;
 
 /// What a field may be after it was lost, as its attributes say.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::ptr_arg,
+    clippy::ref_option,
+    reason = "each is called with two references to a field"
+)]
 pub(crate) mod losses {
     use std::time::Duration;
 

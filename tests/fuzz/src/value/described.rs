@@ -97,11 +97,12 @@ fn depth(value: &Value) -> usize {
     }
 }
 
+fn of<V: Serialize + 'static>(family: u8, value: &V) -> Vec<u8> {
+    [vec![12, family], bytes::encode(FORMAT, value).unwrap().0].concat()
+}
+
 pub(crate) fn seeds() -> Vec<Seed> {
     let raw = |family: u8, bytes: &[u8]| [&[12, family], bytes].concat();
-    fn of<V: Serialize + 'static>(family: u8, value: &V) -> Vec<u8> {
-        [vec![12, family], bytes::encode(FORMAT, value).unwrap().0].concat()
-    }
     let product = super::product();
     let value = serde_json::json!({"a": [1, -1, 0.5, null, true, "x"], "b": {"c": {}}});
     let untagged = Untagged::Many(vec![

@@ -36,15 +36,15 @@ fn tried(
     let of = |shape: &Shape, random: &mut Random| -> Vec<Dynamic> {
         (0..VALUES).map(|_| Dynamic(value(shape, random))).collect()
     };
-    let (old, new) = (of(&before, &mut random), of(&after, &mut random));
+    let (old, current) = (of(&before, &mut random), of(&after, &mut random));
     let checks = ReleaseChecks::default();
     let written: Vec<_> = Dynamic::read_as(&before, || {
         let checks = ReleaseChecks::default();
         old.into_iter().map(|value| (checks.encode(Format::Bincode, &value).unwrap(), value)).collect()
     });
     Dynamic::read_as(&after, || {
-        let mut seen = Seen::default();
-        for value in new {
+        let mut counts = Seen::default();
+        for value in current {
             let (payload, fingerprint) = checks.encode(Format::Bincode, &value).unwrap();
             let read = checks.decode::<Dynamic>(Format::Bincode, &payload, fingerprint);
             assert!(read.as_ref() == Ok(&value), "seed {seed}: {read:?} in place of {value:?}");
@@ -52,8 +52,8 @@ fn tried(
         for ((payload, fingerprint), value) in &written {
             match believes(&checks, payload, *fingerprint) {
                 Some(read) if means(&value.0, &read.0) => {
-                    seen.same += 1;
-                    seen.adopted += usize::from(before != after);
+                    counts.same += 1;
+                    counts.adopted += usize::from(before != after);
                 }
                 Some(read) => {
                     let text = format!("seed {seed}: {before:?} became {after:?}, and {value:?} {read:?}");
@@ -62,10 +62,10 @@ fn tried(
                 None if before == after => {
                     return Err(format!("seed {seed}: {before:?}: {value:?} is missing"));
                 }
-                None => seen.missed += 1,
+                None => counts.missed += 1,
             }
         }
-        Ok(seen)
+        Ok(counts)
     })
 }
 

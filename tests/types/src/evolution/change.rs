@@ -36,7 +36,7 @@ pub(crate) fn shape(random: &mut Random, levels: usize) -> Shape {
         4 => Shape::Tuple(parts(random, levels).into_iter().map(|(_, shape)| shape).collect()),
         5 | 6 => Shape::Struct(parts(random, levels)),
         _ => Shape::Enum(
-            (0..1 + random.below(4))
+            (0..=random.below(4))
                 .map(|at| (NAMES[(at * 5 + random.below(2)) % NAMES.len()], body(random, levels)))
                 .collect(),
         ),

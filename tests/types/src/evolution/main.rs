@@ -3,12 +3,7 @@
 //! `any` tries pairs of types from a seed; `by_hand` those that a release makes, on a real file; `golden` pins the fingerprints that tell.
 //! A binary of its own: the generated types beside it take a hundred times as long to compile.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "all of it is a test"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of it is a test")]
 
 mod any;
 mod by_hand;

@@ -2,6 +2,26 @@
 
 use super::*;
 
+/// Shows each of them to the judge.
+pub(super) fn all(judge: &mut Judge) {
+    judge.values_of::<T000>("T000", "struct with named fields");
+    judge.values_of::<T001>("T001", "struct with named fields");
+    judge.values_of::<T002>("T002", "struct with named fields");
+    judge.values_of::<T003>("T003", "struct with named fields");
+    judge.values_of::<T004>("T004", "struct with named fields");
+    judge.values_of::<T005>("T005", "struct with named fields");
+    judge.values_of::<T006>("T006", "struct with named fields");
+    judge.values_of::<T007>("T007", "struct with named fields");
+    judge.values_of::<T008>("T008", "struct with named fields");
+    judge.values_of::<T009>("T009", "struct with named fields");
+    judge.values_of::<T010>("T010", "struct with named fields");
+    judge.values_of::<T011>("T011", "struct with named fields");
+    judge.values_of::<T012>("T012", "tuple struct");
+    judge.values_of::<T013>("T013", "tuple struct");
+    judge.values_of::<T014>("T014", "tuple struct");
+    judge.values_of::<T015>("T015", "tuple struct");
+}
+
 // struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T000 {
@@ -137,47 +157,3 @@ content!(struct T014 { 0, 1 });
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T015(pub(crate) BTreeMap<String, i64>, pub(crate) Box<f64>);
 content!(struct T015 { 0, 1 });
-
-// tuple struct
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T016(pub(crate) char, pub(crate) HashMap<String, Box<char>>, pub(crate) i16);
-content!(struct T016 { 0, 1, 2 });
-
-// tuple struct
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T017(pub(crate) char, pub(crate) u32, pub(crate) i32, pub(crate) u32, pub(crate) u8);
-content!(struct T017 { 0, 1, 2, 3, 4 });
-
-// tuple struct
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T018(pub(crate) String, pub(crate) i64, pub(crate) HashMap<String, Vec<u32>>, pub(crate) u32);
-content!(struct T018 { 0, 1, 2, 3 });
-
-// tuple struct
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T019(pub(crate) bool, pub(crate) Vec<f64>, pub(crate) f64, pub(crate) bool);
-content!(struct T019 { 0, 1, 2, 3 });
-
-// newtype struct, `transparent`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T020(pub(crate) HashMap<String, f64>);
-content!(struct T020 { 0 });
-
-// newtype struct, `transparent`
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct T021(pub(crate) String);
-content!(struct T021 { 0 });
-
-// newtype struct, `transparent`
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct T022 {
-    pub(crate) state: i16,
-}
-content!(struct T022 { state });
-
-// newtype struct, `transparent`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T023(pub(crate) u32);
-content!(struct T023 { 0 });

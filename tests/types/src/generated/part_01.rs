@@ -2,6 +2,70 @@
 
 use super::*;
 
+/// Shows each of them to the judge.
+pub(super) fn all(judge: &mut Judge) {
+    judge.values_of::<T016>("T016", "tuple struct");
+    judge.values_of::<T017>("T017", "tuple struct");
+    judge.values_of::<T018>("T018", "tuple struct");
+    judge.values_of::<T019>("T019", "tuple struct");
+    judge.values_of::<T020>("T020", "newtype struct, `transparent`");
+    judge.values_of::<T021>("T021", "newtype struct, `transparent`");
+    judge.values_of::<T022>("T022", "newtype struct, `transparent`");
+    judge.values_of::<T023>("T023", "newtype struct, `transparent`");
+    judge.values_of::<T024>("T024", "newtype struct, `transparent`");
+    judge.values_of::<T025>("T025", "newtype struct, `transparent`");
+    judge.values_of::<T026>("T026", "newtype struct, `transparent`");
+    judge.values_of::<T027>("T027", "newtype struct, `transparent`");
+    judge.values_of::<T028>("T028", "newtype struct, `transparent`");
+    judge.values_of::<T029>("T029", "newtype struct, `transparent`");
+    judge.values_of::<T030>("T030", "newtype struct, `transparent`");
+    judge.values_of::<T031>("T031", "newtype struct, `transparent`");
+}
+
+// tuple struct
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T016(pub(crate) char, pub(crate) HashMap<String, Box<char>>, pub(crate) i16);
+content!(struct T016 { 0, 1, 2 });
+
+// tuple struct
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T017(pub(crate) char, pub(crate) u32, pub(crate) i32, pub(crate) u32, pub(crate) u8);
+content!(struct T017 { 0, 1, 2, 3, 4 });
+
+// tuple struct
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T018(pub(crate) String, pub(crate) i64, pub(crate) HashMap<String, Vec<u32>>, pub(crate) u32);
+content!(struct T018 { 0, 1, 2, 3 });
+
+// tuple struct
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T019(pub(crate) bool, pub(crate) Vec<f64>, pub(crate) f64, pub(crate) bool);
+content!(struct T019 { 0, 1, 2, 3 });
+
+// newtype struct, `transparent`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T020(pub(crate) HashMap<String, f64>);
+content!(struct T020 { 0 });
+
+// newtype struct, `transparent`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct T021(pub(crate) String);
+content!(struct T021 { 0 });
+
+// newtype struct, `transparent`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct T022 {
+    pub(crate) state: i16,
+}
+content!(struct T022 { state });
+
+// newtype struct, `transparent`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T023(pub(crate) u32);
+content!(struct T023 { 0 });
+
 // newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -53,155 +117,3 @@ pub(crate) struct T031 {
     pub(crate) rate: i64,
 }
 content!(struct T031 { rate });
-
-// unit struct, struct without fields
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T032;
-content!(struct T032 {});
-
-// unit struct, struct without fields
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T033 {
-}
-content!(struct T033 {});
-
-// unit struct, struct without fields
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T034();
-content!(struct T034 {});
-
-// recursive type
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T035 {
-    pub(crate) state: i32,
-    pub(crate) next: Option<Box<T035>>,
-}
-content!(struct T035 { state, next });
-
-// recursive type
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T036 {
-    Leaf(BTreeMap<String, char>),
-    Many(Vec<T036>),
-    Map {
-        map: BTreeMap<String, T036>,
-    },
-    Maybe(Option<Box<T036>>),
-}
-content!(enum T036 4 {
-    0 Leaf { 0: a0 b0 }
-    1 Many { 0: a0 b0 }
-    2 Map { map: a0 b0 }
-    3 Maybe { 0: a0 b0 }
-});
-
-// recursive type
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T037 {
-    pub(crate) rate: u64,
-    pub(crate) next: Option<Box<T037>>,
-}
-content!(struct T037 { rate, next });
-
-// recursive type
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T038 {
-    Leaf(i64),
-    Many(Vec<T038>),
-    Map {
-        map: BTreeMap<String, T038>,
-    },
-    Maybe(Option<Box<T038>>),
-}
-content!(enum T038 4 {
-    0 Leaf { 0: a0 b0 }
-    1 Many { 0: a0 b0 }
-    2 Map { map: a0 b0 }
-    3 Maybe { 0: a0 b0 }
-});
-
-// recursive type
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T039 {
-    pub(crate) price: Option<String>,
-    pub(crate) stock: String,
-    pub(crate) next: Option<Box<T039>>,
-    pub(crate) below: Vec<T039>,
-}
-content!(struct T039 { price, stock, next, below });
-
-// recursive type
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T040 {
-    Leaf(i8),
-    Many(Vec<T040>),
-    Map {
-        map: BTreeMap<String, T040>,
-    },
-    Maybe(Option<Box<T040>>),
-}
-content!(enum T040 4 {
-    0 Leaf { 0: a0 b0 }
-    1 Many { 0: a0 b0 }
-    2 Map { map: a0 b0 }
-    3 Maybe { 0: a0 b0 }
-});
-
-// generic type, `bound`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T041 {
-    pub(crate) rate: Holder<f64>,
-    pub(crate) code: Vec<Holder<char>>,
-    pub(crate) tags: Holder<Holder<char>>,
-}
-content!(struct T041 { rate, code, tags });
-
-// generic type, `bound`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T042 {
-    pub(crate) level: Holder<Holder<i16>>,
-    pub(crate) notes: Holder<BTreeMap<String, u16>>,
-    pub(crate) owner: Vec<Holder<u8>>,
-}
-content!(struct T042 { level, notes, owner });
-
-// generic type, `bound`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T043 {
-    pub(crate) owner: Holder<i32>,
-    pub(crate) name: Holder<char>,
-    pub(crate) state: Holder<Holder<u16>>,
-}
-content!(struct T043 { owner, name, state });
-
-// generic type, `bound`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T044 {
-    pub(crate) tags: Vec<Holder<String>>,
-    pub(crate) bundle: Holder<Holder<Option<i16>>>,
-    pub(crate) parts: Option<Holder<u8>>,
-}
-content!(struct T044 { tags, bundle, parts });
-
-// `remote`, `getter`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T045 {
-    #[serde(with = "ForeignDef")]
-    pub(crate) foreign: Foreign,
-    pub(crate) code: u64,
-}
-content!(struct T045 { foreign, code });
-
-// `remote`, `getter`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T046(#[serde(with = "ForeignDef")] pub(crate) Foreign, pub(crate) Vec<i64>, pub(crate) Vec<String>, pub(crate) i16);
-content!(struct T046 { 0, 1, 2, 3 });
-
-// `remote`, `getter`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T047 {
-    #[serde(with = "ForeignDef")]
-    pub(crate) foreign: Foreign,
-    pub(crate) origin: Box<u16>,
-}
-content!(struct T047 { foreign, origin });

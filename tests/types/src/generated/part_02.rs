@@ -2,496 +2,174 @@
 
 use super::*;
 
-// enum
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T048 {
-    Refund {
-        bundle: i8,
-        parts: BTreeMap<String, u32>,
-        weight: i16,
-    },
+/// Shows each of them to the judge.
+pub(super) fn all(judge: &mut Judge) {
+    judge.values_of::<T032>("T032", "unit struct, struct without fields");
+    judge.values_of::<T033>("T033", "unit struct, struct without fields");
+    judge.values_of::<T034>("T034", "unit struct, struct without fields");
+    judge.values_of::<T035>("T035", "recursive type");
+    judge.values_of::<T036>("T036", "recursive type");
+    judge.values_of::<T037>("T037", "recursive type");
+    judge.values_of::<T038>("T038", "recursive type");
+    judge.values_of::<T039>("T039", "recursive type");
+    judge.values_of::<T040>("T040", "recursive type");
+    judge.values_of::<T041>("T041", "generic type, `bound`");
+    judge.values_of::<T042>("T042", "generic type, `bound`");
+    judge.values_of::<T043>("T043", "generic type, `bound`");
+    judge.values_of::<T044>("T044", "generic type, `bound`");
+    judge.values_of::<T045>("T045", "`remote`, `getter`");
+    judge.values_of::<T046>("T046", "`remote`, `getter`");
+    judge.values_of::<T047>("T047", "`remote`, `getter`");
 }
-content!(enum T048 1 {
-    0 Refund { bundle: a0 b0, parts: a1 b1, weight: a2 b2 }
+
+// unit struct, struct without fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T032;
+content!(struct T032 {});
+
+// unit struct, struct without fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T033 {
+}
+content!(struct T033 {});
+
+// unit struct, struct without fields
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T034();
+content!(struct T034 {});
+
+// recursive type
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T035 {
+    pub(crate) state: i32,
+    pub(crate) next: Option<Box<T035>>,
+}
+content!(struct T035 { state, next });
+
+// recursive type
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum T036 {
+    Leaf(BTreeMap<String, char>),
+    Many(Vec<T036>),
+    Map {
+        map: BTreeMap<String, T036>,
+    },
+    Maybe(Option<Box<T036>>),
+}
+content!(enum T036 4 {
+    0 Leaf { 0: a0 b0 }
+    1 Many { 0: a0 b0 }
+    2 Map { map: a0 b0 }
+    3 Maybe { 0: a0 b0 }
 });
 
-// enum
+// recursive type
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T049 {
-    Toll,
-    Data(BTreeMap<String, Vec<i8>>, i64),
+pub(crate) struct T037 {
+    pub(crate) rate: u64,
+    pub(crate) next: Option<Box<T037>>,
 }
-content!(enum T049 2 {
-    0 Toll {}
-    1 Data { 0: a0 b0, 1: a1 b1 }
+content!(struct T037 { rate, next });
+
+// recursive type
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum T038 {
+    Leaf(i64),
+    Many(Vec<T038>),
+    Map {
+        map: BTreeMap<String, T038>,
+    },
+    Maybe(Option<Box<T038>>),
+}
+content!(enum T038 4 {
+    0 Leaf { 0: a0 b0 }
+    1 Many { 0: a0 b0 }
+    2 Map { map: a0 b0 }
+    3 Maybe { 0: a0 b0 }
 });
 
-// enum
+// recursive type
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T050 {
-    Refund(i16),
-    Rent {
-        stock: Option<String>,
-    },
-    Power(HashMap<String, u64>),
+pub(crate) struct T039 {
+    pub(crate) price: Option<String>,
+    pub(crate) stock: String,
+    pub(crate) next: Option<Box<T039>>,
+    pub(crate) below: Vec<T039>,
 }
-content!(enum T050 3 {
-    0 Refund { 0: a0 b0 }
-    1 Rent { stock: a0 b0 }
-    2 Power { 0: a0 b0 }
+content!(struct T039 { price, stock, next, below });
+
+// recursive type
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum T040 {
+    Leaf(i8),
+    Many(Vec<T040>),
+    Map {
+        map: BTreeMap<String, T040>,
+    },
+    Maybe(Option<Box<T040>>),
+}
+content!(enum T040 4 {
+    0 Leaf { 0: a0 b0 }
+    1 Many { 0: a0 b0 }
+    2 Map { map: a0 b0 }
+    3 Maybe { 0: a0 b0 }
 });
 
-// enum
+// generic type, `bound`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T051 {
-    Refund {
-        expires: u32,
-        level: u64,
-        notes: u16,
-        owner: u64,
-    },
-    Rent(BTreeMap<String, [i64; 3]>, f64),
-    Power((bool, String)),
-    Exam {
-        bundle: i16,
-        parts: HashMap<String, char>,
-        weight: bool,
-    },
+pub(crate) struct T041 {
+    pub(crate) rate: Holder<f64>,
+    pub(crate) code: Vec<Holder<char>>,
+    pub(crate) tags: Holder<Holder<char>>,
 }
-content!(enum T051 4 {
-    0 Refund { expires: a0 b0, level: a1 b1, notes: a2 b2, owner: a3 b3 }
-    1 Rent { 0: a0 b0, 1: a1 b1 }
-    2 Power { 0: a0 b0 }
-    3 Exam { bundle: a0 b0, parts: a1 b1, weight: a2 b2 }
-});
+content!(struct T041 { rate, code, tags });
 
-// enum
+// generic type, `bound`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T052 {
-    Cable {
-        rate: Box<HashMap<String, i32>>,
-        code: String,
-        tags: String,
-    },
-    Refund {
-        stock: u16,
-        rate: (BTreeMap<String, i8>, char),
-        code: bool,
-    },
-    Rent(i64, HashMap<String, i64>),
-    Power {
-        price: char,
-    },
-    Exam,
+pub(crate) struct T042 {
+    pub(crate) level: Holder<Holder<i16>>,
+    pub(crate) notes: Holder<BTreeMap<String, u16>>,
+    pub(crate) owner: Vec<Holder<u8>>,
 }
-content!(enum T052 5 {
-    0 Cable { rate: a0 b0, code: a1 b1, tags: a2 b2 }
-    1 Refund { stock: a0 b0, rate: a1 b1, code: a2 b2 }
-    2 Rent { 0: a0 b0, 1: a1 b1 }
-    3 Power { price: a0 b0 }
-    4 Exam {}
-});
+content!(struct T042 { level, notes, owner });
 
-// enum
+// generic type, `bound`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T053 {
-    Toll {
-        tags: Box<i64>,
-        bundle: Vec<u8>,
-        parts: String,
-        weight: i32,
-    },
-    Data,
-    Betting {
-        level: f64,
-        notes: Vec<HashMap<String, i64>>,
-    },
-    Gift([Option<f64>; 3], u32),
-    Airtime((f64, f64), HashMap<String, f64>, Box<i64>),
-    Cable,
+pub(crate) struct T043 {
+    pub(crate) owner: Holder<i32>,
+    pub(crate) name: Holder<char>,
+    pub(crate) state: Holder<Holder<u16>>,
 }
-content!(enum T053 6 {
-    0 Toll { tags: a0 b0, bundle: a1 b1, parts: a2 b2, weight: a3 b3 }
-    1 Data {}
-    2 Betting { level: a0 b0, notes: a1 b1 }
-    3 Gift { 0: a0 b0, 1: a1 b1 }
-    4 Airtime { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    5 Cable {}
-});
+content!(struct T043 { owner, name, state });
 
-// enum
+// generic type, `bound`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T054 {
-    Cable(Box<u64>, u32, u16),
-    Refund {
-        rate: [u8; 3],
-    },
-    Rent(bool),
-    Power((Vec<char>, f64)),
-    Exam {
-        weight: char,
-        origin: i16,
-        expires: f64,
-    },
-    Toll {
-        parts: char,
-        weight: i8,
-    },
-    Data {
-        name: (char, f64),
-        state: Box<u64>,
-    },
+pub(crate) struct T044 {
+    pub(crate) tags: Vec<Holder<String>>,
+    pub(crate) bundle: Holder<Holder<Option<i16>>>,
+    pub(crate) parts: Option<Holder<u8>>,
 }
-content!(enum T054 7 {
-    0 Cable { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    1 Refund { rate: a0 b0 }
-    2 Rent { 0: a0 b0 }
-    3 Power { 0: a0 b0 }
-    4 Exam { weight: a0 b0, origin: a1 b1, expires: a2 b2 }
-    5 Toll { parts: a0 b0, weight: a1 b1 }
-    6 Data { name: a0 b0, state: a1 b1 }
-});
+content!(struct T044 { tags, bundle, parts });
 
-// enum
+// `remote`, `getter`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T055 {
-    Gift(i64),
+pub(crate) struct T045 {
+    #[serde(with = "ForeignDef")]
+    pub(crate) foreign: Foreign,
+    pub(crate) code: u64,
 }
-content!(enum T055 1 {
-    0 Gift { 0: a0 b0 }
-});
+content!(struct T045 { foreign, code });
 
-// enum
+// `remote`, `getter`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T056 {
-    Toll {
-        level: Vec<bool>,
-    },
-    Data(bool, i16),
-}
-content!(enum T056 2 {
-    0 Toll { level: a0 b0 }
-    1 Data { 0: a0 b0, 1: a1 b1 }
-});
+pub(crate) struct T046(#[serde(with = "ForeignDef")] pub(crate) Foreign, pub(crate) Vec<i64>, pub(crate) Vec<String>, pub(crate) i16);
+content!(struct T046 { 0, 1, 2, 3 });
 
-// enum
+// `remote`, `getter`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T057 {
-    Cable {
-        origin: [f64; 3],
-        expires: (u64, Box<i32>),
-    },
-    Refund(u16),
-    Rent(i16, bool, i64),
+pub(crate) struct T047 {
+    #[serde(with = "ForeignDef")]
+    pub(crate) foreign: Foreign,
+    pub(crate) origin: Box<u16>,
 }
-content!(enum T057 3 {
-    0 Cable { origin: a0 b0, expires: a1 b1 }
-    1 Refund { 0: a0 b0 }
-    2 Rent { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-});
-
-// enum
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T058 {
-    Toll {
-        parts: BTreeMap<String, (u16, String)>,
-        weight: String,
-        origin: bool,
-    },
-    Data {
-        price: i8,
-        stock: (Vec<u64>, char),
-    },
-    Betting,
-    Gift {
-        parts: i16,
-        weight: i16,
-        origin: ([String; 3], u64),
-        expires: u8,
-    },
-}
-content!(enum T058 4 {
-    0 Toll { parts: a0 b0, weight: a1 b1, origin: a2 b2 }
-    1 Data { price: a0 b0, stock: a1 b1 }
-    2 Betting {}
-    3 Gift { parts: a0 b0, weight: a1 b1, origin: a2 b2, expires: a3 b3 }
-});
-
-// enum
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T059 {
-    Gift {
-        origin: String,
-    },
-    Airtime(i64, BTreeMap<String, Option<i64>>, HashMap<String, [u32; 3]>),
-    Cable(f64),
-    Refund(HashMap<String, bool>, i64),
-    Rent {
-        notes: String,
-        owner: String,
-        name: bool,
-    },
-}
-content!(enum T059 5 {
-    0 Gift { origin: a0 b0 }
-    1 Airtime { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    2 Cable { 0: a0 b0 }
-    3 Refund { 0: a0 b0, 1: a1 b1 }
-    4 Rent { notes: a0 b0, owner: a1 b1, name: a2 b2 }
-});
-
-// enum
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T060 {
-    Exam {
-        stock: String,
-        rate: (String, String),
-    },
-    Toll {
-        notes: i16,
-        owner: bool,
-        name: Vec<u16>,
-    },
-    Data {
-        price: u16,
-        stock: i8,
-    },
-    Betting {
-        name: char,
-    },
-    Gift {
-        price: Box<i16>,
-        stock: (u64, (u64, i64)),
-    },
-    Airtime,
-}
-content!(enum T060 6 {
-    0 Exam { stock: a0 b0, rate: a1 b1 }
-    1 Toll { notes: a0 b0, owner: a1 b1, name: a2 b2 }
-    2 Data { price: a0 b0, stock: a1 b1 }
-    3 Betting { name: a0 b0 }
-    4 Gift { price: a0 b0, stock: a1 b1 }
-    5 Airtime {}
-});
-
-// enum
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T061 {
-    Power {
-        price: String,
-        stock: i64,
-        rate: u16,
-    },
-    Exam {
-        rate: u32,
-        code: i32,
-        tags: u64,
-    },
-    Toll {
-        parts: char,
-        weight: [i32; 3],
-    },
-    Data {
-        price: String,
-        stock: f64,
-    },
-    Betting,
-    Gift {
-        stock: u32,
-        rate: u8,
-        code: u64,
-        tags: Option<i32>,
-    },
-    Airtime(([u64; 3], String), i8),
-}
-content!(enum T061 7 {
-    0 Power { price: a0 b0, stock: a1 b1, rate: a2 b2 }
-    1 Exam { rate: a0 b0, code: a1 b1, tags: a2 b2 }
-    2 Toll { parts: a0 b0, weight: a1 b1 }
-    3 Data { price: a0 b0, stock: a1 b1 }
-    4 Betting {}
-    5 Gift { stock: a0 b0, rate: a1 b1, code: a2 b2, tags: a3 b3 }
-    6 Airtime { 0: a0 b0, 1: a1 b1 }
-});
-
-// `tag` (internally tagged)
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T062 {
-    Refund {
-        notes: [char; 3],
-    },
-    Rent {
-        level: char,
-        notes: char,
-    },
-    Power(BTreeMap<String, u32>),
-}
-content!(enum T062 3 {
-    0 Refund { notes: a0 b0 }
-    1 Rent { level: a0 b0, notes: a1 b1 }
-    2 Power { 0: a0 b0 }
-});
-
-// `tag` (internally tagged)
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T063 {
-    Refund,
-    Rent {
-        parts: BTreeMap<String, [String; 3]>,
-    },
-    Power {
-        parts: u16,
-    },
-}
-content!(enum T063 3 {
-    0 Refund {}
-    1 Rent { parts: a0 b0 }
-    2 Power { parts: a0 b0 }
-});
-
-// `tag` (internally tagged)
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T064 {
-    Refund {
-        rate: Vec<Option<bool>>,
-        code: Box<bool>,
-        tags: BTreeMap<String, (bool, f64)>,
-    },
-    Rent {
-        tags: [f64; 3],
-        bundle: String,
-        parts: f64,
-    },
-    Power {
-        stock: i32,
-        rate: i32,
-    },
-}
-content!(enum T064 3 {
-    0 Refund { rate: a0 b0, code: a1 b1, tags: a2 b2 }
-    1 Rent { tags: a0 b0, bundle: a1 b1, parts: a2 b2 }
-    2 Power { stock: a0 b0, rate: a1 b1 }
-});
-
-// `tag` (internally tagged)
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T065 {
-    Betting,
-    Gift {
-        owner: char,
-        name: u32,
-    },
-    Airtime(BTreeMap<String, u32>),
-}
-content!(enum T065 3 {
-    0 Betting {}
-    1 Gift { owner: a0 b0, name: a1 b1 }
-    2 Airtime { 0: a0 b0 }
-});
-
-// `tag` (internally tagged)
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T066 {
-    Data {
-        name: (bool, String),
-        state: String,
-    },
-    Betting {
-        rate: bool,
-        code: String,
-    },
-    Gift(BTreeMap<String, u32>),
-}
-content!(enum T066 3 {
-    0 Data { name: a0 b0, state: a1 b1 }
-    1 Betting { rate: a0 b0, code: a1 b1 }
-    2 Gift { 0: a0 b0 }
-});
-
-// `tag` (internally tagged)
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T067 {
-    Exam,
-    Toll,
-    Data {
-        rate: (f64, Option<i8>),
-        code: i16,
-    },
-}
-content!(enum T067 3 {
-    0 Exam {}
-    1 Toll {}
-    2 Data { rate: a0 b0, code: a1 b1 }
-});
-
-// `tag` (internally tagged)
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T068 {
-    Data(BTreeMap<String, u32>),
-    Betting,
-    Gift {
-        weight: bool,
-    },
-}
-content!(enum T068 3 {
-    0 Data { 0: a0 b0 }
-    1 Betting {}
-    2 Gift { weight: a0 b0 }
-});
-
-// `tag` (internally tagged)
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T069 {
-    Betting(BTreeMap<String, u32>),
-    Gift(BTreeMap<String, u32>),
-    Airtime,
-}
-content!(enum T069 3 {
-    0 Betting { 0: a0 b0 }
-    1 Gift { 0: a0 b0 }
-    2 Airtime {}
-});
-
-// `tag` (internally tagged)
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T070 {
-    Exam {
-        limit: i8,
-        price: i8,
-        stock: i32,
-    },
-    Toll(BTreeMap<String, u32>),
-    Data(BTreeMap<String, u32>),
-}
-content!(enum T070 3 {
-    0 Exam { limit: a0 b0, price: a1 b1, stock: a2 b2 }
-    1 Toll { 0: a0 b0 }
-    2 Data { 0: a0 b0 }
-});
-
-// `tag` (internally tagged)
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T071 {
-    Gift(BTreeMap<String, u32>),
-    Airtime {
-        parts: u16,
-        weight: i64,
-        origin: HashMap<String, i8>,
-    },
-    Cable,
-}
-content!(enum T071 3 {
-    0 Gift { 0: a0 b0 }
-    1 Airtime { parts: a0 b0, weight: a1 b1, origin: a2 b2 }
-    2 Cable {}
-});
+content!(struct T047 { foreign, origin });

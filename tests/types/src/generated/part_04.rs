@@ -2,487 +2,303 @@
 
 use super::*;
 
-// `untagged`, variants of the same kind
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum T096 {
-    One(u32),
-    Other(i32),
+/// Shows each of them to the judge.
+pub(super) fn all(judge: &mut Judge) {
+    judge.values_of::<T064>("T064", "`tag` (internally tagged)");
+    judge.values_of::<T065>("T065", "`tag` (internally tagged)");
+    judge.values_of::<T066>("T066", "`tag` (internally tagged)");
+    judge.values_of::<T067>("T067", "`tag` (internally tagged)");
+    judge.values_of::<T068>("T068", "`tag` (internally tagged)");
+    judge.values_of::<T069>("T069", "`tag` (internally tagged)");
+    judge.values_of::<T070>("T070", "`tag` (internally tagged)");
+    judge.values_of::<T071>("T071", "`tag` (internally tagged)");
+    judge.values_of::<T072>("T072", "`tag` on a struct");
+    judge.values_of::<T073>("T073", "`tag` on a struct");
+    judge.values_of::<T074>("T074", "`tag` on a struct");
+    judge.values_of::<T075>("T075", "`tag` and `content` (adjacently tagged)");
+    judge.values_of::<T076>("T076", "`tag` and `content` (adjacently tagged)");
+    judge.values_of::<T077>("T077", "`tag` and `content` (adjacently tagged)");
+    judge.values_of::<T078>("T078", "`tag` and `content` (adjacently tagged)");
+    judge.values_of::<T079>("T079", "`tag` and `content` (adjacently tagged)");
 }
-content!(enum T096 2 {
-    0 One { 0: a0 b0 }
-    1 Other { 0: a0 b0 }
-});
 
-// `untagged`, variants of the same kind
+// `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum T097 {
-    One(Vec<u8>),
-    Other((u8, u8)),
-    Fields {
-        a: u8,
-    },
-}
-content!(enum T097 3 {
-    0 One { 0: a0 b0 }
-    1 Other { 0: a0 b0 }
-    2 Fields { a: a0 b0 }
-});
-
-// `untagged`, variants of the same kind
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum T098 {
-    One(u8),
-    Other(u16),
-    Fields {
-        a: u8,
-    },
-    More {
-        a: u8,
-        b: Option<u8>,
-    },
-}
-content!(enum T098 4 {
-    0 One { 0: a0 b0 }
-    1 Other { 0: a0 b0 }
-    2 Fields { a: a0 b0 }
-    3 More { a: a0 b0, b: a1 b1 }
-});
-
-// `untagged`, variants of the same kind
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum T099 {
-    One(i64),
-    Other(f64),
-}
-content!(enum T099 2 {
-    0 One { 0: a0 b0 }
-    1 Other { 0: a0 b0 }
-});
-
-// `untagged`, variants of the same kind
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum T100 {
-    One(char),
-    Other(String),
-    Fields {
-        a: u8,
-    },
-}
-content!(enum T100 3 {
-    0 One { 0: a0 b0 }
-    1 Other { 0: a0 b0 }
-    2 Fields { a: a0 b0 }
-});
-
-// `untagged` on a variant
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T101 {
-    Rent {
-        code: i8,
-    },
-    Power((i64, u8), u8, Option<i8>),
-    Exam(Box<u32>, i32, (i32, i64)),
-    #[serde(untagged)]
-    Else(i64),
-}
-content!(enum T101 4 {
-    0 Rent { code: a0 b0 }
-    1 Power { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    2 Exam { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    3 Else { 0: a0 b0 }
-});
-
-// `untagged` on a variant
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T102 {
-    Betting(i8, f64, u16),
-    Gift {
-        bundle: bool,
-        parts: bool,
-        weight: u64,
-    },
-    Airtime,
-    #[serde(untagged)]
-    Else(i64),
-}
-content!(enum T102 4 {
-    0 Betting { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    1 Gift { bundle: a0 b0, parts: a1 b1, weight: a2 b2 }
-    2 Airtime {}
-    3 Else { 0: a0 b0 }
-});
-
-// `untagged` on a variant
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T103 {
-    Cable {
-        stock: u64,
-        rate: u8,
-    },
-    Refund,
-    Rent(u8),
-    #[serde(untagged)]
-    Else(i64),
-}
-content!(enum T103 4 {
-    0 Cable { stock: a0 b0, rate: a1 b1 }
-    1 Refund {}
-    2 Rent { 0: a0 b0 }
-    3 Else { 0: a0 b0 }
-});
-
-// `untagged` on a variant
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T104 {
-    Airtime,
-    Cable {
-        weight: Box<i8>,
-        origin: u64,
-    },
+#[serde(tag = "kind")]
+pub(crate) enum T064 {
     Refund {
-        bundle: f64,
-        parts: String,
-        weight: i32,
+        rate: Vec<Option<bool>>,
+        code: Box<bool>,
+        tags: BTreeMap<String, (bool, f64)>,
     },
-    #[serde(untagged)]
-    Else(i64),
-}
-content!(enum T104 4 {
-    0 Airtime {}
-    1 Cable { weight: a0 b0, origin: a1 b1 }
-    2 Refund { bundle: a0 b0, parts: a1 b1, weight: a2 b2 }
-    3 Else { 0: a0 b0 }
-});
-
-// `untagged` on a variant
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T105 {
-    Power(i64),
-    Exam {
-        level: Box<Vec<bool>>,
-        notes: f64,
-        owner: HashMap<String, [i32; 3]>,
-        name: BTreeMap<String, u8>,
+    Rent {
+        tags: [f64; 3],
+        bundle: String,
+        parts: f64,
     },
-    Toll,
-    #[serde(untagged)]
-    Else(i64),
-}
-content!(enum T105 4 {
-    0 Power { 0: a0 b0 }
-    1 Exam { level: a0 b0, notes: a1 b1, owner: a2 b2, name: a3 b3 }
-    2 Toll {}
-    3 Else { 0: a0 b0 }
-});
-
-// `other`
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T106 {
-    Power(BTreeMap<String, u32>),
-    Exam {
-        expires: char,
-        level: bool,
-        notes: BTreeMap<String, i8>,
-    },
-    #[serde(other)]
-    Unknown,
-}
-content!(enum T106 3 {
-    0 Power { 0: a0 b0 }
-    1 Exam { expires: a0 b0, level: a1 b1, notes: a2 b2 }
-    2 Unknown {}
-});
-
-// `other`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T107 {
-    Rent,
-    Power,
-    #[serde(other)]
-    Unknown,
-}
-content!(enum T107 3 {
-    0 Rent {}
-    1 Power {}
-    2 Unknown {}
-});
-
-// `other`
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T108 {
     Power {
-        origin: char,
+        stock: i32,
+        rate: i32,
     },
-    Exam {
-        price: i64,
-        stock: u32,
-        rate: u8,
-    },
-    #[serde(other)]
-    Unknown,
 }
-content!(enum T108 3 {
-    0 Power { origin: a0 b0 }
-    1 Exam { price: a0 b0, stock: a1 b1, rate: a2 b2 }
-    2 Unknown {}
+content!(enum T064 3 {
+    0 Refund { rate: a0 b0, code: a1 b1, tags: a2 b2 }
+    1 Rent { tags: a0 b0, bundle: a1 b1, parts: a2 b2 }
+    2 Power { stock: a0 b0, rate: a1 b1 }
 });
 
-// `other`
+// `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T109 {
-    Data,
+#[serde(tag = "kind")]
+pub(crate) enum T065 {
     Betting,
-    #[serde(other)]
-    Unknown,
+    Gift {
+        owner: char,
+        name: u32,
+    },
+    Airtime(BTreeMap<String, u32>),
 }
-content!(enum T109 3 {
-    0 Data {}
-    1 Betting {}
-    2 Unknown {}
+content!(enum T065 3 {
+    0 Betting {}
+    1 Gift { owner: a0 b0, name: a1 b1 }
+    2 Airtime { 0: a0 b0 }
 });
 
-// `skip`, `skip_deserializing` on a variant
+// `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T110 {
-    #[serde(skip)]
-    Exam {
-        tags: u8,
-        bundle: u8,
-    },
-    Toll {
-        tags: HashMap<String, Option<String>>,
-        bundle: Option<bool>,
-        parts: i16,
-        weight: (Option<i16>, bool),
-    },
+#[serde(tag = "kind")]
+pub(crate) enum T066 {
     Data {
-        notes: i64,
-        owner: String,
-        name: u64,
-        state: i32,
+        name: (bool, String),
+        state: String,
     },
+    Betting {
+        rate: bool,
+        code: String,
+    },
+    Gift(BTreeMap<String, u32>),
+}
+content!(enum T066 3 {
+    0 Data { name: a0 b0, state: a1 b1 }
+    1 Betting { rate: a0 b0, code: a1 b1 }
+    2 Gift { 0: a0 b0 }
+});
+
+// `tag` (internally tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub(crate) enum T067 {
+    Exam,
+    Toll,
+    Data {
+        rate: (f64, Option<i8>),
+        code: i16,
+    },
+}
+content!(enum T067 3 {
+    0 Exam {}
+    1 Toll {}
+    2 Data { rate: a0 b0, code: a1 b1 }
+});
+
+// `tag` (internally tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub(crate) enum T068 {
+    Data(BTreeMap<String, u32>),
     Betting,
-}
-content!(enum T110 4 {
-    0 Exam { tags: a0 b0, bundle: a1 b1 }
-    1 Toll { tags: a0 b0, bundle: a1 b1, parts: a2 b2, weight: a3 b3 }
-    2 Data { notes: a0 b0, owner: a1 b1, name: a2 b2, state: a3 b3 }
-    3 Betting {}
-});
-
-// `skip`, `skip_deserializing` on a variant
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T111 {
-    #[serde(skip_serializing)]
-    Rent {
-        stock: u8,
-        rate: u8,
-    },
-    Power {
-        code: Option<String>,
-    },
-    Exam((i64, String)),
-    Toll {
-        tags: f64,
-        bundle: u64,
-        parts: ((i8, String), BTreeMap<String, u32>),
-    },
-}
-content!(enum T111 4 {
-    0 Rent { stock: a0 b0, rate: a1 b1 }
-    1 Power { code: a0 b0 }
-    2 Exam { 0: a0 b0 }
-    3 Toll { tags: a0 b0, bundle: a1 b1, parts: a2 b2 }
-});
-
-// `skip`, `skip_deserializing` on a variant
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T112 {
-    Airtime {
-        name: String,
-        state: (f64, i32),
-    },
-    #[serde(skip_deserializing)]
-    Cable,
-    Refund(u8, BTreeMap<String, BTreeMap<String, u8>>, [u8; 3]),
-    Rent(i16),
-}
-content!(enum T112 4 {
-    0 Airtime { name: a0 b0, state: a1 b1 }
-    1 Cable {}
-    2 Refund { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    3 Rent { 0: a0 b0 }
-});
-
-// `skip`, `skip_deserializing` on a variant
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T113 {
-    Airtime {
-        bundle: u64,
-        parts: String,
-        weight: Option<u32>,
-    },
-    #[serde(skip)]
-    Cable {
-        notes: u8,
-        owner: u8,
-        name: u8,
-    },
-    Refund {
-        weight: String,
-        origin: [char; 3],
-        expires: i16,
-    },
-    Rent(f64, String, u8),
-}
-content!(enum T113 4 {
-    0 Airtime { bundle: a0 b0, parts: a1 b1, weight: a2 b2 }
-    1 Cable { notes: a0 b0, owner: a1 b1, name: a2 b2 }
-    2 Refund { weight: a0 b0, origin: a1 b1, expires: a2 b2 }
-    3 Rent { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-});
-
-// `skip`, `skip_deserializing` on a variant
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T114 {
-    Airtime,
-    Cable {
-        state: bool,
-        limit: f64,
-        price: u16,
-        stock: (bool, u8),
-    },
-    #[serde(skip_serializing)]
-    Refund {
-        code: u8,
-        tags: u8,
-        bundle: u8,
-    },
-    Rent {
-        level: u64,
-        notes: u64,
-        owner: i8,
-        name: u8,
-    },
-}
-content!(enum T114 4 {
-    0 Airtime {}
-    1 Cable { state: a0 b0, limit: a1 b1, price: a2 b2, stock: a3 b3 }
-    2 Refund { code: a0 b0, tags: a1 b1, bundle: a2 b2 }
-    3 Rent { level: a0 b0, notes: a1 b1, owner: a2 b2, name: a3 b3 }
-});
-
-// `skip`, `skip_deserializing` on a variant
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T115 {
     Gift {
-        notes: Box<bool>,
-        owner: f64,
-        name: BTreeMap<String, Vec<i32>>,
+        weight: bool,
     },
-    Airtime {
-        expires: String,
-        level: u16,
-        notes: u64,
-        owner: BTreeMap<String, u32>,
-    },
-    #[serde(skip_deserializing)]
-    Cable {
-        weight: u8,
-        origin: u8,
-        expires: u8,
-    },
-    Refund(i32),
 }
-content!(enum T115 4 {
-    0 Gift { notes: a0 b0, owner: a1 b1, name: a2 b2 }
-    1 Airtime { expires: a0 b0, level: a1 b1, notes: a2 b2, owner: a3 b3 }
-    2 Cable { weight: a0 b0, origin: a1 b1, expires: a2 b2 }
-    3 Refund { 0: a0 b0 }
+content!(enum T068 3 {
+    0 Data { 0: a0 b0 }
+    1 Betting {}
+    2 Gift { weight: a0 b0 }
 });
 
-// `rename`, `rename_all`, `rename_all_fields`
+// `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) struct T116 {
-    #[serde(rename = "another")]
-    pub(crate) bundle: Vec<bool>,
-    pub(crate) parts: Box<bool>,
-    pub(crate) weight: i32,
-    pub(crate) origin: i64,
-    pub(crate) of_two_words: u16,
+#[serde(tag = "kind")]
+pub(crate) enum T069 {
+    Betting(BTreeMap<String, u32>),
+    Gift(BTreeMap<String, u32>),
+    Airtime,
 }
-content!(struct T116 { bundle, parts, weight, origin, of_two_words });
+content!(enum T069 3 {
+    0 Betting { 0: a0 b0 }
+    1 Gift { 0: a0 b0 }
+    2 Airtime {}
+});
 
-// `rename`, `rename_all`, `rename_all_fields`
+// `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-#[serde(rename_all_fields = "snake_case")]
-pub(crate) enum T117 {
-    #[serde(rename = "the first")]
-    Power(Box<BTreeMap<String, f64>>, u64, Box<(u64, u64)>),
+#[serde(tag = "kind")]
+pub(crate) enum T070 {
     Exam {
-        state: u8,
-        limit: (i32, BTreeMap<String, bool>),
-        price: u16,
+        limit: i8,
+        price: i8,
+        stock: i32,
+    },
+    Toll(BTreeMap<String, u32>),
+    Data(BTreeMap<String, u32>),
+}
+content!(enum T070 3 {
+    0 Exam { limit: a0 b0, price: a1 b1, stock: a2 b2 }
+    1 Toll { 0: a0 b0 }
+    2 Data { 0: a0 b0 }
+});
+
+// `tag` (internally tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub(crate) enum T071 {
+    Gift(BTreeMap<String, u32>),
+    Airtime {
+        parts: u16,
+        weight: i64,
+        origin: HashMap<String, i8>,
+    },
+    Cable,
+}
+content!(enum T071 3 {
+    0 Gift { 0: a0 b0 }
+    1 Airtime { parts: a0 b0, weight: a1 b1, origin: a2 b2 }
+    2 Cable {}
+});
+
+// `tag` on a struct
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub(crate) struct T072 {
+    pub(crate) price: String,
+    pub(crate) stock: u16,
+}
+content!(struct T072 { price, stock });
+
+// `tag` on a struct
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub(crate) struct T073 {
+    pub(crate) expires: [u16; 3],
+    pub(crate) level: i16,
+    pub(crate) notes: bool,
+}
+content!(struct T073 { expires, level, notes });
+
+// `tag` on a struct
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub(crate) struct T074 {
+    pub(crate) weight: Box<i16>,
+    pub(crate) origin: i32,
+}
+content!(struct T074 { weight, origin });
+
+// `tag` and `content` (adjacently tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T075 {
+    Rent(u32, u32),
+    Power(u64, Vec<(char, i8)>, char),
+    Exam {
+        rate: bool,
+        code: HashMap<String, u16>,
     },
     Toll {
-        notes: Vec<(String, f64)>,
-    },
-    OfTwoWords {
-        of_two_words: u16,
-        last: bool,
+        owner: f64,
     },
 }
-content!(enum T117 4 {
-    0 Power { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    1 Exam { state: a0 b0, limit: a1 b1, price: a2 b2 }
-    2 Toll { notes: a0 b0 }
-    3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
+content!(enum T075 4 {
+    0 Rent { 0: a0 b0, 1: a1 b1 }
+    1 Power { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    2 Exam { rate: a0 b0, code: a1 b1 }
+    3 Toll { owner: a0 b0 }
 });
 
-// `rename`, `rename_all`, `rename_all_fields`
+// `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct T118 {
-    #[serde(rename = "PRICE")]
-    pub(crate) price: HashMap<String, Vec<char>>,
-    pub(crate) stock: [u16; 3],
-    pub(crate) of_two_words: u16,
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T076 {
+    Betting {
+        name: f64,
+        state: [u8; 3],
+        limit: u8,
+    },
+    Gift(Box<String>, (HashMap<String, bool>, u32)),
+    Airtime(Box<bool>, HashMap<String, u32>),
+    Cable {
+        parts: i16,
+    },
 }
-content!(struct T118 { price, stock, of_two_words });
+content!(enum T076 4 {
+    0 Betting { name: a0 b0, state: a1 b1, limit: a2 b2 }
+    1 Gift { 0: a0 b0, 1: a1 b1 }
+    2 Airtime { 0: a0 b0, 1: a1 b1 }
+    3 Cable { parts: a0 b0 }
+});
 
-// `rename`, `rename_all`, `rename_all_fields`
+// `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[serde(rename_all_fields = "kebab-case")]
-pub(crate) enum T119 {
-    Refund {
-        expires: Box<bool>,
-        level: (i32, Vec<u64>),
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T077 {
+    Betting(Option<u32>),
+    Gift {
+        state: u8,
     },
-    Rent,
-    Power {
-        bundle: i16,
-        parts: (bool, i8),
-        weight: f64,
-        origin: u8,
+    Airtime {
+        origin: Option<u32>,
+        expires: Vec<[u32; 3]>,
+        level: u32,
     },
-    OfTwoWords {
-        of_two_words: u16,
-        last: bool,
-    },
+    Cable(bool),
 }
-content!(enum T119 4 {
-    0 Refund { expires: a0 b0, level: a1 b1 }
-    1 Rent {}
-    2 Power { bundle: a0 b0, parts: a1 b1, weight: a2 b2, origin: a3 b3 }
-    3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
+content!(enum T077 4 {
+    0 Betting { 0: a0 b0 }
+    1 Gift { state: a0 b0 }
+    2 Airtime { origin: a0 b0, expires: a1 b1, level: a2 b2 }
+    3 Cable { 0: a0 b0 }
+});
+
+// `tag` and `content` (adjacently tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T078 {
+    Exam,
+    Toll(i8, Box<i16>, String),
+    Data {
+        expires: i16,
+        level: Vec<Box<u16>>,
+        notes: (String, char),
+    },
+    Betting(i32, BTreeMap<String, Box<f64>>, char),
+}
+content!(enum T078 4 {
+    0 Exam {}
+    1 Toll { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    2 Data { expires: a0 b0, level: a1 b1, notes: a2 b2 }
+    3 Betting { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+});
+
+// `tag` and `content` (adjacently tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T079 {
+    Refund([HashMap<String, char>; 3], [BTreeMap<String, i64>; 3]),
+    Rent {
+        tags: Box<Box<String>>,
+    },
+    Power([u16; 3], Option<u8>),
+    Exam(u64, Box<i32>, HashMap<String, Vec<i32>>),
+}
+content!(enum T079 4 {
+    0 Refund { 0: a0 b0, 1: a1 b1 }
+    1 Rent { tags: a0 b0 }
+    2 Power { 0: a0 b0, 1: a1 b1 }
+    3 Exam { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
 });

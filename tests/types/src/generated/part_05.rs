@@ -2,311 +2,335 @@
 
 use super::*;
 
-// `rename`, `rename_all`, `rename_all_fields`
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) struct T120 {
-    #[serde(rename(serialize = "another", deserialize = "another"))]
-    pub(crate) code: [u8; 3],
-    pub(crate) tags: i64,
-    pub(crate) bundle: BTreeMap<String, String>,
-    pub(crate) of_two_words: u16,
+/// Shows each of them to the judge.
+pub(super) fn all(judge: &mut Judge) {
+    judge.values_of::<T080>("T080", "`tag` and `content` (adjacently tagged)");
+    judge.values_of::<T081>("T081", "`tag` and `content` (adjacently tagged)");
+    judge.values_of::<T082>("T082", "`tag` and `content` (adjacently tagged)");
+    judge.values_of::<T083>("T083", "`tag` and `content` (adjacently tagged)");
+    judge.values_of::<T084>("T084", "`tag` and `content` (adjacently tagged)");
+    judge.values_of::<T085>("T085", "`untagged`, each variant of another kind");
+    judge.values_of::<T086>("T086", "`untagged`, each variant of another kind");
+    judge.values_of::<T087>("T087", "`untagged`, each variant of another kind");
+    judge.values_of::<T088>("T088", "`untagged`, each variant of another kind");
+    judge.values_of::<T089>("T089", "`untagged`, each variant of another kind");
+    judge.values_of::<T090>("T090", "`untagged`, each variant of another kind");
+    judge.values_of::<T091>("T091", "`untagged`, each variant of another kind");
+    judge.values_of::<T092>("T092", "`untagged`, each variant of another kind");
+    judge.values_of::<T093>("T093", "`untagged`, variants of the same kind");
+    judge.values_of::<T094>("T094", "`untagged`, variants of the same kind");
+    judge.values_of::<T095>("T095", "`untagged`, variants of the same kind");
 }
-content!(struct T120 { code, tags, bundle, of_two_words });
 
-// `rename`, `rename_all`, `rename_all_fields`
+// `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[serde(rename_all_fields = "lowercase")]
-pub(crate) enum T121 {
-    #[serde(rename = "the first")]
-    Data(bool, f64),
-    Betting,
-    Gift {
-        price: char,
-        stock: u16,
-    },
-    OfTwoWords {
-        of_two_words: u16,
-        last: bool,
-    },
-}
-content!(enum T121 4 {
-    0 Data { 0: a0 b0, 1: a1 b1 }
-    1 Betting {}
-    2 Gift { price: a0 b0, stock: a1 b1 }
-    3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
-});
-
-// `rename`, `rename_all`, `rename_all_fields`
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct T122 {
-    #[serde(rename = "another")]
-    pub(crate) level: HashMap<String, bool>,
-    pub(crate) notes: HashMap<String, char>,
-    pub(crate) of_two_words: u16,
-}
-content!(struct T122 { level, notes, of_two_words });
-
-// `rename`, `rename_all`, `rename_all_fields`
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING-KEBAB-CASE")]
-#[serde(rename_all_fields = "PascalCase")]
-pub(crate) enum T123 {
-    Data {
-        price: Option<i64>,
-        stock: String,
-    },
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T080 {
+    Data(BTreeMap<String, u16>),
     Betting {
-        tags: (String, Box<f64>),
-        bundle: BTreeMap<String, u8>,
-        parts: bool,
+        state: (char, bool),
+        limit: String,
+        price: HashMap<String, (f64, u8)>,
+        stock: HashMap<String, i8>,
     },
-    Gift {
-        owner: u32,
-        name: BTreeMap<String, u16>,
-        state: u8,
-        limit: HashMap<String, Option<i32>>,
-    },
-    OfTwoWords {
-        of_two_words: u16,
-        last: bool,
-    },
+    Gift,
+    Airtime(BTreeMap<String, u32>, i32, i16),
 }
-content!(enum T123 4 {
-    0 Data { price: a0 b0, stock: a1 b1 }
-    1 Betting { tags: a0 b0, bundle: a1 b1, parts: a2 b2 }
-    2 Gift { owner: a0 b0, name: a1 b1, state: a2 b2, limit: a3 b3 }
-    3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
+content!(enum T080 4 {
+    0 Data { 0: a0 b0 }
+    1 Betting { state: a0 b0, limit: a1 b1, price: a2 b2, stock: a3 b3 }
+    2 Gift {}
+    3 Airtime { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
 });
 
-// `rename`, `rename_all`, `rename_all_fields`
+// `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) struct T124 {
-    #[serde(rename = "LEVEL")]
-    pub(crate) level: HashMap<String, u16>,
-    pub(crate) notes: Box<String>,
-    pub(crate) owner: u64,
-    pub(crate) name: String,
-    pub(crate) of_two_words: u16,
-}
-content!(struct T124 { level, notes, owner, name, of_two_words });
-
-// `rename`, `rename_all`, `rename_all_fields`
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-#[serde(rename_all_fields = "snake_case")]
-pub(crate) enum T125 {
-    Data {
-        bundle: Box<Vec<i8>>,
-        parts: (Option<u32>, u32),
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T081 {
+    Gift {
+        notes: i64,
+        owner: String,
+        name: u8,
+        state: Vec<Option<i8>>,
     },
+    Airtime {
+        tags: char,
+    },
+    Cable,
+    Refund(bool),
+}
+content!(enum T081 4 {
+    0 Gift { notes: a0 b0, owner: a1 b1, name: a2 b2, state: a3 b3 }
+    1 Airtime { tags: a0 b0 }
+    2 Cable {}
+    3 Refund { 0: a0 b0 }
+});
+
+// `tag` and `content` (adjacently tagged)
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T082 {
+    Toll {
+        tags: f64,
+    },
+    Data,
     Betting {
-        parts: u16,
-        weight: f64,
-        origin: bool,
-        expires: i8,
+        code: char,
+        tags: i8,
     },
-    Gift(BTreeMap<String, i16>, i8, Option<i16>),
-    OfTwoWords {
-        of_two_words: u16,
-        last: bool,
-    },
+    Gift(i32),
 }
-content!(enum T125 4 {
-    0 Data { bundle: a0 b0, parts: a1 b1 }
-    1 Betting { parts: a0 b0, weight: a1 b1, origin: a2 b2, expires: a3 b3 }
-    2 Gift { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
+content!(enum T082 4 {
+    0 Toll { tags: a0 b0 }
+    1 Data {}
+    2 Betting { code: a0 b0, tags: a1 b1 }
+    3 Gift { 0: a0 b0 }
 });
 
-// `rename`, `rename_all`, `rename_all_fields`
+// `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct T126 {
-    #[serde(rename(serialize = "another", deserialize = "another"))]
-    pub(crate) expires: String,
-    pub(crate) level: String,
-    pub(crate) of_two_words: u16,
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T083 {
+    Rent(Vec<i16>, u16),
+    Power(Box<bool>, char),
+    Exam(f64),
+    Toll([u16; 3], i8),
 }
-content!(struct T126 { expires, level, of_two_words });
-
-// `rename`, `rename_all`, `rename_all_fields`
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[serde(rename_all_fields = "kebab-case")]
-pub(crate) enum T127 {
-    #[serde(rename = "the first")]
-    Cable {
-        expires: String,
-        level: [i16; 3],
-    },
-    Refund {
-        owner: f64,
-    },
-    Rent(BTreeMap<String, u64>),
-    OfTwoWords {
-        of_two_words: u16,
-        last: bool,
-    },
-}
-content!(enum T127 4 {
-    0 Cable { expires: a0 b0, level: a1 b1 }
-    1 Refund { owner: a0 b0 }
-    2 Rent { 0: a0 b0 }
-    3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
+content!(enum T083 4 {
+    0 Rent { 0: a0 b0, 1: a1 b1 }
+    1 Power { 0: a0 b0, 1: a1 b1 }
+    2 Exam { 0: a0 b0 }
+    3 Toll { 0: a0 b0, 1: a1 b1 }
 });
 
-// `rename`, `rename_all`, `rename_all_fields`
+// `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) struct T128 {
-    #[serde(rename = "another")]
-    pub(crate) notes: i16,
-    pub(crate) owner: bool,
-    pub(crate) name: char,
-    pub(crate) state: BTreeMap<String, i64>,
-    pub(crate) of_two_words: u16,
+#[serde(tag = "kind")]
+#[serde(content = "of")]
+pub(crate) enum T084 {
+    Power {
+        level: BTreeMap<String, u64>,
+        notes: String,
+        owner: bool,
+        name: [u32; 3],
+    },
+    Exam {
+        parts: Vec<BTreeMap<String, i16>>,
+        weight: (i8, String),
+        origin: u16,
+    },
+    Toll,
+    Data {
+        name: u8,
+        state: i8,
+    },
 }
-content!(struct T128 { notes, owner, name, state, of_two_words });
+content!(enum T084 4 {
+    0 Power { level: a0 b0, notes: a1 b1, owner: a2 b2, name: a3 b3 }
+    1 Exam { parts: a0 b0, weight: a1 b1, origin: a2 b2 }
+    2 Toll {}
+    3 Data { name: a0 b0, state: a1 b1 }
+});
 
-// `rename`, `rename_all`, `rename_all_fields`
+// `untagged`, each variant of another kind
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[serde(rename_all_fields = "lowercase")]
-pub(crate) enum T129 {
-    #[serde(rename = "the first")]
-    Gift {
-        state: u8,
-        limit: Vec<Vec<u32>>,
-        price: u16,
+#[serde(untagged)]
+pub(crate) enum T085 {
+    Number(i64),
+    Text(String),
+    List(Vec<u64>),
+    Nothing,
+    Fields {
+        rate: String,
+        code: [u64; 3],
+    },
+}
+content!(enum T085 5 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 List { 0: a0 b0 }
+    3 Nothing {}
+    4 Fields { rate: a0 b0, code: a1 b1 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T086 {
+    Number(u8),
+    Text(String),
+    Fields {
+        level: (char, String),
+        notes: i32,
+        owner: char,
+    },
+}
+content!(enum T086 3 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 Fields { level: a0 b0, notes: a1 b1, owner: a2 b2 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T087 {
+    Number(f64),
+    Text(String),
+    List(Vec<u32>),
+    Nothing,
+    Fields {
+        limit: HashMap<String, String>,
+    },
+}
+content!(enum T087 5 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 List { 0: a0 b0 }
+    3 Nothing {}
+    4 Fields { limit: a0 b0 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T088 {
+    Number(i64),
+    Text(String),
+    Fields {
+        rate: (u64, String),
+    },
+}
+content!(enum T088 3 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 Fields { rate: a0 b0 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T089 {
+    Number(f64),
+    Text(String),
+    Fields {
+        name: BTreeMap<String, [i8; 3]>,
+        state: i64,
+    },
+}
+content!(enum T089 3 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 Fields { name: a0 b0, state: a1 b1 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T090 {
+    Number(u8),
+    Text(String),
+    List(Vec<u32>),
+    Nothing,
+    Fields {
+        weight: bool,
+        origin: Box<i64>,
+    },
+}
+content!(enum T090 5 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 List { 0: a0 b0 }
+    3 Nothing {}
+    4 Fields { weight: a0 b0, origin: a1 b1 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T091 {
+    Number(i64),
+    Text(String),
+    Fields {
+        limit: i16,
+        price: [HashMap<String, String>; 3],
+    },
+}
+content!(enum T091 3 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 Fields { limit: a0 b0, price: a1 b1 }
+});
+
+// `untagged`, each variant of another kind
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum T092 {
+    Number(f64),
+    Text(String),
+    List(Vec<i32>),
+    Nothing,
+    Fields {
         stock: f64,
     },
-    Airtime,
-    Cable {
-        tags: BTreeMap<String, u8>,
-        bundle: Option<char>,
-        parts: HashMap<String, Vec<bool>>,
-        weight: [i16; 3],
-    },
-    OfTwoWords {
-        of_two_words: u16,
-        last: bool,
-    },
 }
-content!(enum T129 4 {
-    0 Gift { state: a0 b0, limit: a1 b1, price: a2 b2, stock: a3 b3 }
-    1 Airtime {}
-    2 Cable { tags: a0 b0, bundle: a1 b1, parts: a2 b2, weight: a3 b3 }
-    3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
+content!(enum T092 5 {
+    0 Number { 0: a0 b0 }
+    1 Text { 0: a0 b0 }
+    2 List { 0: a0 b0 }
+    3 Nothing {}
+    4 Fields { stock: a0 b0 }
 });
 
-// `rename`, `rename_all`, `rename_all_fields`
+// `untagged`, variants of the same kind
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct T130 {
-    #[serde(rename = "EXPIRES")]
-    pub(crate) expires: u8,
-    pub(crate) level: i8,
-    pub(crate) notes: char,
-    pub(crate) of_two_words: u16,
+#[serde(untagged)]
+pub(crate) enum T093 {
+    One(u8),
+    Other(u16),
 }
-content!(struct T130 { expires, level, notes, of_two_words });
-
-// `rename`, `rename_all`, `rename_all_fields`
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING-KEBAB-CASE")]
-#[serde(rename_all_fields = "PascalCase")]
-pub(crate) enum T131 {
-    Airtime(i16, bool, HashMap<String, u8>),
-    Cable(u32),
-    Refund(u64),
-    OfTwoWords {
-        of_two_words: u16,
-        last: bool,
-    },
-}
-content!(enum T131 4 {
-    0 Airtime { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    1 Cable { 0: a0 b0 }
-    2 Refund { 0: a0 b0 }
-    3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
+content!(enum T093 2 {
+    0 One { 0: a0 b0 }
+    1 Other { 0: a0 b0 }
 });
 
-// sets and maps of newtypes and enums
+// `untagged`, variants of the same kind
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T132 {
-    pub(crate) owner: HashMap<Key, Vec<Key>>,
-    pub(crate) name: BTreeSet<Key>,
-    pub(crate) map: BTreeMap<char, u16>,
+#[serde(untagged)]
+pub(crate) enum T094 {
+    One(i64),
+    Other(f64),
+    Fields {
+        a: u8,
+    },
 }
-content!(struct T132 { owner, name, map });
+content!(enum T094 3 {
+    0 One { 0: a0 b0 }
+    1 Other { 0: a0 b0 }
+    2 Fields { a: a0 b0 }
+});
 
-// sets and maps of newtypes and enums
+// `untagged`, variants of the same kind
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T133 {
-    pub(crate) state: BTreeMap<Key, i8>,
-    pub(crate) limit: HashMap<Key, Vec<Key>>,
-    pub(crate) map: BTreeMap<String, i64>,
+#[serde(untagged)]
+pub(crate) enum T095 {
+    One(char),
+    Other(String),
+    Fields {
+        a: u8,
+    },
+    More {
+        a: u8,
+        b: Option<u8>,
+    },
 }
-content!(struct T133 { state, limit, map });
-
-// sets and maps of newtypes and enums
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T134 {
-    pub(crate) price: HashMap<Key, Vec<Key>>,
-    pub(crate) stock: BTreeMap<Key, i8>,
-    pub(crate) map: BTreeMap<i16, u64>,
-}
-content!(struct T134 { price, stock, map });
-
-// sets and maps of newtypes and enums
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T135 {
-    pub(crate) rate: BTreeMap<Key, u64>,
-    pub(crate) code: HashMap<Key, Vec<Key>>,
-    pub(crate) map: BTreeMap<char, i32>,
-}
-content!(struct T135 { rate, code, map });
-
-// a newtype of bytes or of text
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T136(pub(crate) Vec<u8>);
-content!(struct T136 { 0 });
-
-// a newtype of bytes or of text
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T137(pub(crate) String);
-content!(struct T137 { 0 });
-
-// a newtype of bytes or of text
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T138(pub(crate) Box<str>);
-content!(struct T138 { 0 });
-
-// a newtype of bytes or of text
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T139(pub(crate) Box<[u8]>);
-content!(struct T139 { 0 });
-
-// a newtype of bytes or of text
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T140(pub(crate) [u8; 8]);
-content!(struct T140 { 0 });
-
-// a newtype of bytes or of text
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T141(pub(crate) BTreeSet<u8>);
-content!(struct T141 { 0 });
-
-// a newtype of bytes or of text
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T142(pub(crate) Cow<'static, str>);
-content!(struct T142 { 0 });
-
-// a newtype of bytes or of text
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T143(pub(crate) Arc<str>);
-content!(struct T143 { 0 });
+content!(enum T095 4 {
+    0 One { 0: a0 b0 }
+    1 Other { 0: a0 b0 }
+    2 Fields { a: a0 b0 }
+    3 More { a: a0 b0, b: a1 b1 }
+});

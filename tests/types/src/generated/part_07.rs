@@ -2,184 +2,364 @@
 
 use super::*;
 
-// `Option`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T168(pub(crate) Vec<Option<u8>>, pub(crate) Option<(u8, u8)>, pub(crate) u16);
-content!(struct T168 { 0, 1, 2 });
-
-// `Option<Option<_>>`, `Option<()>`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T169 {
-    pub(crate) stock: Option<Option<i16>>,
-    pub(crate) rate: Option<()>,
-    pub(crate) code: Vec<Option<Option<u8>>>,
-    pub(crate) tags: u16,
+/// Shows each of them to the judge.
+pub(super) fn all(judge: &mut Judge) {
+    judge.values_of::<T112>("T112", "`skip`, `skip_deserializing` on a variant");
+    judge.values_of::<T113>("T113", "`skip`, `skip_deserializing` on a variant");
+    judge.values_of::<T114>("T114", "`skip`, `skip_deserializing` on a variant");
+    judge.values_of::<T115>("T115", "`skip`, `skip_deserializing` on a variant");
+    judge.values_of::<T116>("T116", "`rename`, `rename_all`, `rename_all_fields`");
+    judge.values_of::<T117>("T117", "`rename`, `rename_all`, `rename_all_fields`");
+    judge.values_of::<T118>("T118", "`rename`, `rename_all`, `rename_all_fields`");
+    judge.values_of::<T119>("T119", "`rename`, `rename_all`, `rename_all_fields`");
+    judge.values_of::<T120>("T120", "`rename`, `rename_all`, `rename_all_fields`");
+    judge.values_of::<T121>("T121", "`rename`, `rename_all`, `rename_all_fields`");
+    judge.values_of::<T122>("T122", "`rename`, `rename_all`, `rename_all_fields`");
+    judge.values_of::<T123>("T123", "`rename`, `rename_all`, `rename_all_fields`");
+    judge.values_of::<T124>("T124", "`rename`, `rename_all`, `rename_all_fields`");
+    judge.values_of::<T125>("T125", "`rename`, `rename_all`, `rename_all_fields`");
+    judge.values_of::<T126>("T126", "`rename`, `rename_all`, `rename_all_fields`");
+    judge.values_of::<T127>("T127", "`rename`, `rename_all`, `rename_all_fields`");
 }
-content!(struct T169 { stock, rate, code, tags });
 
-// `Option<Option<_>>`, `Option<()>`
+// `skip`, `skip_deserializing` on a variant
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T170(pub(crate) Option<Option<Option<bool>>>, pub(crate) Option<Box<Option<u8>>>, pub(crate) u16);
-content!(struct T170 { 0, 1, 2 });
-
-// `Box`, `Arc`, `Cow`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T171 {
-    pub(crate) tags: Box<u32>,
-    pub(crate) bundle: Arc<f64>,
-    pub(crate) parts: Arc<str>,
-    pub(crate) weight: u16,
+pub(crate) enum T112 {
+    Airtime {
+        name: String,
+        state: (f64, i32),
+    },
+    #[serde(skip_deserializing)]
+    Cable,
+    Refund(u8, BTreeMap<String, BTreeMap<String, u8>>, [u8; 3]),
+    Rent(i16),
 }
-content!(struct T171 { tags, bundle, parts, weight });
+content!(enum T112 4 {
+    0 Airtime { name: a0 b0, state: a1 b1 }
+    1 Cable {}
+    2 Refund { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    3 Rent { 0: a0 b0 }
+});
 
-// `Box`, `Arc`, `Cow`
+// `skip`, `skip_deserializing` on a variant
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T172(pub(crate) Arc<[BTreeMap<String, String>]>, pub(crate) Cow<'static, str>, pub(crate) Cow<'static, [u8]>, pub(crate) u16);
-content!(struct T172 { 0, 1, 2, 3 });
-
-// `Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T173 {
-    pub(crate) tags: Rc<f64>,
-    pub(crate) bundle: Rc<str>,
-    pub(crate) parts: Cell<u32>,
-    pub(crate) weight: u16,
+pub(crate) enum T113 {
+    Airtime {
+        bundle: u64,
+        parts: String,
+        weight: Option<u32>,
+    },
+    #[serde(skip)]
+    Cable {
+        notes: u8,
+        owner: u8,
+        name: u8,
+    },
+    Refund {
+        weight: String,
+        origin: [char; 3],
+        expires: i16,
+    },
+    Rent(f64, String, u8),
 }
-content!(struct T173 { tags, bundle, parts, weight });
+content!(enum T113 4 {
+    0 Airtime { bundle: a0 b0, parts: a1 b1, weight: a2 b2 }
+    1 Cable { notes: a0 b0, owner: a1 b1, name: a2 b2 }
+    2 Refund { weight: a0 b0, origin: a1 b1, expires: a2 b2 }
+    3 Rent { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+});
 
-// `Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics
+// `skip`, `skip_deserializing` on a variant
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T174(pub(crate) RefCell<i16>, pub(crate) Mutex<HashMap<String, f64>>, pub(crate) RwLock<Vec<u8>>, pub(crate) u16);
-content!(struct T174 { 0, 1, 2, 3 });
-
-// `Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T175(pub(crate) AtomicU32, pub(crate) AtomicBool, pub(crate) AtomicI64, pub(crate) u16);
-content!(struct T175 { 0, 1, 2, 3 });
-
-// `Result`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T176 {
-    pub(crate) origin: Result<bool, bool>,
-    pub(crate) expires: Result<u8, u16>,
-    pub(crate) level: Vec<Result<String, char>>,
-    pub(crate) notes: u16,
+pub(crate) enum T114 {
+    Airtime,
+    Cable {
+        state: bool,
+        limit: f64,
+        price: u16,
+        stock: (bool, u8),
+    },
+    #[serde(skip_serializing)]
+    Refund {
+        code: u8,
+        tags: u8,
+        bundle: u8,
+    },
+    Rent {
+        level: u64,
+        notes: u64,
+        owner: i8,
+        name: u8,
+    },
 }
-content!(struct T176 { origin, expires, level, notes });
+content!(enum T114 4 {
+    0 Airtime {}
+    1 Cable { state: a0 b0, limit: a1 b1, price: a2 b2, stock: a3 b3 }
+    2 Refund { code: a0 b0, tags: a1 b1, bundle: a2 b2 }
+    3 Rent { level: a0 b0, notes: a1 b1, owner: a2 b2, name: a3 b3 }
+});
 
-// `Range`, `RangeInclusive`, `Bound`
+// `skip`, `skip_deserializing` on a variant
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T177 {
-    pub(crate) tags: Range<u32>,
-    pub(crate) bundle: RangeInclusive<i8>,
-    pub(crate) parts: Bound<i32>,
-    pub(crate) weight: u16,
+pub(crate) enum T115 {
+    Gift {
+        notes: Box<bool>,
+        owner: f64,
+        name: BTreeMap<String, Vec<i32>>,
+    },
+    Airtime {
+        expires: String,
+        level: u16,
+        notes: u64,
+        owner: BTreeMap<String, u32>,
+    },
+    #[serde(skip_deserializing)]
+    Cable {
+        weight: u8,
+        origin: u8,
+        expires: u8,
+    },
+    Refund(i32),
 }
-content!(struct T177 { tags, bundle, parts, weight });
+content!(enum T115 4 {
+    0 Gift { notes: a0 b0, owner: a1 b1, name: a2 b2 }
+    1 Airtime { expires: a0 b0, level: a1 b1, notes: a2 b2, owner: a3 b3 }
+    2 Cable { weight: a0 b0, origin: a1 b1, expires: a2 b2 }
+    3 Refund { 0: a0 b0 }
+});
 
-// `Range`, `RangeInclusive`, `Bound`
+// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T178(pub(crate) RangeFrom<u8>, pub(crate) RangeTo<u8>, pub(crate) u16);
-content!(struct T178 { 0, 1, 2 });
-
-// `Duration`, `SystemTime`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T179 {
-    pub(crate) state: Duration,
-    pub(crate) limit: SystemTime,
-    pub(crate) price: Option<Duration>,
-    pub(crate) stock: u16,
+#[serde(rename_all = "lowercase")]
+pub(crate) struct T116 {
+    #[serde(rename = "another")]
+    pub(crate) bundle: Vec<bool>,
+    pub(crate) parts: Box<bool>,
+    pub(crate) weight: i32,
+    pub(crate) origin: i64,
+    pub(crate) of_two_words: u16,
 }
-content!(struct T179 { state, limit, price, stock });
+content!(struct T116 { bundle, parts, weight, origin, of_two_words });
 
-// IP and socket addresses
+// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T180 {
-    pub(crate) bundle: IpAddr,
-    pub(crate) parts: Ipv4Addr,
-    pub(crate) weight: Ipv6Addr,
-    pub(crate) origin: u16,
+#[serde(rename_all = "UPPERCASE")]
+#[serde(rename_all_fields = "snake_case")]
+pub(crate) enum T117 {
+    #[serde(rename = "the first")]
+    Power(Box<BTreeMap<String, f64>>, u64, Box<(u64, u64)>),
+    Exam {
+        state: u8,
+        limit: (i32, BTreeMap<String, bool>),
+        price: u16,
+    },
+    Toll {
+        notes: Vec<(String, f64)>,
+    },
+    OfTwoWords {
+        of_two_words: u16,
+        last: bool,
+    },
 }
-content!(struct T180 { bundle, parts, weight, origin });
+content!(enum T117 4 {
+    0 Power { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    1 Exam { state: a0 b0, limit: a1 b1, price: a2 b2 }
+    2 Toll { notes: a0 b0 }
+    3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
+});
 
-// IP and socket addresses
+// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T181(pub(crate) SocketAddr, pub(crate) Vec<SocketAddrV4>, pub(crate) SocketAddrV6, pub(crate) u16);
-content!(struct T181 { 0, 1, 2, 3 });
-
-// `PathBuf`, `OsString`, `CString`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T182 {
-    pub(crate) bundle: PathBuf,
-    pub(crate) parts: OsString,
-    pub(crate) weight: CString,
-    pub(crate) origin: u16,
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct T118 {
+    #[serde(rename = "PRICE")]
+    pub(crate) price: HashMap<String, Vec<char>>,
+    pub(crate) stock: [u16; 3],
+    pub(crate) of_two_words: u16,
 }
-content!(struct T182 { bundle, parts, weight, origin });
+content!(struct T118 { price, stock, of_two_words });
 
-// `PathBuf`, `OsString`, `CString`
+// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T183(pub(crate) Vec<PathBuf>, pub(crate) u16);
-content!(struct T183 { 0, 1 });
-
-// `NonZero`, `Wrapping`, `Saturating`, `Reverse`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T184 {
-    pub(crate) origin: NonZeroU8,
-    pub(crate) expires: NonZeroI64,
-    pub(crate) level: NonZeroU128,
-    pub(crate) notes: u16,
+#[serde(rename_all = "camelCase")]
+#[serde(rename_all_fields = "kebab-case")]
+pub(crate) enum T119 {
+    Refund {
+        expires: Box<bool>,
+        level: (i32, Vec<u64>),
+    },
+    Rent,
+    Power {
+        bundle: i16,
+        parts: (bool, i8),
+        weight: f64,
+        origin: u8,
+    },
+    OfTwoWords {
+        of_two_words: u16,
+        last: bool,
+    },
 }
-content!(struct T184 { origin, expires, level, notes });
+content!(enum T119 4 {
+    0 Refund { expires: a0 b0, level: a1 b1 }
+    1 Rent {}
+    2 Power { bundle: a0 b0, parts: a1 b1, weight: a2 b2, origin: a3 b3 }
+    3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
+});
 
-// `NonZero`, `Wrapping`, `Saturating`, `Reverse`
+// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T185(pub(crate) Option<NonZeroU32>, pub(crate) Wrapping<u16>, pub(crate) Saturating<i32>, pub(crate) u16);
-content!(struct T185 { 0, 1, 2, 3 });
-
-// `NonZero`, `Wrapping`, `Saturating`, `Reverse`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T186(pub(crate) Reverse<Vec<char>>, pub(crate) Vec<Wrapping<u8>>, pub(crate) u16);
-content!(struct T186 { 0, 1, 2 });
-
-// `()`, `PhantomData`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T187 {
-    pub(crate) weight: (),
-    pub(crate) origin: PhantomData<u8>,
-    pub(crate) expires: Vec<()>,
-    pub(crate) level: u16,
+#[serde(rename_all = "snake_case")]
+pub(crate) struct T120 {
+    #[serde(rename(serialize = "another", deserialize = "another"))]
+    pub(crate) code: [u8; 3],
+    pub(crate) tags: i64,
+    pub(crate) bundle: BTreeMap<String, String>,
+    pub(crate) of_two_words: u16,
 }
-content!(struct T187 { weight, origin, expires, level });
+content!(struct T120 { code, tags, bundle, of_two_words });
 
-// `()`, `PhantomData`
+// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T188(pub(crate) ((), u8), pub(crate) [(); 2], pub(crate) u16);
-content!(struct T188 { 0, 1, 2 });
-
-// sets and maps of structs
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T189 {
-    pub(crate) origin: BTreeSet<Point>,
-    pub(crate) expires: HashSet<Point>,
-    pub(crate) level: BTreeMap<Point, Color>,
-    pub(crate) notes: u16,
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all_fields = "lowercase")]
+pub(crate) enum T121 {
+    #[serde(rename = "the first")]
+    Data(bool, f64),
+    Betting,
+    Gift {
+        price: char,
+        stock: u16,
+    },
+    OfTwoWords {
+        of_two_words: u16,
+        last: bool,
+    },
 }
-content!(struct T189 { origin, expires, level, notes });
+content!(enum T121 4 {
+    0 Data { 0: a0 b0, 1: a1 b1 }
+    1 Betting {}
+    2 Gift { price: a0 b0, stock: a1 b1 }
+    3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
+});
 
-// sets and maps of structs
+// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T190(pub(crate) HashMap<Color, Vec<Point>>, pub(crate) BTreeMap<Color, BTreeMap<Point, u8>>, pub(crate) u16);
-content!(struct T190 { 0, 1, 2 });
-
-// `alias`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T191 {
-    #[serde(alias = "old")]
-    #[serde(alias = "older")]
-    pub(crate) rate: i32,
-    pub(crate) code: u16,
-    pub(crate) tags: u16,
-    pub(crate) bundle: bool,
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct T122 {
+    #[serde(rename = "another")]
+    pub(crate) level: HashMap<String, bool>,
+    pub(crate) notes: HashMap<String, char>,
+    pub(crate) of_two_words: u16,
 }
-content!(struct T191 { rate, code, tags, bundle });
+content!(struct T122 { level, notes, of_two_words });
+
+// `rename`, `rename_all`, `rename_all_fields`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING-KEBAB-CASE")]
+#[serde(rename_all_fields = "PascalCase")]
+pub(crate) enum T123 {
+    Data {
+        price: Option<i64>,
+        stock: String,
+    },
+    Betting {
+        tags: (String, Box<f64>),
+        bundle: BTreeMap<String, u8>,
+        parts: bool,
+    },
+    Gift {
+        owner: u32,
+        name: BTreeMap<String, u16>,
+        state: u8,
+        limit: HashMap<String, Option<i32>>,
+    },
+    OfTwoWords {
+        of_two_words: u16,
+        last: bool,
+    },
+}
+content!(enum T123 4 {
+    0 Data { price: a0 b0, stock: a1 b1 }
+    1 Betting { tags: a0 b0, bundle: a1 b1, parts: a2 b2 }
+    2 Gift { owner: a0 b0, name: a1 b1, state: a2 b2, limit: a3 b3 }
+    3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
+});
+
+// `rename`, `rename_all`, `rename_all_fields`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) struct T124 {
+    #[serde(rename = "LEVEL")]
+    pub(crate) level: HashMap<String, u16>,
+    pub(crate) notes: Box<String>,
+    pub(crate) owner: u64,
+    pub(crate) name: String,
+    pub(crate) of_two_words: u16,
+}
+content!(struct T124 { level, notes, owner, name, of_two_words });
+
+// `rename`, `rename_all`, `rename_all_fields`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[serde(rename_all_fields = "snake_case")]
+pub(crate) enum T125 {
+    Data {
+        bundle: Box<Vec<i8>>,
+        parts: (Option<u32>, u32),
+    },
+    Betting {
+        parts: u16,
+        weight: f64,
+        origin: bool,
+        expires: i8,
+    },
+    Gift(BTreeMap<String, i16>, i8, Option<i16>),
+    OfTwoWords {
+        of_two_words: u16,
+        last: bool,
+    },
+}
+content!(enum T125 4 {
+    0 Data { bundle: a0 b0, parts: a1 b1 }
+    1 Betting { parts: a0 b0, weight: a1 b1, origin: a2 b2, expires: a3 b3 }
+    2 Gift { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
+});
+
+// `rename`, `rename_all`, `rename_all_fields`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct T126 {
+    #[serde(rename(serialize = "another", deserialize = "another"))]
+    pub(crate) expires: String,
+    pub(crate) level: String,
+    pub(crate) of_two_words: u16,
+}
+content!(struct T126 { expires, level, of_two_words });
+
+// `rename`, `rename_all`, `rename_all_fields`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[serde(rename_all_fields = "kebab-case")]
+pub(crate) enum T127 {
+    #[serde(rename = "the first")]
+    Cable {
+        expires: String,
+        level: [i16; 3],
+    },
+    Refund {
+        owner: f64,
+    },
+    Rent(BTreeMap<String, u64>),
+    OfTwoWords {
+        of_two_words: u16,
+        last: bool,
+    },
+}
+content!(enum T127 4 {
+    0 Cable { expires: a0 b0, level: a1 b1 }
+    1 Refund { owner: a0 b0 }
+    2 Rent { 0: a0 b0 }
+    3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
+});

@@ -2,302 +2,174 @@
 
 use super::*;
 
-// `alias`
+/// Shows each of them to the judge.
+pub(super) fn all(judge: &mut Judge) {
+    judge.values_of::<T128>("T128", "`rename`, `rename_all`, `rename_all_fields`");
+    judge.values_of::<T129>("T129", "`rename`, `rename_all`, `rename_all_fields`");
+    judge.values_of::<T130>("T130", "`rename`, `rename_all`, `rename_all_fields`");
+    judge.values_of::<T131>("T131", "`rename`, `rename_all`, `rename_all_fields`");
+    judge.values_of::<T132>("T132", "sets and maps of newtypes and enums");
+    judge.values_of::<T133>("T133", "sets and maps of newtypes and enums");
+    judge.values_of::<T134>("T134", "sets and maps of newtypes and enums");
+    judge.values_of::<T135>("T135", "sets and maps of newtypes and enums");
+    judge.values_of::<T136>("T136", "a newtype of bytes or of text");
+    judge.values_of::<T137>("T137", "a newtype of bytes or of text");
+    judge.values_of::<T138>("T138", "a newtype of bytes or of text");
+    judge.values_of::<T139>("T139", "a newtype of bytes or of text");
+    judge.values_of::<T140>("T140", "a newtype of bytes or of text");
+    judge.values_of::<T141>("T141", "a newtype of bytes or of text");
+    judge.values_of::<T142>("T142", "a newtype of bytes or of text");
+    judge.values_of::<T143>("T143", "a newtype of bytes or of text");
+}
+
+// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T192 {
-    Exam,
-    Toll(u32, (String, char)),
-    #[serde(alias = "Old")]
-    Fields {
-        #[serde(alias = "old")]
-        #[serde(alias = "older")]
-        state: HashMap<String, f64>,
-        limit: char,
+#[serde(rename_all = "snake_case")]
+pub(crate) struct T128 {
+    #[serde(rename = "another")]
+    pub(crate) notes: i16,
+    pub(crate) owner: bool,
+    pub(crate) name: char,
+    pub(crate) state: BTreeMap<String, i64>,
+    pub(crate) of_two_words: u16,
+}
+content!(struct T128 { notes, owner, name, state, of_two_words });
+
+// `rename`, `rename_all`, `rename_all_fields`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all_fields = "lowercase")]
+pub(crate) enum T129 {
+    #[serde(rename = "the first")]
+    Gift {
+        state: u8,
+        limit: Vec<Vec<u32>>,
+        price: u16,
+        stock: f64,
     },
-}
-content!(enum T192 3 {
-    0 Exam {}
-    1 Toll { 0: a0 b0, 1: a1 b1 }
-    2 Fields { state: a0 b0, limit: a1 b1 }
-});
-
-// `alias`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T193 {
-    #[serde(alias = "old")]
-    #[serde(alias = "older")]
-    pub(crate) limit: (Box<i16>, u64),
-    pub(crate) price: f64,
-    pub(crate) stock: u32,
-    pub(crate) rate: [String; 3],
-}
-content!(struct T193 { limit, price, stock, rate });
-
-// `alias`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T194 {
-    Rent(String, i16),
-    Power {
-        tags: Vec<f64>,
-        bundle: String,
-        parts: char,
-        weight: u16,
-    },
-    #[serde(alias = "Old")]
-    Fields {
-        #[serde(alias = "old")]
-        #[serde(alias = "older")]
-        code: [u16; 3],
-        tags: u8,
-    },
-}
-content!(enum T194 3 {
-    0 Rent { 0: a0 b0, 1: a1 b1 }
-    1 Power { tags: a0 b0, bundle: a1 b1, parts: a2 b2, weight: a3 b3 }
-    2 Fields { code: a0 b0, tags: a1 b1 }
-});
-
-// `alias`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T195 {
-    #[serde(alias = "old")]
-    #[serde(alias = "older")]
-    pub(crate) level: BTreeMap<String, HashMap<String, u64>>,
-    pub(crate) notes: u64,
-    pub(crate) owner: u16,
-    pub(crate) name: String,
-}
-content!(struct T195 { level, notes, owner, name });
-
-// `alias`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T196 {
+    Airtime,
     Cable {
-        rate: u16,
-        code: (BTreeMap<String, char>, f64),
-        tags: u8,
-        bundle: HashMap<String, u32>,
+        tags: BTreeMap<String, u8>,
+        bundle: Option<char>,
+        parts: HashMap<String, Vec<bool>>,
+        weight: [i16; 3],
     },
-    Refund,
-    #[serde(alias = "Old")]
-    Fields {
-        #[serde(alias = "old")]
-        #[serde(alias = "older")]
-        origin: i8,
-        expires: BTreeMap<String, u64>,
-        level: u32,
-        notes: Vec<i16>,
+    OfTwoWords {
+        of_two_words: u16,
+        last: bool,
     },
 }
-content!(enum T196 3 {
-    0 Cable { rate: a0 b0, code: a1 b1, tags: a2 b2, bundle: a3 b3 }
-    1 Refund {}
-    2 Fields { origin: a0 b0, expires: a1 b1, level: a2 b2, notes: a3 b3 }
+content!(enum T129 4 {
+    0 Gift { state: a0 b0, limit: a1 b1, price: a2 b2, stock: a3 b3 }
+    1 Airtime {}
+    2 Cable { tags: a0 b0, bundle: a1 b1, parts: a2 b2, weight: a3 b3 }
+    3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });
 
-// `default`, `default = "…"`
+// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T197 {
-    pub(crate) limit: i8,
-    pub(crate) price: Option<bool>,
-    #[serde(default = "five")]
-    pub(crate) given: u32,
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct T130 {
+    #[serde(rename = "EXPIRES")]
+    pub(crate) expires: u8,
+    pub(crate) level: i8,
+    pub(crate) notes: char,
+    pub(crate) of_two_words: u16,
 }
-content!(struct T197 { limit, price, given });
+content!(struct T130 { expires, level, notes, of_two_words });
 
-// `default`, `default = "…"`
+// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T198 {
-    pub(crate) tags: HashMap<String, u64>,
-    pub(crate) bundle: i64,
-    #[serde(default)]
-    pub(crate) given: Vec<u8>,
-}
-content!(struct T198 { tags, bundle, given });
-
-// `default`, `default = "…"`
-#[derive(Debug, Serialize, Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct T199 {
-    pub(crate) notes: BTreeMap<String, u32>,
-    pub(crate) owner: BTreeMap<String, char>,
-    pub(crate) name: bool,
-    pub(crate) state: u16,
-    pub(crate) given: Option<u8>,
-}
-content!(struct T199 { notes, owner, name, state, given });
-
-// `default`, `default = "…"`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T200 {
-    pub(crate) code: String,
-    pub(crate) tags: i64,
-    #[serde(default = "five")]
-    pub(crate) given: u32,
-}
-content!(struct T200 { code, tags, given });
-
-// `default`, `default = "…"`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T201 {
-    pub(crate) bundle: i8,
-    pub(crate) parts: String,
-    pub(crate) weight: String,
-    #[serde(default)]
-    pub(crate) given: Vec<u8>,
-}
-content!(struct T201 { bundle, parts, weight, given });
-
-// `default`, `default = "…"`
-#[derive(Debug, Serialize, Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct T202 {
-    pub(crate) rate: i16,
-    pub(crate) code: i32,
-    pub(crate) tags: char,
-    pub(crate) given: Option<u8>,
-}
-content!(struct T202 { rate, code, tags, given });
-
-// `default`, `default = "…"`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T203 {
-    pub(crate) parts: f64,
-    pub(crate) weight: String,
-    pub(crate) origin: i64,
-    #[serde(default = "five")]
-    pub(crate) given: u32,
-}
-content!(struct T203 { parts, weight, origin, given });
-
-// `default`, `default = "…"`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T204 {
-    pub(crate) rate: HashMap<String, (u16, String)>,
-    pub(crate) code: i32,
-    pub(crate) tags: i16,
-    pub(crate) bundle: String,
-    #[serde(default)]
-    pub(crate) given: Vec<u8>,
-}
-content!(struct T204 { rate, code, tags, bundle, given });
-
-// `skip`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T205 {
-    pub(crate) price: Box<String>,
-    pub(crate) stock: HashMap<String, Vec<char>>,
-    #[serde(skip)]
-    pub(crate) lost: String,
-}
-content!(struct T205 { price, stock, lost [to_default] });
-
-// `skip`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T206 {
-    pub(crate) stock: u16,
-    #[serde(skip, default = "five")]
-    pub(crate) lost: u32,
-    pub(crate) rate: u8,
-}
-content!(struct T206 { stock, lost [to_five], rate });
-
-// `skip`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T207 {
-    pub(crate) name: HashMap<String, (f64, i64)>,
-    pub(crate) state: u64,
-    #[serde(skip)]
-    pub(crate) lost: f64,
-}
-content!(struct T207 { name, state, lost [to_default] });
-
-// `skip`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T208 {
-    #[serde(skip, default = "five")]
-    pub(crate) lost: u32,
-    pub(crate) price: Option<u32>,
-    pub(crate) stock: u64,
-}
-content!(struct T208 { lost [to_five], price, stock });
-
-// `skip`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T209 {
-    Betting {
-        tags: Option<i8>,
-        bundle: i16,
-    },
-    Gift((String, Option<u64>), f64),
-    Fields {
-        #[serde(skip)]
-        lost: u8,
-        price: Option<char>,
+#[serde(rename_all = "SCREAMING-KEBAB-CASE")]
+#[serde(rename_all_fields = "PascalCase")]
+pub(crate) enum T131 {
+    Airtime(i16, bool, HashMap<String, u8>),
+    Cable(u32),
+    Refund(u64),
+    OfTwoWords {
+        of_two_words: u16,
+        last: bool,
     },
 }
-content!(enum T209 3 {
-    0 Betting { tags: a0 b0, bundle: a1 b1 }
-    1 Gift { 0: a0 b0, 1: a1 b1 }
-    2 Fields { lost: a0 b0 [to_default], price: a1 b1 }
+content!(enum T131 4 {
+    0 Airtime { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    1 Cable { 0: a0 b0 }
+    2 Refund { 0: a0 b0 }
+    3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });
 
-// `skip`
+// sets and maps of newtypes and enums
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T210 {
-    pub(crate) bundle: String,
-    pub(crate) parts: BTreeMap<String, String>,
-    #[serde(skip, default = "five")]
-    pub(crate) lost: u32,
+pub(crate) struct T132 {
+    pub(crate) owner: HashMap<Key, Vec<Key>>,
+    pub(crate) name: BTreeSet<Key>,
+    pub(crate) map: BTreeMap<char, u16>,
 }
-content!(struct T210 { bundle, parts, lost [to_five] });
+content!(struct T132 { owner, name, map });
 
-// `skip`
+// sets and maps of newtypes and enums
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T211 {
-    #[serde(skip)]
-    pub(crate) lost: i8,
-    pub(crate) stock: Box<u8>,
-    pub(crate) rate: i8,
+pub(crate) struct T133 {
+    pub(crate) state: BTreeMap<Key, i8>,
+    pub(crate) limit: HashMap<Key, Vec<Key>>,
+    pub(crate) map: BTreeMap<String, i64>,
 }
-content!(struct T211 { lost [to_default], stock, rate });
+content!(struct T133 { state, limit, map });
 
-// `skip`
+// sets and maps of newtypes and enums
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T212 {
-    pub(crate) weight: BTreeMap<String, BTreeMap<String, u8>>,
-    pub(crate) origin: HashMap<String, BTreeMap<String, i8>>,
-    #[serde(skip, default = "five")]
-    pub(crate) lost: u32,
+pub(crate) struct T134 {
+    pub(crate) price: HashMap<Key, Vec<Key>>,
+    pub(crate) stock: BTreeMap<Key, i8>,
+    pub(crate) map: BTreeMap<i16, u64>,
 }
-content!(struct T212 { weight, origin, lost [to_five] });
+content!(struct T134 { price, stock, map });
 
-// `skip_serializing`
+// sets and maps of newtypes and enums
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T213 {
-    #[serde(skip_serializing)]
-    #[serde(default)]
-    pub(crate) lost: u32,
-    pub(crate) state: i64,
+pub(crate) struct T135 {
+    pub(crate) rate: BTreeMap<Key, u64>,
+    pub(crate) code: HashMap<Key, Vec<Key>>,
+    pub(crate) map: BTreeMap<char, i32>,
 }
-content!(struct T213 { lost [to_default], state });
+content!(struct T135 { rate, code, map });
 
-// `skip_serializing`
+// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T214 {
-    pub(crate) name: u8,
-    #[serde(skip_serializing)]
-    #[serde(default)]
-    pub(crate) lost: u32,
-}
-content!(struct T214 { name, lost [to_default] });
+pub(crate) struct T136(pub(crate) Vec<u8>);
+content!(struct T136 { 0 });
 
-// `skip_serializing`
+// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T215 {
-    #[serde(skip_serializing)]
-    pub(crate) lost: u32,
-    pub(crate) stock: String,
-    pub(crate) rate: Box<Box<i8>>,
-}
-content!(struct T215 { lost [to_default], stock, rate });
+pub(crate) struct T137(pub(crate) String);
+content!(struct T137 { 0 });
+
+// a newtype of bytes or of text
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T138(pub(crate) Box<str>);
+content!(struct T138 { 0 });
+
+// a newtype of bytes or of text
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T139(pub(crate) Box<[u8]>);
+content!(struct T139 { 0 });
+
+// a newtype of bytes or of text
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T140(pub(crate) [u8; 8]);
+content!(struct T140 { 0 });
+
+// a newtype of bytes or of text
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T141(pub(crate) BTreeSet<u8>);
+content!(struct T141 { 0 });
+
+// a newtype of bytes or of text
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T142(pub(crate) Cow<'static, str>);
+content!(struct T142 { 0 });
+
+// a newtype of bytes or of text
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T143(pub(crate) Arc<str>);
+content!(struct T143 { 0 });

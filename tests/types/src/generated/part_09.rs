@@ -2,310 +2,122 @@
 
 use super::*;
 
-// `skip_serializing`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T216 {
-    pub(crate) origin: [[i8; 3]; 3],
-    #[serde(skip_serializing)]
-    #[serde(default)]
-    pub(crate) lost: u32,
-    pub(crate) expires: char,
+/// Shows each of them to the judge.
+pub(super) fn all(judge: &mut Judge) {
+    judge.values_of::<T144>("T144", "a newtype of bytes or of text");
+    judge.values_of::<T145>("T145", "a newtype of bytes or of text");
+    judge.values_of::<T146>("T146", "a newtype of bytes or of text");
+    judge.values_of::<T147>("T147", "a newtype of bytes or of text");
+    judge.values_of::<T148>("T148", "integers of up to 64 bits, `bool`, `char`, text");
+    judge.values_of::<T149>("T149", "integers of up to 64 bits, `bool`, `char`, text");
+    judge.values_of::<T150>("T150", "integers of up to 64 bits, `bool`, `char`, text");
+    judge.values_of::<T151>("T151", "integers of up to 64 bits, `bool`, `char`, text");
+    judge.values_of::<T152>("T152", "integers of up to 64 bits, `bool`, `char`, text");
+    judge.values_of::<T153>("T153", "`i128`, `u128`");
+    judge.values_of::<T154>("T154", "`i128`, `u128`");
+    judge.values_of::<T155>("T155", "`f32`, `f64`, also NaN, infinite and -0");
+    judge.values_of::<T156>("T156", "`f32`, `f64`, also NaN, infinite and -0");
+    judge.values_of::<T157>("T157", "`Vec`, `VecDeque`, `LinkedList`");
+    judge.values_of::<T158>("T158", "`Vec`, `VecDeque`, `LinkedList`");
+    judge.values_of::<T159>("T159", "`Vec`, `VecDeque`, `LinkedList`");
 }
-content!(struct T216 { origin, lost [to_default], expires });
 
-// `skip_serializing`
+// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T217 {
-    Gift(HashMap<String, Option<i8>>, BTreeMap<String, i64>),
-    Airtime(BTreeMap<String, u64>, i32),
-    Fields {
-        parts: HashMap<String, i8>,
-        #[serde(skip_serializing)]
-        #[serde(default)]
-        lost: u32,
-        weight: f64,
-    },
-}
-content!(enum T217 3 {
-    0 Gift { 0: a0 b0, 1: a1 b1 }
-    1 Airtime { 0: a0 b0, 1: a1 b1 }
-    2 Fields { parts: a0 b0, lost: a1 b1 [to_default], weight: a2 b2 }
-});
+pub(crate) struct T144(pub(crate) VecDeque<u8>);
+content!(struct T144 { 0 });
 
-// `skip_serializing`
+// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T218 {
-    #[serde(skip_serializing)]
-    pub(crate) lost: u32,
-    pub(crate) state: bool,
-    pub(crate) limit: f64,
-    pub(crate) price: u16,
-}
-content!(struct T218 { lost [to_default], state, limit, price });
+pub(crate) struct T145(pub(crate) PathBuf);
+content!(struct T145 { 0 });
 
-// `skip_deserializing`
+// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T219 {
-    #[serde(skip_deserializing)]
-    pub(crate) lost: (u8, u64),
-    pub(crate) parts: u16,
-}
-content!(struct T219 { lost [to_default], parts });
+pub(crate) struct T146(pub(crate) CString);
+content!(struct T146 { 0 });
 
-// `skip_deserializing`
+// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T220 {
-    #[serde(skip_deserializing)]
-    pub(crate) lost: char,
-    pub(crate) origin: u32,
-}
-content!(struct T220 { lost [to_default], origin });
+pub(crate) struct T147(pub(crate) Vec<Wrapping<u8>>);
+content!(struct T147 { 0 });
 
-// `skip_deserializing`
+// integers of up to 64 bits, `bool`, `char`, text
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T221 {
-    pub(crate) price: i32,
-    pub(crate) stock: i32,
-    #[serde(skip_deserializing)]
-    pub(crate) lost: Option<i32>,
+pub(crate) struct T148 {
+    pub(crate) notes: bool,
+    pub(crate) owner: u8,
+    pub(crate) name: u16,
+    pub(crate) state: u16,
 }
-content!(struct T221 { price, stock, lost [to_default] });
+content!(struct T148 { notes, owner, name, state });
 
-// `skip_deserializing`
+// integers of up to 64 bits, `bool`, `char`, text
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T222 {
-    pub(crate) bundle: Box<i16>,
-    pub(crate) parts: i32,
-    pub(crate) weight: f64,
-    #[serde(skip_deserializing)]
-    pub(crate) lost: (u8, u64),
-}
-content!(struct T222 { bundle, parts, weight, lost [to_default] });
+pub(crate) struct T149(pub(crate) u32, pub(crate) u64, pub(crate) usize, pub(crate) u16);
+content!(struct T149 { 0, 1, 2, 3 });
 
-// `skip_deserializing`
+// integers of up to 64 bits, `bool`, `char`, text
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T223 {
-    Power {
-        owner: i8,
-    },
-    Exam {
-        tags: u64,
-        bundle: f64,
-        parts: u32,
-        weight: Vec<String>,
-    },
-    Fields {
-        parts: Vec<String>,
-        #[serde(skip_deserializing)]
-        lost: (i8, String),
-        weight: String,
-        origin: u64,
-    },
-}
-content!(enum T223 3 {
-    0 Power { owner: a0 b0 }
-    1 Exam { tags: a0 b0, bundle: a1 b1, parts: a2 b2, weight: a3 b3 }
-    2 Fields { parts: a0 b0, lost: a1 b1 [to_default], weight: a2 b2, origin: a3 b3 }
-});
+pub(crate) struct T150(pub(crate) i8, pub(crate) i16, pub(crate) i32, pub(crate) u16);
+content!(struct T150 { 0, 1, 2, 3 });
 
-// `skip_deserializing`
+// integers of up to 64 bits, `bool`, `char`, text
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T224 {
-    #[serde(skip_deserializing)]
-    pub(crate) lost: Option<i16>,
-    pub(crate) name: i32,
-}
-content!(struct T224 { lost [to_default], name });
+pub(crate) struct T151(pub(crate) i64, pub(crate) isize, pub(crate) char, pub(crate) u16);
+content!(struct T151 { 0, 1, 2, 3 });
 
-// `skip_serializing_if` with a default
+// integers of up to 64 bits, `bool`, `char`, text
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T225 {
-    pub(crate) rate: i32,
-    pub(crate) code: String,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(crate) coupon: Option<u32>,
-}
-content!(struct T225 { rate, code, coupon });
+pub(crate) struct T152(pub(crate) String, pub(crate) Box<str>, pub(crate) u16);
+content!(struct T152 { 0, 1, 2 });
 
-// `skip_serializing_if` with a default
+// `i128`, `u128`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T226 {
-    pub(crate) state: String,
-    pub(crate) limit: HashMap<String, Option<String>>,
-    pub(crate) price: u64,
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub(crate) coupon: Vec<u8>,
+pub(crate) struct T153 {
+    pub(crate) level: i128,
+    pub(crate) notes: u128,
+    pub(crate) owner: Vec<u128>,
+    pub(crate) name: u16,
 }
-content!(struct T226 { state, limit, price, coupon });
+content!(struct T153 { level, notes, owner, name });
 
-// `skip_serializing_if` with a default
+// `i128`, `u128`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T227 {
-    pub(crate) weight: u16,
-    #[serde(skip_serializing_if = "is_five", default = "five")]
-    pub(crate) coupon: u32,
-}
-content!(struct T227 { weight, coupon });
+pub(crate) struct T154(pub(crate) Option<i128>, pub(crate) BTreeMap<u128, i128>, pub(crate) u16);
+content!(struct T154 { 0, 1, 2 });
 
-// `skip_serializing_if` with a default
+// `f32`, `f64`, also NaN, infinite and -0
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T228 {
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub(crate) coupon: BTreeMap<String, u8>,
-    pub(crate) tags: u32,
+pub(crate) struct T155 {
+    pub(crate) price: f32,
+    pub(crate) stock: f64,
+    pub(crate) rate: Vec<f32>,
+    pub(crate) code: u16,
 }
-content!(struct T228 { coupon, tags });
+content!(struct T155 { price, stock, rate, code });
 
-// `skip_serializing_if` with a default
+// `f32`, `f64`, also NaN, infinite and -0
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T229 {
-    Power {
-        owner: HashMap<String, Vec<char>>,
-    },
-    Exam {
-        level: ([String; 3], String),
-        notes: Option<i32>,
-        owner: i8,
-        name: Box<u16>,
-    },
-    Fields {
-        bundle: BTreeMap<String, HashMap<String, i64>>,
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        coupon: Option<u32>,
-        parts: u32,
-    },
-}
-content!(enum T229 3 {
-    0 Power { owner: a0 b0 }
-    1 Exam { level: a0 b0, notes: a1 b1, owner: a2 b2, name: a3 b3 }
-    2 Fields { bundle: a0 b0, coupon: a1 b1, parts: a2 b2 }
-});
+pub(crate) struct T156(pub(crate) Option<f64>, pub(crate) [f32; 3], pub(crate) u16);
+content!(struct T156 { 0, 1, 2 });
 
-// `skip_serializing_if` with a default
+// `Vec`, `VecDeque`, `LinkedList`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T230 {
-    pub(crate) state: u8,
-    pub(crate) limit: BTreeMap<String, Vec<i64>>,
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub(crate) coupon: Vec<u8>,
-    pub(crate) price: char,
+pub(crate) struct T157 {
+    pub(crate) owner: Vec<String>,
+    pub(crate) name: VecDeque<u64>,
+    pub(crate) state: LinkedList<HashMap<String, i64>>,
+    pub(crate) limit: u16,
 }
-content!(struct T230 { state, limit, coupon, price });
+content!(struct T157 { owner, name, state, limit });
 
-// `skip_serializing_if` with a default
+// `Vec`, `VecDeque`, `LinkedList`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T231 {
-    pub(crate) notes: f64,
-    #[serde(skip_serializing_if = "is_five", default = "five")]
-    pub(crate) coupon: u32,
-}
-content!(struct T231 { notes, coupon });
+pub(crate) struct T158(pub(crate) Vec<u8>, pub(crate) VecDeque<u8>, pub(crate) Vec<Vec<u32>>, pub(crate) u16);
+content!(struct T158 { 0, 1, 2, 3 });
 
-// `skip_serializing_if` with a default
+// `Vec`, `VecDeque`, `LinkedList`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T232 {
-    pub(crate) name: i8,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub(crate) coupon: BTreeMap<String, u8>,
-    pub(crate) state: u8,
-    pub(crate) limit: i64,
-}
-content!(struct T232 { name, coupon, state, limit });
-
-// `skip_serializing_if` with a default
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T233 {
-    pub(crate) origin: f64,
-    pub(crate) expires: i64,
-    pub(crate) level: f64,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(crate) coupon: Option<u32>,
-}
-content!(struct T233 { origin, expires, level, coupon });
-
-// `skip_serializing_if` with a default
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T234 {
-    Gift,
-    Airtime {
-        code: u16,
-        tags: i32,
-        bundle: i64,
-        parts: (i32, u16),
-    },
-    Fields {
-        #[serde(skip_serializing_if = "Vec::is_empty", default)]
-        coupon: Vec<u8>,
-        state: BTreeMap<String, String>,
-        limit: u32,
-    },
-}
-content!(enum T234 3 {
-    0 Gift {}
-    1 Airtime { code: a0 b0, tags: a1 b1, bundle: a2 b2, parts: a3 b3 }
-    2 Fields { coupon: a0 b0, state: a1 b1, limit: a2 b2 }
-});
-
-// `skip_serializing_if` without the right default
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T235 {
-    pub(crate) stock: i32,
-    pub(crate) rate: u64,
-    #[serde(skip_serializing_if = "is_five")]
-    pub(crate) coupon: u32,
-    pub(crate) code: i8,
-}
-content!(struct T235 { stock, rate, coupon, code });
-
-// `skip_serializing_if` without the right default
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T236 {
-    pub(crate) origin: u8,
-    pub(crate) expires: (bool, f64),
-    #[serde(skip_serializing_if = "is_five", default)]
-    pub(crate) coupon: u32,
-    pub(crate) level: Option<u8>,
-}
-content!(struct T236 { origin, expires, coupon, level });
-
-// `skip_serializing_if` without the right default
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T237 {
-    pub(crate) notes: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(crate) coupon: String,
-}
-content!(struct T237 { notes, coupon });
-
-// `skip_serializing_if` without the right default
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T238 {
-    #[serde(skip_serializing_if = "is_five")]
-    pub(crate) coupon: u32,
-    pub(crate) notes: HashMap<String, u64>,
-    pub(crate) owner: i8,
-    pub(crate) name: String,
-}
-content!(struct T238 { coupon, notes, owner, name });
-
-// `skip_serializing_if` without the right default
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T239 {
-    Rent(bool, HashMap<String, [f64; 3]>, Box<u16>),
-    Power {
-        bundle: u16,
-        parts: String,
-    },
-    Fields {
-        #[serde(skip_serializing_if = "is_five", default)]
-        coupon: u32,
-        name: u16,
-        state: i64,
-        limit: Option<char>,
-    },
-}
-content!(enum T239 3 {
-    0 Rent { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    1 Power { bundle: a0 b0, parts: a1 b1 }
-    2 Fields { coupon: a0 b0, name: a1 b1, state: a2 b2, limit: a3 b3 }
-});
+pub(crate) struct T159(pub(crate) Box<[[String; 3]]>, pub(crate) u16);
+content!(struct T159 { 0, 1 });

@@ -2,299 +2,137 @@
 
 use super::*;
 
-// `skip_serializing_if` without the right default
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T240 {
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(crate) coupon: String,
-    pub(crate) code: Option<char>,
+/// Shows each of them to the judge.
+pub(super) fn all(judge: &mut Judge) {
+    judge.values_of::<T160>("T160", "`HashSet`, `BTreeSet`, `BinaryHeap`");
+    judge.values_of::<T161>("T161", "`HashSet`, `BTreeSet`, `BinaryHeap`");
+    judge.values_of::<T162>("T162", "`HashMap`, `BTreeMap`, whatever the key");
+    judge.values_of::<T163>("T163", "`HashMap`, `BTreeMap`, whatever the key");
+    judge.values_of::<T164>("T164", "arrays and tuples");
+    judge.values_of::<T165>("T165", "arrays and tuples");
+    judge.values_of::<T166>("T166", "arrays and tuples");
+    judge.values_of::<T167>("T167", "`Option`");
+    judge.values_of::<T168>("T168", "`Option`");
+    judge.values_of::<T169>("T169", "`Option<Option<_>>`, `Option<()>`");
+    judge.values_of::<T170>("T170", "`Option<Option<_>>`, `Option<()>`");
+    judge.values_of::<T171>("T171", "`Box`, `Arc`, `Cow`");
+    judge.values_of::<T172>("T172", "`Box`, `Arc`, `Cow`");
+    judge.values_of::<T173>("T173", "`Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics");
+    judge.values_of::<T174>("T174", "`Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics");
+    judge.values_of::<T175>("T175", "`Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics");
 }
-content!(struct T240 { coupon, code });
 
-// `flatten` of a struct
+// `HashSet`, `BTreeSet`, `BinaryHeap`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T241 {
-    pub(crate) parts: bool,
-    pub(crate) weight: f64,
-    #[serde(flatten)]
-    pub(crate) inner: Box<Inner>,
-    #[serde(flatten)]
-    pub(crate) more: Nested,
+pub(crate) struct T160 {
+    pub(crate) notes: HashSet<u16>,
+    pub(crate) owner: BTreeSet<(char, char)>,
+    pub(crate) name: BinaryHeap<Vec<String>>,
+    pub(crate) state: u16,
 }
-content!(struct T241 { parts, weight, inner, more });
+content!(struct T160 { notes, owner, name, state });
 
-// `flatten` of a struct
+// `HashSet`, `BTreeSet`, `BinaryHeap`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T242 {
-    pub(crate) origin: String,
-    pub(crate) expires: Box<u16>,
-    pub(crate) level: bool,
-    #[serde(flatten)]
-    pub(crate) inner: Inner,
-}
-content!(struct T242 { origin, expires, level, inner });
+pub(crate) struct T161(pub(crate) BTreeSet<u8>, pub(crate) BinaryHeap<u8>, pub(crate) u16);
+content!(struct T161 { 0, 1, 2 });
 
-// `flatten` of a struct
+// `HashMap`, `BTreeMap`, whatever the key
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T243 {
-    pub(crate) state: u64,
-    pub(crate) limit: Option<u32>,
-    pub(crate) price: bool,
-    #[serde(flatten)]
-    pub(crate) inner: Inner,
-    #[serde(flatten)]
-    pub(crate) more: Nested,
+pub(crate) struct T162 {
+    pub(crate) tags: HashMap<bool, String>,
+    pub(crate) bundle: BTreeMap<bool, HashMap<String, i16>>,
+    pub(crate) parts: BTreeMap<(u8, String), Option<u64>>,
+    pub(crate) weight: u16,
 }
-content!(struct T243 { state, limit, price, inner, more });
+content!(struct T162 { tags, bundle, parts, weight });
 
-// `flatten` of a struct
+// `HashMap`, `BTreeMap`, whatever the key
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T244 {
-    Refund(i64, u8, u16),
-    Rent,
-    Fields {
-        limit: String,
-        #[serde(flatten)]
-        inner: Box<Inner>,
-    },
-}
-content!(enum T244 3 {
-    0 Refund { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    1 Rent {}
-    2 Fields { limit: a0 b0, inner: a1 b1 }
-});
+pub(crate) struct T163(pub(crate) BTreeMap<Vec<u8>, u8>, pub(crate) HashMap<Option<u8>, u16>, pub(crate) u16);
+content!(struct T163 { 0, 1, 2 });
 
-// `flatten` of a struct
+// arrays and tuples
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T245 {
-    pub(crate) name: HashMap<String, u32>,
-    pub(crate) state: String,
-    #[serde(flatten)]
-    pub(crate) inner: Inner,
-    #[serde(flatten)]
-    pub(crate) more: Nested,
+pub(crate) struct T164 {
+    pub(crate) bundle: [Option<String>; 3],
+    pub(crate) parts: [u8; 32],
+    pub(crate) weight: (u16, HashMap<String, bool>),
+    pub(crate) origin: u16,
 }
-content!(struct T245 { name, state, inner, more });
+content!(struct T164 { bundle, parts, weight, origin });
 
-// `flatten` of a struct
+// arrays and tuples
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T246 {
-    pub(crate) bundle: BTreeMap<String, Vec<u8>>,
-    #[serde(flatten)]
-    pub(crate) inner: Inner,
-}
-content!(struct T246 { bundle, inner });
+pub(crate) struct T165(pub(crate) (i8,), pub(crate) (u64, Option<bool>, Box<u32>, char), pub(crate) [[u8; 2]; 2], pub(crate) u16);
+content!(struct T165 { 0, 1, 2, 3 });
 
-// `flatten` of a struct
+// arrays and tuples
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T247 {
-    pub(crate) origin: BTreeMap<String, f64>,
-    pub(crate) expires: u16,
-    pub(crate) level: String,
-    #[serde(flatten)]
-    pub(crate) inner: Box<Inner>,
-    #[serde(flatten)]
-    pub(crate) more: Nested,
-}
-content!(struct T247 { origin, expires, level, inner, more });
+pub(crate) struct T166(pub(crate) [(char, i16); 0], pub(crate) u16);
+content!(struct T166 { 0, 1 });
 
-// `flatten` of a struct
+// `Option`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T248 {
-    Data((i16, u8), (f64, i16)),
-    Betting {
-        notes: u32,
-    },
-    Fields {
-        rate: String,
-        #[serde(flatten)]
-        inner: Inner,
-    },
+pub(crate) struct T167 {
+    pub(crate) notes: Option<u64>,
+    pub(crate) owner: Option<String>,
+    pub(crate) name: Option<Vec<[String; 3]>>,
+    pub(crate) state: u16,
 }
-content!(enum T248 3 {
-    0 Data { 0: a0 b0, 1: a1 b1 }
-    1 Betting { notes: a0 b0 }
-    2 Fields { rate: a0 b0, inner: a1 b1 }
-});
+content!(struct T167 { notes, owner, name, state });
 
-// `flatten` of a map
+// `Option`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T249 {
-    pub(crate) state: char,
-    pub(crate) limit: u16,
-    #[serde(flatten)]
-    pub(crate) rest: HashMap<String, HashMap<String, u32>>,
-}
-content!(struct T249 { state, limit, rest });
+pub(crate) struct T168(pub(crate) Vec<Option<u8>>, pub(crate) Option<(u8, u8)>, pub(crate) u16);
+content!(struct T168 { 0, 1, 2 });
 
-// `flatten` of a map
+// `Option<Option<_>>`, `Option<()>`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T250 {
-    pub(crate) code: u8,
-    #[serde(flatten)]
-    pub(crate) rest: BTreeMap<String, [String; 3]>,
+pub(crate) struct T169 {
+    pub(crate) stock: Option<Option<i16>>,
+    pub(crate) rate: Option<()>,
+    pub(crate) code: Vec<Option<Option<u8>>>,
+    pub(crate) tags: u16,
 }
-content!(struct T250 { code, rest });
+content!(struct T169 { stock, rate, code, tags });
 
-// `flatten` of a map
+// `Option<Option<_>>`, `Option<()>`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T251 {
-    pub(crate) stock: i32,
-    #[serde(flatten)]
-    pub(crate) rest: HashMap<String, u32>,
-}
-content!(struct T251 { stock, rest });
+pub(crate) struct T170(pub(crate) Option<Option<Option<bool>>>, pub(crate) Option<Box<Option<u8>>>, pub(crate) u16);
+content!(struct T170 { 0, 1, 2 });
 
-// `flatten` of a map
+// `Box`, `Arc`, `Cow`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T252 {
-    Exam(HashMap<String, i16>, u32, i16),
-    Toll(i32, char),
-    Fields {
-        code: Box<HashMap<String, u64>>,
-        #[serde(flatten)]
-        rest: BTreeMap<String, i16>,
-    },
+pub(crate) struct T171 {
+    pub(crate) tags: Box<u32>,
+    pub(crate) bundle: Arc<f64>,
+    pub(crate) parts: Arc<str>,
+    pub(crate) weight: u16,
 }
-content!(enum T252 3 {
-    0 Exam { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    1 Toll { 0: a0 b0, 1: a1 b1 }
-    2 Fields { code: a0 b0, rest: a1 b1 }
-});
+content!(struct T171 { tags, bundle, parts, weight });
 
-// `flatten` of a map
+// `Box`, `Arc`, `Cow`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T253 {
-    pub(crate) tags: Box<Option<String>>,
-    #[serde(flatten)]
-    pub(crate) rest: HashMap<String, Vec<u32>>,
-}
-content!(struct T253 { tags, rest });
+pub(crate) struct T172(pub(crate) Arc<[BTreeMap<String, String>]>, pub(crate) Cow<'static, str>, pub(crate) Cow<'static, [u8]>, pub(crate) u16);
+content!(struct T172 { 0, 1, 2, 3 });
 
-// `flatten` of a map
+// `Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T254 {
-    pub(crate) bundle: BTreeMap<String, u32>,
-    pub(crate) parts: char,
-    #[serde(flatten)]
-    pub(crate) rest: BTreeMap<String, String>,
+pub(crate) struct T173 {
+    pub(crate) tags: Rc<f64>,
+    pub(crate) bundle: Rc<str>,
+    pub(crate) parts: Cell<u32>,
+    pub(crate) weight: u16,
 }
-content!(struct T254 { bundle, parts, rest });
+content!(struct T173 { tags, bundle, parts, weight });
 
-// `flatten` of a map
+// `Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T255 {
-    pub(crate) rate: u32,
-    pub(crate) code: char,
-    #[serde(flatten)]
-    pub(crate) rest: HashMap<String, Option<char>>,
-}
-content!(struct T255 { rate, code, rest });
+pub(crate) struct T174(pub(crate) RefCell<i16>, pub(crate) Mutex<HashMap<String, f64>>, pub(crate) RwLock<Vec<u8>>, pub(crate) u16);
+content!(struct T174 { 0, 1, 2, 3 });
 
-// `flatten` of a map
+// `Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T256 {
-    Data(bool),
-    Betting,
-    Fields {
-        name: [i16; 3],
-        state: char,
-        #[serde(flatten)]
-        rest: BTreeMap<String, u8>,
-    },
-}
-content!(enum T256 3 {
-    0 Data { 0: a0 b0 }
-    1 Betting {}
-    2 Fields { name: a0 b0, state: a1 b1, rest: a2 b2 }
-});
-
-// `flatten` of two maps
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T257 {
-    pub(crate) weight: Option<i16>,
-    pub(crate) origin: Option<String>,
-    pub(crate) expires: Vec<[i16; 3]>,
-    #[serde(flatten)]
-    pub(crate) some: BTreeMap<String, u8>,
-    #[serde(flatten)]
-    pub(crate) rest: BTreeMap<String, u8>,
-}
-content!(struct T257 { weight, origin, expires, some, rest });
-
-// `flatten` of two maps
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T258 {
-    pub(crate) expires: u8,
-    pub(crate) level: String,
-    pub(crate) notes: i16,
-    #[serde(flatten)]
-    pub(crate) some: BTreeMap<String, u8>,
-    #[serde(flatten)]
-    pub(crate) rest: BTreeMap<String, u8>,
-}
-content!(struct T258 { expires, level, notes, some, rest });
-
-// `flatten` of an `Option`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T259 {
-    pub(crate) owner: (f64, Box<u64>),
-    pub(crate) name: bool,
-    #[serde(flatten)]
-    pub(crate) inner: Option<Inner>,
-}
-content!(struct T259 { owner, name, inner });
-
-// `flatten` of an `Option`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T260 {
-    pub(crate) price: BTreeMap<String, String>,
-    pub(crate) stock: u16,
-    pub(crate) rate: i64,
-    #[serde(flatten)]
-    pub(crate) inner: Option<Sparse>,
-}
-content!(struct T260 { price, stock, rate, inner [none_to_empty] });
-
-// `flatten` of an `Option`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T261 {
-    pub(crate) stock: Box<[u8; 3]>,
-    #[serde(flatten)]
-    pub(crate) inner: Option<Inner>,
-}
-content!(struct T261 { stock, inner });
-
-// `flatten` of an `Option`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T262 {
-    Refund {
-        rate: BTreeMap<String, f64>,
-        code: bool,
-        tags: u32,
-    },
-    Rent {
-        notes: [BTreeMap<String, i8>; 3],
-        owner: String,
-    },
-    Fields {
-        bundle: i16,
-        parts: i64,
-        #[serde(flatten)]
-        inner: Option<Sparse>,
-    },
-}
-content!(enum T262 3 {
-    0 Refund { rate: a0 b0, code: a1 b1, tags: a2 b2 }
-    1 Rent { notes: a0 b0, owner: a1 b1 }
-    2 Fields { bundle: a0 b0, parts: a1 b1, inner: a2 b2 [none_to_empty] }
-});
-
-// `flatten` of an enum
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T263 {
-    pub(crate) state: i16,
-    #[serde(flatten)]
-    pub(crate) inner: Tagged,
-}
-content!(struct T263 { state, inner });
+pub(crate) struct T175(pub(crate) AtomicU32, pub(crate) AtomicBool, pub(crate) AtomicI64, pub(crate) u16);
+content!(struct T175 { 0, 1, 2, 3 });

@@ -2,283 +2,149 @@
 
 use super::*;
 
-// `flatten` of an enum
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T264 {
-    pub(crate) expires: i8,
-    pub(crate) level: i64,
-    pub(crate) notes: i32,
-    #[serde(flatten)]
-    pub(crate) inner: Choice,
+/// Shows each of them to the judge.
+pub(super) fn all(judge: &mut Judge) {
+    judge.values_of::<T176>("T176", "`Result`");
+    judge.values_of::<T177>("T177", "`Range`, `RangeInclusive`, `Bound`");
+    judge.values_of::<T178>("T178", "`Range`, `RangeInclusive`, `Bound`");
+    judge.values_of::<T179>("T179", "`Duration`, `SystemTime`");
+    judge.values_of::<T180>("T180", "IP and socket addresses");
+    judge.values_of::<T181>("T181", "IP and socket addresses");
+    judge.values_of::<T182>("T182", "`PathBuf`, `OsString`, `CString`");
+    judge.values_of::<T183>("T183", "`PathBuf`, `OsString`, `CString`");
+    judge.values_of::<T184>("T184", "`NonZero`, `Wrapping`, `Saturating`, `Reverse`");
+    judge.values_of::<T185>("T185", "`NonZero`, `Wrapping`, `Saturating`, `Reverse`");
+    judge.values_of::<T186>("T186", "`NonZero`, `Wrapping`, `Saturating`, `Reverse`");
+    judge.values_of::<T187>("T187", "`()`, `PhantomData`");
+    judge.values_of::<T188>("T188", "`()`, `PhantomData`");
+    judge.values_of::<T189>("T189", "sets and maps of structs");
+    judge.values_of::<T190>("T190", "sets and maps of structs");
+    judge.values_of::<T191>("T191", "`alias`");
 }
-content!(struct T264 { expires, level, notes, inner });
 
-// `flatten` of an enum
+// `Result`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T265 {
-    pub(crate) rate: i16,
-    #[serde(flatten)]
-    pub(crate) inner: Tagged,
-}
-content!(struct T265 { rate, inner });
-
-// `flatten` of an enum
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T266 {
-    Cable {
-        owner: char,
-        name: u32,
-        state: i32,
-    },
-    Refund(u64, HashMap<String, bool>),
-    Fields {
-        owner: u32,
-        name: f64,
-        state: String,
-        #[serde(flatten)]
-        inner: Tagged,
-    },
-}
-content!(enum T266 3 {
-    0 Cable { owner: a0 b0, name: a1 b1, state: a2 b2 }
-    1 Refund { 0: a0 b0, 1: a1 b1 }
-    2 Fields { owner: a0 b0, name: a1 b1, state: a2 b2, inner: a3 b3 }
-});
-
-// `flatten` of an enum
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T267 {
-    pub(crate) expires: i64,
-    #[serde(flatten)]
-    pub(crate) inner: Choice,
-}
-content!(struct T267 { expires, inner });
-
-// `flatten` of an enum
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T268 {
-    pub(crate) parts: u16,
-    pub(crate) weight: Option<i8>,
-    pub(crate) origin: f64,
-    #[serde(flatten)]
-    pub(crate) inner: Tagged,
-}
-content!(struct T268 { parts, weight, origin, inner });
-
-// `with`, `serialize_with`, `deserialize_with`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T269 {
-    #[serde(with = "as_text")]
-    pub(crate) changed: u32,
-    pub(crate) owner: String,
-}
-content!(struct T269 { changed, owner });
-
-// `with`, `serialize_with`, `deserialize_with`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T270 {
-    #[serde(serialize_with = "as_text::serialize", deserialize_with = "as_text::deserialize")]
-    pub(crate) changed: u32,
-    pub(crate) owner: u64,
-    pub(crate) name: char,
-}
-content!(struct T270 { changed, owner, name });
-
-// `with`, `serialize_with`, `deserialize_with`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T271 {
+pub(crate) struct T176 {
+    pub(crate) origin: Result<bool, bool>,
+    pub(crate) expires: Result<u8, u16>,
+    pub(crate) level: Vec<Result<String, char>>,
     pub(crate) notes: u16,
-    pub(crate) owner: i16,
-    #[serde(with = "as_bytes")]
-    pub(crate) changed: Vec<u8>,
 }
-content!(struct T271 { notes, owner, changed });
+content!(struct T176 { origin, expires, level, notes });
 
-// `with`, `serialize_with`, `deserialize_with`
+// `Range`, `RangeInclusive`, `Bound`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T272 {
-    pub(crate) bundle: char,
-    pub(crate) parts: BTreeMap<String, [String; 3]>,
-    #[serde(with = "as_either")]
-    pub(crate) changed: Option<u32>,
-}
-content!(struct T272 { bundle, parts, changed });
-
-// `with`, `serialize_with`, `deserialize_with`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T273 {
-    Rent {
-        owner: i64,
-        name: Option<i8>,
-        state: String,
-        limit: u64,
-    },
-    Power {
-        state: i8,
-        limit: i16,
-        price: String,
-    },
-    Fields {
-        #[serde(with = "as_text")]
-        changed: u32,
-        tags: bool,
-        bundle: i8,
-        parts: char,
-    },
-}
-content!(enum T273 3 {
-    0 Rent { owner: a0 b0, name: a1 b1, state: a2 b2, limit: a3 b3 }
-    1 Power { state: a0 b0, limit: a1 b1, price: a2 b2 }
-    2 Fields { changed: a0 b0, tags: a1 b1, bundle: a2 b2, parts: a3 b3 }
-});
-
-// `with`, `serialize_with`, `deserialize_with`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T274 {
-    pub(crate) tags: String,
-    pub(crate) bundle: u64,
-    pub(crate) parts: BTreeMap<String, Option<i8>>,
-    #[serde(serialize_with = "as_text::serialize", deserialize_with = "as_text::deserialize")]
-    pub(crate) changed: u32,
-}
-content!(struct T274 { tags, bundle, parts, changed });
-
-// `with`, `serialize_with`, `deserialize_with`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T275 {
-    #[serde(with = "as_bytes")]
-    pub(crate) changed: Vec<u8>,
-    pub(crate) notes: Vec<i8>,
-}
-content!(struct T275 { changed, notes });
-
-// `with`, `serialize_with`, `deserialize_with`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T276 {
-    pub(crate) parts: u32,
+pub(crate) struct T177 {
+    pub(crate) tags: Range<u32>,
+    pub(crate) bundle: RangeInclusive<i8>,
+    pub(crate) parts: Bound<i32>,
     pub(crate) weight: u16,
-    #[serde(with = "as_either")]
-    pub(crate) changed: Option<u32>,
 }
-content!(struct T276 { parts, weight, changed });
+content!(struct T177 { tags, bundle, parts, weight });
 
-// `with` that loses
+// `Range`, `RangeInclusive`, `Bound`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T277 {
-    #[serde(with = "whole_seconds")]
-    pub(crate) lossy: Duration,
-    pub(crate) rate: char,
-}
-content!(struct T277 { lossy [to_seconds], rate });
+pub(crate) struct T178(pub(crate) RangeFrom<u8>, pub(crate) RangeTo<u8>, pub(crate) u16);
+content!(struct T178 { 0, 1, 2 });
 
-// `with` that loses
+// `Duration`, `SystemTime`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T278 {
-    pub(crate) level: i64,
-    #[serde(with = "lowercase")]
-    pub(crate) lossy: String,
-    pub(crate) notes: char,
-    pub(crate) owner: Vec<u8>,
+pub(crate) struct T179 {
+    pub(crate) state: Duration,
+    pub(crate) limit: SystemTime,
+    pub(crate) price: Option<Duration>,
+    pub(crate) stock: u16,
 }
-content!(struct T278 { level, lossy [to_lowercase], notes, owner });
+content!(struct T179 { state, limit, price, stock });
 
-// `with` that loses
+// IP and socket addresses
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T279 {
-    pub(crate) expires: i64,
-    #[serde(with = "single")]
-    pub(crate) lossy: f64,
+pub(crate) struct T180 {
+    pub(crate) bundle: IpAddr,
+    pub(crate) parts: Ipv4Addr,
+    pub(crate) weight: Ipv6Addr,
+    pub(crate) origin: u16,
 }
-content!(struct T279 { expires, lossy [to_single] });
+content!(struct T180 { bundle, parts, weight, origin });
 
-// `with` that loses
+// IP and socket addresses
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T280 {
-    pub(crate) expires: u8,
-    #[serde(with = "whole_seconds")]
-    pub(crate) lossy: Duration,
-}
-content!(struct T280 { expires, lossy [to_seconds] });
+pub(crate) struct T181(pub(crate) SocketAddr, pub(crate) Vec<SocketAddrV4>, pub(crate) SocketAddrV6, pub(crate) u16);
+content!(struct T181 { 0, 1, 2, 3 });
 
-// `with` that loses
+// `PathBuf`, `OsString`, `CString`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T281 {
-    Betting {
-        parts: String,
-        weight: [u8; 3],
-        origin: i64,
-    },
-    Gift(char),
-    Fields {
-        parts: bool,
-        #[serde(with = "lowercase")]
-        lossy: String,
-        weight: u16,
-    },
+pub(crate) struct T182 {
+    pub(crate) bundle: PathBuf,
+    pub(crate) parts: OsString,
+    pub(crate) weight: CString,
+    pub(crate) origin: u16,
 }
-content!(enum T281 3 {
-    0 Betting { parts: a0 b0, weight: a1 b1, origin: a2 b2 }
-    1 Gift { 0: a0 b0 }
-    2 Fields { parts: a0 b0, lossy: a1 b1 [to_lowercase], weight: a2 b2 }
-});
+content!(struct T182 { bundle, parts, weight, origin });
 
-// `with` that loses
+// `PathBuf`, `OsString`, `CString`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T282 {
-    pub(crate) notes: i32,
-    #[serde(with = "single")]
-    pub(crate) lossy: f64,
-}
-content!(struct T282 { notes, lossy [to_single] });
+pub(crate) struct T183(pub(crate) Vec<PathBuf>, pub(crate) u16);
+content!(struct T183 { 0, 1 });
 
-// `serialize_with` alone
+// `NonZero`, `Wrapping`, `Saturating`, `Reverse`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T283 {
-    pub(crate) tags: String,
-    pub(crate) bundle: String,
-    #[serde(serialize_with = "as_text::serialize")]
-    pub(crate) changed: u32,
+pub(crate) struct T184 {
+    pub(crate) origin: NonZeroU8,
+    pub(crate) expires: NonZeroI64,
+    pub(crate) level: NonZeroU128,
+    pub(crate) notes: u16,
 }
-content!(struct T283 { tags, bundle, changed });
+content!(struct T184 { origin, expires, level, notes });
 
-// `serialize_with` alone
+// `NonZero`, `Wrapping`, `Saturating`, `Reverse`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T284 {
-    pub(crate) origin: i16,
-    pub(crate) expires: u8,
-    pub(crate) level: f64,
-    #[serde(serialize_with = "as_text::serialize")]
-    pub(crate) changed: u32,
-}
-content!(struct T284 { origin, expires, level, changed });
+pub(crate) struct T185(pub(crate) Option<NonZeroU32>, pub(crate) Wrapping<u16>, pub(crate) Saturating<i32>, pub(crate) u16);
+content!(struct T185 { 0, 1, 2, 3 });
 
-// `serialize_with` alone
+// `NonZero`, `Wrapping`, `Saturating`, `Reverse`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T285 {
-    #[serde(serialize_with = "as_text::serialize")]
-    pub(crate) changed: u32,
-    pub(crate) weight: Option<u16>,
-}
-content!(struct T285 { changed, weight });
+pub(crate) struct T186(pub(crate) Reverse<Vec<char>>, pub(crate) Vec<Wrapping<u8>>, pub(crate) u16);
+content!(struct T186 { 0, 1, 2 });
 
-// `from`, `try_from`, `into`
-#[derive(Debug, Serialize, Deserialize, Clone)]
-#[serde(into = "Wire")]
-#[serde(from = "Wire")]
-pub(crate) struct T286 {
-    pub(crate) number: u32,
-    pub(crate) text: String,
+// `()`, `PhantomData`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T187 {
+    pub(crate) weight: (),
+    pub(crate) origin: PhantomData<u8>,
+    pub(crate) expires: Vec<()>,
+    pub(crate) level: u16,
 }
-content!(struct T286 { number, text });
-wire!(surely T286);
+content!(struct T187 { weight, origin, expires, level });
 
-// `from`, `try_from`, `into`
-#[derive(Debug, Serialize, Deserialize, Clone)]
-#[serde(into = "Wire")]
-#[serde(try_from = "Wire")]
-pub(crate) struct T287 {
-    pub(crate) number: u32,
-    pub(crate) text: String,
+// `()`, `PhantomData`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T188(pub(crate) ((), u8), pub(crate) [(); 2], pub(crate) u16);
+content!(struct T188 { 0, 1, 2 });
+
+// sets and maps of structs
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T189 {
+    pub(crate) origin: BTreeSet<Point>,
+    pub(crate) expires: HashSet<Point>,
+    pub(crate) level: BTreeMap<Point, Color>,
+    pub(crate) notes: u16,
 }
-content!(struct T287 { number, text });
-wire!(perhaps T287);
+content!(struct T189 { origin, expires, level, notes });
+
+// sets and maps of structs
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T190(pub(crate) HashMap<Color, Vec<Point>>, pub(crate) BTreeMap<Color, BTreeMap<Point, u8>>, pub(crate) u16);
+content!(struct T190 { 0, 1, 2 });
+
+// `alias`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T191 {
+    #[serde(alias = "old")]
+    #[serde(alias = "older")]
+    pub(crate) rate: i32,
+    pub(crate) code: u16,
+    pub(crate) tags: u16,
+    pub(crate) bundle: bool,
+}
+content!(struct T191 { rate, code, tags, bundle });

@@ -2,308 +2,232 @@
 
 use super::*;
 
-// `from`, `try_from`, `into`
-#[derive(Debug, Serialize, Deserialize, Clone)]
-#[serde(into = "Wire")]
-#[serde(from = "Wire")]
-pub(crate) struct T288 {
-    pub(crate) number: u32,
-    pub(crate) text: String,
+/// Shows each of them to the judge.
+pub(super) fn all(judge: &mut Judge) {
+    judge.values_of::<T192>("T192", "`alias`");
+    judge.values_of::<T193>("T193", "`alias`");
+    judge.values_of::<T194>("T194", "`alias`");
+    judge.values_of::<T195>("T195", "`alias`");
+    judge.values_of::<T196>("T196", "`alias`");
+    judge.values_of::<T197>("T197", "`default`, `default = \"…\"`");
+    judge.values_of::<T198>("T198", "`default`, `default = \"…\"`");
+    judge.values_of::<T199>("T199", "`default`, `default = \"…\"`");
+    judge.values_of::<T200>("T200", "`default`, `default = \"…\"`");
+    judge.values_of::<T201>("T201", "`default`, `default = \"…\"`");
+    judge.values_of::<T202>("T202", "`default`, `default = \"…\"`");
+    judge.values_of::<T203>("T203", "`default`, `default = \"…\"`");
+    judge.values_of::<T204>("T204", "`default`, `default = \"…\"`");
+    judge.values_of::<T205>("T205", "`skip`");
+    judge.values_of::<T206>("T206", "`skip`");
+    judge.values_of::<T207>("T207", "`skip`");
 }
-content!(struct T288 { number, text });
-wire!(surely T288);
 
-// `from`, `try_from`, `into`
-#[derive(Debug, Serialize, Deserialize, Clone)]
-#[serde(into = "Wire")]
-#[serde(try_from = "Wire")]
-pub(crate) struct T289 {
-    pub(crate) number: u32,
-    pub(crate) text: String,
-}
-content!(struct T289 { number, text });
-wire!(perhaps T289);
-
-// `from`, `try_from`, `into`
-#[derive(Debug, Serialize, Deserialize, Clone)]
-#[serde(into = "Wire")]
-#[serde(from = "Wire")]
-pub(crate) struct T290 {
-    pub(crate) number: u32,
-    pub(crate) text: String,
-}
-content!(struct T290 { number, text });
-wire!(surely T290);
-
-// `from`, `try_from`, `into`
-#[derive(Debug, Serialize, Deserialize, Clone)]
-#[serde(into = "Wire")]
-#[serde(try_from = "Wire")]
-pub(crate) struct T291 {
-    pub(crate) number: u32,
-    pub(crate) text: String,
-}
-content!(struct T291 { number, text });
-wire!(perhaps T291);
-
-// `from`, `try_from`, `into`
-#[derive(Debug, Serialize, Deserialize, Clone)]
-#[serde(into = "Wire")]
-#[serde(from = "Wire")]
-pub(crate) struct T292 {
-    pub(crate) number: u32,
-    pub(crate) text: String,
-}
-content!(struct T292 { number, text });
-wire!(surely T292);
-
-// `from`, `try_from`, `into`
-#[derive(Debug, Serialize, Deserialize, Clone)]
-#[serde(into = "Wire")]
-#[serde(try_from = "Wire")]
-pub(crate) struct T293 {
-    pub(crate) number: u32,
-    pub(crate) text: String,
-}
-content!(struct T293 { number, text });
-wire!(perhaps T293);
-
-// `deny_unknown_fields`, `expecting`
+// `alias`
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct T294 {
-    pub(crate) expires: char,
-    pub(crate) level: (bool, (i64, i64)),
-}
-content!(struct T294 { expires, level });
-
-// `deny_unknown_fields`, `expecting`
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(expecting = "what is sold")]
-pub(crate) struct T295 {
-    pub(crate) bundle: String,
-    pub(crate) parts: i64,
-    pub(crate) weight: String,
-}
-content!(struct T295 { bundle, parts, weight });
-
-// `deny_unknown_fields`, `expecting`
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct T296 {
-    pub(crate) parts: i16,
-    pub(crate) weight: bool,
-    pub(crate) origin: u16,
-    pub(crate) expires: i32,
-}
-content!(struct T296 { parts, weight, origin, expires });
-
-// `deny_unknown_fields`, `expecting`
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(expecting = "what is sold")]
-pub(crate) struct T297 {
-    pub(crate) expires: i64,
-    pub(crate) level: i16,
-}
-content!(struct T297 { expires, level });
-
-// 128 bits, or `Option<Option<_>>`, in what serde buffers
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum T298 {
-    Only {
-        wide: u128,
-        level: u32,
-        notes: i16,
+pub(crate) enum T192 {
+    Exam,
+    Toll(u32, (String, char)),
+    #[serde(alias = "Old")]
+    Fields {
+        #[serde(alias = "old")]
+        #[serde(alias = "older")]
+        state: HashMap<String, f64>,
+        limit: char,
     },
-    Unit,
 }
-content!(enum T298 2 {
-    0 Only { wide: a0 b0, level: a1 b1, notes: a2 b2 }
-    1 Unit {}
+content!(enum T192 3 {
+    0 Exam {}
+    1 Toll { 0: a0 b0, 1: a1 b1 }
+    2 Fields { state: a0 b0, limit: a1 b1 }
 });
 
-// 128 bits, or `Option<Option<_>>`, in what serde buffers
+// `alias`
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T299 {
-    Only {
-        wide: i128,
-        price: Option<String>,
+pub(crate) struct T193 {
+    #[serde(alias = "old")]
+    #[serde(alias = "older")]
+    pub(crate) limit: (Box<i16>, u64),
+    pub(crate) price: f64,
+    pub(crate) stock: u32,
+    pub(crate) rate: [String; 3],
+}
+content!(struct T193 { limit, price, stock, rate });
+
+// `alias`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum T194 {
+    Rent(String, i16),
+    Power {
+        tags: Vec<f64>,
+        bundle: String,
+        parts: char,
+        weight: u16,
     },
-    Unit,
-}
-content!(enum T299 2 {
-    0 Only { wide: a0 b0, price: a1 b1 }
-    1 Unit {}
-});
-
-// 128 bits, or `Option<Option<_>>`, in what serde buffers
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T300 {
-    Only {
-        wide: Option<Option<u8>>,
-        rate: u16,
-        code: Option<u16>,
-    },
-    Unit,
-}
-content!(enum T300 2 {
-    0 Only { wide: a0 b0, rate: a1 b1, code: a2 b2 }
-    1 Unit {}
-});
-
-// 128 bits, or `Option<Option<_>>`, in what serde buffers
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T301 {
-    pub(crate) wide: u128,
-    pub(crate) code: u16,
-    #[serde(flatten)]
-    pub(crate) rest: BTreeMap<String, bool>,
-}
-content!(struct T301 { wide, code, rest });
-
-// addresses in what serde buffers
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum T302 {
-    Only {
-        address: IpAddr,
-        code: u8,
+    #[serde(alias = "Old")]
+    Fields {
+        #[serde(alias = "old")]
+        #[serde(alias = "older")]
+        code: [u16; 3],
         tags: u8,
     },
-    Unit,
 }
-content!(enum T302 2 {
-    0 Only { address: a0 b0, code: a1 b1, tags: a2 b2 }
-    1 Unit {}
+content!(enum T194 3 {
+    0 Rent { 0: a0 b0, 1: a1 b1 }
+    1 Power { tags: a0 b0, bundle: a1 b1, parts: a2 b2, weight: a3 b3 }
+    2 Fields { code: a0 b0, tags: a1 b1 }
 });
 
-// addresses in what serde buffers
+// `alias`
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T303 {
-    Only {
-        address: SocketAddr,
-        price: char,
+pub(crate) struct T195 {
+    #[serde(alias = "old")]
+    #[serde(alias = "older")]
+    pub(crate) level: BTreeMap<String, HashMap<String, u64>>,
+    pub(crate) notes: u64,
+    pub(crate) owner: u16,
+    pub(crate) name: String,
+}
+content!(struct T195 { level, notes, owner, name });
+
+// `alias`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum T196 {
+    Cable {
+        rate: u16,
+        code: (BTreeMap<String, char>, f64),
+        tags: u8,
+        bundle: HashMap<String, u32>,
     },
-    Unit,
-}
-content!(enum T303 2 {
-    0 Only { address: a0 b0, price: a1 b1 }
-    1 Unit {}
-});
-
-// addresses in what serde buffers
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T304 {
-    Only {
-        address: Ipv6Addr,
-        code: i8,
+    Refund,
+    #[serde(alias = "Old")]
+    Fields {
+        #[serde(alias = "old")]
+        #[serde(alias = "older")]
+        origin: i8,
+        expires: BTreeMap<String, u64>,
+        level: u32,
+        notes: Vec<i16>,
     },
-    Unit,
 }
-content!(enum T304 2 {
-    0 Only { address: a0 b0, code: a1 b1 }
-    1 Unit {}
+content!(enum T196 3 {
+    0 Cable { rate: a0 b0, code: a1 b1, tags: a2 b2, bundle: a3 b3 }
+    1 Refund {}
+    2 Fields { origin: a0 b0, expires: a1 b1, level: a2 b2, notes: a3 b3 }
 });
 
-// addresses in what serde buffers
+// `default`, `default = "…"`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T305 {
-    pub(crate) address: Vec<IpAddr>,
-    pub(crate) state: [i8; 3],
-    #[serde(flatten)]
-    pub(crate) rest: BTreeMap<String, bool>,
+pub(crate) struct T197 {
+    pub(crate) limit: i8,
+    pub(crate) price: Option<bool>,
+    #[serde(default = "five")]
+    pub(crate) given: u32,
 }
-content!(struct T305 { address, state, rest });
+content!(struct T197 { limit, price, given });
 
-// bytes, maps with other keys than text, floats in what serde buffers
+// `default`, `default = "…"`
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum T306 {
-    Only {
-        held: f32,
-        limit: i64,
-    },
-    Unit,
+pub(crate) struct T198 {
+    pub(crate) tags: HashMap<String, u64>,
+    pub(crate) bundle: i64,
+    #[serde(default)]
+    pub(crate) given: Vec<u8>,
 }
-content!(enum T306 2 {
-    0 Only { held: a0 b0, limit: a1 b1 }
-    1 Unit {}
-});
+content!(struct T198 { tags, bundle, given });
 
-// bytes, maps with other keys than text, floats in what serde buffers
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T307 {
-    Only {
-        held: f64,
-        origin: u64,
-        expires: u64,
-    },
-    Unit,
+// `default`, `default = "…"`
+#[derive(Debug, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct T199 {
+    pub(crate) notes: BTreeMap<String, u32>,
+    pub(crate) owner: BTreeMap<String, char>,
+    pub(crate) name: bool,
+    pub(crate) state: u16,
+    pub(crate) given: Option<u8>,
 }
-content!(enum T307 2 {
-    0 Only { held: a0 b0, origin: a1 b1, expires: a2 b2 }
-    1 Unit {}
-});
+content!(struct T199 { notes, owner, name, state, given });
 
-// bytes, maps with other keys than text, floats in what serde buffers
+// `default`, `default = "…"`
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T308 {
-    Only {
-        held: BTreeMap<u32, u8>,
-        state: Vec<u16>,
-        limit: bool,
-    },
-    Unit,
+pub(crate) struct T200 {
+    pub(crate) code: String,
+    pub(crate) tags: i64,
+    #[serde(default = "five")]
+    pub(crate) given: u32,
 }
-content!(enum T308 2 {
-    0 Only { held: a0 b0, state: a1 b1, limit: a2 b2 }
-    1 Unit {}
-});
+content!(struct T200 { code, tags, given });
 
-// bytes, maps with other keys than text, floats in what serde buffers
+// `default`, `default = "…"`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T309 {
-    pub(crate) held: BTreeMap<i8, String>,
-    pub(crate) state: BTreeMap<String, i64>,
-    #[serde(flatten)]
-    pub(crate) rest: BTreeMap<String, bool>,
+pub(crate) struct T201 {
+    pub(crate) bundle: i8,
+    pub(crate) parts: String,
+    pub(crate) weight: String,
+    #[serde(default)]
+    pub(crate) given: Vec<u8>,
 }
-content!(struct T309 { held, state, rest });
+content!(struct T201 { bundle, parts, weight, given });
 
-// bytes, maps with other keys than text, floats in what serde buffers
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum T310 {
-    Only {
-        held: BTreeMap<(u8, u8), u8>,
-        stock: i16,
-        rate: HashMap<String, [f64; 3]>,
-    },
-    Unit,
+// `default`, `default = "…"`
+#[derive(Debug, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct T202 {
+    pub(crate) rate: i16,
+    pub(crate) code: i32,
+    pub(crate) tags: char,
+    pub(crate) given: Option<u8>,
 }
-content!(enum T310 2 {
-    0 Only { held: a0 b0, stock: a1 b1, rate: a2 b2 }
-    1 Unit {}
-});
+content!(struct T202 { rate, code, tags, given });
 
-// bytes, maps with other keys than text, floats in what serde buffers
+// `default`, `default = "…"`
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T311 {
-    Only {
-        held: CString,
-        stock: i32,
-    },
-    Unit,
+pub(crate) struct T203 {
+    pub(crate) parts: f64,
+    pub(crate) weight: String,
+    pub(crate) origin: i64,
+    #[serde(default = "five")]
+    pub(crate) given: u32,
 }
-content!(enum T311 2 {
-    0 Only { held: a0 b0, stock: a1 b1 }
-    1 Unit {}
-});
+content!(struct T203 { parts, weight, origin, given });
+
+// `default`, `default = "…"`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T204 {
+    pub(crate) rate: HashMap<String, (u16, String)>,
+    pub(crate) code: i32,
+    pub(crate) tags: i16,
+    pub(crate) bundle: String,
+    #[serde(default)]
+    pub(crate) given: Vec<u8>,
+}
+content!(struct T204 { rate, code, tags, bundle, given });
+
+// `skip`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T205 {
+    pub(crate) price: Box<String>,
+    pub(crate) stock: HashMap<String, Vec<char>>,
+    #[serde(skip)]
+    pub(crate) lost: String,
+}
+content!(struct T205 { price, stock, lost [to_default] });
+
+// `skip`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T206 {
+    pub(crate) stock: u16,
+    #[serde(skip, default = "five")]
+    pub(crate) lost: u32,
+    pub(crate) rate: u8,
+}
+content!(struct T206 { stock, lost [to_five], rate });
+
+// `skip`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T207 {
+    pub(crate) name: HashMap<String, (f64, i64)>,
+    pub(crate) state: u64,
+    #[serde(skip)]
+    pub(crate) lost: f64,
+}
+content!(struct T207 { name, state, lost [to_default] });

@@ -2,366 +2,218 @@
 
 use super::*;
 
-// bytes, maps with other keys than text, floats in what serde buffers
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub(crate) enum T312 {
-    Only {
-        held: (),
-        bundle: Box<i32>,
-        parts: i8,
-    },
-    Unit,
+/// Shows each of them to the judge.
+pub(super) fn all(judge: &mut Judge) {
+    judge.values_of::<T208>("T208", "`skip`");
+    judge.values_of::<T209>("T209", "`skip`");
+    judge.values_of::<T210>("T210", "`skip`");
+    judge.values_of::<T211>("T211", "`skip`");
+    judge.values_of::<T212>("T212", "`skip`");
+    judge.values_of::<T213>("T213", "`skip_serializing`");
+    judge.values_of::<T214>("T214", "`skip_serializing`");
+    judge.values_of::<T215>("T215", "`skip_serializing`");
+    judge.values_of::<T216>("T216", "`skip_serializing`");
+    judge.values_of::<T217>("T217", "`skip_serializing`");
+    judge.values_of::<T218>("T218", "`skip_serializing`");
+    judge.values_of::<T219>("T219", "`skip_deserializing`");
+    judge.values_of::<T220>("T220", "`skip_deserializing`");
+    judge.values_of::<T221>("T221", "`skip_deserializing`");
+    judge.values_of::<T222>("T222", "`skip_deserializing`");
+    judge.values_of::<T223>("T223", "`skip_deserializing`");
 }
-content!(enum T312 2 {
-    0 Only { held: a0 b0, bundle: a1 b1, parts: a2 b2 }
-    1 Unit {}
-});
 
-// bytes, maps with other keys than text, floats in what serde buffers
+// `skip`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T313 {
-    pub(crate) held: Duration,
-    pub(crate) weight: bool,
-    pub(crate) origin: bool,
-    #[serde(flatten)]
-    pub(crate) rest: BTreeMap<String, bool>,
+pub(crate) struct T208 {
+    #[serde(skip, default = "five")]
+    pub(crate) lost: u32,
+    pub(crate) price: Option<u32>,
+    pub(crate) stock: u64,
 }
-content!(struct T313 { held, weight, origin, rest });
+content!(struct T208 { lost [to_five], price, stock });
 
-// all of these inside one another
+// `skip`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T314 {
-    pub(crate) limit: [Option<i64>; 3],
-    pub(crate) price: BTreeMap<String, i8>,
-    pub(crate) first: Vec<T058>,
-    pub(crate) other: Vec<()>,
-    pub(crate) points: Vec<Point>,
-}
-content!(struct T314 { limit, price, first, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T315 {
-    Power,
-    Exam {
-        owner: f64,
-        name: u16,
-        state: Box<u64>,
-    },
-    Nested {
-        code: u16,
-        tags: [u8; 3],
-        first: (T022, u8),
-        second: Option<T123>,
-        other: Vec<Result<String, f64>>,
-        points: Vec<Point>,
-    },
-}
-content!(enum T315 3 {
-    0 Power {}
-    1 Exam { owner: a0 b0, name: a1 b1, state: a2 b2 }
-    2 Nested { code: a0 b0, tags: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
-});
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T316 {
-    pub(crate) state: (i64, u32),
-    pub(crate) first: Vec<T031>,
-    pub(crate) second: Vec<T060>,
-    pub(crate) third: Box<T006>,
-    pub(crate) other: (u16, u16),
-    pub(crate) points: Option<Color>,
-}
-content!(struct T316 { state, first, second, third, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T317 {
-    pub(crate) name: Box<f64>,
-    pub(crate) first: BTreeMap<String, T011>,
-    pub(crate) other: VecDeque<i64>,
-    pub(crate) points: Vec<Point>,
-}
-content!(struct T317 { name, first, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T318 {
-    Cable(f64, i64, bool),
-    Refund,
-    Nested {
-        name: Option<u16>,
-        first: Box<T024>,
-        second: Box<T016>,
-        other: Option<Duration>,
-        points: BTreeMap<Color, Point>,
-    },
-}
-content!(enum T318 3 {
-    0 Cable { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    1 Refund {}
-    2 Nested { name: a0 b0, first: a1 b1, second: a2 b2, other: a3 b3, points: a4 b4 }
-});
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T319 {
-    pub(crate) weight: u64,
-    pub(crate) origin: String,
-    pub(crate) first: T052,
-    pub(crate) second: Box<T120>,
-    pub(crate) third: Option<T130>,
-    pub(crate) other: Result<f64, BTreeMap<String, i8>>,
-    pub(crate) points: Vec<Point>,
-}
-content!(struct T319 { weight, origin, first, second, third, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T320 {
-    pub(crate) limit: u64,
-    pub(crate) first: HashMap<u8, T059>,
-    pub(crate) other: Vec<Box<char>>,
-    pub(crate) points: Point,
-}
-content!(struct T320 { limit, first, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T321 {
-    Rent(Option<u8>),
-    Power {
-        limit: f64,
-        price: String,
-        stock: String,
-        rate: i8,
-    },
-    Nested {
-        limit: u8,
-        first: Box<T025>,
-        second: Vec<T018>,
-        other: Arc<[BTreeMap<String, bool>]>,
-        points: Point,
-    },
-}
-content!(enum T321 3 {
-    0 Rent { 0: a0 b0 }
-    1 Power { limit: a0 b0, price: a1 b1, stock: a2 b2, rate: a3 b3 }
-    2 Nested { limit: a0 b0, first: a1 b1, second: a2 b2, other: a3 b3, points: a4 b4 }
-});
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T322 {
-    pub(crate) stock: String,
-    pub(crate) first: Box<T012>,
-    pub(crate) second: Vec<T061>,
-    pub(crate) third: Vec<T049>,
-    pub(crate) other: RangeFrom<u8>,
-    pub(crate) points: Option<Color>,
-}
-content!(struct T322 { stock, first, second, third, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T323 {
-    pub(crate) owner: i32,
-    pub(crate) name: f64,
-    pub(crate) first: (T004, u8),
-    pub(crate) other: Ipv6Addr,
-    pub(crate) points: BTreeMap<Color, Point>,
-}
-content!(struct T323 { owner, name, first, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T324 {
-    Exam,
-    Toll {
-        code: u32,
-        tags: Vec<i64>,
-    },
-    Nested {
-        origin: i32,
-        expires: (i8, String),
-        first: Box<T030>,
-        second: Box<T020>,
-        other: BTreeMap<Vec<u8>, i32>,
-        points: BTreeMap<Color, Point>,
-    },
-}
-content!(enum T324 3 {
-    0 Exam {}
-    1 Toll { code: a0 b0, tags: a1 b1 }
-    2 Nested { origin: a0 b0, expires: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
-});
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T325 {
-    pub(crate) rate: f64,
-    pub(crate) code: u16,
-    pub(crate) first: Option<T018>,
-    pub(crate) second: (T052, u8),
-    pub(crate) third: Vec<T048>,
-    pub(crate) other: u32,
-    pub(crate) points: BTreeMap<Color, Point>,
-}
-content!(struct T325 { rate, code, first, second, third, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T326 {
-    pub(crate) price: u32,
-    pub(crate) stock: i16,
-    pub(crate) first: T048,
-    pub(crate) other: [u8; 32],
-    pub(crate) points: BTreeMap<Color, Point>,
-}
-content!(struct T326 { price, stock, first, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T327 {
-    Data {
-        rate: u8,
-        code: String,
-        tags: u8,
-        bundle: BTreeMap<String, String>,
-    },
-    Betting,
-    Nested {
-        state: u8,
-        limit: u32,
-        first: Box<T118>,
-        second: T061,
-        other: Box<[char]>,
-        points: Point,
-    },
-}
-content!(enum T327 3 {
-    0 Data { rate: a0 b0, code: a1 b1, tags: a2 b2, bundle: a3 b3 }
-    1 Betting {}
-    2 Nested { state: a0 b0, limit: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
-});
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T328 {
-    pub(crate) origin: String,
-    pub(crate) expires: i32,
-    pub(crate) first: T052,
-    pub(crate) second: Option<T116>,
-    pub(crate) third: BTreeMap<String, T315>,
-    pub(crate) other: f64,
-    pub(crate) points: Point,
-}
-content!(struct T328 { origin, expires, first, second, third, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T329 {
-    pub(crate) state: BTreeMap<String, i32>,
-    pub(crate) limit: ((i32, u16), BTreeMap<String, u64>),
-    pub(crate) first: T121,
-    pub(crate) other: BTreeMap<i16, String>,
-    pub(crate) points: Vec<Point>,
-}
-content!(struct T329 { state, limit, first, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T330 {
-    Data(Box<[i16; 3]>, u16),
+pub(crate) enum T209 {
     Betting {
-        code: i64,
-        tags: i64,
-        bundle: (f64, Box<u8>),
+        tags: Option<i8>,
+        bundle: i16,
     },
-    Nested {
-        code: Box<bool>,
-        tags: char,
-        first: BTreeMap<String, T026>,
-        second: BTreeMap<String, T117>,
-        other: i16,
-        points: BTreeMap<Color, Point>,
+    Gift((String, Option<u64>), f64),
+    Fields {
+        #[serde(skip)]
+        lost: u8,
+        price: Option<char>,
     },
 }
-content!(enum T330 3 {
-    0 Data { 0: a0 b0, 1: a1 b1 }
-    1 Betting { code: a0 b0, tags: a1 b1, bundle: a2 b2 }
-    2 Nested { code: a0 b0, tags: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
+content!(enum T209 3 {
+    0 Betting { tags: a0 b0, bundle: a1 b1 }
+    1 Gift { 0: a0 b0, 1: a1 b1 }
+    2 Fields { lost: a0 b0 [to_default], price: a1 b1 }
 });
 
-// all of these inside one another
+// `skip`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T331 {
-    pub(crate) expires: HashMap<String, Box<u8>>,
-    pub(crate) first: Box<T012>,
-    pub(crate) second: Box<T010>,
-    pub(crate) third: HashMap<u8, T007>,
-    pub(crate) other: Option<u64>,
-    pub(crate) points: Vec<Point>,
+pub(crate) struct T210 {
+    pub(crate) bundle: String,
+    pub(crate) parts: BTreeMap<String, String>,
+    #[serde(skip, default = "five")]
+    pub(crate) lost: u32,
 }
-content!(struct T331 { expires, first, second, third, other, points });
+content!(struct T210 { bundle, parts, lost [to_five] });
 
-// all of these inside one another
+// `skip`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T332 {
-    pub(crate) weight: u64,
-    pub(crate) origin: [u32; 3],
-    pub(crate) first: Box<T054>,
-    pub(crate) other: Vec<Result<String, [i8; 3]>>,
-    pub(crate) points: Vec<Point>,
+pub(crate) struct T211 {
+    #[serde(skip)]
+    pub(crate) lost: i8,
+    pub(crate) stock: Box<u8>,
+    pub(crate) rate: i8,
 }
-content!(struct T332 { weight, origin, first, other, points });
+content!(struct T211 { lost [to_default], stock, rate });
 
-// all of these inside one another
+// `skip`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T333 {
+pub(crate) struct T212 {
+    pub(crate) weight: BTreeMap<String, BTreeMap<String, u8>>,
+    pub(crate) origin: HashMap<String, BTreeMap<String, i8>>,
+    #[serde(skip, default = "five")]
+    pub(crate) lost: u32,
+}
+content!(struct T212 { weight, origin, lost [to_five] });
+
+// `skip_serializing`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T213 {
+    #[serde(skip_serializing)]
+    #[serde(default)]
+    pub(crate) lost: u32,
+    pub(crate) state: i64,
+}
+content!(struct T213 { lost [to_default], state });
+
+// `skip_serializing`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T214 {
+    pub(crate) name: u8,
+    #[serde(skip_serializing)]
+    #[serde(default)]
+    pub(crate) lost: u32,
+}
+content!(struct T214 { name, lost [to_default] });
+
+// `skip_serializing`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T215 {
+    #[serde(skip_serializing)]
+    pub(crate) lost: u32,
+    pub(crate) stock: String,
+    pub(crate) rate: Box<Box<i8>>,
+}
+content!(struct T215 { lost [to_default], stock, rate });
+
+// `skip_serializing`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T216 {
+    pub(crate) origin: [[i8; 3]; 3],
+    #[serde(skip_serializing)]
+    #[serde(default)]
+    pub(crate) lost: u32,
+    pub(crate) expires: char,
+}
+content!(struct T216 { origin, lost [to_default], expires });
+
+// `skip_serializing`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum T217 {
+    Gift(HashMap<String, Option<i8>>, BTreeMap<String, i64>),
+    Airtime(BTreeMap<String, u64>, i32),
+    Fields {
+        parts: HashMap<String, i8>,
+        #[serde(skip_serializing)]
+        #[serde(default)]
+        lost: u32,
+        weight: f64,
+    },
+}
+content!(enum T217 3 {
+    0 Gift { 0: a0 b0, 1: a1 b1 }
+    1 Airtime { 0: a0 b0, 1: a1 b1 }
+    2 Fields { parts: a0 b0, lost: a1 b1 [to_default], weight: a2 b2 }
+});
+
+// `skip_serializing`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T218 {
+    #[serde(skip_serializing)]
+    pub(crate) lost: u32,
+    pub(crate) state: bool,
+    pub(crate) limit: f64,
+    pub(crate) price: u16,
+}
+content!(struct T218 { lost [to_default], state, limit, price });
+
+// `skip_deserializing`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T219 {
+    #[serde(skip_deserializing)]
+    pub(crate) lost: (u8, u64),
+    pub(crate) parts: u16,
+}
+content!(struct T219 { lost [to_default], parts });
+
+// `skip_deserializing`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T220 {
+    #[serde(skip_deserializing)]
+    pub(crate) lost: char,
+    pub(crate) origin: u32,
+}
+content!(struct T220 { lost [to_default], origin });
+
+// `skip_deserializing`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T221 {
+    pub(crate) price: i32,
+    pub(crate) stock: i32,
+    #[serde(skip_deserializing)]
+    pub(crate) lost: Option<i32>,
+}
+content!(struct T221 { price, stock, lost [to_default] });
+
+// `skip_deserializing`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T222 {
+    pub(crate) bundle: Box<i16>,
+    pub(crate) parts: i32,
+    pub(crate) weight: f64,
+    #[serde(skip_deserializing)]
+    pub(crate) lost: (u8, u64),
+}
+content!(struct T222 { bundle, parts, weight, lost [to_default] });
+
+// `skip_deserializing`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum T223 {
     Power {
-        weight: u16,
-        origin: u16,
-        expires: HashMap<String, i8>,
-        level: HashMap<String, i64>,
+        owner: i8,
     },
-    Exam,
-    Nested {
+    Exam {
+        tags: u64,
+        bundle: f64,
         parts: u32,
-        weight: u16,
-        first: (T130, u8),
-        second: Vec<T008>,
-        other: Vec<f32>,
-        points: BTreeMap<Color, Point>,
+        weight: Vec<String>,
+    },
+    Fields {
+        parts: Vec<String>,
+        #[serde(skip_deserializing)]
+        lost: (i8, String),
+        weight: String,
+        origin: u64,
     },
 }
-content!(enum T333 3 {
-    0 Power { weight: a0 b0, origin: a1 b1, expires: a2 b2, level: a3 b3 }
-    1 Exam {}
-    2 Nested { parts: a0 b0, weight: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
+content!(enum T223 3 {
+    0 Power { owner: a0 b0 }
+    1 Exam { tags: a0 b0, bundle: a1 b1, parts: a2 b2, weight: a3 b3 }
+    2 Fields { parts: a0 b0, lost: a1 b1 [to_default], weight: a2 b2, origin: a3 b3 }
 });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T334 {
-    pub(crate) owner: u32,
-    pub(crate) first: HashMap<u8, T315>,
-    pub(crate) second: HashMap<u8, T049>,
-    pub(crate) third: Vec<T125>,
-    pub(crate) other: BinaryHeap<i64>,
-    pub(crate) points: BTreeMap<Color, Point>,
-}
-content!(struct T334 { owner, first, second, third, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T335 {
-    pub(crate) state: (i16, bool),
-    pub(crate) limit: HashMap<String, u32>,
-    pub(crate) first: HashMap<u8, T314>,
-    pub(crate) other: Result<u8, u16>,
-    pub(crate) points: Option<Color>,
-}
-content!(struct T335 { state, limit, first, other, points });

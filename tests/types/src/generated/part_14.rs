@@ -2,223 +2,224 @@
 
 use super::*;
 
-// all of these inside one another
+/// Shows each of them to the judge.
+pub(super) fn all(judge: &mut Judge) {
+    judge.values_of::<T224>("T224", "`skip_deserializing`");
+    judge.values_of::<T225>("T225", "`skip_serializing_if` with a default");
+    judge.values_of::<T226>("T226", "`skip_serializing_if` with a default");
+    judge.values_of::<T227>("T227", "`skip_serializing_if` with a default");
+    judge.values_of::<T228>("T228", "`skip_serializing_if` with a default");
+    judge.values_of::<T229>("T229", "`skip_serializing_if` with a default");
+    judge.values_of::<T230>("T230", "`skip_serializing_if` with a default");
+    judge.values_of::<T231>("T231", "`skip_serializing_if` with a default");
+    judge.values_of::<T232>("T232", "`skip_serializing_if` with a default");
+    judge.values_of::<T233>("T233", "`skip_serializing_if` with a default");
+    judge.values_of::<T234>("T234", "`skip_serializing_if` with a default");
+    judge.values_of::<T235>("T235", "`skip_serializing_if` without the right default");
+    judge.values_of::<T236>("T236", "`skip_serializing_if` without the right default");
+    judge.values_of::<T237>("T237", "`skip_serializing_if` without the right default");
+    judge.values_of::<T238>("T238", "`skip_serializing_if` without the right default");
+    judge.values_of::<T239>("T239", "`skip_serializing_if` without the right default");
+}
+
+// `skip_deserializing`
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T336 {
-    Toll {
-        stock: BTreeMap<String, i16>,
-        rate: Option<String>,
-        code: i32,
-        tags: Option<u16>,
+pub(crate) struct T224 {
+    #[serde(skip_deserializing)]
+    pub(crate) lost: Option<i16>,
+    pub(crate) name: i32,
+}
+content!(struct T224 { lost [to_default], name });
+
+// `skip_serializing_if` with a default
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T225 {
+    pub(crate) rate: i32,
+    pub(crate) code: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) coupon: Option<u32>,
+}
+content!(struct T225 { rate, code, coupon });
+
+// `skip_serializing_if` with a default
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T226 {
+    pub(crate) state: String,
+    pub(crate) limit: HashMap<String, Option<String>>,
+    pub(crate) price: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) coupon: Vec<u8>,
+}
+content!(struct T226 { state, limit, price, coupon });
+
+// `skip_serializing_if` with a default
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T227 {
+    pub(crate) weight: u16,
+    #[serde(skip_serializing_if = "is_five", default = "five")]
+    pub(crate) coupon: u32,
+}
+content!(struct T227 { weight, coupon });
+
+// `skip_serializing_if` with a default
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T228 {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub(crate) coupon: BTreeMap<String, u8>,
+    pub(crate) tags: u32,
+}
+content!(struct T228 { coupon, tags });
+
+// `skip_serializing_if` with a default
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum T229 {
+    Power {
+        owner: HashMap<String, Vec<char>>,
     },
-    Data(u8, char, i16),
-    Nested {
-        price: u16,
-        stock: Vec<u16>,
-        first: BTreeMap<String, T002>,
-        second: (T332, u8),
-        other: HashMap<Color, Vec<Point>>,
-        points: Option<Color>,
+    Exam {
+        level: ([String; 3], String),
+        notes: Option<i32>,
+        owner: i8,
+        name: Box<u16>,
+    },
+    Fields {
+        bundle: BTreeMap<String, HashMap<String, i64>>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        coupon: Option<u32>,
+        parts: u32,
     },
 }
-content!(enum T336 3 {
-    0 Toll { stock: a0 b0, rate: a1 b1, code: a2 b2, tags: a3 b3 }
-    1 Data { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
-    2 Nested { price: a0 b0, stock: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
+content!(enum T229 3 {
+    0 Power { owner: a0 b0 }
+    1 Exam { level: a0 b0, notes: a1 b1, owner: a2 b2, name: a3 b3 }
+    2 Fields { bundle: a0 b0, coupon: a1 b1, parts: a2 b2 }
 });
 
-// all of these inside one another
+// `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T337 {
-    pub(crate) parts: i8,
-    pub(crate) weight: i32,
-    pub(crate) first: Box<T058>,
-    pub(crate) second: T014,
-    pub(crate) third: Box<T026>,
-    pub(crate) other: Option<i128>,
-    pub(crate) points: Option<Color>,
+pub(crate) struct T230 {
+    pub(crate) state: u8,
+    pub(crate) limit: BTreeMap<String, Vec<i64>>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) coupon: Vec<u8>,
+    pub(crate) price: char,
 }
-content!(struct T337 { parts, weight, first, second, third, other, points });
+content!(struct T230 { state, limit, coupon, price });
 
-// all of these inside one another
+// `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T338 {
-    pub(crate) stock: [u16; 3],
-    pub(crate) first: BTreeMap<String, T012>,
-    pub(crate) other: NonZeroI64,
-    pub(crate) points: Vec<Point>,
+pub(crate) struct T231 {
+    pub(crate) notes: f64,
+    #[serde(skip_serializing_if = "is_five", default = "five")]
+    pub(crate) coupon: u32,
 }
-content!(struct T338 { stock, first, other, points });
+content!(struct T231 { notes, coupon });
 
-// all of these inside one another
+// `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T339 {
+pub(crate) struct T232 {
+    pub(crate) name: i8,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub(crate) coupon: BTreeMap<String, u8>,
+    pub(crate) state: u8,
+    pub(crate) limit: i64,
+}
+content!(struct T232 { name, coupon, state, limit });
+
+// `skip_serializing_if` with a default
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T233 {
+    pub(crate) origin: f64,
+    pub(crate) expires: i64,
+    pub(crate) level: f64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) coupon: Option<u32>,
+}
+content!(struct T233 { origin, expires, level, coupon });
+
+// `skip_serializing_if` with a default
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum T234 {
+    Gift,
     Airtime {
-        weight: Option<String>,
+        code: u16,
+        tags: i32,
+        bundle: i64,
+        parts: (i32, u16),
     },
-    Cable(BTreeMap<String, u8>),
-    Nested {
-        name: [f64; 3],
-        state: f64,
-        first: T327,
-        second: T329,
-        other: i128,
-        points: Option<Color>,
+    Fields {
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        coupon: Vec<u8>,
+        state: BTreeMap<String, String>,
+        limit: u32,
     },
 }
-content!(enum T339 3 {
-    0 Airtime { weight: a0 b0 }
-    1 Cable { 0: a0 b0 }
-    2 Nested { name: a0 b0, state: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
+content!(enum T234 3 {
+    0 Gift {}
+    1 Airtime { code: a0 b0, tags: a1 b1, bundle: a2 b2, parts: a3 b3 }
+    2 Fields { coupon: a0 b0, state: a1 b1, limit: a2 b2 }
 });
 
-// all of these inside one another
+// `skip_serializing_if` without the right default
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T340 {
-    pub(crate) stock: (String, u64),
-    pub(crate) rate: i16,
-    pub(crate) first: Box<T320>,
-    pub(crate) second: Option<T031>,
-    pub(crate) third: T336,
-    pub(crate) other: BTreeMap<Point, Color>,
-    pub(crate) points: Vec<Point>,
+pub(crate) struct T235 {
+    pub(crate) stock: i32,
+    pub(crate) rate: u64,
+    #[serde(skip_serializing_if = "is_five")]
+    pub(crate) coupon: u32,
+    pub(crate) code: i8,
 }
-content!(struct T340 { stock, rate, first, second, third, other, points });
+content!(struct T235 { stock, rate, coupon, code });
 
-// all of these inside one another
+// `skip_serializing_if` without the right default
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T341 {
-    pub(crate) code: BTreeMap<String, f64>,
-    pub(crate) tags: u8,
-    pub(crate) first: Vec<T337>,
-    pub(crate) other: Option<f64>,
-    pub(crate) points: Option<Color>,
+pub(crate) struct T236 {
+    pub(crate) origin: u8,
+    pub(crate) expires: (bool, f64),
+    #[serde(skip_serializing_if = "is_five", default)]
+    pub(crate) coupon: u32,
+    pub(crate) level: Option<u8>,
 }
-content!(struct T341 { code, tags, first, other, points });
+content!(struct T236 { origin, expires, coupon, level });
 
-// all of these inside one another
+// `skip_serializing_if` without the right default
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T342 {
-    Betting,
-    Gift([u64; 3]),
-    Nested {
-        origin: (i16, Option<u8>),
-        expires: f64,
-        first: Option<T336>,
-        second: Option<T055>,
-        other: [f32; 3],
-        points: Point,
+pub(crate) struct T237 {
+    pub(crate) notes: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) coupon: String,
+}
+content!(struct T237 { notes, coupon });
+
+// `skip_serializing_if` without the right default
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct T238 {
+    #[serde(skip_serializing_if = "is_five")]
+    pub(crate) coupon: u32,
+    pub(crate) notes: HashMap<String, u64>,
+    pub(crate) owner: i8,
+    pub(crate) name: String,
+}
+content!(struct T238 { coupon, notes, owner, name });
+
+// `skip_serializing_if` without the right default
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum T239 {
+    Rent(bool, HashMap<String, [f64; 3]>, Box<u16>),
+    Power {
+        bundle: u16,
+        parts: String,
+    },
+    Fields {
+        #[serde(skip_serializing_if = "is_five", default)]
+        coupon: u32,
+        name: u16,
+        state: i64,
+        limit: Option<char>,
     },
 }
-content!(enum T342 3 {
-    0 Betting {}
-    1 Gift { 0: a0 b0 }
-    2 Nested { origin: a0 b0, expires: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
+content!(enum T239 3 {
+    0 Rent { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
+    1 Power { bundle: a0 b0, parts: a1 b1 }
+    2 Fields { coupon: a0 b0, name: a1 b1, state: a2 b2, limit: a3 b3 }
 });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T343 {
-    pub(crate) parts: i16,
-    pub(crate) first: Box<T316>,
-    pub(crate) second: Vec<T009>,
-    pub(crate) third: Box<T029>,
-    pub(crate) other: Option<(i64, u8)>,
-    pub(crate) points: Point,
-}
-content!(struct T343 { parts, first, second, third, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T344 {
-    pub(crate) origin: String,
-    pub(crate) first: Vec<T340>,
-    pub(crate) other: NonZeroU8,
-    pub(crate) points: BTreeMap<Color, Point>,
-}
-content!(struct T344 { origin, first, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T345 {
-    Gift {
-        owner: u32,
-        name: Vec<f64>,
-        state: f64,
-        limit: i8,
-    },
-    Airtime(i64),
-    Nested {
-        rate: Vec<u64>,
-        first: Option<T116>,
-        second: HashMap<u8, T060>,
-        other: Option<Vec<HashMap<String, String>>>,
-        points: Point,
-    },
-}
-content!(enum T345 3 {
-    0 Gift { owner: a0 b0, name: a1 b1, state: a2 b2, limit: a3 b3 }
-    1 Airtime { 0: a0 b0 }
-    2 Nested { rate: a0 b0, first: a1 b1, second: a2 b2, other: a3 b3, points: a4 b4 }
-});
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T346 {
-    pub(crate) notes: [u8; 3],
-    pub(crate) first: HashMap<u8, T008>,
-    pub(crate) second: BTreeMap<String, T008>,
-    pub(crate) third: T331,
-    pub(crate) other: Cow<'static, [u8]>,
-    pub(crate) points: BTreeMap<Color, Point>,
-}
-content!(struct T346 { notes, first, second, third, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T347 {
-    pub(crate) rate: BTreeMap<String, u32>,
-    pub(crate) first: Box<T021>,
-    pub(crate) other: [Box<u8>; 3],
-    pub(crate) points: Vec<Point>,
-}
-content!(struct T347 { rate, first, other, points });
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum T348 {
-    Data {
-        price: f64,
-        stock: u8,
-        rate: u64,
-    },
-    Betting {
-        owner: i32,
-        name: i64,
-    },
-    Nested {
-        weight: String,
-        origin: u32,
-        first: Option<T018>,
-        second: BTreeMap<String, T008>,
-        other: Ipv6Addr,
-        points: BTreeMap<Color, Point>,
-    },
-}
-content!(enum T348 3 {
-    0 Data { price: a0 b0, stock: a1 b1, rate: a2 b2 }
-    1 Betting { owner: a0 b0, name: a1 b1 }
-    2 Nested { weight: a0 b0, origin: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
-});
-
-// all of these inside one another
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct T349 {
-    pub(crate) origin: String,
-    pub(crate) first: T028,
-    pub(crate) second: BTreeMap<String, T327>,
-    pub(crate) third: T322,
-    pub(crate) other: SystemTime,
-    pub(crate) points: Vec<Point>,
-}
-content!(struct T349 { origin, first, second, third, other, points });

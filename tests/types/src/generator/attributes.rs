@@ -9,7 +9,7 @@ pub(crate) const ROWS: [Row; 21] = [
     ("`alias`", 6, |plan, row, at| {
         let mut fields = plan.fields(2, 4);
         fields[0] = fields[0].clone().with("alias = \"old\"").with("alias = \"older\"");
-        if at % 2 == 0 {
+        if at.is_multiple_of(2) {
             return plan.structure(row, Body::Named(fields));
         }
         let mut variants = plan.variants(2, Planner::body);
@@ -29,7 +29,7 @@ pub(crate) const ROWS: [Row; 21] = [
     ("`skip`", 8, |plan, row, at| {
         let ty = simple(&mut plan.random, 1);
         let default = ["skip", "skip, default = \"five\""];
-        let lost = if at % 2 == 0 {
+        let lost = if at.is_multiple_of(2) {
             field("lost", &ty).with(default[0]).losing("to_default")
         } else {
             field("lost", "u32").with(default[1]).losing("to_five")
@@ -65,16 +65,16 @@ pub(crate) const ROWS: [Row; 21] = [
         among(plan, row, at, skipped)
     }),
     ("`flatten` of a struct", 8, |plan, row, at| {
-        let of = if at % 3 == 0 { "Box<Inner>" } else { "Inner" };
+        let of = if at.is_multiple_of(3) { "Box<Inner>" } else { "Inner" };
         let mut flat = vec![field("inner", of).with("flatten")];
-        if at % 2 == 0 {
+        if at.is_multiple_of(2) {
             flat.push(field("more", "Nested").with("flatten"));
         }
         flattened(plan, row, at, flat)
     }),
     ("`flatten` of a map", 8, |plan, row, at| {
         let ty = simple(&mut plan.random, 1);
-        let map = if at % 2 == 0 { "HashMap" } else { "BTreeMap" };
+        let map = if at.is_multiple_of(2) { "HashMap" } else { "BTreeMap" };
         flattened(plan, row, at, vec![field("rest", &format!("{map}<String, {ty}>")).with("flatten")])
     }),
     ("`flatten` of two maps", 2, |plan, row, at| {
@@ -82,7 +82,7 @@ pub(crate) const ROWS: [Row; 21] = [
         flattened(plan, row, at, vec![flat("some"), flat("rest")])
     }),
     ("`flatten` of an `Option`", 4, |plan, row, at| {
-        let flat = if at % 2 == 0 {
+        let flat = if at.is_multiple_of(2) {
             field("inner", "Option<Inner>").with("flatten")
         } else {
             field("inner", "Option<Sparse>").with("flatten").losing("none_to_empty")
@@ -189,8 +189,9 @@ fn converted(plan: &mut Planner, row: &'static str, at: usize) -> Type {
     let fields = vec![field("number", "u32"), field("text", "String")];
     let made = plan.structure(row, Body::Named(fields)).deriving("Clone").with("into = \"Wire\"");
     let name = made.name.clone();
-    let made = if at % 2 == 0 { made.with("from = \"Wire\"") } else { made.with("try_from = \"Wire\"") };
-    let how = if at % 2 == 0 { "surely" } else { "perhaps" };
+    let made =
+        if at.is_multiple_of(2) { made.with("from = \"Wire\"") } else { made.with("try_from = \"Wire\"") };
+    let how = if at.is_multiple_of(2) { "surely" } else { "perhaps" };
     Type { beside: format!("wire!({how} {name});\n"), ..made }
 }
 

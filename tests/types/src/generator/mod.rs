@@ -6,7 +6,7 @@
 mod attributes;
 mod kinds;
 mod plan;
-mod random;
+pub(crate) mod random;
 mod render;
 mod shapes;
 
@@ -14,15 +14,13 @@ use std::fmt::Write;
 
 use kinds::{STANDARD, spelled};
 use plan::{Planner, field};
-#[cfg(test)]
-pub(crate) use random::Random;
 use render::{Body, Type};
 
 /// The seed of the types that are checked in.
 pub(crate) const SEED: u64 = 11;
 
 /// Types in one file.
-const IN_A_FILE: usize = 24;
+const IN_A_FILE: usize = 16;
 
 /// What a raw keyspace is for.
 const RAW: (&str, &[&str]) = (
@@ -90,8 +88,12 @@ fn of_standard(plan: &mut Planner, row: &'static str, of: &[&str]) -> Vec<Type> 
 fn part(at: usize, types: &[Type]) -> String {
     let mut out = format!(
         "//! Generated types, part {at}: written by `cargo run -p larder-types --bin generate`, not by hand.\n\n\
-         use super::*;\n",
+         use super::*;\n\n/// Shows each of them to the judge.\npub(super) fn all(judge: &mut Judge) {{\n",
     );
+    for Type { name, row, .. } in types {
+        writeln!(out, "    judge.values_of::<{name}>(\"{name}\", {row:?});").ok();
+    }
+    out += "}\n";
     for one in types {
         out += "\n";
         out += &one.render();
@@ -103,21 +105,20 @@ fn index(seed: u64, types: &[Type], parts: usize) -> String {
     let mut out = format!(
         "//! Generated types, from seed {seed}: written by `cargo run -p larder-types --bin generate`, not by hand.\n\n"
     );
-    for part in 0..parts {
-        writeln!(out, "mod part_{part:02};").ok();
-    }
-    out += "\n";
-    for part in 0..parts {
-        writeln!(out, "use part_{part:02}::*;").ok();
-    }
+    let each = |out: &mut String, line: &dyn Fn(usize) -> String| {
+        (0..parts).for_each(|at| writeln!(out, "{}", line(at)).unwrap_or_default());
+        out.push('\n');
+    };
+    each(&mut out, &|at| format!("mod part_{at:02};"));
+    each(&mut out, &|at| format!("use part_{at:02}::*;"));
     out += "use crate::judge::Judge;\nuse crate::prelude::*;\n\n";
     out += "/// Shows each type to the judge.\npub(crate) fn all(judge: &mut Judge) {\n";
-    for Type { name, row, .. } in types {
-        writeln!(out, "    judge.values_of::<{name}>(\"{name}\", {row:?});").ok();
-    }
+    each(&mut out, &|at| format!("    part_{at:02}::all(judge);"));
+    out.pop();
     out += "}\n\n// Any value of a type that threads may share: one keyspace holds them all.\nany! {\n";
-    for Type { name, .. } in types.iter().filter(|one| one.is_shared) {
-        writeln!(out, "    {name}").ok();
+    let shared: Vec<&str> = types.iter().filter(|one| one.is_shared).map(|one| one.name.as_str()).collect();
+    for line in shared.chunks(16) {
+        writeln!(out, "    {}", line.join(" ")).ok();
     }
     out += "}\n";
     out

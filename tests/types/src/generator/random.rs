@@ -1,6 +1,6 @@
 //! A small source of random numbers: the same on every machine and in every release, so that what it wrote can be written again.
 
-/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+/// Splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 

@@ -78,9 +78,11 @@ impl Body {
             }
             Self::Tuple(fields) => {
                 let each = fields.iter().map(|Field { ty, attributes, .. }| {
-                    let attributes: String =
-                        attributes.iter().map(|attribute| format!("#[serde({attribute})] ")).collect();
-                    format!("{attributes}{visibility}{ty}")
+                    let mut part = String::new();
+                    for attribute in attributes {
+                        write!(part, "#[serde({attribute})] ").ok();
+                    }
+                    part + visibility + ty
                 });
                 write!(out, "({})", each.collect::<Vec<_>>().join(", ")).ok();
             }
@@ -106,8 +108,8 @@ impl Type {
         let Self { name, derives, attributes, shape, beside, row, .. } = self;
         let mut out = String::new();
         writeln!(out, "// {row}").ok();
-        let derives: String = derives.iter().map(|derive| format!(", {derive}")).collect();
-        writeln!(out, "#[derive(Debug, Serialize, Deserialize{derives})]").ok();
+        let derives = [&["Serialize", "Deserialize"], derives.as_slice()].concat().join(", ");
+        writeln!(out, "#[derive(Debug, {derives})]").ok();
         for attribute in attributes {
             writeln!(out, "#[serde({attribute})]").ok();
         }

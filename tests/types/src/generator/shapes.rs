@@ -95,7 +95,7 @@ pub(crate) const ROWS: [Row; 18] = [
         plan.enumeration(row, variants)
     }),
     ("`other`", 4, |plan, row, at| {
-        let tagged = at % 2 == 0;
+        let tagged = at.is_multiple_of(2);
         let variants = plan.variants(2, if tagged { without_tuples } else { |_| Body::Unit });
         let last = variant("Unknown", Body::Unit).with("other");
         let made = plan.enumeration(row, [variants, vec![last]].concat());
@@ -106,7 +106,7 @@ pub(crate) const ROWS: [Row; 18] = [
         let skip = ["skip", "skip_serializing", "skip_deserializing"][at % 3];
         variants[at / 2 % 4] = variants[at / 2 % 4].clone().with(skip);
         for field in variants[at / 2 % 4].body.fields_mut() {
-            field.ty = "u8".to_owned();
+            "u8".clone_into(&mut field.ty);
         }
         plan.enumeration(row, variants)
     }),
@@ -124,7 +124,7 @@ pub(crate) const ROWS: [Row; 18] = [
 
 fn recursive(plan: &mut Planner, row: &'static str, at: usize) -> Type {
     let name = format!("T{:03}", plan.upcoming());
-    if at % 2 == 0 {
+    if at.is_multiple_of(2) {
         let mut fields = plan.fields(1, 2);
         fields.push(field("next", &format!("Option<Box<{name}>>")));
         if at > 2 {
@@ -154,7 +154,7 @@ fn without_tuples(plan: &mut Planner) -> Body {
 
 fn renamed(plan: &mut Planner, row: &'static str, at: usize) -> Type {
     let case = CASES[at % CASES.len()];
-    if at % 2 == 0 {
+    if at.is_multiple_of(2) {
         let mut fields = plan.fields(2, 4);
         fields.push(field("of_two_words", "u16"));
         fields[0] = fields[0].clone().with(match at % 3 {

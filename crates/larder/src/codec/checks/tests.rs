@@ -72,6 +72,7 @@ fn maps_that_are_flattened_into_one_are_refused_whatever_came_before() {
 
 #[test]
 fn a_field_that_is_left_out_for_the_first_time_is_tried() {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     fn is_five(number: &u32) -> bool {
         *number == 5
     }

@@ -24,7 +24,7 @@ impl<'de, S: DeserializeSeed<'de>, E: Encoding> DeserializeSeed<'de> for Bounded
 }
 
 /// Why a type that asks for whatever is there can't be read from a positional encoding.
-const NOT_DESCRIBED: &str = "Format::Bincode does not say which kinds of values it holds, and this type asks for that (an untagged or internally tagged enum, a flattened struct, a value of any shape); declare the keyspace with Format::MessagePack";
+const NOT_DESCRIBED: &str = "Format::Bincode does not say which kinds of values it holds, and this type asks for that (an enum with serde's tag or untagged, a flattened struct, a value of any shape); declare the keyspace with Format::MessagePack";
 
 impl<T, E: Encoding> Bounded<'_, T, E> {
     #[inline]

@@ -7,7 +7,7 @@ use std::io;
 use std::marker::PhantomData;
 
 use rmp_serde::{Deserializer, Serializer, decode, encode};
-use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny};
+use serde::de::{DeserializeOwned, DeserializeSeed};
 use serde::{Deserialize, Serialize};
 
 use super::CodecError;
@@ -49,8 +49,9 @@ pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8], session: &Session) -> Re
     let mut deserializer = Deserializer::from_read_ref(bytes).with_human_readable();
     let value =
         Bounded::<_, SelfDescribing>::new(PhantomData::<V>, session).deserialize(&mut deserializer)?;
-    // The codec does not say how far it has read; at the end there is no marker left to read.
-    match IgnoredAny::deserialize(&mut deserializer) {
+    // The codec does not say how far it has read; at the end there is no marker left to read. Asked for a bool, since that stops at whatever
+    // stands there: what passes over any value recurses into it, and takes the end of the bytes inside one for the end of all.
+    match bool::deserialize(&mut deserializer) {
         Err(decode::Error::InvalidMarkerRead(_)) => Ok(value),
         _ => Err(CodecError::new("bytes follow the end of the value")),
     }

@@ -42,7 +42,9 @@ pub(crate) use facts::of_known;
 pub use facts::{FileFacts, FileState, KeyspaceFacts, RetiredKeyspace};
 pub use finding::{Entry, Finding, Record};
 pub use snapshot::Snapshot;
-pub use verify::{DamagedRecord, FileVerified, MOST_DAMAGED_NAMED, Miscounted, PagesVerified};
+pub use verify::{
+    DamagedRecord, FileVerified, MOST_DAMAGED_NAMED, Miscounted, PagesVerified, UnreadableRecord,
+};
 
 /// Opens a cache file to be looked into, as often as asked.
 ///

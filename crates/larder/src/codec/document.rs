@@ -59,14 +59,12 @@ impl<'a> Next<'_, 'a> {
 
     fn key(&self) -> Result<Cow<'a, str>, CodecError> {
         let token = self.token()?;
-        if let Token::Text(text) | Token::Bytes(text) = token {
-            let is_text = matches!(token, Token::Text(_));
-            let text = std::str::from_utf8(text)
-                .ok()
-                .filter(|_| is_text)
-                .map(Cow::Borrowed)
-                .unwrap_or_else(|| spell_hex(text).into());
-            return Ok(text);
+        match token {
+            Token::Text(text) => {
+                return Ok(std::str::from_utf8(text).map_or_else(|_| spell_hex(text).into(), Cow::Borrowed));
+            }
+            Token::Bytes(bytes) => return Ok(spell_hex(bytes).into()),
+            _ => {}
         }
         let mut key = String::new();
         self.spell(token, &mut key)?;

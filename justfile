@@ -111,6 +111,10 @@ soak-model:
 soak-spellings:
     LARDER_SPELLINGS=1000000 cargo test --release -p larder-product spelled
 
+# Soak: 10,000 closings beside 16 threads.
+soak-closing:
+    LARDER_CLOSINGS=10000 cargo test -p larder-tests closing:: -- --nocapture
+
 # The gate: what has to pass before a change lands.
 ci:
     bash .ci/run

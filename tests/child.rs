@@ -19,7 +19,7 @@ const TASK: &str = "LARDER_TEST_TASK";
 const FILE: &str = "LARDER_TEST_FILE";
 
 /// How long a child may say nothing before it counts as hung. Far more than any task needs on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// Lines that are kept for a parent that does not read them yet. Then the child waits, as it does for a full pipe.
 const LINES_KEPT: usize = 256;
 
@@ -65,7 +65,7 @@ impl Worker {
     /// The next line that the child says to its parent; none once it has ended.
     ///
     /// # Panics
-    /// When it has said nothing for a minute.
+    /// When it has said nothing for five minutes.
     pub(crate) fn line(&mut self) -> Option<String> {
         self.line_unless_hung().unwrap()
     }

@@ -1,11 +1,13 @@
 //! Contract 2: no lookup returns an entry past its expiry, whatever the clock does.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder::admin::Admin;
 use larder::clock::{Clock, ManualClock, SystemClock};
-use larder::{Follower, InsertOptions, Swept, Timestamp};
+use larder::testing::SimulatedVolume;
+use larder::{Cache, Follower, InsertOptions, Swept, Timestamp};
 
 use crate::support::{HOUR, NAMES, Place};
 
@@ -185,4 +187,78 @@ fn contract_2_a_follower_goes_by_the_files_time_where_its_own_clock_is_behind() 
     assert_eq!(follower.keys().unwrap(), ["long"]);
     let left = follower.ttl("long").unwrap().unwrap();
     assert!(left <= 50 * MINUTE, "{left:?} are left by the file's time");
+}
+
+/// A clock at any place of its scale. Its readings stand still until it is moved.
+#[derive(Debug)]
+struct Extreme {
+    monotonic: Mutex<Duration>,
+    wall_ms: AtomicU64,
+}
+
+impl Extreme {
+    fn advance(&self, by: Duration) {
+        let mut monotonic = self.monotonic.lock().unwrap();
+        *monotonic = monotonic.saturating_add(by);
+        let by = u64::try_from(by.as_millis()).unwrap();
+        self.wall_ms.store(self.wall_ms.load(Ordering::SeqCst).saturating_add(by), Ordering::SeqCst);
+    }
+}
+
+impl Clock for Extreme {
+    fn monotonic(&self) -> Duration {
+        *self.monotonic.lock().unwrap()
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::from_millis(self.wall_ms.load(Ordering::SeqCst))
+    }
+}
+
+#[test]
+fn contract_2_no_clock_makes_an_entry_immortal() {
+    let signed_end = i64::MAX.unsigned_abs();
+    let walls = [
+        0,
+        1,
+        1_893_456_000_000,
+        signed_end - 70_000,
+        signed_end - 1,
+        signed_end,
+        u64::MAX - 70_000,
+        u64::MAX - 30_000,
+        u64::MAX,
+    ];
+    let monotonics = [0, signed_end - 1, signed_end, u64::MAX - 30_000, u64::MAX].map(Duration::from_millis);
+    let monotonics = monotonics.into_iter().chain([Duration::MAX.saturating_sub(MINUTE), Duration::MAX]);
+    for (wall, monotonic) in monotonics.flat_map(|monotonic| walls.map(|wall| (wall, monotonic))) {
+        for is_on_disk in [false, true] {
+            let (disk, wall_ms) = (SimulatedVolume::new(), AtomicU64::new(wall));
+            let clock = Arc::new(Extreme { monotonic: Mutex::new(monotonic), wall_ms });
+            let builder = Cache::builder().clock(clock.clone()).shards(1).flush_interval(HOUR);
+            let builder = if is_on_disk { builder.path("/shop.larder").volume(&disk) } else { builder };
+            let cache = builder.clone().open().unwrap();
+            let names = cache.keyspace(NAMES.ttl(MINUTE)).unwrap();
+            names.insert("dies", "dies".to_owned()).unwrap();
+            cache.flush().unwrap();
+            clock.advance(Duration::from_millis(59_999));
+            // At its end time stands still, and nothing lives.
+            if wall <= u64::MAX - 70_000 {
+                assert!(names.contains("dies"), "{wall} {monotonic:?}: too soon");
+            }
+            clock.advance(Duration::from_millis(1));
+            let is_gone =
+                names.get("dies").is_none() && !names.contains("dies") && names.keys().next().is_none();
+            assert!(is_gone, "{wall} {monotonic:?}: it outlives its TTL");
+            cache.sweep().unwrap();
+            let stats = cache.stats();
+            assert_eq!(
+                stats.memory.entries + stats.disk.map_or(0, |disk| disk.entries),
+                0,
+                "{wall} {monotonic:?}"
+            );
+            cache.close().unwrap();
+            builder.open().unwrap().close().unwrap();
+        }
+    }
 }

@@ -62,7 +62,9 @@ fn contract_8_a_follower_finds_no_expired_entry_and_no_other_version() {
     names.insert("key", "value".to_owned()).unwrap();
     cache.flush().unwrap();
     let follower = Follower::open_with_clock(place.path(), place.clock.clone() as Arc<dyn Clock>).unwrap();
-    assert_eq!(follower.keyspace(NAMES).get("key").unwrap(), None);
+    let other = follower.keyspace(NAMES);
+    assert_eq!((other.get("key").unwrap(), other.ttl("key").unwrap()), (None, None));
+    assert_eq!(other.keys().unwrap(), Vec::<String>::new());
     let entries = follower.keyspace(NAMES.version(3));
     assert_eq!(entries.get("key").unwrap().as_deref(), Some("value"));
     assert_eq!(entries.ttl("key").unwrap(), Some(NAMES.default_ttl()));
@@ -142,7 +144,10 @@ fn contract_8_a_file_can_be_inspected_in_every_state_and_is_never_changed() {
         let key = keyspace.shape().unwrap().parse_key(&key.to_string()).unwrap();
         snapshot.find(keyspace, &key).unwrap()
     };
-    assert_eq!((state(), find(1)), (FileState::Owned { pid: Some(worker.pid()) }, Finding::Absent));
+    assert_eq!(
+        (state(), find(1)),
+        (FileState::Owned { pid: Some(worker.pid()), has_ended: false }, Finding::Absent)
+    );
     worker.tell("7");
     assert_eq!(worker.line().as_deref(), Some("done"));
     assert_eq!(*find(1).live().unwrap().payload().unwrap(), [7], "a commit is seen");
@@ -153,7 +158,40 @@ fn contract_8_a_file_can_be_inspected_in_every_state_and_is_never_changed() {
     assert!(inspector.verify(&mut |_, _| {}).unwrap().is_whole());
     assert!(std::fs::read(place.path()).unwrap() == left, "and stays as it was");
     let cache = place.open();
-    assert_eq!(state(), FileState::Owned { pid: Some(std::process::id()) });
+    assert_eq!(state(), FileState::Owned { pid: Some(std::process::id()), has_ended: false });
     cache.close().unwrap();
     assert_eq!(state(), FileState::Closed);
+}
+
+#[test]
+fn contract_8_a_follower_refuses_a_key_that_is_too_long() {
+    let place = Place::new();
+    place.open().keyspace(NAMES).unwrap().insert("kept", "kept".to_owned()).unwrap();
+    let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
+    let (there, elsewhere) = (follower.keyspace(NAMES), follower.keyspace(NAMES.version(9)));
+    // Two bytes end a text.
+    let longest = "k".repeat(larder::MAX_KEY_LEN - 2);
+    let too_long = format!("{longest}k");
+    for names in [there, elsewhere] {
+        assert!(
+            names.get(longest.as_str()).unwrap().is_none() && names.ttl(longest.as_str()).unwrap().is_none()
+        );
+        let refused = [names.get(too_long.as_str()).map(drop), names.ttl(too_long.as_str()).map(drop)];
+        for refused in refused {
+            let Err(Error::KeyTooLarge { keyspace, len, max }) = refused else { panic!("{refused:?}") };
+            assert_eq!(
+                (keyspace.as_str(), len, max),
+                (NAMES.name(), larder::MAX_KEY_LEN + 1, larder::MAX_KEY_LEN)
+            );
+        }
+    }
+}
+
+#[test]
+fn contract_8_a_follower_whose_clock_is_behind_does_not_give_an_entry_a_longer_life() {
+    let place = Place::new();
+    place.open().keyspace(NAMES).unwrap().insert("kept", "kept".to_owned()).unwrap();
+    let behind = Arc::new(larder::clock::ManualClock::starting_at(larder::Timestamp::ZERO));
+    let follower = Follower::open_with_clock(place.path(), behind).unwrap();
+    assert_eq!(follower.keyspace(NAMES).ttl("kept").unwrap(), Some(crate::support::HOUR));
 }

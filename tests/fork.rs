@@ -3,6 +3,7 @@
 //! Each test starts a process for itself, which forks ([`tasks`]): a fork of the test binary would have other tests' locks. A child says each step
 //! before it takes it, so one that hangs is told with the step; it is killed after [`split::PATIENCE`].
 
+mod lasting;
 mod split;
 pub(crate) mod tasks;
 
@@ -56,19 +57,23 @@ fn a_cache_with_a_control_socket_is_closed_beside_a_forked_child() {
     passes("control");
 }
 
-/// The name of an owner that has ended, and of no other. A process closes its files a moment before it has ended.
-fn refused(place: &Place) -> Option<u32> {
-    loop {
-        match Cache::builder().path(place.path()).open() {
-            Err(Error::InUse { has_ended: false, .. }) => {}
-            Err(error @ Error::InUse { pid, has_ended: true, .. }) => {
-                let text = error.to_string();
-                assert!(text.contains("has ended") && text.contains("a process that it forked"), "{text}");
-                return pid;
-            }
-            other => panic!("the file is not held by a fork: {other:?}"),
+/// Asserts that a fork of a process holds the file, once that process has ended.
+fn assert_orphaned(place: &Place, owner: u32) {
+    // It ends while this goes on.
+    for _ in 0..100_000 {
+        let error = Cache::builder().path(place.path()).open().unwrap_err();
+        let Error::InUse { pid: Some(pid), has_ended, .. } = error else {
+            panic!("not held by a fork: {error}")
+        };
+        assert_eq!(pid, owner);
+        if has_ended {
+            let text = error.to_string();
+            assert!(text.contains("has ended") && text.contains("a process that it forked"), "{text}");
+            return;
         }
+        std::thread::yield_now();
     }
+    panic!("{owner} does not end");
 }
 
 #[test]
@@ -77,7 +82,7 @@ fn a_daemon_holds_the_file_of_the_process_it_was_forked_from_until_it_abandons_i
     let mut worker = Worker::start("fork daemon", &place.path());
     assert_eq!(worker.line().unwrap(), "orphaned");
     // Its first process has ended, and was not waited for.
-    assert_eq!(refused(&place), Some(worker.pid()));
+    assert_orphaned(&place, worker.pid());
     worker.tell("abandon");
     assert_eq!(worker.line().unwrap(), "abandoned");
     let cache = Cache::builder().path(place.path()).open().unwrap();

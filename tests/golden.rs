@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use larder::admin::Admin;
 use larder::inspect::{FileState, Finding, Inspector, KeyspaceFacts, Snapshot};
+use larder::testing::{Loss, SimulatedVolume};
 use larder::{Cache, Follower};
 use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -76,7 +77,9 @@ fn live(snapshot: &Snapshot) -> u64 {
 
 /// Every row of every table, as a person can compare it: text where there is text, digits for bytes.
 fn dumped(path: &Path) -> Vec<String> {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap();
+    let hex =
+        |bytes: &[u8]| bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(digit).collect::<String>();
     let db = Database::builder().set_concurrency_mode(ConcurrencyMode::SingleWriter).create(path).unwrap();
     let txn = db.begin_read().unwrap();
     let mut rows = Vec::new();
@@ -213,6 +216,35 @@ fn a_commit_upgrades_the_whole_of_the_metadata_at_once() {
     let formats: Vec<&str> = entries.map(|row| &row.split(' ').nth(2).unwrap()[16..18]).collect();
     let of_format = |format: &str| formats.iter().filter(|found| **found == format).count() as u64;
     assert_eq!((of_format("01"), of_format("02")), (content::ENTRIES - 1, 1), "records stay as they are");
+}
+
+#[test]
+fn power_lost_at_any_change_of_the_upgrade_leaves_a_file_of_one_format_or_the_other_with_all_its_entries() {
+    let path = "/golden.larder";
+    let open = |disk: &SimulatedVolume| {
+        content::builder(Path::new(path), &content::clock()).volume(disk).open().unwrap()
+    };
+    let disk = SimulatedVolume::new();
+    disk.write(path, &runs::unpacked(&fs::read(kept(1)).unwrap()));
+    let begin = disk.changes();
+    let cache = open(&disk);
+    cache.keyspace(content::COUNTERS).unwrap().insert(&3, 3).unwrap();
+    cache.flush().unwrap();
+    cache.close().unwrap();
+    let mut found = [0; 2];
+    for (changes, loss) in (begin..=disk.changes()).flat_map(|at| Loss::ALL.map(|loss| (at, loss))) {
+        let left = disk.after_power_loss(changes, loss, changes as u64);
+        let real = Golden::nothing();
+        fs::write(&real.path, left.read(path).unwrap()).unwrap();
+        let format = real.look().file().format;
+        found[usize::try_from(format - 1).unwrap()] += 1;
+        let cache = open(&left);
+        content::owner_finds_all(&cache);
+        let tier = cache.stats().disk.unwrap();
+        assert!(tier.quarantined.is_none() && tier.damaged_records == 0, "{changes} {loss:?}: {tier:?}");
+        cache.close().unwrap();
+    }
+    assert!(found.iter().all(|count| *count > 10), "both were found: {found:?}");
 }
 
 #[test]

@@ -159,6 +159,29 @@ fn loaders_that_ask_for_one_anothers_keys_do_not_wait_for_ever() {
     });
 }
 
+/// One of the first cache's loads asks the second cache, and the other way round.
+#[test]
+fn loaders_that_ask_across_two_caches_do_not_wait_for_ever() {
+    let caches = [(); 2].map(|()| Cache::builder().open().unwrap().keyspace(NAMES).unwrap());
+    let both_are_loading = Barrier::new(2);
+    let load = |mine: usize| {
+        caches[mine].get_or_load("key", || {
+            both_are_loading.wait();
+            match caches[1 - mine].get_or_load("key", || Err::<String, _>("not run".to_owned())) {
+                Ok(value) => Ok((*value).clone()),
+                Err(LoadError::Cycle) => Ok::<_, String>("a circle".to_owned()),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+    };
+    let ends = thread::scope(|scope| {
+        let load = &load;
+        [0, 1].map(|mine| scope.spawn(move || load(mine))).map(|end| end.join().unwrap())
+    });
+    // One sees the circle and goes on without the other's value; the other gets it, or has seen the circle as well.
+    assert!(ends.iter().all(|end| end.as_ref().is_ok_and(|value| **value == "a circle")), "{ends:?}");
+}
+
 #[test]
 fn a_load_looks_on_disk_first_and_a_promotion_counts_as_a_disk_hit() {
     let _watch = watch_this_test();

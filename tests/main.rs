@@ -5,6 +5,7 @@
 mod bad_input;
 mod child;
 mod churn;
+mod closing;
 mod contract_1_read_your_writes;
 mod contract_2_expired_is_gone;
 mod contract_3_invalidated_stays_gone;
@@ -17,6 +18,7 @@ mod contract_8_another_process_can_look;
 #[cfg(unix)]
 mod control;
 mod damage;
+mod drops;
 #[cfg(unix)]
 mod fork;
 mod full_disk;
@@ -25,6 +27,8 @@ mod harness;
 mod io_errors;
 mod keyspaces;
 mod kill;
+mod large_values;
+mod load_errors;
 mod loads;
 mod model;
 mod outage_stress;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use larder::clock::Clock;
 use larder::{
-    Any, ByteSize, Cache, Durability, InsertOptions, Keyspace, KeyspaceDefinition, Timestamp, Update,
+    Any, ByteSize, Cache, Durability, InsertOptions, Keyspace, KeyspaceDefinition, Timestamp, Update, Weighed,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
@@ -25,8 +25,18 @@ const SPACE: KeyspaceDefinition<Key, u64> = KeyspaceDefinition::new("space").ttl
 const OTHER: KeyspaceDefinition<Key, u64> = KeyspaceDefinition::new("other").ttl(Duration::from_secs(30));
 const MEMORY: KeyspaceDefinition<Key, u64> = KeyspaceDefinition::new("memory").memory_only();
 
-/// What each entry weighs in a tight memory, which has room for five.
+/// Memory's capacity and the write buffer, if they are tight.
+const TIGHT: ByteSize = ByteSize::kib(64);
+/// What most entries weigh in a tight memory, which has room for five.
 const TIGHT_WEIGHT: u64 = 12 << 10;
+
+fn weigh(weighed: &Weighed<'_>) -> u64 {
+    match weighed.value.downcast_ref::<u64>() {
+        // With its encoding, larger than the write buffer.
+        Some(value) if value.is_multiple_of(4) => TIGHT.as_u64(),
+        _ => TIGHT_WEIGHT,
+    }
+}
 
 type Entries = BTreeMap<(usize, Key), (u64, Timestamp)>;
 
@@ -46,11 +56,11 @@ struct Run {
 }
 
 /// With a `tight` memory, of a few entries, the disk has to answer too, and what is only in memory may be evicted: such a run leaves
-/// that keyspace alone.
+/// that keyspace alone. Its write buffer holds a few entries too; and some values are larger than it, and weigh what memory may hold.
 fn open(place: &Place, tight: bool) -> (Cache, Vec<Keyspace<Key, u64>>) {
     let builder = place.builder().shards(2);
     let builder =
-        if tight { builder.memory_capacity(ByteSize::kib(64)).weigher(|_| TIGHT_WEIGHT) } else { builder };
+        if tight { builder.memory_capacity(TIGHT).write_buffer(TIGHT).weigher(weigh) } else { builder };
     let cache = builder.open().unwrap();
     let spaces = [SPACE, OTHER, MEMORY].map(|definition| cache.keyspace(definition).unwrap());
     (cache, spaces.into())
@@ -115,6 +125,15 @@ impl Run {
             .count();
         self.model.retain(|(at, key), _| !matches(*at, key));
         live as u64
+    }
+
+    /// Contract 7, after each step.
+    fn check_bounds(&self) {
+        let stats = self.cache.stats();
+        if self.tight {
+            assert!(stats.memory.weight <= 2 * TIGHT.as_u64(), "{stats}");
+            assert!(stats.unsaved_bytes <= TIGHT.as_u64() + 16, "{stats}");
+        }
     }
 
     fn step(&mut self, step: Step) {
@@ -354,6 +373,7 @@ fn the_cache_answers_as_the_model_does() {
             let mut run = Run::new(tight);
             for step in steps.into_iter().filter(|step| !tight || step.space() != Some(2)) {
                 run.step(step);
+                run.check_bounds();
             }
             if tight {
                 run.cache.flush().unwrap();

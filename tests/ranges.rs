@@ -4,9 +4,11 @@ use std::path::Path;
 
 use larder::admin::Admin;
 use larder::inspect::{Finding, Inspector, PagesVerified};
+use larder::testing::{Loss, SimulatedVolume};
 use larder::{Cache, Error, Follower};
 use redb::{ConcurrencyMode, Database, TableDefinition};
 
+use crate::simulated::PATH;
 use crate::support::{NAMES, Place, VERSIONS};
 
 const RANGES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("larder.ranges");
@@ -114,6 +116,50 @@ fn contract_3_the_removals_of_a_file_that_a_crash_left_hold() {
     let names = snapshot.keyspace("name").unwrap();
     assert!(matches!(snapshot.find(names, b"049\0\0").unwrap(), Finding::Removed(_)));
     assert!(snapshot.find(names, b"x\0\0").unwrap().live().is_some());
+}
+
+#[test]
+fn contract_3_power_lost_while_removals_are_made_brings_nothing_back() {
+    let place = Place::new();
+    planted(&place);
+    let disk = SimulatedVolume::new();
+    disk.write(PATH, &std::fs::read(place.path()).unwrap());
+    let open = |disk: &SimulatedVolume| {
+        Cache::builder().path(PATH).volume(disk).clock(place.clock.clone()).stepped(7).open().unwrap()
+    };
+    let begin = disk.changes();
+    open(&disk).close().unwrap();
+    for changes in begin..=disk.changes() {
+        let loss = Loss::ALL[changes % Loss::ALL.len()];
+        let left = disk.after_power_loss(changes, loss, changes as u64);
+        let cache = open(&left);
+        let (names, versions) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(VERSIONS).unwrap());
+        let told = format!("{changes} {loss:?}");
+        assert_eq!(names.keys().collect::<Vec<_>>(), ["049"], "{told}");
+        assert!(versions.get(&0).is_none() && versions.get(&(COUNT - 1)).is_none(), "{told}");
+        let tier = cache.stats().disk.unwrap();
+        assert!(tier.quarantined.is_none() && tier.entries == 1, "{told}: {tier:?}");
+        drop((names, versions));
+        cache.close().unwrap();
+    }
+}
+
+#[test]
+fn contract_3_a_pattern_takes_the_keys_that_it_covers_and_no_other() {
+    let place = Place::new();
+    filled(&place);
+    // Any three letters are not a part of a text; but any width may stand before what is exact.
+    let pattern = [prefix(1, b"0"), vec![1, 0, 0, 0, 1], vec![0, 0, 0, 0, 3], b"7\0\0".to_vec()].concat();
+    plant(&place.path(), &[(50, pattern)]);
+    let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
+    let seen = follower.keyspace(NAMES).keys().unwrap();
+    let expected: Vec<String> =
+        (0..50).filter(|number| number % 10 != 7).map(|number| format!("{number:03}")).collect();
+    assert_eq!(seen, expected);
+    drop(follower);
+    let cache = place.open();
+    assert_eq!(cache.keyspace(NAMES).unwrap().keys().collect::<Vec<_>>(), expected);
+    cache.close().unwrap();
 }
 
 #[test]

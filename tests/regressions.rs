@@ -255,7 +255,11 @@ fn the_last_handle_may_go_with_a_value_that_the_writer_let_go() {
 fn a_removal_is_made_though_a_value_panics_when_it_is_dropped() {
     const KEYS: u64 = 40;
     type Removal = fn(&Cache, &Keyspace<u64, Loud>) -> Result<u64, Error>;
-    let removals: [Removal; 2] = [|cache, _| cache.clear(), |_, loud| loud.clear()];
+    let removals: [Removal; 3] = [
+        |cache, _| cache.clear(),
+        |_, loud| loud.clear(),
+        |_, loud| loud.remove_many(&(0..KEYS).collect::<Vec<_>>()),
+    ];
     for remove in removals {
         let place = Place::new();
         let cache = place.builder().shards(8).open().unwrap();
@@ -268,8 +272,8 @@ fn a_removal_is_made_though_a_value_panics_when_it_is_dropped() {
         fs::copy(place.path(), crashed.path()).unwrap();
         assert_eq!(crashed.open().stats().disk.unwrap().entries, 0, "it is durable");
         for key in 0..KEYS {
-            let load = || Ok::<_, Error>(Loud(Arc::new(|| ())));
-            assert!(loud.get_or_load(&key, load).is_ok() && loud.get(&key).is_some());
+            let quiet = || Ok::<_, Error>(Loud(Arc::new(|| ())));
+            assert!(loud.get_or_load(&key, quiet).is_ok() && loud.get(&key).is_some());
         }
         let keyspace = &cache.stats().keyspaces[0];
         assert_eq!((keyspace.loads, keyspace.voided_fills), (KEYS, 0));

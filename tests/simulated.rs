@@ -28,8 +28,8 @@ impl SimulatedPlace {
     }
 
     pub(crate) fn on(disk: SimulatedVolume) -> Self {
-        let _watch = Arc::new(watch_this_test());
-        Self { disk, clock: Arc::new(ManualClock::new()), events: Arc::default(), _watch }
+        let watch = Arc::new(watch_this_test());
+        Self { disk, clock: Arc::new(ManualClock::new()), events: Arc::default(), _watch: watch }
     }
 
     /// The same time and the same listener on another disk.

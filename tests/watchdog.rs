@@ -13,8 +13,8 @@ use std::time::Duration;
 
 /// How many seconds anything watched may take, if not the usual ones.
 pub(crate) const PATIENCE: &str = "LARDER_PATIENCE";
-/// Far more than any round takes, on a machine that is busy with other things.
-const USUAL_PATIENCE: u64 = 600;
+/// Far more than any round or test takes, on a machine that is busy with ten other things.
+const USUAL_PATIENCE: u64 = 1_800;
 
 /// How long anything watched may take.
 pub(crate) fn patience() -> Duration {

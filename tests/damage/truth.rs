@@ -8,7 +8,7 @@ use larder::clock::ManualClock;
 use larder::{Cache, Durability, InsertOptions, Keyspace, Timestamp};
 
 use super::kinds::Image;
-use crate::support::{HOUR, Key, Place, WRITTEN, Written};
+use crate::support::{Key, Place, WRITTEN, Written};
 
 /// Images of a cache, and how many keys each had at first.
 pub(super) const IMAGES: [(&str, u64); 3] = [("small", 40), ("large", 700), ("crashed", 120)];
@@ -57,14 +57,14 @@ pub(super) fn judge(
 
 /// A cache that commits when it is told to, so that no copy is taken in the middle of a commit.
 fn open(place: &Place) -> (Cache, Keyspace<Key, Written>) {
-    let cache = place.builder().sweep_interval(HOUR).open().unwrap();
+    let cache = place.builder().stepped(1).open().unwrap();
     let written = cache.keyspace(WRITTEN).unwrap();
     (cache, written)
 }
 
 /// Makes the images into a directory.
 ///
-/// Every time the same bytes: the clock stands still, and each change is a commit of its own, so that no random order of a batch
+/// Every time the same bytes: the clock stands still, chance has a seed, and each change is a commit of its own, so that no random order of a batch
 /// shows in the tree.
 pub(super) fn make_images(dir: &Path) {
     let now_options = InsertOptions::new().durability(Durability::Immediate);

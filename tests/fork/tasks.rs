@@ -6,20 +6,19 @@ use std::thread;
 use std::time::Duration;
 
 use larder::admin::Admin;
-use larder::control::Client;
 use larder::{
     Any, Cache, CacheBuilder, Durability, Error, Follower, InsertOptions, Keyspace, KeyspaceDefinition, Stats,
 };
-use rustix::process::{Signal, getpid, kill_process};
 
+use super::lasting;
 use super::split::{Says, split};
-use crate::child::{hear, say};
+use crate::child::say;
 use crate::support::{HOUR, Random, SetOnDrop, VERSIONS};
 
 const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(HOUR);
 const FORKS: u64 = 200;
 /// What a child says that could not give the file up.
-const HELD: &str = "held";
+pub(super) const HELD: &str = "held";
 
 pub(crate) fn run(path: &Path, task: &str) {
     match task {
@@ -29,12 +28,26 @@ pub(crate) fn run(path: &Path, task: &str) {
         "last-handle" => last_handle(path),
         "others" => others(path),
         "callbacks" => callbacks(path),
-        "control" => control(path),
-        "daemon" => return daemon(path),
-        "abandon" => return abandon(path),
+        "control" => lasting::control(path),
+        "daemon" => return lasting::daemon(path),
+        "abandon" => return lasting::abandon(path),
         other => panic!("no task {other:?}"),
     }
     say("passed");
+}
+
+/// Asserts that the file is this process's still: by the lock of the cache, and by those of the store.
+fn assert_owned(path: &Path) {
+    let refused = Cache::builder().path(path).open().unwrap_err();
+    let pid = std::process::id();
+    assert!(
+        matches!(refused, Error::InUse { pid: Some(owner), has_ended: false, .. } if owner == pid),
+        "{refused}"
+    );
+    let mut store = redb::Builder::new();
+    store.set_concurrency_mode(redb::ConcurrencyMode::SingleWriter);
+    let refused = store.create(path).map(drop).unwrap_err();
+    assert!(matches!(refused, redb::DatabaseError::DatabaseAlreadyOpen), "{refused}");
 }
 
 fn is_forked<T>(answer: &Result<T, Error>) -> bool {
@@ -86,6 +99,9 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
     let pairs = cache.keyspace(PAIRS).unwrap();
     let (mut iter, mut keys) = (versions.iter(), versions.keys());
     let update = pairs.begin_update(&(3, 3)).unwrap();
+    // With the keyspaces in it.
+    cache.flush().unwrap();
+    let before = path.map(|path| std::fs::read(path).unwrap()).unwrap_or_default();
     let child = match split() {
         Ok(child) => child,
         Err(says) => says.run(move |says| {
@@ -109,7 +125,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
             says.step("ranges");
             assert!(is_forked(&pairs.remove_prefix((1,))) && is_forked(&pairs.remove_matching((Any, &1))));
             says.step("iterators");
-            drop((iter.by_ref().count(), keys.by_ref().count()));
+            assert!(iter.by_ref().count() <= 2 && keys.by_ref().count() <= 2);
             says.step("abandon");
             cache.abandon_in_child().unwrap();
             cache.abandon_in_child().unwrap();
@@ -123,17 +139,15 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
         }),
     };
     drop(child.ends_well());
+    if let Some(path) = path {
+        assert_owned(path);
+        assert!(std::fs::read(path).unwrap() == before, "the child has changed the file");
+    }
     assert!(matches!(cache.abandon_in_child(), Err(Error::NotForked)));
     drop(update);
     pairs.get_or_load(&(3, 3), || Ok::<u64, ()>(33)).unwrap();
     assert!(pairs.contains(&(3, 3)), "the child's drop left the parent's fence to the parent");
     assert_eq!((versions.get(&1).as_deref(), versions.get(&2).as_deref()), (Some(&10), Some(&20)));
-    if let Some(path) = path {
-        let Err(Error::InUse { pid, has_ended: false, .. }) = Cache::builder().path(path).open() else {
-            panic!("the child has given the lock up")
-        };
-        assert_eq!(pid, Some(std::process::id()));
-    }
     assert!(versions.remove(&1).unwrap());
     cache.close().unwrap();
     if path.is_some() {
@@ -143,7 +157,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
 }
 
 /// A cache that commits all the time, with a small memory and a small write buffer, so that writers wait.
-fn busy_cache(path: &Path) -> (Cache, Keyspace<u64, u64>) {
+pub(super) fn busy_cache(path: &Path) -> (Cache, Keyspace<u64, u64>) {
     let cache = Cache::builder()
         .path(path)
         .flush_interval(Duration::from_millis(1))
@@ -247,27 +261,28 @@ fn others(path: &Path) {
     let follower = Follower::open(path).unwrap();
     let inspector = larder::inspect::Inspector::open(path).unwrap();
     let snapshot = inspector.snapshot().unwrap();
-    let followed = follower.keyspace(VERSIONS);
+    let seen = follower.keyspace(VERSIONS);
     let child = match split() {
         Ok(child) => child,
         Err(says) => says.run(move |says| {
             says.step("follow");
-            assert!(is_forked(&followed.get(&1)) && is_forked(&followed.keys()));
-            assert!(is_forked(&follower.keyspaces()) && is_forked(&followed.ttl(&1)));
+            assert!(is_forked(&seen.get(&1)) && is_forked(&seen.keys()));
+            assert!(is_forked(&follower.keyspaces()) && is_forked(&seen.ttl(&1)));
             says.step("inspect");
             assert!(is_forked(&snapshot.page(&snapshot.keyspaces()[0], &[], None, 1)));
             assert!(is_forked(&snapshot.unswept()));
             says.step("drop");
-            drop((snapshot, followed, follower));
+            drop((snapshot, seen, follower));
         }),
     };
     drop(child.ends_well());
-    assert_eq!(followed.get(&1).unwrap(), Some(10));
+    assert_eq!(seen.get(&1).unwrap(), Some(10));
     snapshot.unswept().unwrap();
     drop((snapshot, versions));
     cache.close().unwrap();
 
     let mut admin = Admin::open(path).unwrap();
+    let before = std::fs::read(path).unwrap();
     let child = match split() {
         Ok(child) => child,
         Err(says) => says.run(move |says| {
@@ -279,10 +294,8 @@ fn others(path: &Path) {
         }),
     };
     drop(child.ends_well());
-    assert!(
-        matches!(Cache::builder().path(path).open(), Err(Error::InUse { .. })),
-        "the parent has the lock"
-    );
+    assert!(std::fs::read(path).unwrap() == before, "the child has changed the file");
+    assert_owned(path);
     assert!(admin.remove("version", &1_u64.to_be_bytes()).unwrap());
     admin.close().unwrap();
 }
@@ -294,8 +307,8 @@ fn callbacks(path: &Path) {
     let loaded = versions.get_or_load(&1, || {
         match split() {
             Ok(forked) => child = Some(forked),
-            // Not run to its end here: the loader returns in both processes.
-            Err(says) => drop(says),
+            // Not run to its end here: the loader returns in both processes. Forgotten, so that the parent hears when this one ends.
+            Err(says) => std::mem::forget(says),
         }
         Ok::<u64, ()>(10)
     });
@@ -320,10 +333,9 @@ fn callbacks(path: &Path) {
     let cache = Cache::builder()
         .path("/shop.larder")
         .volume(&volume)
-        .on_event(move |_| {
-            if let Ok(child) = split() {
-                told.send(child.ends()).unwrap();
-            }
+        .on_event(move |_| match split() {
+            Ok(child) => told.send(child.ends()).unwrap(),
+            Err(says) => std::mem::forget(says),
         })
         .open()
         .unwrap();
@@ -332,99 +344,4 @@ fn callbacks(path: &Path) {
     versions.insert(&1, 1).unwrap();
     drop(cache.flush());
     assert_eq!(tells.recv_timeout(super::split::PATIENCE).unwrap(), 0);
-}
-
-fn control(path: &Path) {
-    let socket = path.with_extension("sock");
-    let cache = Cache::builder().path(path).control_socket(&socket).open().unwrap();
-    let mut client = Client::connect(&socket).unwrap();
-    client.stats().unwrap();
-    let (mut until, end) = std::io::pipe().unwrap();
-    let child = match split() {
-        Ok(child) => child,
-        Err(says) => says.run(move |_| {
-            drop(end);
-            // It lives until its parent has closed the cache.
-            std::io::Read::read_to_end(&mut until, &mut Vec::new()).unwrap();
-        }),
-    };
-    cache.close().unwrap();
-    say("closed");
-    assert!(client.stats().is_err(), "the client is let go of");
-    drop(end);
-    drop(child.ends_well());
-    let cache = Cache::builder().path(path).control_socket(&socket).open().unwrap();
-    Client::connect(&socket).unwrap().stats().unwrap();
-    cache.close().unwrap();
-}
-
-/// Opens a cache, forks twice, and ends without closing the cache. What is left does what it is told.
-fn daemon(path: &Path) {
-    let cache = Cache::builder().path(path).open().unwrap();
-    let versions = cache.keyspace(VERSIONS).unwrap();
-    versions.insert(&1, 10).unwrap();
-    cache.flush().unwrap();
-    let (mut until, parent_lives) = std::io::pipe().unwrap();
-    match split() {
-        Ok(child) => {
-            child.ends();
-            // As a daemon's first process ends: nothing is dropped.
-            drop(parent_lives);
-            std::process::exit(0);
-        }
-        Err(says) => match split() {
-            Ok(_) => kill_process(getpid(), Signal::KILL).unwrap(),
-            Err(says_itself) => {
-                drop((says, parent_lives));
-                says_itself.run(move |_| {
-                    std::io::Read::read_to_end(&mut until, &mut Vec::new()).unwrap();
-                    serve_as_daemon(path, &cache);
-                });
-            }
-        },
-    }
-}
-
-fn serve_as_daemon(path: &Path, inherited: &Cache) {
-    say("orphaned");
-    assert_eq!(hear(), "abandon");
-    inherited.abandon_in_child().unwrap();
-    say("abandoned");
-    assert_eq!(hear(), "open");
-    let own = Cache::builder().path(path).open().unwrap();
-    let versions = own.keyspace(VERSIONS).unwrap();
-    versions.insert(&2, 20).unwrap();
-    say("reopened");
-    assert_eq!(hear(), "close");
-    own.close().unwrap();
-    say("closed");
-}
-
-/// Forks while the writer is at work, and is killed. Its child gives the file up, and lives on.
-fn abandon(path: &Path) {
-    let (cache, versions) = busy_cache(path);
-    versions.insert_with(&0, 1, InsertOptions::new().durability(Durability::Immediate)).unwrap();
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            for key in 1.. {
-                versions.insert(&key, key).unwrap();
-            }
-        });
-        // In the middle of it.
-        for key in 1..200 {
-            drop(versions.remove(&key).unwrap());
-        }
-        let (mut until, parent_lives) = std::io::pipe().unwrap();
-        match split() {
-            Ok(_) => kill_process(getpid(), Signal::KILL).unwrap(),
-            Err(says) => says.run(|_| {
-                drop(parent_lives);
-                let abandoned = cache.abandon_in_child();
-                std::io::Read::read_to_end(&mut until, &mut Vec::new()).unwrap();
-                say(if abandoned.is_ok() { "abandoned" } else { HELD });
-                assert_eq!(hear(), "end");
-                say("ends");
-            }),
-        }
-    });
 }

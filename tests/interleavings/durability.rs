@@ -7,7 +7,7 @@ use larder::{Durability, InsertOptions};
 
 use crate::explorer::contest;
 use crate::history::{Call, History};
-use crate::place::{Place, let_others_go_on, versions};
+use crate::place::{LARGE, Place, let_others_go_on, versions};
 
 /// The committed file is read at the very moment that a thread is told that its change is in it.
 pub(crate) fn what_was_acknowledged_is_committed() {
@@ -98,4 +98,56 @@ pub(crate) fn writers_wait_for_room_and_go_on() {
     get(2);
     cache.close().unwrap();
     history.check(&[]);
+}
+
+/// Large values wait until the write buffer is empty, small ones behind them: each gets its turn, and memory's bound holds.
+pub(crate) fn large_values_and_small_ones_go_on() {
+    let (place, history) = (Place::new(), History::default());
+    let cache = place.open_with_large();
+    let versions = versions(&cache);
+    let too_heavy = Mutex::new(Vec::new());
+    let insert = |key, value| {
+        history.note(key, || {
+            versions.insert(&key, value).unwrap();
+            Call::Insert(value)
+        });
+        let weight = cache.stats().memory.weight;
+        // The capacity and the write buffer. A large value and its encoding are less than both.
+        if weight > 2 * (64 << 10) {
+            too_heavy.lock().unwrap().push(weight);
+        }
+    };
+    let get = |key| history.note(key, || Call::Get(versions.get(&key).map(|value| *value)));
+    contest([
+        &|| {
+            insert(1, LARGE + 11);
+            insert(1, 12);
+        },
+        &|| {
+            insert(2, 21);
+            insert(3, LARGE + 31);
+            history.note(1, || Call::Remove(Some(versions.remove(&1).unwrap())));
+        },
+        &|| {
+            insert(2, LARGE + 22);
+            get(1);
+            insert(3, 32);
+        },
+    ]);
+    get(1);
+    get(2);
+    get(3);
+    let unsaved = {
+        cache.flush().unwrap();
+        cache.stats().unsaved_bytes
+    };
+    // All of the capacity is usable after that: a large value stays in memory when it is committed.
+    versions.insert(&4, LARGE).unwrap();
+    cache.flush().unwrap();
+    let weight = cache.stats().memory.weight;
+    cache.close().unwrap();
+    history.check(&[]);
+    let too_heavy = too_heavy.into_inner().unwrap();
+    assert!(too_heavy.is_empty(), "in memory: {too_heavy:?}");
+    assert_eq!((unsaved, weight), (0, (64 << 10) - 1), "room was lost");
 }

@@ -5,7 +5,12 @@
 //! load or a promotion that was in flight, or by a flight that it should not have joined.
 
 use std::convert::Infallible;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use larder::{Cache, Keyspace, LoadError};
+use shuttle::thread::sleep;
 
 use crate::explorer::contest;
 use crate::place::{PAIRS, Place, versions};
@@ -108,6 +113,49 @@ pub(crate) fn loads_that_wait_for_one_another_end() {
     cache.close().unwrap();
     assert_eq!(values.into_inner(), 0, "there was no value to be had");
     assert_eq!(left.as_deref(), Some(&10), "a flight was left behind");
+}
+
+/// The same across two caches, each thread loading from one what it asks the other for.
+pub(crate) fn loads_across_two_caches_end() {
+    let place = Place::new();
+    let (first, second) = (place.open(), Cache::builder().open().unwrap());
+    let (one, two) = (versions(&first), versions(&second));
+    let values = AtomicU64::new(0);
+    let load = |mine: &Keyspace<u64, u64>, other: &Keyspace<u64, u64>| {
+        let loaded = mine.get_or_load(&1, || other.get_or_load(&1, || Err::<u64, _>("nothing to load")));
+        values.fetch_add(u64::from(loaded.is_ok()), Ordering::SeqCst);
+    };
+    contest([&|| load(&one, &two), &|| load(&two, &one), &|| load(&one, &two)]);
+    let left = [one, two].map(|space| space.get_or_load(&1, || Ok::<u64, Infallible>(10)).ok());
+    first.close().unwrap();
+    second.close().unwrap();
+    assert_eq!(values.into_inner(), 0, "there was no value to be had");
+    assert!(left.iter().all(|left| left.as_deref() == Some(&10)), "a flight was left behind: {left:?}");
+}
+
+/// A wait for a load may end before the load does. Whoever waits longer, and whoever comes later, is answered all the same.
+pub(crate) fn a_wait_that_is_over_leaves_the_load_alone() {
+    let cache = Cache::builder().load_timeout(Duration::from_secs(1)).open().unwrap();
+    let versions = versions(&cache);
+    let wrong = Mutex::new(Vec::new());
+    let load = || {
+        let loaded = versions.get_or_load(&1, || {
+            sleep(Duration::ZERO);
+            Ok::<u64, Infallible>(10)
+        });
+        match loaded {
+            Ok(value) if *value == 10 => {}
+            Err(LoadError::Timeout { .. }) => {}
+            other => wrong.lock().unwrap().push(format!("{other:?}")),
+        }
+    };
+    contest([&load, &load, &load]);
+    let left = versions.get_or_load(&1, || Ok::<u64, Infallible>(11)).ok();
+    let loads = cache.stats().loads;
+    cache.close().unwrap();
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert_eq!((left.as_deref(), loads), (Some(&10), 1), "the load was not left alone");
 }
 
 /// An update invalidates before the source changes, and bars loads from caching what they read before it had.

@@ -135,12 +135,24 @@ impl Place {
         settled(self.builder().weigher(|_| HEAVY).write_buffer(ByteSize::kib(64)))
     }
 
+    /// As `open_full`; and values from [`LARGE`] on are larger than the write buffer: they go alone, and take memory's room.
+    pub(crate) fn open_with_large(&self) -> Cache {
+        let weigh = |weighed: &larder::Weighed<'_>| match weighed.value.downcast_ref::<u64>() {
+            Some(&value) if value >= LARGE => (64 << 10) - 1,
+            _ => HEAVY / 2,
+        };
+        settled(self.builder().weigher(weigh).write_buffer(ByteSize::kib(64)))
+    }
+
     /// What another process would see of a key now: what is committed.
     pub(crate) fn committed(&self, key: u64) -> Option<u64> {
         let follower = Follower::open_with_clock(&self.path, self.time.clone()).unwrap();
         follower.keyspace(VERSIONS).get(&key).unwrap()
     }
 }
+
+/// Values from here on weigh nearly all that memory may hold, in a cache of [`Place::open_with_large`].
+pub(crate) const LARGE: u64 = 1_000;
 
 /// Opens, and lets the threads begin: what they do first is not to be explored.
 fn settled(builder: CacheBuilder) -> Cache {

@@ -61,3 +61,18 @@ fn a_removal_that_is_not_replayed_after_a_failure_is_caught() {
 fn a_wait_for_room_that_nobody_hears_of_is_caught() {
     assert_caught(Fault::IgnoreWaiters, crate::durability::writers_wait_for_room_and_go_on);
 }
+
+#[test]
+fn a_wait_of_a_large_value_that_nobody_hears_of_is_caught() {
+    assert_caught(Fault::IgnoreWaiters, crate::durability::large_values_and_small_ones_go_on);
+}
+
+#[test]
+fn a_shard_that_takes_what_is_stored_after_it_is_closed_is_caught() {
+    assert_caught(Fault::StoreInClosed, crate::shutdown::a_closed_cache_has_nothing);
+}
+
+#[test]
+fn a_last_commit_that_begins_before_writers_are_refused_is_caught() {
+    assert_caught(Fault::DrainBeforeSealing, crate::shutdown::a_closed_cache_has_nothing);
+}

@@ -99,3 +99,73 @@ pub(crate) fn the_last_handle_may_go_anywhere() {
     cache.close().unwrap();
     assert_eq!(value, Some(20), "the insert had returned before its handle was dropped");
 }
+
+/// Once the cache is closed no lookup finds a value, whatever was under way; and what was acknowledged is on disk, whenever that was.
+pub(crate) fn a_closed_cache_has_nothing() {
+    let place = Place::new();
+    let cache = place.open_tight();
+    let versions = versions(&cache);
+    versions.insert(&1, 10).unwrap();
+    // Memory holds one entry: the first is on disk alone from here on.
+    versions.insert(&2, 20).unwrap();
+    cache.flush().unwrap();
+    let inserted = AtomicBool::new(false);
+    let left = Mutex::new(Vec::new());
+    contest([
+        &|| {
+            cache.close().unwrap();
+            let found = (1..=4).filter(|key| versions.get(key).is_some() || versions.peek(key).is_some());
+            *left.lock().unwrap() = found.collect();
+        },
+        &|| inserted.store(is_done(versions.insert(&3, 30)), Ordering::SeqCst),
+        &|| {
+            drop(versions.get(&1));
+            drop(versions.touch(&2));
+        },
+        &|| drop(versions.get_or_load(&4, || Ok::<u64, Infallible>(40))),
+    ]);
+    let left = left.into_inner().unwrap();
+    assert_eq!((left, versions.keys().count()), (vec![], 0), "found in a cache that is closed");
+    let expected = inserted.into_inner().then_some(30);
+    assert_eq!(place.committed(3), expected, "an insert is committed, or refused and not made");
+}
+
+const CLOSERS: KeyspaceDefinition<u64, Closer> = KeyspaceDefinition::new("holder").ttl(TTL);
+
+/// A value that closes the cache when it is dropped.
+#[derive(Serialize, Deserialize)]
+struct Closer {
+    #[serde(skip)]
+    handle: Option<Cache>,
+}
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        if let Some(cache) = &self.handle {
+            drop(cache.close());
+        }
+    }
+}
+
+/// Whoever closes the cache, a thread of its own among them: when an application's thread is told so, the file may be opened again.
+pub(crate) fn what_is_closed_can_be_opened() {
+    let place = Place::new();
+    let cache = place.open_tight();
+    let closers = cache.keyspace(CLOSERS).unwrap();
+    let versions = versions(&cache);
+    closers.insert(&1, Closer { handle: Some(cache.clone()) }).unwrap();
+    cache.flush().unwrap();
+    let reopened = Mutex::new(None);
+    contest([
+        // Evicts the other when it is committed, and the sweeper drops it.
+        &|| drop(versions.insert(&2, 20).and_then(|()| cache.flush())),
+        &|| {
+            let closed = cache.close();
+            *reopened.lock().unwrap() =
+                Some((closed, place.builder().open().and_then(|again| again.close())));
+        },
+        &|| drop(cache.close()),
+    ]);
+    let reopened = reopened.into_inner().unwrap();
+    assert!(matches!(reopened, Some((Ok(()), Ok(())))), "{reopened:?}");
+}

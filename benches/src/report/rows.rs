@@ -26,7 +26,7 @@ const fn row(
 }
 
 /// All of them.
-pub const ROWS: [Row; 17] = [
+pub const ROWS: [Row; 20] = [
     row(
         "memory-hit",
         "memory_hit",
@@ -129,6 +129,27 @@ pub const ROWS: [Row; 17] = [
         "File size",
         "fill, overwrite twice, delete 90 %, reopen",
         "reported beside raw redb, fjall and SQLite; never above disk_capacity",
+    ),
+    row(
+        "value-formats",
+        "value_formats",
+        "Values to bytes and back",
+        "a product of ten fields; a list of a hundred; each encoded and decoded once",
+        "the cost of the fingerprint and of a trial, beside bincode alone",
+    ),
+    row(
+        "large-bytes",
+        "value_formats",
+        "16 MiB, stored and read from disk",
+        "as a field of bytes, of text, by `serde_bytes`, and as raw bytes",
+        "a `Vec<u8>` field at most 5 × a `String`",
+    ),
+    row(
+        "compression",
+        "compression",
+        "Compressed values",
+        "4 KiB of JSON: stored and committed in batches, then read from disk",
+        "reported: the room it takes, and what that costs",
     ),
 ];
 

@@ -136,8 +136,14 @@ impl<S: Shop> Families<S> {
     pub const fn logins_on_disk(mut self) -> Self {
         let chosen = &self.merchant_auth;
         // Made anew: a definition that is in memory only stays so. A weigher is not taken over.
-        self.merchant_auth =
-            definition(Family::MerchantAuth).ttl(chosen.default_ttl()).version(chosen.schema_version());
+        let anew = definition(Family::MerchantAuth)
+            .ttl(chosen.default_ttl())
+            .version(chosen.schema_version())
+            .format(chosen.value_format());
+        self.merchant_auth = match chosen.compression() {
+            Some((how, above)) => anew.compress(how, above),
+            None => anew,
+        };
         self
     }
 }
@@ -174,8 +180,40 @@ impl<S: Shop> fmt::Debug for Families<S> {
 
 #[cfg(test)]
 mod tests {
+    use larder::{Compression, Format};
+
     use super::*;
     use crate::doc::AirtimeShop;
+
+    #[test]
+    fn logins_on_disk_keep_what_was_declared_of_them() {
+        let mut families = Families::<AirtimeShop>::guide();
+        families.merchant_auth =
+            families.merchant_auth.version(3).format(Format::MessagePack).compress(Compression::Lz4, 100);
+        let chosen = families.logins_on_disk().merchant_auth;
+        assert_eq!((chosen.schema_version(), chosen.value_format()), (3, Format::MessagePack));
+        assert_eq!(chosen.compression(), Some((Compression::Lz4, 100)));
+        assert_eq!(chosen.default_ttl(), ttl::MERCHANT_AUTH);
+    }
+
+    #[test]
+    fn every_family_names_this_crate_as_its_schema() {
+        for families in [Families::<AirtimeShop>::guide(), Families::<AirtimeShop>::guide().logins_on_disk()]
+        {
+            let Families { categories, product_lists, products, .. } = families;
+            let Families { data_packages, data_bundles, merchant_discounts, merchant_auth, .. } = families;
+            let schemas = [
+                categories.schema_name(),
+                product_lists.schema_name(),
+                products.schema_name(),
+                data_packages.schema_name(),
+                data_bundles.schema_name(),
+                merchant_discounts.schema_name(),
+                merchant_auth.schema_name(),
+            ];
+            assert_eq!(schemas, [Some(SCHEMA); 7]);
+        }
+    }
 
     #[test]
     fn every_family_lives_as_long_as_the_guide_says() {

@@ -135,6 +135,7 @@ fn every_url_and_option_in_the_guide_is_understood() {
             "flush=",
             "sweep=",
             "open_timeout=",
+            "load_timeout=",
             "page_cache=",
             "verify=",
             "shards=",

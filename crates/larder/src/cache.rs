@@ -19,6 +19,8 @@ use crate::url::URL_VARIABLE;
 /// Cheap to clone; all clones, and the keyspaces opened from them, are the same cache. When the last of them is dropped the
 /// cache is closed; [`close`](Cache::close) does the same and tells how it went.
 ///
+/// A process that forks opens its cache after the fork. In a child that was forked later it answers what memory had then, and [`Error::Forked`].
+///
 /// ```
 /// use std::time::Duration;
 /// use larder::{Cache, KeyspaceDefinition};
@@ -42,8 +44,8 @@ impl CacheBuilder {
     ///
     /// # Errors
     /// [`Error::InvalidSetting`] for a setting out of its range; [`Error::InUse`] while another owner holds the file; [`Error::NotAFile`],
-    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::Permission`] and [`Error::Io`] for a path that can't be used; [`Error::ControlSocket`] for its socket. None of
-    /// them changes a file that was there.
+    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::Permission`] and [`Error::Io`] for a path that can't be used; [`Error::ControlSocket`] for its socket;
+    /// [`Error::Thread`]. None of them changes a file that was there.
     ///
     /// A damaged larder file is no error: it is moved aside ([`DiskStats::quarantined`](crate::DiskStats::quarantined)) and a fresh one takes its place.
     ///
@@ -111,7 +113,8 @@ impl Cache {
     ///
     /// # Errors
     /// [`Error::KeyspaceConflict`] while a handle of the same name with other types, another version or other tiers is open;
-    /// [`Error::InvalidSetting`] for a lifetime or a name out of range; [`Error::Closed`].
+    /// [`Error::InvalidSetting`] for a lifetime or a name out of range; [`Error::NotDurable`] when the writer thread ended or panicked
+    /// before it answered; [`Error::Closed`], [`Error::Forked`].
     pub fn keyspace<K: Key, V: Send + Sync + 'static>(
         &self,
         definition: KeyspaceDefinition<K, V>,
@@ -123,7 +126,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`Error::NotDurable`] when the removal could not be committed and the file could not be put out of service either; memory is
-    /// empty all the same. [`Error::Closed`].
+    /// empty all the same. [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// One transaction that deletes all; O(entries).
@@ -147,7 +150,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`Error::NotDurable`] while the disk tier is off. When it is [`Suspended`](crate::DiskState::Suspended), what was inserted is committed
-    /// when it comes back. [`Error::Closed`].
+    /// when it comes back. [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// One commit, shared with whoever else waits for one.
@@ -157,8 +160,10 @@ impl Cache {
 
     /// Deletes what has expired from both tiers, now. The sweeper does the same in its own time.
     ///
+    /// While the disk tier is off, and when it fails meanwhile, memory alone is swept: that is no error.
+    ///
     /// # Errors
-    /// [`Error::NotDurable`] when the disk failed; [`Error::Closed`].
+    /// [`Error::NotDurable`] when the writer thread panicked before it answered; [`Error::Closed`], [`Error::Forked`].
     pub fn sweep(&self) -> Result<Swept, Error> {
         self.inner.refuse_if_unusable()?;
         self.inner.tiers.sweep()
@@ -170,7 +175,7 @@ impl Cache {
     /// takes its place. A damaged record is a miss whenever it is asked for; here it is only counted.
     ///
     /// # Errors
-    /// [`Error::Verify`] while the disk tier is off, or when the file can't be read; [`Error::Closed`].
+    /// [`Error::Verify`] while the disk tier is off, or when the file can't be read; [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// About a second for each gigabyte of file, twice; commits wait for the first half of it.
@@ -185,7 +190,7 @@ impl Cache {
         Ok(Verified { damage, records, damaged_records })
     }
 
-    /// What the cache did and holds.
+    /// What the cache did and holds. Nothing in a forked child.
     ///
     /// # Cost
     /// A few thousand loads and one short lock a shard; independent of the number of entries.
@@ -195,10 +200,16 @@ impl Cache {
     }
 
     /// Commits what is not committed, ends the threads, and closes the file. Lookups then find nothing, and writes fail with
-    /// [`Error::Closed`], through every handle. Closing again does nothing.
+    /// [`Error::Closed`], through every handle. The file may be opened again at once.
+    ///
+    /// Several callers are told the same, each when all is done, whoever began. Closing again does nothing.
+    ///
+    /// A listener may close the cache, and so may the `Drop` of a value, which can run on a thread of the cache. There it waits for no other
+    /// caller: while another thread is closing the cache it returns at once, and the thread that it runs on ends after it.
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the last commit failed, or the disk tier was off.
+    /// [`Error::NotDurable`] when the last commit failed, or the disk tier was off: the cache is closed all the same. [`Error::Forked`], and
+    /// then nothing is closed: see [`abandon_in_child`](Cache::abandon_in_child).
     pub fn close(&self) -> Result<(), Error> {
         self.inner.close()
     }

@@ -9,7 +9,7 @@ pub use system::SystemClock;
 use std::fmt;
 use std::time::Duration;
 
-use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 use crate::units::{Timestamp, millis};
 
 /// How far [`Clock::coarse_monotonic`] may be behind: 14 ms, the slowest tick of a Linux kernel (10 ms) and one of the usual length.
@@ -17,10 +17,10 @@ pub const MOST_COARSE_LAG: Duration = Duration::from_millis(14);
 
 /// A source of time. [`SystemClock`] unless a test sets another.
 pub trait Clock: Send + Sync + fmt::Debug + 'static {
-    /// Time since some fixed point; never goes back.
+    /// Time since some fixed point; never goes back. Any reading will do: only what passes between two of them counts.
     fn monotonic(&self) -> Duration;
 
-    /// The time of day; may jump either way.
+    /// The time of day; may jump either way. From 2⁶⁴ − 1 ms on time has ended, and every entry has expired.
     fn wall(&self) -> Timestamp;
 
     /// A reading of the monotonic clock that costs a fraction and is never ahead of it, and behind by no more than
@@ -59,7 +59,8 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
 pub struct ManualClock {
     monotonic_ms: AtomicU64,
     wall_ms: AtomicU64,
-    wakers: Mutex<Vec<Box<dyn Fn() + Send + Sync>>>,
+    /// Called without the lock: what they wake may drop the last handle of a cache, and with it a user's values.
+    wakers: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
 }
 
 impl ManualClock {
@@ -79,11 +80,14 @@ impl ManualClock {
         }
     }
 
-    /// Lets `by` pass, on both clocks, to the millisecond.
+    /// Lets `by` pass, on both clocks, to the millisecond. Each stops at the end of its scale, 2⁶⁴ − 1 ms.
     pub fn advance(&self, by: Duration) {
         // In the order opposite to that of reading, so that no reading sees the wall clock ahead.
-        self.monotonic_ms.fetch_add(millis(by), Ordering::SeqCst);
-        self.wall_ms.fetch_add(millis(by), Ordering::SeqCst);
+        for clock in [&self.monotonic_ms, &self.wall_ms] {
+            let advanced = |ms: u64| Some(ms.saturating_add(millis(by)));
+            // Never refused: the function always gives a number.
+            _ = clock.fetch_update(Ordering::SeqCst, Ordering::SeqCst, advanced);
+        }
         self.wake();
     }
 
@@ -94,7 +98,8 @@ impl ManualClock {
     }
 
     fn wake(&self) {
-        for waker in &*self.wakers.lock() {
+        let wakers = self.wakers.lock().clone();
+        for waker in wakers {
             waker();
         }
     }
@@ -122,7 +127,7 @@ impl Clock for ManualClock {
     }
 
     fn on_jump(&self, wake: Box<dyn Fn() + Send + Sync>) {
-        self.wakers.lock().push(wake);
+        self.wakers.lock().push(wake.into());
     }
 }
 
@@ -183,5 +188,35 @@ mod tests {
         clock.advance(Duration::from_secs(1));
         clock.set_wall(Timestamp::ZERO);
         assert_eq!(calls.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_waker_may_move_the_clock_itself() {
+        let clock = Arc::new(ManualClock::new());
+        let (moved, calls) = (Arc::downgrade(&clock), AtomicU64::new(0));
+        clock.on_jump(Box::new(move || {
+            if calls.fetch_add(1, Ordering::SeqCst) == 0
+                && let Some(clock) = moved.upgrade()
+            {
+                clock.advance(Duration::from_millis(1));
+            }
+        }));
+        let (done, is_done) = crate::sync::channel::bounded(1);
+        let advanced = clock.clone();
+        std::thread::spawn(move || {
+            advanced.advance(Duration::from_millis(1));
+            done.send(()).unwrap();
+        });
+        is_done.recv_timeout(Duration::from_mins(1)).expect("the clock's lock is held while it calls");
+        assert_eq!(clock.monotonic(), Duration::from_millis(2));
+    }
+
+    #[test]
+    fn a_manual_clock_stops_at_the_end_of_its_scale() {
+        let clock = ManualClock::starting_at(Timestamp::from_millis(u64::MAX - 1));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(clock.wall().as_millis(), u64::MAX);
+        clock.advance(Duration::MAX);
+        assert_eq!(clock.monotonic(), Duration::from_millis(u64::MAX));
     }
 }

@@ -120,6 +120,7 @@ pub struct CacheBuilder {
     pub(crate) open_timeout: Duration,
     pub(crate) slow_load: Duration,
     pub(crate) check_every_value: bool,
+    pub(crate) load_timeout: Option<Duration>,
     pub(crate) shards: Option<usize>,
     /// For tests that are to go the same way each time.
     pub(crate) hash_seed: Option<u64>,
@@ -145,6 +146,7 @@ impl Default for CacheBuilder {
             open_timeout: Duration::ZERO,
             slow_load: DEFAULT_SLOW_LOAD,
             check_every_value: false,
+            load_timeout: None,
             shards: None,
             hash_seed: None,
             weigher: None,
@@ -178,7 +180,8 @@ impl CacheBuilder {
 
     /// The length that the file may have, in bytes: 1 MiB to 16 TiB, 1 GiB unless set.
     ///
-    /// Entries that expire soonest are deleted for room, those that memory does not hold first.
+    /// Entries that expire soonest are deleted for room, those that memory does not hold first. A single value may take less than a quarter of it, rounded up to
+    /// a power of two.
     pub fn disk_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.disk_capacity = bytes.into();
         self
@@ -186,7 +189,8 @@ impl CacheBuilder {
 
     /// Bytes that may be acknowledged and not yet committed, values in memory and their encodings together: 64 KiB to 16 TiB, 8 MiB unless set.
     ///
-    /// When it is full, inserts wait for a commit. A single value must fit: with the default, one of up to 4 MiB, encoded.
+    /// When it is full, inserts wait for a commit. A value that is larger than all of it, with its encoding, waits until it is empty and goes alone;
+    /// until its commit, the part beyond the buffer counts against the [memory capacity](CacheBuilder::memory_capacity).
     pub fn write_buffer(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.write_buffer = bytes.into();
         self
@@ -254,6 +258,18 @@ impl CacheBuilder {
         self
     }
 
+    /// The longest that a caller of [`get_or_load`](crate::Keyspace::get_or_load) waits for the load of another caller: 1 ms to an hour, as long as it
+    /// takes unless set. Then it gets [`LoadError::Timeout`](crate::LoadError::Timeout). The loader itself is not stopped: bound what it asks.
+    ///
+    /// It also ends the one wait that can last for ever: a loader that joins a thread which asks for the loader's own key. (A loader that
+    /// asks for it directly, or through other loads, is told at once.)
+    ///
+    /// Real time, whatever the [`clock`](CacheBuilder::clock).
+    pub fn load_timeout(mut self, timeout: Duration) -> Self {
+        self.load_timeout = Some(timeout);
+        self
+    }
+
     /// Into how many parts memory is divided, each with its own lock: 1 to 4,096, rounded up to a power of two. Unless set,
     /// eight for each processor, but none of less than 1 MiB of the memory capacity: each shard chooses what to evict among its own.
     pub fn shards(mut self, shards: usize) -> Self {
@@ -296,6 +312,9 @@ impl CacheBuilder {
         lasts("flush_interval", self.flush_interval, LEAST_INTERVAL)?;
         lasts("sweep_interval", self.sweep_interval, LEAST_INTERVAL)?;
         lasts("open_timeout", self.open_timeout, Duration::ZERO)?;
+        if let Some(timeout) = self.load_timeout {
+            lasts("load_timeout", timeout, LEAST_INTERVAL)?;
+        }
         if let Some(shards) = self.shards
             && !(1..=MOST_SHARDS).contains(&shards)
         {
@@ -355,51 +374,4 @@ impl fmt::Debug for CacheBuilder {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_small_cache_has_few_shards_unless_told_otherwise() {
-        let shards = |capacity| CacheBuilder::default().memory_capacity(capacity).shards_or_default();
-        assert_eq!((shards(ByteSize::kib(64)), shards(ByteSize::mib(3))), (1, 2));
-        assert!(shards(ByteSize::gib(64)) >= 8);
-        assert_eq!(
-            CacheBuilder::default().memory_capacity(ByteSize::mib(1)).shards(16).shards_or_default(),
-            16
-        );
-    }
-
-    #[test]
-    fn every_setting_out_of_range_is_refused_by_its_name() {
-        let builder = CacheBuilder::default;
-        let hour = Duration::from_secs(3601);
-        let cases = [
-            ("memory_capacity", builder().memory_capacity(0)),
-            ("memory_capacity", builder().memory_capacity(u64::MAX)),
-            ("disk_capacity", builder().disk_capacity(ByteSize::kib(1023))),
-            ("write_buffer", builder().write_buffer(1)),
-            ("page_cache", builder().page_cache(0)),
-            ("flush_interval", builder().flush_interval(Duration::ZERO)),
-            ("flush_interval", builder().flush_interval(hour)),
-            ("sweep_interval", builder().sweep_interval(Duration::from_micros(1))),
-            ("open_timeout", builder().open_timeout(hour)),
-            ("shards", builder().shards(0)),
-            ("path", builder().path("..")),
-        ];
-        for (name, builder) in cases {
-            let Err(Error::InvalidSetting { setting, .. }) = builder.validate() else {
-                panic!("{name} was accepted")
-            };
-            assert_eq!(setting, name);
-        }
-        builder().validate().unwrap();
-        let error = builder().memory_capacity(512).validate().unwrap_err().to_string();
-        assert_eq!(error, "memory_capacity is 512 B; it may be from 64 KiB to 16 TiB");
-    }
-
-    #[test]
-    fn a_lifetime_is_at_least_a_millisecond_and_at_most_ten_years() {
-        assert!(check_ttl(Duration::ZERO).is_err() && check_ttl(Duration::MAX).is_err());
-        assert!(check_ttl(LEAST_TTL).is_ok() && check_ttl(MOST_TTL).is_ok());
-    }
-}
+mod tests;

@@ -3,10 +3,13 @@
 //! Variants are by what a caller can do about them. Failures that the cache can absorb are not here:
 //! they become counted misses ([`Stats`](crate::Stats)).
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::codec::CodecError;
+use crate::sync::Arc;
 use crate::units::ByteSize;
 
 /// An error of the cache. Its text names the cause, the value and the way out.
@@ -255,40 +258,92 @@ fn owner(pid: Option<u32>) -> String {
 
 /// Why [`Keyspace::get_or_load`](crate::Keyspace::get_or_load) has no value.
 ///
-/// The error of a loader reaches every caller that waited for it, so it is shared.
+/// The error of a loader reaches every caller that waited for it, so it is shared. It may be of any type that is shown and debugged,
+/// `Box<dyn Error + Send + Sync>` and `anyhow::Error` included: `?` turns a `LoadError` of it into either. [`LoadError::loader_error`]
+/// gives the loader's error itself.
+///
+/// ```
+/// # use std::error::Error;
+/// # use larder::{Cache, KeyspaceDefinition};
+/// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+/// fn price(cache: &Cache, code: &str) -> Result<u64, Box<dyn Error + Send + Sync>> {
+///     let prices = cache.keyspace(PRICE)?;
+///     let price = prices.get_or_load(code, || -> Result<u64, Box<dyn Error + Send + Sync>> {
+///         Ok(std::fs::read_to_string(code)?.trim().parse()?)
+///     })?;
+///     Ok(*price)
+/// }
+///
+/// let error = price(&Cache::builder().open()?, "no such file").unwrap_err();
+/// assert!(error.to_string().starts_with("the loader failed: No such file"));
+/// # Ok::<(), larder::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LoadError<E> {
     /// The loader failed; this is its error.
-    Loader(std::sync::Arc<E>),
+    Loader(Arc<E>),
     /// The loader of another thread panicked while this caller waited for it.
     Panicked,
     /// Waiting would never end: this thread is itself loading the key, or what it loads is waited for,
-    /// through other threads, by the one that loads the key.
+    /// through other threads, by the one that loads the key. The keys may be of several caches.
     Cycle,
+    /// The load of another caller took longer than [`load_timeout`](crate::CacheBuilder::load_timeout) lets this one wait. It goes on, and
+    /// its value is cached when it comes.
+    Timeout {
+        /// How long this caller has waited.
+        waited: Duration,
+    },
     /// The key can't be a key of this keyspace.
     Key(Error),
 }
 
-impl<E: std::fmt::Display> std::fmt::Display for LoadError<E> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<E> LoadError<E> {
+    /// Returns the loader's error, if the loader failed.
+    #[must_use]
+    pub fn loader_error(&self) -> Option<&E> {
         match self {
-            Self::Loader(error) => write!(f, "the loader failed: {error}"),
+            Self::Loader(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Returns the loader's error, shared with the other callers that waited for the load.
+    ///
+    /// # Errors
+    /// The error itself, if it is not the loader's.
+    pub fn into_loader_error(self) -> Result<Arc<E>, Self> {
+        match self {
+            Self::Loader(error) => Ok(error),
+            other => Err(other),
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for LoadError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // The alternate text of an `anyhow::Error` has its causes. They can't be `source`s: what `E` is, is not known.
+            Self::Loader(error) => write!(f, "the loader failed: {error:#}"),
             Self::Panicked => f.write_str("the loader panicked in the thread that ran it; see that thread's message"),
             Self::Cycle => f.write_str(
                 "the loader asks, directly or through other loads, for the key it is loading; load the inner value outside the cache",
+            ),
+            Self::Timeout { waited } => write!(
+                f,
+                "another caller's load of the key has not ended within {waited:?}; it goes on: ask again, or raise load_timeout"
             ),
             Self::Key(error) => error.fmt(f),
         }
     }
 }
 
-impl<E: std::error::Error + 'static> std::error::Error for LoadError<E> {
+// For every `E` that has a text: an error that is a `Box<dyn Error>` or an `anyhow::Error` is no `Error` itself.
+impl<E: fmt::Debug + fmt::Display> std::error::Error for LoadError<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Loader(error) => Some(&**error),
-            Self::Key(error) => Some(error),
-            Self::Panicked | Self::Cycle => None,
+            Self::Key(error) => error.source(),
+            Self::Loader(_) | Self::Panicked | Self::Cycle | Self::Timeout { .. } => None,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::codec::ValueChecks;
 use crate::disk::{Followed, Known, RetiredVersion, Snapshot};
 use crate::error::Error;
 use crate::id::KeyspaceId;
-use crate::key::{self, AsKey, Key, KeyWriter};
+use crate::key::{self, AsKey, Key, KeyWriter, MAX_KEY_LEN};
 use crate::keyspace::KeyspaceDefinition;
 use crate::record::{self, Damage, Header};
 use crate::sync::Arc;
@@ -72,11 +72,12 @@ pub struct FollowedKeyspace {
 }
 
 impl Follower {
-    /// Opens a cache file to follow it.
+    /// Opens a cache file to follow it. In a process that is forked later, its lookups are [`Error::Forked`].
     ///
     /// # Errors
     /// [`Error::Io`] if the file is missing, or was left by a crash and not opened by an owner since;
-    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::NotAFile`] and [`Error::Permission`] as for a cache.
+    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::NotAFile`] and [`Error::Permission`] as for a cache; [`Error::InUse`] while a
+    /// program that is not larder has it open for itself.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with_clock(path, Arc::new(SystemClock::new()))
     }
@@ -136,10 +137,11 @@ pub struct FollowerKeyspace<K, V> {
 
 /// A live entry: its whole key, its record, what the record says, and the time it was found live at.
 struct Found {
+    /// The time that it was found live at.
+    now: Timestamp,
     full: Vec<u8>,
     record: Vec<u8>,
     header: Header,
-    now: Timestamp,
 }
 
 /// The file at one moment, as one keyspace sees it.
@@ -203,12 +205,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     }
 
     fn find<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Found>, Error> {
+        // Before the file is asked: whether a key is too long does not depend on what the file has.
+        let mut bytes = KeyWriter::default();
+        key.encode(&mut bytes);
+        let len = bytes.as_slice().len();
+        if len > MAX_KEY_LEN {
+            let keyspace = self.definition.name().to_owned();
+            return Err(Error::KeyTooLarge { keyspace, len, max: MAX_KEY_LEN });
+        }
         let Some(view) = self.view()? else { return Ok(None) };
-        let mut full = KeyWriter::starting_with(&view.id.to_bytes());
-        key.encode(&mut full);
-        let full = full.as_slice();
-        let found = self.record(&view, full)?;
-        Ok(found.map(|(record, header)| Found { full: full.to_vec(), record, header, now: view.now }))
+        let full = [&view.id.to_bytes(), bytes.as_slice()].concat();
+        let found = self.record(&view, &full)?;
+        Ok(found.map(|(record, header)| Found { now: view.now, full, record, header }))
     }
 
     /// The live record of a whole key.

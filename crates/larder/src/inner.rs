@@ -1,7 +1,9 @@
-//! What all handles of one cache share, and how its threads begin and end.
+//! What all handles of one cache share, and how its threads begin. How they end: [`closing`].
 //!
 //! Handles own this; the threads own only the tiers, so that the last handle to go ends them. That may happen inside a
 //! user's `Drop` on one of those very threads: a thread is told to end, and joined by anybody but itself.
+
+mod closing;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,21 +11,20 @@ use std::time::Duration;
 use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
-    Acknowledge, Ballast, CacheFile, DiskView, FIRST_GENERATION, Limits, Nudge, OpenOptions, Opened,
-    OwnerLock, Registration, Sweeper, Tiers, Writer, absolute, create_parents, open,
+    Acknowledge, Ballast, CacheFile, DiskView, FIRST_GENERATION, Identities, Limits, Nudge, OpenOptions,
+    Opened, OwnerLock, Registration, Sweeper, Tiers, Writer, absolute, create_parents, most_charge, open,
 };
 use crate::error::Error;
 use crate::id::KeyspaceId;
-use crate::key::Scope;
-use crate::load::Waits;
 use crate::memory::Memory;
-use crate::space::{Ledger, Space};
+use crate::space::{Ledger, Openings, Space};
 use crate::stats::Lifetime;
 use crate::sync::channel::unbounded;
 use crate::sync::thread::{self, JoinHandle, ThreadId};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::units::Timestamp;
 use crate::volume::{TrackedVolume, Volume};
+use closing::Closing;
 
 /// The part of the file's capacity that entries may be charged for: one in so many. redb doubles a file that must grow, so what is
 /// in use has to stay below half of the capacity: entries in pages that are two thirds full, and two transactions' worth of
@@ -41,23 +42,24 @@ const FARTHEST_MARK_MS: u64 = 3_600_000;
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) tiers: Arc<Tiers>,
-    pub(crate) waits: Waits,
+    pub(crate) load_timeout: Option<Duration>,
     pub(crate) disk_capacity: u64,
     pub(crate) slow_load: Duration,
     pub(crate) checks_every_value: bool,
     weigher: Option<WeigherBox>,
-    /// By name. Locked while a keyspace is opened, its commit included: nothing that serves entries takes this lock.
+    /// By name.
     pub(crate) spaces: Mutex<BTreeMap<String, Arc<Space>>>,
+    pub(crate) openings: Openings,
     /// The same, for those who only count.
     pub(crate) ledger: Arc<Ledger>,
     next_memory_only: Mutex<u32>,
     is_closed: AtomicBool,
     workers: Mutex<Workers>,
     worker_ids: Mutex<Vec<ThreadId>>,
+    writer_id: Option<ThreadId>,
     /// Threads that serve the cache to others; they may hold it.
     attendants: Mutex<Vec<Attendant>>,
-    /// Held by whoever closes the cache, so that others wait for it.
-    closing: Mutex<()>,
+    closing: Closing,
     /// The files that it has open; none without a file.
     files: Option<Arc<TrackedVolume>>,
 }
@@ -113,7 +115,7 @@ impl Inner {
                 // A process may change its directory; its cache file stays where it is.
                 let path = absolute(path)?;
                 let volume = TrackedVolume::new(config.volume.clone(), &path);
-                let opened = open_tiers(&config, &path, volume.clone(), &mut workers)?;
+                let opened = open_tiers(&config, &path, &volume, &mut workers)?;
                 files = Some(volume);
                 opened
             }
@@ -131,19 +133,21 @@ impl Inner {
         }));
         let inner = Arc::new(Self {
             tiers: tiers.clone(),
-            waits: Waits::default(),
+            load_timeout: config.load_timeout,
             disk_capacity: config.disk_capacity.as_u64(),
             slow_load: config.slow_load,
             checks_every_value: config.check_every_value || cfg!(debug_assertions),
             weigher: config.weigher.map(WeigherBox),
             spaces: Mutex::new(BTreeMap::new()),
+            openings: Openings::default(),
             ledger: ledger.clone(),
             next_memory_only: Mutex::new(0),
             is_closed: AtomicBool::new(false),
             worker_ids: Mutex::new(workers.writer.iter().map(|writer| writer.thread().id()).collect()),
+            writer_id: workers.writer.as_ref().map(|writer| writer.thread().id()),
             workers: Mutex::new(workers),
             attendants: Mutex::new(Vec::new()),
-            closing: Mutex::new(()),
+            closing: Closing::default(),
             files,
         });
         let sweeper = Sweeper::new(tiers, config.sweep_interval);
@@ -185,6 +189,11 @@ impl Inner {
         Ok(KeyspaceId::memory_only(*next))
     }
 
+    /// The most that one entry may be charged for on disk.
+    pub(crate) const fn most_charge(&self) -> u64 {
+        most_charge(self.disk_capacity / LIVE_SHARE)
+    }
+
     /// Has a thread told to end, and joined, when the cache is closed.
     #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) fn attend(&self, attendant: Attendant) {
@@ -196,39 +205,6 @@ impl Inner {
     pub(crate) fn flush(&self) -> Result<(), Error> {
         self.refuse_if_unusable()?;
         if self.tiers.has_disk() { self.tiers.commit(Acknowledge::Flush) } else { Ok(()) }
-    }
-
-    /// Ends the threads: the sweeper first, since it asks the writer; then the writer, which commits and closes the file.
-    ///
-    /// Whoever calls while another is closing waits for it, except a worker, on which a user's `Drop` may run: the one who
-    /// closes waits for that worker.
-    pub(crate) fn close(&self) -> Result<(), Error> {
-        if self.is_forked() {
-            return Err(Error::Forked);
-        }
-        let closed = {
-            let _closing = (!self.is_worker()).then(|| self.closing.lock());
-            if self.is_closed.swap(true, Ordering::AcqRel) {
-                return Ok(());
-            }
-            let Workers { sweeper, writer } = std::mem::take(&mut *self.workers.lock());
-            // First, while there is a writer to answer what they wait for.
-            let attendants = std::mem::take(&mut *self.attendants.lock());
-            let attending: Vec<_> = attendants.into_iter().map(Attendant::stop).collect();
-            for thread in attending {
-                join(Some(thread));
-            }
-            self.tiers.stop_sweeper();
-            join(sweeper);
-            writer.map_or(Ok(()), |writer| {
-                let closed = self.tiers.shut_down_writer();
-                join(Some(writer));
-                closed
-            })
-        };
-        // Lookups find nothing from here on, and what the entries held is free.
-        self.tiers.memory.purge(Scope::prefix([]), false, self.tiers.time.now());
-        closed
     }
 
     /// Closes what a fork has left this process with: see [`crate::volume`]. Without waiting, writing or unlocking.
@@ -256,10 +232,6 @@ impl Inner {
             drop(stop);
         }
     }
-
-    fn is_worker(&self) -> bool {
-        self.worker_ids.lock().contains(&thread::current().id())
-    }
 }
 
 impl Drop for Inner {
@@ -274,17 +246,6 @@ impl Drop for Inner {
         if !std::thread::panicking() && !self.is_worker() {
             self.tiers.validate_at_end();
         }
-    }
-}
-
-fn is_current(handle: &JoinHandle<()>) -> bool {
-    handle.thread().id() == thread::current().id()
-}
-
-fn join(handle: Option<JoinHandle<()>>) {
-    if let Some(handle) = handle.filter(|handle| !is_current(handle)) {
-        // A worker catches its panics; there is nobody to hand one to.
-        drop(handle.join());
     }
 }
 
@@ -309,9 +270,10 @@ type Nudges = crate::sync::channel::Receiver<Nudge>;
 fn open_tiers(
     config: &CacheBuilder,
     path: &std::path::Path,
-    volume: Arc<dyn Volume>,
+    files: &Arc<TrackedVolume>,
     workers: &mut Workers,
 ) -> Result<(Arc<Tiers>, Nudges, Option<Lifetime>), Error> {
+    let volume: Arc<dyn Volume> = files.clone();
     create_parents(&*volume, path)?;
     let lock = OwnerLock::acquire(&*volume, path, config.open_timeout, &*config.clock)?;
     let wall = config.clock.wall();
@@ -324,6 +286,7 @@ fn open_tiers(
         live_limit: capacity / LIVE_SHARE,
         capacity,
         now: wall,
+        identities: Identities::new(config.hash_seed),
     };
     let Opened { mut store, quarantined } = open(&options)?;
     let failed = |cause: String| Error::Io { action: "open", path: path.to_owned(), cause };

@@ -116,7 +116,7 @@ impl Invalidation {
     ///
     /// # Errors
     /// [`Error::NotDurable`] when they could not be committed *and* the file could not be put out of service; memory is clean
-    /// either way. [`Error::InvalidSetting`] if a keyspace is of another cache; nothing was removed then. [`Error::Closed`].
+    /// either way. [`Error::InvalidSetting`] if a keyspace is of another cache; nothing was removed then. [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// One commit, shared with whoever else waits for one; and that of each removal in memory.

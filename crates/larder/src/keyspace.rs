@@ -23,7 +23,7 @@ use crate::disk::{Acknowledge, Registration};
 use crate::error::Error;
 use crate::inner::Inner;
 use crate::key::{AsKey, Key, KeyWriter, MAX_KEY_LEN, Scope};
-use crate::memory::{Found, Permit, Value};
+use crate::memory::{Found, Permit, Remains, Value};
 use crate::space::{Kind, Space};
 use crate::stats::{Count, Counters};
 use crate::sync::{Arc, AtomicBool, thread};
@@ -94,45 +94,49 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
             definition.value_format(),
             definition.is_memory_only(),
         );
-        let mut spaces = inner.spaces.lock();
-        let mut replaced = None;
-        if let Some(space) = spaces.get(name) {
-            if space.kind == kind {
+        // The user's code, before its turn.
+        let shape = K::shape();
+        let turn = inner.openings.begin(name);
+        let replaced = match inner.spaces.lock().get(name) {
+            Some(space) if space.kind == kind => {
                 return Ok(Self { inner: inner.clone(), space: space.clone(), definition });
             }
-            // One count is the list's own, one the ledger's; handles are only cloned from handles.
-            if Arc::strong_count(space) > 2 {
-                return Err(space.kind.conflict(name, &kind));
-            }
-            replaced = Some(space.clone());
-        }
+            // One count is the list's own, one the ledger's; handles are only cloned from handles, or made in a turn.
+            Some(space) if Arc::strong_count(space) > 2 => return Err(space.kind.conflict(name, &kind)),
+            space => space.cloned(),
+        };
         let registration = Registration {
             name: name.to_owned(),
             version: kind.version,
-            shape: K::shape(),
+            shape: shape.clone(),
             format: kind.format.code(),
             fingerprint: 0,
             schema: definition.schema_name().map(str::to_owned),
         };
         let id = inner.number(kind.memory_only, registration)?;
+        let mut remains = Remains::default();
         if let Some(old) = replaced {
-            // Memory must not answer with values of another type, nor hold what nobody can reach.
+            // Before there is a handle: memory must not answer with values of another type, nor hold what nobody can reach.
             inner.ledger.strike(&old);
-            inner.tiers.memory.purge(Scope::prefix(old.id.to_bytes()), false, inner.tiers.time.now());
+            let (scope, now) = (Scope::prefix(old.id.to_bytes()), inner.tiers.time.now());
+            inner.tiers.memory.purge(scope, false, now, &mut remains);
             inner.tiers.wake_writer();
         }
         let space = Arc::new(Space {
             name: name.to_owned(),
             id,
             kind,
-            shape: K::shape(),
+            shape,
             counters: Counters::default(),
             checks: ValueChecks::new(inner.checks_every_value),
             told_undecodable: AtomicBool::new(false),
             slow_load: inner.slow_load,
         });
         inner.ledger.enter(space.clone());
-        spaces.insert(name.to_owned(), space.clone());
+        inner.spaces.lock().insert(name.to_owned(), space.clone());
+        // The old values last, when no lock is held and no turn is: a user's `Drop` may open the keyspace too.
+        drop(turn);
+        drop(remains);
         Ok(Self { inner: inner.clone(), space, definition })
     }
 
@@ -165,7 +169,8 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// The live value of a key, from memory or from disk.
     ///
-    /// A value found on disk is promoted to memory. A key too long to be one, a damaged record and a failing disk are misses.
+    /// A value found on disk is promoted to memory. A key too long to be one, a damaged record and a failing disk are misses. So is, in a
+    /// process that was forked after the cache was opened, what memory did not have then.
     ///
     /// # Cost
     /// In memory: one hash, one shared lock, one clone of an [`Arc`]; nothing is decoded, and nothing allocated for keys up to 60
@@ -232,10 +237,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// it replaced may then show again ([contract 4](crate#the-contract)).
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::Encode`] and [`Error::Closed`]; the entry before it then stays.
+    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise), [`Error::Encode`], [`Error::Closed`] and
+    /// [`Error::Forked`]: nothing was stored then, and the entry before it stays. An insert that returns while the cache is being closed is
+    /// part of the last commit.
     ///
     /// # Cost
-    /// One encoding and one exclusive lock of a shard. Waits, without a lock, while the write buffer is full.
+    /// One encoding and one exclusive lock of a shard. Waits, without a lock, while the write buffer is full; a value that is larger than the buffer,
+    /// until it is empty.
     pub fn insert<Q: AsKey<K> + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>) -> Result<(), Error> {
         self.insert_with(key, value, InsertOptions::new())
     }
@@ -276,12 +284,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         if written != Written::Saved {
             // There was no file to save it in. If asking for a commit brings one, it is written again.
-            self.inner.tiers.commit(Acknowledge::Write)?;
+            self.commit_write()?;
             if self.write(key, &value, ttl, None)? != Written::Saved {
                 return Err(Error::NotDurable { cause: "the disk tier is off".to_owned() });
             }
         }
-        self.inner.tiers.commit(Acknowledge::Write)
+        self.commit_write()
+    }
+
+    /// Waits for the commit of a write that memory has.
+    fn commit_write(&self) -> Result<(), Error> {
+        self.inner.tiers.commit(Acknowledge::Write).map_err(|error| match error {
+            // `Closed` would say that nothing was stored.
+            Error::Closed => Error::NotDurable { cause: "the cache was closed meanwhile".to_owned() },
+            other => other,
+        })
     }
 
     /// Gives the live entry of a key its keyspace's full lifetime again, from now. Answers whether there was one.

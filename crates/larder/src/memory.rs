@@ -5,10 +5,12 @@
 
 mod budget;
 mod buffer;
+mod closing;
 mod commit;
 mod expiry;
 mod leases;
 mod policy;
+mod remains;
 mod shard;
 mod slot;
 mod slots;
@@ -21,6 +23,7 @@ mod weight;
 
 pub(crate) use buffer::WriteBuffer;
 pub(crate) use leases::{LeaseId, Permit};
+pub(crate) use remains::Remains;
 pub(crate) use slot::{
     Absent, Change, Entry, Found, Mutation, Prior, Range, Refused, SlotKey, Unsaved, Value,
 };
@@ -30,8 +33,6 @@ pub(crate) use weight::Weight;
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Deref;
-
-use smallvec::SmallVec;
 
 use budget::Budget;
 use shard::Shard;
@@ -55,7 +56,7 @@ pub const ENTRY_OVERHEAD: u64 = 144;
 pub(crate) struct Memory {
     shards: Box<[Padded]>,
     hasher: ahash::RandomState,
-    budget: Budget,
+    budget: Arc<Budget>,
     buffer: Arc<WriteBuffer>,
     /// The last sequence given out.
     sequence: AtomicU64,
@@ -81,16 +82,6 @@ impl Deref for Padded {
     }
 }
 
-/// Values that left memory, for their last holder to drop. The writer hands them on: a user's `Drop` may wait for the writer.
-#[derive(Debug, Default)]
-pub(crate) struct Remains(SmallVec<[Value; 2]>);
-
-impl Remains {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 /// What a lookup that may fill found under the exclusive lock.
 #[derive(Debug)]
 pub(crate) enum Leased {
@@ -109,7 +100,7 @@ impl Memory {
         Self {
             shards: (0..shards).map(|_| Padded(RwLock::new(Shard::new()))).collect(),
             hasher: hash_seeds(),
-            budget: Budget::new(capacity),
+            budget: Arc::new(Budget::new(capacity)),
             buffer: WriteBuffer::new(write_buffer),
             sequence: AtomicU64::new(last_sequence),
             next_victim: AtomicUsize::new(0),
@@ -199,7 +190,7 @@ impl Memory {
     }
 
     pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
-        self.shard(key).write().leases.release(key, lease);
+        self.locked(key, |shard, trash| shard.leases.release(key, lease, trash));
     }
 
     /// Stores an explicit write. An entry that is not to be saved is evicted at once if memory has no room for it.
@@ -228,10 +219,16 @@ impl Memory {
     }
 
     /// Publishes what was read from disk, if the permission still holds.
-    pub(crate) fn promote(&self, key: SlotKey<'_>, permit: Permit, entry: Entry, sequence: u64) -> bool {
+    pub(crate) fn promote(
+        &self,
+        key: SlotKey<'_>,
+        permit: Permit,
+        entry: Entry,
+        sequence: u64,
+    ) -> Result<(), Refused> {
         let promote =
             |shard: &mut Shard, entry, trash: &mut Trash| shard.promote(key, permit, entry, sequence, trash);
-        self.charged(key, entry, promote).is_ok()
+        self.charged(key, entry, promote)
     }
 
     /// Stores an entry, its weight reserved if it is not to be saved: it is clean from the start then.
@@ -248,8 +245,10 @@ impl Memory {
         let is_reserved = self.budget.try_reserve(weight);
         let mut left = Some((entry, store));
         let mut stored = Err(Refused::NoRoom);
+        // Dropped last: a user's `Drop` must not run while weight is reserved that is nobody's yet, since it may wait for that weight.
+        let mut remains = Remains::default();
         if is_reserved || weight <= self.budget.capacity() {
-            self.locked(key, |shard, trash| {
+            self.keeping(self.shard(key), &mut remains, |shard, trash| {
                 if (is_reserved || (shard.evict(trash) && trash.give_room(weight)))
                     && let Some((entry, store)) = left.take()
                 {
@@ -258,18 +257,18 @@ impl Memory {
             });
         }
         if let Some((entry, store)) = left {
-            if !self.reserve(key, weight) {
+            if !self.reserve_keeping(key, weight, &mut remains) {
                 self.bypassed.fetch_add(1, Ordering::Relaxed);
                 return Err(Refused::NoRoom);
             }
-            stored = self.locked(key, |shard, trash| store(shard, entry, trash));
+            stored = self.keeping(self.shard(key), &mut remains, |shard, trash| store(shard, entry, trash));
         }
         stored.inspect_err(|_| self.budget.release(weight))
     }
 
     /// Removes a key that is only ever in memory.
-    pub(crate) fn forget(&self, key: SlotKey<'_>, now: Timestamp) -> Prior {
-        self.locked(key, |shard, trash| shard.forget(key, now, trash))
+    pub(crate) fn forget(&self, key: SlotKey<'_>, now: Timestamp, remains: &mut Remains) -> Prior {
+        self.keeping(self.shard(key), remains, |shard, trash| shard.forget(key, now, trash))
     }
 
     /// Removes a key by a tombstone: what stood there, its sequence, the floor for a record on disk, and what `look` says of the
@@ -278,11 +277,15 @@ impl Memory {
         &self,
         key: SlotKey<'_>,
         now: Timestamp,
+        remains: &mut Remains,
         look: impl FnOnce() -> S,
-    ) -> (Prior, u64, u64, S) {
-        self.locked(key, |shard, trash| {
+    ) -> Result<(Prior, u64, u64, S), Refused> {
+        self.keeping(self.shard(key), remains, |shard, trash| {
+            if shard.is_closed() {
+                return Err(Refused::Closed);
+            }
             let (prior, sequence) = shard.bury(key, now, &self.sequence, trash);
-            (prior, sequence, shard.floor(key), look())
+            Ok((prior, sequence, shard.floor(key), look()))
         })
     }
 
@@ -292,15 +295,11 @@ impl Memory {
 
     /// Bars fills of a key, together with the removal that `remove` makes under the same lock.
     pub(crate) fn raise_fence(&self, key: SlotKey<'_>) {
-        self.shard(key).write().leases.raise_fence(key);
+        self.locked(key, |shard, trash| shard.leases.raise_fence(key, trash));
     }
 
     pub(crate) fn lower_fence(&self, key: SlotKey<'_>) {
-        self.shard(key).write().leases.lower_fence(key);
-    }
-
-    fn reserve(&self, key: SlotKey<'_>, weight: u64) -> bool {
-        self.reserve_keeping(key, weight, &mut Remains::default())
+        self.locked(key, |shard, trash| shard.leases.lower_fence(key, trash));
     }
 
     /// Reserves room in the budget for a key, evicting as needed: first from its own shard, so that shards keep their sizes and each
@@ -361,7 +360,7 @@ impl Memory {
         let mut trash = Trash::default();
         let result = change(&mut shard.write(), &mut trash);
         self.budget.release(trash.weight);
-        remains.0.extend(trash.values);
+        remains.extend(trash.values);
         result
     }
 }

@@ -89,6 +89,7 @@ impl Publisher {
             ("larder_load_failures_total", of.load_failures),
             ("larder_promotions_total", of.promotions),
             ("larder_voided_fills_total", of.voided_fills),
+            ("larder_uncacheable_total", of.uncacheable),
             ("larder_inserts_total", of.inserts),
             ("larder_invalidations_total", of.invalidations),
             ("larder_undecodable_total", of.undecodable),

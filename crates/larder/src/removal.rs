@@ -31,8 +31,8 @@ struct Pending {
     ranges: Vec<RangeRemoval>,
     /// Whether the disk may have something of a removed key.
     has_tombstones: bool,
-    /// What was removed from memory: dropped last, since a user's `Drop` may panic, and the removal must be made all the same.
-    remains: Vec<Remains>,
+    /// What the shards let go of. Dropped last: what a user's `Drop` does, a panic included, leaves no removal half made.
+    remains: Remains,
 }
 
 impl Inner {
@@ -45,7 +45,7 @@ impl Inner {
         let mut pending = Pending::default();
         for removal in removals {
             match removal {
-                Removal::Key { counters, full } => self.lay_tombstone(counters, full, &mut pending),
+                Removal::Key { counters, full } => self.lay_tombstone(counters, full, &mut pending)?,
                 Removal::Scope { counters, scope } => {
                     counters.add(Count::Invalidations);
                     let is_memory_only = KeyspaceId::of(scope.start()).is_memory_only();
@@ -64,23 +64,24 @@ impl Inner {
         Ok(live)
     }
 
-    fn lay_tombstone(&self, counters: &Counters, full: &[u8], pending: &mut Pending) {
+    fn lay_tombstone(&self, counters: &Counters, full: &[u8], pending: &mut Pending) -> Result<(), Error> {
         let tiers = &self.tiers;
         let key = tiers.memory.key(full);
         let now = tiers.time.now();
         counters.add(Count::Invalidations);
         if KeyspaceId::of(full).is_memory_only() {
-            pending.live += u64::from(tiers.memory.forget(key, now) == Prior::Live);
-        } else if let Some(was_live) = tiers.bury(key, now) {
+            pending.live += u64::from(tiers.memory.forget(key, now, &mut pending.remains) == Prior::Live);
+        } else if let Some(was_live) = tiers.bury(key, now, &mut pending.remains)? {
             pending.live += u64::from(was_live);
             pending.has_tombstones = true;
         }
+        Ok(())
     }
 
     fn purge(&self, scope: Scope, is_on_disk: bool, pending: &mut Pending) {
-        let (range, purged) = self.tiers.memory.purge(scope, is_on_disk, self.tiers.time.now());
+        let now = self.tiers.time.now();
+        let (range, purged) = self.tiers.memory.purge(scope, is_on_disk, now, &mut pending.remains);
         pending.live += purged.memory_only;
-        pending.remains.push(purged.remains);
         if is_on_disk {
             pending.ranges.push(RangeRemoval { range, known: purged.known });
         }

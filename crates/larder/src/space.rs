@@ -1,6 +1,7 @@
 //! A keyspace that is open: what its handles share.
 
 use std::any::{TypeId, type_name};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::codec::{Format, ValueChecks};
@@ -8,7 +9,7 @@ use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Key;
 use crate::stats::{Count, Counters, Lifetime};
-use crate::sync::{Arc, AtomicBool, Mutex};
+use crate::sync::{Arc, AtomicBool, Condvar, Mutex};
 
 #[derive(Debug)]
 pub(crate) struct Space {
@@ -64,6 +65,40 @@ fn counted(space: &Space) -> Lifetime {
         inserts: count(Count::Inserts),
         invalidations: count(Count::Invalidations),
         ..Lifetime::default()
+    }
+}
+
+/// The names of the keyspaces that are being opened.
+///
+/// Opening one waits for a commit, so no lock is held for as long. Two threads that open one name take turns by this.
+#[derive(Debug, Default)]
+pub(crate) struct Openings {
+    names: Mutex<BTreeSet<String>>,
+    ended: Condvar,
+}
+
+/// A thread's turn to open a keyspace of this name, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Opening<'a> {
+    all: &'a Openings,
+    name: &'a str,
+}
+
+impl Openings {
+    /// Waits for the opening of the same name that is under way. No code of the user runs in one, so that none asks for its own.
+    pub(crate) fn begin<'a>(&'a self, name: &'a str) -> Opening<'a> {
+        let mut names = self.names.lock();
+        while !names.insert(name.to_owned()) {
+            self.ended.wait(&mut names);
+        }
+        Opening { all: self, name }
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.all.names.lock().remove(self.name);
+        self.all.ended.notify_all();
     }
 }
 

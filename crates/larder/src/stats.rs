@@ -35,13 +35,16 @@ pub struct Stats {
     pub load_failures: u64,
     /// Loaded or promoted values that were not cached, because their key was written or invalidated meanwhile.
     pub voided_fills: u64,
+    /// Loaded values that could not be cached: too large, not to be encoded, or without a place while memory had no room for them. Each is
+    /// loaded anew by the next caller. The log names the cause once a keyspace.
+    pub uncacheable: u64,
     /// Disk hits copied into memory.
     pub promotions: u64,
     /// Values written by the application.
     pub inserts: u64,
     /// Calls that removed entries: by key, by prefix, or all.
     pub invalidations: u64,
-    /// Bytes acknowledged and not yet committed.
+    /// Bytes acknowledged and not yet committed, values and their encodings together. Above the write buffer only for a single value that is larger than it.
     pub unsaved_bytes: u64,
     /// Each keyspace opened since the start, by name.
     pub keyspaces: Vec<KeyspaceStats>,
@@ -167,6 +170,9 @@ pub struct KeyspaceStats {
     pub promotions: u64,
     /// Loaded or promoted values that were not cached, because their key was written or invalidated meanwhile.
     pub voided_fills: u64,
+    /// Loaded values that could not be cached: too large, not to be encoded, or without a place while memory had no room for them. Each is
+    /// loaded anew by the next caller. The log names the cause once a keyspace.
+    pub uncacheable: u64,
     /// Values written by the application.
     pub inserts: u64,
     /// Calls that removed entries of this keyspace alone.

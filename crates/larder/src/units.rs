@@ -112,7 +112,7 @@ impl Timestamp {
 
 /// Whole milliseconds of a duration, saturating.
 pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()))
 }
 
 #[cfg(test)]
@@ -138,5 +138,10 @@ mod tests {
         let late = Timestamp::from_millis(u64::MAX);
         assert_eq!(late.after(Duration::MAX), late);
         assert_eq!(Timestamp::ZERO.since(late), Duration::ZERO);
+        let longest = Duration::from_millis(u64::MAX);
+        assert_eq!(
+            [longest, Duration::MAX, longest.saturating_sub(Duration::from_nanos(1))].map(millis),
+            [u64::MAX, u64::MAX, u64::MAX - 1]
+        );
     }
 }

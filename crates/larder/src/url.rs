@@ -23,9 +23,9 @@ use crate::units::ByteSize;
 pub const URL_VARIABLE: &str = "LARDER_URL";
 
 const SCHEMES: &str = "a URL begins with file: (two tiers) or memory: (memory only)";
-const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout (durations), shards and control (a socket's path)";
+const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout, load_timeout (durations), shards and control (a socket's path)";
 /// Those that may be shown with their values; what stands in others might be a password.
-const KNOWN_OPTIONS: [&str; 10] = [
+const KNOWN_OPTIONS: [&str; 11] = [
     "memory",
     "disk",
     "write_buffer",
@@ -34,6 +34,7 @@ const KNOWN_OPTIONS: [&str; 10] = [
     "flush",
     "sweep",
     "open_timeout",
+    "load_timeout",
     "shards",
     "control",
 ];
@@ -57,6 +58,7 @@ impl CacheBuilder {
     /// | `flush=100ms` | [`flush_interval`](CacheBuilder::flush_interval) |
     /// | `sweep=1s` | [`sweep_interval`](CacheBuilder::sweep_interval) |
     /// | `open_timeout=5s` | [`open_timeout`](CacheBuilder::open_timeout) |
+    /// | `load_timeout=5s` | [`load_timeout`](CacheBuilder::load_timeout) |
     /// | `shards=16` | [`shards`](CacheBuilder::shards) |
     /// | `control=PATH` | `control_socket`, in a build with the feature `control`; `%XX` stands for a byte |
     ///
@@ -129,6 +131,7 @@ impl CacheBuilder {
             "flush" => self.flush_interval(duration(name, value)?),
             "sweep" => self.sweep_interval(duration(name, value)?),
             "open_timeout" => self.open_timeout(duration(name, value)?),
+            "load_timeout" => self.load_timeout(duration(name, value)?),
             "shards" => match value.parse() {
                 Ok(shards) => self.shards(shards),
                 Err(_) => return Err((format!("shards is {value:?}"), "it is a whole number")),

@@ -146,6 +146,8 @@ fn files() -> Vec<Seed> {
         ("file", "begins-as-the-stores-do", edits(0, 1, b"redb\x1A\x0A\xA9\x0D\x0A\x01\x02\x03")),
         ("file", "missing", edits(1, 1, &[2])),
         ("file", "missing-with-a-strange-lock", edits(1, 1, b"\x00not a lock")),
+        ("file", "missing-with-the-lock-of-a-crash", edits(1, 1, b"\x004711\nformat=2\nstarted=1\n")),
+        ("file", "missing-with-a-lock-cut-off", edits(1, 1, b"\x004711\nformat=2\nsta\0\0")),
         ("file", "missing-with-an-unfinished-one", edits(1, 1, b"\x01half a file")),
         ("file", "left-open", edits(2, 1, &[])),
         ("file", "left-open-torn", edits(2, 1, &[3, 0, 40, 1, 0])),

@@ -24,8 +24,13 @@ const FEW: u64 = 1000;
 pub(super) fn ending(file: &FileFacts) -> Line {
     let check = "owner";
     match file.state {
-        FileState::Owned { pid: Some(pid) } => Line::pass(check, format!("process {pid} is using it")),
-        FileState::Owned { pid: None } => Line::pass(check, "a process is using it"),
+        FileState::Owned { pid: Some(pid), has_ended: true } => Line::warn(
+            check,
+            format!("process {pid} has ended, and one that it forked holds the file"),
+            "end that one, or have it call `Cache::abandon_in_child`; have the service open its cache after its last fork",
+        ),
+        FileState::Owned { pid: Some(pid), .. } => Line::pass(check, format!("process {pid} is using it")),
+        FileState::Owned { pid: None, .. } => Line::pass(check, "a process is using it"),
         FileState::Closed if file.closed_cleanly => Line::pass(check, "nobody is using it; it was closed"),
         _ => Line::warn(
             check,

@@ -93,7 +93,7 @@ impl Patient {
     /// The process that has it, where that can be told.
     pub(super) fn owner(&self) -> Option<u32> {
         match self.snapshot.as_ref().map(|snapshot| snapshot.file().state) {
-            Some(FileState::Owned { pid }) => pid.or(self.pid),
+            Some(FileState::Owned { pid, .. }) => pid.or(self.pid),
             _ => self.pid,
         }
     }

@@ -170,6 +170,8 @@ fn write_entry<W: Write>(
         }
         Finding::Expired(_) => skipped.expired += 1,
         Finding::Damaged { .. } => skipped.damaged += 1,
+        // It is in no cache any more.
+        Finding::Removed(_) => {}
         _ => skipped.other_version += 1,
     }
     Ok(())

@@ -82,7 +82,7 @@ pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
 fn as_json(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> InfoJson {
     let file = snapshot.file();
     let (state, owner_pid) = match file.state {
-        FileState::Owned { pid } => ("in_use", pid),
+        FileState::Owned { pid, .. } => ("in_use", pid),
         FileState::Closed => ("closed", None),
         _ => ("crashed", None),
     };
@@ -167,8 +167,13 @@ fn print(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> Result<
 
 fn state(state: FileState) -> String {
     match state {
-        FileState::Owned { pid: Some(pid) } => styled(GOOD, format!("in use by process {pid}")),
-        FileState::Owned { pid: None } => styled(GOOD, "in use"),
+        FileState::Owned { pid: Some(pid), has_ended: false } => {
+            styled(GOOD, format!("in use by process {pid}"))
+        }
+        FileState::Owned { pid: Some(pid), .. } => {
+            styled(BAD, format!("held by a fork of process {pid}, which has ended"))
+        }
+        FileState::Owned { pid: None, .. } => styled(GOOD, "in use"),
         FileState::Closed => "closed".to_owned(),
         _ => styled(BAD, "left by a crash") + "; its next owner repairs it, and this is what it will find",
     }

@@ -257,8 +257,11 @@ fn file_keyspaces(frame: &mut Frame<'_>, area: Rect, facts: &Facts) {
 
 fn state(state: FileState) -> String {
     match state {
-        FileState::Owned { pid: Some(pid) } => format!("in use by process {pid}"),
-        FileState::Owned { pid: None } => "in use".to_owned(),
+        FileState::Owned { pid: Some(pid), has_ended: false } => format!("in use by process {pid}"),
+        FileState::Owned { pid: Some(pid), .. } => {
+            format!("held by a fork of process {pid}, which has ended")
+        }
+        FileState::Owned { pid: None, .. } => "in use".to_owned(),
         FileState::Closed => "closed".to_owned(),
         _ => "left by a crash".to_owned(),
     }

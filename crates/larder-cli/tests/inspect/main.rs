@@ -8,6 +8,7 @@ mod change;
 mod child;
 mod doctor;
 mod export;
+mod format;
 mod live;
 mod operations;
 mod output;

@@ -3,7 +3,7 @@
 use larder::KeyspaceDefinition;
 use serde_json::{Value, json};
 
-use crate::support::{PRODUCTS, Place, Product, command, larder, printed, stderr, stdout};
+use crate::support::{NOW, PRODUCTS, Place, Product, command, larder, printed, stderr, stdout};
 
 fn parsed(place: &Place, arguments: &[&str], code: i32) -> Value {
     serde_json::from_str(&printed(place.dir(), arguments, code)).unwrap()
@@ -96,7 +96,15 @@ fn retire(place: &Place) {
     let db = redb::Database::open(place.path()).unwrap();
     let txn = db.begin_write().unwrap();
     let keyspaces = redb::TableDefinition::<&str, &[u8]>::new("larder.keyspaces");
-    let row = [&b"\0\0\0\x02\0\0\0\x02"[..], &[0; 16], b"\x80\x01\0\0\0\x03u64"].concat();
+    // Number and version, no entries; then its fields: the keys' shape, MessagePack, the schema, and version 1 with when it was retired.
+    let row = [
+        &b"\0\0\0\x02\0\0\0\x02"[..],
+        &[0; 16],
+        b"\x80\x01\0\0\0\x03u64\x80\x02\0\0\0\x01\x01\x80\x04\0\0\0\x04shop",
+        b"\x80\x05\0\0\0\x0C\0\0\0\x01",
+        &NOW.as_millis().to_be_bytes(),
+    ]
+    .concat();
     txn.open_table(keyspaces).unwrap().insert("count", row.as_slice()).unwrap();
     let retired = redb::TableDefinition::<u32, u64>::new("larder.retired");
     txn.open_table(retired).unwrap().insert(1, 132).unwrap();
@@ -114,6 +122,14 @@ fn an_old_version_is_told_of() {
     retire(&place);
     let info = printed(place.dir(), &["info", "shop.larder"], 0);
     assert!(info.contains("keyspace number 1 is retired; the sweeper has 132 B of it to delete"), "{info}");
+    assert!(info.contains("version 1 of keyspace count was retired at 2100-01-01T00:00:00.000Z\n"), "{info}");
+    assert!(info.contains("count     2        u64   MessagePack  shop"), "{info}");
+    let info = parsed(&place, &["info", "shop.larder", "--json"], 0);
+    assert!(info["identity"].as_str().is_some_and(|identity| identity.len() == 32), "{info:#}");
+    let count = &info["keyspaces"][0];
+    assert_eq!((&count["value_format"], &count["schema"]), (&"MessagePack".into(), &"shop".into()));
+    let retired = &count["retired_versions"][0];
+    assert_eq!((&retired["version"], &retired["retired_at_ms"]), (&1.into(), &NOW.as_millis().into()));
     let why = parsed(&place, &["why", "shop.larder", "7", "--json"], 1);
     assert_eq!((&why["state"], &why["version"]), (&"retired".into(), &1.into()), "{why:#}");
     let export = larder(place.dir(), &["export", "shop.larder"]);

@@ -79,7 +79,7 @@ impl NewEntry {
             extension: Extension { fingerprint: self.fingerprint, inflated_len },
             version,
             written_at: self.written_at,
-            _room: room.ok_or(Error::Closed)?,
+            room: room.ok_or(Error::Closed)?,
         });
         let change = Change::Put { unsaved, expires_at: self.expires_at, weight: Weight::ZERO };
         Ok(Mutation { key: full.into(), sequence, change, hides_removal: false })

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use super::*;
+use crate::clock::{Clock, ManualClock};
 use crate::inspect::Inspector;
+use crate::sync::Arc;
 use crate::{Cache, KeyspaceDefinition};
 
 const PRODUCTS: KeyspaceDefinition<String, u64> =
@@ -96,6 +98,20 @@ fn what_is_written_by_hand_is_found_by_the_cache() {
     assert_eq!(products.get("new").as_deref(), Some(&1));
     assert!(products.ttl("future").unwrap() <= Duration::from_hours(1));
     assert!(products.get("old").is_none());
+}
+
+#[test]
+fn time_begins_at_the_files_mark_where_the_clock_is_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    // In a far future, for the system's clock.
+    let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(4_102_444_800_000)));
+    let cache = Cache::builder().path(&path).clock(clock.clone()).open().unwrap();
+    cache.keyspace(PRODUCTS).unwrap().insert("P1", 1).unwrap();
+    cache.close().unwrap();
+    let admin = Admin::open(&path).unwrap();
+    assert_eq!(admin.now(), clock.wall());
+    admin.close().unwrap();
 }
 
 #[test]

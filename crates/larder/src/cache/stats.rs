@@ -31,6 +31,7 @@ pub(super) fn of(inner: &Inner) -> Stats {
         stats.loads += keyspace.loads;
         stats.load_failures += keyspace.load_failures;
         stats.voided_fills += keyspace.voided_fills;
+        stats.uncacheable += keyspace.uncacheable;
         stats.promotions += keyspace.promotions;
         stats.inserts += keyspace.inserts;
         stats.invalidations += keyspace.invalidations;
@@ -57,6 +58,7 @@ fn of_keyspace(space: &Space, totals: &MemoryTotals, view: &DiskView) -> Keyspac
         load_latency: counters.load_times.latencies(),
         promotions: counters.sum(Count::Promotions),
         voided_fills: counters.sum(Count::VoidedFills),
+        uncacheable: counters.sum(Count::Uncacheable),
         inserts: counters.sum(Count::Inserts),
         invalidations: counters.sum(Count::Invalidations),
         memory_entries: memory.entries,

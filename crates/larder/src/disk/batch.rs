@@ -8,7 +8,7 @@ use std::ops::Bound;
 
 use redb::{ReadableTable, ReadableTableMetadata, StorageError, Table, WriteTransaction};
 
-use super::tables::{ENTRIES, EXPIRY, after_prefix, charge, expiry_key, split_expiry_key};
+use super::tables::{ENTRIES, EXPIRY, after_prefix, charge, end_of_due, expiry_key, split_expiry_key};
 use crate::id::KeyspaceId;
 use crate::memory::{Change, Mutation, Range, StoredKey};
 use crate::record::{self, Extension, Header};
@@ -19,6 +19,9 @@ const EVICT_ROWS: usize = 256;
 
 /// Entries and bytes that a batch adds to a keyspace, or takes.
 pub(super) type Deltas = BTreeMap<KeyspaceId, (i64, i64)>;
+
+/// What is to be known of a key before it is evicted.
+type IsKey<'a> = &'a dyn Fn(&[u8]) -> bool;
 
 /// A removal of every key in a scope.
 #[derive(Debug)]
@@ -198,8 +201,7 @@ impl<'txn> Entries<'txn> {
 
     /// Deletes up to `most` entries whose time has come. Answers how many rows it dealt with and how many entries went.
     pub(super) fn sweep(&mut self, most: usize) -> Result<(usize, u64), StorageError> {
-        let end = self.now.as_millis().saturating_add(1).to_be_bytes();
-        let rows = self.due(..end.as_slice(), most)?;
+        let rows = self.due(..end_of_due(self.now).as_slice(), most)?;
         let mut deleted = 0;
         for row in &rows {
             deleted += u64::from(self.delete_row(row)?);
@@ -222,15 +224,20 @@ impl<'txn> Entries<'txn> {
     }
 
     /// Deletes entries, soonest to expire first, until `bytes` are freed; how many. Those that memory holds are spared as
-    /// long as others are found.
+    /// long as others are found, and those that this very batch has written as long as any other is.
     pub(super) fn evict(
         &mut self,
         bytes: u64,
-        is_resident: &dyn Fn(&[u8]) -> bool,
+        is_resident: IsKey<'_>,
+        is_written: IsKey<'_>,
     ) -> Result<u64, StorageError> {
+        let is_known = |key: &[u8]| is_written(key) || is_resident(key);
+        // A memory tier that holds nearly everything would make the first a walk over the whole table.
+        let passes: [(IsKey<'_>, usize); 3] =
+            [(&is_known, 16 * EVICT_ROWS), (is_written, usize::MAX), (&|_| false, usize::MAX)];
         let goal = self.freed() + i64::try_from(bytes).unwrap_or(i64::MAX);
         let mut evicted = 0;
-        for spare_resident in [true, false] {
+        for (is_spared, most_spared) in passes {
             let mut after: Vec<u8> = Vec::new();
             let mut spared = 0;
             while self.freed() < goal {
@@ -242,14 +249,13 @@ impl<'txn> Entries<'txn> {
                     if self.freed() >= goal {
                         break;
                     }
-                    if spare_resident && split_expiry_key(row).is_some_and(|(_, key)| is_resident(key)) {
+                    if split_expiry_key(row).is_some_and(|(_, key)| is_spared(key)) {
                         spared += 1;
                         continue;
                     }
                     evicted += u64::from(self.delete_row(row)?);
                 }
-                // A memory tier that holds nearly everything would make this a walk over the whole table.
-                if spared > 16 * EVICT_ROWS {
+                if spared > most_spared {
                     break;
                 }
             }

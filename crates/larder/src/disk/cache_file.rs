@@ -66,6 +66,10 @@ pub(crate) struct CacheFile {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each cache, and it is in service nearly always"
+)]
 enum State {
     InService(Store),
     /// Closed, and still at its path: it will be opened again.
@@ -261,7 +265,7 @@ impl CacheFile {
         if self.standing() != (Standing::Discarded { is_gone: true }) {
             return;
         }
-        let known = self.known.emptied(now, sequence);
+        let known = self.known.emptied(now, sequence, self.options.identities);
         let options = OpenOptions { now, ..self.options.clone() };
         let made = self.unused.remove(&options).and_then(|()| create(&options, &known, &mut self.unused));
         match made {

@@ -15,6 +15,7 @@ use super::ballast::Ballast;
 use super::batch::RangeRemoval;
 use super::fault::{Fault, FaultKind};
 use super::files::{OwnerLock, Standing, io_error, standing};
+use super::identity::Identities;
 use super::known::{Adopted, Known, Registration};
 use super::look::{Condition, Look, refused};
 use super::open::{OpenOptions, Opened, open, open_ours, refusal};
@@ -67,6 +68,7 @@ impl Edit {
             live_limit: u64::MAX,
             capacity: u64::MAX,
             now: clock.wall(),
+            identities: Identities::default(),
         };
         let store = if is_new && standing(&OsVolume, path)? == Standing::Nothing {
             let Opened { store, .. } = open(&options)?;

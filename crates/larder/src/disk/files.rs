@@ -167,13 +167,18 @@ pub(crate) const DAMAGED: &str = ".damaged-";
 /// What the name of a file says that must never be opened again.
 pub(crate) const DISCARDED: &str = ".discarded-";
 
+/// Names that are tried for a file that is moved aside.
+const ATTEMPTS: u64 = 100;
+
 /// Renames a file to a name of its own that says why and when. Not durable until the directory is synced.
 pub(crate) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u64) -> io::Result<PathBuf> {
+    // A clock at the end of its scale leaves no later number.
+    let first = now_ms.min(u64::MAX - ATTEMPTS);
     let mut attempt = 0;
     loop {
-        let aside = beside(path, &format!("{word}{}", now_ms + attempt));
+        let aside = beside(path, &format!("{word}{}", first + attempt));
         match volume.rename(path, &aside) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < 100 => attempt += 1,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS => attempt += 1,
             done => return done.map(|()| aside),
         }
     }

@@ -1,8 +1,10 @@
 //! Which cache file a file is, whatever its path: files that belong to it name it by this.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::sync::hash_seeds;
 use crate::units::Timestamp;
 
 /// The identity of a cache file: 16 random bytes, given to it when it was made or upgraded, and kept for as long as it is.
@@ -25,17 +27,34 @@ impl FileIdentity {
     pub const fn to_bytes(self) -> [u8; Self::LEN] {
         self.0
     }
+}
 
-    /// A new identity. The seeds of hash maps are the standard library's access to randomness; a child that was forked has inherited them, so the
-    /// process and the time are hashed with them.
-    pub(super) fn random(now: Timestamp) -> Self {
-        let seed = RandomState::new();
-        let half = |which: u8| seed.hash_one((which, std::process::id(), now.as_millis()));
-        let mut bytes = [0; Self::LEN];
+/// Where identities come from: chance, or a seed in a cache that is to do the same in each run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Identities {
+    seed: Option<u64>,
+}
+
+impl Identities {
+    pub(crate) const fn new(seed: Option<u64>) -> Self {
+        Self { seed }
+    }
+
+    /// A new identity, for a file in the place of `replaced`.
+    ///
+    /// The seeds of hashes are the crate's access to randomness. A child that was forked has inherited them, so the process and the time are hashed
+    /// with them.
+    pub(super) fn make(self, now: Timestamp, replaced: Option<FileIdentity>) -> FileIdentity {
+        let told = (now.as_millis(), replaced.map(FileIdentity::to_bytes));
+        let half = |which: u8| match self.seed {
+            None => hash_seeds().hash_one((which, std::process::id(), told)),
+            Some(seed) => xxh3_64_with_seed(format!("{which} {told:?}").as_bytes(), seed),
+        };
+        let mut bytes = [0; FileIdentity::LEN];
         for (at, byte) in bytes.iter_mut().zip([half(0), half(1)].map(u64::to_be_bytes).as_flattened()) {
             *at = *byte;
         }
-        Self(bytes)
+        FileIdentity(bytes)
     }
 }
 
@@ -51,10 +70,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_seed_makes_the_same_ones_again_and_another_for_each_file() {
+        let (seven, eight) = (Identities::new(Some(7)), Identities::new(Some(8)));
+        let first = seven.make(Timestamp::ZERO, None);
+        assert_eq!(seven.make(Timestamp::ZERO, None), first);
+        let second = seven.make(Timestamp::ZERO, Some(first));
+        let third = seven.make(Timestamp::ZERO, Some(second));
+        assert!(first != second && second != third && third != first);
+        assert_ne!(eight.make(Timestamp::ZERO, None), first);
+    }
+
+    #[test]
     fn no_two_are_alike_and_each_is_spelled_as_its_bytes() {
         let now = Timestamp::from_millis(1);
-        assert_ne!(FileIdentity::random(now), FileIdentity::random(now));
-        let [first, second] = FileIdentity::random(now).to_bytes().as_chunks::<8>().0.try_into().unwrap();
+        let random = Identities::default();
+        assert_ne!(random.make(now, None), random.make(now, None));
+        let [first, second] = random.make(now, None).to_bytes().as_chunks::<8>().0.try_into().unwrap();
         assert_ne!(first, second, "each half is of its own");
         let mut bytes = [0; FileIdentity::LEN];
         (bytes[0], bytes[15]) = (0x0A, 0xF1);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::Deltas;
 use super::format::FORMAT;
-use super::identity::FileIdentity;
+use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::tables::State;
 use crate::id::KeyspaceId;
@@ -41,23 +41,24 @@ pub(crate) struct Registration {
 
 impl Known {
     /// What a file without entries says.
-    pub(crate) fn fresh(mark: Timestamp) -> Self {
+    pub(crate) fn fresh(mark: Timestamp, identities: Identities) -> Self {
         let state = State { mark, next_keyspace: 1, closed_cleanly: true, sequence: 0 };
-        Self { format: FORMAT, identity: Some(FileIdentity::random(mark)), state, ..Self::default() }
+        Self { format: FORMAT, identity: Some(identities.make(mark, None)), state, ..Self::default() }
     }
 
     /// What a file of an older format is to say once it is of this one: the first commit makes it so.
-    pub(super) fn upgrade(&mut self, now: Timestamp) {
+    pub(super) fn upgrade(&mut self, now: Timestamp, identities: Identities) {
         if self.format < FORMAT {
             self.format = FORMAT;
-            self.identity.get_or_insert_with(|| FileIdentity::random(now));
+            self.identity.get_or_insert_with(|| identities.make(now, None));
         }
     }
 
     /// The same keyspaces without their entries, for a file that takes this one's place: handles go on with their numbers. It is another file,
     /// of another identity.
-    pub(crate) fn emptied(&self, mark: Timestamp, sequence: u64) -> Self {
-        let nothing = Self { state: self.state, ..Self::fresh(mark) };
+    pub(crate) fn emptied(&self, mark: Timestamp, sequence: u64, identities: Identities) -> Self {
+        let identity = Some(identities.make(mark, self.identity));
+        let nothing = Self { state: self.state, identity, ..Self::fresh(mark, identities) };
         let mut known = Self { keyspaces: self.keyspaces.clone(), ..nothing };
         for row in known.keyspaces.values_mut() {
             (row.entries, row.bytes) = (0, 0);

@@ -23,7 +23,7 @@ use super::owner;
 use super::pages::{Pages, verify_pages};
 use super::probe::{self, Overlay};
 use super::store::Store;
-use super::tables::{ENTRIES, EXPIRY, after_prefix, expiry_key, marker, split_expiry_key};
+use super::tables::{ENTRIES, EXPIRY, after_prefix, end_of_due, marker, split_expiry_key};
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::stats::Lifetime;
@@ -175,7 +175,7 @@ impl Look {
     /// How many entries of each keyspace the sweeper may delete at a time.
     pub(crate) fn due(&self, now: Timestamp) -> Result<Vec<(KeyspaceId, u64)>, Error> {
         self.refuse_if_forked()?;
-        let end = expiry_key(now.after(std::time::Duration::from_millis(1)), &[]);
+        let end = end_of_due(now);
         let counted = guarded(|| {
             let mut counted = std::collections::BTreeMap::new();
             for row in self.expiry.range_owned::<&[u8]>(..end.as_slice())? {

@@ -1,7 +1,8 @@
 //! Looking a key up in both tiers: in memory first, then in the snapshot of the disk.
 
 use super::tiers::Tiers;
-use crate::memory::{Found, Prior, SlotKey};
+use crate::error::Error;
+use crate::memory::{Found, Prior, Remains, SlotKey};
 use crate::record::{self, Extension, Header};
 use crate::sync::{Arc, Ordering};
 use crate::units::Timestamp;
@@ -74,16 +75,26 @@ impl Tiers {
     }
 
     /// Lays a tombstone. Whether that removed a live entry; `None` if neither tier had any, so that there is nothing to commit.
-    pub(crate) fn bury(&self, key: SlotKey<'_>, now: Timestamp) -> Option<bool> {
+    ///
+    /// # Errors
+    /// When the cache is closed: nobody would commit it.
+    pub(crate) fn bury(
+        &self,
+        key: SlotKey<'_>,
+        now: Timestamp,
+        remains: &mut Remains,
+    ) -> Result<Option<bool>, Error> {
         // The snapshot is loaded under the lock that the tombstone is laid under. Nothing of the key being on its way to the disk, it shows
         // what the disk has; a later one may show instead what came after this removal.
-        let (prior, sequence, floor, snapshot) =
-            self.memory.bury(key, now, || self.snapshots.current().clone());
-        match prior {
+        let (prior, sequence, floor, snapshot) = self
+            .memory
+            .bury(key, now, remains, || self.snapshots.current().clone())
+            .map_err(|_| Error::Closed)?;
+        Ok(match prior {
             Prior::Live => Some(true),
             Prior::Dead => Some(false),
             Prior::Nothing => {
-                let Some(snapshot) = snapshot else { return Some(false) };
+                let Some(snapshot) = snapshot else { return Ok(Some(false)) };
                 match snapshot.get(key.bytes) {
                     // With a range removal pending (`floor`), only that range's commit is sure to find nothing.
                     Ok(None) if floor == 0 => {
@@ -98,7 +109,7 @@ impl Tiers {
                     }
                 }
             }
-        }
+        })
     }
 
     pub(super) fn raw(&self, key: SlotKey<'_>) -> Option<Vec<u8>> {

@@ -22,6 +22,7 @@ use super::ballast::Ballast;
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::files::{self, Standing, beside, io_error};
 use super::format::FileFormat;
+use super::identity::Identities;
 use super::known::Known;
 use super::owner;
 use super::probe::{self, Overlay};
@@ -49,6 +50,8 @@ pub(crate) struct OpenOptions {
     /// The length that the file may have.
     pub(crate) capacity: u64,
     pub(crate) now: Timestamp,
+    /// Where the identity of a file comes from that is made or upgraded.
+    pub(crate) identities: Identities,
 }
 
 /// A file that is open, and how it was found.
@@ -177,7 +180,7 @@ pub(super) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, Fault>
     let mut builder = builder(options.page_cache);
     builder.set_check_integrity_on_open(len <= options.verify_up_to);
     let db = guarded(|| Ok(builder.create_with_backend(options.volume.open(&options.path, false)?)?))?;
-    let mut store = Store::new(db, options.live_limit)?;
+    let mut store = Store::new(db, options.live_limit, options.identities)?;
     // Before anybody looks: what they cover is gone for those who removed it.
     store.make_ranges()?;
     // What every lookup opens: damage to it is dealt with as any other that is found on opening.
@@ -201,7 +204,7 @@ fn replace_damaged(options: &OpenOptions, fault: &Fault) -> Result<Opened, Error
 
 fn create_first(options: &OpenOptions, quarantined: Option<PathBuf>) -> Result<Opened, Error> {
     refuse_unless_unfinished(options)?;
-    let store = create(options, &Known::fresh(options.now), &mut Made::default())
+    let store = create(options, &Known::fresh(options.now, options.identities), &mut Made::default())
         .map_err(|fault| refusal(&options.path, fault))?;
     Ok(Opened { store, quarantined })
 }

@@ -34,7 +34,7 @@ pub(super) fn in_use(path: &Path, pid: Option<u32>) -> Error {
 }
 
 /// Whether no process of this id runs. One that has ended and was not waited for has closed its files, and counts as ended.
-pub(super) fn has_ended(pid: u32) -> bool {
+pub(crate) fn has_ended(pid: u32) -> bool {
     let Some(id) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else { return true };
     rustix::process::test_kill_process(id) == Err(rustix::io::Errno::SRCH) || is_zombie(pid)
 }

@@ -101,8 +101,8 @@ mod tests {
 
     use super::*;
 
-    fn pid(bytes: &[u8]) -> Option<Option<u32>> {
-        OwnerFacts::read(bytes).map(|facts| facts.pid)
+    fn pid(bytes: &[u8]) -> Option<u32> {
+        OwnerFacts::read(bytes).unwrap().pid
     }
 
     #[test]
@@ -116,9 +116,9 @@ mod tests {
 
     #[test]
     fn locks_of_the_first_version_and_later_ones_are_read() {
-        assert_eq!(pid(b"4711\n"), Some(Some(4711)));
-        assert_eq!(pid(b"4711"), Some(Some(4711)));
-        assert_eq!(pid(b""), Some(None));
+        assert_eq!(pid(b"4711\n"), Some(4711));
+        assert_eq!(pid(b"4711"), Some(4711));
+        assert_eq!(pid(b""), None);
         let later = OwnerFacts::read(b"4711\nformat=9\nsocket=/run/shop=1.sock\nnew_line=\n").unwrap();
         assert_eq!(later.get("socket"), Some("/run/shop=1.sock"));
         assert_eq!(

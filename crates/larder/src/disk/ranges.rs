@@ -31,19 +31,19 @@ pub(super) fn pending(txn: &ReadTransaction) -> Result<Vec<Range>, Fault> {
             Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
             Err(error) => return Err(error.into()),
         };
-        let row = |row: Result<_, _>| row.map(|(key, scope): (_, _)| read(key, scope));
-        table.iter()?.map(row).collect::<Result<Vec<_>, redb::StorageError>>().map_err(Into::into)
+        let mut rows = Vec::new();
+        for row in table.iter()? {
+            let (sequence, scope) = row?;
+            rows.push(read(sequence.value(), scope.value()));
+        }
+        Ok(rows)
     })?;
     let legible: Option<Vec<Range>> = rows.into_iter().collect();
     legible.ok_or_else(|| Fault::damage("a range removal is illegible"))
 }
 
-fn read(
-    sequence: redb::AccessGuard<'_, &'static [u8]>,
-    scope: redb::AccessGuard<'_, &'static [u8]>,
-) -> Option<Range> {
-    let sequence = u64::from_be_bytes(sequence.value().try_into().ok()?);
-    Some(Range { scope: Scope::read(scope.value())?, sequence })
+fn read(sequence: &[u8], scope: &[u8]) -> Option<Range> {
+    Some(Range { scope: Scope::read(scope)?, sequence: u64::from_be_bytes(sequence.try_into().ok()?) })
 }
 
 impl Known {
@@ -81,7 +81,7 @@ impl Store {
                 txn.open_table(RANGES)?.remove(range.sequence.to_be_bytes().as_slice())?;
                 known.ranges.remove(0);
             }
-            known.upgrade(known.state.mark);
+            known.upgrade(known.state.mark, self.identities);
             write_known(&txn, &self.known, &known)?;
             txn.commit()?;
             Ok((last, next_expiry))

@@ -3,12 +3,14 @@
 //! Owned by the writer alone. What is known of keyspaces (counts and bytes) is kept beside the file's own rows and replaced
 //! only when a commit has succeeded, so neither opening nor counting ever scans.
 
+use std::collections::HashSet;
+
 use redb::{CompactionError, Database, ReadTransaction, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use super::batch::{Entries, RangeRemoval, next_expiry};
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::format::{FEATURES, FORMAT_1, FileFormat};
-use super::identity::FileIdentity;
+use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::known::{Adopted, Known, Registration};
 use super::ranges;
@@ -19,12 +21,18 @@ use super::tables::{
 };
 use super::view::DiskView;
 use crate::id::KeyspaceId;
-use crate::memory::Mutation;
+use crate::memory::{Change, Mutation};
 use crate::stats::Lifetime;
 use crate::units::Timestamp;
 
 /// Evicting goes one part in so many below the limit, so that not every batch evicts.
 const EVICT_AHEAD: u64 = 256;
+
+/// The most that one entry may be charged for in a file whose entries together may be charged for `live_limit`: such an entry has room
+/// once all others are evicted.
+pub(crate) const fn most_charge(live_limit: u64) -> u64 {
+    live_limit - live_limit / EVICT_AHEAD
+}
 
 /// An open file.
 pub(crate) struct Store {
@@ -35,6 +43,7 @@ pub(crate) struct Store {
     /// When the earliest entry may be deleted.
     pub(super) next_expiry: Option<Timestamp>,
     lifetime: Option<Lifetime>,
+    pub(super) identities: Identities,
 }
 
 /// What one transaction is to do.
@@ -134,12 +143,12 @@ impl Store {
         Ok(known)
     }
 
-    pub(crate) fn new(db: Database, live_limit: u64) -> Result<Self, Fault> {
+    pub(crate) fn new(db: Database, live_limit: u64, identities: Identities) -> Result<Self, Fault> {
         let db = Guarded::new(db);
         let known = Self::read_known(&*db)?;
         let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
-        Ok(Self { db, known, live_limit, next_expiry, lifetime })
+        Ok(Self { db, known, live_limit, next_expiry, lifetime, identities })
     }
 
     /// The counts that the file has in a transaction; none if it has none that can be read.
@@ -211,7 +220,7 @@ impl Store {
             return Ok(Outcome { next_expiry: self.next_expiry, ..outcome });
         }
         outcome.is_committed = true;
-        known.upgrade(batch.now);
+        known.upgrade(batch.now, self.identities);
         let live_limit = self.live_limit;
         guarded(|| {
             let mut txn = self.db.begin_write()?;
@@ -251,7 +260,7 @@ impl Store {
             (row.entries, row.bytes) = (0, 0);
         }
         known.state.mark = mark;
-        known.upgrade(mark);
+        known.upgrade(mark, self.identities);
         guarded(|| {
             let mut txn = self.db.begin_write()?;
             txn.set_quick_repair(true);
@@ -345,7 +354,11 @@ fn change_entries(
     known.apply(&deltas);
     let live = known.live_bytes();
     if live > live_limit {
-        outcome.evicted = entries.evict(live - live_limit + live_limit / EVICT_AHEAD, batch.is_resident)?;
+        let bytes = live - live_limit + live_limit / EVICT_AHEAD;
+        // Else a value of a good part of the file that expires soonest would be acknowledged, and gone.
+        let puts = batch.mutations.iter().filter(|mutation| matches!(mutation.change, Change::Put { .. }));
+        let written: HashSet<&[u8]> = puts.map(|mutation| &*mutation.key).collect();
+        outcome.evicted = entries.evict(bytes, batch.is_resident, &|key| written.contains(key))?;
         known.apply(&entries.deltas);
         outcome.gone.extend(entries.deltas.iter().map(|(&id, delta)| (id, delta.0.unsigned_abs(), 0)));
     }

@@ -122,7 +122,8 @@ mod tests {
     use crate::disk::DiskView;
     use crate::keyspace::{Keyspace, KeyspaceDefinition};
     use crate::memory::Memory;
-    use crate::testing::SimulatedVolume;
+    use crate::stats::DiskState;
+    use crate::testing::{Failure, Operation, SimulatedVolume};
 
     fn sweeper() -> (Arc<ManualClock>, Sweeper) {
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(10_000)));
@@ -146,46 +147,84 @@ mod tests {
         assert_eq!(sweeper.sleep(sweeper.tiers.time.now()), Duration::ZERO);
     }
 
-    /// What brings an entry into memory, by the time at which it expires then.
-    type Bring = (&'static str, fn(&Keyspace<u64, u64>) -> Option<Duration>);
+    const NAME: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("name").ttl(Duration::from_secs(50));
+
+    /// A cache on a simulated disk, with a key that has still 30 s to live, after its sweeper has looked for the first time.
+    fn opened(disk: &SimulatedVolume, clock: &Arc<ManualClock>) -> (Cache, Keyspace<u64, u64>) {
+        let open = || {
+            let builder = Cache::builder().path("/cache/shop.larder").volume(disk).clock(clock.clone());
+            let cache = builder.stepped(1).open().unwrap();
+            let names = cache.keyspace(NAME).unwrap();
+            (cache, names)
+        };
+        let (cache, names) = open();
+        names.insert(&1, 1).unwrap();
+        drop(names);
+        cache.close().unwrap();
+        clock.advance(Duration::from_secs(20));
+        let (cache, names) = open();
+        while cache.inner().tiers.next_sweep.load(Ordering::SeqCst) == 0 {
+            crate::sync::thread::yield_now();
+        }
+        (cache, names)
+    }
+
+    /// Plans nothing, as a sweep does that finds nothing.
+    fn plan_nothing(cache: &Cache) {
+        cache.sweep().unwrap();
+        cache.inner().tiers.next_sweep.store(u64::MAX, Ordering::SeqCst);
+    }
+
+    /// In how many seconds the sweeper means to look.
+    fn planned(cache: &Cache) -> u64 {
+        let next = Timestamp::from_millis(cache.inner().tiers.next_sweep.load(Ordering::SeqCst));
+        next.since(cache.inner().tiers.time.now()).as_secs()
+    }
+
+    /// What gives memory an entry, and in how many seconds that expires then.
+    type Gift = (&'static str, u64, fn(&Cache, Keyspace<u64, u64>) -> bool);
 
     #[test]
-    fn whatever_brings_an_entry_into_memory_plans_its_sweep() {
-        const NAME: KeyspaceDefinition<u64, u64> =
-            KeyspaceDefinition::new("name").ttl(Duration::from_secs(50));
-        let brings: [Bring; 5] = [
-            ("an insert", |names| names.insert(&2, 2).ok().map(|()| Duration::from_secs(50))),
-            ("a load", |names| {
-                names.get_or_load(&2, || Ok::<_, ()>(2_u64)).ok().map(|_| Duration::from_secs(50))
+    fn whatever_memory_is_given_is_planned_to_be_swept() {
+        let gifts: [Gift; 7] = [
+            ("an insert", 50, |_, names| names.insert(&2, 2).is_ok()),
+            ("a load", 50, |_, names| names.get_or_load(&2, || Ok::<_, ()>(2_u64)).is_ok()),
+            ("a touch", 50, |_, names| names.touch(&1).unwrap()),
+            ("a promotion", 30, |_, names| names.get(&1).is_some()),
+            ("a promotion in place of a load", 30, |_, names| {
+                names.get_or_load(&1, || Err::<u64, _>(())).is_ok()
             }),
-            ("a touch", |names| names.touch(&1).ok().map(|_| Duration::from_secs(50))),
-            ("a promotion", |names| names.get(&1).map(|_| Duration::from_secs(30))),
-            ("a promotion in place of a load", |names| {
-                names.get_or_load(&1, || Err::<u64, _>(())).ok().map(|_| Duration::from_secs(30))
+            ("a commit", 30, |cache, names| {
+                names.insert(&2, 2).unwrap();
+                // A sweep finds nothing in memory yet.
+                plan_nothing(cache);
+                cache.flush().is_ok()
+            }),
+            ("another version, which leaves the entries of the one before", 0, |cache, names| {
+                drop(names);
+                cache.keyspace(NAME.version(1)).is_ok()
             }),
         ];
-        for (what, bring) in brings {
+        for (what, seconds, give) in gifts {
             let (disk, clock) = (SimulatedVolume::new(), Arc::new(ManualClock::new()));
-            let open = || {
-                let builder = Cache::builder().path("/cache/shop.larder").volume(&disk).clock(clock.clone());
-                builder.stepped(1).open().unwrap()
-            };
-            let cache = open();
-            cache.keyspace(NAME).unwrap().insert(&1, 1).unwrap();
-            cache.close().unwrap();
-            clock.advance(Duration::from_secs(20));
-            let cache = open();
-            let names = cache.keyspace(NAME).unwrap();
-            let tiers = &cache.inner().tiers;
-            // The sweeper looks once at the start. What it finds on disk has a place in its plan; what memory is given since must get one.
-            while tiers.next_sweep.load(Ordering::SeqCst) == 0 {
-                crate::sync::thread::yield_now();
-            }
-            cache.sweep().unwrap();
-            tiers.next_sweep.store(u64::MAX, Ordering::SeqCst);
-            let lives = bring(&names).unwrap();
-            let planned = Timestamp::from_millis(tiers.next_sweep.load(Ordering::SeqCst));
-            assert_eq!(planned.since(tiers.time.now()), lives, "{what}");
+            let (cache, names) = opened(&disk, &clock);
+            plan_nothing(&cache);
+            assert!(give(&cache, names), "{what}");
+            assert_eq!(planned(&cache), seconds, "{what}");
         }
+    }
+
+    #[test]
+    fn what_was_to_be_committed_when_the_file_was_lost_is_planned_to_be_swept() {
+        let (disk, clock) = (SimulatedVolume::new(), Arc::new(ManualClock::new()));
+        let (cache, names) = opened(&disk, &clock);
+        disk.fail_every(&[Operation::Write, Operation::SetLen, Operation::Sync], Failure::Io);
+        names.insert(&2, 2).unwrap();
+        assert!(cache.flush().is_err(), "it is kept, to be committed when the disk works again");
+        plan_nothing(&cache);
+        // There is no file any more, so it lives in memory alone.
+        drop(names.remove(&1));
+        assert_eq!(cache.stats().disk.unwrap().state, DiskState::Discarded);
+        assert_eq!(planned(&cache), 51, "at the end of that second");
     }
 }

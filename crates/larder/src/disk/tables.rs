@@ -110,6 +110,12 @@ pub(crate) fn expiry_key(delete_after: Timestamp, key: &[u8]) -> Vec<u8> {
     row
 }
 
+/// The end of the rows whose time has come: above every row of this moment, also at the end of time.
+pub(crate) fn end_of_due(now: Timestamp) -> Vec<u8> {
+    // No keyspace on disk has a number that starts so.
+    expiry_key(now, &[u8::MAX])
+}
+
 /// Takes the key of an expiry row apart.
 pub(crate) fn split_expiry_key(row: &[u8]) -> Option<(Timestamp, &[u8])> {
     let (millis, key) = row.split_first_chunk::<8>()?;

@@ -205,8 +205,16 @@ impl Tiers {
         self.ask(|reply| Command::Register(registration, reply))?
     }
 
-    pub(crate) fn shut_down_writer(&self) -> Result<(), Error> {
-        self.ask(Command::ShutDown)?
+    /// Lookups ask the disk no more. The writer sees to that before it closes the file, unless it has panicked.
+    pub(crate) fn hide_disk(&self) {
+        self.snapshots.install(None);
+    }
+
+    /// Tells the writer to make its last step. Its answer comes before it ends; none if it has ended already.
+    pub(crate) fn shut_down_writer(&self) -> Receiver<Result<(), Error>> {
+        let (reply, answer) = bounded(1);
+        self.send(Command::ShutDown(reply));
+        answer
     }
 
     /// Deletes what has expired, from both tiers, in bounded transactions.

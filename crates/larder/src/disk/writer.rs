@@ -13,6 +13,8 @@
 //! 6. Acknowledge the waiters of (1), after the last part. Values that memory let go of meanwhile are the sweeper's to drop: a user's
 //!    `Drop` may wait for this very thread.
 //!
+//! The last step, when the cache is closed, seals every shard before (2).
+//!
 //! What happens when a commit fails is told in [`outage`].
 
 mod outage;
@@ -204,6 +206,10 @@ impl Writer {
             self.fail(fault);
         }
         let mut remains = Remains::default();
+        // Before the last drain: what is stored before is committed, what comes later is refused.
+        if waiting.shut_down.is_some() && !planted::is_planted(planted::Fault::DrainBeforeSealing) {
+            self.tiers.memory.seal();
+        }
         let progress = self.commit_or_degrade(&waiting, &mut remains);
         self.keep_to_capacity();
         self.announce();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::codec::Format;
-use crate::disk::{Condition, Facts, FileIdentity, Known, RetiredVersion};
+use crate::disk::{Condition, Facts, FileIdentity, Known, RetiredVersion, has_ended};
 use crate::id::KeyspaceId;
 use crate::key::{KeyShape, spell_hex};
 use crate::units::Timestamp;
@@ -16,6 +16,8 @@ pub enum FileState {
     Owned {
         /// The process, where that can be told.
         pid: Option<u32>,
+        /// Whether that process has ended. Then one that it forked holds the file still.
+        has_ended: bool,
     },
     /// Nobody has it; its last owner closed it.
     Closed,
@@ -120,7 +122,7 @@ pub(super) fn file(facts: &Facts) -> FileFacts {
         format: facts.known.format,
         identity: facts.known.identity,
         state: match facts.condition {
-            Condition::Owned(pid) => FileState::Owned { pid },
+            Condition::Owned(pid) => FileState::Owned { pid, has_ended: pid.is_some_and(has_ended) },
             Condition::Closed => FileState::Closed,
             Condition::Crashed => FileState::Crashed,
         },

@@ -52,7 +52,7 @@ fn a_snapshot_is_one_commit_whatever_comes_after_it() {
     let after = inspector.snapshot().unwrap();
     assert!(find(&after, "two").live().is_some() && find(&after, "one") == Finding::Absent);
     assert!(after.file().sequence > before.file().sequence);
-    assert_eq!(after.file().state, FileState::Owned { pid: Some(std::process::id()) });
+    assert_eq!(after.file().state, FileState::Owned { pid: Some(std::process::id()), has_ended: false });
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::Keyspace;
 use crate::codec::CodecError;
 use crate::disk::Stored;
 use crate::key::Key;
-use crate::memory::{Entry, Found, LeaseId, Memory, Permit, SlotKey};
+use crate::memory::{Entry, Found, LeaseId, Memory, Permit, Refused, SlotKey};
 use crate::record::Header;
 use crate::stats::Count;
 use crate::sync::{Arc, Ordering};
@@ -90,7 +90,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let weight = self.weigh(key, found.encoded_len, &found.value);
         let entry = Entry { value: found.value.clone(), expires_at: found.expires_at, weight, unsaved: None };
         let promoted = self.inner.tiers.memory.promote(key, permit, entry, found.sequence);
-        self.space.counters.add(if promoted { Count::Promotions } else { Count::VoidedFills });
+        match promoted {
+            Ok(()) => self.space.counters.add(Count::Promotions),
+            // Memory counts those that it has no room for, as bypassed.
+            Err(Refused::NoRoom) => {}
+            Err(_) => self.space.counters.add(Count::VoidedFills),
+        }
         self.inner.tiers.plan_sweep(found.expires_at);
         Some(found.value)
     }

@@ -19,14 +19,14 @@ use super::Keyspace;
 use super::fill::Lease;
 use super::write::Written;
 use crate::clock::Clock;
-use crate::error::LoadError;
+use crate::error::{Error, LoadError};
 use crate::key::{AsKey, Key, KeyWriter};
-use crate::load::{Cycle, Flight, Landing};
+use crate::load::{Flight, Landing, Unlanded};
 use crate::memory::{Found, Leased, Permit, SlotKey, Value};
 use crate::process::Process;
 use crate::space::Space;
 use crate::stats::Count;
-use crate::sync::Arc;
+use crate::sync::{Arc, Ordering};
 use crate::units::millis;
 
 /// The caller that runs the loader. If it unwinds, its waiters are released.
@@ -75,10 +75,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// A value that can't be cached (too large, or not to be encoded) is returned all the same, and loaded anew by the next caller. It is
+    /// counted as [`uncacheable`](crate::KeyspaceStats::uncacheable), and the first of a keyspace is told in the log, with what to do.
+    ///
     /// # Errors
     /// [`LoadError::Loader`] with the loader's error, shared by all who waited; [`LoadError::Panicked`] if the loader that this caller
-    /// waited for panicked; [`LoadError::Cycle`] if waiting would never end; [`LoadError::Key`] for a key that is too long. Failures of
-    /// the cache are none: the value is then returned and not cached.
+    /// waited for panicked; [`LoadError::Cycle`] if waiting would never end, be the loads that wait for one another of one cache or of
+    /// several; [`LoadError::Timeout`] after [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set; [`LoadError::Key`] for a key
+    /// that is too long. Failures of the cache are none: the value is then returned and not cached.
+    ///
+    /// A loader must not join a thread that asks for the loader's own key: the cache sees loads, and not what a thread waits for
+    /// elsewhere. Without a `load_timeout` such a wait lasts for ever.
     ///
     /// # Panics
     /// If `loader` panics, in the thread that runs it.
@@ -148,8 +155,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let Ok(flight) = Arc::downcast::<Flight>(flight) else {
             return Next::LoadAlone;
         };
-        match self.inner.waits.join(&flight) {
-            Err(Cycle) => Next::Done(Err(LoadError::Cycle)),
+        match flight.join(self.inner.load_timeout) {
+            Err(Unlanded::Cycle) => Next::Done(Err(LoadError::Cycle)),
+            Err(Unlanded::TimedOut) => {
+                let waited = self.inner.load_timeout.unwrap_or_default();
+                Next::Done(Err(LoadError::Timeout { waited }))
+            }
             Ok(Landing::Panicked) => Next::Done(Err(LoadError::Panicked)),
             Ok(Landing::Value(value)) => {
                 Self::typed(value).map_or(Next::LoadAlone, |value| Next::Done(Ok(value)))
@@ -174,18 +185,34 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Ok(value) => {
                 let ttl = self.definition.default_ttl();
                 let lease = pilot.lease.take();
-                // An error says that the value can't be cached; the caller has it all the same.
                 let written = self.write(key, value, ttl, lease.as_ref());
-                let filled = written.is_ok_and(|written| written != Written::Not);
-                if !filled {
-                    self.space.counters.add(Count::VoidedFills);
-                }
+                self.count_fill(&written);
                 pilot.landing = Some(Landing::Value(value.clone()));
             }
             Err(LoadError::Loader(error)) => pilot.landing = Some(Landing::Error(error.clone())),
             Err(_) => {}
         }
         result
+    }
+
+    /// Counts a loaded value that is not cached. The caller has it all the same.
+    fn count_fill(&self, written: &Result<Written, Error>) {
+        let counters = &self.space.counters;
+        match written {
+            Ok(Written::Not) => counters.add(Count::VoidedFills),
+            Ok(Written::NoRoom) => counters.add(Count::Uncacheable),
+            Err(error @ (Error::ValueTooLarge { .. } | Error::Encode { .. })) => {
+                counters.add(Count::Uncacheable);
+                if !counters.has_told_uncacheable.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        keyspace = self.space.name,
+                        "a loaded value is not cached, so each caller loads it anew: {error}"
+                    );
+                }
+            }
+            // It is cached; or the cache was closed meanwhile.
+            Ok(Written::Saved | Written::InMemory) | Err(_) => {}
+        }
     }
 
     fn run<E, R, F>(&self, loader: F) -> Result<Arc<V>, LoadError<E>>

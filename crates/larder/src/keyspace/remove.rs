@@ -13,7 +13,7 @@ impl<K: Key, V> Keyspace<K, V> {
     ///
     /// # Errors
     /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be put out of service; memory is
-    /// clean either way. [`Error::KeyTooLarge`], [`Error::Closed`].
+    /// clean either way. [`Error::KeyTooLarge`], [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// One commit, shared with whoever else waits for one; none if neither tier has the key.
@@ -74,7 +74,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove).
+    /// Those of [`remove`](Keyspace::remove), but for [`Error::KeyTooLarge`]: no key begins with what is longer than a key.
     ///
     /// # Cost
     /// One commit, O(removed entries) on disk, and one pass over the entries in memory.
@@ -105,7 +105,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove); [`Error::InvalidSetting`] for an [`Any`](crate::Any) in the place of a key type of your own whose shape
+    /// Those of [`remove_prefix`](Keyspace::remove_prefix); [`Error::InvalidSetting`] for an [`Any`](crate::Any) in the place of a key type of your own whose shape
     /// is not that of larder's types.
     ///
     /// # Cost
@@ -125,7 +125,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Durable when it returns, as [`remove`](Keyspace::remove) is.
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove).
+    /// Those of [`remove`](Keyspace::remove), but for [`Error::KeyTooLarge`].
     ///
     /// # Cost
     /// That of [`remove_prefix`](Keyspace::remove_prefix).

@@ -12,11 +12,12 @@ use super::Keyspace;
 use super::fill::Lease;
 use crate::codec::{self, CodecError, Encoded, MAX_VALUE_LEN};
 use crate::config::Weighed;
+use crate::disk::charge;
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Key;
-use crate::memory::{ENTRY_OVERHEAD, Entry, Refused, SlotKey, Unsaved, Weight};
-use crate::record::{Compression, Extension};
+use crate::memory::{ENTRY_OVERHEAD, Entry, Refused, Remains, SlotKey, Unsaved, Weight};
+use crate::record::{Compression, Extension, record_len};
 use crate::sync::{Arc, thread};
 use crate::units::{ByteSize, Timestamp};
 
@@ -36,10 +37,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             match self.try_write(key, value.clone(), ttl, lease)? {
                 Ok(written) => return Ok(written),
                 Err(Refused::Revoked) => return Ok(Written::Not),
-                Err(Refused::NoRoom) if lease.is_some() => return Ok(Written::Not),
+                Err(Refused::NoRoom) if lease.is_some() => return Ok(Written::NoRoom),
                 Err(Refused::NoRoom) => return Ok(Written::InMemory),
                 // The disk tier came back in between: make it anew, to be saved.
                 Err(Refused::Unsaved) => thread::yield_now(),
+                Err(Refused::Closed) => return Err(Error::Closed),
             }
         }
     }
@@ -52,6 +54,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         lease: Option<&Lease<'_>>,
     ) -> Result<Result<Written, Refused>, Error> {
         let tiers = &self.inner.tiers;
+        // Dropped last, when the value is stored and its room can be given back: a user's `Drop` may wait for room.
+        let mut remains = Remains::default();
         let is_saved = !self.is_memory_only() && tiers.saves();
         let encode_error = |source| Error::Encode { keyspace: self.space.name.clone(), source };
         let format = self.space.kind.format;
@@ -61,16 +65,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             None => self.measure(&value).map_err(encode_error)?,
         };
         let weight = self.weigh(key, encoded_len, &value);
-        self.check_size(encoded_len, weight, is_saved)?;
+        self.check_len(encoded_len)?;
         if let Some(encoded) = &encoded {
             self.space.checks.check(format, &*value, encoded).map_err(encode_error)?;
         }
+        let payload = encoded.map(|encoded| self.deflate(encoded));
+        self.check_size(key, weight, payload.as_ref())?;
         // Rounded towards expired, by less than a tick of the coarse clock; not where that would be a good part of the lifetime.
         let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.span().earliest };
         let expires_at = now.after(ttl);
-        let unsaved = encoded.and_then(|encoded| self.unsaved(encoded, weight, now));
-        // A cache that is closed takes nothing, and saves nothing.
-        self.inner.refuse_if_closed()?;
+        let unsaved = payload.and_then(|payload| self.unsaved(payload, weight, now, &mut remains));
         let is_saved = unsaved.is_some();
         let entry = Entry { value, expires_at, weight, unsaved };
         let stored = match lease {
@@ -87,18 +91,22 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if stored.is_ok() {
             tiers.plan_sweep(expires_at);
         }
-        // The last commit may have been before this.
-        self.inner.refuse_if_closed()?;
         Ok(stored.map(|_| if is_saved { Written::Saved } else { Written::InMemory }))
     }
 
-    /// Reserves room for a value in the write buffer, waiting for it. `None` once the disk tier is off.
-    fn unsaved(&self, encoded: Encoded, weight: Weight, written_at: Timestamp) -> Option<Arc<Unsaved>> {
-        let (payload, compression, extension) = self.deflate(encoded);
+    /// Reserves room for a value that is to be committed, waiting for it. `None` once the disk tier is off.
+    fn unsaved(
+        &self,
+        payload: Payload,
+        weight: Weight,
+        written_at: Timestamp,
+        remains: &mut Remains,
+    ) -> Option<Arc<Unsaved>> {
+        let Payload { bytes: payload, compression, extension } = payload;
         let tiers = &self.inner.tiers;
         let buffer = tiers.memory.buffer();
         let bytes = room_for(payload.len(), weight);
-        let room = buffer.reserve(bytes, || tiers.ask_for_room())?;
+        let room = tiers.memory.reserve_room(bytes, || tiers.ask_for_room(), remains)?;
         // Half full: begin a commit while the other half takes what comes meanwhile. Once for each time the mark is passed.
         let used = buffer.used();
         let mark = buffer.capacity() / 2;
@@ -111,7 +119,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             extension,
             version: self.space.kind.version,
             written_at,
-            _room: room,
+            room,
         }))
     }
 
@@ -126,16 +134,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// What is stored of an encoded value: compressed, if the keyspace says so and it becomes shorter.
-    fn deflate(&self, encoded: Encoded) -> (Vec<u8>, Compression, Extension) {
+    fn deflate(&self, encoded: Encoded) -> Payload {
         let extension = Extension { fingerprint: encoded.fingerprint(), inflated_len: None };
         let Encoded { payload, .. } = encoded;
         let wanted = self.definition.compression().filter(|(_, above)| payload.len() > *above);
         let deflated = wanted.and_then(|(how, _)| Some((how, how.deflate(&payload)?)));
         match (deflated, u32::try_from(payload.len())) {
             (Some((how, deflated)), Ok(len)) => {
-                (deflated, how.recorded(), Extension { inflated_len: Some(len), ..extension })
+                let extension = Extension { inflated_len: Some(len), ..extension };
+                Payload { bytes: deflated, compression: how.recorded(), extension }
             }
-            _ => (payload, Compression::None, extension),
+            _ => Payload { bytes: payload, compression: Compression::None, extension },
         }
     }
 
@@ -156,35 +165,49 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    fn check_size(&self, encoded_len: usize, weight: Weight, is_saved: bool) -> Result<(), Error> {
-        let too_large = |size, bound, max, remedy| {
-            Err(Error::ValueTooLarge {
-                keyspace: self.space.name.clone(),
-                size: ByteSize::bytes(size),
-                bound,
-                max,
-                remedy,
-            })
-        };
-        let memory = &self.inner.tiers.memory;
-        let (room, buffer) = (room_for(encoded_len, weight), memory.buffer().capacity());
-        match () {
-            () if encoded_len as u64 > MAX_VALUE_LEN.as_u64() => {
-                too_large(encoded_len as u64, "encoded", MAX_VALUE_LEN, "store a part of it, or where it is")
-            }
-            () if is_saved && room > buffer => {
-                too_large(room, "encoded, and in memory", ByteSize::bytes(buffer), "raise write_buffer")
-            }
-            // During an outage it is written, and not kept: what it replaces must go in any case.
-            () if self.is_memory_only() && weight.bytes() > memory.capacity() => too_large(
-                weight.bytes(),
-                "in memory",
-                ByteSize::bytes(memory.capacity()),
-                "raise memory_capacity",
-            ),
-            () => Ok(()),
-        }
+    fn value_too_large(&self, size: u64, bound: &'static str, max: u64, remedy: &'static str) -> Error {
+        let (size, max) = (ByteSize::bytes(size), ByteSize::bytes(max));
+        Error::ValueTooLarge { keyspace: self.space.name.clone(), size, bound, max, remedy }
     }
+
+    fn check_len(&self, encoded_len: usize) -> Result<(), Error> {
+        if encoded_len as u64 <= MAX_VALUE_LEN.as_u64() {
+            return Ok(());
+        }
+        let remedy = "store a part of it, or where it is";
+        Err(self.value_too_large(encoded_len as u64, "encoded", MAX_VALUE_LEN.as_u64(), remedy))
+    }
+
+    /// Whether a value finds a place; `payload` is what of it is to be saved, if it is.
+    fn check_size(&self, key: SlotKey<'_>, weight: Weight, payload: Option<&Payload>) -> Result<(), Error> {
+        let memory = &self.inner.tiers.memory;
+        let (capacity, most_charge) = (memory.capacity(), self.inner.most_charge());
+        // While it waits for its commit, a value that is larger than the write buffer stands in memory's room. One that is not may be
+        // heavier than memory, which it then passes by. During an outage a value is written, and not kept: what it replaces must go
+        // in any case.
+        let must_fit_memory = self.is_memory_only()
+            || payload
+                .is_some_and(|payload| room_for(payload.bytes.len(), weight) > memory.buffer().capacity());
+        if must_fit_memory && weight.bytes() > capacity {
+            return Err(self.value_too_large(weight.bytes(), "in memory", capacity, "raise memory_capacity"));
+        }
+        let charge = payload.map_or(0, |payload| {
+            charge(key.bytes.len(), record_len(&payload.extension, payload.bytes.len()))
+        });
+        // The commit that writes it would evict it for room.
+        if charge > most_charge {
+            let bound = "with the pages it takes on disk";
+            return Err(self.value_too_large(charge, bound, most_charge, "raise disk_capacity"));
+        }
+        Ok(())
+    }
+}
+
+/// What is stored of a value: its encoding, compressed or not.
+struct Payload {
+    bytes: Vec<u8>,
+    compression: Compression,
+    extension: Extension,
 }
 
 /// What became of a value that was to be stored.
@@ -194,8 +217,10 @@ pub(super) enum Written {
     Saved,
     /// It lives in memory alone, as far as it finds room.
     InMemory,
-    /// Its lease was revoked, or memory has no room for a fill.
+    /// Its lease was revoked.
     Not,
+    /// A fill that would live in memory alone, where it finds no room.
+    NoRoom,
 }
 
 /// What a value takes until it is committed: its encoding for the writer, and itself.

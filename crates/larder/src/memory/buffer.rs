@@ -2,7 +2,30 @@
 //!
 //! Room is reserved before a shard is locked, and belongs to the value it was reserved for: it is given back when the last
 //! holder of the unsaved value (its slot, or the writer's batch) lets go, so it can't be given back twice, or too early.
+//!
+//! A value that needs more than the whole buffer is *large*. It goes alone: it takes its room when the buffer is empty, and while it has it
+//! the sum is above the capacity, so nobody else finds any. What the buffer is too small for is reserved in the memory budget besides
+//! ([`Memory::reserve_room`](super::Memory::reserve_room)).
+//!
+//! A caller that needs room:
+//!
+//! 1. Takes it at once, if nothing stands against that: a small one, if it fits and no large one queues; a large one, if the buffer is
+//!    empty and nobody queues.
+//! 2. Else it queues. Whoever is not served at once is counted as waiting before (3) and (4): the one who gives room back, or
+//!    stores a value, sees that somebody waits, or the try of (4) sees the room.
+//! 3. It asks the writer for a commit, holding nothing.
+//! 4. Under the gate, it tries again. A small one takes room if it fits and no large one queues before it; a large one, if it is the first
+//!    of the queue and the buffer is empty. Otherwise it waits until room is given back, and goes on with (3).
+//! 5. It leaves the queue under the same hold of the gate, with its room, or without if the buffer was closed.
+//!
+//! Nobody starves. Once a large one queues, newcomers stand behind it, so the buffer runs empty; a small one lets nobody pass who
+//! came later and is large, so it is served between two large ones. Nobody who leaves the queue has to wake the others: either it took
+//! room, whose return wakes them, or the buffer was closed, which wakes them too. And nobody who has room waits for anything but a lock
+//! until its value is stored, so the writer can commit what fills the buffer.
 
+use std::collections::VecDeque;
+
+use super::budget::Reservation;
 use crate::sync::planted::{Fault, is_planted};
 use crate::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, Ordering};
 
@@ -10,11 +33,47 @@ use crate::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, Order
 #[derive(Debug)]
 pub(crate) struct WriteBuffer {
     capacity: u64,
+    /// Above the capacity while a large value has its room.
     used: AtomicU64,
+    /// How many queue.
     waiting: AtomicUsize,
+    /// How many of these are large.
+    large: AtomicUsize,
     closed: AtomicBool,
-    gate: Mutex<()>,
+    gate: Mutex<Queue>,
     freed: Condvar,
+}
+
+/// Those who wait for room, in the order in which they came.
+#[derive(Debug, Default)]
+struct Queue {
+    last_number: u64,
+    places: VecDeque<Place>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    number: u64,
+    is_large: bool,
+}
+
+impl Queue {
+    fn enter(&mut self, is_large: bool) -> Place {
+        self.last_number += 1;
+        let place = Place { number: self.last_number, is_large };
+        self.places.push_back(place);
+        place
+    }
+
+    fn leave(&mut self, place: Place) {
+        self.places.retain(|other| other.number != place.number);
+    }
+
+    /// Whether nobody queues before this one whom it must let pass.
+    fn is_next(&self, place: Place) -> bool {
+        let mut before = self.places.iter().take_while(|other| other.number < place.number);
+        if place.is_large { before.next().is_none() } else { !before.any(|other| other.is_large) }
+    }
 }
 
 impl WriteBuffer {
@@ -23,8 +82,9 @@ impl WriteBuffer {
             capacity,
             used: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
+            large: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
-            gate: Mutex::new(()),
+            gate: Mutex::default(),
             freed: Condvar::new(),
         })
     }
@@ -39,31 +99,43 @@ impl WriteBuffer {
 
     /// Reserves room, waiting for it if need be; `on_full` is called before each wait. `None` once the buffer is closed.
     ///
-    /// The caller holds no lock, and asks for no more than the capacity.
+    /// The caller holds no lock. The numbers are those of the module.
     pub(crate) fn reserve(self: &Arc<Self>, bytes: u64, on_full: impl Fn()) -> Option<Room> {
-        debug_assert!(bytes <= self.capacity, "a larger reservation would wait for ever");
+        if self.closed.load(Ordering::SeqCst) {
+            return None;
+        }
+        // 1.
+        let is_large = bytes > self.capacity;
+        let queued = if is_large { &self.waiting } else { &self.large };
+        if queued.load(Ordering::SeqCst) == 0 && self.try_take(bytes) {
+            return Some(self.room(bytes));
+        }
+        // 2. SeqCst: `waiting` pairs with the load in `Room::drop`, so that either the try of (4) sees the room that was freed, or the
+        // one who freed it sees somebody waiting; and with the load in `has_waiters`, so that whoever stores after the writer has looked
+        // asks it again.
+        let place = self.gate.lock().enter(is_large);
+        self.large.fetch_add(usize::from(is_large), Ordering::SeqCst);
+        self.waiting.fetch_add(1, Ordering::SeqCst);
         loop {
-            if self.closed.load(Ordering::SeqCst) {
-                return None;
-            }
-            if self.try_take(bytes) {
-                return Some(Room { buffer: self.clone(), bytes });
-            }
-            // Announced before the last try. SeqCst: pairs with the load in `Room::drop`, so that either this try sees the
-            // room that was freed, or the one who freed it sees somebody waiting. And announced before the writer is asked: pairs with the
-            // load in `has_waiters`, so that whoever stores after the writer has looked asks it again.
-            self.waiting.fetch_add(1, Ordering::SeqCst);
+            // 3.
             on_full();
+            // 4.
             let mut gate = self.gate.lock();
             let is_closed = self.closed.load(Ordering::SeqCst);
-            if is_closed || self.try_take(bytes) {
+            if is_closed || (gate.is_next(place) && self.try_take(bytes)) {
+                // 5.
+                gate.leave(place);
                 self.waiting.fetch_sub(1, Ordering::SeqCst);
+                self.large.fetch_sub(usize::from(is_large), Ordering::SeqCst);
                 // Looked at once: room is taken if and only if it is given back, whether the buffer closes or opens meanwhile.
-                return (!is_closed).then(|| Room { buffer: self.clone(), bytes });
+                return (!is_closed).then(|| self.room(bytes));
             }
             self.freed.wait(&mut gate);
-            self.waiting.fetch_sub(1, Ordering::SeqCst);
         }
+    }
+
+    fn room(self: &Arc<Self>, bytes: u64) -> Room {
+        Room { buffer: self.clone(), bytes, beyond: None }
     }
 
     /// Whether somebody waits for room. Asked after a value was stored, which the waiter's `on_full` may have come too early for.
@@ -84,7 +156,10 @@ impl WriteBuffer {
     }
 
     fn try_take(&self, bytes: u64) -> bool {
-        let fits = |used: u64| used.checked_add(bytes).filter(|&sum| sum <= self.capacity);
+        let fits = |used: u64| {
+            let sum = used.checked_add(bytes)?;
+            (used == 0 || sum <= self.capacity).then_some(sum)
+        };
         self.used.fetch_update(Ordering::SeqCst, Ordering::Relaxed, fits).is_ok()
     }
 }
@@ -94,10 +169,37 @@ impl WriteBuffer {
 pub(crate) struct Room {
     buffer: Arc<WriteBuffer>,
     bytes: u64,
+    /// Of a large value: what is reserved in the budget for what is beyond the buffer.
+    beyond: Option<Reservation>,
+}
+
+impl Room {
+    /// By how much this is larger than the buffer.
+    pub(super) fn excess(&self) -> u64 {
+        self.bytes.saturating_sub(self.buffer.capacity)
+    }
+
+    /// Keeps a reservation in the budget for as long as this room is held.
+    pub(super) fn keep(&mut self, beyond: Reservation) {
+        self.beyond = Some(beyond);
+    }
+
+    /// Passes up to `most` of what is reserved in the budget on to the entry that the value becomes; how much.
+    pub(super) fn pass_on(&self, most: u64) -> u64 {
+        self.beyond.as_ref().map_or(0, |beyond| beyond.pass_on(most))
+    }
+
+    /// What is reserved in the budget.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(super) fn beyond(&self) -> u64 {
+        self.beyond.as_ref().map_or(0, Reservation::held)
+    }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
+        // Before the buffer is empty: the next large value finds the budget as it will be.
+        drop(self.beyond.take());
         self.buffer.used.fetch_sub(self.bytes, Ordering::SeqCst);
         // SeqCst: pairs with the increment in `reserve`.
         if self.buffer.waiting.load(Ordering::SeqCst) > 0 {
@@ -110,6 +212,7 @@ impl Drop for Room {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::channel::{Receiver, Sender, bounded, unbounded};
     use crate::sync::thread;
 
     #[test]
@@ -127,7 +230,7 @@ mod tests {
     fn a_full_buffer_makes_a_writer_wait_until_room_is_given_back() {
         let buffer = WriteBuffer::new(100);
         let first = buffer.reserve(60, || ()).unwrap();
-        let (full, seen) = crate::sync::channel::bounded(8);
+        let (full, seen) = bounded(8);
         thread::scope(|scope| {
             let waiter = scope.spawn(|| buffer.reserve(60, || full.send(()).unwrap()).map(|room| room.bytes));
             seen.recv().unwrap();
@@ -141,7 +244,7 @@ mod tests {
     fn closing_turns_waiters_away() {
         let buffer = WriteBuffer::new(100);
         let _first = buffer.reserve(100, || ()).unwrap();
-        let (full, seen) = crate::sync::channel::bounded(8);
+        let (full, seen) = bounded(8);
         thread::scope(|scope| {
             let waiter = scope.spawn(|| buffer.reserve(1, || full.send(()).unwrap()).is_none());
             seen.recv().unwrap();
@@ -149,5 +252,82 @@ mod tests {
             assert!(waiter.join().unwrap());
         });
         assert!(buffer.reserve(0, || ()).is_none());
+    }
+
+    /// Says what became of it: that it queues, and then, when it has room, how much. Holds the room until the other end is gone.
+    fn reserve_in_turn(
+        buffer: &Arc<WriteBuffer>,
+        bytes: u64,
+        told: &Sender<(u64, bool)>,
+        hold: &Receiver<()>,
+    ) {
+        let room = buffer.reserve(bytes, || told.send((bytes, false)).unwrap()).unwrap();
+        told.send((bytes, true)).unwrap();
+        hold.recv().unwrap_err();
+        drop(room);
+    }
+
+    #[test]
+    fn a_large_one_goes_alone_after_those_before_it_and_before_those_after_it() {
+        let buffer = WriteBuffer::new(100);
+        let first = buffer.reserve(60, || ()).unwrap();
+        let (told, tell) = unbounded();
+        thread::scope(|scope| {
+            let begin = |bytes| {
+                let (release, held) = bounded::<()>(1);
+                let (buffer, told) = (&buffer, told.clone());
+                scope.spawn(move || reserve_in_turn(buffer, bytes, &told, &held));
+                release
+            };
+            let wait_for = |expected| {
+                while let told = tell.recv().unwrap()
+                    && told != expected
+                {
+                    assert!(!told.1, "{} was served before its turn", told.0);
+                }
+            };
+            let early = begin(50);
+            wait_for((50, false));
+            let large = begin(150);
+            wait_for((150, false));
+            // It would fit beside the first. It must not pass the large one.
+            let late = begin(10);
+            wait_for((10, false));
+            let later = begin(151);
+            wait_for((151, false));
+            drop(first);
+            let mut served = Vec::new();
+            for release in [early, large, late, later] {
+                served.push(loop {
+                    if let (bytes, true) = tell.recv().unwrap() {
+                        break bytes;
+                    }
+                });
+                assert_eq!(Some(&buffer.used()), served.last(), "alone");
+                drop(release);
+            }
+            assert_eq!(served, [50, 150, 10, 151]);
+        });
+        assert_eq!((buffer.used(), buffer.has_waiters()), (0, false));
+        assert!(buffer.reserve(100, || ()).is_some(), "nobody queues any more");
+    }
+
+    #[test]
+    fn an_empty_buffer_takes_a_large_one_at_once_and_closing_turns_one_away() {
+        let buffer = WriteBuffer::new(100);
+        let room = buffer.reserve(1_000, || panic!("it need not wait")).unwrap();
+        assert_eq!((buffer.used(), room.excess()), (1_000, 900));
+        let (full, seen) = bounded(8);
+        thread::scope(|scope| {
+            let large = scope.spawn(|| buffer.reserve(101, || full.send(()).unwrap()).is_none());
+            seen.recv().unwrap();
+            let small = scope.spawn(|| buffer.reserve(1, || full.send(()).unwrap()).is_none());
+            seen.recv().unwrap();
+            buffer.close();
+            assert!(large.join().unwrap() && small.join().unwrap());
+        });
+        buffer.open();
+        drop(room);
+        assert!(buffer.reserve(1, || panic!("nobody queues")).is_some());
     }
 }

@@ -7,12 +7,15 @@
 //!
 //! A promotion has no flight and lasts a microsecond, so it is content with a [`Ticket`], which costs nothing to take.
 //!
+//! What is let go of here is handed out as [`Trash`], flights included: the last holder of a flight drops a user's value or error.
+//!
 //! A *fence* bars fills of one key without barring loads: leases taken while it stands never hold. A *barrier* does the same for all
 //! keys in a scope, while a range removal visits the shards one after another.
 
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use super::slot::Trash;
 use super::tickets::{Ticket, Tickets};
 use super::{SlotKey, StoredKey, Value};
 use crate::key::Scope;
@@ -70,17 +73,17 @@ impl Leases {
     }
 
     /// Drops every lease on keys in a scope, and bars new ones.
-    pub(crate) fn raise_barrier(&mut self, scope: &Scope) {
+    pub(crate) fn raise_barrier(&mut self, scope: &Scope, trash: &mut Trash) {
         self.barriers.push(scope.clone());
-        self.revoke_scope(scope);
+        self.revoke_scope(scope, trash);
     }
 
     /// Takes one barrier away, with the flights that began behind it.
-    pub(crate) fn lower_barrier(&mut self, scope: &Scope) {
+    pub(crate) fn lower_barrier(&mut self, scope: &Scope, trash: &mut Trash) {
         if let Some(at) = self.barriers.iter().position(|barrier| barrier == scope) {
             self.barriers.swap_remove(at);
         }
-        self.revoke_scope(scope);
+        self.revoke_scope(scope, trash);
     }
 
     /// The flight that a caller of this key may join.
@@ -91,7 +94,9 @@ impl Leases {
 
     /// Hangs a flight on a lease just taken.
     pub(crate) fn attach(&mut self, key: SlotKey<'_>, id: LeaseId, flight: Value) {
-        self.of(key).flight = Some((id, flight));
+        let leases = self.of(key);
+        debug_assert!(leases.flight.is_none(), "a caller that finds a flight joins it");
+        leases.flight = Some((id, flight));
     }
 
     /// A permission to copy into memory what the disk has of a key. Needs no exclusive lock.
@@ -126,43 +131,43 @@ impl Leases {
     }
 
     /// Gives a lease back, with its flight.
-    pub(crate) fn release(&mut self, key: SlotKey<'_>, id: LeaseId) {
+    pub(crate) fn release(&mut self, key: SlotKey<'_>, id: LeaseId, trash: &mut Trash) {
         self.change(key, |leases| {
             leases.holders.retain(|holder| *holder != id);
-            leases.flight.take_if(|(lease, _)| *lease == id);
+            trash.flight(leases.flight.take_if(|(lease, _)| *lease == id));
         });
     }
 
     /// Drops every lease on a key, and detaches its flight.
-    pub(crate) fn revoke(&mut self, key: SlotKey<'_>) {
+    pub(crate) fn revoke(&mut self, key: SlotKey<'_>, trash: &mut Trash) {
         self.tickets.revoke(key);
-        self.change(key, KeyLeases::revoke);
+        self.change(key, |leases| leases.revoke(trash));
     }
 
     /// Drops every lease on keys in a scope.
-    fn revoke_scope(&mut self, scope: &Scope) {
+    fn revoke_scope(&mut self, scope: &Scope, trash: &mut Trash) {
         self.tickets.revoke_all();
         self.keys.retain(|leases| {
             if scope.covers(&leases.key) {
-                leases.revoke();
+                leases.revoke(trash);
             }
             !leases.is_idle()
         });
     }
 
-    pub(crate) fn raise_fence(&mut self, key: SlotKey<'_>) {
+    pub(crate) fn raise_fence(&mut self, key: SlotKey<'_>, trash: &mut Trash) {
         self.tickets.revoke(key);
         let leases = self.of(key);
         leases.fences += 1;
-        leases.revoke();
+        leases.revoke(trash);
     }
 
     /// Takes one fence away. Loads that began behind it are not cached, and nobody joins them any more.
-    pub(crate) fn lower_fence(&mut self, key: SlotKey<'_>) {
+    pub(crate) fn lower_fence(&mut self, key: SlotKey<'_>, trash: &mut Trash) {
         self.tickets.revoke(key);
         self.change(key, |leases| {
             leases.fences = leases.fences.saturating_sub(1);
-            leases.revoke();
+            leases.revoke(trash);
         });
     }
 
@@ -195,10 +200,10 @@ impl Leases {
 }
 
 impl KeyLeases {
-    fn revoke(&mut self) {
+    fn revoke(&mut self, trash: &mut Trash) {
         self.holders.clear();
         if !is_planted(Fault::KeepFlight) {
-            self.flight = None;
+            trash.flight(self.flight.take());
         }
     }
 
@@ -219,13 +224,13 @@ mod tests {
     fn revoking_a_key_leaves_other_keys_of_the_same_hash_alone() {
         let mut leases = Leases::default();
         let (one, two, other) = (leases.take(KEY), leases.take(KEY), leases.take(OTHER));
-        leases.revoke(KEY);
+        leases.revoke(KEY, &mut Trash::default());
         assert!(!leases.holds(KEY, one) && !leases.holds(KEY, two));
         assert!(leases.holds(OTHER, other));
-        leases.raise_barrier(&Scope::prefix(*b"ot"));
+        leases.raise_barrier(&Scope::prefix(*b"ot"), &mut Trash::default());
         let behind = leases.take(OTHER);
         assert!(!leases.holds(OTHER, behind), "a lease taken behind a barrier never holds");
-        leases.lower_barrier(&Scope::prefix(*b"ot"));
+        leases.lower_barrier(&Scope::prefix(*b"ot"), &mut Trash::default());
         assert!(!leases.holds(OTHER, behind) && leases.is_empty());
     }
 
@@ -234,29 +239,29 @@ mod tests {
         let mut leases = Leases::default();
         let old = leases.take(KEY);
         leases.attach(KEY, old, Arc::new("old flight"));
-        leases.revoke(KEY);
+        leases.revoke(KEY, &mut Trash::default());
         assert!(leases.flight(KEY).is_none());
         let new = leases.take(KEY);
         leases.attach(KEY, new, Arc::new("new flight"));
-        leases.release(KEY, old);
+        leases.release(KEY, old, &mut Trash::default());
         assert!(leases.flight(KEY).is_some() && leases.holds(KEY, new));
     }
 
     #[test]
     fn a_lease_taken_behind_a_fence_never_holds() {
         let mut leases = Leases::default();
-        leases.raise_fence(KEY);
-        leases.raise_fence(KEY);
+        leases.raise_fence(KEY, &mut Trash::default());
+        leases.raise_fence(KEY, &mut Trash::default());
         let behind = leases.take(KEY);
         let over = leases.take_over(KEY);
         assert!(leases.holds(KEY, over), "what is there may be written again");
-        leases.lower_fence(KEY);
+        leases.lower_fence(KEY, &mut Trash::default());
         let still_behind = leases.take(KEY);
-        leases.lower_fence(KEY);
+        leases.lower_fence(KEY, &mut Trash::default());
         assert!(!leases.holds(KEY, behind) && !leases.holds(KEY, still_behind));
         let after = leases.take(KEY);
         assert!(leases.holds(KEY, after));
-        leases.release(KEY, after);
+        leases.release(KEY, after, &mut Trash::default());
         assert!(leases.is_empty());
     }
 
@@ -266,21 +271,21 @@ mod tests {
         let permits = |leases: &Leases, ticket| leases.permits(KEY, Permit::Ticket(ticket));
         let before = leases.ticket(KEY);
         assert!(permits(&leases, before));
-        leases.raise_fence(KEY);
+        leases.raise_fence(KEY, &mut Trash::default());
         let behind = leases.ticket(KEY);
         assert!(!permits(&leases, before) && !permits(&leases, behind));
-        leases.lower_fence(KEY);
+        leases.lower_fence(KEY, &mut Trash::default());
         assert!(!permits(&leases, behind));
         let before = leases.ticket(KEY);
-        leases.raise_barrier(&Scope::prefix(*b"k"));
+        leases.raise_barrier(&Scope::prefix(*b"k"), &mut Trash::default());
         let behind = leases.ticket(KEY);
         assert!(!permits(&leases, before) && !permits(&leases, behind));
-        leases.lower_barrier(&Scope::prefix(*b"k"));
+        leases.lower_barrier(&Scope::prefix(*b"k"), &mut Trash::default());
         assert!(!permits(&leases, behind));
         let after = leases.ticket(KEY);
         assert!(permits(&leases, after));
-        leases.revoke(OTHER);
-        leases.revoke(KEY);
+        leases.revoke(OTHER, &mut Trash::default());
+        leases.revoke(KEY, &mut Trash::default());
         assert!(!permits(&leases, after));
     }
 }

@@ -46,6 +46,8 @@ pub(crate) struct Shard {
     /// Whether what belongs on disk is to be committed. If it is, a value that is not is refused: once evicted, an older one on
     /// disk would show.
     saves: bool,
+    /// Whether the shard takes nothing any more ([`super::closing`]).
+    is_closed: bool,
     pub(super) tallies: Tallies,
 }
 
@@ -61,6 +63,7 @@ impl Shard {
             pending: HashMap::default(),
             ranges: Vec::new(),
             saves: true,
+            is_closed: false,
             tallies: Tallies::default(),
         }
     }
@@ -113,10 +116,11 @@ impl Shard {
         counter: &AtomicU64,
         trash: &mut Trash,
     ) -> Result<u64, Refused> {
-        if entry.unsaved.is_none() && self.must_save(key) {
-            return Err(Refused::Unsaved);
+        if self.is_closed() || (entry.unsaved.is_none() && self.must_save(key)) {
+            trash.refused(entry);
+            return Err(if self.is_closed() { Refused::Closed } else { Refused::Unsaved });
         }
-        self.leases.revoke(key);
+        self.leases.revoke(key, trash);
         let sequence = next(counter);
         self.put(key, entry, sequence, trash);
         Ok(sequence)
@@ -124,11 +128,35 @@ impl Shard {
 
     /// Removes what an unsaved write replaces that finds no room itself; unless it must be saved.
     pub(crate) fn forget_replaced(&mut self, key: SlotKey<'_>, now: Timestamp, trash: &mut Trash) -> Refused {
+        if self.is_closed() {
+            return Refused::Closed;
+        }
         if self.must_save(key) {
             return Refused::Unsaved;
         }
         self.forget(key, now, trash);
         Refused::NoRoom
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed && !is_planted(Fault::StoreInClosed)
+    }
+
+    /// From here on nothing is stored, filled, promoted or removed by a tombstone.
+    pub(crate) fn seal(&mut self) {
+        self.is_closed = true;
+    }
+
+    /// Lets go of every entry and takes nothing any more. Leases stay with those who hold them.
+    pub(crate) fn close(&mut self, trash: &mut Trash) {
+        self.seal();
+        for id in 0..self.slots.end() {
+            if self.slots.get(id).is_some() {
+                self.remove(id, trash);
+            }
+        }
+        self.dirty.clear();
+        self.ranges.clear();
     }
 
     fn must_save(&self, key: SlotKey<'_>) -> bool {
@@ -145,6 +173,7 @@ impl Shard {
         trash: &mut Trash,
     ) -> Result<u64, Refused> {
         if !self.leases.holds(key, lease) && !is_planted(Fault::FillWithoutLease) {
+            trash.refused(entry);
             return Err(Refused::Revoked);
         }
         self.store(key, entry, counter, trash)
@@ -160,8 +189,9 @@ impl Shard {
         trash: &mut Trash,
     ) -> Result<(), Refused> {
         let may_fill = self.leases.permits(key, permit) || is_planted(Fault::PromoteWithoutLease);
-        if !may_fill || self.find(key).is_some() {
-            return Err(Refused::Revoked);
+        if !may_fill || self.is_closed() || self.find(key).is_some() {
+            trash.refused(entry);
+            return Err(if self.is_closed() { Refused::Closed } else { Refused::Revoked });
         }
         self.put(key, entry, sequence, trash);
         Ok(())
@@ -169,7 +199,7 @@ impl Shard {
 
     /// Removes a key that is not to be on disk.
     pub(crate) fn forget(&mut self, key: SlotKey<'_>, now: Timestamp, trash: &mut Trash) -> Prior {
-        self.leases.revoke(key);
+        self.leases.revoke(key, trash);
         let prior = self.prior(key, now);
         if let Some((id, _)) = self.find(key) {
             self.remove(id, trash);

@@ -4,8 +4,8 @@ use std::any::Any;
 
 use smallvec::SmallVec;
 
-use super::Remains;
 use super::buffer::Room;
+use super::leases::LeaseId;
 use super::stored_key::StoredKey;
 use super::tickets::Ticket;
 use super::weight::Weight;
@@ -43,7 +43,15 @@ pub(crate) struct Unsaved {
     pub(crate) version: u32,
     pub(crate) written_at: Timestamp,
     /// Held for as long as the payload is.
-    pub(crate) _room: Room,
+    pub(crate) room: Room,
+}
+
+#[cfg(test)]
+impl Unsaved {
+    pub(crate) fn uncompressed(payload: Vec<u8>, version: u32, written_at: Timestamp, room: Room) -> Self {
+        let (compression, extension) = (Compression::None, Extension::default());
+        Self { payload, compression, extension, version, written_at, room }
+    }
 }
 
 /// An entry to be stored.
@@ -65,6 +73,8 @@ pub(crate) enum Refused {
     Unsaved,
     /// Memory has no room for it, and it has no other place.
     NoRoom,
+    /// The cache is closed.
+    Closed,
 }
 
 /// A key of a shard. One line of the processor's cache, and all that a lookup reads.
@@ -174,8 +184,6 @@ pub(crate) struct Purged {
     pub(crate) memory_only: u64,
     /// Keys of the disk tier that memory knew, and whether they were live: what the disk says of these does not count.
     pub(crate) known: Vec<(StoredKey, bool)>,
-    /// The values, to be dropped when the removal is made: a user's `Drop` may panic.
-    pub(crate) remains: Remains,
 }
 
 /// What is to be dropped once the lock is released: a user's `Drop` may call the cache.
@@ -189,6 +197,17 @@ pub(crate) struct Trash {
 }
 
 impl Trash {
+    /// Takes an entry that was refused.
+    pub(super) fn refused(&mut self, entry: Entry) {
+        self.values.push(entry.value);
+        self.unsaved.extend(entry.unsaved);
+    }
+
+    /// Takes a flight from the lease that it hung on. It may hold a value or an error.
+    pub(super) fn flight(&mut self, flight: Option<(LeaseId, Value)>) {
+        self.values.extend(flight.map(|(_, flight)| flight));
+    }
+
     /// Keeps that much of the weight that is to be given back for somebody else; all or nothing.
     pub(super) fn give_room(&mut self, weight: u64) -> bool {
         let left = self.weight.checked_sub(weight);

@@ -1,8 +1,8 @@
+mod large;
 mod model;
 
 use super::*;
 use crate::key::Scope;
-use crate::record::{Compression, Extension};
 
 const LATER: Timestamp = Timestamp::from_millis(u64::MAX);
 
@@ -16,14 +16,7 @@ fn key_of(number: u8) -> [u8; 5] {
 
 fn dirty(memory: &Memory, weight: u64) -> Entry {
     let room = memory.buffer().reserve(1, || ()).unwrap();
-    let unsaved = Unsaved {
-        payload: vec![],
-        compression: Compression::None,
-        extension: Extension::default(),
-        version: 0,
-        written_at: Timestamp::ZERO,
-        _room: room,
-    };
+    let unsaved = Unsaved::uncompressed(vec![], 0, Timestamp::ZERO, room);
     Entry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
 }
 
@@ -53,9 +46,115 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     };
     // As the purge of another thread stands between its first pass and its second.
     for shard in &memory.shards {
-        shard.write().leases.raise_barrier(&Scope::prefix(&bytes[..4]));
+        shard.write().leases.raise_barrier(&Scope::prefix(&bytes[..4]), &mut Trash::default());
     }
     assert!(memory.fill(key, id, dirty(&memory, 1)).is_err());
     let (over, ..) = memory.lease_over(key, Timestamp::ZERO);
     assert!(memory.fill(key, over, dirty(&memory, 1)).is_err(), "a touch is barred as well");
+}
+
+/// A value whose `Drop` looks a key up, as a user's may.
+struct Caller(std::sync::Weak<Memory>);
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        if let Some(memory) = self.0.upgrade() {
+            drop(memory.get(memory.key(&key_of(1)), Timestamp::ZERO));
+            memory.forget(memory.key(&key_of(2)), Timestamp::ZERO, &mut Remains::default());
+        }
+    }
+}
+
+/// Whatever lets go of a flight, of which the lease has the last reference.
+#[test]
+fn a_flight_is_let_go_of_without_a_lock() {
+    type Change = fn(&Memory, SlotKey<'_>, LeaseId);
+    let changes: [(&str, Change); 8] = [
+        ("store", |memory, key, _| _ = memory.store(key, clean(1), Timestamp::ZERO)),
+        ("fill", |memory, key, lease| _ = memory.fill(key, lease, clean(1))),
+        ("forget", |memory, key, _| _ = memory.forget(key, Timestamp::ZERO, &mut Remains::default())),
+        ("bury", |memory, key, _| _ = memory.bury(key, Timestamp::ZERO, &mut Remains::default(), || ())),
+        ("purge", |memory, _, _| {
+            memory.purge(Scope::prefix([]), true, Timestamp::ZERO, &mut Remains::default());
+        }),
+        ("release", Memory::release),
+        ("raise a fence", |memory, key, _| memory.raise_fence(key)),
+        ("lower a fence", |memory, key, _| memory.lower_fence(key)),
+    ];
+    for (what, change) in changes {
+        let memory = Arc::new(Memory::new(1, 1_000, 1 << 20, 0));
+        let (done, is_done) = crate::sync::channel::bounded(1);
+        // A deadlock is a failure, not a test that hangs.
+        std::thread::spawn(move || {
+            let bytes = key_of(1);
+            let key = memory.key(&bytes);
+            let flight = || Arc::new(Caller(Arc::downgrade(&memory))) as Value;
+            let Leased::Lease { id, .. } = memory.lease_to_load(key, Timestamp::ZERO, flight) else {
+                panic!("a lease")
+            };
+            change(&memory, key, id);
+            done.send(()).unwrap();
+        });
+        let ended = is_done.recv_timeout(std::time::Duration::from_mins(1));
+        ended.unwrap_or_else(|_| panic!("{what}: the flight is dropped under the lock"));
+    }
+}
+
+#[test]
+fn a_closed_shard_takes_nothing_and_gives_back_what_was_reserved() {
+    let memory = Memory::new(2, 1_000, 1 << 20, 0);
+    let now = Timestamp::ZERO;
+    let bytes: Vec<_> = (0..8).map(key_of).collect();
+    let key = |at: usize| memory.key(&bytes[at]);
+    memory.store(key(0), clean(10), now).unwrap();
+    memory.store(key(1), dirty(&memory, 10), now).unwrap();
+    memory.bury(key(2), now, &mut Remains::default(), || ()).unwrap();
+    let flight = || Arc::new(()) as Value;
+    let Leased::Lease { id, .. } = memory.lease_to_load(key(3), now, flight) else { panic!("a lease") };
+    let Found::Nothing(absent) = memory.get(key(4), now) else { panic!("nothing") };
+    let drained = |memory: &Memory| memory.drain(now, &mut Remains::default()).len();
+    memory.seal();
+    let refused = |room: fn(&Memory, u64) -> Entry| {
+        let late = [
+            memory.store(key(5), clean(10), now).map(drop),
+            memory.store(key(0), room(&memory, 10), now).map(drop),
+            memory.store(key(0), clean(5_000), now).map(drop),
+            memory.fill(key(3), id, room(&memory, 10)).map(drop),
+            memory.bury(key(0), now, &mut Remains::default(), || ()).map(drop),
+        ];
+        assert!(late[..2].iter().chain(&late[3..]).all(|late| *late == Err(Refused::Closed)), "{late:?}");
+        assert!(late[2].is_err());
+        let ticket = Permit::Ticket(absent.ticket);
+        assert!(memory.promote(key(4), ticket, clean(10), 1).is_err());
+    };
+    refused(dirty);
+    assert!(
+        matches!(memory.get(key(0), now), Found::Value(..)),
+        "what was stored stays until it is committed"
+    );
+    assert_eq!(drained(&memory), 2, "a value and a tombstone, of before");
+    let remains = memory.close();
+    assert_eq!((remains.len(), memory.budget.used(), memory.buffer().used()), (2, 0, 0));
+    // No room is given any more.
+    refused(|_, weight| clean(weight));
+    assert_eq!((memory.budget.used(), memory.buffer().used(), drained(&memory)), (0, 0, 0));
+    assert!((0..8).all(|at| matches!(memory.get(key(at), now), Found::Nothing(_))));
+    memory.validate();
+}
+/// Every cache of a test looks at its sums when its last handle goes.
+#[test]
+fn a_cache_that_lost_something_fails_the_test_that_had_it() {
+    type Lose = (&'static str, fn(&Memory));
+    let losses: [Lose; 4] = [
+        ("nothing", |_| ()),
+        ("a fence", |memory| memory.raise_fence(memory.key(&key_of(1)))),
+        ("weight of the budget", |memory| assert!(memory.budget.try_reserve(1))),
+        ("room in the write buffer", |memory| std::mem::forget(memory.buffer().reserve(1, || ()))),
+    ];
+    for (what, lose) in losses {
+        let cache = crate::Cache::builder().open().unwrap();
+        lose(&cache.inner().tiers.memory);
+        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(cache)));
+        assert_eq!(dropped.is_err(), what != "nothing", "{what}");
+    }
 }

@@ -18,13 +18,14 @@ impl Memory {
         for shard in &self.shards {
             let sums = shard.read().validate();
             all.clean_weight += sums.clean_weight;
+            all.beyond += sums.beyond;
             all.dirty += sums.dirty;
             saving += usize::from(sums.saves);
         }
         assert_eq!(
-            all.clean_weight,
+            all.clean_weight + all.beyond,
             self.budget.used(),
-            "the budget is charged what the clean entries weigh"
+            "the budget is charged what the clean entries weigh, and the room of large ones"
         );
         assert!(saving == 0 || saving == self.shards.len(), "{saving} of {} shards save", self.shards.len());
     }
@@ -32,14 +33,17 @@ impl Memory {
     /// The same once the cache has ended: no caller holds anything, and no worker.
     ///
     /// # Panics
-    /// As [`validate`](Memory::validate); and when a lease, a fence, a barrier or room in the write buffer was not given back.
+    /// As [`validate`](Memory::validate); and when a lease, a fence, a barrier, the floor of a range removal or room in the write buffer was
+    /// not given back.
     pub(crate) fn validate_at_end(&self) {
         self.validate();
         let mut dirty = 0;
         for shard in &self.shards {
             let shard = shard.read();
             assert!(shard.leases.is_empty(), "every lease, fence and barrier was given back");
-            dirty += shard.validate().dirty;
+            let sums = shard.validate();
+            assert_eq!(sums.ranges, 0, "every range removal was committed, or given up");
+            dirty += sums.dirty;
         }
         assert!(
             dirty > 0 || self.buffer.used() == 0,

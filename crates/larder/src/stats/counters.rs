@@ -5,7 +5,7 @@
 //! add to it atomically. Either way no count is lost.
 
 use super::latency::Histogram;
-use crate::sync::{Ordering, StatisticU64};
+use crate::sync::{AtomicBool, Ordering, StatisticU64};
 
 /// Threads that have a stripe of their own.
 const OWN_STRIPES: usize = 31;
@@ -19,6 +19,7 @@ pub(crate) enum Count {
     Loads,
     LoadFailures,
     VoidedFills,
+    Uncacheable,
     Promotions,
     Inserts,
     Invalidations,
@@ -34,6 +35,8 @@ pub(crate) struct Counters {
     shared: Stripe,
     /// How long loaders took.
     pub(crate) load_times: Histogram,
+    /// Whether the log has a loaded value that could not be cached: one will do.
+    pub(crate) has_told_uncacheable: AtomicBool,
 }
 
 #[derive(Debug, Default)]

@@ -41,7 +41,8 @@ fn tiers(stats: &Stats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 fn totals(stats: &Stats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Stats { misses, loads, load_failures, voided_fills, promotions, inserts, invalidations, .. } = stats;
+    let Stats { misses, loads, load_failures, voided_fills, uncacheable, .. } = stats;
+    let Stats { promotions, inserts, invalidations, .. } = stats;
     let (requests, percent) = (stats.requests(), 100.0 * stats.hit_rate());
     let unsaved = ByteSize::bytes(stats.unsaved_bytes);
     writeln!(
@@ -50,7 +51,8 @@ fn totals(stats: &Stats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     )?;
     writeln!(
         f,
-        "inserts {inserts}, invalidations {invalidations}, promotions {promotions}, fills voided {voided_fills}"
+        "inserts {inserts}, invalidations {invalidations}, promotions {promotions}, fills voided {voided_fills}, \
+         uncacheable {uncacheable}"
     )?;
     writeln!(f, "unsaved {unsaved}")
 }

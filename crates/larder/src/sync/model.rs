@@ -7,9 +7,12 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError, TryLockError};
+use std::time::Duration;
+
+use shuttle::rand::{RngCore, thread_rng};
 
 pub(crate) use shuttle::sync::RwLockReadGuard;
-pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize};
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
 
 pub(crate) mod channel;
 
@@ -25,6 +28,17 @@ pub(crate) mod thread {
         Ok(std::num::NonZero::<usize>::MIN)
     }
 }
+
+/// Declares a static that each execution makes anew when it first uses it: one schedule must not see what another left.
+macro_rules! process_static {
+    ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        shuttle::lazy_static! {
+            $(#[$attribute])*
+            static ref $name: $type = $value;
+        }
+    };
+}
+pub(crate) use process_static;
 
 /// The same in every execution, so that a schedule replays in another process.
 pub(crate) fn hash_seeds() -> ahash::RandomState {
@@ -42,6 +56,15 @@ impl<T> Latest<T> {
 
     pub(crate) fn look(&self) -> impl Deref<Target = Option<Arc<T>>> {
         Looked(self.0.read().clone())
+    }
+
+    pub(crate) fn empty() -> Self {
+        Self::new(None)
+    }
+
+    pub(crate) fn update(&self, change: impl Fn(&Option<Arc<T>>) -> Option<Arc<T>>) {
+        let mut value = self.0.write();
+        *value = change(&value);
     }
 
     pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
@@ -69,7 +92,7 @@ impl<T> Mutex<T> {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        MutexGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        MutexGuard { lock: &self.0, held: Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)) }
     }
 
     pub(crate) fn get_mut(&mut self) -> &mut T {
@@ -77,22 +100,39 @@ impl<T> Mutex<T> {
     }
 }
 
-/// Empty only while its thread waits for a [`Condvar`].
-pub(crate) struct MutexGuard<'a, T>(Option<shuttle::sync::MutexGuard<'a, T>>);
+pub(crate) struct MutexGuard<'a, T> {
+    lock: &'a shuttle::sync::Mutex<T>,
+    /// Empty only while its thread waits for a [`Condvar`].
+    held: Option<shuttle::sync::MutexGuard<'a, T>>,
+}
 
 impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.0.as_deref().expect("a guard is looked through by the thread that holds it, which does not wait")
+        self.held
+            .as_deref()
+            .expect("a guard is looked through by the thread that holds it, which does not wait")
     }
 }
 
 impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.0
+        self.held
             .as_deref_mut()
             .expect("a guard is looked through by the thread that holds it, which does not wait")
+    }
+}
+
+/// Whether a wait ended because its time was over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WaitTimeoutResult {
+    timed_out: bool,
+}
+
+impl WaitTimeoutResult {
+    pub(crate) fn timed_out(self) -> bool {
+        self.timed_out
     }
 }
 
@@ -106,9 +146,24 @@ impl Condvar {
     }
 
     pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
-        if let Some(held) = guard.0.take() {
-            guard.0 = Some(self.0.wait(held).unwrap_or_else(PoisonError::into_inner));
+        if let Some(held) = guard.held.take() {
+            guard.held = Some(self.0.wait(held).unwrap_or_else(PoisonError::into_inner));
         }
+    }
+
+    /// Waits for a time that the schedule chooses: until it is notified, as if its time would never be over, or until other threads
+    /// have done something. What notifies it in the second case is lost, so the caller looks at its condition again, as it must.
+    pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _: Duration) -> WaitTimeoutResult {
+        if thread_rng().next_u64().is_multiple_of(2) {
+            self.wait(guard);
+            return WaitTimeoutResult { timed_out: false };
+        }
+        for _ in 0..=thread_rng().next_u64() % channel::MOST_CHANCES {
+            guard.held = None;
+            // A plain point, which leaves the priorities of PCT alone.
+            guard.held = Some(guard.lock.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        WaitTimeoutResult { timed_out: true }
     }
 
     pub(crate) fn notify_all(&self) {

@@ -20,6 +20,10 @@ pub enum Fault {
     SettleEarly,
     /// What a failed commit had drained is not committed again.
     ForgetDrained,
+    /// A shard that is sealed takes what is stored all the same.
+    StoreInClosed,
+    /// The writer drains for the last time before the shards are sealed.
+    DrainBeforeSealing,
     /// Whoever fills the write buffer does not see that somebody waits for it to be committed.
     IgnoreWaiters,
 }

@@ -130,8 +130,7 @@ pub fn decode_marked<V>(format: Format, bytes: &[u8], fingerprint: Option<u64>) 
 where
     V: Serialize + DeserializeOwned + 'static,
 {
-    let extension = Extension { fingerprint, inflated_len: None };
-    ValueChecks::new(true).read(format, Compression::None, &extension, bytes).map(|(value, _)| value)
+    Values::new(format, true).decode(bytes, fingerprint)
 }
 
 /// Encodes a value, and tries whether it comes back, as an insert into a keyspace does with its first.
@@ -142,10 +141,48 @@ pub fn encode_checked<V>(format: Format, value: &V) -> Result<(Vec<u8>, Option<u
 where
     V: Serialize + DeserializeOwned + 'static,
 {
-    let encoded = codec::encode(format, value)?;
-    ValueChecks::new(true).check(format, value, &encoded)?;
-    let fingerprint = encoded.fingerprint();
-    Ok((encoded.payload, fingerprint))
+    Values::new(format, true).encode(value)
+}
+
+/// The values of one keyspace, as it encodes and reads them: for measuring what that costs.
+#[derive(Debug)]
+pub struct Values {
+    format: Format,
+    checks: ValueChecks,
+}
+
+impl Values {
+    /// Of a keyspace of this format, in a cache that checks every value, or as many as a release build does.
+    #[must_use]
+    pub fn new(format: Format, checks_every_value: bool) -> Self {
+        Self { format, checks: ValueChecks::new(checks_every_value) }
+    }
+
+    /// The bytes of a value, tried if it is to be, and the fingerprint of its record.
+    ///
+    /// # Errors
+    /// As an insert.
+    pub fn encode<V>(&self, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
+    where
+        V: Serialize + DeserializeOwned + 'static,
+    {
+        let encoded = codec::encode(self.format, value)?;
+        self.checks.check(self.format, value, &encoded)?;
+        let fingerprint = encoded.fingerprint();
+        Ok((encoded.payload, fingerprint))
+    }
+
+    /// The value of a record.
+    ///
+    /// # Errors
+    /// When a lookup would miss.
+    pub fn decode<V>(&self, payload: &[u8], fingerprint: Option<u64>) -> Result<V, CodecError>
+    where
+        V: Serialize + DeserializeOwned + 'static,
+    {
+        let extension = Extension { fingerprint, inflated_len: None };
+        self.checks.read(self.format, Compression::None, &extension, payload).map(|(value, _)| value)
+    }
 }
 
 /// The bytes of a key, without its keyspace's number.

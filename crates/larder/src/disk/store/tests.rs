@@ -7,7 +7,7 @@ use crate::disk::format::FORMAT;
 use crate::disk::tables::{ENTRIES, EXPIRY, RANGES};
 use crate::key::Scope;
 use crate::memory::{Change, Range, Unsaved, Weight, WriteBuffer};
-use crate::record::{Compression, Extension};
+use crate::record;
 use crate::sync::Arc;
 
 static NOTHING_ADOPTED: std::sync::LazyLock<Adopted> = std::sync::LazyLock::new(Adopted::default);
@@ -16,8 +16,8 @@ const LATER: Timestamp = Timestamp::from_millis(50_000);
 
 fn store(live_limit: u64) -> Store {
     let db = redb::Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
-    Store::initialise(&db, &Known::fresh(NOW)).unwrap();
-    Store::new(db, live_limit).unwrap()
+    Store::initialise(&db, &Known::fresh(NOW, Identities::default())).unwrap();
+    Store::new(db, live_limit, Identities::default()).unwrap()
 }
 
 fn batch<'a>(mutations: &'a [Mutation], ranges: &'a [RangeRemoval]) -> Batch<'a> {
@@ -40,15 +40,12 @@ fn key(id: KeyspaceId, name: &str) -> Arc<[u8]> {
 }
 
 fn put(key: &[u8], sequence: u64, expires_at: Timestamp) -> Mutation {
+    put_long(key, sequence, expires_at, 100)
+}
+
+fn put_long(key: &[u8], sequence: u64, expires_at: Timestamp, len: usize) -> Mutation {
     let room = WriteBuffer::new(1).reserve(1, || ()).unwrap();
-    let unsaved = Arc::new(Unsaved {
-        payload: vec![7; 100],
-        compression: Compression::None,
-        extension: Extension::default(),
-        version: 0,
-        written_at: NOW,
-        _room: room,
-    });
+    let unsaved = Arc::new(Unsaved::uncompressed(vec![7; len], 0, NOW, room));
     Mutation {
         key: key.into(),
         sequence,
@@ -154,23 +151,32 @@ fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
             .insert(crate::disk::tables::expiry_key(soon, &kept).as_slice(), ())
             .unwrap();
         txn.commit().unwrap();
-        let outcome = if is_swept {
+        if is_swept {
             // With a change, since the store knows of nothing that is due.
             let other = [put(&key(id, "other"), 2, LATER)];
-            store.commit(&Batch { sweep: 10, now: soon, ..batch(&other, &[]) }).unwrap()
+            store.commit(&Batch { sweep: 10, now: soon, ..batch(&other, &[]) }).unwrap();
         } else {
-            // More than there is room for, and all of it expires before what is kept.
-            let more: Vec<_> = (2..12)
-                .map(|number| {
-                    put(&key(id, &format!("{number:02}")), number, Timestamp::from_millis(6_000 + number))
-                })
-                .collect();
-            store.commit(&batch(&more, &[])).unwrap()
-        };
-        assert!(is_swept || outcome.evicted > 0, "the test did not fill the file: {outcome:?}");
+            // More than there is room for, and all of it expires before what is kept. One by one: a commit spares what it writes.
+            let evicted = (2..22).map(|number| {
+                let expires_at = Timestamp::from_millis(6_000 + number);
+                let more = [put(&key(id, &format!("{number:02}")), number, expires_at)];
+                store.commit(&batch(&more, &[])).unwrap().evicted
+            });
+            assert!(evicted.sum::<u64>() > 0, "the test did not fill the file");
+        }
         assert!(store.snapshot(1).unwrap().get(&kept).unwrap().is_some(), "swept: {is_swept}");
         validate(&store);
     }
+}
+
+#[test]
+fn a_value_that_expired_on_its_way_to_the_commit_is_a_removal() {
+    let mut store = store(1 << 30);
+    let id = registered(&mut store, 0).registered[0];
+    store.commit(&batch(&[put(&key(id, "a"), 1, LATER)], &[])).unwrap();
+    store.commit(&batch(&[put(&key(id, "a"), 2, NOW)], &[])).unwrap();
+    assert!(store.snapshot(1).unwrap().get(&key(id, "a")).unwrap().is_none());
+    validate(&store);
 }
 
 #[test]
@@ -254,7 +260,7 @@ fn fields_of_a_later_version_outlive_commits_and_not_the_entries() {
     txn.open_table(KEYSPACES).unwrap().insert("name", with_later.as_slice()).unwrap();
     txn.commit().unwrap();
     let Store { db, .. } = store;
-    let mut store = Store::new(db.into_inner().unwrap(), 1 << 30).unwrap();
+    let mut store = Store::new(db.into_inner().unwrap(), 1 << 30, Identities::default()).unwrap();
     store.commit(&batch(&[put(&key(id, "a"), 1, LATER)], &[])).unwrap();
     let row = |store: &Store| {
         let txn = store.db.begin_read().unwrap();
@@ -270,13 +276,13 @@ fn a_file_in_the_place_of_another_has_its_keyspaces_and_an_identity_of_its_own()
     let mut store = store(1 << 30);
     registered(&mut store, 0);
     registered(&mut store, 1);
-    let (old, fresh) = (&store.known, store.known.emptied(LATER, 20));
+    let (old, fresh) = (&store.known, store.known.emptied(LATER, 20, Identities::default()));
     assert!(fresh.identity.is_some() && fresh.identity != old.identity);
     assert_eq!(fresh.keyspaces, old.keyspaces, "none had entries");
     assert!(fresh.retired.is_empty() && !old.retired.is_empty());
     assert_eq!((fresh.state.mark, fresh.state.sequence, fresh.state.next_keyspace), (LATER, 20, 3));
     let of_format_1 = Known { format: 1, identity: None, ..old.clone() };
-    assert_eq!(of_format_1.emptied(LATER, 20).format, FORMAT);
+    assert_eq!(of_format_1.emptied(LATER, 20, Identities::default()).format, FORMAT);
 }
 
 #[test]
@@ -296,7 +302,7 @@ fn range_removals_that_stand_in_a_file_are_made_in_transactions_of_a_bounded_siz
             txn.open_table(RANGES).unwrap().insert(*key, *scope).unwrap();
         }
         txn.commit().unwrap();
-        Store::new(store.db.into_inner().unwrap(), 1 << 30)
+        Store::new(store.db.into_inner().unwrap(), 1 << 30, Identities::default())
     };
     let scope = Scope::prefix(id.to_bytes()).to_bytes();
     let narrow = Scope::prefix(key(id, "00000")).to_bytes();
@@ -322,4 +328,32 @@ fn range_removals_that_stand_in_a_file_are_made_in_transactions_of_a_bounded_siz
     assert_eq!(row.bytes, crate::disk::tables::charge(key(id, &name(count)).len(), 152));
     let illegible = plant(store, &[(&two, &[9])]).unwrap_err();
     assert_eq!(illegible.kind, FaultKind::Damage);
+}
+
+#[test]
+fn what_a_commit_writes_is_not_its_own_victim() {
+    let live_limit = 64 << 10;
+    let mut store = store(live_limit);
+    let id = registered(&mut store, 0).registered[0];
+    for number in 0..200 {
+        store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
+    }
+    assert!(store.known.live_bytes() > live_limit / 2);
+    // It expires before all others, and takes all the room that one entry may have.
+    let (soon, name) = (Timestamp::from_millis(1_001), key(id, "large"));
+    let len = (32 << 10) - 200;
+    assert!(
+        crate::disk::charge(name.len(), record::record_len(&record::Extension::default(), len))
+            <= most_charge(live_limit)
+    );
+    let outcome = store.commit(&batch(&[put_long(&name, 500, soon, len)], &[])).unwrap();
+    assert!(outcome.evicted > 0 && store.known.live_bytes() <= live_limit);
+    assert!(store.snapshot(1).unwrap().get(&name).unwrap().is_some());
+    validate(&store);
+    // The next commit takes it first.
+    for number in 200..400 {
+        store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
+    }
+    assert!(store.snapshot(2).unwrap().get(&name).unwrap().is_none());
+    validate(&store);
 }

@@ -16,7 +16,7 @@ impl Shard {
         counter: &AtomicU64,
         trash: &mut Trash,
     ) -> (Prior, u64) {
-        self.leases.revoke(key);
+        self.leases.revoke(key, trash);
         let prior = self.prior(key, now);
         let sequence = next(counter);
         self.set(key, Content::Tombstone, Timestamp::ZERO, sequence, trash);
@@ -47,7 +47,7 @@ impl Shard {
         now: Timestamp,
         trash: &mut Trash,
     ) -> Purged {
-        self.leases.lower_barrier(&range.scope);
+        self.leases.lower_barrier(&range.scope, trash);
         let mut purged = Purged::default();
         for id in 0..self.slots.end() {
             let Some(slot) = self.slots.get(id) else { continue };

@@ -2,7 +2,6 @@ use super::*;
 use crate::key::Scope;
 use crate::memory::WriteBuffer;
 use crate::memory::slot::{Change, Mutation, Purged, Unsaved};
-use crate::record::{Compression, Extension};
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(9_000);
@@ -27,14 +26,7 @@ impl Bench {
 
     fn dirty(&self, value: u32) -> Entry {
         let room = self.buffer.reserve(10, || ()).unwrap();
-        let unsaved = Unsaved {
-            payload: vec![],
-            compression: Compression::None,
-            extension: Extension::default(),
-            version: 0,
-            written_at: NOW,
-            _room: room,
-        };
+        let unsaved = Unsaved::uncompressed(vec![], 0, NOW, room);
         Entry {
             value: Arc::new(value),
             expires_at: LATER,
@@ -60,7 +52,7 @@ impl Bench {
     }
 
     fn purge(&mut self, prefix: &[u8]) -> (Range, Purged) {
-        self.shard.leases.raise_barrier(&Scope::prefix(prefix));
+        self.shard.leases.raise_barrier(&Scope::prefix(prefix), &mut self.trash);
         let range = Range { scope: Scope::prefix(prefix), sequence: next(&self.counter) };
         let purged = self.shard.purge(&range, true, NOW, &mut self.trash);
         self.shard.validate();

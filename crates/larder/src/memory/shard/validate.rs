@@ -15,8 +15,12 @@ use crate::units::Timestamp;
 pub(in crate::memory) struct ShardSums {
     /// Weight of the clean entries: what the budget is charged for.
     pub(in crate::memory) clean_weight: u64,
+    /// What dirty values larger than the write buffer hold of the budget.
+    pub(in crate::memory) beyond: u64,
     /// Dirty values: each holds room in the write buffer.
     pub(in crate::memory) dirty: usize,
+    /// Range removals whose commit is waited for: until then the disk is not believed.
+    pub(in crate::memory) ranges: usize,
     /// Whether the shard takes only what is to be committed.
     pub(in crate::memory) saves: bool,
 }
@@ -28,7 +32,7 @@ impl Shard {
     /// When a count disagrees.
     pub(in crate::memory) fn validate(&self) -> ShardSums {
         let mut tallies = Tallies::default();
-        let mut sums = ShardSums { saves: self.saves, ..ShardSums::default() };
+        let mut sums = ShardSums { saves: self.saves, ranges: self.ranges.len(), ..ShardSums::default() };
         let listed = self.expiry.due(Timestamp::from_millis(u64::MAX), usize::MAX);
         let listed: HashSet<_> = listed.into_iter().collect();
         let dirty: HashSet<_> = self.dirty.iter().copied().collect();
@@ -43,6 +47,7 @@ impl Shard {
             match self.pending.get(&id) {
                 Some(pending) => {
                     sums.dirty += 1;
+                    sums.beyond += pending.unsaved.room.beyond();
                     tallies.add(&slot.key, pending.weight);
                 }
                 None if is_clean => {
@@ -58,6 +63,15 @@ impl Shard {
         assert_eq!(self.ids.len(), self.slots.len());
         assert_eq!(held(&self.tallies), held(&tallies), "the tallies are those of the slots");
         sums
+    }
+}
+
+#[cfg(test)]
+impl Shard {
+    /// What clean entries take, and what those that are dirty take with their encodings.
+    pub(in crate::memory) fn taken(&self) -> (u64, u64) {
+        let taken = |pending: &super::Pending| pending.weight.bytes() + pending.unsaved.payload.len() as u64;
+        (self.policy.weight(), self.pending.values().map(taken).sum())
     }
 }
 

@@ -126,8 +126,14 @@ impl Run {
                 assert!(self.live().contains(&number), "dirty entries are pinned");
             }
             Step::Get(number) => drop(self.memory.get(self.memory.key(&key_of(number)), now)),
-            Step::Forget(number) => drop(self.memory.forget(self.memory.key(&key_of(number)), now)),
-            Step::Bury(number) => drop(self.memory.bury(self.memory.key(&key_of(number)), now, || ())),
+            Step::Forget(number) => {
+                let (bytes, mut remains) = (key_of(number), Remains::default());
+                self.memory.forget(self.memory.key(&bytes), now, &mut remains);
+            }
+            Step::Bury(number) => {
+                let (bytes, mut remains) = (key_of(number), Remains::default());
+                _ = self.memory.bury(self.memory.key(&bytes), now, &mut remains, || ());
+            }
             Step::AskToLoad(number) => self.ask_to_load(number),
             Step::AskToPromote(number) => {
                 let bytes = key_of(number);
@@ -138,7 +144,8 @@ impl Run {
             Step::Publish(weight, is_saved) => self.publish(weight, is_saved),
             Step::Purge(number) => {
                 let prefix = number.map_or(vec![], |number| key_of(number).to_vec());
-                let (range, _) = self.memory.purge(Scope::prefix(prefix.clone()), true, now);
+                let (range, _) =
+                    self.memory.purge(Scope::prefix(prefix.clone()), true, now, &mut Remains::default());
                 let is_gone =
                     |key: &Arc<[u8]>| matches!(self.memory.get(self.memory.key(key), now), Found::Dead);
                 assert!(self.memory.keys(&prefix).iter().all(is_gone));
@@ -156,7 +163,7 @@ impl Run {
         match step {
             // A drain comes after everything of the one before was settled or listed again.
             Step::Drain if self.drained.is_empty() => {
-                self.drained = self.memory.drain(self.now, &mut remains)
+                self.drained = self.memory.drain(self.now, &mut remains);
             }
             Step::Settle => {
                 if let Some(drained) = self.drained.pop() {
@@ -204,7 +211,7 @@ impl Run {
                 assert!(!is_filled || self.live().contains(&bytes[4]));
             }
             Permit::Ticket(_) => {
-                let is_promoted = self.memory.promote(key, permit, self.clean(weight, 2_000), 0);
+                let is_promoted = self.memory.promote(key, permit, self.clean(weight, 2_000), 0).is_ok();
                 assert!(!is_promoted || self.live().contains(&bytes[4]));
             }
         }
@@ -251,7 +258,7 @@ impl Run {
         }
         self.memory.validate_at_end();
         assert_eq!(self.memory.buffer().used(), 0);
-        let (range, _) = self.memory.purge(Scope::prefix([]), false, self.now);
+        let (range, _) = self.memory.purge(Scope::prefix([]), false, self.now, &mut Remains::default());
         self.memory.range_committed(range.sequence);
         for number in 0..30 {
             let bytes = [0x80, 0, 0, 2, number];

@@ -19,7 +19,7 @@ use crate::sync::{Arc, Ordering};
 /// Timeouts of one receiver in one execution.
 const MOST_TIMEOUTS: usize = 4;
 /// Chances that other threads get before a wait is over.
-const MOST_CHANCES: u64 = 16;
+pub(super) const MOST_CHANCES: u64 = 16;
 
 /// Everybody at the other end is gone.
 #[derive(Debug)]

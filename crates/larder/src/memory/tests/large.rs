@@ -1,0 +1,204 @@
+//! Values larger than the write buffer, in random steps and by hand: what is dirty and what is clean stay within their bound together.
+
+use proptest::prelude::*;
+
+use super::super::*;
+use super::{clean, key_of};
+use crate::key::Scope;
+
+const CAPACITY: u64 = 300;
+
+fn dirty(memory: &Memory, weight: u64) -> Entry {
+    encoded(memory, weight, 1, &mut Remains::default())
+}
+
+/// A value of that weight with an encoding of that length. While there is no room for it, what is dirty is committed.
+fn encoded(memory: &Memory, weight: u64, len: usize, remains: &mut Remains) -> Entry {
+    let room = memory.reserve_room(weight + len as u64, || commit(memory, None), remains).unwrap();
+    let unsaved = Unsaved::uncompressed(vec![0; len], 0, Timestamp::ZERO, room);
+    Entry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
+}
+
+fn store_encoded(memory: &Memory, key: u8, weight: u64, len: usize) {
+    let mut remains = Remains::default();
+    let entry = encoded(memory, weight, len, &mut remains);
+    memory.store(memory.key(&key_of(key)), entry, Timestamp::ZERO).unwrap();
+}
+
+/// A commit, during which a key is removed.
+fn commit(memory: &Memory, removed: Option<u8>) {
+    let mut remains = Remains::default();
+    let drained = memory.drain(Timestamp::ZERO, &mut remains);
+    if let Some(key) = removed {
+        memory.bury(memory.key(&key_of(key)), Timestamp::ZERO, &mut Remains::default(), || ()).unwrap();
+    }
+    for mutation in &drained {
+        memory.settle(mutation, &mut remains);
+        check_bounds(memory);
+    }
+}
+
+/// Contract 7: clean entries and dirty ones with their encodings stay within the capacity and the write buffer, together; or a single
+/// one that is more than both stands alone.
+fn check_bounds(memory: &Memory) {
+    let taken = memory.shards.iter().map(|shard| shard.read().taken());
+    let (clean, dirty) = taken.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let bound = memory.capacity() + memory.buffer().capacity();
+    assert!(memory.budget.used() <= memory.capacity());
+    assert!(clean + dirty <= bound || clean == 0, "{clean} clean and {dirty} dirty, of {bound}");
+    assert!(dirty <= memory.buffer().used(), "every dirty one has its room");
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    StoreClean(u8, u64),
+    StoreDirty(u8, u64),
+    StoreEncoded(u8, u64, usize),
+    Get(u8),
+    Forget(u8),
+    Bury(u8),
+    Commit,
+    RemoveDuringCommit(u8),
+    Purge(Option<u8>),
+    Expire,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0_u8..40, 1_u64..60).prop_map(|(key, weight)| Step::StoreClean(key, weight)),
+        4 => (0_u8..40, 1_u64..60).prop_map(|(key, weight)| Step::StoreDirty(key, weight)),
+        2 => (0_u8..40, 1_u64..=CAPACITY, 0_usize..400)
+            .prop_map(|(key, weight, len)| Step::StoreEncoded(key, weight, len)),
+        4 => (0_u8..40).prop_map(Step::Get),
+        1 => (0_u8..40).prop_map(Step::Forget),
+        1 => (0_u8..40).prop_map(Step::Bury),
+        2 => Just(Step::Commit),
+        2 => (0_u8..40).prop_map(Step::RemoveDuringCommit),
+        1 => proptest::option::of(0_u8..40).prop_map(Step::Purge),
+        1 => Just(Step::Expire),
+    ]
+}
+
+fn run(memory: &Memory, step: &Step) {
+    let now = Timestamp::ZERO;
+    match *step {
+        Step::StoreClean(key, weight) => drop(memory.store(memory.key(&key_of(key)), clean(weight), now)),
+        Step::StoreDirty(key, weight) => {
+            let bytes = key_of(key);
+            memory.store(memory.key(&bytes), dirty(memory, weight), now).unwrap();
+            assert!(
+                matches!(memory.get(memory.key(&bytes), now), Found::Value(..)),
+                "dirty entries are pinned"
+            );
+        }
+        Step::StoreEncoded(key, weight, len) => store_encoded(memory, key, weight, len),
+        Step::Get(key) => drop(memory.get(memory.key(&key_of(key)), now)),
+        Step::Forget(key) => drop(memory.forget(memory.key(&key_of(key)), now, &mut Remains::default())),
+        Step::Bury(key) => drop(memory.bury(memory.key(&key_of(key)), now, &mut Remains::default(), || ())),
+        Step::Commit => {
+            commit(memory, None);
+            assert_eq!(memory.buffer().used(), 0, "what is committed has given its room back");
+        }
+        Step::RemoveDuringCommit(key) => commit(memory, Some(key)),
+        Step::Purge(key) => {
+            let prefix = key.map_or(vec![], |key| key_of(key).to_vec());
+            let (range, _) = memory.purge(Scope::prefix(prefix.clone()), true, now, &mut Remains::default());
+            assert!(
+                memory
+                    .keys(&prefix)
+                    .iter()
+                    .all(|key| matches!(memory.get(memory.key(key), now), Found::Dead))
+            );
+            memory.range_committed(range.sequence);
+        }
+        Step::Expire => drop(memory.expire(now)),
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_sum_agrees_with_the_slots_and_the_budget_holds(steps in proptest::collection::vec(step(), 0..120)) {
+        let memory = Memory::new(4, CAPACITY, 120, 0);
+        for step in &steps {
+            run(&memory, step);
+            check_bounds(&memory);
+            memory.validate();
+        }
+        // The capacity is there to be used, not only bounded: no weight was lost on the way.
+        commit(&memory, None);
+        memory.purge(Scope::prefix([]), false, Timestamp::ZERO, &mut Remains::default());
+        prop_assert_eq!((memory.budget.used(), memory.buffer().used()), (0, 0));
+    }
+}
+
+#[test]
+fn a_value_larger_than_the_write_buffer_takes_memorys_room_until_it_is_committed() {
+    let memory = Memory::new(4, 1_000, 100, 0);
+    let fill = || {
+        for key in 0..100 {
+            // Refused while the large value has all the room.
+            memory.store(memory.key(&key_of(key)), clean(10), Timestamp::ZERO).unwrap_or_default();
+        }
+        memory.budget.used()
+    };
+    let bytes = key_of(200);
+    let key = memory.key(&bytes);
+    // The weight, the encoding, and what of the budget clean entries may have while it is dirty, and after its commit.
+    for (weight, len, beside, after) in [(60, 60, 980, 940), (500, 500, 100, 500), (1_000, 900, 0, 0)] {
+        assert!(fill() > 900);
+        store_encoded(&memory, 200, weight, len);
+        assert_eq!(memory.buffer().used(), weight + len as u64);
+        fill();
+        let clean = || memory.shards.iter().map(|shard| shard.read().taken().0).sum::<u64>();
+        assert!(clean() <= beside && clean() + 30 > beside, "{} clean beside {weight} and {len}", clean());
+        check_bounds(&memory);
+        commit(&memory, None);
+        assert!(matches!(memory.get(key, Timestamp::ZERO), Found::Value(..)), "it stays in memory");
+        assert!(clean() - weight <= after && clean() <= 1_000);
+        memory.validate();
+        memory.forget(key, Timestamp::ZERO, &mut Remains::default());
+    }
+}
+
+#[test]
+fn a_large_value_that_finds_no_room_when_it_is_committed_gives_back_what_it_had() {
+    let memory = Memory::new(4, 1_000, 100, 0);
+    store_encoded(&memory, 1, 60, 60);
+    // Of a fill on another thread, which is about to be published.
+    assert!(memory.budget.try_reserve(980));
+    commit(&memory, None);
+    assert!(matches!(memory.get(memory.key(&key_of(1)), Timestamp::ZERO), Found::Nothing(_)));
+    assert_eq!((memory.budget.used(), memory.buffer().used(), memory.totals().bypassed), (980, 0, 1));
+}
+
+/// A value that, when memory lets go of it, writes to memory: as a user's may that keeps a handle of its cache.
+struct WritesOnDrop(std::sync::Weak<Memory>);
+
+impl Drop for WritesOnDrop {
+    fn drop(&mut self) {
+        if let Some(memory) = self.0.upgrade() {
+            store_encoded(&memory, 1, 1_000, 900);
+        }
+    }
+}
+
+#[test]
+fn what_is_evicted_may_write_a_large_value_when_it_is_dropped() {
+    let memory = Arc::new(Memory::new(4, 1_000, 100, 0));
+    // Refused where a large value that a `Drop` wrote has all the room.
+    let store = |key: u8, entry| {
+        memory.store(memory.key(&key_of(key)), entry, Timestamp::ZERO).unwrap_or_default();
+    };
+    let writes = |weight| Entry { value: Arc::new(WritesOnDrop(Arc::downgrade(&memory))), ..clean(weight) };
+    // Evicted for a clean one, in its own shard or in another; then for a large one.
+    for key in 2..40 {
+        commit(&memory, None);
+        store(key, writes(1_000));
+        store(key + 1, clean(1_000));
+    }
+    commit(&memory, None);
+    store(2, writes(1_000));
+    store_encoded(&memory, 3, 500, 500);
+    commit(&memory, None);
+    memory.validate();
+}

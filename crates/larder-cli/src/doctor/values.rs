@@ -56,14 +56,14 @@ mod tests {
 
     use super::*;
 
-    fn told(keyspaces: serde_json::Value) -> String {
+    fn told(keyspaces: &serde_json::Value) -> String {
         let stats: Stats = serde_json::from_value(json!({ "keyspaces": keyspaces })).unwrap();
         format!("{:?}", line(&stats))
     }
 
     #[test]
     fn the_keyspaces_are_named_with_every_cause() {
-        let line = told(json!([
+        let line = told(&json!([
             {"name": "a", "undecodable": 1}, {"name": "b", "undecodable": 5}, {"name": "c"},
             {"name": "d", "undecodable": 2}, {"name": "e", "undecodable": 3},
         ]));
@@ -78,6 +78,6 @@ mod tests {
 
     #[test]
     fn a_cache_whose_values_decode_passes() {
-        assert!(told(json!([{"name": "a", "undecodable": 0}])).contains("Pass"));
+        assert!(told(&json!([{"name": "a", "undecodable": 0}])).contains("Pass"));
     }
 }

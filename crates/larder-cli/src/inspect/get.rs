@@ -107,10 +107,11 @@ fn print(found: &Found, record: &Record, shown: &Shown<'_>, full: bool) -> Resul
     field(&mut out, "written", format!("{written}, {} ago", span(now.since(record.written_at))))?;
     field(&mut out, "expires", format!("{expires}, in {}", span(record.expires_at.since(now))))?;
     field(&mut out, "sequence", record.sequence)?;
-    let mut what = format!("{} bytes, {}", record.payload_len(), found.keyspace.format_name());
-    if record.compression != 0 {
-        what += &format!("; {} bytes in the file, {}", record.stored().len(), record.compression_name());
-    }
+    let stored = match record.compression {
+        0 => String::new(),
+        _ => format!("; {} bytes in the file, {}", record.stored().len(), record.compression_name()),
+    };
+    let what = format!("{} bytes, {}{stored}", record.payload_len(), found.keyspace.format_name());
     field(&mut out, "value", what)?;
     let most = |most: usize| if full { usize::MAX } else { most };
     match &shown.content {

@@ -60,6 +60,10 @@ fn what_json_has_no_word_for_is_spelled_and_nothing_is_left_out() {
     assert_eq!(json_of(&[0xC4, 2, 1, 0xAB]), json!("0x01AB"));
     assert_eq!(json_of(&[0xA2, 0xFF, 0xFE]), json!("0xFFFE"), "text that is none");
     assert_eq!(json_of(&[0xD4, 0xFF, 7]), json!({"extension": -1, "bytes": "0x07"}));
+    for (marker, len) in [(0xD4, 1), (0xD5, 2), (0xD6, 4), (0xD7, 8), (0xD8, 16)] {
+        let bytes = [vec![marker, 9], vec![0xAB; len]].concat();
+        assert_eq!(json_of(&bytes), json!({"extension": 9, "bytes": format!("0x{}", "AB".repeat(len))}));
+    }
     assert_eq!(json_of(&[0xC7, 3, 5, 1, 2, 3]), json!({"extension": 5, "bytes": "0x010203"}));
 }
 

@@ -144,7 +144,7 @@ fn contract_5_raw_bytes_are_stored_as_they_are() {
     let keyspace = &snapshot.keyspaces()[0];
     let entries = snapshot.page(keyspace, &[], None, 10).unwrap();
     let larder::inspect::Finding::Live(record) = &entries[0].finding else { panic!("{entries:?}") };
-    assert_eq!(record.payload, bytes, "not a byte is added");
+    assert_eq!(*record.payload().unwrap(), bytes, "not a byte is added");
 }
 
 #[test]

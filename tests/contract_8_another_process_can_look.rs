@@ -150,11 +150,11 @@ fn contract_8_a_file_can_be_inspected_in_every_state_and_is_never_changed() {
     );
     worker.tell("7");
     assert_eq!(worker.line().as_deref(), Some("done"));
-    assert_eq!(find(1).live().unwrap().payload, [7], "a commit is seen");
+    assert_eq!(*find(1).live().unwrap().payload().unwrap(), [7], "a commit is seen");
     drop(worker.kill());
     let left = std::fs::read(place.path()).unwrap();
     assert_eq!(state(), FileState::Crashed);
-    assert_eq!(find(1).live().unwrap().payload, [7], "what a crash left is read");
+    assert_eq!(*find(1).live().unwrap().payload().unwrap(), [7], "what a crash left is read");
     assert!(inspector.verify(&mut |_, _| {}).unwrap().is_whole());
     assert!(std::fs::read(place.path()).unwrap() == left, "and stays as it was");
     let cache = place.open();

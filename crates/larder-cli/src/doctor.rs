@@ -10,6 +10,7 @@ mod machine;
 mod patient;
 mod place;
 mod service;
+mod values;
 
 use self::line::{Line, Report};
 use self::patient::Patient;
@@ -31,7 +32,7 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<Exit, Failure> {
     lines.extend(service::live(&patient));
     if let (Some(path), Some(snapshot)) = (&patient.file, &patient.snapshot) {
         lines.extend(file::lines(path, snapshot, patient.is_owned())?);
-        lines.push(integrity::line(path, &snapshot.file(), options.deep)?);
+        lines.extend(integrity::lines(path, &snapshot.file(), options.deep)?);
     }
     Report { subject: patient.subject, lines }.tell(options.json)
 }

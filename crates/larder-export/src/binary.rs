@@ -15,8 +15,11 @@
 //! | kind | body |
 //! |---|---|
 //! | 1 keyspace | version 4, fingerprint 8, value format 1, schema's length 2 (0: none), schema, name's length 2, name, key shape |
-//! | 2 entry | keyspace 4 (from zero, in the order they came), written at 8, expires at 8, delete after 8, flags 1 (bit 0: a fingerprint of 8 follows), key's length 2, key, value |
+//! | 2 entry | keyspace 4 (from zero, in the order they came), written at 8, expires at 8, delete after 8, flags 1, a fingerprint of 8 if the flags say so, key's length 2, key, value |
 //! | 3 end | entries 8, skipped: expired 8, damaged 8, of another version 8, then the XXH3-64 of every byte before it 8 |
+//!
+//! An entry's flags: bit 0 says that a fingerprint follows; bits 1 and 2 say how the value was compressed in the cache's file (0 not, 1 LZ4, 2 Zstandard).
+//! In the export it is not compressed.
 //!
 //! In format 1 a keyspace has neither value format nor schema, and an entry has no flags.
 //!
@@ -39,6 +42,8 @@ const END: u8 = 3;
 const FRAME_HEAD: usize = 5;
 /// The flag of an entry that has a fingerprint.
 const HAS_FINGERPRINT: u8 = 1;
+/// How far up the flags tell of compression.
+const COMPRESSION_SHIFT: u32 = 1;
 /// Bytes of an entry's body besides key and value, at the most.
 const ENTRY_HEAD: usize = 39;
 const MAX_KEYSPACE_BODY: usize = 17 + 2 * MAX_NAME_LEN + MAX_SHAPE_LEN;
@@ -79,10 +84,11 @@ pub(crate) fn write_keyspace(out: &mut Summing<impl Write>, keyspace: &Keyspace)
 
 pub(crate) fn write_entry(out: &mut Summing<impl Write>, entry: &Entry) -> io::Result<()> {
     let key_len = u16::try_from(entry.key.len()).map_err(io::Error::other)?;
-    let (flags, fingerprint) = match entry.fingerprint.map(u64::to_be_bytes) {
-        Some(fingerprint) => ([HAS_FINGERPRINT], fingerprint.to_vec()),
-        None => ([0], vec![]),
+    let (has_fingerprint, fingerprint) = match entry.fingerprint.map(u64::to_be_bytes) {
+        Some(fingerprint) => (HAS_FINGERPRINT, fingerprint.to_vec()),
+        None => (0, vec![]),
     };
+    let flags = [has_fingerprint | entry.compression << COMPRESSION_SHIFT];
     let parts: [&[u8]; 9] = [
         &entry.keyspace.to_be_bytes(),
         &entry.written_at_ms.to_be_bytes(),
@@ -188,15 +194,23 @@ fn keyspace(fields: &mut Fields<'_>, format: u32) -> Result<Keyspace, Error> {
 fn entry(fields: &mut Fields<'_>, format: u32) -> Result<Entry, Error> {
     let keyspace = fields.u32()?;
     let [written_at_ms, expires_at_ms, delete_after_ms] = [fields.u64()?, fields.u64()?, fields.u64()?];
-    let fingerprint = match if format == 1 { [0] } else { fields.take()? } {
-        [0] => None,
-        [HAS_FINGERPRINT] => Some(fields.u64()?),
-        [flags] => return Err(damaged(format!("an entry has unknown flags, {flags}"))),
-    };
+    let [flags] = if format == 1 { [0] } else { fields.take()? };
+    // Flags that nobody knows make a number that stands for no compression, which is refused with whatever else does not fit.
+    let compression = flags >> COMPRESSION_SHIFT;
+    let fingerprint = if flags & HAS_FINGERPRINT == 0 { None } else { Some(fields.u64()?) };
     let key_len = u16::from_be_bytes(fields.take()?);
     let key = fields.bytes(key_len.into())?.to_vec();
     let value = fields.0.to_vec();
-    Ok(Entry { keyspace, key, written_at_ms, expires_at_ms, delete_after_ms, fingerprint, value })
+    Ok(Entry {
+        keyspace,
+        key,
+        written_at_ms,
+        expires_at_ms,
+        delete_after_ms,
+        fingerprint,
+        compression,
+        value,
+    })
 }
 
 fn read_exact(input: &mut impl Read, bytes: &mut [u8]) -> Result<(), Error> {

@@ -10,7 +10,8 @@
 //!
 //! Bytes are `0x` and pairs of hexadecimal digits. `spelled` shows the key to people and is not read. The checksum is the XXH3-64 of
 //! every byte before the last line, line ends included. Fields that a reader does not know are skipped. A keyspace without a schema has no
-//! such field, and a value that was written with a fingerprint has one: `"fingerprint":"0x0123456789ABCDEF"`.
+//! such field, and a value that was written with a fingerprint has one: `"fingerprint":"0x0123456789ABCDEF"`. A value that was compressed in the cache's
+//! file says how, `"compression":1` (1 LZ4, 2 Zstandard); here it is not.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -62,7 +63,14 @@ struct Entry {
     delete_after_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fingerprint: Option<String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    compression: u8,
     value: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 #[derive(Serialize, Deserialize)]
@@ -115,6 +123,7 @@ pub(crate) fn write_entry(
         expires_at_ms: entry.expires_at_ms,
         delete_after_ms: entry.delete_after_ms,
         fingerprint: entry.fingerprint.map(spell_number),
+        compression: entry.compression,
         value: spell(&entry.value),
     });
     write_line(out, &line)
@@ -180,6 +189,7 @@ pub(crate) fn read_item(
                 expires_at_ms: entry.expires_at_ms,
                 delete_after_ms: entry.delete_after_ms,
                 fingerprint: entry.fingerprint.as_deref().map(read_number).transpose()?,
+                compression: entry.compression,
                 value: read(&entry.value)?,
             })
         }

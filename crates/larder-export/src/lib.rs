@@ -4,7 +4,10 @@
 //! sequence of [`Item`]s: a header, keyspaces each before its first entry, entries, and an end with counts and a checksum of all that
 //! stands before it. An export without its end is not whole.
 //!
-//! Exports of format 1 are read as well: their values are bincode's, and neither schemas nor fingerprints of values were known.
+//! An export can be read anywhere: its values are not compressed, whatever they are in the cache's file. It says how they were, so that an import can
+//! store them so again.
+//!
+//! Exports of format 1 are read as well: their values are bincode's, and neither schemas, nor fingerprints of values, nor compression were known.
 //!
 //! Reading is bounded, whatever the bytes: nothing is believed that is longer than it may be, memory is claimed for what has
 //! arrived, and an error ends it. The checksum is against accidents, not against forgery; and it comes last, so whoever is to
@@ -31,6 +34,7 @@
 //!     expires_at_ms: 1_700_003_600_000,
 //!     delete_after_ms: 1_700_003_600_000,
 //!     fingerprint: None,
+//!     compression: 0,
 //!     value: vec![6, b'M', b'T', b'N', b'V', b'T', b'U'],
 //! })?;
 //! let bytes = writer.finish(Default::default())?;
@@ -65,5 +69,7 @@ pub const MAX_VALUE_LEN: usize = 64 << 20;
 pub const MAX_NAME_LEN: usize = 255;
 /// The most bytes the shape of a keyspace's keys has.
 pub const MAX_SHAPE_LEN: usize = 4096;
+/// The greatest number that stands for a compression: 0 none, 1 LZ4, 2 Zstandard.
+pub const MAX_COMPRESSION: u8 = 2;
 /// The most keyspaces an export has.
 pub const MAX_KEYSPACES: usize = 65_536;

@@ -5,7 +5,9 @@ use std::io::Write;
 use crate::error::Error;
 use crate::item::{End, Entry, Header, Keyspace, Skipped};
 use crate::summing::Summing;
-use crate::{MAX_KEY_LEN, MAX_KEYSPACES, MAX_NAME_LEN, MAX_SHAPE_LEN, MAX_VALUE_LEN, binary, jsonl};
+use crate::{
+    MAX_COMPRESSION, MAX_KEY_LEN, MAX_KEYSPACES, MAX_NAME_LEN, MAX_SHAPE_LEN, MAX_VALUE_LEN, binary, jsonl,
+};
 
 /// The form of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +135,9 @@ pub(crate) fn fit_entry(entry: &Entry) -> Result<(), String> {
         if len > most {
             return Err(format!("its {what} has {len} bytes; the most is {most}"));
         }
+    }
+    if entry.compression > MAX_COMPRESSION {
+        return Err(format!("its compression has the unknown number {}", entry.compression));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! it removes is durable when the call returns, and what it writes is counted, numbered and indexed as a cache would have done it. It has
 //! no memory tier, runs no thread, and evicts nothing: a file that has become longer than its service lets it be is shortened when that opens it.
 //!
-//! Keys are their encoded bytes ([`KeyShape`](crate::inspect::KeyShape) makes them), values what the codec made of them.
+//! Keys are their encoded bytes ([`KeyShape`](crate::inspect::KeyShape) makes them), values what the codec made of them, before any compression.
 //!
 //! ```
 //! # let dir = tempfile::tempdir()?;
@@ -28,7 +28,7 @@ mod entry;
 use std::path::Path;
 
 use crate::clock::SystemClock;
-use crate::codec::MAX_VALUE_LEN;
+use crate::codec::{Format, MAX_VALUE_LEN};
 use crate::config::DEFAULT_VERIFY_ON_OPEN;
 use crate::disk::{Edit, Registration, absolute};
 use crate::error::Error;
@@ -91,13 +91,21 @@ impl Admin {
     /// format, that one is retired with its entries, as when a service opens a new version.
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] for a name, of it or of its schema, that is empty or longer than 255 bytes; [`Error::Io`], [`Error::Damaged`].
+    /// [`Error::InvalidSetting`] for a name, of it or of its schema, that is empty or longer than 255 bytes, and for a format that is unknown; [`Error::Io`], [`Error::Damaged`].
     pub fn keyspace(&mut self, keyspace: NewKeyspace) -> Result<KeyspaceFacts, Error> {
         let NewKeyspace { name, version, key_shape: shape, value_format: format, schema, fingerprint } =
             keyspace;
         check_name("keyspace name", &name)?;
         if let Some(schema) = &schema {
             check_name("schema name", schema)?;
+        }
+        if Format::of_code(format).is_none() {
+            let allowed = "it may be 0 (bincode), 1 (MessagePack) or 2 (raw bytes)".to_owned();
+            return Err(Error::InvalidSetting {
+                setting: "value format",
+                value: format.to_string(),
+                allowed,
+            });
         }
         let wanted = Registration { name: name.clone(), version, shape, format, fingerprint, schema };
         self.edit.register(wanted)?;

@@ -11,6 +11,7 @@ mod checks;
 mod compression;
 mod decode;
 mod digest;
+mod document;
 mod encode;
 mod format;
 mod limits;
@@ -18,9 +19,12 @@ mod message_pack;
 mod positional;
 mod raw;
 mod shape;
+mod tokens;
 
 pub(crate) use checks::ValueChecks;
 pub use compression::Compression;
+pub(crate) use compression::inflate;
+pub use document::Document;
 pub use format::Format;
 pub use limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS};
 
@@ -45,6 +49,13 @@ pub struct CodecError(String);
 impl CodecError {
     fn new(message: impl fmt::Display) -> Self {
         Self(message.to_string())
+    }
+
+    /// A value of a format that a later version has.
+    pub(crate) fn of_unknown_format(code: u8) -> Self {
+        Self::new(format_args!(
+            "its format has the number {code}, which this version does not know; upgrade larder"
+        ))
     }
 
     fn of_panic(what: &str, panic: &(dyn Any + Send)) -> Self {

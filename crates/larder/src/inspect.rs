@@ -2,7 +2,7 @@
 //!
 //! [`Inspector`] opens a file to be read, whoever has it: a live one beside its owner, a closed one, and one that a crash left, which it
 //! reads as its next owner will find it. Nothing is written, repaired or made. What it shows is untyped: keys by the shape that the
-//! file keeps of them ([`KeyShape`]), values as their bytes.
+//! file keeps of them ([`KeyShape`]), values as their bytes, and as JSON or text where their format allows it ([`Content`]).
 //!
 //! It is what the `larder` command is made of. A program that knows its types looks at a live cache with a
 //! [`Follower`](crate::Follower).
@@ -21,6 +21,7 @@
 //! # Ok::<(), larder::Error>(())
 //! ```
 
+mod content;
 mod facts;
 mod finding;
 mod snapshot;
@@ -33,13 +34,17 @@ use crate::disk::{Look, absolute};
 use crate::error::Error;
 use crate::sync::Arc;
 
+pub use crate::codec::Document;
 pub use crate::disk::{FileIdentity, MOST_RETIRED_VERSIONS, RetiredVersion};
 pub use crate::key::{KeyShape, KeyValue, spell_hex};
+pub use content::Content;
 pub(crate) use facts::of_known;
 pub use facts::{FileFacts, FileState, KeyspaceFacts, RetiredKeyspace};
 pub use finding::{Entry, Finding, Record};
 pub use snapshot::Snapshot;
-pub use verify::{DamagedRecord, FileVerified, MOST_DAMAGED_NAMED, Miscounted, PagesVerified};
+pub use verify::{
+    DamagedRecord, FileVerified, MOST_DAMAGED_NAMED, Miscounted, PagesVerified, UnreadableRecord,
+};
 
 /// Opens a cache file to be looked into, as often as asked.
 ///

@@ -86,6 +86,14 @@ impl Compression {
             _ => None,
         }
     }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Lz4 => "LZ4",
+            Self::Zstd => "Zstandard",
+        }
+    }
 }
 
 /// What a record says about its value that not every record has.

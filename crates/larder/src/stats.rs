@@ -193,7 +193,8 @@ pub struct KeyspaceStats {
     pub disk_evictions: u64,
     /// Entries deleted from disk for age.
     pub disk_expirations: u64,
-    /// Records whose value did not decode: each was a miss. More than none says that a value's shape changed without a new version.
+    /// Records whose value did not decode: each was a miss. The first of a keyspace is told in the log with the reason: the type has changed without a
+    /// new version, or needs [`Format::MessagePack`](crate::Format::MessagePack), the record is of another version of larder, or Zstandard is not built in.
     pub undecodable: u64,
 }
 

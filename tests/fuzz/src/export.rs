@@ -70,6 +70,7 @@ fn written(form: Form, input: &mut Input<'_>) -> Vec<u8> {
             expires_at_ms: input.scaled(),
             delete_after_ms: input.scaled(),
             fingerprint: input.flag().then(|| input.u64()),
+            compression: input.byte() % 3,
             value: input.short().to_vec(),
         }));
     }
@@ -97,6 +98,7 @@ pub(crate) fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         expires_at_ms: 1_700_003_600_000,
         delete_after_ms: 1_700_003_600_000,
         fingerprint: Some(7),
+        compression: 2,
         value: b"\x06MTNVTU".to_vec(),
     };
     let items = [Item::Keyspace(keyspace("product")), Item::Entry(entry(0)), Item::Entry(entry(0))];

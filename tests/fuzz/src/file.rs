@@ -84,7 +84,7 @@ fn shows_nothing_wrong(path: &Path) -> Result<(), Error> {
                 let Some(record) = entry.finding.live() else { continue };
                 let number = bytes::decode_key(&entry.key).unwrap();
                 assert_eq!(
-                    record.payload,
+                    *record.payload().unwrap(),
                     bytes::encode(larder::Format::Bincode, &value_of(number)).unwrap().0,
                     "a damaged value was shown"
                 );

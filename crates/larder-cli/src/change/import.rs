@@ -179,6 +179,7 @@ fn each_batch(path: &Path, survey: &Survey, then: &mut Then<'_>) -> Result<(), F
             written_at: Timestamp::from_millis(entry.written_at_ms),
             expires_at: Timestamp::from_millis(entry.expires_at_ms),
             fingerprint: entry.fingerprint,
+            compression: entry.compression,
             value: entry.value,
         });
     }

@@ -1,4 +1,4 @@
-//! Whether the file is what was written.
+//! Whether the file is what was written, and what was written can be read.
 
 use std::path::Path;
 
@@ -6,21 +6,19 @@ use larder::ByteSize;
 use larder::inspect::{FileFacts, Inspector, PagesVerified};
 
 use super::line::Line;
+use super::values;
 use crate::exit::Failure;
 use crate::out::progress;
 
 /// A longer file is read only if it is asked for: this one takes a second.
 const BUDGET: ByteSize = ByteSize::mib(256);
 
-pub(super) fn line(path: &Path, file: &FileFacts, deep: bool) -> Result<Line, Failure> {
+pub(super) fn lines(path: &Path, file: &FileFacts, deep: bool) -> Result<Vec<Line>, Failure> {
     let (check, shown) = ("integrity", path.display());
     if file.len > BUDGET.as_u64() && !deep {
         let found = format!("not checked: the file is longer than {BUDGET}");
-        return Ok(Line::unknown(
-            check,
-            found,
-            format!("larder doctor {shown} --deep, or larder verify {shown}"),
-        ));
+        let remedy = format!("larder doctor {shown} --deep, or larder verify {shown}");
+        return Ok(vec![Line::unknown(check, found, remedy)]);
     }
     let bar = progress("checking records", 0);
     let verified = Inspector::open(path)?.verify(&mut |done, of| {
@@ -29,7 +27,7 @@ pub(super) fn line(path: &Path, file: &FileFacts, deep: bool) -> Result<Line, Fa
     })?;
     bar.finish_and_clear();
     let look = format!("larder verify {shown} tells which; a damaged record is loaded anew");
-    Ok(match &verified.pages {
+    let integrity = match &verified.pages {
         PagesVerified::Damaged { cause } => {
             let remedy = "stop the service and move the file away: a fresh one is made. Find out what damaged it (the disk's log)";
             Line::fail(check, format!("its pages are damaged: {cause}"), remedy)
@@ -52,5 +50,6 @@ pub(super) fn line(path: &Path, file: &FileFacts, deep: bool) -> Result<Line, Fa
             ),
             "try again when less is written",
         ),
-    })
+    };
+    Ok(vec![integrity, values::stored(path, verified.unreadable_records)])
 }

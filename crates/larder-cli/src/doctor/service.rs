@@ -8,6 +8,7 @@ use super::line::Line;
 use super::machine;
 use super::patient::Patient;
 use super::place::directory_of;
+use super::values;
 use crate::time::span;
 
 /// Lookups before a rate says anything.
@@ -94,7 +95,7 @@ pub(super) fn live(patient: &Patient) -> Vec<Line> {
     }
     let Some(stats) = &patient.stats else {
         if patient.is_owned() {
-            for check in ["disk tier", "flush", "invalidation"] {
+            for check in ["disk tier", "flush", "invalidation", "values"] {
                 lines.push(Line::unknown(check, "the file does not tell", ASK));
             }
         }
@@ -105,6 +106,7 @@ pub(super) fn live(patient: &Patient) -> Vec<Line> {
         lines.push(flush(patient, stats));
     }
     lines.push(invalidation(stats));
+    lines.push(values::line(stats));
     lines
 }
 
@@ -187,15 +189,9 @@ fn hit_rate(stats: Option<&Stats>, lifetime: Option<&Lifetime>) -> Line {
     Line::pass(check, found)
 }
 
-/// Whether updates invalidate, and values still have the shape that they were written in.
+/// Whether updates invalidate.
 fn invalidation(stats: &Stats) -> Line {
     let check = "invalidation";
-    let undecodable: u64 = stats.keyspaces.iter().map(|keyspace| keyspace.undecodable).sum();
-    if undecodable > 0 {
-        let found =
-            format!("{undecodable} values did not decode: their shape changed, and the version did not");
-        return Line::warn(check, found, "raise the `version` of the keyspace whose type changed");
-    }
     let found = format!("{} calls removed entries since the start", stats.invalidations);
     if stats.invalidations == 0 && stats.requests() >= ENOUGH {
         let remedy = "see that every update of the source calls `remove` or `begin_update`, or that nothing is updated";

@@ -1,5 +1,7 @@
 //! `larder export`: the live entries of one commit, to a file or to standard output.
 //!
+//! Values are exported as they were before they were compressed, and say how they were.
+//!
 //! A file is written under a temporary name beside its place, synced, and renamed: it appears complete or not at all. Ctrl-C and a
 //! request to end are heard between entries, and take the unfinished file away; a second Ctrl-C ends the process at once.
 
@@ -148,6 +150,11 @@ fn write_entry<W: Write>(
     let Entry { key, finding, .. } = entry;
     match finding {
         Finding::Live(record) => {
+            // As it was before it was compressed: an export can be read anywhere. What can't be inflated is a miss to every lookup.
+            let Ok(value) = record.payload() else {
+                skipped.damaged += 1;
+                return Ok(());
+            };
             let spelled = spell(facts, &key);
             let entry = larder_export::Entry {
                 keyspace,
@@ -156,7 +163,8 @@ fn write_entry<W: Write>(
                 expires_at_ms: record.expires_at.as_millis(),
                 delete_after_ms: record.delete_after.as_millis(),
                 fingerprint: record.fingerprint,
-                value: record.payload,
+                compression: record.compression,
+                value: value.into_owned(),
             };
             writer.spelled_entry(&entry, Some(&spelled))?;
         }
@@ -201,7 +209,7 @@ fn tell(options: &ExportOptions, snapshot: &Snapshot, entries: u64, skipped: Ski
     eprintln!("exported {entries} entries{place}, as change {} left them", snapshot.file().sequence);
     for (count, what) in [
         (skipped.expired, "that had expired"),
-        (skipped.damaged, "with a damaged record"),
+        (skipped.damaged, "with a damaged record, or a value that can't be inflated"),
         (skipped.other_version, "of another version of their keyspace"),
     ] {
         if count > 0 {

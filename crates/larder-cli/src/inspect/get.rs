@@ -1,8 +1,13 @@
 //! `larder get`: the entry of a key.
+//!
+//! A value of MessagePack is shown as JSON, a raw one that is text as text, and any other as its bytes. What can't be read is shown as its bytes, with
+//! the reason; it is an answer, and no failure.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
-use larder::inspect::{Record, spell_hex};
+use larder::CodecError;
+use larder::inspect::{Content, Document, Record, spell_hex};
 use serde::Serialize;
 
 use super::key::{Found, KeyJson, find, no_entry, spell};
@@ -14,33 +19,86 @@ use crate::time::{rfc3339, span};
 
 /// Bytes of a value that are shown unless all are asked for.
 const SHOWN: usize = 256;
+/// Bytes of its JSON, or of its text.
+const SHOWN_TEXT: usize = 4096;
 
 #[derive(Serialize)]
 struct GetJson<'a> {
     #[serde(flatten)]
     key: KeyJson,
+    /// The encoded value; if it can't be inflated, as it stands in the file.
     value: String,
     value_texts: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value_json: Option<Document<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value_text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value_unreadable: Option<String>,
+}
+
+/// A value, as it can be shown.
+struct Shown<'a> {
+    bytes: &'a [u8],
+    content: Content<'a>,
+}
+
+impl<'a> Shown<'a> {
+    fn of(found: &Found, record: &'a Record, payload: &'a Result<Cow<'_, [u8]>, CodecError>) -> Self {
+        match payload {
+            Ok(payload) => Self { bytes: payload, content: found.keyspace.content(payload) },
+            Err(error) => Self { bytes: record.stored(), content: Content::Unreadable(error.clone()) },
+        }
+    }
+
+    /// The texts that it begins with: those of a value whose kinds and names only its type knows.
+    fn texts(&self) -> Vec<&'a str> {
+        if matches!(self.content, Content::Bytes) { value::texts(self.bytes) } else { Vec::new() }
+    }
 }
 
 pub(crate) fn run(options: &GetOptions) -> Result<Exit, Failure> {
     let found = find(&options.key)?;
     let Some(record) = found.finding.live() else { return Err(no_entry(&found)) };
-    let payload = &record.payload;
+    let payload = record.payload();
     if options.raw {
+        let payload = payload.map_err(|error| {
+            let name = spell(&found.keyspace, &found.key);
+            Failure::new(Exit::Damaged, format!("the value of {name} can't be read: {error}"))
+        })?;
         let mut out = io::stdout().lock();
-        out.write_all(payload)?;
+        out.write_all(&payload)?;
         out.flush()?;
-    } else if options.key.look.json {
-        let (value, value_texts) = (spell_hex(payload), value::texts(payload));
-        out::json(&GetJson { key: KeyJson::found(&found), value, value_texts })?;
+        return Ok(Exit::Ok);
+    }
+    let shown = Shown::of(&found, record, &payload);
+    if options.key.look.json {
+        out::json(&as_json(&found, &shown))?;
     } else {
-        print(&found, record, if options.full { usize::MAX } else { SHOWN })?;
+        print(&found, record, &shown, options.full)?;
     }
     Ok(Exit::Ok)
 }
 
-fn print(found: &Found, record: &Record, most: usize) -> Result<(), Failure> {
+fn as_json<'a>(found: &Found, shown: &Shown<'a>) -> GetJson<'a> {
+    let mut told = GetJson {
+        key: KeyJson::found(found),
+        value: spell_hex(shown.bytes),
+        value_texts: shown.texts(),
+        value_json: None,
+        value_text: None,
+        value_unreadable: None,
+    };
+    match &shown.content {
+        Content::Document(document) => told.value_json = Some(*document),
+        Content::Text(text) => told.value_text = Some(text),
+        Content::Unreadable(why) => told.value_unreadable = Some(why.to_string()),
+        _ => {}
+    }
+    told
+}
+
+fn print(found: &Found, record: &Record, shown: &Shown<'_>, full: bool) -> Result<(), Failure> {
     let mut out = out::stdout();
     let now = found.snapshot.now();
     field(&mut out, "key", spell(&found.keyspace, &found.key))?;
@@ -49,12 +107,26 @@ fn print(found: &Found, record: &Record, most: usize) -> Result<(), Failure> {
     field(&mut out, "written", format!("{written}, {} ago", span(now.since(record.written_at))))?;
     field(&mut out, "expires", format!("{expires}, in {}", span(record.expires_at.since(now))))?;
     field(&mut out, "sequence", record.sequence)?;
-    field(&mut out, "value", format!("{} bytes", record.payload.len()))?;
-    let texts = value::texts(&record.payload);
-    if !texts.is_empty() {
-        let texts: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
-        field(&mut out, "begins with", texts.join(", "))?;
+    let stored = match record.compression {
+        0 => String::new(),
+        _ => format!("; {} bytes in the file, {}", record.stored().len(), record.compression_name()),
+    };
+    let what = format!("{} bytes, {}{stored}", record.payload_len(), found.keyspace.format_name());
+    field(&mut out, "value", what)?;
+    let most = |most: usize| if full { usize::MAX } else { most };
+    match &shown.content {
+        Content::Document(document) => value::print_json(&mut out, document, most(SHOWN_TEXT))?,
+        Content::Text(text) if value::is_plain(text) => value::print_text(&mut out, text, most(SHOWN_TEXT))?,
+        content => {
+            if let Content::Unreadable(why) = content {
+                field(&mut out, "unreadable", why)?;
+            }
+            let texts: Vec<String> = shown.texts().iter().map(|text| format!("{text:?}")).collect();
+            if !texts.is_empty() {
+                field(&mut out, "begins with", texts.join(", "))?;
+            }
+            value::dump(&mut out, shown.bytes, most(SHOWN))?;
+        }
     }
-    value::dump(&mut out, &record.payload, most)?;
     Ok(out.flush()?)
 }

@@ -132,6 +132,7 @@ pub(super) struct KeyJson {
     keyspace: String,
     key: String,
     key_bytes: String,
+    value_format: &'static str,
     state: &'static str,
     #[serde(flatten)]
     record: Option<RecordJson>,
@@ -147,6 +148,8 @@ struct RecordJson {
     expires_at_ms: u64,
     ttl_ms: u128,
     value_bytes: usize,
+    compression: &'static str,
+    stored_bytes: usize,
 }
 
 impl KeyJson {
@@ -159,12 +162,15 @@ impl KeyJson {
             expires_at: rfc3339(record.expires_at),
             expires_at_ms: record.expires_at.as_millis(),
             ttl_ms: record.expires_at.since(snapshot.now()).as_millis(),
-            value_bytes: record.payload.len(),
+            value_bytes: record.payload_len(),
+            compression: record.compression_name(),
+            stored_bytes: record.stored().len(),
         };
         Self {
             keyspace: keyspace.name.clone(),
             key: spell(keyspace, key),
             key_bytes: spell_hex(key),
+            value_format: keyspace.format_name(),
             state: state(finding),
             record: finding.record().map(record),
         }

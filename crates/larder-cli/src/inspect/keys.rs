@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use larder::inspect::{Entry, KeyspaceFacts, Snapshot};
+use larder::inspect::{Entry, KeyspaceFacts, Record, Snapshot};
 
 use super::key::{KeyJson, spell, state};
 use super::{named, open};
@@ -70,7 +70,7 @@ fn print(
     if options.long {
         let record = finding.record();
         let ttl = record.map_or(0.0, |record| record.expires_at.since(snapshot.now()).as_secs_f64());
-        let len = record.map_or(0, |record| record.payload.len());
+        let len = record.map_or(0, Record::payload_len);
         write!(out, "\t{}\t{ttl:.3}\t{len}", state(finding))?;
     }
     Ok(writeln!(out)?)

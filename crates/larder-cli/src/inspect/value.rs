@@ -1,9 +1,13 @@
 //! Values, without their type: their bytes, and what of them can be read all the same.
 //!
-//! The codec (bincode 2, standard configuration) writes a text as its length and its bytes, and the fields of a struct one after
+//! A value that describes itself is printed as JSON, and text as text. What a cache holds may come from strangers: no character that a terminal would obey is
+//! printed as it is. Bincode (version 2, standard configuration) writes a text as its length and its bytes, and the fields of a struct one after
 //! another. So a value that begins with texts shows them. What follows can't be told without the type.
 
 use std::io::{self, Write};
+
+use larder::inspect::Document;
+use serde::Serialize;
 
 /// Texts at the beginning of a value that are told.
 const MOST_TEXTS: usize = 8;
@@ -60,6 +64,96 @@ pub(super) fn dump(out: &mut impl Write, bytes: &[u8], most: usize) -> io::Resul
     Ok(())
 }
 
+/// Whether a text has no character that a terminal obeys, other than ends of lines and tabs.
+pub(super) fn is_plain(text: &str) -> bool {
+    !text.contains(|letter: char| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'))
+}
+
+/// Prints a text, or so many bytes of it.
+pub(super) fn print_text(out: &mut impl Write, text: &str, most: usize) -> io::Result<()> {
+    let mut clipped = Clipped::new(out, most);
+    clipped.write_all(text.as_bytes())?;
+    clipped.finish()
+}
+
+/// Prints a value as JSON, or so many bytes of that.
+pub(super) fn print_json(out: &mut impl Write, document: &Document<'_>, most: usize) -> io::Result<()> {
+    let mut clipped = Clipped::new(out, most);
+    document.serialize(&mut serde_json::Serializer::pretty(&mut clipped))?;
+    clipped.finish()
+}
+
+/// The beginning of a text, up to a whole character; the rest is counted.
+///
+/// JSON escapes what ASCII calls control characters, but for DEL, and none of the later ones (U+0080 to U+009F): these are escaped here. A text
+/// that is not JSON has none of them ([`is_plain`]).
+struct Clipped<W> {
+    out: W,
+    /// Bytes that may still be written.
+    room: usize,
+    /// Bytes that were not.
+    cut: usize,
+    /// The first byte of a character that may be a control character, in wait for its second.
+    held: bool,
+    is_at_line_start: bool,
+}
+
+/// How UTF-8 begins U+0080 to U+00BF.
+const HIGH: u8 = 0xC2;
+const DEL: u8 = 0x7F;
+
+impl<W: Write> Clipped<W> {
+    fn new(out: W, room: usize) -> Self {
+        Self { out, room, cut: 0, held: false, is_at_line_start: true }
+    }
+
+    fn put(&mut self, byte: u8) -> io::Result<()> {
+        match (std::mem::take(&mut self.held), byte) {
+            (_, HIGH) => {
+                self.held = true;
+                Ok(())
+            }
+            (true, 0x80..0xA0) => self.keep(format!("\\u00{byte:02x}").as_bytes()),
+            (true, _) => self.keep(&[HIGH, byte]),
+            (false, DEL) => self.keep(b"\\u007f"),
+            (false, _) => self.keep(&[byte]),
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
+        // A character is begun where its first byte has room, and then finished: at most three bytes more.
+        let continues = bytes.first().is_some_and(|byte| matches!(byte, 0x80..0xC0)) && self.cut == 0;
+        if self.room == 0 && !continues {
+            self.cut += bytes.len();
+            return Ok(());
+        }
+        self.room = self.room.saturating_sub(bytes.len());
+        self.is_at_line_start = bytes == b"\n";
+        self.out.write_all(bytes)
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        if !self.is_at_line_start {
+            writeln!(self.out)?;
+        }
+        if self.cut > 0 {
+            writeln!(self.out, "… {} bytes more; --full shows them", self.cut)?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for Clipped<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        bytes.iter().try_for_each(|byte| self.put(*byte))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +166,44 @@ mod tests {
         for none in [&b""[..], b"\0", b"\x05abc", b"\x02\xFF\xFE", b"\x01\n", b"\xFE", &[253; 9], &[252, 1]] {
             assert!(texts(none).is_empty(), "{none:?}");
         }
+    }
+
+    fn clipped(text: &str, most: usize) -> String {
+        let mut out = Vec::new();
+        print_text(&mut out, text, most).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_text_is_cut_at_a_whole_character_and_says_by_how_much() {
+        assert_eq!(clipped("", 9), "");
+        assert_eq!(clipped("airtime", 7), "airtime\n");
+        assert_eq!(clipped("one\n", 9), "one\n");
+        assert_eq!(clipped("one\ntwo\n", 4), "one\n… 4 bytes more; --full shows them\n");
+        let text = "₦5 ßü";
+        for (most, kept) in [(1, "₦"), (2, "₦"), (3, "₦"), (4, "₦5"), (6, "₦5 ß"), (7, "₦5 ß"), (9, text)]
+        {
+            let cut = text.len() - kept.len();
+            let more =
+                if cut > 0 { format!("… {cut} bytes more; --full shows them\n") } else { String::new() };
+            assert_eq!(clipped(text, most), format!("{kept}\n{more}"), "{most}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_printed() {
+        let hostile: String = (0..0xA0_u8).map(char::from).chain(['ß', '₦']).collect();
+        let mut out = Vec::new();
+        let mut writer = Clipped::new(&mut out, usize::MAX);
+        serde_json::to_writer(&mut writer, &hostile).unwrap();
+        writer.finish().unwrap();
+        let shown = String::from_utf8(out).unwrap();
+        assert!(!shown.trim_end().contains(char::is_control), "{shown:?}");
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), hostile, "it is the same JSON");
+        for letter in hostile.chars().filter(|letter| letter.is_control() && !"\n\r\t".contains(*letter)) {
+            assert!(!is_plain(&format!("a{letter}")), "{letter:?}");
+        }
+        assert!(is_plain("two lines\r\n\tand ₦\n") && is_plain(""));
     }
 
     #[test]

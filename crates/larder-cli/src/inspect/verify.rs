@@ -19,6 +19,8 @@ struct VerifyJson {
     records: u64,
     damaged_records: u64,
     damaged: Vec<DamagedJson>,
+    unreadable_records: u64,
+    unreadable: Vec<UnreadableJson>,
     miscounted: Vec<MiscountedJson>,
 }
 
@@ -27,6 +29,14 @@ struct DamagedJson {
     keyspace: Option<String>,
     key: String,
     key_bytes: String,
+}
+
+#[derive(Serialize)]
+struct UnreadableJson {
+    keyspace: String,
+    key: String,
+    key_bytes: String,
+    cause: String,
 }
 
 #[derive(Serialize)]
@@ -45,18 +55,29 @@ pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
     })?;
     bar.finish_and_clear();
     let snapshot = inspector.snapshot()?;
-    let damaged = found.damaged.iter().map(|record| {
-        let keyspace = record.keyspace.as_deref().and_then(|name| snapshot.keyspace(name));
-        let spelled = keyspace.map_or_else(|| spell_hex(&record.key), |facts| key::spell(facts, &record.key));
-        DamagedJson { keyspace: record.keyspace.clone(), key: spelled, key_bytes: spell_hex(&record.key) }
+    let spelled = |keyspace: Option<&str>, key: &[u8]| {
+        let keyspace = keyspace.and_then(|name| snapshot.keyspace(name));
+        keyspace.map_or_else(|| spell_hex(key), |facts| key::spell(facts, key))
+    };
+    let damaged = found.damaged.iter().map(|record| DamagedJson {
+        keyspace: record.keyspace.clone(),
+        key: spelled(record.keyspace.as_deref(), &record.key),
+        key_bytes: spell_hex(&record.key),
     });
     let damaged: Vec<DamagedJson> = damaged.collect();
+    let unreadable = found.unreadable.iter().map(|record| UnreadableJson {
+        keyspace: record.keyspace.clone(),
+        key: spelled(Some(&record.keyspace), &record.key),
+        key_bytes: spell_hex(&record.key),
+        cause: record.cause.clone(),
+    });
+    let unreadable: Vec<UnreadableJson> = unreadable.collect();
     drop(snapshot);
     let file = options.file.display().to_string();
     if options.json {
-        out::json(&as_json(file, &found, damaged))?;
+        out::json(&as_json(file, &found, damaged, unreadable))?;
     } else {
-        print(&file, &found, &damaged)?;
+        print(&file, &found, &damaged, &unreadable)?;
     }
     Ok(match (&found.pages, found.is_whole()) {
         (_, false) => Exit::Damaged,
@@ -65,7 +86,12 @@ pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
     })
 }
 
-fn as_json(file: String, found: &FileVerified, damaged: Vec<DamagedJson>) -> VerifyJson {
+fn as_json(
+    file: String,
+    found: &FileVerified,
+    damaged: Vec<DamagedJson>,
+    unreadable: Vec<UnreadableJson>,
+) -> VerifyJson {
     let (pages, pages_cause) = match &found.pages {
         PagesVerified::Whole => ("whole", None),
         PagesVerified::Damaged { cause } => ("damaged", Some(cause.clone())),
@@ -85,11 +111,18 @@ fn as_json(file: String, found: &FileVerified, damaged: Vec<DamagedJson>) -> Ver
         records: found.records,
         damaged_records: found.damaged_records,
         damaged,
+        unreadable_records: found.unreadable_records,
+        unreadable,
         miscounted: miscounted.collect(),
     }
 }
 
-fn print(file: &str, found: &FileVerified, damaged: &[DamagedJson]) -> Result<(), Failure> {
+fn print(
+    file: &str,
+    found: &FileVerified,
+    damaged: &[DamagedJson],
+    unreadable: &[UnreadableJson],
+) -> Result<(), Failure> {
     let mut out = out::stdout();
     field(&mut out, "file", file)?;
     let pages = match &found.pages {
@@ -111,6 +144,14 @@ fn print(file: &str, found: &FileVerified, damaged: &[DamagedJson]) -> Result<()
     let untold = found.damaged_records.saturating_sub(damaged.len() as u64);
     if untold > 0 {
         writeln!(out, "damaged: {untold} more")?;
+    }
+    for record in unreadable {
+        let UnreadableJson { keyspace, key, cause, .. } = record;
+        writeln!(out, "unreadable: {key} in {keyspace}; a lookup misses it: {cause}")?;
+    }
+    let untold = found.unreadable_records.saturating_sub(unreadable.len() as u64);
+    if untold > 0 {
+        writeln!(out, "unreadable: {untold} more")?;
     }
     for keyspace in &found.miscounted {
         let (name, recorded, found) = (&keyspace.keyspace, keyspace.recorded, keyspace.found);

@@ -2,14 +2,17 @@
 
 use std::io::Write;
 
-use larder::inspect::Finding;
+use larder::inspect::{Content, Finding, Record};
 use serde::Serialize;
 
-use super::key::{Found, KeyJson, exit, find, spell};
+use super::key::{self, Found, KeyJson, find, spell};
 use crate::args::KeyOptions;
 use crate::exit::{Exit, Failure};
 use crate::out::{self, BAD, GOOD, styled};
 use crate::time::{rfc3339, span};
+
+/// The number of the format whose records say what was written.
+const BINCODE: u8 = 0;
 
 #[derive(Serialize)]
 struct WhyJson {
@@ -20,12 +23,18 @@ struct WhyJson {
 
 pub(crate) fn run(options: &KeyOptions) -> Result<Exit, Failure> {
     let found = find(options)?;
-    let why = explain(&found);
+    let unreadable = found.finding.live().and_then(|record| unreadable(&found, record));
+    let why = match &unreadable {
+        Some(reason) => format!(
+            "Its record is whole, and no lookup can read the value: {reason}. Its owner counts a miss, and loads it anew."
+        ),
+        None => explain(&found),
+    };
     if options.look.json {
         out::json(&WhyJson { key: KeyJson::found(&found), why })?;
     } else {
         let mut out = out::stdout();
-        let is_live = found.finding.live().is_some();
+        let is_live = found.finding.live().is_some() && unreadable.is_none();
         let verdict = if is_live { styled(GOOD, "found") } else { styled(BAD, "not found") };
         writeln!(
             out,
@@ -36,18 +45,40 @@ pub(crate) fn run(options: &KeyOptions) -> Result<Exit, Failure> {
         writeln!(out, "{why}")?;
         out.flush()?;
     }
-    Ok(exit(&found.finding))
+    Ok(if unreadable.is_some() { Exit::Damaged } else { key::exit(&found.finding) })
+}
+
+/// What keeps any lookup from reading a value, whatever its type.
+fn unreadable(found: &Found, record: &Record) -> Option<String> {
+    match record.payload().as_ref().map(|payload| found.keyspace.content(payload)) {
+        Err(error) => Some(error.to_string()),
+        Ok(Content::Unreadable(error)) => Some(error.to_string()),
+        Ok(_) => None,
+    }
+}
+
+/// What is to be known of a value that can be read.
+fn value(found: &Found, record: &Record) -> String {
+    let (len, format) = (record.payload_len(), found.keyspace.format_name());
+    let of_old = found.keyspace.value_format == BINCODE && record.fingerprint.is_none();
+    let caution = if of_old {
+        " An earlier version of larder wrote it: it is believed if the application's type encodes it as it stands here."
+    } else {
+        ""
+    };
+    format!("Its value has {len} bytes of {format}.{caution}")
 }
 
 fn explain(found: &Found) -> String {
     let now = found.snapshot.now();
     match &found.finding {
         Finding::Live(record) => format!(
-            "It was written at {}, by change {}, and expires at {}, in {}.",
+            "It was written at {}, by change {}, and expires at {}, in {}. {}",
             rfc3339(record.written_at),
             record.sequence,
             rfc3339(record.expires_at),
             span(record.expires_at.since(now)),
+            value(found, record),
         ),
         Finding::Expired(record) => format!(
             "It expired at {}, {} ago, and is not swept yet; it was written at {}.",

@@ -13,5 +13,6 @@ mod live;
 mod operations;
 mod output;
 mod support;
+mod values;
 #[path = "../../../../tests/watchdog.rs"]
 mod watchdog;

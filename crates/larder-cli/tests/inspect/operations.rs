@@ -29,10 +29,11 @@ fn without_what_differs(text: &str) -> String {
 fn every_command_of_the_page_prints_what_is_shown() {
     let place = Place::new();
     place.shop();
+    place.settings();
     let binary = Path::new(env!("CARGO_BIN_EXE_larder")).parent().unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap_or_default());
     let examples = examples();
-    assert_eq!(examples.len(), 19);
+    assert_eq!(examples.len(), 21);
     for (script, shown) in examples {
         let mut shell = Command::new("sh");
         let output =

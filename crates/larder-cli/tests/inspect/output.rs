@@ -17,6 +17,7 @@ fn a_keys_fields_are_the_same_in_every_command() {
         "keyspace": "product",
         "key": "product_MTNVTU",
         "key_bytes": "0x4D544E5654550000",
+        "value_format": "bincode",
         "state": "live",
         "version": 1,
         "sequence": 2,
@@ -26,6 +27,8 @@ fn a_keys_fields_are_the_same_in_every_command() {
         "expires_at_ms": 4_102_448_400_000_u64,
         "ttl_ms": 3_540_000,
         "value_bytes": 13,
+        "compression": "none",
+        "stored_bytes": 13,
     });
     assert_eq!(parsed(&place, &["ttl", "shop.larder", "product_MTNVTU", "--json"], 0), expected);
     let keys = ["keys", "shop.larder", "--keyspace", "product", "--prefix", "MTNV", "--json"];
@@ -54,6 +57,8 @@ fn what_verify_finds_is_told_in_these_fields() {
         "records": 7,
         "damaged_records": 0,
         "damaged": [],
+        "unreadable_records": 0,
+        "unreadable": [],
         "miscounted": [],
     });
     assert_eq!(parsed(&place, &["verify", "shop.larder", "--json"], 0), expected);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::clock::ManualClock;
-use larder::{Cache, InsertOptions, KeyspaceDefinition, Timestamp};
+use larder::{Cache, Format, InsertOptions, KeyspaceDefinition, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::watchdog::{Watch, patience};
@@ -29,6 +29,11 @@ pub(crate) const PACKAGES: KeyspaceDefinition<(String, String), u64> =
     KeyspaceDefinition::new("data_package").ttl(HOUR).version(1);
 pub(crate) const SESSIONS: KeyspaceDefinition<(i32, Vec<u8>), String> =
     KeyspaceDefinition::new("session").ttl(HOUR);
+
+const SETTINGS: KeyspaceDefinition<String, serde_json::Value> =
+    KeyspaceDefinition::new("setting").ttl(HOUR).format(Format::MessagePack);
+const PAGES: KeyspaceDefinition<String, String> =
+    KeyspaceDefinition::new("page").ttl(HOUR).format(Format::Raw);
 
 /// A directory for a cache file.
 pub(crate) struct Place(tempfile::TempDir);
@@ -57,6 +62,19 @@ impl Place {
     /// A shop's file, closed: four products, of which one has expired, a package, a session.
     pub(crate) fn shop(&self) {
         self.open_shop().close().unwrap();
+    }
+
+    /// Another file beside it, of values that can be read without their type: `settings.larder`, closed.
+    pub(crate) fn settings(&self) {
+        let clock = Arc::new(ManualClock::starting_at(NOW));
+        let builder = Cache::builder().path(self.dir().join("settings.larder")).clock(clock);
+        let cache = builder.open().unwrap();
+        let settings = cache.keyspace(SETTINGS).unwrap();
+        let banks = serde_json::json!({"banks": ["GTB", "UBA"], "limit": 5000, "rates": {"card": 1.5}});
+        settings.insert("payment", banks).unwrap();
+        let pages = cache.keyspace(PAGES).unwrap();
+        pages.insert("/help", "<h1>Help</h1>\n<p>Call 121.</p>\n".to_owned()).unwrap();
+        cache.close().unwrap();
     }
 
     /// The same, open, and flushed.

@@ -25,6 +25,7 @@ fn airtime() -> Entry {
         expires_at_ms: 1_700_003_600_000,
         delete_after_ms: 1_700_003_600_000,
         fingerprint: Some(0x0102_0304_0506_0708),
+        compression: 1,
         value: b"\x06MTNVTU".to_vec(),
     }
 }
@@ -56,7 +57,7 @@ fn the_bytes_are_pinned() {
     for time in [1_700_000_000_000_u64, 1_700_003_600_000, 1_700_003_600_000] {
         expected.extend(time.to_be_bytes());
     }
-    expected.extend(b"\x01\x01\x02\x03\x04\x05\x06\x07\x08\0\x08MTNVTU\0\0\x06MTNVTU");
+    expected.extend(b"\x03\x01\x02\x03\x04\x05\x06\x07\x08\0\x08MTNVTU\0\0\x06MTNVTU");
     expected.extend(b"\x03\0\0\0\x28");
     for number in [1_u64, 0, 0, 0] {
         expected.extend(number.to_be_bytes());
@@ -76,7 +77,7 @@ fn the_lines_are_pinned() {
         r#""fingerprint":"0xFFFFFFFFFFFFFFFF"}}"#,
         "\n",
         r#"{"entry":{"keyspace":"product","key":"0x4D544E5654550000","spelled":"MTNVTU","written_at_ms":1700000000000,"#,
-        r#""expires_at_ms":1700003600000,"delete_after_ms":1700003600000,"fingerprint":"0x0102030405060708","value":"0x064D544E565455"}}"#,
+        r#""expires_at_ms":1700003600000,"delete_after_ms":1700003600000,"fingerprint":"0x0102030405060708","compression":1,"value":"0x064D544E565455"}}"#,
         "\n",
         r#"{"end":{"entries":1,"skipped":{"expired":2,"damaged":0,"other_version":0}}}"#,
         "\n",
@@ -147,11 +148,23 @@ fn an_export_of_format_1_is_read() {
     let sum = format!("{{\"checksum\":\"0x{:016X}\"}}\n", xxhash_rust::xxh3::xxh3_64(lines.as_bytes()));
     let expected = [
         Item::Keyspace(Keyspace { value_format: 0, schema: None, ..product() }),
-        Item::Entry(Entry { fingerprint: None, ..airtime() }),
+        Item::Entry(Entry { fingerprint: None, compression: 0, ..airtime() }),
         Item::End(End { entries: 1, skipped: Skipped::default() }),
     ];
     for bytes in [binary, (lines.to_owned() + &sum).into_bytes()] {
         assert_eq!(items(&bytes).unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_compression_that_is_not_known_is_refused() {
+    let [binary, lines] = FORMS.map(|form| export(form, &[product()], &[airtime()], Skipped::default()));
+    let flags = binary.windows(3).position(|bytes| bytes == b"\x03\x01\x02").unwrap();
+    let with_flags = |set: u8| [&binary[..flags], &[set], &binary[flags + 1..]].concat();
+    let lines = String::from_utf8(lines).unwrap().replace("\"compression\":1", "\"compression\":3");
+    for bytes in [with_flags(0x07), with_flags(0x83), lines.into_bytes()] {
+        let error = items(&bytes).unwrap_err().to_string();
+        assert!(error.contains("unknown"), "{error}");
     }
 }
 
@@ -180,6 +193,7 @@ fn what_can_not_be_in_an_export_is_refused() {
                 .is_err()
         );
         assert!(writer.entry(&Entry { key: vec![0; crate::MAX_KEY_LEN + 1], ..airtime() }).is_err());
+        assert!(writer.entry(&Entry { compression: 3, ..airtime() }).is_err());
         writer.entry(&Entry { key: vec![0; crate::MAX_KEY_LEN], ..airtime() }).unwrap();
         assert_eq!(writer.entries(), 1);
     }
@@ -187,10 +201,20 @@ fn what_can_not_be_in_an_export_is_refused() {
 
 fn entries() -> impl Strategy<Value = Vec<Entry>> {
     let bytes = || proptest::collection::vec(any::<u8>(), 0..60);
-    let parts = (0..2_u32, bytes(), any::<[u64; 3]>(), any::<Option<u64>>(), bytes());
-    let entry = parts.prop_map(|(keyspace, key, times, fingerprint, value)| {
+    let parts =
+        (0..2_u32, bytes(), any::<[u64; 3]>(), any::<Option<u64>>(), 0..=crate::MAX_COMPRESSION, bytes());
+    let entry = parts.prop_map(|(keyspace, key, times, fingerprint, compression, value)| {
         let [written_at_ms, expires_at_ms, delete_after_ms] = times;
-        Entry { keyspace, key, written_at_ms, expires_at_ms, delete_after_ms, fingerprint, value }
+        Entry {
+            keyspace,
+            key,
+            written_at_ms,
+            expires_at_ms,
+            delete_after_ms,
+            fingerprint,
+            compression,
+            value,
+        }
     });
     proptest::collection::vec(entry, 0..8)
 }

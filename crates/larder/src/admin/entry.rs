@@ -1,5 +1,6 @@
 //! What is written to a file by hand.
 
+use crate::codec;
 use crate::error::Error;
 use crate::memory::{Change, Mutation, Unsaved, Weight, WriteBuffer};
 use crate::record::{Compression, Extension};
@@ -34,6 +35,9 @@ pub struct NewEntry {
     pub expires_at: Timestamp,
     /// The fingerprint of the shape that the value was written with, if there is one.
     pub fingerprint: Option<u64>,
+    /// How the value is to be compressed in the file: 0 not, 1 LZ4, 2 Zstandard. It is stored as it is where that makes it no shorter, and where this
+    /// build has no such compression.
+    pub compression: u8,
     /// The encoded value, not compressed.
     pub value: Vec<u8>,
 }
@@ -61,12 +65,18 @@ impl NewEntry {
     }
 
     pub(super) fn mutation(self, full: &[u8], version: u32, sequence: u64) -> Result<Mutation, Error> {
+        let how = Compression::of_code(self.compression).and_then(codec::Compression::of_recorded);
+        let deflated = how.and_then(|how| Some((how.recorded(), how.deflate(&self.value)?)));
+        let (compression, inflated_len, payload) = match (deflated, u32::try_from(self.value.len())) {
+            (Some((how, deflated)), Ok(len)) => (how, Some(len), deflated),
+            _ => (Compression::None, None, self.value),
+        };
         // A buffer of its own: nobody else writes, and the batch is bounded by its caller.
-        let room = WriteBuffer::new(u64::MAX).reserve(self.value.len() as u64, || {});
+        let room = WriteBuffer::new(u64::MAX).reserve(payload.len() as u64, || {});
         let unsaved = Arc::new(Unsaved {
-            payload: self.value,
-            compression: Compression::None,
-            extension: Extension { fingerprint: self.fingerprint, inflated_len: None },
+            payload,
+            compression,
+            extension: Extension { fingerprint: self.fingerprint, inflated_len },
             version,
             written_at: self.written_at,
             room: room.ok_or(Error::Closed)?,

@@ -75,6 +75,7 @@ fn what_is_written_by_hand_is_found_by_the_cache() {
         written_at: at(written),
         expires_at: at(expires),
         fingerprint: None,
+        compression: 0,
         value: vec![value],
     };
     let new = of_version(3);
@@ -154,4 +155,54 @@ fn another_version_is_retired_and_swept_and_a_compacted_file_is_shorter() {
     assert!(len() < before / 4, "{before} {}", len());
     is_whole(&path, 0);
     assert!(Inspector::open(&path).unwrap().snapshot().unwrap().retired().is_empty());
+}
+
+#[test]
+fn what_is_written_compressed_is_shorter_and_the_same_to_the_cache() {
+    const PAGES: KeyspaceDefinition<String, String> =
+        KeyspaceDefinition::new("page").format(crate::Format::Raw);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    let mut admin = Admin::create(&path).unwrap();
+    let now = admin.now();
+    let pages = NewKeyspace { name: "page".to_owned(), value_format: 2, ..of_version(0) };
+    admin.keyspace(pages.clone()).unwrap();
+    let page = "airtime and data ".repeat(200);
+    let entry = |key: &str, compression: u8, value: &str| NewEntry {
+        key: format!("{key}\0\0").into_bytes(),
+        written_at: now,
+        expires_at: now.after(Duration::from_hours(1)),
+        fingerprint: None,
+        compression,
+        value: value.as_bytes().to_vec(),
+    };
+    // The third is no shorter compressed; the last is of a compression that nobody knows.
+    let entries = vec![
+        entry("as is", 0, &page),
+        entry("LZ4", 1, &page),
+        entry("short", 1, "x"),
+        entry("later", 3, &page),
+    ];
+    admin.write("page", entries).unwrap();
+    let unknown = admin.keyspace(NewKeyspace { value_format: 3, ..pages }).unwrap_err();
+    assert!(unknown.to_string().contains("1 (MessagePack)"), "{unknown}");
+    admin.close().unwrap();
+    let snapshot = Inspector::open(&path).unwrap().snapshot().unwrap();
+    let facts = snapshot.keyspace("page").unwrap();
+    for (key, compression, len) in
+        [("as is", "none", 3400), ("LZ4", "LZ4", 50), ("short", "none", 1), ("later", "none", 3400)]
+    {
+        let finding = snapshot.find(facts, format!("{key}\0\0").as_bytes()).unwrap();
+        let record = finding.live().unwrap();
+        assert_eq!(record.compression_name(), compression, "{key}");
+        assert!(record.stored().len() <= len, "{key}: {}", record.stored().len());
+        assert_eq!(record.payload().unwrap().len(), record.payload_len(), "{key}");
+    }
+    drop(snapshot);
+    let cache = Cache::builder().path(&path).open().unwrap();
+    let pages = cache.keyspace(PAGES).unwrap();
+    for key in ["as is", "LZ4", "later"] {
+        assert_eq!(*pages.get(key).unwrap(), page, "{key}");
+    }
+    assert_eq!(*pages.get("short").unwrap(), "x");
 }

@@ -32,6 +32,16 @@ impl Compression {
         }
     }
 
+    /// The way that a record has; none if this build does not know how to compress so.
+    pub(crate) const fn of_recorded(recorded: record::Compression) -> Option<Self> {
+        match recorded {
+            record::Compression::Lz4 => Some(Self::Lz4),
+            #[cfg(feature = "zstd")]
+            record::Compression::Zstd => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
     /// The payload, compressed; none if that makes it no shorter.
     pub(crate) fn deflate(self, payload: &[u8]) -> Option<Vec<u8>> {
         let deflated = match self {

@@ -3,20 +3,24 @@
 //! Owned by the writer alone. What is known of keyspaces (counts and bytes) is kept beside the file's own rows and replaced
 //! only when a commit has succeeded, so neither opening nor counting ever scans.
 
+mod metadata;
+
+pub(in crate::disk) use metadata::write_known;
+
 use std::collections::HashSet;
 
 use redb::{CompactionError, Database, ReadTransaction, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use super::batch::{Entries, RangeRemoval, next_expiry};
 use super::fault::{Fault, FaultKind, Guarded, guarded};
-use super::format::{FEATURES, FORMAT_1, FileFormat};
+use super::format::{FORMAT_1, FileFormat};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::known::{Adopted, Known, Registration};
 use super::ranges;
 use super::snapshot::Snapshot;
 use super::tables::{
-    EXPIRY, FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State,
+    EXPIRY, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State,
     lifetime_to_bytes, read_lifetime,
 };
 use super::view::DiskView;
@@ -368,38 +372,6 @@ fn change_entries(
 
 fn illegible(row: &str) -> Fault {
     Fault::damage(format!("the row {row:?} of the metadata is illegible"))
-}
-
-/// Writes the metadata rows that differ; all of them, where the format does.
-pub(super) fn write_known(txn: &WriteTransaction, old: &Known, new: &Known) -> Result<(), redb::Error> {
-    let mut meta = txn.open_table(META)?;
-    meta.insert(STATE_ROW, new.state.to_bytes().as_slice())?;
-    let is_other_format = old.format != new.format;
-    if is_other_format {
-        meta.insert(FORMAT_ROW, new.format.to_be_bytes().as_slice())?;
-        meta.insert(FEATURES_ROW, FEATURES.to_be_bytes().as_slice())?;
-    }
-    if let Some(identity) = new.identity.filter(|_| old.identity != new.identity) {
-        meta.insert(IDENTITY_ROW, identity.to_bytes().as_slice())?;
-    }
-    if is_other_format || old.keyspaces != new.keyspaces {
-        let mut table = txn.open_table(KEYSPACES)?;
-        for (name, row) in &new.keyspaces {
-            if is_other_format || old.keyspaces.get(name) != Some(row) {
-                table.insert(name.as_str(), row.to_bytes().as_slice())?;
-            }
-        }
-    }
-    if old.retired != new.retired {
-        let mut table = txn.open_table(RETIRED)?;
-        for id in old.retired.keys().filter(|id| !new.retired.contains_key(id)) {
-            table.remove(id.number())?;
-        }
-        for (id, bytes) in &new.retired {
-            table.insert(id.number(), bytes)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

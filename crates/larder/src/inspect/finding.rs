@@ -1,7 +1,10 @@
 //! What stands in a file for a key.
 
+use std::borrow::Cow;
+
+use crate::codec::{CodecError, inflate};
 use crate::disk::Known;
-use crate::record::{self, Damage};
+use crate::record::{self, Compression, Damage};
 use crate::units::Timestamp;
 
 /// A record that is whole: what it says of its entry, and the value's bytes.
@@ -20,8 +23,49 @@ pub struct Record {
     pub delete_after: Timestamp,
     /// The fingerprint of the shape that the value was written with, if its record has one.
     pub fingerprint: Option<u64>,
-    /// The encoded value.
-    pub payload: Vec<u8>,
+    /// How the encoded value is compressed: 0 not, 1 LZ4, 2 Zstandard. [`compression_name`](Self::compression_name) tells it in words.
+    pub compression: u8,
+    /// How long the encoded value is, if it is compressed.
+    inflated_len: Option<u32>,
+    stored: Vec<u8>,
+}
+
+impl Record {
+    /// The encoded value, as it was before it was compressed.
+    ///
+    /// # Errors
+    /// [`CodecError`] if it can't be inflated: it claims to be longer than a value may be, it is not what the record says, or it is compressed with
+    /// Zstandard and larder is built without the feature `zstd`.
+    ///
+    /// # Cost
+    /// Memory for the value, where it is compressed; otherwise none.
+    pub fn payload(&self) -> Result<Cow<'_, [u8]>, CodecError> {
+        match Compression::of_code(self.compression) {
+            Some(Compression::None) => Ok(Cow::Borrowed(&self.stored)),
+            how => inflate(how.unwrap_or_default(), &self.stored, self.inflated_len).map(Cow::Owned),
+        }
+    }
+
+    /// How many bytes [`payload`](Self::payload) has, as the record says.
+    #[must_use]
+    pub fn payload_len(&self) -> usize {
+        self.inflated_len.map_or(self.stored.len(), |len| len as usize)
+    }
+
+    /// The bytes of the value in the file: compressed, if it is.
+    #[must_use]
+    pub fn stored(&self) -> &[u8] {
+        &self.stored
+    }
+
+    /// How the encoded value is compressed, in words: `none`, `LZ4`, or `Zstandard`.
+    #[must_use]
+    pub const fn compression_name(&self) -> &'static str {
+        match Compression::of_code(self.compression) {
+            Some(compression) => compression.name(),
+            None => "unknown",
+        }
+    }
 }
 
 /// What a lookup of a key would find in the file, and why it would miss.
@@ -104,9 +148,59 @@ pub(super) fn read(full: &[u8], bytes: &[u8]) -> Result<Record, &'static str> {
         Damage::Unknown => "it is of a kind that this version does not know",
         Damage::Extension => "its extension is ill-formed",
     })?;
-    let record::Header { version, sequence, written_at, expires_at, delete_after, .. } = header;
-    let fingerprint = extension.fingerprint;
-    // What a record says of compression ends here: whoever inspects or exports is to get the encoded value.
-    let payload = payload.to_vec();
-    Ok(Record { version, sequence, written_at, expires_at, delete_after, fingerprint, payload })
+    Ok(Record {
+        version: header.version,
+        sequence: header.sequence,
+        written_at: header.written_at,
+        expires_at: header.expires_at,
+        delete_after: header.delete_after,
+        fingerprint: extension.fingerprint,
+        compression: header.compression.code(),
+        inflated_len: extension.inflated_len.filter(|_| header.compression != Compression::None),
+        stored: payload.to_vec(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compressed(how: Compression, inflated_len: u32, payload: &[u8]) -> Record {
+        let header = record::Header {
+            format: record::FORMAT,
+            compression: how,
+            version: 0,
+            sequence: 1,
+            written_at: Timestamp::from_millis(1),
+            expires_at: Timestamp::from_millis(2),
+            delete_after: Timestamp::from_millis(2),
+        };
+        let extension = record::Extension { fingerprint: Some(7), inflated_len: Some(inflated_len) };
+        let mut bytes = vec![0; record::record_len(&extension, payload.len())];
+        record::write(&mut bytes, b"key", &header, &extension, payload);
+        read(b"key", &bytes).unwrap()
+    }
+
+    #[test]
+    fn a_payload_is_what_was_compressed_and_a_length_is_believed_within_limits() {
+        let page = b"airtime and data ".repeat(200);
+        let deflated = crate::Compression::Lz4.deflate(&page).unwrap();
+        let len = u32::try_from(page.len()).unwrap();
+        let record = compressed(Compression::Lz4, len, &deflated);
+        assert_eq!((record.payload().unwrap().as_ref(), record.payload_len()), (&page[..], page.len()));
+        assert_eq!((record.stored(), record.compression_name()), (&deflated[..], "LZ4"));
+        assert_eq!(record.fingerprint, Some(7));
+        for len in [len - 1, len + 1, u32::MAX] {
+            assert!(compressed(Compression::Lz4, len, &deflated).payload().is_err(), "{len}");
+        }
+        let plain = compressed(Compression::None, 9, b"as it is");
+        assert_eq!((plain.payload().unwrap().as_ref(), plain.payload_len()), (&b"as it is"[..], 8));
+    }
+
+    #[cfg(not(feature = "zstd"))]
+    #[test]
+    fn zstandard_that_is_not_built_in_is_said_to_be_missing() {
+        let error = compressed(Compression::Zstd, 9, b"frame").payload().unwrap_err().to_string();
+        assert!(error.contains("feature zstd"), "{error}");
+    }
 }

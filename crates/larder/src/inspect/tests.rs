@@ -66,7 +66,7 @@ fn a_file_that_a_crash_left_is_read_and_an_owner_that_opens_it_is_noticed() {
     let snapshot = inspector.snapshot().unwrap();
     assert_eq!(snapshot.file().state, FileState::Crashed);
     assert!(!snapshot.file().closed_cleanly);
-    assert_eq!(find(&snapshot, "one").live().unwrap().payload, b"\x011");
+    assert_eq!(*find(&snapshot, "one").live().unwrap().payload().unwrap(), *b"\x011");
     assert!(inspector.verify(&mut |_, _| {}).unwrap().is_whole());
     assert!(fs::read(&copy).unwrap() == bytes, "nothing is written");
     // It was read from pages that this owner may now use for something else.
@@ -94,7 +94,9 @@ fn what_has_expired_is_told_apart_and_counted() {
     assert_eq!(snapshot.unswept().unwrap(), [0]);
     clock.advance(HOUR);
     let snapshot = inspector.snapshot().unwrap();
-    assert!(matches!(find(&snapshot, "one"), Finding::Expired(record) if record.payload == b"\x011"));
+    assert!(
+        matches!(find(&snapshot, "one"), Finding::Expired(record) if *record.payload().unwrap() == *b"\x011")
+    );
     assert_eq!(snapshot.unswept().unwrap(), [1]);
     assert_eq!(snapshot.keyspaces()[0].entries, 1);
 }

@@ -1,16 +1,17 @@
 //! Checking a whole file, page by page and record by record, without changing it.
+//!
+//! Of a record its checksum is checked, and what can be told of its value without its type: that it inflates, and that it is of its keyspace's format.
 
-use super::{Inspector, Snapshot};
+use super::{Content, Inspector, KeyspaceFacts, Snapshot, finding};
 use crate::disk::{self, Pages};
 use crate::error::Error;
 use crate::id::KeyspaceId;
-use crate::record;
 
 /// Rows read together.
 const ROWS: usize = 256;
 const ROW_BYTES: usize = 4 << 20;
 
-/// Damaged records of which the key is told. All are counted.
+/// Damaged records of which the key is told, and unreadable ones. All are counted.
 pub const MOST_DAMAGED_NAMED: usize = 100;
 
 /// What [`Inspector::verify`] found.
@@ -25,6 +26,10 @@ pub struct FileVerified {
     pub damaged_records: u64,
     /// The keys of the first of these: see [`MOST_DAMAGED_NAMED`].
     pub damaged: Vec<DamagedRecord>,
+    /// Records that are as they were written, and whose value no lookup can read, whatever its type: see [`Content::Unreadable`]. Each is a miss.
+    pub unreadable_records: u64,
+    /// The keys of the first of these: see [`MOST_DAMAGED_NAMED`].
+    pub unreadable: Vec<UnreadableRecord>,
     /// Keyspaces that have other than the entries they should have.
     pub miscounted: Vec<Miscounted>,
 }
@@ -57,6 +62,18 @@ pub struct DamagedRecord {
     pub key: Vec<u8>,
 }
 
+/// A record that is as it was written, and whose value no lookup can read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnreadableRecord {
+    /// The name of its keyspace.
+    pub keyspace: String,
+    /// The key's bytes, without the number of its keyspace.
+    pub key: Vec<u8>,
+    /// What keeps it from being read.
+    pub cause: String,
+}
+
 /// A keyspace with other than the entries it should have: what its row says of it is what evictions go by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -70,11 +87,38 @@ pub struct Miscounted {
 }
 
 impl FileVerified {
-    /// Whether nothing is wrong, as far as could be told.
+    /// Whether the file is as it was written, as far as could be told. A value that can't be read does not count: it was written so.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let is_damaged = matches!(self.pages, PagesVerified::Damaged { .. });
         !is_damaged && self.damaged_records == 0 && self.miscounted.is_empty()
+    }
+}
+
+impl FileVerified {
+    /// Checks the record that stands under a whole key.
+    fn check_record(&mut self, facts: Option<&KeyspaceFacts>, full: &[u8], bytes: &[u8]) {
+        self.records += 1;
+        let key = || full.get(KeyspaceId::LEN..).unwrap_or_default().to_vec();
+        let Ok(record) = finding::read(full, bytes) else {
+            self.damaged_records += 1;
+            if self.damaged.len() < MOST_DAMAGED_NAMED {
+                let keyspace = facts.map(|facts| facts.name.clone());
+                self.damaged.push(DamagedRecord { keyspace, key: key() });
+            }
+            return;
+        };
+        // What is retired, or of another version, is looked for by nobody.
+        let Some(facts) = facts.filter(|facts| facts.version == record.version) else { return };
+        let cause = match record.payload().as_ref().map(|payload| facts.content(payload)) {
+            Err(error) => error.to_string(),
+            Ok(Content::Unreadable(error)) => error.to_string(),
+            Ok(_) => return,
+        };
+        self.unreadable_records += 1;
+        if self.unreadable.len() < MOST_DAMAGED_NAMED {
+            self.unreadable.push(UnreadableRecord { keyspace: facts.name.clone(), key: key(), cause });
+        }
     }
 }
 
@@ -96,8 +140,15 @@ impl Inspector {
             Pages::Damaged(cause) => PagesVerified::Damaged { cause },
             Pages::Unknown(cause) => PagesVerified::Unknown { cause },
         };
-        let nothing =
-            FileVerified { pages, records: 0, damaged_records: 0, damaged: vec![], miscounted: vec![] };
+        let nothing = FileVerified {
+            pages,
+            records: 0,
+            damaged_records: 0,
+            damaged: vec![],
+            unreadable_records: 0,
+            unreadable: vec![],
+            miscounted: vec![],
+        };
         let is_damaged = !nothing.is_whole();
         match self.snapshot().and_then(|snapshot| snapshot.verify_records(nothing.clone(), progress)) {
             // What could be told is told.
@@ -122,19 +173,12 @@ impl Snapshot {
             after = Some(last.clone());
             for (key, bytes) in &rows {
                 let id = KeyspaceId::of(key);
-                let keyspace = self.keyspaces().iter().zip(&mut counts).find(|(facts, _)| facts.id() == id);
-                let keyspace = keyspace.map(|(facts, count)| {
+                let mut keyspaces = self.keyspaces().iter().zip(&mut counts);
+                let keyspace = keyspaces.find(|(facts, _)| facts.id() == id).map(|(facts, count)| {
                     *count += 1;
-                    facts.name.clone()
+                    facts
                 });
-                found.records += 1;
-                if record::read(key, bytes).is_err() {
-                    found.damaged_records += 1;
-                    if found.damaged.len() < MOST_DAMAGED_NAMED {
-                        let key = key.get(KeyspaceId::LEN..).unwrap_or_default().to_vec();
-                        found.damaged.push(DamagedRecord { keyspace, key });
-                    }
-                }
+                found.check_record(keyspace, key, bytes);
             }
             progress(found.records, expected);
         }

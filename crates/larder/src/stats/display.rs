@@ -101,5 +101,12 @@ fn keyspaces(keyspaces: &[KeyspaceStats], f: &mut fmt::Formatter<'_>) -> fmt::Re
             keyspace.loads, keyspace.invalidations
         )?;
     }
-    writeln!(f)
+    writeln!(f)?;
+    for KeyspaceStats { name, undecodable, .. } in keyspaces.iter().filter(|of| of.undecodable > 0) {
+        writeln!(
+            f,
+            "{undecodable} values of {name} did not decode, and were misses; the log has the reason of the first"
+        )?;
+    }
+    Ok(())
 }

@@ -27,6 +27,14 @@ fuzz target="record" seconds="60":
 fuzz-corpus rounds="200":
     LARDER_FUZZ_ROUNDS={{rounds}} cargo test -p larder-fuzz
 
+# Hundreds of generated types in each format, and types that change; `just types -- --nocapture` prints what became of their values.
+types *args:
+    cargo test -p larder-types {{args}}
+
+# Write the generated types anew: `just types-generate --seed 12` for others, which are not to be checked in.
+types-generate *args:
+    cargo run -p larder-types --bin generate -- {{args}}
+
 # The orders in which threads may meet, under a model checker: `LARDER_SCHEDULES=50000 just interleavings reads`.
 interleavings *args:
     RUSTFLAGS="--cfg shuttle" cargo test --profile shuttle --target-dir target/shuttle -p larder-interleavings {{args}}

@@ -139,27 +139,34 @@ fn shape_of<V: Serialize>(value: &V) -> Result<Finished, CodecError> {
     Ok(session.shape.finish())
 }
 
-/// The value of these bytes, all of them; and the hash of the kinds that were asked for.
-fn decode<V: DeserializeOwned + 'static>(format: Format, bytes: &[u8]) -> Result<(V, u32), CodecError> {
+/// The value of these bytes, all of them. The session notes what was asked for.
+fn decode<V: DeserializeOwned + 'static>(
+    format: Format,
+    bytes: &[u8],
+    session: &Session,
+) -> Result<V, CodecError> {
     if bytes.len() as u64 > MAX_VALUE_LEN.as_u64() {
         return Err(CodecError(format!(
             "{} bytes are more than the {MAX_VALUE_LEN} of a value",
             bytes.len()
         )));
     }
-    let session = Session::new(Elements::of(bytes.len()));
-    let value = match format {
+    match format {
         Format::Bincode => {
-            let (value, read) = positional::decode(bytes, &session)?;
+            let (value, read) = positional::decode(bytes, session)?;
             match bytes.len() - read {
-                0 => value,
-                left => return Err(CodecError(format!("{left} bytes follow the end of the value"))),
+                0 => Ok(value),
+                left => Err(CodecError(format!("{left} bytes follow the end of the value"))),
             }
         }
-        Format::MessagePack => message_pack::decode(bytes, &session)?,
-        Format::Raw => raw::decode(bytes)?,
-    };
-    Ok((value, session.shape.finish().kinds))
+        Format::MessagePack => message_pack::decode(bytes, session),
+        Format::Raw => raw::decode(bytes, session),
+    }
+}
+
+/// What is noted while so many bytes are decoded.
+fn decoding(bytes: &[u8]) -> Session {
+    Session::new(Elements::of(bytes.len()))
 }
 
 /// The value of these bytes, whatever it was written as.
@@ -168,7 +175,7 @@ pub(crate) fn decode_unmarked<V: DeserializeOwned + 'static>(
     format: Format,
     bytes: &[u8],
 ) -> Result<V, CodecError> {
-    decode(format, bytes).map(|(value, _)| value)
+    decode(format, bytes, &decoding(bytes))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use larder::testing::bytes::{self, RECORD_FORMAT, Record};
 use larder::{MAX_DEPTH, MAX_EMPTY_ELEMENTS, Timestamp};
 use serde::Serialize;
 
-use crate::value::{List, Nothing, Product, Tree};
+use crate::value::{List, Nothing, Tree, product};
 
 /// A target, a name and an input.
 pub type Seed = (&'static str, &'static str, Vec<u8>);
@@ -14,8 +14,18 @@ pub type Seed = (&'static str, &'static str, Vec<u8>);
 /// All of them.
 #[must_use]
 pub fn all() -> Vec<Seed> {
-    [records(), values(), keys(), files(), operations(), settings(), crate::export::seeds(), control()]
-        .concat()
+    [
+        records(),
+        values(),
+        keys(),
+        files(),
+        operations(),
+        settings(),
+        crate::export::seeds(),
+        control(),
+        crate::value::seeds(),
+    ]
+    .concat()
 }
 
 fn records() -> Vec<Seed> {
@@ -70,14 +80,7 @@ fn records() -> Vec<Seed> {
 
 fn values() -> Vec<Seed> {
     let hostile = bytes::encode(larder::Format::Bincode, &(1_u64 << 60)).unwrap().0;
-    let product = Product {
-        code: "MTNVTU".to_owned(),
-        prices: [(1, Some(300)), (2, None)].into(),
-        tags: ["airtime".to_owned()].into(),
-        weight: Some(-2),
-        is_sold: true,
-        pair: (500, [1, 2, 3]),
-    };
+    let product = product();
     let tree = Tree::Many(vec![
         Tree::Map([("key".to_owned(), Tree::Maybe(Some(Box::new(Tree::Number(1, -2, 'ß')))))].into()),
         Tree::Pair(Box::new(Tree::Text("text".to_owned())), Box::new(Tree::Bytes(vec![0; 9]))),

@@ -2,6 +2,11 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 
+use larder::testing::bytes;
+use larder::{CodecError, Format};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::*;
 
 #[path = "../../watchdog.rs"]
@@ -109,6 +114,16 @@ fn finds_fault(name: &str, broken: impl Fn(&[u8])) {
     assert!(found, "{name} does not notice what is broken");
 }
 
+/// The same with the inputs of the corpus that have this in their names.
+fn finds_fault_among(name: &str, among: &str, broken: impl Fn(&[u8])) {
+    let is_among =
+        |path: &str| Path::new(path).file_name().is_some_and(|name| name.to_string_lossy().contains(among));
+    let corpus = corpus(name);
+    let mut inputs = corpus.iter().filter(|(path, _)| is_among(path));
+    let found = inputs.any(|(_, input)| catch_unwind(AssertUnwindSafe(|| broken(input))).is_err());
+    assert!(found, "no input of {name} about {among} notices what is broken");
+}
+
 #[test]
 fn record_inputs_pass() {
     passes("record");
@@ -189,25 +204,54 @@ fn a_reader_that_believes_any_checksum_is_found() {
 fn a_codec_that_ignores_what_is_left_over_is_found() {
     struct Ignores;
     impl value::Codec for Ignores {
-        fn decode<V: serde::de::DeserializeOwned + 'static>(bytes: &[u8]) -> Result<V, larder::CodecError> {
+        fn decode<V: DeserializeOwned + 'static>(format: Format, bytes: &[u8]) -> Result<V, CodecError> {
             (1..=bytes.len())
-                .find_map(|len| larder::testing::bytes::decode(larder::Format::Bincode, &bytes[..len]).ok())
-                .map_or_else(|| larder::testing::bytes::decode(larder::Format::Bincode, bytes), Ok)
+                .find_map(|len| bytes::decode(format, &bytes[..len]).ok())
+                .map_or_else(|| bytes::decode(format, bytes), Ok)
         }
     }
     finds_fault("value", value::check::<Ignores>);
+    finds_fault_among("value", "described", value::check::<Ignores>);
 }
 
 #[test]
 fn a_codec_that_encodes_what_it_cannot_decode_is_found() {
     struct Forgets;
     impl value::Codec for Forgets {
-        fn encode<V: serde::Serialize + 'static>(value: &V) -> Result<Vec<u8>, larder::CodecError> {
-            larder::testing::bytes::encode(larder::Format::Bincode, value)
-                .map_or(Ok(vec![1; 2_000]), |encoded| Ok(encoded.0))
+        fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Result<Vec<u8>, CodecError> {
+            bytes::encode(format, value).map_or(Ok(vec![1; 2_000]), |encoded| Ok(encoded.0))
         }
     }
     finds_fault("value", value::check::<Forgets>);
+    finds_fault_among("value", "described", value::check::<Forgets>);
+}
+
+#[test]
+fn a_reader_that_believes_any_fingerprint_is_found() {
+    struct Believes;
+    impl value::Codec for Believes {
+        fn read<V: Serialize + DeserializeOwned + 'static>(
+            format: Format,
+            record: &bytes::Record,
+        ) -> Result<V, CodecError> {
+            bytes::decode(format, &record.payload)
+        }
+    }
+    finds_fault_among("value", "marked", value::check::<Believes>);
+}
+
+#[test]
+fn a_reader_that_takes_compressed_bytes_for_the_value_is_found() {
+    struct Forgets;
+    impl value::Codec for Forgets {
+        fn read<V: Serialize + DeserializeOwned + 'static>(
+            format: Format,
+            record: &bytes::Record,
+        ) -> Result<V, CodecError> {
+            bytes::decode_record(format, record).or_else(|_| bytes::decode(format, &record.payload))
+        }
+    }
+    finds_fault_among("value", "compress", value::check::<Forgets>);
 }
 
 #[test]

@@ -1,9 +1,14 @@
 //! Values: any bytes decode to a value or an error, in bounded time, memory and stack; and what encodes reads back.
+//!
+//! In bincode here, in `MessagePack` in [`described`]; with fingerprints and compressed, as records have them, in [`marked`].
+
+mod described;
+mod marked;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use larder::testing::bytes;
+use larder::testing::bytes::{self, Record};
 use larder::{CodecError, Format, MAX_DEPTH, MAX_EMPTY_ELEMENTS};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -12,12 +17,19 @@ use crate::input::Input;
 
 /// What the target drives; a test gives it a broken one.
 pub(crate) trait Codec {
-    fn encode<V: Serialize + 'static>(value: &V) -> Result<Vec<u8>, CodecError> {
-        bytes::encode(Format::Bincode, value).map(|(payload, _)| payload)
+    fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Result<Vec<u8>, CodecError> {
+        bytes::encode(format, value).map(|(payload, _)| payload)
     }
 
-    fn decode<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<V, CodecError> {
-        bytes::decode(Format::Bincode, bytes)
+    fn decode<V: DeserializeOwned + 'static>(format: Format, bytes: &[u8]) -> Result<V, CodecError> {
+        bytes::decode(format, bytes)
+    }
+
+    fn read<V: Serialize + DeserializeOwned + 'static>(
+        format: Format,
+        record: &Record,
+    ) -> Result<V, CodecError> {
+        bytes::decode_record(format, record)
     }
 }
 
@@ -61,11 +73,30 @@ pub(crate) struct Product {
     pub(crate) pair: (u16, [u8; 3]),
 }
 
+pub(crate) fn product() -> Product {
+    Product {
+        code: "MTNVTU".to_owned(),
+        prices: [(1, Some(300)), (2, None)].into(),
+        tags: ["airtime".to_owned()].into(),
+        weight: Some(-2),
+        is_sold: true,
+        pair: (500, [1, 2, 3]),
+    }
+}
+
+/// Inputs for what is not in bincode alone.
+pub(crate) fn seeds() -> Vec<crate::seeds::Seed> {
+    [described::seeds(), marked::seeds()].concat()
+}
+
 pub(crate) fn check<C: Codec>(data: &[u8]) {
     let mut input = Input::new(data);
-    let family = input.below(12);
-    if family == 0 {
-        return built::<C>(&mut input);
+    let family = input.below(14);
+    match family {
+        0 => return built::<C>(Format::Bincode, &mut input),
+        12 => return described::check::<C>(&mut input),
+        13 => return marked::check::<C>(&mut input),
+        _ => {}
     }
     let found = input.rest();
     match family {
@@ -84,17 +115,18 @@ pub(crate) fn check<C: Codec>(data: &[u8]) {
 }
 
 fn any_bytes<C: Codec, V: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(found: &[u8]) {
-    let Ok(value) = C::decode::<V>(found) else { return };
-    let encoded = match C::encode(&value) {
+    let format = Format::Bincode;
+    let Ok(value) = C::decode::<V>(format, found) else { return };
+    let encoded = match C::encode(format, &value) {
         Ok(encoded) => encoded,
         // A number may be written in more bytes than it needs, and each of them allows an element.
         Err(error) => return assert!(is_near_the_limit(&error), "{value:?} was decoded, but: {error}"),
     };
     assert!(encoded.len() <= found.len(), "the shortest form is the one that is written");
-    assert_eq!(C::decode::<V>(&encoded).as_ref(), Ok(&value), "what encodes reads back");
-    assert_eq!(bytes::encoded_len(Format::Bincode, &value), Ok(encoded.len()));
+    assert_eq!(C::decode::<V>(format, &encoded).as_ref(), Ok(&value), "what encodes reads back");
+    assert_eq!(bytes::encoded_len(format, &value), Ok(encoded.len()));
     let longer = [found, &[0]].concat();
-    assert!(C::decode::<V>(&longer).is_err(), "a byte left over is an error");
+    assert!(C::decode::<V>(format, &longer).is_err(), "a byte left over is an error");
 }
 
 fn is_near_the_limit(error: &CodecError) -> bool {
@@ -102,18 +134,20 @@ fn is_near_the_limit(error: &CodecError) -> bool {
 }
 
 /// A value that is made, not read: it is refused for its depth, or reads back.
-fn built<C: Codec>(input: &mut Input<'_>) {
+fn built<C: Codec>(format: Format, input: &mut Input<'_>) {
     let value = tree(input, 2 * MAX_DEPTH);
-    match C::encode(&value) {
+    match C::encode(format, &value) {
         Ok(encoded) => {
-            assert_eq!(C::decode::<Tree>(&encoded).as_ref(), Ok(&value), "what encodes reads back");
+            assert_eq!(C::decode::<Tree>(format, &encoded).as_ref(), Ok(&value), "what encodes reads back");
             for cut in 0..encoded.len().min(64) {
-                assert!(C::decode::<Tree>(&encoded[..cut]).is_err(), "cut to {cut} bytes");
+                assert!(C::decode::<Tree>(format, &encoded[..cut]).is_err(), "cut to {cut} bytes");
             }
         }
         Err(error) => {
             assert!(error.to_string().contains(&MAX_DEPTH.to_string()), "{error}");
-            assert!(depth(&value) > MAX_DEPTH, "{error}, and it has {}", depth(&value));
+            // A variant with several fields is two levels where the bytes describe themselves.
+            let levels = if format == Format::Bincode { depth(&value) } else { 2 * depth(&value) };
+            assert!(levels > MAX_DEPTH, "{error}, and it has {levels}");
         }
     }
 }

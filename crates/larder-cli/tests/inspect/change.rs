@@ -257,14 +257,18 @@ fn ctrl_c_loses_nothing_in_the_middle_of_a_compaction_and_of_an_import() {
     large(&place);
     let kept = entries(&place);
     larder(place.dir(), &["export", FILE, "--format", "binary", "-o", "shop.export"]);
-    let before = fs::metadata(place.path()).unwrap().len();
-    let mut codes = Vec::new();
+    let len = || fs::metadata(place.path()).unwrap().len();
+    let before = len();
+    let (mut codes, mut shortest) = (Vec::new(), before);
     for ms in [20, 60, 120] {
         codes.push(interrupted(&place, &["compact", FILE], Duration::from_millis(ms)));
         assert_eq!(entries(&place), kept, "{codes:?}");
+        shortest = shortest.min(len());
     }
     let told = json(&place, &["compact", FILE]);
-    assert!(told["length"].as_u64().unwrap() < before, "{told}");
+    // One that was interrupted may have done most of it: a file that is short already becomes a little longer.
+    shortest = shortest.min(told["length"].as_u64().unwrap());
+    assert!(shortest < before, "{shortest} of {before}: {told}");
     assert_eq!(entries(&place), kept);
     let fresh = Place::new();
     let export = place.dir().join("shop.export");

@@ -37,12 +37,14 @@ pub(super) struct Session {
     pub(super) is_after_some: Cell<bool>,
     /// Whether the value is only measured, and never to be read back.
     pub(super) is_measured: bool,
+    /// Whether the type asked for whatever is there: then the bytes decide what it becomes, and two of its values may have the same.
+    pub(super) asked_for_any: Cell<bool>,
 }
 
 impl Session {
     pub(super) fn new(elements: Elements) -> Self {
         let (shape, is_after_some) = (Shape::new(), Cell::new(false));
-        Self { elements, shape, is_after_some, is_measured: false }
+        Self { elements, shape, is_after_some, is_measured: false, asked_for_any: Cell::new(false) }
     }
 
     /// For a value that is measured, and never read back.

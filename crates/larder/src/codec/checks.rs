@@ -4,6 +4,10 @@
 //! decoded from its bytes, and the two are compared ([`digest`]): the first of a keyspace, those with a kind or a name at a
 //! place where none of the earlier had it, and each in debug builds or if the builder says so. After so many trials the
 //! fingerprint alone guards what is read.
+//!
+//! Not where there is none: in an encoding that describes itself, a type that asks for whatever is there (an untagged enum, a flattened map)
+//! gets what the bytes look like, and of two values of one shape the one comes back and the other does not. Each value of such a type is
+//! tried, once one of them was seen to ask.
 
 use std::any::type_name;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,9 +15,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::bounded::Session;
 use super::compression::inflate;
 use super::shape::{EDGE_WORDS, Edges, Finished, halves};
-use super::{CodecError, Encoded, Format, decode, digest, raw, shape_of};
+use super::{CodecError, Encoded, Format, decode, decoding, digest, raw, shape_of};
 use crate::record::{self, Extension};
 use crate::sync::{Ordering, StatisticU64};
 
@@ -30,6 +35,8 @@ pub(crate) struct ValueChecks {
     /// Whether each value is tried.
     is_thorough: bool,
     trials: StatisticU64,
+    /// Whether a value was seen to ask for whatever is there: 0 or 1.
+    asks_for_any: StatisticU64,
     /// The edges of values that came back.
     edges: [StatisticU64; EDGE_WORDS],
     /// The names of values that came back, each at the place of its hash; with 2^32 added, so that 0 is none.
@@ -42,9 +49,16 @@ impl ValueChecks {
         Self {
             is_thorough,
             trials: StatisticU64::new(0),
+            asks_for_any: StatisticU64::new(0),
             edges: [const { StatisticU64::new(0) }; EDGE_WORDS],
             names: [const { StatisticU64::new(0) }; REMEMBERED],
         }
+    }
+
+    /// As in a release build without the builder's switch, whatever this build is.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn of_a_release() -> Self {
+        Self { is_thorough: false, ..Self::new(false) }
     }
 
     /// Tries whether an encoded value comes back, if that is to be tried.
@@ -58,8 +72,10 @@ impl ValueChecks {
         if !self.wants(&encoded.shape) || (format == Format::Raw && raw::is_known(value)) {
             return Ok(());
         }
+        let session = decoding(&encoded.payload);
         // Not its `Deserialize` alone: its `Serialize` may panic for what came back.
-        let comes_back = catch_unwind(AssertUnwindSafe(|| comes_back(format, value, encoded)));
+        let comes_back = catch_unwind(AssertUnwindSafe(|| comes_back(format, value, encoded, &session)));
+        self.note(&session);
         comes_back.unwrap_or_else(|panic| Err(CodecError::of_panic("Serialize", &*panic)))?;
         self.trials.fetch_add(1, Ordering::Relaxed);
         for (known, new) in self.edges.iter().zip(encoded.shape.edges) {
@@ -70,11 +86,17 @@ impl ValueChecks {
     }
 
     fn wants(&self, shape: &Finished) -> bool {
-        if self.is_thorough {
+        if self.is_thorough || self.asks_for_any.load(Ordering::Relaxed) != 0 {
             return true;
         }
         let trials = self.trials.load(Ordering::Relaxed);
         trials < FIRST_VALUES || (trials < MAX_TRIALS && self.is_new(&shape.edges))
+    }
+
+    fn note(&self, session: &Session) {
+        if session.asked_for_any.get() {
+            self.asks_for_any.store(1, Ordering::Relaxed);
+        }
     }
 
     fn is_new(&self, edges: &Edges) -> bool {
@@ -126,7 +148,10 @@ impl ValueChecks {
     where
         V: Serialize + DeserializeOwned + 'static,
     {
-        let (value, kinds) = decode::<V>(format, payload)?;
+        let session = decoding(payload);
+        let value = decode::<V>(format, payload, &session)?;
+        self.note(&session);
+        let kinds = session.shape.finish().kinds;
         if format != Format::Bincode {
             return Ok(value);
         }
@@ -178,29 +203,39 @@ impl<V> Drop for Quiet<V> {
     }
 }
 
+/// What to do about a value that does not come back.
+fn advice(format: Format, session: &Session) -> &'static str {
+    match format {
+        Format::Bincode => "; declare the keyspace with Format::MessagePack, or change the type",
+        // Format::Bincode refuses a type that asks for whatever is there.
+        Format::MessagePack if session.asked_for_any.get() => {
+            "; Format::Bincode does not take it either: tag the variants of an untagged enum, give a flattened map keys that are no fields' names, and store 128-bit integers as text"
+        }
+        Format::MessagePack => "; declare the keyspace with Format::Bincode, or change the type",
+        Format::Raw => "; declare the keyspace with Format::Bincode or Format::MessagePack",
+    }
+}
+
 /// Decodes a value that was just encoded, and compares.
-fn comes_back<V>(format: Format, value: &V, encoded: &Encoded) -> Result<(), CodecError>
+fn comes_back<V>(format: Format, value: &V, encoded: &Encoded, session: &Session) -> Result<(), CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
 {
-    let advice = match format {
-        Format::Bincode => "declare the keyspace with Format::MessagePack, or change the type",
-        Format::MessagePack => "declare the keyspace with Format::Bincode, or change the type",
-        Format::Raw => "declare the keyspace with Format::Bincode or Format::MessagePack",
-    };
     let refused = |why: &dyn std::fmt::Display| {
+        let (name, why) = (type_name::<V>(), why.to_string());
+        // Some errors know the way out themselves.
+        let advice = if why.contains("Format::") { "" } else { advice(format, session) };
         Err(CodecError::new(format_args!(
-            "a value of type {} does not come back from {format}: {why}; {advice}",
-            type_name::<V>()
+            "a value of type {name} does not come back from {format}: {why}{advice}"
         )))
     };
-    let decoded = catch_unwind(|| decode::<V>(format, &encoded.payload));
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode::<V>(format, &encoded.payload, session)));
     let decoded = decoded.unwrap_or_else(|panic| Err(CodecError::of_panic("Deserialize", &*panic)));
-    let (decoded, kinds) = match decoded {
-        Ok((decoded, kinds)) => (Quiet(Some(decoded)), kinds),
+    let decoded = match decoded {
+        Ok(decoded) => Quiet(Some(decoded)),
         Err(error) => return refused(&error),
     };
-    if format == Format::Bincode && kinds != encoded.shape.kinds {
+    if format == Format::Bincode && session.shape.finish().kinds != encoded.shape.kinds {
         return refused(&"it reads other parts than it writes");
     }
     let is_human_readable = format == Format::MessagePack;

@@ -24,7 +24,7 @@ impl<'de, S: DeserializeSeed<'de>, E: Encoding> DeserializeSeed<'de> for Bounded
 }
 
 /// Why a type that asks for whatever is there can't be read from a positional encoding.
-const NOT_DESCRIBED: &str = "Format::Bincode does not say which kinds of values it holds, and this type asks for that (an untagged or internally tagged enum, a flattened struct, a value of any shape); declare the keyspace with Format::MessagePack";
+const NOT_DESCRIBED: &str = "Format::Bincode does not say which kinds of values it holds, and this type asks for that (an enum with serde's tag or untagged, a flattened struct, a value of any shape); declare the keyspace with Format::MessagePack";
 
 impl<T, E: Encoding> Bounded<'_, T, E> {
     #[inline]
@@ -114,7 +114,16 @@ impl<'de, D: Deserializer<'de>, E: Encoding> Deserializer<'de> for Bounded<'_, D
         deserialize_unit Unit,
     );
 
-    self_described!(deserialize_any, deserialize_ignored_any, deserialize_identifier);
+    self_described!(deserialize_ignored_any, deserialize_identifier);
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        if !E::DESCRIBES_ITSELF {
+            return Err(Error::custom(NOT_DESCRIBED));
+        }
+        self.session.asked_for_any.set(true);
+        let found = AnyKind(self.with(visitor));
+        self.inner.deserialize_any(found)
+    }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(
         self,

@@ -21,8 +21,8 @@ use std::fmt;
 pub enum Format {
     /// [bincode](https://docs.rs/bincode/2.0.1): the values one after another, without names. The most compact, and the fastest.
     ///
-    /// For types whose parts are always the same: not for fields that are left out (`skip_serializing_if`), flattened structs, untagged and
-    /// internally tagged enums, and values of any shape. A record carries a fingerprint of what was written, so a value comes back as it
+    /// For types whose parts are always the same: not for fields that are left out (`skip_serializing_if`), flattened structs, enums
+    /// with `tag` or `untagged`, and values of any shape. A record carries a fingerprint of what was written, so a value comes back as it
     /// was or not at all; what can be seen to be of such a type is refused by `insert`.
     #[default]
     Bincode,

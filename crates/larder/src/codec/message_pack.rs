@@ -3,12 +3,12 @@
 //! The one place that knows `rmp-serde`. Both sides call themselves human-readable: what serde buffers (flattened fields, untagged enums)
 //! is always read so, and a type that asks (an IP address, a UUID) must get the same answer when it is written and whenever it is read.
 
+use std::io;
 use std::marker::PhantomData;
-use std::{fmt, io};
 
 use rmp_serde::{Deserializer, Serializer, decode, encode};
-use serde::de::{DeserializeOwned, DeserializeSeed, Visitor};
-use serde::{Deserializer as _, Serialize};
+use serde::de::{DeserializeOwned, DeserializeSeed};
+use serde::{Deserialize, Serialize};
 
 use super::CodecError;
 use super::bounded::{Bounded, SelfDescribing, Session};
@@ -49,22 +49,11 @@ pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8], session: &Session) -> Re
     let mut deserializer = Deserializer::from_read_ref(bytes).with_human_readable();
     let value =
         Bounded::<_, SelfDescribing>::new(PhantomData::<V>, session).deserialize(&mut deserializer)?;
-    // The codec does not say how far it has read; at the end there is no marker left to read. What follows is not read itself: it may end
-    // where a marker is missing, too.
-    match deserializer.deserialize_any(Nothing) {
+    // The codec does not say how far it has read; at the end there is no marker left to read. Asked for a bool, since that stops at whatever
+    // stands there: what passes over any value recurses into it, and takes the end of the bytes inside one for the end of all.
+    match bool::deserialize(&mut deserializer) {
         Err(decode::Error::InvalidMarkerRead(_)) => Ok(value),
         _ => Err(CodecError::new("bytes follow the end of the value")),
-    }
-}
-
-/// Takes nothing: whatever there is, is an error.
-struct Nothing;
-
-impl Visitor<'_> for Nothing {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nothing")
     }
 }
 

@@ -32,6 +32,7 @@ impl From<DecodeError> for CodecError {
     fn from(error: DecodeError) -> Self {
         match error {
             DecodeError::OtherString(text) => Self(text),
+            DecodeError::UnexpectedEnd { .. } => Self::new("the bytes end before all that the type reads"),
             error => Self::new(error),
         }
     }

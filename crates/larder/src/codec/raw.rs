@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::CodecError;
+use super::bounded::Session;
 
 /// The bytes of a value.
 pub(super) fn encode<V: Serialize + 'static>(value: &V) -> Result<Vec<u8>, CodecError> {
@@ -30,7 +31,10 @@ pub(super) fn encoded_len<V: Serialize + 'static>(value: &V) -> Result<usize, Co
 }
 
 /// The value of these bytes.
-pub(super) fn decode<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<V, CodecError> {
+pub(super) fn decode<V: DeserializeOwned + 'static>(
+    bytes: &[u8],
+    session: &Session,
+) -> Result<V, CodecError> {
     let mut value: Option<V> = None;
     let slot: &mut dyn Any = &mut value;
     if let Some(slot) = slot.downcast_mut::<Option<Vec<u8>>>() {
@@ -40,7 +44,7 @@ pub(super) fn decode<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<V, C
     }
     match value {
         Some(value) => Ok(value),
-        None => V::deserialize(give::Given(bytes)),
+        None => V::deserialize(give::Given(bytes, session)),
     }
 }
 

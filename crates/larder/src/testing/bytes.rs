@@ -133,6 +133,26 @@ where
     Values::new(format, true).decode(bytes, fingerprint)
 }
 
+/// The value of a record, inflated if it is compressed.
+///
+/// # Errors
+/// When a lookup would miss.
+pub fn decode_record<V>(format: Format, record: &Record) -> Result<V, CodecError>
+where
+    V: Serialize + DeserializeOwned + 'static,
+{
+    let Record { fingerprint, inflated_len, ref payload, .. } = *record;
+    let extension = Extension { fingerprint, inflated_len };
+    let compression = Compression::of_code(record.compression).unwrap_or_default();
+    ValueChecks::new(true).read(format, compression, &extension, payload).map(|(value, _)| value)
+}
+
+/// The payload, compressed with LZ4; none if that makes it no shorter.
+#[must_use]
+pub fn deflate_lz4(payload: &[u8]) -> Option<Vec<u8>> {
+    codec::Compression::Lz4.deflate(payload)
+}
+
 /// Encodes a value, and tries whether it comes back, as an insert into a keyspace does with its first.
 ///
 /// # Errors
@@ -182,6 +202,44 @@ impl Values {
     {
         let extension = Extension { fingerprint, inflated_len: None };
         self.checks.read(self.format, Compression::None, &extension, payload).map(|(value, _)| value)
+    }
+}
+
+/// What a release build knows of the values of one keyspace: only the first are tried, and those of a new shape.
+#[derive(Debug)]
+pub struct ReleaseChecks(ValueChecks);
+
+impl Default for ReleaseChecks {
+    fn default() -> Self {
+        Self(ValueChecks::of_a_release())
+    }
+}
+
+impl ReleaseChecks {
+    /// Encodes a value, and tries it if an insert would.
+    ///
+    /// # Errors
+    /// As an insert.
+    pub fn encode<V>(&self, format: Format, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
+    where
+        V: Serialize + DeserializeOwned + 'static,
+    {
+        let encoded = codec::encode(format, value)?;
+        self.0.check(format, value, &encoded)?;
+        let fingerprint = encoded.fingerprint();
+        Ok((encoded.payload, fingerprint))
+    }
+
+    /// The value of a record with this fingerprint.
+    ///
+    /// # Errors
+    /// When a lookup would miss.
+    pub fn decode<V>(&self, format: Format, bytes: &[u8], fingerprint: Option<u64>) -> Result<V, CodecError>
+    where
+        V: Serialize + DeserializeOwned + 'static,
+    {
+        let extension = Extension { fingerprint, inflated_len: None };
+        self.0.read(format, Compression::None, &extension, bytes).map(|(value, _)| value)
     }
 }
 

@@ -1,3 +1,5 @@
+mod release;
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 

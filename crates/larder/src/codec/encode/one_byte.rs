@@ -150,6 +150,11 @@ impl Serializer for OneByte {
         Err(NotAByte)
     }
 
+    // As in the encodings that ask.
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
     // A type of no interest here may take long to print.
     fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Result<u8, NotAByte> {
         Err(NotAByte)

@@ -4,10 +4,11 @@ use serde::de::value::SeqDeserializer;
 use serde::de::{Deserializer, Error, Visitor};
 
 use crate::codec::CodecError;
+use crate::codec::bounded::Session;
 
-pub(super) struct Given<'de>(pub(super) &'de [u8]);
+pub(super) struct Given<'de, 'a>(pub(super) &'de [u8], pub(super) &'a Session);
 
-impl<'de> Given<'de> {
+impl<'de> Given<'de, '_> {
     fn text(self) -> Result<&'de str, CodecError> {
         std::str::from_utf8(self.0)
             .map_err(|error| CodecError::new(format_args!("the bytes are no text: {error}")))
@@ -22,10 +23,11 @@ macro_rules! refused {
     )*};
 }
 
-impl<'de> Deserializer<'de> for Given<'de> {
+impl<'de> Deserializer<'de> for Given<'de, '_> {
     type Error = CodecError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
+        self.1.asked_for_any.set(true);
         visitor.visit_borrowed_bytes(self.0)
     }
 

@@ -1,0 +1,140 @@
+//! A generated type as Rust.
+
+use std::fmt::Write;
+
+/// A field, with its attributes.
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) ty: String,
+    pub(crate) attributes: Vec<String>,
+    /// What the type itself says is lost: the name of a function in `content::losses`.
+    pub(crate) loss: Option<&'static str>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    Named(Vec<Field>),
+    Tuple(Vec<Field>),
+    Unit,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Variant {
+    pub(crate) name: String,
+    pub(crate) attributes: Vec<String>,
+    pub(crate) body: Body,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Shape {
+    Struct(Body),
+    Enum(Vec<Variant>),
+}
+
+/// A type.
+#[derive(Debug, Clone)]
+pub(crate) struct Type {
+    pub(crate) name: String,
+    /// The row of the table that its values count in.
+    pub(crate) row: &'static str,
+    pub(crate) derives: Vec<&'static str>,
+    pub(crate) attributes: Vec<String>,
+    pub(crate) shape: Shape,
+    /// Items beside it.
+    pub(crate) beside: String,
+    /// Whether it may stand in a cache, which shares it among threads.
+    pub(crate) is_shared: bool,
+}
+
+impl Body {
+    pub(crate) fn fields_mut(&mut self) -> &mut [Field] {
+        match self {
+            Self::Named(fields) | Self::Tuple(fields) => fields,
+            Self::Unit => &mut [],
+        }
+    }
+
+    fn fields(&self) -> &[Field] {
+        match self {
+            Self::Named(fields) | Self::Tuple(fields) => fields,
+            Self::Unit => &[],
+        }
+    }
+
+    fn render(&self, visibility: &str, indent: &str) -> String {
+        let mut out = String::new();
+        match self {
+            Self::Unit => {}
+            Self::Named(fields) => {
+                out += " {\n";
+                for Field { name, ty, attributes, .. } in fields {
+                    for attribute in attributes {
+                        writeln!(out, "{indent}    #[serde({attribute})]").ok();
+                    }
+                    writeln!(out, "{indent}    {visibility}{name}: {ty},").ok();
+                }
+                write!(out, "{indent}}}").ok();
+            }
+            Self::Tuple(fields) => {
+                let each = fields.iter().map(|Field { ty, attributes, .. }| {
+                    let mut part = String::new();
+                    for attribute in attributes {
+                        write!(part, "#[serde({attribute})] ").ok();
+                    }
+                    part + visibility + ty
+                });
+                write!(out, "({})", each.collect::<Vec<_>>().join(", ")).ok();
+            }
+        }
+        out
+    }
+
+    /// The fields as `content!` takes them: with two names for each where an enum is matched.
+    fn content(&self, with_names: bool) -> String {
+        let each = self.fields().iter().enumerate().map(|(at, field)| {
+            let name = if matches!(self, Self::Tuple(_)) { at.to_string() } else { field.name.clone() };
+            let names = if with_names { format!(": a{at} b{at}") } else { String::new() };
+            let loss = field.loss.map(|loss| format!(" [{loss}]")).unwrap_or_default();
+            format!("{name}{names}{loss}")
+        });
+        each.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Type {
+    /// Its declaration, and how its values are made and compared.
+    pub(crate) fn render(&self) -> String {
+        let Self { name, derives, attributes, shape, beside, row, .. } = self;
+        let mut out = String::new();
+        writeln!(out, "// {row}").ok();
+        let derives = [&["Serialize", "Deserialize"], derives.as_slice()].concat().join(", ");
+        writeln!(out, "#[derive(Debug, {derives})]").ok();
+        for attribute in attributes {
+            writeln!(out, "#[serde({attribute})]").ok();
+        }
+        match shape {
+            Shape::Struct(body) => {
+                let end = if matches!(body, Body::Named(_)) { "" } else { ";" };
+                writeln!(out, "pub(crate) struct {name}{}{end}", body.render("pub(crate) ", "")).ok();
+                writeln!(out, "content!(struct {name} {{ {} }});", body.content(false)).ok();
+            }
+            Shape::Enum(variants) => {
+                writeln!(out, "pub(crate) enum {name} {{").ok();
+                for Variant { name, attributes, body } in variants {
+                    for attribute in attributes {
+                        writeln!(out, "    #[serde({attribute})]").ok();
+                    }
+                    writeln!(out, "    {name}{},", body.render("", "    ")).ok();
+                }
+                writeln!(out, "}}\ncontent!(enum {name} {} {{", variants.len()).ok();
+                for (at, Variant { name, body, .. }) in variants.iter().enumerate() {
+                    writeln!(out, "    {at} {name} {{ {} }}", body.content(true)).ok();
+                }
+                writeln!(out, "}});").ok();
+            }
+        }
+        out += beside;
+        out.replace("{  }", "{}")
+    }
+}

@@ -1,0 +1,202 @@
+//! Tries values in each format, and says what became of them.
+//!
+//! Three ways in: through the door that each value passes in a debug build, through that of a release build (which tries the first values of a
+//! keyspace and those of a new shape), and past it. Behind the door there is one answer for what was let in: the value, but for what
+//! its type says is lost. Past it there may also be an error, but still no other value.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use larder::Format;
+use larder::testing::bytes::{self, ReleaseChecks};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::content::{Content, Maker};
+
+pub(crate) const FORMATS: [Format; 3] = [Format::Bincode, Format::MessagePack, Format::Raw];
+
+/// Values of each type.
+pub(crate) const VALUES: u64 = 24;
+
+/// What became of the values of a row in one format, behind the door.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Counts {
+    pub(crate) equal: usize,
+    pub(crate) refused: usize,
+    pub(crate) lost: usize,
+}
+
+/// What was read of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Read {
+    Equal,
+    Lost,
+    Other,
+    Missing,
+}
+
+/// All that was found.
+#[derive(Debug, Default)]
+pub(crate) struct Judge {
+    /// In the order in which they were shown.
+    pub(crate) rows: Vec<(&'static str, [Counts; 3])>,
+    /// Values that came back as others, or not at all, though nobody had refused them.
+    pub(crate) wrong: Vec<String>,
+    /// The same past the door, by row and format.
+    pub(crate) wrong_past_the_door: BTreeMap<(&'static str, String), usize>,
+    /// The same through the door of a release build.
+    pub(crate) wrong_in_a_release: BTreeMap<(&'static str, String), usize>,
+    /// Refusals that do not say what to do.
+    pub(crate) mute: Vec<String>,
+    /// Values that no format takes, by row, with a reason.
+    pub(crate) homeless: BTreeMap<&'static str, (usize, String)>,
+}
+
+impl Judge {
+    /// Shows the judge some values of a type.
+    pub(crate) fn values_of<T>(&mut self, name: &str, row: &'static str)
+    where
+        T: Content + Serialize + DeserializeOwned + std::fmt::Debug + 'static,
+    {
+        let values: Vec<T> = (0..VALUES).map(|at| nth(name, at)).collect();
+        let mut takers = vec![0; values.len()];
+        for (at, format) in FORMATS.into_iter().enumerate() {
+            let released = ReleaseChecks::default();
+            for (value, takers) in values.iter().zip(&mut takers) {
+                let counted = self.one(format, value, name, row);
+                *takers += counted.equal + counted.lost;
+                let counts = &mut self.row(row)[at];
+                counts.equal += counted.equal;
+                counts.refused += counted.refused;
+                counts.lost += counted.lost;
+                self.past_the_door(format, value, row);
+                self.in_a_release(&released, format, value, row);
+            }
+        }
+        for (value, _) in values.iter().zip(takers).filter(|(_, takers)| *takers == 0) {
+            let refusals = FORMATS.map(|format| {
+                bytes::encode_checked(format, value).map_or_else(|error| error.to_string(), |_| String::new())
+            });
+            let entry = self.homeless.entry(row).or_insert_with(|| (0, format!("{value:?}: {refusals:#?}")));
+            entry.0 += 1;
+        }
+    }
+
+    pub(crate) fn row(&mut self, row: &'static str) -> &mut [Counts; 3] {
+        let at = self.rows.iter().position(|known| known.0 == row).unwrap_or_else(|| {
+            self.rows.push((row, [Counts::default(); 3]));
+            self.rows.len() - 1
+        });
+        &mut self.rows[at].1
+    }
+
+    /// A value through the door.
+    fn one<T>(&mut self, format: Format, value: &T, name: &str, row: &'static str) -> Counts
+    where
+        T: Content + Serialize + DeserializeOwned + std::fmt::Debug + 'static,
+    {
+        let mut counts = Counts::default();
+        let (payload, fingerprint) = match bytes::encode_checked(format, value) {
+            Ok(encoded) => encoded,
+            Err(error) => {
+                counts.refused = 1;
+                self.hears(&error.to_string(), format, row);
+                return counts;
+            }
+        };
+        match read(value, bytes::decode_marked::<T>(format, &payload, fingerprint)) {
+            Read::Equal => counts.equal = 1,
+            Read::Lost => counts.lost = 1,
+            found @ (Read::Other | Read::Missing) => {
+                self.wrong.push(format!("{name} ({row}) in {format}: {found:?} after {value:?}"));
+            }
+        }
+        counts
+    }
+
+    /// A refusal names the way out. That of the type itself is its own.
+    fn hears(&mut self, refusal: &str, format: Format, row: &str) {
+        let is_of_the_type = refusal.contains("cannot be serialized");
+        if !refusal.contains("Format::") && !is_of_the_type {
+            self.mute.push(format!("{row} in {format}: {refusal}"));
+        }
+    }
+
+    fn past_the_door<T>(&mut self, format: Format, value: &T, row: &'static str)
+    where
+        T: Content + Serialize + DeserializeOwned + 'static,
+    {
+        let Ok((payload, fingerprint)) = bytes::encode(format, value) else { return };
+        if read(value, bytes::decode_marked::<T>(format, &payload, fingerprint)) == Read::Other {
+            *self.wrong_past_the_door.entry((row, format.to_string())).or_default() += 1;
+        }
+    }
+
+    fn in_a_release<T>(&mut self, released: &ReleaseChecks, format: Format, value: &T, row: &'static str)
+    where
+        T: Content + Serialize + DeserializeOwned + 'static,
+    {
+        let Ok((payload, fingerprint)) = released.encode(format, value) else { return };
+        if read(value, released.decode::<T>(format, &payload, fingerprint)) == Read::Other {
+            *self.wrong_in_a_release.entry((row, format.to_string())).or_default() += 1;
+        }
+    }
+
+    /// What was found, as text.
+    pub(crate) fn report(&self) -> String {
+        let mut out = String::from("equal/refused/lost in bincode, MessagePack, raw\n");
+        for (row, formats) in &self.rows {
+            let cells =
+                formats.map(|Counts { equal, refused, lost }| format!("{equal:>4}/{refused:>4}/{lost:>3}"));
+            writeln!(out, "{}  {row}", cells.join("  ")).unwrap();
+        }
+        writeln!(out, "another value past the door: {:#?}", self.wrong_past_the_door).unwrap();
+        writeln!(out, "another value in a release: {:#?}", self.wrong_in_a_release).unwrap();
+        writeln!(out, "refused by every format:").unwrap();
+        for (row, (number, example)) in &self.homeless {
+            writeln!(out, "  {number} of {row}: {example:.600}").unwrap();
+        }
+        out
+    }
+}
+
+/// One of a type's values: the same in each run.
+pub(crate) fn nth<T: Content>(name: &str, at: u64) -> T {
+    let seed = name.bytes().fold(at + 1, |seed, byte| seed.wrapping_mul(0x0100_0000_01B3) ^ u64::from(byte));
+    T::make(&mut Maker::new(seed))
+}
+
+fn read<T: Content>(value: &T, read: Result<T, larder::CodecError>) -> Read {
+    match read {
+        Ok(read) if value.same(&read, false) => Read::Equal,
+        Ok(read) if value.same(&read, true) => Read::Lost,
+        Ok(_) => Read::Other,
+        Err(_) => Read::Missing,
+    }
+}
+
+/// An enum of all types that threads may share, so that one keyspace has values of each.
+macro_rules! any {
+    ($($name:ident)*) => {
+        #[derive(Debug, Serialize, Deserialize)]
+        pub(crate) enum Any {
+            $($name(Box<$name>),)*
+        }
+
+        impl Any {
+            /// What makes one value of each type, by a number.
+            pub(crate) const MAKERS: &[fn(u64) -> Self] =
+                &[$(|at| Self::$name(Box::new(crate::judge::nth(stringify!($name), at)))),*];
+
+            /// Whether a value is this one, read back, but for what its type says is lost.
+            pub(crate) fn same(&self, read: &Self) -> bool {
+                match (self, read) {
+                    $((Self::$name(one), Self::$name(other)) => one.same(other, true),)*
+                    _ => false,
+                }
+            }
+        }
+    };
+}
+pub(crate) use any;

@@ -1,0 +1,38 @@
+//! The table *serde feature × format* of `docs/guide.md`, from what was measured.
+
+use std::fmt::Write;
+
+use crate::judge::{Counts, Judge};
+
+/// Rows whose types say themselves that something of them is lost. `docs/contract.md` lists them.
+pub(crate) const OWN_LOSSES: [&str; 4] =
+    ["`skip`", "`skip_serializing`", "`flatten` of an `Option`", "`with` that loses"];
+
+/// Rows with values that look like others in a format which describes itself: only the door knows. (The row, the format.)
+pub(crate) const LOOK_ALIKES: [(&str, &str); 6] = [
+    ("`untagged`, variants of the same kind", "MessagePack"),
+    ("`untagged`, variants of the same kind", "raw"),
+    ("`untagged`, each variant of another kind", "raw"),
+    ("`flatten` of two maps", "MessagePack"),
+    ("`skip_serializing_if` without the right default", "MessagePack"),
+    ("`skip_deserializing`", "MessagePack"),
+];
+
+fn cell(counts: Counts) -> &'static str {
+    match counts {
+        Counts { lost: 1.., .. } => "loses",
+        Counts { refused: 0, .. } => "yes",
+        Counts { equal: 0, .. } => "–",
+        _ => "some",
+    }
+}
+
+/// The lines of the table.
+pub(crate) fn of(judge: &Judge) -> String {
+    let mut out = String::from("| what the type has | bincode | MessagePack | raw |\n|---|---|---|---|\n");
+    for (row, formats) in &judge.rows {
+        let [bincode, message_pack, raw] = formats.map(cell);
+        writeln!(out, "| {row} | {bincode} | {message_pack} | {raw} |").unwrap();
+    }
+    out
+}

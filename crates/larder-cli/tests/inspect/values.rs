@@ -69,9 +69,15 @@ fn values() -> Place {
     let (cache, _) = place.open();
     let (of_offers, of_settings, of_pages) =
         (cache.keyspace(OFFERS).unwrap(), cache.keyspace(SETTINGS).unwrap(), cache.keyspace(PAGES).unwrap());
-    offers().into_iter().for_each(|(key, value)| of_offers.insert(key, value).unwrap());
-    settings().into_iter().for_each(|(key, value)| of_settings.insert(key, value).unwrap());
-    pages().into_iter().for_each(|(key, value)| of_pages.insert(&key, value).unwrap());
+    for (key, value) in offers() {
+        of_offers.insert(key, value).unwrap();
+    }
+    for (key, value) in settings() {
+        of_settings.insert(key, value).unwrap();
+    }
+    for (key, value) in pages() {
+        of_pages.insert(&key, value).unwrap();
+    }
     cache.close().unwrap();
     place
 }
@@ -288,9 +294,15 @@ fn values_of_every_format_come_back_through_an_export() {
             cache.keyspace(SETTINGS).unwrap(),
             cache.keyspace(PAGES).unwrap(),
         );
-        offers().into_iter().for_each(|(key, value)| assert_eq!(*of_offers.get(key).unwrap(), value));
-        settings().into_iter().for_each(|(key, value)| assert_eq!(*of_settings.get(key).unwrap(), value));
-        pages().into_iter().for_each(|(key, value)| assert_eq!(*of_pages.get(&key).unwrap(), value));
+        for (key, value) in offers() {
+            assert_eq!(*of_offers.get(key).unwrap(), value);
+        }
+        for (key, value) in settings() {
+            assert_eq!(*of_settings.get(key).unwrap(), value);
+        }
+        for (key, value) in pages() {
+            assert_eq!(*of_pages.get(&key).unwrap(), value);
+        }
         drop((of_offers, of_settings, of_pages));
         cache.close().unwrap();
         // What the record says of its value has come along, too: the same bytes are no value of a type with other names.

@@ -26,7 +26,7 @@ impl<T: Serialize + ?Sized, E: Encoding> Serialize for Bounded<'_, &T, E> {
     }
 }
 
-impl<'a, T, E: Encoding> Bounded<'a, T, E> {
+impl<T, E: Encoding> Bounded<'_, T, E> {
     /// Notes a part of one kind.
     #[inline]
     fn note(&self, kind: Kind) {

@@ -251,13 +251,17 @@ mod tests {
 
     #[test]
     fn kinds_depend_on_order_and_number_and_names_on_neither() {
+        use Kind::{Str, U8};
         let shape = |kinds: &[Kind], names: &[u64]| {
             let shape = Shape::new();
-            kinds.iter().for_each(|kind| shape.kind(*kind));
-            names.iter().for_each(|name| shape.names(Place::ROOT, *name));
+            for kind in kinds {
+                shape.kind(*kind);
+            }
+            for name in names {
+                shape.names(Place::ROOT, *name);
+            }
             shape.finish()
         };
-        use Kind::{Str, U8};
         let base = shape(&[U8, U8, Str], &[1, 2]);
         assert_eq!(base, shape(&[U8, U8, Str], &[2, 1, 1, 2]));
         for other in [&[U8, Str, U8][..], &[U8, Str], &[U8, U8, Str, Str], &[]] {

@@ -91,6 +91,7 @@ pub(crate) struct Encoded {
     pub(crate) payload: Vec<u8>,
     shape: Finished,
     is_positional: bool,
+    has_open_map: bool,
 }
 
 impl Encoded {
@@ -109,7 +110,12 @@ pub(crate) fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Resul
         Format::Raw => raw::encode(value)?,
     };
     session.check(payload.len()).map_err(CodecError::new)?;
-    Ok(Encoded { payload, shape: session.shape.finish(), is_positional: format == Format::Bincode })
+    Ok(Encoded {
+        payload,
+        shape: session.shape.finish(),
+        is_positional: format == Format::Bincode,
+        has_open_map: session.has_open_map.get(),
+    })
 }
 
 /// How many bytes [`encode`] would make, without making them.

@@ -39,12 +39,29 @@ pub(super) struct Session {
     pub(super) is_measured: bool,
     /// Whether the type asked for whatever is there: then the bytes decide what it becomes, and two of its values may have the same.
     pub(super) asked_for_any: Cell<bool>,
+    /// Whether a map was written whose length was not known, as a struct with a flattened field is: nothing says which of its names are fields.
+    pub(super) has_open_map: Cell<bool>,
+    /// Whether what is asked for is noted also where the encoding describes itself.
+    pub(super) is_trial: bool,
 }
 
 impl Session {
     pub(super) fn new(elements: Elements) -> Self {
         let (shape, is_after_some) = (Shape::new(), Cell::new(false));
-        Self { elements, shape, is_after_some, is_measured: false, asked_for_any: Cell::new(false) }
+        Self {
+            elements,
+            shape,
+            is_after_some,
+            is_measured: false,
+            asked_for_any: Cell::new(false),
+            has_open_map: Cell::new(false),
+            is_trial: false,
+        }
+    }
+
+    /// For a value that is decoded to see whether it comes back.
+    pub(super) fn trying(elements: Elements) -> Self {
+        Self { is_trial: true, ..Self::new(elements) }
     }
 
     /// For a value that is measured, and never read back.

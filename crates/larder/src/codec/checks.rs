@@ -6,8 +6,10 @@
 //! fingerprint alone guards what is read.
 //!
 //! Not where there is none: in an encoding that describes itself, a type that asks for whatever is there (an untagged enum, a flattened map)
-//! gets what the bytes look like, and of two values of one shape the one comes back and the other does not. Each value of such a type is
-//! tried, once one of them was seen to ask.
+//! gets what the bytes look like, and of two values of one shape the one comes back and the other does not. So does one that asks for other
+//! parts than were written: it passes over a field (`skip_deserializing`, a name that only one side has), or reads a number as another type. Each value
+//! of such a type is tried, once one of them was seen to ask so; and each that has a map of unknown length, where a field that is left out
+//! is not told from a key that is not there.
 
 use std::any::type_name;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +19,8 @@ use serde::de::DeserializeOwned;
 
 use super::bounded::Session;
 use super::compression::inflate;
-use super::shape::{EDGE_WORDS, Edges, Finished, halves};
+use super::limits::Elements;
+use super::shape::{EDGE_WORDS, Edges, halves};
 use super::{CodecError, Encoded, Format, decode, decoding, digest, raw, shape_of};
 use crate::record::{self, Extension};
 use crate::sync::{Ordering, StatisticU64};
@@ -35,7 +38,7 @@ pub(crate) struct ValueChecks {
     /// Whether each value is tried.
     is_thorough: bool,
     trials: StatisticU64,
-    /// Whether a value was seen to ask for whatever is there: 0 or 1.
+    /// Whether a value was seen to ask for whatever is there, or for other parts than were written: 0 or 1.
     asks_for_any: StatisticU64,
     /// The edges of values that came back.
     edges: [StatisticU64; EDGE_WORDS],
@@ -69,13 +72,16 @@ impl ValueChecks {
     where
         V: Serialize + DeserializeOwned + 'static,
     {
-        if !self.wants(&encoded.shape) || (format == Format::Raw && raw::is_known(value)) {
+        if !self.wants(encoded) || (format == Format::Raw && raw::is_known(value)) {
             return Ok(());
         }
-        let session = decoding(&encoded.payload);
+        let session = Session::trying(Elements::of(encoded.payload.len()));
         // Not its `Deserialize` alone: its `Serialize` may panic for what came back.
         let comes_back = catch_unwind(AssertUnwindSafe(|| comes_back(format, value, encoded, &session)));
         self.note(&session);
+        if format == Format::MessagePack && session.shape.finish().kinds != encoded.shape.kinds {
+            self.asks_for_any.store(1, Ordering::Relaxed);
+        }
         comes_back.unwrap_or_else(|panic| Err(CodecError::of_panic("Serialize", &*panic)))?;
         self.trials.fetch_add(1, Ordering::Relaxed);
         for (known, new) in self.edges.iter().zip(encoded.shape.edges) {
@@ -85,12 +91,12 @@ impl ValueChecks {
         Ok(())
     }
 
-    fn wants(&self, shape: &Finished) -> bool {
-        if self.is_thorough || self.asks_for_any.load(Ordering::Relaxed) != 0 {
+    fn wants(&self, encoded: &Encoded) -> bool {
+        if self.is_thorough || encoded.has_open_map || self.asks_for_any.load(Ordering::Relaxed) != 0 {
             return true;
         }
         let trials = self.trials.load(Ordering::Relaxed);
-        trials < FIRST_VALUES || (trials < MAX_TRIALS && self.is_new(&shape.edges))
+        trials < FIRST_VALUES || (trials < MAX_TRIALS && self.is_new(&encoded.shape.edges))
     }
 
     fn note(&self, session: &Session) {

@@ -29,7 +29,7 @@ const NOT_DESCRIBED: &str = "Format::Bincode does not say which kinds of values 
 impl<T, E: Encoding> Bounded<'_, T, E> {
     #[inline]
     fn ask(&self, kind: Kind) {
-        if !E::DESCRIBES_ITSELF {
+        if !E::DESCRIBES_ITSELF || self.session.is_trial {
             self.session.shape.kind(kind);
         }
     }
@@ -39,11 +39,11 @@ macro_rules! leaves {
     ($($method:ident $kind:ident),* $(,)?) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+            self.ask(Kind::$kind);
             if E::DESCRIBES_ITSELF {
                 let found = AnyKind(self.with(visitor));
                 return self.inner.$method(found);
             }
-            self.ask(Kind::$kind);
             self.inner.$method(visitor)
         }
     )*};
@@ -64,11 +64,18 @@ macro_rules! self_described {
 /// Of a positional encoding the type says what comes next, so a compound's level is entered before it is read. One that describes itself may
 /// hold anything, whatever is asked for: the level is entered when a compound is found.
 macro_rules! compounds {
-    ($($method:ident($($arg:ident: $type:ty),*) $wrap:ident $group:literal),* $(,)?) => {$(
+    ($($method:ident($($arg:ident: $type:ty),*) $wrap:ident $group:literal $kind:expr),* $(,)?) => {$(
         fn $method<V: Visitor<'de>>(self, $($arg: $type,)* visitor: V) -> Result<V::Value, D::Error> {
             if E::DESCRIBES_ITSELF {
+                let within = self.with(());
+                let kind: Option<Kind> = $kind;
+                kind.into_iter().for_each(|kind| within.ask(kind));
                 let found = AnyKind(self.with(visitor));
-                return self.inner.$method($($arg,)* found);
+                let value = self.inner.$method($($arg,)* found)?;
+                if $group {
+                    within.ask(Kind::End);
+                }
+                return Ok(value);
             }
             let level = self.enter().map_err(Error::custom)?;
             if $group {
@@ -130,42 +137,42 @@ impl<'de, D: Deserializer<'de>, E: Encoding> Deserializer<'de> for Bounded<'_, D
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, D::Error> {
+        self.ask(Kind::Unit);
         if E::DESCRIBES_ITSELF {
             let found = AnyKind(self.with(visitor));
             return self.inner.deserialize_unit_struct(name, found);
         }
-        self.ask(Kind::Unit);
         self.inner.deserialize_unit_struct(name, visitor)
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.ask(Kind::Str);
         if E::DESCRIBES_ITSELF {
             let found = AnyKind(self.with(visitor));
             return self.inner.deserialize_string(found);
         }
-        self.ask(Kind::Str);
         self.inner.deserialize_str(Copied(visitor))
     }
 
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.ask(Kind::Bytes);
         if E::DESCRIBES_ITSELF {
             let found = AnyKind(self.with(visitor));
             return self.inner.deserialize_byte_buf(found);
         }
-        self.ask(Kind::Bytes);
         self.inner.deserialize_bytes(Copied(visitor))
     }
 
     // The lengths of tuples and structs are the type's, not the bytes': nothing is paid for them.
     compounds!(
-        deserialize_option() Plain false,
-        deserialize_newtype_struct(name: &'static str) Plain false,
-        deserialize_enum(name: &'static str, variants: &'static [&'static str]) Plain false,
-        deserialize_seq() Counted false,
-        deserialize_map() Counted false,
-        deserialize_tuple(len: usize) Plain true,
-        deserialize_tuple_struct(name: &'static str, len: usize) Plain true,
-        deserialize_struct(name: &'static str, fields: &'static [&'static str]) Plain true,
+        deserialize_option() Plain false None,
+        deserialize_newtype_struct(name: &'static str) Plain false None,
+        deserialize_enum(name: &'static str, variants: &'static [&'static str]) Plain false Some(Kind::Variant),
+        deserialize_seq() Counted false Some(Kind::Seq),
+        deserialize_map() Counted false Some(Kind::Map),
+        deserialize_tuple(len: usize) Plain true Some(Kind::Group),
+        deserialize_tuple_struct(name: &'static str, len: usize) Plain true Some(Kind::Group),
+        deserialize_struct(name: &'static str, fields: &'static [&'static str]) Plain true Some(Kind::Group),
     );
 
     #[inline]

@@ -32,10 +32,9 @@ impl<T, E: Encoding> Bounded<'_, T, E> {
     fn note(&self, kind: Kind) {
         let session = self.session;
         session.shape.edge(self.place, kind);
+        session.shape.kind(kind);
         if E::DESCRIBES_ITSELF {
             session.is_after_some.set(kind == Kind::Some);
-        } else {
-            session.shape.kind(kind);
         }
     }
 
@@ -54,9 +53,8 @@ impl<T, E: Encoding> Bounded<'_, T, E> {
         self.session.shape.names(self.place, names);
         self.session.shape.edge(self.place, Kind::Variant);
         self.session.is_after_some.set(false);
-        if !E::DESCRIBES_ITSELF {
-            self.session.shape.kind_with(Kind::Variant, index as usize);
-        }
+        // By its name, where that is written.
+        self.session.shape.kind_with(Kind::Variant, if E::DESCRIBES_ITSELF { 0 } else { index as usize });
         let place = self.place.named(names);
         self.moved(place)
     }
@@ -72,7 +70,12 @@ impl<T, E: Encoding> Bounded<'_, T, E> {
     fn begin(&self, kind: Kind, len: Option<usize>) -> Result<(), Refusal> {
         self.session.shape.edge(self.place, kind);
         self.session.is_after_some.set(false);
-        if !E::DESCRIBES_ITSELF {
+        if E::DESCRIBES_ITSELF {
+            self.session.shape.kind(kind);
+            if kind == Kind::Map && len.is_none() {
+                self.session.has_open_map.set(true);
+            }
+        } else {
             let len = len.ok_or(if kind == Kind::Map {
                 Refusal::MapOfUnknownLength
             } else {

@@ -75,11 +75,12 @@ impl<'de, A: VariantAccess<'de>, E: Encoding> VariantAccess<'de> for Bounded<'_,
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
         let within = self.with(());
         let visitor = self.with(visitor);
-        if E::DESCRIBES_ITSELF {
-            return self.inner.tuple_variant(len, AnyKind(visitor));
-        }
         within.ask(Kind::Group);
-        let value = self.inner.tuple_variant(len, visitor)?;
+        let value = if E::DESCRIBES_ITSELF {
+            self.inner.tuple_variant(len, AnyKind(visitor))?
+        } else {
+            self.inner.tuple_variant(len, visitor)?
+        };
         within.ask(Kind::End);
         Ok(value)
     }
@@ -91,11 +92,12 @@ impl<'de, A: VariantAccess<'de>, E: Encoding> VariantAccess<'de> for Bounded<'_,
     ) -> Result<V::Value, A::Error> {
         let within = self.with(());
         let visitor = self.with(visitor);
-        if E::DESCRIBES_ITSELF {
-            return self.inner.struct_variant(fields, AnyKind(visitor));
-        }
         within.ask(Kind::Group);
-        let value = self.inner.struct_variant(fields, visitor)?;
+        let value = if E::DESCRIBES_ITSELF {
+            self.inner.struct_variant(fields, AnyKind(visitor))?
+        } else {
+            self.inner.struct_variant(fields, visitor)?
+        };
         within.ask(Kind::End);
         Ok(value)
     }

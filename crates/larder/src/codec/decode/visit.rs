@@ -122,7 +122,7 @@ impl<'de, V: Visitor<'de>, E: Encoding> Visitor<'de> for AnyKind<Bounded<'_, V, 
     );
 
     fn visit_none<R: Error>(self) -> Result<V::Value, R> {
-        self.0.inner.visit_none()
+        self.0.visit_none()
     }
 
     fn visit_unit<R: Error>(self) -> Result<V::Value, R> {

@@ -57,16 +57,17 @@ impl<'a, C, E: Encoding> Compound<'a, C, E> {
 
     /// Notes the end of a group of parts.
     fn end_group(&self) {
-        if !E::DESCRIBES_ITSELF {
-            self.within.session.shape.kind(Kind::End);
-        }
+        self.within.session.shape.kind(Kind::End);
     }
 
     fn end_struct(&self) -> Result<(), Refusal> {
         if E::DESCRIBES_ITSELF {
             self.check_len()?;
         }
-        self.within.session.shape.names(self.within.place, fold(self.parts.names, Kind::Group as u64));
+        let shape = &self.within.session.shape;
+        shape.names(self.within.place, fold(self.parts.names, Kind::Group as u64));
+        // A field may be left out without a word: other names are something new.
+        shape.edge(self.within.place.named(self.parts.names), Kind::Group);
         self.end_group();
         Ok(())
     }

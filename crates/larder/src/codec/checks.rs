@@ -182,15 +182,35 @@ const OTHER_KINDS: &str = "the type reads other parts than were written: its fie
 const OTHER_NAMES: &str =
     "the fields or variants were written under other names or in another order; raise the keyspace's version";
 
-/// A value without a fingerprint, from a file of the first format: believed if it is written as it was read.
-fn unmarked<V: Serialize + 'static>(value: V, payload: &[u8]) -> Result<V, CodecError> {
+/// A value without a fingerprint, from a file of the first format: believed if it is written as it was read, but for the order of what has
+/// none (a hash map begins at another entry in each process).
+fn unmarked<V>(value: V, payload: &[u8]) -> Result<V, CodecError>
+where
+    V: Serialize + DeserializeOwned + 'static,
+{
     let again = super::encode(Format::Bincode, &value)?;
-    if again.payload == payload {
+    let is_same_in_any_order = || {
+        let session = decoding(&again.payload);
+        counted(&again.payload) == counted(payload)
+            && comes_back(Format::Bincode, &value, &again, &session).is_ok()
+    };
+    if again.payload == payload || is_same_in_any_order() {
         return Ok(value);
     }
     Err(CodecError::new(
         "the record is of an earlier version of larder, and the value is not encoded as it was read; insert it again",
     ))
+}
+
+/// How often each byte is there.
+fn counted(bytes: &[u8]) -> [u32; 256] {
+    let mut counts = [0; 256];
+    for byte in bytes {
+        if let Some(count) = counts.get_mut(usize::from(*byte)) {
+            *count += 1;
+        }
+    }
+    counts
 }
 
 /// A value whose `Drop` may panic: that is its own affair, and says nothing of the one that is stored.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::ser::{Error, SerializeSeq, Serializer};
 
 use super::bounded::{Bounded, Encoding};
+use super::limits::MOST_ELEMENTS;
 use super::shape::{Kind, name};
 use compound::{Compound, Parts};
 use one_byte::Leading;
@@ -271,7 +272,8 @@ impl<'a, S: Serializer, E: Encoding> Serializer for Bounded<'a, S, E> {
             _ => None,
         };
         let mut leading = Leading::default();
-        if let Some(len) = len.filter(|_| !E::DESCRIBES_ITSELF) {
+        // A length is only announced: memory is taken for one that a value may have.
+        if let Some(len) = len.filter(|len| !E::DESCRIBES_ITSELF && *len <= MOST_ELEMENTS) {
             leading = one_byte::leading(&mut elements, len);
             if leading.other.is_none() && leading.bytes.len() == len && len > 0 {
                 let level = self.enter_compound(false).map_err(Error::custom)?;

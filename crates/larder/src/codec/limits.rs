@@ -30,7 +30,7 @@ pub const MAX_EMPTY_ELEMENTS: usize = 1 << 16;
 /// Encoding stops here without looking at the length first. Well above what fits a value, so that a value which is merely too long is
 /// told so by its length.
 #[expect(clippy::cast_possible_truncation, reason = "64 MiB are an address on every platform")]
-const MOST_ELEMENTS: usize = 4 * MAX_VALUE_LEN.as_u64() as usize;
+pub(super) const MOST_ELEMENTS: usize = 4 * MAX_VALUE_LEN.as_u64() as usize;
 
 /// A limit that a value does not keep. Its text is for the caller whose value it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -236,6 +236,59 @@ fn a_record_without_a_fingerprint_is_believed_if_it_is_written_as_it_was_read() 
 }
 
 #[test]
+fn a_hash_map_of_the_first_format_is_read_whatever_its_order() {
+    let map: HashMap<u16, (bool, u64)> =
+        (0..50).map(|number| (number, (number % 2 == 0, u64::from(number) << 7))).collect();
+    let payload = encode(Format::Bincode, &map).unwrap().payload;
+    let read = |payload: &[u8]| {
+        let (checks, extension) = (ValueChecks::new(false), Extension::default());
+        checks.read::<HashMap<u16, (bool, u64)>>(
+            Format::Bincode,
+            record::Compression::None,
+            &extension,
+            payload,
+        )
+    };
+    assert_eq!(read(&payload).unwrap().0, map);
+    // A key that stands there twice is written once.
+    assert!(read(&[2, 1, 0, 5, 1, 0, 6]).is_err());
+}
+
+/// Announces another number of bytes than it has.
+struct Announcing {
+    announced: usize,
+    has: usize,
+}
+
+impl Serialize for Announcing {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Bytes(usize, std::iter::RepeatN<u8>);
+        impl Iterator for Bytes {
+            type Item = u8;
+            fn next(&mut self) -> Option<u8> {
+                self.1.next()
+            }
+            fn size_hint(&self) -> (usize, Option<usize>) {
+                (self.0, Some(self.0))
+            }
+        }
+        serializer.collect_seq(Bytes(self.announced, std::iter::repeat_n(7, self.has)))
+    }
+}
+
+#[test]
+fn bytes_of_another_number_than_was_announced_are_refused() {
+    for format in [Format::Bincode, Format::MessagePack] {
+        for (announced, has) in [(3, 4), (4, 3), (usize::MAX, 2), (1 << 40, 2)] {
+            let error = encode(format, &Announcing { announced, has }).unwrap_err().to_string();
+            let is_told = error.contains("announces") || error.contains("more elements");
+            assert!(is_told, "{format}, {announced} announced: {error}");
+        }
+        assert!(encode(format, &Announcing { announced: 3, has: 3 }).is_ok());
+    }
+}
+
+#[test]
 fn fingerprints_are_pinned() {
     #[derive(Serialize)]
     enum Kind {

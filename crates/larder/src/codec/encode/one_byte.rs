@@ -53,7 +53,7 @@ where
         *head = byte;
         filled = 1;
         // Zipped in this order: the other would take an element that has no place.
-        for (place, element) in tail.iter_mut().zip(elements) {
+        for (place, element) in tail.iter_mut().zip(&mut *elements) {
             let Ok(byte) = element.serialize(OneByte) else {
                 other = Some(element);
                 break;
@@ -61,6 +61,10 @@ where
             *place = byte;
             filled += 1;
         }
+    }
+    if other.is_none() {
+        // One that announced fewer elements than it has: the count of them is checked where there is another.
+        other = elements.next();
     }
     bytes.truncate(filled);
     Leading { bytes, other }

@@ -47,9 +47,14 @@ impl Session {
         Self { elements, shape, is_after_some, is_measured: false, asked_for_any: Cell::new(false) }
     }
 
+    /// For a value that is measured as if it were encoded.
+    pub(super) fn counting() -> Self {
+        Self { shape: Shape::unnoted(), ..Self::new(Elements::of_unknown()) }
+    }
+
     /// For a value that is measured, and never read back.
     pub(super) fn measuring() -> Self {
-        Self { is_measured: true, ..Self::new(Elements::of_unknown()) }
+        Self { is_measured: true, ..Self::counting() }
     }
 
     /// Whether decoding so many bytes would allow the elements that were encoded.

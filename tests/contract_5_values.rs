@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::support::{HOUR, Place};
+use crate::warnings::Warnings;
 
 fn keyspace<V>(format: Format) -> KeyspaceDefinition<u32, V> {
     KeyspaceDefinition::new("value").ttl(HOUR).format(format)
@@ -194,7 +195,10 @@ fn contract_5_a_struct_that_changed_without_a_version_is_a_counted_miss() {
 
     let cache = place.open();
     let swapped = cache.keyspace(keyspace::<Swapped>(Format::Bincode)).unwrap();
-    assert!(swapped.get(&7).is_none() && swapped.peek(&7).is_none());
+    let warnings = Warnings::default();
+    warnings.of(|| assert!(swapped.get(&7).is_none() && swapped.peek(&7).is_none()));
+    let [text] = &warnings.texts()[..] else { panic!("told once: {:?}", warnings.texts()) };
+    assert!(text.contains("keyspace=\"value\"") && text.contains("under other names"), "{text}");
     assert_eq!(cache.stats().keyspaces[0].undecodable, 2);
     let loaded = swapped.get_or_load(&7, || Ok::<_, Error>(Swapped { stock: 4, price: 3 })).unwrap();
     assert_eq!(*loaded, Swapped { stock: 4, price: 3 });

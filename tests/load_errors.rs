@@ -1,16 +1,15 @@
 //! What a caller of `get_or_load` does with an error: `?` works for loaders with any type of error, and the loader's own is to be had.
 
 use std::error::Error as StdError;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use larder::{Cache, KeyspaceDefinition, LoadError};
 use serde::{Deserialize, Serialize, Serializer};
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Metadata, Subscriber, span};
 
 use crate::support::{BLOBS, NAMES, Place};
+use crate::warnings::Warnings;
 
 type Boxed = Box<dyn StdError + Send + Sync>;
 
@@ -129,42 +128,6 @@ impl Serialize for Unencodable {
 const UNENCODABLE: KeyspaceDefinition<u64, Unencodable> = KeyspaceDefinition::new("unencodable");
 const SECRETS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("secret").memory_only();
 
-/// Collects the warnings of a thread.
-#[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
-
-impl Subscriber for Warnings {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::WARN
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut text = Text(Vec::new());
-        event.record(&mut text);
-        self.0.lock().unwrap().push(text.0.join(" "));
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
-struct Text(Vec<String>);
-
-impl Visit for Text {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.0.push(format!("{}={value:?}", field.name()));
-    }
-}
-
 #[test]
 fn a_loaded_value_that_cannot_be_kept_is_counted_and_told_once_a_keyspace() {
     let place = Place::new();
@@ -174,7 +137,7 @@ fn a_loaded_value_that_cannot_be_kept_is_counted_and_told_once_a_keyspace() {
     let unencodable = cache.keyspace(UNENCODABLE).unwrap();
     let size = usize::try_from(memory).unwrap();
     let warnings = Warnings::default();
-    tracing::subscriber::with_default(warnings.clone(), || {
+    warnings.of(|| {
         for _ in 0..3 {
             assert_eq!(blobs.get_or_load(&1, || Ok::<_, String>(vec![1; size])).unwrap().len(), size);
             assert_eq!(secrets.get_or_load(&1, || Ok::<_, String>(vec![1; size])).unwrap().len(), size);
@@ -188,7 +151,7 @@ fn a_loaded_value_that_cannot_be_kept_is_counted_and_told_once_a_keyspace() {
     assert_eq!(counts, [("blob", 4, 3), ("secret", 3, 3), ("unencodable", 3, 3)]);
     assert_eq!((stats.uncacheable, stats.voided_fills), (9, 0));
     assert!(stats.to_string().contains("uncacheable 9"), "{stats}");
-    let warnings = warnings.0.lock().unwrap();
+    let warnings = warnings.texts();
     assert_eq!(warnings.len(), 3, "{warnings:?}");
     for (keyspace, remedy) in [
         ("blob", "raise memory_capacity"),

@@ -48,5 +48,6 @@ mod staleness;
 mod statistics;
 mod support;
 mod tidy;
+mod warnings;
 mod watchdog;
 mod workload;

@@ -120,7 +120,7 @@ pub(crate) fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Resul
 
 /// How many bytes [`encode`] would make, without making them.
 pub(crate) fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
-    let session = Session::new(Elements::of_unknown());
+    let session = Session::counting();
     let len = match format {
         Format::Bincode => positional::encoded_len(value, &session)?,
         Format::MessagePack => message_pack::encoded_len(value, &session)?,

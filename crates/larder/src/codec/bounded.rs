@@ -64,9 +64,14 @@ impl Session {
         Self { is_trial: true, ..Self::new(elements) }
     }
 
+    /// For a value that is measured as if it were encoded.
+    pub(super) fn counting() -> Self {
+        Self { shape: Shape::unnoted(), ..Self::new(Elements::of_unknown()) }
+    }
+
     /// For a value that is measured, and never read back.
     pub(super) fn measuring() -> Self {
-        Self { is_measured: true, ..Self::new(Elements::of_unknown()) }
+        Self { is_measured: true, ..Self::counting() }
     }
 
     /// Whether decoding so many bytes would allow the elements that were encoded.

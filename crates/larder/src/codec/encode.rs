@@ -13,7 +13,7 @@ use serde::ser::{Error, SerializeSeq, Serializer};
 
 use super::bounded::{Bounded, Encoding};
 use super::limits::MOST_ELEMENTS;
-use super::shape::{Kind, name};
+use super::shape::Kind;
 use compound::{Compound, Parts};
 use one_byte::Leading;
 pub(super) use one_byte::OneByte;
@@ -50,7 +50,7 @@ impl<T, E: Encoding> Bounded<'_, T, E> {
 
     /// Notes a variant. Its content stands at a place of its own.
     fn variant(self, index: u32, variant: &'static str) -> Self {
-        let names = name(variant).wrapping_add(u64::from(index));
+        let names = self.session.shape.name(variant).wrapping_add(u64::from(index));
         self.session.shape.names(self.place, names);
         self.session.shape.edge(self.place, Kind::Variant);
         self.session.is_after_some.set(false);

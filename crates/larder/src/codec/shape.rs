@@ -108,6 +108,8 @@ pub(super) type Edges = [u64; EDGE_WORDS];
 /// The shape of a value that is being encoded or decoded, so far.
 #[derive(Debug)]
 pub(super) struct Shape {
+    /// Whether anything is noted. A value that is only measured needs no shape.
+    is_noted: bool,
     kinds: Cell<u64>,
     /// The last kind, and how often it came in a row: long sequences of numbers cost a comparison for each.
     last: Cell<u64>,
@@ -119,12 +121,24 @@ pub(super) struct Shape {
 impl Shape {
     pub(super) fn new() -> Self {
         Self {
+            is_noted: true,
             kinds: Cell::new(0),
             last: Cell::new(0),
             run: Cell::new(0),
             names: RefCell::new(Names::default()),
             edges: [const { Cell::new(0) }; EDGE_WORDS],
         }
+    }
+
+    /// Of a value that is only measured.
+    pub(super) fn unnoted() -> Self {
+        Self { is_noted: false, ..Self::new() }
+    }
+
+    /// The hash of a field's name, or of a variant's.
+    #[inline]
+    pub(super) fn name(&self, text: &str) -> u64 {
+        if self.is_noted { name(text) } else { 0 }
     }
 
     #[inline]
@@ -141,6 +155,9 @@ impl Shape {
     /// A kind that comes so many times in a row.
     #[inline]
     pub(super) fn kinds_of(&self, kind: Kind, number: usize, times: usize) {
+        if !self.is_noted {
+            return;
+        }
         let event = kind as u64 | (number as u64) << 8;
         if event == self.last.get() {
             self.run.set(self.run.get() + times as u64);
@@ -163,6 +180,9 @@ impl Shape {
     /// Notes that a kind stands at a place.
     #[inline]
     pub(super) fn edge(&self, place: Place, kind: Kind) {
+        if !self.is_noted {
+            return;
+        }
         let hash = place.0.wrapping_add((kind as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let word = usize::try_from(hash >> 58).unwrap_or(0) % EDGE_WORDS;
         if let Some(word) = self.edges.get(word) {
@@ -172,7 +192,9 @@ impl Shape {
 
     /// Notes the names at a place: those of all fields of a struct, or that of a variant.
     pub(super) fn names(&self, place: Place, names: u64) {
-        self.names.borrow_mut().insert(fold(place.0, names));
+        if self.is_noted {
+            self.names.borrow_mut().insert(fold(place.0, names));
+        }
     }
 
     /// Both halves of the fingerprint, and the edges.

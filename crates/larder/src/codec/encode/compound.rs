@@ -8,7 +8,7 @@ use serde::ser::{
 
 use super::refusal::Refusal;
 use crate::codec::bounded::{Bounded, Encoding};
-use crate::codec::shape::{Kind, Place, fold, name};
+use crate::codec::shape::{Kind, Place, fold};
 
 /// A compound that is being encoded.
 pub(in crate::codec) struct Compound<'a, C, E> {
@@ -75,7 +75,10 @@ impl<'a, C, E: Encoding> Compound<'a, C, E> {
     fn skip(&self, field: &'static str) -> Result<(), Refusal> {
         if E::DESCRIBES_ITSELF || self.within.session.is_measured {
             // What a reader takes for an absent field is to be tried like what it takes for one that is there.
-            self.within.session.shape.edge(self.parts.place.named(name(field)), Kind::End);
+            self.within
+                .session
+                .shape
+                .edge(self.parts.place.named(self.within.session.shape.name(field)), Kind::End);
             return Ok(());
         }
         Err(Refusal::Skipped { field, owner: self.parts.owner })
@@ -152,7 +155,7 @@ macro_rules! structs {
             type Error = C::Error;
 
             fn serialize_field<T: Serialize + ?Sized>(&mut self, field: &'static str, value: &T) -> Result<(), C::Error> {
-                let hash = name(field);
+                let hash = self.within.session.shape.name(field);
                 self.parts.seen += 1;
                 self.parts.names = fold(self.parts.names, hash);
                 let value = self.within.at(self.parts.place.named(hash), value);

@@ -5,7 +5,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use larder::{Cache, KeyspaceDefinition, LoadError};
+use larder::testing::{Failure, SimulatedVolume};
+use larder::{Cache, DiskState, KeyspaceDefinition, LoadError};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::support::{BLOBS, NAMES, Place};
@@ -162,6 +163,28 @@ fn a_loaded_value_that_cannot_be_kept_is_counted_and_told_once_a_keyspace() {
             |text: &String| text.contains(&format!("keyspace=\"{keyspace}\"")) && text.contains(remedy);
         assert!(warnings.iter().any(is_told), "{keyspace}: {warnings:?}");
     }
+}
+
+#[test]
+fn a_loaded_value_that_finds_no_room_without_a_file_is_told_too() {
+    let disk = SimulatedVolume::new();
+    let builder = Cache::builder().path("/shop.larder").volume(&disk).memory_capacity(64 << 10);
+    let cache = builder.stepped(1).open().unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    disk.fail_from(0, Failure::Io);
+    blobs.insert(&1, vec![1]).unwrap();
+    cache.flush().unwrap_err();
+    blobs.remove(&1).unwrap_err();
+    assert_eq!(cache.stats().disk.unwrap().state, DiskState::Discarded);
+    let warnings = Warnings::default();
+    warnings.of(|| {
+        for _ in 0..2 {
+            blobs.get_or_load(&2, || Ok::<_, String>(vec![2; 100 << 10])).unwrap();
+        }
+    });
+    assert_eq!(cache.stats().uncacheable, 2);
+    let warnings = warnings.texts();
+    assert!(matches!(&*warnings, [one] if one.contains("memory has no room for it")), "{warnings:?}");
 }
 
 #[test]

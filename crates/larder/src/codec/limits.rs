@@ -37,6 +37,8 @@ pub(super) const MOST_ELEMENTS: usize = 4 * MAX_VALUE_LEN.as_u64() as usize;
 pub(super) enum Exceeded {
     Depth,
     Elements,
+    /// More elements than any value may have, whatever its length.
+    MostElements,
 }
 
 impl fmt::Display for Exceeded {
@@ -45,6 +47,10 @@ impl fmt::Display for Exceeded {
             Self::Depth => write!(
                 f,
                 "the value nests more than {MAX_DEPTH} levels deep; make it flatter, or store its parts as entries of their own"
+            ),
+            Self::MostElements => write!(
+                f,
+                "the value has more than {MOST_ELEMENTS} elements in sequences and maps, and a value has at most {MAX_VALUE_LEN}; store a part of it, or where it is"
             ),
             Self::Elements => write!(
                 f,
@@ -80,6 +86,10 @@ impl Elements {
     pub(super) fn spend(&self, elements: usize) -> Result<(), Exceeded> {
         let spent = self.spent.get().saturating_add(elements);
         self.spent.set(spent);
-        if spent > self.most { Err(Exceeded::Elements) } else { Ok(()) }
+        match spent > self.most {
+            true if self.most == MOST_ELEMENTS => Err(Exceeded::MostElements),
+            true => Err(Exceeded::Elements),
+            false => Ok(()),
+        }
     }
 }

@@ -200,18 +200,28 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let counters = &self.space.counters;
         match written {
             Ok(Written::Not) => counters.add(Count::VoidedFills),
-            Ok(Written::NoRoom) => counters.add(Count::Uncacheable),
+            Ok(Written::NoRoom) => {
+                self.count_uncacheable(
+                    &"memory has no room for it, and the disk tier is off; raise memory_capacity",
+                );
+            }
             Err(error @ (Error::ValueTooLarge { .. } | Error::Encode { .. })) => {
-                counters.add(Count::Uncacheable);
-                if !counters.has_told_uncacheable.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(
-                        keyspace = self.space.name,
-                        "a loaded value is not cached, so each caller loads it anew: {error}"
-                    );
-                }
+                self.count_uncacheable(error)
             }
             // It is cached; or the cache was closed meanwhile.
             Ok(Written::Saved | Written::InMemory) | Err(_) => {}
+        }
+    }
+
+    /// Counts a loaded value that can't be cached. The first of a keyspace is told in the log.
+    fn count_uncacheable(&self, why: &dyn std::fmt::Display) {
+        let counters = &self.space.counters;
+        counters.add(Count::Uncacheable);
+        if !counters.has_told_uncacheable.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                keyspace = self.space.name,
+                "a loaded value is not cached, so each caller loads it anew: {why}"
+            );
         }
     }
 

@@ -281,7 +281,7 @@ fn bytes_of_another_number_than_was_announced_are_refused() {
     for format in [Format::Bincode, Format::MessagePack] {
         for (announced, has) in [(3, 4), (4, 3), (usize::MAX, 2), (1 << 40, 2)] {
             let error = encode(format, &Announcing { announced, has }).unwrap_err().to_string();
-            let is_told = error.contains("announces") || error.contains("more elements");
+            let is_told = error.contains("announces") || error.contains("elements in sequences");
             assert!(is_told, "{format}, {announced} announced: {error}");
         }
         assert!(encode(format, &Announcing { announced: 3, has: 3 }).is_ok());

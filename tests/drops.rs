@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use std::{fmt, thread};
 
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::outages::WRITES;
 use crate::simulated::{SimulatedPlace, wait_until};
-use crate::support::{HOUR, NAMES};
+use crate::support::{HOUR, NAMES, Place};
 
 /// Far longer than any of it takes: a hang is told from a machine that is busy.
 pub(crate) const WATCHDOG: Duration = Duration::from_mins(2);
@@ -353,4 +353,35 @@ fn drops_that_panic_leave_the_cache_usable() {
         drop((grenades, cache.close()));
         assert!(place.open().keyspace(GRENADES).unwrap().len() >= 50, "{what}");
     }
+}
+
+/// A value that is stored again when it is dropped, if it is not there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Returning(u32);
+
+static IS_OVER: AtomicBool = AtomicBool::new(false);
+static RETURNS_TO: OnceLock<Keyspace<u32, Returning>> = OnceLock::new();
+
+impl Drop for Returning {
+    fn drop(&mut self) {
+        if let Some(keyspace) = RETURNS_TO.get()
+            && !IS_OVER.load(Ordering::SeqCst)
+            && !keyspace.contains(&self.0)
+        {
+            drop(keyspace.insert(&self.0, Returning(self.0)));
+        }
+    }
+}
+
+#[test]
+fn a_value_that_is_stored_again_when_it_is_dropped_is_stored() {
+    let place = Place::new();
+    let cache = place.open();
+    let returning = cache.keyspace(KeyspaceDefinition::new("returning").ttl(HOUR)).unwrap();
+    assert!(RETURNS_TO.set(returning).is_ok());
+    let returning = RETURNS_TO.get().unwrap();
+    returning.insert(&7, Returning(7)).unwrap();
+    assert_eq!(returning.get(&7).unwrap().0, 7);
+    IS_OVER.store(true, Ordering::SeqCst);
+    cache.close().unwrap();
 }

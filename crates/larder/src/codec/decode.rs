@@ -69,7 +69,9 @@ macro_rules! compounds {
             if E::DESCRIBES_ITSELF {
                 let within = self.with(());
                 let kind: Option<Kind> = $kind;
-                kind.into_iter().for_each(|kind| within.ask(kind));
+                if let Some(kind) = kind {
+                    within.ask(kind);
+                }
                 let found = AnyKind(self.with(visitor));
                 let value = self.inner.$method($($arg,)* found)?;
                 if $group {

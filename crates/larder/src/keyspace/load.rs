@@ -206,7 +206,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 );
             }
             Err(error @ (Error::ValueTooLarge { .. } | Error::Encode { .. })) => {
-                self.count_uncacheable(error)
+                self.count_uncacheable(error);
             }
             // It is cached; or the cache was closed meanwhile.
             Ok(Written::Saved | Written::InMemory) | Err(_) => {}

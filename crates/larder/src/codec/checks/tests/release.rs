@@ -154,13 +154,12 @@ fn a_field_that_is_written_and_not_read_is_tried_each_time() {
         #[serde(skip_deserializing)]
         unread: u32,
     }
-    refused_after(|read| Unread { read, unread: 0 }, Unread { read: 1, unread: 7 });
-
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Apart {
         #[serde(default, rename(serialize = "written", deserialize = "read"))]
         number: u32,
     }
+    refused_after(|read| Unread { read, unread: 0 }, Unread { read: 1, unread: 7 });
     refused_after(|_| Apart { number: 0 }, Apart { number: 7 });
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Memory;
 use super::slot::Tally;
+use super::{Memory, Remains};
 use crate::id::KeyspaceId;
 use crate::sync::{Arc, Ordering};
 use crate::units::Timestamp;
@@ -21,12 +21,14 @@ pub(crate) struct MemoryTotals {
 }
 
 impl Memory {
-    /// Removes expired clean entries; how many.
-    pub(crate) fn expire(&self, now: Timestamp) -> u64 {
+    /// Removes expired clean entries; how many. They are left to the caller, who has still to plan when to look again: a user's `Drop` may
+    /// panic.
+    pub(crate) fn expire(&self, now: Timestamp, remains: &mut Remains) -> u64 {
         let mut expired = 0;
         for shard in &self.shards {
             loop {
-                let batch = self.locked_shard(shard, |shard, trash| shard.expire(now, EXPIRE_BATCH, trash));
+                let batch =
+                    self.keeping(shard, remains, |shard, trash| shard.expire(now, EXPIRE_BATCH, trash));
                 expired += batch as u64;
                 if batch < EXPIRE_BATCH {
                     break;

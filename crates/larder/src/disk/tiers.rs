@@ -1,5 +1,7 @@
 //! What lookups, the writer and the sweeper share: both tiers, the time, and the ways to wake one another.
 
+use std::panic::resume_unwind;
+
 use super::batch::RangeRemoval;
 use super::command::{Acknowledge, Command};
 use super::counted::Counted;
@@ -222,11 +224,14 @@ impl Tiers {
     pub(crate) fn sweep(&self) -> Result<Swept, Error> {
         // Planned anew before looking: what is stored from here on lowers it again.
         self.next_sweep.store(u64::MAX, Ordering::SeqCst);
-        let mut remains = Remains::default();
-        let mut swept = Swept { memory: self.memory.expire(self.time.now(), &mut remains), disk: 0 };
+        let mut panic = None;
+        let mut swept = Swept { memory: self.memory.expire(self.time.now(), &mut panic), disk: 0 };
         let on_disk = self.sweep_disk();
         if let Some(next) = self.memory.next_expiry() {
             self.next_sweep.fetch_min(next.as_millis(), Ordering::SeqCst);
+        }
+        if let Some(panic) = panic {
+            resume_unwind(panic);
         }
         swept.disk = on_disk?;
         Ok(swept)

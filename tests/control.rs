@@ -5,13 +5,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use larder::control::{Client, ClientError, MAX_LINE, MAX_PEERS};
 use larder::{Cache, Error};
 
 use crate::child::{Worker, hear, say};
-use crate::support::{LOCK_WAIT, NAMES, Place, VERSIONS};
+use crate::support::{LOCK_WAIT, NAMES, Place, SetOnDrop, VERSIONS};
 
 fn socket_of(path: &Path) -> PathBuf {
     path.with_extension("sock")
@@ -214,4 +215,32 @@ fn more_peers_than_are_served_are_told_so_and_closing_does_not_wait_for_them() {
     assert!(matches!(client.stats(), Err(ClientError::Disconnected { .. })));
     let mut rest = Vec::new();
     assert!(UnixStream::connect(&socket).and_then(|mut stream| stream.read_to_end(&mut rest)).is_err());
+}
+
+#[test]
+fn a_removal_under_way_is_no_handle_of_the_keyspace() {
+    let place = Place::new();
+    let socket = socket_of(&place.path());
+    let cache = place.builder().control_socket(&socket).open().unwrap();
+    drop(cache.keyspace(VERSIONS).unwrap());
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let clears = scope.spawn(|| {
+            let mut client = Client::connect(&socket).unwrap();
+            while !is_over.load(Ordering::SeqCst) {
+                client.clear("version").unwrap();
+            }
+        });
+        let _ends = SetOnDrop(&is_over);
+        // Each waits for a commit, as each removal does.
+        for version in 0..200 {
+            cache.keyspace(VERSIONS.version(version % 2)).unwrap();
+        }
+        is_over.store(true, Ordering::SeqCst);
+        clears.join().unwrap();
+    });
+    let client = &mut Client::connect(&socket).unwrap();
+    let before = client.stats().unwrap().invalidations;
+    client.clear("version").unwrap();
+    assert_eq!(client.stats().unwrap().invalidations, before + 1);
 }

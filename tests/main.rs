@@ -19,6 +19,7 @@ mod contract_8_another_process_can_look;
 mod control;
 mod damage;
 mod drops;
+mod drops_at_work;
 #[cfg(unix)]
 mod fork;
 mod full_disk;

@@ -46,7 +46,8 @@ pub enum Error {
         /// The process that holds it, where it could be told.
         pid: Option<u32>,
         /// Whether that process has ended. Then one that it forked holds the file still: see
-        /// [`Cache::abandon_in_child`](crate::Cache::abandon_in_child).
+        /// [`Cache::abandon_in_child`](crate::Cache::abandon_in_child). An owner in another PID namespace (another container) can't be told from one
+        /// that has ended.
         has_ended: bool,
     },
 
@@ -240,7 +241,7 @@ fn in_use(pid: Option<u32>, has_ended: bool) -> String {
     let owner = owner(pid);
     if has_ended {
         return format!(
-            "{owner}, which has ended, was writing to it, and a process that it forked still holds the lock; end that one too, or let it call abandon_in_child"
+            "{owner}, which has ended, was writing to it, and a process that it forked still holds the lock; end that one too, or let it call abandon_in_child (unless the file is shared with another container, whose processes have numbers of their own: then its owner is there)"
         );
     }
     format!(

@@ -194,16 +194,27 @@ impl Memory {
     }
 
     /// Stores an explicit write. An entry that is not to be saved is evicted at once if memory has no room for it.
-    pub(crate) fn store(&self, key: SlotKey<'_>, entry: Entry, now: Timestamp) -> Result<u64, Refused> {
+    ///
+    /// What it replaces, and what goes for its room, is left to the caller, who may have others to tell of the write first: a user's `Drop`
+    /// may panic. So do the other two ways to store an entry.
+    pub(crate) fn store_keeping(
+        &self,
+        key: SlotKey<'_>,
+        entry: Entry,
+        now: Timestamp,
+        remains: &mut Remains,
+    ) -> Result<u64, Refused> {
         if entry.unsaved.is_none() && !KeyspaceId::of(key.bytes).is_memory_only() {
             // Before the shard takes it: whoever asks after every shard refuses such entries knows of all that were stored.
             self.has_unsaved.store(true, Ordering::SeqCst);
         }
         let store =
             |shard: &mut Shard, entry, trash: &mut Trash| shard.store(key, entry, &self.sequence, trash);
-        self.charged(key, entry, store).map_err(|refused| match refused {
+        self.charged(key, entry, remains, store).map_err(|refused| match refused {
             // What it would have replaced must not outlive it.
-            Refused::NoRoom => self.locked(key, |shard, trash| shard.forget_replaced(key, now, trash)),
+            Refused::NoRoom => {
+                self.keeping(self.shard(key), remains, |shard, trash| shard.forget_replaced(key, now, trash))
+            }
             other => other,
         })
     }
@@ -214,21 +225,31 @@ impl Memory {
     }
 
     /// Publishes a load, if its lease still holds. Answers its sequence.
-    pub(crate) fn fill(&self, key: SlotKey<'_>, lease: LeaseId, entry: Entry) -> Result<u64, Refused> {
-        self.charged(key, entry, |shard, entry, trash| shard.fill(key, lease, entry, &self.sequence, trash))
+    pub(crate) fn fill_keeping(
+        &self,
+        key: SlotKey<'_>,
+        lease: LeaseId,
+        entry: Entry,
+        remains: &mut Remains,
+    ) -> Result<u64, Refused> {
+        let fill = |shard: &mut Shard, entry, trash: &mut Trash| {
+            shard.fill(key, lease, entry, &self.sequence, trash)
+        };
+        self.charged(key, entry, remains, fill)
     }
 
     /// Publishes what was read from disk, if the permission still holds.
-    pub(crate) fn promote(
+    pub(crate) fn promote_keeping(
         &self,
         key: SlotKey<'_>,
         permit: Permit,
         entry: Entry,
         sequence: u64,
+        remains: &mut Remains,
     ) -> Result<(), Refused> {
         let promote =
             |shard: &mut Shard, entry, trash: &mut Trash| shard.promote(key, permit, entry, sequence, trash);
-        self.charged(key, entry, promote)
+        self.charged(key, entry, remains, promote)
     }
 
     /// Stores an entry, its weight reserved if it is not to be saved: it is clean from the start then.
@@ -239,16 +260,16 @@ impl Memory {
         &self,
         key: SlotKey<'_>,
         entry: Entry,
+        // Not dropped here: a user's `Drop` must not run while weight is reserved that is nobody's yet, since it may wait for that weight.
+        remains: &mut Remains,
         store: impl FnOnce(&mut Shard, Entry, &mut Trash) -> Result<R, Refused>,
     ) -> Result<R, Refused> {
         let weight = if entry.unsaved.is_none() { entry.weight.bytes() } else { 0 };
         let is_reserved = self.budget.try_reserve(weight);
         let mut left = Some((entry, store));
         let mut stored = Err(Refused::NoRoom);
-        // Dropped last: a user's `Drop` must not run while weight is reserved that is nobody's yet, since it may wait for that weight.
-        let mut remains = Remains::default();
         if is_reserved || weight <= self.budget.capacity() {
-            self.keeping(self.shard(key), &mut remains, |shard, trash| {
+            self.keeping(self.shard(key), remains, |shard, trash| {
                 if (is_reserved || (shard.evict(trash) && trash.give_room(weight)))
                     && let Some((entry, store)) = left.take()
                 {
@@ -257,11 +278,11 @@ impl Memory {
             });
         }
         if let Some((entry, store)) = left {
-            if !self.reserve_keeping(key, weight, &mut remains) {
+            if !self.reserve_keeping(key, weight, remains) {
                 self.bypassed.fetch_add(1, Ordering::Relaxed);
                 return Err(Refused::NoRoom);
             }
-            stored = self.keeping(self.shard(key), &mut remains, |shard, trash| store(shard, entry, trash));
+            stored = self.keeping(self.shard(key), remains, |shard, trash| store(shard, entry, trash));
         }
         stored.inspect_err(|_| self.budget.release(weight))
     }

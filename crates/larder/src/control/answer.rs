@@ -10,9 +10,7 @@ use crate::id::KeyspaceId;
 use crate::inner::Inner;
 use crate::key::Scope;
 use crate::removal::Removal;
-use crate::space::Space;
-use crate::stats::Counters;
-use crate::sync::Arc;
+use crate::stats::{Count, Counters};
 
 /// The answer to a line. The cache is held for no longer than that takes.
 pub(super) fn answer(cache: &Weak<Inner>, line: &[u8]) -> Vec<u8> {
@@ -41,7 +39,8 @@ fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
         Request::Remove { keyspace, key } => {
             let target = Target::find(inner, &keyspace)?;
             let full = [&target.id.to_bytes()[..], &text::key(target.shape(), &key)?].concat();
-            removed(inner.invalidate([Removal::Key { counters: target.counters(), full: &full }])?)
+            target.count(inner);
+            removed(inner.invalidate([Removal::Key { counters: &target.uncounted, full: &full }])?)
         }
         Request::RemovePrefix { keyspace, prefix } => {
             let target = Target::find(inner, &keyspace)?;
@@ -64,7 +63,8 @@ fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
 
 fn remove_all(inner: &Inner, target: &Target, start: Vec<u8>) -> Result<Vec<u8>, Refusal> {
     let scope = Scope::prefix(start);
-    Ok(removed(inner.invalidate([Removal::Scope { counters: target.counters(), scope }])?))
+    target.count(inner);
+    Ok(removed(inner.invalidate([Removal::Scope { counters: &target.uncounted, scope }])?))
 }
 
 fn removed(removed: u64) -> Vec<u8> {
@@ -72,35 +72,41 @@ fn removed(removed: u64) -> Vec<u8> {
 }
 
 /// A keyspace to remove from: one that is open, or one that stands in the file alone.
+///
+/// It does not hold the one that is open: whoever gives that another version would be told that somebody has a handle.
 struct Target {
+    name: String,
     id: KeyspaceId,
-    space: Option<Arc<Space>>,
-    /// Where removals are counted that no open keyspace counts.
+    /// Of one that is open.
+    shape: Option<String>,
+    /// What the removal itself counts goes nowhere: see [`count`](Target::count).
     uncounted: Counters,
 }
 
 impl Target {
     fn find(inner: &Inner, name: &str) -> Result<Self, Refusal> {
         inner.refuse_if_closed()?;
-        let space = inner.spaces.lock().get(name).cloned();
-        let in_file = || inner.tiers.view().keyspaces.get(name).map(|row| row.0);
-        let id = space.as_ref().map(|space| space.id).or_else(in_file);
-        let Some(id) = id else {
+        let open = inner.spaces.lock().get(name).map(|space| (space.id, Some(space.shape.clone())));
+        let in_file = || inner.tiers.view().keyspaces.get(name).map(|row| (row.0, None));
+        let Some((id, shape)) = open.or_else(in_file) else {
             return Err(Refusal::new(
                 "unknown_keyspace",
                 format!("the cache has no keyspace {name:?}"),
                 "ask {\"v\":1,\"do\":\"keyspaces\"} for their names",
             ));
         };
-        Ok(Self { id, space, uncounted: Counters::default() })
+        Ok(Self { name: name.to_owned(), id, shape, uncounted: Counters::default() })
     }
 
     fn shape(&self) -> Option<&str> {
-        self.space.as_ref().map(|space| space.shape.as_str())
+        self.shape.as_deref()
     }
 
-    fn counters(&self) -> &Counters {
-        self.space.as_ref().map_or(&self.uncounted, |space| &space.counters)
+    /// Counts an invalidation where the keyspace is open.
+    fn count(&self, inner: &Inner) {
+        if let Some(space) = inner.spaces.lock().get(&self.name).filter(|space| space.id == self.id) {
+            space.counters.add(Count::Invalidations);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What lookups, the writer and the sweeper share: both tiers, the time, and the ways to wake one another.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::resume_unwind;
 
 use super::batch::RangeRemoval;
 use super::command::{Acknowledge, Command};
@@ -18,7 +18,7 @@ use crate::id::KeyspaceId;
 use crate::memory::{Memory, Mutation, Remains};
 use crate::process::Process;
 use crate::stats::DiskState;
-use crate::sync::channel::{Receiver, Sender, bounded, unbounded};
+use crate::sync::channel::{Receiver, SendError, Sender, bounded, unbounded};
 use crate::sync::{Arc, AtomicBool, AtomicU8, AtomicU64, Mutex, Ordering, StatisticU64};
 use crate::units::Timestamp;
 
@@ -44,6 +44,8 @@ pub(crate) struct Tiers {
     sweeper_nudge: Sender<Nudge>,
     pub(super) sweeper_is_nudged: AtomicBool,
     pub(super) is_stopping: AtomicBool,
+    /// What the writer let go of after the sweeper had ended.
+    left: Mutex<Remains>,
     /// The generation of the snapshot that a lookup last reported a fault of.
     reported_generation: AtomicU64,
     view: Mutex<DiskView>,
@@ -76,6 +78,7 @@ impl Tiers {
             sweeper_nudge,
             sweeper_is_nudged: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
+            left: Mutex::default(),
             reported_generation: AtomicU64::new(0),
             view: Mutex::new(view),
             damaged_records: StatisticU64::new(0),
@@ -221,10 +224,14 @@ impl Tiers {
     pub(crate) fn sweep(&self) -> Result<Swept, Error> {
         // Planned anew before looking: what is stored from here on lowers it again.
         self.next_sweep.store(u64::MAX, Ordering::SeqCst);
-        let mut swept = Swept { memory: self.memory.expire(self.time.now()), disk: 0 };
+        let mut panic = None;
+        let mut swept = Swept { memory: self.memory.expire(self.time.now(), &mut panic), disk: 0 };
         let on_disk = self.sweep_disk();
         if let Some(next) = self.memory.next_expiry() {
             self.next_sweep.fetch_min(next.as_millis(), Ordering::SeqCst);
+        }
+        if let Some(panic) = panic {
+            resume_unwind(panic);
         }
         swept.disk = on_disk?;
         Ok(swept)
@@ -261,13 +268,19 @@ impl Tiers {
         }
     }
 
-    /// Leaves values to the sweeper to drop: a user's `Drop` may wait for the writer, and so must not run on it.
+    /// Leaves values to the sweeper to drop: a user's `Drop` may wait for the writer, and so must not run on it. When the sweeper has ended,
+    /// to whoever closes the cache.
     pub(super) fn hand_over(&self, remains: Remains) {
-        if !remains.is_empty() {
-            let left = self.sweeper_nudge.send(Nudge::Bury(remains));
-            // After the sweeper has ended the cache is closed, and a `Drop` that calls it is refused without a wait. Its panic is its own.
-            drop(catch_unwind(AssertUnwindSafe(|| drop(left))));
+        if !remains.is_empty()
+            && let Err(SendError(Nudge::Bury(remains))) = self.sweeper_nudge.send(Nudge::Bury(remains))
+        {
+            self.left.lock().append(remains);
         }
+    }
+
+    /// What the sweeper has ended too early for.
+    pub(crate) fn take_left(&self) -> Remains {
+        std::mem::take(&mut *self.left.lock())
     }
 
     /// Compares what is counted, and what each part believes of the disk, once the cache has ended.

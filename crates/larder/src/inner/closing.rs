@@ -5,7 +5,7 @@
 //! 3. The writer seals the shards, commits for the last time, closes the file, ends, and with that releases the file's lock.
 //! 4. The shards are emptied ([`Memory::close`](crate::memory::Memory::close)). From here on no lookup finds a value.
 //! 5. The callers that wait are told.
-//! 6. Only now are the values of (4) dropped. A user's `Drop` may close the cache, or wait for a thread that does.
+//! 6. Only now are the values of (4) dropped, and those that the writer let go of when the sweeper had ended. A user's `Drop` may close the cache, or wait for a thread that does.
 //!
 //! A thread of the cache can be a caller too: a listener closes the cache, or the `Drop` of a value that the sweeper lets go of. It can't
 //! wait for its own end, nor for a caller that waits for it. So it never waits for another caller: if one is at work, or has been, it is
@@ -132,9 +132,10 @@ impl Inner {
             Err(_) => Some("the writer ended before its last commit".to_owned()),
         });
         self.tiers.hide_disk();
-        let values = self.tiers.memory.close();
+        let mut values = self.tiers.memory.close();
         let left = if threads.is_empty() { None } else { Some(Ending { threads, answer: None }) };
         let outcome = self.closing.end(left, failure);
+        values.append(self.tiers.take_left());
         drop(values);
         outcome
     }

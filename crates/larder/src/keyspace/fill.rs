@@ -7,7 +7,7 @@ use super::Keyspace;
 use crate::codec::CodecError;
 use crate::disk::Stored;
 use crate::key::Key;
-use crate::memory::{Entry, Found, LeaseId, Memory, Permit, Refused, SlotKey};
+use crate::memory::{Entry, Found, LeaseId, Memory, Permit, Refused, Remains, SlotKey};
 use crate::record::Header;
 use crate::stats::Count;
 use crate::sync::{Arc, Ordering};
@@ -89,7 +89,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let found = self.read(key, floor)?;
         let weight = self.weigh(key, found.encoded_len, &found.value);
         let entry = Entry { value: found.value.clone(), expires_at: found.expires_at, weight, unsaved: None };
-        let promoted = self.inner.tiers.memory.promote(key, permit, entry, found.sequence);
+        // Dropped last, when it is counted and planned: a user's `Drop` may panic.
+        let mut remains = Remains::default();
+        let promoted =
+            self.inner.tiers.memory.promote_keeping(key, permit, entry, found.sequence, &mut remains);
         match promoted {
             Ok(()) => self.space.counters.add(Count::Promotions),
             // Memory counts those that it has no room for, as bypassed.

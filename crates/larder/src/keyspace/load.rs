@@ -184,10 +184,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Ok(_) if self.inner.is_forked() => {}
             Ok(value) => {
                 let ttl = self.definition.default_ttl();
+                // Those who wait get it also if this panics, as a `Serialize` may, or the `Drop` of what is evicted for it.
+                pilot.landing = Some(Landing::Value(value.clone()));
                 let lease = pilot.lease.take();
                 let written = self.write(key, value, ttl, lease.as_ref());
                 self.count_fill(&written);
-                pilot.landing = Some(Landing::Value(value.clone()));
             }
             Err(LoadError::Loader(error)) => pilot.landing = Some(Landing::Error(error.clone())),
             Err(_) => {}

@@ -54,7 +54,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         lease: Option<&Lease<'_>>,
     ) -> Result<Result<Written, Refused>, Error> {
         let tiers = &self.inner.tiers;
-        // Dropped last, when the value is stored and its room can be given back: a user's `Drop` may wait for room.
+        // Dropped last, when the value is stored, its room can be given back and the writer is told: a user's `Drop` may wait for room, or
+        // panic.
         let mut remains = Remains::default();
         let is_saved = !self.is_memory_only() && tiers.saves();
         let encode_error = |source| Error::Encode { keyspace: self.space.name.clone(), source };
@@ -78,8 +79,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let is_saved = unsaved.is_some();
         let entry = Entry { value, expires_at, weight, unsaved };
         let stored = match lease {
-            None => tiers.memory.store(key, entry, now),
-            Some(lease) => tiers.memory.fill(key, lease.id, entry),
+            None => tiers.memory.store_keeping(key, entry, now, &mut remains),
+            Some(lease) => tiers.memory.fill_keeping(key, lease.id, entry, &mut remains),
         };
         if is_saved && tiers.memory.buffer().has_waiters() {
             // They asked for room, perhaps before this value was there to be committed: it is what they wait for. And if the commit

@@ -23,6 +23,11 @@ impl Remains {
         self.0.len()
     }
 
+    /// Takes what others have.
+    pub(crate) fn append(&mut self, mut others: Self) {
+        self.0.extend(std::mem::take(&mut others.0));
+    }
+
     pub(super) fn extend(&mut self, values: SmallVec<[Value; 2]>) {
         self.0.extend(values);
     }

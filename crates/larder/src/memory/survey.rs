@@ -1,9 +1,11 @@
 //! What concerns every shard: expiring, listing, counting. One lock at a time.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::Memory;
 use super::slot::Tally;
+use super::{Memory, Remains};
 use crate::id::KeyspaceId;
 use crate::sync::{Arc, Ordering};
 use crate::units::Timestamp;
@@ -21,12 +23,19 @@ pub(crate) struct MemoryTotals {
 }
 
 impl Memory {
-    /// Removes expired clean entries; how many.
-    pub(crate) fn expire(&self, now: Timestamp) -> u64 {
+    /// Removes expired clean entries; how many. The first panic of a user's `Drop` is left to the caller, who has still to plan when to look
+    /// again.
+    pub(crate) fn expire(&self, now: Timestamp, panic: &mut Option<Box<dyn Any + Send>>) -> u64 {
         let mut expired = 0;
         for shard in &self.shards {
             loop {
-                let batch = self.locked_shard(shard, |shard, trash| shard.expire(now, EXPIRE_BATCH, trash));
+                let mut remains = Remains::default();
+                let batch =
+                    self.keeping(shard, &mut remains, |shard, trash| shard.expire(now, EXPIRE_BATCH, trash));
+                // In batches: all of them may be a good part of what memory holds.
+                if let Err(dropped) = catch_unwind(AssertUnwindSafe(|| drop(remains))) {
+                    panic.get_or_insert(dropped);
+                }
                 expired += batch as u64;
                 if batch < EXPIRE_BATCH {
                     break;

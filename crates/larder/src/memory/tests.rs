@@ -20,6 +20,21 @@ fn dirty(memory: &Memory, weight: u64) -> Entry {
     Entry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
 }
 
+/// Stored with what goes for it dropped at once.
+impl Memory {
+    pub(crate) fn store(&self, key: SlotKey<'_>, entry: Entry, now: Timestamp) -> Result<u64, Refused> {
+        self.store_keeping(key, entry, now, &mut Remains::default())
+    }
+
+    fn fill(&self, key: SlotKey<'_>, lease: LeaseId, entry: Entry) -> Result<u64, Refused> {
+        self.fill_keeping(key, lease, entry, &mut Remains::default())
+    }
+
+    fn promote(&self, key: SlotKey<'_>, permit: Permit, entry: Entry, sequence: u64) -> Result<(), Refused> {
+        self.promote_keeping(key, permit, entry, sequence, &mut Remains::default())
+    }
+}
+
 #[test]
 fn a_large_value_may_take_the_room_of_entries_in_every_shard() {
     let memory = Memory::new(8, 1_000, 1 << 20, 0);

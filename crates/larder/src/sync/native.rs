@@ -49,7 +49,7 @@ pub(crate) use process_static;
 
 /// The part of crossbeam's channel that `model` has too.
 pub(crate) mod channel {
-    pub(crate) use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+    pub(crate) use crossbeam_channel::{Receiver, RecvTimeoutError, SendError, Sender, bounded, unbounded};
 }
 
 /// Seeds that nobody outside can know, so that nobody can aim keys at one shard.

@@ -111,7 +111,7 @@ fn run(memory: &Memory, step: &Step) {
             );
             memory.range_committed(range.sequence);
         }
-        Step::Expire => drop(memory.expire(now)),
+        Step::Expire => drop(memory.expire(now, &mut None)),
     }
 }
 

@@ -220,9 +220,9 @@ impl Run {
     /// What lives stays, and nothing else does.
     fn expire(&self) {
         let live = self.live();
-        self.memory.expire(self.now);
+        self.memory.expire(self.now, &mut None);
         assert_eq!(self.live(), live, "an entry was expired before its time");
-        assert_eq!(self.memory.expire(self.now), 0);
+        assert_eq!(self.memory.expire(self.now, &mut None), 0);
         for number in (0..KEYS).filter(|number| !live.contains(number)) {
             assert!(!self.memory.has_clean(&key_of(number)), "{number} has expired and is kept");
         }

@@ -25,6 +25,10 @@ pub(super) const MOST_CHANCES: u64 = 16;
 #[derive(Debug)]
 pub(crate) struct Disconnected;
 
+/// A message that nobody will receive.
+#[derive(Debug)]
+pub(crate) struct SendError<T>(pub(crate) T);
+
 /// There is no message.
 #[derive(Debug)]
 pub(crate) struct Empty;
@@ -88,13 +92,12 @@ impl<T> Channel<T> {
 }
 
 impl<T> Sender<T> {
-    pub(crate) fn send(&self, message: T) -> Result<(), Disconnected> {
+    pub(crate) fn send(&self, message: T) -> Result<(), SendError<T>> {
         let mut state = self.0.state();
         if !state.is_received {
             // The message is dropped after the lock: it may be the only sender of another channel.
             drop(state);
-            drop(message);
-            return Err(Disconnected);
+            return Err(SendError(message));
         }
         state.messages.push_back(message);
         drop(state);

@@ -1,4 +1,5 @@
-//! What compressing values costs, and what room it saves: documents of 4 KiB, committed in batches, and read from disk.
+//! What compressing values costs, and what room it saves: documents of 4 KiB, committed in batches, and read
+//! from disk.
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,8 @@
-//! What values cost on their way to bytes and back: beside bincode alone, in each format, and with a trial of each value.
+//! What values cost on their way to bytes and back: beside bincode alone, in each format, and with a trial of
+//! each value.
 //!
-//! And what large fields of bytes cost through the whole cache: serde calls for each element of a `Vec<u8>`, and once for a `String`.
+//! And what large fields of bytes cost through the whole cache: serde calls for each element of a `Vec<u8>`,
+//! and once for a `String`.
 
 #![forbid(unsafe_code)]
 

@@ -111,8 +111,8 @@ fn a_file_with_two_names_has_one_owner() {
     drop(other);
 }
 
-/// The directory that the path leads to may change while a cache is open. It goes on with its own file, and another cache may have the
-/// new one.
+/// The directory that the path leads to may change while a cache is open. It goes on with its own file, and
+/// another cache may have the new one.
 #[test]
 fn a_link_that_leads_elsewhere_now_gives_another_file() {
     let place = Place::new();

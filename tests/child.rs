@@ -1,7 +1,8 @@
 //! Other processes: the test binary, run again to do one thing with a cache.
 //!
-//! `child_process` is a test that only does something when a parent test started it; the parent says what through the
-//! environment, and reads the child's lines as it prints them. A task's further words are for the task.
+//! `child_process` is a test that only does something when a parent test started it; the parent says what
+//! through the environment, and reads the child's lines as it prints them. A task's further words are for the
+//! task.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -20,7 +21,8 @@ const FILE: &str = "LARDER_TEST_FILE";
 
 /// How long a child may say nothing before it counts as hung. Far more than any task needs on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// Lines that are kept for a parent that does not read them yet. Then the child waits, as it does for a full pipe.
+/// Lines that are kept for a parent that does not read them yet. Then the child waits, as it does for a full
+/// pipe.
 const LINES_KEPT: usize = 256;
 
 /// A child at work, killed when it is dropped.
@@ -48,7 +50,8 @@ impl Worker {
             .args(["--exact", "child::child_process", "--nocapture", "--test-threads=1"])
             .env(TASK, task)
             .env(FILE, path)
-            // An arena of the allocator for each thread that ever ran would hide what a child's memory is used for.
+            // An arena of the allocator for each thread that ever ran would hide what a child's memory is
+            // used for.
             .env("MALLOC_ARENA_MAX", "2")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -121,8 +124,8 @@ fn read_lines(out: impl Read + Send + 'static) -> Receiver<String> {
         let mut out = BufReader::new(out);
         let mut line = String::new();
         while out.read_line(&mut line).unwrap_or(0) > 0 {
-            // The test harness prints lines of its own, and may leave one unfinished before ours. A line that a kill cut short was
-            // never said.
+            // The test harness prints lines of its own, and may leave one unfinished before ours. A line that
+            // a kill cut short was never said.
             if let Some((_, said)) = line.split_once("child> ").filter(|_| line.ends_with('\n'))
                 && sender.send(said.trim().to_owned()).is_err()
             {
@@ -191,7 +194,8 @@ fn hold(path: &Path) {
     hear();
 }
 
-/// Writes without end, saying what was acknowledged: `flushed V` (all versions up to V of every key), `now K V`, `gone K V`.
+/// Writes without end, saying what was acknowledged: `flushed V` (all versions up to V of every key), `now K
+/// V`, `gone K V`.
 fn churn(path: &Path) {
     let cache = Cache::builder()
         .path(path)

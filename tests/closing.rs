@@ -1,4 +1,5 @@
-//! Closing while others are at work: what they find, what they are told, and when the file may be opened again.
+//! Closing while others are at work: what they find, what they are told, and when the file may be opened
+//! again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
@@ -58,7 +59,8 @@ fn write_until_closed(versions: &Keyspace<u64, u64>, thread: u64, mut random: Ra
 fn a_closed_cache_has_nothing_and_the_file_has_what_was_acknowledged() {
     Harness::new("a_closed_cache_has_nothing", "LARDER_CLOSINGS", 300).run(|seed| {
         let place = SimulatedPlace::new();
-        // Every other round without a file: there is no writer that could refuse, and nothing to be found later.
+        // Every other round without a file: there is no writer that could refuse, and nothing to be found
+        // later.
         let builder = if seed % 2 == 0 { place.builder() } else { Cache::builder().shards(2) };
         let cache = builder.open().unwrap();
         let versions = cache.keyspace(VERSIONS).unwrap();
@@ -132,8 +134,8 @@ fn lookups_on_disk_do_not_hold_the_file_that_is_closed() {
     });
 }
 
-/// A cache that closes itself on a thread of its own, by whatever `begin` does: an application's thread that closes it meanwhile may
-/// open the file at once.
+/// A cache that closes itself on a thread of its own, by whatever `begin` does: an application's thread that
+/// closes it meanwhile may open the file at once.
 fn closes_itself(place: &SimulatedPlace, cache: &Cache, is_begun: &AtomicBool, begin: impl FnOnce()) {
     begin();
     wait_until("the cache begins to close itself", || is_begun.load(Ordering::SeqCst));

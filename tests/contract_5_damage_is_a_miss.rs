@@ -1,4 +1,5 @@
-//! Contract 5: damage is a counted miss; a damaged file is moved aside; a file that is not ours is left as it is.
+//! Contract 5: damage is a counted miss; a damaged file is moved aside; a file that is not ours is left as it
+//! is.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +18,8 @@ fn filled(place: &Place) {
     filled_by_commits(place, 0);
 }
 
-/// With so many commits more than that at the end: the sweeper's first look may make one, and each lays the pages out anew.
+/// With so many commits more than that at the end: the sweeper's first look may make one, and each lays the
+/// pages out anew.
 fn filled_by_commits(place: &Place, commits: u64) {
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
@@ -82,7 +84,8 @@ fn contract_5_every_kind_of_record_damage_is_a_counted_miss() {
     }
 }
 
-/// When a damaged record is overwritten, nobody can tell any more when it was to expire, so its row stays in the order of expiry.
+/// When a damaged record is overwritten, nobody can tell any more when it was to expire, so its row stays in
+/// the order of expiry.
 #[test]
 fn contract_5_what_a_damaged_record_leaves_behind_takes_no_later_entry_away() {
     let place = Place::new();
@@ -109,7 +112,8 @@ fn contract_5_a_value_of_another_shape_is_a_counted_miss() {
     let place = Place::new();
     filled(&place);
     let cache = place.open();
-    // The same name and version with another value type: what the version is for, and what happens without it.
+    // The same name and version with another value type: what the version is for, and what happens without
+    // it.
     let numbers = cache.keyspace(larder::KeyspaceDefinition::<String, (u64, u64, u64)>::new("name")).unwrap();
     assert!(numbers.get("07").is_none());
     assert_eq!(cache.stats().keyspaces[0].undecodable, 1);
@@ -124,8 +128,8 @@ fn page_of_the_name(bytes: &[u8]) -> usize {
 #[test]
 fn contract_5_a_damaged_file_is_moved_aside_and_replaced() {
     type FileDamage = fn(&mut Vec<u8>);
-    // Each spares the name of larder's tables, without which the file would be refused. Where that stands, and whether in one place or in
-    // several, depends on how many commits the sweeper made beside ours.
+    // Each spares the name of larder's tables, without which the file would be refused. Where that stands,
+    // and whether in one place or in several, depends on how many commits the sweeper made beside ours.
     let kinds: [(&str, FileDamage); 3] = [
         ("its second half cut off, or what is behind the name", |bytes| {
             let end = (bytes.len() / 2).max(page_of_the_name(bytes) + 4096);

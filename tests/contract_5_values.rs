@@ -1,4 +1,5 @@
-//! Contract 5, of values: one comes back as it went in, or is refused, or is a counted miss, whatever its serde attributes are.
+//! Contract 5, of values: one comes back as it went in, or is refused, or is a counted miss, whatever its
+//! serde attributes are.
 //!
 //! The kinds of types are tried by the hundred in `tests/types`; here is what a keyspace makes of them.
 
@@ -124,7 +125,8 @@ fn contract_5_what_describes_itself_carries_them() {
     comes_back(Tagged::Data { mb: 1 << 40, name: "x".to_owned() });
     comes_back(flattened());
     comes_back(serde_json::json!({"price": 1.5, "tags": ["a", null], "nested": {"b": [true, -1]}}));
-    // The field that is left out is the type's own loss, and is found so when it is stored: it has no value to lose here.
+    // The field that is left out is the type's own loss, and is found so when it is stored: it has no value
+    // to lose here.
     comes_back(Hidden { secret: 0, shown: 3, more: vec![1] });
     comes_back((std::net::IpAddr::from([127, 0, 0, 1]), std::time::Duration::from_millis(1500)));
 }

@@ -50,7 +50,8 @@ fn contract_7_memory_stays_under_its_capacity_and_the_write_buffer() {
         done.store(true, Ordering::SeqCst);
     });
     let most = most.into_inner();
-    // Shards are summed one after another: an entry may be counted in two while it moves between them, a value at a time.
+    // Shards are summed one after another: an entry may be counted in two while it moves between them, a
+    // value at a time.
     assert!(most <= capacity + buffer + (64 << 10), "{most} in memory");
     assert!(most > capacity / 2, "the test did not fill memory: {most}");
     cache.flush().unwrap();
@@ -148,7 +149,8 @@ fn contract_7_the_file_stays_under_its_capacity() {
     let disk = cache.stats().disk.unwrap();
     assert!(most.max(disk.file_bytes) <= capacity.as_u64(), "the file had {most} bytes");
     assert!(disk.evictions > 0, "the test did not fill the file: {disk:?}");
-    // The counts that are kept agree with the entries that are there, after all these overwrites and evictions.
+    // The counts that are kept agree with the entries that are there, after all these overwrites and
+    // evictions.
     drop(blobs);
     cache.close().unwrap();
     let cache = place.builder().disk_capacity(capacity).open().unwrap();
@@ -224,8 +226,8 @@ fn contract_7_writers_wait_for_room_and_go_on() {
     assert_eq!((blobs.get(&1).unwrap().len(), blobs.get(&2).unwrap().len()), (64 << 10, 1 << 20));
 }
 
-/// How many threads of larder this process has. A thread names itself a moment after it began, and the kernel lists it a moment after
-/// it ended, so a number other than the expected one is looked at again, some times.
+/// How many threads of larder this process has. A thread names itself a moment after it began, and the kernel
+/// lists it a moment after it ended, so a number other than the expected one is looked at again, some times.
 fn threads(expected: usize) -> usize {
     let count = || {
         let tasks = std::fs::read_dir("/proc/self/task").unwrap();
@@ -270,7 +272,8 @@ fn contract_7_the_last_handle_may_go_inside_a_users_drop_on_a_worker() {
     }))));
     keepers.insert_with(&1, value, InsertOptions::new().ttl(Duration::from_secs(1))).unwrap();
     drop((cache, keepers));
-    // The sweeper drops the value, and with it the last handle: it must not join itself, and the file must be closed.
+    // The sweeper drops the value, and with it the last handle: it must not join itself, and the file must be
+    // closed.
     place.clock.advance(Duration::from_secs(10));
     while !gone.load(Ordering::SeqCst) {
         thread::yield_now();

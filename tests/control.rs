@@ -1,4 +1,5 @@
-//! The control socket, from end to end: another process, its socket, and peers that mean well and that do not.
+//! The control socket, from end to end: another process, its socket, and peers that mean well and that do
+//! not.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

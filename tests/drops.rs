@@ -1,7 +1,7 @@
 //! What a user's `Drop` may do: everything, wherever the cache lets go of a value or an error.
 //!
-//! No lock is held then, or the calls that it makes would wait for ever. So each way to let go of a value is gone through with a value
-//! whose `Drop` calls every verb; one that hangs is a failure, by a watchdog.
+//! No lock is held then, or the calls that it makes would wait for ever. So each way to let go of a value is
+//! gone through with a value whose `Drop` calls every verb; one that hangs is a failure, by a watchdog.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -308,8 +308,8 @@ impl Drop for Grenade {
     }
 }
 
-/// The panics of several values that are dropped together do not end the process; and one in the middle of a removal leaves nothing
-/// behind that bars the keyspace from the cache.
+/// The panics of several values that are dropped together do not end the process; and one in the middle of a
+/// removal leaves nothing behind that bars the keyspace from the cache.
 #[test]
 fn drops_that_panic_leave_the_cache_usable() {
     type LetsGo = fn(&SimulatedPlace, &Cache, &Keyspace<u64, Grenade>);

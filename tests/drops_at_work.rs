@@ -1,4 +1,5 @@
-//! Values whose `Drop` panics, or waits, in the middle of what the cache is doing: the rest of it is done all the same.
+//! Values whose `Drop` panics, or waits, in the middle of what the cache is doing: the rest of it is done all
+//! the same.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,9 @@
-//! Real forks: what a child may still do with a cache that its parent opened, and that the parent does not notice.
+//! Real forks: what a child may still do with a cache that its parent opened, and that the parent does not
+//! notice.
 //!
-//! Each test starts a process for itself, which forks ([`tasks`]): a fork of the test binary would have other tests' locks. A child says each step
-//! before it takes it, so one that hangs is told with the step; it is killed after [`split::PATIENCE`].
+//! Each test starts a process for itself, which forks ([`tasks`]): a fork of the test binary would have other
+//! tests' locks. A child says each step before it takes it, so one that hangs is told with the step; it is
+//! killed after [`split::PATIENCE`].
 
 mod lasting;
 mod split;

@@ -1,7 +1,9 @@
-//! Files of every format that there has been, kept in the tree: each must be read for as long as its format is.
+//! Files of every format that there has been, kept in the tree: each must be read for as long as its format
+//! is.
 //!
-//! `format-1.runs` was written by the first version of larder with [`content::make`], `format-2.runs` by the second. A new format gets a file of its
-//! own: `cargo test -p larder-tests a_golden_file_is_made -- --ignored` writes it.
+//! `format-1.runs` was written by the first version of larder with [`content::make`], `format-2.runs` by the
+//! second. A new format gets a file of its own: `cargo test -p larder-tests a_golden_file_is_made --
+//! --ignored` writes it.
 
 mod content;
 mod runs;

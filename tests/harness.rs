@@ -1,7 +1,8 @@
 //! The harnesses' common frame: how many rounds, from which seed, and what to say when one fails.
 //!
-//! `cargo test` runs a few rounds of each; the gate runs more, and a soak run as many as there is time for. Every round has a seed of
-//! its own, and a failure prints the one command that replays that round alone. So does a round that hangs ([`crate::watchdog`]).
+//! `cargo test` runs a few rounds of each; the gate runs more, and a soak run as many as there is time for.
+//! Every round has a seed of its own, and a failure prints the one command that replays that round alone. So
+//! does a round that hangs ([`crate::watchdog`]).
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,7 +34,8 @@ impl Harness {
         Self { test, variable, rounds: number(variable).unwrap_or(rounds), first_seed, slowness: 1 }
     }
 
-    /// The same, for a harness whose rounds take minutes: each goes through many trials, which are watched on their own.
+    /// The same, for a harness whose rounds take minutes: each goes through many trials, which are watched on
+    /// their own.
     pub(crate) fn with_long_rounds(self) -> Self {
         Self { slowness: 10, ..self }
     }
@@ -65,7 +67,8 @@ impl Harness {
         eprintln!("{}: {} rounds from seed {}", self.test, self.rounds, self.first_seed);
     }
 
-    /// Runs rounds that do several things each, on every core, until as many things are done as there were rounds to run.
+    /// Runs rounds that do several things each, on every core, until as many things are done as there were
+    /// rounds to run.
     ///
     /// # Panics
     /// As the first round that panics does, after saying how to replay it.
@@ -121,7 +124,8 @@ impl Harness {
         let replay = format!(
             "replay it: {SEED}={seed} {variable}={rounds} cargo test -p larder-tests {test} -- --nocapture"
         );
-        // What counts as many rounds may take as many times as long; a child that hangs is noticed earlier, by its silence.
+        // What counts as many rounds may take as many times as long; a child that hangs is noticed earlier,
+        // by its silence.
         let rounds = u32::try_from(rounds.max(1)).unwrap_or(u32::MAX);
         let _watch =
             Watch::over(replay.clone(), patience().saturating_mul(rounds.saturating_mul(self.slowness)));

@@ -1,7 +1,8 @@
 //! An error at every single operation of three workloads: once, and from there on until the disk is healed.
 //!
-//! Whatever fails: no call panics or waits for ever, what is answered is what was written or a miss, what was removed for certain
-//! stays gone through the failure and a crash after it, and a healed disk takes entries again.
+//! Whatever fails: no call panics or waits for ever, what is answered is what was written or a miss, what was
+//! removed for certain stays gone through the failure and a crash after it, and a healed disk takes entries
+//! again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -1,4 +1,5 @@
-//! Values that are larger than the write buffer: stored, read back, bounded (contract 7), and in nobody's way.
+//! Values that are larger than the write buffer: stored, read back, bounded (contract 7), and in nobody's
+//! way.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -79,7 +80,8 @@ fn what_bounds_a_value_is_named_with_the_remedy() {
     assert_eq!(cache.stats().disk.unwrap().hits, 1);
 }
 
-/// A value that expires before all others is as good as they are to the commit that writes it, and the file keeps to its length.
+/// A value that expires before all others is as good as they are to the commit that writes it, and the file
+/// keeps to its length.
 #[test]
 fn a_large_value_survives_its_own_commit_in_a_full_file() {
     let place = Place::new();
@@ -137,7 +139,8 @@ fn contract_7_memory_and_the_write_buffer_are_bounded_while_large_values_are_wri
         drop(ended);
     });
     let (most, largest) = (most.into_inner(), largest.into_inner());
-    // The shards are summed one after another: an entry may be counted in two while it moves between them, a value at a time.
+    // The shards are summed one after another: an entry may be counted in two while it moves between them, a
+    // value at a time.
     assert!(most <= capacity + buffer + (700 << 10), "{most} in memory");
     assert!(largest > 1_400 << 10, "no look met a large value: {largest}");
     cache.flush().unwrap();
@@ -173,7 +176,8 @@ fn large_values_and_small_ones_take_their_turns() {
     assert_eq!(cache.stats().unsaved_bytes, 0);
 }
 
-/// While it waits for the disk, nobody else finds room; so the file is given up, as when the buffer is full, and all go on.
+/// While it waits for the disk, nobody else finds room; so the file is given up, as when the buffer is full,
+/// and all go on.
 #[test]
 fn a_large_value_does_not_hold_writers_up_while_the_disk_fails() {
     let place = Place::new();

@@ -1,4 +1,5 @@
-//! What a caller of `get_or_load` does with an error: `?` works for loaders with any type of error, and the loader's own is to be had.
+//! What a caller of `get_or_load` does with an error: `?` works for loaders with any type of error, and the
+//! loader's own is to be had.
 
 use std::error::Error as StdError;
 use std::sync::{Arc, mpsc};

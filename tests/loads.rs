@@ -178,7 +178,8 @@ fn loaders_that_ask_across_two_caches_do_not_wait_for_ever() {
         let load = &load;
         [0, 1].map(|mine| scope.spawn(move || load(mine))).map(|end| end.join().unwrap())
     });
-    // One sees the circle and goes on without the other's value; the other gets it, or has seen the circle as well.
+    // One sees the circle and goes on without the other's value; the other gets it, or has seen the circle as
+    // well.
     assert!(ends.iter().all(|end| end.as_ref().is_ok_and(|value| **value == "a circle")), "{ends:?}");
 }
 

@@ -1,4 +1,5 @@
-//! End-to-end tests of larder, on real files and real processes: one module for each promise of the contract, and some beside.
+//! End-to-end tests of larder, on real files and real processes: one module for each promise of the contract,
+//! and some beside.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 

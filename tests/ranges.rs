@@ -1,4 +1,5 @@
-//! Range removals that stand in a file as rows: planted by hand, since this version makes its own at once. Nobody shows what they cover.
+//! Range removals that stand in a file as rows: planted by hand, since this version makes its own at once.
+//! Nobody shows what they cover.
 
 use std::path::Path;
 
@@ -48,7 +49,8 @@ fn prefix(keyspace: u32, start: &[u8]) -> Vec<u8> {
     [&len.to_be_bytes()[..], &keyspace.to_be_bytes(), start].concat()
 }
 
-/// Plants the removal of every name as of the change 50, of the names that begin with "00" as of the change 5, and of all numbers.
+/// Plants the removal of every name as of the change 50, of the names that begin with "00" as of the change
+/// 5, and of all numbers.
 fn planted(place: &Place) {
     filled(place);
     plant(&place.path(), &[(5, prefix(1, b"00")), (50, prefix(1, b"")), (50 + COUNT, prefix(2, b""))]);

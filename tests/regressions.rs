@@ -100,7 +100,8 @@ fn a_second_close_waits_for_the_first() {
                 scope.spawn(move || {
                     both.wait();
                     cache.close().unwrap();
-                    // Whoever returns first may open it, so the other may find it in use, but by this process's new cache only.
+                    // Whoever returns first may open it, so the other may find it in use, but by this
+                    // process's new cache only.
                     match place.builder().open() {
                         Ok(again) => assert_eq!(again.stats().disk.unwrap().recovered_entries, 200),
                         Err(error) => assert!(matches!(error, Error::InUse { .. })),
@@ -250,7 +251,8 @@ fn the_last_handle_may_go_with_a_value_that_the_writer_let_go() {
     place.builder().open_timeout(Duration::from_secs(20)).open().unwrap();
 }
 
-/// Its barriers were left standing in the shards that it had not come to, so nothing that was loaded there was ever cached again.
+/// Its barriers were left standing in the shards that it had not come to, so nothing that was loaded there
+/// was ever cached again.
 #[test]
 fn a_removal_is_made_though_a_value_panics_when_it_is_dropped() {
     const KEYS: u64 = 40;

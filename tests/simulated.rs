@@ -74,7 +74,8 @@ impl SimulatedPlace {
         }
     }
 
-    /// The events told since this was last asked. They are told on a thread of the cache: closing it first makes them complete.
+    /// The events told since this was last asked. They are told on a thread of the cache: closing it first
+    /// makes them complete.
     pub(crate) fn events(&self) -> Vec<Event> {
         std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner))
     }

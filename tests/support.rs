@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::watchdog::{Watch, patience};
 
-/// How long to wait for a lock that was given up just now: a child that another test is starting inherits it, and holds it until it
-/// runs its own program. See [`crate::races::a_cache_can_be_reopened_while_other_threads_start_processes`].
+/// How long to wait for a lock that was given up just now: a child that another test is starting inherits it,
+/// and holds it until it runs its own program. See
+/// [`crate::races::a_cache_can_be_reopened_while_other_threads_start_processes`].
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
@@ -81,7 +82,8 @@ impl Place {
         Self { dir, clock: Arc::new(clock), _watch: watch_this_test() }
     }
 
-    /// A place in memory, where there is one: for tests that make their crashes themselves, by copying, and wait for no disk.
+    /// A place in memory, where there is one: for tests that make their crashes themselves, by copying, and
+    /// wait for no disk.
     pub(crate) fn in_memory() -> Self {
         let memory = std::path::Path::new("/dev/shm");
         let dir = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap();
@@ -110,7 +112,8 @@ impl Place {
     }
 }
 
-/// Fills memory with entries of one weight, to see that all of its capacity can still be used: a sum that drifts takes it away.
+/// Fills memory with entries of one weight, to see that all of its capacity can still be used: a sum that
+/// drifts takes it away.
 ///
 /// # Panics
 /// When what memory holds then is not its capacity, up to one entry: `heaviest` is what the heaviest weighs.
@@ -140,7 +143,8 @@ impl Random {
         Self(seed | 1)
     }
 
-    /// Numbers of a harness's round. Its seeds follow one another, so they are mixed: `SplitMix64`'s finisher (Steele, Lea and Flood, 2014).
+    /// Numbers of a harness's round. Its seeds follow one another, so they are mixed: `SplitMix64`'s finisher
+    /// (Steele, Lea and Flood, 2014).
     pub(crate) fn of_round(seed: u64) -> Self {
         let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -157,8 +161,8 @@ impl Random {
     }
 }
 
-/// Holds this thread up for so many microseconds, to the microsecond: the moments of a crash are chosen more finely than a
-/// thread can be woken.
+/// Holds this thread up for so many microseconds, to the microsecond: the moments of a crash are chosen more
+/// finely than a thread can be woken.
 pub(crate) fn spin(micros: u64) {
     let clock = SystemClock::new();
     while clock.monotonic() < Duration::from_micros(micros) {

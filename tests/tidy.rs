@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 const LONGEST_FILE: usize = 400;
 
-/// Modules of the cache, top to bottom: each may use those after it, and itself. Those in one row may use one another.
+/// Modules of the cache, top to bottom: each may use those after it, and itself. Those in one row may use one
+/// another.
 const ORDER: [&[&str]; 13] = [
     &["testing"],
     &["admin", "cache", "control", "follower", "inspect", "invalidation", "metrics"],

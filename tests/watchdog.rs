@@ -1,10 +1,12 @@
 //! A watchdog: turns a hang into a failure that says what hung, and how to repeat it.
 //!
-//! A test that never ends says nothing, least of all its seed. So whatever could hang is watched: a round of a harness with the command that
-//! replays it, and each place of a cache with the test that it is for. When one has taken far longer than it could, everything that is
-//! under way is printed and the process ends with a failure. It aborts: a thread that hangs can't be unwound.
+//! A test that never ends says nothing, least of all its seed. So whatever could hang is watched: a round of
+//! a harness with the command that replays it, and each place of a cache with the test that it is for. When
+//! one has taken far longer than it could, everything that is under way is printed and the process ends with
+//! a failure. It aborts: a thread that hangs can't be unwound.
 //!
-//! One thread counts seconds for all. It asks no clock, so a machine that was suspended ends nothing. Several packages share this file.
+//! One thread counts seconds for all. It asks no clock, so a machine that was suspended ends nothing. Several
+//! packages share this file.
 
 use std::collections::BTreeMap;
 use std::process::abort;

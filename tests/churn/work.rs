@@ -1,5 +1,5 @@
-//! The child's part: opens and closes, and a mixed load that begins anew what can be begun anew, with a sample of what it takes now
-//! and then.
+//! The child's part: opens and closes, and a mixed load that begins anew what can be begun anew, with a
+//! sample of what it takes now and then.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,8 @@ enum Plant {
     Threads,
 }
 
-/// Opens, works and closes for so many seconds, or a number of rounds at least: `SEED SECONDS PLANT`. Says a sample for each round.
+/// Opens, works and closes for so many seconds, or a number of rounds at least: `SEED SECONDS PLANT`. Says a
+/// sample for each round.
 pub(crate) fn wear(path: &Path, words: &[&str]) {
     let mut random = Random::of_round(words[0].parse().unwrap());
     let seconds = Duration::from_secs(words[1].parse().unwrap());
@@ -92,7 +93,8 @@ fn lose(plant: Plant) {
     }
 }
 
-/// Inserts, overwrites, expirations, evictions from both tiers, loads, updates, invalidations, and now and then a keyspace's next version.
+/// Inserts, overwrites, expirations, evictions from both tiers, loads, updates, invalidations, and now and
+/// then a keyspace's next version.
 fn load(cache: &Cache, random: &mut Random, version: &mut u32) {
     let blobs = cache.keyspace(BLOBS).unwrap();
     *version += 1;

@@ -1,4 +1,5 @@
-//! The child's part: damages a file, works with it, and says how it went. A child that dies in a trial has said which.
+//! The child's part: damages a file, works with it, and says how it went. A child that dies in a trial has
+//! said which.
 
 use std::backtrace::Backtrace;
 use std::fs;
@@ -13,7 +14,8 @@ use super::truth::{self, IMAGES};
 use crate::child::say;
 use crate::support::{Key, Place, Random, WRITTEN, Written};
 
-/// How every redb file begins, and the name that shows that a file is larder's. Without either nobody can tell whose it is.
+/// How every redb file begins, and the name that shows that a file is larder's. Without either nobody can
+/// tell whose it is.
 const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 const MARKER: &[u8] = b"larder.meta";
 
@@ -33,7 +35,8 @@ enum Outcome {
 
 /// Runs trials: `PLANT SEED…`, where the plant is a fault to make in each of them, or `none`.
 pub(crate) fn run_trials(images: &Path, words: &[&str]) {
-    // Panics inside the store are caught there, and what they print is of no use. One that gets out is shown with its way out.
+    // Panics inside the store are caught there, and what they print is of no use. One that gets out is shown
+    // with its way out.
     let last: Arc<Mutex<Option<(String, Backtrace)>>> = Arc::default();
     let kept = last.clone();
     std::panic::set_hook(Box::new(move |panic| {
@@ -83,7 +86,8 @@ impl Trial {
         } else {
             fs::write(place.path(), &damaged).unwrap();
         }
-        // One in four is opened without looking at every page, so that damage is met later, by a lookup or a commit.
+        // One in four is opened without looking at every page, so that damage is met later, by a lookup or a
+        // commit.
         Self { place, kind, keys, damaged, verified: random.below(4) > 0 }
     }
 
@@ -176,8 +180,8 @@ impl Trial {
         };
         let written = cache.keyspace(WRITTEN).map_err(|error| format!("no keyspace: {error}"))?;
         self.judge_all(&written)?;
-        // A page that was not verified can hide a key from its removal, and show it when the pages around it have changed: the contract's
-        // "older but valid page".
+        // A page that was not verified can hide a key from its removal, and show it when the pages around it
+        // have changed: the contract's "older but valid page".
         let removed = removed.filter(|_| self.verified);
         if let Some(key) = removed.filter(|key| written.get(key).is_some()) {
             return Err(format!("{key:?} was removed and came back"));

@@ -22,7 +22,8 @@ fn earlier(keys: u64, key: u64) -> Option<u64> {
     (key < keys).then_some(FIRST)
 }
 
-/// The version of a key in the image: one in three was replaced, one in seven removed, and a quarter more were added.
+/// The version of a key in the image: one in three was replaced, one in seven removed, and a quarter more
+/// were added.
 pub(super) fn now(keys: u64, key: u64) -> Option<u64> {
     match key {
         key if key >= keys + keys / 4 => None,
@@ -64,8 +65,8 @@ fn open(place: &Place) -> (Cache, Keyspace<Key, Written>) {
 
 /// Makes the images into a directory.
 ///
-/// Every time the same bytes: the clock stands still, chance has a seed, and each change is a commit of its own, so that no random order of a batch
-/// shows in the tree.
+/// Every time the same bytes: the clock stands still, chance has a seed, and each change is a commit of its
+/// own, so that no random order of a batch shows in the tree.
 pub(super) fn make_images(dir: &Path) {
     let now_options = InsertOptions::new().durability(Durability::Immediate);
     for (name, keys) in IMAGES {
@@ -86,7 +87,8 @@ pub(super) fn make_images(dir: &Path) {
         for key in (0..keys + keys / 4).filter(|key| now(keys, *key) == Some(SECOND)) {
             written.insert_with(&(0, key), Written::new((0, key), SECOND), now_options).unwrap();
         }
-        // So that the commit before the last has all of them too: damage to the last makes it the file's state.
+        // So that the commit before the last has all of them too: damage to the last makes it the file's
+        // state.
         written.insert_with(&(1, 1), Written::new((1, 1), 1), now_options).unwrap();
         if name == "crashed" {
             copy("now");

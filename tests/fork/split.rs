@@ -8,7 +8,8 @@ use fork::{Fork, fork, waitpid};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long a child may say nothing before it counts as hung. What it does between two words takes microseconds.
+/// How long a child may say nothing before it counts as hung. What it does between two words takes
+/// microseconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A forked child, as its parent sees it.

@@ -54,7 +54,8 @@ fn is_forked<T>(answer: &Result<T, Error>) -> bool {
     matches!(answer, Err(Error::Forked))
 }
 
-/// Everything that a child may ask of a keyspace in which memory has 1 and the disk alone has 2, and that changes nothing.
+/// Everything that a child may ask of a keyspace in which memory has 1 and the disk alone has 2, and that
+/// changes nothing.
 fn ask_everything(says: &mut Says, cache: &Cache, versions: &Keyspace<u64, u64>) {
     let immediate = InsertOptions::new().durability(Durability::Immediate);
     let mut refused = |step: &str, is_refused: bool| {
@@ -307,7 +308,8 @@ fn callbacks(path: &Path) {
     let loaded = versions.get_or_load(&1, || {
         match split() {
             Ok(forked) => child = Some(forked),
-            // Not run to its end here: the loader returns in both processes. Forgotten, so that the parent hears when this one ends.
+            // Not run to its end here: the loader returns in both processes. Forgotten, so that the parent
+            // hears when this one ends.
             Err(says) => std::mem::forget(says),
         }
         Ok::<u64, ()>(10)
@@ -327,7 +329,8 @@ fn callbacks(path: &Path) {
     assert!(panicked && *versions.get_or_load(&2, || Ok::<u64, ()>(20)).unwrap() == 20);
     cache.close().unwrap();
 
-    // A listener, on the sweeper's thread: what is left of that thread in the child ends, and the process with it.
+    // A listener, on the sweeper's thread: what is left of that thread in the child ends, and the process
+    // with it.
     let (told, tells) = std::sync::mpsc::channel();
     let volume = larder::testing::SimulatedVolume::new();
     let cache = Cache::builder()

@@ -1,4 +1,5 @@
-//! What the golden files hold, and how it is written: with what the first version's API has, since that made the first of them.
+//! What the golden files hold, and how it is written: with what the first version's API has, since that made
+//! the first of them.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! A file with its runs of one byte cut short: a small cache file is nearly all runs, mostly of zeros.
 //!
-//! A list of pieces: how many bytes follow as they are 4, these; how often the byte after them follows 4, that byte. Integers are big endian.
+//! A list of pieces: how many bytes follow as they are 4, these; how often the byte after them follows 4,
+//! that byte. Integers are big endian.
 
 /// A shorter run costs more than it saves.
 const LEAST_RUN: usize = 16;

@@ -1,4 +1,5 @@
-//! What was acknowledged is on the disk at that moment (contracts 3 and 4), and a full write buffer holds nobody up for good (7).
+//! What was acknowledged is on the disk at that moment (contracts 3 and 4), and a full write buffer holds
+//! nobody up for good (7).
 
 use std::sync::Mutex;
 
@@ -46,7 +47,8 @@ pub(crate) fn what_was_acknowledged_is_committed() {
     assert!(wrong.is_empty(), "acknowledged, and not committed (key, what is): {wrong:?}");
 }
 
-/// Nobody asks for a commit after the contest. When the flush interval is over, everything is on the disk all the same.
+/// Nobody asks for a commit after the contest. When the flush interval is over, everything is on the disk all
+/// the same.
 pub(crate) fn an_insert_reaches_the_disk_by_itself() {
     let place = Place::new();
     let cache = place.open();
@@ -100,7 +102,8 @@ pub(crate) fn writers_wait_for_room_and_go_on() {
     history.check(&[]);
 }
 
-/// Large values wait until the write buffer is empty, small ones behind them: each gets its turn, and memory's bound holds.
+/// Large values wait until the write buffer is empty, small ones behind them: each gets its turn, and
+/// memory's bound holds.
 pub(crate) fn large_values_and_small_ones_go_on() {
     let (place, history) = (Place::new(), History::default());
     let cache = place.open_with_large();

@@ -1,12 +1,15 @@
-//! Which thread goes on at each point: uniformly at random, or by priorities that change at a few points (PCT).
+//! Which thread goes on at each point: uniformly at random, or by priorities that change at a few points
+//! (PCT).
 //!
-//! PCT finds any bug that needs `d` ordered points with a probability of at least 1/(n·k^(d-1)), for n threads and k points
-//! (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", 2010); random schedules find
-//! those that need many switches. So schedules alternate. shuttle has both; these differ in two ways:
+//! PCT finds any bug that needs `d` ordered points with a probability of at least 1/(n·k^(d-1)), for n
+//! threads and k points (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding
+//! Bugs", 2010); random schedules find those that need many switches. So schedules alternate. shuttle has
+//! both; these differ in two ways:
 //!
-//! - A seed alone decides a schedule, so one number replays it. (shuttle's PCT learns its `k` from the schedules before. Here it is the
-//!   length of one schedule that is always the same.)
-//! - Only the *contest* is explored: the change points are not spent on opening and closing the cache, which go straight on.
+//! - A seed alone decides a schedule, so one number replays it. (shuttle's PCT learns its `k` from the
+//!   schedules before. Here it is the length of one schedule that is always the same.)
+//! - Only the *contest* is explored: the change points are not spent on opening and closing the cache, which
+//!   go straight on.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -29,10 +32,12 @@ thread_local! {
     static IS_CONTEST: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Explores what happens while these run, each in a thread. Before and after, threads go on until they have to wait.
+/// Explores what happens while these run, each in a thread. Before and after, threads go on until they have
+/// to wait.
 pub(crate) fn contest<const N: usize>(contenders: [&(dyn Fn() + Sync); N]) {
     IS_CONTEST.set(true);
-    // The one who opens the scope does nothing else: shuttle wakes it when the others have ended, whatever it is waiting for.
+    // The one who opens the scope does nothing else: shuttle wakes it when the others have ended, whatever it
+    // is waiting for.
     scope(|threads| {
         for contender in contenders {
             threads.spawn(contender);
@@ -41,7 +46,8 @@ pub(crate) fn contest<const N: usize>(contenders: [&(dyn Fn() + Sync); N]) {
     IS_CONTEST.set(false);
 }
 
-/// Numbers that a seed repeats. Splitmix64: Steele et al., "Fast Splittable Pseudorandom Number Generators", 2014.
+/// Numbers that a seed repeats. Splitmix64: Steele et al., "Fast Splittable Pseudorandom Number Generators",
+/// 2014.
 #[derive(Debug)]
 struct Random(u64);
 
@@ -83,13 +89,14 @@ pub(crate) struct Explorer {
     /// Points of the measuring schedule; none before it has run.
     usual_points: Option<u64>,
     has_begun: bool,
-    /// Over the schedule that is running. shuttle notices threads that all wait, and a schedule without end; not one that waits for
-    /// something outside of it.
+    /// Over the schedule that is running. shuttle notices threads that all wait, and a schedule without end;
+    /// not one that waits for something outside of it.
     watch: Option<Watch>,
 }
 
 impl Explorer {
-    /// Explores `schedules` schedules, with the seeds from `first_seed` on. `current_seed` says which one is running.
+    /// Explores `schedules` schedules, with the seeds from `first_seed` on. `current_seed` says which one is
+    /// running.
     pub(crate) fn new(first_seed: u64, schedules: u64, current_seed: Arc<AtomicU64>) -> Self {
         Self {
             next_seed: first_seed,

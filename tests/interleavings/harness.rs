@@ -1,7 +1,8 @@
 //! How many schedules, from which seed, and what to say when one fails.
 //!
-//! A scenario sets a cache up, lets a few threads contend, and then compares what they saw with what it must have been. It judges
-//! only after the contest, when the cache is gone: a panic in the middle would unwind through the very locks that are explored.
+//! A scenario sets a cache up, lets a few threads contend, and then compares what they saw with what it must
+//! have been. It judges only after the contest, when the cache is gone: a panic in the middle would unwind
+//! through the very locks that are explored.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -13,7 +14,8 @@ use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use crate::explorer::Explorer;
 
-/// Schedules of all scenarios together, unless the environment says otherwise: what a developer waits for without noticing.
+/// Schedules of all scenarios together, unless the environment says otherwise: what a developer waits for
+/// without noticing.
 const SCHEDULES: u64 = 2_000;
 /// redb's commit needs more than shuttle's usual stack.
 const STACK: usize = 256 << 10;

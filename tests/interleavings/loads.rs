@@ -1,8 +1,9 @@
 //! Loads and promotions against every kind of invalidation: contract 3.
 //!
-//! The source of all values is a number that only grows. Whoever changes it invalidates the key and then notes the new number as the
-//! least that anybody may still be given. So a lookup that begins later and is given less was given what had been invalidated: by a
-//! load or a promotion that was in flight, or by a flight that it should not have joined.
+//! The source of all values is a number that only grows. Whoever changes it invalidates the key and then
+//! notes the new number as the least that anybody may still be given. So a lookup that begins later and is
+//! given less was given what had been invalidated: by a load or a promotion that was in flight, or by a
+//! flight that it should not have joined.
 
 use std::convert::Infallible;
 use std::sync::Mutex;
@@ -133,7 +134,8 @@ pub(crate) fn loads_across_two_caches_end() {
     assert!(left.iter().all(|left| left.as_deref() == Some(&10)), "a flight was left behind: {left:?}");
 }
 
-/// A wait for a load may end before the load does. Whoever waits longer, and whoever comes later, is answered all the same.
+/// A wait for a load may end before the load does. Whoever waits longer, and whoever comes later, is answered
+/// all the same.
 pub(crate) fn a_wait_that_is_over_leaves_the_load_alone() {
     let cache = Cache::builder().load_timeout(Duration::from_secs(1)).open().unwrap();
     let versions = versions(&cache);

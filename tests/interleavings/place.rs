@@ -52,7 +52,8 @@ pub(crate) struct Place {
 }
 
 thread_local! {
-    /// A file with the keyspaces of all scenarios, made once: half of a schedule's time would go into making it.
+    /// A file with the keyspaces of all scenarios, made once: half of a schedule's time would go into making
+    /// it.
     static BEGINNING: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
     /// The same on a simulated disk.
     static BEGINNING_DISK: RefCell<Option<SimulatedVolume>> = const { RefCell::new(None) };
@@ -135,7 +136,8 @@ impl Place {
         settled(self.builder().weigher(|_| HEAVY).write_buffer(ByteSize::kib(64)))
     }
 
-    /// As `open_full`; and values from [`LARGE`] on are larger than the write buffer: they go alone, and take memory's room.
+    /// As `open_full`; and values from [`LARGE`] on are larger than the write buffer: they go alone, and take
+    /// memory's room.
     pub(crate) fn open_with_large(&self) -> Cache {
         let weigh = |weighed: &larder::Weighed<'_>| match weighed.value.downcast_ref::<u64>() {
             Some(&value) if value >= LARGE => (64 << 10) - 1,

@@ -1,4 +1,5 @@
-//! Whether the scenarios find what they are there to find: a step of the protocol is left out, and the schedules must tell.
+//! Whether the scenarios find what they are there to find: a step of the protocol is left out, and the
+//! schedules must tell.
 //!
 //! The seeds are fixed, so a fault that is caught once is caught every time.
 
@@ -6,7 +7,8 @@ use larder::model::{Fault, plant};
 
 use crate::harness::run;
 
-/// Schedules within which a fault must show. A tenth of them is enough for most, and the gate runs as many of each scenario.
+/// Schedules within which a fault must show. A tenth of them is enough for most, and the gate runs as many of
+/// each scenario.
 const ENOUGH: u64 = 2_000;
 
 fn assert_caught(fault: Fault, scenario: fn()) {

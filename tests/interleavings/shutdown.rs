@@ -14,7 +14,8 @@ use crate::place::{Place, TTL, versions};
 
 const HOLDERS: KeyspaceDefinition<u64, Holder> = KeyspaceDefinition::new("holder").ttl(TTL);
 
-/// A value that holds a handle to the cache that holds it, as an application's might. Where it is dropped, the cache may end.
+/// A value that holds a handle to the cache that holds it, as an application's might. Where it is dropped,
+/// the cache may end.
 #[derive(Serialize, Deserialize)]
 struct Holder {
     #[serde(skip)]
@@ -100,7 +101,8 @@ pub(crate) fn the_last_handle_may_go_anywhere() {
     assert_eq!(value, Some(20), "the insert had returned before its handle was dropped");
 }
 
-/// Once the cache is closed no lookup finds a value, whatever was under way; and what was acknowledged is on disk, whenever that was.
+/// Once the cache is closed no lookup finds a value, whatever was under way; and what was acknowledged is on
+/// disk, whenever that was.
 pub(crate) fn a_closed_cache_has_nothing() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -147,7 +149,8 @@ impl Drop for Closer {
     }
 }
 
-/// Whoever closes the cache, a thread of its own among them: when an application's thread is told so, the file may be opened again.
+/// Whoever closes the cache, a thread of its own among them: when an application's thread is told so, the
+/// file may be opened again.
 pub(crate) fn what_is_closed_can_be_opened() {
     let place = Place::new();
     let cache = place.open_tight();

@@ -1,4 +1,5 @@
-//! The rows of the report, in its order: what is measured, and what is aimed at. A row without an outcome is reported as not run.
+//! The rows of the report, in its order: what is measured, and what is aimed at. A row without an outcome is
+//! reported as not run.
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The commands that change a cache file: what they share.
 //!
-//! They open it as its owner, so a file that a process has is left to that process: its control socket takes the same changes, and makes them in
-//! its memory too.
+//! They open it as its owner, so a file that a process has is left to that process: its control socket takes
+//! the same changes, and makes them in its memory too.
 
 pub(crate) mod compact;
 pub(crate) mod flush;

@@ -1,7 +1,8 @@
 //! `larder doctor`: what is to be checked before and while a cache is in production, checked.
 //!
-//! What can be told is told from the file, the machine, the settings of a URL, and the statistics of a live cache, whichever of these are at hand; the
-//! rest is said to be unknown, with what would tell it. Nothing is changed.
+//! What can be told is told from the file, the machine, the settings of a URL, and the statistics of a live
+//! cache, whichever of these are at hand; the rest is said to be unknown, with what would tell it. Nothing is
+//! changed.
 
 mod file;
 mod integrity;

@@ -18,8 +18,8 @@
 //! | 2 entry | keyspace 4 (from zero, in the order they came), written at 8, expires at 8, delete after 8, flags 1, a fingerprint of 8 if the flags say so, key's length 2, key, value |
 //! | 3 end | entries 8, skipped: expired 8, damaged 8, of another version 8, then the XXH3-64 of every byte before it 8 |
 //!
-//! An entry's flags: bit 0 says that a fingerprint follows; bits 1 and 2 say how the value was compressed in the cache's file (0 not, 1 LZ4, 2 Zstandard).
-//! In the export it is not compressed.
+//! An entry's flags: bit 0 says that a fingerprint follows; bits 1 and 2 say how the value was compressed in
+//! the cache's file (0 not, 1 LZ4, 2 Zstandard). In the export it is not compressed.
 //!
 //! In format 1 a keyspace has neither value format nor schema, and an entry has no flags.
 //!
@@ -195,7 +195,8 @@ fn entry(fields: &mut Fields<'_>, format: u32) -> Result<Entry, Error> {
     let keyspace = fields.u32()?;
     let [written_at_ms, expires_at_ms, delete_after_ms] = [fields.u64()?, fields.u64()?, fields.u64()?];
     let [flags] = if format == 1 { [0] } else { fields.take()? };
-    // Flags that nobody knows make a number that stands for no compression, which is refused with whatever else does not fit.
+    // Flags that nobody knows make a number that stands for no compression, which is refused with whatever
+    // else does not fit.
     let compression = flags >> COMPRESSION_SHIFT;
     let fingerprint = if flags & HAS_FINGERPRINT == 0 { None } else { Some(fields.u64()?) };
     let key_len = u16::from_be_bytes(fields.take()?);

@@ -41,7 +41,8 @@ pub struct Entry {
     pub delete_after_ms: u64,
     /// The fingerprint of the shape that the value was written with, if it has one.
     pub fingerprint: Option<u64>,
-    /// How the value was compressed in the cache's file, and is to be where it is imported: 0 not, 1 LZ4, 2 Zstandard. Here it is not.
+    /// How the value was compressed in the cache's file, and is to be where it is imported: 0 not, 1 LZ4, 2
+    /// Zstandard. Here it is not.
     pub compression: u8,
     /// The encoded value, not compressed.
     pub value: Vec<u8>,

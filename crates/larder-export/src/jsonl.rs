@@ -8,10 +8,11 @@
 //! {"checksum":"0x0123456789ABCDEF"}
 //! ```
 //!
-//! Bytes are `0x` and pairs of hexadecimal digits. `spelled` shows the key to people and is not read. The checksum is the XXH3-64 of
-//! every byte before the last line, line ends included. Fields that a reader does not know are skipped. A keyspace without a schema has no
-//! such field, and a value that was written with a fingerprint has one: `"fingerprint":"0x0123456789ABCDEF"`. A value that was compressed in the cache's
-//! file says how, `"compression":1` (1 LZ4, 2 Zstandard); here it is not.
+//! Bytes are `0x` and pairs of hexadecimal digits. `spelled` shows the key to people and is not read. The
+//! checksum is the XXH3-64 of every byte before the last line, line ends included. Fields that a reader does
+//! not know are skipped. A keyspace without a schema has no such field, and a value that was written with a
+//! fingerprint has one: `"fingerprint":"0x0123456789ABCDEF"`. A value that was compressed in the cache's file
+//! says how, `"compression":1` (1 LZ4, 2 Zstandard); here it is not.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -159,7 +160,8 @@ pub(crate) fn read_header(input: &mut impl BufRead, sum: &mut Sum) -> Result<Hea
     }
 }
 
-/// Reads a line; of the end also the checksum that it should be. `number` knows the keyspaces that came before.
+/// Reads a line; of the end also the checksum that it should be. `number` knows the keyspaces that came
+/// before.
 pub(crate) fn read_item(
     input: &mut impl BufRead,
     sum: &mut Sum,

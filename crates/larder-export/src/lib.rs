@@ -1,17 +1,19 @@
 //! Exports of larder's caches: a file's entries, to be kept, looked at, or read into another cache.
 //!
-//! There are two forms of the same content: a binary one ([`binary`]), and JSON lines ([`jsonl`]) for other programs. Both are a
-//! sequence of [`Item`]s: a header, keyspaces each before its first entry, entries, and an end with counts and a checksum of all that
-//! stands before it. An export without its end is not whole.
+//! There are two forms of the same content: a binary one ([`binary`]), and JSON lines ([`jsonl`]) for other
+//! programs. Both are a sequence of [`Item`]s: a header, keyspaces each before its first entry, entries, and
+//! an end with counts and a checksum of all that stands before it. An export without its end is not whole.
 //!
-//! An export can be read anywhere: its values are not compressed, whatever they are in the cache's file. It says how they were, so that an import can
-//! store them so again.
+//! An export can be read anywhere: its values are not compressed, whatever they are in the cache's file. It
+//! says how they were, so that an import can store them so again.
 //!
-//! Exports of format 1 are read as well: their values are bincode's, and neither schemas, nor fingerprints of values, nor compression were known.
+//! Exports of format 1 are read as well: their values are bincode's, and neither schemas, nor fingerprints of
+//! values, nor compression were known.
 //!
-//! Reading is bounded, whatever the bytes: nothing is believed that is longer than it may be, memory is claimed for what has
-//! arrived, and an error ends it. The checksum is against accidents, not against forgery; and it comes last, so whoever is to
-//! believe all or nothing reads an export twice, first with [`check`].
+//! Reading is bounded, whatever the bytes: nothing is believed that is longer than it may be, memory is
+//! claimed for what has arrived, and an error ends it. The checksum is against accidents, not against
+//! forgery; and it comes last, so whoever is to believe all or nothing reads an export twice, first with
+//! [`check`].
 //!
 //! # Examples
 //! ```

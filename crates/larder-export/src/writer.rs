@@ -44,7 +44,8 @@ impl<W: Write> Writer<W> {
     /// Writes a keyspace, and answers its number in this export.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Unfit`] if its name or shape has a length that none may have, it was written before, or there are too many.
+    /// [`Error::Io`]; [`Error::Unfit`] if its name or shape has a length that none may have, it was written
+    /// before, or there are too many.
     pub fn keyspace(&mut self, keyspace: &Keyspace) -> Result<u32, Error> {
         fit_keyspace(keyspace, &self.names).map_err(|why| Error::Unfit { what: "a keyspace", why })?;
         let number = u32::try_from(self.names.len())

@@ -2,7 +2,8 @@
 //!
 //! A family's name, key and TTL are the shop's, its value type is the application's. Lifetimes are a
 //! trade between freshness and load, so an application that knows better may change a definition before
-//! it opens the cache, and a deployment may by its environment; the keys stay as they are, for every service of the shop to agree on.
+//! it opens the cache, and a deployment may by its environment; the keys stay as they are, for every service
+//! of the shop to agree on.
 
 mod overrides;
 
@@ -16,7 +17,8 @@ use crate::family::Family;
 
 pub use overrides::{FAMILIES_VARIABLE, FamilyOptionError};
 
-/// The name that this crate's keyspaces have as their schema in a file, so that tools know how their keys are spelled.
+/// The name that this crate's keyspaces have as their schema in a file, so that tools know how their keys are
+/// spelled.
 pub const SCHEMA: &str = "larder-product";
 
 /// How long an entry of each family lives, as the shop's caching guide has it.
@@ -123,8 +125,8 @@ impl<S: Shop> Families<S> {
         }
     }
 
-    /// Keeps merchants' authentication in both tiers, as all other families are: it is then in the cache's file
-    /// in clear, and survives a restart.
+    /// Keeps merchants' authentication in both tiers, as all other families are: it is then in the cache's
+    /// file in clear, and survives a restart.
     ///
     /// # Examples
     /// ```

@@ -19,9 +19,9 @@
 //! category list, and the packages (`A`, `B_C`) and (`A_B`, `C`) are two entries. [`SpelledKey`] is the key
 //! for people, unambiguous as well.
 //!
-//! What a [`Change`] of the database makes stale is declared as data ([`cascade`]), can be looked at before it
-//! is done ([`Change::plan`]), and is removed with one durable commit ([`ProductCache::invalidate`], or the
-//! helpers by the names of the guide).
+//! What a [`Change`] of the database makes stale is declared as data ([`cascade`]), can be looked at before
+//! it is done ([`Change::plan`]), and is removed with one durable commit ([`ProductCache::invalidate`], or
+//! the helpers by the names of the guide).
 //!
 //! # Examples
 //! An application names its value types once, opens the cache and asks:

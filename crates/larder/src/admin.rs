@@ -1,10 +1,13 @@
 //! Changing a cache file that no cache has open, without a type of the application's.
 //!
-//! [`Admin`] owns a file as a [`Cache`](crate::Cache) does: it takes the owner's lock, and a file that somebody has is refused with who that is. What
-//! it removes is durable when the call returns, and what it writes is counted, numbered and indexed as a cache would have done it. It has
-//! no memory tier, runs no thread, and evicts nothing: a file that has become longer than its service lets it be is shortened when that opens it.
+//! [`Admin`] owns a file as a [`Cache`](crate::Cache) does: it takes the owner's lock, and a file that
+//! somebody has is refused with who that is. What it removes is durable when the call returns, and what it
+//! writes is counted, numbered and indexed as a cache would have done it. It has no memory tier, runs no
+//! thread, and evicts nothing: a file that has become longer than its service lets it be is shortened when
+//! that opens it.
 //!
-//! Keys are their encoded bytes ([`KeyShape`](crate::inspect::KeyShape) makes them), values what the codec made of them, before any compression.
+//! Keys are their encoded bytes ([`KeyShape`](crate::inspect::KeyShape) makes them), values what the codec
+//! made of them, before any compression.
 //!
 //! ```
 //! # let dir = tempfile::tempdir()?;
@@ -52,8 +55,9 @@ impl Admin {
     /// Opens a cache file that nobody has. None is made.
     ///
     /// # Errors
-    /// [`Error::Missing`]; [`Error::InUse`] with the owner; [`Error::Foreign`] if it is not larder's, or empty; [`Error::Damaged`], and the file is left as
-    /// it is; [`Error::NewerFormat`]; [`Error::NotAFile`]; [`Error::Permission`]; [`Error::Io`]. None of them changes the file.
+    /// [`Error::Missing`]; [`Error::InUse`] with the owner; [`Error::Foreign`] if it is not larder's, or
+    /// empty; [`Error::Damaged`], and the file is left as it is; [`Error::NewerFormat`]; [`Error::NotAFile`];
+    /// [`Error::Permission`]; [`Error::Io`]. None of them changes the file.
     ///
     /// # Cost
     /// That of opening a cache.
@@ -75,7 +79,8 @@ impl Admin {
         Ok(Self { edit: Edit::open(&absolute(path)?, &clock, verify_up_to, makes)? })
     }
 
-    /// The time by which entries expire here: the clock's, or that of the file's last commit if that is later.
+    /// The time by which entries expire here: the clock's, or that of the file's last commit if that is
+    /// later.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.edit.now()
@@ -87,11 +92,13 @@ impl Admin {
         of_known(&self.edit.known())
     }
 
-    /// Finds a keyspace, or makes it. If the file has one of the name with another version, another shape of keys or values, or values in another
-    /// format, that one is retired with its entries, as when a service opens a new version.
+    /// Finds a keyspace, or makes it. If the file has one of the name with another version, another shape of
+    /// keys or values, or values in another format, that one is retired with its entries, as when a service
+    /// opens a new version.
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] for a name, of it or of its schema, that is empty or longer than 255 bytes, and for a format that is unknown; [`Error::Io`], [`Error::Damaged`].
+    /// [`Error::InvalidSetting`] for a name, of it or of its schema, that is empty or longer than 255 bytes,
+    /// and for a format that is unknown; [`Error::Io`], [`Error::Damaged`].
     pub fn keyspace(&mut self, keyspace: NewKeyspace) -> Result<KeyspaceFacts, Error> {
         let NewKeyspace { name, version, key_shape: shape, value_format: format, schema, fingerprint } =
             keyspace;
@@ -113,14 +120,15 @@ impl Admin {
         found.ok_or(Error::Closed)
     }
 
-    /// Writes entries to a keyspace, with one commit. An entry that has expired is not written, and neither is one whose key has a live entry
-    /// that was written later.
+    /// Writes entries to a keyspace, with one commit. An entry that has expired is not written, and neither
+    /// is one whose key has a live entry that was written later.
     ///
-    /// An entry keeps when it was written and when it expires; one that says it was written later than now lives no longer from now than it was given.
+    /// An entry keeps when it was written and when it expires; one that says it was written later than now
+    /// lives no longer from now than it was given.
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`]; [`Error::Io`], [`Error::Damaged`]. Nothing is written then. In a keyspace that the file does not have
-    /// nothing is written either.
+    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`]; [`Error::Io`], [`Error::Damaged`]. Nothing is
+    /// written then. In a keyspace that the file does not have nothing is written either.
     pub fn write(&mut self, keyspace: &str, entries: Vec<NewEntry>) -> Result<Written, Error> {
         let mut written = Written::default();
         let Some((id, version)) = self.id(keyspace) else { return Ok(written) };
@@ -161,7 +169,8 @@ impl Admin {
         Ok(was_live)
     }
 
-    /// Removes every entry whose encoded key starts so. How many live ones there were. Durable when it returns.
+    /// Removes every entry whose encoded key starts so. How many live ones there were. Durable when it
+    /// returns.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`]: then they may still be there.
@@ -180,8 +189,8 @@ impl Admin {
         self.edit.remove_scope(Scope::prefix([]))
     }
 
-    /// Deletes what has expired, and what is left of retired keyspaces, in bounded transactions, for as long as `go_on` says so. How many expired
-    /// entries went.
+    /// Deletes what has expired, and what is left of retired keyspaces, in bounded transactions, for as long
+    /// as `go_on` says so. How many expired entries went.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`].
@@ -189,7 +198,8 @@ impl Admin {
         self.edit.sweep(go_on)
     }
 
-    /// Gives the space that nothing needs back to the file system. Answers whether it could: not while somebody reads the file.
+    /// Gives the space that nothing needs back to the file system. Answers whether it could: not while
+    /// somebody reads the file.
     ///
     /// The process may end at any time meanwhile: every step of it is a commit.
     ///

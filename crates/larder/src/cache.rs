@@ -16,10 +16,11 @@ use crate::url::URL_VARIABLE;
 
 /// A cache: one memory tier over one file, for any number of keyspaces.
 ///
-/// Cheap to clone; all clones, and the keyspaces opened from them, are the same cache. When the last of them is dropped the
-/// cache is closed; [`close`](Cache::close) does the same and tells how it went.
+/// Cheap to clone; all clones, and the keyspaces opened from them, are the same cache. When the last of them
+/// is dropped the cache is closed; [`close`](Cache::close) does the same and tells how it went.
 ///
-/// A process that forks opens its cache after the fork. In a child that was forked later it answers what memory had then, and [`Error::Forked`].
+/// A process that forks opens its cache after the fork. In a child that was forked later it answers what
+/// memory had then, and [`Error::Forked`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -43,11 +44,13 @@ impl CacheBuilder {
     /// Opens the cache, and its file if it has a path.
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] for a setting out of its range; [`Error::InUse`] while another owner holds the file; [`Error::NotAFile`],
-    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::Permission`] and [`Error::Io`] for a path that can't be used; [`Error::ControlSocket`] for its socket;
+    /// [`Error::InvalidSetting`] for a setting out of its range; [`Error::InUse`] while another owner holds
+    /// the file; [`Error::NotAFile`], [`Error::Foreign`], [`Error::NewerFormat`], [`Error::Permission`] and
+    /// [`Error::Io`] for a path that can't be used; [`Error::ControlSocket`] for its socket;
     /// [`Error::Thread`]. None of them changes a file that was there.
     ///
-    /// A damaged larder file is no error: it is moved aside ([`DiskStats::quarantined`](crate::DiskStats::quarantined)) and a fresh one takes its place.
+    /// A damaged larder file is no error: it is moved aside
+    /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)) and a fresh one takes its place.
     ///
     /// # Cost
     /// Milliseconds, whatever the number of entries and also after a crash; files up to
@@ -71,8 +74,8 @@ impl Cache {
         CacheBuilder::default()
     }
 
-    /// Opens a cache as a URL says: `file:PATH?memory=64MiB&disk=1GiB` for two tiers, `memory:?memory=64MiB` for memory only.
-    /// [`CacheBuilder::from_url`] lists the options.
+    /// Opens a cache as a URL says: `file:PATH?memory=64MiB&disk=1GiB` for two tiers, `memory:?memory=64MiB`
+    /// for memory only. [`CacheBuilder::from_url`] lists the options.
     ///
     /// # Errors
     /// [`Error::InvalidUrl`], and those of [`CacheBuilder::open`].
@@ -80,7 +83,8 @@ impl Cache {
         CacheBuilder::from_url(url)?.open()
     }
 
-    /// Opens a cache as the environment says: by the URL in `LARDER_URL`, or, where that is not set or empty, in memory only.
+    /// Opens a cache as the environment says: by the URL in `LARDER_URL`, or, where that is not set or empty,
+    /// in memory only.
     ///
     /// Without a file, entries die with the process; a warning in the log says so.
     ///
@@ -108,13 +112,13 @@ impl Cache {
 
     /// Opens a keyspace.
     ///
-    /// A new version, or keys of another shape, begin empty: every older entry is a miss from here on, and the sweeper frees its
-    /// space.
+    /// A new version, or keys of another shape, begin empty: every older entry is a miss from here on, and
+    /// the sweeper frees its space.
     ///
     /// # Errors
-    /// [`Error::KeyspaceConflict`] while a handle of the same name with other types, another version or other tiers is open;
-    /// [`Error::InvalidSetting`] for a lifetime or a name out of range; [`Error::NotDurable`] when the writer thread ended or panicked
-    /// before it answered; [`Error::Closed`], [`Error::Forked`].
+    /// [`Error::KeyspaceConflict`] while a handle of the same name with other types, another version or other
+    /// tiers is open; [`Error::InvalidSetting`] for a lifetime or a name out of range; [`Error::NotDurable`]
+    /// when the writer thread ended or panicked before it answered; [`Error::Closed`], [`Error::Forked`].
     pub fn keyspace<K: Key, V: Send + Sync + 'static>(
         &self,
         definition: KeyspaceDefinition<K, V>,
@@ -122,11 +126,12 @@ impl Cache {
         Keyspace::open(&self.inner, definition)
     }
 
-    /// Removes every entry of every keyspace, from both tiers. Durable when it returns; how many live entries there were.
+    /// Removes every entry of every keyspace, from both tiers. Durable when it returns; how many live entries
+    /// there were.
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the removal could not be committed and the file could not be put out of service either; memory is
-    /// empty all the same. [`Error::Closed`], [`Error::Forked`].
+    /// [`Error::NotDurable`] when the removal could not be committed and the file could not be put out of
+    /// service either; memory is empty all the same. [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// One transaction that deletes all; O(entries).
@@ -146,11 +151,13 @@ impl Cache {
 
     /// Commits every insert that has returned.
     ///
-    /// Not those made while the disk tier was [`Discarded`](crate::DiskState::Discarded): they live in memory alone, until they are written again.
+    /// Not those made while the disk tier was [`Discarded`](crate::DiskState::Discarded): they live in memory
+    /// alone, until they are written again.
     ///
     /// # Errors
-    /// [`Error::NotDurable`] while the disk tier is off. When it is [`Suspended`](crate::DiskState::Suspended), what was inserted is committed
-    /// when it comes back. [`Error::Closed`], [`Error::Forked`].
+    /// [`Error::NotDurable`] while the disk tier is off. When it is
+    /// [`Suspended`](crate::DiskState::Suspended), what was inserted is committed when it comes back.
+    /// [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// One commit, shared with whoever else waits for one.
@@ -163,7 +170,8 @@ impl Cache {
     /// While the disk tier is off, and when it fails meanwhile, memory alone is swept: that is no error.
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the writer thread panicked before it answered; [`Error::Closed`], [`Error::Forked`].
+    /// [`Error::NotDurable`] when the writer thread panicked before it answered; [`Error::Closed`],
+    /// [`Error::Forked`].
     pub fn sweep(&self) -> Result<Swept, Error> {
         self.inner.refuse_if_unusable()?;
         self.inner.tiers.sweep()
@@ -171,11 +179,13 @@ impl Cache {
 
     /// Checks every page of the file, and every record in it, while the cache goes on.
     ///
-    /// A file whose pages are damaged is moved aside, as one that is found so when it is opened ([`DiskStats::quarantined`](crate::DiskStats::quarantined)), and a fresh one
-    /// takes its place. A damaged record is a miss whenever it is asked for; here it is only counted.
+    /// A file whose pages are damaged is moved aside, as one that is found so when it is opened
+    /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)), and a fresh one takes its place. A
+    /// damaged record is a miss whenever it is asked for; here it is only counted.
     ///
     /// # Errors
-    /// [`Error::Verify`] while the disk tier is off, or when the file can't be read; [`Error::Closed`], [`Error::Forked`].
+    /// [`Error::Verify`] while the disk tier is off, or when the file can't be read; [`Error::Closed`],
+    /// [`Error::Forked`].
     ///
     /// # Cost
     /// About a second for each gigabyte of file, twice; commits wait for the first half of it.
@@ -199,27 +209,31 @@ impl Cache {
         stats::of(&self.inner)
     }
 
-    /// Commits what is not committed, ends the threads, and closes the file. Lookups then find nothing, and writes fail with
-    /// [`Error::Closed`], through every handle. The file may be opened again at once.
+    /// Commits what is not committed, ends the threads, and closes the file. Lookups then find nothing, and
+    /// writes fail with [`Error::Closed`], through every handle. The file may be opened again at once.
     ///
     /// Several callers are told the same, each when all is done, whoever began. Closing again does nothing.
     ///
-    /// A listener may close the cache, and so may the `Drop` of a value, which can run on a thread of the cache. There it waits for no other
-    /// caller: while another thread is closing the cache it returns at once, and the thread that it runs on ends after it.
+    /// A listener may close the cache, and so may the `Drop` of a value, which can run on a thread of the
+    /// cache. There it waits for no other caller: while another thread is closing the cache it returns at
+    /// once, and the thread that it runs on ends after it.
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the last commit failed, or the disk tier was off: the cache is closed all the same. [`Error::Forked`], and
-    /// then nothing is closed: see [`abandon_in_child`](Cache::abandon_in_child).
+    /// [`Error::NotDurable`] when the last commit failed, or the disk tier was off: the cache is closed all
+    /// the same. [`Error::Forked`], and then nothing is closed: see
+    /// [`abandon_in_child`](Cache::abandon_in_child).
     pub fn close(&self) -> Result<(), Error> {
         self.inner.close()
     }
 
     /// Closes what this process inherited of the cache, if it was forked from the one that opened it.
     ///
-    /// A forked child has a copy of every descriptor, and as long as it does the file is locked, also when its parent has ended. So a
-    /// daemon that opened a cache before it forked, or a worker that lives longer than the master it was forked from, should call this. Then the
-    /// file is free once the parent has closed it or ended, and the child may open a cache of its own. Nothing is written or unlocked, and the
-    /// parent goes on as before. The child's handles of this cache stay what they are in any fork: see [`Error::Forked`].
+    /// A forked child has a copy of every descriptor, and as long as it does the file is locked, also when
+    /// its parent has ended. So a daemon that opened a cache before it forked, or a worker that lives longer
+    /// than the master it was forked from, should call this. Then the file is free once the parent has closed
+    /// it or ended, and the child may open a cache of its own. Nothing is written or unlocked, and the parent
+    /// goes on as before. The child's handles of this cache stay what they are in any fork: see
+    /// [`Error::Forked`].
     ///
     /// ```no_run
     /// # use larder::Cache;
@@ -233,17 +247,19 @@ impl Cache {
     ///
     /// What it can't close:
     ///
-    /// - a descriptor that a thread of the parent was reading or writing the file through at the moment of the fork: no lock hangs on it, and it
-    ///   goes with the child;
-    /// - the control socket and its connections: they are of no use to anybody once the parent has closed them, but while the child lives,
-    ///   no other cache can be given the socket's path if the parent ended without closing its own.
+    /// - a descriptor that a thread of the parent was reading or writing the file through at the moment of
+    ///   the fork: no lock hangs on it, and it goes with the child;
+    /// - the control socket and its connections: they are of no use to anybody once the parent has closed
+    ///   them, but while the child lives, no other cache can be given the socket's path if the parent ended
+    ///   without closing its own.
     ///
     /// A child that runs another program (`exec`) keeps none of all these.
     ///
     /// # Errors
-    /// [`Error::NotForked`] in the process that opened the cache: use [`close`](Cache::close). [`Error::Io`] if the fork came in the very microsecond
-    /// in which a thread of the parent took or gave back one of the store's locks, as it does a few times for each commit: the file is then
-    /// locked until this process ends. It can't happen while nothing is being committed.
+    /// [`Error::NotForked`] in the process that opened the cache: use [`close`](Cache::close). [`Error::Io`]
+    /// if the fork came in the very microsecond in which a thread of the parent took or gave back one of the
+    /// store's locks, as it does a few times for each commit: the file is then locked until this process
+    /// ends. It can't happen while nothing is being committed.
     pub fn abandon_in_child(&self) -> Result<(), Error> {
         self.inner.abandon()
     }

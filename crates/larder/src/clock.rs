@@ -12,19 +12,22 @@ use std::time::Duration;
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 use crate::units::{Timestamp, millis};
 
-/// How far [`Clock::coarse_monotonic`] may be behind: 14 ms, the slowest tick of a Linux kernel (10 ms) and one of the usual length.
+/// How far [`Clock::coarse_monotonic`] may be behind: 14 ms, the slowest tick of a Linux kernel (10 ms) and
+/// one of the usual length.
 pub const MOST_COARSE_LAG: Duration = Duration::from_millis(14);
 
 /// A source of time. [`SystemClock`] unless a test sets another.
 pub trait Clock: Send + Sync + fmt::Debug + 'static {
-    /// Time since some fixed point; never goes back. Any reading will do: only what passes between two of them counts.
+    /// Time since some fixed point; never goes back. Any reading will do: only what passes between two of
+    /// them counts.
     fn monotonic(&self) -> Duration;
 
     /// The time of day; may jump either way. From 2⁶⁴ − 1 ms on time has ended, and every entry has expired.
     fn wall(&self) -> Timestamp;
 
-    /// A reading of the monotonic clock that costs a fraction and is never ahead of it, and behind by no more than
-    /// [`MOST_COARSE_LAG`]; none where there is no such thing. Lookups use it to tell that an entry is live for certain.
+    /// A reading of the monotonic clock that costs a fraction and is never ahead of it, and behind by no more
+    /// than [`MOST_COARSE_LAG`]; none where there is no such thing. Lookups use it to tell that an entry is
+    /// live for certain.
     fn coarse_monotonic(&self) -> Option<Duration> {
         None
     }
@@ -59,7 +62,8 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
 pub struct ManualClock {
     monotonic_ms: AtomicU64,
     wall_ms: AtomicU64,
-    /// Called without the lock: what they wake may drop the last handle of a cache, and with it a user's values.
+    /// Called without the lock: what they wake may drop the last handle of a cache, and with it a user's
+    /// values.
     wakers: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
 }
 
@@ -131,7 +135,8 @@ impl Clock for ManualClock {
     }
 }
 
-/// When a wait is to end, by the real monotonic clock: what a thread promises others does not stand still with a clock set by hand.
+/// When a wait is to end, by the real monotonic clock: what a thread promises others does not stand still
+/// with a clock set by hand.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
     #[cfg(not(shuttle))]

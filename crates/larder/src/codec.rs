@@ -1,10 +1,12 @@
 //! Values to bytes and back, through serde, in the [`Format`] of their keyspace.
 //!
-//! One file for each format knows its library: [`positional`], [`message_pack`], [`raw`]. No type of theirs is public.
+//! One file for each format knows its library: [`positional`], [`message_pack`], [`raw`]. No type of theirs
+//! is public.
 //!
-//! Whatever the bytes, decoding ends, within memory and stack that are bounded by their number and the value's type: the
-//! [`limits`] are kept around the codecs, not by them ([`bounded`]). What encodes also decodes. And what decodes is what was
-//! encoded: [`shape`] says how that is known of an encoding without names, [`checks`] what is tried before a value is stored.
+//! Whatever the bytes, decoding ends, within memory and stack that are bounded by their number and the
+//! value's type: the [`limits`] are kept around the codecs, not by them ([`bounded`]). What encodes also
+//! decodes. And what decodes is what was encoded: [`shape`] says how that is known of an encoding without
+//! names, [`checks`] what is tried before a value is stored.
 
 mod bounded;
 mod checks;
@@ -130,7 +132,8 @@ pub(crate) fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> 
     Ok(len)
 }
 
-/// About how many bytes a value has that is never encoded: one that the format could not give back has a length, too.
+/// About how many bytes a value has that is never encoded: one that the format could not give back has a
+/// length, too.
 pub(crate) fn measured_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
     encoded_len(format, value).or_else(|_| {
         let session = Session::measuring();

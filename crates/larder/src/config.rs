@@ -20,10 +20,12 @@ pub use settings::Settings;
 pub const DEFAULT_MEMORY_CAPACITY: ByteSize = ByteSize::mib(64);
 /// Length of the file. Default 1 GiB.
 pub const DEFAULT_DISK_CAPACITY: ByteSize = ByteSize::gib(1);
-/// Bytes acknowledged and not yet committed before writers wait. Default 8 MiB: a second of heavy writing on a slow disk.
+/// Bytes acknowledged and not yet committed before writers wait. Default 8 MiB: a second of heavy writing on
+/// a slow disk.
 pub const DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(8);
-/// redb's own cache of pages. Default 64 MiB. A page that is not in it is read from the operating system, which about doubles what a hit on
-/// disk costs (`docs/benchmarks.md`): give a busy cache the size of its file, if there is memory for it.
+/// redb's own cache of pages. Default 64 MiB. A page that is not in it is read from the operating system,
+/// which about doubles what a hit on disk costs (`docs/benchmarks.md`): give a busy cache the size of its
+/// file, if there is memory for it.
 pub const DEFAULT_PAGE_CACHE: ByteSize = ByteSize::mib(64);
 /// A file up to this length is verified page by page when it is opened. Default 16 MiB: 16 ms.
 pub const DEFAULT_VERIFY_ON_OPEN: ByteSize = ByteSize::mib(16);
@@ -160,10 +162,11 @@ impl Default for CacheBuilder {
 }
 
 impl CacheBuilder {
-    /// The cache file; made if it is missing, with its directories. Without a path the cache is only in memory.
+    /// The cache file; made if it is missing, with its directories. Without a path the cache is only in
+    /// memory.
     ///
-    /// Beside it stand `<path>.lock`, which says who owns it, and `<path>.ballast`, a little room kept for deletions on a full disk; and after
-    /// damage, up to three files named `<path>.damaged-<time>`.
+    /// Beside it stand `<path>.lock`, which says who owns it, and `<path>.ballast`, a little room kept for
+    /// deletions on a full disk; and after damage, up to three files named `<path>.damaged-<time>`.
     pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
         self
@@ -171,8 +174,9 @@ impl CacheBuilder {
 
     /// The weight that committed entries may have in memory, in bytes: 64 KiB to 16 TiB, 64 MiB unless set.
     ///
-    /// An entry weighs its key and its value, encoded, and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD), unless a weigher says otherwise. The bound is for the
-    /// whole cache: one value may take all of it. Entries that are not committed yet stand in the write buffer instead.
+    /// An entry weighs its key and its value, encoded, and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD), unless
+    /// a weigher says otherwise. The bound is for the whole cache: one value may take all of it. Entries that
+    /// are not committed yet stand in the write buffer instead.
     pub fn memory_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.memory_capacity = bytes.into();
         self
@@ -180,29 +184,33 @@ impl CacheBuilder {
 
     /// The length that the file may have, in bytes: 1 MiB to 16 TiB, 1 GiB unless set.
     ///
-    /// Entries that expire soonest are deleted for room, those that memory does not hold first. A single value may take less than a quarter of it, rounded up to
-    /// a power of two.
+    /// Entries that expire soonest are deleted for room, those that memory does not hold first. A single
+    /// value may take less than a quarter of it, rounded up to a power of two.
     pub fn disk_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.disk_capacity = bytes.into();
         self
     }
 
-    /// Bytes that may be acknowledged and not yet committed, values in memory and their encodings together: 64 KiB to 16 TiB, 8 MiB unless set.
+    /// Bytes that may be acknowledged and not yet committed, values in memory and their encodings together:
+    /// 64 KiB to 16 TiB, 8 MiB unless set.
     ///
-    /// When it is full, inserts wait for a commit. A value that is larger than all of it, with its encoding, waits until it is empty and goes alone;
-    /// until its commit, the part beyond the buffer counts against the [memory capacity](CacheBuilder::memory_capacity).
+    /// When it is full, inserts wait for a commit. A value that is larger than all of it, with its encoding,
+    /// waits until it is empty and goes alone; until its commit, the part beyond the buffer counts against
+    /// the [memory capacity](CacheBuilder::memory_capacity).
     pub fn write_buffer(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.write_buffer = bytes.into();
         self
     }
 
-    /// Memory for the store's own cache of pages, in bytes: 64 KiB to 16 TiB, 64 MiB unless set. It adds to the memory capacity.
+    /// Memory for the store's own cache of pages, in bytes: 64 KiB to 16 TiB, 64 MiB unless set. It adds to
+    /// the memory capacity.
     pub fn page_cache(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.page_cache = bytes.into();
         self
     }
 
-    /// Up to which length a file is verified page by page when it is opened: any, 16 MiB unless set. About a second for a gigabyte.
+    /// Up to which length a file is verified page by page when it is opened: any, 16 MiB unless set. About a
+    /// second for a gigabyte.
     ///
     /// Records are checked at every lookup in any case; this finds damage in the pages that lead to them.
     pub fn verify_on_open(mut self, up_to: impl Into<ByteSize>) -> Self {
@@ -210,13 +218,15 @@ impl CacheBuilder {
         self
     }
 
-    /// The longest an insert waits for its commit, and so what a crash may lose: 1 ms to an hour, 100 ms unless set.
+    /// The longest an insert waits for its commit, and so what a crash may lose: 1 ms to an hour, 100 ms
+    /// unless set.
     pub fn flush_interval(mut self, interval: Duration) -> Self {
         self.flush_interval = interval;
         self
     }
 
-    /// The least time between two sweeps: 1 ms to an hour, 1 s unless set. Expired entries are never served, swept or not.
+    /// The least time between two sweeps: 1 ms to an hour, 1 s unless set. Expired entries are never served,
+    /// swept or not.
     pub fn sweep_interval(mut self, interval: Duration) -> Self {
         self.sweep_interval = interval;
         self
@@ -224,8 +234,9 @@ impl CacheBuilder {
 
     /// Listens to what happens to the disk tier: that it failed, that it works again. None unless set.
     ///
-    /// Called on a thread of the cache, one event after another, with no lock held: it may call the cache. While it runs nothing is swept, and
-    /// values that are evicted are not dropped, so it should not take long. A panic in it is caught. What happens while the cache is being closed is told by the answer of
+    /// Called on a thread of the cache, one event after another, with no lock held: it may call the cache.
+    /// While it runs nothing is swept, and values that are evicted are not dropped, so it should not take
+    /// long. A panic in it is caught. What happens while the cache is being closed is told by the answer of
     /// [`close`](crate::Cache::close) instead.
     ///
     /// ```
@@ -237,10 +248,12 @@ impl CacheBuilder {
         self
     }
 
-    /// Whether each value that is stored is first decoded from its bytes and compared: in debug builds, unless set.
+    /// Whether each value that is stored is first decoded from its bytes and compared: in debug builds,
+    /// unless set.
     ///
-    /// Otherwise the first values of each keyspace are, and those that have a part which none before them had. It costs what decoding and two
-    /// passes over the value take: for staging, where no value may be found to be refused by a reader in production.
+    /// Otherwise the first values of each keyspace are, and those that have a part which none before them
+    /// had. It costs what decoding and two passes over the value take: for staging, where no value may be
+    /// found to be refused by a reader in production.
     pub fn check_every_value(mut self, is_wanted: bool) -> Self {
         self.check_every_value = is_wanted;
         self
@@ -252,17 +265,20 @@ impl CacheBuilder {
         self
     }
 
-    /// How long a loader may take before a warning in the log names its keyspace: any time, 1 s unless set; [`Duration::MAX`] for never.
+    /// How long a loader may take before a warning in the log names its keyspace: any time, 1 s unless set;
+    /// [`Duration::MAX`] for never.
     pub fn slow_load(mut self, threshold: Duration) -> Self {
         self.slow_load = threshold;
         self
     }
 
-    /// The longest that a caller of [`get_or_load`](crate::Keyspace::get_or_load) waits for the load of another caller: 1 ms to an hour, as long as it
-    /// takes unless set. Then it gets [`LoadError::Timeout`](crate::LoadError::Timeout). The loader itself is not stopped: bound what it asks.
+    /// The longest that a caller of [`get_or_load`](crate::Keyspace::get_or_load) waits for the load of
+    /// another caller: 1 ms to an hour, as long as it takes unless set. Then it gets
+    /// [`LoadError::Timeout`](crate::LoadError::Timeout). The loader itself is not stopped: bound what it
+    /// asks.
     ///
-    /// It also ends the one wait that can last for ever: a loader that joins a thread which asks for the loader's own key. (A loader that
-    /// asks for it directly, or through other loads, is told at once.)
+    /// It also ends the one wait that can last for ever: a loader that joins a thread which asks for the
+    /// loader's own key. (A loader that asks for it directly, or through other loads, is told at once.)
     ///
     /// Real time, whatever the [`clock`](CacheBuilder::clock).
     pub fn load_timeout(mut self, timeout: Duration) -> Self {
@@ -270,8 +286,9 @@ impl CacheBuilder {
         self
     }
 
-    /// Into how many parts memory is divided, each with its own lock: 1 to 4,096, rounded up to a power of two. Unless set,
-    /// eight for each processor, but none of less than 1 MiB of the memory capacity: each shard chooses what to evict among its own.
+    /// Into how many parts memory is divided, each with its own lock: 1 to 4,096, rounded up to a power of
+    /// two. Unless set, eight for each processor, but none of less than 1 MiB of the memory capacity: each
+    /// shard chooses what to evict among its own.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
         self
@@ -279,14 +296,15 @@ impl CacheBuilder {
 
     /// Weighs entries for the memory capacity, in bytes; a keyspace's own weigher goes before it.
     ///
-    /// Its answer is the whole weight of the entry, and counts as at least 1. Called once for each value stored or promoted, with no
-    /// lock held.
+    /// Its answer is the whole weight of the entry, and counts as at least 1. Called once for each value
+    /// stored or promoted, with no lock held.
     pub fn weigher(mut self, weigher: impl Fn(&Weighed<'_>) -> u64 + Send + Sync + 'static) -> Self {
         self.weigher = Some(Arc::new(weigher));
         self
     }
 
-    /// Where time comes from: the operating system unless set. [`ManualClock`](crate::clock::ManualClock) is for tests.
+    /// Where time comes from: the operating system unless set. [`ManualClock`](crate::clock::ManualClock) is
+    /// for tests.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self

@@ -1,4 +1,5 @@
-//! The disk tier: one redb file, the thread that writes it, the thread that sweeps it. The only I/O of the crate.
+//! The disk tier: one redb file, the thread that writes it, the thread that sweeps it. The only I/O of the
+//! crate.
 
 mod ballast;
 mod batch;

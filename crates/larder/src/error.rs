@@ -46,8 +46,8 @@ pub enum Error {
         /// The process that holds it, where it could be told.
         pid: Option<u32>,
         /// Whether that process has ended. Then one that it forked holds the file still: see
-        /// [`Cache::abandon_in_child`](crate::Cache::abandon_in_child). An owner in another PID namespace (another container) can't be told from one
-        /// that has ended.
+        /// [`Cache::abandon_in_child`](crate::Cache::abandon_in_child). An owner in another PID namespace
+        /// (another container) can't be told from one that has ended.
         has_ended: bool,
     },
 
@@ -226,7 +226,8 @@ pub enum Error {
     #[error("the cache is closed; open it again")]
     Closed,
 
-    /// This process is a fork of the one that opened the cache, whose threads it does not have. Nothing was changed.
+    /// This process is a fork of the one that opened the cache, whose threads it does not have. Nothing was
+    /// changed.
     #[error(
         "this process was forked after the cache was opened, and does not have the threads that serve it; open the cache in this process, after the fork"
     )]
@@ -259,9 +260,10 @@ fn owner(pid: Option<u32>) -> String {
 
 /// Why [`Keyspace::get_or_load`](crate::Keyspace::get_or_load) has no value.
 ///
-/// The error of a loader reaches every caller that waited for it, so it is shared. It may be of any type that is shown and debugged,
-/// `Box<dyn Error + Send + Sync>` and `anyhow::Error` included: `?` turns a `LoadError` of it into either. [`LoadError::loader_error`]
-/// gives the loader's error itself.
+/// The error of a loader reaches every caller that waited for it, so it is shared. It may be of any type that
+/// is shown and debugged,
+/// `Box<dyn Error + Send + Sync>` and `anyhow::Error` included: `?` turns a `LoadError` of it into either.
+/// [`LoadError::loader_error`] gives the loader's error itself.
 ///
 /// ```
 /// # use std::error::Error;
@@ -289,8 +291,8 @@ pub enum LoadError<E> {
     /// Waiting would never end: this thread is itself loading the key, or what it loads is waited for,
     /// through other threads, by the one that loads the key. The keys may be of several caches.
     Cycle,
-    /// The load of another caller took longer than [`load_timeout`](crate::CacheBuilder::load_timeout) lets this one wait. It goes on, and
-    /// its value is cached when it comes.
+    /// The load of another caller took longer than [`load_timeout`](crate::CacheBuilder::load_timeout) lets
+    /// this one wait. It goes on, and its value is cached when it comes.
     Timeout {
         /// How long this caller has waited.
         waited: Duration,
@@ -324,7 +326,8 @@ impl<E> LoadError<E> {
 impl<E: fmt::Display> fmt::Display for LoadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // The alternate text of an `anyhow::Error` has its causes. They can't be `source`s: what `E` is, is not known.
+            // The alternate text of an `anyhow::Error` has its causes. They can't be `source`s: what `E` is,
+            // is not known.
             Self::Loader(error) => write!(f, "the loader failed: {error:#}"),
             Self::Panicked => f.write_str("the loader panicked in the thread that ran it; see that thread's message"),
             Self::Cycle => f.write_str(
@@ -339,7 +342,8 @@ impl<E: fmt::Display> fmt::Display for LoadError<E> {
     }
 }
 
-// For every `E` that has a text: an error that is a `Box<dyn Error>` or an `anyhow::Error` is no `Error` itself.
+// For every `E` that has a text: an error that is a `Box<dyn Error>` or an `anyhow::Error` is no `Error`
+// itself.
 impl<E: fmt::Debug + fmt::Display> std::error::Error for LoadError<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {

@@ -23,12 +23,12 @@ const CHUNK: usize = 256;
 
 /// A cache file, opened to be read while another process writes it.
 ///
-/// It sees what the owner has committed: an insert within the owner's flush interval, a removal before it returned there. Nothing
-/// in the file is changed and its owner is not disturbed. Every lookup begins a transaction of its own (some microseconds), so that a
-/// follower never keeps the owner from reusing space.
+/// It sees what the owner has committed: an insert within the owner's flush interval, a removal before it
+/// returned there. Nothing in the file is changed and its owner is not disturbed. Every lookup begins a
+/// transaction of its own (some microseconds), so that a follower never keeps the owner from reusing space.
 ///
-/// If the owner had to replace the file, because its disk failed or it was damaged, the follower goes on with the new one; until there is
-/// one, its lookups are errors.
+/// If the owner had to replace the file, because its disk failed or it was damaged, the follower goes on with
+/// the new one; until there is one, its lookups are errors.
 ///
 /// ```no_run
 /// use larder::{Follower, KeyspaceDefinition};
@@ -76,8 +76,8 @@ impl Follower {
     ///
     /// # Errors
     /// [`Error::Io`] if the file is missing, or was left by a crash and not opened by an owner since;
-    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::NotAFile`] and [`Error::Permission`] as for a cache; [`Error::InUse`] while a
-    /// program that is not larder has it open for itself.
+    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::NotAFile`] and [`Error::Permission`] as for a
+    /// cache; [`Error::InUse`] while a program that is not larder has it open for itself.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with_clock(path, Arc::new(SystemClock::new()))
     }
@@ -235,7 +235,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         self.follower.failed(&format!("a record is damaged: {damage:?}"))
     }
 
-    /// A new transaction, and the keyspace's number in it: a new version has another. None if the keyspace is not there.
+    /// A new transaction, and the keyspace's number in it: a new version has another. None if the keyspace is
+    /// not there.
     fn view(&self) -> Result<Option<View>, Error> {
         let (known, snapshot) = self.follower.file.view()?;
         let Some(row) = known.keyspaces.get(self.definition.name()) else {

@@ -1,7 +1,8 @@
 //! What all handles of one cache share, and how its threads begin. How they end: [`closing`].
 //!
-//! Handles own this; the threads own only the tiers, so that the last handle to go ends them. That may happen inside a
-//! user's `Drop` on one of those very threads: a thread is told to end, and joined by anybody but itself.
+//! Handles own this; the threads own only the tiers, so that the last handle to go ends them. That may happen
+//! inside a user's `Drop` on one of those very threads: a thread is told to end, and joined by anybody but
+//! itself.
 
 mod closing;
 
@@ -26,9 +27,10 @@ use crate::units::Timestamp;
 use crate::volume::{TrackedVolume, Volume};
 use closing::Closing;
 
-/// The part of the file's capacity that entries may be charged for: one in so many. redb doubles a file that must grow, so what is
-/// in use has to stay below half of the capacity: entries in pages that are two thirds full, and two transactions' worth of
-/// pages that are replaced and not yet free. `docs/design.md` gives the measurement.
+/// The part of the file's capacity that entries may be charged for: one in so many. redb doubles a file that
+/// must grow, so what is in use has to stay below half of the capacity: entries in pages that are two thirds
+/// full, and two transactions' worth of pages that are replaced and not yet free. `docs/design.md` gives the
+/// measurement.
 const LIVE_SHARE: u64 = 4;
 /// The part of the file's capacity whose pages one transaction may replace: one in so many.
 const BATCH_SHARE: u64 = 16;
@@ -74,7 +76,8 @@ impl std::fmt::Debug for WeigherBox {
 
 /// A thread that serves the cache to others, until it is told to end.
 pub(crate) struct Attendant {
-    /// Tells it: without waiting, since it may be the one that calls; and not by closing alone, since a forked child has what is closed, too.
+    /// Tells it: without waiting, since it may be the one that calls; and not by closing alone, since a
+    /// forked child has what is closed, too.
     pub(crate) stop: Box<dyn FnOnce() + Send>,
     pub(crate) thread: JoinHandle<()>,
 }
@@ -165,7 +168,8 @@ impl Inner {
         self.is_closed.load(Ordering::Acquire)
     }
 
-    /// Whether this process is a fork of the one that opened the cache. It must not wait for a lock, nor for a thread.
+    /// Whether this process is a fork of the one that opened the cache. It must not wait for a lock, nor for
+    /// a thread.
     pub(crate) fn is_forked(&self) -> bool {
         !self.tiers.process.is_current()
     }
@@ -207,7 +211,8 @@ impl Inner {
         if self.tiers.has_disk() { self.tiers.commit(Acknowledge::Flush) } else { Ok(()) }
     }
 
-    /// Closes what a fork has left this process with: see [`crate::volume`]. Without waiting, writing or unlocking.
+    /// Closes what a fork has left this process with: see [`crate::volume`]. Without waiting, writing or
+    /// unlocking.
     pub(crate) fn abandon(&self) -> Result<(), Error> {
         if !self.is_forked() {
             return Err(Error::NotForked);
@@ -241,7 +246,8 @@ impl Drop for Inner {
         }
         // Best effort: whoever wants to know calls `close`.
         drop(self.close());
-        // A sum that is wrong shows in no answer, so every test of anything looks here. The last handle has gone: no call is under way.
+        // A sum that is wrong shows in no answer, so every test of anything looks here. The last handle has
+        // gone: no call is under way.
         #[cfg(any(test, feature = "test-util"))]
         if !std::thread::panicking() && !self.is_worker() {
             self.tiers.validate_at_end();

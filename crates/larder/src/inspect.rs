@@ -1,8 +1,9 @@
 //! Looking into a cache file without a type of the application's, and without its owner.
 //!
-//! [`Inspector`] opens a file to be read, whoever has it: a live one beside its owner, a closed one, and one that a crash left, which it
-//! reads as its next owner will find it. Nothing is written, repaired or made. What it shows is untyped: keys by the shape that the
-//! file keeps of them ([`KeyShape`]), values as their bytes, and as JSON or text where their format allows it ([`Content`]).
+//! [`Inspector`] opens a file to be read, whoever has it: a live one beside its owner, a closed one, and one
+//! that a crash left, which it reads as its next owner will find it. Nothing is written, repaired or made.
+//! What it shows is untyped: keys by the shape that the file keeps of them ([`KeyShape`]), values as their
+//! bytes, and as JSON or text where their format allows it ([`Content`]).
 //!
 //! It is what the `larder` command is made of. A program that knows its types looks at a live cache with a
 //! [`Follower`](crate::Follower).
@@ -48,7 +49,8 @@ pub use verify::{
 
 /// Opens a cache file to be looked into, as often as asked.
 ///
-/// It holds no file open itself, so it goes on with whatever stands at the path, and never keeps an owner from reusing space.
+/// It holds no file open itself, so it goes on with whatever stands at the path, and never keeps an owner
+/// from reusing space.
 #[derive(Debug, Clone)]
 pub struct Inspector {
     path: PathBuf,
@@ -59,9 +61,9 @@ impl Inspector {
     /// Looks whether a cache file can be looked into.
     ///
     /// # Errors
-    /// [`Error::Missing`] if there is none; [`Error::Foreign`] if it is not larder's, or empty; [`Error::Damaged`];
-    /// [`Error::NewerFormat`]; [`Error::NotAFile`]; [`Error::Permission`]; [`Error::InUse`] if a program that is not larder has
-    /// it; [`Error::Io`].
+    /// [`Error::Missing`] if there is none; [`Error::Foreign`] if it is not larder's, or empty;
+    /// [`Error::Damaged`]; [`Error::NewerFormat`]; [`Error::NotAFile`]; [`Error::Permission`];
+    /// [`Error::InUse`] if a program that is not larder has it; [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with_clock(path, Arc::new(SystemClock::new()))
     }
@@ -78,13 +80,15 @@ impl Inspector {
 
     /// The file as its last commit left it.
     ///
-    /// A snapshot keeps the owner from reusing space for as long as it is held: let go of it within a second where that matters.
+    /// A snapshot keeps the owner from reusing space for as long as it is held: let go of it within a second
+    /// where that matters.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
     ///
     /// # Cost
-    /// Opening the file: well below a millisecond. A file that a crash left is repaired in memory first, which takes milliseconds.
+    /// Opening the file: well below a millisecond. A file that a crash left is repaired in memory first,
+    /// which takes milliseconds.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let look = Look::open(&self.path)?;
         // Its own clock may be behind the owner's.

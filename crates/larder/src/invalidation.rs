@@ -8,14 +8,16 @@ use crate::removal::Removal;
 use crate::space::Space;
 use crate::sync::Arc;
 
-/// Removals from one keyspace or several, made with one commit. [`Cache::invalidation`](crate::Cache::invalidation) begins one.
+/// Removals from one keyspace or several, made with one commit.
+/// [`Cache::invalidation`](crate::Cache::invalidation) begins one.
 ///
-/// For an update that makes entries of several keyspaces stale: a product, and the lists that it stands in. Name the source before
-/// what is derived from it, so that a list which is rebuilt in between from the old product is removed as well.
+/// For an update that makes entries of several keyspaces stale: a product, and the lists that it stands in.
+/// Name the source before what is derived from it, so that a list which is rebuilt in between from the old
+/// product is removed as well.
 ///
-/// Nothing happens before [`commit`](Invalidation::commit). Then the removals are visible one after another, and durable together: a crash
-/// before it has returned leaves all of them to be made again or none, except for one of many thousands of keys, which takes several
-/// transactions.
+/// Nothing happens before [`commit`](Invalidation::commit). Then the removals are visible one after another,
+/// and durable together: a crash before it has returned leaves all of them to be made again or none, except
+/// for one of many thousands of keys, which takes several transactions.
 ///
 /// ```
 /// # use larder::{Cache, KeyspaceDefinition};
@@ -115,8 +117,9 @@ impl Invalidation {
     /// Durable when it returns, as [`Keyspace::remove`] is.
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when they could not be committed *and* the file could not be put out of service; memory is clean
-    /// either way. [`Error::InvalidSetting`] if a keyspace is of another cache; nothing was removed then. [`Error::Closed`], [`Error::Forked`].
+    /// [`Error::NotDurable`] when they could not be committed *and* the file could not be put out of service;
+    /// memory is clean either way. [`Error::InvalidSetting`] if a keyspace is of another cache; nothing was
+    /// removed then. [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// One commit, shared with whoever else waits for one; and that of each removal in memory.

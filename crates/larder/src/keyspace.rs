@@ -32,8 +32,8 @@ use write::Written;
 
 /// A handle to a keyspace. Cheap to clone, and shared between threads.
 ///
-/// Lookups never fail: what goes wrong inside the cache is a counted miss. Invalidations can: one that could not be made durable
-/// is never reported as done.
+/// Lookups never fail: what goes wrong inside the cache is a counted miss. Invalidations can: one that could
+/// not be made durable is never reported as done.
 #[derive(Debug)]
 pub struct Keyspace<K, V> {
     inner: Arc<Inner>,
@@ -101,7 +101,8 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
             Some(space) if space.kind == kind => {
                 return Ok(Self { inner: inner.clone(), space: space.clone(), definition });
             }
-            // One count is the list's own, one the ledger's; handles are only cloned from handles, or made in a turn.
+            // One count is the list's own, one the ledger's; handles are only cloned from handles, or made in
+            // a turn.
             Some(space) if Arc::strong_count(space) > 2 => return Err(space.kind.conflict(name, &kind)),
             space => space.cloned(),
         };
@@ -116,7 +117,8 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         let id = inner.number(kind.memory_only, registration)?;
         let mut remains = Remains::default();
         if let Some(old) = replaced {
-            // Before there is a handle: memory must not answer with values of another type, nor hold what nobody can reach.
+            // Before there is a handle: memory must not answer with values of another type, nor hold what
+            // nobody can reach.
             inner.ledger.strike(&old);
             let (scope, now) = (Scope::prefix(old.id.to_bytes()), inner.tiers.time.now());
             inner.tiers.memory.purge(scope, false, now, &mut remains);
@@ -134,7 +136,8 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         });
         inner.ledger.enter(space.clone());
         inner.spaces.lock().insert(name.to_owned(), space.clone());
-        // The old values last, when no lock is held and no turn is: a user's `Drop` may open the keyspace too.
+        // The old values last, when no lock is held and no turn is: a user's `Drop` may open the keyspace
+        // too.
         drop(turn);
         drop(remains);
         Ok(Self { inner: inner.clone(), space, definition })
@@ -146,7 +149,8 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         &self.space.name
     }
 
-    /// Counts how a lookup was answered; and tells it, at trace level, in a build with the feature `trace-lookups`.
+    /// Counts how a lookup was answered; and tells it, at trace level, in a build with the feature
+    /// `trace-lookups`.
     #[inline]
     fn answered(&self, answer: Count) {
         self.space.counters.add(answer);
@@ -161,7 +165,8 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
 
     /// A value of this keyspace, by its type.
     fn typed(value: Value) -> Option<Arc<V>> {
-        // Always some: a keyspace's number stands for one value type (`Kind`) for as long as the process lives.
+        // Always some: a keyspace's number stands for one value type (`Kind`) for as long as the process
+        // lives.
         Arc::downcast(value).ok()
     }
 }
@@ -169,12 +174,14 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// The live value of a key, from memory or from disk.
     ///
-    /// A value found on disk is promoted to memory. A key too long to be one, a damaged record and a failing disk are misses. So is, in a
-    /// process that was forked after the cache was opened, what memory did not have then.
+    /// A value found on disk is promoted to memory. A key too long to be one, a damaged record and a failing
+    /// disk are misses. So is, in a process that was forked after the cache was opened, what memory did not
+    /// have then.
     ///
     /// # Cost
-    /// In memory: one hash, one shared lock, one clone of an [`Arc`]; nothing is decoded, and nothing allocated for keys up to 60
-    /// bytes. On disk: one descent of the tree, one copy, one checksum, one decoding.
+    /// In memory: one hash, one shared lock, one clone of an [`Arc`]; nothing is decoded, and nothing
+    /// allocated for keys up to 60 bytes. On disk: one descent of the tree, one copy, one checksum, one
+    /// decoding.
     pub fn get<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
         let mut full = KeyWriter::default();
         self.encode_into(key, &mut full).ok()?;
@@ -191,7 +198,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// The live value of a key, from memory or from disk, as no use of it: nothing is counted, promoted, or kept from eviction.
+    /// The live value of a key, from memory or from disk, as no use of it: nothing is counted, promoted, or
+    /// kept from eviction.
     ///
     /// For looking at much that will not be asked for again soon, which should not push out what will.
     ///
@@ -214,7 +222,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if self.inner.is_closed() { None } else { self.peek_full(full.as_slice()) }
     }
 
-    /// Whether a key has a live entry. Not counted as a use, a hit or a miss, and nothing is promoted or decoded.
+    /// Whether a key has a live entry. Not counted as a use, a hit or a miss, and nothing is promoted or
+    /// decoded.
     pub fn contains<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> bool {
         self.ttl(key).is_some()
     }
@@ -233,17 +242,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Stores a value for the keyspace's lifetime, in place of whatever the key had.
     ///
-    /// Every thread sees it when this returns. It reaches the disk within the flush interval; until then a crash loses it, and what
-    /// it replaced may then show again ([contract 4](crate#the-contract)).
+    /// Every thread sees it when this returns. It reaches the disk within the flush interval; until then a
+    /// crash loses it, and what it replaced may then show again ([contract 4](crate#the-contract)).
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise), [`Error::Encode`], [`Error::Closed`] and
-    /// [`Error::Forked`]: nothing was stored then, and the entry before it stays. An insert that returns while the cache is being closed is
-    /// part of the last commit.
+    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise), [`Error::Encode`],
+    /// [`Error::Closed`] and [`Error::Forked`]: nothing was stored then, and the entry before it stays. An
+    /// insert that returns while the cache is being closed is part of the last commit.
     ///
     /// # Cost
-    /// One encoding and one exclusive lock of a shard. Waits, without a lock, while the write buffer is full; a value that is larger than the buffer,
-    /// until it is empty.
+    /// One encoding and one exclusive lock of a shard. Waits, without a lock, while the write buffer is full;
+    /// a value that is larger than the buffer, until it is empty.
     pub fn insert<Q: AsKey<K> + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>) -> Result<(), Error> {
         self.insert_with(key, value, InsertOptions::new())
     }
@@ -262,8 +271,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`insert`](Keyspace::insert); [`Error::InvalidSetting`] for a lifetime out of range; with [`Durability::Immediate`],
-    /// [`Error::NotDurable`] when the value is in memory but could not be committed.
+    /// Those of [`insert`](Keyspace::insert); [`Error::InvalidSetting`] for a lifetime out of range; with
+    /// [`Durability::Immediate`], [`Error::NotDurable`] when the value is in memory but could not be
+    /// committed.
     pub fn insert_with<Q: AsKey<K> + ?Sized>(
         &self,
         key: &Q,
@@ -301,7 +311,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         })
     }
 
-    /// Gives the live entry of a key its keyspace's full lifetime again, from now. Answers whether there was one.
+    /// Gives the live entry of a key its keyspace's full lifetime again, from now. Answers whether there was
+    /// one.
     ///
     /// # Errors
     /// Those of [`insert`](Keyspace::insert).
@@ -326,7 +337,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The number of live entries.
     ///
     /// # Cost
-    /// One lookup for each: O(entries). [`Cache::stats`](crate::Cache::stats) has counts that cost nothing, expired entries included.
+    /// One lookup for each: O(entries). [`Cache::stats`](crate::Cache::stats) has counts that cost nothing,
+    /// expired entries included.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.keys().count() as u64

@@ -1,21 +1,27 @@
-//! Single flight: concurrent loads of one key run one loader, and loads that wait for one another are told so.
+//! Single flight: concurrent loads of one key run one loader, and loads that wait for one another are told
+//! so.
 //!
-//! A flight hangs on the lease of the caller that runs the loader (see the memory tier's leases): whoever finds it there waits
-//! for its landing instead of loading. It lands exactly once, with a value, an error, or, if the loader unwinds, as panicked.
+//! A flight hangs on the lease of the caller that runs the loader (see the memory tier's leases): whoever
+//! finds it there waits for its landing instead of loading. It lands exactly once, with a value, an error,
+//! or, if the loader unwinds, as panicked.
 //!
-//! The wait graph says which thread waits for which flight. There is one for the process, because a loader of one cache may ask
-//! another cache; a fork begins with one of its own. A thread that is to wait for a flight does this:
+//! The wait graph says which thread waits for which flight. There is one for the process, because a loader of
+//! one cache may ask another cache; a fork begins with one of its own. A thread that is to wait for a flight
+//! does this:
 //!
-//! 1. Under the graph's lock it follows the chain *flight → thread that runs it → flight that thread waits for → …*. If the chain
-//!    comes back to itself, waiting would never end: it gets [`Unlanded::Cycle`].
-//! 2. Otherwise it enters itself, under the same lock. So of the threads that would close a circle, the last one always sees it.
+//! 1. Under the graph's lock it follows the chain *flight → thread that runs it → flight that thread waits
+//!    for → …*. If the chain comes back to itself, waiting would never end: it gets [`Unlanded::Cycle`].
+//! 2. Otherwise it enters itself, under the same lock. So of the threads that would close a circle, the last
+//!    one always sees it.
 //! 3. It waits, without the graph's lock, until the flight lands or its time is over.
-//! 4. It leaves the graph. Between (2) and (4) it runs no code of the user's, so it waits for one flight at most.
+//! 4. It leaves the graph. Between (2) and (4) it runs no code of the user's, so it waits for one flight at
+//!    most.
 //!
-//! The graph knows flights and the threads that run them. It does not see a loader that waits by other means, such as a join, for a
-//! thread that waits for the loader's own key. Only a timeout ends that wait.
+//! The graph knows flights and the threads that run them. It does not see a loader that waits by other means,
+//! such as a join, for a thread that waits for the loader's own key. Only a timeout ends that wait.
 //!
-//! A landing holds a user's value or error. None is dropped while the graph or the flight is locked: a `Drop` may load.
+//! A landing holds a user's value or error. None is dropped while the graph or the flight is locked: a `Drop`
+//! may load.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -69,7 +75,8 @@ process_static! {
 }
 
 impl WaitGraph {
-    /// That of the process that calls. A fork begins with an empty one: none of the threads that wait is in it.
+    /// That of the process that calls. A fork begins with an empty one: none of the threads that wait is in
+    /// it.
     fn current() -> Arc<Self> {
         let process = Process::current();
         loop {

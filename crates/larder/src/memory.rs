@@ -1,7 +1,7 @@
 //! The memory tier: shards, their shared budget, and the write buffer.
 //!
-//! A key belongs to one [`shard::Shard`], chosen by its hash (of a per-process random seed). This module takes the locks,
-//! one at a time, and drops what shards let go of after unlocking; it does no I/O.
+//! A key belongs to one [`shard::Shard`], chosen by its hash (of a per-process random seed). This module
+//! takes the locks, one at a time, and drops what shards let go of after unlocking; it does no I/O.
 
 mod budget;
 mod buffer;
@@ -46,9 +46,9 @@ use crate::sync::{
 };
 use crate::units::Timestamp;
 
-/// Bytes of bookkeeping for one entry, added to the length of its key and its encoded value to make its weight: the slot, its
-/// places in the table, the queue and the expiry list, its part of what is remembered of keys, and the value's reference counts. A test
-/// compares it with the types.
+/// Bytes of bookkeeping for one entry, added to the length of its key and its encoded value to make its
+/// weight: the slot, its places in the table, the queue and the expiry list, its part of what is remembered
+/// of keys, and the value's reference counts. A test compares it with the types.
 pub const ENTRY_OVERHEAD: u64 = 144;
 
 /// All shards.
@@ -146,10 +146,11 @@ impl Memory {
         self.read(key).map_or(Found::Dead, |shard| shard.peek(key, now))
     }
 
-    /// The shard of a key, under its shared lock; none in a forked child, if a thread of its parent was changing the shard at the fork.
+    /// The shard of a key, under its shared lock; none in a forked child, if a thread of its parent was
+    /// changing the shard at the fork.
     ///
-    /// The process is asked for only if the lock can't be had at once, so a hit costs nothing more. A child that has the lock is sure to
-    /// give it back without waiting: nobody can come to wait for it.
+    /// The process is asked for only if the lock can't be had at once, so a hit costs nothing more. A child
+    /// that has the lock is sure to give it back without waiting: nobody can come to wait for it.
     #[inline]
     fn read(&self, key: SlotKey<'_>) -> Option<RwLockReadGuard<'_, Shard>> {
         let shard = self.shard(key);
@@ -193,10 +194,11 @@ impl Memory {
         self.locked(key, |shard, trash| shard.leases.release(key, lease, trash));
     }
 
-    /// Stores an explicit write. An entry that is not to be saved is evicted at once if memory has no room for it.
+    /// Stores an explicit write. An entry that is not to be saved is evicted at once if memory has no room
+    /// for it.
     ///
-    /// What it replaces, and what goes for its room, is left to the caller, who may have others to tell of the write first: a user's `Drop`
-    /// may panic. So do the other two ways to store an entry.
+    /// What it replaces, and what goes for its room, is left to the caller, who may have others to tell of
+    /// the write first: a user's `Drop` may panic. So do the other two ways to store an entry.
     pub(crate) fn store_keeping(
         &self,
         key: SlotKey<'_>,
@@ -205,7 +207,8 @@ impl Memory {
         remains: &mut Remains,
     ) -> Result<u64, Refused> {
         if entry.unsaved.is_none() && !KeyspaceId::of(key.bytes).is_memory_only() {
-            // Before the shard takes it: whoever asks after every shard refuses such entries knows of all that were stored.
+            // Before the shard takes it: whoever asks after every shard refuses such entries knows of all
+            // that were stored.
             self.has_unsaved.store(true, Ordering::SeqCst);
         }
         let store =
@@ -254,13 +257,15 @@ impl Memory {
 
     /// Stores an entry, its weight reserved if it is not to be saved: it is clean from the start then.
     ///
-    /// A full cache mostly has the room in the entry's own shard: what is evicted there, under the same lock, gives its room to the newcomer,
-    /// and nobody can come in between. Otherwise room is looked for everywhere.
+    /// A full cache mostly has the room in the entry's own shard: what is evicted there, under the same lock,
+    /// gives its room to the newcomer, and nobody can come in between. Otherwise room is looked for
+    /// everywhere.
     fn charged<R>(
         &self,
         key: SlotKey<'_>,
         entry: Entry,
-        // Not dropped here: a user's `Drop` must not run while weight is reserved that is nobody's yet, since it may wait for that weight.
+        // Not dropped here: a user's `Drop` must not run while weight is reserved that is nobody's yet, since
+        // it may wait for that weight.
         remains: &mut Remains,
         store: impl FnOnce(&mut Shard, Entry, &mut Trash) -> Result<R, Refused>,
     ) -> Result<R, Refused> {
@@ -292,8 +297,8 @@ impl Memory {
         self.keeping(self.shard(key), remains, |shard, trash| shard.forget(key, now, trash))
     }
 
-    /// Removes a key by a tombstone: what stood there, its sequence, the floor for a record on disk, and what `look` says of the
-    /// disk, asked under the same lock.
+    /// Removes a key by a tombstone: what stood there, its sequence, the floor for a record on disk, and what
+    /// `look` says of the disk, asked under the same lock.
     pub(crate) fn bury<S>(
         &self,
         key: SlotKey<'_>,
@@ -323,8 +328,9 @@ impl Memory {
         self.locked(key, |shard, trash| shard.leases.lower_fence(key, trash));
     }
 
-    /// Reserves room in the budget for a key, evicting as needed: first from its own shard, so that shards keep their sizes and each
-    /// chooses among the entries that the new one competes with, then from one after another. No lock is held at the call.
+    /// Reserves room in the budget for a key, evicting as needed: first from its own shard, so that shards
+    /// keep their sizes and each chooses among the entries that the new one competes with, then from one
+    /// after another. No lock is held at the call.
     fn reserve_keeping(&self, key: SlotKey<'_>, weight: u64, remains: &mut Remains) -> bool {
         if weight > self.budget.capacity() {
             return false;
@@ -366,7 +372,8 @@ impl Memory {
         self.locked_shard(self.shard(key), change)
     }
 
-    /// Changes a shard under its lock. What it lets go of is dropped after the lock (invariant 5), its weight given back.
+    /// Changes a shard under its lock. What it lets go of is dropped after the lock (invariant 5), its weight
+    /// given back.
     fn locked_shard<R>(&self, shard: &RwLock<Shard>, change: impl FnOnce(&mut Shard, &mut Trash) -> R) -> R {
         self.keeping(shard, &mut Remains::default(), change)
     }

@@ -1,7 +1,9 @@
-//! Statistics for a monitoring system, by way of the [`metrics`](https://docs.rs/metrics) facade (feature `metrics`).
+//! Statistics for a monitoring system, by way of the [`metrics`](https://docs.rs/metrics) facade (feature
+//! `metrics`).
 //!
-//! A [`Publisher`] takes [`Cache::stats`] and hands it to whatever recorder the application has installed, under the names in
-//! [`METRICS`]. It does so when it is told to, about as often as the metrics are fetched; lookups know nothing of it.
+//! A [`Publisher`] takes [`Cache::stats`] and hands it to whatever recorder the application has installed,
+//! under the names in [`METRICS`]. It does so when it is told to, about as often as the metrics are fetched;
+//! lookups know nothing of it.
 //!
 //! ```
 //! use larder::{Cache, metrics::Publisher};
@@ -36,7 +38,8 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// A publisher for a cache; `name` tells it from others of the process, as the label `cache`. It keeps the cache open.
+    /// A publisher for a cache; `name` tells it from others of the process, as the label `cache`. It keeps
+    /// the cache open.
     #[must_use]
     pub fn new(cache: &Cache, name: impl Into<String>) -> Self {
         Self { cache: cache.clone(), name: name.into(), recorded: BTreeMap::new() }

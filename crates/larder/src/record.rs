@@ -15,19 +15,20 @@
 //!     52     …  extension, then payload
 //! ```
 //!
-//! The extension is a list of fields in ascending order of their tags: tag 1, length 2, content. A reader passes over tags that it does not
-//! know, so a field may add to an entry and must not change its meaning; what changes the meaning is a flag.
+//! The extension is a list of fields in ascending order of their tags: tag 1, length 2, content. A reader
+//! passes over tags that it does not know, so a field may add to an entry and must not change its meaning;
+//! what changes the meaning is a flag.
 //!
 //! | tag | content |
 //! |---|---|
 //! | 1 | fingerprint of the shape that the value was written with, 8 bytes |
 //! | 2 | length of the payload before it was compressed, 4 bytes; a compressed record has it |
 //!
-//! A record of format 1 has no flags, and nothing that this version reads in its extension. Such records stay as they are in a file that
-//! is upgraded, until they are overwritten.
+//! A record of format 1 has no flags, and nothing that this version reads in its extension. Such records stay
+//! as they are in a file that is upgraded, until they are overwritten.
 //!
-//! Integers are big endian. The checksum is checked before any other field is believed, and covers the key, so that a
-//! record that damage moved under another key is as invalid as a torn one (contract 5).
+//! Integers are big endian. The checksum is checked before any other field is believed, and covers the key,
+//! so that a record that damage moved under another key is as invalid as a torn one (contract 5).
 //!
 //! XXH3: Yann Collet, xxHash, <https://github.com/Cyan4973/xxHash>.
 
@@ -205,8 +206,8 @@ pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, Extensio
     if is_complete(&header, &extension) { Ok((header, extension, payload)) } else { Err(Damage::Extension) }
 }
 
-/// Reads the header alone, *without* the checksum: for deciding what to delete, where believing a damaged record costs
-/// at most a miss.
+/// Reads the header alone, *without* the checksum: for deciding what to delete, where believing a damaged
+/// record costs at most a miss.
 pub(crate) fn peek(record: &[u8]) -> Option<Header> {
     record.get(8..).and_then(|checked| parse(checked).ok()).map(|(header, ..)| header)
 }

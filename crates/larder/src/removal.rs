@@ -1,9 +1,10 @@
-//! Removing: first from what this process sees, in the order that is asked for; then from the disk, with one commit for all.
+//! Removing: first from what this process sees, in the order that is asked for; then from the disk, with one
+//! commit for all.
 //!
-//! A key gets a tombstone under its shard's lock, with its leases revoked; a scope is purged from the shards, which disbelieve the
-//! disk in it from then on. So a removal is visible at once, and nothing in flight can undo it. The commit makes it durable. Of
-//! several removals those that come later are of what is derived from the earlier: what is built in between from an old
-//! source is removed as well.
+//! A key gets a tombstone under its shard's lock, with its leases revoked; a scope is purged from the shards,
+//! which disbelieve the disk in it from then on. So a removal is visible at once, and nothing in flight can
+//! undo it. The commit makes it durable. Of several removals those that come later are of what is derived
+//! from the earlier: what is built in between from an old source is removed as well.
 
 use crate::disk::{Acknowledge, RangeRemoval};
 use crate::error::Error;
@@ -31,7 +32,8 @@ struct Pending {
     ranges: Vec<RangeRemoval>,
     /// Whether the disk may have something of a removed key.
     has_tombstones: bool,
-    /// What the shards let go of. Dropped last: what a user's `Drop` does, a panic included, leaves no removal half made.
+    /// What the shards let go of. Dropped last: what a user's `Drop` does, a panic included, leaves no
+    /// removal half made.
     remains: Remains,
 }
 

@@ -70,7 +70,8 @@ fn counted(space: &Space) -> Lifetime {
 
 /// The names of the keyspaces that are being opened.
 ///
-/// Opening one waits for a commit, so no lock is held for as long. Two threads that open one name take turns by this.
+/// Opening one waits for a commit, so no lock is held for as long. Two threads that open one name take turns
+/// by this.
 #[derive(Debug, Default)]
 pub(crate) struct Openings {
     names: Mutex<BTreeSet<String>>,
@@ -85,7 +86,8 @@ pub(crate) struct Opening<'a> {
 }
 
 impl Openings {
-    /// Waits for the opening of the same name that is under way. No code of the user runs in one, so that none asks for its own.
+    /// Waits for the opening of the same name that is under way. No code of the user runs in one, so that
+    /// none asks for its own.
     pub(crate) fn begin<'a>(&'a self, name: &'a str) -> Opening<'a> {
         let mut names = self.names.lock();
         while !names.insert(name.to_owned()) {

@@ -18,7 +18,8 @@ pub use lifetime::Lifetime;
 
 /// What a cache did since it was opened, and what it holds. [`Cache::stats`](crate::Cache::stats) takes one.
 ///
-/// The counts are taken one after another while the cache is in use, so sums may be off by what happened meanwhile.
+/// The counts are taken one after another while the cache is in use, so sums may be off by what happened
+/// meanwhile.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -33,10 +34,11 @@ pub struct Stats {
     pub loads: u64,
     /// Loaders that returned an error or panicked.
     pub load_failures: u64,
-    /// Loaded or promoted values that were not cached, because their key was written or invalidated meanwhile.
+    /// Loaded or promoted values that were not cached, because their key was written or invalidated
+    /// meanwhile.
     pub voided_fills: u64,
-    /// Loaded values that could not be cached: too large, not to be encoded, or without a place while memory had no room for them. Each is
-    /// loaded anew by the next caller. The log names the cause once a keyspace.
+    /// Loaded values that could not be cached: too large, not to be encoded, or without a place while memory
+    /// had no room for them. Each is loaded anew by the next caller. The log names the cause once a keyspace.
     pub uncacheable: u64,
     /// Disk hits copied into memory.
     pub promotions: u64,
@@ -44,7 +46,8 @@ pub struct Stats {
     pub inserts: u64,
     /// Calls that removed entries: by key, by prefix, or all.
     pub invalidations: u64,
-    /// Bytes acknowledged and not yet committed, values and their encodings together. Above the write buffer only for a single value that is larger than it.
+    /// Bytes acknowledged and not yet committed, values and their encodings together. Above the write buffer
+    /// only for a single value that is larger than it.
     pub unsaved_bytes: u64,
     /// Each keyspace opened since the start, by name.
     pub keyspaces: Vec<KeyspaceStats>,
@@ -81,8 +84,8 @@ pub enum DiskState {
     /// Writes are committed, and lookups ask the disk.
     #[default]
     On,
-    /// The disk failed. Lookups are answered from memory; what is written is kept in the write buffer, to be committed when the file
-    /// opens again.
+    /// The disk failed. Lookups are answered from memory; what is written is kept in the write buffer, to be
+    /// committed when the file opens again.
     Suspended,
     /// The file is out of service for good. Entries live in memory alone until a fresh file can be made.
     Discarded,
@@ -132,12 +135,14 @@ pub struct DiskStats {
     pub discards: u64,
     /// Times that the disk tier came back.
     pub recoveries: u64,
-    /// Times that the file was found to be damaged and was moved aside, when it was opened or while it was used.
+    /// Times that the file was found to be damaged and was moved aside, when it was opened or while it was
+    /// used.
     pub quarantines: u64,
     /// How long the disk tier has not been on, all its outages together.
     #[serde(with = "seconds")]
     pub degraded: Duration,
-    /// How long the oldest insert has waited that is not committed. More than the flush interval and a commit says that the disk does not keep up.
+    /// How long the oldest insert has waited that is not committed. More than the flush interval and a commit
+    /// says that the disk does not keep up.
     #[serde(with = "seconds")]
     pub flush_lag: Duration,
     /// How long ago the state of the file was committed that lookups see. Grows while nothing is written.
@@ -168,10 +173,11 @@ pub struct KeyspaceStats {
     pub load_latency: Latencies,
     /// Disk hits copied into memory.
     pub promotions: u64,
-    /// Loaded or promoted values that were not cached, because their key was written or invalidated meanwhile.
+    /// Loaded or promoted values that were not cached, because their key was written or invalidated
+    /// meanwhile.
     pub voided_fills: u64,
-    /// Loaded values that could not be cached: too large, not to be encoded, or without a place while memory had no room for them. Each is
-    /// loaded anew by the next caller. The log names the cause once a keyspace.
+    /// Loaded values that could not be cached: too large, not to be encoded, or without a place while memory
+    /// had no room for them. Each is loaded anew by the next caller. The log names the cause once a keyspace.
     pub uncacheable: u64,
     /// Values written by the application.
     pub inserts: u64,
@@ -193,8 +199,10 @@ pub struct KeyspaceStats {
     pub disk_evictions: u64,
     /// Entries deleted from disk for age.
     pub disk_expirations: u64,
-    /// Records whose value did not decode: each was a miss. The first of a keyspace is told in the log with the reason: the type has changed without a
-    /// new version, or needs [`Format::MessagePack`](crate::Format::MessagePack), the record is of another version of larder, or Zstandard is not built in.
+    /// Records whose value did not decode: each was a miss. The first of a keyspace is told in the log with
+    /// the reason: the type has changed without a new version, or needs
+    /// [`Format::MessagePack`](crate::Format::MessagePack), the record is of another version of larder, or
+    /// Zstandard is not built in.
     pub undecodable: u64,
 }
 

@@ -6,8 +6,9 @@
 //! redis://:password@10.0.0.7:6379/1        (not yet)
 //! ```
 //!
-//! The part after `file:` is a path, relative ones included; `file:///var/…` means the same as `file:/var/…`. Bytes that a URL has no
-//! place for are written `%XX`. A password is never shown: not in an error, not in a log line.
+//! The part after `file:` is a path, relative ones included; `file:///var/…` means the same as `file:/var/…`.
+//! Bytes that a URL has no place for are written `%XX`. A password is never shown: not in an error, not in a
+//! log line.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -62,7 +63,8 @@ impl CacheBuilder {
     /// | `shards=16` | [`shards`](CacheBuilder::shards) |
     /// | `control=PATH` | `control_socket`, in a build with the feature `control`; `%XX` stands for a byte |
     ///
-    /// Sizes are whole numbers with `B`, `KiB`, `MiB`, `GiB` or `TiB`; durations whole numbers with `ms`, `s`, `m` or `h`.
+    /// Sizes are whole numbers with `B`, `KiB`, `MiB`, `GiB` or `TiB`; durations whole numbers with `ms`,
+    /// `s`, `m` or `h`.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -73,8 +75,8 @@ impl CacheBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidUrl`] for a scheme, an option, a number or a unit that is none of these; it says what is allowed. Whether
-    /// a value is in its range is checked by [`open`](CacheBuilder::open).
+    /// [`Error::InvalidUrl`] for a scheme, an option, a number or a unit that is none of these; it says what
+    /// is allowed. Whether a value is in its range is checked by [`open`](CacheBuilder::open).
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let refused = |(why, allowed): Refusal| Error::InvalidUrl { url: redacted(url), why, allowed };
         let invalid = |why: String, allowed| Err(refused((why, allowed)));
@@ -227,7 +229,8 @@ fn duration(name: &str, value: &str) -> Result<Duration, Refusal> {
     })
 }
 
-/// A URL as it may be shown: without what may be a password, before an `@` in the place of its host or in an option.
+/// A URL as it may be shown: without what may be a password, before an `@` in the place of its host or in an
+/// option.
 pub(crate) fn redacted(url: &str) -> String {
     let shown = without_user(url);
     let Some((place, query)) = shown.split_once('?') else {
@@ -242,7 +245,8 @@ pub(crate) fn redacted(url: &str) -> String {
 
 fn without_user(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("//") else {
-        // Without a host there is no place for a password; whoever wrote one all the same would not want it shown.
+        // Without a host there is no place for a password; whoever wrote one all the same would not want it
+        // shown.
         return match url.rsplit_once('@') {
             Some((_, shown)) if !url.starts_with("file:") => format!("…@{shown}"),
             _ => url.to_owned(),

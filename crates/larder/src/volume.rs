@@ -1,8 +1,9 @@
-//! The file system, as the disk tier uses it: the one door to files, so that a simulated one can take its place.
+//! The file system, as the disk tier uses it: the one door to files, so that a simulated one can take its
+//! place.
 //!
-//! What a test has to be able to break or to forget is here: opening, reading, writing, syncing, renaming, removing, and the
-//! lock of the owner. [`OsVolume`] is the operating system's file system; the simulated one, which loses power and fails on
-//! demand, stands in the test support.
+//! What a test has to be able to break or to forget is here: opening, reading, writing, syncing, renaming,
+//! removing, and the lock of the owner. [`OsVolume`] is the operating system's file system; the simulated
+//! one, which loses power and fails on demand, stands in the test support.
 
 mod tracked;
 
@@ -47,7 +48,8 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Looks at a path without opening or following anything. None if there is nothing.
     fn look(&self, path: &Path) -> io::Result<Option<Seen>>;
 
-    /// Opens a regular file for reading and writing, through no symbolic link; a new one is readable by its owner alone.
+    /// Opens a regular file for reading and writing, through no symbolic link; a new one is readable by its
+    /// owner alone.
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile>;
 
     /// Holds on to the file at a path, so that it is told from every other one for as long.
@@ -72,7 +74,8 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     fn create_directories(&self, directory: &Path) -> io::Result<()>;
 }
 
-/// A file that is held on to. While it is, no other file is given its identity, which file systems are quick to use again.
+/// A file that is held on to. While it is, no other file is given its identity, which file systems are quick
+/// to use again.
 pub(crate) trait Anchor: fmt::Debug + Send + Sync {
     fn identity(&self) -> Identity;
 
@@ -108,8 +111,8 @@ impl VolumeFile {
         Self { content: Box::new(backend), locks: None }
     }
 
-    /// A file that is open twice, and locked by a descriptor that is not read or written through: a forked child can close it while a
-    /// thread of its parent is at work on the other ([`tracked`]).
+    /// A file that is open twice, and locked by a descriptor that is not read or written through: a forked
+    /// child can close it while a thread of its parent is at work on the other ([`tracked`]).
     fn with_locks(content: impl StorageBackend, locks: impl StorageBackend) -> Self {
         Self { content: Box::new(content), locks: Some(Box::new(locks)) }
     }
@@ -245,12 +248,14 @@ impl Volume for OsVolume {
 }
 
 impl OsVolume {
-    /// Opens a regular file to be read only, through no symbolic link: a process that may not write the file can look into it.
+    /// Opens a regular file to be read only, through no symbolic link: a process that may not write the file
+    /// can look into it.
     pub(crate) fn open_to_read(path: &Path) -> io::Result<VolumeFile> {
         Ok(VolumeFile::new(backend(read_only(path)?)?))
     }
 
-    /// The first bytes of a file that is not the cache's own: the lock of an owner, what the system says of its locks.
+    /// The first bytes of a file that is not the cache's own: the lock of an owner, what the system says of
+    /// its locks.
     pub(crate) fn read_beside(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         read_only(path)?.take(most).read_to_end(&mut bytes)?;

@@ -1,4 +1,5 @@
-//! Exports: any bytes are read to an end, what is read whole is written again as the same, and no part of it passes for the whole.
+//! Exports: any bytes are read to an end, what is read whole is written again as the same, and no part of it
+//! passes for the whole.
 
 use larder_export::{Error, Form, Header, Item, Keyspace, Reader, Skipped, Writer};
 

@@ -1,6 +1,8 @@
-//! Whole files: whatever stands at the path, opening answers, a foreign file is left as it is, and nothing that was damaged is served.
+//! Whole files: whatever stands at the path, opening answers, a foreign file is left as it is, and nothing
+//! that was damaged is served.
 //!
-//! A cache file is a megabyte, so the input is not the file: it is a list of edits to one that the target has made.
+//! A cache file is a megabyte, so the input is not the file: it is a list of edits to one that the target has
+//! made.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! The corpus as it begins: an input for each thing that a target can be shown, by name.
 //!
-//! `cargo run -p larder-fuzz --example seeds` writes them to `corpus/`. What a fuzzer finds is added beside them, by hand and with a name.
+//! `cargo run -p larder-fuzz --example seeds` writes them to `corpus/`. What a fuzzer finds is added beside
+//! them, by hand and with a name.
 
 use larder::testing::bytes::{self, RECORD_FORMAT, Record};
 use larder::{MAX_DEPTH, MAX_EMPTY_ELEMENTS, Timestamp};

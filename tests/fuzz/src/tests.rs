@@ -30,7 +30,8 @@ fn fresh_seed() -> u64 {
     std::hash::RandomState::new().build_hasher().finish() >> 16
 }
 
-/// Random numbers that a seed repeats. Splitmix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
+/// Random numbers that a seed repeats. Splitmix64: Steele, Lea and Flood, "Fast splittable pseudorandom
+/// number generators", 2014.
 struct Random(u64);
 
 impl Random {
@@ -105,7 +106,8 @@ fn told(replay: &str, work: impl FnOnce()) {
     });
 }
 
-/// A target that drives something broken finds fault with an input of the corpus, or with one of the first that are made up from it.
+/// A target that drives something broken finds fault with an input of the corpus, or with one of the first
+/// that are made up from it.
 fn finds_fault(name: &str, broken: impl Fn(&[u8])) {
     let corpus = corpus(name);
     let made_up = (0..20).map(|seed| made_up(&corpus, seed));

@@ -1,6 +1,8 @@
-//! Values: any bytes decode to a value or an error, in bounded time, memory and stack; and what encodes reads back.
+//! Values: any bytes decode to a value or an error, in bounded time, memory and stack; and what encodes reads
+//! back.
 //!
-//! In bincode here, in `MessagePack` in [`described`]; with fingerprints and compressed, as records have them, in [`marked`].
+//! In bincode here, in `MessagePack` in [`described`]; with fingerprints and compressed, as records have
+//! them, in [`marked`].
 
 mod described;
 mod marked;

@@ -1,7 +1,8 @@
 //! What a type says that it holds: how its values are made from a seed, and when two are the same.
 //!
-//! Stricter than `PartialEq` where that is blind (the bits of floats), and there for types that have none (cells, heaps). A field whose
-//! own type says that it is lost (`#[serde(skip)]`, a lossy `with`) may be another one afterwards, but only as that type says.
+//! Stricter than `PartialEq` where that is blind (the bits of floats), and there for types that have none
+//! (cells, heaps). A field whose own type says that it is lost (`#[serde(skip)]`, a lossy `with`) may be
+//! another one afterwards, but only as that type says.
 
 use crate::generator::random::Random;
 
@@ -54,7 +55,8 @@ pub(crate) trait Content: Sized {
     fn same(&self, read: &Self, with_losses: bool) -> bool;
 }
 
-/// How a type of one's own is made and compared. After a field stands what its type says is lost of it, in brackets.
+/// How a type of one's own is made and compared. After a field stands what its type says is lost of it, in
+/// brackets.
 macro_rules! content {
     (struct $name:ident { $($field:tt $([$loss:ident])?),* }) => {
         impl Content for $name {

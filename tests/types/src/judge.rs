@@ -1,8 +1,9 @@
 //! Tries values in each format, and says what became of them.
 //!
-//! Three ways in: through the door that each value passes in a debug build, through that of a release build (which tries the first values of a
-//! keyspace and those of a new shape), and past it. Behind the door there is one answer for what was let in: the value, but for what
-//! its type says is lost. Past it there may also be an error, but still no other value.
+//! Three ways in: through the door that each value passes in a debug build, through that of a release build
+//! (which tries the first values of a keyspace and those of a new shape), and past it. Behind the door there
+//! is one answer for what was let in: the value, but for what its type says is lost. Past it there may also
+//! be an error, but still no other value.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,5 +1,5 @@
-//! Some hundred types over all that serde has, each value in each format: it comes back, or it is refused, or its own type says what
-//! is lost. Never another value (contract 5).
+//! Some hundred types over all that serde has, each value in each format: it comes back, or it is refused, or
+//! its own type says what is lost. Never another value (contract 5).
 //!
 //! `generator` writes the types of `generated`, from a seed; `judge` tries their values.
 

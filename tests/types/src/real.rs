@@ -1,4 +1,5 @@
-//! Types of other crates, and types that serialize by hand: nobody generated them, and nobody can look into what they do.
+//! Types of other crates, and types that serialize by hand: nobody generated them, and nobody can look into
+//! what they do.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,5 @@
-//! What the generated types are written with: types to stand in others, and the functions that their attributes name.
+//! What the generated types are written with: types to stand in others, and the functions that their
+//! attributes name.
 
 use std::collections::BTreeMap;
 

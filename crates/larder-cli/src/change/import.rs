@@ -1,8 +1,9 @@
 //! `larder import`: the entries of an export, into a file that nobody has.
 //!
-//! An export's checksum stands at its end, so it is read twice: once to its end, with every key and lifetime checked, before a byte is written; then
-//! again, in batches of a bounded size, each a commit. Ctrl-C is heard between them. What is committed stays, and another run goes on from there:
-//! it writes the same entries again, or keeps those that were written later.
+//! An export's checksum stands at its end, so it is read twice: once to its end, with every key and lifetime
+//! checked, before a byte is written; then again, in batches of a bounded size, each a commit. Ctrl-C is
+//! heard between them. What is committed stays, and another run goes on from there: it writes the same
+//! entries again, or keeps those that were written later.
 
 mod survey;
 

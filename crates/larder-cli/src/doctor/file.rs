@@ -14,7 +14,8 @@ use crate::time::{rfc3339, span};
 const FARTHEST_MARK: Duration = Duration::from_hours(1);
 /// A mark may be a little ahead: the cache's time never goes back.
 const NEAR: Duration = Duration::from_secs(5);
-/// A file is not too long for what is in it below this, nor below so many times that: pages are half full, and doubled when the file must grow.
+/// A file is not too long for what is in it below this, nor below so many times that: pages are half full,
+/// and doubled when the file must grow.
 const SHORT: u64 = 8 << 20;
 const BLOATED: u64 = 6;
 /// So few entries that have expired are nothing to speak of.

@@ -9,7 +9,8 @@ use super::line::Line;
 /// Keyspaces that are named.
 const MOST_NAMED: usize = 3;
 
-/// What can be wrong with a value that does not decode. Which it is, is said by the reason in the service's log.
+/// What can be wrong with a value that does not decode. Which it is, is said by the reason in the service's
+/// log.
 const CAUSES: &str = "look for `could not be decoded` in the service's log: it has the reason, once a keyspace. \
     The type has changed: raise the `version` of the keyspace. \
     The type has not, and its values never decode: it needs Format::MessagePack, and an earlier larder stored it all the same. \

@@ -2,8 +2,9 @@
 //!
 //! Values are exported as they were before they were compressed, and say how they were.
 //!
-//! A file is written under a temporary name beside its place, synced, and renamed: it appears complete or not at all. Ctrl-C and a
-//! request to end are heard between entries, and take the unfinished file away; a second Ctrl-C ends the process at once.
+//! A file is written under a temporary name beside its place, synced, and renamed: it appears complete or not
+//! at all. Ctrl-C and a request to end are heard between entries, and take the unfinished file away; a second
+//! Ctrl-C ends the process at once.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -57,7 +58,8 @@ pub(crate) fn run(options: &ExportOptions) -> Result<Exit, Failure> {
     Ok(if skipped.damaged == 0 { Exit::Ok } else { Exit::Damaged })
 }
 
-/// Where an output file is to stand. It takes the place of a regular file, and of no other: not of a device, nor of the cache itself.
+/// Where an output file is to stand. It takes the place of a regular file, and of no other: not of a device,
+/// nor of the cache itself.
 fn place(output: &Path, cache: &Path) -> Result<PathBuf, Failure> {
     let Ok(found) = fs::metadata(output) else { return Ok(output.to_owned()) };
     let refused = |why: &str| Failure::new(Exit::Usage, format!("--output {} is {why}", output.display()));
@@ -150,7 +152,8 @@ fn write_entry<W: Write>(
     let Entry { key, finding, .. } = entry;
     match finding {
         Finding::Live(record) => {
-            // As it was before it was compressed: an export can be read anywhere. What can't be inflated is a miss to every lookup.
+            // As it was before it was compressed: an export can be read anywhere. What can't be inflated is a
+            // miss to every lookup.
             let Ok(value) = record.payload() else {
                 skipped.damaged += 1;
                 return Ok(());

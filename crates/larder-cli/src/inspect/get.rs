@@ -1,7 +1,7 @@
 //! `larder get`: the entry of a key.
 //!
-//! A value of MessagePack is shown as JSON, a raw one that is text as text, and any other as its bytes. What can't be read is shown as its bytes, with
-//! the reason; it is an answer, and no failure.
+//! A value of MessagePack is shown as JSON, a raw one that is text as text, and any other as its bytes. What
+//! can't be read is shown as its bytes, with the reason; it is an answer, and no failure.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

@@ -1,7 +1,8 @@
 //! Which key a person means, and how a key is shown: as it is read.
 //!
-//! A key of one of the shop's families is shown as the shop spells it, `product_MTNVTU`, and every other by the shape of its keyspace. Read
-//! is the shop's spelling first, where the keyspace is a family's; in quotes, a text is always the code itself.
+//! A key of one of the shop's families is shown as the shop spells it, `product_MTNVTU`, and every other by
+//! the shape of its keyspace. Read is the shop's spelling first, where the keyspace is a family's; in quotes,
+//! a text is always the code itself.
 
 use larder::inspect::{Finding, KeyShape, KeyspaceFacts, Record, Snapshot, spell_hex};
 use serde::Serialize;

@@ -1,8 +1,9 @@
 //! Values, without their type: their bytes, and what of them can be read all the same.
 //!
-//! A value that describes itself is printed as JSON, and text as text. What a cache holds may come from strangers: no character that a terminal would obey is
-//! printed as it is. Bincode (version 2, standard configuration) writes a text as its length and its bytes, and the fields of a struct one after
-//! another. So a value that begins with texts shows them. What follows can't be told without the type.
+//! A value that describes itself is printed as JSON, and text as text. What a cache holds may come from
+//! strangers: no character that a terminal would obey is printed as it is. Bincode (version 2, standard
+//! configuration) writes a text as its length and its bytes, and the fields of a struct one after another. So
+//! a value that begins with texts shows them. What follows can't be told without the type.
 
 use std::io::{self, Write};
 
@@ -85,8 +86,8 @@ pub(super) fn print_json(out: &mut impl Write, document: &Document<'_>, most: us
 
 /// The beginning of a text, up to a whole character; the rest is counted.
 ///
-/// JSON escapes what ASCII calls control characters, but for DEL, and none of the later ones (U+0080 to U+009F): these are escaped here. A text
-/// that is not JSON has none of them ([`is_plain`]).
+/// JSON escapes what ASCII calls control characters, but for DEL, and none of the later ones (U+0080 to
+/// U+009F): these are escaped here. A text that is not JSON has none of them ([`is_plain`]).
 struct Clipped<W> {
     out: W,
     /// Bytes that may still be written.

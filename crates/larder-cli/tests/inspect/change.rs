@@ -1,4 +1,5 @@
-//! The commands that change a file: on one that nobody has, beside the process that has it, through its socket, and interrupted.
+//! The commands that change a file: on one that nobody has, beside the process that has it, through its
+//! socket, and interrupted.
 
 use std::fs;
 use std::process::Stdio;
@@ -266,7 +267,8 @@ fn ctrl_c_loses_nothing_in_the_middle_of_a_compaction_and_of_an_import() {
         shortest = shortest.min(len());
     }
     let told = json(&place, &["compact", FILE]);
-    // One that was interrupted may have done most of it: a file that is short already becomes a little longer.
+    // One that was interrupted may have done most of it: a file that is short already becomes a little
+    // longer.
     shortest = shortest.min(told["length"].as_u64().unwrap());
     assert!(shortest < before, "{shortest} of {before}: {told}");
     assert_eq!(entries(&place), kept);

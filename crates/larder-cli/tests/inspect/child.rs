@@ -22,7 +22,8 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// Starts an owner, and waits until its file has something in it. It holds the file, or writes to it without end.
+    /// Starts an owner, and waits until its file has something in it. It holds the file, or writes to it
+    /// without end.
     pub(crate) fn start(task: &str, path: &Path) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "child::child_process", "--nocapture", "--test-threads=1"])

@@ -1,5 +1,5 @@
-//! The commands on a cache file, as a person runs them: the built command, on files in every state, and beside a process that is
-//! at work on one.
+//! The commands on a cache file, as a person runs them: the built command, on files in every state, and
+//! beside a process that is at work on one.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 

@@ -1,4 +1,5 @@
-//! The commands of `docs/operations.md`, run as they stand there, by a shell, on the file that the page speaks of.
+//! The commands of `docs/operations.md`, run as they stand there, by a shell, on the file that the page
+//! speaks of.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! What is printed where the page of operations does not show it: names of JSON's fields are promises, and so are the words of keys.
+//! What is printed where the page of operations does not show it: names of JSON's fields are promises, and so
+//! are the words of keys.
 
 use larder::KeyspaceDefinition;
 use serde_json::{Value, json};
@@ -96,7 +97,8 @@ fn retire(place: &Place) {
     let db = redb::Database::open(place.path()).unwrap();
     let txn = db.begin_write().unwrap();
     let keyspaces = redb::TableDefinition::<&str, &[u8]>::new("larder.keyspaces");
-    // Number and version, no entries; then its fields: the keys' shape, MessagePack, the schema, and version 1 with when it was retired.
+    // Number and version, no entries; then its fields: the keys' shape, MessagePack, the schema, and version
+    // 1 with when it was retired.
     let row = [
         &b"\0\0\0\x02\0\0\0\x02"[..],
         &[0; 16],

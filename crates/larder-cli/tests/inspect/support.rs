@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::watchdog::{Watch, patience};
 
-/// The beginning of the year 2100. The command tells the time by its own clock, or by a file's last commit if that is later: this one is,
-/// so what it says of such a file is the same at each run.
+/// The beginning of the year 2100. The command tells the time by its own clock, or by a file's last commit if
+/// that is later: this one is, so what it says of such a file is the same at each run.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(4_102_444_800_000);
 
 pub(crate) const HOUR: Duration = Duration::from_hours(1);

@@ -1,4 +1,5 @@
-//! Values of every format: how they are shown, and that they come back through an export, to the application that wrote them.
+//! Values of every format: how they are shown, and that they come back through an export, to the application
+//! that wrote them.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -305,7 +306,8 @@ fn values_of_every_format_come_back_through_an_export() {
         }
         drop((of_offers, of_settings, of_pages));
         cache.close().unwrap();
-        // What the record says of its value has come along, too: the same bytes are no value of a type with other names.
+        // What the record says of its value has come along, too: the same bytes are no value of a type with
+        // other names.
         let cache = Cache::builder().path(fresh.path()).open().unwrap();
         let swapped: KeyspaceDefinition<String, Swapped> = KeyspaceDefinition::new("offer").ttl(HOUR);
         assert_eq!(cache.keyspace(swapped).unwrap().get("short"), None);

@@ -99,7 +99,8 @@ fn every_cut_and_every_flipped_bit_shows() {
             for bit in 0..8 {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1 << bit;
-                // In the last line, which the checksum does not cover, the letter of a digit may be large or small.
+                // In the last line, which the checksum does not cover, the letter of a digit may be large or
+                // small.
                 let is_same = items(&flipped).is_ok_and(|found| found == items(&bytes).unwrap());
                 assert!(check(&flipped[..]).is_err() || is_same, "{form:?}, byte {at}, bit {bit}");
             }

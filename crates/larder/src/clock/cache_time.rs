@@ -1,16 +1,19 @@
 //! The cache's time: it never runs backwards and never falls behind the wall clock.
 //!
-//! It is what the monotonic clock has counted since the cache was opened, plus an offset, and the offset only grows: each reading
-//! raises it to `wall - counted` where that is larger. A wall clock that is set back therefore changes nothing (no entry lives
-//! longer than its TTL), one that is set forward expires entries early, and the time a suspended machine slept counts.
+//! It is what the monotonic clock has counted since the cache was opened, plus an offset, and the offset only
+//! grows: each reading raises it to `wall - counted` where that is larger. A wall clock that is set back
+//! therefore changes nothing (no entry lives longer than its TTL), one that is set forward expires entries
+//! early, and the time a suspended machine slept counts.
 //!
-//! Time ends at `u64::MAX` milliseconds. Every sum saturates there, and an entry has expired when its expiry is not after the time,
-//! so whatever a clock shows, nothing outlives the end of time. What is counted begins at zero and the offset is never negative, so
-//! no reading of either clock is out of range, and none is cut off before the end.
+//! Time ends at `u64::MAX` milliseconds. Every sum saturates there, and an entry has expired when its expiry
+//! is not after the time, so whatever a clock shows, nothing outlives the end of time. What is counted begins
+//! at zero and the offset is never negative, so no reading of either clock is out of range, and none is cut
+//! off before the end.
 //!
-//! Two clocks are 45 ns, a good part of a hit. So there is a cheaper reading as well, of a clock that stands still between two ticks of the
-//! kernel: it gives a [`Span`] that the time lies in. Who finds that an entry outlives the span need not know the time; who does not
-//! asks for it. The wall clock is then looked at once a tick, so a jump forwards is noticed a tick late.
+//! Two clocks are 45 ns, a good part of a hit. So there is a cheaper reading as well, of a clock that stands
+//! still between two ticks of the kernel: it gives a [`Span`] that the time lies in. Who finds that an entry
+//! outlives the span need not know the time; who does not asks for it. The wall clock is then looked at once
+//! a tick, so a jump forwards is noticed a tick late.
 
 use std::time::Duration;
 
@@ -48,8 +51,9 @@ impl CacheTime {
 
     /// The time now.
     pub(crate) fn now(&self) -> Timestamp {
-        // The wall clock first: what passes between the two readings then makes the difference smaller. The other way round it would
-        // make it larger, and stay: a thread held up in between would move time forward for good.
+        // The wall clock first: what passes between the two readings then makes the difference smaller. The
+        // other way round it would make it larger, and stay: a thread held up in between would move time
+        // forward for good.
         let wall = self.clock.wall().as_millis();
         let counted = self.counted(self.clock.monotonic());
         let by_wall = wall.saturating_sub(counted);
@@ -70,8 +74,9 @@ impl CacheTime {
         };
         // Only compared, so it may wrap around.
         let tick = coarse.as_secs().wrapping_mul(1000).wrapping_add(u64::from(coarse.subsec_millis()));
-        // Acquire and Release pair with one another: whoever finds that this tick was looked at sees the offset that came of it. So the look
-        // comes first; several threads may make it at the beginning of a tick.
+        // Acquire and Release pair with one another: whoever finds that this tick was looked at sees the
+        // offset that came of it. So the look comes first; several threads may make it at the beginning of a
+        // tick.
         if self.tick_ms.load(Ordering::Acquire) != tick {
             self.now();
             self.tick_ms.store(tick, Ordering::Release);

@@ -1,4 +1,5 @@
-//! The part of serde's machinery that stands between a value and the codec: it keeps the limits, and notes the shape.
+//! The part of serde's machinery that stands between a value and the codec: it keeps the limits, and notes
+//! the shape.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -12,7 +13,7 @@ pub(super) trait Encoding: Copy {
     const DESCRIBES_ITSELF: bool;
 }
 
-/// Values one after another: whoever reads them must ask for what was written.
+/// Values one after another: a reader must ask for what was written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Positional;
 
@@ -37,9 +38,11 @@ pub(super) struct Session {
     pub(super) is_after_some: Cell<bool>,
     /// Whether the value is only measured, and never to be read back.
     pub(super) is_measured: bool,
-    /// Whether the type asked for whatever is there: then the bytes decide what it becomes, and two of its values may have the same.
+    /// Whether the type asked for whatever is there: then the bytes decide what it becomes, and two of its
+    /// values may have the same.
     pub(super) asked_for_any: Cell<bool>,
-    /// Whether a map was written whose length was not known, as a struct with a flattened field is: nothing says which of its names are fields.
+    /// Whether a map was written whose length was not known, as a struct with a flattened field is: nothing
+    /// says which of its names are fields.
     pub(super) has_open_map: Cell<bool>,
     /// Whether what is asked for is noted also where the encoding describes itself.
     pub(super) is_trial: bool,
@@ -80,7 +83,8 @@ impl Session {
     }
 }
 
-/// A part of serde's machinery (a serializer, a visitor, a seed, a value…) that hands the session on to whatever it leads to.
+/// A part of serde's machinery (a serializer, a visitor, a seed, a value…) that hands the session on to
+/// whatever it leads to.
 ///
 /// Depth and place go down by value, so that no error path has to take them back.
 #[derive(Debug, Clone, Copy)]

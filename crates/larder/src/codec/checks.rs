@@ -1,15 +1,17 @@
-//! Whether the values of a keyspace come back as they went in: tried on some when they are written, and noted of all that are read.
+//! Whether the values of a keyspace come back as they went in: tried on some when they are written, and noted
+//! of all that are read.
 //!
-//! No type says what its serde attributes do, so a value is believed only after it was seen to come back. Before a value is stored, it is
-//! decoded from its bytes, and the two are compared ([`digest`]): the first of a keyspace, those with a kind or a name at a
-//! place where none of the earlier had it, and each in debug builds or if the builder says so. After so many trials the
-//! fingerprint alone guards what is read.
+//! No type says what its serde attributes do, so a value is believed only after it was seen to come back.
+//! Before a value is stored, it is decoded from its bytes, and the two are compared ([`digest`]): the first
+//! of a keyspace, those with a kind or a name at a place where none of the earlier had it, and each in debug
+//! builds or if the builder says so. After so many trials the fingerprint alone guards what is read.
 //!
-//! Not where there is none: in an encoding that describes itself, a type that asks for whatever is there (an untagged enum, a flattened map)
-//! gets what the bytes look like, and of two values of one shape the one comes back and the other does not. So does one that asks for other
-//! parts than were written: it passes over a field (`skip_deserializing`, a name that only one side has), or reads a number as another type. Each value
-//! of such a type is tried, once one of them was seen to ask so; and each that has a map of unknown length, where a field that is left out
-//! is not told from a key that is not there.
+//! Not where there is none: in an encoding that describes itself, a type that asks for whatever is there (an
+//! untagged enum, a flattened map) gets what the bytes look like, and of two values of one shape the one
+//! comes back and the other does not. So does one that asks for other parts than were written: it passes over
+//! a field (`skip_deserializing`, a name that only one side has), or reads a number as another type. Each
+//! value of such a type is tried, once one of them was seen to ask so; and each that has a map of unknown
+//! length, where a field that is left out is not told from a key that is not there.
 
 use std::any::type_name;
 use std::cell::Cell;
@@ -28,7 +30,8 @@ use crate::sync::{Ordering, StatisticU64};
 
 /// The first values of a keyspace, each of which is tried.
 const FIRST_VALUES: u64 = 16;
-/// Values that are tried at most for what is new about them: a type whose every value is unlike the others would pay for ever.
+/// Values that are tried at most for what is new about them: a type whose every value is unlike the others
+/// would pay for ever.
 const MAX_TRIALS: u64 = 1_024;
 /// Sets of names that are remembered, by their hash.
 const REMEMBERED: usize = 64;
@@ -122,7 +125,8 @@ impl ValueChecks {
         names == 0 || place.is_some_and(|place| place.load(Ordering::Relaxed) == 1 << 32 | u64::from(names))
     }
 
-    /// The value of a record, and how long its encoding is. A panic of its `Deserialize` is an error like another.
+    /// The value of a record, and how long its encoding is. A panic of its `Deserialize` is an error like
+    /// another.
     ///
     /// # Errors
     /// That the bytes are no value of the type, or were written as something else.
@@ -184,8 +188,8 @@ const OTHER_KINDS: &str = "the type reads other parts than were written: its fie
 const OTHER_NAMES: &str =
     "the fields or variants were written under other names or in another order; raise the keyspace's version";
 
-/// A value without a fingerprint, from a file of the first format: believed if it is written as it was read, but for the order of what has
-/// none (a hash map begins at another entry in each process).
+/// A value without a fingerprint, from a file of the first format: believed if it is written as it was read,
+/// but for the order of what has none (a hash map begins at another entry in each process).
 fn unmarked<V>(value: V, payload: &[u8]) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -204,8 +208,8 @@ where
     ))
 }
 
-/// Trials within trials, at most: the `Drop` of a value that was decoded for one may store another of its type, whose trial has a value to
-/// drop, and so on. What is stored deeper down is not tried.
+/// Trials within trials, at most: the `Drop` of a value that was decoded for one may store another of its
+/// type, whose trial has a value to drop, and so on. What is stored deeper down is not tried.
 const MOST_TRIALS_AT_ONCE: u32 = 4;
 
 std::thread_local! {

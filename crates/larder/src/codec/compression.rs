@@ -5,7 +5,8 @@
 use super::{CodecError, MAX_VALUE_LEN};
 use crate::record;
 
-/// How long values of a keyspace are made shorter on disk. See [`KeyspaceDefinition::compress`](crate::KeyspaceDefinition::compress).
+/// How long values of a keyspace are made shorter on disk. See
+/// [`KeyspaceDefinition::compress`](crate::KeyspaceDefinition::compress).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compression {
@@ -53,7 +54,8 @@ impl Compression {
     }
 }
 
-/// The payload of a record as it was before it was compressed to `bytes`. The length is checked before memory is taken for it.
+/// The payload of a record as it was before it was compressed to `bytes`. The length is checked before memory
+/// is taken for it.
 pub(crate) fn inflate(
     how: record::Compression,
     bytes: &[u8],

@@ -1,8 +1,9 @@
 //! Decoding within the limits: a deserializer around the codec's, which notes the shape of what is asked for.
 //!
-//! Serde goes from a deserializer to a visitor, from there to an access, a seed, and the next deserializer. Each is wrapped on the
-//! way, so no value inside another meets the codec without the session. Where the encoding is positional, strings and byte buffers are
-//! borrowed from the input and copied then, so that a length is believed only once that many bytes have been seen.
+//! Serde goes from a deserializer to a visitor, from there to an access, a seed, and the next deserializer.
+//! Each is wrapped on the way, so no value inside another meets the codec without the session. Where the
+//! encoding is positional, strings and byte buffers are borrowed from the input and copied then, so that a
+//! length is believed only once that many bytes have been seen.
 
 mod access;
 mod visit;
@@ -61,8 +62,9 @@ macro_rules! self_described {
     )*};
 }
 
-/// Of a positional encoding the type says what comes next, so a compound's level is entered before it is read. One that describes itself may
-/// hold anything, whatever is asked for: the level is entered when a compound is found.
+/// Of a positional encoding the type says what comes next, so a compound's level is entered before it is
+/// read. One that describes itself may hold anything, whatever is asked for: the level is entered when a
+/// compound is found.
 macro_rules! compounds {
     ($($method:ident($($arg:ident: $type:ty),*) $wrap:ident $group:literal $kind:expr),* $(,)?) => {$(
         fn $method<V: Visitor<'de>>(self, $($arg: $type,)* visitor: V) -> Result<V::Value, D::Error> {

@@ -1,8 +1,8 @@
 //! The digest of a value: of all that it serializes as, so that two values can be compared without an `Eq`.
 //!
-//! Not of its bytes: an untagged `A(u8)` and `B(u16)` of one number have the same bytes and are two values, and two hash maps with the same
-//! entries have different ones and are the same. So each call of serde counts with its kind: widths, `Some` and `None`, names, the bits of
-//! floats. Entries of maps count in any order.
+//! Not of its bytes: an untagged `A(u8)` and `B(u16)` of one number have the same bytes and are two values,
+//! and two hash maps with the same entries have different ones and are the same. So each call of serde counts
+//! with its kind: widths, `Some` and `None`, names, the bits of floats. Entries of maps count in any order.
 
 mod compound;
 

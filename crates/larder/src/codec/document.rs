@@ -27,8 +27,8 @@ use crate::key::spell_hex;
 
 /// A value that describes itself, to be written as JSON by way of serde.
 ///
-/// It is known to be whole and to nest at most [`MAX_DEPTH`](crate::MAX_DEPTH) levels deep, so writing it fails only where its output does. It is
-/// read while it is written, and takes no memory of its own.
+/// It is known to be whole and to nest at most [`MAX_DEPTH`](crate::MAX_DEPTH) levels deep, so writing it
+/// fails only where its output does. It is read while it is written, and takes no memory of its own.
 #[derive(Debug, Clone, Copy)]
 pub struct Document<'a>(&'a [u8]);
 
@@ -46,7 +46,7 @@ impl Serialize for Document<'_> {
     }
 }
 
-/// The value that comes next. Whoever has written it has moved on behind it.
+/// The value that comes next. Its writer has moved on behind it.
 struct Next<'c, 'a>(&'c Cell<Tokens<'a>>);
 
 impl<'a> Next<'_, 'a> {

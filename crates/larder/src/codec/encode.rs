@@ -1,8 +1,8 @@
 //! Encoding within the limits: a serializer around the codec's, which notes the shape of what passes.
 //!
-//! It writes nothing of its own, so the bytes are the codec's. It enters a level and pays for elements exactly where
-//! [`decode`](super::decode) does; a value that passes here is read back there. What could not be read back is refused here: see
-//! [`refusal`].
+//! It writes nothing of its own, so the bytes are the codec's. It enters a level and pays for elements
+//! exactly where [`decode`](super::decode) does; a value that passes here is read back there. What could not
+//! be read back is refused here: see [`refusal`].
 
 mod compound;
 mod one_byte;
@@ -60,8 +60,9 @@ impl<T, E: Encoding> Bounded<'_, T, E> {
         self.moved(place)
     }
 
-    /// Enters the level of a compound. In an encoding that describes itself the content of a variant with several fields is a level below the
-    /// variant, since a reader that does not know the type finds a map there, and a sequence in it.
+    /// Enters the level of a compound. In an encoding that describes itself the content of a variant with
+    /// several fields is a level below the variant, since a reader that does not know the type finds a map
+    /// there, and a sequence in it.
     fn enter_compound(self, is_in_variant: bool) -> Result<Self, Refusal> {
         let level = self.enter()?;
         if E::DESCRIBES_ITSELF && is_in_variant { Ok(level.enter()?) } else { Ok(level) }
@@ -260,7 +261,8 @@ impl<'a, S: Serializer, E: Encoding> Serializer for Bounded<'a, S, E> {
         ))
     }
 
-    /// A sequence of bytes is written at once, where the encoding of a byte buffer is the same: element by element it takes twenty times as long.
+    /// A sequence of bytes is written at once, where the encoding of a byte buffer is the same: element by
+    /// element it takes twenty times as long.
     fn collect_seq<I>(self, elements: I) -> Result<S::Ok, S::Error>
     where
         I: IntoIterator,

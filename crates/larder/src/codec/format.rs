@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// How the values of a keyspace become bytes. Declared with the keyspace, and kept with it: another format is another version.
+/// How the values of a keyspace become bytes. Declared with the keyspace, and kept with it: another format is
+/// another version.
 ///
 /// ```
 /// use larder::{Cache, Format, KeyspaceDefinition};
@@ -19,21 +20,24 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Format {
-    /// [bincode](https://docs.rs/bincode/2.0.1): the values one after another, without names. The most compact, and the fastest.
+    /// [bincode](https://docs.rs/bincode/2.0.1): the values one after another, without names. The most
+    /// compact, and the fastest.
     ///
-    /// For types whose parts are always the same: not for fields that are left out (`skip_serializing_if`), flattened structs, enums
-    /// with `tag` or `untagged`, and values of any shape. A record carries a fingerprint of what was written, so a value comes back as it
-    /// was or not at all; what can be seen to be of such a type is refused by `insert`.
+    /// For types whose parts are always the same: not for fields that are left out (`skip_serializing_if`),
+    /// flattened structs, enums with `tag` or `untagged`, and values of any shape. A record carries a
+    /// fingerprint of what was written, so a value comes back as it was or not at all; what can be seen to be
+    /// of such a type is refused by `insert`.
     #[default]
     Bincode,
-    /// [MessagePack](https://msgpack.org), with the names of fields: it describes itself, so any type that JSON carries can be read back. About
-    /// twice as long as bincode. Types are asked for their human-readable form: an address is text, not bytes.
+    /// [MessagePack](https://msgpack.org), with the names of fields: it describes itself, so any type that
+    /// JSON carries can be read back. About twice as long as bincode. Types are asked for their
+    /// human-readable form: an address is text, not bytes.
     ///
-    /// It can't carry `Some(None)` and `Some(())`, which it writes as `None`, nor a 128-bit integer in what serde buffers (a flattened field,
-    /// an untagged or internally tagged enum).
+    /// It can't carry `Some(None)` and `Some(())`, which it writes as `None`, nor a 128-bit integer in what
+    /// serde buffers (a flattened field, an untagged or internally tagged enum).
     MessagePack,
-    /// The bytes of the value as they are: for `Vec<u8>`, `Box<[u8]>`, `String`, and types that serialize as bytes, text or a sequence of
-    /// bytes. Nothing is encoded.
+    /// The bytes of the value as they are: for `Vec<u8>`, `Box<[u8]>`, `String`, and types that serialize as
+    /// bytes, text or a sequence of bytes. Nothing is encoded.
     Raw,
 }
 

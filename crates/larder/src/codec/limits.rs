@@ -1,34 +1,38 @@
 //! What a value may be, whatever its bytes say: how deep it nests, and how many elements it has.
 //!
-//! A codec's own limit counts bytes. Two kinds of hostile bytes pass it: a sequence of elements that take no bytes
-//! (2^60 times `()` is one length, and a loop without end), and nesting (each level of a recursive type is one byte, and a
-//! stack frame). So values go through [`Bounded`](super::bounded::Bounded), an adaptor around whatever serde format the codec uses, in both
-//! directions: **what decoding would refuse, encoding refuses**, so that nothing is stored that can't be read back.
+//! A codec's own limit counts bytes. Two kinds of hostile bytes pass it: a sequence of elements that take no
+//! bytes (2^60 times `()` is one length, and a loop without end), and nesting (each level of a recursive type
+//! is one byte, and a stack frame). So values go through [`Bounded`](super::bounded::Bounded), an adaptor
+//! around whatever serde format the codec uses, in both directions: **what decoding would refuse, encoding
+//! refuses**, so that nothing is stored that can't be read back.
 //!
-//! The law for elements needs no work for each of them. The first byte of an element that takes any is the first byte of no
-//! other element (a sequence inside it begins with its own length), so a value has at most as many such elements as
-//! bytes; [`MAX_EMPTY_ELEMENTS`] more may be empty. A sequence or map pays for all of its elements when it begins.
+//! The law for elements needs no work for each of them. The first byte of an element that takes any is the
+//! first byte of no other element (a sequence inside it begins with its own length), so a value has at most
+//! as many such elements as bytes; [`MAX_EMPTY_ELEMENTS`] more may be empty. A sequence or map pays for all
+//! of its elements when it begins.
 
 use std::cell::Cell;
 use std::fmt;
 
 use super::MAX_VALUE_LEN;
 
-/// How deep a value may nest: a struct, tuple, sequence, map, enum or `Option` inside another is a level. Deeper values are
-/// neither encoded nor decoded.
+/// How deep a value may nest: a struct, tuple, sequence, map, enum or `Option` inside another is a level.
+/// Deeper values are neither encoded nor decoded.
 ///
-/// Enough for trees and expressions; a long linked list is better stored as a sequence. Decoding recurses once a level, and the bound
-/// is what keeps hostile bytes from overflowing the stack: for 128 levels a list of boxes takes 224 KiB of it in an unoptimised
-/// build, and an enum of fifteen variants 768 KiB, where Rust gives a thread 2 MiB. A thread with less, or a type that holds large
-/// values unboxed, may need flatter values.
+/// Enough for trees and expressions; a long linked list is better stored as a sequence. Decoding recurses
+/// once a level, and the bound is what keeps hostile bytes from overflowing the stack: for 128 levels a list
+/// of boxes takes 224 KiB of it in an unoptimised build, and an enum of fifteen variants 768 KiB, where Rust
+/// gives a thread 2 MiB. A thread with less, or a type that holds large values unboxed, may need flatter
+/// values.
 pub const MAX_DEPTH: usize = 128;
 
-/// How many elements without bytes (`()`, structs without fields, pairs of them) the sequences and maps of a value may have
-/// together, besides one element for each byte of the value. More are neither encoded nor decoded.
+/// How many elements without bytes (`()`, structs without fields, pairs of them) the sequences and maps of a
+/// value may have together, besides one element for each byte of the value. More are neither encoded nor
+/// decoded.
 pub const MAX_EMPTY_ELEMENTS: usize = 1 << 16;
 
-/// Encoding stops here without looking at the length first. Well above what fits a value, so that a value which is merely too long is
-/// told so by its length.
+/// Encoding stops here without looking at the length first. Well above what fits a value, so that a value
+/// which is merely too long is told so by its length.
 #[expect(clippy::cast_possible_truncation, reason = "64 MiB are an address on every platform")]
 pub(super) const MOST_ELEMENTS: usize = 4 * MAX_VALUE_LEN.as_u64() as usize;
 

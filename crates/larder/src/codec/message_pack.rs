@@ -1,7 +1,9 @@
-//! [`Format::MessagePack`](super::Format::MessagePack): values with their kinds, structs with the names of their fields.
+//! [`Format::MessagePack`](super::Format::MessagePack): values with their kinds, structs with the names of
+//! their fields.
 //!
-//! The one place that knows `rmp-serde`. Both sides call themselves human-readable: what serde buffers (flattened fields, untagged enums)
-//! is always read so, and a type that asks (an IP address, a UUID) must get the same answer when it is written and whenever it is read.
+//! The one place that knows `rmp-serde`. Both sides call themselves human-readable: what serde buffers
+//! (flattened fields, untagged enums) is always read so, and a type that asks (an IP address, a UUID) must
+//! get the same answer when it is written and whenever it is read.
 
 use std::io;
 use std::marker::PhantomData;
@@ -49,8 +51,9 @@ pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8], session: &Session) -> Re
     let mut deserializer = Deserializer::from_read_ref(bytes).with_human_readable();
     let value =
         Bounded::<_, SelfDescribing>::new(PhantomData::<V>, session).deserialize(&mut deserializer)?;
-    // The codec does not say how far it has read; at the end there is no marker left to read. Asked for a bool, since that stops at whatever
-    // stands there: what passes over any value recurses into it, and takes the end of the bytes inside one for the end of all.
+    // The codec does not say how far it has read; at the end there is no marker left to read. Asked for a
+    // bool, since that stops at whatever stands there: what passes over any value recurses into it, and takes
+    // the end of the bytes inside one for the end of all.
     match bool::deserialize(&mut deserializer) {
         Err(decode::Error::InvalidMarkerRead(_)) => Ok(value),
         _ => Err(CodecError::new("bytes follow the end of the value")),

@@ -1,7 +1,8 @@
 //! [`Format::Bincode`](super::Format::Bincode): values one after another.
 //!
-//! The one place that knows bincode: version 2.0.1 is its last, and whoever replaces it replaces this file. No bincode
-//! type is public. The bytes are part of the file format (a test pins them), so another codec is another format.
+//! The one place that knows bincode: version 2.0.1 is its last, and another codec replaces this file.
+//! No bincode type is public. The bytes are part of the file format (a test pins them), so another codec is
+//! another format.
 
 use std::marker::PhantomData;
 
@@ -14,8 +15,9 @@ use serde::de::DeserializeOwned;
 use super::CodecError;
 use super::bounded::{Bounded, Positional, Session};
 
-/// Without bincode's own limit: it charges an integer as if it were not shortened, and so would refuse to decode
-/// sequences that it had encoded. Every length is checked against the bytes that are there before it is believed.
+/// Without bincode's own limit: it charges an integer as if it were not shortened, and so would refuse to
+/// decode sequences that it had encoded. Every length is checked against the bytes that are there before it
+/// is believed.
 pub(super) const ENCODING: Configuration = bincode::config::standard();
 
 /// The text alone of an error that came from outside bincode: its own form would be that of a debugger.

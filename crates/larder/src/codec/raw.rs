@@ -1,7 +1,7 @@
 //! [`Format::Raw`](super::Format::Raw): the bytes of a value as they are.
 //!
-//! Byte vectors and strings are copied. Any other type is asked by way of serde for bytes, for text, or for a sequence of bytes, and given
-//! whichever of them it asks for.
+//! Byte vectors and strings are copied. Any other type is asked by way of serde for bytes, for text, or for a
+//! sequence of bytes, and given whichever of them it asks for.
 
 mod ask;
 mod give;

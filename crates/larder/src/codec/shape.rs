@@ -1,21 +1,25 @@
 //! The shape of a value: which kinds of parts it has, in which order, under which names.
 //!
-//! A positional encoding has no names and no kinds: whatever asks for as many bytes as were written gets a value. So a record of such
-//! an encoding carries a *fingerprint* of 8 bytes, in two halves:
+//! A positional encoding has no names and no kinds: whatever asks for as many bytes as were written gets a
+//! value. So a record of such an encoding carries a *fingerprint* of 8 bytes, in two halves:
 //!
-//! - **Kinds**, in order: each call of the type's `Serialize`, with lengths and the indices of variants. Decoding hashes what
-//!   `Deserialize` asks for. The halves are equal only if every byte is read as what it was written as; so a field that `Serialize`
-//!   left out, or a type that has changed, is an error and never a value.
-//! - **Names**, as a set: the fields of each struct and each variant, with the place where they stand. Only `Serialize` is called with
-//!   them one by one: what `Deserialize` is given is a list that includes aliases. So they are compared with those that the decoded
-//!   value serializes with, and an alias that is added changes nothing.
+//! - **Kinds**, in order: each call of the type's `Serialize`, with lengths and the indices of variants.
+//!   Decoding hashes what
+//!   `Deserialize` asks for. The halves are equal only if every byte is read as what it was written as; so a
+//!   field that `Serialize` left out, or a type that has changed, is an error and never a value.
+//! - **Names**, as a set: the fields of each struct and each variant, with the place where they stand. Only
+//!   `Serialize` is called with them one by one: what `Deserialize` is given is a list that includes aliases.
+//!   So they are compared with those that the decoded value serializes with, and an alias that is added
+//!   changes nothing.
 //!
-//! Two things do not count, since types differ in them between `Serialize` and `Deserialize` without harm: whether a part is a newtype, and
-//! whether a group of parts is a tuple or a struct.
+//! Two things do not count, since types differ in them between `Serialize` and `Deserialize` without harm:
+//! whether a part is a newtype, and whether a group of parts is a tuple or a struct.
 //!
-//! The numbers below are part of the file format. A test pins fingerprints, because one that moved would make every record a miss.
+//! The numbers below are part of the file format. A test pins fingerprints, because one that moved would make
+//! every record a miss.
 //!
-//! The hash is the folded multiplication of wyhash (Wang Yi, <https://github.com/wangyi-fudan/wyhash>); names are hashed with XXH3.
+//! The hash is the folded multiplication of wyhash (Wang Yi, <https://github.com/wangyi-fudan/wyhash>); names
+//! are hashed with XXH3.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -229,8 +233,8 @@ pub(super) fn halves(fingerprint: u64) -> (u32, u32) {
     (u32::try_from(fingerprint >> 32).unwrap_or(0), low)
 }
 
-/// A set of hashes and the sum of its members: the sum does not depend on their order, nor on how often each came, so neither the order
-/// of a map nor the length of a sequence moves it.
+/// A set of hashes and the sum of its members: the sum does not depend on their order, nor on how often each
+/// came, so neither the order of a map nor the length of a sequence moves it.
 #[derive(Debug, Default)]
 struct Names {
     sum: u64,

@@ -118,7 +118,8 @@ enum Tree {
 /// The ways to put a tree around another.
 const KINDS: u8 = 13;
 
-/// A tree around another: `kind` says how, `empty` how many elements without bytes it has, where it can have any.
+/// A tree around another: `kind` says how, `empty` how many elements without bytes it has, where it can have
+/// any.
 fn around(tree: Tree, kind: u8, empty: usize) -> Tree {
     let tree = Box::new(tree);
     match kind {

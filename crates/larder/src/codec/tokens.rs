@@ -1,8 +1,9 @@
 //! MessagePack without a type: one token after another.
 //!
-//! A codec is asked for a type. Whoever looks into a file has none, so the bytes are read here as the specification says
-//! (<https://github.com/msgpack/msgpack/blob/master/spec.md>). [`check`] goes first: it proves that the bytes are one whole value, so that those who
-//! read them again meet no error halfway, and no nesting that overflows the stack.
+//! A codec is asked for a type. An inspector has none, so the bytes are read here as the
+//! specification says (<https://github.com/msgpack/msgpack/blob/master/spec.md>). [`check`] goes first: it
+//! proves that the bytes are one whole value, so that those who read them again meet no error halfway, and no
+//! nesting that overflows the stack.
 
 use super::{CodecError, MAX_DEPTH};
 

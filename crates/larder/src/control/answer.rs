@@ -73,7 +73,8 @@ fn removed(removed: u64) -> Vec<u8> {
 
 /// A keyspace to remove from: one that is open, or one that stands in the file alone.
 ///
-/// It does not hold the one that is open: whoever gives that another version would be told that somebody has a handle.
+/// It does not hold the one that is open: whoever gives that another version would be told that somebody has
+/// a handle.
 struct Target {
     name: String,
     id: KeyspaceId,

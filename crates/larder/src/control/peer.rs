@@ -147,7 +147,8 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // Not by closing alone: a forked child may have inherited the descriptor, and the peer would not see that it was let go of.
+        // Not by closing alone: a forked child may have inherited the descriptor, and the peer would not see
+        // that it was let go of.
         drop(self.stream.shutdown(Shutdown::Both));
     }
 }

@@ -1,7 +1,8 @@
 //! One batch of changes, applied to the tables inside one transaction.
 //!
-//! Whatever changes an entry changes its expiry row and its keyspace's count in the same transaction. The highest sequence
-//! wins: a range removal spares what was written after it, in the tables and in the batch alike.
+//! Whatever changes an entry changes its expiry row and its keyspace's count in the same transaction. The
+//! highest sequence wins: a range removal spares what was written after it, in the tables and in the batch
+//! alike.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound;
@@ -119,7 +120,8 @@ impl<'txn> Entries<'txn> {
         Ok(header.expires_at > self.now)
     }
 
-    /// Deletes what a range removal covers. Answers how many live entries that and the keys it took from memory were; those of
+    /// Deletes what a range removal covers. Answers how many live entries that and the keys it took from
+    /// memory were; those of
     /// `retired` keyspaces are none.
     pub(super) fn remove_range(
         &mut self,
@@ -152,7 +154,8 @@ impl<'txn> Entries<'txn> {
         Ok(live)
     }
 
-    /// Deletes what a range covers of the next `most` keys of its scope after a key. Answers the last of these; none if there are no more.
+    /// Deletes what a range covers of the next `most` keys of its scope after a key. Answers the last of
+    /// these; none if there are no more.
     pub(super) fn remove_covered(
         &mut self,
         range: &Range,
@@ -199,7 +202,8 @@ impl<'txn> Entries<'txn> {
         Ok(())
     }
 
-    /// Deletes up to `most` entries whose time has come. Answers how many rows it dealt with and how many entries went.
+    /// Deletes up to `most` entries whose time has come. Answers how many rows it dealt with and how many
+    /// entries went.
     pub(super) fn sweep(&mut self, most: usize) -> Result<(usize, u64), StorageError> {
         let rows = self.due(..end_of_due(self.now).as_slice(), most)?;
         let mut deleted = 0;
@@ -223,8 +227,9 @@ impl<'txn> Entries<'txn> {
         Ok(keys.len())
     }
 
-    /// Deletes entries, soonest to expire first, until `bytes` are freed; how many. Those that memory holds are spared as
-    /// long as others are found, and those that this very batch has written as long as any other is.
+    /// Deletes entries, soonest to expire first, until `bytes` are freed; how many. Those that memory holds
+    /// are spared as long as others are found, and those that this very batch has written as long as any
+    /// other is.
     pub(super) fn evict(
         &mut self,
         bytes: u64,
@@ -279,7 +284,8 @@ impl<'txn> Entries<'txn> {
         self.expiry.range::<&[u8]>(range)?.take(most).map(|row| Ok(row?.0.value().to_vec())).collect()
     }
 
-    /// Deletes an expiry row, and the entry it is for if the row is still the entry's own. Answers whether it was.
+    /// Deletes an expiry row, and the entry it is for if the row is still the entry's own. Answers whether it
+    /// was.
     fn delete_row(&mut self, row: &[u8]) -> Result<bool, StorageError> {
         let Some((delete_after, key)) = split_expiry_key(row) else {
             return self.expiry.remove(row).map(|_| false);

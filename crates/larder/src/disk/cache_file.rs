@@ -12,10 +12,11 @@
 //!                      in service
 //! ```
 //!
-//! A suspended file holds nothing that was invalidated: whoever invalidates can't wait, so either the removal is committed or the file is
-//! discarded. A discarded file is never opened again by this process. It is *gone* once its rename is durable: only then may
-//! anybody be told that what it holds is invalidated. Handles of the file are numbered (`generation`), so that an error from
-//! an older one changes nothing (invariant 7).
+//! A suspended file holds nothing that was invalidated: whoever invalidates can't wait, so either the removal
+//! is committed or the file is discarded. A discarded file is never opened again by this process. It is
+//! *gone* once its rename is durable: only then may anybody be told that what it holds is invalidated.
+//! Handles of the file are numbered (`generation`), so that an error from an older one changes nothing
+//! (invariant 7).
 //!
 //! This is the file alone; what lookups and writes see of it meanwhile is the writer's to arrange.
 
@@ -165,8 +166,8 @@ impl CacheFile {
         }
     }
 
-    /// Takes the file out of service for good. What is left of it is put aside as far as the disk allows, now or at a later
-    /// [`CacheFile::put_aside`].
+    /// Takes the file out of service for good. What is left of it is put aside as far as the disk allows, now
+    /// or at a later [`CacheFile::put_aside`].
     pub(super) fn discard(&mut self, fault: Fault, now: Timestamp) {
         let was_open = self.close_store();
         if !matches!(self.state, State::Discarded(..)) {
@@ -232,7 +233,8 @@ impl CacheFile {
         if why.kind == FaultKind::Full {
             self.is_short_of_room = true;
             self.ballast.give_up(&*self.options.volume);
-            // Not back at once: on a disk that is nearly full it would take the room that the next commit needs.
+            // Not back at once: on a disk that is nearly full it would take the room that the next commit
+            // needs.
             self.ballast_again_at = now.after(LAST_DISK_RETRY);
         }
         match self.open_again() {
@@ -287,7 +289,8 @@ impl CacheFile {
         self.state = State::InService(store);
     }
 
-    /// Numbers a keyspace that is opened while the file is out of service. The file learns of it when it is in service again.
+    /// Numbers a keyspace that is opened while the file is out of service. The file learns of it when it is
+    /// in service again.
     pub(super) fn register_meanwhile(&mut self, wanted: &Registration, now: Timestamp) -> KeyspaceId {
         self.adopted.register(&mut self.known, wanted, now)
     }

@@ -1,10 +1,11 @@
 //! A closed file, changed by whoever is not a cache: without memory, threads, or a type of the application's.
 //!
-//! What changes is a batch of the writer's own ([`Store::commit`]), so rows, expiry rows, counts, the sequence and the time mark agree
-//! as they do after a cache's commit, and what is removed is durable when the call returns.
+//! What changes is a batch of the writer's own ([`Store::commit`]), so rows, expiry rows, counts, the
+//! sequence and the time mark agree as they do after a cache's commit, and what is removed is durable when
+//! the call returns.
 //!
-//! 1. The file is looked at, as an inspector does. What is not larder's, damaged, newer or in use is refused before anything is touched,
-//!    its lock included.
+//! 1. The file is looked at, as an inspector does. What is not larder's, damaged, newer or in use is refused
+//!    before anything is touched, its lock included.
 //! 2. The owner's lock is taken, and the file looked at again: it may be another now.
 //! 3. It is opened for writing. Damage that shows now is an error: only a cache moves a file aside.
 
@@ -196,7 +197,8 @@ impl Edit {
         let mut store = self.store.take().ok_or(Error::Closed)?;
         let path = &self.options.path;
         let committed = match store.commit(&batch) {
-            // The store takes nothing more after it failed, and can be opened again. Even deletions take room.
+            // The store takes nothing more after it failed, and can be opened again. Even deletions take
+            // room.
             Err(fault) if fault.kind == FaultKind::Full && Ballast::give_up_left(&OsVolume, path) => {
                 drop(store.close());
                 store = open_ours(&self.options, u64::MAX).map_err(|fault| told(path, fault))?;

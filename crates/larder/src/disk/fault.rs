@@ -1,8 +1,8 @@
 //! What the store can answer besides data, and the guard around every call into it.
 //!
-//! A fault is either *damage* (the file is not what was written: corrupted pages, invalid data, an unexpected end, a panic
-//! inside redb) or a failure of *input and output* (everything else). Damage puts a file aside for good; a plain I/O error, a lock,
-//! a permission or a full disk never does on opening.
+//! A fault is either *damage* (the file is not what was written: corrupted pages, invalid data, an unexpected
+//! end, a panic inside redb) or a failure of *input and output* (everything else). Damage puts a file aside
+//! for good; a plain I/O error, a lock, a permission or a full disk never does on opening.
 
 use std::any::Any;
 use std::fmt;
@@ -87,7 +87,8 @@ fn of_io(error: &io::Error) -> FaultKind {
 
 /// Runs a call into redb. A panic inside it is damage, not the end of the thread.
 ///
-/// What a panic leaves half done is a transaction that is dropped, never committed, so nothing it touched is used again.
+/// What a panic leaves half done is a transaction that is dropped, never committed, so nothing it touched is
+/// used again.
 pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, Fault> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(Fault::from),
@@ -97,7 +98,8 @@ pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, redb::Error>) -> Resul
 
 /// Something of redb's whose drop is guarded as well: it may be the last holder of a lookup's thread.
 ///
-/// A forked child drops nothing of its parent's: redb writes to the file when it is closed, gives its locks back, and takes locks for it.
+/// A forked child drops nothing of its parent's: redb writes to the file when it is closed, gives its locks
+/// back, and takes locks for it.
 #[derive(Debug)]
 pub(crate) struct Guarded<T>(Option<T>, Process);
 

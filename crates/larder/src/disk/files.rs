@@ -1,7 +1,7 @@
 //! The files of a cache: its lock, and how a file comes to be, is moved aside, and is refused.
 //!
-//! `<path>.lock` is locked before anything else is touched and is never renamed or removed, so there is one owner at a time
-//! whatever happens to the cache file. Renames never replace a file.
+//! `<path>.lock` is locked before anything else is touched and is never renamed or removed, so there is one
+//! owner at a time whatever happens to the cache file. Renames never replace a file.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -60,14 +60,15 @@ impl Drop for OwnerLock {
         }
         // Nobody's any more, before it is anybody's: whoever is refused next must not be told of this owner.
         drop(self.file.write(&[]));
-        // Not by closing alone: a child that another thread is starting has inherited the descriptor, and would hold the lock until it runs
-        // its own program.
+        // Not by closing alone: a child that another thread is starting has inherited the descriptor, and
+        // would hold the lock until it runs its own program.
         drop(self.file.unlock());
     }
 }
 
 impl OwnerLock {
-    /// Locks `<path>.lock`, waiting up to `timeout` for another owner to leave, and writes into it who this one is.
+    /// Locks `<path>.lock`, waiting up to `timeout` for another owner to leave, and writes into it who this
+    /// one is.
     pub(crate) fn acquire(
         volume: &dyn Volume,
         path: &Path,
@@ -93,7 +94,8 @@ impl OwnerLock {
             return Err(Error::Foreign { path: lock_path, why });
         }
         match file.write(&OwnerFacts::own(FORMAT, clock.wall()).to_bytes()) {
-            // The lock is held, and who holds it is told for people alone. Opening may then make room with the ballast.
+            // The lock is held, and who holds it is told for people alone. Opening may then make room with
+            // the ballast.
             Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {}
             written => written.map_err(|error| io_error("write", &lock_path, error))?,
         }
@@ -101,8 +103,9 @@ impl OwnerLock {
     }
 }
 
-/// Who has the lock. An owner writes its id after it has taken the lock, so it may take a moment to be seen; until then the id may be that of an
-/// owner that was killed. If it still is after that moment, a fork of that owner has the lock.
+/// Who has the lock. An owner writes its id after it has taken the lock, so it may take a moment to be seen;
+/// until then the id may be that of an owner that was killed. If it still is after that moment, a fork of
+/// that owner has the lock.
 fn read_owner(file: &mut dyn LockFile) -> Option<u32> {
     let mut owner = None;
     for _ in 0..OWNER_POLLS {
@@ -192,8 +195,8 @@ pub(crate) fn sync_directory_of(volume: &dyn Volume, path: &Path) -> io::Result<
 /// Damaged files that are kept beside a cache; older ones are deleted.
 pub const MOST_QUARANTINED: usize = 3;
 
-/// Deletes older damaged files, but not the latest, whatever its name says of the time. Best effort: what can't be deleted now is deleted after
-/// the next.
+/// Deletes older damaged files, but not the latest, whatever its name says of the time. Best effort: what
+/// can't be deleted now is deleted after the next.
 pub(crate) fn remove_old_quarantined(volume: &dyn Volume, path: &Path, latest: Option<&Path>) {
     let mut kept = dated(volume, path, DAMAGED);
     kept.retain(|old| Some(&**old) != latest);

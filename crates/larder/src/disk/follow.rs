@@ -1,10 +1,12 @@
 //! Reading a file that another process writes.
 //!
-//! Opened in redb's single-writer mode, read-only: the writer is not disturbed, and nothing is written, locked away or repaired. A
-//! view is a transaction that is begun anew for each lookup, so that a follower never keeps old pages alive.
+//! Opened in redb's single-writer mode, read-only: the writer is not disturbed, and nothing is written,
+//! locked away or repaired. A view is a transaction that is begun anew for each lookup, so that a follower
+//! never keeps old pages alive.
 //!
-//! An owner whose disk failed may have put the file aside and made a fresh one. What the old file holds may then have been invalidated, so
-//! before each transaction the follower looks whether its file still stands at its path, and opens the one that does.
+//! An owner whose disk failed may have put the file aside and made a fresh one. What the old file holds may
+//! then have been invalidated, so before each transaction the follower looks whether its file still stands at
+//! its path, and opens the one that does.
 
 use std::path::{Path, PathBuf};
 
@@ -81,9 +83,11 @@ impl Followed {
         Ok(file.clone())
     }
 
-    /// The metadata and the entries as one commit left them: numbers of keyspaces, and removals that are still to be made, are of that commit.
+    /// The metadata and the entries as one commit left them: numbers of keyspaces, and removals that are
+    /// still to be made, are of that commit.
     ///
-    /// An owner of a later version may have upgraded the file since it was opened, so the format is read each time.
+    /// An owner of a later version may have upgraded the file since it was opened, so the format is read each
+    /// time.
     pub(crate) fn view(&self) -> Result<(Known, Snapshot), Error> {
         // A thread of the parent may have had the lock at the fork, or one of the store's.
         if !self.process.is_current() {

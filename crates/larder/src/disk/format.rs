@@ -1,10 +1,11 @@
 //! Which format a file is of, and what it asks of its readers.
 //!
-//! A file of a newer format is refused, and so is one that uses a feature that this version does not know: a feature is what a reader must
-//! know to read the file rightly, and costs no format of its own. What a reader may pass over needs neither: tables, rows of the metadata and
-//! fields of keyspaces.
+//! A file of a newer format is refused, and so is one that uses a feature that this version does not know: a
+//! feature is what a reader must know to read the file rightly, and costs no format of its own. What a reader
+//! may pass over needs neither: tables, rows of the metadata and fields of keyspaces.
 //!
-//! A file of an older format is read as it is. The first commit upgrades it, in the same transaction ([`super::known::Known::upgrade`]).
+//! A file of an older format is read as it is. The first commit upgrades it, in the same transaction
+//! ([`super::known::Known::upgrade`]).
 
 use std::path::Path;
 

@@ -7,7 +7,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::sync::hash_seeds;
 use crate::units::Timestamp;
 
-/// The identity of a cache file: 16 random bytes, given to it when it was made or upgraded, and kept for as long as it is.
+/// The identity of a cache file: 16 random bytes, given to it when it was made or upgraded, and kept for as
+/// long as it is.
 ///
 /// A fresh file in the place of one that was discarded has another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,8 +43,8 @@ impl Identities {
 
     /// A new identity, for a file in the place of `replaced`.
     ///
-    /// The seeds of hashes are the crate's access to randomness. A child that was forked has inherited them, so the process and the time are hashed
-    /// with them.
+    /// The seeds of hashes are the crate's access to randomness. A child that was forked has inherited them,
+    /// so the process and the time are hashed with them.
     pub(super) fn make(self, now: Timestamp, replaced: Option<FileIdentity>) -> FileIdentity {
         let told = (now.as_millis(), replaced.map(FileIdentity::to_bytes));
         let half = |which: u8| match self.seed {

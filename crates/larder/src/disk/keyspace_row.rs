@@ -17,11 +17,13 @@
 //! | 0x8004 | name of the schema that it belongs to, UTF-8; without the field none |
 //! | 0x8005 | versions that were retired, oldest first, up to the latest 16: version 4, when 8 (ms since 1970), each |
 //!
-//! Fields that this version does not know are kept as they are, behind those that it knows, when it writes the row again. They are dropped with the
-//! entries when the keyspace begins empty under a new number: nobody could tell whether they are true of it.
+//! Fields that this version does not know are kept as they are, behind those that it knows, when it writes
+//! the row again. They are dropped with the entries when the keyspace begins empty under a new number: nobody
+//! could tell whether they are true of it.
 //!
-//! Tags begin at 0x8001 for the sake of a reader of format 1 that has the file open while it is upgraded: what stands there was text to it,
-//! and so is illegible. It reports an error, where text would be a shape that no keyspace has.
+//! Tags begin at 0x8001 for the sake of a reader of format 1 that has the file open while it is upgraded:
+//! what stands there was text to it, and so is illegible. It reports an error, where text would be a shape
+//! that no keyspace has.
 //!
 //! In format 1 a row had the fingerprint at 24, and from 32 on the shape of its keys.
 

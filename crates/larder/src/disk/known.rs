@@ -1,4 +1,5 @@
-//! What a file knows of its keyspaces, and how it learns of those that were opened while it was out of service.
+//! What a file knows of its keyspaces, and how it learns of those that were opened while it was out of
+//! service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,8 +55,8 @@ impl Known {
         }
     }
 
-    /// The same keyspaces without their entries, for a file that takes this one's place: handles go on with their numbers. It is another file,
-    /// of another identity.
+    /// The same keyspaces without their entries, for a file that takes this one's place: handles go on with
+    /// their numbers. It is another file, of another identity.
     pub(crate) fn emptied(&self, mark: Timestamp, sequence: u64, identities: Identities) -> Self {
         let identity = Some(identities.make(mark, self.identity));
         let nothing = Self { state: self.state, identity, ..Self::fresh(mark, identities) };
@@ -106,13 +107,14 @@ impl Known {
         }
     }
 
-    /// Finds or makes the row of a keyspace. A new version, keys or values of another shape, or values in another format begin empty: the old
-    /// entries are retired under their old number.
+    /// Finds or makes the row of a keyspace. A new version, keys or values of another shape, or values in
+    /// another format begin empty: the old entries are retired under their old number.
     ///
-    /// The schema of a keyspace is that of the definition that made it, so that tools spell its keys as those were spelled that are in it. One without
-    /// a schema (made by hand, or before files kept schemas) takes that of the first definition that names one. A definition of another schema
-    /// changes nothing while it finds the keyspace as it wants it: the entries are shared, and stay as they are. When it finds another version or
-    /// shape it makes the keyspace anew, and then the schema is its own.
+    /// The schema of a keyspace is that of the definition that made it, so that tools spell its keys as those
+    /// were spelled that are in it. One without a schema (made by hand, or before files kept schemas) takes
+    /// that of the first definition that names one. A definition of another schema changes nothing while it
+    /// finds the keyspace as it wants it: the entries are shared, and stay as they are. When it finds another
+    /// version or shape it makes the keyspace anew, and then the schema is its own.
     pub(crate) fn register(
         &mut self,
         wanted: &Registration,

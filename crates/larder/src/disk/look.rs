@@ -1,11 +1,14 @@
-//! A file at one moment, read by whoever wants to know what is in it: its owner need not be asked, and may be at work.
+//! A file at one moment, read by whoever wants to know what is in it: its owner need not be asked, and may be
+//! at work.
 //!
 //! Nothing is written, repaired or locked away from anybody:
 //!
-//! 1. The file is opened read-only, in redb's single-writer mode. What is read is one transaction, so it is what one commit left.
-//! 2. A file that was left by a crash can't be read so. It is repaired in an [`Overlay`] that keeps writes in memory, from the header
-//!    that it has now. An owner that opens the file meanwhile takes no page of that state into use before its first commit, and that
-//!    changes the header: after each reading the header is compared, and what was read is thrown away if it is another.
+//! 1. The file is opened read-only, in redb's single-writer mode. What is read is one transaction, so it is
+//!    what one commit left.
+//! 2. A file that was left by a crash can't be read so. It is repaired in an [`Overlay`] that keeps writes in
+//!    memory, from the header that it has now. An owner that opens the file meanwhile takes no page of that
+//!    state into use before its first commit, and that changes the header: after each reading the header is
+//!    compared, and what was read is thrown away if it is another.
 //!
 //! A transaction keeps the owner from reusing pages: who looks for long makes the file grow.
 
@@ -31,7 +34,8 @@ use crate::units::Timestamp;
 use crate::volume::{OsVolume, VolumeFile};
 
 const PAGE_CACHE: usize = 4 << 20;
-/// Redb's header, with its two commit slots, stands within the first bytes of a file (its design document, "Database file format").
+/// Redb's header, with its two commit slots, stands within the first bytes of a file (its design document,
+/// "Database file format").
 pub(super) const HEADER_LEN: usize = 320;
 /// Where the header says whether a writer has the file open, or left it without closing it.
 const FLAGS_AT: usize = REDB_MAGIC.len();
@@ -134,8 +138,8 @@ impl Look {
         Ok(look)
     }
 
-    /// Rows in the order of their keys: those that start with `prefix`, after a key, up to so many, and no further once they have
-    /// so many bytes.
+    /// Rows in the order of their keys: those that start with `prefix`, after a key, up to so many, and no
+    /// further once they have so many bytes.
     pub(crate) fn rows(
         &self,
         prefix: &[u8],
@@ -160,7 +164,8 @@ impl Look {
             Ok(rows)
         });
         let rows: Vec<Row> = self.believed(rows)?;
-        // On a damaged page they may be in any order, and whoever asks for those after the last would never come to an end.
+        // On a damaged page they may be in any order, and whoever asks for those after the last would never
+        // come to an end.
         let is_ordered = rows.is_sorted_by(|(one, _), (next, _)| one < next)
             && rows.first().zip(after).is_none_or(|((first, _), after)| first.as_slice() > after);
         if is_ordered { Ok(rows) } else { self.believed(Err(Fault::damage("keys are out of order"))) }

@@ -47,14 +47,14 @@ impl Tiers {
         }
     }
 
-    /// The record of a key on disk, if its sequence is above `floor` and it is not known to have expired: whoever serves it looks at its
-    /// expiry after that. Damage and faults are counted misses.
+    /// The record of a key on disk, if its sequence is above `floor` and it is not known to have expired:
+    /// whoever serves it looks at its expiry after that. Damage and faults are counted misses.
     ///
-    /// The snapshot is loaded here, after the caller missed in the shard (invariant 4): whatever left the shard before that
-    /// is in this snapshot or a later one.
+    /// The snapshot is loaded here, after the caller missed in the shard (invariant 4): whatever left the
+    /// shard before that is in this snapshot or a later one.
     ///
-    /// A forked child finds nothing on disk: the locks of the store's cache of pages may be held by threads that it does not have, and its parent
-    /// may use the pages of the snapshot for something else.
+    /// A forked child finds nothing on disk: the locks of the store's cache of pages may be held by threads
+    /// that it does not have, and its parent may use the pages of the snapshot for something else.
     pub(crate) fn read(&self, key: SlotKey<'_>, floor: u64) -> Option<Stored> {
         let record = self.raw(key)?;
         self.live(key, record, floor, self.time.span().earliest)
@@ -74,7 +74,8 @@ impl Tiers {
         }
     }
 
-    /// Lays a tombstone. Whether that removed a live entry; `None` if neither tier had any, so that there is nothing to commit.
+    /// Lays a tombstone. Whether that removed a live entry; `None` if neither tier had any, so that there is
+    /// nothing to commit.
     ///
     /// # Errors
     /// When the cache is closed: nobody would commit it.
@@ -84,8 +85,9 @@ impl Tiers {
         now: Timestamp,
         remains: &mut Remains,
     ) -> Result<Option<bool>, Error> {
-        // The snapshot is loaded under the lock that the tombstone is laid under. Nothing of the key being on its way to the disk, it shows
-        // what the disk has; a later one may show instead what came after this removal.
+        // The snapshot is loaded under the lock that the tombstone is laid under. Nothing of the key being on
+        // its way to the disk, it shows what the disk has; a later one may show instead what came after this
+        // removal.
         let (prior, sequence, floor, snapshot) = self
             .memory
             .bury(key, now, remains, || self.snapshots.current().clone())
@@ -96,7 +98,8 @@ impl Tiers {
             Prior::Nothing => {
                 let Some(snapshot) = snapshot else { return Ok(Some(false)) };
                 match snapshot.get(key.bytes) {
-                    // With a range removal pending (`floor`), only that range's commit is sure to find nothing.
+                    // With a range removal pending (`floor`), only that range's commit is sure to find
+                    // nothing.
                     Ok(None) if floor == 0 => {
                         self.memory.unbury(key, sequence);
                         None

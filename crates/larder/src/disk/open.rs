@@ -2,15 +2,16 @@
 //!
 //! With the owner's lock held:
 //!
-//! 1. Nothing there, or an empty file: a new one is made under a temporary name, closed, and renamed into place, so that a
-//!    crash leaves none or a whole one.
+//! 1. Nothing there, or an empty file: a new one is made under a temporary name, closed, and renamed into
+//!    place, so that a crash leaves none or a whole one.
 //! 2. Not a regular file, or not beginning as redb's files do: refused.
-//! 3. Its tables are read, without writing (see [`super::probe`]). None of ours, though every page is as it was written: refused. A
-//!    newer format: refused. In use: refused.
-//! 4. Damaged, and the name of our metadata table stands in it: moved aside, kept, and step 1. Without that name nobody can tell
-//!    whose it is: refused.
-//! 5. Ours: opened for writing, with every page verified up to a set size. Damage found now is dealt with as in step 4. Range removals that
-//!    the file still has to make are made before anything is read from it ([`super::ranges`]).
+//! 3. Its tables are read, without writing (see [`super::probe`]). None of ours, though every page is as it
+//!    was written: refused. A newer format: refused. In use: refused.
+//! 4. Damaged, and the name of our metadata table stands in it: moved aside, kept, and step 1. Without that
+//!    name nobody can tell whose it is: refused.
+//! 5. Ours: opened for writing, with every page verified up to a set size. Damage found now is dealt with as
+//!    in step 4. Range removals that the file still has to make are made before anything is read from it
+//!    ([`super::ranges`]).
 //!
 //! A file of an older format is opened as it is. The first commit upgrades it.
 
@@ -102,7 +103,8 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
     Ok(opened)
 }
 
-/// Deletes what a crash left of files that were put out of service. Best effort, and nothing that is not larder's.
+/// Deletes what a crash left of files that were put out of service. Best effort, and nothing that is not
+/// larder's.
 fn remove_discarded(volume: &dyn Volume, path: &Path) {
     for old in files::dated(volume, path, files::DISCARDED) {
         let is_ours = |file: VolumeFile| {
@@ -163,7 +165,8 @@ fn verify(volume: &dyn Volume, path: &Path) -> Result<(), Fault> {
     verify_pages(|| Overlay::new(volume.open(path, false)?))
 }
 
-/// Checks every page of a file that this process has open, as it stands. Changes nothing; nobody may write meanwhile.
+/// Checks every page of a file that this process has open, as it stands. Changes nothing; nobody may write
+/// meanwhile.
 pub(super) fn verify_own(volume: &dyn Volume, path: &Path) -> Result<(), Fault> {
     verify_pages(|| Overlay::of_own(volume.open(path, false)?))
 }
@@ -229,7 +232,8 @@ fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Error> {
     Err(foreign(&path, "it has the name of an unfinished larder file, and is none"))
 }
 
-/// A file that was made and has not been put to use: it is known by its anchor, so that a later try can remove it.
+/// A file that was made and has not been put to use: it is known by its anchor, so that a later try can
+/// remove it.
 #[derive(Debug, Default)]
 pub(super) struct Made(Option<Box<dyn Anchor>>);
 
@@ -251,7 +255,8 @@ impl Made {
     }
 }
 
-/// Makes a new file under a temporary name and renames it into place, durably. Which one it is, is told by `made`.
+/// Makes a new file under a temporary name and renames it into place, durably. Which one it is, is told by
+/// `made`.
 pub(super) fn create(options: &OpenOptions, known: &Known, made: &mut Made) -> Result<Store, Fault> {
     let OpenOptions { volume, path, .. } = options;
     let volume = &**volume;

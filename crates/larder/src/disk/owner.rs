@@ -1,8 +1,9 @@
 //! Whether somebody owns a file, asked without taking its lock.
 //!
-//! Trying the lock would hold it for a moment, and an owner that starts just then would be refused. So the question goes to the
-//! system's list of locks, where there is one (Linux). What it does not show, such as the locks of another container's
-//! processes, is left to the store's own locks, which are asked when the file is opened.
+//! Trying the lock would hold it for a moment, and an owner that starts just then would be refused. So the
+//! question goes to the system's list of locks, where there is one (Linux). What it does not show, such as
+//! the locks of another container's processes, is left to the store's own locks, which are asked when the
+//! file is opened.
 
 use std::path::Path;
 
@@ -33,14 +34,16 @@ pub(super) fn in_use(path: &Path, pid: Option<u32>) -> Error {
     Error::InUse { path: path.to_owned(), pid, has_ended: pid.is_some_and(has_ended) }
 }
 
-/// Whether no process of this id runs. One that has ended and was not waited for has closed its files, and counts as ended.
+/// Whether no process of this id runs. One that has ended and was not waited for has closed its files, and
+/// counts as ended.
 pub(crate) fn has_ended(pid: u32) -> bool {
     let Some(id) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else { return true };
     rustix::process::test_kill_process(id) == Err(rustix::io::Errno::SRCH) || is_zombie(pid)
 }
 
-/// Its state stands behind its name, which is in brackets and may hold brackets itself; its threads are seventeen words later
-/// (`proc_pid_stat(5)`). A process whose first thread has ended looks like a zombie, for as long as others run.
+/// Its state stands behind its name, which is in brackets and may hold brackets itself; its threads are
+/// seventeen words later (`proc_pid_stat(5)`). A process whose first thread has ended looks like a zombie,
+/// for as long as others run.
 #[cfg(target_os = "linux")]
 fn is_zombie(pid: u32) -> bool {
     let stat = OsVolume::read_beside(Path::new(&format!("/proc/{pid}/stat")), STAT_LEN).unwrap_or_default();
@@ -70,8 +73,9 @@ pub(super) fn holds_lock(_: &Path) -> bool {
     false
 }
 
-/// Whether a line such as `1: FLOCK  ADVISORY  WRITE 4711 fe:00:7004282 0 EOF` is of the owner's lock. Devices are numbered otherwise by some
-/// file systems, so the process that the lock names is compared in their place.
+/// Whether a line such as `1: FLOCK  ADVISORY  WRITE 4711 fe:00:7004282 0 EOF` is of the owner's lock.
+/// Devices are numbered otherwise by some file systems, so the process that the lock names is compared in
+/// their place.
 #[cfg(target_os = "linux")]
 fn is_lock_of(line: &str, inode: u64, owner: Option<u32>) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();

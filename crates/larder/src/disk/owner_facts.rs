@@ -6,11 +6,12 @@
 //! started=1767225600000
 //! ```
 //!
-//! The first line is the process id; then come lines `name=value` in printable ASCII, of which a reader passes over those that it does not know. The
-//! first version wrote the process id alone. A lock that nobody holds is empty, unless its owner ended without closing the cache.
+//! The first line is the process id; then come lines `name=value` in printable ASCII, of which a reader
+//! passes over those that it does not know. The first version wrote the process id alone. A lock that nobody
+//! holds is empty, unless its owner ended without closing the cache.
 //!
-//! Whatever is not of this form is somebody else's file, such as a `Cargo.lock` beside a cache called `Cargo`. What a crash made of ours
-//! still is: it may end in the middle of a line, and in zeros.
+//! Whatever is not of this form is somebody else's file, such as a `Cargo.lock` beside a cache called
+//! `Cargo`. What a crash made of ours still is: it may end in the middle of a line, and in zeros.
 
 use crate::units::Timestamp;
 
@@ -62,7 +63,8 @@ impl OwnerFacts {
         text.into_bytes()
     }
 
-    /// What these bytes say; none if they are no lock of larder's. They are all of the file, or one more than [`MAX_LEN`].
+    /// What these bytes say; none if they are no lock of larder's. They are all of the file, or one more than
+    /// [`MAX_LEN`].
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let text = std::str::from_utf8(bytes.get(..end)?).ok().filter(|_| bytes.len() <= MAX_LEN)?;

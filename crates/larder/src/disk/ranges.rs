@@ -1,14 +1,16 @@
 //! Range removals that stand in a file as rows of their own, to be made later.
 //!
-//! This version makes a range removal in the commit that acknowledges it, and writes no such row. One that is found was acknowledged all the same, so
-//! nobody may see what it covers (contract 3):
+//! This version makes a range removal in the commit that acknowledges it, and writes no such row. One that is
+//! found was acknowledged all the same, so nobody may see what it covers (contract 3):
 //!
-//! 1. An owner makes them when it opens the file, before the first lookup or commit of its own: in transactions of a bounded size, the last of
-//!    which deletes the row as well. A crash in between begins the row anew, which finds less to do.
-//! 2. Whoever reads beside an owner takes the rows from the transaction that it takes the entries from, and believes no entry that one covers.
+//! 1. An owner makes them when it opens the file, before the first lookup or commit of its own: in
+//!    transactions of a bounded size, the last of which deletes the row as well. A crash in between begins
+//!    the row anew, which finds less to do.
+//! 2. Whoever reads beside an owner takes the rows from the transaction that it takes the entries from, and
+//!    believes no entry that one covers.
 //!
-//! A range covers an entry of its scope whose sequence is not above its own. A row that is illegible is damage to the file: what it
-//! covers can't be told.
+//! A range covers an entry of its scope whose sequence is not above its own. A row that is illegible is
+//! damage to the file: what it covers can't be told.
 
 use redb::{ReadTransaction, ReadableTable, TableError};
 
@@ -65,7 +67,8 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes what the first range covers of the next [`ROWS`] keys after `after`. Answers the last of these, or none once the range is done.
+    /// Deletes what the first range covers of the next [`ROWS`] keys after `after`. Answers the last of
+    /// these, or none once the range is done.
     pub(super) fn make_part(&mut self, range: &Range, after: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         let mut known = self.known.clone();
         let (last, next_expiry) = guarded(|| {

@@ -1,7 +1,8 @@
 //! The open read transaction that all lookups share.
 //!
-//! Opening a transaction costs more than the lookup, so one is kept open and replaced after every commit. A lookup holds it
-//! only while it copies its record out: a transaction kept across many commits would keep all their old pages alive.
+//! Opening a transaction costs more than the lookup, so one is kept open and replaced after every commit. A
+//! lookup holds it only while it copies its record out: a transaction kept across many commits would keep all
+//! their old pages alive.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -22,7 +23,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// The committed entries at one moment.
 pub(crate) struct Snapshot {
     entries: Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
-    /// Which handle of the file it is from: a fault of an older one says nothing of the current (invariant 7).
+    /// Which handle of the file it is from: a fault of an older one says nothing of the current (invariant
+    /// 7).
     pub(super) generation: u64,
 }
 
@@ -64,7 +66,8 @@ impl Snapshot {
             let rows = self.entries.range_owned::<&[u8]>((start, end))?;
             rows.take(most).map(|row| Ok(row?.0.value().into())).collect()
         })?;
-        // On a damaged page they may be in any order, and whoever asks for those after the last would never come to an end.
+        // On a damaged page they may be in any order, and whoever asks for those after the last would never
+        // come to an end.
         let is_ordered = keys.is_sorted_by(|one, next| one < next)
             && keys.first().zip(after).is_none_or(|(first, after)| **first > *after);
         if is_ordered { Ok(keys) } else { Err(Fault::damage("keys are out of order")) }
@@ -91,8 +94,8 @@ impl SnapshotCell {
         drop(self.replace(snapshot));
     }
 
-    /// Takes the snapshot away, and waits for the lookups that have it. Answers whether all let go: they do as soon as they have copied a
-    /// record.
+    /// Takes the snapshot away, and waits for the lookups that have it. Answers whether all let go: they do
+    /// as soon as they have copied a record.
     pub(crate) fn withdraw(&self) -> bool {
         let Some(old) = self.replace(None) else { return true };
         for _ in 0..MOST_PAUSES {

@@ -1,7 +1,7 @@
 //! The redb file of a cache: what the writer commits to.
 //!
-//! Owned by the writer alone. What is known of keyspaces (counts and bytes) is kept beside the file's own rows and replaced
-//! only when a commit has succeeded, so neither opening nor counting ever scans.
+//! Owned by the writer alone. What is known of keyspaces (counts and bytes) is kept beside the file's own
+//! rows and replaced only when a commit has succeeded, so neither opening nor counting ever scans.
 
 mod metadata;
 
@@ -32,8 +32,8 @@ use crate::units::Timestamp;
 /// Evicting goes one part in so many below the limit, so that not every batch evicts.
 const EVICT_AHEAD: u64 = 256;
 
-/// The most that one entry may be charged for in a file whose entries together may be charged for `live_limit`: such an entry has room
-/// once all others are evicted.
+/// The most that one entry may be charged for in a file whose entries together may be charged for
+/// `live_limit`: such an entry has room once all others are evicted.
 pub(crate) const fn most_charge(live_limit: u64) -> u64 {
     live_limit - live_limit / EVICT_AHEAD
 }
@@ -53,7 +53,8 @@ pub(crate) struct Store {
 /// What one transaction is to do.
 pub(crate) struct Batch<'a> {
     pub(crate) mutations: &'a [Mutation],
-    /// Every range removal of the step: a mutation that one of them covers is a deletion, in whichever batch it comes.
+    /// Every range removal of the step: a mutation that one of them covers is a deletion, in whichever batch
+    /// it comes.
     pub(crate) ranges: &'a [RangeRemoval],
     /// Whether this batch, the first of the step, deletes the ranges.
     pub(crate) is_first: bool,
@@ -168,7 +169,8 @@ impl Store {
         Guarded::is_inherited(&self.db)
     }
 
-    /// The counts that the file has, or is to have with its next commit; none if it has none that can be read.
+    /// The counts that the file has, or is to have with its next commit; none if it has none that can be
+    /// read.
     pub(crate) fn lifetime(&self) -> Option<&Lifetime> {
         self.lifetime.as_ref()
     }
@@ -283,8 +285,9 @@ impl Store {
         guarded(|| Ok(self.db.into_inner().map_or(Ok(()), Database::close)?))
     }
 
-    /// Brings a file that was made with a larger capacity down to this one: deletes what has expired, evicts, and gives unused
-    /// pages back to the file system. These last only if no follower reads the file just now; it stays longer then.
+    /// Brings a file that was made with a larger capacity down to this one: deletes what has expired, evicts,
+    /// and gives unused pages back to the file system. These last only if no follower reads the file just
+    /// now; it stays longer then.
     pub(crate) fn shrink(&mut self, now: Timestamp) -> Result<(), Fault> {
         const ROWS: usize = 1000;
         loop {

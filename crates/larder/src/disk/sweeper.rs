@@ -1,8 +1,9 @@
-//! The sweeper: the thread that deletes expired entries. It only frees room; lookups check expiry themselves (invariant 1).
+//! The sweeper: the thread that deletes expired entries. It only frees room; lookups check expiry themselves
+//! (invariant 1).
 //!
-//! It sleeps until the next entry is due, and no less than the sweep interval between two sweeps, so that entries that expire
-//! one after another share a transaction. Nothing to expire, nothing to wake for. What is stored with an earlier expiry than it
-//! means to wake at nudges it.
+//! It sleeps until the next entry is due, and no less than the sweep interval between two sweeps, so that
+//! entries that expire one after another share a transaction. Nothing to expire, nothing to wake for. What is
+//! stored with an earlier expiry than it means to wake at nudges it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -54,7 +55,8 @@ impl Sweeper {
 
     /// The thread: sweeps until it is stopped.
     ///
-    /// A listener may fork, and return in the child: what is left of the thread there ends, and leaves everything as it is.
+    /// A listener may fork, and return in the child: what is left of the thread there ends, and leaves
+    /// everything as it is.
     pub(crate) fn run(mut self, nudges: Receiver<Nudge>) {
         self.sweep_until_stopped(&nudges);
         if !self.tiers.process.is_current() {
@@ -108,7 +110,8 @@ impl Sweeper {
     }
 
     fn step(&mut self) {
-        // An error is the writer's to tell: it has told whoever waited for it. A panic is a user's `Drop`: sweep again later.
+        // An error is the writer's to tell: it has told whoever waited for it. A panic is a user's `Drop`:
+        // sweep again later.
         drop(catch_unwind(AssertUnwindSafe(|| self.tiers.sweep())));
         self.last = Some(self.tiers.time.now());
     }
@@ -149,7 +152,8 @@ mod tests {
 
     const NAME: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("name").ttl(Duration::from_secs(50));
 
-    /// A cache on a simulated disk, with a key that has still 30 s to live, after its sweeper has looked for the first time.
+    /// A cache on a simulated disk, with a key that has still 30 s to live, after its sweeper has looked for
+    /// the first time.
     fn opened(disk: &SimulatedVolume, clock: &Arc<ManualClock>) -> (Cache, Keyspace<u64, u64>) {
         let open = || {
             let builder = Cache::builder().path("/cache/shop.larder").volume(disk).clock(clock.clone());

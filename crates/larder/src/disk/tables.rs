@@ -13,9 +13,9 @@
 //! | `larder.expiry` | delete-after 8 (ms since 1970), keyspace number 4, key | nothing |
 //! | `larder.ranges` | sequence 8 | a range removal that is still to be made: its scope ([`crate::key::Scope`]) |
 //!
-//! The row `"lifetime"` may be missing. Readers pass over counts that they do not know, and begin anew if the checksum is wrong.
-//! The table `larder.ranges` may be missing; this version makes none, and honours what it finds ([`super::ranges`]).
-//! In format 1 there are no features, no identity and no ranges.
+//! The row `"lifetime"` may be missing. Readers pass over counts that they do not know, and begin anew if the
+//! checksum is wrong. The table `larder.ranges` may be missing; this version makes none, and honours what it
+//! finds ([`super::ranges`]). In format 1 there are no features, no identity and no ranges.
 
 use redb::{TableDefinition, TableHandle};
 
@@ -94,8 +94,8 @@ const PAGE: u64 = 4096;
 /// Bytes redb keeps beside a small entry, in its two tables.
 const ROW_OVERHEAD: u64 = 16;
 
-/// The bytes that an entry takes in the file: key and record, its expiry row, and what the store adds. Larger records stand in
-/// pages of their own, which come in powers of two.
+/// The bytes that an entry takes in the file: key and record, its expiry row, and what the store adds. Larger
+/// records stand in pages of their own, which come in powers of two.
 pub(crate) fn charge(key_len: usize, record_len: usize) -> u64 {
     let row = (key_len + record_len) as u64 + ROW_OVERHEAD;
     let stored = if row <= SHARED_UP_TO { row } else { row.next_power_of_two().max(PAGE) };

@@ -97,7 +97,8 @@ impl Tiers {
         self.state.load(Ordering::Relaxed) == code(DiskState::On)
     }
 
-    /// Whether writes are kept to be committed, now or when the disk works again. Otherwise they live in memory alone.
+    /// Whether writes are kept to be committed, now or when the disk works again. Otherwise they live in
+    /// memory alone.
     pub(crate) fn saves(&self) -> bool {
         // Relaxed: it is only a hint what to prepare; the shard has the last word, under its lock.
         self.state.load(Ordering::Relaxed) != code(DiskState::Discarded)
@@ -145,8 +146,8 @@ impl Tiers {
 
     /// After something became dirty: the writer will commit it within the flush interval.
     pub(crate) fn wake_writer(&self) {
-        // The swap comes after the change of the shard, and the writer clears the flag before it drains: whoever finds the flag
-        // set knows that a drain is still to come.
+        // The swap comes after the change of the shard, and the writer clears the flag before it drains:
+        // whoever finds the flag set knows that a drain is still to come.
         if !self.writer_is_armed.swap(true, Ordering::SeqCst) {
             self.counted.lag.arm(self.time.now());
             self.send(Command::Wake);
@@ -208,7 +209,8 @@ impl Tiers {
         self.ask(|reply| Command::Register(registration, reply))?
     }
 
-    /// Lookups ask the disk no more. The writer sees to that before it closes the file, unless it has panicked.
+    /// Lookups ask the disk no more. The writer sees to that before it closes the file, unless it has
+    /// panicked.
     pub(crate) fn hide_disk(&self) {
         self.snapshots.install(None);
     }
@@ -268,8 +270,8 @@ impl Tiers {
         }
     }
 
-    /// Leaves values to the sweeper to drop: a user's `Drop` may wait for the writer, and so must not run on it. When the sweeper has ended,
-    /// to whoever closes the cache.
+    /// Leaves values to the sweeper to drop: a user's `Drop` may wait for the writer, and so must not run on
+    /// it. When the sweeper has ended, to whoever closes the cache.
     pub(super) fn hand_over(&self, remains: Remains) {
         if !remains.is_empty()
             && let Err(SendError(Nudge::Bury(remains))) = self.sweeper_nudge.send(Nudge::Bury(remains))

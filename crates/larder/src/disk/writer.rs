@@ -2,15 +2,19 @@
 //!
 //! A step is one group commit. Its order is what makes the contract hold:
 //!
-//! 1. Take the commands that have arrived, and those about to ([`Writer::gather`]). Whoever waits changed its shard before it sent its command.
-//! 2. Disarm, then drain the shards' dirty keys. Hence the drain sees everything that a waiter of (1) waits for, and whoever
-//!    becomes dirty after the drain finds the flag clear and wakes the writer.
-//! 3. Commit, removals first, those included that a write has replaced since. What is too much for one transaction goes through (3) to (5) in parts: the first takes range removals,
-//!    registrations and the sweep along, and a put that a range removal covers is a deletion in whichever part it comes.
+//! 1. Take the commands that have arrived, and those about to ([`Writer::gather`]). Whoever waits changed its
+//!    shard before it sent its command.
+//! 2. Disarm, then drain the shards' dirty keys. Hence the drain sees everything that a waiter of (1) waits
+//!    for, and whoever becomes dirty after the drain finds the flag clear and wakes the writer.
+//! 3. Commit, removals first, those included that a write has replaced since. What is too much for one
+//!    transaction goes through (3) to (5) in parts: the first takes range removals, registrations and the
+//!    sweep along, and a put that a range removal covers is a deletion in whichever part it comes.
 //! 4. Install the snapshot that shows the commit.
-//! 5. Settle: dirty keys become clean or go, if their sequence is still the committed one; pending ranges are dropped. After
-//!    (4), because a key that left its shard is looked up on disk, and an older snapshot would show what it replaced.
-//! 6. Acknowledge the waiters of (1), after the last part. Values that memory let go of meanwhile are the sweeper's to drop: a user's
+//! 5. Settle: dirty keys become clean or go, if their sequence is still the committed one; pending ranges are
+//!    dropped. After (4), because a key that left its shard is looked up on disk, and an older snapshot would
+//!    show what it replaced.
+//! 6. Acknowledge the waiters of (1), after the last part. Values that memory let go of meanwhile are the
+//!    sweeper's to drop: a user's
 //!    `Drop` may wait for this very thread.
 //!
 //! The last step, when the cache is closed, seals every shard before (2).
@@ -41,7 +45,8 @@ use crate::units::Timestamp;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) flush_interval: Duration,
-    /// Changes in one transaction: it replaces every page that it touches, and the old ones are free only after the next.
+    /// Changes in one transaction: it replaces every page that it touches, and the old ones are free only
+    /// after the next.
     pub(crate) most_changes: usize,
     /// Bytes of values in one transaction, unless a single one has more.
     pub(crate) most_bytes: usize,
@@ -145,8 +150,9 @@ impl Writer {
 
     /// Takes the commands that have arrived.
     ///
-    /// Threads that were answered together come back together, one after another: for as many as came lately it waits a moment, so that they
-    /// share the next commit too, in place of taking turns in two groups. Who comes alone waits for the first few times after a crowd.
+    /// Threads that were answered together come back together, one after another: for as many as came lately
+    /// it waits a moment, so that they share the next commit too, in place of taking turns in two groups. Who
+    /// comes alone waits for the first few times after a crowd.
     fn gather(&mut self, commands: &Receiver<Command>, waiting: &mut Waiting) {
         let until = Deadline::after(MOST_GATHERING);
         loop {
@@ -344,8 +350,9 @@ impl Writer {
         self.tiers.plan_disk_sweep(outcome.next_expiry);
     }
 
-    /// Gives back the free pages of a file that has become too long: redb doubles a file that must grow, and one that was cut back when it
-    /// was closed may so come to exceed its capacity. Lookups miss the disk for as long as this takes.
+    /// Gives back the free pages of a file that has become too long: redb doubles a file that must grow, and
+    /// one that was cut back when it was closed may so come to exceed its capacity. Lookups miss the disk for
+    /// as long as this takes.
     fn keep_to_capacity(&mut self) {
         if self.now() < self.compact_at || !self.file.is_too_long() {
             return;
@@ -361,8 +368,8 @@ impl Writer {
         }
         let file_bytes = self.file.len();
         self.tiers.change_view(|view| view.file_bytes = file_bytes);
-        // A lookup that was held up with a snapshot in its hands keeps it long for a moment; a follower's transaction, or a value of a good part
-        // of the capacity, for a while.
+        // A lookup that was held up with a snapshot in its hands keeps it long for a moment; a follower's
+        // transaction, or a value of a good part of the capacity, for a while.
         if self.file.is_too_long() {
             self.compact_at = self.now().after(self.compact_wait);
             self.compact_wait = (2 * self.compact_wait).min(LAST_DISK_RETRY);

@@ -1,18 +1,24 @@
 //! How a cache ends: one caller at a time closes it, and no caller is told that it is closed before it is.
 //!
-//! 1. The first caller begins: from here on no operation begins. Those under way go on, and (3) decides about them.
-//! 2. The threads that serve the cache to others end, then the sweeper. They ask the writer, which still answers.
-//! 3. The writer seals the shards, commits for the last time, closes the file, ends, and with that releases the file's lock.
-//! 4. The shards are emptied ([`Memory::close`](crate::memory::Memory::close)). From here on no lookup finds a value.
+//! 1. The first caller begins: from here on no operation begins. Those under way go on, and (3) decides about
+//!    them.
+//! 2. The threads that serve the cache to others end, then the sweeper. They ask the writer, which still
+//!    answers.
+//! 3. The writer seals the shards, commits for the last time, closes the file, ends, and with that releases
+//!    the file's lock.
+//! 4. The shards are emptied ([`Memory::close`](crate::memory::Memory::close)). From here on no lookup finds
+//!    a value.
 //! 5. The callers that wait are told.
-//! 6. Only now are the values of (4) dropped, and those that the writer let go of when the sweeper had ended. A user's `Drop` may close the cache, or wait for a thread that does.
+//! 6. Only now are the values of (4) dropped, and those that the writer let go of when the sweeper had ended.
+//!    A user's `Drop` may close the cache, or wait for a thread that does.
 //!
-//! A thread of the cache can be a caller too: a listener closes the cache, or the `Drop` of a value that the sweeper lets go of. It can't
-//! wait for its own end, nor for a caller that waits for it. So it never waits for another caller: if one is at work, or has been, it is
-//! answered at once. If it is the first, it does all but its own end, and leaves that behind; the writer, which the other threads may
-//! be waiting for, waits for none of them and leaves it all. The next caller on a thread
-//! of the application waits for that end, and makes what could not be made before it: all of (3) and (4), if it was the writer. Hence an
-//! answer on a thread of the application means that (5) was reached, whoever began, and the path may be opened again.
+//! A thread of the cache can be a caller too: a listener closes the cache, or the `Drop` of a value that the
+//! sweeper lets go of. It can't wait for its own end, nor for a caller that waits for it. So it never waits
+//! for another caller: if one is at work, or has been, it is answered at once. If it is the first, it does
+//! all but its own end, and leaves that behind; the writer, which the other threads may be waiting for, waits
+//! for none of them and leaves it all. The next caller on a thread of the application waits for that end, and
+//! makes what could not be made before it: all of (3) and (4), if it was the writer. Hence an answer on a
+//! thread of the application means that (5) was reached, whoever began, and the path may be opened again.
 
 use super::Inner;
 use crate::error::Error;
@@ -71,7 +77,8 @@ enum Turn {
 }
 
 impl Closing {
-    /// Makes the calling thread the one at work, if there is work for it; waits for the one that is, if it may.
+    /// Makes the calling thread the one at work, if there is work for it; waits for the one that is, if it
+    /// may.
     fn begin(&self, is_worker: bool) -> Turn {
         let me = thread::current().id();
         let mut progress = self.progress.lock();
@@ -107,8 +114,8 @@ impl Closing {
 }
 
 impl Inner {
-    /// Closes the cache, in the order that the module states. Calling it again waits for the caller that is at work, and answers as
-    /// that one.
+    /// Closes the cache, in the order that the module states. Calling it again waits for the caller that is
+    /// at work, and answers as that one.
     pub(crate) fn close(&self) -> Result<(), Error> {
         // The threads are another process's, and so are the locks that they may hold.
         if self.is_forked() {

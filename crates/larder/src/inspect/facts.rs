@@ -63,11 +63,14 @@ pub struct KeyspaceFacts {
     pub version: u32,
     /// The shape of its keys, such as `(string, u64)`.
     pub key_shape: String,
-    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes. [`format_name`](Self::format_name) tells it in words.
+    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes. [`format_name`](Self::format_name)
+    /// tells it in words.
     pub value_format: u8,
-    /// The name of the schema that it belongs to; none if it was made by hand, or by a definition without one.
+    /// The name of the schema that it belongs to; none if it was made by hand, or by a definition without
+    /// one.
     pub schema: Option<String>,
-    /// Versions of it that were retired, oldest first, up to the latest [`MOST_RETIRED_VERSIONS`](crate::inspect::MOST_RETIRED_VERSIONS).
+    /// Versions of it that were retired, oldest first, up to the latest
+    /// [`MOST_RETIRED_VERSIONS`](crate::inspect::MOST_RETIRED_VERSIONS).
     pub retired_versions: Vec<RetiredVersion>,
     /// The fingerprint of its values' type; zero if there is none.
     pub fingerprint: u64,
@@ -77,7 +80,8 @@ pub struct KeyspaceFacts {
     pub bytes: u64,
 }
 
-/// A keyspace that was opened with another version or shape: nobody can reach its entries, and the sweeper has yet to delete them.
+/// A keyspace that was opened with another version or shape: nobody can reach its entries, and the sweeper
+/// has yet to delete them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetiredKeyspace {

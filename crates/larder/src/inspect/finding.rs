@@ -23,7 +23,8 @@ pub struct Record {
     pub delete_after: Timestamp,
     /// The fingerprint of the shape that the value was written with, if its record has one.
     pub fingerprint: Option<u64>,
-    /// How the encoded value is compressed: 0 not, 1 LZ4, 2 Zstandard. [`compression_name`](Self::compression_name) tells it in words.
+    /// How the encoded value is compressed: 0 not, 1 LZ4, 2 Zstandard.
+    /// [`compression_name`](Self::compression_name) tells it in words.
     pub compression: u8,
     /// How long the encoded value is, if it is compressed.
     inflated_len: Option<u32>,
@@ -34,8 +35,8 @@ impl Record {
     /// The encoded value, as it was before it was compressed.
     ///
     /// # Errors
-    /// [`CodecError`] if it can't be inflated: it claims to be longer than a value may be, it is not what the record says, or it is compressed with
-    /// Zstandard and larder is built without the feature `zstd`.
+    /// [`CodecError`] if it can't be inflated: it claims to be longer than a value may be, it is not what the
+    /// record says, or it is compressed with Zstandard and larder is built without the feature `zstd`.
     ///
     /// # Cost
     /// Memory for the value, where it is compressed; otherwise none.
@@ -78,9 +79,11 @@ pub enum Finding {
     Expired(Record),
     /// An entry of another version of the keyspace: a miss.
     OtherVersion(Record),
-    /// An entry that a removal of several keys covers, which is still to be made: a miss, until the next owner makes it.
+    /// An entry that a removal of several keys covers, which is still to be made: a miss, until the next
+    /// owner makes it.
     Removed(Record),
-    /// An entry of this key in a keyspace that is retired, in which nobody looks: it had another version, shape, or name.
+    /// An entry of this key in a keyspace that is retired, in which nobody looks: it had another version,
+    /// shape, or name.
     Retired {
         /// The number of that keyspace.
         number: u32,
@@ -92,7 +95,8 @@ pub enum Finding {
         /// What is wrong with it.
         cause: &'static str,
     },
-    /// Nothing: it was never written, or has been removed, evicted or swept; or it is in its owner's memory alone.
+    /// Nothing: it was never written, or has been removed, evicted or swept; or it is in its owner's memory
+    /// alone.
     Absent,
 }
 

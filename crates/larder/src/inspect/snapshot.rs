@@ -26,7 +26,8 @@ impl Snapshot {
         Self { look, now, keyspaces, retired }
     }
 
-    /// The time by which entries are told to have expired: the clock's, or that of the last commit if that is later.
+    /// The time by which entries are told to have expired: the clock's, or that of the last commit if that is
+    /// later.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
@@ -38,7 +39,8 @@ impl Snapshot {
         facts::file(&self.look.facts)
     }
 
-    /// Counts since the file was made, as its last commit has them; none if it has none, as of an earlier version.
+    /// Counts since the file was made, as its last commit has them; none if it has none, as of an earlier
+    /// version.
     #[must_use]
     pub fn lifetime(&self) -> Option<&Lifetime> {
         self.look.facts.lifetime.as_ref()
@@ -62,7 +64,8 @@ impl Snapshot {
         &self.retired
     }
 
-    /// How many entries of each keyspace the sweeper may delete and has not yet, in the order of [`keyspaces`](Self::keyspaces).
+    /// How many entries of each keyspace the sweeper may delete and has not yet, in the order of
+    /// [`keyspaces`](Self::keyspaces).
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Io`].
@@ -75,9 +78,11 @@ impl Snapshot {
         Ok(self.keyspaces.iter().map(|keyspace| count(keyspace.id())).collect())
     }
 
-    /// The entries of a keyspace, in the order of their keys: those whose encoded key starts with `prefix`, after a key, up to `most`.
+    /// The entries of a keyspace, in the order of their keys: those whose encoded key starts with `prefix`,
+    /// after a key, up to `most`.
     ///
-    /// A page that is not empty may be shorter than `most`, where values are large; the next begins after its last key.
+    /// A page that is not empty may be shorter than `most`, where values are large; the next begins after its
+    /// last key.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is no error: it is an entry that says so.

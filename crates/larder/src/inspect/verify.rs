@@ -1,6 +1,7 @@
 //! Checking a whole file, page by page and record by record, without changing it.
 //!
-//! Of a record its checksum is checked, and what can be told of its value without its type: that it inflates, and that it is of its keyspace's format.
+//! Of a record its checksum is checked, and what can be told of its value without its type: that it inflates,
+//! and that it is of its keyspace's format.
 
 use super::{Content, Inspector, KeyspaceFacts, Snapshot, finding};
 use crate::disk::{self, Pages};
@@ -26,7 +27,8 @@ pub struct FileVerified {
     pub damaged_records: u64,
     /// The keys of the first of these: see [`MOST_DAMAGED_NAMED`].
     pub damaged: Vec<DamagedRecord>,
-    /// Records that are as they were written, and whose value no lookup can read, whatever its type: see [`Content::Unreadable`]. Each is a miss.
+    /// Records that are as they were written, and whose value no lookup can read, whatever its type: see
+    /// [`Content::Unreadable`]. Each is a miss.
     pub unreadable_records: u64,
     /// The keys of the first of these: see [`MOST_DAMAGED_NAMED`].
     pub unreadable: Vec<UnreadableRecord>,
@@ -87,7 +89,8 @@ pub struct Miscounted {
 }
 
 impl FileVerified {
-    /// Whether the file is as it was written, as far as could be told. A value that can't be read does not count: it was written so.
+    /// Whether the file is as it was written, as far as could be told. A value that can't be read does not
+    /// count: it was written so.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let is_damaged = matches!(self.pages, PagesVerified::Damaged { .. });
@@ -123,17 +126,18 @@ impl FileVerified {
 }
 
 impl Inspector {
-    /// Checks every page and every record of the file, as its last commits left them. `progress` is told after each few records how many
-    /// were checked, of how many.
+    /// Checks every page and every record of the file, as its last commits left them. `progress` is told
+    /// after each few records how many were checked, of how many.
     ///
-    /// Beside an owner at work both are checked, of one commit each. An owner that commits without a pause may keep the pages from being
-    /// told; [`Cache::verify`](crate::Cache::verify) is the owner's own check.
+    /// Beside an owner at work both are checked, of one commit each. An owner that commits without a pause
+    /// may keep the pages from being told; [`Cache::verify`](crate::Cache::verify) is the owner's own check.
     ///
     /// # Errors
     /// Those of [`open`](Self::open), where the file can't be read at all.
     ///
     /// # Cost
-    /// The whole file is read, and its entries once more: some three seconds for a gigabyte. Meanwhile the owner can't reuse space.
+    /// The whole file is read, and its entries once more: some three seconds for a gigabyte. Meanwhile the
+    /// owner can't reuse space.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<FileVerified, Error> {
         let pages = match disk::verify_pages(&self.path)? {
             Pages::Whole => PagesVerified::Whole,

@@ -1,11 +1,14 @@
-//! Which keys a range removal takes: those with a prefix and, where parts of them are left open, what stands after these.
+//! Which keys a range removal takes: those with a prefix and, where parts of them are left open, what stands
+//! after these.
 //!
-//! A scope is data, not a function of the user's: it is asked under the locks of the shards and in the middle of a commit.
+//! A scope is data, not a function of the user's: it is asked under the locks of the shards and in the middle
+//! of a commit.
 
 use super::{AsKey, Key, KeyWriter};
 use crate::sync::Arc;
 
-/// A part of a tuple key that may be anything, in a pattern for [`remove_matching`](crate::Keyspace::remove_matching).
+/// A part of a tuple key that may be anything, in a pattern for
+/// [`remove_matching`](crate::Keyspace::remove_matching).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Any;
 
@@ -44,8 +47,9 @@ impl Scope {
         &self.prefix
     }
 
-    /// The bytes of the scope: the prefix's length 4, the prefix; then for each part its kind, 0 with a length 4 and exact bytes, 1 with a width 4
-    /// that may be anything, 2 for what ends at an end mark. Big endian.
+    /// The bytes of the scope: the prefix's length 4, the prefix; then for each part its kind, 0 with a
+    /// length 4 and exact bytes, 1 with a width 4 that may be anything, 2 for what ends at an end mark. Big
+    /// endian.
     #[cfg_attr(not(test), expect(dead_code, reason = "this version writes no range removals"))]
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let len = |len: usize| u32::try_from(len).expect("a key has no more than 4096 bytes").to_be_bytes();

@@ -58,14 +58,16 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// The version of the values' shape. Raise it with every change of `V`'s fields: entries of another version are misses.
+    /// The version of the values' shape. Raise it with every change of `V`'s fields: entries of another
+    /// version are misses.
     #[must_use]
     pub const fn version(mut self, version: u32) -> Self {
         self.version = version;
         self
     }
 
-    /// How values become bytes: [`Format::Bincode`] unless set. Another format begins empty, as another version does.
+    /// How values become bytes: [`Format::Bincode`] unless set. Another format begins empty, as another
+    /// version does.
     #[must_use]
     pub const fn format(mut self, format: Format) -> Self {
         self.format = format;
@@ -74,8 +76,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
 
     /// Compresses values on disk whose encoding is longer than `above`, in bytes. None is unless set.
     ///
-    /// A value that becomes no shorter is stored as it is. Memory holds values decoded, and weighs them by their uncompressed length; the disk
-    /// is charged what is stored. May be changed at any time: each record says how it is compressed.
+    /// A value that becomes no shorter is stored as it is. Memory holds values decoded, and weighs them by
+    /// their uncompressed length; the disk is charged what is stored. May be changed at any time: each record
+    /// says how it is compressed.
     ///
     /// ```
     /// use larder::{Compression, KeyspaceDefinition};
@@ -84,8 +87,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// ```
     ///
     /// # Cost
-    /// With LZ4 about a microsecond for each kilobyte that is written, and a third of that where it is read from disk. `docs/benchmarks.md` has
-    /// the figures.
+    /// With LZ4 about a microsecond for each kilobyte that is written, and a third of that where it is read
+    /// from disk. `docs/benchmarks.md` has the figures.
     #[must_use]
     pub const fn compress(mut self, how: Compression, above: usize) -> Self {
         self.compression = Some((how, above));
@@ -99,10 +102,12 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// The name of the schema crate that declares it, 1 to 255 bytes; recorded in the file so that tools know whose spelling applies.
+    /// The name of the schema crate that declares it, 1 to 255 bytes; recorded in the file so that tools know
+    /// whose spelling applies.
     ///
-    /// The file keeps the schema of the definition that made the keyspace. A later definition of another schema shares the entries, and changes
-    /// the record only when it makes the keyspace anew, with another version or other types.
+    /// The file keeps the schema of the definition that made the keyspace. A later definition of another
+    /// schema shares the entries, and changes the record only when it makes the keyspace anew, with another
+    /// version or other types.
     #[must_use]
     pub const fn schema(mut self, name: &'static str) -> Self {
         self.schema = Some(name);

@@ -70,7 +70,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.space.checks.read(self.space.kind.format, header.compression, extension, stored.payload())
     }
 
-    /// Counts a record that does not decode. The first of a keyspace is told in the log: the others are likely to be like it.
+    /// Counts a record that does not decode. The first of a keyspace is told in the log: the others are
+    /// likely to be like it.
     #[cold]
     fn note_undecodable(&self, error: &CodecError) {
         self.space.counters.add(Count::Undecodable);

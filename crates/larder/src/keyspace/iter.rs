@@ -1,12 +1,13 @@
 //! Walking a keyspace in key order.
 //!
-//! The keys come from two sorted sources: those in memory, listed when the walk begins, and those on disk, read in
-//! chunks, each from the snapshot of its moment, so that a slow walk keeps no old pages alive. Each key is then looked up as any other
-//! key is. Hence a walk yields every entry that lives throughout, once, and never one that had expired or been invalidated when it
-//! was yielded; of entries that come or go meanwhile it may yield either.
+//! The keys come from two sorted sources: those in memory, listed when the walk begins, and those on disk,
+//! read in chunks, each from the snapshot of its moment, so that a slow walk keeps no old pages alive. Each
+//! key is then looked up as any other key is. Hence a walk yields every entry that lives throughout, once,
+//! and never one that had expired or been invalidated when it was yielded; of entries that come or go
+//! meanwhile it may yield either.
 //!
-//! The list from memory is made before the first chunk is read: an entry that is committed or evicted in between is then in both, and
-//! one in neither can't have lived throughout.
+//! The list from memory is made before the first chunk is read: an entry that is committed or evicted in
+//! between is then in both, and one in neither can't have lived throughout.
 
 use std::collections::VecDeque;
 use std::iter::Peekable;
@@ -26,11 +27,12 @@ const CHUNK: usize = 256;
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// The live entries in key order, as no use of them: nothing is counted or promoted.
     ///
-    /// Not a snapshot: entries written or removed meanwhile may or may not be seen, but none is yielded after it expired or was
-    /// invalidated.
+    /// Not a snapshot: entries written or removed meanwhile may or may not be seen, but none is yielded after
+    /// it expired or was invalidated.
     ///
     /// # Cost
-    /// One pass over the entries in memory to begin; then one lookup for each entry, and one decoding for each that is on disk alone.
+    /// One pass over the entries in memory to begin; then one lookup for each entry, and one decoding for
+    /// each that is on disk alone.
     #[must_use]
     pub fn iter(&self) -> Iter<K, V> {
         Iter { keys: self.full_keys(), keyspace: self.clone() }
@@ -100,7 +102,8 @@ impl FullKeys {
     }
 
     fn decode<K: Key>(full: &[u8]) -> Option<K> {
-        // What does not decode as a key was damaged, or made by a key type of the same shape with other rules: no entry of this one.
+        // What does not decode as a key was damaged, or made by a key type of the same shape with other
+        // rules: no entry of this one.
         key::decode(full.get(KeyspaceId::LEN..)?).ok()
     }
 }

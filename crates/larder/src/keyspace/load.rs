@@ -1,14 +1,17 @@
 //! Loading what no tier has: one loader for all who ask for a key at once.
 //!
 //! 1. Look in memory under the shared lock. A hit ends here.
-//! 2. Under the exclusive lock, look again; join the flight that hangs there; else take a lease and hang a flight on it.
+//! 2. Under the exclusive lock, look again; join the flight that hangs there; else take a lease and hang a
+//!    flight on it.
 //! 3. Look on disk, in a snapshot loaded after (2).
 //! 4. Run the loader, with no lock held.
-//! 5. Publish, if the lease still holds: a write or an invalidation after (2) has revoked it, and the value may be older than that.
-//! 6. Take the flight down with the lease, then land it. In this order: whoever comes in between starts anew, instead of joining a
-//!    load that has ended.
+//! 5. Publish, if the lease still holds: a write or an invalidation after (2) has revoked it, and the value
+//!    may be older than that.
+//! 6. Take the flight down with the lease, then land it. In this order: whoever comes in between starts anew,
+//!    instead of joining a load that has ended.
 //!
-//! Whatever takes an exclusive lock (2, 5, 6) is not done in a forked child, which runs the loader and answers with its value.
+//! Whatever takes an exclusive lock (2, 5, 6) is not done in a forked child, which runs the loader and
+//! answers with its value.
 
 use std::time::Duration;
 
@@ -58,10 +61,12 @@ enum Next<'a, V, E> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// The live value of a key; if there is none, the value that `loader` makes, which is cached for the keyspace's lifetime.
+    /// The live value of a key; if there is none, the value that `loader` makes, which is cached for the
+    /// keyspace's lifetime.
     ///
-    /// Callers that ask for one key at once run one loader and share its answer. A value whose key was written or invalidated
-    /// while it was loaded is returned and not cached, and callers that come after the invalidation do not wait for that load.
+    /// Callers that ask for one key at once run one loader and share its answer. A value whose key was
+    /// written or invalidated while it was loaded is returned and not cached, and callers that come after the
+    /// invalidation do not wait for that load.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -75,17 +80,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// A value that can't be cached (too large, or not to be encoded) is returned all the same, and loaded anew by the next caller. It is
-    /// counted as [`uncacheable`](crate::KeyspaceStats::uncacheable), and the first of a keyspace is told in the log, with what to do.
+    /// A value that can't be cached (too large, or not to be encoded) is returned all the same, and loaded
+    /// anew by the next caller. It is counted as [`uncacheable`](crate::KeyspaceStats::uncacheable), and the
+    /// first of a keyspace is told in the log, with what to do.
     ///
     /// # Errors
-    /// [`LoadError::Loader`] with the loader's error, shared by all who waited; [`LoadError::Panicked`] if the loader that this caller
-    /// waited for panicked; [`LoadError::Cycle`] if waiting would never end, be the loads that wait for one another of one cache or of
-    /// several; [`LoadError::Timeout`] after [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set; [`LoadError::Key`] for a key
-    /// that is too long. Failures of the cache are none: the value is then returned and not cached.
+    /// [`LoadError::Loader`] with the loader's error, shared by all who waited; [`LoadError::Panicked`] if
+    /// the loader that this caller waited for panicked; [`LoadError::Cycle`] if waiting would never end, be
+    /// the loads that wait for one another of one cache or of several; [`LoadError::Timeout`] after
+    /// [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set; [`LoadError::Key`] for a key that
+    /// is too long. Failures of the cache are none: the value is then returned and not cached.
     ///
-    /// A loader must not join a thread that asks for the loader's own key: the cache sees loads, and not what a thread waits for
-    /// elsewhere. Without a `load_timeout` such a wait lasts for ever.
+    /// A loader must not join a thread that asks for the loader's own key: the cache sees loads, and not what
+    /// a thread waits for elsewhere. Without a `load_timeout` such a wait lasts for ever.
     ///
     /// # Panics
     /// If `loader` panics, in the thread that runs it.
@@ -184,7 +191,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Ok(_) if self.inner.is_forked() => {}
             Ok(value) => {
                 let ttl = self.definition.default_ttl();
-                // Those who wait get it also if this panics, as a `Serialize` may, or the `Drop` of what is evicted for it.
+                // Those who wait get it also if this panics, as a `Serialize` may, or the `Drop` of what is
+                // evicted for it.
                 pilot.landing = Some(Landing::Value(value.clone()));
                 let lease = pilot.lease.take();
                 let written = self.write(key, value, ttl, lease.as_ref());

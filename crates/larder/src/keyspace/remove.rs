@@ -6,14 +6,15 @@ use crate::key::{AsKey, Key, KeyPattern, KeyPrefix, KeyWriter, PatternWriter, Sc
 use crate::removal::Removal;
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Removes the entry of a key, from both tiers. Answers whether there was a live one; while the disk tier is off, one that memory had.
+    /// Removes the entry of a key, from both tiers. Answers whether there was a live one; while the disk tier
+    /// is off, one that memory had.
     ///
-    /// Durable when it returns: no crash or reopening brings the entry back, and loads that began earlier are answered but not
-    /// cached ([contract 3](crate#the-contract)).
+    /// Durable when it returns: no crash or reopening brings the entry back, and loads that began earlier are
+    /// answered but not cached ([contract 3](crate#the-contract)).
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be put out of service; memory is
-    /// clean either way. [`Error::KeyTooLarge`], [`Error::Closed`], [`Error::Forked`].
+    /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be put out of
+    /// service; memory is clean either way. [`Error::KeyTooLarge`], [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// One commit, shared with whoever else waits for one; none if neither tier has the key.
@@ -29,7 +30,8 @@ impl<K: Key, V> Keyspace<K, V> {
 
     /// Removes the entries of several keys, from both tiers, with one commit. How many live ones there were.
     ///
-    /// Durable when it returns, as [`remove`](Keyspace::remove) is. Other threads may see one gone and another still there while it runs.
+    /// Durable when it returns, as [`remove`](Keyspace::remove) is. Other threads may see one gone and
+    /// another still there while it runs.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -74,7 +76,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove), but for [`Error::KeyTooLarge`]: no key begins with what is longer than a key.
+    /// Those of [`remove`](Keyspace::remove), but for [`Error::KeyTooLarge`]: no key begins with what is
+    /// longer than a key.
     ///
     /// # Cost
     /// One commit, O(removed entries) on disk, and one pass over the entries in memory.
@@ -87,10 +90,11 @@ impl<K: Key, V> Keyspace<K, V> {
         self.remove_scope(self.prefix_scope(&prefix))
     }
 
-    /// Removes every entry whose key has the given parts, wherever in the key they stand, from both tiers. How many live entries there
-    /// were.
+    /// Removes every entry whose key has the given parts, wherever in the key they stand, from both tiers.
+    /// How many live entries there were.
     ///
-    /// A part is given by reference, or is [`Any`](crate::Any). Durable when it returns, as [`remove`](Keyspace::remove) is.
+    /// A part is given by reference, or is [`Any`](crate::Any). Durable when it returns, as
+    /// [`remove`](Keyspace::remove) is.
     ///
     /// ```
     /// # use larder::{Any, Cache, KeyspaceDefinition};
@@ -105,12 +109,12 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove_prefix`](Keyspace::remove_prefix); [`Error::InvalidSetting`] for an [`Any`](crate::Any) in the place of a key type of your own whose shape
-    /// is not that of larder's types.
+    /// Those of [`remove_prefix`](Keyspace::remove_prefix); [`Error::InvalidSetting`] for an
+    /// [`Any`](crate::Any) in the place of a key type of your own whose shape is not that of larder's types.
     ///
     /// # Cost
-    /// One commit, one pass over the entries in memory, and one over the keyspace's entries on disk that start as the pattern does before its
-    /// first `Any`.
+    /// One commit, one pass over the entries in memory, and one over the keyspace's entries on disk that
+    /// start as the pattern does before its first `Any`.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     #[expect(
         clippy::needless_pass_by_value,
@@ -134,11 +138,11 @@ impl<K: Key, V> Keyspace<K, V> {
         self.remove_scope(self.whole_scope())
     }
 
-    /// Begins a change of what a key stands for, outside the cache: removes the entry durably, and bars loads from caching the key
-    /// until the update is finished or dropped.
+    /// Begins a change of what a key stands for, outside the cache: removes the entry durably, and bars loads
+    /// from caching the key until the update is finished or dropped.
     ///
-    /// Loads meanwhile are answered, and not cached; an explicit insert is. So a load that read the old state is never cached
-    /// after the change, and a crash in between leaves nothing stale behind.
+    /// Loads meanwhile are answered, and not cached; an explicit insert is. So a load that read the old state
+    /// is never cached after the change, and a crash in between leaves nothing stale behind.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -4,8 +4,9 @@ use crate::inner::Inner;
 use crate::key::KeyWriter;
 use crate::sync::Arc;
 
-/// An update begun by [`Keyspace::begin_update`](crate::Keyspace::begin_update). Until it is finished or dropped, loads of its key
-/// are answered and not cached. Several updates of one key may be in progress; all must end.
+/// An update begun by [`Keyspace::begin_update`](crate::Keyspace::begin_update). Until it is finished or
+/// dropped, loads of its key are answered and not cached. Several updates of one key may be in progress; all
+/// must end.
 #[derive(Debug)]
 #[must_use = "an update that is dropped at once bars nothing while the change is made"]
 pub struct Update {

@@ -1,6 +1,7 @@
 //! Storing a value: encode, weigh, reserve room, then the shard.
 //!
-//! Everything that can fail comes before the shard is touched, so an insert that returns an error has changed nothing.
+//! Everything that can fail comes before the shard is touched, so an insert that returns an error has changed
+//! nothing.
 
 use std::any::Any;
 use std::time::Duration;
@@ -54,8 +55,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         lease: Option<&Lease<'_>>,
     ) -> Result<Result<Written, Refused>, Error> {
         let tiers = &self.inner.tiers;
-        // Dropped last, when the value is stored, its room can be given back and the writer is told: a user's `Drop` may wait for room, or
-        // panic.
+        // Dropped last, when the value is stored, its room can be given back and the writer is told: a user's
+        // `Drop` may wait for room, or panic.
         let mut remains = Remains::default();
         let is_saved = !self.is_memory_only() && tiers.saves();
         let encode_error = |source| Error::Encode { keyspace: self.space.name.clone(), source };
@@ -72,7 +73,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let payload = encoded.map(|encoded| self.deflate(encoded));
         self.check_size(key, weight, payload.as_ref())?;
-        // Rounded towards expired, by less than a tick of the coarse clock; not where that would be a good part of the lifetime.
+        // Rounded towards expired, by less than a tick of the coarse clock; not where that would be a good
+        // part of the lifetime.
         let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.span().earliest };
         let expires_at = now.after(ttl);
         let unsaved = payload.and_then(|payload| self.unsaved(payload, weight, now, &mut remains));
@@ -83,8 +85,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Some(lease) => tiers.memory.fill_keeping(key, lease.id, entry, &mut remains),
         };
         if is_saved && tiers.memory.buffer().has_waiters() {
-            // They asked for room, perhaps before this value was there to be committed: it is what they wait for. And if the commit
-            // fails, they must not wait for the disk to come back.
+            // They asked for room, perhaps before this value was there to be committed: it is what they wait
+            // for. And if the commit fails, they must not wait for the disk to come back.
             tiers.ask_for_room();
         } else if is_saved {
             tiers.wake_writer();
@@ -108,7 +110,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let buffer = tiers.memory.buffer();
         let bytes = room_for(payload.len(), weight);
         let room = tiers.memory.reserve_room(bytes, || tiers.ask_for_room(), remains)?;
-        // Half full: begin a commit while the other half takes what comes meanwhile. Once for each time the mark is passed.
+        // Half full: begin a commit while the other half takes what comes meanwhile. Once for each time the
+        // mark is passed.
         let used = buffer.used();
         let mark = buffer.capacity() / 2;
         if used >= mark && used.saturating_sub(bytes) < mark {
@@ -183,9 +186,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn check_size(&self, key: SlotKey<'_>, weight: Weight, payload: Option<&Payload>) -> Result<(), Error> {
         let memory = &self.inner.tiers.memory;
         let (capacity, most_charge) = (memory.capacity(), self.inner.most_charge());
-        // While it waits for its commit, a value that is larger than the write buffer stands in memory's room. One that is not may be
-        // heavier than memory, which it then passes by. During an outage a value is written, and not kept: what it replaces must go
-        // in any case.
+        // While it waits for its commit, a value that is larger than the write buffer stands in memory's
+        // room. One that is not may be heavier than memory, which it then passes by. During an outage a value
+        // is written, and not kept: what it replaces must go in any case.
         let must_fit_memory = self.is_memory_only()
             || payload
                 .is_some_and(|payload| room_for(payload.bytes.len(), weight) > memory.buffer().capacity());

@@ -1,8 +1,9 @@
 //! The memory budget: the weight of clean entries, for the whole cache.
 //!
-//! Weight is reserved before an entry becomes clean and is given back after it left, so the sum is never above the capacity,
-//! not even for a moment, and a large value may take the room of entries in every shard. A dirty value that is larger than the write
-//! buffer reserves here what the buffer is too small for: see [`Reservation`].
+//! Weight is reserved before an entry becomes clean and is given back after it left, so the sum is never
+//! above the capacity, not even for a moment, and a large value may take the room of entries in every shard.
+//! A dirty value that is larger than the write buffer reserves here what the buffer is too small for: see
+//! [`Reservation`].
 
 use crate::sync::{Arc, AtomicU64, Ordering};
 
@@ -45,7 +46,8 @@ impl Budget {
     }
 }
 
-/// Weight that is reserved in the budget and belongs to no clean entry. Dropping it gives back what is left of it.
+/// Weight that is reserved in the budget and belongs to no clean entry. Dropping it gives back what is left
+/// of it.
 #[derive(Debug)]
 pub(super) struct Reservation {
     budget: Arc<Budget>,
@@ -68,7 +70,8 @@ impl Reservation {
         held + got >= weight
     }
 
-    /// Passes up to `most` on to an entry that becomes clean; how much that is. The entry gives it back when it leaves.
+    /// Passes up to `most` on to an entry that becomes clean; how much that is. The entry gives it back when
+    /// it leaves.
     pub(super) fn pass_on(&self, most: u64) -> u64 {
         let take = |held: u64| Some(held - held.min(most));
         let (Ok(held) | Err(held)) = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);

@@ -1,27 +1,32 @@
 //! The write buffer: how many bytes may be acknowledged and not yet committed.
 //!
-//! Room is reserved before a shard is locked, and belongs to the value it was reserved for: it is given back when the last
-//! holder of the unsaved value (its slot, or the writer's batch) lets go, so it can't be given back twice, or too early.
+//! Room is reserved before a shard is locked, and belongs to the value it was reserved for: it is given back
+//! when the last holder of the unsaved value (its slot, or the writer's batch) lets go, so it can't be given
+//! back twice, or too early.
 //!
-//! A value that needs more than the whole buffer is *large*. It goes alone: it takes its room when the buffer is empty, and while it has it
-//! the sum is above the capacity, so nobody else finds any. What the buffer is too small for is reserved in the memory budget besides
+//! A value that needs more than the whole buffer is *large*. It goes alone: it takes its room when the buffer
+//! is empty, and while it has it the sum is above the capacity, so nobody else finds any. What the buffer is
+//! too small for is reserved in the memory budget besides
 //! ([`Memory::reserve_room`](super::Memory::reserve_room)).
 //!
 //! A caller that needs room:
 //!
-//! 1. Takes it at once, if nothing stands against that: a small one, if it fits and no large one queues; a large one, if the buffer is
-//!    empty and nobody queues.
-//! 2. Else it queues. Whoever is not served at once is counted as waiting before (3) and (4): the one who gives room back, or
-//!    stores a value, sees that somebody waits, or the try of (4) sees the room.
+//! 1. Takes it at once, if nothing stands against that: a small one, if it fits and no large one queues; a
+//!    large one, if the buffer is empty and nobody queues.
+//! 2. Else it queues. Whoever is not served at once is counted as waiting before (3) and (4): the one who
+//!    gives room back, or stores a value, sees that somebody waits, or the try of (4) sees the room.
 //! 3. It asks the writer for a commit, holding nothing.
-//! 4. Under the gate, it tries again. A small one takes room if it fits and no large one queues before it; a large one, if it is the first
-//!    of the queue and the buffer is empty. Otherwise it waits until room is given back, and goes on with (3).
-//! 5. It leaves the queue under the same hold of the gate, with its room, or without if the buffer was closed.
+//! 4. Under the gate, it tries again. A small one takes room if it fits and no large one queues before it; a
+//!    large one, if it is the first of the queue and the buffer is empty. Otherwise it waits until room is
+//!    given back, and goes on with (3).
+//! 5. It leaves the queue under the same hold of the gate, with its room, or without if the buffer was
+//!    closed.
 //!
-//! Nobody starves. Once a large one queues, newcomers stand behind it, so the buffer runs empty; a small one lets nobody pass who
-//! came later and is large, so it is served between two large ones. Nobody who leaves the queue has to wake the others: either it took
-//! room, whose return wakes them, or the buffer was closed, which wakes them too. And nobody who has room waits for anything but a lock
-//! until its value is stored, so the writer can commit what fills the buffer.
+//! Nobody starves. Once a large one queues, newcomers stand behind it, so the buffer runs empty; a small one
+//! lets nobody pass who came later and is large, so it is served between two large ones. Nobody who leaves
+//! the queue has to wake the others: either it took room, whose return wakes them, or the buffer was closed,
+//! which wakes them too. And nobody who has room waits for anything but a lock until its value is stored, so
+//! the writer can commit what fills the buffer.
 
 use std::collections::VecDeque;
 
@@ -97,7 +102,8 @@ impl WriteBuffer {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Reserves room, waiting for it if need be; `on_full` is called before each wait. `None` once the buffer is closed.
+    /// Reserves room, waiting for it if need be; `on_full` is called before each wait. `None` once the buffer
+    /// is closed.
     ///
     /// The caller holds no lock. The numbers are those of the module.
     pub(crate) fn reserve(self: &Arc<Self>, bytes: u64, on_full: impl Fn()) -> Option<Room> {
@@ -110,9 +116,10 @@ impl WriteBuffer {
         if queued.load(Ordering::SeqCst) == 0 && self.try_take(bytes) {
             return Some(self.room(bytes));
         }
-        // 2. SeqCst: `waiting` pairs with the load in `Room::drop`, so that either the try of (4) sees the room that was freed, or the
-        // one who freed it sees somebody waiting; and with the load in `has_waiters`, so that whoever stores after the writer has looked
-        // asks it again.
+        // 2. SeqCst: `waiting` pairs with the load in `Room::drop`, so that either the try of (4) sees the
+        //    room that was freed, or the
+        // one who freed it sees somebody waiting; and with the load in `has_waiters`, so that whoever stores
+        // after the writer has looked asks it again.
         let place = self.gate.lock().enter(is_large);
         self.large.fetch_add(usize::from(is_large), Ordering::SeqCst);
         self.waiting.fetch_add(1, Ordering::SeqCst);
@@ -127,7 +134,8 @@ impl WriteBuffer {
                 gate.leave(place);
                 self.waiting.fetch_sub(1, Ordering::SeqCst);
                 self.large.fetch_sub(usize::from(is_large), Ordering::SeqCst);
-                // Looked at once: room is taken if and only if it is given back, whether the buffer closes or opens meanwhile.
+                // Looked at once: room is taken if and only if it is given back, whether the buffer closes or
+                // opens meanwhile.
                 return (!is_closed).then(|| self.room(bytes));
             }
             self.freed.wait(&mut gate);
@@ -138,7 +146,8 @@ impl WriteBuffer {
         Room { buffer: self.clone(), bytes, beyond: None }
     }
 
-    /// Whether somebody waits for room. Asked after a value was stored, which the waiter's `on_full` may have come too early for.
+    /// Whether somebody waits for room. Asked after a value was stored, which the waiter's `on_full` may have
+    /// come too early for.
     pub(crate) fn has_waiters(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) > 0 && !is_planted(Fault::IgnoreWaiters)
     }
@@ -184,7 +193,8 @@ impl Room {
         self.beyond = Some(beyond);
     }
 
-    /// Passes up to `most` of what is reserved in the budget on to the entry that the value becomes; how much.
+    /// Passes up to `most` of what is reserved in the budget on to the entry that the value becomes; how
+    /// much.
     pub(super) fn pass_on(&self, most: u64) -> u64 {
         self.beyond.as_ref().map_or(0, |beyond| beyond.pass_on(most))
     }
@@ -254,7 +264,8 @@ mod tests {
         assert!(buffer.reserve(0, || ()).is_none());
     }
 
-    /// Says what became of it: that it queues, and then, when it has room, how much. Holds the room until the other end is gone.
+    /// Says what became of it: that it queues, and then, when it has room, how much. Holds the room until the
+    /// other end is gone.
     fn reserve_in_turn(
         buffer: &Arc<WriteBuffer>,
         bytes: u64,

@@ -11,14 +11,15 @@ use crate::sync::{Ordering, thread};
 use crate::units::Timestamp;
 
 impl Memory {
-    /// Reserves room for a value that is to be committed: in the write buffer, and in the budget for what the buffer is too small for, by
-    /// evicting. Waits for it; `on_full` is called before each wait. `None` once the buffer is closed.
+    /// Reserves room for a value that is to be committed: in the write buffer, and in the budget for what the
+    /// buffer is too small for, by evicting. Waits for it; `on_full` is called before each wait. `None` once
+    /// the buffer is closed.
     ///
-    /// So memory and the write buffer together never hold more than their capacities. A large value that, with its encoding, is more than
-    /// both has the whole budget: it stands alone.
+    /// So memory and the write buffer together never hold more than their capacities. A large value that,
+    /// with its encoding, is more than both has the whole budget: it stands alone.
     ///
-    /// No lock is held at the call. What is evicted is for the caller to drop, after the value is stored: a user's `Drop` may wait for the
-    /// very room that the caller has here.
+    /// No lock is held at the call. What is evicted is for the caller to drop, after the value is stored: a
+    /// user's `Drop` may wait for the very room that the caller has here.
     pub(crate) fn reserve_room(&self, bytes: u64, on_full: impl Fn(), remains: &mut Remains) -> Option<Room> {
         let mut room = self.buffer.reserve(bytes, on_full)?;
         if room.excess() > 0 {
@@ -27,8 +28,9 @@ impl Memory {
         Some(room)
     }
 
-    /// Ends: everything in the budget is evictable, or about to be. Who has reserved weight makes an entry of it or gives it back, and
-    /// runs no code of the user's before that; and there is one large value at a time.
+    /// Ends: everything in the budget is evictable, or about to be. Who has reserved weight makes an entry of
+    /// it or gives it back, and runs no code of the user's before that; and there is one large value at a
+    /// time.
     fn reserve_beyond(&self, weight: u64, remains: &mut Remains) -> Reservation {
         let mut reservation = Reservation::new(self.budget.clone());
         let mut idle = 0;
@@ -50,14 +52,16 @@ impl Memory {
     /// Removes every key in a scope, at one sequence. On disk the range is pending from here on, until
     /// [`Memory::range_committed`].
     ///
-    /// 1. In every shard, leases are revoked and barred: from here on no load, promotion or touch that began earlier can publish.
+    /// 1. In every shard, leases are revoked and barred: from here on no load, promotion or touch that began
+    ///    earlier can publish.
     /// 2. The sequence is taken.
     /// 3. In every shard, what is older is removed, and the barrier with it.
     ///
-    /// With (2) before (1) a load could publish, in a shard that (3) has not reached, an old value with a newer sequence.
+    /// With (2) before (1) a load could publish, in a shard that (3) has not reached, an old value with a
+    /// newer sequence.
     ///
-    /// What it removes is left to the caller. Dropped in between, a value whose `Drop` panics would leave a barrier behind, or a range
-    /// that nobody commits.
+    /// What it removes is left to the caller. Dropped in between, a value whose `Drop` panics would leave a
+    /// barrier behind, or a range that nobody commits.
     pub(crate) fn purge(
         &self,
         scope: Scope,
@@ -111,7 +115,8 @@ impl Memory {
         }
     }
 
-    /// There is no file any more: values need not be saved, and pending range removals have nothing left to remove.
+    /// There is no file any more: values need not be saved, and pending range removals have nothing left to
+    /// remove.
     pub(crate) fn stop_saving(&self) {
         for shard in &self.shards {
             shard.write().stop_saving();
@@ -122,7 +127,8 @@ impl Memory {
     pub(crate) fn settle(&self, mutation: &Mutation, remains: &mut Remains) {
         let key = self.key(&mutation.key);
         let (weight, passed) = match &mutation.change {
-            // What a large value has reserved is passed on to the entry: taken twice, a value of half the capacity would find no room.
+            // What a large value has reserved is passed on to the entry: taken twice, a value of half the
+            // capacity would find no room.
             Change::Put { weight, unsaved, .. } => (weight.bytes(), unsaved.room.pass_on(weight.bytes())),
             Change::Delete => (0, 0),
         };

@@ -1,16 +1,20 @@
 //! Leases: the permissions that loads and promotions hold to fill a key.
 //!
-//! A lease is taken under the shard's lock before the disk or a loader is asked, and checked under it when the fill is
-//! published. A write or an invalidation of the key drops every lease on it, so a fill that was in flight finds that it holds
-//! none. A flight (callers waiting for one load) hangs on the lease of the caller that runs the loader and goes with it, so
-//! that nobody who comes after an invalidation joins a load that began before it.
+//! A lease is taken under the shard's lock before the disk or a loader is asked, and checked under it when
+//! the fill is published. A write or an invalidation of the key drops every lease on it, so a fill that was
+//! in flight finds that it holds none. A flight (callers waiting for one load) hangs on the lease of the
+//! caller that runs the loader and goes with it, so that nobody who comes after an invalidation joins a load
+//! that began before it.
 //!
-//! A promotion has no flight and lasts a microsecond, so it is content with a [`Ticket`], which costs nothing to take.
+//! A promotion has no flight and lasts a microsecond, so it is content with a [`Ticket`], which costs nothing
+//! to take.
 //!
-//! What is let go of here is handed out as [`Trash`], flights included: the last holder of a flight drops a user's value or error.
+//! What is let go of here is handed out as [`Trash`], flights included: the last holder of a flight drops a
+//! user's value or error.
 //!
-//! A *fence* bars fills of one key without barring loads: leases taken while it stands never hold. A *barrier* does the same for all
-//! keys in a scope, while a range removal visits the shards one after another.
+//! A *fence* bars fills of one key without barring loads: leases taken while it stands never hold. A
+//! *barrier* does the same for all keys in a scope, while a range removal visits the shards one after
+//! another.
 
 use hashbrown::HashTable;
 use smallvec::SmallVec;
@@ -108,7 +112,8 @@ impl Leases {
     pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
         match permit {
             Permit::Lease(id) => self.holds(key, id),
-            // One that was taken behind a fence or a barrier meets it here, or was revoked when it was lowered.
+            // One that was taken behind a fence or a barrier meets it here, or was revoked when it was
+            // lowered.
             Permit::Ticket(ticket) => {
                 self.tickets.holds(key, ticket) && !self.is_behind_barrier(key) && !self.is_fenced(key)
             }

@@ -1,25 +1,30 @@
 //! Which entry to evict: two first-in-first-out queues, and a sketch of how often each key was asked for.
 //!
 //! 1. A new entry joins the *small* queue, a share of the weight.
-//! 2. At the end of the small queue it must earn a place in *main*. Its rival is the first entry at the end of main that was not used since it
-//!    last passed there (those that were go back to the start). A newcomer that was used while it was in the small queue takes the rival's
-//!    place; any other must have been asked for more often than the rival, by the sketch. The loser is evicted.
-//! 3. As long as main has not filled its share there is no rival: who was asked for twice joins it, others leave.
-//! 4. The first to leave, once the cache is full, are *founders*, those who came before the small queue began, from the newest on: a loop
-//!    that is larger than the cache so finds its beginning again.
+//! 2. At the end of the small queue it must earn a place in *main*. Its rival is the first entry at the end
+//!    of main that was not used since it last passed there (those that were go back to the start). A newcomer
+//!    that was used while it was in the small queue takes the rival's place; any other must have been asked
+//!    for more often than the rival, by the sketch. The loser is evicted.
+//! 3. As long as main has not filled its share there is no rival: who was asked for twice joins it, others
+//!    leave.
+//! 4. The first to leave, once the cache is full, are *founders*, those who came before the small queue
+//!    began, from the newest on: a loop that is larger than the cache so finds its beginning again.
 //! 5. The share of the small queue follows the requests ([`share`]).
 //!
-//! A scan flows through the small queue and leaves main alone; in a loop larger than the cache newcomers do not outdo those who are
-//! there, so a part of it stays; a new working set is asked for twice, or used in the small queue, and moves in.
+//! A scan flows through the small queue and leaves main alone; in a loop larger than the cache newcomers do
+//! not outdo those who are there, so a part of it stays; a new working set is asked for twice, or used in the
+//! small queue, and moves in.
 //!
-//! Cost: a hit is one relaxed load and, up to the fifteenth since the entry was last looked at, one relaxed store, under a
-//! shared lock. Attaching and evicting are O(1), in the mean; each rival looked at costs a hit that was made before.
+//! Cost: a hit is one relaxed load and, up to the fifteenth since the entry was last looked at, one relaxed
+//! store, under a shared lock. Attaching and evicting are O(1), in the mean; each rival looked at costs a hit
+//! that was made before.
 //!
 //! Memory: 17 bytes an entry, and 9 to 18 for the sketch and the ghosts once the cache has been full.
 //!
-//! Sources: Yang, Zhang, Qiu, Yue, Rashmi, "FIFO queues are all you need for cache eviction", SOSP 2023 (S3-FIFO), for the queues and the
-//! lazy promotion; Einziger, Friedman, Manes, "`TinyLFU`: a highly efficient cache admission policy", ACM Transactions on Storage 2017, for
-//! admission by frequency; Qureshi, Jaleel, Patt, Steely, Emer, "Adaptive insertion policies for high performance caching", ISCA 2007, for
+//! Sources: Yang, Zhang, Qiu, Yue, Rashmi, "FIFO queues are all you need for cache eviction", SOSP 2023
+//! (S3-FIFO), for the queues and the lazy promotion; Einziger, Friedman, Manes, "`TinyLFU`: a highly
+//! efficient cache admission policy", ACM Transactions on Storage 2017, for admission by frequency; Qureshi,
+//! Jaleel, Patt, Steely, Emer, "Adaptive insertion policies for high performance caching", ISCA 2007, for
 //! keeping a part of a loop.
 
 mod marks;
@@ -48,7 +53,8 @@ pub(crate) struct Policy {
     marks: Marks,
     small: Queue,
     main: Queue,
-    /// The newest of the founders: from here on, the small queue holds what came before it began. [`NONE`] when they are gone.
+    /// The newest of the founders: from here on, the small queue holds what came before it began. [`NONE`]
+    /// when they are gone.
     founder: SlotId,
     /// Whether an entry was ever evicted. Until then nothing is counted.
     is_full: bool,

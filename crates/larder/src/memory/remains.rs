@@ -1,7 +1,8 @@
 //! Values that left memory, and how they are dropped.
 //!
-//! A user's `Drop` may panic. If two of a list did while the list is dropped, the process would abort, so they are dropped one by one, each
-//! with its panic caught. The first panic goes on when all are dropped: it belongs to the caller.
+//! A user's `Drop` may panic. If two of a list did while the list is dropped, the process would abort, so
+//! they are dropped one by one, each with its panic caught. The first panic goes on when all are dropped: it
+//! belongs to the caller.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -9,7 +10,8 @@ use smallvec::SmallVec;
 
 use super::Value;
 
-/// Values that left memory, for their last holder to drop. The writer hands them on: a user's `Drop` may wait for the writer.
+/// Values that left memory, for their last holder to drop. The writer hands them on: a user's `Drop` may wait
+/// for the writer.
 #[derive(Debug, Default)]
 pub(crate) struct Remains(SmallVec<[Value; 2]>);
 

@@ -1,8 +1,9 @@
 //! A shard: what each of its keys is right now, under one lock.
 //!
-//! A key's value or tombstone, its sequence and its leases change together, so no two readers can disagree about
-//! their order (contract 1). Dirty entries are the write buffer: they leave only when the writer has committed them *and*
-//! installed the snapshot that shows them (invariant 2), and only if their sequence is still the committed one.
+//! A key's value or tombstone, its sequence and its leases change together, so no two readers can disagree
+//! about their order (contract 1). Dirty entries are the write buffer: they leave only when the writer has
+//! committed them *and* installed the snapshot that shows them (invariant 2), and only if their sequence is
+//! still the committed one.
 //!
 //! A shard does no I/O, asks no clock, and drops no value: what it lets go of is handed out as [`Trash`].
 
@@ -43,8 +44,8 @@ pub(crate) struct Shard {
     pending: HashMap<SlotId, Pending, ahash::RandomState>,
     /// Range removals that are not committed yet.
     ranges: Vec<Range>,
-    /// Whether what belongs on disk is to be committed. If it is, a value that is not is refused: once evicted, an older one on
-    /// disk would show.
+    /// Whether what belongs on disk is to be committed. If it is, a value that is not is refused: once
+    /// evicted, an older one on disk would show.
     saves: bool,
     /// Whether the shard takes nothing any more ([`super::closing`]).
     is_closed: bool,
@@ -99,7 +100,8 @@ impl Shard {
         Absent { floor: self.floor(key), ticket: self.leases.ticket(key) }
     }
 
-    /// The sequence that a record on disk must exceed to be believed: that of the latest uncommitted range removal.
+    /// The sequence that a record on disk must exceed to be believed: that of the latest uncommitted range
+    /// removal.
     pub(crate) fn floor(&self, key: SlotKey<'_>) -> u64 {
         if is_planted(Fault::IgnoreFloor) {
             return 0;
@@ -108,7 +110,8 @@ impl Shard {
         matching.map(|range| range.sequence).max().unwrap_or(0)
     }
 
-    /// Stores an explicit write: takes the next sequence, revokes the leases on the key, replaces what stood there.
+    /// Stores an explicit write: takes the next sequence, revokes the leases on the key, replaces what stood
+    /// there.
     pub(crate) fn store(
         &mut self,
         key: SlotKey<'_>,
@@ -369,13 +372,15 @@ enum Content {
     Tombstone,
 }
 
-/// A short hash for a table that takes its buckets from the low bits of a long one, and its tags from the high bits.
+/// A short hash for a table that takes its buckets from the low bits of a long one, and its tags from the
+/// high bits.
 const fn table_hash(short: u32) -> u64 {
     (short as u64) << 32 | short as u64
 }
 
-/// The next sequence. Called under the lock of the shard whose key it numbers, so that per key the order of sequences is the
-/// order of changes. Relaxed: the lock orders what matters; across shards only uniqueness does.
+/// The next sequence. Called under the lock of the shard whose key it numbers, so that per key the order of
+/// sequences is the order of changes. Relaxed: the lock orders what matters; across shards only uniqueness
+/// does.
 fn next(counter: &AtomicU64) -> u64 {
     counter.fetch_add(1, Ordering::Relaxed) + 1
 }

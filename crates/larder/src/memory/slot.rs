@@ -89,7 +89,8 @@ pub(super) struct Slot {
     /// [`SlotKey::short_hash`]; in a vacant slot, the next vacant one.
     pub(super) hash: u32,
     pub(super) state: State,
-    /// Whether a removal that is not committed yet stood here before this: somebody may wait for it, and only this key's commit makes it hold.
+    /// Whether a removal that is not committed yet stood here before this: somebody may wait for it, and only
+    /// this key's commit makes it hold.
     pub(super) hides_removal: bool,
     /// Whether the slot stands in the dirty list.
     pub(super) is_listed: bool,
@@ -182,7 +183,8 @@ pub(crate) struct Range {
 pub(crate) struct Purged {
     /// Live entries of memory-only keyspaces.
     pub(crate) memory_only: u64,
-    /// Keys of the disk tier that memory knew, and whether they were live: what the disk says of these does not count.
+    /// Keys of the disk tier that memory knew, and whether they were live: what the disk says of these does
+    /// not count.
     pub(crate) known: Vec<(StoredKey, bool)>,
 }
 

@@ -92,8 +92,8 @@ impl Slots {
     }
 }
 
-/// Makes room for `more` at the end of a list that lives long and mostly grows: by an eighth when it is full, where doubling would leave
-/// a third of it empty on average.
+/// Makes room for `more` at the end of a list that lives long and mostly grows: by an eighth when it is full,
+/// where doubling would leave a third of it empty on average.
 pub(super) fn make_room<T>(list: &mut Vec<T>, more: usize) {
     if list.capacity() - list.len() < more {
         list.reserve_exact(more.max(list.len() / 8).max(16));

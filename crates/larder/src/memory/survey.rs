@@ -23,8 +23,8 @@ pub(crate) struct MemoryTotals {
 }
 
 impl Memory {
-    /// Removes expired clean entries; how many. The first panic of a user's `Drop` is left to the caller, who has still to plan when to look
-    /// again.
+    /// Removes expired clean entries; how many. The first panic of a user's `Drop` is left to the caller, who
+    /// has still to plan when to look again.
     pub(crate) fn expire(&self, now: Timestamp, panic: &mut Option<Box<dyn Any + Send>>) -> u64 {
         let mut expired = 0;
         for shard in &self.shards {

@@ -1,8 +1,8 @@
 //! Re-derives what the memory tier counts across shards.
 //!
-//! What is reserved is given back on every path, also where a value is refused: a leak shows in no answer, and takes the capacity
-//! away bit by bit. Hence the sums are exact, and compared while no call is under way: by the model after each step, and by every cache of
-//! a test when its last handle goes.
+//! What is reserved is given back on every path, also where a value is refused: a leak shows in no answer,
+//! and takes the capacity away bit by bit. Hence the sums are exact, and compared while no call is under way:
+//! by the model after each step, and by every cache of a test when its last handle goes.
 
 use super::Memory;
 use super::shard::ShardSums;
@@ -33,8 +33,8 @@ impl Memory {
     /// The same once the cache has ended: no caller holds anything, and no worker.
     ///
     /// # Panics
-    /// As [`validate`](Memory::validate); and when a lease, a fence, a barrier, the floor of a range removal or room in the write buffer was
-    /// not given back.
+    /// As [`validate`](Memory::validate); and when a lease, a fence, a barrier, the floor of a range removal
+    /// or room in the write buffer was not given back.
     pub(crate) fn validate_at_end(&self) {
         self.validate();
         let mut dirty = 0;

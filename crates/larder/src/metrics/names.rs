@@ -32,7 +32,8 @@ const fn m(name: &'static str, kind: Kind, unit: Unit, help: &'static str) -> Me
     Metric { name, kind, unit, help }
 }
 
-/// All of them. Each has the label `cache`; those by keyspace have `keyspace`, those by tier `tier` (`memory` or `disk`).
+/// All of them. Each has the label `cache`; those by keyspace have `keyspace`, those by tier `tier` (`memory`
+/// or `disk`).
 pub const METRICS: &[Metric] = &[
     m("larder_hits_total", Kind::Counter, Unit::Count, "Lookups answered, by keyspace and tier."),
     m("larder_misses_total", Kind::Counter, Unit::Count, "Lookups that no tier could answer, by keyspace."),

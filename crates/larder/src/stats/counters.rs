@@ -1,8 +1,8 @@
 //! Counters that many threads raise at once, none waiting for another's cache line.
 //!
-//! A thread that counts for the first time gets the number of a stripe that is its own until it ends, so it adds by a load and a
-//! store, which no other thread can come between. When more threads count than there are stripes, the others share the last one and
-//! add to it atomically. Either way no count is lost.
+//! A thread that counts for the first time gets the number of a stripe that is its own until it ends, so it
+//! adds by a load and a store, which no other thread can come between. When more threads count than there are
+//! stripes, the others share the last one and add to it atomically. Either way no count is lost.
 
 use super::latency::Histogram;
 use crate::sync::{AtomicBool, Ordering, StatisticU64};
@@ -49,7 +49,8 @@ impl Counters {
     pub(crate) fn add(&self, count: Count) {
         let stripe = STRIPE.try_with(|stripe| stripe.0).ok().flatten();
         if let Some(counter) = stripe.and_then(|stripe| self.own.get(stripe)?.0.get(count as usize)) {
-            // No other thread writes here while this one lives; the next owner's number comes to it through `FREE`.
+            // No other thread writes here while this one lives; the next owner's number comes to it through
+            // `FREE`.
             counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         } else if let Some(counter) = self.shared.0.get(count as usize) {
             counter.fetch_add(1, Ordering::Relaxed);
@@ -65,8 +66,8 @@ impl Counters {
     }
 }
 
-/// Which stripes no thread has, a bit for each. Changed when a thread first counts and when it ends. Not a lock: a thread may do either in a
-/// forked child, where a lock may be held for ever.
+/// Which stripes no thread has, a bit for each. Changed when a thread first counts and when it ends. Not a
+/// lock: a thread may do either in a forked child, where a lock may be held for ever.
 static FREE: StatisticU64 = StatisticU64::new((1 << OWN_STRIPES) - 1);
 
 /// A thread's stripe; none if it shares the last.
@@ -79,7 +80,8 @@ std::thread_local! {
 impl Owned {
     fn take() -> Self {
         let without_first = |free: u64| (free != 0).then(|| free & (free - 1));
-        // Acquire: pairs with the Release in `drop`, so that this thread goes on counting where the last owner left off.
+        // Acquire: pairs with the Release in `drop`, so that this thread goes on counting where the last
+        // owner left off.
         let before = FREE.fetch_update(Ordering::Acquire, Ordering::Relaxed, without_first);
         Self(before.ok().map(|free| free.trailing_zeros() as usize))
     }
@@ -110,7 +112,8 @@ mod tests {
                 for _ in 0..threads {
                     scope.spawn(|| {
                         counters.add(Count::Misses);
-                        // All of them live at once, so that some must share; the second time, stripes have had other owners.
+                        // All of them live at once, so that some must share; the second time, stripes have
+                        // had other owners.
                         all_count.wait();
                         for _ in 0..1_000 {
                             counters.add(Count::Misses);

@@ -1,8 +1,9 @@
 //! What the model checker runs the cache on: shuttle's primitives, in the shape of those in `native`.
 //!
-//! Each operation is a point at which shuttle may go on with another thread. All threads of an execution are coroutines of one
-//! thread of the system, and everything that could differ between two executions of one schedule is shuttle's to choose, so a
-//! schedule replays. Atomics are sequentially consistent here, whatever order is asked for: a missing fence is not found.
+//! Each operation is a point at which shuttle may go on with another thread. All threads of an execution are
+//! coroutines of one thread of the system, and everything that could differ between two executions of one
+//! schedule is shuttle's to choose, so a schedule replays. Atomics are sequentially consistent here, whatever
+//! order is asked for: a missing fence is not found.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -29,7 +30,8 @@ pub(crate) mod thread {
     }
 }
 
-/// Declares a static that each execution makes anew when it first uses it: one schedule must not see what another left.
+/// Declares a static that each execution makes anew when it first uses it: one schedule must not see what
+/// another left.
 macro_rules! process_static {
     ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
         shuttle::lazy_static! {
@@ -151,8 +153,9 @@ impl Condvar {
         }
     }
 
-    /// Waits for a time that the schedule chooses: until it is notified, as if its time would never be over, or until other threads
-    /// have done something. What notifies it in the second case is lost, so the caller looks at its condition again, as it must.
+    /// Waits for a time that the schedule chooses: until it is notified, as if its time would never be over,
+    /// or until other threads have done something. What notifies it in the second case is lost, so the caller
+    /// looks at its condition again, as it must.
     pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _: Duration) -> WaitTimeoutResult {
         if thread_rng().next_u64().is_multiple_of(2) {
             self.wait(guard);

@@ -7,7 +7,8 @@ pub(crate) use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
 pub(crate) use std::thread;
 
-/// A value that is replaced as a whole, and looked at without a lock and without a count that threads would share: `arc_swap`'s.
+/// A value that is replaced as a whole, and looked at without a lock and without a count that threads would
+/// share: `arc_swap`'s.
 #[derive(Debug)]
 pub(crate) struct Latest<T>(arc_swap::ArcSwapOption<T>);
 

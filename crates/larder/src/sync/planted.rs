@@ -1,6 +1,8 @@
-//! Faults that the interleavings' own tests plant, to show that they are found: each leaves out one step of the protocol.
+//! Faults that the interleavings' own tests plant, to show that they are found: each leaves out one step of
+//! the protocol.
 //!
-//! Only the model checker's build can plant one. In any other [`is_planted`] is a constant, and nothing of this is left.
+//! Only the model checker's build can plant one. In any other [`is_planted`] is a constant, and nothing of
+//! this is left.
 
 /// A step to be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

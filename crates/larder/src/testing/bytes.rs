@@ -205,7 +205,8 @@ impl Values {
     }
 }
 
-/// What a release build knows of the values of one keyspace: only the first are tried, and those of a new shape.
+/// What a release build knows of the values of one keyspace: only the first are tried, and those of a new
+/// shape.
 #[derive(Debug)]
 pub struct ReleaseChecks(ValueChecks);
 

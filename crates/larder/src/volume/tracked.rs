@@ -1,18 +1,22 @@
 //! What a cache has open, so that a forked child can close it.
 //!
-//! A child inherits every descriptor. Those that a lock hangs on matter most: such a lock belongs to the open file, which parent and child
-//! share, and ends when both have closed it. What the child inherited is used by threads of its parent, which it can't reach, so every handle
-//! that is given out here looks at its file through a slot that is kept here as well:
+//! A child inherits every descriptor. Those that a lock hangs on matter most: such a lock belongs to the open
+//! file, which parent and child share, and ends when both have closed it. What the child inherited is used by
+//! threads of its parent, which it can't reach, so every handle that is given out here looks at its file
+//! through a slot that is kept here as well:
 //!
 //! 1. Whoever uses a handle holds its slot shared for as long.
-//! 2. In a child, nothing is written, synced, cut or locked through a handle, and closing and unlocking do nothing: an unlock would
-//!    take the lock from the parent. So whatever is dropped in a child, the file stays as it is.
-//! 3. [`TrackedVolume::release`], in a child, empties the slots without waiting, which closes the descriptors and unlocks nothing. A slot that
-//!    a thread of the parent held at the fork is held for ever, and keeps its descriptor.
+//! 2. In a child, nothing is written, synced, cut or locked through a handle, and closing and unlocking do
+//!    nothing: an unlock would take the lock from the parent. So whatever is dropped in a child, the file
+//!    stays as it is.
+//! 3. [`TrackedVolume::release`], in a child, empties the slots without waiting, which closes the descriptors
+//!    and unlocks nothing. A slot that a thread of the parent held at the fork is held for ever, and keeps
+//!    its descriptor.
 //!
-//! That thread may have been reading, writing or syncing, which takes time. So locks hang on a descriptor that is used for nothing else (see
-//! [`VolumeFile::with_locks`]). The store takes some of its locks for each transaction, so (3) may find that one in use as well: a few times in
-//! a thousand forks of a process that commits all the time. Then the child is told so.
+//! That thread may have been reading, writing or syncing, which takes time. So locks hang on a descriptor
+//! that is used for nothing else (see [`VolumeFile::with_locks`]). The store takes some of its locks for each
+//! transaction, so (3) may find that one in use as well: a few times in a thousand forks of a process that
+//! commits all the time. Then the child is told so.
 
 use std::io;
 use std::ops::Bound;

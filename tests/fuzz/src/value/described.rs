@@ -80,7 +80,8 @@ fn any_bytes<C: Codec, V: Serialize + DeserializeOwned + PartialEq + Debug + 'st
     let Ok(value) = C::decode::<V>(FORMAT, found) else { return };
     let longer = [found, &[0]].concat();
     assert!(C::decode::<V>(FORMAT, &longer).is_err(), "a byte left over is an error");
-    // What looks like another value is refused before it is stored, as is what nests deeper when it is written.
+    // What looks like another value is refused before it is stored, as is what nests deeper when it is
+    // written.
     if bytes::encode_checked(FORMAT, &value).is_err() {
         return;
     }

@@ -47,7 +47,8 @@ fn sorted(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What is read under a fingerprint has that fingerprint; what is read without one is written as it was read, but for the order of entries.
+/// What is read under a fingerprint has that fingerprint; what is read without one is written as it was read,
+/// but for the order of entries.
 fn any_fingerprint<C: Codec, V>(input: &mut Input<'_>)
 where
     V: Serialize + DeserializeOwned + PartialEq + Debug + 'static,

@@ -1,7 +1,7 @@
 //! Pairs of types from a seed.
 //!
-//! What is read is not only what was written under another type: the keyspace has values of the new type too, and knows their names. So what a
-//! lookup believes must not depend on what came before it.
+//! What is read is not only what was written under another type: the keyspace has values of the new type too,
+//! and knows their names. So what a lookup believes must not depend on what came before it.
 
 use larder::Format;
 use larder::testing::bytes::ReleaseChecks;

@@ -1,4 +1,5 @@
-//! The changes that releases make, on a real file: a keyspace that keeps its name and version, read as another type.
+//! The changes that releases make, on a real file: a keyspace that keeps its name and version, read as
+//! another type.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,7 +7,8 @@ use larder::{Cache, Format, KeyspaceDefinition};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// What a reader of the new type gets for values of the old one, in order; and how many records it counted as undecodable.
+/// What a reader of the new type gets for values of the old one, in order; and how many records it counted as
+/// undecodable.
 fn read<Old, New>(format: Format, old: Vec<Old>) -> (Vec<Option<New>>, u64)
 where
     Old: Serialize + DeserializeOwned + Send + Sync + 'static,

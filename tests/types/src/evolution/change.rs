@@ -1,4 +1,5 @@
-//! Types from a seed, their values, the changes that a release makes to them, and when a value means the same after one.
+//! Types from a seed, their values, the changes that a release makes to them, and when a value means the same
+//! after one.
 
 use crate::dynamic::{Body, Kind, NAMES, Shape, Tree};
 use crate::random::Random;
@@ -197,8 +198,8 @@ fn changed_variants(before: &[(&'static str, Body)], random: &mut Random) -> Vec
     after
 }
 
-/// Whether a value means what another meant: the same kinds and numbers under the same names. A newtype changes nothing, nor does it
-/// whether parts in the same order have names.
+/// Whether a value means what another meant: the same kinds and numbers under the same names. A newtype
+/// changes nothing, nor does it whether parts in the same order have names.
 pub(crate) fn means(written: &Tree, read: &Tree) -> bool {
     let all = |one: &[Tree], other: &[Tree]| {
         one.len() == other.len() && one.iter().zip(other).all(|(one, other)| means(one, other))

@@ -1,4 +1,5 @@
-//! Types that exist only while a test runs: a shape says which calls a derived `Deserialize` would make, and a value makes those of a derived
+//! Types that exist only while a test runs: a shape says which calls a derived `Deserialize` would make, and
+//! a value makes those of a derived
 //! `Serialize`. So thousands of pairs of types can be tried, and none has to be compiled.
 
 use std::cell::RefCell;

@@ -1,8 +1,8 @@
 //! Fingerprints and bytes that are in files.
 //!
-//! A fingerprint comes from the calls that serde's derive and the standard library's types make. If a release of serde made others, every
-//! record would be a miss after the update, and nobody would know why. So they are pinned here: a change of one of these numbers is a change
-//! of the file format.
+//! A fingerprint comes from the calls that serde's derive and the standard library's types make. If a release
+//! of serde made others, every record would be a miss after the update, and nobody would know why. So they
+//! are pinned here: a change of one of these numbers is a change of the file format.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};

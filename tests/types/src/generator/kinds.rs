@@ -37,7 +37,8 @@ pub(crate) fn ordered(random: &mut Random, levels: usize) -> String {
     }
 }
 
-/// Types of the standard library, by the row of the table that they belong to. `S` is a simple type, `O` an ordered one.
+/// Types of the standard library, by the row of the table that they belong to. `S` is a simple type, `O` an
+/// ordered one.
 pub(crate) const STANDARD: [(&str, &[&str]); 19] = [
     (
         "integers of up to 64 bits, `bool`, `char`, text",

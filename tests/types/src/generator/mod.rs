@@ -1,7 +1,8 @@
 //! Writes the types of `generated/`: the same for the same seed.
 //!
-//! Each type belongs to a row of the table *serde feature × format* in `docs/guide.md`, and has nothing unusual but what the row is about,
-//! so that the row tells what becomes of it. The last row has everything inside everything.
+//! Each type belongs to a row of the table *serde feature × format* in `docs/guide.md`, and has nothing
+//! unusual but what the row is about, so that the row tells what becomes of it. The last row has everything
+//! inside everything.
 
 mod attributes;
 mod kinds;

@@ -1,4 +1,5 @@
-//! A small source of random numbers: the same on every machine and in every release, so that what it wrote can be written again.
+//! A small source of random numbers: the same on every machine and in every release, so that what it wrote
+//! can be written again.
 
 /// Splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 #[derive(Debug, Clone)]

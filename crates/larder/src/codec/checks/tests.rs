@@ -204,7 +204,8 @@ fn variants_are_told_by_name_and_index() {
     let old = vec![Old::First(1), Old::Second(2)];
     assert!(reread::<_, Vec<Inserted>>(&old).is_err());
     assert_eq!(reread::<_, Vec<Aliased>>(&old), Ok(vec![Aliased::First(1), Aliased::Second(2)]));
-    // Serde counts skipped variants when it writes, and not when it reads: `First` would come back as `Second`.
+    // Serde counts skipped variants when it writes, and not when it reads: `First` would come back as
+    // `Second`.
     assert!(!refusal(Format::Bincode, &Skips::First(1)).is_empty());
     assert!(reread::<_, Skips>(&Skips::First(1)).is_err());
 }

@@ -103,7 +103,8 @@ impl<'de, A: VariantAccess<'de>, E: Encoding> VariantAccess<'de> for Bounded<'_,
     }
 }
 
-/// What tells a variant by its index, in a positional encoding: on the way from the codec to the type the index is noted.
+/// What tells a variant by its index, in a positional encoding: on the way from the codec to the type the
+/// index is noted.
 struct Index<'a, T> {
     inner: T,
     session: &'a Session,

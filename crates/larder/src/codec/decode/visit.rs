@@ -47,8 +47,8 @@ impl<'de, V: Visitor<'de>, E: Encoding> Visitor<'de> for Bounded<'_, V, E> {
     }
 }
 
-/// The visitor of a sequence or a map, whose length the bytes tell: all of its elements are paid for before the first is read, and
-/// before the visitor can claim memory for them.
+/// The visitor of a sequence or a map, whose length the bytes tell: all of its elements are paid for before
+/// the first is read, and before the visitor can claim memory for them.
 pub(super) struct Counted<T>(pub(super) T);
 
 impl<'de, V: Visitor<'de>, E: Encoding> Visitor<'de> for Counted<Bounded<'_, V, E>> {
@@ -78,8 +78,7 @@ fn known<R: Error>(len: Option<usize>) -> Result<usize, R> {
     len.ok_or_else(|| Error::custom("the length of a sequence is not known before its elements are read"))
 }
 
-/// The visitor of whatever an encoding that describes itself holds. A compound is a level, whoever asked for it: content that is buffered to be
-/// looked at twice passes here when it is read.
+/// The visitor of whatever an encoding that describes itself holds. A compound is a level, whichever part asked for it: content that is buffered to be looked at twice passes here when it is read.
 pub(super) struct AnyKind<T>(pub(super) T);
 
 macro_rules! scalars {

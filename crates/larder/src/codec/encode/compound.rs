@@ -74,7 +74,8 @@ impl<'a, C, E: Encoding> Compound<'a, C, E> {
 
     fn skip(&self, field: &'static str) -> Result<(), Refusal> {
         if E::DESCRIBES_ITSELF || self.within.session.is_measured {
-            // What a reader takes for an absent field is to be tried like what it takes for one that is there.
+            // What a reader takes for an absent field is to be tried like what it takes for one that is
+            // there.
             self.within
                 .session
                 .shape

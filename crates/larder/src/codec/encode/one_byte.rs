@@ -46,7 +46,8 @@ where
     let Ok(byte) = first.serialize(OneByte) else {
         return Leading { bytes: Vec::new(), other: Some(first) };
     };
-    // Only now: most sequences are of something else. Filled in place, which the compiler turns into a copy where every element is a byte.
+    // Only now: most sequences are of something else. Filled in place, which the compiler turns into a copy
+    // where every element is a byte.
     let mut bytes = vec![0; len];
     let (mut filled, mut other) = (0, None);
     if let Some((head, tail)) = bytes.split_first_mut() {

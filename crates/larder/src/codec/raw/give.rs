@@ -1,4 +1,5 @@
-//! A deserializer of bytes, which gives them as whatever a type asks for: bytes, text, or a sequence of bytes.
+//! A deserializer of bytes, which gives them as whatever a type asks for: bytes, text, or a sequence of
+//! bytes.
 
 use serde::de::value::SeqDeserializer;
 use serde::de::{Deserializer, Error, Visitor};

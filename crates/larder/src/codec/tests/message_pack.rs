@@ -1,4 +1,4 @@
-//! The limits where the encoding describes itself: whatever stands in the bytes, and whoever asks for it.
+//! The limits where the encoding describes itself: whatever stands in the bytes, and whichever type asks for it.
 
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ fn refusal<V: DeserializeOwned + 'static>(bytes: &[u8]) -> String {
     }
 }
 
-/// Types that look at their content twice, or at content that nobody asked for.
+/// Types that look at their content twice, or at content that no field asked for.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Untagged {

@@ -99,7 +99,8 @@ fn a_range_removal_spares_what_was_written_after_it() {
     let mut store = store(1 << 30);
     let id = registered(&mut store, 0).registered[0];
     let (old, new) = (put(&key(id, "old"), 3, LATER), put(&key(id, "new"), 6, LATER));
-    // Committed before the range removal, though numbered after it: its shard had been purged, another had not.
+    // Committed before the range removal, though numbered after it: its shard had been purged, another had
+    // not.
     store.commit(&batch(&[old, new], &[])).unwrap();
     let range = Range { scope: Scope::prefix(id.to_bytes()), sequence: 5 };
     let removal = RangeRemoval { range, known: vec![] };
@@ -136,7 +137,8 @@ fn overwriting_removing_and_sweeping_keep_every_count() {
     validate(&store);
 }
 
-/// Both the sweep and the eviction go by the rows of the expiry table, which damage may leave without an entry of their own.
+/// Both the sweep and the eviction go by the rows of the expiry table, which damage may leave without an
+/// entry of their own.
 #[test]
 fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
     let soon = Timestamp::from_millis(5_000);
@@ -156,7 +158,8 @@ fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
             let other = [put(&key(id, "other"), 2, LATER)];
             store.commit(&Batch { sweep: 10, now: soon, ..batch(&other, &[]) }).unwrap();
         } else {
-            // More than there is room for, and all of it expires before what is kept. One by one: a commit spares what it writes.
+            // More than there is room for, and all of it expires before what is kept. One by one: a commit
+            // spares what it writes.
             let evicted = (2..22).map(|number| {
                 let expires_at = Timestamp::from_millis(6_000 + number);
                 let more = [put(&key(id, &format!("{number:02}")), number, expires_at)];

@@ -1,17 +1,21 @@
 //! What the writer does when the disk fails: as little as those who wait can bear.
 //!
-//! 1. The snapshot goes, so that lookups stop asking the file; the file is closed; what was drained stands dirty in its shards, and is
-//!    listed again. The tier is *suspended*: writes stay dirty in the write buffer, to be committed when the file opens again.
-//! 2. If somebody can't wait (an invalidation must hold when it is answered; a writer must not wait for ever for room), the file is
-//!    opened again at once and the step repeated. If that fails too, the file is *discarded*: renamed aside, durably.
+//! 1. The snapshot goes, so that lookups stop asking the file; the file is closed; what was drained stands
+//!    dirty in its shards, and is listed again. The tier is *suspended*: writes stay dirty in the write
+//!    buffer, to be committed when the file opens again.
+//! 2. If somebody can't wait (an invalidation must hold when it is answered; a writer must not wait for ever
+//!    for room), the file is opened again at once and the step repeated. If that fails too, the file is
+//!    *discarded*: renamed aside, durably.
 //! 3. A fresh file is made in its place, and the step repeated: what is dirty is committed there.
-//! 4. If that fails, writes are not saved any more: every shard stops saving, what is dirty becomes clean, tombstones go.
-//! 5. Now those who wait are answered. Invalidations hold if the file is gone, whatever else failed. In this order, because
-//!    nobody may be told that a removal is done while a restart can find a file that contradicts it.
+//! 4. If that fails, writes are not saved any more: every shard stops saving, what is dirty becomes clean,
+//!    tombstones go.
+//! 5. Now those who wait are answered. Invalidations hold if the file is gone, whatever else failed. In this
+//!    order, because nobody may be told that a removal is done while a restart can find a file that
+//!    contradicts it.
 //!
-//! After a wait, twice as long each time, (2) or (3) is tried again. Before a fresh file takes its first commit, every shard saves
-//! again, and refuses a value that was made not to be saved: it would be evicted in favour of the older one that the
-//! file has by then.
+//! After a wait, twice as long each time, (2) or (3) is tried again. Before a fresh file takes its first
+//! commit, every shard saves again, and refuses a value that was made not to be saved: it would be evicted in
+//! favour of the older one that the file has by then.
 
 use super::{Progress, Writer};
 use crate::disk::cache_file::Standing;

@@ -38,8 +38,9 @@ impl Shard {
     }
 
     /// Removes every key of the range that was written before it, and revokes the leases on them. On
-    /// disk they are disbelieved until [`Shard::range_committed`]. The range's barrier was raised in every shard before its sequence
-    /// was taken: else a fill in a shard that is purged late could have a later sequence and an older value.
+    /// disk they are disbelieved until [`Shard::range_committed`]. The range's barrier was raised in every
+    /// shard before its sequence was taken: else a fill in a shard that is purged late could have a later
+    /// sequence and an older value.
     pub(crate) fn purge(
         &mut self,
         range: &Range,
@@ -128,8 +129,9 @@ impl Shard {
         }
     }
 
-    /// After a commit, and after its snapshot was installed: the key is clean, if nothing happened to it since. `keep` says
-    /// that the value's weight is reserved in the budget; otherwise the value leaves memory. Answers whether it stays.
+    /// After a commit, and after its snapshot was installed: the key is clean, if nothing happened to it
+    /// since. `keep` says that the value's weight is reserved in the budget; otherwise the value leaves
+    /// memory. Answers whether it stays.
     pub(crate) fn settle(&mut self, key: SlotKey<'_>, sequence: u64, keep: bool, trash: &mut Trash) -> bool {
         let Some((id, slot)) = self.find(key) else {
             return false;
@@ -150,8 +152,8 @@ impl Shard {
         }
     }
 
-    /// Turns a dirty value that will not be written into a tombstone of the same sequence: what it replaced may still be on
-    /// disk, and a removal that it replaced may still be waited for.
+    /// Turns a dirty value that will not be written into a tombstone of the same sequence: what it replaced
+    /// may still be on disk, and a removal that it replaced may still be waited for.
     fn entomb(&mut self, id: SlotId, trash: &mut Trash) {
         self.strip(id, trash);
         if let Some(slot) = self.slots.get_mut(id) {

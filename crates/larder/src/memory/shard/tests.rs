@@ -210,8 +210,9 @@ fn a_tombstone_is_taken_back_only_by_its_own_sequence() {
 
 #[test]
 fn the_stated_overhead_covers_the_bookkeeping() {
-    // Slot, nodes of the policy and of the expiry list, ten bytes of sketch and ghosts; table id and control byte, of which up to
-    // seven in fifteen stand empty; two reference counts of the value. What stands of the key in its slot is counted twice.
+    // Slot, nodes of the policy and of the expiry list, ten bytes of sketch and ghosts; table id and control
+    // byte, of which up to seven in fifteen stand empty; two reference counts of the value. What stands of
+    // the key in its slot is counted twice.
     let table = (size_of::<SlotId>() + 1) * 15 / 7;
     let bytes =
         size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + 10 + table + 2 * size_of::<usize>();

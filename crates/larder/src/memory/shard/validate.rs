@@ -1,7 +1,7 @@
 //! Re-derives what a shard counts from its slots.
 //!
-//! A sum that drifts is not seen by any lookup: memory only holds less and less, or more than it may. So the tests of every
-//! level call this.
+//! A sum that drifts is not seen by any lookup: memory only holds less and less, or more than it may. So the
+//! tests of every level call this.
 
 use std::collections::HashSet;
 

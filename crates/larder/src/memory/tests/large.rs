@@ -1,4 +1,5 @@
-//! Values larger than the write buffer, in random steps and by hand: what is dirty and what is clean stay within their bound together.
+//! Values larger than the write buffer, in random steps and by hand: what is dirty and what is clean stay
+//! within their bound together.
 
 use proptest::prelude::*;
 
@@ -12,7 +13,8 @@ fn dirty(memory: &Memory, weight: u64) -> Entry {
     encoded(memory, weight, 1, &mut Remains::default())
 }
 
-/// A value of that weight with an encoding of that length. While there is no room for it, what is dirty is committed.
+/// A value of that weight with an encoding of that length. While there is no room for it, what is dirty is
+/// committed.
 fn encoded(memory: &Memory, weight: u64, len: usize, remains: &mut Remains) -> Entry {
     let room = memory.reserve_room(weight + len as u64, || commit(memory, None), remains).unwrap();
     let unsaved = Unsaved::uncompressed(vec![0; len], 0, Timestamp::ZERO, room);
@@ -38,8 +40,8 @@ fn commit(memory: &Memory, removed: Option<u8>) {
     }
 }
 
-/// Contract 7: clean entries and dirty ones with their encodings stay within the capacity and the write buffer, together; or a single
-/// one that is more than both stands alone.
+/// Contract 7: clean entries and dirty ones with their encodings stay within the capacity and the write
+/// buffer, together; or a single one that is more than both stands alone.
 fn check_bounds(memory: &Memory) {
     let taken = memory.shards.iter().map(|shard| shard.read().taken());
     let (clean, dirty) = taken.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
@@ -143,7 +145,8 @@ fn a_value_larger_than_the_write_buffer_takes_memorys_room_until_it_is_committed
     };
     let bytes = key_of(200);
     let key = memory.key(&bytes);
-    // The weight, the encoding, and what of the budget clean entries may have while it is dirty, and after its commit.
+    // The weight, the encoding, and what of the budget clean entries may have while it is dirty, and after
+    // its commit.
     for (weight, len, beside, after) in [(60, 60, 980, 940), (500, 500, 100, 500), (1_000, 900, 0, 0)] {
         assert!(fill() > 900);
         store_encoded(&memory, 200, weight, len);
@@ -171,7 +174,8 @@ fn a_large_value_that_finds_no_room_when_it_is_committed_gives_back_what_it_had(
     assert_eq!((memory.budget.used(), memory.buffer().used(), memory.totals().bypassed), (980, 0, 1));
 }
 
-/// A value that, when memory lets go of it, writes to memory: as a user's may that keeps a handle of its cache.
+/// A value that, when memory lets go of it, writes to memory: as a user's may that keeps a handle of its
+/// cache.
 struct WritesOnDrop(std::sync::Weak<Memory>);
 
 impl Drop for WritesOnDrop {

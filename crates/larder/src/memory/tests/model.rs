@@ -1,7 +1,9 @@
-//! Random steps of the memory tier, one at a time: what is counted agrees with the slots after each, and at the end nothing is lost.
+//! Random steps of the memory tier, one at a time: what is counted agrees with the slots after each, and at
+//! the end nothing is lost.
 //!
-//! A commit is several steps (drain, settle one key after another, or list again what failed), and a load or a promotion is two
-//! (ask, publish), so that anything may happen to a key in between. That is when room that was reserved must be given back.
+//! A commit is several steps (drain, settle one key after another, or list again what failed), and a load or
+//! a promotion is two (ask, publish), so that anything may happen to a key in between. That is when room that
+//! was reserved must be given back.
 
 use std::collections::BTreeSet;
 

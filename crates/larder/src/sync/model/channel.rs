@@ -1,10 +1,11 @@
-//! A channel in the shape of crossbeam's, on shuttle's primitives. (shuttle's own keeps the messages of a receiver that is gone, and so
-//! the reply channels in them, which crossbeam drops.)
+//! A channel in the shape of crossbeam's, on shuttle's primitives. (shuttle's own keeps the messages of a
+//! receiver that is gone, and so the reply channels in them, which crossbeam drops.)
 //!
-//! Time does not pass under the model checker, so it decides when a wait has been too long. A wait of no length ends at once. Any other on
-//! an empty channel ends in one of three ways, by a choice that belongs to the schedule: at once, after the other threads have
-//! done something, or never. The last is what finds a thread that nothing but a timeout would wake. A receiver times out at most
-//! [`MOST_TIMEOUTS`] times, so that a thread which only waits for time to pass does not make a schedule endless.
+//! Time does not pass under the model checker, so it decides when a wait has been too long. A wait of no
+//! length ends at once. Any other on an empty channel ends in one of three ways, by a choice that belongs to
+//! the schedule: at once, after the other threads have done something, or never. The last is what finds a
+//! thread that nothing but a timeout would wake. A receiver times out at most [`MOST_TIMEOUTS`] times, so
+//! that a thread which only waits for time to pass does not make a schedule endless.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

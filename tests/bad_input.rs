@@ -232,7 +232,9 @@ fn a_value_that_could_not_be_read_back_is_refused_and_leaves_the_entry_before_it
         assert!(lists.contains(&1));
         units.insert(&1, vec![(); MAX_EMPTY_ELEMENTS]).unwrap();
         let refused = units.insert(&1, vec![(); usize::MAX]).unwrap_err();
-        assert!(matches!(refused, Error::Encode { .. }) && refused.to_string().contains("more elements"));
+        assert!(
+            matches!(refused, Error::Encode { .. }) && refused.to_string().contains("elements in sequences")
+        );
         assert_eq!(units.get(&1).unwrap().len(), MAX_EMPTY_ELEMENTS);
     }
     // From the disk as well.

@@ -20,12 +20,12 @@ fn document(number: u64) -> String {
     let mut mixed = number | 1;
     while text.len() < DOCUMENT {
         mixed = mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31);
-        drop(write!(
+        _ = write!(
             text,
             "{{\"code\":\"MTN{}\",\"price\":{},\"category\":\"airtime\",\"active\":true}},",
             mixed % 10_000,
             mixed >> 40
-        ));
+        );
     }
     text
 }

@@ -4,40 +4,22 @@
 //! highest sequence wins: a range removal spares what was written after it, in the tables and in the batch
 //! alike.
 
-use std::collections::{BTreeMap, HashSet};
-use std::ops::Bound;
+mod evict;
+mod range;
 
-use redb::{ReadableTable, ReadableTableMetadata, StorageError, Table, WriteTransaction};
+use std::collections::BTreeMap;
+
+use redb::{ReadableTable, StorageError, Table, WriteTransaction};
 
 use super::tables::{ENTRIES, EXPIRY, after_prefix, charge, end_of_due, expiry_key, split_expiry_key};
 use crate::id::KeyspaceId;
-use crate::memory::{Change, Mutation, Range, StoredKey};
+use crate::memory::{Change, Mutation};
 use crate::record::{self, Extension, Header};
 use crate::units::Timestamp;
-
-/// Rows looked at together while evicting.
-const EVICT_ROWS: usize = 256;
+pub(crate) use range::RangeRemoval;
 
 /// Entries and bytes that a batch adds to a keyspace, or takes.
 pub(super) type Deltas = BTreeMap<KeyspaceId, (i64, i64)>;
-
-/// What is to be known of a key before it is evicted.
-type IsKey<'a> = &'a dyn Fn(&[u8]) -> bool;
-
-/// A removal of every key in a scope.
-#[derive(Debug)]
-pub(crate) struct RangeRemoval {
-    pub(crate) range: Range,
-    /// Keys that memory knew, and whether they were live: what the disk has of these does not count.
-    pub(crate) known: Vec<(StoredKey, bool)>,
-}
-
-impl RangeRemoval {
-    /// How many live entries memory knew.
-    pub(super) fn live_in_memory(&self) -> u64 {
-        self.known.iter().filter(|(_, is_live)| *is_live).count() as u64
-    }
-}
 
 /// The two tables of entries, open in a transaction.
 pub(super) struct Entries<'txn> {
@@ -120,88 +102,6 @@ impl<'txn> Entries<'txn> {
         Ok(header.expires_at > self.now)
     }
 
-    /// Deletes what a range removal covers. Answers how many live entries that and the keys it took from
-    /// memory were; those of
-    /// `retired` keyspaces are none.
-    pub(super) fn remove_range(
-        &mut self,
-        removal: &RangeRemoval,
-        retired: &BTreeMap<KeyspaceId, u64>,
-    ) -> Result<u64, StorageError> {
-        let Range { scope, sequence } = &removal.range;
-        let start: &[u8] = scope.start();
-        let known: HashSet<&[u8]> = removal.known.iter().map(|(key, _)| &**key).collect();
-        let mut live = removal.live_in_memory();
-        let mut removed: Vec<(Vec<u8>, usize)> = Vec::new();
-        let now = self.now;
-        let keep = |key: &[u8], record: &[u8]| {
-            let header = record::peek(record);
-            if header.is_some_and(|header| header.sequence > *sequence) || !scope.covers(key) {
-                return true;
-            }
-            let is_live = header.is_some_and(|header| header.expires_at > now);
-            let is_counted = is_live && !known.contains(key) && !retired.contains_key(&KeyspaceId::of(key));
-            live += u64::from(is_counted);
-            let delete_after = header.map_or(Timestamp::ZERO, |header| header.delete_after);
-            removed.push((expiry_key(delete_after, key), record.len()));
-            false
-        };
-        match after_prefix(start) {
-            Some(end) => self.rows.retain_in::<&[u8], _>(start..end.as_slice(), keep)?,
-            None => self.rows.retain_in::<&[u8], _>(start.., keep)?,
-        }
-        self.remove_rows(&removed)?;
-        Ok(live)
-    }
-
-    /// Deletes what a range covers of the next `most` keys of its scope after a key. Answers the last of
-    /// these; none if there are no more.
-    pub(super) fn remove_covered(
-        &mut self,
-        range: &Range,
-        after: &[u8],
-        most: usize,
-    ) -> Result<Option<Vec<u8>>, StorageError> {
-        let start = range.scope.start();
-        let end = after_prefix(start);
-        let from = if after.is_empty() { Bound::Included(&**start) } else { Bound::Excluded(after) };
-        let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let (mut covered, mut last, mut seen) = (Vec::new(), None, 0);
-        for row in self.rows.range::<&[u8]>((from, to))?.take(most) {
-            let (key, record) = row?;
-            seen += 1;
-            if seen == most {
-                last = Some(key.value().to_vec());
-            }
-            let is_later =
-                record::peek(record.value()).is_some_and(|header| header.sequence > range.sequence);
-            if !is_later && range.scope.covers(key.value()) {
-                covered.push(key.value().to_vec());
-            }
-        }
-        for key in &covered {
-            self.remove(key)?;
-        }
-        Ok(last)
-    }
-
-    fn remove_rows(&mut self, removed: &[(Vec<u8>, usize)]) -> Result<(), StorageError> {
-        for (row, len) in removed {
-            if let Some((_, key)) = split_expiry_key(row) {
-                self.uncount(key, *len);
-            }
-        }
-        // One pass over the table is cheaper than many single deletions once they are a good part of it.
-        if removed.len() as u64 * 8 > self.expiry.len()? {
-            let rows: HashSet<&[u8]> = removed.iter().map(|(row, _)| row.as_slice()).collect();
-            return self.expiry.retain(|row, ()| !rows.contains(row));
-        }
-        for (row, _) in removed {
-            self.expiry.remove(row.as_slice())?;
-        }
-        Ok(())
-    }
-
     /// Deletes up to `most` entries whose time has come. Answers how many rows it dealt with and how many
     /// entries went.
     pub(super) fn sweep(&mut self, most: usize) -> Result<(usize, u64), StorageError> {
@@ -227,53 +127,8 @@ impl<'txn> Entries<'txn> {
         Ok(keys.len())
     }
 
-    /// Deletes entries, soonest to expire first, until `bytes` are freed; how many. Those that memory holds
-    /// are spared as long as others are found, and those that this very batch has written as long as any
-    /// other is.
-    pub(super) fn evict(
-        &mut self,
-        bytes: u64,
-        is_resident: IsKey<'_>,
-        is_written: IsKey<'_>,
-    ) -> Result<u64, StorageError> {
-        let is_known = |key: &[u8]| is_written(key) || is_resident(key);
-        // A memory tier that holds nearly everything would make the first a walk over the whole table.
-        let passes: [(IsKey<'_>, usize); 3] =
-            [(&is_known, 16 * EVICT_ROWS), (is_written, usize::MAX), (&|_| false, usize::MAX)];
-        let goal = self.freed() + i64::try_from(bytes).unwrap_or(i64::MAX);
-        let mut evicted = 0;
-        for (is_spared, most_spared) in passes {
-            let mut after: Vec<u8> = Vec::new();
-            let mut spared = 0;
-            while self.freed() < goal {
-                let rows = self.due(after.as_slice().., EVICT_ROWS)?;
-                let Some(last) = rows.last() else { break };
-                after.clone_from(last);
-                after.push(0);
-                for row in &rows {
-                    if self.freed() >= goal {
-                        break;
-                    }
-                    if split_expiry_key(row).is_some_and(|(_, key)| is_spared(key)) {
-                        spared += 1;
-                        continue;
-                    }
-                    evicted += u64::from(self.delete_row(row)?);
-                }
-                if spared > most_spared {
-                    break;
-                }
-            }
-        }
-        Ok(evicted)
-    }
-
     pub(super) fn next_expiry(&self) -> Result<Option<Timestamp>, StorageError> {
         next_expiry(&self.expiry)
-    }
-
-    fn freed(&self) -> i64 {
-        -self.deltas.values().map(|(_, bytes)| bytes).sum::<i64>()
     }
 
     fn due<'a>(

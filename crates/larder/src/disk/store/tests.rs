@@ -3,10 +3,12 @@ use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::*;
 use crate::codec::Format;
+use crate::disk::batch::RangeRemoval;
 use crate::disk::format::FORMAT;
+use crate::disk::known::Registration;
 use crate::disk::tables::{ENTRIES, EXPIRY, RANGES};
 use crate::key::Scope;
-use crate::memory::{Change, Range, Unsaved, Weight, WriteBuffer};
+use crate::memory::{Change, Mutation, Range, Unsaved, Weight, WriteBuffer};
 use crate::record;
 use crate::sync::Arc;
 

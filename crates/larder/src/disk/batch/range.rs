@@ -1,0 +1,112 @@
+//! Removals of every key in a scope, inside one transaction.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Bound;
+
+use redb::{ReadableTable, ReadableTableMetadata, StorageError};
+
+use super::Entries;
+use crate::disk::tables::{after_prefix, expiry_key, split_expiry_key};
+use crate::id::KeyspaceId;
+use crate::memory::{Range, StoredKey};
+use crate::record;
+use crate::units::Timestamp;
+
+/// A removal of every key in a scope.
+#[derive(Debug)]
+pub(crate) struct RangeRemoval {
+    pub(crate) range: Range,
+    /// Keys that memory knew, and whether they were live: what the disk has of these does not count.
+    pub(crate) known: Vec<(StoredKey, bool)>,
+}
+
+impl RangeRemoval {
+    /// How many live entries memory knew.
+    pub(in crate::disk) fn live_in_memory(&self) -> u64 {
+        self.known.iter().filter(|(_, is_live)| *is_live).count() as u64
+    }
+}
+
+impl Entries<'_> {
+    /// Deletes what a range removal covers. Answers how many live entries that and the keys it took from
+    /// memory were; those of
+    /// `retired` keyspaces are none.
+    pub(in crate::disk) fn remove_range(
+        &mut self,
+        removal: &RangeRemoval,
+        retired: &BTreeMap<KeyspaceId, u64>,
+    ) -> Result<u64, StorageError> {
+        let Range { scope, sequence } = &removal.range;
+        let start: &[u8] = scope.start();
+        let known: HashSet<&[u8]> = removal.known.iter().map(|(key, _)| &**key).collect();
+        let mut live = removal.live_in_memory();
+        let mut removed: Vec<(Vec<u8>, usize)> = Vec::new();
+        let now = self.now;
+        let keep = |key: &[u8], record: &[u8]| {
+            let header = record::peek(record);
+            if header.is_some_and(|header| header.sequence > *sequence) || !scope.covers(key) {
+                return true;
+            }
+            let is_live = header.is_some_and(|header| header.expires_at > now);
+            let is_counted = is_live && !known.contains(key) && !retired.contains_key(&KeyspaceId::of(key));
+            live += u64::from(is_counted);
+            let delete_after = header.map_or(Timestamp::ZERO, |header| header.delete_after);
+            removed.push((expiry_key(delete_after, key), record.len()));
+            false
+        };
+        match after_prefix(start) {
+            Some(end) => self.rows.retain_in::<&[u8], _>(start..end.as_slice(), keep)?,
+            None => self.rows.retain_in::<&[u8], _>(start.., keep)?,
+        }
+        self.remove_rows(&removed)?;
+        Ok(live)
+    }
+
+    /// Deletes what a range covers of the next `most` keys of its scope after a key. Answers the last of
+    /// these; none if there are no more.
+    pub(in crate::disk) fn remove_covered(
+        &mut self,
+        range: &Range,
+        after: &[u8],
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, StorageError> {
+        let start = range.scope.start();
+        let end = after_prefix(start);
+        let from = if after.is_empty() { Bound::Included(&**start) } else { Bound::Excluded(after) };
+        let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let (mut covered, mut last, mut seen) = (Vec::new(), None, 0);
+        for row in self.rows.range::<&[u8]>((from, to))?.take(most) {
+            let (key, record) = row?;
+            seen += 1;
+            if seen == most {
+                last = Some(key.value().to_vec());
+            }
+            let is_later =
+                record::peek(record.value()).is_some_and(|header| header.sequence > range.sequence);
+            if !is_later && range.scope.covers(key.value()) {
+                covered.push(key.value().to_vec());
+            }
+        }
+        for key in &covered {
+            self.remove(key)?;
+        }
+        Ok(last)
+    }
+
+    fn remove_rows(&mut self, removed: &[(Vec<u8>, usize)]) -> Result<(), StorageError> {
+        for (row, len) in removed {
+            if let Some((_, key)) = split_expiry_key(row) {
+                self.uncount(key, *len);
+            }
+        }
+        // One pass over the table is cheaper than many single deletions once they are a good part of it.
+        if removed.len() as u64 * 8 > self.expiry.len()? {
+            let rows: HashSet<&[u8]> = removed.iter().map(|(row, _)| row.as_slice()).collect();
+            return self.expiry.retain(|row, ()| !rows.contains(row));
+        }
+        for (row, _) in removed {
+            self.expiry.remove(row.as_slice())?;
+        }
+        Ok(())
+    }
+}

@@ -3,6 +3,7 @@
 //! Variants are by what a caller can do about them. Failures that the cache can absorb are not here:
 //! they become counted misses ([`Stats`](crate::Stats)).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -191,7 +192,7 @@ pub enum Error {
         /// The most it may be.
         max: ByteSize,
         /// What to do.
-        remedy: &'static str,
+        remedy: Cow<'static, str>,
     },
 
     /// The value could not be serialized. Nothing was changed: the entry before it is still there.

@@ -12,8 +12,8 @@ use std::time::Duration;
 use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
-    Acknowledge, Ballast, CacheFile, DiskView, FIRST_GENERATION, Identities, Limits, Nudge, OpenOptions,
-    Opened, OwnerLock, Registration, Sweeper, Tiers, Writer, absolute, create_parents, most_charge, open,
+    Acknowledge, Ballast, CacheFile, Charging, Extent, DiskView, FIRST_GENERATION, Identities, Limits, Nudge, OpenOptions,
+    Opened, OwnerLock, Registration, Sweeper, Tiers, Writer, absolute, create_parents, open,
 };
 use crate::error::Error;
 use crate::id::KeyspaceId;
@@ -32,6 +32,9 @@ use closing::Closing;
 /// full, and two transactions' worth of pages that are replaced and not yet free. `docs/design.md` gives the
 /// measurement.
 const LIVE_SHARE: u64 = 4;
+/// The part of the file's capacity that the page of one value may take: one in so many. A transaction writes a
+/// larger one beside the page that it replaces, and one that was replaced before.
+const PAGE_SHARE: u64 = 16;
 /// The part of the file's capacity whose pages one transaction may replace: one in so many.
 const BATCH_SHARE: u64 = 16;
 /// Pages that a change may replace: a leaf of each table, for the entry it writes and for one it evicts.
@@ -46,6 +49,7 @@ pub(crate) struct Inner {
     pub(crate) tiers: Arc<Tiers>,
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) disk_capacity: u64,
+    most_page: u64,
     pub(crate) slow_load: Duration,
     pub(crate) checks_every_value: bool,
     weigher: Option<WeigherBox>,
@@ -106,6 +110,7 @@ impl Inner {
         config.validate()?;
         let mut workers = Workers::default();
         let mut files = None;
+        let mut most_page = config.disk_capacity.as_u64() / PAGE_SHARE;
         let (tiers, nudges, before) = match &config.path {
             None => {
                 let time = CacheTime::new(config.clock.clone(), Timestamp::ZERO);
@@ -118,9 +123,11 @@ impl Inner {
                 // A process may change its directory; its cache file stays where it is.
                 let path = absolute(path)?;
                 let volume = TrackedVolume::new(config.volume.clone(), &path);
-                let opened = open_tiers(&config, &path, &volume, &mut workers)?;
+                let (tiers, nudges, before, largest_page) =
+                    open_tiers(&config, &path, &volume, &mut workers)?;
                 files = Some(volume);
-                opened
+                most_page = most_page.min(largest_page);
+                (tiers, nudges, before)
             }
         };
         let ledger = Arc::<Ledger>::default();
@@ -138,6 +145,7 @@ impl Inner {
             tiers: tiers.clone(),
             load_timeout: config.load_timeout,
             disk_capacity: config.disk_capacity.as_u64(),
+            most_page,
             slow_load: config.slow_load,
             checks_every_value: config.check_every_value || cfg!(debug_assertions),
             weigher: config.weigher.map(WeigherBox),
@@ -193,9 +201,14 @@ impl Inner {
         Ok(KeyspaceId::memory_only(*next))
     }
 
-    /// The most that one entry may be charged for on disk.
-    pub(crate) const fn most_charge(&self) -> u64 {
-        most_charge(self.disk_capacity / LIVE_SHARE)
+    /// The largest page of one value that the file takes.
+    pub(crate) const fn most_page(&self) -> u64 {
+        self.most_page
+    }
+
+    /// The least capacity with which the file takes a value with such a page.
+    pub(crate) const fn disk_capacity_for(&self, page: u64) -> u64 {
+        page.saturating_mul(PAGE_SHARE)
     }
 
     /// Has a thread told to end, and joined, when the cache is closed.
@@ -271,6 +284,15 @@ fn memory(config: &CacheBuilder, last_sequence: u64) -> Memory {
     }
 }
 
+/// Bytes that entries may be charged for, all together.
+fn live_limit(capacity: u64, counts_blocks: bool) -> u64 {
+    if !counts_blocks {
+        return capacity / LIVE_SHARE;
+    }
+    let pct: u64 = std::env::var("ROOM_PCT").ok().and_then(|s| s.parse().ok()).unwrap_or(85);
+    capacity / 100 * pct
+}
+
 type Nudges = crate::sync::channel::Receiver<Nudge>;
 
 fn open_tiers(
@@ -278,31 +300,35 @@ fn open_tiers(
     path: &std::path::Path,
     files: &Arc<TrackedVolume>,
     workers: &mut Workers,
-) -> Result<(Arc<Tiers>, Nudges, Option<Lifetime>), Error> {
+) -> Result<(Arc<Tiers>, Nudges, Option<Lifetime>, u64), Error> {
     let volume: Arc<dyn Volume> = files.clone();
     create_parents(&*volume, path)?;
     let lock = OwnerLock::acquire(&*volume, path, config.open_timeout, &*config.clock)?;
     let wall = config.clock.wall();
     let capacity = config.disk_capacity.as_u64();
+    let counts_blocks = volume.counts_blocks(path);
     let options = OpenOptions {
         volume: volume.clone(),
         path: path.to_owned(),
         page_cache: usize::try_from(config.page_cache.as_u64()).unwrap_or(usize::MAX),
         verify_up_to: config.verify_on_open.as_u64(),
-        live_limit: capacity / LIVE_SHARE,
+        live_limit: live_limit(capacity, counts_blocks),
         capacity,
+        counts_blocks,
+        charging: Some(if counts_blocks { Charging::ByBlocks } else { Charging::ByLength }),
         now: wall,
         identities: Identities::new(config.hash_seed),
     };
     let Opened { mut store, quarantined } = open(&options)?;
+    let largest_page = store.largest_page();
     let failed = |cause: String| Error::Io { action: "open", path: path.to_owned(), cause };
     let mut mark = store.mark();
     if mark.as_millis() > wall.as_millis().saturating_add(FARTHEST_MARK_MS) {
         store.wipe(wall).map_err(|fault| failed(fault.cause))?;
         mark = wall;
     }
-    let len = |path| volume.look(path).map(|seen| seen.map_or(0, |seen| seen.len));
-    if len(path).map_err(|error| failed(error.to_string()))? > capacity {
+    let extent = || Extent::of(&*volume, path);
+    if extent().map_err(|error| failed(error.to_string()))?.exceeds(capacity) {
         store.shrink(mark.max(wall)).map_err(|fault| failed(fault.cause))?;
     }
     let time = CacheTime::new(config.clock.clone(), mark);
@@ -312,7 +338,7 @@ fn open_tiers(
     let before = store.lifetime().cloned().unwrap_or_default();
     let shown_at = time.now();
     let view =
-        DiskView { quarantines, shown_at, quarantined, file_bytes: len(path).unwrap_or(0), ..store.view() };
+        DiskView { quarantines, shown_at, quarantined, extent: extent().unwrap_or_default(), ..store.view() };
     let file = CacheFile::new(store, options, Ballast::new(path, capacity)).map_err(|error| Error::Io {
         action: "look at",
         path: path.to_owned(),
@@ -329,5 +355,5 @@ fn open_tiers(
     };
     let writer = Writer::new(tiers.clone(), file, limits, lock);
     workers.writer = Some(spawn("larder-writer", move || writer.run(&inbox))?);
-    Ok((tiers, nudges, Some(before)))
+    Ok((tiers, nudges, Some(before), largest_page))
 }

@@ -287,7 +287,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.encode_into(key, &mut full)?;
         let key = self.inner.tiers.memory.key(full.as_slice());
         let value = value.into();
-        let written = self.write(key, &value, ttl, None)?;
+        let written = self.write(key, &value, ttl, options.durability, None)?;
         self.space.counters.add(Count::Inserts);
         if options.durability == Durability::Buffered || self.is_memory_only() {
             return Ok(());
@@ -295,7 +295,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if written != Written::Saved {
             // There was no file to save it in. If asking for a commit brings one, it is written again.
             self.commit_write()?;
-            if self.write(key, &value, ttl, None)? != Written::Saved {
+            if self.write(key, &value, ttl, options.durability, None)? != Written::Saved {
                 return Err(Error::NotDurable { cause: "the disk tier is off".to_owned() });
             }
         }
@@ -327,7 +327,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let (lease, value) = self.lease_over(key);
             let Some(value) = value else { return Ok(false) };
             // A write or a removal that came in between decides; look at what it left.
-            if self.write(key, &value, self.definition.default_ttl(), Some(&lease))? != Written::Not {
+            let ttl = self.definition.default_ttl();
+            if self.write(key, &value, ttl, Durability::Buffered, Some(&lease))? != Written::Not {
                 return Ok(true);
             }
             thread::yield_now();

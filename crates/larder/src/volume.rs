@@ -5,8 +5,10 @@
 //! removing, and the lock of the owner. [`OsVolume`] is the operating system's file system; the simulated
 //! one, which loses power and fails on demand, stands in the test support.
 
+mod content;
 mod tracked;
 
+pub(crate) use content::{BLOCK, Content};
 pub(crate) use tracked::TrackedVolume;
 
 use std::fmt;
@@ -15,8 +17,9 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
-use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
+
+use content::OsContent;
 
 #[cfg(unix)]
 const FILE_MODE: u32 = 0o600;
@@ -28,6 +31,8 @@ const DIR_MODE: u32 = 0o700;
 pub(crate) struct Seen {
     pub(crate) kind: SeenKind,
     pub(crate) len: u64,
+    /// Bytes that are allocated to it; none where the file system can't be believed ([`content`]).
+    pub(crate) allocated: Option<u64>,
     pub(crate) identity: Identity,
 }
 
@@ -47,6 +52,9 @@ pub(crate) struct Identity(pub(crate) u64, pub(crate) u64);
 pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Looks at a path without opening or following anything. None if there is nothing.
     fn look(&self, path: &Path) -> io::Result<Option<Seen>>;
+
+    /// Whether it tells the blocks of a file.
+    fn counts_blocks(&self, path: &Path) -> bool;
 
     /// Opens a regular file for reading and writing, through no symbolic link; a new one is readable by its
     /// owner alone.
@@ -101,23 +109,23 @@ pub(crate) trait LockFile: fmt::Debug + Send + Sync {
 /// An open file of a volume, as redb takes it.
 #[derive(Debug)]
 pub(crate) struct VolumeFile {
-    content: Box<dyn StorageBackend>,
+    content: Box<dyn Content>,
     /// What the file is locked by; by none, if the content's does.
-    locks: Option<Box<dyn StorageBackend>>,
+    locks: Option<Box<dyn Content>>,
 }
 
 impl VolumeFile {
-    pub(crate) fn new(backend: impl StorageBackend) -> Self {
-        Self { content: Box::new(backend), locks: None }
+    pub(crate) fn new(content: impl Content) -> Self {
+        Self { content: Box::new(content), locks: None }
     }
 
     /// A file that is open twice, and locked by a descriptor that is not read or written through: a forked
     /// child can close it while a thread of its parent is at work on the other ([`tracked`]).
-    fn with_locks(content: impl StorageBackend, locks: impl StorageBackend) -> Self {
+    fn with_locks(content: impl Content, locks: impl Content) -> Self {
         Self { content: Box::new(content), locks: Some(Box::new(locks)) }
     }
 
-    fn locks(&self) -> &dyn StorageBackend {
+    fn locks(&self) -> &dyn Content {
         self.locks.as_deref().unwrap_or(&*self.content)
     }
 
@@ -127,6 +135,12 @@ impl VolumeFile {
         let mut bytes = vec![0; len];
         self.read(0, &mut bytes)?;
         Ok(bytes)
+    }
+}
+
+impl Content for VolumeFile {
+    fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.content.punch(offset, len)
     }
 }
 
@@ -198,7 +212,12 @@ impl Volume for OsVolume {
             kind if kind.is_file() => SeenKind::File,
             _ => SeenKind::Special,
         };
-        Ok(Some(Seen { kind, len: found.len(), identity: identity(&found) }))
+        let allocated = self.counts_blocks(path).then(|| content::allocated(&found));
+        Ok(Some(Seen { kind, len: found.len(), allocated, identity: identity(&found) }))
+    }
+
+    fn counts_blocks(&self, path: &Path) -> bool {
+        path.parent().is_some_and(content::counts_blocks)
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
@@ -206,7 +225,7 @@ impl Volume for OsVolume {
         if identity(&content.metadata()?) != identity(&locks.metadata()?) {
             return Err(io::Error::other("another file took its place while it was opened"));
         }
-        Ok(VolumeFile::with_locks(backend(content)?, backend(locks)?))
+        Ok(VolumeFile::with_locks(OsContent::new(content)?, OsContent::new(locks)?))
     }
 
     fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {
@@ -251,7 +270,7 @@ impl OsVolume {
     /// Opens a regular file to be read only, through no symbolic link: a process that may not write the file
     /// can look into it.
     pub(crate) fn open_to_read(path: &Path) -> io::Result<VolumeFile> {
-        Ok(VolumeFile::new(backend(read_only(path)?)?))
+        Ok(VolumeFile::new(OsContent::new(read_only(path)?)?))
     }
 
     /// The first bytes of a file that is not the cache's own: the lock of an owner, what the system says of
@@ -322,14 +341,10 @@ fn identity(found: &fs::Metadata) -> Identity {
     Identity(found.dev(), found.ino())
 }
 
-/// Elsewhere every file counts as the same: an open file can't be replaced there.
+/// Every file counts as the same: an open one can't be replaced there.
 #[cfg(not(unix))]
 fn identity(_: &fs::Metadata) -> Identity {
     Identity(0, 0)
-}
-
-fn backend(file: File) -> io::Result<FileBackend> {
-    FileBackend::new(file).map_err(|error| io::Error::other(error.to_string()))
 }
 
 fn open(path: &Path, create: bool) -> io::Result<File> {
@@ -382,16 +397,4 @@ fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rename_replaces_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let (one, two) = (dir.path().join("one"), dir.path().join("two"));
-        fs::write(&one, "1").unwrap();
-        fs::write(&two, "2").unwrap();
-        assert_eq!(OsVolume.rename(&one, &two).unwrap_err().kind(), ErrorKind::AlreadyExists);
-        assert_eq!((fs::read(&one).unwrap(), fs::read(&two).unwrap()), (b"1".to_vec(), b"2".to_vec()));
-    }
-}
+mod tests;

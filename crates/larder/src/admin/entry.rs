@@ -74,6 +74,7 @@ impl NewEntry {
         // A buffer of its own: nobody else writes, and the batch is bounded by its caller.
         let room = WriteBuffer::new(u64::MAX).reserve(payload.len() as u64, || {});
         let unsaved = Arc::new(Unsaved {
+            fits_file: true,
             payload,
             compression,
             extension: Extension { fingerprint: self.fingerprint, inflated_len },

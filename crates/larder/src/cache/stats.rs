@@ -80,7 +80,7 @@ fn of_disk(inner: &Inner, view: DiskView) -> DiskStats {
         hits: 0,
         entries: view.entries,
         bytes: view.bytes,
-        file_bytes: view.file_bytes,
+        file_bytes: view.extent.len,
         capacity: inner.disk_capacity,
         commits: view.commits,
         evictions: view.evictions,

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 
 use redb::{ReadableTable, StorageError, Table, WriteTransaction};
 
-use super::tables::{ENTRIES, EXPIRY, after_prefix, charge, end_of_due, expiry_key, split_expiry_key};
+use super::charging::Charging;
+use super::tables::{ENTRIES, EXPIRY, after_prefix, end_of_due, expiry_key, split_expiry_key};
 use crate::id::KeyspaceId;
 use crate::memory::{Change, Mutation};
 use crate::record::{self, Extension, Header};
@@ -26,22 +27,29 @@ pub(super) struct Entries<'txn> {
     rows: Table<'txn, &'static [u8], &'static [u8]>,
     expiry: Table<'txn, &'static [u8], ()>,
     now: Timestamp,
+    charging: Charging,
     pub(super) deltas: Deltas,
     record: Vec<u8>,
 }
 
 impl<'txn> Entries<'txn> {
-    pub(super) fn open(txn: &'txn WriteTransaction, now: Timestamp) -> Result<Self, redb::Error> {
+    pub(super) fn open(
+        txn: &'txn WriteTransaction,
+        now: Timestamp,
+        charging: Charging,
+    ) -> Result<Self, redb::Error> {
         Ok(Self {
             rows: txn.open_table(ENTRIES)?,
             expiry: txn.open_table(EXPIRY)?,
             now,
+            charging,
             deltas: Deltas::new(),
             record: Vec::new(),
         })
     }
 
-    /// Writes or deletes what a mutation says, unless a range removal of the batch came after it.
+    /// Writes or deletes what a mutation says, unless a range removal of the batch came after it. A value that is
+    /// too large for the file deletes what it replaces.
     pub(super) fn apply(&mut self, mutation: &Mutation, ranges: &[RangeRemoval]) -> Result<(), StorageError> {
         let key = &mutation.key;
         let is_removed = |removal: &RangeRemoval| {
@@ -49,7 +57,7 @@ impl<'txn> Entries<'txn> {
         };
         match &mutation.change {
             Change::Put { unsaved, expires_at, .. }
-                if *expires_at > self.now && !ranges.iter().any(is_removed) =>
+                if unsaved.fits_file && *expires_at > self.now && !ranges.iter().any(is_removed) =>
             {
                 let header = Header {
                     format: record::FORMAT,
@@ -160,13 +168,19 @@ impl<'txn> Entries<'txn> {
     }
 
     fn count(&mut self, key: &[u8], record_len: usize) {
+        let charge = self.signed_charge(key.len(), record_len);
         let delta = self.deltas.entry(KeyspaceId::of(key)).or_default();
-        *delta = (delta.0 + 1, delta.1 + signed_charge(key.len(), record_len));
+        *delta = (delta.0 + 1, delta.1 + charge);
     }
 
     fn uncount(&mut self, key: &[u8], record_len: usize) {
+        let charge = self.signed_charge(key.len(), record_len);
         let delta = self.deltas.entry(KeyspaceId::of(key)).or_default();
-        *delta = (delta.0 - 1, delta.1 - signed_charge(key.len(), record_len));
+        *delta = (delta.0 - 1, delta.1 - charge);
+    }
+
+    fn signed_charge(&self, key_len: usize, record_len: usize) -> i64 {
+        i64::try_from(self.charging.charge(key_len, record_len)).unwrap_or(i64::MAX)
     }
 }
 
@@ -175,8 +189,4 @@ pub(super) fn next_expiry(
     expiry: &impl ReadableTable<&'static [u8], ()>,
 ) -> Result<Option<Timestamp>, StorageError> {
     Ok(expiry.first()?.and_then(|(row, _)| split_expiry_key(row.value()).map(|(at, _)| at)))
-}
-
-fn signed_charge(key_len: usize, record_len: usize) -> i64 {
-    i64::try_from(charge(key_len, record_len)).unwrap_or(i64::MAX)
 }

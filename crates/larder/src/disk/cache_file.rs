@@ -26,6 +26,7 @@ mod backoff;
 use std::path::PathBuf;
 
 use super::ballast::Ballast;
+use super::extent::Extent;
 use super::fault::{Fault, FaultKind};
 use super::files::{self, DAMAGED, DISCARDED};
 use super::known::{Adopted, Known, Registration};
@@ -33,7 +34,7 @@ use super::open::{Made, OpenOptions, create, open_ours};
 use super::store::Store;
 use crate::id::KeyspaceId;
 use crate::units::Timestamp;
-use crate::volume::{Anchor, SeenKind};
+use crate::volume::Anchor;
 use aside::Aside;
 use backoff::{Backoff, Outage};
 pub use backoff::{FIRST_DISK_RETRY, LAST_DISK_RETRY};
@@ -330,15 +331,14 @@ impl CacheFile {
         std::mem::take(&mut self.discarded)
     }
 
-    /// The length of the file.
-    pub(super) fn len(&self) -> u64 {
-        let seen = self.options.volume.look(&self.options.path);
-        seen.ok().flatten().filter(|seen| seen.kind == SeenKind::File).map_or(0, |seen| seen.len)
+    /// What the file takes.
+    pub(super) fn extent(&self) -> Extent {
+        Extent::of(&*self.options.volume, &self.options.path).unwrap_or_default()
     }
 
-    /// Whether it is longer than it may be.
-    pub(super) fn is_too_long(&self) -> bool {
-        self.store().is_some() && self.len() > self.options.capacity
+    /// Whether it takes more than it may.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.store().is_some() && self.extent().exceeds(self.options.capacity)
     }
 
     pub(super) fn options(&self) -> &OpenOptions {

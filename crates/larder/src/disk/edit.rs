@@ -30,7 +30,7 @@ use crate::memory::{Mutation, Range};
 use crate::record;
 use crate::sync::Arc;
 use crate::units::Timestamp;
-use crate::volume::OsVolume;
+use crate::volume::{OsVolume, Volume};
 
 const PAGE_CACHE: usize = 16 << 20;
 /// Expired entries deleted in one transaction.
@@ -68,6 +68,8 @@ impl Edit {
             // The capacity is a setting of its owner, who brings the file down to it.
             live_limit: u64::MAX,
             capacity: u64::MAX,
+            counts_blocks: OsVolume.counts_blocks(path),
+            charging: None,
             now: clock.wall(),
             identities: Identities::default(),
         };

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::Deltas;
+use super::charging::Charging;
 use super::format::FORMAT;
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
@@ -25,6 +26,10 @@ pub(crate) struct Known {
     pub(crate) retired: BTreeMap<KeyspaceId, u64>,
     /// Range removals that are still to be made: what they cover is not to be believed.
     pub(crate) ranges: Vec<Range>,
+    /// The rule by which the charges above are counted.
+    pub(super) charging: Charging,
+    /// The rule that the file names. Another than `charging` from an opening that counted anew to the first commit.
+    pub(super) charging_on_file: Charging,
 }
 
 /// A keyspace that is being opened.
@@ -47,8 +52,10 @@ impl Known {
         Self { format: FORMAT, identity: Some(identities.make(mark, None)), state, ..Self::default() }
     }
 
-    /// What a file of an older format is to say once it is of this one: the first commit makes it so.
+    /// What a file of an older format, or one that was charged by another rule, is to say once it is of this one:
+    /// the first commit makes it so.
     pub(super) fn upgrade(&mut self, now: Timestamp, identities: Identities) {
+        self.charging_on_file = self.charging;
         if self.format < FORMAT {
             self.format = FORMAT;
             self.identity.get_or_insert_with(|| identities.make(now, None));
@@ -60,7 +67,9 @@ impl Known {
     pub(crate) fn emptied(&self, mark: Timestamp, sequence: u64, identities: Identities) -> Self {
         let identity = Some(identities.make(mark, self.identity));
         let nothing = Self { state: self.state, identity, ..Self::fresh(mark, identities) };
-        let mut known = Self { keyspaces: self.keyspaces.clone(), ..nothing };
+        let charging = self.charging;
+        let keyspaces = self.keyspaces.clone();
+        let mut known = Self { keyspaces, charging, charging_on_file: charging, ..nothing };
         for row in known.keyspaces.values_mut() {
             (row.entries, row.bytes) = (0, 0);
         }

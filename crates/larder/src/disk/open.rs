@@ -20,13 +20,16 @@ use std::path::{Path, PathBuf};
 use redb::{Builder, ConcurrencyMode, Database};
 
 use super::ballast::Ballast;
+use super::charging::Charging;
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::files::{self, Standing, beside, io_error};
 use super::format::FileFormat;
 use super::identity::Identities;
 use super::known::Known;
+use super::new_file::{self, NewFile};
 use super::owner;
 use super::probe::{self, Overlay};
+use super::sparse::SparseFile;
 use super::store::Store;
 use super::tables::marker;
 use crate::error::Error;
@@ -48,8 +51,11 @@ pub(crate) struct OpenOptions {
     /// Every page is verified when the file is no longer than this.
     pub(crate) verify_up_to: u64,
     pub(crate) live_limit: u64,
-    /// The length that the file may have.
+    /// The bytes that the file may take: its blocks, where these are counted, and its length elsewhere.
     pub(crate) capacity: u64,
+    pub(crate) counts_blocks: bool,
+    /// The rule by which entries are charged; none for that of the file.
+    pub(crate) charging: Option<Charging>,
     pub(crate) now: Timestamp,
     /// Where the identity of a file comes from that is made or upgraded.
     pub(crate) identities: Identities,
@@ -182,8 +188,21 @@ fn verify_pages(overlay: impl FnOnce() -> std::io::Result<Overlay>) -> Result<()
 pub(super) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, Fault> {
     let mut builder = builder(options.page_cache);
     builder.set_check_integrity_on_open(len <= options.verify_up_to);
-    let db = guarded(|| Ok(builder.create_with_backend(options.volume.open(&options.path, false)?)?))?;
+    let mut largest_page = u64::MAX;
+    let db = guarded(|| {
+        let file = options.volume.open(&options.path, false)?;
+        largest_page = new_file::region_len(&file)?;
+        // Where blocks are not counted nothing is gained by holes.
+        if options.counts_blocks {
+            return Ok(builder.create_with_backend(SparseFile::new(file)?)?);
+        }
+        Ok(builder.create_with_backend(file)?)
+    })?;
     let mut store = Store::new(db, options.live_limit, options.identities)?;
+    store.largest_page = largest_page;
+    if let Some(charging) = options.charging {
+        store.charge_by(charging)?;
+    }
     // Before anybody looks: what they cover is gone for those who removed it.
     store.make_ranges()?;
     // What every lookup opens: damage to it is dealt with as any other that is found on opening.
@@ -269,6 +288,7 @@ pub(super) fn create(options: &OpenOptions, known: &Known, made: &mut Made) -> R
         _ => {}
     }
     let file = volume.open(&temporary, true)?;
+    let file = NewFile::new(file, options.capacity);
     let finished = guarded(|| Ok(builder(options.page_cache).create_with_backend(file)?))
         .and_then(|db| Store::initialise(&db, known).and_then(|()| close(db)))
         .and_then(|()| Ok(volume.anchor(&temporary)?))

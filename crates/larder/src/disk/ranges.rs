@@ -75,7 +75,7 @@ impl Store {
             let mut txn = self.db.begin_write()?;
             txn.set_quick_repair(true);
             let (last, next_expiry) = {
-                let mut entries = Entries::open(&txn, known.state.mark)?;
+                let mut entries = Entries::open(&txn, known.state.mark, known.charging)?;
                 let last = entries.remove_covered(range, after, ROWS)?;
                 known.apply(&entries.deltas);
                 (last, entries.next_expiry()?)

@@ -9,9 +9,12 @@ mod metadata;
 pub(crate) use commit::{Batch, Outcome};
 pub(in crate::disk) use metadata::write_known;
 
+use std::collections::BTreeMap;
+
 use redb::{CompactionError, Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use super::batch::{Entries, next_expiry};
+use super::charging::Charging;
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::format::{FORMAT_1, FileFormat};
 use super::identity::{FileIdentity, Identities};
@@ -20,7 +23,7 @@ use super::known::{Adopted, Known};
 use super::ranges;
 use super::snapshot::Snapshot;
 use super::tables::{
-    EXPIRY, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State, read_lifetime,
+    CHARGING_ROW, ENTRIES, EXPIRY, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State, read_lifetime,
 };
 use super::view::DiskView;
 use crate::id::KeyspaceId;
@@ -30,18 +33,14 @@ use crate::units::Timestamp;
 /// Evicting goes one part in so many below the limit, so that not every batch evicts.
 const EVICT_AHEAD: u64 = 256;
 
-/// The most that one entry may be charged for in a file whose entries together may be charged for
-/// `live_limit`: such an entry has room once all others are evicted.
-pub(crate) const fn most_charge(live_limit: u64) -> u64 {
-    live_limit - live_limit / EVICT_AHEAD
-}
-
 /// An open file.
 pub(crate) struct Store {
     pub(super) db: Guarded<Database>,
     pub(super) known: Known,
     /// Bytes that entries may be charged for, all together.
     live_limit: u64,
+    /// The largest page that the file can have ([`super::new_file`]).
+    pub(super) largest_page: u64,
     /// When the earliest entry may be deleted.
     pub(super) next_expiry: Option<Timestamp>,
     lifetime: Option<Lifetime>,
@@ -60,7 +59,7 @@ impl Store {
         guarded(|| {
             let mut txn = db.begin_write()?;
             txn.set_quick_repair(true);
-            Entries::open(&txn, known.state.mark)?;
+            Entries::open(&txn, known.state.mark, known.charging)?;
             txn.open_table(KEYSPACES)?;
             txn.open_table(RETIRED)?;
             write_known(&txn, &Known::default(), known)?;
@@ -90,7 +89,13 @@ impl Store {
             if identity.is_none() && format > FORMAT_1 {
                 return Ok(Err(illegible(IDENTITY_ROW)));
             }
-            let mut known = Known { format, identity, state, ..Known::default() };
+            let charging = match meta.get(CHARGING_ROW)? {
+                None => Some(Charging::default()),
+                Some(row) => row.value().first().copied().and_then(Charging::of_code),
+            };
+            let Some(charging) = charging else { return Ok(Err(illegible(CHARGING_ROW))) };
+            let mut known =
+                Known { format, identity, state, charging, charging_on_file: charging, ..Known::default() };
             for row in txn.open_table(KEYSPACES)?.iter()? {
                 let (name, row) = row?;
                 match KeyspaceRow::read(row.value(), format) {
@@ -113,7 +118,33 @@ impl Store {
         let known = Self::read_known(&*db)?;
         let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
-        Ok(Self { db, known, live_limit, next_expiry, lifetime, identities })
+        let largest_page = u64::MAX;
+        Ok(Self { db, known, live_limit, largest_page, next_expiry, lifetime, identities })
+    }
+
+    /// Counts what the entries are charged for anew, if the file did so by another rule: one pass over them. The file
+    /// names the rule with its next commit.
+    pub(super) fn charge_by(&mut self, charging: Charging) -> Result<(), Fault> {
+        if self.known.charging == charging {
+            return Ok(());
+        }
+        let mut charged: BTreeMap<KeyspaceId, u64> = BTreeMap::new();
+        guarded(|| {
+            for row in self.db.begin_read()?.open_table(ENTRIES)?.iter()? {
+                let (key, record) = row?;
+                let key = key.value();
+                *charged.entry(KeyspaceId::of(key)).or_default() +=
+                    charging.charge(key.len(), record.value().len());
+            }
+            Ok(())
+        })?;
+        let rows = self.known.keyspaces.values_mut().map(|row| (row.id, &mut row.bytes));
+        let retired = self.known.retired.iter_mut().map(|(id, bytes)| (*id, bytes));
+        for (id, bytes) in rows.chain(retired) {
+            *bytes = charged.get(&id).copied().unwrap_or(0);
+        }
+        self.known.charging = charging;
+        Ok(())
     }
 
     /// The counts that the file has in a transaction; none if it has none that can be read.
@@ -164,6 +195,10 @@ impl Store {
         }
     }
 
+    pub(crate) fn largest_page(&self) -> u64 {
+        self.largest_page
+    }
+
     pub(crate) fn mark(&self) -> Timestamp {
         self.known.state.mark
     }
@@ -184,9 +219,9 @@ impl Store {
         guarded(|| {
             let mut txn = self.db.begin_write()?;
             txn.set_quick_repair(true);
-            txn.delete_table(super::tables::ENTRIES)?;
-            txn.delete_table(super::tables::EXPIRY)?;
-            Entries::open(&txn, mark)?;
+            txn.delete_table(ENTRIES)?;
+            txn.delete_table(EXPIRY)?;
+            Entries::open(&txn, mark, known.charging)?;
             write_known(&txn, &self.known, &known)?;
             Ok(txn.commit()?)
         })?;

@@ -7,6 +7,7 @@
 //! | | `"identity"` | 16 random bytes ([`super::identity`]) |
 //! | | `"state"` | last sequence 8, time mark 8 (ms since 1970), next keyspace number 4, closed cleanly 1 |
 //! | | `"lifetime"` | counts since the file was made, 8 each, in the order of [`Lifetime`]; the XXH3-64 of these, 8 |
+//! | | `"charging"` | by which rule entries are charged ([`super::charging`]), 1; missing for the first |
 //! | `larder.keyspaces` | name | number, version, counts, and fields ([`super::keyspace_row`]) |
 //! | `larder.retired` | keyspace number | bytes it is still charged for, until its entries are deleted |
 //! | `larder.entries` | keyspace number 4, key | a record ([`crate::record`]) |
@@ -37,6 +38,7 @@ pub(crate) const FEATURES_ROW: &str = "features";
 pub(crate) const IDENTITY_ROW: &str = "identity";
 pub(crate) const STATE_ROW: &str = "state";
 pub(crate) const LIFETIME_ROW: &str = "lifetime";
+pub(crate) const CHARGING_ROW: &str = "charging";
 
 /// The name by which even a damaged file is known to be ours: it stands in the file's list of tables.
 pub(crate) fn marker() -> Vec<u8> {
@@ -86,20 +88,6 @@ pub(crate) fn read_lifetime(bytes: &[u8]) -> Option<Lifetime> {
     let (numbers, rest) = counts.as_chunks::<8>();
     let is_whole = rest.is_empty() && checksum(LIFETIME_ROW.as_bytes(), counts).to_be_bytes() == *sum;
     is_whole.then(|| Lifetime::of(numbers.iter().map(|number| u64::from_be_bytes(*number))))
-}
-
-/// Half a page: a larger entry does not share its page with another.
-const SHARED_UP_TO: u64 = 2048;
-const PAGE: u64 = 4096;
-/// Bytes redb keeps beside a small entry, in its two tables.
-const ROW_OVERHEAD: u64 = 16;
-
-/// The bytes that an entry takes in the file: key and record, its expiry row, and what the store adds. Larger
-/// records stand in pages of their own, which come in powers of two.
-pub(crate) fn charge(key_len: usize, record_len: usize) -> u64 {
-    let row = (key_len + record_len) as u64 + ROW_OVERHEAD;
-    let stored = if row <= SHARED_UP_TO { row } else { row.next_power_of_two().max(PAGE) };
-    stored + key_len as u64 + 8 + ROW_OVERHEAD
 }
 
 /// The key of an entry's row in the expiry table.

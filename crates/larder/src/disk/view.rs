@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::extent::Extent;
 use crate::id::KeyspaceId;
 use crate::stats::DiskState;
 use crate::units::Timestamp;
@@ -14,7 +15,7 @@ pub(crate) struct DiskView {
     pub(crate) keyspaces: BTreeMap<String, (KeyspaceId, u64, u64)>,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
-    pub(crate) file_bytes: u64,
+    pub(crate) extent: Extent,
     pub(crate) commits: u64,
     pub(crate) evictions: u64,
     pub(crate) expirations: u64,

@@ -58,7 +58,9 @@ impl Limits {
         let mut bytes = 0;
         let fits = |mutation: &&Mutation| {
             if let Change::Put { unsaved, .. } = &mutation.change {
-                bytes += unsaved.payload.len();
+                if unsaved.fits_file {
+                    bytes += unsaved.payload.len();
+                }
             }
             bytes <= self.most_bytes
         };
@@ -333,11 +335,10 @@ impl Writer {
         if !outcome.retired.is_empty() {
             self.tiers.plan_sweep(now);
         }
-        let file_bytes = self.file.len();
+        let extent = self.file.extent();
         self.tiers.change_view(|view| {
             let DiskView { keyspaces, entries, bytes, .. } = store.current_view();
-            (view.keyspaces, view.entries, view.bytes, view.file_bytes) =
-                (keyspaces, entries, bytes, file_bytes);
+            (view.keyspaces, view.entries, view.bytes, view.extent) = (keyspaces, entries, bytes, extent);
             view.commits += u64::from(outcome.is_committed);
             view.evictions += outcome.evicted;
             view.expirations += outcome.swept;
@@ -354,7 +355,7 @@ impl Writer {
     /// one that was cut back when it was closed may so come to exceed its capacity. Lookups miss the disk for
     /// as long as this takes.
     fn keep_to_capacity(&mut self) {
-        if self.now() < self.compact_at || !self.file.is_too_long() {
+        if self.now() < self.compact_at || !self.file.is_too_large() {
             return;
         }
         let is_free = self.tiers.snapshots.withdraw();
@@ -366,11 +367,11 @@ impl Writer {
             // What was committed stays committed: the file is opened again in its time.
             Err(fault) => return self.fail(fault),
         }
-        let file_bytes = self.file.len();
-        self.tiers.change_view(|view| view.file_bytes = file_bytes);
+        let extent = self.file.extent();
+        self.tiers.change_view(|view| view.extent = extent);
         // A lookup that was held up with a snapshot in its hands keeps it long for a moment; a follower's
         // transaction, or a value of a good part of the capacity, for a while.
-        if self.file.is_too_long() {
+        if self.file.is_too_large() {
             self.compact_at = self.now().after(self.compact_wait);
             self.compact_wait = (2 * self.compact_wait).min(LAST_DISK_RETRY);
         } else {

@@ -19,6 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use super::definition::Durability;
 use super::fill::Lease;
 use super::write::Written;
 use crate::clock::Clock;
@@ -195,7 +196,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 // evicted for it.
                 pilot.landing = Some(Landing::Value(value.clone()));
                 let lease = pilot.lease.take();
-                let written = self.write(key, value, ttl, lease.as_ref());
+                let written = self.write(key, value, ttl, Durability::Buffered, lease.as_ref());
                 self.count_fill(&written);
             }
             Err(LoadError::Loader(error)) => pilot.landing = Some(Landing::Error(error.clone())),

@@ -4,22 +4,25 @@
 //! nothing.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use super::definition::Durability;
 use super::fill::Lease;
 use crate::codec::{self, CodecError, Encoded, MAX_VALUE_LEN};
 use crate::config::Weighed;
-use crate::disk::charge;
+use crate::disk::page_of;
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Key;
 use crate::memory::{ENTRY_OVERHEAD, Entry, Refused, Remains, SlotKey, Unsaved, Weight};
 use crate::record::{Compression, Extension, record_len};
-use crate::sync::{Arc, thread};
+use crate::stats::Count;
+use crate::sync::{Arc, Ordering, thread};
 use crate::units::{ByteSize, Timestamp};
 
 /// Lifetimes below this count from a precise reading of the time.
@@ -32,10 +35,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         key: SlotKey<'_>,
         value: &Arc<V>,
         ttl: Duration,
+        durability: Durability,
         lease: Option<&Lease<'_>>,
     ) -> Result<Written, Error> {
         loop {
-            match self.try_write(key, value.clone(), ttl, lease)? {
+            match self.try_write(key, value.clone(), ttl, durability, lease)? {
                 Ok(written) => return Ok(written),
                 Err(Refused::Revoked) => return Ok(Written::Not),
                 Err(Refused::NoRoom) if lease.is_some() => return Ok(Written::NoRoom),
@@ -52,6 +56,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         key: SlotKey<'_>,
         value: Arc<V>,
         ttl: Duration,
+        durability: Durability,
         lease: Option<&Lease<'_>>,
     ) -> Result<Result<Written, Refused>, Error> {
         let tiers = &self.inner.tiers;
@@ -71,14 +76,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if let Some(encoded) = &encoded {
             self.space.checks.check(format, &*value, encoded).map_err(encode_error)?;
         }
-        let payload = encoded.map(|encoded| self.deflate(encoded));
-        self.check_size(key, weight, payload.as_ref())?;
+        let mut payload = encoded.map(|encoded| self.deflate(encoded));
+        let beyond_file = payload.as_mut().and_then(|payload| self.keep_out_of_file(key, payload));
+        if let (Some(page), Durability::Immediate) = (beyond_file, durability) {
+            return Err(self.too_large_for_file(page));
+        }
+        self.check_size(weight, payload.as_ref())?;
         // Rounded towards expired, by less than a tick of the coarse clock; not where that would be a good
         // part of the lifetime.
         let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.span().earliest };
         let expires_at = now.after(ttl);
         let unsaved = payload.and_then(|payload| self.unsaved(payload, weight, now, &mut remains));
         let is_saved = unsaved.is_some();
+        let is_beyond_file = beyond_file.is_some() && is_saved;
         let entry = Entry { value, expires_at, weight, unsaved };
         let stored = match lease {
             None => tiers.memory.store_keeping(key, entry, now, &mut remains),
@@ -93,6 +103,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         if stored.is_ok() {
             tiers.plan_sweep(expires_at);
+            if is_beyond_file {
+                self.note_beyond_file(beyond_file.unwrap_or_default());
+            }
         }
         Ok(stored.map(|_| if is_saved { Written::Saved } else { Written::InMemory }))
     }
@@ -105,7 +118,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         written_at: Timestamp,
         remains: &mut Remains,
     ) -> Option<Arc<Unsaved>> {
-        let Payload { bytes: payload, compression, extension } = payload;
+        let Payload { bytes: payload, compression, extension, fits_file } = payload;
         let tiers = &self.inner.tiers;
         let buffer = tiers.memory.buffer();
         let bytes = room_for(payload.len(), weight);
@@ -123,6 +136,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             extension,
             version: self.space.kind.version,
             written_at,
+            fits_file,
             room,
         }))
     }
@@ -146,9 +160,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match (deflated, u32::try_from(payload.len())) {
             (Some((how, deflated)), Ok(len)) => {
                 let extension = Extension { inflated_len: Some(len), ..extension };
-                Payload { bytes: deflated, compression: how.recorded(), extension }
+                Payload { bytes: deflated, compression: how.recorded(), extension, fits_file: true }
             }
-            _ => Payload { bytes: payload, compression: Compression::None, extension },
+            _ => Payload { bytes: payload, compression: Compression::None, extension, fits_file: true },
         }
     }
 
@@ -169,7 +183,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    fn value_too_large(&self, size: u64, bound: &'static str, max: u64, remedy: &'static str) -> Error {
+    fn value_too_large(
+        &self,
+        size: u64,
+        bound: &'static str,
+        max: u64,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> Error {
+        let remedy = remedy.into();
         let (size, max) = (ByteSize::bytes(size), ByteSize::bytes(max));
         Error::ValueTooLarge { keyspace: self.space.name.clone(), size, bound, max, remedy }
     }
@@ -182,26 +203,57 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Err(self.value_too_large(encoded_len as u64, "encoded", MAX_VALUE_LEN.as_u64(), remedy))
     }
 
-    /// Whether a value finds a place; `payload` is what of it is to be saved, if it is.
-    fn check_size(&self, key: SlotKey<'_>, weight: Weight, payload: Option<&Payload>) -> Result<(), Error> {
-        let memory = &self.inner.tiers.memory;
-        let (capacity, most_charge) = (memory.capacity(), self.inner.most_charge());
-        // While it waits for its commit, a value that is larger than the write buffer stands in memory's
-        // room. One that is not may be heavier than memory, which it then passes by. During an outage a value
-        // is written, and not kept: what it replaces must go in any case.
-        let must_fit_memory = self.is_memory_only()
-            || payload
-                .is_some_and(|payload| room_for(payload.bytes.len(), weight) > memory.buffer().capacity());
-        if must_fit_memory && weight.bytes() > capacity {
-            return Err(self.value_too_large(weight.bytes(), "in memory", capacity, "raise memory_capacity"));
+    /// Takes the payload of a value that is too large for the file, whose commit only deletes what it replaces. The
+    /// answer is the page that it would take.
+    fn keep_out_of_file(&self, key: SlotKey<'_>, payload: &mut Payload) -> Option<u64> {
+        let page = page_of(key.bytes.len(), record_len(&payload.extension, payload.bytes.len()));
+        if page <= self.inner.most_page() {
+            return None;
         }
-        let charge = payload.map_or(0, |payload| {
-            charge(key.bytes.len(), record_len(&payload.extension, payload.bytes.len()))
-        });
-        // The commit that writes it would evict it for room.
-        if charge > most_charge {
-            let bound = "with the pages it takes on disk";
-            return Err(self.value_too_large(charge, bound, most_charge, "raise disk_capacity"));
+        payload.bytes = Vec::new();
+        payload.fits_file = false;
+        Some(page)
+    }
+
+    fn too_large_for_file(&self, page: u64) -> Error {
+        let least = ByteSize::bytes(self.inner.disk_capacity_for(page));
+        let remedy = format!("raise disk_capacity to {least} or more");
+        self.value_too_large(page, "the page it takes on disk", self.inner.most_page(), remedy)
+    }
+
+    /// Counts a value that lives in memory alone. The first of a keyspace is told in the log.
+    #[cold]
+    fn note_beyond_file(&self, page: u64) {
+        let counters = &self.space.counters;
+        counters.add(Count::TooLargeForDisk);
+        if !counters.has_told_too_large.swap(true, Ordering::Relaxed) {
+            // Not the key: it may be a secret.
+            tracing::warn!(
+                keyspace = self.space.name,
+                "a value is kept in memory alone, and later ones are counted, and not told: {}",
+                self.too_large_for_file(page)
+            );
+        }
+    }
+
+    /// Whether a value finds a place; `payload` is what of it is to be saved, if it is.
+    fn check_size(&self, weight: Weight, payload: Option<&Payload>) -> Result<(), Error> {
+        let memory = &self.inner.tiers.memory;
+        let capacity = memory.capacity();
+        // While it waits for its commit, a value that is larger than the write buffer stands in memory's
+        // room. One that is not may be heavier than memory, which it then passes by; but not if the file does
+        // not take it either. During an outage a value is written, and not kept: what it replaces must go in
+        // any case.
+        let must_fit_memory = self.is_memory_only()
+            || payload.is_some_and(|payload| {
+                !payload.fits_file || room_for(payload.bytes.len(), weight) > memory.buffer().capacity()
+            });
+        if must_fit_memory && weight.bytes() > capacity {
+            let remedy = match payload {
+                Some(payload) if !payload.fits_file => "raise memory_capacity or disk_capacity",
+                _ => "raise memory_capacity",
+            };
+            return Err(self.value_too_large(weight.bytes(), "in memory", capacity, remedy));
         }
         Ok(())
     }
@@ -212,6 +264,7 @@ struct Payload {
     bytes: Vec<u8>,
     compression: Compression,
     extension: Extension,
+    fits_file: bool,
 }
 
 /// What became of a value that was to be stored.

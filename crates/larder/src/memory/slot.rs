@@ -42,6 +42,8 @@ pub(crate) struct Unsaved {
     pub(crate) extension: Extension,
     pub(crate) version: u32,
     pub(crate) written_at: Timestamp,
+    /// Whether the file takes it. One that is too large has no payload: its commit deletes what it replaces.
+    pub(crate) fits_file: bool,
     /// Held for as long as the payload is.
     pub(crate) room: Room,
 }
@@ -50,7 +52,7 @@ pub(crate) struct Unsaved {
 impl Unsaved {
     pub(crate) fn uncompressed(payload: Vec<u8>, version: u32, written_at: Timestamp, room: Room) -> Self {
         let (compression, extension) = (Compression::None, Extension::default());
-        Self { payload, compression, extension, version, written_at, room }
+        Self { payload, compression, extension, version, written_at, fits_file: true, room }
     }
 }
 

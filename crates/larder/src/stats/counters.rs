@@ -24,6 +24,7 @@ pub(crate) enum Count {
     Inserts,
     Invalidations,
     Undecodable,
+    TooLargeForDisk,
 }
 
 const COUNTS: usize = 16;
@@ -37,6 +38,8 @@ pub(crate) struct Counters {
     pub(crate) load_times: Histogram,
     /// Whether the log has a loaded value that could not be cached: one will do.
     pub(crate) has_told_uncacheable: AtomicBool,
+    /// Whether the log has a value that was too large for the file.
+    pub(crate) has_told_too_large: AtomicBool,
 }
 
 #[derive(Debug, Default)]

@@ -58,6 +58,7 @@ pub enum Operation {
     Read,
     Write,
     SetLen,
+    Punch,
     Sync,
     Rename,
     Remove,
@@ -66,8 +67,15 @@ pub enum Operation {
 
 impl Operation {
     /// Those that change something, or make a change durable.
-    pub const CHANGES: [Self; 6] =
-        [Self::Write, Self::SetLen, Self::Sync, Self::Rename, Self::Remove, Self::SyncDirectory];
+    pub const CHANGES: [Self; 7] = [
+        Self::Write,
+        Self::SetLen,
+        Self::Punch,
+        Self::Sync,
+        Self::Rename,
+        Self::Remove,
+        Self::SyncDirectory,
+    ];
 }
 
 /// How an operation fails.
@@ -104,6 +112,8 @@ struct Disk {
     failed: u64,
     capacity: Option<u64>,
     loses_syncs: bool,
+    hides_blocks: bool,
+    has_no_holes: bool,
 }
 
 impl fmt::Debug for SimulatedVolume {
@@ -165,6 +175,23 @@ impl SimulatedVolume {
     #[must_use]
     pub fn used(&self) -> u64 {
         self.disk.lock().nodes.used()
+    }
+
+    /// Makes the disk tell of no file how many of its blocks are allocated, as a file system that compresses does.
+    pub fn hide_blocks(&self, hides: bool) {
+        self.disk.lock().hides_blocks = hides;
+    }
+
+    /// Makes the disk refuse to make holes in files.
+    pub fn refuse_holes(&self, refuses: bool) {
+        self.disk.lock().has_no_holes = refuses;
+    }
+
+    /// Bytes that are allocated to one file: its holes take none.
+    #[must_use]
+    pub fn allocated(&self, path: impl AsRef<Path>) -> Option<u64> {
+        let disk = self.disk.lock();
+        disk.nodes.at(path.as_ref()).map(|id| disk.nodes.allocated(id))
     }
 
     /// Makes the disk report syncs as done without doing them, as a bad one does: a fault for a test to find.
@@ -281,8 +308,13 @@ impl Volume for SimulatedVolume {
         Ok(disk.nodes.at(path).map(|id| Seen {
             kind: SeenKind::File,
             len: disk.nodes.len(id),
+            allocated: (!disk.hides_blocks).then(|| disk.nodes.allocated(id)),
             identity: Identity(0, id),
         }))
+    }
+
+    fn counts_blocks(&self, _: &Path) -> bool {
+        !self.disk.lock().hides_blocks
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {

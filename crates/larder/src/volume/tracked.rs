@@ -25,7 +25,7 @@ use std::sync::Weak;
 
 use redb::{BackendError, StorageBackend};
 
-use super::{Anchor, Identity, LockFile, Seen, Volume, VolumeFile};
+use super::{Anchor, Content, Identity, LockFile, Seen, Volume, VolumeFile};
 use crate::process::Process;
 use crate::sync::{Arc, UncontendedRwLock};
 
@@ -103,14 +103,18 @@ impl TrackedVolume {
         slot
     }
 
-    fn file(&self, backend: Box<dyn StorageBackend>, is_locking: bool) -> Box<dyn StorageBackend> {
-        Box::new(TrackedFile { slot: self.track(backend, is_locking), process: self.process })
+    fn file(&self, content: Box<dyn Content>, is_locking: bool) -> Box<dyn Content> {
+        Box::new(TrackedFile { slot: self.track(content, is_locking), process: self.process })
     }
 }
 
 impl Volume for TrackedVolume {
     fn look(&self, path: &Path) -> io::Result<Option<Seen>> {
         self.volume.look(path)
+    }
+
+    fn counts_blocks(&self, path: &Path) -> bool {
+        self.volume.counts_blocks(path)
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
@@ -153,19 +157,19 @@ impl Volume for TrackedVolume {
 
 #[derive(Debug)]
 struct TrackedFile {
-    slot: Arc<Slot<Box<dyn StorageBackend>>>,
+    slot: Arc<Slot<Box<dyn Content>>>,
     process: Process,
 }
 
 impl TrackedFile {
-    fn read_with<R>(&self, call: impl FnOnce(&dyn StorageBackend) -> io::Result<R>) -> io::Result<R> {
+    fn read_with<R>(&self, call: impl FnOnce(&dyn Content) -> io::Result<R>) -> io::Result<R> {
         self.slot.0.read().as_ref().map_or_else(|| Err(released()), |file| call(&**file))
     }
 
     /// Changes the file, or its locks; in its own process alone.
     fn change<R, E: From<io::Error>>(
         &self,
-        call: impl FnOnce(&dyn StorageBackend) -> Result<R, E>,
+        call: impl FnOnce(&dyn Content) -> Result<R, E>,
     ) -> Result<R, E> {
         if !self.process.is_current() {
             return Err(released().into());
@@ -176,15 +180,21 @@ impl TrackedFile {
     /// Gives something back: in a child there is nothing to give.
     fn give_back<E: From<io::Error>>(
         &self,
-        call: impl FnOnce(&dyn StorageBackend) -> Result<(), E>,
+        call: impl FnOnce(&dyn Content) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.process.is_current() { self.change(call) } else { Ok(()) }
     }
 }
 
+impl Content for TrackedFile {
+    fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.change(|file| file.punch(offset, len))
+    }
+}
+
 impl StorageBackend for TrackedFile {
     fn len(&self) -> io::Result<u64> {
-        self.read_with(StorageBackend::len)
+        self.read_with(|file| file.len())
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
@@ -196,7 +206,7 @@ impl StorageBackend for TrackedFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.change(StorageBackend::sync_data)
+        self.change(|file| file.sync_data())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -204,7 +214,7 @@ impl StorageBackend for TrackedFile {
     }
 
     fn close(&self) -> io::Result<()> {
-        self.give_back(StorageBackend::close)
+        self.give_back(|file| file.close())
     }
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
@@ -303,6 +313,7 @@ mod tests {
     fn a_child_changes_nothing_and_gives_nothing_back() {
         let (_dir, volume, file) = opened(Process::other());
         file.write(0, b"changed!").unwrap_err();
+        file.punch(0, 8).unwrap_err();
         file.set_len(0).unwrap_err();
         file.sync_data().unwrap_err();
         assert!(file.try_lock_range(Bound::Included(0), Bound::Unbounded).is_err());

@@ -106,7 +106,7 @@ fn change_entries(
     outcome: &mut Outcome,
     live_limit: u64,
 ) -> Result<(), redb::Error> {
-    let mut entries = Entries::open(txn, batch.now)?;
+    let mut entries = Entries::open(txn, batch.now, known.charging)?;
     for removal in batch.ranges.iter().filter(|_| batch.is_first) {
         outcome.removed.push(entries.remove_range(removal, &known.retired)?);
     }

@@ -4,9 +4,10 @@ use redb::WriteTransaction;
 
 use crate::disk::format::FEATURES;
 use crate::disk::known::Known;
-use crate::disk::tables::{FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, META, RETIRED, STATE_ROW};
+use crate::disk::tables::{CHARGING_ROW, FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, META, RETIRED, STATE_ROW};
 
-/// Writes the metadata rows that differ; all of them, where the format does.
+/// Writes the metadata rows that differ; all of them where the format does, and all that charge where that is counted
+/// by another rule.
 pub(in crate::disk) fn write_known(
     txn: &WriteTransaction,
     old: &Known,
@@ -22,15 +23,19 @@ pub(in crate::disk) fn write_known(
     if let Some(identity) = new.identity.filter(|_| old.identity != new.identity) {
         meta.insert(IDENTITY_ROW, identity.to_bytes().as_slice())?;
     }
-    if is_other_format || old.keyspaces != new.keyspaces {
+    let is_charged_anew = old.charging_on_file != new.charging_on_file;
+    if is_charged_anew {
+        meta.insert(CHARGING_ROW, [new.charging_on_file.code()].as_slice())?;
+    }
+    if is_other_format || is_charged_anew || old.keyspaces != new.keyspaces {
         let mut table = txn.open_table(KEYSPACES)?;
         for (name, row) in &new.keyspaces {
-            if is_other_format || old.keyspaces.get(name) != Some(row) {
+            if is_other_format || is_charged_anew || old.keyspaces.get(name) != Some(row) {
                 table.insert(name.as_str(), row.to_bytes().as_slice())?;
             }
         }
     }
-    if old.retired != new.retired {
+    if is_charged_anew || old.retired != new.retired {
         let mut table = txn.open_table(RETIRED)?;
         for id in old.retired.keys().filter(|id| !new.retired.contains_key(id)) {
             table.remove(id.number())?;

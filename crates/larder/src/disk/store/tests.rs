@@ -84,7 +84,7 @@ fn validate(store: &Store) {
     let charged = |id: KeyspaceId| {
         let rows = entries.iter().unwrap().map(Result::unwrap);
         let own = rows.filter(|(key, _)| KeyspaceId::of(key.value()) == id);
-        own.map(|(key, record)| crate::disk::tables::charge(key.value().len(), record.value().len()))
+        own.map(|(key, record)| Charging::ByLength.charge(key.value().len(), record.value().len()))
             .collect::<Vec<_>>()
     };
     for row in store.known.keyspaces.values() {
@@ -330,7 +330,7 @@ fn range_removals_that_stand_in_a_file_are_made_in_transactions_of_a_bounded_siz
     drop(snapshot);
     let row = store.known.keyspaces["name"].clone();
     assert_eq!(Store::read_known(&*store.db).unwrap(), store.known);
-    assert_eq!(row.bytes, crate::disk::tables::charge(key(id, &name(count)).len(), 152));
+    assert_eq!(row.bytes, Charging::ByLength.charge(key(id, &name(count)).len(), 152));
     let illegible = plant(store, &[(&two, &[9])]).unwrap_err();
     assert_eq!(illegible.kind, FaultKind::Damage);
 }
@@ -348,8 +348,8 @@ fn what_a_commit_writes_is_not_its_own_victim() {
     let (soon, name) = (Timestamp::from_millis(1_001), key(id, "large"));
     let len = (32 << 10) - 200;
     assert!(
-        crate::disk::charge(name.len(), record::record_len(&record::Extension::default(), len))
-            <= most_charge(live_limit)
+        Charging::ByLength.charge(name.len(), record::record_len(&record::Extension::default(), len))
+            <= live_limit - live_limit / EVICT_AHEAD
     );
     let outcome = store.commit(&batch(&[put_long(&name, 500, soon, len)], &[])).unwrap();
     assert!(outcome.evicted > 0 && store.known.live_bytes() <= live_limit);

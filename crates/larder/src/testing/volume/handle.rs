@@ -11,7 +11,7 @@ use redb::{BackendError, StorageBackend};
 
 use super::power::Change;
 use super::{Disk, Failure, Operation, SimulatedVolume};
-use crate::volume::{Anchor, Identity, LockFile};
+use crate::volume::{Anchor, Content, Identity, LockFile};
 
 #[derive(Debug)]
 pub(super) struct Handle {
@@ -93,6 +93,18 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.give_back();
         self.volume.disk.lock().nodes.closed(self.node);
+    }
+}
+
+impl Content for Handle {
+    fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.with(Operation::Punch, |disk| {
+            if disk.has_no_holes {
+                return Err(ErrorKind::Unsupported.into());
+            }
+            disk.change(Change::Punch { id: self.node, offset, len });
+            Ok(())
+        })
     }
 }
 

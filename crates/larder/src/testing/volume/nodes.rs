@@ -46,7 +46,12 @@ impl Nodes {
 
     /// Bytes allocated to all files, those included that have no name and are still open.
     pub(super) fn used(&self) -> u64 {
-        self.by_id.values().map(|node| (node.pages.len() * PAGE) as u64).sum()
+        self.by_id.keys().map(|&id| self.allocated(id)).sum()
+    }
+
+    /// Bytes allocated to one file.
+    pub(super) fn allocated(&self, id: u64) -> u64 {
+        self.by_id.get(&id).map_or(0, |node| (node.pages.len() * PAGE) as u64)
     }
 
     pub(super) fn bytes(&self, id: u64) -> Vec<u8> {
@@ -143,6 +148,24 @@ impl Nodes {
             }
         }
         node.len = len;
+    }
+
+    /// Gives the pages that lie within a range of bytes back. What is left of it at its ends reads as zeros too.
+    pub(super) fn punch(&mut self, id: u64, offset: u64, len: u64) {
+        let node = self.by_id.entry(id).or_default();
+        let (start, end) = (offset.div_ceil(PAGE as u64), (offset + len) / PAGE as u64);
+        node.pages.retain(|number, _| !(start..end).contains(number));
+        let mut zero = |from: u64, to: u64| {
+            if let Some(page) = node.pages.get_mut(&(from / PAGE as u64)) {
+                let mut bytes = page.to_vec();
+                let within = |at: u64| usize::try_from(at - from / PAGE as u64 * PAGE as u64).unwrap_or(PAGE);
+                bytes.get_mut(within(from)..within(to)).unwrap_or_default().fill(0);
+                *page = bytes.into();
+            }
+        };
+        let (first_end, last_start) = (start * PAGE as u64, end * PAGE as u64);
+        zero(offset, first_end.min(offset + len));
+        zero(last_start.max(offset), offset + len);
     }
 
     /// The same files, as nobody has them open.

@@ -2,11 +2,11 @@
 //!
 //! Files and names are synced apart. A change is certain once its file (or, for a name, the directory) was synced after it. Of the
 //! others any may have reached the disk, in any combination, because neither the system nor the drive keeps an order; of a write,
-//! any of its 512-byte sectors.
+//! any of its 512-byte sectors, and of a hole that was punched any of its pages.
 
 use std::path::PathBuf;
 
-use super::nodes::Nodes;
+use super::nodes::{Nodes, PAGE};
 use crate::sync::Arc;
 
 /// What a drive writes as a whole.
@@ -54,6 +54,11 @@ pub(super) enum Change {
         id: u64,
         len: u64,
     },
+    Punch {
+        id: u64,
+        offset: u64,
+        len: u64,
+    },
     SyncNode {
         id: u64,
     },
@@ -73,6 +78,7 @@ impl Change {
             Self::Remove { path } => nodes.remove(path),
             Self::Write { id, offset, data } => nodes.write(*id, *offset, data),
             Self::SetLen { id, len } => nodes.set_len(*id, *len),
+            Self::Punch { id, offset, len } => nodes.punch(*id, *offset, *len),
             Self::SyncNames | Self::SyncNode { .. } => {}
             Self::Plant { path, bytes } => {
                 let id = nodes.at(path).unwrap_or_else(|| {
@@ -89,7 +95,10 @@ impl Change {
     /// The file whose sync makes it certain; none for a name.
     fn node(&self) -> Option<u64> {
         match self {
-            Self::Write { id, .. } | Self::SetLen { id, .. } | Self::SyncNode { id } => Some(*id),
+            Self::Write { id, .. }
+            | Self::SetLen { id, .. }
+            | Self::Punch { id, .. }
+            | Self::SyncNode { id } => Some(*id),
             _ => None,
         }
     }
@@ -126,6 +135,13 @@ impl Journal {
                 (Loss::Torn, Change::Write { id, offset, data }) => {
                     for (number, sector) in data.chunks(SECTOR).enumerate().filter(|_| random.coin()) {
                         nodes.write(*id, offset + (number * SECTOR) as u64, sector);
+                    }
+                }
+                // A file system may have journalled a part of it.
+                (Loss::Torn, Change::Punch { id, offset, len }) => {
+                    let pages = (*offset..offset + len).step_by(PAGE).filter(|_| random.coin());
+                    for at in pages {
+                        nodes.punch(*id, at, (PAGE as u64).min(offset + len - at));
                     }
                 }
                 (Loss::Some | Loss::Torn, _) if random.coin() => change.apply(&mut nodes),

@@ -1,0 +1,53 @@
+//! What a file takes of its disk, against what it may.
+//!
+//! Where the file system tells the blocks of a file, these are what is bounded, as `du` counts them: a hole takes
+//! none. The length may be twice as much: copies that know no holes, backups and limits on the size of files go by
+//! it. Elsewhere the length is bounded itself.
+
+use std::io;
+use std::path::Path;
+
+use crate::volume::{SeenKind, Volume};
+
+/// What a file takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Extent {
+    pub(crate) len: u64,
+    /// Bytes of its blocks; none where they can't be told.
+    pub(crate) allocated: Option<u64>,
+}
+
+impl Extent {
+    /// Looks at a file; one that is missing takes nothing.
+    pub(crate) fn of(volume: &dyn Volume, path: &Path) -> io::Result<Self> {
+        let seen = volume.look(path)?.filter(|seen| seen.kind == SeenKind::File);
+        Ok(seen.map_or_else(Self::default, |seen| Self { len: seen.len, allocated: seen.allocated }))
+    }
+
+    /// Whether it takes more than it may.
+    pub(crate) fn exceeds(self, capacity: u64) -> bool {
+        match self.allocated {
+            Some(allocated) => allocated > capacity || self.len > capacity.saturating_mul(2),
+            None => self.len > capacity,
+        }
+    }
+
+    /// The bytes that count against the capacity.
+    pub(crate) fn taken(self) -> u64 {
+        self.allocated.unwrap_or(self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_bounded_where_they_are_told_and_the_length_elsewhere() {
+        let extent = |len, allocated| Extent { len, allocated };
+        assert!(!extent(100, None).exceeds(100) && extent(101, None).exceeds(100));
+        assert!(!extent(200, Some(100)).exceeds(100));
+        assert!(extent(200, Some(101)).exceeds(100) && extent(201, Some(1)).exceeds(100));
+        assert_eq!((extent(7, None).taken(), extent(7, Some(4)).taken()), (7, 4));
+    }
+}

@@ -1,0 +1,197 @@
+//! A file whose pages end in holes.
+//!
+//! redb fills a new page with zeros, and a value that is larger than a page stands in one of 2ⁿ blocks: of 16
+//! blocks for a value of 33 kB seven are zeros. A hole reads back as the same zeros, so the zeros at the end of
+//! a page are not written:
+//!
+//! 1. A write of whole blocks is cut before the blocks of zeros at its end. What is left is written.
+//! 2. Of the blocks that were cut off, those that may have data (the page was used before) are punched: the
+//!    blocks become a hole. Where the file system has no holes, the zeros are written.
+//!
+//! Which blocks may have data is kept in memory, a bit each: all of them when the file is opened, after that
+//! those that are written. A block is noted before its write, and forgotten when its punch has succeeded, so
+//! that a block with data is never taken for a hole.
+//!
+//! Nothing depends on the order of (1) and (2), and a loss of power may keep either: redb writes pages that
+//! neither of its last two commits refers to, and makes a commit valid only when all it wrote is synced.
+//! A failed punch is a failed write.
+//!
+//! The header, which is written in parts of a block, is written as it is.
+
+use std::io;
+use std::ops::{Bound, Range};
+
+use redb::{BackendError, StorageBackend};
+
+use crate::sync::{AtomicBool, Mutex, Ordering};
+use crate::volume::{BLOCK, Content, VolumeFile};
+
+/// A file that leaves zeros at the end of pages unwritten.
+#[derive(Debug)]
+pub(super) struct SparseFile {
+    file: VolumeFile,
+    blocks: Mutex<Blocks>,
+    has_holes: AtomicBool,
+}
+
+/// Which blocks of a file may have data.
+#[derive(Debug)]
+struct Blocks {
+    /// A bit for each block.
+    data: Vec<u64>,
+    /// The length of the file in bytes. What is written beyond it lengthens the file, which a hole would not.
+    len: u64,
+}
+
+impl Blocks {
+    fn of_file(len: u64) -> Self {
+        let mut blocks = Self { data: Vec::new(), len };
+        blocks.set(0..len.div_ceil(BLOCK));
+        blocks
+    }
+
+    fn set(&mut self, numbers: Range<u64>) {
+        for number in numbers {
+            let word = usize::try_from(number / 64).unwrap_or(usize::MAX);
+            if word >= self.data.len() {
+                self.data.resize(word + 1, 0);
+            }
+            if let Some(word) = self.data.get_mut(word) {
+                *word |= 1 << (number % 64);
+            }
+        }
+    }
+
+    fn clear(&mut self, numbers: Range<u64>) {
+        for number in numbers {
+            if let Some(word) = usize::try_from(number / 64).ok().and_then(|word| self.data.get_mut(word)) {
+                *word &= !(1 << (number % 64));
+            }
+        }
+    }
+
+    fn may_have_data(&self, number: u64) -> bool {
+        let word = usize::try_from(number / 64).ok().and_then(|word| self.data.get(word));
+        word.is_some_and(|word| word & (1 << (number % 64)) != 0)
+    }
+
+    /// The part of a range from the first block that may have data to the last.
+    fn with_data(&self, mut numbers: Range<u64>) -> Option<Range<u64>> {
+        let first = numbers.clone().find(|&number| self.may_have_data(number))?;
+        let last = numbers.rfind(|&number| self.may_have_data(number))?;
+        Some(first..last + 1)
+    }
+}
+
+/// How many of these bytes are left when whole blocks of zeros are cut off their end.
+fn len_without_tail(data: &[u8]) -> usize {
+    const BLOCK_LEN: usize = BLOCK as usize;
+    let blocks = data.as_chunks::<BLOCK_LEN>().0;
+    let last = blocks.iter().rposition(|block| block.iter().any(|&byte| byte != 0));
+    last.map_or(0, |last| (last + 1) * BLOCK_LEN)
+}
+
+impl SparseFile {
+    pub(super) fn new(file: VolumeFile) -> io::Result<Self> {
+        let blocks = Mutex::new(Blocks::of_file(file.len()?));
+        Ok(Self { file, blocks, has_holes: AtomicBool::new(true) })
+    }
+
+    /// Writes bytes as they are.
+    fn write_whole(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        let end = offset + data.len() as u64;
+        self.blocks.lock().set(offset / BLOCK..end.div_ceil(BLOCK));
+        self.file.write(offset, data)?;
+        let mut blocks = self.blocks.lock();
+        blocks.len = blocks.len.max(end);
+        Ok(())
+    }
+
+    /// Makes a range of zeros a hole; answers whether it could.
+    fn punch(&self, offset: u64, len: u64) -> io::Result<bool> {
+        let numbers = offset / BLOCK..(offset + len) / BLOCK;
+        let Some(data) = self.blocks.lock().with_data(numbers) else { return Ok(true) };
+        match self.file.punch(data.start * BLOCK, (data.end - data.start) * BLOCK) {
+            Ok(()) => {
+                self.blocks.lock().clear(data);
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                self.has_holes.store(false, Ordering::Relaxed);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl StorageBackend for SparseFile {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)?;
+        let mut blocks = self.blocks.lock();
+        let old = std::mem::replace(&mut blocks.len, len);
+        blocks.clear(len.div_ceil(BLOCK)..old.div_ceil(BLOCK));
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let is_whole_blocks = offset.is_multiple_of(BLOCK) && (data.len() as u64).is_multiple_of(BLOCK);
+        let end = offset + data.len() as u64;
+        let may_cut = is_whole_blocks && offset > 0 && end <= self.blocks.lock().len;
+        if !may_cut || !self.has_holes.load(Ordering::Relaxed) {
+            return self.write_whole(offset, data);
+        }
+        // (1)
+        let (written, zeros) = data.split_at(len_without_tail(data));
+        self.write_whole(offset, written)?;
+        // (2)
+        let at = offset + written.len() as u64;
+        if zeros.is_empty() || self.punch(at, zeros.len() as u64)? { Ok(()) } else { self.write_whole(at, zeros) }
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.file.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.query_lock_range(start, end)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -97,13 +97,13 @@ impl Follower {
     /// [`Error::Io`] if the file can't be read.
     pub fn keyspaces(&self) -> Result<Vec<FollowedKeyspace>, Error> {
         let (known, _) = self.file.view()?;
-        let rows = known.keyspaces.into_iter().map(|(name, row)| FollowedKeyspace {
-            name,
+        let rows = known.keyspaces.iter().map(|(name, row)| FollowedKeyspace {
+            name: name.clone(),
             version: row.version,
-            key_shape: row.shape,
+            key_shape: row.shape.clone(),
             value_format: row.format,
-            schema: row.schema,
-            retired_versions: row.retired_versions,
+            schema: row.schema.clone(),
+            retired_versions: row.retired_versions.clone(),
             entries: row.entries,
             bytes: row.bytes,
         });

@@ -33,7 +33,6 @@ use super::fault::{Fault, panic_message};
 use super::files::OwnerLock;
 use super::store::{Batch, Outcome};
 use super::tiers::Tiers;
-use super::view::DiskView;
 use crate::clock::Deadline;
 use crate::error::Error;
 use crate::memory::{Change, Mutation, Remains};
@@ -328,21 +327,22 @@ impl Writer {
         }
     }
 
-    fn note(&self, outcome: &Outcome, now: Timestamp) {
-        let Some(store) = self.file.store() else { return };
+    fn note(&mut self, outcome: &Outcome, now: Timestamp) {
+        let file_bytes = self.file.len();
+        let Some(store) = self.file.store_mut() else { return };
         if !outcome.retired.is_empty() {
             self.tiers.plan_sweep(now);
         }
-        let file_bytes = self.file.len();
         self.tiers.change_view(|view| {
-            let DiskView { keyspaces, entries, bytes, .. } = store.current_view();
-            (view.keyspaces, view.entries, view.bytes, view.file_bytes) =
-                (keyspaces, entries, bytes, file_bytes);
+            store.show(view);
+            view.file_bytes = file_bytes;
             view.commits += u64::from(outcome.is_committed);
             view.evictions += outcome.evicted;
             view.expirations += outcome.swept;
             view.shown_at = now;
-            for (id, evicted, swept) in &outcome.gone {
+            // Of a keyspace that is retired nobody asks.
+            let gone = outcome.gone.iter().filter(|(id, ..)| store.known.keyspaces.name_of(*id).is_some());
+            for (id, evicted, swept) in gone {
                 let gone = view.gone.entry(*id).or_default();
                 *gone = (gone.0 + evicted, gone.1 + swept);
             }

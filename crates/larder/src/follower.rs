@@ -96,7 +96,7 @@ impl Follower {
     /// # Errors
     /// [`Error::Io`] if the file can't be read.
     pub fn keyspaces(&self) -> Result<Vec<FollowedKeyspace>, Error> {
-        let (known, _) = self.file.view()?;
+        let (known, _) = self.file.view(None)?;
         let rows = known.keyspaces.iter().map(|(name, row)| FollowedKeyspace {
             name: name.clone(),
             version: row.version,
@@ -238,7 +238,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     /// A new transaction, and the keyspace's number in it: a new version has another. None if the keyspace is
     /// not there.
     fn view(&self) -> Result<Option<View>, Error> {
-        let (known, snapshot) = self.follower.file.view()?;
+        let (known, snapshot) = self.follower.file.view(Some(self.definition.name()))?;
         let Some(row) = known.keyspaces.get(self.definition.name()) else {
             return Ok(None);
         };

@@ -78,11 +78,12 @@ impl Store {
     pub(crate) fn read_known(db: &impl ReadableDatabase) -> Result<Known, Fault> {
         let txn = Guarded::new(guarded(|| Ok(db.begin_read()?))?);
         let format = FileFormat::at(&txn)?.ok_or_else(|| illegible(FORMAT_ROW))?;
-        Self::known_at(&txn, format.version())
+        Self::known_at(&txn, format.version(), None)
     }
 
-    /// What the metadata tables of a file of this format say in a transaction.
-    pub(crate) fn known_at(txn: &ReadTransaction, format: u32) -> Result<Known, Fault> {
+    /// What the metadata tables of a file of this format say in a transaction: of all keyspaces, or of the one
+    /// of this name `only`, whatever the number of others.
+    pub(crate) fn known_at(txn: &ReadTransaction, format: u32, only: Option<&str>) -> Result<Known, Fault> {
         let mut known = guarded(|| {
             let meta = txn.open_table(META)?;
             let state = meta.get(STATE_ROW)?.and_then(|row| State::read(row.value()).ok());
@@ -97,12 +98,22 @@ impl Store {
                 return Ok(Err(illegible(IDENTITY_ROW)));
             }
             let mut known = Known { format, identity, state, ..Known::default() };
-            for row in txn.open_table(KEYSPACES)?.iter()? {
+            let take = |known: &mut Known, name: &str, row: &[u8]| {
+                let row = KeyspaceRow::read(row, format).map_err(|_| illegible(name))?;
+                known.keyspaces.put(name.to_owned(), row);
+                Ok(())
+            };
+            let keyspaces = txn.open_table(KEYSPACES)?;
+            if let Some(name) = only {
+                let row = keyspaces.get(name)?;
+                let taken = row.map_or(Ok(()), |row| take(&mut known, name, row.value()));
+                return Ok(taken.map(|()| known));
+            }
+            for row in keyspaces.iter()? {
                 let (name, row) = row?;
-                match KeyspaceRow::read(row.value(), format) {
-                    Ok(row) => known.keyspaces.put(name.value().to_owned(), row),
-                    Err(_) => return Ok(Err(illegible(name.value()))),
-                };
+                if let Err(fault) = take(&mut known, name.value(), row.value()) {
+                    return Ok(Err(fault));
+                }
             }
             for row in txn.open_table(RETIRED)?.iter()? {
                 let (id, bytes) = row?;

@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use super::cache_file::{CacheFile, FIRST_DISK_RETRY, LAST_DISK_RETRY, Standing};
 use super::command::{Command, Waiting, acknowledge, unsaved};
+use super::counted::ASKED_BY_A_COMMIT;
 use super::fault::{Fault, panic_message};
 use super::files::OwnerLock;
 use super::store::{Batch, Outcome};
@@ -302,7 +303,9 @@ impl Writer {
             return Err(Fault::io("the file is out of service"));
         };
         let began = self.tiers.time.clock().monotonic();
-        if let Some(lifetime) = self.tiers.lifetime(1) {
+        // The last commit of all notes everything.
+        let most_asked = if batch.closing { usize::MAX } else { ASKED_BY_A_COMMIT };
+        if let Some(lifetime) = self.tiers.lifetime(1, most_asked) {
             store.note_lifetime(lifetime);
         }
         let outcome = store.commit(&batch)?;

@@ -4,9 +4,11 @@
 mod ballast;
 mod batch;
 mod cache_file;
+mod catalog;
 mod charging;
 mod command;
 mod counted;
+mod draft;
 mod edit;
 mod extent;
 mod fault;

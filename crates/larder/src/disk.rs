@@ -25,6 +25,7 @@ mod open;
 mod owner;
 mod owner_facts;
 mod pages;
+mod pressure;
 mod probe;
 mod ranges;
 mod snapshot;

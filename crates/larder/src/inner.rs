@@ -36,7 +36,7 @@ const LIVE_SHARE: u64 = 4;
 /// larger one beside the page that it replaces, and one that was replaced before.
 const PAGE_SHARE: u64 = 16;
 /// The part of the file's capacity whose pages one transaction may replace: one in so many.
-const BATCH_SHARE: u64 = 16;
+const BATCH_SHARE: u64 = 32;
 /// Pages that a change may replace: a leaf of each table, for the entry it writes and for one it evicts.
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
 const FEWEST_CHANGES: u64 = 16;
@@ -49,6 +49,9 @@ pub(crate) struct Inner {
     pub(crate) tiers: Arc<Tiers>,
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) disk_capacity: u64,
+    /// Bytes that all entries on disk may be charged for.
+    pub(crate) usable_bytes: u64,
+    /// The largest page of a value that the file takes.
     most_page: u64,
     pub(crate) slow_load: Duration,
     pub(crate) checks_every_value: bool,
@@ -110,6 +113,7 @@ impl Inner {
         config.validate()?;
         let mut workers = Workers::default();
         let mut files = None;
+        let mut usable_bytes = 0;
         let mut most_page = config.disk_capacity.as_u64() / PAGE_SHARE;
         let (tiers, nudges, before) = match &config.path {
             None => {
@@ -125,6 +129,7 @@ impl Inner {
                 let volume = TrackedVolume::new(config.volume.clone(), &path);
                 let (tiers, nudges, before, largest_page) =
                     open_tiers(&config, &path, &volume, &mut workers)?;
+                usable_bytes = live_limit(config.disk_capacity.as_u64(), volume.counts_blocks(&path));
                 files = Some(volume);
                 most_page = most_page.min(largest_page);
                 (tiers, nudges, before)
@@ -145,6 +150,7 @@ impl Inner {
             tiers: tiers.clone(),
             load_timeout: config.load_timeout,
             disk_capacity: config.disk_capacity.as_u64(),
+            usable_bytes,
             most_page,
             slow_load: config.slow_load,
             checks_every_value: config.check_every_value || cfg!(debug_assertions),
@@ -289,8 +295,8 @@ fn live_limit(capacity: u64, counts_blocks: bool) -> u64 {
     if !counts_blocks {
         return capacity / LIVE_SHARE;
     }
-    let pct: u64 = std::env::var("ROOM_PCT").ok().and_then(|s| s.parse().ok()).unwrap_or(85);
-    capacity / 100 * pct
+    let pct: u64 = std::env::var("ROOM_PCT").ok().and_then(|s| s.parse().ok()).unwrap_or(833);
+    capacity / 1000 * pct
 }
 
 type Nudges = crate::sync::channel::Receiver<Nudge>;

@@ -93,6 +93,7 @@ impl Publisher {
             ("larder_promotions_total", of.promotions),
             ("larder_voided_fills_total", of.voided_fills),
             ("larder_uncacheable_total", of.uncacheable),
+            ("larder_too_large_for_disk_total", of.too_large_for_disk),
             ("larder_inserts_total", of.inserts),
             ("larder_invalidations_total", of.invalidations),
             ("larder_undecodable_total", of.undecodable),
@@ -122,6 +123,8 @@ impl Publisher {
         let labels = self.labels(&[]);
         for (name, value) in [
             ("larder_file_bytes", float(disk.file_bytes)),
+            ("larder_allocated_bytes", float(disk.allocated_bytes.unwrap_or(disk.file_bytes))),
+            ("larder_usable_bytes", float(disk.usable_bytes)),
             ("larder_disk_on", float(is_on)),
             ("larder_flush_lag_seconds", disk.flush_lag.as_secs_f64()),
             ("larder_snapshot_age_seconds", disk.snapshot_age.as_secs_f64()),

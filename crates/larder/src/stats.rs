@@ -42,6 +42,9 @@ pub struct Stats {
     pub uncacheable: u64,
     /// Disk hits copied into memory.
     pub promotions: u64,
+    /// Values kept in memory alone, because the page that they would take is more than a sixteenth of the disk
+    /// capacity. The log names the first of each keyspace.
+    pub too_large_for_disk: u64,
     /// Values written by the application.
     pub inserts: u64,
     /// Calls that removed entries: by key, by prefix, or all.
@@ -100,11 +103,17 @@ pub struct DiskStats {
     pub hits: u64,
     /// Entries committed, those included that have expired and are not yet swept.
     pub entries: u64,
-    /// Bytes these entries are charged for.
+    /// Bytes these entries are charged for: what they take in the file.
     pub bytes: u64,
-    /// Length of the file, in bytes, after the last commit.
+    /// Bytes that all entries together may be charged for. A full cache has about as many; the rest of the
+    /// capacity is what the store needs to change its pages.
+    pub usable_bytes: u64,
+    /// Length of the file, in bytes, after the last commit. With holes it is more than the file takes.
     pub file_bytes: u64,
-    /// The length the file may have, in bytes.
+    /// Bytes that the file takes on its disk, as `du` counts them; none where the file system can't be believed
+    /// about that.
+    pub allocated_bytes: Option<u64>,
+    /// The bytes the file may take: those on its disk, where these are counted, and its length elsewhere.
     pub capacity: u64,
     /// Transactions committed.
     pub commits: u64,
@@ -179,6 +188,9 @@ pub struct KeyspaceStats {
     /// Loaded values that could not be cached: too large, not to be encoded, or without a place while memory
     /// had no room for them. Each is loaded anew by the next caller. The log names the cause once a keyspace.
     pub uncacheable: u64,
+    /// Values kept in memory alone, because the page that they would take is more than a sixteenth of the disk
+    /// capacity. The log names the first.
+    pub too_large_for_disk: u64,
     /// Values written by the application.
     pub inserts: u64,
     /// Calls that removed entries of this keyspace alone.

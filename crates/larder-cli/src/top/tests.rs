@@ -29,7 +29,7 @@ fn at(second: u64) -> Stats {
     serde_json::from_value(json!({
         "memory": {"hits": memory, "entries": 5_000, "weight": 40 << 20, "capacity": 64 << 20, "evictions": second * 7},
         "disk": {
-            "hits": disk, "entries": 20_000, "bytes": 100 << 20, "file_bytes": 400 << 20, "capacity": 1 << 30,
+            "hits": disk, "entries": 20_000, "bytes": 100 << 20, "usable_bytes": 900 << 20, "file_bytes": 400 << 20, "capacity": 1 << 30,
             "commits": second * 10, "state": "on", "flush_lag": 0.042, "commit_latency": {"buckets": buckets},
         },
         "misses": misses, "loads": misses, "load_failures": 3, "inserts": second * 12, "invalidations": second * 2,

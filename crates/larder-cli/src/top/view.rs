@@ -27,7 +27,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, name: &str, history: &History) {
         return;
     }
     let charts = (area.height / 4).clamp(5, 14);
-    let rows = [1, charts, 6].map(Constraint::Length);
+    let rows = [1, charts, 7].map(Constraint::Length);
     let [title, charts, vitals, keyspaces, foot] =
         Layout::vertical([rows[0], rows[1], rows[2], Constraint::Min(4), Constraint::Length(1)]).areas(area);
     match history.seen() {
@@ -109,7 +109,8 @@ fn live_vitals(stats: &Stats, history: &History, width: u16) -> Vec<Line<'static
     );
     let mut lines = vec![
         use_of("memory", stats.memory.weight, stats.memory.capacity),
-        use_of("file", disk.file_bytes, disk.capacity),
+        use_of("live", disk.bytes, disk.usable_bytes),
+        use_of("file", disk.allocated_bytes.unwrap_or(disk.file_bytes), disk.capacity),
         Line::raw(format!(
             "loads    {}/s, {} failed since the start, {}",
             count(history.rate_of(|stats| stats.loads)),

@@ -34,6 +34,7 @@ pub(super) fn of(inner: &Inner) -> Stats {
         stats.load_failures += keyspace.load_failures;
         stats.voided_fills += keyspace.voided_fills;
         stats.uncacheable += keyspace.uncacheable;
+        stats.too_large_for_disk += keyspace.too_large_for_disk;
         stats.promotions += keyspace.promotions;
         stats.inserts += keyspace.inserts;
         stats.invalidations += keyspace.invalidations;
@@ -84,6 +85,7 @@ fn of_keyspace(space: &Space, memory: Tally, disk: DiskTally) -> KeyspaceStats {
         promotions: sums.of(Count::Promotions),
         voided_fills: sums.of(Count::VoidedFills),
         uncacheable: sums.of(Count::Uncacheable),
+        too_large_for_disk: sums.of(Count::TooLargeForDisk),
         inserts: sums.of(Count::Inserts),
         invalidations: sums.of(Count::Invalidations),
         memory_entries: memory.entries,
@@ -105,7 +107,9 @@ fn of_disk(inner: &Inner, view: DiskView) -> DiskStats {
         hits: 0,
         entries: view.entries,
         bytes: view.bytes,
+        usable_bytes: inner.usable_bytes,
         file_bytes: view.extent.len,
+        allocated_bytes: view.extent.allocated,
         capacity: inner.disk_capacity,
         commits: view.commits,
         evictions: view.evictions,

@@ -338,6 +338,15 @@ impl CacheFile {
         Extent::of(&*self.options.volume, &self.options.path).unwrap_or_default()
     }
 
+    /// Takes notice of what the file takes after a commit.
+    pub(super) fn note_extent(&mut self) -> Extent {
+        let (extent, capacity) = (self.extent(), self.options.capacity);
+        if let Some(store) = self.store_mut() {
+            store.note_extent(extent, capacity);
+        }
+        extent
+    }
+
     /// Whether it takes more than it may.
     pub(super) fn is_too_large(&self) -> bool {
         self.store().is_some() && self.extent().exceeds(self.options.capacity)

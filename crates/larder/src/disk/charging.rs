@@ -42,13 +42,15 @@ impl Charging {
         match self {
             Self::ByLength if row <= SHARED_UP_TO => row + expiry_row,
             Self::ByLength => row.next_power_of_two().max(BLOCK) + expiry_row,
-            Self::ByBlocks => by_blocks(row) + 3 * expiry_row / 2,
+            Self::ByBlocks => by_blocks(row) + expiry_row,
         }
     }
 }
 
+/// The blocks of a large record. Small ones share a leaf, which stays between half full and full: on average a quarter
+/// of it is free, and the more the larger its rows are. Both were measured (`docs/adr/0009`).
 fn by_blocks(row: u64) -> u64 {
-    if row <= BLOCK { (3 * row / 2).min(BLOCK) } else { row.div_ceil(BLOCK) * BLOCK }
+    if row <= SHARED_UP_TO { row + row / 4 + row * row / BLOCK } else { row.div_ceil(BLOCK) * BLOCK }
 }
 
 /// The page that an entry's record stands in: several small ones share one, a larger has one of a power of two.

@@ -32,9 +32,18 @@ impl Extent {
         }
     }
 
-    /// The bytes that count against the capacity.
-    pub(crate) fn taken(self) -> u64 {
-        self.allocated.unwrap_or(self.len)
+    /// By how much the file has grown since it took `before`, as far as that is close to what it may take: in the
+    /// last part of it, one of `parts`.
+    pub(super) fn growth_close_to(self, before: Self, capacity: u64, parts: u64) -> u64 {
+        let beyond = |taken: u64, before: u64, most: u64| taken.saturating_sub(before.max(most - most / parts));
+        match (self.allocated, before.allocated) {
+            (Some(allocated), before_allocated) => {
+                let blocks = beyond(allocated, before_allocated.unwrap_or(0), capacity);
+                blocks.max(beyond(self.len, before.len, capacity.saturating_mul(2)))
+            }
+            // Its length is a power of two: by that the limit is set.
+            (None, _) => 0,
+        }
     }
 }
 
@@ -48,6 +57,11 @@ mod tests {
         assert!(!extent(100, None).exceeds(100) && extent(101, None).exceeds(100));
         assert!(!extent(200, Some(100)).exceeds(100));
         assert!(extent(200, Some(101)).exceeds(100) && extent(201, Some(1)).exceeds(100));
-        assert_eq!((extent(7, None).taken(), extent(7, Some(4)).taken()), (7, 4));
+        let growth = |now: Extent, before: Extent| now.growth_close_to(before, 800, 8);
+        assert_eq!(growth(extent(900, Some(700)), extent(0, Some(0))), 0);
+        assert_eq!(growth(extent(900, Some(720)), extent(0, Some(0))), 20);
+        assert_eq!(growth(extent(900, Some(750)), extent(0, Some(720))), 30);
+        assert_eq!(growth(extent(1_500, Some(7)), extent(1_000, Some(7))), 100);
+        assert_eq!(growth(extent(1_500, None), extent(1_000, None)), 0);
     }
 }

@@ -22,6 +22,8 @@ use super::format::{FORMAT_1, FileFormat};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::known::{Adopted, Known};
+use super::extent::Extent;
+use super::pressure::Pressure;
 use super::ranges;
 use super::snapshot::Snapshot;
 use super::tables::{
@@ -40,7 +42,7 @@ pub(crate) struct Store {
     pub(super) db: Guarded<Database>,
     pub(super) known: Known,
     /// Bytes that entries may be charged for, all together.
-    live_limit: u64,
+    pressure: Pressure,
     /// The largest page that the file can have ([`super::new_file`]).
     pub(super) largest_page: u64,
     /// When the earliest entry may be deleted.
@@ -134,7 +136,8 @@ impl Store {
         let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
         let largest_page = u64::MAX;
-        Ok(Self { db, known, live_limit, largest_page, next_expiry, lifetime, identities, unseen: None })
+        let pressure = Pressure::new(live_limit);
+        Ok(Self { db, known, pressure, largest_page, next_expiry, lifetime, identities, unseen: None })
     }
 
     /// Counts what the entries are charged for anew, if the file did so by another rule: one pass over them. The file
@@ -232,6 +235,11 @@ impl Store {
         if let Some(unseen) = &mut self.unseen {
             unseen.extend(names);
         }
+    }
+
+    /// Takes notice of what the file takes after a commit.
+    pub(super) fn note_extent(&mut self, extent: Extent, capacity: u64) {
+        self.pressure.note(extent, capacity, self.known.live_bytes());
     }
 
     pub(crate) fn largest_page(&self) -> u64 {

@@ -331,7 +331,7 @@ impl Writer {
     }
 
     fn note(&mut self, outcome: &Outcome, now: Timestamp) {
-        let extent = self.file.extent();
+        let extent = self.file.note_extent();
         let Some(store) = self.file.store_mut() else { return };
         if !outcome.retired.is_empty() {
             self.tiers.plan_sweep(now);

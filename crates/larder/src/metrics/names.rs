@@ -63,6 +63,12 @@ pub const METRICS: &[Metric] = &[
         Unit::Count,
         "Loaded values that could not be cached, so that each caller loads them anew, by keyspace.",
     ),
+    m(
+        "larder_too_large_for_disk_total",
+        Kind::Counter,
+        Unit::Count,
+        "Values kept in memory alone, because they are too large for the file, by keyspace.",
+    ),
     m("larder_inserts_total", Kind::Counter, Unit::Count, "Values written by the application, by keyspace."),
     m("larder_invalidations_total", Kind::Counter, Unit::Count, "Calls that removed entries, by keyspace."),
     m(
@@ -99,6 +105,18 @@ pub const METRICS: &[Metric] = &[
     ),
     m("larder_unsaved_bytes", Kind::Gauge, Unit::Bytes, "Bytes acknowledged and not yet committed."),
     m("larder_file_bytes", Kind::Gauge, Unit::Bytes, "Length of the file."),
+    m(
+        "larder_allocated_bytes",
+        Kind::Gauge,
+        Unit::Bytes,
+        "Bytes that the file takes on its disk; its length where the file system does not tell.",
+    ),
+    m(
+        "larder_usable_bytes",
+        Kind::Gauge,
+        Unit::Bytes,
+        "Bytes that all entries on disk may be charged for: a full cache has about as many in larder_bytes.",
+    ),
     m(
         "larder_disk_on",
         Kind::Gauge,

@@ -41,7 +41,7 @@ fn tiers(stats: &Stats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 fn totals(stats: &Stats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Stats { misses, loads, load_failures, voided_fills, uncacheable, .. } = stats;
+    let Stats { misses, loads, load_failures, voided_fills, uncacheable, too_large_for_disk, .. } = stats;
     let Stats { promotions, inserts, invalidations, .. } = stats;
     let (requests, percent) = (stats.requests(), 100.0 * stats.hit_rate());
     let unsaved = ByteSize::bytes(stats.unsaved_bytes);
@@ -52,16 +52,22 @@ fn totals(stats: &Stats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     writeln!(
         f,
         "inserts {inserts}, invalidations {invalidations}, promotions {promotions}, fills voided {voided_fills}, \
-         uncacheable {uncacheable}"
+         uncacheable {uncacheable}, too large for the disk {too_large_for_disk}"
     )?;
     writeln!(f, "unsaved {unsaved}")
 }
 
 fn file(disk: &DiskStats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let DiskStats { commits, recovered_entries, damaged_records, read_faults, .. } = disk;
-    let file = ByteSize::bytes(disk.file_bytes);
+    let [live, usable, file, capacity] =
+        [disk.bytes, disk.usable_bytes, disk.file_bytes, disk.capacity].map(ByteSize::bytes);
+    writeln!(f, "live {live} of usable {usable}: what entries take on disk, and what they may take")?;
+    match disk.allocated_bytes.map(ByteSize::bytes) {
+        Some(allocated) => writeln!(f, "on disk {allocated} of {capacity}, the file is {file} long")?,
+        None => writeln!(f, "the file is {file} of {capacity} long")?,
+    }
     let closed = if disk.was_closed_cleanly { "closed cleanly" } else { "left by a crash" };
-    writeln!(f, "file {file}, {commits} commits, {recovered_entries} entries recovered ({closed})")?;
+    writeln!(f, "{commits} commits, {recovered_entries} entries recovered ({closed})")?;
     writeln!(f, "{damaged_records} records damaged, {read_faults} reads failed")?;
     let [usual, slow] = [0.5, 0.99].map(|share| disk.commit_latency.quantile(share));
     writeln!(

@@ -68,7 +68,7 @@ impl Store {
         }
         outcome.is_committed = true;
         known.upgrade(batch.now, self.identities);
-        let live_limit = self.live_limit;
+        let live_limit = self.pressure.limit();
         guarded(|| {
             let mut txn = self.db.begin_write()?;
             // Reopening after a crash then takes milliseconds, whatever the size of the file.
@@ -92,7 +92,7 @@ impl Store {
     fn changes_nothing(&self, batch: &Batch<'_>) -> bool {
         let has_ranges = batch.is_first && !batch.ranges.is_empty();
         let is_due = self.next_expiry.is_some_and(|next| next <= batch.now) || !self.known.retired.is_empty();
-        let is_over = self.known.live_bytes() > self.live_limit;
+        let is_over = self.known.live_bytes() > self.pressure.limit();
         batch.mutations.is_empty()
             && !has_ranges
             && (batch.sweep == 0 || !is_due)

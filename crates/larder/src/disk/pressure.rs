@@ -1,0 +1,80 @@
+//! How much entries may be charged for, as long as the file keeps within its bounds.
+//!
+//! What an entry is charged for is an average: leaves of the tree are fuller or emptier, pages of many sizes leave gaps,
+//! and a transaction writes new pages while the old ones still stand. The limit of the charges leaves room for that.
+//! Where it is too little, as when values of another size come, the file shows it: it takes blocks that it did not have
+//! before, close to its capacity. Then the limit is lowered, by a multiple of what the file grew, so that the next
+//! transactions evict and free more pages than they need. As long as the file does not grow the limit comes back, in
+//! small steps. A file that takes much and does not grow is left as it is: it has free pages.
+
+use super::extent::Extent;
+
+/// The file is close to its capacity when so much of it is left: one part in so many.
+const CLOSE: u64 = 8;
+/// The limit falls by so many times what the file grew.
+const FALL: u64 = 4;
+/// The limit rises by one part in so many with each transaction.
+const RISE: u64 = 1024;
+
+/// The limit of what entries are charged for, all together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pressure {
+    /// The limit without pressure.
+    most: u64,
+    now: u64,
+    last: Extent,
+}
+
+impl Pressure {
+    pub(super) fn new(most: u64) -> Self {
+        Self { most, now: most, last: Extent::default() }
+    }
+
+    /// The bytes that entries may be charged for now.
+    pub(super) fn limit(&self) -> u64 {
+        self.now
+    }
+
+    /// Takes notice of what the file takes after a transaction that left it charged for `live`.
+    pub(super) fn note(&mut self, extent: Extent, capacity: u64, live: u64) {
+        let growth = extent.growth_close_to(self.last, capacity, CLOSE);
+        self.last = extent;
+        if growth > 0 {
+            // Never to nothing: a file that stays too large in spite of that is compacted.
+            let fallen = self.now.min(live).saturating_sub(growth.saturating_mul(FALL));
+            self.now = fallen.max(self.most / 4).min(self.now);
+        } else {
+            self.now = self.now.saturating_add(self.most / RISE).min(self.most);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taking(allocated: u64) -> Extent {
+        Extent { len: 0, allocated: Some(allocated) }
+    }
+
+    #[test]
+    fn growth_close_to_the_capacity_lowers_the_limit_and_rest_raises_it() {
+        let mut pressure = Pressure::new(800_000);
+        pressure.note(taking(800_000), 1_000_000, 700_000);
+        assert_eq!(pressure.limit(), 800_000, "far from the capacity a file may grow");
+        pressure.note(taking(900_000), 1_000_000, 700_000);
+        assert_eq!(pressure.limit(), 600_000, "25,000 beyond what is close, and 4 times that");
+        pressure.note(taking(910_000), 1_000_000, 600_000);
+        assert_eq!(pressure.limit(), 560_000);
+        for _ in 0..100 {
+            pressure.note(taking(910_000), 1_000_000, 500_000);
+        }
+        assert_eq!(pressure.limit(), 560_000 + 100 * (800_000 / 1024), "it does not grow");
+        for _ in 0..1_000 {
+            pressure.note(taking(910_000), 1_000_000, 500_000);
+        }
+        assert_eq!(pressure.limit(), 800_000);
+        pressure.note(taking(10_000_000), 1_000_000, 500_000);
+        assert_eq!(pressure.limit(), 200_000);
+    }
+}

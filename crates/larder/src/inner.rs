@@ -13,7 +13,8 @@ use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
     Acknowledge, Ballast, CacheFile, DiskView, FIRST_GENERATION, Identities, Limits, Nudge, OpenOptions,
-    Opened, OwnerLock, Registration, Sweeper, Tiers, Writer, absolute, create_parents, most_charge, open,
+    Opened, OwnerLock, Registration, Room, Sweeper, Tiers, Writer, absolute, create_parents, most_charge,
+    open,
 };
 use crate::error::Error;
 use crate::id::KeyspaceId;
@@ -36,6 +37,8 @@ const LIVE_SHARE: u64 = 4;
 const BATCH_SHARE: u64 = 16;
 /// Pages that a change may replace: a leaf of each table, for the entry it writes and for one it evicts.
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
+/// Pages that an eviction may replace: a leaf of each table.
+const BYTES_PER_EVICTION: u64 = 2 * 4096;
 const FEWEST_CHANGES: u64 = 16;
 const MOST_CHANGES: u64 = 1 << 16;
 /// A time mark this far ahead of the wall clock says that one of them is wrong: no entry's age can be told.
@@ -271,6 +274,15 @@ fn memory(config: &CacheBuilder, last_sequence: u64) -> Memory {
     }
 }
 
+/// What may be live in a file of this capacity.
+fn room(capacity: u64) -> Room {
+    let evictions = (capacity / BATCH_SHARE / BYTES_PER_EVICTION).clamp(FEWEST_CHANGES, MOST_CHANGES);
+    Room {
+        live_limit: capacity / LIVE_SHARE,
+        most_evictions: usize::try_from(evictions).unwrap_or(usize::MAX),
+    }
+}
+
 type Nudges = crate::sync::channel::Receiver<Nudge>;
 
 fn open_tiers(
@@ -289,7 +301,7 @@ fn open_tiers(
         path: path.to_owned(),
         page_cache: usize::try_from(config.page_cache.as_u64()).unwrap_or(usize::MAX),
         verify_up_to: config.verify_on_open.as_u64(),
-        live_limit: capacity / LIVE_SHARE,
+        room: room(capacity),
         capacity,
         now: wall,
         identities: Identities::new(config.hash_seed),

@@ -41,29 +41,40 @@ impl<'txn> Entries<'txn> {
         })
     }
 
-    /// Writes or deletes what a mutation says, unless a range removal of the batch came after it.
-    pub(super) fn apply(&mut self, mutation: &Mutation, ranges: &[RangeRemoval]) -> Result<(), StorageError> {
-        let key = &mutation.key;
-        let is_removed = |removal: &RangeRemoval| {
-            removal.range.sequence > mutation.sequence && removal.range.scope.covers(key)
-        };
+    /// Whether a mutation writes a value: one that has expired on its way is a removal, and so is one that a
+    /// range removal came after.
+    pub(super) fn is_value(&self, mutation: &Mutation, ranges: &[RangeRemoval]) -> bool {
+        let is_removed = |removal: &RangeRemoval| removal.covers(mutation);
         match &mutation.change {
-            Change::Put { unsaved, expires_at, .. }
-                if *expires_at > self.now && !ranges.iter().any(is_removed) =>
-            {
-                let header = Header {
-                    format: record::FORMAT,
-                    compression: unsaved.compression,
-                    version: unsaved.version,
-                    sequence: mutation.sequence,
-                    written_at: unsaved.written_at,
-                    expires_at: *expires_at,
-                    delete_after: *expires_at,
-                };
-                self.put(key, &header, &unsaved.extension, &unsaved.payload)
-            }
-            _ => self.remove(key).map(drop),
+            Change::Put { expires_at, .. } => *expires_at > self.now && !ranges.iter().any(is_removed),
+            Change::Delete => false,
         }
+    }
+
+    /// Writes the value of a mutation.
+    pub(super) fn write(&mut self, mutation: &Mutation) -> Result<(), StorageError> {
+        let Change::Put { unsaved, expires_at, .. } = &mutation.change else { return Ok(()) };
+        let header = Header {
+            format: record::FORMAT,
+            compression: unsaved.compression,
+            version: unsaved.version,
+            sequence: mutation.sequence,
+            written_at: unsaved.written_at,
+            expires_at: *expires_at,
+            delete_after: *expires_at,
+        };
+        self.put(&mutation.key, &header, &unsaved.extension, &unsaved.payload)
+    }
+
+    /// By how much the charge of all entries grows when these values are written.
+    pub(super) fn growth(&self, values: &[&Mutation]) -> Result<i64, StorageError> {
+        let mut growth = 0;
+        for mutation in values {
+            let old = self.rows.get(&*mutation.key)?.map(|record| record.value().len());
+            let replaced = old.map_or(0, |len| signed_charge(mutation.key.len(), len));
+            growth += i64::try_from(charge_of(mutation)).unwrap_or(i64::MAX) - replaced;
+        }
+        Ok(growth)
     }
 
     fn put(
@@ -90,7 +101,7 @@ impl<'txn> Entries<'txn> {
     }
 
     /// Deletes an entry with its expiry row. Answers whether it was live.
-    fn remove(&mut self, key: &[u8]) -> Result<bool, StorageError> {
+    pub(super) fn remove(&mut self, key: &[u8]) -> Result<bool, StorageError> {
         let old = self.rows.remove(key)?.map(|record| (record.value().len(), record::peek(record.value())));
         let Some((len, header)) = old else {
             return Ok(false);
@@ -175,6 +186,16 @@ pub(super) fn next_expiry(
     expiry: &impl ReadableTable<&'static [u8], ()>,
 ) -> Result<Option<Timestamp>, StorageError> {
     Ok(expiry.first()?.and_then(|(row, _)| split_expiry_key(row.value()).map(|(at, _)| at)))
+}
+
+/// What the value of a mutation is charged for.
+pub(super) fn charge_of(mutation: &Mutation) -> u64 {
+    match &mutation.change {
+        Change::Put { unsaved, .. } => {
+            charge(mutation.key.len(), record::record_len(&unsaved.extension, unsaved.payload.len()))
+        }
+        Change::Delete => 0,
+    }
 }
 
 fn signed_charge(key_len: usize, record_len: usize) -> i64 {

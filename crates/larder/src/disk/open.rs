@@ -27,7 +27,7 @@ use super::identity::Identities;
 use super::known::Known;
 use super::owner;
 use super::probe::{self, Overlay};
-use super::store::Store;
+use super::store::{Room, Store};
 use super::tables::marker;
 use crate::error::Error;
 use crate::sync::Arc;
@@ -47,7 +47,7 @@ pub(crate) struct OpenOptions {
     pub(crate) page_cache: usize,
     /// Every page is verified when the file is no longer than this.
     pub(crate) verify_up_to: u64,
-    pub(crate) live_limit: u64,
+    pub(crate) room: Room,
     /// The length that the file may have.
     pub(crate) capacity: u64,
     pub(crate) now: Timestamp,
@@ -183,7 +183,7 @@ pub(super) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, Fault>
     let mut builder = builder(options.page_cache);
     builder.set_check_integrity_on_open(len <= options.verify_up_to);
     let db = guarded(|| Ok(builder.create_with_backend(options.volume.open(&options.path, false)?)?))?;
-    let mut store = Store::new(db, options.live_limit, options.identities)?;
+    let mut store = Store::new(db, options.room, options.identities)?;
     // Before anybody looks: what they cover is gone for those who removed it.
     store.make_ranges()?;
     // What every lookup opens: damage to it is dealt with as any other that is found on opening.

@@ -36,12 +36,26 @@ pub(crate) const fn most_charge(live_limit: u64) -> u64 {
     live_limit - live_limit / EVICT_AHEAD
 }
 
+/// How much may be live in a file, and how fast it makes room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// Bytes that entries may be charged for, all together.
+    pub(crate) live_limit: u64,
+    /// Entries that one transaction may evict: it replaces a page of each table for each of them, and the old
+    /// ones are free only after the next.
+    pub(crate) most_evictions: usize,
+}
+
+impl Room {
+    /// The room of a file whose capacity is a setting of somebody else's.
+    pub(crate) const UNBOUNDED: Self = Self { live_limit: u64::MAX, most_evictions: usize::MAX };
+}
+
 /// An open file.
 pub(crate) struct Store {
     pub(super) db: Guarded<Database>,
     pub(super) known: Known,
-    /// Bytes that entries may be charged for, all together.
-    live_limit: u64,
+    room: Room,
     /// When the earliest entry may be deleted.
     pub(super) next_expiry: Option<Timestamp>,
     lifetime: Option<Lifetime>,
@@ -108,12 +122,12 @@ impl Store {
         Ok(known)
     }
 
-    pub(crate) fn new(db: Database, live_limit: u64, identities: Identities) -> Result<Self, Fault> {
+    pub(crate) fn new(db: Database, room: Room, identities: Identities) -> Result<Self, Fault> {
         let db = Guarded::new(db);
         let known = Self::read_known(&*db)?;
         let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
-        Ok(Self { db, known, live_limit, next_expiry, lifetime, identities })
+        Ok(Self { db, known, room, next_expiry, lifetime, identities })
     }
 
     /// The counts that the file has in a transaction; none if it has none that can be read.
@@ -217,7 +231,7 @@ impl Store {
                 closing: false,
                 is_resident: &|_| false,
             })?;
-            if !outcome.more_to_sweep {
+            if !outcome.more_to_sweep && !outcome.needs_room {
                 break;
             }
         }

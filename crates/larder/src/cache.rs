@@ -1,6 +1,6 @@
 //! The cache: opened once, shared by cloning.
 
-mod stats;
+pub(crate) mod stats;
 
 use crate::config::CacheBuilder;
 use crate::disk::{Swept, Verified};

@@ -4,8 +4,10 @@
 mod ballast;
 mod batch;
 mod cache_file;
+mod catalog;
 mod command;
 mod counted;
+mod draft;
 mod edit;
 mod fault;
 mod files;

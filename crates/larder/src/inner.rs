@@ -129,7 +129,7 @@ impl Inner {
         let ledger = Arc::<Ledger>::default();
         if let Some(before) = before {
             let ledger = ledger.clone();
-            tiers.count(before, Box::new(move || ledger.sum()));
+            tiers.count(before, Box::new(move |most_asked| ledger.sum_of_some(most_asked)));
         }
         let waker = Arc::downgrade(&tiers);
         tiers.time.clock().on_jump(Box::new(move || {

@@ -25,7 +25,7 @@ use crate::inner::Inner;
 use crate::key::{AsKey, Key, KeyWriter, MAX_KEY_LEN, Scope};
 use crate::memory::{Found, Permit, Remains, Value};
 use crate::space::{Kind, Space};
-use crate::stats::{Count, Counters};
+use crate::stats::{Count, Counters, KeyspaceStats};
 use crate::sync::{Arc, AtomicBool, thread};
 use crate::units::Timestamp;
 use write::Written;
@@ -122,6 +122,7 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
             inner.ledger.strike(&old);
             let (scope, now) = (Scope::prefix(old.id.to_bytes()), inner.tiers.time.now());
             inner.tiers.memory.purge(scope, false, now, &mut remains);
+            inner.tiers.memory.forget_keyspace(old.id);
             inner.tiers.wake_writer();
         }
         let space = Arc::new(Space {
@@ -147,6 +148,16 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.space.name
+    }
+
+    /// Returns what is counted of this keyspace, as in
+    /// [`Stats::keyspaces`](crate::Stats::keyspaces). In a forked child, all counts are zero.
+    ///
+    /// # Cost
+    /// Some hundred loads and one short lock a shard, however many keyspaces there are.
+    #[must_use]
+    pub fn stats(&self) -> KeyspaceStats {
+        crate::cache::stats::of_one(&self.inner, &self.space)
     }
 
     /// Counts how a lookup was answered; and tells it, at trace level, in a build with the feature

@@ -24,11 +24,11 @@ mod weight;
 pub(crate) use buffer::WriteBuffer;
 pub(crate) use leases::{LeaseId, Permit};
 pub(crate) use remains::Remains;
+pub(crate) use slot::Tally;
 pub(crate) use slot::{
     Absent, Change, Entry, Found, Mutation, Prior, Range, Refused, SlotKey, Unsaved, Value,
 };
 pub(crate) use stored_key::StoredKey;
-pub(crate) use survey::MemoryTotals;
 pub(crate) use weight::Weight;
 
 use std::hash::{BuildHasher, Hasher};

@@ -2,7 +2,7 @@
 
 use crate::disk::DiskView;
 use crate::inner::Inner;
-use crate::memory::MemoryTotals;
+use crate::memory::Tally;
 use crate::space::Space;
 use crate::stats::{Count, DiskStats, KeyspaceStats, MemoryStats, Stats};
 
@@ -12,7 +12,7 @@ pub(super) fn of(inner: &Inner) -> Stats {
         return Stats::default();
     }
     let tiers = &inner.tiers;
-    let (totals, view) = (tiers.memory.totals(), tiers.view());
+    let (totals, tallies, view) = (tiers.memory.totals(), tiers.memory.tallies(), tiers.view());
     let memory = MemoryStats {
         capacity: tiers.memory.capacity(),
         evictions: totals.evictions,
@@ -21,10 +21,12 @@ pub(super) fn of(inner: &Inner) -> Stats {
         ..MemoryStats::default()
     };
     let unsaved_bytes = tiers.memory.buffer().used();
-    let mut stats = Stats { memory, unsaved_bytes, lifetime: tiers.lifetime(0), ..Stats::default() };
+    let mut stats =
+        Stats { memory, unsaved_bytes, lifetime: tiers.lifetime(0, usize::MAX), ..Stats::default() };
     let mut disk_hits = 0;
     for space in inner.spaces.lock().values() {
-        let keyspace = of_keyspace(space, &totals, &view);
+        let tally = tallies.get(&space.id).copied().unwrap_or_default();
+        let keyspace = of_keyspace(space, tally, DiskTally::of(space, &view));
         stats.memory.hits += keyspace.memory_hits;
         disk_hits += keyspace.disk_hits;
         stats.misses += keyspace.misses;
@@ -43,33 +45,56 @@ pub(super) fn of(inner: &Inner) -> Stats {
     stats
 }
 
-fn of_keyspace(space: &Space, totals: &MemoryTotals, view: &DiskView) -> KeyspaceStats {
-    let counters = &space.counters;
-    let memory = totals.by_keyspace.get(&space.id).copied().unwrap_or_default();
-    let row = view.keyspaces.get(&space.name).filter(|(id, ..)| *id == space.id);
-    let (disk_evictions, disk_expirations) = view.gone.get(&space.id).copied().unwrap_or_default();
+/// Returns the statistics of one keyspace, at the cost of one.
+pub(crate) fn of_one(inner: &Inner, space: &Space) -> KeyspaceStats {
+    if inner.is_forked() {
+        return KeyspaceStats { name: space.name.clone(), ..KeyspaceStats::default() };
+    }
+    let tally = inner.tiers.memory.tally(space.id);
+    of_keyspace(space, tally, inner.tiers.with_view(|view| DiskTally::of(space, view)))
+}
+
+/// What the disk tier holds of a keyspace, and has deleted.
+struct DiskTally {
+    entries: u64,
+    bytes: u64,
+    evictions: u64,
+    expirations: u64,
+}
+
+impl DiskTally {
+    fn of(space: &Space, view: &DiskView) -> Self {
+        let row = view.keyspaces.get(&space.name).filter(|(id, ..)| *id == space.id);
+        let (entries, bytes) = row.map_or((0, 0), |row| (row.1, row.2));
+        let (evictions, expirations) = view.gone.get(&space.id).copied().unwrap_or_default();
+        Self { entries, bytes, evictions, expirations }
+    }
+}
+
+fn of_keyspace(space: &Space, memory: Tally, disk: DiskTally) -> KeyspaceStats {
+    let sums = space.counters.sums();
     KeyspaceStats {
         name: space.name.clone(),
-        memory_hits: counters.sum(Count::MemoryHits),
-        disk_hits: counters.sum(Count::DiskHits),
-        misses: counters.sum(Count::Misses),
-        loads: counters.sum(Count::Loads),
-        load_failures: counters.sum(Count::LoadFailures),
-        load_latency: counters.load_times.latencies(),
-        promotions: counters.sum(Count::Promotions),
-        voided_fills: counters.sum(Count::VoidedFills),
-        uncacheable: counters.sum(Count::Uncacheable),
-        inserts: counters.sum(Count::Inserts),
-        invalidations: counters.sum(Count::Invalidations),
+        memory_hits: sums.of(Count::MemoryHits),
+        disk_hits: sums.of(Count::DiskHits),
+        misses: sums.of(Count::Misses),
+        loads: sums.of(Count::Loads),
+        load_failures: sums.of(Count::LoadFailures),
+        load_latency: space.counters.load_times.latencies(),
+        promotions: sums.of(Count::Promotions),
+        voided_fills: sums.of(Count::VoidedFills),
+        uncacheable: sums.of(Count::Uncacheable),
+        inserts: sums.of(Count::Inserts),
+        invalidations: sums.of(Count::Invalidations),
         memory_entries: memory.entries,
         memory_weight: memory.weight,
         memory_evictions: memory.evictions,
         memory_expirations: memory.expirations,
-        disk_entries: row.map_or(0, |row| row.1),
-        disk_bytes: row.map_or(0, |row| row.2),
-        disk_evictions,
-        disk_expirations,
-        undecodable: counters.sum(Count::Undecodable),
+        disk_entries: disk.entries,
+        disk_bytes: disk.bytes,
+        disk_evictions: disk.evictions,
+        disk_expirations: disk.expirations,
+        undecodable: sums.of(Count::Undecodable),
     }
 }
 

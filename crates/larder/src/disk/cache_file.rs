@@ -52,7 +52,8 @@ pub(crate) struct CacheFile {
     backoff: Backoff,
     /// Which handle of the file this is.
     generation: u64,
-    /// What the file that is out of service knew, and the keyspaces that were opened since.
+    /// What the file that is out of service knew, and the keyspaces that were opened since. Nothing while it
+    /// is in service.
     known: Known,
     /// The latter, until the file has learned of them.
     adopted: Adopted,
@@ -99,7 +100,7 @@ impl CacheFile {
             unused: Made::default(),
             backoff: Backoff::default(),
             options,
-            known: store.known.clone(),
+            known: Known::default(),
             state: State::InService(store),
             generation: FIRST_GENERATION,
             adopted: Adopted::default(),
@@ -184,8 +185,8 @@ impl CacheFile {
         let why = Fault::io("the file is being closed");
         let closed = State::Suspended(Outage { why, retry_at: Timestamp::ZERO });
         match std::mem::replace(&mut self.state, closed) {
-            State::InService(store) => {
-                self.known = store.known.clone();
+            State::InService(mut store) => {
+                self.known = std::mem::take(&mut store.known);
                 self.known.adopt(&self.adopted);
                 // Its error says nothing that the fault did not.
                 drop(store.close());
@@ -286,6 +287,7 @@ impl CacheFile {
     fn enter_service(&mut self, store: Store, now: Timestamp) {
         self.generation += 1;
         self.backoff.enters_service(now);
+        self.known = Known::default();
         self.state = State::InService(store);
     }
 

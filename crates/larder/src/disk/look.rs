@@ -228,7 +228,7 @@ type Tables = (
 );
 
 fn tables(txn: &ReadTransaction, format: u32) -> Result<Tables, Fault> {
-    let known = Store::known_at(txn, format)?;
+    let known = Store::known_at(txn, format, None)?;
     let entries = guarded(|| Ok(txn.open_table(ENTRIES)?))?;
     let expiry = guarded(|| Ok(txn.open_table(EXPIRY)?))?;
     Ok((known, Store::lifetime_at(txn)?, Guarded::new(entries), Guarded::new(expiry)))

@@ -15,9 +15,10 @@
 use redb::{ReadTransaction, ReadableTable, TableError};
 
 use super::batch::Entries;
+use super::draft::Draft;
 use super::fault::{Fault, guarded};
 use super::known::Known;
-use super::store::{Store, write_known};
+use super::store::{Store, write_draft};
 use super::tables::RANGES;
 use crate::key::Scope;
 use crate::memory::Range;
@@ -70,7 +71,7 @@ impl Store {
     /// Deletes what the first range covers of the next [`ROWS`] keys after `after`. Answers the last of
     /// these, or none once the range is done.
     pub(super) fn make_part(&mut self, range: &Range, after: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        let mut known = self.known.clone();
+        let mut known = Draft::of(&self.known);
         let (last, next_expiry) = guarded(|| {
             let mut txn = self.db.begin_write()?;
             txn.set_quick_repair(true);
@@ -82,14 +83,18 @@ impl Store {
             };
             if last.is_none() {
                 txn.open_table(RANGES)?.remove(range.sequence.to_be_bytes().as_slice())?;
-                known.ranges.remove(0);
             }
             known.upgrade(known.state.mark, self.identities);
-            write_known(&txn, &self.known, &known)?;
+            write_draft(&txn, &known)?;
             txn.commit()?;
             Ok((last, next_expiry))
         })?;
-        (self.known, self.next_expiry) = (known, next_expiry);
+        let changes = known.into_changes();
+        self.accept(changes);
+        if last.is_none() {
+            self.known.ranges.remove(0);
+        }
+        self.next_expiry = next_expiry;
         Ok(last)
     }
 }

@@ -7,11 +7,15 @@ mod commit;
 mod metadata;
 
 pub(crate) use commit::{Batch, Outcome};
-pub(in crate::disk) use metadata::write_known;
+pub(in crate::disk) use metadata::{write_draft, write_known};
+
+use std::collections::BTreeSet;
 
 use redb::{CompactionError, Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use super::batch::{Entries, next_expiry};
+use super::catalog::Retired;
+use super::draft::{Changes, Draft};
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::format::{FORMAT_1, FileFormat};
 use super::identity::{FileIdentity, Identities};
@@ -60,6 +64,8 @@ pub(crate) struct Store {
     pub(super) next_expiry: Option<Timestamp>,
     lifetime: Option<Lifetime>,
     pub(super) identities: Identities,
+    /// The keyspaces whose rows have changed since [`Store::show`] was last called; none before the first call.
+    unseen: Option<BTreeSet<String>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -77,7 +83,7 @@ impl Store {
             Entries::open(&txn, known.state.mark)?;
             txn.open_table(KEYSPACES)?;
             txn.open_table(RETIRED)?;
-            write_known(&txn, &Known::default(), known)?;
+            write_known(&txn, known)?;
             Ok(txn.commit()?)
         })
     }
@@ -86,11 +92,12 @@ impl Store {
     pub(crate) fn read_known(db: &impl ReadableDatabase) -> Result<Known, Fault> {
         let txn = Guarded::new(guarded(|| Ok(db.begin_read()?))?);
         let format = FileFormat::at(&txn)?.ok_or_else(|| illegible(FORMAT_ROW))?;
-        Self::known_at(&txn, format.version())
+        Self::known_at(&txn, format.version(), None)
     }
 
-    /// What the metadata tables of a file of this format say in a transaction.
-    pub(crate) fn known_at(txn: &ReadTransaction, format: u32) -> Result<Known, Fault> {
+    /// What the metadata tables of a file of this format say in a transaction: of all keyspaces, or of the one
+    /// of this name `only`, whatever the number of others.
+    pub(crate) fn known_at(txn: &ReadTransaction, format: u32, only: Option<&str>) -> Result<Known, Fault> {
         let mut known = guarded(|| {
             let meta = txn.open_table(META)?;
             let state = meta.get(STATE_ROW)?.and_then(|row| State::read(row.value()).ok());
@@ -105,16 +112,26 @@ impl Store {
                 return Ok(Err(illegible(IDENTITY_ROW)));
             }
             let mut known = Known { format, identity, state, ..Known::default() };
-            for row in txn.open_table(KEYSPACES)?.iter()? {
+            let take = |known: &mut Known, name: &str, row: &[u8]| {
+                let row = KeyspaceRow::read(row, format).map_err(|_| illegible(name))?;
+                known.keyspaces.put(name.to_owned(), row);
+                Ok(())
+            };
+            let keyspaces = txn.open_table(KEYSPACES)?;
+            if let Some(name) = only {
+                let row = keyspaces.get(name)?;
+                let taken = row.map_or(Ok(()), |row| take(&mut known, name, row.value()));
+                return Ok(taken.map(|()| known));
+            }
+            for row in keyspaces.iter()? {
                 let (name, row) = row?;
-                match KeyspaceRow::read(row.value(), format) {
-                    Ok(row) => known.keyspaces.insert(name.value().to_owned(), row),
-                    Err(_) => return Ok(Err(illegible(name.value()))),
-                };
+                if let Err(fault) = take(&mut known, name.value(), row.value()) {
+                    return Ok(Err(fault));
+                }
             }
             for row in txn.open_table(RETIRED)?.iter()? {
                 let (id, bytes) = row?;
-                known.retired.insert(KeyspaceId::on_disk(id.value()), bytes.value());
+                known.retired.set(KeyspaceId::on_disk(id.value()), Some(bytes.value()));
             }
             Ok(Ok(known))
         })??;
@@ -127,7 +144,7 @@ impl Store {
         let known = Self::read_known(&*db)?;
         let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
-        Ok(Self { db, known, room, next_expiry, lifetime, identities })
+        Ok(Self { db, known, room, next_expiry, lifetime, identities, unseen: None })
     }
 
     /// The counts that the file has in a transaction; none if it has none that can be read.
@@ -159,22 +176,43 @@ impl Store {
     }
 
     /// What the file says on opening.
-    pub(crate) fn view(&self) -> DiskView {
-        DiskView {
+    pub(crate) fn view(&mut self) -> DiskView {
+        let mut view = DiskView {
             recovered_entries: self.known.entries(),
             was_closed_cleanly: self.known.state.closed_cleanly,
-            ..self.current_view()
-        }
+            ..DiskView::default()
+        };
+        self.show(&mut view);
+        view
     }
 
-    /// What the file holds after a commit.
-    pub(super) fn current_view(&self) -> DiskView {
-        let rows = self.known.keyspaces.iter();
-        DiskView {
-            keyspaces: rows.map(|(name, row)| (name.clone(), (row.id, row.entries, row.bytes))).collect(),
-            entries: self.known.entries(),
-            bytes: self.known.live_bytes(),
-            ..DiskView::default()
+    /// Brings a view up to date. Costs what has changed since the last call; the first call, all keyspaces.
+    pub(super) fn show(&mut self, view: &mut DiskView) {
+        let keyspaces = &self.known.keyspaces;
+        let shown = |row: &KeyspaceRow| (row.id, row.entries, row.bytes);
+        match self.unseen.replace(BTreeSet::new()) {
+            None => {
+                view.keyspaces = keyspaces.iter().map(|(name, row)| (name.clone(), shown(row))).collect();
+                view.gone.retain(|id, _| keyspaces.name_of(*id).is_some());
+            }
+            Some(names) => {
+                let rows = names.into_iter().filter_map(|name| Some((shown(keyspaces.get(&name)?), name)));
+                for (row, name) in rows {
+                    let old = view.keyspaces.insert(name, row);
+                    if let Some((old, ..)) = old.filter(|old| old.0 != row.0) {
+                        view.gone.remove(&old);
+                    }
+                }
+            }
+        }
+        (view.entries, view.bytes) = (self.known.entries(), self.known.live_bytes());
+    }
+
+    /// Takes over what a transaction has changed that has succeeded.
+    pub(super) fn accept(&mut self, changes: Changes) {
+        let names = self.known.accept(changes);
+        if let Some(unseen) = &mut self.unseen {
+            unseen.extend(names);
         }
     }
 
@@ -189,19 +227,21 @@ impl Store {
     /// Deletes every entry: their times can't be trusted.
     pub(crate) fn wipe(&mut self, mark: Timestamp) -> Result<(), Fault> {
         let mut known = self.known.clone();
-        known.retired.clear();
-        for row in known.keyspaces.values_mut() {
-            (row.entries, row.bytes) = (0, 0);
-        }
+        known.retired = Retired::default();
+        known.keyspaces.empty_all();
         known.state.mark = mark;
-        known.upgrade(mark, self.identities);
+        let mut draft = Draft::of(&known);
+        draft.upgrade(mark, self.identities);
+        let changes = draft.into_changes();
+        known.accept(changes);
         guarded(|| {
             let mut txn = self.db.begin_write()?;
             txn.set_quick_repair(true);
             txn.delete_table(super::tables::ENTRIES)?;
             txn.delete_table(super::tables::EXPIRY)?;
+            txn.delete_table(RETIRED)?;
             Entries::open(&txn, mark)?;
-            write_known(&txn, &self.known, &known)?;
+            write_known(&txn, &known)?;
             Ok(txn.commit()?)
         })?;
         self.known = known;

@@ -131,6 +131,11 @@ impl Tiers {
         view
     }
 
+    /// Looks at a part of the view, without a copy of all of it. The lock is held meanwhile.
+    pub(crate) fn with_view<R>(&self, look: impl FnOnce(&DiskView) -> R) -> R {
+        look(&self.view.lock())
+    }
+
     pub(super) fn change_view(&self, change: impl FnOnce(&mut DiskView)) {
         change(&mut self.view.lock());
     }

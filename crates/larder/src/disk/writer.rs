@@ -34,11 +34,11 @@ use std::time::Duration;
 
 use super::cache_file::{CacheFile, FIRST_DISK_RETRY, LAST_DISK_RETRY, Standing};
 use super::command::{Command, Waiting, acknowledge, unsaved};
+use super::counted::ASKED_BY_A_COMMIT;
 use super::fault::{Fault, panic_message};
 use super::files::OwnerLock;
 use super::store::{Batch, Outcome};
 use super::tiers::Tiers;
-use super::view::DiskView;
 use crate::clock::Deadline;
 use crate::error::Error;
 use crate::memory::{Change, Mutation, Remains};
@@ -291,7 +291,9 @@ impl Writer {
             return Err(Fault::io("the file is out of service"));
         };
         let began = self.tiers.time.clock().monotonic();
-        if let Some(lifetime) = self.tiers.lifetime(1) {
+        // The last commit of all notes everything.
+        let most_asked = if batch.closing { usize::MAX } else { ASKED_BY_A_COMMIT };
+        if let Some(lifetime) = self.tiers.lifetime(1, most_asked) {
             store.note_lifetime(lifetime);
         }
         let outcome = store.commit(&batch)?;
@@ -322,21 +324,22 @@ impl Writer {
         }
     }
 
-    fn note(&self, outcome: &Outcome, now: Timestamp) {
-        let Some(store) = self.file.store() else { return };
+    fn note(&mut self, outcome: &Outcome, now: Timestamp) {
+        let file_bytes = self.file.len();
+        let Some(store) = self.file.store_mut() else { return };
         if !outcome.retired.is_empty() {
             self.tiers.plan_sweep(now);
         }
-        let file_bytes = self.file.len();
         self.tiers.change_view(|view| {
-            let DiskView { keyspaces, entries, bytes, .. } = store.current_view();
-            (view.keyspaces, view.entries, view.bytes, view.file_bytes) =
-                (keyspaces, entries, bytes, file_bytes);
+            store.show(view);
+            view.file_bytes = file_bytes;
             view.commits += u64::from(outcome.is_committed);
             view.evictions += outcome.evicted;
             view.expirations += outcome.swept;
             view.shown_at = now;
-            for (id, evicted, swept) in &outcome.gone {
+            // Of a keyspace that is retired nobody asks.
+            let gone = outcome.gone.iter().filter(|(id, ..)| store.known.keyspaces.name_of(*id).is_some());
+            for (id, evicted, swept) in gone {
                 let gone = view.gone.entry(*id).or_default();
                 *gone = (gone.0 + evicted, gone.1 + swept);
             }

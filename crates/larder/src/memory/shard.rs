@@ -216,7 +216,7 @@ impl Shard {
             return false;
         };
         if let Some(slot) = self.slots.get(id) {
-            self.tallies.of(&slot.key).evictions += 1;
+            self.tallies.evicted(&slot.key);
         }
         self.remove(id, trash);
         true
@@ -227,7 +227,7 @@ impl Shard {
         let mut expired = 0;
         for id in self.expiry.due(now, most) {
             if let Some(slot) = self.slots.get(id).filter(|slot| slot.expires_at <= now) {
-                self.tallies.of(&slot.key).expirations += 1;
+                self.tallies.expired(&slot.key);
                 self.remove(id, trash);
                 expired += 1;
             }

@@ -1,6 +1,7 @@
 //! What a shard knows of one key, and what is handed in and out of it.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
 
@@ -233,9 +234,22 @@ pub(crate) struct Tally {
     pub(crate) expirations: u64,
 }
 
-/// Tallies by keyspace. A cache has few keyspaces, so a sorted list is fastest.
+impl Tally {
+    pub(super) fn add(&mut self, other: Self) {
+        self.entries += other.entries;
+        self.weight += other.weight;
+        self.evictions += other.evictions;
+        self.expirations += other.expirations;
+    }
+}
+
+/// Tallies by keyspace, and what all keyspaces have lost.
 #[derive(Debug, Default)]
-pub(crate) struct Tallies(Vec<(KeyspaceId, Tally)>);
+pub(crate) struct Tallies {
+    by_keyspace: BTreeMap<KeyspaceId, Tally>,
+    evictions: u64,
+    expirations: u64,
+}
 
 impl Tallies {
     pub(super) fn add(&mut self, key: &[u8], weight: Weight) {
@@ -248,19 +262,40 @@ impl Tallies {
         (tally.entries, tally.weight) = (tally.entries - 1, tally.weight - weight.bytes());
     }
 
-    pub(super) fn of(&mut self, key: &[u8]) -> &mut Tally {
-        let id = KeyspaceId::of(key);
-        let at = match self.0.binary_search_by_key(&id, |(id, _)| *id) {
-            Ok(at) => at,
-            Err(at) => {
-                self.0.insert(at, (id, Tally::default()));
-                at
-            }
-        };
-        &mut self.0.get_mut(at).expect("found there, or put there").1
+    fn of(&mut self, key: &[u8]) -> &mut Tally {
+        self.by_keyspace.entry(KeyspaceId::of(key)).or_default()
+    }
+
+    /// Counts an entry that was removed for room.
+    pub(super) fn evicted(&mut self, key: &[u8]) {
+        self.of(key).evictions += 1;
+        self.evictions += 1;
+    }
+
+    /// Counts an entry that was removed for age.
+    pub(super) fn expired(&mut self, key: &[u8]) {
+        self.of(key).expirations += 1;
+        self.expirations += 1;
+    }
+
+    /// Returns how many entries were removed for room, and for age.
+    pub(super) fn removed(&self) -> (u64, u64) {
+        (self.evictions, self.expirations)
+    }
+
+    /// Returns the tally of a keyspace.
+    pub(super) fn get(&self, id: KeyspaceId) -> Tally {
+        self.by_keyspace.get(&id).copied().unwrap_or_default()
+    }
+
+    /// Forgets a keyspace that was retired, unless it still holds entries.
+    pub(super) fn forget(&mut self, id: KeyspaceId) {
+        if self.get(id).entries == 0 {
+            self.by_keyspace.remove(&id);
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (KeyspaceId, Tally)> + '_ {
-        self.0.iter().copied()
+        self.by_keyspace.iter().map(|(id, tally)| (*id, *tally))
     }
 }

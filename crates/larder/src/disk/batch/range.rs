@@ -1,11 +1,12 @@
 //! Removals of every key in a scope, inside one transaction.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::ops::Bound;
 
 use redb::{ReadableTable, ReadableTableMetadata, StorageError};
 
 use super::Entries;
+use crate::disk::draft::RetiredDraft;
 use crate::disk::tables::{after_prefix, expiry_key, split_expiry_key};
 use crate::id::KeyspaceId;
 use crate::memory::{Mutation, Range, StoredKey};
@@ -39,7 +40,7 @@ impl Entries<'_> {
     pub(in crate::disk) fn remove_range(
         &mut self,
         removal: &RangeRemoval,
-        retired: &BTreeMap<KeyspaceId, u64>,
+        retired: &RetiredDraft<'_>,
     ) -> Result<u64, StorageError> {
         let Range { scope, sequence } = &removal.range;
         let start: &[u8] = scope.start();

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use redb::WriteTransaction;
 
-use super::{EVICT_AHEAD, Room, Store, write_known};
+use super::{EVICT_AHEAD, Room, Store, write_draft};
 use crate::disk::batch::{Entries, RangeRemoval, charge_of};
+use crate::disk::draft::Draft;
 use crate::disk::fault::{Fault, guarded};
-use crate::disk::known::{Adopted, Known, Registration};
+use crate::disk::known::{Adopted, Registration};
 use crate::disk::tables::{LIFETIME_ROW, META, lifetime_to_bytes};
 use crate::id::KeyspaceId;
 use crate::memory::Mutation;
@@ -57,7 +58,7 @@ pub(crate) struct Outcome {
 impl Store {
     /// Commits a batch: all of it, durably, or nothing.
     pub(crate) fn commit(&mut self, batch: &Batch<'_>) -> Result<Outcome, Fault> {
-        let mut known = self.known.clone();
+        let mut known = Draft::of(&self.known);
         let mut outcome = Outcome::default();
         known.adopt(batch.adopt);
         for wanted in batch.register {
@@ -65,7 +66,7 @@ impl Store {
             outcome.registered.push(id);
             outcome.retired.extend(retired);
         }
-        if self.changes_nothing(batch) && known == self.known {
+        if self.changes_nothing(batch) && known.is_unchanged() {
             return Ok(Outcome { next_expiry: self.next_expiry, ..outcome });
         }
         outcome.is_committed = true;
@@ -79,13 +80,14 @@ impl Store {
             known.state.sequence = known.state.sequence.max(batch.sequence);
             known.state.mark = known.state.mark.max(batch.now);
             known.state.closed_cleanly = batch.closing && !outcome.needs_room;
-            write_known(&txn, &self.known, &known)?;
+            write_draft(&txn, &known)?;
             if let Some(lifetime) = &self.lifetime {
                 txn.open_table(META)?.insert(LIFETIME_ROW, lifetime_to_bytes(lifetime).as_slice())?;
             }
             Ok(txn.commit()?)
         })?;
-        self.known = known;
+        let changes = known.into_changes();
+        self.accept(changes);
         self.next_expiry = outcome.next_expiry;
         Ok(outcome)
     }
@@ -110,7 +112,7 @@ impl Store {
 fn change_entries(
     txn: &WriteTransaction,
     batch: &Batch<'_>,
-    known: &mut Known,
+    known: &mut Draft<'_>,
     outcome: &mut Outcome,
     room: Room,
 ) -> Result<(), redb::Error> {
@@ -144,7 +146,7 @@ fn change_entries(
 fn sweep(
     entries: &mut Entries<'_>,
     batch: &Batch<'_>,
-    known: &mut Known,
+    known: &mut Draft<'_>,
     outcome: &mut Outcome,
 ) -> Result<(), redb::Error> {
     if batch.sweep == 0 {
@@ -157,13 +159,17 @@ fn sweep(
         let swept = before.get(&id).map_or(0, |delta| delta.0) - after.0;
         outcome.gone.extend(u64::try_from(swept).ok().filter(|swept| *swept > 0).map(|swept| (id, 0, swept)));
     }
-    for id in known.retired.keys().copied().collect::<Vec<_>>() {
+    for id in known.retired.ids().take(batch.sweep - rows).collect::<Vec<_>>() {
         let asked = batch.sweep - rows;
-        let deleted = entries.sweep_retired(id, asked)?;
-        rows += deleted;
-        if deleted < asked {
-            known.retired.remove(&id);
+        if asked == 0 {
+            break;
         }
+        let deleted = entries.sweep_retired(id, asked)?;
+        if deleted < asked {
+            known.retired.remove(id);
+        }
+        // One without entries counts too: there may be many.
+        rows += deleted.max(1);
     }
     outcome.more_to_sweep = rows == batch.sweep;
     Ok(())
@@ -175,7 +181,7 @@ fn make_room(
     entries: &mut Entries<'_>,
     batch: &Batch<'_>,
     values: &[&Mutation],
-    known: &mut Known,
+    known: &mut Draft<'_>,
     outcome: &mut Outcome,
     room: Room,
 ) -> Result<(), redb::Error> {

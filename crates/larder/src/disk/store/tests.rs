@@ -96,7 +96,7 @@ fn validate(store: &Store) {
     for row in store.known.keyspaces.values() {
         assert_eq!((row.entries, row.bytes), (charged(row.id).len() as u64, charged(row.id).iter().sum()));
     }
-    for (id, bytes) in &store.known.retired {
+    for (id, bytes) in store.known.retired.iter() {
         assert_eq!(*bytes, charged(*id).iter().sum::<u64>());
     }
     assert_eq!(Store::read_known(&*store.db).unwrap(), store.known, "what is kept is what the file says");

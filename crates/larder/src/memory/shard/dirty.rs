@@ -111,7 +111,7 @@ impl Shard {
                 continue;
             }
             if slot.state == State::Dirty && slot.expires_at <= now {
-                self.tallies.of(&slot.key).expirations += 1;
+                self.tallies.expired(&slot.key);
                 self.entomb(id, trash);
             }
             let Some(slot) = self.slots.get(id) else { continue };

@@ -62,6 +62,12 @@ impl Shard {
         assert_eq!(self.policy.weight(), sums.clean_weight, "the policy holds exactly the clean entries");
         assert_eq!(self.ids.len(), self.slots.len());
         assert_eq!(held(&self.tallies), held(&tallies), "the tallies are those of the slots");
+        let lost = self.tallies.iter().fold((0, 0), |(evictions, expirations), (_, tally)| {
+            (evictions + tally.evictions, expirations + tally.expirations)
+        });
+        let (evictions, expirations) = self.tallies.removed();
+        // More in all: keyspaces that are gone have no tally.
+        assert!(lost.0 <= evictions && lost.1 <= expirations, "the sums have what the tallies have");
         sums
     }
 }

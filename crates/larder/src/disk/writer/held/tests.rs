@@ -55,7 +55,7 @@ impl Machine {
             now: Timestamp::from_millis(1_000),
             identities: Identities::new(Some(1)),
         };
-        let Opened { store, .. } = open(&options).unwrap();
+        let Opened { mut store, .. } = open(&options).unwrap();
         let (snapshot, view) = (store.snapshot(FIRST_GENERATION).unwrap(), store.view());
         let file = CacheFile::new(store, options, Ballast::new(Path::new("/cache/none"), 1 << 20)).unwrap();
         let (commands, inbox) = unbounded();

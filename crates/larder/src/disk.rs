@@ -60,6 +60,7 @@ pub(crate) use open::{OpenOptions, Opened, open};
 pub(crate) use owner::has_ended;
 pub(crate) use pages::{Pages, verify_pages};
 pub(crate) use snapshot::Snapshot;
+pub(crate) use store::Room;
 pub use sweeper::Swept;
 pub(crate) use sweeper::{Nudge, Sweeper};
 pub(crate) use tiers::Tiers;

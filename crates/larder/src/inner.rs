@@ -12,8 +12,8 @@ use std::time::Duration;
 use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
-    Acknowledge, Ballast, CacheFile, Charging, Extent, DiskView, FIRST_GENERATION, Identities, Limits, Nudge, OpenOptions,
-    Opened, OwnerLock, Registration, Sweeper, Tiers, Writer, absolute, create_parents, open,
+    Acknowledge, Ballast, CacheFile, Charging, DiskView, Extent, FIRST_GENERATION, Identities, Limits, Nudge,
+    OpenOptions, Opened, OwnerLock, Registration, Room, Sweeper, Tiers, Writer, absolute, create_parents, open,
 };
 use crate::error::Error;
 use crate::id::KeyspaceId;
@@ -39,6 +39,8 @@ const PAGE_SHARE: u64 = 16;
 const BATCH_SHARE: u64 = 32;
 /// Pages that a change may replace: a leaf of each table, for the entry it writes and for one it evicts.
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
+/// Pages that an eviction may replace: a leaf of each table.
+const BYTES_PER_EVICTION: u64 = 2 * 4096;
 const FEWEST_CHANGES: u64 = 16;
 const MOST_CHANGES: u64 = 1 << 16;
 /// A time mark this far ahead of the wall clock says that one of them is wrong: no entry's age can be told.
@@ -299,6 +301,15 @@ fn live_limit(capacity: u64, counts_blocks: bool) -> u64 {
     capacity / 1000 * pct
 }
 
+/// What may be live in a file of this capacity.
+fn room(capacity: u64, counts_blocks: bool) -> Room {
+    let evictions = (capacity / BATCH_SHARE / BYTES_PER_EVICTION).clamp(FEWEST_CHANGES, MOST_CHANGES);
+    Room {
+        live_limit: live_limit(capacity, counts_blocks),
+        most_evictions: usize::try_from(evictions).unwrap_or(usize::MAX),
+    }
+}
+
 type Nudges = crate::sync::channel::Receiver<Nudge>;
 
 fn open_tiers(
@@ -318,7 +329,7 @@ fn open_tiers(
         path: path.to_owned(),
         page_cache: usize::try_from(config.page_cache.as_u64()).unwrap_or(usize::MAX),
         verify_up_to: config.verify_on_open.as_u64(),
-        live_limit: live_limit(capacity, counts_blocks),
+        room: room(capacity, counts_blocks),
         capacity,
         counts_blocks,
         charging: Some(if counts_blocks { Charging::ByBlocks } else { Charging::ByLength }),

@@ -48,30 +48,42 @@ impl<'txn> Entries<'txn> {
         })
     }
 
-    /// Writes or deletes what a mutation says, unless a range removal of the batch came after it. A value that is
-    /// too large for the file deletes what it replaces.
-    pub(super) fn apply(&mut self, mutation: &Mutation, ranges: &[RangeRemoval]) -> Result<(), StorageError> {
-        let key = &mutation.key;
-        let is_removed = |removal: &RangeRemoval| {
-            removal.range.sequence > mutation.sequence && removal.range.scope.covers(key)
-        };
+    /// Whether a mutation writes a value: one that has expired on its way is a removal, and so is one that a
+    /// range removal came after, or that is too large for the file.
+    pub(super) fn is_value(&self, mutation: &Mutation, ranges: &[RangeRemoval]) -> bool {
+        let is_removed = |removal: &RangeRemoval| removal.covers(mutation);
         match &mutation.change {
-            Change::Put { unsaved, expires_at, .. }
-                if unsaved.fits_file && *expires_at > self.now && !ranges.iter().any(is_removed) =>
-            {
-                let header = Header {
-                    format: record::FORMAT,
-                    compression: unsaved.compression,
-                    version: unsaved.version,
-                    sequence: mutation.sequence,
-                    written_at: unsaved.written_at,
-                    expires_at: *expires_at,
-                    delete_after: *expires_at,
-                };
-                self.put(key, &header, &unsaved.extension, &unsaved.payload)
+            Change::Put { unsaved, expires_at, .. } => {
+                unsaved.fits_file && *expires_at > self.now && !ranges.iter().any(is_removed)
             }
-            _ => self.remove(key).map(drop),
+            Change::Delete => false,
         }
+    }
+
+    /// Writes the value of a mutation.
+    pub(super) fn write(&mut self, mutation: &Mutation) -> Result<(), StorageError> {
+        let Change::Put { unsaved, expires_at, .. } = &mutation.change else { return Ok(()) };
+        let header = Header {
+            format: record::FORMAT,
+            compression: unsaved.compression,
+            version: unsaved.version,
+            sequence: mutation.sequence,
+            written_at: unsaved.written_at,
+            expires_at: *expires_at,
+            delete_after: *expires_at,
+        };
+        self.put(&mutation.key, &header, &unsaved.extension, &unsaved.payload)
+    }
+
+    /// By how much the charge of all entries grows when these values are written.
+    pub(super) fn growth(&self, values: &[&Mutation]) -> Result<i64, StorageError> {
+        let mut growth = 0;
+        for mutation in values {
+            let old = self.rows.get(&*mutation.key)?.map(|record| record.value().len());
+            let replaced = old.map_or(0, |len| self.signed_charge(mutation.key.len(), len));
+            growth += i64::try_from(self.charge_of(mutation)).unwrap_or(i64::MAX) - replaced;
+        }
+        Ok(growth)
     }
 
     fn put(
@@ -98,7 +110,7 @@ impl<'txn> Entries<'txn> {
     }
 
     /// Deletes an entry with its expiry row. Answers whether it was live.
-    fn remove(&mut self, key: &[u8]) -> Result<bool, StorageError> {
+    pub(super) fn remove(&mut self, key: &[u8]) -> Result<bool, StorageError> {
         let old = self.rows.remove(key)?.map(|record| (record.value().len(), record::peek(record.value())));
         let Some((len, header)) = old else {
             return Ok(false);
@@ -177,6 +189,17 @@ impl<'txn> Entries<'txn> {
         let charge = self.signed_charge(key.len(), record_len);
         let delta = self.deltas.entry(KeyspaceId::of(key)).or_default();
         *delta = (delta.0 - 1, delta.1 - charge);
+    }
+
+    /// What the value of a mutation is charged for.
+    pub(super) fn charge_of(&self, mutation: &Mutation) -> u64 {
+        match &mutation.change {
+            Change::Put { unsaved, .. } => {
+                let record_len = record::record_len(&unsaved.extension, unsaved.payload.len());
+                self.charging.charge(mutation.key.len(), record_len)
+            }
+            Change::Delete => 0,
+        }
     }
 
     fn signed_charge(&self, key_len: usize, record_len: usize) -> i64 {

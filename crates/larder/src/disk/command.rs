@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::sync::channel::Sender;
 
-type Reply<T> = Sender<Result<T, Error>>;
+pub(super) type Reply<T> = Sender<Result<T, Error>>;
 
 /// What a waiter is told while the disk tier is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

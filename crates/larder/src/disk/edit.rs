@@ -21,7 +21,7 @@ use super::known::{Adopted, Known, Registration};
 use super::look::{Condition, Look, refused};
 use super::open::{OpenOptions, Opened, open, open_ours, refusal};
 use super::owner;
-use super::store::{Batch, Outcome, Store};
+use super::store::{Batch, Outcome, Room, Store};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::id::KeyspaceId;
@@ -66,7 +66,7 @@ impl Edit {
             page_cache: PAGE_CACHE,
             verify_up_to,
             // The capacity is a setting of its owner, who brings the file down to it.
-            live_limit: u64::MAX,
+            room: Room::UNBOUNDED,
             capacity: u64::MAX,
             counts_blocks: OsVolume.counts_blocks(path),
             charging: None,

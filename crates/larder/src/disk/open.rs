@@ -30,7 +30,7 @@ use super::new_file::{self, NewFile};
 use super::owner;
 use super::probe::{self, Overlay};
 use super::sparse::SparseFile;
-use super::store::Store;
+use super::store::{Room, Store};
 use super::tables::marker;
 use crate::error::Error;
 use crate::sync::Arc;
@@ -50,7 +50,7 @@ pub(crate) struct OpenOptions {
     pub(crate) page_cache: usize,
     /// Every page is verified when the file is no longer than this.
     pub(crate) verify_up_to: u64,
-    pub(crate) live_limit: u64,
+    pub(crate) room: Room,
     /// The bytes that the file may take: its blocks, where these are counted, and its length elsewhere.
     pub(crate) capacity: u64,
     pub(crate) counts_blocks: bool,
@@ -198,7 +198,7 @@ pub(super) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, Fault>
         }
         Ok(builder.create_with_backend(file)?)
     })?;
-    let mut store = Store::new(db, options.live_limit, options.identities)?;
+    let mut store = Store::new(db, options.room, options.identities)?;
     store.largest_page = largest_page;
     if let Some(charging) = options.charging {
         store.charge_by(charging)?;

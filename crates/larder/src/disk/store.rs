@@ -37,11 +37,26 @@ use crate::units::Timestamp;
 /// Evicting goes one part in so many below the limit, so that not every batch evicts.
 const EVICT_AHEAD: u64 = 256;
 
+/// How much may be live in a file, and how fast it makes room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// Bytes that entries may be charged for, all together.
+    pub(crate) live_limit: u64,
+    /// Entries that one transaction may evict: it replaces a page of each table for each of them, and the old
+    /// ones are free only after the next.
+    pub(crate) most_evictions: usize,
+}
+
+impl Room {
+    /// The room of a file whose capacity is a setting of somebody else's.
+    pub(crate) const UNBOUNDED: Self = Self { live_limit: u64::MAX, most_evictions: usize::MAX };
+}
+
 /// An open file.
 pub(crate) struct Store {
     pub(super) db: Guarded<Database>,
     pub(super) known: Known,
-    /// Bytes that entries may be charged for, all together.
+    room: Room,
     pressure: Pressure,
     /// The largest page that the file can have ([`super::new_file`]).
     pub(super) largest_page: u64,
@@ -130,14 +145,14 @@ impl Store {
         Ok(known)
     }
 
-    pub(crate) fn new(db: Database, live_limit: u64, identities: Identities) -> Result<Self, Fault> {
+    pub(crate) fn new(db: Database, room: Room, identities: Identities) -> Result<Self, Fault> {
         let db = Guarded::new(db);
         let known = Self::read_known(&*db)?;
         let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
         let largest_page = u64::MAX;
-        let pressure = Pressure::new(live_limit);
-        Ok(Self { db, known, pressure, largest_page, next_expiry, lifetime, identities, unseen: None })
+        let pressure = Pressure::new(room.live_limit);
+        Ok(Self { db, known, room, pressure, largest_page, next_expiry, lifetime, identities, unseen: None })
     }
 
     /// Counts what the entries are charged for anew, if the file did so by another rule: one pass over them. The file
@@ -301,7 +316,7 @@ impl Store {
                 closing: false,
                 is_resident: &|_| false,
             })?;
-            if !outcome.more_to_sweep {
+            if !outcome.more_to_sweep && !outcome.needs_room {
                 break;
             }
         }

@@ -8,12 +8,15 @@
 //!    for, and whoever becomes dirty after the drain finds the flag clear and wakes the writer.
 //! 3. Commit, removals first, those included that a write has replaced since. What is too much for one
 //!    transaction goes through (3) to (5) in parts: the first takes range removals, registrations and the
-//!    sweep along, and a put that a range removal covers is a deletion in whichever part it comes.
+//!    sweep along, and a put that a range removal covers is a deletion in whichever part it comes. A
+//!    transaction that may not evict enough for its values writes none of them: they are held, the step ends,
+//!    and the next one begins at once ([`held`]).
 //! 4. Install the snapshot that shows the commit.
 //! 5. Settle: dirty keys become clean or go, if their sequence is still the committed one; pending ranges are
 //!    dropped. After (4), because a key that left its shard is looked up on disk, and an older snapshot would
 //!    show what it replaced.
-//! 6. Acknowledge the waiters of (1), after the last part. Values that memory let go of meanwhile are the
+//! 6. Acknowledge the waiters of (1), after the last part; those who wait for values that are held, in the step
+//!    that commits these. Values that memory let go of meanwhile are the
 //!    sweeper's to drop: a user's
 //!    `Drop` may wait for this very thread.
 //!
@@ -21,9 +24,11 @@
 //!
 //! What happens when a commit fails is told in [`outage`].
 
+mod held;
 mod outage;
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -40,6 +45,7 @@ use crate::memory::{Change, Mutation, Remains};
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::{Arc, Ordering, planted};
 use crate::units::Timestamp;
+use held::Held;
 
 /// How long changes may wait for their commit, and how much may share one.
 #[derive(Debug, Clone, Copy)]
@@ -53,17 +59,21 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// How many of these mutations share the next transaction.
-    fn first_batch(&self, mutations: &[Mutation]) -> usize {
-        let mut bytes = 0;
-        let fits = |mutation: &&Mutation| {
-            if let Change::Put { unsaved, .. } = &mutation.change {
-                bytes += unsaved.payload.len();
-            }
-            bytes <= self.most_bytes
+    /// Moves what shares the next transaction from a queue to a batch.
+    fn fill(self, batch: &mut Vec<Mutation>, from: &mut VecDeque<Mutation>) {
+        let payload_len = |mutation: &Mutation| match &mutation.change {
+            Change::Put { unsaved, .. } => unsaved.payload.len(),
+            Change::Delete => 0,
         };
-        let fitting = mutations.iter().take(self.most_changes).take_while(fits).count();
-        fitting.max(1).min(mutations.len())
+        let mut bytes: usize = batch.iter().map(payload_len).sum();
+        while let Some(next) = from.front() {
+            bytes = bytes.saturating_add(payload_len(next));
+            let fits = batch.len() < self.most_changes && bytes <= self.most_bytes;
+            if !fits && !batch.is_empty() {
+                break;
+            }
+            batch.extend(from.pop_front());
+        }
     }
 }
 
@@ -81,6 +91,8 @@ pub(crate) struct Writer {
     announced: Standing,
     /// Whether memory took values while there was no file, and no flush has been answered so since.
     has_unsaved: bool,
+    /// What waits for its commit longer than a step.
+    held: Held,
     /// How many callers shared a commit lately; half as many with each that fewer shared.
     companions: usize,
     /// When a file that could not be shortened may be tried again.
@@ -110,6 +122,7 @@ impl Writer {
             limits,
             announced: Standing::InService,
             has_unsaved: false,
+            held: Held::default(),
             companions: 0,
             compact_at: Timestamp::ZERO,
             compact_wait: FIRST_DISK_RETRY,
@@ -186,6 +199,9 @@ impl Writer {
         commands: &Receiver<Command>,
         flush: Option<Deadline>,
     ) -> Result<Command, RecvTimeoutError> {
+        if self.held.is_pending() {
+            return Ok(commands.try_recv().unwrap_or(Command::Hurry));
+        }
         let retry = self.file.retry_at().map(|at| at.since(self.now()).max(Duration::from_millis(1)));
         match flush.map(Deadline::left).into_iter().chain(retry).min() {
             Some(wait) => commands.recv_timeout(wait),
@@ -204,6 +220,7 @@ impl Writer {
 
     /// One group commit, in the order that the module states.
     fn step(&mut self, mut waiting: Waiting) {
+        self.held.begin(&mut waiting);
         self.tiers.counted.lag.begin();
         self.tiers.writer_is_armed.store(false, Ordering::SeqCst);
         if let Some((generation, fault)) = waiting.fault.take()
@@ -219,7 +236,7 @@ impl Writer {
         let progress = self.commit_or_degrade(&waiting, &mut remains);
         self.keep_to_capacity();
         self.announce();
-        if self.file.standing() != Standing::Suspended {
+        if self.file.standing() != Standing::Suspended && !self.held.has_work() {
             // Committed; or it lives in memory alone from here on.
             self.tiers.counted.lag.end();
         }
@@ -227,6 +244,7 @@ impl Writer {
         if self.file.store().is_some()
             && let Some(outcome) = progress.first
         {
+            waiting.commits.extend(self.held.take_done());
             let replies = waiting.replies();
             // Told once: whoever flushes wants to know that a restart would find everything.
             let is_asked = replies.asks_for_all() || waiting.shut_down.is_some();
@@ -234,6 +252,7 @@ impl Writer {
             acknowledge(replies, outcome, progress.writes_are_lost, is_unsaved);
             was_unsaved = is_unsaved;
         } else {
+            waiting.commits.extend(self.held.take_all());
             self.refuse(&mut waiting, progress.removals_are_durable);
         }
         for reply in std::mem::take(&mut waiting.verifications) {
@@ -245,37 +264,6 @@ impl Writer {
         }
     }
 
-    /// Steps 2 to 5, in several transactions if there is much to change.
-    fn commit_all(
-        &mut self,
-        waiting: &Waiting,
-        progress: &mut Progress,
-        remains: &mut Remains,
-    ) -> Result<(), Fault> {
-        let mut mutations = self.tiers.memory.drain(self.now(), remains);
-        mutations.sort_by_key(|mutation| !mutation.removes());
-        let mut rest = mutations.as_slice();
-        let mut is_done = false;
-        while !is_done {
-            let deletions = rest.iter().take_while(|mutation| mutation.removes()).count();
-            let mut count = self.limits.first_batch(rest);
-            if deletions > 0 && self.file.is_short_of_room() {
-                count = count.min(deletions);
-            }
-            let (batch, later) = rest.split_at(count);
-            let is_first = progress.first.is_none();
-            is_done = later.is_empty();
-            let outcome = self.commit(batch, waiting, (is_first, is_done), remains)?;
-            if is_first {
-                progress.first = Some(outcome);
-            }
-            progress.removals_are_durable |= !later.first().is_some_and(Mutation::removes);
-            rest = later;
-        }
-        self.file.committed(self.now());
-        Ok(())
-    }
-
     /// Steps 3 to 5 for a part of what was drained.
     fn commit(
         &mut self,
@@ -285,7 +273,7 @@ impl Writer {
         remains: &mut Remains,
     ) -> Result<Outcome, Fault> {
         let adopted = self.file.adopted().clone();
-        let is_resident = |key: &[u8]| self.tiers.memory.has_clean(key);
+        let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
         let batch = Batch {
             mutations,
             ranges: &waiting.ranges,
@@ -317,7 +305,13 @@ impl Writer {
             self.tiers.settle(mutations, remains);
         }
         self.tiers.snapshots.install(Some(snapshot));
-        self.settle(mutations, waiting, is_first, remains);
+        if outcome.needs_room {
+            // Its values were not written: they stay dirty.
+            let deletions = mutations.iter().filter(|mutation| !mutation.is_put());
+            self.settle(&deletions.cloned().collect::<Vec<_>>(), waiting, is_first, remains);
+        } else {
+            self.settle(mutations, waiting, is_first, remains);
+        }
         self.note(&outcome, batch.now);
         Ok(outcome)
     }

@@ -246,8 +246,14 @@ impl Shard {
         out.extend(keys.filter(|key| key.starts_with(prefix)).map(Arc::from));
     }
 
+    #[cfg(test)]
     pub(crate) fn has_clean(&self, key: SlotKey<'_>) -> bool {
         self.find(key).is_some_and(|(_, slot)| slot.state == State::Clean)
+    }
+
+    /// Whether a key has a value, committed or not.
+    pub(crate) fn has_value(&self, key: SlotKey<'_>) -> bool {
+        self.find(key).is_some_and(|(_, slot)| slot.value.is_some())
     }
 
     fn prior(&self, key: SlotKey<'_>, now: Timestamp) -> Prior {

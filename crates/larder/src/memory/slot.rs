@@ -168,6 +168,10 @@ pub(crate) enum Change {
 }
 
 impl Mutation {
+    pub(crate) fn is_put(&self) -> bool {
+        matches!(self.change, Change::Put { .. })
+    }
+
     /// Whether a removal becomes durable with this, so that somebody may wait for it.
     pub(crate) fn removes(&self) -> bool {
         self.hides_removal || matches!(self.change, Change::Delete)

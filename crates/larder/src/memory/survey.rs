@@ -48,9 +48,16 @@ impl Memory {
         self.shards.iter().filter_map(|shard| shard.read().next_expiry()).min()
     }
 
+    #[cfg(test)]
     pub(crate) fn has_clean(&self, key: &[u8]) -> bool {
         let key = self.key(key);
         self.shard(key).read().has_clean(key)
+    }
+
+    /// Whether memory has a value of a key, committed or not.
+    pub(crate) fn has_value(&self, key: &[u8]) -> bool {
+        let key = self.key(key);
+        self.shard(key).read().has_value(key)
     }
 
     /// The keys in memory with a prefix, sorted.

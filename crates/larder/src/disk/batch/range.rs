@@ -9,7 +9,7 @@ use super::Entries;
 use crate::disk::draft::RetiredDraft;
 use crate::disk::tables::{after_prefix, expiry_key, split_expiry_key};
 use crate::id::KeyspaceId;
-use crate::memory::{Range, StoredKey};
+use crate::memory::{Mutation, Range, StoredKey};
 use crate::record;
 use crate::units::Timestamp;
 
@@ -22,6 +22,11 @@ pub(crate) struct RangeRemoval {
 }
 
 impl RangeRemoval {
+    /// Whether it comes after a change of a key in its scope.
+    pub(in crate::disk) fn covers(&self, mutation: &Mutation) -> bool {
+        self.range.sequence > mutation.sequence && self.range.scope.covers(&mutation.key)
+    }
+
     /// How many live entries memory knew.
     pub(in crate::disk) fn live_in_memory(&self) -> u64 {
         self.known.iter().filter(|(_, is_live)| *is_live).count() as u64

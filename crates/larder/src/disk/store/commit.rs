@@ -4,14 +4,14 @@ use std::collections::HashSet;
 
 use redb::WriteTransaction;
 
-use super::{EVICT_AHEAD, Store, write_draft};
+use super::{EVICT_AHEAD, Room, Store, write_draft};
 use crate::disk::batch::{Entries, RangeRemoval};
 use crate::disk::draft::Draft;
 use crate::disk::fault::{Fault, guarded};
 use crate::disk::known::{Adopted, Registration};
 use crate::disk::tables::{LIFETIME_ROW, META, lifetime_to_bytes};
 use crate::id::KeyspaceId;
-use crate::memory::{Change, Mutation};
+use crate::memory::Mutation;
 use crate::units::Timestamp;
 
 /// What one transaction is to do.
@@ -47,6 +47,9 @@ pub(crate) struct Outcome {
     pub(crate) swept: u64,
     pub(crate) more_to_sweep: bool,
     pub(crate) evicted: u64,
+    /// Whether more is to be evicted than one transaction may. No value of the batch was written then; what
+    /// one of them hides a removal of was deleted.
+    pub(crate) needs_room: bool,
     /// Of each keyspace that lost any: entries deleted for room, and for age.
     pub(crate) gone: Vec<(KeyspaceId, u64, u64)>,
     pub(crate) next_expiry: Option<Timestamp>,
@@ -68,15 +71,15 @@ impl Store {
         }
         outcome.is_committed = true;
         known.upgrade(batch.now, self.identities);
-        let live_limit = self.pressure.limit();
+        let room = Room { live_limit: self.pressure.limit(), ..self.room };
         guarded(|| {
             let mut txn = self.db.begin_write()?;
             // Reopening after a crash then takes milliseconds, whatever the size of the file.
             txn.set_quick_repair(true);
-            change_entries(&txn, batch, &mut known, &mut outcome, live_limit)?;
+            change_entries(&txn, batch, &mut known, &mut outcome, room)?;
             known.state.sequence = known.state.sequence.max(batch.sequence);
             known.state.mark = known.state.mark.max(batch.now);
-            known.state.closed_cleanly = batch.closing;
+            known.state.closed_cleanly = batch.closing && !outcome.needs_room;
             write_draft(&txn, &known)?;
             if let Some(lifetime) = &self.lifetime {
                 txn.open_table(META)?.insert(LIFETIME_ROW, lifetime_to_bytes(lifetime).as_slice())?;
@@ -101,56 +104,106 @@ impl Store {
     }
 }
 
+/// In this order, so that what a batch writes has its room before it is written:
+///
+/// 1. What is removed goes: by range removals, for age, and by mutations that delete.
+/// 2. Entries are evicted until the values of the batch have room, but no more than one transaction may.
+/// 3. The values are written; unless (2) has not made room enough.
 fn change_entries(
     txn: &WriteTransaction,
     batch: &Batch<'_>,
     known: &mut Draft<'_>,
     outcome: &mut Outcome,
-    live_limit: u64,
+    room: Room,
 ) -> Result<(), redb::Error> {
     let mut entries = Entries::open(txn, batch.now, known.charging())?;
+    // 1.
     for removal in batch.ranges.iter().filter(|_| batch.is_first) {
         outcome.removed.push(entries.remove_range(removal, &known.retired)?);
     }
-    for mutation in batch.mutations {
-        entries.apply(mutation, batch.ranges)?;
+    sweep(&mut entries, batch, known, outcome)?;
+    let (values, deletions): (Vec<&Mutation>, Vec<&Mutation>) =
+        batch.mutations.iter().partition(|mutation| entries.is_value(mutation, batch.ranges));
+    for mutation in deletions {
+        entries.remove(&mutation.key)?;
     }
-    if batch.sweep > 0 {
-        let before = entries.deltas.clone();
-        let (mut rows, swept) = entries.sweep(batch.sweep)?;
-        outcome.swept = swept;
-        for (&id, after) in &entries.deltas {
-            let swept = before.get(&id).map_or(0, |delta| delta.0) - after.0;
-            outcome
-                .gone
-                .extend(u64::try_from(swept).ok().filter(|swept| *swept > 0).map(|swept| (id, 0, swept)));
+    known.apply(&std::mem::take(&mut entries.deltas));
+    // 2.
+    make_room(&mut entries, batch, &values, known, outcome, room)?;
+    // 3.
+    for mutation in values {
+        if !outcome.needs_room {
+            entries.write(mutation)?;
+        } else if mutation.hides_removal {
+            entries.remove(&mutation.key)?;
         }
-        for id in known.retired.ids().take(batch.sweep - rows).collect::<Vec<_>>() {
-            let asked = batch.sweep - rows;
-            if asked == 0 {
-                break;
-            }
-            let deleted = entries.sweep_retired(id, asked)?;
-            if deleted < asked {
-                known.retired.remove(id);
-            }
-            // One without entries counts too: there may be many.
-            rows += deleted.max(1);
-        }
-        outcome.more_to_sweep = rows == batch.sweep;
     }
-    let deltas = std::mem::take(&mut entries.deltas);
-    known.apply(&deltas);
-    let live = known.live_bytes();
-    if live > live_limit {
-        let bytes = live - live_limit + live_limit / EVICT_AHEAD;
-        // Else a value of a good part of the file that expires soonest would be acknowledged, and gone.
-        let puts = batch.mutations.iter().filter(|mutation| matches!(mutation.change, Change::Put { .. }));
-        let written: HashSet<&[u8]> = puts.map(|mutation| &*mutation.key).collect();
-        outcome.evicted = entries.evict(bytes, batch.is_resident, &|key| written.contains(key))?;
-        known.apply(&entries.deltas);
-        outcome.gone.extend(entries.deltas.iter().map(|(&id, delta)| (id, delta.0.unsigned_abs(), 0)));
-    }
+    known.apply(&std::mem::take(&mut entries.deltas));
     outcome.next_expiry = entries.next_expiry()?;
+    Ok(())
+}
+
+fn sweep(
+    entries: &mut Entries<'_>,
+    batch: &Batch<'_>,
+    known: &mut Draft<'_>,
+    outcome: &mut Outcome,
+) -> Result<(), redb::Error> {
+    if batch.sweep == 0 {
+        return Ok(());
+    }
+    let before = entries.deltas.clone();
+    let (mut rows, swept) = entries.sweep(batch.sweep)?;
+    outcome.swept = swept;
+    for (&id, after) in &entries.deltas {
+        let swept = before.get(&id).map_or(0, |delta| delta.0) - after.0;
+        outcome.gone.extend(u64::try_from(swept).ok().filter(|swept| *swept > 0).map(|swept| (id, 0, swept)));
+    }
+    for id in known.retired.ids().take(batch.sweep - rows).collect::<Vec<_>>() {
+        let asked = batch.sweep - rows;
+        if asked == 0 {
+            break;
+        }
+        let deleted = entries.sweep_retired(id, asked)?;
+        if deleted < asked {
+            known.retired.remove(id);
+        }
+        // One without entries counts too: there may be many.
+        rows += deleted.max(1);
+    }
+    outcome.more_to_sweep = rows == batch.sweep;
+    Ok(())
+}
+
+/// Deletes entries for the room that the values of a batch need. What the batch writes is no victim: it is
+/// not written yet, and what stands under its keys is about to be replaced.
+fn make_room(
+    entries: &mut Entries<'_>,
+    batch: &Batch<'_>,
+    values: &[&Mutation],
+    known: &mut Draft<'_>,
+    outcome: &mut Outcome,
+    room: Room,
+) -> Result<(), redb::Error> {
+    let live = known.live_bytes();
+    // Most batches fit whatever their values replace. To look these up takes as long as to write them.
+    let most: u64 = values.iter().map(|mutation| entries.charge_of(mutation)).sum();
+    if live.saturating_add(most) <= room.live_limit {
+        return Ok(());
+    }
+    let needed = live.saturating_add_signed(entries.growth(values)?);
+    if needed <= room.live_limit {
+        return Ok(());
+    }
+    let bytes = needed - room.live_limit + room.live_limit / EVICT_AHEAD;
+    // The place to delete what range removals cover that are still to be made: before any live entry.
+    let written: HashSet<&[u8]> = values.iter().map(|mutation| &*mutation.key).collect();
+    let evicted =
+        entries.evict(bytes, room.most_evictions, batch.is_resident, &|key| written.contains(key))?;
+    outcome.evicted = evicted.entries;
+    outcome.gone.extend(entries.deltas.iter().map(|(&id, delta)| (id, delta.0.unsigned_abs(), 0)));
+    known.apply(&std::mem::take(&mut entries.deltas));
+    let needed = needed.saturating_sub(evicted.bytes);
+    outcome.needs_room = needed > room.live_limit && evicted.has_more;
     Ok(())
 }

@@ -12,14 +12,20 @@ use crate::memory::{Change, Mutation, Range, Unsaved, Weight, WriteBuffer};
 use crate::record;
 use crate::sync::Arc;
 
+mod room;
+
 static NOTHING_ADOPTED: std::sync::LazyLock<Adopted> = std::sync::LazyLock::new(Adopted::default);
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(50_000);
 
 fn store(live_limit: u64) -> Store {
+    store_with(Room { live_limit, most_evictions: usize::MAX })
+}
+
+fn store_with(room: Room) -> Store {
     let db = redb::Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
     Store::initialise(&db, &Known::fresh(NOW, Identities::default())).unwrap();
-    Store::new(db, live_limit, Identities::default()).unwrap()
+    Store::new(db, room, Identities::default()).unwrap()
 }
 
 fn batch<'a>(mutations: &'a [Mutation], ranges: &'a [RangeRemoval]) -> Batch<'a> {
@@ -265,7 +271,7 @@ fn fields_of_a_later_version_outlive_commits_and_not_the_entries() {
     txn.open_table(KEYSPACES).unwrap().insert("name", with_later.as_slice()).unwrap();
     txn.commit().unwrap();
     let Store { db, .. } = store;
-    let mut store = Store::new(db.into_inner().unwrap(), 1 << 30, Identities::default()).unwrap();
+    let mut store = Store::new(db.into_inner().unwrap(), Room::UNBOUNDED, Identities::default()).unwrap();
     store.commit(&batch(&[put(&key(id, "a"), 1, LATER)], &[])).unwrap();
     let row = |store: &Store| {
         let txn = store.db.begin_read().unwrap();
@@ -307,7 +313,7 @@ fn range_removals_that_stand_in_a_file_are_made_in_transactions_of_a_bounded_siz
             txn.open_table(RANGES).unwrap().insert(*key, *scope).unwrap();
         }
         txn.commit().unwrap();
-        Store::new(store.db.into_inner().unwrap(), 1 << 30, Identities::default())
+        Store::new(store.db.into_inner().unwrap(), Room::UNBOUNDED, Identities::default())
     };
     let scope = Scope::prefix(id.to_bytes()).to_bytes();
     let narrow = Scope::prefix(key(id, "00000")).to_bytes();
@@ -333,32 +339,4 @@ fn range_removals_that_stand_in_a_file_are_made_in_transactions_of_a_bounded_siz
     assert_eq!(row.bytes, Charging::ByLength.charge(key(id, &name(count)).len(), 152));
     let illegible = plant(store, &[(&two, &[9])]).unwrap_err();
     assert_eq!(illegible.kind, FaultKind::Damage);
-}
-
-#[test]
-fn what_a_commit_writes_is_not_its_own_victim() {
-    let live_limit = 64 << 10;
-    let mut store = store(live_limit);
-    let id = registered(&mut store, 0).registered[0];
-    for number in 0..200 {
-        store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
-    }
-    assert!(store.known.live_bytes() > live_limit / 2);
-    // It expires before all others, and takes all the room that one entry may have.
-    let (soon, name) = (Timestamp::from_millis(1_001), key(id, "large"));
-    let len = (32 << 10) - 200;
-    assert!(
-        Charging::ByLength.charge(name.len(), record::record_len(&record::Extension::default(), len))
-            <= live_limit - live_limit / EVICT_AHEAD
-    );
-    let outcome = store.commit(&batch(&[put_long(&name, 500, soon, len)], &[])).unwrap();
-    assert!(outcome.evicted > 0 && store.known.live_bytes() <= live_limit);
-    assert!(store.snapshot(1).unwrap().get(&name).unwrap().is_some());
-    validate(&store);
-    // The next commit takes it first.
-    for number in 200..400 {
-        store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
-    }
-    assert!(store.snapshot(2).unwrap().get(&name).unwrap().is_none());
-    validate(&store);
 }

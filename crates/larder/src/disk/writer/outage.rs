@@ -17,6 +17,7 @@
 //! commit, every shard saves again, and refuses a value that was made not to be saved: it would be evicted in
 //! favour of the older one that the file has by then.
 
+use super::held::Held;
 use super::{Progress, Writer};
 use crate::disk::cache_file::Standing;
 use crate::disk::command::{Acknowledge, Waiting};
@@ -60,7 +61,7 @@ impl Writer {
                     if is_retry || self.file.discards() > 0 {
                         self.renew();
                         // What an earlier part committed went with the file before.
-                        progress.writes_are_lost |= progress.first.take().is_some();
+                        progress.writes_are_lost |= progress.first.take().is_some() | self.held.lose_begun();
                     }
                 }
                 Standing::Discarded { .. } => {
@@ -89,6 +90,7 @@ impl Writer {
         self.tiers.change_view(|view| view.faults += 1);
         self.file.fail(fault, self.now());
         self.tiers.memory.relist();
+        self.held.forget_writes();
     }
 
     /// After a panic: nobody knows what was half done, so the file goes.
@@ -98,6 +100,8 @@ impl Writer {
         self.tiers.change_view(|view| view.faults += 1);
         self.file.discard(why, self.now());
         self.tiers.memory.relist();
+        // Who waited for these learns that nobody answers.
+        self.held = Held::default();
         self.stop_saving(&mut remains);
         self.announce();
         self.tiers.hand_over(remains);

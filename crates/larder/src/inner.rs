@@ -297,8 +297,8 @@ fn live_limit(capacity: u64, counts_blocks: bool) -> u64 {
     if !counts_blocks {
         return capacity / LIVE_SHARE;
     }
-    let pct: u64 = std::env::var("ROOM_PCT").ok().and_then(|s| s.parse().ok()).unwrap_or(833);
-    capacity / 1000 * pct
+    let pct: u64 = std::env::var("ROOM_PCT").ok().and_then(|s| s.parse().ok()).unwrap_or(8125);
+    capacity / 10000 * pct
 }
 
 /// What may be live in a file of this capacity.

@@ -14,7 +14,7 @@ pub(crate) use tracked::TrackedVolume;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::path::{Path, PathBuf};
 
 use redb::{BackendError, StorageBackend};
@@ -141,6 +141,10 @@ impl VolumeFile {
 impl Content for VolumeFile {
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
         self.content.punch(offset, len)
+    }
+
+    fn data(&self) -> io::Result<Vec<Range<u64>>> {
+        self.content.data()
     }
 }
 

@@ -347,6 +347,23 @@ impl CacheFile {
         extent
     }
 
+    /// Opens the file again after a transaction that was refused, for the file would have taken more than it may; with
+    /// less room for entries. The store takes nothing more after a failure, and nothing of the transaction is in it.
+    pub(super) fn make_way(&mut self, refused: Fault, may_compact: bool, now: Timestamp) -> Result<(), Fault> {
+        let Some(mut pressure) = self.store().map(|store| store.pressure) else { return Err(refused) };
+        self.fail(refused.clone(), now);
+        let mut store = self.open_again()?.ok_or(refused)?;
+        // Pages move to the front of the file, and what is behind them is given back.
+        if may_compact && store.compact().is_err() {
+            drop(store.close());
+            store = self.open_again()?.ok_or_else(|| Fault::io("the file was deleted"))?;
+        }
+        pressure.note_refusal(store.known.live_bytes());
+        store.pressure = pressure;
+        self.enter_service(store, now);
+        Ok(())
+    }
+
     /// Whether it takes more than it may.
     pub(super) fn is_too_large(&self) -> bool {
         self.store().is_some() && self.extent().exceeds(self.options.capacity)

@@ -226,7 +226,7 @@ fn told(path: &Path, fault: Fault) -> Error {
     match (fault.kind, OsVolume::open_to_read(&path)) {
         (FaultKind::Damage, Ok(file)) => refused(&path, &file, fault),
         (FaultKind::Damage, Err(error)) => io_error("read", &path, error),
-        (FaultKind::Io | FaultKind::Full | FaultKind::Unrepaired, _) => {
+        (FaultKind::Io | FaultKind::Full | FaultKind::TooLarge | FaultKind::Unrepaired, _) => {
             Error::Io { action: "change", path, cause: fault.cause }
         }
         _ => refusal(&path, fault),

@@ -29,6 +29,8 @@ pub(crate) enum FaultKind {
     Unrepaired,
     /// There is no room left for the file.
     Full,
+    /// The file would take more than its capacity ([`super::sparse`]), or than the system lets it.
+    TooLarge,
     /// The operating system does not let this process use the file.
     Denied,
     /// The device or the operating system failed in another way.
@@ -80,6 +82,7 @@ fn of_io(error: &io::Error) -> FaultKind {
     match error.kind() {
         ErrorKind::InvalidData | ErrorKind::UnexpectedEof => FaultKind::Damage,
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FaultKind::Full,
+        ErrorKind::FileTooLarge => FaultKind::TooLarge,
         ErrorKind::PermissionDenied => FaultKind::Denied,
         _ => FaultKind::Io,
     }

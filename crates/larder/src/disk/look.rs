@@ -283,7 +283,7 @@ pub(super) fn refused(path: &Path, file: &VolumeFile, fault: Fault) -> Error {
         FaultKind::Denied => {
             io_error("read", path, std::io::Error::new(std::io::ErrorKind::PermissionDenied, fault.cause))
         }
-        FaultKind::Unrepaired | FaultKind::Io | FaultKind::Full => {
+        FaultKind::Unrepaired | FaultKind::Io | FaultKind::Full | FaultKind::TooLarge => {
             Error::Io { action: "read", path: path.to_owned(), cause: fault.cause }
         }
     }

@@ -29,7 +29,7 @@ use super::known::Known;
 use super::new_file::{self, NewFile};
 use super::owner;
 use super::probe::{self, Overlay};
-use super::sparse::SparseFile;
+use super::sparse::{Reserve, SparseFile};
 use super::store::{Room, Store};
 use super::tables::marker;
 use crate::error::Error;
@@ -188,18 +188,20 @@ fn verify_pages(overlay: impl FnOnce() -> std::io::Result<Overlay>) -> Result<()
 pub(super) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, Fault> {
     let mut builder = builder(options.page_cache);
     builder.set_check_integrity_on_open(len <= options.verify_up_to);
-    let mut largest_page = u64::MAX;
+    let (mut largest_page, mut reserve) = (u64::MAX, Reserve::default());
     let db = guarded(|| {
         let file = options.volume.open(&options.path, false)?;
         largest_page = new_file::region_len(&file)?;
         // Where blocks are not counted nothing is gained by holes.
         if options.counts_blocks {
-            return Ok(builder.create_with_backend(SparseFile::new(file)?)?);
+            let file = SparseFile::new(file, options.capacity)?;
+            reserve = file.reserve();
+            return Ok(builder.create_with_backend(file)?);
         }
         Ok(builder.create_with_backend(file)?)
     })?;
     let mut store = Store::new(db, options.room, options.identities)?;
-    store.largest_page = largest_page;
+    (store.largest_page, store.reserve) = (largest_page, reserve);
     if let Some(charging) = options.charging {
         store.charge_by(charging)?;
     }

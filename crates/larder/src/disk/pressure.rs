@@ -10,11 +10,14 @@
 use super::extent::Extent;
 
 /// The file is close to its capacity when so much of it is left: one part in so many.
-const CLOSE: u64 = 8;
+const CLOSE: u64 = 16;
 /// The limit falls by so many times what the file grew.
-const FALL: u64 = 4;
+const FALL: u64 = 2;
+/// The limit without pressure is at most so many times the least: a file that stays too large in spite of that is
+/// compacted.
+const LEAST_PART: u64 = 8;
 /// The limit rises by one part in so many with each transaction.
-const RISE: u64 = 1024;
+const RISE: u64 = 512;
 
 /// The limit of what entries are charged for, all together.
 #[derive(Debug, Clone, Copy)]
@@ -35,14 +38,18 @@ impl Pressure {
         self.now
     }
 
+    /// Takes notice that the file would have exceeded its capacity.
+    pub(super) fn note_refusal(&mut self, live: u64) {
+        self.now = (self.now.min(live) / 8 * 7).max(self.most / LEAST_PART).min(self.now);
+    }
+
     /// Takes notice of what the file takes after a transaction that left it charged for `live`.
     pub(super) fn note(&mut self, extent: Extent, capacity: u64, live: u64) {
         let growth = extent.growth_close_to(self.last, capacity, CLOSE);
         self.last = extent;
         if growth > 0 {
-            // Never to nothing: a file that stays too large in spite of that is compacted.
             let fallen = self.now.min(live).saturating_sub(growth.saturating_mul(FALL));
-            self.now = fallen.max(self.most / 4).min(self.now);
+            self.now = fallen.max(self.most / LEAST_PART).min(self.now);
         } else {
             self.now = self.now.saturating_add(self.most / RISE).min(self.most);
         }
@@ -60,21 +67,26 @@ mod tests {
     #[test]
     fn growth_close_to_the_capacity_lowers_the_limit_and_rest_raises_it() {
         let mut pressure = Pressure::new(800_000);
-        pressure.note(taking(800_000), 1_000_000, 700_000);
-        assert_eq!(pressure.limit(), 800_000, "far from the capacity a file may grow");
         pressure.note(taking(900_000), 1_000_000, 700_000);
-        assert_eq!(pressure.limit(), 600_000, "25,000 beyond what is close, and 4 times that");
-        pressure.note(taking(910_000), 1_000_000, 600_000);
-        assert_eq!(pressure.limit(), 560_000);
+        assert_eq!(pressure.limit(), 800_000, "far from the capacity a file may grow");
+        pressure.note(taking(950_000), 1_000_000, 700_000);
+        assert_eq!(pressure.limit(), 675_000, "12,500 of that are close to the capacity");
+        pressure.note(taking(960_000), 1_000_000, 600_000);
+        assert_eq!(pressure.limit(), 580_000);
         for _ in 0..100 {
-            pressure.note(taking(910_000), 1_000_000, 500_000);
+            pressure.note(taking(960_000), 1_000_000, 500_000);
         }
-        assert_eq!(pressure.limit(), 560_000 + 100 * (800_000 / 1024), "it does not grow");
+        assert_eq!(pressure.limit(), 580_000 + 100 * (800_000 / RISE), "it does not grow");
         for _ in 0..1_000 {
-            pressure.note(taking(910_000), 1_000_000, 500_000);
+            pressure.note(taking(960_000), 1_000_000, 500_000);
         }
         assert_eq!(pressure.limit(), 800_000);
         pressure.note(taking(10_000_000), 1_000_000, 500_000);
-        assert_eq!(pressure.limit(), 200_000);
+        assert_eq!(pressure.limit(), 100_000);
+        pressure.note_refusal(500_000);
+        assert_eq!(pressure.limit(), 100_000);
+        let mut pressure = Pressure::new(800_000);
+        pressure.note_refusal(700_000);
+        assert_eq!(pressure.limit(), 612_500);
     }
 }

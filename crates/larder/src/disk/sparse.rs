@@ -8,8 +8,8 @@
 //! 2. Of the blocks that were cut off, those that may have data (the page was used before) are punched: the
 //!    blocks become a hole. Where the file system has no holes, the zeros are written.
 //!
-//! Which blocks may have data is kept in memory, a bit each: all of them when the file is opened, after that
-//! those that are written. A block is noted before its write, and forgotten when its punch has succeeded, so
+//! Which blocks may have data is kept in memory, a bit each: those that the system names when the file is opened,
+//! after that those that are written. A block is noted before its write, and forgotten when its punch has succeeded, so
 //! that a block with data is never taken for a hole.
 //!
 //! Nothing depends on the order of (1) and (2), and a loss of power may keep either: redb writes pages that
@@ -17,14 +17,27 @@
 //! A failed punch is a failed write.
 //!
 //! The header, which is written in parts of a block, is written as it is.
+//!
+//! **The bound.** Since every block that the file takes comes to it here, here is where it is kept from taking more than
+//! its capacity: a write that would add blocks beyond that is refused, and so is a length of more than twice as much.
+//! To redb that is a failed write: the transaction fails as a whole, and the file must be opened again. The writer does
+//! so, makes room and repeats it ([`super::writer`]). To make room takes some: the last part of the capacity is a
+//! [`Reserve`], which only a compaction, and a transaction that was refused before, may take. A file that takes more when it is opened is not bounded before it
+//! has come down to it.
 
 use std::io;
 use std::ops::{Bound, Range};
 
 use redb::{BackendError, StorageBackend};
 
-use crate::sync::{AtomicBool, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::volume::{BLOCK, Content, VolumeFile};
+
+/// The part of the capacity that is left to blocks that the file system keeps for the file: one in so many.
+const METADATA_SHARE: u64 = 128;
+/// The part of the blocks that is the reserve: one in so many.
+const RESERVE_SHARE: u64 = 64;
+const LEAST_RESERVE: u64 = 16;
 
 /// A file that leaves zeros at the end of pages unwritten.
 #[derive(Debug)]
@@ -32,6 +45,26 @@ pub(super) struct SparseFile {
     file: VolumeFile,
     blocks: Mutex<Blocks>,
     has_holes: AtomicBool,
+    reserve: Reserve,
+}
+
+/// Whether the last part of the file's capacity may be taken.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reserve(Arc<AtomicBool>);
+
+impl Reserve {
+    pub(super) fn allow(&self, allows: bool) {
+        self.0.store(allows, Ordering::Relaxed);
+    }
+
+    fn is_allowed(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How many of the blocks that a file may take are its reserve.
+fn reserved(most: u64) -> u64 {
+    (most / RESERVE_SHARE).clamp(LEAST_RESERVE.min(most / 8), most)
 }
 
 /// Which blocks of a file may have data.
@@ -39,15 +72,42 @@ pub(super) struct SparseFile {
 struct Blocks {
     /// A bit for each block.
     data: Vec<u64>,
+    /// How many there are.
+    count: u64,
+    /// How many there may be, once there are no more.
+    most: u64,
+    /// How many of these are kept for those who may take the reserve.
+    reserved: u64,
+    is_bounded: bool,
     /// The length of the file in bytes. What is written beyond it lengthens the file, which a hole would not.
     len: u64,
 }
 
 impl Blocks {
-    fn of_file(len: u64) -> Self {
-        let mut blocks = Self { data: Vec::new(), len };
-        blocks.set(0..len.div_ceil(BLOCK));
+    fn of_file(len: u64, data: &[Range<u64>], capacity: u64) -> Self {
+        // Beside these the file system keeps some blocks of its own for the file.
+        let most = (capacity - capacity / METADATA_SHARE) / BLOCK;
+        let mut blocks = Self { data: Vec::new(), count: 0, most, reserved: reserved(most), is_bounded: false, len };
+        for range in data {
+            blocks.set(range.start / BLOCK..range.end.min(len).div_ceil(BLOCK));
+        }
+        blocks.bound();
         blocks
+    }
+
+    fn bound(&mut self) {
+        self.is_bounded |= self.count <= self.most;
+    }
+
+    /// Notes that blocks are written, if the file may take those that are new.
+    fn take(&mut self, numbers: Range<u64>, takes_reserve: bool) -> io::Result<()> {
+        let new = numbers.clone().filter(|&number| !self.may_have_data(number)).count() as u64;
+        let most = if takes_reserve { self.most } else { self.most - self.reserved };
+        if self.is_bounded && new > 0 && self.count + new > most {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file would exceed its capacity"));
+        }
+        self.set(numbers);
+        Ok(())
     }
 
     fn set(&mut self, numbers: Range<u64>) {
@@ -57,6 +117,7 @@ impl Blocks {
                 self.data.resize(word + 1, 0);
             }
             if let Some(word) = self.data.get_mut(word) {
+                self.count += u64::from(*word & 1 << (number % 64) == 0);
                 *word |= 1 << (number % 64);
             }
         }
@@ -65,9 +126,11 @@ impl Blocks {
     fn clear(&mut self, numbers: Range<u64>) {
         for number in numbers {
             if let Some(word) = usize::try_from(number / 64).ok().and_then(|word| self.data.get_mut(word)) {
+                self.count -= u64::from(*word & 1 << (number % 64) != 0);
                 *word &= !(1 << (number % 64));
             }
         }
+        self.bound();
     }
 
     fn may_have_data(&self, number: u64) -> bool {
@@ -92,9 +155,14 @@ fn len_without_tail(data: &[u8]) -> usize {
 }
 
 impl SparseFile {
-    pub(super) fn new(file: VolumeFile) -> io::Result<Self> {
-        let blocks = Mutex::new(Blocks::of_file(file.len()?));
-        Ok(Self { file, blocks, has_holes: AtomicBool::new(true) })
+    /// A file that takes no more than `capacity`.
+    pub(super) fn new(file: VolumeFile, capacity: u64) -> io::Result<Self> {
+        let blocks = Mutex::new(Blocks::of_file(file.len()?, &file.data()?, capacity));
+        Ok(Self { file, blocks, has_holes: AtomicBool::new(true), reserve: Reserve::default() })
+    }
+
+    pub(super) fn reserve(&self) -> Reserve {
+        self.reserve.clone()
     }
 
     /// Writes bytes as they are.
@@ -103,7 +171,7 @@ impl SparseFile {
             return Ok(());
         }
         let end = offset + data.len() as u64;
-        self.blocks.lock().set(offset / BLOCK..end.div_ceil(BLOCK));
+        self.blocks.lock().take(offset / BLOCK..end.div_ceil(BLOCK), self.reserve.is_allowed())?;
         self.file.write(offset, data)?;
         let mut blocks = self.blocks.lock();
         blocks.len = blocks.len.max(end);
@@ -138,6 +206,13 @@ impl StorageBackend for SparseFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        {
+            let blocks = self.blocks.lock();
+            if blocks.is_bounded && len > blocks.len && len > 2 * blocks.most * BLOCK {
+                let why = "the file would be twice as long as its capacity";
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+            }
+        }
         self.file.set_len(len)?;
         let mut blocks = self.blocks.lock();
         let old = std::mem::replace(&mut blocks.len, len);

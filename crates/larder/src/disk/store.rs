@@ -25,6 +25,7 @@ use super::known::{Adopted, Known};
 use super::extent::Extent;
 use super::pressure::Pressure;
 use super::ranges;
+use super::sparse::Reserve;
 use super::snapshot::Snapshot;
 use super::tables::{
     CHARGING_ROW, ENTRIES, EXPIRY, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State, read_lifetime,
@@ -57,7 +58,8 @@ pub(crate) struct Store {
     pub(super) db: Guarded<Database>,
     pub(super) known: Known,
     room: Room,
-    pressure: Pressure,
+    pub(super) pressure: Pressure,
+    pub(super) reserve: Reserve,
     /// The largest page that the file can have ([`super::new_file`]).
     pub(super) largest_page: u64,
     /// When the earliest entry may be deleted.
@@ -152,7 +154,8 @@ impl Store {
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
         let largest_page = u64::MAX;
         let pressure = Pressure::new(room.live_limit);
-        Ok(Self { db, known, room, pressure, largest_page, next_expiry, lifetime, identities, unseen: None })
+        let reserve = Reserve::default();
+        Ok(Self { db, known, room, pressure, reserve, largest_page, next_expiry, lifetime, identities, unseen: None })
     }
 
     /// Counts what the entries are charged for anew, if the file did so by another rule: one pass over them. The file
@@ -328,11 +331,14 @@ impl Store {
 
     /// Gives unused pages back to the file system; not while anybody reads. Answers whether it could.
     pub(crate) fn compact(&mut self) -> Result<bool, Fault> {
-        guarded(|| match self.db.compact() {
+        self.reserve.allow(true);
+        let compacted = guarded(|| match self.db.compact() {
             Ok(_) => Ok(true),
             Err(CompactionError::TransactionInProgress) => Ok(false),
             Err(error) => Err(error.into()),
-        })
+        });
+        self.reserve.allow(false);
+        compacted
     }
 }
 

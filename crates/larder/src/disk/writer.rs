@@ -35,7 +35,7 @@ use std::time::Duration;
 use super::cache_file::{CacheFile, FIRST_DISK_RETRY, LAST_DISK_RETRY, Standing};
 use super::command::{Command, Waiting, acknowledge, unsaved};
 use super::counted::ASKED_BY_A_COMMIT;
-use super::fault::{Fault, panic_message};
+use super::fault::{Fault, FaultKind, panic_message};
 use super::files::OwnerLock;
 use super::store::{Batch, Outcome};
 use super::tiers::Tiers;
@@ -81,6 +81,9 @@ impl Limits {
 ///
 /// None under the model checker: there only the end of everything else ends a wait.
 const MOST_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(200) };
+
+/// How often a transaction is repeated that would take the file beyond its bounds.
+const MOST_REFUSALS: u32 = 8;
 
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -286,17 +289,12 @@ impl Writer {
             closing: is_last && waiting.shut_down.is_some(),
             is_resident: &is_resident,
         };
+        let began = self.tiers.time.clock().monotonic();
+        let outcome = commit_within_bounds(&mut self.file, &self.tiers, &batch)?;
         let generation = self.file.generation();
         let Some(store) = self.file.store_mut() else {
             return Err(Fault::io("the file is out of service"));
         };
-        let began = self.tiers.time.clock().monotonic();
-        // The last commit of all notes everything.
-        let most_asked = if batch.closing { usize::MAX } else { ASKED_BY_A_COMMIT };
-        if let Some(lifetime) = self.tiers.lifetime(1, most_asked) {
-            store.note_lifetime(lifetime);
-        }
-        let outcome = store.commit(&batch)?;
         if outcome.is_committed {
             self.tiers.counted.commit_times.record(self.tiers.time.clock().monotonic().saturating_sub(began));
         }
@@ -379,6 +377,32 @@ impl Writer {
         self.tiers.snapshots.install(None);
         self.tiers.memory.buffer().close();
         self.file.close().map_err(|fault| Error::NotDurable { cause: fault.cause })
+    }
+}
+
+/// Commits a batch. A transaction that would take the file beyond its bounds fails as a whole; the file is then
+/// opened again, compacted, with less room for entries, and the transaction repeated. Lookups miss the disk meanwhile.
+fn commit_within_bounds(file: &mut CacheFile, tiers: &Tiers, batch: &Batch<'_>) -> Result<Outcome, Fault> {
+    let mut refusals = 0;
+    loop {
+        let Some(store) = file.store_mut() else { return Err(Fault::io("the file is out of service")) };
+        // The last commit of all notes everything.
+        let most_asked = if batch.closing { usize::MAX } else { ASKED_BY_A_COMMIT };
+        if let Some(lifetime) = tiers.lifetime(1, most_asked) {
+            store.note_lifetime(lifetime);
+        }
+        // What is left to do after the first refusals is to evict.
+        store.reserve.allow(refusals > 1);
+        let committed = store.commit(batch);
+        store.reserve.allow(false);
+        match committed {
+            Err(fault) if fault.kind == FaultKind::TooLarge && refusals < MOST_REFUSALS => {
+                refusals += 1;
+                let is_free = tiers.snapshots.withdraw();
+                file.make_way(fault, is_free, tiers.time.now())?;
+            }
+            done => return done,
+        }
     }
 }
 

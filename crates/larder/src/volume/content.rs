@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::path::Path;
 
 use redb::backends::FileBackend;
@@ -23,6 +23,9 @@ pub(crate) trait Content: StorageBackend {
     /// # Errors
     /// [`io::ErrorKind::Unsupported`] where there can be no holes.
     fn punch(&self, offset: u64, len: u64) -> io::Result<()>;
+
+    /// The ranges of the file that may be other than holes, in order.
+    fn data(&self) -> io::Result<Vec<Range<u64>>>;
 }
 
 /// A file of the operating system.
@@ -44,6 +47,10 @@ impl OsContent {
 impl Content for OsContent {
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
         punch(&self.file, offset, len)
+    }
+
+    fn data(&self) -> io::Result<Vec<Range<u64>>> {
+        data(&self.file, self.backend.len()?)
     }
 }
 
@@ -110,6 +117,31 @@ fn punch(file: &File, offset: u64, len: u64) -> io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn punch(_: &File, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(target_os = "linux")]
+fn data(file: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
+    use rustix::fs::{SeekFrom, seek};
+    use rustix::io::Errno;
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < len {
+        // Nobody reads or writes at the position that this moves.
+        let start = match seek(file, SeekFrom::Data(at)) {
+            Ok(start) => start,
+            Err(Errno::NXIO) => break,
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => return Ok(vec![0..len]),
+            Err(error) => return Err(error.into()),
+        };
+        at = seek(file, SeekFrom::Hole(start))?.max(start + 1);
+        found.push(start..at);
+    }
+    Ok(found)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn data(_: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
+    Ok(vec![0..len])
 }
 
 /// Whether the blocks of the files in a directory are counted truly: the file system is one of those that

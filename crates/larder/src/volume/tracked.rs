@@ -19,7 +19,7 @@
 //! commits all the time. Then the child is told so.
 
 use std::io;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Weak;
 
@@ -189,6 +189,10 @@ impl TrackedFile {
 impl Content for TrackedFile {
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
         self.change(|file| file.punch(offset, len))
+    }
+
+    fn data(&self) -> io::Result<Vec<Range<u64>>> {
+        self.read_with(|file| file.data())
     }
 }
 

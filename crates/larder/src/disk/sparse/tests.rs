@@ -7,12 +7,13 @@ use crate::testing::{Failure, Loss, Operation, SimulatedVolume};
 use crate::volume::Volume;
 
 const PATH: &str = "/cache/file";
+const CAPACITY: u64 = 1 << 20;
 const PAGE: usize = BLOCK as usize;
 
 fn opened(disk: &SimulatedVolume, len: u64) -> SparseFile {
     let file = Volume::open(disk, Path::new(PATH), true).unwrap();
     file.set_len(len).unwrap();
-    SparseFile::new(file).unwrap()
+    SparseFile::new(file, CAPACITY).unwrap()
 }
 
 /// A page of so many blocks, the first of which have data.
@@ -54,7 +55,7 @@ fn a_page_that_is_used_again_shows_nothing_of_what_it_had() {
     assert_eq!(punches(&disk), 1);
     // What a file had when it was opened may be anything.
     drop(file);
-    let file = SparseFile::new(Volume::open(&disk, Path::new(PATH), false).unwrap()).unwrap();
+    let file = SparseFile::new(Volume::open(&disk, Path::new(PATH), false).unwrap(), CAPACITY).unwrap();
     file.write(16 * BLOCK, &page(16, 3)).unwrap();
     assert_eq!((disk.allocated(PATH), punches(&disk)), (Some(3 * BLOCK), 2));
     assert_eq!(disk.read(PATH).unwrap()[16 * PAGE..], page(16, 3));
@@ -113,6 +114,36 @@ fn a_hole_that_was_not_synced_may_be_lost_and_one_that_was_is_kept() {
     assert_eq!(tail(Loss::Everything, 0), 0);
 }
 
+#[test]
+fn a_file_takes_no_block_beyond_its_capacity_and_is_not_longer_than_twice() {
+    let disk = SimulatedVolume::new();
+    let capacity = 128 * BLOCK;
+    let file = Volume::open(&disk, Path::new(PATH), true).unwrap();
+    let file = SparseFile::new(file, capacity).unwrap();
+    file.set_len(250 * BLOCK).unwrap();
+    assert_eq!(file.set_len(256 * BLOCK).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    file.write(BLOCK, &page(127, 127)).unwrap();
+    assert_eq!(file.write(200 * BLOCK, &page(1, 1)).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    // Blocks that it has are written, and those that it gives back are there for others.
+    file.write(100 * BLOCK, &page(1, 1)).unwrap();
+    file.write(100 * BLOCK, &page(16, 12)).unwrap();
+    file.write(200 * BLOCK, &page(4, 4)).unwrap();
+    assert_eq!(disk.allocated(PATH), Some(127 * BLOCK));
+    file.set_len(199 * BLOCK).unwrap();
+    file.set_len(250 * BLOCK).unwrap();
+    file.write(210 * BLOCK, &page(4, 4)).unwrap();
+    file.write(220 * BLOCK, &page(1, 1)).unwrap_err();
+    // One that takes more when it is opened may change, and is bounded once it has come down.
+    drop(file);
+    let file = Volume::open(&disk, Path::new(PATH), false).unwrap();
+    let file = SparseFile::new(file, 64 * BLOCK).unwrap();
+    file.write(221 * BLOCK, &page(1, 1)).unwrap();
+    file.set_len(60 * BLOCK).unwrap();
+    file.set_len(100 * BLOCK).unwrap();
+    assert!((60..70).any(|at| file.write(at * BLOCK, &page(1, 1)).is_err()));
+    assert!(disk.allocated(PATH).unwrap() <= 64 * BLOCK);
+}
+
 proptest! {
     /// Whatever is written, cut and lengthened, the file reads as one that was written plainly.
     #[test]
@@ -130,7 +161,7 @@ proptest! {
                 }
                 1 => {
                     drop(file);
-                    file = SparseFile::new(Volume::open(&disk, Path::new(PATH), false).unwrap()).unwrap();
+                    file = SparseFile::new(Volume::open(&disk, Path::new(PATH), false).unwrap(), CAPACITY).unwrap();
                 }
                 _ => {
                     let written = page(blocks, data.min(blocks));

@@ -4,7 +4,7 @@
 //! exclude each other, and closing a handle gives back what it held.
 
 use std::io::{self, ErrorKind};
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::path::PathBuf;
 
 use redb::{BackendError, StorageBackend};
@@ -105,6 +105,10 @@ impl Content for Handle {
             disk.change(Change::Punch { id: self.node, offset, len });
             Ok(())
         })
+    }
+
+    fn data(&self) -> io::Result<Vec<Range<u64>>> {
+        Ok(self.volume.disk.lock().nodes.data(self.node))
     }
 }
 

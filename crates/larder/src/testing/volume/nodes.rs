@@ -1,6 +1,7 @@
 //! The files of a simulated disk: pages by number, shared between copies until they are written.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::sync::Arc;
@@ -52,6 +53,12 @@ impl Nodes {
     /// Bytes allocated to one file.
     pub(super) fn allocated(&self, id: u64) -> u64 {
         self.by_id.get(&id).map_or(0, |node| (node.pages.len() * PAGE) as u64)
+    }
+
+    /// The pages of a file that are no holes.
+    pub(super) fn data(&self, id: u64) -> Vec<Range<u64>> {
+        let page = |number: &u64| number * PAGE as u64..(number + 1) * PAGE as u64;
+        self.by_id.get(&id).map_or_else(Vec::new, |node| node.pages.keys().map(page).collect())
     }
 
     pub(super) fn bytes(&self, id: u64) -> Vec<u8> {

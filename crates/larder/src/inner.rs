@@ -27,10 +27,13 @@ use crate::units::Timestamp;
 use crate::volume::{TrackedVolume, Volume};
 use closing::Closing;
 
-/// The part of the file's capacity that entries may be charged for: one in so many. redb doubles a file that
-/// must grow, so what is in use has to stay below half of the capacity: entries in pages that are two thirds
-/// full, and two transactions' worth of pages that are replaced and not yet free. `docs/design.md` gives the
-/// measurement.
+/// The part of the file's capacity that entries may be charged for where its blocks are counted, in sixteenths. The
+/// rest is for the pages that two transactions replace and that are not free yet, for the store's own tables, and for
+/// gaps. `docs/adr/0009` gives the measurement.
+const LIVE_SIXTEENTHS: u64 = 13;
+/// The same where its length is bounded: one part in so many. redb doubles a file that must grow, so what is in
+/// use has to stay below half of the capacity: entries in pages that are two thirds full, and two transactions'
+/// worth of pages that are replaced and not yet free.
 const LIVE_SHARE: u64 = 4;
 /// The part of the file's capacity that the page of one value may take: one in so many. A transaction writes a
 /// larger one beside the page that it replaces, and one that was replaced before.
@@ -294,11 +297,7 @@ fn memory(config: &CacheBuilder, last_sequence: u64) -> Memory {
 
 /// Bytes that entries may be charged for, all together.
 fn live_limit(capacity: u64, counts_blocks: bool) -> u64 {
-    if !counts_blocks {
-        return capacity / LIVE_SHARE;
-    }
-    let pct: u64 = std::env::var("ROOM_PCT").ok().and_then(|s| s.parse().ok()).unwrap_or(8125);
-    capacity / 10000 * pct
+    if counts_blocks { capacity / 16 * LIVE_SIXTEENTHS } else { capacity / LIVE_SHARE }
 }
 
 /// What may be live in a file of this capacity.

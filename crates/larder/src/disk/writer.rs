@@ -9,7 +9,8 @@
 //! 3. Commit, removals first, those included that a write has replaced since. What is too much for one
 //!    transaction goes through (3) to (5) in parts: the first takes range removals, registrations and the
 //!    sweep along, and a put that a range removal covers is a deletion in whichever part it comes.
-//! 4. Install the snapshot that shows the commit.
+//! 4. Look whether the file that was committed to is the one that a restart finds ([`super::cache_file`]). If
+//!    not, the commit has failed. Install the snapshot that shows it.
 //! 5. Settle: dirty keys become clean or go, if their sequence is still the committed one; pending ranges are
 //!    dropped. After (4), because a key that left its shard is looked up on disk, and an older snapshot would
 //!    show what it replaced.
@@ -30,7 +31,6 @@ use std::time::Duration;
 use super::cache_file::{CacheFile, FIRST_DISK_RETRY, LAST_DISK_RETRY, Standing};
 use super::command::{Command, Waiting, acknowledge, unsaved};
 use super::fault::{Fault, panic_message};
-use super::files::OwnerLock;
 use super::store::{Batch, Outcome};
 use super::tiers::Tiers;
 use super::view::DiskView;
@@ -87,8 +87,6 @@ pub(crate) struct Writer {
     compact_at: Timestamp,
     /// How long after the next try in vain; doubled with each.
     compact_wait: Duration,
-    /// Held until the file is closed.
-    _lock: OwnerLock,
 }
 
 /// How far a step has come.
@@ -103,7 +101,7 @@ struct Progress {
 }
 
 impl Writer {
-    pub(crate) fn new(tiers: Arc<Tiers>, file: CacheFile, limits: Limits, lock: OwnerLock) -> Self {
+    pub(crate) fn new(tiers: Arc<Tiers>, file: CacheFile, limits: Limits) -> Self {
         Self {
             tiers,
             file,
@@ -113,7 +111,6 @@ impl Writer {
             companions: 0,
             compact_at: Timestamp::ZERO,
             compact_wait: FIRST_DISK_RETRY,
-            _lock: lock,
         }
     }
 
@@ -130,6 +127,7 @@ impl Writer {
                     continue;
                 }
                 Ok(Command::Look) if self.file.retry_at().is_none() => continue,
+                Ok(Command::Watch) if !self.file.needs_step() => continue,
                 Ok(command) => waiting.add(command),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -211,6 +209,9 @@ impl Writer {
         {
             self.fail(fault);
         }
+        if let Err(fault) = self.file.check_content() {
+            self.fail(fault);
+        }
         let mut remains = Remains::default();
         // Before the last drain: what is stored before is committed, what comes later is refused.
         if waiting.shut_down.is_some() && !planted::is_planted(planted::Fault::DrainBeforeSealing) {
@@ -218,6 +219,7 @@ impl Writer {
         }
         let progress = self.commit_or_degrade(&waiting, &mut remains);
         self.keep_to_capacity();
+        self.file.remember();
         self.announce();
         if self.file.standing() != Standing::Suspended {
             // Committed; or it lives in memory alone from here on.
@@ -265,7 +267,14 @@ impl Writer {
             let (batch, later) = rest.split_at(count);
             let is_first = progress.first.is_none();
             is_done = later.is_empty();
-            let outcome = self.commit(batch, waiting, (is_first, is_done), remains)?;
+            let outcome = match self.commit(batch, waiting, (is_first, is_done), remains) {
+                Ok(outcome) => outcome,
+                Err(fault) => {
+                    // Those that an earlier part made are in a file that a restart does not find.
+                    progress.removals_are_durable &= !fault.is_of_place();
+                    return Err(fault);
+                }
+            };
             if is_first {
                 progress.first = Some(outcome);
             }
@@ -311,6 +320,7 @@ impl Writer {
             self.tiers.counted.commit_times.record(self.tiers.time.clock().monotonic().saturating_sub(began));
         }
         let snapshot = store.snapshot(generation)?;
+        self.file.watch()?;
         if planted::is_planted(planted::Fault::SettleEarly) {
             self.tiers.settle(mutations, remains);
         }

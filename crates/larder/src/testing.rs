@@ -6,7 +6,7 @@
 pub mod bytes;
 mod volume;
 
-pub use volume::{Failure, Loss, Operation, SimulatedVolume};
+pub use volume::{Act, Failure, Loss, Operation, SimulatedVolume};
 
 use std::time::Duration;
 

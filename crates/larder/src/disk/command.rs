@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Full,
     /// Time was moved by hand: an outage may be due for another look.
     Look,
+    /// Look whether the file is still in its place, though nobody asks for anything.
+    Watch,
     Commit(Acknowledge, Reply<()>),
     /// Delete ranges, together; how many live entries went.
     RemoveRanges(Vec<RangeRemoval>, Reply<u64>),
@@ -66,7 +68,7 @@ pub(super) struct Waiting {
 impl Waiting {
     pub(super) fn add(&mut self, command: Command) {
         match command {
-            Command::Wake | Command::Hurry | Command::Look => {}
+            Command::Wake | Command::Hurry | Command::Look | Command::Watch => {}
             Command::Full => self.is_full = true,
             Command::Commit(acknowledge, reply) => self.commits.push((acknowledge, reply)),
             Command::RemoveRanges(removals, reply) => {

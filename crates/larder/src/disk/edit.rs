@@ -70,6 +70,7 @@ impl Edit {
             capacity: u64::MAX,
             now: clock.wall(),
             identities: Identities::default(),
+            accepted: lock.accepted(),
         };
         let store = if is_new && standing(&OsVolume, path)? == Standing::Nothing {
             let Opened { store, .. } = open(&options)?;

@@ -30,6 +30,7 @@ use super::view::DiskView;
 use crate::id::KeyspaceId;
 use crate::stats::Lifetime;
 use crate::units::Timestamp;
+use crate::volume::Seal;
 
 /// Evicting goes one part in so many below the limit, so that not every batch evicts.
 const EVICT_AHEAD: u64 = 256;
@@ -66,6 +67,8 @@ pub(crate) struct Store {
     pub(super) identities: Identities,
     /// The keyspaces whose rows have changed since [`Store::show`] was last called; none before the first call.
     unseen: Option<BTreeSet<String>>,
+    /// Ends all writing to the file.
+    pub(super) seal: Seal,
 }
 
 impl std::fmt::Debug for Store {
@@ -144,7 +147,7 @@ impl Store {
         let known = Self::read_known(&*db)?;
         let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
-        Ok(Self { db, known, room, next_expiry, lifetime, identities, unseen: None })
+        Ok(Self { db, known, room, next_expiry, lifetime, identities, unseen: None, seal: Seal::default() })
     }
 
     /// The counts that the file has in a transaction; none if it has none that can be read.

@@ -175,6 +175,13 @@ impl Tiers {
         }
     }
 
+    /// Has the writer look whether the file is still in its place, without waiting for it.
+    pub(super) fn watch(&self) {
+        if self.disk_is_on() {
+            self.send(Command::Watch);
+        }
+    }
+
     /// Makes the writer commit at once, without waiting for it.
     pub(crate) fn hurry_writer(&self) {
         self.send(Command::Hurry);

@@ -11,7 +11,8 @@
 //!    sweep along, and a put that a range removal covers is a deletion in whichever part it comes. A
 //!    transaction that may not evict enough for its values writes none of them: they are held, the step ends,
 //!    and the next one begins at once ([`held`]).
-//! 4. Install the snapshot that shows the commit.
+//! 4. Look whether the file that was committed to is the one that a restart finds ([`super::cache_file`]). If
+//!    not, the commit has failed. Install the snapshot that shows it.
 //! 5. Settle: dirty keys become clean or go, if their sequence is still the committed one; pending ranges are
 //!    dropped. After (4), because a key that left its shard is looked up on disk, and an older snapshot would
 //!    show what it replaced.
@@ -36,7 +37,6 @@ use super::cache_file::{CacheFile, FIRST_DISK_RETRY, LAST_DISK_RETRY, Standing};
 use super::command::{Command, Waiting, acknowledge, unsaved};
 use super::counted::ASKED_BY_A_COMMIT;
 use super::fault::{Fault, panic_message};
-use super::files::OwnerLock;
 use super::store::{Batch, Outcome};
 use super::tiers::Tiers;
 use crate::clock::Deadline;
@@ -99,8 +99,6 @@ pub(crate) struct Writer {
     compact_at: Timestamp,
     /// How long after the next try in vain; doubled with each.
     compact_wait: Duration,
-    /// Held until the file is closed.
-    _lock: OwnerLock,
 }
 
 /// How far a step has come.
@@ -115,7 +113,7 @@ struct Progress {
 }
 
 impl Writer {
-    pub(crate) fn new(tiers: Arc<Tiers>, file: CacheFile, limits: Limits, lock: OwnerLock) -> Self {
+    pub(crate) fn new(tiers: Arc<Tiers>, file: CacheFile, limits: Limits) -> Self {
         Self {
             tiers,
             file,
@@ -126,7 +124,6 @@ impl Writer {
             companions: 0,
             compact_at: Timestamp::ZERO,
             compact_wait: FIRST_DISK_RETRY,
-            _lock: lock,
         }
     }
 
@@ -143,6 +140,7 @@ impl Writer {
                     continue;
                 }
                 Ok(Command::Look) if self.file.retry_at().is_none() => continue,
+                Ok(Command::Watch) if !self.file.needs_step() => continue,
                 Ok(command) => waiting.add(command),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -228,6 +226,9 @@ impl Writer {
         {
             self.fail(fault);
         }
+        if let Err(fault) = self.file.check_content() {
+            self.fail(fault);
+        }
         let mut remains = Remains::default();
         // Before the last drain: what is stored before is committed, what comes later is refused.
         if waiting.shut_down.is_some() && !planted::is_planted(planted::Fault::DrainBeforeSealing) {
@@ -235,6 +236,7 @@ impl Writer {
         }
         let progress = self.commit_or_degrade(&waiting, &mut remains);
         self.keep_to_capacity();
+        self.file.remember();
         self.announce();
         if self.file.standing() != Standing::Suspended && !self.held.has_work() {
             // Committed; or it lives in memory alone from here on.
@@ -301,6 +303,7 @@ impl Writer {
             self.tiers.counted.commit_times.record(self.tiers.time.clock().monotonic().saturating_sub(began));
         }
         let snapshot = store.snapshot(generation)?;
+        self.file.watch()?;
         if planted::is_planted(planted::Fault::SettleEarly) {
             self.tiers.settle(mutations, remains);
         }

@@ -54,16 +54,18 @@ impl Machine {
             capacity: u64::MAX,
             now: Timestamp::from_millis(1_000),
             identities: Identities::new(Some(1)),
+            accepted: None,
         };
         let Opened { mut store, .. } = open(&options).unwrap();
         let (snapshot, view) = (store.snapshot(FIRST_GENERATION).unwrap(), store.view());
-        let file = CacheFile::new(store, options, Ballast::new(Path::new("/cache/none"), 1 << 20)).unwrap();
+        let file =
+            CacheFile::new(store, options, Ballast::new(Path::new("/cache/none"), 1 << 20), lock).unwrap();
         let (commands, inbox) = unbounded();
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0).seeded(1);
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
         let (tiers, _nudges) = Tiers::new(memory, time, Some(snapshot), Some(commands), view, None);
         let limits = Limits { flush_interval: Duration::from_hours(1), most_changes: 8, most_bytes: 1 << 20 };
-        let writer = Writer::new(tiers.clone(), file, limits, lock);
+        let writer = Writer::new(tiers.clone(), file, limits);
         let mut machine = Self { disk, clock, tiers, writer, space: KeyspaceId::on_disk(1), _inbox: inbox };
         let (reply, registered) = bounded(1);
         let registration = Registration {

@@ -10,8 +10,8 @@
 //! 4. Damaged, and the name of our metadata table stands in it: moved aside, kept, and step 1. Without that
 //!    name nobody can tell whose it is: refused.
 //! 5. Ours: opened for writing, with every page verified up to a set size. Damage found now is dealt with as
-//!    in step 4. Range removals that the file still has to make are made before anything is read from it
-//!    ([`super::ranges`]).
+//!    in step 4. What range removals cover that the file still has to make is nobody's: it is disbelieved from
+//!    the first lookup on ([`super::ranges`]).
 //!
 //! A file of an older format is opened as it is. The first commit upgrades it.
 
@@ -183,9 +183,7 @@ pub(super) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, Fault>
     let mut builder = builder(options.page_cache);
     builder.set_check_integrity_on_open(len <= options.verify_up_to);
     let db = guarded(|| Ok(builder.create_with_backend(options.volume.open(&options.path, false)?)?))?;
-    let mut store = Store::new(db, options.live_limit, options.identities)?;
-    // Before anybody looks: what they cover is gone for those who removed it.
-    store.make_ranges()?;
+    let store = Store::new(db, options.live_limit, options.identities)?;
     // What every lookup opens: damage to it is dealt with as any other that is found on opening.
     store.snapshot(0)?;
     Ok(store)

@@ -17,13 +17,14 @@ use super::format::{FORMAT_1, FileFormat};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::known::{Adopted, Known};
-use super::ranges;
+use super::ranges::{self, Cursor, RANGE_ROWS};
 use super::snapshot::Snapshot;
 use super::tables::{
     EXPIRY, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State, read_lifetime,
 };
 use super::view::DiskView;
 use crate::id::KeyspaceId;
+use crate::memory::Range;
 use crate::stats::Lifetime;
 use crate::units::Timestamp;
 
@@ -46,6 +47,8 @@ pub(crate) struct Store {
     pub(super) next_expiry: Option<Timestamp>,
     lifetime: Option<Lifetime>,
     pub(super) identities: Identities,
+    /// How far the earliest pending range removal has been made.
+    pub(super) cursor: Cursor,
 }
 
 impl std::fmt::Debug for Store {
@@ -113,7 +116,7 @@ impl Store {
         let known = Self::read_known(&*db)?;
         let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
-        Ok(Self { db, known, live_limit, next_expiry, lifetime, identities })
+        Ok(Self { db, known, live_limit, next_expiry, lifetime, identities, cursor: Cursor::default() })
     }
 
     /// The counts that the file has in a transaction; none if it has none that can be read.
@@ -160,6 +163,7 @@ impl Store {
             keyspaces: rows.map(|(name, row)| (name.clone(), (row.id, row.entries, row.bytes))).collect(),
             entries: self.known.entries(),
             bytes: self.known.live_bytes(),
+            pending_removals: self.known.ranges.len() as u64,
             ..DiskView::default()
         }
     }
@@ -169,13 +173,20 @@ impl Store {
     }
 
     pub(crate) fn last_sequence(&self) -> u64 {
-        self.known.state.sequence
+        // A row is never later, unless somebody has damaged the file: it would cover what is written from now on.
+        self.known.ranges.iter().map(|range| range.sequence).fold(self.known.state.sequence, u64::max)
+    }
+
+    /// The range removals that are pending.
+    pub(crate) fn ranges(&self) -> &[Range] {
+        &self.known.ranges
     }
 
     /// Deletes every entry: their times can't be trusted.
     pub(crate) fn wipe(&mut self, mark: Timestamp) -> Result<(), Fault> {
         let mut known = self.known.clone();
         known.retired.clear();
+        known.ranges.clear();
         for row in known.keyspaces.values_mut() {
             (row.entries, row.bytes) = (0, 0);
         }
@@ -216,6 +227,8 @@ impl Store {
                 sequence: 0,
                 closing: false,
                 is_resident: &|_| false,
+                part: None,
+                range_rows: RANGE_ROWS,
             })?;
             if !outcome.more_to_sweep {
                 break;

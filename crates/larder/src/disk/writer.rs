@@ -11,7 +11,7 @@
 //!    sweep along, and a put that a range removal covers is a deletion in whichever part it comes.
 //! 4. Install the snapshot that shows the commit.
 //! 5. Settle: dirty keys become clean or go, if their sequence is still the committed one; pending ranges are
-//!    dropped. After (4), because a key that left its shard is looked up on disk, and an older snapshot would
+//!    lifted if nothing of them is left ([`super::ranges`]). After (4), because a key that left its shard is looked up on disk, and an older snapshot would
 //!    show what it replaced.
 //! 6. Acknowledge the waiters of (1), after the last part. Values that memory let go of meanwhile are the
 //!    sweeper's to drop: a user's
@@ -19,8 +19,9 @@
 //!
 //! The last step, when the cache is closed, seals every shard before (2).
 //!
-//! What happens when a commit fails is told in [`outage`].
+//! What happens when a commit fails is told in [`outage`]; what the writer does between two steps in [`behind`].
 
+mod behind;
 mod outage;
 
 use std::any::Any;
@@ -50,6 +51,8 @@ pub(crate) struct Limits {
     pub(crate) most_changes: usize,
     /// Bytes of values in one transaction, unless a single one has more.
     pub(crate) most_bytes: usize,
+    /// Whether range removals are made between the steps; otherwise a part with each step.
+    pub(crate) deletes_between_steps: bool,
 }
 
 impl Limits {
@@ -83,6 +86,8 @@ pub(crate) struct Writer {
     has_unsaved: bool,
     /// How many callers shared a commit lately; half as many with each that fewer shared.
     companions: usize,
+    /// Range removals whose floors stand in the shards, by their sequences.
+    floors: Vec<u64>,
     /// When a file that could not be shortened may be tried again.
     compact_at: Timestamp,
     /// How long after the next try in vain; doubled with each.
@@ -104,6 +109,7 @@ struct Progress {
 
 impl Writer {
     pub(crate) fn new(tiers: Arc<Tiers>, file: CacheFile, limits: Limits, lock: OwnerLock) -> Self {
+        let floors = file.ranges().iter().map(|range| range.sequence).collect();
         Self {
             tiers,
             file,
@@ -111,6 +117,7 @@ impl Writer {
             announced: Standing::InService,
             has_unsaved: false,
             companions: 0,
+            floors,
             compact_at: Timestamp::ZERO,
             compact_wait: FIRST_DISK_RETRY,
             _lock: lock,
@@ -123,7 +130,7 @@ impl Writer {
         loop {
             let mut waiting = Waiting::default();
             // It reads the clock, which may be the user's.
-            let next = catch_unwind(AssertUnwindSafe(|| self.next(commands, flush)));
+            let next = catch_unwind(AssertUnwindSafe(|| self.next_or_part(commands, flush)));
             match next.unwrap_or_else(|panic| Ok(self.survive(&*panic))) {
                 Ok(Command::Wake) => {
                     flush.get_or_insert_with(|| Deadline::after(self.limits.flush_interval));
@@ -236,6 +243,8 @@ impl Writer {
         } else {
             self.refuse(&mut waiting, progress.removals_are_durable);
         }
+        self.lift_floors();
+        waiting.parts.drain(..).for_each(|reply| drop(reply.send(Ok(()))));
         for reply in std::mem::take(&mut waiting.verifications) {
             drop(reply.send(self.verify(&mut remains)));
         }
@@ -285,6 +294,8 @@ impl Writer {
         remains: &mut Remains,
     ) -> Result<Outcome, Fault> {
         let adopted = self.file.adopted().clone();
+        let is_over = self.part_is_over();
+        let has_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
         let is_resident = |key: &[u8]| self.tiers.memory.has_clean(key);
         let batch = Batch {
             mutations,
@@ -297,6 +308,8 @@ impl Writer {
             sequence: self.tiers.memory.last_sequence(),
             closing: is_last && waiting.shut_down.is_some(),
             is_resident: &is_resident,
+            part: if has_part { Some(&is_over) } else { None },
+            range_rows: self.tiers.range_rows,
         };
         let generation = self.file.generation();
         let Some(store) = self.file.store_mut() else {
@@ -315,17 +328,14 @@ impl Writer {
             self.tiers.settle(mutations, remains);
         }
         self.tiers.snapshots.install(Some(snapshot));
-        self.settle(mutations, waiting, is_first, remains);
-        self.note(&outcome, batch.now);
-        Ok(outcome)
-    }
-
-    fn settle(&self, mutations: &[Mutation], waiting: &Waiting, is_first: bool, remains: &mut Remains) {
         self.tiers.settle(mutations, remains);
-        // The first part deleted the ranges.
-        for removal in waiting.ranges.iter().filter(|_| is_first) {
-            self.tiers.memory.range_committed(removal.range.sequence);
+        let now = batch.now;
+        // The first part made the ranges, or their rows.
+        if is_first {
+            self.note_floors(waiting);
         }
+        self.note(&outcome, now);
+        Ok(outcome)
     }
 
     fn note(&self, outcome: &Outcome, now: Timestamp) {
@@ -335,9 +345,10 @@ impl Writer {
         }
         let file_bytes = self.file.len();
         self.tiers.change_view(|view| {
-            let DiskView { keyspaces, entries, bytes, .. } = store.current_view();
+            let DiskView { keyspaces, entries, bytes, pending_removals, .. } = store.current_view();
             (view.keyspaces, view.entries, view.bytes, view.file_bytes) =
                 (keyspaces, entries, bytes, file_bytes);
+            view.pending_removals = pending_removals;
             view.commits += u64::from(outcome.is_committed);
             view.evictions += outcome.evicted;
             view.expirations += outcome.swept;

@@ -90,7 +90,7 @@ fn a_flight_is_let_go_of_without_a_lock() {
         ("forget", |memory, key, _| _ = memory.forget(key, Timestamp::ZERO, &mut Remains::default())),
         ("bury", |memory, key, _| _ = memory.bury(key, Timestamp::ZERO, &mut Remains::default(), || ())),
         ("purge", |memory, _, _| {
-            memory.purge(Scope::prefix([]), true, Timestamp::ZERO, &mut Remains::default());
+            memory.purge(Scope::prefix([]), true, Timestamp::ZERO, 1000, &mut Remains::default());
         }),
         ("release", Memory::release),
         ("raise a fence", |memory, key, _| memory.raise_fence(key)),

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use redb::WriteTransaction;
 
 use super::{EVICT_AHEAD, Store, write_known};
-use crate::disk::batch::{Entries, RangeRemoval};
+use crate::disk::batch::{Entries, PartLimits, RangeRemoval};
 use crate::disk::fault::{Fault, guarded};
 use crate::disk::known::{Adopted, Known, Registration};
+use crate::disk::ranges::Cursor;
 use crate::disk::tables::{LIFETIME_ROW, META, lifetime_to_bytes};
 use crate::id::KeyspaceId;
 use crate::memory::{Change, Mutation};
@@ -31,6 +32,11 @@ pub(crate) struct Batch<'a> {
     pub(crate) closing: bool,
     /// Whether memory holds a copy of the entry: evicted from disk last.
     pub(crate) is_resident: &'a dyn Fn(&[u8]) -> bool,
+    /// Whether to make a part of the earliest pending range removal, and whether that has taken long enough.
+    pub(crate) part: Option<&'a dyn Fn() -> bool>,
+    /// Rows that a range removal may look at in this transaction: a larger one gets a row of its own. As many
+    /// may a part look at.
+    pub(crate) range_rows: usize,
 }
 
 /// What a transaction did.
@@ -51,6 +57,9 @@ pub(crate) struct Outcome {
     pub(crate) next_expiry: Option<Timestamp>,
 }
 
+/// Parts of pending range removals that one transaction makes before it evicts.
+const MAX_PARTS: usize = 8;
+
 impl Store {
     /// Commits a batch: all of it, durably, or nothing.
     pub(crate) fn commit(&mut self, batch: &Batch<'_>) -> Result<Outcome, Fault> {
@@ -68,11 +77,12 @@ impl Store {
         outcome.is_committed = true;
         known.upgrade(batch.now, self.identities);
         let live_limit = self.live_limit;
+        let mut cursor = self.cursor.clone();
         guarded(|| {
             let mut txn = self.db.begin_write()?;
             // Reopening after a crash then takes milliseconds, whatever the size of the file.
             txn.set_quick_repair(true);
-            change_entries(&txn, batch, &mut known, &mut outcome, live_limit)?;
+            change_entries(&txn, batch, &mut known, &mut outcome, (live_limit, &mut cursor))?;
             known.state.sequence = known.state.sequence.max(batch.sequence);
             known.state.mark = known.state.mark.max(batch.now);
             known.state.closed_cleanly = batch.closing;
@@ -82,7 +92,7 @@ impl Store {
             }
             Ok(txn.commit()?)
         })?;
-        self.known = known;
+        (self.known, self.cursor) = (known, cursor);
         self.next_expiry = outcome.next_expiry;
         Ok(outcome)
     }
@@ -91,8 +101,10 @@ impl Store {
         let has_ranges = batch.is_first && !batch.ranges.is_empty();
         let is_due = self.next_expiry.is_some_and(|next| next <= batch.now) || !self.known.retired.is_empty();
         let is_over = self.known.live_bytes() > self.live_limit;
+        let has_part = batch.part.is_some() && !self.known.ranges.is_empty();
         batch.mutations.is_empty()
             && !has_ranges
+            && !has_part
             && (batch.sweep == 0 || !is_due)
             && !is_over
             && !batch.closing
@@ -104,11 +116,18 @@ fn change_entries(
     batch: &Batch<'_>,
     known: &mut Known,
     outcome: &mut Outcome,
-    live_limit: u64,
+    (live_limit, cursor): (u64, &mut Cursor),
 ) -> Result<(), redb::Error> {
     let mut entries = Entries::open(txn, batch.now)?;
+    if let Some(is_over) = batch.part {
+        cursor.advance(&mut entries, known, &PartLimits { rows: batch.range_rows, is_over })?;
+    }
     for removal in batch.ranges.iter().filter(|_| batch.is_first) {
-        outcome.removed.push(entries.remove_range(removal, &known.retired)?);
+        let made = entries.remove_range(removal, &known.retired, &known.ranges, batch.range_rows)?;
+        if made.is_none() {
+            known.add_range(&removal.range);
+        }
+        outcome.removed.push(made.unwrap_or_else(|| removal.total(removal.on_disk)));
     }
     for mutation in batch.mutations {
         entries.apply(mutation, batch.ranges)?;
@@ -135,6 +154,7 @@ fn change_entries(
     }
     let deltas = std::mem::take(&mut entries.deltas);
     known.apply(&deltas);
+    make_room_of_dead(&mut entries, batch.range_rows, known, (live_limit, cursor))?;
     let live = known.live_bytes();
     if live > live_limit {
         let bytes = live - live_limit + live_limit / EVICT_AHEAD;
@@ -146,5 +166,23 @@ fn change_entries(
         outcome.gone.extend(entries.deltas.iter().map(|(&id, delta)| (id, delta.0.unsigned_abs(), 0)));
     }
     outcome.next_expiry = entries.next_expiry()?;
+    Ok(())
+}
+
+/// Before anything is evicted: entries that pending range removals cover are nobody's, and give up their room
+/// first. A bounded number of parts; nothing while there is room.
+fn make_room_of_dead(
+    entries: &mut Entries<'_>,
+    rows: usize,
+    known: &mut Known,
+    (live_limit, cursor): (u64, &mut Cursor),
+) -> Result<(), redb::Error> {
+    for _ in 0..MAX_PARTS {
+        if known.live_bytes() <= live_limit || known.ranges.is_empty() {
+            break;
+        }
+        cursor.advance(entries, known, &PartLimits { rows, is_over: &|| false })?;
+        known.apply(&std::mem::take(&mut entries.deltas));
+    }
     Ok(())
 }

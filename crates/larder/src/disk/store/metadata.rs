@@ -4,6 +4,7 @@ use redb::WriteTransaction;
 
 use crate::disk::format::FEATURES;
 use crate::disk::known::Known;
+use crate::disk::ranges;
 use crate::disk::tables::{FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, META, RETIRED, STATE_ROW};
 
 /// Writes the metadata rows that differ; all of them, where the format does.
@@ -39,5 +40,5 @@ pub(in crate::disk) fn write_known(
             table.insert(id.number(), bytes)?;
         }
     }
-    Ok(())
+    ranges::write(txn, &old.ranges, &new.ranges)
 }

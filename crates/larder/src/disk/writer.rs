@@ -243,8 +243,7 @@ impl Writer {
         } else {
             self.refuse(&mut waiting, progress.removals_are_durable);
         }
-        self.lift_floors();
-        waiting.parts.drain(..).for_each(|reply| drop(reply.send(Ok(()))));
+        self.answer_parts(&mut waiting);
         for reply in std::mem::take(&mut waiting.verifications) {
             drop(reply.send(self.verify(&mut remains)));
         }
@@ -319,7 +318,7 @@ impl Writer {
         if let Some(lifetime) = self.tiers.lifetime(1) {
             store.note_lifetime(lifetime);
         }
-        let outcome = store.commit(&batch)?;
+        let (now, outcome) = (batch.now, store.commit(&batch)?);
         if outcome.is_committed {
             self.tiers.counted.commit_times.record(self.tiers.time.clock().monotonic().saturating_sub(began));
         }
@@ -327,9 +326,9 @@ impl Writer {
         if planted::is_planted(planted::Fault::SettleEarly) {
             self.tiers.settle(mutations, remains);
         }
+        self.lift_floors_early(waiting);
         self.tiers.snapshots.install(Some(snapshot));
         self.tiers.settle(mutations, remains);
-        let now = batch.now;
         // The first part made the ranges, or their rows.
         if is_first {
             self.note_floors(waiting);

@@ -26,7 +26,9 @@ use crate::sync::planted::{Fault, is_planted};
 use crate::units::Timestamp;
 
 /// Slots looked at under one hold of a shard's lock: some 50 µs where all of them are removed.
-const SLOTS: u32 = 512;
+///
+/// One under the model checker, so that there is something between two.
+const SLOTS: u32 = if cfg!(shuttle) { 1 } else { 512 };
 
 impl Memory {
     /// Removes every key in a scope, at one sequence, and lists up to `most_listed` of them. If the scope
@@ -46,15 +48,19 @@ impl Memory {
         let range = Range { scope, sequence };
         let mut purged = Purged::default();
         for shard in &self.shards {
+            let is_late = is_planted(Fault::RaiseFloorLate);
             let mut next = Some(0);
             while let Some(from) = next {
                 next = self.keeping(shard, remains, |shard, trash| {
-                    if from == 0 && is_on_disk {
+                    if from == 0 && is_on_disk && !is_late {
                         purged.earlier = shard.raise_floor(&range);
                     }
                     shard.purge_part(&range, now, (from, SLOTS), most_listed, &mut purged, trash)
                 });
                 remains.drop_if_many();
+            }
+            if is_late {
+                shard.write().raise_floor(&range);
             }
         }
         purged.earlier.retain(|earlier| earlier.sequence < range.sequence);

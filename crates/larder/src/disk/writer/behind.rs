@@ -1,7 +1,8 @@
 //! Between two steps: the entries of pending range removals are deleted, a part at a time ([`super::super::ranges`]).
 //!
-//! A command that has arrived goes first, so whoever waits for a commit waits for one part at the most. A part is
-//! a step that nobody waits for: it fails as a step does, and its snapshot is installed before the floors of a
+//! After each step one part is made before the next command is taken: so whoever waits for a commit waits for one
+//! part at the most, and callers who never leave the writer alone do not keep the entries for ever. A part is a
+//! step that nobody waits for: it fails as a step does, and its snapshot is installed before the floors of a
 //! range that it has ended are lifted.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,6 +14,7 @@ use crate::disk::command::{Command, Waiting};
 use crate::disk::ranges::PART_TIME;
 use crate::memory::Remains;
 use crate::sync::channel::{Receiver, RecvTimeoutError};
+use crate::sync::planted::{self, is_planted};
 
 impl Writer {
     /// Waits for a command, as [`Writer::next`] does; while range removals are pending it makes parts of them.
@@ -22,13 +24,13 @@ impl Writer {
         flush: Option<Deadline>,
     ) -> Result<Command, RecvTimeoutError> {
         while self.is_behind() {
+            self.make_part();
             if let Ok(command) = commands.try_recv() {
                 return Ok(command);
             }
             if flush.is_some_and(|flush| flush.left().is_zero()) {
                 return Err(RecvTimeoutError::Timeout);
             }
-            self.make_part();
         }
         self.next(commands, flush)
     }
@@ -60,6 +62,21 @@ impl Writer {
         self.tiers.hand_over(remains);
     }
 
+    /// Tells who asked for a part that it was made, as far as the disk allows.
+    pub(super) fn answer_parts(&mut self, waiting: &mut Waiting) {
+        self.lift_floors();
+        for reply in waiting.parts.drain(..) {
+            drop(reply.send(Ok(())));
+        }
+    }
+
+    /// The mistake that the model checker must find.
+    pub(super) fn lift_floors_early(&mut self, waiting: &Waiting) {
+        if is_planted(planted::Fault::LiftFloorEarly) {
+            self.note_floors(waiting);
+        }
+    }
+
     /// After what the writer could do for the range removals of a step: their floors are its own to lift.
     pub(super) fn note_floors(&mut self, waiting: &Waiting) {
         self.floors.extend(waiting.ranges.iter().map(|removal| removal.range.sequence));
@@ -74,7 +91,9 @@ impl Writer {
             return;
         }
         let pending: Vec<u64> = self.file.ranges().iter().map(|range| range.sequence).collect();
-        for sequence in self.floors.extract_if(.., |sequence| !pending.contains(sequence)) {
+        let is_made =
+            |sequence: &mut u64| !pending.contains(sequence) || is_planted(planted::Fault::LiftFloorWithRow);
+        for sequence in self.floors.extract_if(.., is_made) {
             self.tiers.memory.lift_floor(sequence);
         }
     }

@@ -1,4 +1,5 @@
-//! Range removals that stand in a file as rows: planted by hand, or made by a cache that takes few keys for many.
+//! Range removals that stand in a file as rows: planted by hand, or made by a cache that takes few keys for
+//! many.
 //! Nobody shows what they cover, and they are deleted behind.
 
 use std::path::Path;

@@ -7,7 +7,8 @@
 //! from the earlier: what is built in between from an old source is removed as well.
 //!
 //! What a scope has on disk is counted in between, when memory is clean, by the thread that removes
-//! ([`Tiers::count_on_disk`](crate::disk::Tiers::count_on_disk)). A scope that looks small there is counted by its
+//! ([`Tiers::count_on_disk`](crate::disk::Tiers::count_on_disk)). A scope that looks small there is counted
+//! by its
 //! commit, exactly.
 
 use crate::disk::{Acknowledge, RangeRemoval};

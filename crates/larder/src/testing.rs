@@ -49,14 +49,16 @@ impl CacheBuilder {
         self.parts_with_steps()
     }
 
-    /// Makes range removals large that look at more than so many rows, where a program's take some hundreds: their
+    /// Makes range removals large that look at more than so many rows, where a program's take some hundreds:
+    /// their
     /// entries are deleted behind the answer, in parts of so many rows.
     pub fn range_rows(mut self, rows: usize) -> Self {
         self.ranges.rows = rows.max(1);
         self
     }
 
-    /// Makes a part of a large range removal with each commit, in place of parts between them: so it is in a cache
+    /// Makes a part of a large range removal with each commit, in place of parts between them: so it is in a
+    /// cache
     /// that is [`stepped`](Self::stepped).
     pub fn parts_with_steps(mut self) -> Self {
         self.ranges.between_steps = false;

@@ -1,6 +1,7 @@
 //! Counting what a range removal takes from disk, before it is committed.
 //!
-//! The caller counts on its own thread, over short snapshots, so that neither the writer nor an old transaction
+//! The caller counts on its own thread, over short snapshots, so that neither the writer nor an old
+//! transaction
 //! waits for it. What another call overwrites or removes meanwhile, and what is evicted, may be missing from
 //! the count. It is cut short where the disk fails or is off: the removal holds all the same.
 
@@ -83,7 +84,8 @@ impl Snapshot {
 }
 
 impl Tiers {
-    /// Counts the live entries that a range removal takes from disk and memory did not know; and whether it is
+    /// Counts the live entries that a range removal takes from disk and memory did not know; and whether it
+    /// is
     /// a large one, which the commit will not make at once.
     pub(crate) fn count_on_disk(
         &self,

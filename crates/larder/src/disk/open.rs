@@ -10,7 +10,8 @@
 //! 4. Damaged, and the name of our metadata table stands in it: moved aside, kept, and step 1. Without that
 //!    name nobody can tell whose it is: refused.
 //! 5. Ours: opened for writing, with every page verified up to a set size. Damage found now is dealt with as
-//!    in step 4. What range removals cover that the file still has to make is nobody's: it is disbelieved from
+//!    in step 4. What range removals cover that the file still has to make is nobody's: it is disbelieved
+//!    from
 //!    the first lookup on ([`super::ranges`]).
 //!
 //! A file of an older format is opened as it is. The first commit upgrades it.

@@ -1,11 +1,14 @@
 //! Range removals that stand in a file as rows of their own: made for everybody who reads it, and deleted
 //! behind that.
 //!
-//! A removal that would have to look at more than [`RANGE_ROWS`] rows is acknowledged by the commit of a row, its
-//! scope under its sequence. From then on nobody believes an entry of the scope whose sequence is not above it
+//! A removal that would have to look at more than [`RANGE_ROWS`] rows is acknowledged by the commit of a row,
+//! its
+//! scope under its sequence. From then on nobody believes an entry of the scope whose sequence is not above
+//! it
 //! (contract 3). The entries are deleted behind the answer, in parts:
 //!
-//! 1. Memory lets go of the scope and raises the *floors* ([`crate::memory`]): its own lookups believe nothing
+//! 1. Memory lets go of the scope and raises the *floors* ([`crate::memory`]): its own lookups believe
+//!    nothing
 //!    that the range covers.
 //! 2. The caller counts what the disk has of it, over short snapshots.
 //! 3. The row is committed, the snapshot that shows it installed, the caller answered. The floors stay.
@@ -13,12 +16,14 @@
 //!    [`RANGE_ROWS`] and for up to [`PART_TIME`], in a transaction of its own, and installs its snapshot. So
 //!    nobody waits longer than that for a commit. An eviction begins with a part, so that dead entries
 //!    push out no live ones.
-//! 5. The last part deletes the row too, in the same transaction. Earlier, a crash between the two would bring
+//! 5. The last part deletes the row too, in the same transaction. Earlier, a crash between the two would
+//!    bring
 //!    back what is left.
 //! 6. When a snapshot without it is installed, the floors are lifted. Earlier, an older snapshot would show
 //!    what it covers.
 //!
-//! A crash begins the range anew, which finds less to do. An owner raises the floors of the rows that it finds
+//! A crash begins the range anew, which finds less to do. An owner raises the floors of the rows that it
+//! finds
 //! before its first lookup, and goes on with (4). Who reads beside an owner takes the rows from the
 //! transaction that it takes the entries from. What changes a closed file by hand makes its ranges first.
 //!
@@ -26,7 +31,8 @@
 //! [`MAX_PENDING`] rows, a caller that has another large removal makes parts of the earliest until there are
 //! fewer. A lookup on disk compares its key with the scope of each pending row; one in memory with none.
 //!
-//! A suspended file keeps its rows; those of a discarded one are void with it. A row that is illegible is damage
+//! A suspended file keeps its rows; those of a discarded one are void with it. A row that is illegible is
+//! damage
 //! to the file: what it covers can't be told.
 
 use std::time::Duration;

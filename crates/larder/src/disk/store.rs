@@ -173,7 +173,8 @@ impl Store {
     }
 
     pub(crate) fn last_sequence(&self) -> u64 {
-        // A row is never later, unless somebody has damaged the file: it would cover what is written from now on.
+        // A row is never later, unless somebody has damaged the file: it would cover what is written from now
+        // on.
         self.known.ranges.iter().map(|range| range.sequence).fold(self.known.state.sequence, u64::max)
     }
 

@@ -210,7 +210,8 @@ impl Tiers {
         self.ask(|reply| Command::RemoveRanges(removals, reply))?
     }
 
-    /// Waits, if so many range removals are pending that a large one may not be added: the writer makes a part
+    /// Waits, if so many range removals are pending that a large one may not be added: the writer makes a
+    /// part
     /// of the earliest for each time that it is asked.
     pub(crate) fn wait_for_few_ranges(&self) -> Result<(), Error> {
         while self.disk_is_on() && self.view.lock().pending_removals >= MAX_PENDING as u64 {

@@ -11,7 +11,8 @@
 //!    sweep along, and a put that a range removal covers is a deletion in whichever part it comes.
 //! 4. Install the snapshot that shows the commit.
 //! 5. Settle: dirty keys become clean or go, if their sequence is still the committed one; pending ranges are
-//!    lifted if nothing of them is left ([`super::ranges`]). After (4), because a key that left its shard is looked up on disk, and an older snapshot would
+//!    lifted if nothing of them is left ([`super::ranges`]). After (4), because a key that left its shard is
+//!    looked up on disk, and an older snapshot would
 //!    show what it replaced.
 //! 6. Acknowledge the waiters of (1), after the last part. Values that memory let go of meanwhile are the
 //!    sweeper's to drop: a user's
@@ -19,7 +20,7 @@
 //!
 //! The last step, when the cache is closed, seals every shard before (2).
 //!
-//! What happens when a commit fails is told in [`outage`]; what the writer does between two steps in [`behind`].
+//! What happens when a commit fails is told in [`outage`]; what is done between two steps in [`behind`].
 
 mod behind;
 mod outage;

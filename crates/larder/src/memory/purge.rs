@@ -1,21 +1,25 @@
-//! Range removals in memory: what the shards hold of a scope goes, and what the disk holds of it is disbelieved.
+//! Range removals in memory: what the shards hold of a scope goes, and what the disk holds of it is
+//! disbelieved.
 //!
 //! 1. In every shard, leases are revoked and barred: from here on no load, promotion or touch that began
 //!    earlier can publish.
 //! 2. The sequence is taken.
 //! 3. In every shard in turn the *floor* is raised: what the disk has of the scope is believed only if its
-//!    sequence is later. Then what is older is removed, a bounded number of slots under each hold of the lock,
+//!    sequence is later. Then what is older is removed, a bounded number of slots under each hold of the
+//!    lock,
 //!    so that no lookup waits for a whole shard. With the last of them the barrier is lowered.
 //! 4. The floor stays until nothing of the range is left on disk and the snapshot says so
 //!    ([`Memory::lift_floor`]): see [`crate::disk`].
 //!
 //! With (2) before (1) a load could publish, in a shard that (3) has not reached, an old value with a newer
-//! sequence. With the floor raised after a key was removed, a lookup between the two would find on disk what is
+//! sequence. With the floor raised after a key was removed, a lookup between the two would find on disk what
+//! is
 //! removed. With the barrier lowered before the last slot was looked at, a promotion could put an older entry
 //! into a slot that was passed already.
 //!
 //! What is removed is left to the caller, who drops it after the removal is committed: dropped in between, a
-//! value whose `Drop` panics would leave a barrier behind, or a range that nobody commits. Of very many values
+//! value whose `Drop` panics would leave a barrier behind, or a range that nobody commits. Of very many
+//! values
 //! a part is dropped on the way, with no lock held and each panic kept until the rest is dropped.
 
 use super::slot::{Purged, Range};

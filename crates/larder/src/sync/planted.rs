@@ -20,7 +20,8 @@ pub enum Fault {
     IgnoreFloor,
     /// A range removal raises its floor in a shard after it has removed what the shard held.
     RaiseFloorLate,
-    /// The disk is believed again when the row of a range removal is committed, not when its entries are gone.
+    /// The disk is believed again when the row of a range removal is committed, not when its entries are
+    /// gone.
     LiftFloorWithRow,
     /// The disk is believed again before the snapshot without a range removal's entries is there.
     LiftFloorEarly,

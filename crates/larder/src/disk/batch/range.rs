@@ -71,7 +71,8 @@ pub(in crate::disk) fn takes(range: &Range, key: &[u8], header: Option<&Header>)
 
 impl Entries<'_> {
     /// Deletes what a range removal covers, unless it would have to look at more than `most` rows: then it
-    /// changes nothing. Answers how many live entries there were; those of `retired` keyspaces are none, nor is
+    /// changes nothing. Answers how many live entries there were; those of `retired` keyspaces are none, nor
+    /// is
     /// what a removal in `earlier` covers.
     pub(in crate::disk) fn remove_range(
         &mut self,

@@ -1,7 +1,10 @@
-//! Between two steps: the entries of pending range removals are deleted, a part at a time ([`super::super::ranges`]).
+//! Between two steps: the entries of pending range removals are deleted, a part at a time
+//! ([`super::super::ranges`]).
 //!
-//! After each step one part is made before the next command is taken: so whoever waits for a commit waits for one
-//! part at the most, and callers who never leave the writer alone do not keep the entries for ever. A part is a
+//! After each step one part is made before the next command is taken: so whoever waits for a commit waits for
+//! one
+//! part at the most, and callers who never leave the writer alone do not keep the entries for ever. A part is
+//! a
 //! step that nobody waits for: it fails as a step does, and its snapshot is installed before the floors of a
 //! range that it has ended are lifted.
 
@@ -17,7 +20,8 @@ use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::planted::{self, is_planted};
 
 impl Writer {
-    /// Waits for a command, as [`Writer::next`] does; while range removals are pending it makes parts of them.
+    /// Waits for a command, as [`Writer::next`] does; while range removals are pending it makes parts of
+    /// them.
     pub(super) fn next_or_part(
         &mut self,
         commands: &Receiver<Command>,

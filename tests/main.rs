@@ -34,6 +34,7 @@ mod harness;
 mod io_errors;
 mod keyspaces;
 mod kill;
+mod large_removals;
 mod large_values;
 mod load_errors;
 mod loads;

@@ -114,7 +114,7 @@ impl Inner {
                 let time = CacheTime::new(config.clock.clone(), Timestamp::ZERO);
                 let listener = config.listener.clone();
                 let (tiers, nudges) =
-                    Tiers::new(memory(&config, 0), time, None, None, DiskView::default(), listener);
+                    Tiers::new(memory(&config, 0), time, None, None, DiskView::default(), listener, 0);
                 (tiers, nudges, None)
             }
             Some(path) => {
@@ -322,6 +322,8 @@ fn open_tiers(
     let time = CacheTime::new(config.clock.clone(), mark);
     let snapshot = store.snapshot(FIRST_GENERATION).map_err(|fault| failed(fault.cause))?;
     let memory = memory(config, store.last_sequence());
+    // Before the first lookup: what these cover is gone for those who removed it.
+    memory.raise_floors(store.ranges());
     let quarantines = u64::from(quarantined.is_some());
     let before = store.lifetime().cloned().unwrap_or_default();
     let shown_at = time.now();
@@ -330,13 +332,15 @@ fn open_tiers(
     let file = CacheFile::new(store, options, Ballast::new(path, capacity), lock)
         .map_err(|error| Error::Io { action: "look at", path: path.to_owned(), cause: error.to_string() })?;
     let (commands, inbox) = unbounded();
+    let (listener, range_rows) = (config.listener.clone(), config.ranges.rows);
     let (tiers, nudges) =
-        Tiers::new(memory, time, Some(snapshot), Some(commands), view, config.listener.clone());
+        Tiers::new(memory, time, Some(snapshot), Some(commands), view, listener, range_rows);
     let changes = (capacity / BATCH_SHARE / BYTES_PER_CHANGE).clamp(FEWEST_CHANGES, MOST_CHANGES);
     let limits = Limits {
         flush_interval: config.flush_interval,
         most_changes: usize::try_from(changes).unwrap_or(usize::MAX),
         most_bytes: usize::try_from(capacity / BATCH_SHARE).unwrap_or(usize::MAX),
+        deletes_between_steps: config.ranges.between_steps,
     };
     let writer = Writer::new(tiers.clone(), file, limits);
     workers.writer = Some(spawn("larder-writer", move || writer.run(&inbox))?);

@@ -35,6 +35,7 @@ use super::known::{Adopted, Known, Registration};
 use super::open::{Made, OpenOptions};
 use super::store::Store;
 use crate::id::KeyspaceId;
+use crate::memory::Range;
 use crate::units::Timestamp;
 use crate::volume::{Anchor, SeenKind};
 use aside::Aside;
@@ -154,6 +155,11 @@ impl CacheFile {
             State::InService(store) => Some(store),
             _ => None,
         }
+    }
+
+    /// The range removals that the file, in service, has still to make.
+    pub(super) fn ranges(&self) -> &[Range] {
+        self.store().map_or(&[], Store::ranges)
     }
 
     /// Why it is out of service.

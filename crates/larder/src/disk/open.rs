@@ -10,8 +10,9 @@
 //! 4. Damaged, and there is evidence that it is ours ([`super::evidence`]): moved aside, kept, and step 1.
 //!    Without evidence nobody can tell whose it is: refused.
 //! 5. Ours: opened for writing, with every page verified up to a set size. Damage found now is dealt with as
-//!    in step 4. Range removals that the file still has to make are made before anything is read from it
-//!    ([`super::ranges`]).
+//!    in step 4. What range removals cover that the file still has to make is nobody's: it is disbelieved
+//!    from
+//!    the first lookup on ([`super::ranges`]).
 //!
 //! A file of an older format is opened as it is. The first commit upgrades it.
 
@@ -196,8 +197,6 @@ pub(super) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, Fault>
     let db = guarded(|| Ok(builder.create_with_backend(file)?))?;
     let mut store = Store::new(db, options.room, options.identities)?;
     store.seal = seal;
-    // Before anybody looks: what they cover is gone for those who removed it.
-    store.make_ranges()?;
     // What every lookup opens: damage to it is dealt with as any other that is found on opening.
     store.snapshot(0)?;
     Ok(store)

@@ -21,13 +21,14 @@ use super::format::{FORMAT_1, FileFormat};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::known::{Adopted, Known};
-use super::ranges;
+use super::ranges::{self, Cursor, RANGE_ROWS};
 use super::snapshot::Snapshot;
 use super::tables::{
     EXPIRY, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State, read_lifetime,
 };
 use super::view::DiskView;
 use crate::id::KeyspaceId;
+use crate::memory::Range;
 use crate::stats::Lifetime;
 use crate::units::Timestamp;
 use crate::volume::Seal;
@@ -69,6 +70,8 @@ pub(crate) struct Store {
     unseen: Option<BTreeSet<String>>,
     /// Ends all writing to the file.
     pub(super) seal: Seal,
+    /// How far the earliest pending range removal has been made.
+    pub(super) cursor: Cursor,
 }
 
 impl std::fmt::Debug for Store {
@@ -147,7 +150,17 @@ impl Store {
         let known = Self::read_known(&*db)?;
         let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
-        Ok(Self { db, known, room, next_expiry, lifetime, identities, unseen: None, seal: Seal::default() })
+        Ok(Self {
+            db,
+            known,
+            room,
+            next_expiry,
+            lifetime,
+            identities,
+            unseen: None,
+            seal: Seal::default(),
+            cursor: Cursor::default(),
+        })
     }
 
     /// The counts that the file has in a transaction; none if it has none that can be read.
@@ -209,6 +222,7 @@ impl Store {
             }
         }
         (view.entries, view.bytes) = (self.known.entries(), self.known.live_bytes());
+        view.pending_removals = self.known.ranges.len() as u64;
     }
 
     /// Takes over what a transaction has changed that has succeeded.
@@ -224,7 +238,14 @@ impl Store {
     }
 
     pub(crate) fn last_sequence(&self) -> u64 {
-        self.known.state.sequence
+        // A row is never later, unless somebody has damaged the file: it would cover what is written from now
+        // on.
+        self.known.ranges.iter().map(|range| range.sequence).fold(self.known.state.sequence, u64::max)
+    }
+
+    /// The range removals that are pending.
+    pub(crate) fn ranges(&self) -> &[Range] {
+        &self.known.ranges
     }
 
     /// Deletes every entry: their times can't be trusted.
@@ -232,6 +253,7 @@ impl Store {
         let mut known = self.known.clone();
         known.retired = Retired::default();
         known.keyspaces.empty_all();
+        known.ranges.clear();
         known.state.mark = mark;
         let mut draft = Draft::of(&known);
         draft.upgrade(mark, self.identities);
@@ -243,6 +265,7 @@ impl Store {
             txn.delete_table(super::tables::ENTRIES)?;
             txn.delete_table(super::tables::EXPIRY)?;
             txn.delete_table(RETIRED)?;
+            ranges::write(&txn, &self.known.ranges, &[])?;
             Entries::open(&txn, mark)?;
             write_known(&txn, &known)?;
             Ok(txn.commit()?)
@@ -273,6 +296,8 @@ impl Store {
                 sequence: 0,
                 closing: false,
                 is_resident: &|_| false,
+                part: None,
+                range_rows: RANGE_ROWS,
             })?;
             if !outcome.more_to_sweep && !outcome.needs_room {
                 break;

@@ -159,7 +159,7 @@ mod tests {
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(10_000)));
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0);
-        let (tiers, _nudges) = Tiers::new(memory, time, None, None, DiskView::default(), None);
+        let (tiers, _nudges) = Tiers::new(memory, time, None, None, DiskView::default(), None, 0);
         (clock, Sweeper::new(tiers, Duration::from_secs(1)))
     }
 

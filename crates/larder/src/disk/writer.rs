@@ -14,7 +14,8 @@
 //! 4. Look whether the file that was committed to is the one that a restart finds ([`super::cache_file`]). If
 //!    not, the commit has failed. Install the snapshot that shows it.
 //! 5. Settle: dirty keys become clean or go, if their sequence is still the committed one; pending ranges are
-//!    dropped. After (4), because a key that left its shard is looked up on disk, and an older snapshot would
+//!    lifted if nothing of them is left ([`super::ranges`]). After (4), because a key that left its shard is
+//!    looked up on disk, and an older snapshot would
 //!    show what it replaced.
 //! 6. Acknowledge the waiters of (1), after the last part; those who wait for values that are held, in the step
 //!    that commits these. Values that memory let go of meanwhile are the
@@ -23,8 +24,9 @@
 //!
 //! The last step, when the cache is closed, seals every shard before (2).
 //!
-//! What happens when a commit fails is told in [`outage`].
+//! What happens when a commit fails is told in [`outage`]; what is done between two steps in [`behind`].
 
+mod behind;
 mod held;
 mod outage;
 
@@ -56,6 +58,8 @@ pub(crate) struct Limits {
     pub(crate) most_changes: usize,
     /// Bytes of values in one transaction, unless a single one has more.
     pub(crate) most_bytes: usize,
+    /// Whether range removals are made between the steps; otherwise a part with each step.
+    pub(crate) deletes_between_steps: bool,
 }
 
 impl Limits {
@@ -95,6 +99,8 @@ pub(crate) struct Writer {
     held: Held,
     /// How many callers shared a commit lately; half as many with each that fewer shared.
     companions: usize,
+    /// Range removals whose floors stand in the shards, by their sequences.
+    floors: Vec<u64>,
     /// When a file that could not be shortened may be tried again.
     compact_at: Timestamp,
     /// How long after the next try in vain; doubled with each.
@@ -114,6 +120,7 @@ struct Progress {
 
 impl Writer {
     pub(crate) fn new(tiers: Arc<Tiers>, file: CacheFile, limits: Limits) -> Self {
+        let floors = file.ranges().iter().map(|range| range.sequence).collect();
         Self {
             tiers,
             file,
@@ -122,6 +129,7 @@ impl Writer {
             has_unsaved: false,
             held: Held::default(),
             companions: 0,
+            floors,
             compact_at: Timestamp::ZERO,
             compact_wait: FIRST_DISK_RETRY,
         }
@@ -133,7 +141,7 @@ impl Writer {
         loop {
             let mut waiting = Waiting::default();
             // It reads the clock, which may be the user's.
-            let next = catch_unwind(AssertUnwindSafe(|| self.next(commands, flush)));
+            let next = catch_unwind(AssertUnwindSafe(|| self.next_or_part(commands, flush)));
             match next.unwrap_or_else(|panic| Ok(self.survive(&*panic))) {
                 Ok(Command::Wake) => {
                     flush.get_or_insert_with(|| Deadline::after(self.limits.flush_interval));
@@ -257,6 +265,7 @@ impl Writer {
             waiting.commits.extend(self.held.take_all());
             self.refuse(&mut waiting, progress.removals_are_durable);
         }
+        self.answer_parts(&mut waiting);
         for reply in std::mem::take(&mut waiting.verifications) {
             drop(reply.send(self.verify(&mut remains)));
         }
@@ -275,6 +284,8 @@ impl Writer {
         remains: &mut Remains,
     ) -> Result<Outcome, Fault> {
         let adopted = self.file.adopted().clone();
+        let is_over = self.part_is_over();
+        let has_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
         let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
         let batch = Batch {
             mutations,
@@ -287,6 +298,8 @@ impl Writer {
             sequence: self.tiers.memory.last_sequence(),
             closing: is_last && waiting.shut_down.is_some(),
             is_resident: &is_resident,
+            part: if has_part { Some(&is_over) } else { None },
+            range_rows: self.tiers.range_rows,
         };
         let generation = self.file.generation();
         let Some(store) = self.file.store_mut() else {
@@ -298,7 +311,7 @@ impl Writer {
         if let Some(lifetime) = self.tiers.lifetime(1, most_asked) {
             store.note_lifetime(lifetime);
         }
-        let outcome = store.commit(&batch)?;
+        let (now, outcome) = (batch.now, store.commit(&batch)?);
         if outcome.is_committed {
             self.tiers.counted.commit_times.record(self.tiers.time.clock().monotonic().saturating_sub(began));
         }
@@ -307,6 +320,7 @@ impl Writer {
         if planted::is_planted(planted::Fault::SettleEarly) {
             self.tiers.settle(mutations, remains);
         }
+        self.lift_floors_early(waiting);
         self.tiers.snapshots.install(Some(snapshot));
         if outcome.needs_room {
             // Its values were not written: they stay dirty.
@@ -315,15 +329,15 @@ impl Writer {
         } else {
             self.settle(mutations, waiting, is_first, remains);
         }
-        self.note(&outcome, batch.now);
+        self.note(&outcome, now);
         Ok(outcome)
     }
 
-    fn settle(&self, mutations: &[Mutation], waiting: &Waiting, is_first: bool, remains: &mut Remains) {
+    fn settle(&mut self, mutations: &[Mutation], waiting: &Waiting, is_first: bool, remains: &mut Remains) {
         self.tiers.settle(mutations, remains);
-        // The first part deleted the ranges.
-        for removal in waiting.ranges.iter().filter(|_| is_first) {
-            self.tiers.memory.range_committed(removal.range.sequence);
+        // The first part made the ranges, or their rows.
+        if is_first {
+            self.note_floors(waiting);
         }
     }
 

@@ -182,9 +182,7 @@ impl Writer {
         for reply in replies.sweeps {
             drop(reply.send(Ok((0, false))));
         }
-        for removal in &waiting.ranges {
-            self.tiers.memory.range_committed(removal.range.sequence);
-        }
+        self.note_floors(waiting);
     }
 
     /// Checks every page. A damaged file makes room for a fresh one; the answer is what was wrong.

@@ -237,7 +237,13 @@ fn fit(keyspace: &str, entry: &NewEntry) -> Result<(), Error> {
     }
     if size > MAX_VALUE_LEN {
         let (bound, remedy) = ("encoded", "leave it out");
-        return Err(Error::ValueTooLarge { keyspace, size, bound, max: MAX_VALUE_LEN, remedy: remedy.into() });
+        return Err(Error::ValueTooLarge {
+            keyspace,
+            size,
+            bound,
+            max: MAX_VALUE_LEN,
+            remedy: remedy.into(),
+        });
     }
     Ok(())
 }

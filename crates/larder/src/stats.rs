@@ -101,10 +101,13 @@ pub enum DiskState {
 pub struct DiskStats {
     /// Lookups answered from disk.
     pub hits: u64,
-    /// Entries committed, those included that have expired and are not yet swept.
+    /// Entries committed, those included that have expired and are not yet swept, and those that a large
+    /// removal covers and that are still being deleted.
     pub entries: u64,
     /// Bytes these entries are charged for: what they take in the file.
     pub bytes: u64,
+    /// Large removals of many keys that hold already, and whose entries are still being deleted.
+    pub pending_removals: u64,
     /// Bytes that all entries together may be charged for. A full cache has about as many; the rest of the
     /// capacity is what the store needs to change its pages.
     pub usable_bytes: u64,

@@ -6,20 +6,24 @@
 //! one, which loses power and fails on demand, stands in the test support.
 
 mod content;
+mod held;
+mod seal;
 mod tracked;
 
 pub(crate) use content::{BLOCK, Content};
+pub(crate) use seal::Seal;
 pub(crate) use tracked::TrackedVolume;
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read};
 use std::ops::{Bound, Range};
 use std::path::{Path, PathBuf};
 
 use redb::{BackendError, StorageBackend};
 
 use content::OsContent;
+use held::{OsAnchor, OsLock};
 
 #[cfg(unix)]
 const FILE_MODE: u32 = 0o600;
@@ -34,6 +38,9 @@ pub(crate) struct Seen {
     /// Bytes that are allocated to it; none where the file system can't be believed ([`content`]).
     pub(crate) allocated: Option<u64>,
     pub(crate) identity: Identity,
+    /// When the file was made, in ns since 1970, where the file system keeps it. With the identity it names a
+    /// file for good: an identity alone is given to another file once this one is gone.
+    pub(crate) born: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +62,6 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
 
     /// Whether it tells the blocks of a file.
     fn counts_blocks(&self, path: &Path) -> bool;
-
     /// Opens a regular file for reading and writing, through no symbolic link; a new one is readable by its
     /// owner alone.
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile>;
@@ -80,6 +86,9 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
 
     /// Makes a directory with those above it, for their owner alone.
     fn create_directories(&self, directory: &Path) -> io::Result<()>;
+
+    /// A directory by its own name, through no symbolic link.
+    fn real_directory(&self, directory: &Path) -> io::Result<PathBuf>;
 }
 
 /// A file that is held on to. While it is, no other file is given its identity, which file systems are quick
@@ -89,6 +98,26 @@ pub(crate) trait Anchor: fmt::Debug + Send + Sync {
 
     /// Whether the file still has a name somewhere: without one nobody can ever open it again.
     fn has_name(&self) -> io::Result<bool>;
+
+    /// The file itself, wherever it stands by now.
+    fn look(&self) -> io::Result<Seen>;
+
+    /// The first bytes of the file, as many as there are up to `most`.
+    fn start(&self, most: usize) -> io::Result<Vec<u8>>;
+
+    /// Writes bytes into the file itself, wherever it stands by now.
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// What stands at the path of a lock that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LockPlace {
+    /// The lock.
+    Held,
+    /// Nothing: another owner could make a lock of its own.
+    Nothing,
+    /// Another file.
+    Other,
 }
 
 /// The file of an owner's lock.
@@ -104,6 +133,9 @@ pub(crate) trait LockFile: fmt::Debug + Send + Sync {
 
     /// Gives the lock back.
     fn unlock(&mut self) -> io::Result<()>;
+
+    /// What stands at the path that the lock was opened by.
+    fn place(&self) -> io::Result<LockPlace>;
 }
 
 /// An open file of a volume, as redb takes it.
@@ -112,17 +144,22 @@ pub(crate) struct VolumeFile {
     content: Box<dyn Content>,
     /// What the file is locked by; by none, if the content's does.
     locks: Option<Box<dyn Content>>,
+    seal: Seal,
 }
 
 impl VolumeFile {
     pub(crate) fn new(content: impl Content) -> Self {
-        Self { content: Box::new(content), locks: None }
+        Self { content: Box::new(content), locks: None, seal: Seal::default() }
+    }
+
+    pub(crate) fn seal(&self) -> Seal {
+        self.seal.clone()
     }
 
     /// A file that is open twice, and locked by a descriptor that is not read or written through: a forked
     /// child can close it while a thread of its parent is at work on the other ([`tracked`]).
     fn with_locks(content: impl Content, locks: impl Content) -> Self {
-        Self { content: Box::new(content), locks: Some(Box::new(locks)) }
+        Self { content: Box::new(content), locks: Some(Box::new(locks)), seal: Seal::default() }
     }
 
     fn locks(&self) -> &dyn Content {
@@ -140,6 +177,7 @@ impl VolumeFile {
 
 impl Content for VolumeFile {
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.seal.check()?;
         self.content.punch(offset, len)
     }
 
@@ -158,14 +196,17 @@ impl StorageBackend for VolumeFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.seal.check()?;
         self.content.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.seal.check()?;
         self.content.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.seal.check()?;
         self.content.write(offset, data)
     }
 
@@ -210,14 +251,8 @@ impl Volume for OsVolume {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let kind = match found.file_type() {
-            kind if kind.is_dir() => SeenKind::Directory,
-            kind if kind.is_symlink() => SeenKind::Symlink,
-            kind if kind.is_file() => SeenKind::File,
-            _ => SeenKind::Special,
-        };
         let allocated = self.counts_blocks(path).then(|| content::allocated(&found));
-        Ok(Some(Seen { kind, len: found.len(), allocated, identity: identity(&found) }))
+        Ok(Some(Seen { allocated, ..seen(&found) }))
     }
 
     fn counts_blocks(&self, path: &Path) -> bool {
@@ -233,13 +268,11 @@ impl Volume for OsVolume {
     }
 
     fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {
-        let file = open(path, false)?;
-        let identity = identity(&file.metadata()?);
-        Ok(Box::new(OsAnchor { file, identity }))
+        Ok(Box::new(OsAnchor::new(open(path, false)?)?))
     }
 
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
-        Ok(Box::new(OsLock(open(path, true)?)))
+        Ok(Box::new(OsLock::new(open(path, true)?, path)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -268,6 +301,10 @@ impl Volume for OsVolume {
         }
         builder.create(directory)
     }
+
+    fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(directory)
+    }
 }
 
 impl OsVolume {
@@ -286,57 +323,16 @@ impl OsVolume {
     }
 }
 
-#[derive(Debug)]
-struct OsAnchor {
-    file: File,
-    identity: Identity,
-}
-
-impl Anchor for OsAnchor {
-    fn identity(&self) -> Identity {
-        self.identity
-    }
-
-    #[cfg(unix)]
-    fn has_name(&self) -> io::Result<bool> {
-        use std::os::unix::fs::MetadataExt;
-        Ok(self.file.metadata()?.nlink() > 0)
-    }
-
-    #[cfg(not(unix))]
-    fn has_name(&self) -> io::Result<bool> {
-        self.file.metadata().map(|_| true)
-    }
-}
-
-#[derive(Debug)]
-struct OsLock(File);
-
-impl LockFile for OsLock {
-    fn try_lock(&mut self) -> io::Result<bool> {
-        match self.0.try_lock() {
-            Ok(()) => Ok(true),
-            Err(fs::TryLockError::WouldBlock) => Ok(false),
-            Err(fs::TryLockError::Error(error)) => Err(error),
-        }
-    }
-
-    fn read(&mut self, most: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.0.seek(SeekFrom::Start(0))?;
-        Read::by_ref(&mut self.0).take(most as u64).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.set_len(0)?;
-        self.0.seek(SeekFrom::Start(0))?;
-        self.0.write_all(bytes)
-    }
-
-    fn unlock(&mut self) -> io::Result<()> {
-        self.0.unlock()
-    }
+fn seen(found: &fs::Metadata) -> Seen {
+    let kind = match found.file_type() {
+        kind if kind.is_dir() => SeenKind::Directory,
+        kind if kind.is_symlink() => SeenKind::Symlink,
+        kind if kind.is_file() => SeenKind::File,
+        _ => SeenKind::Special,
+    };
+    let born = found.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let born = born.and_then(|since| u64::try_from(since.as_nanos()).ok());
+    Seen { kind, len: found.len(), allocated: None, identity: identity(found), born }
 }
 
 #[cfg(unix)]
@@ -391,7 +387,7 @@ fn rename_onto_nothing(from: &Path, to: &Path) -> io::Result<()> {
     look_and_rename(from, to)
 }
 
-/// In two steps: the owner's lock keeps other caches out in between.
+/// In two steps, between which the owner's lock keeps other caches out.
 fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
     match fs::symlink_metadata(to) {
         Err(error) if error.kind() == ErrorKind::NotFound => fs::rename(from, to),

@@ -107,6 +107,7 @@ fn of_disk(inner: &Inner, view: DiskView) -> DiskStats {
         hits: 0,
         entries: view.entries,
         bytes: view.bytes,
+        pending_removals: view.pending_removals,
         usable_bytes: inner.usable_bytes,
         file_bytes: view.extent.len,
         allocated_bytes: view.extent.allocated,

@@ -18,6 +18,7 @@ use crate::memory::{Change, Mutation};
 use crate::record::{self, Extension, Header};
 use crate::units::Timestamp;
 pub(crate) use range::RangeRemoval;
+pub(super) use range::{Part, PartLimits, takes};
 
 /// Entries and bytes that a batch adds to a keyspace, or takes.
 pub(super) type Deltas = BTreeMap<KeyspaceId, (i64, i64)>;

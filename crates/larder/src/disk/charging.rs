@@ -50,7 +50,11 @@ impl Charging {
 /// The blocks of a large record. Small ones share a leaf, which stays between half full and full: on average a quarter
 /// of it is free, and the more the larger its rows are. Both were measured (`docs/adr/0009`).
 fn by_blocks(row: u64) -> u64 {
-    if row <= SHARED_UP_TO { row + row / 4 + row * row / BLOCK } else { row.div_ceil(BLOCK) * BLOCK / 32 * 31 }
+    if row <= SHARED_UP_TO {
+        row + row / 4 + row * row / BLOCK
+    } else {
+        row.div_ceil(BLOCK) * BLOCK / 32 * 31
+    }
 }
 
 /// The page that an entry's record stands in: several small ones share one, a larger has one of a power of two.

@@ -35,7 +35,8 @@ impl Extent {
     /// By how much the file has grown since it took `before`, as far as that is close to what it may take: in the
     /// last part of it, one of `parts`.
     pub(super) fn growth_close_to(self, before: Self, capacity: u64, parts: u64) -> u64 {
-        let beyond = |taken: u64, before: u64, most: u64| taken.saturating_sub(before.max(most - most / parts));
+        let beyond =
+            |taken: u64, before: u64, most: u64| taken.saturating_sub(before.max(most - most / parts));
         match (self.allocated, before.allocated) {
             (Some(allocated), before_allocated) => {
                 let blocks = beyond(allocated, before_allocated.unwrap_or(0), capacity);

@@ -87,7 +87,8 @@ impl Blocks {
     fn of_file(len: u64, data: &[Range<u64>], capacity: u64) -> Self {
         // Beside these the file system keeps some blocks of its own for the file.
         let most = (capacity - capacity / METADATA_SHARE) / BLOCK;
-        let mut blocks = Self { data: Vec::new(), count: 0, most, reserved: reserved(most), is_bounded: false, len };
+        let mut blocks =
+            Self { data: Vec::new(), count: 0, most, reserved: reserved(most), is_bounded: false, len };
         for range in data {
             blocks.set(range.start / BLOCK..range.end.min(len).div_ceil(BLOCK));
         }
@@ -236,7 +237,11 @@ impl StorageBackend for SparseFile {
         self.write_whole(offset, written)?;
         // (2)
         let at = offset + written.len() as u64;
-        if zeros.is_empty() || self.punch(at, zeros.len() as u64)? { Ok(()) } else { self.write_whole(at, zeros) }
+        if zeros.is_empty() || self.punch(at, zeros.len() as u64)? {
+            Ok(())
+        } else {
+            self.write_whole(at, zeros)
+        }
     }
 
     fn close(&self) -> io::Result<()> {

@@ -17,23 +17,26 @@ use super::batch::{Entries, next_expiry};
 use super::catalog::Retired;
 use super::charging::Charging;
 use super::draft::{Changes, Draft};
+use super::extent::Extent;
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::format::{FORMAT_1, FileFormat};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::known::{Adopted, Known};
-use super::extent::Extent;
 use super::pressure::Pressure;
-use super::ranges;
-use super::sparse::Reserve;
+use super::ranges::{self, Cursor, RANGE_ROWS};
 use super::snapshot::Snapshot;
+use super::sparse::Reserve;
 use super::tables::{
-    CHARGING_ROW, ENTRIES, EXPIRY, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State, read_lifetime,
+    CHARGING_ROW, ENTRIES, EXPIRY, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED,
+    STATE_ROW, State, read_lifetime,
 };
 use super::view::DiskView;
 use crate::id::KeyspaceId;
+use crate::memory::Range;
 use crate::stats::Lifetime;
 use crate::units::Timestamp;
+use crate::volume::Seal;
 
 /// Evicting goes one part in so many below the limit, so that not every batch evicts.
 const EVICT_AHEAD: u64 = 256;
@@ -68,6 +71,10 @@ pub(crate) struct Store {
     pub(super) identities: Identities,
     /// The keyspaces whose rows have changed since [`Store::show`] was last called; none before the first call.
     unseen: Option<BTreeSet<String>>,
+    /// Ends all writing to the file.
+    pub(super) seal: Seal,
+    /// How far the earliest pending range removal has been made.
+    pub(super) cursor: Cursor,
 }
 
 impl std::fmt::Debug for Store {
@@ -155,7 +162,20 @@ impl Store {
         let largest_page = u64::MAX;
         let pressure = Pressure::new(room.live_limit);
         let reserve = Reserve::default();
-        Ok(Self { db, known, room, pressure, reserve, largest_page, next_expiry, lifetime, identities, unseen: None })
+        Ok(Self {
+            db,
+            known,
+            room,
+            pressure,
+            reserve,
+            largest_page,
+            next_expiry,
+            lifetime,
+            identities,
+            unseen: None,
+            seal: Seal::default(),
+            cursor: Cursor::default(),
+        })
     }
 
     /// Counts what the entries are charged for anew, if the file did so by another rule: one pass over them. The file
@@ -245,6 +265,7 @@ impl Store {
             }
         }
         (view.entries, view.bytes) = (self.known.entries(), self.known.live_bytes());
+        view.pending_removals = self.known.ranges.len() as u64;
     }
 
     /// Takes over what a transaction has changed that has succeeded.
@@ -269,7 +290,14 @@ impl Store {
     }
 
     pub(crate) fn last_sequence(&self) -> u64 {
-        self.known.state.sequence
+        // A row is never later, unless somebody has damaged the file: it would cover what is written from now
+        // on.
+        self.known.ranges.iter().map(|range| range.sequence).fold(self.known.state.sequence, u64::max)
+    }
+
+    /// The range removals that are pending.
+    pub(crate) fn ranges(&self) -> &[Range] {
+        &self.known.ranges
     }
 
     /// Deletes every entry: their times can't be trusted.
@@ -277,6 +305,7 @@ impl Store {
         let mut known = self.known.clone();
         known.retired = Retired::default();
         known.keyspaces.empty_all();
+        known.ranges.clear();
         known.state.mark = mark;
         let mut draft = Draft::of(&known);
         draft.upgrade(mark, self.identities);
@@ -288,6 +317,7 @@ impl Store {
             txn.delete_table(ENTRIES)?;
             txn.delete_table(EXPIRY)?;
             txn.delete_table(RETIRED)?;
+            ranges::write(&txn, &self.known.ranges, &[])?;
             Entries::open(&txn, mark, known.charging)?;
             write_known(&txn, &known)?;
             Ok(txn.commit()?)
@@ -318,6 +348,8 @@ impl Store {
                 sequence: 0,
                 closing: false,
                 is_resident: &|_| false,
+                part: None,
+                range_rows: RANGE_ROWS,
             })?;
             if !outcome.more_to_sweep && !outcome.needs_room {
                 break;

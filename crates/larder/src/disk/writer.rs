@@ -11,9 +11,11 @@
 //!    sweep along, and a put that a range removal covers is a deletion in whichever part it comes. A
 //!    transaction that may not evict enough for its values writes none of them: they are held, the step ends,
 //!    and the next one begins at once ([`held`]).
-//! 4. Install the snapshot that shows the commit.
+//! 4. Look whether the file that was committed to is the one that a restart finds ([`super::cache_file`]). If
+//!    not, the commit has failed. Install the snapshot that shows it.
 //! 5. Settle: dirty keys become clean or go, if their sequence is still the committed one; pending ranges are
-//!    dropped. After (4), because a key that left its shard is looked up on disk, and an older snapshot would
+//!    lifted if nothing of them is left ([`super::ranges`]). After (4), because a key that left its shard is
+//!    looked up on disk, and an older snapshot would
 //!    show what it replaced.
 //! 6. Acknowledge the waiters of (1), after the last part; those who wait for values that are held, in the step
 //!    that commits these. Values that memory let go of meanwhile are the
@@ -22,8 +24,10 @@
 //!
 //! The last step, when the cache is closed, seals every shard before (2).
 //!
-//! What happens when a commit fails is told in [`outage`].
+//! What happens when a commit fails is told in [`outage`]; what is done between two steps in [`behind`].
 
+mod behind;
+mod bounds;
 mod held;
 mod outage;
 
@@ -34,9 +38,7 @@ use std::time::Duration;
 
 use super::cache_file::{CacheFile, FIRST_DISK_RETRY, LAST_DISK_RETRY, Standing};
 use super::command::{Command, Waiting, acknowledge, unsaved};
-use super::counted::ASKED_BY_A_COMMIT;
-use super::fault::{Fault, FaultKind, panic_message};
-use super::files::OwnerLock;
+use super::fault::{Fault, panic_message};
 use super::store::{Batch, Outcome};
 use super::tiers::Tiers;
 use crate::clock::Deadline;
@@ -56,6 +58,8 @@ pub(crate) struct Limits {
     pub(crate) most_changes: usize,
     /// Bytes of values in one transaction, unless a single one has more.
     pub(crate) most_bytes: usize,
+    /// Whether range removals are made between the steps; otherwise a part with each step.
+    pub(crate) deletes_between_steps: bool,
 }
 
 impl Limits {
@@ -82,9 +86,6 @@ impl Limits {
 /// None under the model checker: there only the end of everything else ends a wait.
 const MOST_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(200) };
 
-/// How often a transaction is repeated that would take the file beyond its bounds.
-const MOST_REFUSALS: u32 = 8;
-
 #[derive(Debug)]
 pub(crate) struct Writer {
     tiers: Arc<Tiers>,
@@ -98,12 +99,12 @@ pub(crate) struct Writer {
     held: Held,
     /// How many callers shared a commit lately; half as many with each that fewer shared.
     companions: usize,
+    /// Range removals whose floors stand in the shards, by their sequences.
+    floors: Vec<u64>,
     /// When a file that could not be shortened may be tried again.
     compact_at: Timestamp,
     /// How long after the next try in vain; doubled with each.
     compact_wait: Duration,
-    /// Held until the file is closed.
-    _lock: OwnerLock,
 }
 
 /// How far a step has come.
@@ -118,7 +119,8 @@ struct Progress {
 }
 
 impl Writer {
-    pub(crate) fn new(tiers: Arc<Tiers>, file: CacheFile, limits: Limits, lock: OwnerLock) -> Self {
+    pub(crate) fn new(tiers: Arc<Tiers>, file: CacheFile, limits: Limits) -> Self {
+        let floors = file.ranges().iter().map(|range| range.sequence).collect();
         Self {
             tiers,
             file,
@@ -127,9 +129,9 @@ impl Writer {
             has_unsaved: false,
             held: Held::default(),
             companions: 0,
+            floors,
             compact_at: Timestamp::ZERO,
             compact_wait: FIRST_DISK_RETRY,
-            _lock: lock,
         }
     }
 
@@ -139,13 +141,14 @@ impl Writer {
         loop {
             let mut waiting = Waiting::default();
             // It reads the clock, which may be the user's.
-            let next = catch_unwind(AssertUnwindSafe(|| self.next(commands, flush)));
+            let next = catch_unwind(AssertUnwindSafe(|| self.next_or_part(commands, flush)));
             match next.unwrap_or_else(|panic| Ok(self.survive(&*panic))) {
                 Ok(Command::Wake) => {
                     flush.get_or_insert_with(|| Deadline::after(self.limits.flush_interval));
                     continue;
                 }
                 Ok(Command::Look) if self.file.retry_at().is_none() => continue,
+                Ok(Command::Watch) if !self.file.needs_step() => continue,
                 Ok(command) => waiting.add(command),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -231,6 +234,9 @@ impl Writer {
         {
             self.fail(fault);
         }
+        if let Err(fault) = self.file.check_content() {
+            self.fail(fault);
+        }
         let mut remains = Remains::default();
         // Before the last drain: what is stored before is committed, what comes later is refused.
         if waiting.shut_down.is_some() && !planted::is_planted(planted::Fault::DrainBeforeSealing) {
@@ -238,6 +244,7 @@ impl Writer {
         }
         let progress = self.commit_or_degrade(&waiting, &mut remains);
         self.keep_to_capacity();
+        self.file.remember();
         self.announce();
         if self.file.standing() != Standing::Suspended && !self.held.has_work() {
             // Committed; or it lives in memory alone from here on.
@@ -258,6 +265,7 @@ impl Writer {
             waiting.commits.extend(self.held.take_all());
             self.refuse(&mut waiting, progress.removals_are_durable);
         }
+        self.answer_parts(&mut waiting);
         for reply in std::mem::take(&mut waiting.verifications) {
             drop(reply.send(self.verify(&mut remains)));
         }
@@ -276,6 +284,8 @@ impl Writer {
         remains: &mut Remains,
     ) -> Result<Outcome, Fault> {
         let adopted = self.file.adopted().clone();
+        let is_over = self.part_is_over();
+        let has_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
         let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
         let batch = Batch {
             mutations,
@@ -288,9 +298,11 @@ impl Writer {
             sequence: self.tiers.memory.last_sequence(),
             closing: is_last && waiting.shut_down.is_some(),
             is_resident: &is_resident,
+            part: if has_part { Some(&is_over) } else { None },
+            range_rows: self.tiers.range_rows,
         };
         let began = self.tiers.time.clock().monotonic();
-        let outcome = commit_within_bounds(&mut self.file, &self.tiers, &batch)?;
+        let (now, outcome) = (batch.now, bounds::commit(&mut self.file, &self.tiers, &batch)?);
         let generation = self.file.generation();
         let Some(store) = self.file.store_mut() else {
             return Err(Fault::io("the file is out of service"));
@@ -299,9 +311,11 @@ impl Writer {
             self.tiers.counted.commit_times.record(self.tiers.time.clock().monotonic().saturating_sub(began));
         }
         let snapshot = store.snapshot(generation)?;
+        self.file.watch()?;
         if planted::is_planted(planted::Fault::SettleEarly) {
             self.tiers.settle(mutations, remains);
         }
+        self.lift_floors_early(waiting);
         self.tiers.snapshots.install(Some(snapshot));
         if outcome.needs_room {
             // Its values were not written: they stay dirty.
@@ -310,15 +324,15 @@ impl Writer {
         } else {
             self.settle(mutations, waiting, is_first, remains);
         }
-        self.note(&outcome, batch.now);
+        self.note(&outcome, now);
         Ok(outcome)
     }
 
-    fn settle(&self, mutations: &[Mutation], waiting: &Waiting, is_first: bool, remains: &mut Remains) {
+    fn settle(&mut self, mutations: &[Mutation], waiting: &Waiting, is_first: bool, remains: &mut Remains) {
         self.tiers.settle(mutations, remains);
-        // The first part deleted the ranges.
-        for removal in waiting.ranges.iter().filter(|_| is_first) {
-            self.tiers.memory.range_committed(removal.range.sequence);
+        // The first part made the ranges, or their rows.
+        if is_first {
+            self.note_floors(waiting);
         }
     }
 
@@ -345,64 +359,10 @@ impl Writer {
         self.tiers.plan_disk_sweep(outcome.next_expiry);
     }
 
-    /// Gives back the free pages of a file that has become too long: redb doubles a file that must grow, and
-    /// one that was cut back when it was closed may so come to exceed its capacity. Lookups miss the disk for
-    /// as long as this takes.
-    fn keep_to_capacity(&mut self) {
-        if self.now() < self.compact_at || !self.file.is_too_large() {
-            return;
-        }
-        let is_free = self.tiers.snapshots.withdraw();
-        let generation = self.file.generation();
-        let Some(store) = self.file.store_mut() else { return };
-        let compacted = if is_free { store.compact() } else { Ok(false) };
-        match compacted.and_then(|_| store.snapshot(generation)) {
-            Ok(snapshot) => self.tiers.snapshots.install(Some(snapshot)),
-            // What was committed stays committed: the file is opened again in its time.
-            Err(fault) => return self.fail(fault),
-        }
-        let extent = self.file.extent();
-        self.tiers.change_view(|view| view.extent = extent);
-        // A lookup that was held up with a snapshot in its hands keeps it long for a moment; a follower's
-        // transaction, or a value of a good part of the capacity, for a while.
-        if self.file.is_too_large() {
-            self.compact_at = self.now().after(self.compact_wait);
-            self.compact_wait = (2 * self.compact_wait).min(LAST_DISK_RETRY);
-        } else {
-            self.compact_wait = FIRST_DISK_RETRY;
-        }
-    }
-
     fn close(&mut self) -> Result<(), Error> {
         self.tiers.snapshots.install(None);
         self.tiers.memory.buffer().close();
         self.file.close().map_err(|fault| Error::NotDurable { cause: fault.cause })
-    }
-}
-
-/// Commits a batch. A transaction that would take the file beyond its bounds fails as a whole; the file is then
-/// opened again, compacted, with less room for entries, and the transaction repeated. Lookups miss the disk meanwhile.
-fn commit_within_bounds(file: &mut CacheFile, tiers: &Tiers, batch: &Batch<'_>) -> Result<Outcome, Fault> {
-    let mut refusals = 0;
-    loop {
-        let Some(store) = file.store_mut() else { return Err(Fault::io("the file is out of service")) };
-        // The last commit of all notes everything.
-        let most_asked = if batch.closing { usize::MAX } else { ASKED_BY_A_COMMIT };
-        if let Some(lifetime) = tiers.lifetime(1, most_asked) {
-            store.note_lifetime(lifetime);
-        }
-        // What is left to do after the first refusals is to evict.
-        store.reserve.allow(refusals > 1);
-        let committed = store.commit(batch);
-        store.reserve.allow(false);
-        match committed {
-            Err(fault) if fault.kind == FaultKind::TooLarge && refusals < MOST_REFUSALS => {
-                refusals += 1;
-                let is_free = tiers.snapshots.withdraw();
-                file.make_way(fault, is_free, tiers.time.now())?;
-            }
-            done => return done,
-        }
     }
 }
 

@@ -5,6 +5,8 @@
 //! can be made to fail in turn; every change is remembered, so that the state after a loss of power at any moment can be
 //! made ([`SimulatedVolume::after_power_loss`]).
 
+mod acts;
+mod blocks;
 mod handle;
 mod nodes;
 mod power;
@@ -19,6 +21,7 @@ use parking_lot::Mutex;
 use crate::config::CacheBuilder;
 use crate::sync::Arc;
 use crate::volume::{Anchor, Identity, LockFile, Seen, SeenKind, Volume, VolumeFile};
+pub use acts::Act;
 use handle::{Handle, Lock};
 use nodes::Nodes;
 pub use power::Loss;
@@ -67,15 +70,8 @@ pub enum Operation {
 
 impl Operation {
     /// Those that change something, or make a change durable.
-    pub const CHANGES: [Self; 7] = [
-        Self::Write,
-        Self::SetLen,
-        Self::Punch,
-        Self::Sync,
-        Self::Rename,
-        Self::Remove,
-        Self::SyncDirectory,
-    ];
+    pub const CHANGES: [Self; 7] =
+        [Self::Write, Self::SetLen, Self::Punch, Self::Sync, Self::Rename, Self::Remove, Self::SyncDirectory];
 }
 
 /// How an operation fails.
@@ -114,6 +110,11 @@ struct Disk {
     loses_syncs: bool,
     hides_blocks: bool,
     has_no_holes: bool,
+    has_unstable_identities: bool,
+    /// What somebody else does to files, and before which operation.
+    acts: Vec<(u64, Act)>,
+    /// Before which operations it was done.
+    acted: Vec<u64>,
 }
 
 impl fmt::Debug for SimulatedVolume {
@@ -175,23 +176,6 @@ impl SimulatedVolume {
     #[must_use]
     pub fn used(&self) -> u64 {
         self.disk.lock().nodes.used()
-    }
-
-    /// Makes the disk tell of no file how many of its blocks are allocated, as a file system that compresses does.
-    pub fn hide_blocks(&self, hides: bool) {
-        self.disk.lock().hides_blocks = hides;
-    }
-
-    /// Makes the disk refuse to make holes in files.
-    pub fn refuse_holes(&self, refuses: bool) {
-        self.disk.lock().has_no_holes = refuses;
-    }
-
-    /// Bytes that are allocated to one file: its holes take none.
-    #[must_use]
-    pub fn allocated(&self, path: impl AsRef<Path>) -> Option<u64> {
-        let disk = self.disk.lock();
-        disk.nodes.at(path.as_ref()).map(|id| disk.nodes.allocated(id))
     }
 
     /// Makes the disk report syncs as done without doing them, as a bad one does: a fault for a test to find.
@@ -260,6 +244,11 @@ impl Disk {
     fn begin(&mut self, operation: Operation) -> Result<(), Failure> {
         let number = self.operations.len() as u64;
         self.operations.push(operation);
+        while let Some(at) = self.acts.iter().position(|(at, _)| *at <= number) {
+            let (_, act) = self.acts.swap_remove(at);
+            self.acted.push(number);
+            self.act(act);
+        }
         let is_hit = |planned: &Planned| {
             number >= planned.from && planned.only.as_ref().is_none_or(|kinds| kinds.contains(&operation))
         };
@@ -286,6 +275,14 @@ impl Disk {
         }
     }
 
+    fn seen(&self, id: u64) -> Seen {
+        // An unstable one is another with each look.
+        let identity =
+            Identity(if self.has_unstable_identities { self.operations.len() as u64 } else { 0 }, id);
+        let allocated = (!self.hides_blocks).then(|| self.nodes.allocated(id));
+        Seen { kind: SeenKind::File, len: self.nodes.len(id), allocated, identity, born: Some(id) }
+    }
+
     fn has_room_for(&self, id: u64, offset: u64, len: usize) -> bool {
         let more = self.nodes.pages_missing(id, offset, len) * nodes::PAGE as u64;
         self.capacity.is_none_or(|capacity| self.nodes.used() + more <= capacity)
@@ -305,12 +302,7 @@ impl Volume for SimulatedVolume {
     fn look(&self, path: &Path) -> io::Result<Option<Seen>> {
         let mut disk = self.disk.lock();
         disk.begin(Operation::Look)?;
-        Ok(disk.nodes.at(path).map(|id| Seen {
-            kind: SeenKind::File,
-            len: disk.nodes.len(id),
-            allocated: (!disk.hides_blocks).then(|| disk.nodes.allocated(id)),
-            identity: Identity(0, id),
-        }))
+        Ok(disk.nodes.at(path).map(|id| disk.seen(id)))
     }
 
     fn counts_blocks(&self, _: &Path) -> bool {
@@ -385,6 +377,10 @@ impl Volume for SimulatedVolume {
 
     fn create_directories(&self, _: &Path) -> io::Result<()> {
         Ok(())
+    }
+
+    fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
+        Ok(directory.to_owned())
     }
 }
 

@@ -5,7 +5,10 @@ use redb::{Table, WriteTransaction};
 use crate::disk::draft::Draft;
 use crate::disk::format::FEATURES;
 use crate::disk::known::Known;
-use crate::disk::tables::{CHARGING_ROW, FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, META, RETIRED, STATE_ROW};
+use crate::disk::ranges;
+use crate::disk::tables::{
+    CHARGING_ROW, FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, META, RETIRED, STATE_ROW,
+};
 
 /// Writes every metadata row, for a file that has none.
 pub(in crate::disk) fn write_known(txn: &WriteTransaction, known: &Known) -> Result<(), redb::Error> {
@@ -66,7 +69,7 @@ pub(in crate::disk) fn write_draft(txn: &WriteTransaction, draft: &Draft<'_>) ->
             }
         }
     }
-    Ok(())
+    ranges::write(txn, &before.ranges, &draft.ranges)
 }
 
 fn write_format(meta: &mut Table<'_, &'static str, &'static [u8]>, format: u32) -> Result<(), redb::Error> {

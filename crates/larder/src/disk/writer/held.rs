@@ -195,7 +195,14 @@ impl Writer {
             let at = if may_write { self.held.fill(&mut batch, self.limits) } else { None };
             let is_last = removals.is_empty() && !self.held.has_writes();
             let is_first = progress.first.is_none();
-            let outcome = self.commit(&batch, waiting, (is_first, is_last), remains)?;
+            let outcome = match self.commit(&batch, waiting, (is_first, is_last), remains) {
+                Ok(outcome) => outcome,
+                Err(fault) => {
+                    // Those that an earlier part made are in a file that a restart does not find.
+                    progress.removals_are_durable &= !fault.is_of_place();
+                    return Err(fault);
+                }
+            };
             let needs_room = outcome.needs_room;
             if is_first {
                 progress.first = Some(outcome);

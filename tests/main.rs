@@ -15,6 +15,7 @@ mod contract_5_damage_is_a_miss;
 mod contract_5_values;
 mod contract_6_never_takes_the_application_down;
 mod contract_7_bounded_resources;
+mod contract_7_room;
 mod contract_8_another_process_can_look;
 #[cfg(unix)]
 mod control;

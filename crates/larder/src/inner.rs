@@ -39,8 +39,12 @@ const LIVE_SHARE: u64 = 4;
 /// The part of the file's capacity that the page of one value may take: one in so many. A transaction writes a
 /// larger one beside the page that it replaces, and one that was replaced before.
 const PAGE_SHARE: u64 = 16;
-/// The part of the file's capacity whose pages one transaction may replace: one in so many.
+/// The part of the file's capacity that one transaction may write as values, and whose pages it may replace to evict:
+/// one in so many.
 const BATCH_SHARE: u64 = 32;
+/// The part of the file's capacity whose pages the changes of one transaction may replace: one in so many. Small
+/// values replace most, and what is replaced and not free yet is room that entries do not have.
+const CHANGE_SHARE: u64 = 64;
 /// Pages that a change may replace: a leaf of each table, for the entry it writes and for one it evicts.
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
 /// Pages that an eviction may replace: a leaf of each table.
@@ -366,7 +370,7 @@ fn open_tiers(
     let (listener, range_rows) = (config.listener.clone(), config.ranges.rows);
     let (tiers, nudges) =
         Tiers::new(memory, time, Some(snapshot), Some(commands), view, listener, range_rows);
-    let changes = (capacity / BATCH_SHARE / BYTES_PER_CHANGE).clamp(FEWEST_CHANGES, MOST_CHANGES);
+    let changes = (capacity / CHANGE_SHARE / BYTES_PER_CHANGE).clamp(FEWEST_CHANGES, MOST_CHANGES);
     let limits = Limits {
         flush_interval: config.flush_interval,
         most_changes: usize::try_from(changes).unwrap_or(usize::MAX),

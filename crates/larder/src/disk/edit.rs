@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::ballast::Ballast;
 use super::batch::RangeRemoval;
+use super::charging::page_of;
 use super::fault::{Fault, FaultKind};
 use super::files::{OwnerLock, Standing, io_error, standing};
 use super::identity::Identities;
@@ -27,10 +28,10 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Scope;
-use crate::memory::{Mutation, Range};
+use crate::memory::{Change, Mutation, Range};
 use crate::record;
 use crate::sync::Arc;
-use crate::units::Timestamp;
+use crate::units::{ByteSize, Timestamp};
 use crate::volume::{OsVolume, Volume};
 
 const PAGE_CACHE: usize = 16 << 20;
@@ -130,7 +131,31 @@ impl Edit {
 
     /// Commits changes, all or none.
     pub(crate) fn apply(&mut self, mutations: &[Mutation]) -> Result<(), Error> {
+        self.refuse_beyond_region(mutations)?;
         self.commit(mutations, &[], &[], 0).map(drop)
+    }
+
+    /// A file that was made for a small capacity has no page for a large value.
+    fn refuse_beyond_region(&self, mutations: &[Mutation]) -> Result<(), Error> {
+        let largest = usable(self.store.as_ref())?.largest_page();
+        let page = |mutation: &Mutation| match &mutation.change {
+            Change::Put { unsaved, .. } => {
+                page_of(mutation.key.len(), record::record_len(&unsaved.extension, unsaved.payload.len()))
+            }
+            Change::Delete => 0,
+        };
+        match mutations.iter().map(page).max() {
+            Some(page) if page > largest => Err(Error::Io {
+                action: "change",
+                path: self.options.path.clone(),
+                cause: format!(
+                    "a value takes a page of {}, and the largest of this file is {}: make the file anew, with a larger capacity",
+                    ByteSize::bytes(page),
+                    ByteSize::bytes(largest)
+                ),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Deletes every key in a scope; how many live ones there were.

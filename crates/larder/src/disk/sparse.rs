@@ -209,7 +209,7 @@ impl StorageBackend for SparseFile {
     fn set_len(&self, len: u64) -> io::Result<()> {
         {
             let blocks = self.blocks.lock();
-            if blocks.is_bounded && len > blocks.len && len > 2 * blocks.most * BLOCK {
+            if blocks.is_bounded && len > blocks.len && len > blocks.most.saturating_mul(2 * BLOCK) {
                 let why = "the file would be twice as long as its capacity";
                 return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
             }

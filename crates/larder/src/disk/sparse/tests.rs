@@ -122,8 +122,17 @@ fn a_file_takes_no_block_beyond_its_capacity_and_is_not_longer_than_twice() {
     let file = SparseFile::new(file, capacity).unwrap();
     file.set_len(250 * BLOCK).unwrap();
     assert_eq!(file.set_len(256 * BLOCK).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    let reserve = file.reserve();
+    reserve.allow(true);
     file.write(BLOCK, &page(127, 127)).unwrap();
     assert_eq!(file.write(200 * BLOCK, &page(1, 1)).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    // The last part is for those who make room.
+    reserve.allow(false);
+    file.write(100 * BLOCK, &page(16, 0)).unwrap();
+    file.write(100 * BLOCK, &page(16, 1)).unwrap();
+    file.write(200 * BLOCK, &page(1, 1)).unwrap_err();
+    reserve.allow(true);
+    file.write(100 * BLOCK, &page(16, 16)).unwrap();
     // Blocks that it has are written, and those that it gives back are there for others.
     file.write(100 * BLOCK, &page(1, 1)).unwrap();
     file.write(100 * BLOCK, &page(16, 12)).unwrap();

@@ -93,7 +93,7 @@ fn validate(store: &Store) {
     let charged = |id: KeyspaceId| {
         let rows = entries.iter().unwrap().map(Result::unwrap);
         let own = rows.filter(|(key, _)| KeyspaceId::of(key.value()) == id);
-        own.map(|(key, record)| Charging::ByLength.charge(key.value().len(), record.value().len()))
+        own.map(|(key, record)| store.known.charging.charge(key.value().len(), record.value().len()))
             .collect::<Vec<_>>()
     };
     for row in store.known.keyspaces.values() {

@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::cache::Cache;
 use crate::clock::ManualClock;
+use crate::disk::cache_file::LAST_DISK_RETRY;
 use crate::disk::fault::FaultKind;
 use crate::memory::{Entry, Refused, Weight};
 use crate::stats::DiskState;

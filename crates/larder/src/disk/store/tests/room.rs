@@ -81,3 +81,37 @@ fn a_file_above_its_limit_is_brought_down_in_transactions_of_a_bounded_size() {
     assert!(store.known.live_bytes() <= room.live_limit && store.known.entries() > 20);
     validate(&store);
 }
+
+#[test]
+fn a_file_that_was_charged_by_another_rule_is_counted_anew_and_names_the_rule_with_its_next_commit() {
+    let mut store = store(1 << 30);
+    let id = registered(&mut store, 0).registered[0];
+    let retired = KeyspaceId::on_disk(id.number());
+    for number in 0..50 {
+        let len = [10, 1_000, 3_000, 20_000][number as usize % 4];
+        store.commit(&batch(&[put_long(&key(id, &format!("{number}")), number, LATER, len)], &[])).unwrap();
+    }
+    let by_length = store.known.live_bytes();
+    store.charge_by(Charging::ByBlocks).unwrap();
+    let by_blocks = store.known.live_bytes();
+    assert_ne!(by_length, by_blocks);
+    assert_eq!(Store::read_known(&*store.db).unwrap().live_bytes(), by_length, "nothing is written yet");
+    // What goes and comes is charged by the new rule, and every row is written.
+    store
+        .commit(&batch(
+            &[
+                Mutation { change: Change::Delete, ..put(&key(id, "3"), 100, LATER) },
+                put_long(&key(id, "60"), 101, LATER, 20_000),
+            ],
+            &[],
+        ))
+        .unwrap();
+    validate(&store);
+    assert_eq!(store.known.live_bytes(), by_blocks);
+    let written = Store::read_known(&*store.db).unwrap();
+    assert_eq!(written, store.known);
+    assert_eq!(written.charging, Charging::ByBlocks);
+    assert!(store.known.retired.get(&retired).is_none());
+    store.charge_by(Charging::ByLength).unwrap();
+    assert_eq!(store.known.live_bytes(), by_length);
+}

@@ -1,0 +1,246 @@
+//! Contract 7: what the file takes of its disk, how much of it entries fill, and values that are too large for it.
+
+use std::time::Duration;
+
+use larder::testing::{Loss, Operation, SimulatedVolume};
+use larder::{ByteSize, Cache, CacheBuilder, Durability, Error, Follower, InsertOptions, KeyspaceDefinition};
+
+use crate::support::{HOUR, Place, Random};
+
+const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").ttl(HOUR);
+
+fn text(len: usize) -> String {
+    "x".repeat(len)
+}
+
+fn small(builder: CacheBuilder, capacity: ByteSize) -> Cache {
+    let builder = builder.disk_capacity(capacity).memory_capacity(ByteSize::kib(64)).shards(1);
+    builder.flush_interval(Duration::from_hours(1)).open().unwrap()
+}
+
+/// A directory in memory, if there is one: the file is synced thousands of times.
+fn place() -> Place {
+    tempfile::tempdir_in("/dev/shm")
+        .map_or_else(|_| Place::new(), |dir| Place::at(dir, larder::clock::ManualClock::new()))
+}
+
+/// Blocks as `du` counts them, and the length.
+#[cfg(unix)]
+fn extent(place: &Place) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(place.path()).unwrap();
+    (found.blocks() * 512, found.len())
+}
+
+/// Sizes that replace each other ask most of the room: pages of one size leave gaps that others do not fit.
+#[cfg(unix)]
+#[test]
+fn contract_7_the_file_never_takes_more_than_its_capacity_whatever_sizes_come() {
+    const PHASES: [&[usize]; 5] = [&[100], &[5_000], &[100], &[33_000], &[100, 1_000, 5_000, 33_000]];
+    let (place, capacity) = (place(), ByteSize::kib(1_536));
+    let cache = small(place.builder(), capacity);
+    if cache.stats().disk.unwrap().allocated_bytes.is_none() {
+        return;
+    }
+    let texts = cache.keyspace(TEXTS).unwrap();
+    let mut random = Random::new(7);
+    for sizes in PHASES {
+        let (mut written, mut most) = (0, (0, 0));
+        while written < capacity.as_u64() {
+            for _ in 0..64 {
+                let size = sizes[usize::try_from(random.below(sizes.len() as u64)).unwrap()];
+                texts.insert(&random.below(100_000), text(size)).unwrap();
+                written += size as u64;
+            }
+            cache.flush().unwrap();
+            let now = extent(&place);
+            most = (most.0.max(now.0), most.1.max(now.1));
+        }
+        let disk = cache.stats().disk.unwrap();
+        assert!(most.0 <= capacity.as_u64(), "{sizes:?}: {} of {capacity} taken", most.0);
+        assert!(most.1 <= 2 * capacity.as_u64(), "{sizes:?}: {} long", most.1);
+        assert_eq!((disk.faults, disk.suspensions), (0, 0), "{sizes:?}: {disk:?}");
+        assert_eq!(disk.allocated_bytes, Some(extent(&place).0));
+        assert!(disk.evictions > 0 && disk.entries > 0);
+    }
+    drop(texts);
+    cache.close().unwrap();
+    let cache = small(place.builder(), capacity);
+    assert!(cache.stats().disk.unwrap().recovered_entries > 0);
+    assert!(extent(&place).0 <= capacity.as_u64());
+}
+
+#[test]
+fn contract_7_entries_fill_the_file() {
+    // What is live of the capacity, keys and values, in percent: at the least.
+    for (size, least) in [(1_000, 40), (5_000, 45), (33_000, 60)] {
+        let disk = SimulatedVolume::new();
+        let capacity = ByteSize::mib(8);
+        let cache = small(Cache::builder().path("/cache/room.larder").volume(&disk), capacity);
+        let texts = cache.keyspace(TEXTS).unwrap();
+        let mut random = Random::new(5);
+        for round in 0..2 * capacity.as_u64() / size as u64 {
+            texts.insert(&random.below(1 << 40), text(size)).unwrap();
+            if round % 64 == 63 {
+                cache.flush().unwrap();
+                assert!(disk.allocated("/cache/room.larder").unwrap() <= capacity.as_u64());
+            }
+        }
+        cache.flush().unwrap();
+        let stats = cache.stats().disk.unwrap();
+        let live = 100 * stats.entries * (8 + size as u64) / capacity.as_u64();
+        assert!(live >= least, "{live} % of {size} B");
+        let pages = disk.read("/cache/room.larder").unwrap().len() as u64;
+        assert!(pages <= 2 * capacity.as_u64(), "{pages} long");
+    }
+}
+
+#[test]
+fn contract_7_a_full_cache_looks_full() {
+    let disk = SimulatedVolume::new();
+    let cache = small(Cache::builder().path("/cache/room.larder").volume(&disk), ByteSize::mib(2));
+    let texts = cache.keyspace(TEXTS).unwrap();
+    let empty = cache.stats().disk.unwrap();
+    assert!(empty.bytes == 0 && empty.usable_bytes > empty.capacity / 2);
+    for key in 0..1_000 {
+        texts.insert(&key, text(5_000)).unwrap();
+    }
+    cache.flush().unwrap();
+    let stats = cache.stats();
+    let full = stats.disk.clone().unwrap();
+    assert!(full.evictions > 0);
+    assert!(full.bytes > full.usable_bytes / 10 * 9 && full.bytes <= full.usable_bytes, "{full:?}");
+    let live =
+        format!("live {} of usable {}", ByteSize::bytes(full.bytes), ByteSize::bytes(full.usable_bytes));
+    assert!(stats.to_string().contains(&live), "{stats}");
+}
+
+/// Where blocks are not told (a file system that compresses, or is somebody else's), the length is bounded.
+#[test]
+fn contract_7_where_blocks_are_not_told_the_length_stays_under_the_capacity() {
+    let disk = SimulatedVolume::new();
+    disk.hide_blocks(true);
+    let capacity = ByteSize::mib(4);
+    let builder = || Cache::builder().path("/cache/room.larder").volume(&disk);
+    let cache = small(builder(), capacity);
+    let texts = cache.keyspace(TEXTS).unwrap();
+    let mut random = Random::new(3);
+    for round in 0..3_000 {
+        texts.insert(&random.below(1 << 40), text([100, 3_000, 20_000][round % 3])).unwrap();
+        if round % 64 == 0 {
+            cache.flush().unwrap();
+            let len = disk.read("/cache/room.larder").unwrap().len() as u64;
+            assert!(len <= capacity.as_u64(), "{len} long");
+        }
+    }
+    cache.flush().unwrap();
+    let stats = cache.stats().disk.unwrap();
+    assert_eq!((stats.allocated_bytes, stats.usable_bytes), (None, capacity.as_u64() / 4));
+    assert!(!disk.operations().contains(&Operation::Punch));
+    drop(texts);
+    cache.close().unwrap();
+    // It comes to a place where they are told: what entries are charged is counted anew, and back again.
+    disk.hide_blocks(false);
+    let charged = [(); 2].map(|()| {
+        let cache = small(builder(), capacity);
+        let now = cache.stats().disk.unwrap();
+        assert_eq!((now.entries, now.recovered_entries), (stats.entries, stats.entries));
+        cache.close().unwrap();
+        now.bytes
+    });
+    assert!(charged[0] == charged[1] && charged[0] != stats.bytes);
+    disk.hide_blocks(true);
+    assert_eq!(small(builder(), capacity).stats().disk.unwrap().bytes, stats.bytes);
+}
+
+#[test]
+fn contract_7_a_value_too_large_for_the_file_lives_in_memory_and_nothing_older_shows() {
+    let place = Place::new();
+    let capacity = ByteSize::mib(4);
+    let builder = || place.builder().disk_capacity(capacity).memory_capacity(ByteSize::mib(1)).shards(1);
+    let cache = builder().open().unwrap();
+    let texts = cache.keyspace(TEXTS).unwrap();
+    // A sixteenth, with what a record takes beside its value.
+    let fits = (256 << 10) - 200;
+    texts.insert(&1, text(fits)).unwrap();
+    texts.insert(&2, "older".to_owned()).unwrap();
+    cache.flush().unwrap();
+    texts.insert(&2, text(fits + 300)).unwrap();
+    cache.flush().unwrap();
+    let stats = cache.stats();
+    assert_eq!((stats.too_large_for_disk, stats.keyspaces[0].too_large_for_disk), (1, 1));
+    assert!(stats.to_string().contains("too large for the disk 1"), "{stats}");
+    assert_eq!((stats.unsaved_bytes, stats.disk.unwrap().entries), (0, 1), "what it replaced is deleted");
+    assert_eq!(texts.get(&2).unwrap().len(), fits + 300, "it is in memory");
+    let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
+    assert!(follower.keyspace(TEXTS).get(&2).unwrap().is_none());
+    // Memory gives it up for others, and then there is none.
+    for key in 10..40 {
+        texts.insert(&key, text(100_000)).unwrap();
+        cache.flush().unwrap();
+        texts.get(&key);
+    }
+    assert!(texts.get(&2).is_none_or(|found| found.len() == fits + 300));
+    drop(texts);
+    cache.close().unwrap();
+    let texts = builder().open().unwrap().keyspace(TEXTS).unwrap();
+    assert!(texts.get(&2).is_none(), "not the older one");
+}
+
+#[test]
+fn contract_7_a_value_too_large_for_the_file_is_no_durable_insert_and_names_what_would_do() {
+    let place = Place::new();
+    let cache =
+        place.builder().disk_capacity(ByteSize::mib(4)).memory_capacity(ByteSize::mib(1)).open().unwrap();
+    let texts = cache.keyspace(TEXTS).unwrap();
+    texts.insert(&1, "older".to_owned()).unwrap();
+    let immediate = InsertOptions::new().durability(Durability::Immediate);
+    let error = texts.insert_with(&1, text(300_000), immediate).unwrap_err();
+    assert!(matches!(error, Error::ValueTooLarge { .. }));
+    assert!(error.to_string().contains("raise disk_capacity to 8 MiB or more"), "{error}");
+    assert_eq!(*texts.get(&1).unwrap(), "older", "nothing was changed");
+    // With what it names, the file takes it.
+    drop(texts);
+    cache.close().unwrap();
+    let cache = place.builder().disk_capacity(ByteSize::mib(8)).open().unwrap();
+    cache.keyspace(TEXTS).unwrap().insert_with(&1, text(300_000), immediate).unwrap();
+    // One that memory does not take either is none.
+    drop(cache);
+    let cache =
+        place.builder().disk_capacity(ByteSize::mib(4)).memory_capacity(ByteSize::kib(64)).open().unwrap();
+    let error = cache.keyspace(TEXTS).unwrap().insert(&1, text(300_000)).unwrap_err().to_string();
+    assert!(error.contains("raise memory_capacity or disk_capacity"), "{error}");
+}
+
+/// A value of 20 kB leaves three of its page's eight blocks unwritten, and a page that is used again has these punched.
+#[test]
+fn contract_7_no_loss_of_power_shows_what_a_page_had_before() {
+    let disk = SimulatedVolume::new();
+    let builder = |disk: &SimulatedVolume| {
+        Cache::builder().path("/cache/room.larder").volume(disk).disk_capacity(ByteSize::mib(1))
+    };
+    let cache = small(builder(&disk), ByteSize::mib(1));
+    let texts = cache.keyspace(TEXTS).unwrap();
+    let value =
+        |round: u64, len| char::from(b'a' + u8::try_from(round % 26).unwrap()).to_string().repeat(len);
+    for round in 0..40 {
+        // Pages of 32 KiB are full in one round, and have a tail in another.
+        texts.insert(&(round % 5), value(round, if round % 2 == 0 { 32_000 } else { 20_000 })).unwrap();
+        cache.flush().unwrap();
+    }
+    assert!(disk.operations().contains(&Operation::Punch), "no page was used again");
+    let last = disk.changes();
+    for at in last - 120..=last {
+        for (seed, loss) in Loss::ALL.into_iter().enumerate() {
+            let left = disk.after_power_loss(at, loss, seed as u64 + 1);
+            let cache = builder(&left).open().unwrap();
+            assert_eq!(cache.stats().disk.unwrap().quarantines, 0, "{loss:?} after {at} changes");
+            let texts = cache.keyspace(TEXTS).unwrap();
+            for key in 0..5 {
+                let found = texts.get(&key).unwrap_or_else(|| panic!("{key} is gone, {loss:?} after {at}"));
+                assert!(found.bytes().all(|byte| byte == found.as_bytes()[0]));
+            }
+            assert_eq!(cache.stats().disk.unwrap().damaged_records, 0);
+        }
+    }
+}

@@ -10,7 +10,7 @@ use larder::testing::{Failure, SimulatedVolume};
 use larder::{ByteSize, Cache, DiskState, Durability, Error, Follower, InsertOptions, KeyspaceDefinition};
 use serde::{Deserialize, Serialize};
 
-use crate::support::{HOUR, OnDrop, Place, SetOnDrop};
+use crate::support::{HOUR, OnDrop, Place, SetOnDrop, taken};
 
 /// Texts by number: long ones are encoded faster than bytes are.
 const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").ttl(HOUR);
@@ -63,25 +63,26 @@ fn what_bounds_a_value_is_named_with_the_remedy() {
     assert_eq!(texts.get(&1).unwrap().len(), 10, "an insert that fails changes nothing");
     drop(texts);
     cache.close().unwrap();
-    // A quarter of the file is what entries may take, each rounded up to a power of two.
+    // A sixteenth of the file is what the page of one value may take, which is of a power of two.
     let cache = place.builder().disk_capacity(disk).open().unwrap();
     let texts = cache.keyspace(TEXTS).unwrap();
-    let error = texts.insert(&1, text('c', 2 * MIB)).unwrap_err().to_string();
-    assert!(error.contains("raise disk_capacity"), "{error}");
-    texts.insert(&1, text('c', 2 * MIB - 1_024)).unwrap();
+    let immediate = InsertOptions::new().durability(Durability::Immediate);
+    let error = texts.insert_with(&1, text('c', MIB), immediate).unwrap_err().to_string();
+    assert!(error.contains("raise disk_capacity to 32 MiB"), "{error}");
+    texts.insert_with(&1, text('c', MIB - 1_024), immediate).unwrap();
     // One that the write buffer takes may be heavier than memory: it is left to the disk.
     drop(texts);
     cache.close().unwrap();
     let cache = place.builder().disk_capacity(disk).memory_capacity(64 << 10).open().unwrap();
     let texts = cache.keyspace(TEXTS).unwrap();
-    texts.insert(&3, text('d', MIB)).unwrap();
+    texts.insert(&3, text('d', MIB - 1_024)).unwrap();
     cache.flush().unwrap();
-    assert_eq!(texts.get(&3).unwrap().len(), MIB);
+    assert_eq!(texts.get(&3).unwrap().len(), MIB - 1_024);
     assert_eq!(cache.stats().disk.unwrap().hits, 1);
 }
 
 /// A value that expires before all others is as good as they are to the commit that writes it, and the file
-/// keeps to its length.
+/// keeps to its capacity.
 #[test]
 fn a_large_value_survives_its_own_commit_in_a_full_file() {
     let place = Place::new();
@@ -95,12 +96,13 @@ fn a_large_value_survives_its_own_commit_in_a_full_file() {
     }
     let soon = InsertOptions::new().ttl(Duration::from_mins(1)).durability(Durability::Immediate);
     let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
+    let large = MIB / 2 - 1_024;
     for key in 10_000..10_010 {
-        texts.insert_with(&key, text('b', MIB - 1_024), soon).unwrap();
+        texts.insert_with(&key, text('b', large), soon).unwrap();
         // What the file has, whatever memory holds.
-        assert_eq!(follower.keyspace(TEXTS).get(&key).unwrap().unwrap().len(), MIB - 1_024, "{key}");
-        let len = std::fs::metadata(place.path()).unwrap().len();
-        assert!(len <= capacity.as_u64() / 16 * 17, "the file has {len} bytes");
+        assert_eq!(follower.keyspace(TEXTS).get(&key).unwrap().unwrap().len(), large, "{key}");
+        let taken = taken(&place.path());
+        assert!(taken <= capacity.as_u64(), "the file takes {taken} bytes");
     }
     assert!(cache.stats().disk.unwrap().evictions > 0, "the file was not full");
 }

@@ -128,6 +128,15 @@ pub(crate) fn assert_capacity_is_usable(cache: &Cache, heaviest: u64) {
     filler.clear().unwrap();
 }
 
+/// What a file takes of its disk, as `du` counts it.
+pub(crate) fn taken(path: &std::path::Path) -> u64 {
+    let found = std::fs::metadata(path).unwrap();
+    #[cfg(unix)]
+    return std::os::unix::fs::MetadataExt::blocks(&found) * 512;
+    #[cfg(not(unix))]
+    found.len()
+}
+
 /// Watches what the test of this thread does from here on: if it hangs, it fails.
 pub(crate) fn watch_this_test() -> Watch {
     let thread = std::thread::current();

@@ -44,7 +44,7 @@ impl Sample {
         let pages: u64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
         Self {
             is_open: when == "open",
-            file_bytes: fs::metadata(path).unwrap().len(),
+            file_bytes: crate::support::taken(path),
             resident_bytes: pages * rustix::param::page_size() as u64,
             descriptors: count("/proc/self/fd"),
             threads: count("/proc/self/task"),

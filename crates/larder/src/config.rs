@@ -19,7 +19,7 @@ pub use settings::Settings;
 
 /// Weight of the entries in memory. Default 64 MiB.
 pub const DEFAULT_MEMORY_CAPACITY: ByteSize = ByteSize::mib(64);
-/// Length of the file. Default 1 GiB.
+/// What the file may take of its disk. Default 1 GiB.
 pub const DEFAULT_DISK_CAPACITY: ByteSize = ByteSize::gib(1);
 /// Bytes acknowledged and not yet committed before writers wait. Default 8 MiB: a second of heavy writing on
 /// a slow disk.
@@ -185,10 +185,17 @@ impl CacheBuilder {
         self
     }
 
-    /// The length that the file may have, in bytes: 1 MiB to 16 TiB, 1 GiB unless set.
+    /// What the file may take of its disk, in bytes: 1 MiB to 16 TiB, 1 GiB unless set.
     ///
-    /// Entries that expire soonest are deleted for room, those that memory does not hold first. A single
-    /// value may take less than a quarter of it, rounded up to a power of two.
+    /// Counted are allocated blocks, as `du` does; the file's length may be twice as much. Where the file system is not
+    /// known to count blocks truly (one that compresses, network and FUSE file systems), the length is what counts, and
+    /// far less fits.
+    ///
+    /// Of 64 MiB, live keys and values take 30 % at 100 B, 48 % at 1 kB, 50 % at 5 kB and 74 % at 33 kB; less of a
+    /// small capacity. `stats` says "live X of usable Y": a full cache has about as much live as is usable.
+    ///
+    /// Entries that expire soonest are deleted for room, those that memory does not hold first. A value whose page (its
+    /// record, rounded up to a power of two) is more than a sixteenth of the capacity is kept in memory alone.
     pub fn disk_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.disk_capacity = bytes.into();
         self

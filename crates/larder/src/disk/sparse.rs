@@ -48,17 +48,29 @@ pub(super) struct SparseFile {
     reserve: Reserve,
 }
 
-/// Whether the last part of the file's capacity may be taken.
+/// Whether the last part of the file's capacity may be taken, or more.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Reserve(Arc<AtomicBool>);
+pub(super) struct Reserve {
+    is_allowed: Arc<AtomicBool>,
+    is_lifted: Arc<AtomicBool>,
+}
 
 impl Reserve {
     pub(super) fn allow(&self, allows: bool) {
-        self.0.store(allows, Ordering::Relaxed);
+        self.is_allowed.store(allows, Ordering::Relaxed);
+    }
+
+    /// Lifts the bound, or sets it again: while another process reads, no room can be made.
+    pub(super) fn lift(&self, lifts: bool) {
+        self.is_lifted.store(lifts, Ordering::Relaxed);
     }
 
     fn is_allowed(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.is_allowed.load(Ordering::Relaxed)
+    }
+
+    fn is_lifted(&self) -> bool {
+        self.is_lifted.load(Ordering::Relaxed)
     }
 }
 
@@ -172,7 +184,12 @@ impl SparseFile {
             return Ok(());
         }
         let end = offset + data.len() as u64;
-        self.blocks.lock().take(offset / BLOCK..end.div_ceil(BLOCK), self.reserve.is_allowed())?;
+        let numbers = offset / BLOCK..end.div_ceil(BLOCK);
+        if self.reserve.is_lifted() {
+            self.blocks.lock().set(numbers);
+        } else {
+            self.blocks.lock().take(numbers, self.reserve.is_allowed())?;
+        }
         self.file.write(offset, data)?;
         let mut blocks = self.blocks.lock();
         blocks.len = blocks.len.max(end);
@@ -209,7 +226,8 @@ impl StorageBackend for SparseFile {
     fn set_len(&self, len: u64) -> io::Result<()> {
         {
             let blocks = self.blocks.lock();
-            if blocks.is_bounded && len > blocks.len && len > blocks.most.saturating_mul(2 * BLOCK) {
+            let is_bounded = blocks.is_bounded && !self.reserve.is_lifted();
+            if is_bounded && len > blocks.len && len > blocks.most.saturating_mul(2 * BLOCK) {
                 let why = "the file would be twice as long as its capacity";
                 return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
             }

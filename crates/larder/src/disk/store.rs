@@ -355,10 +355,18 @@ impl Store {
                 break;
             }
         }
-        match self.compact() {
+        match self.compact_beyond() {
             Err(fault) if fault.kind == FaultKind::Damage => Err(fault),
             _ => Ok(()),
         }
+    }
+
+    /// The same for a file that takes more than it may, and so may take more for as long.
+    pub(crate) fn compact_beyond(&mut self) -> Result<bool, Fault> {
+        self.reserve.lift(true);
+        let compacted = self.compact();
+        self.reserve.lift(false);
+        compacted
     }
 
     /// Gives unused pages back to the file system; not while anybody reads. Answers whether it could.

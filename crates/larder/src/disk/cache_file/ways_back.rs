@@ -13,25 +13,23 @@ use crate::units::Timestamp;
 
 impl CacheFile {
     /// Opens the file again after a transaction that was refused, for the file would have taken more than it may; with
-    /// less room for entries. The store takes nothing more after a failure, and nothing of the transaction is in it.
-    pub(in crate::disk) fn make_way(
-        &mut self,
-        refused: Fault,
-        may_compact: bool,
-        now: Timestamp,
-    ) -> Result<(), Fault> {
+    /// less room for entries, and compacted. Answers whether it could be: not while another process reads it.
+    ///
+    /// The store takes nothing more after a failure, and nothing of the transaction is in it.
+    pub(in crate::disk) fn make_way(&mut self, refused: Fault, now: Timestamp) -> Result<bool, Fault> {
         let Some(mut pressure) = self.store().map(|store| store.pressure) else { return Err(refused) };
         self.fail(refused.clone(), now);
         let mut store = self.open_again()?.ok_or(refused)?;
         // Pages move to the front of the file, and what is behind them is given back.
-        if may_compact && store.compact().is_err() {
+        let compacted = store.compact();
+        if compacted.is_err() {
             drop(store.close());
             store = self.open_again()?.ok_or_else(|| Fault::io("the file was deleted"))?;
         }
         pressure.note_refusal(store.known.live_bytes());
         store.pressure = pressure;
         self.enter_service(store, now);
-        Ok(())
+        Ok(compacted.unwrap_or(true))
     }
 
     /// Opens a suspended file again. A damaged one is discarded, and so is one that somebody deleted.

@@ -9,7 +9,10 @@
 //! 4. The transaction is repeated. It may evict now where it wrote before, which the rest of the step goes on with.
 //! 5. Its snapshot is installed, as after any commit. Until then lookups miss the disk.
 //!
-//! A transaction that is refused again and again fails in the end as on a full disk: the tier is suspended.
+//! While another process reads, no page that it may need is used again and none can be moved: then the bound is lifted for
+//! the transaction, since to suspend the tier, and to give the file up for the next removal, would be worse.
+//!
+//! Any other transaction that is refused again and again fails in the end as on a full disk: the tier is suspended.
 
 use super::Writer;
 use crate::disk::cache_file::{CacheFile, FIRST_DISK_RETRY, LAST_DISK_RETRY};
@@ -20,10 +23,12 @@ use crate::disk::tiers::Tiers;
 
 /// How often a transaction is repeated that would take the file beyond its bounds.
 const MOST_REFUSALS: u32 = 8;
+/// How often, before the bound is lifted for a file that another process reads.
+const MOST_REFUSALS_WHILE_READ: u32 = 1;
 
 /// Commits a batch, within what the file may take.
 pub(super) fn commit(file: &mut CacheFile, tiers: &Tiers, batch: &Batch<'_>) -> Result<Outcome, Fault> {
-    let mut refusals = 0;
+    let (mut refusals, mut read_by_others) = (0, 0);
     loop {
         let Some(store) = file.store_mut() else { return Err(Fault::io("the file is out of service")) };
         // The last commit of all notes everything.
@@ -33,13 +38,15 @@ pub(super) fn commit(file: &mut CacheFile, tiers: &Tiers, batch: &Batch<'_>) -> 
         }
         // What is left to do after the first refusals is to evict.
         store.reserve.allow(refusals > 1);
+        store.reserve.lift(read_by_others > MOST_REFUSALS_WHILE_READ);
         let committed = store.commit(batch);
         store.reserve.allow(false);
+        store.reserve.lift(false);
         match committed {
             Err(fault) if fault.kind == FaultKind::TooLarge && refusals < MOST_REFUSALS => {
                 refusals += 1;
-                let is_free = tiers.snapshots.withdraw();
-                file.make_way(fault, is_free, tiers.time.now())?;
+                tiers.snapshots.withdraw();
+                read_by_others += u32::from(!file.make_way(fault, tiers.time.now())?);
             }
             done => return done,
         }
@@ -57,7 +64,7 @@ impl Writer {
         let is_free = self.tiers.snapshots.withdraw();
         let generation = self.file.generation();
         let Some(store) = self.file.store_mut() else { return };
-        let compacted = if is_free { store.compact() } else { Ok(false) };
+        let compacted = if is_free { store.compact_beyond() } else { Ok(false) };
         match compacted.and_then(|_| store.snapshot(generation)) {
             Ok(snapshot) => self.tiers.snapshots.install(Some(snapshot)),
             // What was committed stays committed: the file is opened again in its time.

@@ -264,7 +264,7 @@ impl Volume for OsVolume {
         if identity(&content.metadata()?) != identity(&locks.metadata()?) {
             return Err(io::Error::other("another file took its place while it was opened"));
         }
-        Ok(VolumeFile::with_locks(OsContent::new(content)?, OsContent::new(locks)?))
+        Ok(VolumeFile::with_locks(OsContent::new(content)?, OsContent::of_locks(locks)?))
     }
 
     fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {
@@ -311,7 +311,7 @@ impl OsVolume {
     /// Opens a regular file to be read only, through no symbolic link: a process that may not write the file
     /// can look into it.
     pub(crate) fn open_to_read(path: &Path) -> io::Result<VolumeFile> {
-        Ok(VolumeFile::new(OsContent::new(read_only(path)?)?))
+        Ok(VolumeFile::new(OsContent::of_locks(read_only(path)?)?))
     }
 
     /// The first bytes of a file that is not the cache's own: the lock of an owner, what the system says of

@@ -32,25 +32,32 @@ pub(crate) trait Content: StorageBackend {
 #[derive(Debug)]
 pub(super) struct OsContent {
     backend: FileBackend,
-    /// The same open file, to be punched: redb's handle has no verb for it.
-    file: File,
+    /// The same open file, to be punched: redb's handle has no verb for it. None of one that is only locked.
+    file: Option<File>,
 }
 
 impl OsContent {
     pub(super) fn new(file: File) -> io::Result<Self> {
         let same = file.try_clone()?;
+        Ok(Self { file: Some(same), ..Self::of_locks(file)? })
+    }
+
+    /// A file that is open to be read and locked.
+    pub(super) fn of_locks(file: File) -> io::Result<Self> {
         let backend = FileBackend::new(file).map_err(|error| io::Error::other(error.to_string()))?;
-        Ok(Self { backend, file: same })
+        Ok(Self { backend, file: None })
     }
 }
 
 impl Content for OsContent {
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
-        punch(&self.file, offset, len)
+        let file = self.file.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        punch(file, offset, len)
     }
 
     fn data(&self) -> io::Result<Vec<Range<u64>>> {
-        data(&self.file, self.backend.len()?)
+        let len = self.backend.len()?;
+        self.file.as_ref().map_or_else(|| Ok(vec![0..len]), |file| data(file, len))
     }
 }
 

@@ -101,7 +101,7 @@ fn a_file_that_was_charged_by_another_rule_is_counted_anew_and_names_the_rule_wi
         .commit(&batch(
             &[
                 Mutation { change: Change::Delete, ..put(&key(id, "3"), 100, LATER) },
-                put_long(&key(id, "60"), 101, LATER, 20_000),
+                put_long(&key(id, "z"), 101, LATER, 20_000),
             ],
             &[],
         ))

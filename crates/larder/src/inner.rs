@@ -14,8 +14,10 @@ use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
     Acknowledge, Ballast, CacheFile, DiskView, FIRST_GENERATION, Identities, Limits, Nudge, OpenOptions,
     Opened, OwnerLock, Registration, Sweeper, Tiers, Writer, absolute, create_parents, most_charge, open,
+    refuse_too_long, syncs_directory_of,
 };
 use crate::error::Error;
+use crate::event::Event;
 use crate::id::KeyspaceId;
 use crate::memory::Memory;
 use crate::space::{Ledger, Openings, Space};
@@ -38,6 +40,9 @@ const BATCH_SHARE: u64 = 16;
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
 const FEWEST_CHANGES: u64 = 16;
 const MOST_CHANGES: u64 = 1 << 16;
+/// What is told of a file system that can't make names durable.
+const NO_DIRECTORY_SYNC: &str = "the file system of the cache file can't sync a directory, so that a loss of power \
+    may bring back a file that was discarded, with what was removed meanwhile; put the file on a local disk";
 /// A time mark this far ahead of the wall clock says that one of them is wrong: no entry's age can be told.
 const FARTHEST_MARK_MS: u64 = 3_600_000;
 
@@ -102,8 +107,10 @@ struct Workers {
 }
 
 impl Inner {
-    pub(crate) fn open(config: CacheBuilder) -> Result<Arc<Self>, Error> {
+    pub(crate) fn open(mut config: CacheBuilder) -> Result<Arc<Self>, Error> {
         config.validate()?;
+        let limit = config.volume.file_size_limit();
+        let limited = config.fit_file_size_limit(limit)?;
         let mut workers = Workers::default();
         let mut files = None;
         let (tiers, nudges, before) = match &config.path {
@@ -123,6 +130,9 @@ impl Inner {
                 opened
             }
         };
+        if let Some(cause) = limited {
+            tiers.tell(Event::DiskLimited { cause });
+        }
         let ledger = Arc::<Ledger>::default();
         if let Some(before) = before {
             let ledger = ledger.clone();
@@ -281,6 +291,7 @@ fn open_tiers(
 ) -> Result<(Arc<Tiers>, Nudges, Option<Lifetime>), Error> {
     let volume: Arc<dyn Volume> = files.clone();
     create_parents(&*volume, path)?;
+    refuse_too_long(&*volume, path)?;
     let lock = OwnerLock::acquire(&*volume, path, config.open_timeout, &*config.clock)?;
     let wall = config.clock.wall();
     let capacity = config.disk_capacity.as_u64();
@@ -321,6 +332,9 @@ fn open_tiers(
     let (commands, inbox) = unbounded();
     let (tiers, nudges) =
         Tiers::new(memory, time, Some(snapshot), Some(commands), view, config.listener.clone());
+    if !syncs_directory_of(&*volume, path) {
+        tiers.tell(Event::DiskLimited { cause: NO_DIRECTORY_SYNC.to_owned() });
+    }
     let changes = (capacity / BATCH_SHARE / BYTES_PER_CHANGE).clamp(FEWEST_CHANGES, MOST_CHANGES);
     let limits = Limits {
         flush_interval: config.flush_interval,

@@ -40,13 +40,3 @@ impl Interrupt {
         }
     }
 }
-
-/// From now on a request to end ends the process at once: for what may be left at any point.
-pub(crate) fn end_at_once() -> Result<(), Failure> {
-    for signal in [SIGINT, SIGTERM] {
-        let always = Arc::new(AtomicBool::new(true));
-        flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, always)
-            .map_err(|error| Failure::new(Exit::System, format!("cannot listen for Ctrl-C: {error}")))?;
-    }
-    Ok(())
-}

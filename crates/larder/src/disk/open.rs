@@ -192,15 +192,20 @@ fn verify_pages(overlay: impl FnOnce() -> std::io::Result<Overlay>) -> Result<()
 
 /// Opens a larder file for writing.
 pub(super) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, Fault> {
-    let mut builder = builder(options.page_cache);
-    builder.set_check_integrity_on_open(len <= options.verify_up_to);
-    let db = guarded(|| Ok(builder.create_with_backend(options.volume.open(&options.path, false)?)?))?;
-    let mut store = Store::new(db, options.live_limit, options.identities)?;
+    let db = open_database(options, len <= options.verify_up_to)?;
+    let mut store = Store::of_file(db, options)?;
     // Before anybody looks: what they cover is gone for those who removed it.
     store.make_ranges()?;
     // What every lookup opens: damage to it is dealt with as any other that is found on opening.
     store.snapshot(0)?;
     Ok(store)
+}
+
+/// Opens the database of a file for writing.
+pub(super) fn open_database(options: &OpenOptions, verifies: bool) -> Result<Database, Fault> {
+    let mut builder = builder(options.page_cache);
+    builder.set_check_integrity_on_open(verifies);
+    guarded(|| Ok(builder.create_with_backend(options.volume.open(&options.path, false)?)?))
 }
 
 fn replace_damaged(options: &OpenOptions, fault: &Fault) -> Result<Opened, Error> {

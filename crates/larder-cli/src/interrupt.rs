@@ -1,9 +1,10 @@
-//! Ctrl-C, heard where the work can be given up.
+//! Signals: Ctrl-C, heard where the work can be given up; and the limit on the length of files, which must
+//! not end the command in the middle of a file.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 use crate::exit::{Exit, Failure};
@@ -39,4 +40,11 @@ impl Interrupt {
             Ok(())
         }
     }
+}
+
+/// From now on a write beyond the limit on the length of files (`ulimit -f`) fails, and does not end the
+/// process: it says what it could not write, and removes what is unfinished.
+pub(crate) fn survive_file_size_limit() {
+    // Without the handler the command ends as the system has it.
+    drop(flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))));
 }

@@ -6,6 +6,7 @@
 //! one, which loses power and fails on demand, stands in the test support.
 
 mod limit;
+mod lock;
 mod rename;
 mod tracked;
 
@@ -13,7 +14,7 @@ pub(crate) use tracked::TrackedVolume;
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
@@ -236,7 +237,7 @@ impl Volume for OsVolume {
     }
 
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
-        Ok(Box::new(OsLock(open(path, true)?)))
+        Ok(Box::new(lock::OsLock(open(path, true)?)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -326,37 +327,6 @@ impl Anchor for OsAnchor {
     #[cfg(not(unix))]
     fn has_name(&self) -> io::Result<bool> {
         self.file.metadata().map(|_| true)
-    }
-}
-
-#[derive(Debug)]
-struct OsLock(File);
-
-impl LockFile for OsLock {
-    fn try_lock(&mut self) -> io::Result<bool> {
-        match self.0.try_lock() {
-            Ok(()) => Ok(true),
-            Err(fs::TryLockError::WouldBlock) => Ok(false),
-            Err(fs::TryLockError::Error(error)) => Err(error),
-        }
-    }
-
-    fn read(&mut self, most: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.0.seek(SeekFrom::Start(0))?;
-        Read::by_ref(&mut self.0).take(most as u64).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        limit::check(bytes.len() as u64)?;
-        self.0.set_len(0)?;
-        self.0.seek(SeekFrom::Start(0))?;
-        self.0.write_all(bytes)
-    }
-
-    fn unlock(&mut self) -> io::Result<()> {
-        self.0.unlock()
     }
 }
 

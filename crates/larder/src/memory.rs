@@ -11,6 +11,7 @@ mod expiry;
 mod leases;
 mod policy;
 mod remains;
+mod segments;
 mod shard;
 mod slot;
 mod slots;
@@ -29,7 +30,8 @@ pub(crate) use slot::{
 };
 pub(crate) use stored_key::StoredKey;
 pub(crate) use survey::MemoryTotals;
-pub(crate) use weight::Weight;
+pub use weight::ENTRY_OVERHEAD;
+pub(crate) use weight::{UNSAVED_OVERHEAD, Weight};
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Deref;
@@ -45,11 +47,6 @@ use crate::sync::{
     thread,
 };
 use crate::units::Timestamp;
-
-/// Bytes of bookkeeping for one entry, added to the length of its key and its encoded value to make its
-/// weight: the slot, its places in the table, the queue and the expiry list, its part of what is remembered
-/// of keys, and the value's reference counts. A test compares it with the types.
-pub const ENTRY_OVERHEAD: u64 = 144;
 
 /// All shards.
 #[derive(Debug)]

@@ -53,8 +53,8 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// How many of these mutations share the next transaction.
-    fn first_batch(&self, mutations: &[Mutation]) -> usize {
+    /// How many of these mutations, from the last on, share the next transaction.
+    fn next_batch(&self, mutations: &[Mutation]) -> usize {
         let mut bytes = 0;
         let fits = |mutation: &&Mutation| {
             if let Change::Put { unsaved, .. } = &mutation.change {
@@ -62,7 +62,7 @@ impl Limits {
             }
             bytes <= self.most_bytes
         };
-        let fitting = mutations.iter().take(self.most_changes).take_while(fits).count();
+        let fitting = mutations.iter().rev().take(self.most_changes).take_while(fits).count();
         fitting.max(1).min(mutations.len())
     }
 }
@@ -81,6 +81,8 @@ pub(crate) struct Writer {
     announced: Standing,
     /// Whether memory took values while there was no file, and no flush has been answered so since.
     has_unsaved: bool,
+    /// Empty between two steps: the room for what is drained.
+    drained: Vec<Mutation>,
     /// How many callers shared a commit lately; half as many with each that fewer shared.
     companions: usize,
     /// When a file that could not be shortened may be tried again.
@@ -110,6 +112,7 @@ impl Writer {
             limits,
             announced: Standing::InService,
             has_unsaved: false,
+            drained: Vec::new(),
             companions: 0,
             compact_at: Timestamp::ZERO,
             compact_wait: FIRST_DISK_RETRY,
@@ -252,26 +255,30 @@ impl Writer {
         progress: &mut Progress,
         remains: &mut Remains,
     ) -> Result<(), Fault> {
-        let mut mutations = self.tiers.memory.drain(self.now(), remains);
-        mutations.sort_by_key(|mutation| !mutation.removes());
-        let mut rest = mutations.as_slice();
+        let mut rest = std::mem::take(&mut self.drained);
+        self.tiers.memory.drain_into(&mut rest, self.now(), remains);
+        // Removals stand last, and go first: what is committed is cut off, and its encodings with it.
+        rest.sort_unstable_by_key(Mutation::removes);
         let mut is_done = false;
         while !is_done {
-            let deletions = rest.iter().take_while(|mutation| mutation.removes()).count();
-            let mut count = self.limits.first_batch(rest);
+            let deletions = rest.iter().rev().take_while(|mutation| mutation.removes()).count();
+            let mut count = self.limits.next_batch(&rest);
             if deletions > 0 && self.file.is_short_of_room() {
                 count = count.min(deletions);
             }
-            let (batch, later) = rest.split_at(count);
+            let (later, batch) = rest.split_at(rest.len() - count);
             let is_first = progress.first.is_none();
             is_done = later.is_empty();
             let outcome = self.commit(batch, waiting, (is_first, is_done), remains)?;
             if is_first {
                 progress.first = Some(outcome);
             }
-            progress.removals_are_durable |= !later.first().is_some_and(Mutation::removes);
-            rest = later;
+            progress.removals_are_durable |= !later.last().is_some_and(Mutation::removes);
+            rest.truncate(later.len());
+            // What was evicted for the part is not to wait for the others: nothing counts it any more.
+            self.tiers.hand_over(std::mem::take(remains));
         }
+        self.drained = rest;
         self.file.committed(self.now());
         Ok(())
     }

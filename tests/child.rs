@@ -172,6 +172,8 @@ fn child_process() {
         "race" => crate::races::race(&path),
         "follow" => crate::races::follow(&path),
         "wear" => crate::churn::wear(&path, &words[1..]),
+        #[cfg(target_os = "linux")]
+        "fill" => crate::churn::fill(&path, &words[1..]),
         "hang" => crate::harness::hang(),
         "hold" => hold(&path),
         "churn" => churn(&path),

@@ -12,6 +12,7 @@ mod disk;
 mod error;
 mod event;
 mod follower;
+pub mod heap;
 mod id;
 mod inner;
 pub mod inspect;

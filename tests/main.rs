@@ -32,6 +32,7 @@ mod kill;
 mod large_values;
 mod load_errors;
 mod loads;
+mod many_keyspaces;
 mod model;
 mod outage_stress;
 mod outages;

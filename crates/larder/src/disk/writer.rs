@@ -21,6 +21,7 @@
 //!
 //! What happens when a commit fails is told in [`outage`].
 
+mod gather;
 mod outage;
 
 use std::any::Any;
@@ -40,6 +41,7 @@ use crate::memory::{Change, Mutation, Remains};
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::{Arc, Ordering, planted};
 use crate::units::Timestamp;
+use gather::Numbered;
 
 /// How long changes may wait for their commit, and how much may share one.
 #[derive(Debug, Clone, Copy)]
@@ -66,11 +68,6 @@ impl Limits {
         fitting.max(1).min(mutations.len())
     }
 }
-
-/// The longest that those who wait are held up for others to share their commit: a third of what it takes.
-///
-/// None under the model checker: there only the end of everything else ends a wait.
-const MOST_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(200) };
 
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -130,7 +127,15 @@ impl Writer {
                     continue;
                 }
                 Ok(Command::Look) if self.file.retry_at().is_none() => continue,
-                Ok(command) => waiting.add(command),
+                Ok(command) => match self.number_at_once(command) {
+                    Numbered::Answered { is_new } => {
+                        if is_new {
+                            flush.get_or_insert_with(|| Deadline::after(self.limits.flush_interval));
+                        }
+                        continue;
+                    }
+                    Numbered::Not(command) => waiting.add(command),
+                },
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -146,31 +151,6 @@ impl Writer {
                 return;
             }
         }
-    }
-
-    /// Takes the commands that have arrived.
-    ///
-    /// Threads that were answered together come back together, one after another: for as many as came lately
-    /// it waits a moment, so that they share the next commit too, in place of taking turns in two groups. Who
-    /// comes alone waits for the first few times after a crowd.
-    fn gather(&mut self, commands: &Receiver<Command>, waiting: &mut Waiting) {
-        let until = Deadline::after(MOST_GATHERING);
-        loop {
-            while let Ok(command) = commands.try_recv() {
-                waiting.add(command);
-            }
-            let callers = waiting.callers();
-            let is_urgent =
-                callers == 0 || MOST_GATHERING.is_zero() || waiting.is_full || waiting.shut_down.is_some();
-            if is_urgent || callers >= self.companions {
-                break;
-            }
-            match commands.recv_timeout(until.left()) {
-                Ok(command) => waiting.add(command),
-                Err(_) => break,
-            }
-        }
-        self.companions = waiting.callers().max(self.companions / 2);
     }
 
     /// After a panic in whatever the writer was doing. The answer is a command that asks for nothing.
@@ -284,23 +264,22 @@ impl Writer {
         (is_first, is_last): (bool, bool),
         remains: &mut Remains,
     ) -> Result<Outcome, Fault> {
-        let adopted = self.file.adopted().clone();
+        let (now, generation) = (self.tiers.time.now(), self.file.generation());
+        let Some((store, adopted)) = self.file.store_and_adopted() else {
+            return Err(Fault::io("the file is out of service"));
+        };
         let is_resident = |key: &[u8]| self.tiers.memory.has_clean(key);
         let batch = Batch {
             mutations,
             ranges: &waiting.ranges,
             is_first,
-            adopt: &adopted,
+            adopt: adopted,
             register: if is_first { &waiting.registrations } else { &[] },
             sweep: if is_first { waiting.sweep.min(self.limits.most_changes) } else { 0 },
-            now: self.tiers.time.now(),
+            now,
             sequence: self.tiers.memory.last_sequence(),
             closing: is_last && waiting.shut_down.is_some(),
             is_resident: &is_resident,
-        };
-        let generation = self.file.generation();
-        let Some(store) = self.file.store_mut() else {
-            return Err(Fault::io("the file is out of service"));
         };
         let began = self.tiers.time.clock().monotonic();
         // The last commit of all notes everything.
@@ -318,7 +297,7 @@ impl Writer {
         }
         self.tiers.snapshots.install(Some(snapshot));
         self.settle(mutations, waiting, is_first, remains);
-        self.note(&outcome, batch.now);
+        self.note(&outcome, now);
         Ok(outcome)
     }
 

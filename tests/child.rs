@@ -235,6 +235,8 @@ fn churn(path: &Path) {
 fn serve(path: &Path) {
     let cache = Cache::builder().path(path).open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
+    // A new keyspace is in the file from the next commit on.
+    cache.flush().unwrap();
     say("open");
     loop {
         let line = hear();

@@ -38,6 +38,7 @@ mod large_removals;
 mod large_values;
 mod load_errors;
 mod loads;
+mod many_keyspaces;
 mod model;
 mod outage_stress;
 mod outages;

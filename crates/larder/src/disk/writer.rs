@@ -27,6 +27,7 @@
 //! What happens when a commit fails is told in [`outage`]; what is done between two steps in [`behind`].
 
 mod behind;
+mod gather;
 mod held;
 mod outage;
 
@@ -47,6 +48,7 @@ use crate::memory::{Change, Mutation, Remains};
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::{Arc, Ordering, planted};
 use crate::units::Timestamp;
+use gather::Numbered;
 use held::Held;
 
 /// How long changes may wait for their commit, and how much may share one.
@@ -80,11 +82,6 @@ impl Limits {
         }
     }
 }
-
-/// The longest that those who wait are held up for others to share their commit: a third of what it takes.
-///
-/// None under the model checker: there only the end of everything else ends a wait.
-const MOST_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(200) };
 
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -149,7 +146,15 @@ impl Writer {
                 }
                 Ok(Command::Look) if self.file.retry_at().is_none() => continue,
                 Ok(Command::Watch) if !self.file.needs_step() => continue,
-                Ok(command) => waiting.add(command),
+                Ok(command) => match self.number_at_once(command) {
+                    Numbered::Answered { is_new } => {
+                        if is_new {
+                            flush.get_or_insert_with(|| Deadline::after(self.limits.flush_interval));
+                        }
+                        continue;
+                    }
+                    Numbered::Not(command) => waiting.add(command),
+                },
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -165,31 +170,6 @@ impl Writer {
                 return;
             }
         }
-    }
-
-    /// Takes the commands that have arrived.
-    ///
-    /// Threads that were answered together come back together, one after another: for as many as came lately
-    /// it waits a moment, so that they share the next commit too, in place of taking turns in two groups. Who
-    /// comes alone waits for the first few times after a crowd.
-    fn gather(&mut self, commands: &Receiver<Command>, waiting: &mut Waiting) {
-        let until = Deadline::after(MOST_GATHERING);
-        loop {
-            while let Ok(command) = commands.try_recv() {
-                waiting.add(command);
-            }
-            let callers = waiting.callers();
-            let is_urgent =
-                callers == 0 || MOST_GATHERING.is_zero() || waiting.is_full || waiting.shut_down.is_some();
-            if is_urgent || callers >= self.companions {
-                break;
-            }
-            match commands.recv_timeout(until.left()) {
-                Ok(command) => waiting.add(command),
-                Err(_) => break,
-            }
-        }
-        self.companions = waiting.callers().max(self.companions / 2);
     }
 
     /// After a panic in whatever the writer was doing. The answer is a command that asks for nothing.
@@ -283,27 +263,26 @@ impl Writer {
         (is_first, is_last): (bool, bool),
         remains: &mut Remains,
     ) -> Result<Outcome, Fault> {
-        let adopted = self.file.adopted().clone();
         let is_over = self.part_is_over();
         let has_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
+        let (now, generation) = (self.tiers.time.now(), self.file.generation());
+        let Some((store, adopted)) = self.file.store_and_adopted() else {
+            return Err(Fault::io("the file is out of service"));
+        };
         let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
         let batch = Batch {
             mutations,
             ranges: &waiting.ranges,
             is_first,
-            adopt: &adopted,
+            adopt: adopted,
             register: if is_first { &waiting.registrations } else { &[] },
             sweep: if is_first { waiting.sweep.min(self.limits.most_changes) } else { 0 },
-            now: self.tiers.time.now(),
+            now,
             sequence: self.tiers.memory.last_sequence(),
             closing: is_last && waiting.shut_down.is_some(),
             is_resident: &is_resident,
             part: if has_part { Some(&is_over) } else { None },
             range_rows: self.tiers.range_rows,
-        };
-        let generation = self.file.generation();
-        let Some(store) = self.file.store_mut() else {
-            return Err(Fault::io("the file is out of service"));
         };
         let began = self.tiers.time.clock().monotonic();
         // The last commit of all notes everything.
@@ -311,7 +290,7 @@ impl Writer {
         if let Some(lifetime) = self.tiers.lifetime(1, most_asked) {
             store.note_lifetime(lifetime);
         }
-        let (now, outcome) = (batch.now, store.commit(&batch)?);
+        let outcome = store.commit(&batch)?;
         if outcome.is_committed {
             self.tiers.counted.commit_times.record(self.tiers.time.clock().monotonic().saturating_sub(began));
         }

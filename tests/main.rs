@@ -48,6 +48,8 @@ mod outages_removals;
 mod outages_threads;
 mod outages_users;
 mod outages_ways_back;
+#[cfg(unix)]
+mod places;
 mod power_loss;
 mod races;
 mod ranges;

@@ -75,7 +75,7 @@ pub(crate) fn fill(path: &Path, words: &[&str]) {
             kept.clear();
         }
         if number % (writes / 20) == 0 {
-            drop(texts.remove(&random.below(number + 1)).unwrap());
+            let _ = texts.remove(&random.below(number + 1)).unwrap();
         }
     }
     cache.flush().unwrap();

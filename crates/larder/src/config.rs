@@ -1,5 +1,6 @@
 //! The settings of a cache, and what they may be.
 
+mod file_size;
 mod settings;
 
 use std::any::Any;
@@ -15,6 +16,7 @@ use crate::sync::{Arc, thread};
 use crate::units::ByteSize;
 use crate::volume::{OsVolume, Volume};
 
+pub use file_size::MAX_LENGTH_PER_CAPACITY;
 pub use settings::Settings;
 
 /// Weight of the entries in memory. Default 64 MiB.

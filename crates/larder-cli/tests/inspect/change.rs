@@ -259,19 +259,19 @@ fn ctrl_c_loses_nothing_in_the_middle_of_a_compaction_and_of_an_import() {
     let kept = entries(&place);
     larder(place.dir(), &["export", FILE, "--format", "binary", "-o", "shop.export"]);
     let len = || fs::metadata(place.path()).unwrap().len();
-    let before = len();
-    let (mut codes, mut shortest) = (Vec::new(), before);
+    let (before, mut codes, mut last) = (len(), Vec::new(), len());
     for ms in [20, 60, 120] {
         codes.push(interrupted(&place, &["compact", FILE], Duration::from_millis(ms)));
         assert_eq!(entries(&place), kept, "{codes:?}");
-        shortest = shortest.min(len());
+        assert!(len() <= last, "{codes:?}: {last} became {}", len());
+        last = len();
     }
     let told = json(&place, &["compact", FILE]);
-    // One that was interrupted may have done most of it: a file that is short already becomes a little
-    // longer.
-    shortest = shortest.min(told["length"].as_u64().unwrap());
-    assert!(shortest < before, "{shortest} of {before}: {told}");
+    let compacted = told["length"].as_u64().unwrap();
+    assert!(compacted <= last && compacted < before, "{before}, {last}: {told}");
     assert_eq!(entries(&place), kept);
+    assert_eq!(json(&place, &["compact", FILE])["length"], compacted, "there is nothing left to gain");
+    assert!(!place.dir().join(format!("{FILE}.larder-new")).exists());
     let fresh = Place::new();
     let export = place.dir().join("shop.export");
     let import = ["import", FILE, export.to_str().unwrap(), "--create"];

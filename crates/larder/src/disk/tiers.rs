@@ -114,7 +114,7 @@ impl Tiers {
     }
 
     /// Leaves an event to the sweeper to tell: a listener may call the cache, and wait for the writer.
-    pub(super) fn tell(&self, event: Event) {
+    pub(crate) fn tell(&self, event: Event) {
         if matches!(event, Event::DiskRecovered { .. }) {
             tracing::info!("{event}");
         } else {

@@ -202,6 +202,8 @@ fn child_process() {
         "limited" => say(crate::places::stay_within(&path)),
         #[cfg(unix)]
         "refused" => crate::places::say_the_refusal(&path),
+        #[cfg(unix)]
+        "compact" => crate::places::say_the_compaction(&path),
         "fail" => say(crate::contract_6_never_takes_the_application_down::go_on(&path)),
         "fail-moved" => say(crate::contract_6_never_takes_the_application_down::refuse_to_promise(&path)),
         other => panic!("no task {other:?}"),

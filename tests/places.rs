@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use larder::admin::Admin;
 use larder::testing::{Failure, Operation};
 use larder::{ByteSize, Cache, DiskState, Error, Event, MAX_LENGTH_PER_CAPACITY};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -80,16 +81,29 @@ pub(crate) fn say_the_refusal(path: &Path) {
     }
 }
 
+/// The child's part: compacts a file, and says why it can't.
+pub(crate) fn say_the_compaction(path: &Path) {
+    let mut admin = Admin::open(path).unwrap();
+    let compacted = admin.compact(&mut || true);
+    admin.close().unwrap();
+    say(&compacted.map_or_else(|error| error.to_string(), |done| format!("it was compacted: {done:?}")));
+}
+
 /// What a child says that opens a cache after a command was run as root in a mount namespace of its own. None
 /// where that is not allowed.
 fn refusal_after(command: &str, path: &Path) -> Option<String> {
+    said_after(command, "refused", path)
+}
+
+/// What a child says at a task, after such a command.
+fn said_after(command: &str, task: &str, path: &Path) -> Option<String> {
     let mut may = Command::new("unshare");
     may.args(["-m", "mount", "-t", "tmpfs", "none", "/tmp"]).stdout(Stdio::null()).stderr(Stdio::null());
     if !may.status().is_ok_and(|status| status.success()) {
         eprintln!("left out: this process may mount nothing");
         return None;
     }
-    let (said, status) = Worker::start_mounted("refused", path, command).wait();
+    let (said, status) = Worker::start_mounted(task, path, command).wait();
     assert!(status.success(), "{status}: {said:?}");
     Some(said.join("\n"))
 }
@@ -195,4 +209,29 @@ fn a_directory_that_cannot_be_synced_is_told_once_and_costs_no_outage() {
     assert!(names.remove("key").is_ok() && names.get("key").is_none());
     assert_eq!((state_of(&cache), disk_of(&cache).quarantines), (DiskState::On, 1));
     cache.close().unwrap();
+}
+
+#[test]
+fn a_compaction_without_room_for_the_copy_says_how_much_it_takes_and_changes_nothing() {
+    let place = Place::new();
+    let cache = Cache::builder().path(place.path()).open().unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    for key in 0..100 {
+        blobs.insert(&key, vec![7; 9_000]).unwrap();
+    }
+    cache.close().unwrap();
+    fs::remove_file(place.dir().join("shop.larder.ballast")).unwrap();
+    let (path, there) = (place.path().display().to_string(), place.dir().display().to_string());
+    // The file on a file system of its own that it fills but for 200 KiB, which opening takes some of.
+    let size = (fs::metadata(place.path()).unwrap().len() >> 10) + 200;
+    let mount = format!(
+        "mkdir {there}/full && mount -t tmpfs -o size={size}k none {there}/full && cp {path} {there}/full"
+    );
+    let moved = place.dir().join("full/shop.larder");
+    let Some(said) = said_after(&mount, "compact", &moved) else { return };
+    assert!(said.contains("cannot compact") && said.contains("free so much room"), "{said}");
+    fs::remove_dir_all(place.dir().join("full")).unwrap();
+    let mount = mount.replace(&format!("size={size}k"), "size=64m");
+    let said = said_after(&mount, "compact", &moved).unwrap();
+    assert!(said.contains("it was compacted"), "{said}");
 }

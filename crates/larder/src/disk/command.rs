@@ -109,6 +109,14 @@ impl Waiting {
         !self.ranges.is_empty() || self.commits.iter().any(is_invalidation)
     }
 
+    /// Whether all that is asked for is to delete what is due.
+    pub(super) fn only_sweeps(&self) -> bool {
+        self.callers() == self.sweep_replies.len()
+            && !self.sweep_replies.is_empty()
+            && !self.is_full
+            && self.shut_down.is_none()
+    }
+
     /// How many wait for the commit.
     pub(super) fn callers(&self) -> usize {
         self.commits.len()

@@ -94,8 +94,6 @@ fn lifetime_counts_go_on_after_a_restart_and_cost_no_commit() {
     let run = |round: u64| {
         let cache = place.open();
         let names = cache.keyspace(NAMES).unwrap();
-        // The keyspace is in the file: no sweep has a commit to make for it.
-        cache.flush().unwrap();
         names.insert("a", String::new()).unwrap();
         names.get("a");
         names.get("b");

@@ -289,9 +289,18 @@ impl CacheFile {
         }
     }
 
-    /// After a commit of everything: the file has learned of them, and the disk has room.
-    pub(super) fn committed(&mut self, now: Timestamp) {
+    /// Whether it is in service and has still to learn of keyspaces.
+    pub(super) fn has_to_learn(&self) -> bool {
+        self.store().is_some() && !self.adopted.is_empty()
+    }
+
+    /// After a commit that entered the adopted keyspaces.
+    pub(super) fn has_learned(&mut self) {
         self.adopted = Adopted::default();
+    }
+
+    /// After a commit of everything: the disk has room.
+    pub(super) fn committed(&mut self, now: Timestamp) {
         self.is_short_of_room = false;
         if !self.ballast.is_held() && now >= self.ballast_again_at {
             self.ballast.take(&*self.options.volume);

@@ -122,6 +122,15 @@ impl Waiting {
         self.makes_part || !self.parts.is_empty()
     }
 
+    /// Whether all that is asked for is to delete what is due.
+    pub(super) fn only_sweeps(&self) -> bool {
+        self.callers() == self.sweep_replies.len()
+            && !self.sweep_replies.is_empty()
+            && !self.is_full
+            && !self.makes_part()
+            && self.shut_down.is_none()
+    }
+
     /// How many wait for the commit.
     pub(super) fn callers(&self) -> usize {
         self.commits.len()

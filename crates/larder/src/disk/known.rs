@@ -109,6 +109,8 @@ pub(crate) struct Adopted {
     pub(super) retired: BTreeSet<KeyspaceId>,
     /// Above every number of these.
     next: u32,
+    /// Whether one of them was opened during an outage: the file learns of it as soon as it is in service.
+    is_urgent: bool,
 }
 
 impl Adopted {
@@ -140,8 +142,19 @@ impl Adopted {
         let changes = draft.into_changes();
         known.accept(changes);
         self.retired.extend(retired);
+        self.is_urgent = true;
         self.note(wanted, id, now);
         id
+    }
+
+    /// Returns whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keyspaces.is_empty()
+    }
+
+    /// Returns whether they may wait for a commit that is made for something else, or for the flush interval.
+    pub(crate) fn may_wait(&self) -> bool {
+        !self.is_urgent
     }
 
     fn note(&mut self, wanted: &Registration, id: KeyspaceId, now: Timestamp) {

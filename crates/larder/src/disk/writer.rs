@@ -40,6 +40,7 @@ use super::cache_file::{CacheFile, FIRST_DISK_RETRY, LAST_DISK_RETRY, Standing};
 use super::command::{Command, Waiting, acknowledge, unsaved};
 use super::counted::ASKED_BY_A_COMMIT;
 use super::fault::{Fault, panic_message};
+use super::known::Adopted;
 use super::store::{Batch, Outcome};
 use super::tiers::Tiers;
 use crate::clock::Deadline;
@@ -159,7 +160,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.gather(commands, &mut waiting);
-            flush = None;
+            let due = flush.take();
             let is_last = waiting.shut_down.is_some();
             // A panic here is a user's `Drop`, or a bug: the tier degrades, callers do not.
             let step = catch_unwind(AssertUnwindSafe(|| self.step(waiting)));
@@ -168,6 +169,9 @@ impl Writer {
             }
             if is_last {
                 return;
+            }
+            if self.file.has_to_learn() {
+                flush = due.or_else(|| Some(Deadline::after(self.limits.flush_interval)));
             }
         }
     }
@@ -270,11 +274,14 @@ impl Writer {
             return Err(Fault::io("the file is out of service"));
         };
         let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
+        // Who sweeps asks for no commit: with nothing to delete there is none.
+        let leaves_new = mutations.is_empty() && waiting.only_sweeps() && adopted.may_wait();
+        let none = Adopted::default();
         let batch = Batch {
             mutations,
             ranges: &waiting.ranges,
             is_first,
-            adopt: adopted,
+            adopt: if leaves_new { &none } else { adopted },
             register: if is_first { &waiting.registrations } else { &[] },
             sweep: if is_first { waiting.sweep.min(self.limits.most_changes) } else { 0 },
             now,
@@ -294,7 +301,11 @@ impl Writer {
         if outcome.is_committed {
             self.tiers.counted.commit_times.record(self.tiers.time.clock().monotonic().saturating_sub(began));
         }
-        let snapshot = store.snapshot(generation)?;
+        let snapshot = store.snapshot(generation);
+        if !leaves_new {
+            self.file.has_learned();
+        }
+        let snapshot = snapshot?;
         self.file.watch()?;
         if planted::is_planted(planted::Fault::SettleEarly) {
             self.tiers.settle(mutations, remains);

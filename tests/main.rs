@@ -24,6 +24,8 @@ mod damage;
 mod drops;
 mod drops_at_work;
 #[cfg(unix)]
+mod file_acts;
+#[cfg(unix)]
 mod file_replaced;
 mod file_replaced_steps;
 #[cfg(unix)]

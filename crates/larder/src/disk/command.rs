@@ -160,7 +160,10 @@ impl Replies {
 
 /// What a flush is told once after an outage in which there was no file.
 pub(super) fn unsaved() -> Error {
-    let cause = "what was inserted while the disk tier was off lives in memory alone".to_owned();
+    let cause =
+        "what was inserted while the disk tier was off, or went with a file that was discarded, lives in \
+                 memory alone"
+            .to_owned();
     Error::NotDurable { cause }
 }
 

@@ -36,7 +36,7 @@ use super::tables::marker;
 use crate::error::Error;
 use crate::sync::Arc;
 use crate::units::Timestamp;
-use crate::volume::{Anchor, Seal, Volume, VolumeFile};
+use crate::volume::{Anchor, Identity, Seal, Volume, VolumeFile};
 
 /// The page cache for a look into a file.
 const SMALL_CACHE: usize = 1 << 20;
@@ -290,6 +290,11 @@ impl Made {
         }
         self.0 = None;
         Ok(())
+    }
+
+    /// Whether it is the file of this identity.
+    pub(super) fn is(&self, identity: Identity) -> bool {
+        self.0.as_ref().is_some_and(|anchor| anchor.identity() == identity)
     }
 
     pub(super) fn take(&mut self) -> Option<Box<dyn Anchor>> {

@@ -37,14 +37,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::cache_file::{CacheFile, FIRST_DISK_RETRY, LAST_DISK_RETRY, Standing};
-use super::command::{Command, Waiting, acknowledge, unsaved};
+use super::command::{Command, Waiting, acknowledge};
 use super::counted::ASKED_BY_A_COMMIT;
 use super::fault::{Fault, panic_message};
 use super::known::Adopted;
 use super::store::{Batch, Outcome};
 use super::tiers::Tiers;
 use crate::clock::Deadline;
-use crate::error::Error;
 use crate::memory::{Change, Mutation, Remains};
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::{Arc, Ordering, planted};
@@ -95,6 +94,8 @@ pub(crate) struct Writer {
     has_unsaved: bool,
     /// What waits for its commit longer than a step.
     held: Held,
+    /// Whether values were committed to the file for which no flush has been answered since.
+    has_unflushed: bool,
     /// How many callers shared a commit lately; half as many with each that fewer shared.
     companions: usize,
     /// Range removals whose floors stand in the shards, by their sequences.
@@ -126,6 +127,7 @@ impl Writer {
             announced: Standing::InService,
             has_unsaved: false,
             held: Held::default(),
+            has_unflushed: false,
             companions: 0,
             floors,
             compact_at: Timestamp::ZERO,
@@ -213,12 +215,12 @@ impl Writer {
         self.held.begin(&mut waiting);
         self.tiers.counted.lag.begin();
         self.tiers.writer_is_armed.store(false, Ordering::SeqCst);
-        if let Some((generation, fault)) = waiting.fault.take()
+        // First: a file that somebody has overwritten is not to be written to, as closing it would.
+        if let Err(fault) = self.file.check_content() {
+            self.fail(fault);
+        } else if let Some((generation, fault)) = waiting.fault.take()
             && generation == self.file.generation()
         {
-            self.fail(fault);
-        }
-        if let Err(fault) = self.file.check_content() {
             self.fail(fault);
         }
         let mut remains = Remains::default();
@@ -243,6 +245,7 @@ impl Writer {
             // Told once: whoever flushes wants to know that a restart would find everything.
             let is_asked = replies.asks_for_all() || waiting.shut_down.is_some();
             let is_unsaved = is_asked && std::mem::take(&mut self.has_unsaved);
+            self.has_unflushed &= !is_asked;
             acknowledge(replies, outcome, progress.writes_are_lost, is_unsaved);
             was_unsaved = is_unsaved;
         } else {
@@ -255,7 +258,7 @@ impl Writer {
         }
         self.tiers.hand_over(remains);
         if let Some(reply) = waiting.shut_down.take() {
-            drop(reply.send(self.close().and_then(|()| if was_unsaved { Err(unsaved()) } else { Ok(()) })));
+            drop(reply.send(self.close(was_unsaved)));
         }
     }
 
@@ -318,6 +321,7 @@ impl Writer {
             self.settle(&deletions.cloned().collect::<Vec<_>>(), waiting, is_first, remains);
         } else {
             self.settle(mutations, waiting, is_first, remains);
+            self.has_unflushed |= mutations.iter().any(|mutation| !mutation.removes());
         }
         self.note(&outcome, now);
         Ok(outcome)
@@ -380,12 +384,6 @@ impl Writer {
         } else {
             self.compact_wait = FIRST_DISK_RETRY;
         }
-    }
-
-    fn close(&mut self) -> Result<(), Error> {
-        self.tiers.snapshots.install(None);
-        self.tiers.memory.buffer().close();
-        self.file.close().map_err(|fault| Error::NotDurable { cause: fault.cause })
     }
 }
 

@@ -21,6 +21,7 @@ mod control;
 mod damage;
 mod drops;
 mod drops_at_work;
+mod eviction;
 #[cfg(unix)]
 mod fork;
 mod full_disk;

@@ -333,6 +333,7 @@ fn open_tiers(
     let (commands, inbox) = unbounded();
     let (tiers, nudges) =
         Tiers::new(memory, time, Some(snapshot), Some(commands), view, config.listener.clone());
+    tiers.note_uses(room(capacity).live_limit);
     let changes = (capacity / BATCH_SHARE / BYTES_PER_CHANGE).clamp(FEWEST_CHANGES, MOST_CHANGES);
     let limits = Limits {
         flush_interval: config.flush_interval,

@@ -182,6 +182,7 @@ impl Edit {
             sequence: self.sequence,
             closing: false,
             is_resident: &|_| false,
+            take_use: &|_| false,
         }
     }
 

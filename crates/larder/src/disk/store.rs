@@ -13,9 +13,10 @@ use std::collections::BTreeSet;
 
 use redb::{CompactionError, Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
-use super::batch::{Entries, next_expiry};
+use super::batch::{Entries, Hand};
 use super::catalog::Retired;
 use super::draft::{Changes, Draft};
+use super::expiry;
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::format::{FORMAT_1, FileFormat};
 use super::identity::{FileIdentity, Identities};
@@ -24,7 +25,8 @@ use super::known::{Adopted, Known};
 use super::ranges;
 use super::snapshot::Snapshot;
 use super::tables::{
-    EXPIRY, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State, read_lifetime,
+    EXPIRY, FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State,
+    read_lifetime,
 };
 use super::view::DiskView;
 use crate::id::KeyspaceId;
@@ -60,6 +62,8 @@ pub(crate) struct Store {
     pub(super) db: Guarded<Database>,
     pub(super) known: Known,
     room: Room,
+    /// Where evictions stand.
+    hand: Hand,
     /// When the earliest entry may be deleted.
     pub(super) next_expiry: Option<Timestamp>,
     lifetime: Option<Lifetime>,
@@ -111,7 +115,9 @@ impl Store {
             if identity.is_none() && format > FORMAT_1 {
                 return Ok(Err(illegible(IDENTITY_ROW)));
             }
-            let mut known = Known { format, identity, state, ..Known::default() };
+            let features = meta.get(FEATURES_ROW)?.and_then(|row| row.value().try_into().ok());
+            let features = features.map_or(0, u64::from_be_bytes);
+            let mut known = Known { format, features, identity, state, ..Known::default() };
             let take = |known: &mut Known, name: &str, row: &[u8]| {
                 let row = KeyspaceRow::read(row, format).map_err(|_| illegible(name))?;
                 known.keyspaces.put(name.to_owned(), row);
@@ -142,9 +148,9 @@ impl Store {
     pub(crate) fn new(db: Database, room: Room, identities: Identities) -> Result<Self, Fault> {
         let db = Guarded::new(db);
         let known = Self::read_known(&*db)?;
-        let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
+        let next_expiry = guarded(|| Ok(expiry::next(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
-        Ok(Self { db, known, room, next_expiry, lifetime, identities, unseen: None })
+        Ok(Self { db, known, room, hand: Hand::default(), next_expiry, lifetime, identities, unseen: None })
     }
 
     /// The counts that the file has in a transaction; none if it has none that can be read.
@@ -270,6 +276,7 @@ impl Store {
                 sequence: 0,
                 closing: false,
                 is_resident: &|_| false,
+                take_use: &|_| false,
             })?;
             if !outcome.more_to_sweep && !outcome.needs_room {
                 break;

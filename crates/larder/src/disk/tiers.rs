@@ -9,6 +9,7 @@ use super::fault::Fault;
 use super::known::Registration;
 use super::snapshot::{Snapshot, SnapshotCell};
 use super::sweeper::{Nudge, Swept};
+use super::uses::Uses;
 use super::view::DiskView;
 use crate::clock::CacheTime;
 use crate::config::Listener;
@@ -49,6 +50,8 @@ pub(crate) struct Tiers {
     /// The generation of the snapshot that a lookup last reported a fault of.
     reported_generation: AtomicU64,
     view: Mutex<DiskView>,
+    /// What was read from disk of late.
+    pub(super) uses: Uses,
     pub(super) damaged_records: StatisticU64,
     read_faults: StatisticU64,
     pub(super) counted: Counted,
@@ -81,11 +84,17 @@ impl Tiers {
             left: Mutex::default(),
             reported_generation: AtomicU64::new(0),
             view: Mutex::new(view),
+            uses: Uses::default(),
             damaged_records: StatisticU64::new(0),
             read_faults: StatisticU64::new(0),
             counted: Counted::default(),
         };
         (Arc::new(tiers), nudged)
+    }
+
+    /// Notes uses of entries on disk from here on, which may be charged for so many bytes.
+    pub(crate) fn note_uses(&self, live_limit: u64) {
+        self.uses.size_for(live_limit);
     }
 
     pub(crate) fn has_disk(&self) -> bool {

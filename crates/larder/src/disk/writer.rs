@@ -274,6 +274,7 @@ impl Writer {
     ) -> Result<Outcome, Fault> {
         let adopted = self.file.adopted().clone();
         let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
+        let take_use = |key: &[u8]| self.tiers.uses.take(self.tiers.memory.key(key).hash);
         let batch = Batch {
             mutations,
             ranges: &waiting.ranges,
@@ -285,6 +286,7 @@ impl Writer {
             sequence: self.tiers.memory.last_sequence(),
             closing: is_last && waiting.shut_down.is_some(),
             is_resident: &is_resident,
+            take_use: &take_use,
         };
         let generation = self.file.generation();
         let Some(store) = self.file.store_mut() else {

@@ -7,11 +7,11 @@ use redb::{ReadableTable, ReadableTableMetadata, StorageError};
 
 use super::Entries;
 use crate::disk::draft::RetiredDraft;
-use crate::disk::tables::{after_prefix, expiry_key, split_expiry_key};
+use crate::disk::expiry;
+use crate::disk::tables::after_prefix;
 use crate::id::KeyspaceId;
 use crate::memory::{Mutation, Range, StoredKey};
 use crate::record;
-use crate::units::Timestamp;
 
 /// A removal of every key in a scope.
 #[derive(Debug)]
@@ -56,8 +56,8 @@ impl Entries<'_> {
             let is_live = header.is_some_and(|header| header.expires_at > now);
             let is_counted = is_live && !known.contains(key) && !retired.contains_key(&KeyspaceId::of(key));
             live += u64::from(is_counted);
-            let delete_after = header.map_or(Timestamp::ZERO, |header| header.delete_after);
-            removed.push((expiry_key(delete_after, key), record.len()));
+            let row = header.map_or_else(|| expiry::orphaned_row(key), |header| expiry::row(&header, key));
+            removed.push((row, record.len()));
             false
         };
         match after_prefix(start) {
@@ -101,17 +101,18 @@ impl Entries<'_> {
 
     fn remove_rows(&mut self, removed: &[(Vec<u8>, usize)]) -> Result<(), StorageError> {
         for (row, len) in removed {
-            if let Some((_, key)) = split_expiry_key(row) {
+            if let Some((_, key)) = expiry::split(row) {
                 self.uncount(key, *len);
             }
         }
         // One pass over the table is cheaper than many single deletions once they are a good part of it.
         if removed.len() as u64 * 8 > self.expiry.len()? {
-            let rows: HashSet<&[u8]> = removed.iter().map(|(row, _)| row.as_slice()).collect();
-            return self.expiry.retain(|row, ()| !rows.contains(row));
+            // Also what a version without classes has written.
+            let rows: HashSet<&[u8]> = removed.iter().map(|(row, _)| expiry::without_class(row)).collect();
+            return self.expiry.retain(|row, ()| !rows.contains(expiry::without_class(row)));
         }
         for (row, _) in removed {
-            self.expiry.remove(row.as_slice())?;
+            self.remove_row(row)?;
         }
         Ok(())
     }

@@ -14,10 +14,11 @@ use super::truth::{self, IMAGES};
 use crate::child::say;
 use crate::support::{Key, Place, Random, WRITTEN, Written};
 
-/// How every redb file begins, and the name that shows that a file is larder's. Without either nobody can
-/// tell whose it is.
+/// How every redb file begins, and the name that shows that a file is larder's. Without either, and without
+/// the mark that larder leaves in a file, nobody can tell whose it is.
 const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 const MARKER: &[u8] = b"larder.meta";
+const MARK: std::ops::Range<usize> = 512..552;
 
 /// Where the damaged bytes of the trial under way are kept, beside the images.
 pub(super) const ON_TRIAL: &str = "on-trial";
@@ -72,6 +73,7 @@ struct Trial {
     kind: Kind,
     keys: u64,
     damaged: Vec<u8>,
+    mark: Vec<u8>,
     verified: bool,
 }
 
@@ -88,15 +90,18 @@ impl Trial {
         }
         // One in four is opened without looking at every page, so that damage is met later, by a lookup or a
         // commit.
-        Self { place, kind, keys, damaged, verified: random.below(4) > 0 }
+        let mark = image.now[MARK].to_vec();
+        Self { place, kind, keys, damaged, mark, verified: random.below(4) > 0 }
     }
 
     fn may_bring_back(&self) -> bool {
         self.kind.may_bring_back() || !self.verified
     }
 
-    fn is_unrecognisable(bytes: &[u8]) -> bool {
-        !bytes.starts_with(MAGIC) || !bytes.windows(MARKER.len()).any(|part| part == MARKER)
+    fn is_unrecognisable(&self, bytes: &[u8]) -> bool {
+        let is_marked = bytes.get(MARK).is_some_and(|found| found == self.mark);
+        let is_named = bytes.starts_with(MAGIC) && bytes.windows(MARKER.len()).any(|part| part == MARKER);
+        !is_marked && !is_named
     }
 
     fn open(&self, verified: bool) -> Result<Cache, Error> {
@@ -120,7 +125,7 @@ impl Trial {
         };
         let aside = cache.stats().disk.and_then(|disk| disk.quarantined);
         if let Some(aside) = &aside {
-            Self::is_kept(aside)?;
+            self.is_kept(aside)?;
         }
         let written = cache.keyspace(WRITTEN).map_err(|error| format!("no keyspace: {error}"))?;
         if plant == "wrong" {
@@ -217,7 +222,7 @@ impl Trial {
     }
 
     fn refused(&self) -> Result<Outcome, String> {
-        if !Self::is_unrecognisable(&self.damaged) {
+        if !self.is_unrecognisable(&self.damaged) {
             return Err("it was refused, though it begins as redb's do and shows larder's name".to_owned());
         }
         if fs::read(self.place.path()).unwrap() != self.damaged {
@@ -229,9 +234,9 @@ impl Trial {
         Ok(Outcome::Refused)
     }
 
-    fn is_kept(aside: &Path) -> Result<(), String> {
+    fn is_kept(&self, aside: &Path) -> Result<(), String> {
         let kept = fs::read(aside).map_err(|error| format!("{} is not there: {error}", aside.display()))?;
-        if Self::is_unrecognisable(&kept) {
+        if self.is_unrecognisable(&kept) {
             return Err("what was moved aside does not look like larder's".to_owned());
         }
         Ok(())

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
+use crate::disk::RangeSettings;
 use crate::error::Error;
 use crate::event::Event;
 use crate::sync::{Arc, thread};
@@ -126,6 +127,7 @@ pub struct CacheBuilder {
     pub(crate) shards: Option<usize>,
     /// For tests that are to go the same way each time.
     pub(crate) hash_seed: Option<u64>,
+    pub(crate) ranges: RangeSettings,
     pub(crate) weigher: Option<Weigher>,
     pub(crate) listener: Option<Listener>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -151,6 +153,7 @@ impl Default for CacheBuilder {
             load_timeout: None,
             shards: None,
             hash_seed: None,
+            ranges: RangeSettings::default(),
             weigher: None,
             listener: None,
             clock: Arc::new(SystemClock::new()),

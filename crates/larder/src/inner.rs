@@ -13,8 +13,8 @@ use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
     Acknowledge, Ballast, CacheFile, DiskView, FIRST_GENERATION, Identities, Limits, Nudge, OpenOptions,
-    Opened, OwnerLock, Registration, Room, Sweeper, Tiers, Writer, absolute, create_parents, most_charge,
-    open,
+    Opened, OwnerLock, Registration, Room, Sweeper, Tiers, Writer, absolute, create_parents,
+    in_real_directory, most_charge, open,
 };
 use crate::error::Error;
 use crate::id::KeyspaceId;
@@ -114,7 +114,7 @@ impl Inner {
                 let time = CacheTime::new(config.clock.clone(), Timestamp::ZERO);
                 let listener = config.listener.clone();
                 let (tiers, nudges) =
-                    Tiers::new(memory(&config, 0), time, None, None, DiskView::default(), listener);
+                    Tiers::new(memory(&config, 0), time, None, None, DiskView::default(), listener, 0);
                 (tiers, nudges, None)
             }
             Some(path) => {
@@ -293,6 +293,7 @@ fn open_tiers(
 ) -> Result<(Arc<Tiers>, Nudges, Option<Lifetime>), Error> {
     let volume: Arc<dyn Volume> = files.clone();
     create_parents(&*volume, path)?;
+    let path = &*in_real_directory(&*volume, path)?;
     let lock = OwnerLock::acquire(&*volume, path, config.open_timeout, &*config.clock)?;
     let wall = config.clock.wall();
     let capacity = config.disk_capacity.as_u64();
@@ -305,6 +306,7 @@ fn open_tiers(
         capacity,
         now: wall,
         identities: Identities::new(config.hash_seed),
+        accepted: lock.accepted(),
     };
     let Opened { mut store, quarantined } = open(&options)?;
     let failed = |cause: String| Error::Io { action: "open", path: path.to_owned(), cause };
@@ -320,27 +322,28 @@ fn open_tiers(
     let time = CacheTime::new(config.clock.clone(), mark);
     let snapshot = store.snapshot(FIRST_GENERATION).map_err(|fault| failed(fault.cause))?;
     let memory = memory(config, store.last_sequence());
+    // Before the first lookup: what these cover is gone for those who removed it.
+    memory.raise_floors(store.ranges());
     let quarantines = u64::from(quarantined.is_some());
     let before = store.lifetime().cloned().unwrap_or_default();
     let shown_at = time.now();
     let view =
         DiskView { quarantines, shown_at, quarantined, file_bytes: len(path).unwrap_or(0), ..store.view() };
-    let file = CacheFile::new(store, options, Ballast::new(path, capacity)).map_err(|error| Error::Io {
-        action: "look at",
-        path: path.to_owned(),
-        cause: error.to_string(),
-    })?;
+    let file = CacheFile::new(store, options, Ballast::new(path, capacity), lock)
+        .map_err(|error| Error::Io { action: "look at", path: path.to_owned(), cause: error.to_string() })?;
     let (commands, inbox) = unbounded();
+    let (listener, range_rows) = (config.listener.clone(), config.ranges.rows);
     let (tiers, nudges) =
-        Tiers::new(memory, time, Some(snapshot), Some(commands), view, config.listener.clone());
+        Tiers::new(memory, time, Some(snapshot), Some(commands), view, listener, range_rows);
     tiers.note_uses(room(capacity).live_limit);
     let changes = (capacity / BATCH_SHARE / BYTES_PER_CHANGE).clamp(FEWEST_CHANGES, MOST_CHANGES);
     let limits = Limits {
         flush_interval: config.flush_interval,
         most_changes: usize::try_from(changes).unwrap_or(usize::MAX),
         most_bytes: usize::try_from(capacity / BATCH_SHARE).unwrap_or(usize::MAX),
+        deletes_between_steps: config.ranges.between_steps,
     };
-    let writer = Writer::new(tiers.clone(), file, limits, lock);
+    let writer = Writer::new(tiers.clone(), file, limits);
     workers.writer = Some(spawn("larder-writer", move || writer.run(&inbox))?);
     Ok((tiers, nudges, Some(before)))
 }

@@ -121,7 +121,7 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
             // nobody can reach.
             inner.ledger.strike(&old);
             let (scope, now) = (Scope::prefix(old.id.to_bytes()), inner.tiers.time.now());
-            inner.tiers.memory.purge(scope, false, now, &mut remains);
+            inner.tiers.memory.purge(scope, false, now, 0, &mut remains);
             inner.tiers.memory.forget_keyspace(old.id);
             inner.tiers.wake_writer();
         }

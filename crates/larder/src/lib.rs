@@ -49,7 +49,7 @@ pub use config::{
     DEFAULT_SLOW_LOAD, DEFAULT_SWEEP_INTERVAL, DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, LEAST_TTL,
     MOST_TTL, Settings, Weighed,
 };
-pub use disk::{FIRST_DISK_RETRY, LAST_DISK_RETRY, MOST_QUARANTINED, Swept, Verified};
+pub use disk::{FIRST_DISK_RETRY, LAST_DISK_RETRY, MOST_QUARANTINED, Swept, Verified, WATCH_INTERVAL};
 pub use error::{Error, LoadError};
 pub use event::Event;
 pub use follower::{FollowedKeyspace, Follower, FollowerKeyspace};

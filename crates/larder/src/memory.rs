@@ -10,6 +10,7 @@ mod commit;
 mod expiry;
 mod leases;
 mod policy;
+mod purge;
 mod remains;
 mod shard;
 mod slot;
@@ -26,7 +27,7 @@ pub(crate) use leases::{LeaseId, Permit};
 pub(crate) use remains::Remains;
 pub(crate) use slot::Tally;
 pub(crate) use slot::{
-    Absent, Change, Entry, Found, Mutation, Prior, Range, Refused, SlotKey, Unsaved, Value,
+    Absent, Change, Entry, Found, Mutation, Prior, Purged, Range, Refused, SlotKey, Unsaved, Value,
 };
 pub(crate) use stored_key::StoredKey;
 pub(crate) use weight::Weight;

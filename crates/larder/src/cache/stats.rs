@@ -105,6 +105,7 @@ fn of_disk(inner: &Inner, view: DiskView) -> DiskStats {
         hits: 0,
         entries: view.entries,
         bytes: view.bytes,
+        pending_removals: view.pending_removals,
         file_bytes: view.file_bytes,
         capacity: inner.disk_capacity,
         commits: view.commits,

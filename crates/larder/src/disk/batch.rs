@@ -19,6 +19,7 @@ use crate::record::{self, Extension, Header};
 use crate::units::Timestamp;
 pub(super) use evict::{Hand, Spared};
 pub(crate) use range::RangeRemoval;
+pub(super) use range::{Part, PartLimits, takes};
 
 /// Entries and bytes that a batch adds to a keyspace, or takes.
 pub(super) type Deltas = BTreeMap<KeyspaceId, (i64, i64)>;

@@ -32,9 +32,13 @@ pub(crate) enum Command {
     Full,
     /// Time was moved by hand: an outage may be due for another look.
     Look,
+    /// Look whether the file is still in its place, though nobody asks for anything.
+    Watch,
     Commit(Acknowledge, Reply<()>),
     /// Delete ranges, together; how many live entries went.
     RemoveRanges(Vec<RangeRemoval>, Reply<u64>),
+    /// Make a part of the earliest range removal that is pending.
+    MakePart(Reply<()>),
     Register(Registration, Reply<KeyspaceId>),
     /// Delete up to so many due entries: how many went, and whether there are more.
     Sweep(usize, Reply<(u64, bool)>),
@@ -52,6 +56,9 @@ pub(super) struct Waiting {
     pub(super) ranges: Vec<RangeRemoval>,
     /// Each with how many of the ranges are its own.
     pub(super) range_replies: Vec<(Reply<u64>, usize)>,
+    pub(super) parts: Vec<Reply<()>>,
+    /// Whether a part of a pending range removal is made, for nobody.
+    pub(super) makes_part: bool,
     pub(super) registrations: Vec<Registration>,
     pub(super) registration_replies: Vec<Reply<KeyspaceId>>,
     pub(super) sweep: usize,
@@ -66,13 +73,14 @@ pub(super) struct Waiting {
 impl Waiting {
     pub(super) fn add(&mut self, command: Command) {
         match command {
-            Command::Wake | Command::Hurry | Command::Look => {}
+            Command::Wake | Command::Hurry | Command::Look | Command::Watch => {}
             Command::Full => self.is_full = true,
             Command::Commit(acknowledge, reply) => self.commits.push((acknowledge, reply)),
             Command::RemoveRanges(removals, reply) => {
                 self.range_replies.push((reply, removals.len()));
                 self.ranges.extend(removals);
             }
+            Command::MakePart(reply) => self.parts.push(reply),
             Command::Register(registration, reply) => {
                 self.registrations.push(registration);
                 self.registration_replies.push(reply);
@@ -107,6 +115,11 @@ impl Waiting {
     pub(super) fn has_invalidation(&self) -> bool {
         let is_invalidation = |(kind, _): &(Acknowledge, _)| *kind == Acknowledge::Invalidation;
         !self.ranges.is_empty() || self.commits.iter().any(is_invalidation)
+    }
+
+    /// Whether a part of a pending range removal is to be made with the first commit.
+    pub(super) fn makes_part(&self) -> bool {
+        self.makes_part || !self.parts.is_empty()
     }
 
     /// How many wait for the commit.

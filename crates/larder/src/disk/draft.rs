@@ -18,6 +18,7 @@ use super::keyspace_row::KeyspaceRow;
 use super::known::{Adopted, Known, Registration};
 use super::tables::State;
 use crate::id::KeyspaceId;
+use crate::memory::Range;
 use crate::units::Timestamp;
 
 /// What is known, with the changes of a transaction that has not succeeded yet.
@@ -29,6 +30,8 @@ pub(crate) struct Draft<'a> {
     pub(super) identity: Option<FileIdentity>,
     pub(crate) state: State,
     pub(crate) retired: RetiredDraft<'a>,
+    /// The range removals that are to be pending: a few.
+    pub(super) ranges: Vec<Range>,
     rows: BTreeMap<String, KeyspaceRow>,
     /// The names of the keyspaces in `rows`, by their numbers.
     names: BTreeMap<KeyspaceId, String>,
@@ -45,6 +48,7 @@ pub(crate) struct Changes {
     state: State,
     rows: BTreeMap<String, KeyspaceRow>,
     retired: BTreeMap<KeyspaceId, Option<u64>>,
+    ranges: Vec<Range>,
 }
 
 /// The retired keyspaces, with the changes of a transaction.
@@ -65,6 +69,7 @@ impl<'a> Draft<'a> {
             identity: known.identity,
             state: known.state,
             retired: RetiredDraft { known: &known.retired, changed: BTreeMap::new() },
+            ranges: known.ranges.clone(),
             rows: BTreeMap::new(),
             names: BTreeMap::new(),
             usage: Usage::default(),
@@ -86,13 +91,14 @@ impl<'a> Draft<'a> {
         self.rows.is_empty()
             && self.retired.changed.is_empty()
             && self.state == self.known.state
+            && self.ranges == self.known.ranges
             && (self.format, self.identity) == (self.known.format, self.known.identity)
     }
 
     /// Ends the draft of a transaction that has succeeded.
     pub(crate) fn into_changes(self) -> Changes {
-        let Self { format, features, identity, state, rows, retired, .. } = self;
-        Changes { format, features, identity, state, rows, retired: retired.changed }
+        let Self { format, features, identity, state, rows, retired, ranges, .. } = self;
+        Changes { format, features, identity, state, rows, retired: retired.changed, ranges }
     }
 
     /// Returns the row of a name.
@@ -263,8 +269,9 @@ impl Known {
     /// Takes over what a transaction has changed that has succeeded. Returns the names of the rows that
     /// differ.
     pub(crate) fn accept(&mut self, changes: Changes) -> Vec<String> {
-        let Changes { format, features, identity, state, rows, retired } = changes;
-        (self.format, self.features, self.identity, self.state) = (format, features, identity, state);
+        let Changes { format, features, identity, state, rows, retired, ranges } = changes;
+        (self.format, self.features, self.identity) = (format, features, identity);
+        (self.state, self.ranges) = (state, ranges);
         for (id, bytes) in retired {
             self.retired.set(id, bytes);
         }

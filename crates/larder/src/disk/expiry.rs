@@ -23,19 +23,12 @@ use crate::units::Timestamp;
 
 /// The class of rows that were written without one.
 pub(super) const UNCLASSED: u8 = 0;
-/// The class of the row of an entry that is not legible: an orphan.
-const ORPHANED: u8 = 1;
 /// The end of time, as a row tells it.
 const LAST_MS: u64 = (1 << 56) - 1;
 
 /// The row of an entry.
 pub(super) fn row(header: &Header, key: &[u8]) -> Vec<u8> {
     row_of(class(header), header.delete_after, key)
-}
-
-/// A row for what has no legible header.
-pub(super) fn orphaned_row(key: &[u8]) -> Vec<u8> {
-    row_of(ORPHANED, Timestamp::ZERO, key)
 }
 
 /// The row that a version without classes has written of an entry, by the row that this one writes.
@@ -48,7 +41,7 @@ pub(super) fn unclassed(row: &[u8]) -> Vec<u8> {
 }
 
 /// A row without its class.
-pub(super) fn without_class(row: &[u8]) -> &[u8] {
+fn without_class(row: &[u8]) -> &[u8] {
     row.get(1..).unwrap_or_default()
 }
 
@@ -62,7 +55,7 @@ pub(super) fn is_own(found: &[u8], header: &Header, key: &[u8]) -> bool {
 
 fn class(header: &Header) -> u8 {
     let lifetime = header.delete_after.as_millis().saturating_sub(header.written_at.as_millis());
-    u8::try_from(u64::BITS - lifetime.leading_zeros()).map_or(ORPHANED, |bits| 1 + bits)
+    u8::try_from(1 + u64::BITS - lifetime.leading_zeros()).unwrap_or(u8::MAX)
 }
 
 fn row_of(class: u8, delete_after: Timestamp, key: &[u8]) -> Vec<u8> {

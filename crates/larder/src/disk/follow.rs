@@ -118,7 +118,9 @@ fn refused(path: &Path, fault: Fault) -> Error {
         FaultKind::Locked => {
             return owner::in_use(path, None);
         }
-        FaultKind::Io | FaultKind::Full | FaultKind::Denied => fault.cause,
+        FaultKind::Io | FaultKind::Full | FaultKind::Denied | FaultKind::Displaced | FaultKind::Removed => {
+            fault.cause
+        }
     };
     Error::Io { action: "follow", path: path.to_owned(), cause }
 }

@@ -4,14 +4,15 @@
 //!
 //! 1. Nothing there, or an empty file: a new one is made under a temporary name, closed, and renamed into
 //!    place, so that a crash leaves none or a whole one.
-//! 2. Not a regular file, or not beginning as redb's files do: refused.
+//! 2. Not a regular file: refused. Not beginning as redb's files do: dealt with as in step 4.
 //! 3. Its tables are read, without writing (see [`super::probe`]). None of ours, though every page is as it
 //!    was written: refused. A newer format: refused. In use: refused.
-//! 4. Damaged, and the name of our metadata table stands in it: moved aside, kept, and step 1. Without that
-//!    name nobody can tell whose it is: refused.
+//! 4. Damaged, and there is evidence that it is ours ([`super::evidence`]): moved aside, kept, and step 1.
+//!    Without evidence nobody can tell whose it is: refused.
 //! 5. Ours: opened for writing, with every page verified up to a set size. Damage found now is dealt with as
-//!    in step 4. Range removals that the file still has to make are made before anything is read from it
-//!    ([`super::ranges`]).
+//!    in step 4. What range removals cover that the file still has to make is nobody's: it is disbelieved
+//!    from
+//!    the first lookup on ([`super::ranges`]).
 //!
 //! A file of an older format is opened as it is. The first commit upgrades it.
 
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use redb::{Builder, ConcurrencyMode, Database};
 
 use super::ballast::Ballast;
+use super::evidence::{self, Accepted};
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::files::{self, Standing, beside, io_error};
 use super::format::FileFormat;
@@ -53,6 +55,8 @@ pub(crate) struct OpenOptions {
     pub(crate) now: Timestamp,
     /// Where the identity of a file comes from that is made or upgraded.
     pub(crate) identities: Identities,
+    /// The file that was accepted at the path last, as the lock names it.
+    pub(crate) accepted: Option<Accepted>,
 }
 
 /// A file that is open, and how it was found.
@@ -74,7 +78,10 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
             create_first(options, None)
         }
         Standing::File { len } => {
-            refuse_unless_redb(volume, path)?;
+            match refuse_unless_redb(volume, path) {
+                Err(refused @ Error::Foreign { .. }) => return replace_damaged(options, refused),
+                begun => begun?,
+            }
             let found =
                 identify(volume, path).and_then(|format| match format.map(|found| found.known(path)) {
                     // Damage to these rows looks like this too.
@@ -93,7 +100,10 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
             match found {
                 Ok(Ok(store)) => Ok(Opened { store, quarantined: None }),
                 Ok(Err(refused)) => Err(refused),
-                Err(fault) if fault.kind == FaultKind::Damage => replace_damaged(options, &fault),
+                Err(fault) if fault.kind == FaultKind::Damage => {
+                    let why = format!("it is a damaged redb database ({fault}) with no sign of larder in it");
+                    replace_damaged(options, foreign(path, why))
+                }
                 Err(fault) => Err(refusal(path, fault)),
             }
         }
@@ -182,23 +192,25 @@ fn verify_pages(overlay: impl FnOnce() -> std::io::Result<Overlay>) -> Result<()
 pub(super) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, Fault> {
     let mut builder = builder(options.page_cache);
     builder.set_check_integrity_on_open(len <= options.verify_up_to);
-    let db = guarded(|| Ok(builder.create_with_backend(options.volume.open(&options.path, false)?)?))?;
+    let file = options.volume.open(&options.path, false)?;
+    let seal = file.seal();
+    let db = guarded(|| Ok(builder.create_with_backend(file)?))?;
     let mut store = Store::new(db, options.room, options.identities)?;
-    // Before anybody looks: what they cover is gone for those who removed it.
-    store.make_ranges()?;
+    store.seal = seal;
     // What every lookup opens: damage to it is dealt with as any other that is found on opening.
     store.snapshot(0)?;
     Ok(store)
 }
 
-fn replace_damaged(options: &OpenOptions, fault: &Fault) -> Result<Opened, Error> {
-    let OpenOptions { volume, path, .. } = options;
-    let is_ours = volume.open(path, false).and_then(|file| probe::contains(&file, &marker()));
-    if !is_ours.map_err(|error| io_error("read", path, error))? {
-        return Err(foreign(
-            path,
-            format!("it is a damaged redb database ({fault}) with no sign of larder in it"),
-        ));
+/// Moves a damaged file aside, if there is evidence that it is ours. Otherwise the answer is `refused`.
+fn replace_damaged(options: &OpenOptions, refused: Error) -> Result<Opened, Error> {
+    let OpenOptions { volume, path, accepted, .. } = options;
+    let is_ours = volume
+        .open(path, false)
+        .and_then(|file| evidence::is_ours(&**volume, path, &file, accepted.as_ref()))
+        .map_err(|error| io_error("read", path, error))?;
+    if !is_ours {
+        return Err(refused);
     }
     let aside = files::quarantine(&**volume, path, options.now.as_millis())
         .map_err(|error| io_error("move the damaged file aside:", path, error))?;

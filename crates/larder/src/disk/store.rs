@@ -22,7 +22,7 @@ use super::format::{FORMAT_1, FileFormat};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::known::{Adopted, Known};
-use super::ranges;
+use super::ranges::{self, Cursor, RANGE_ROWS};
 use super::snapshot::Snapshot;
 use super::tables::{
     EXPIRY, FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State,
@@ -30,8 +30,10 @@ use super::tables::{
 };
 use super::view::DiskView;
 use crate::id::KeyspaceId;
+use crate::memory::Range;
 use crate::stats::Lifetime;
 use crate::units::Timestamp;
+use crate::volume::Seal;
 
 /// Evicting goes one part in so many below the limit, so that not every batch evicts.
 const EVICT_AHEAD: u64 = 256;
@@ -70,6 +72,10 @@ pub(crate) struct Store {
     pub(super) identities: Identities,
     /// The keyspaces whose rows have changed since [`Store::show`] was last called; none before the first call.
     unseen: Option<BTreeSet<String>>,
+    /// Ends all writing to the file.
+    pub(super) seal: Seal,
+    /// How far the earliest pending range removal has been made.
+    pub(super) cursor: Cursor,
 }
 
 impl std::fmt::Debug for Store {
@@ -150,7 +156,18 @@ impl Store {
         let known = Self::read_known(&*db)?;
         let next_expiry = guarded(|| Ok(expiry::next(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
-        Ok(Self { db, known, room, hand: Hand::default(), next_expiry, lifetime, identities, unseen: None })
+        Ok(Self {
+            db,
+            known,
+            room,
+            hand: Hand::default(),
+            next_expiry,
+            lifetime,
+            identities,
+            unseen: None,
+            seal: Seal::default(),
+            cursor: Cursor::default(),
+        })
     }
 
     /// The counts that the file has in a transaction; none if it has none that can be read.
@@ -212,6 +229,7 @@ impl Store {
             }
         }
         (view.entries, view.bytes) = (self.known.entries(), self.known.live_bytes());
+        view.pending_removals = self.known.ranges.len() as u64;
     }
 
     /// Takes over what a transaction has changed that has succeeded.
@@ -227,7 +245,14 @@ impl Store {
     }
 
     pub(crate) fn last_sequence(&self) -> u64 {
-        self.known.state.sequence
+        // A row is never later, unless somebody has damaged the file: it would cover what is written from now
+        // on.
+        self.known.ranges.iter().map(|range| range.sequence).fold(self.known.state.sequence, u64::max)
+    }
+
+    /// The range removals that are pending.
+    pub(crate) fn ranges(&self) -> &[Range] {
+        &self.known.ranges
     }
 
     /// Deletes every entry: their times can't be trusted.
@@ -235,6 +260,7 @@ impl Store {
         let mut known = self.known.clone();
         known.retired = Retired::default();
         known.keyspaces.empty_all();
+        known.ranges.clear();
         known.state.mark = mark;
         let mut draft = Draft::of(&known);
         draft.upgrade(mark, self.identities);
@@ -246,6 +272,7 @@ impl Store {
             txn.delete_table(super::tables::ENTRIES)?;
             txn.delete_table(super::tables::EXPIRY)?;
             txn.delete_table(RETIRED)?;
+            ranges::write(&txn, &self.known.ranges, &[])?;
             Entries::open(&txn, mark)?;
             write_known(&txn, &known)?;
             Ok(txn.commit()?)
@@ -277,6 +304,8 @@ impl Store {
                 closing: false,
                 is_resident: &|_| false,
                 take_use: &|_| false,
+                part: None,
+                range_rows: RANGE_ROWS,
             })?;
             if !outcome.more_to_sweep && !outcome.needs_room {
                 break;

@@ -7,6 +7,7 @@ use super::command::{Acknowledge, Command};
 use super::counted::Counted;
 use super::fault::Fault;
 use super::known::Registration;
+use super::ranges::MAX_PENDING;
 use super::snapshot::{Snapshot, SnapshotCell};
 use super::sweeper::{Nudge, Swept};
 use super::uses::Uses;
@@ -52,6 +53,8 @@ pub(crate) struct Tiers {
     view: Mutex<DiskView>,
     /// What was read from disk of late.
     pub(super) uses: Uses,
+    /// Rows that a range removal may look at in the commit that acknowledges it.
+    pub(crate) range_rows: usize,
     pub(super) damaged_records: StatisticU64,
     read_faults: StatisticU64,
     pub(super) counted: Counted,
@@ -65,6 +68,7 @@ impl Tiers {
         commands: Option<Sender<Command>>,
         view: DiskView,
         listener: Option<Listener>,
+        range_rows: usize,
     ) -> (Arc<Self>, Receiver<Nudge>) {
         let (sweeper_nudge, nudged) = unbounded();
         let tiers = Self {
@@ -85,6 +89,7 @@ impl Tiers {
             reported_generation: AtomicU64::new(0),
             view: Mutex::new(view),
             uses: Uses::default(),
+            range_rows,
             damaged_records: StatisticU64::new(0),
             read_faults: StatisticU64::new(0),
             counted: Counted::default(),
@@ -184,6 +189,13 @@ impl Tiers {
         }
     }
 
+    /// Has the writer look whether the file is still in its place, without waiting for it.
+    pub(super) fn watch(&self) {
+        if self.disk_is_on() {
+            self.send(Command::Watch);
+        }
+    }
+
     /// Makes the writer commit at once, without waiting for it.
     pub(crate) fn hurry_writer(&self) {
         self.send(Command::Hurry);
@@ -217,6 +229,16 @@ impl Tiers {
     /// Deletes ranges on disk and waits for the commit; how many live entries went.
     pub(crate) fn remove_ranges(&self, removals: Vec<RangeRemoval>) -> Result<u64, Error> {
         self.ask(|reply| Command::RemoveRanges(removals, reply))?
+    }
+
+    /// Waits, if so many range removals are pending that a large one may not be added: the writer makes a
+    /// part
+    /// of the earliest for each time that it is asked.
+    pub(crate) fn wait_for_few_ranges(&self) -> Result<(), Error> {
+        while self.disk_is_on() && self.view.lock().pending_removals >= MAX_PENDING as u64 {
+            self.ask(Command::MakePart)??;
+        }
+        Ok(())
     }
 
     pub(crate) fn register(&self, registration: Registration) -> Result<KeyspaceId, Error> {

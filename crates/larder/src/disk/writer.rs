@@ -11,9 +11,11 @@
 //!    sweep along, and a put that a range removal covers is a deletion in whichever part it comes. A
 //!    transaction that may not evict enough for its values writes none of them: they are held, the step ends,
 //!    and the next one begins at once ([`held`]).
-//! 4. Install the snapshot that shows the commit.
+//! 4. Look whether the file that was committed to is the one that a restart finds ([`super::cache_file`]). If
+//!    not, the commit has failed. Install the snapshot that shows it.
 //! 5. Settle: dirty keys become clean or go, if their sequence is still the committed one; pending ranges are
-//!    dropped. After (4), because a key that left its shard is looked up on disk, and an older snapshot would
+//!    lifted if nothing of them is left ([`super::ranges`]). After (4), because a key that left its shard is
+//!    looked up on disk, and an older snapshot would
 //!    show what it replaced.
 //! 6. Acknowledge the waiters of (1), after the last part; those who wait for values that are held, in the step
 //!    that commits these. Values that memory let go of meanwhile are the
@@ -22,13 +24,13 @@
 //!
 //! The last step, when the cache is closed, seals every shard before (2).
 //!
-//! What happens when a commit fails is told in [`outage`].
+//! What happens when a commit fails is told in [`outage`]; what is done between two steps in [`behind`].
 
+mod behind;
 mod held;
 mod outage;
 
 use std::any::Any;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -36,12 +38,11 @@ use super::cache_file::{CacheFile, FIRST_DISK_RETRY, LAST_DISK_RETRY, Standing};
 use super::command::{Command, Waiting, acknowledge, unsaved};
 use super::counted::ASKED_BY_A_COMMIT;
 use super::fault::{Fault, panic_message};
-use super::files::OwnerLock;
 use super::store::{Batch, Outcome};
 use super::tiers::Tiers;
 use crate::clock::Deadline;
 use crate::error::Error;
-use crate::memory::{Change, Mutation, Remains};
+use crate::memory::{Mutation, Remains};
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::{Arc, Ordering, planted};
 use crate::units::Timestamp;
@@ -56,25 +57,8 @@ pub(crate) struct Limits {
     pub(crate) most_changes: usize,
     /// Bytes of values in one transaction, unless a single one has more.
     pub(crate) most_bytes: usize,
-}
-
-impl Limits {
-    /// Moves what shares the next transaction from a queue to a batch.
-    fn fill(self, batch: &mut Vec<Mutation>, from: &mut VecDeque<Mutation>) {
-        let payload_len = |mutation: &Mutation| match &mutation.change {
-            Change::Put { unsaved, .. } => unsaved.payload.len(),
-            Change::Delete => 0,
-        };
-        let mut bytes: usize = batch.iter().map(payload_len).sum();
-        while let Some(next) = from.front() {
-            bytes = bytes.saturating_add(payload_len(next));
-            let fits = batch.len() < self.most_changes && bytes <= self.most_bytes;
-            if !fits && !batch.is_empty() {
-                break;
-            }
-            batch.extend(from.pop_front());
-        }
-    }
+    /// Whether range removals are made between the steps; otherwise a part with each step.
+    pub(crate) deletes_between_steps: bool,
 }
 
 /// The longest that those who wait are held up for others to share their commit: a third of what it takes.
@@ -95,12 +79,12 @@ pub(crate) struct Writer {
     held: Held,
     /// How many callers shared a commit lately; half as many with each that fewer shared.
     companions: usize,
+    /// Range removals whose floors stand in the shards, by their sequences.
+    floors: Vec<u64>,
     /// When a file that could not be shortened may be tried again.
     compact_at: Timestamp,
     /// How long after the next try in vain; doubled with each.
     compact_wait: Duration,
-    /// Held until the file is closed.
-    _lock: OwnerLock,
 }
 
 /// How far a step has come.
@@ -115,7 +99,8 @@ struct Progress {
 }
 
 impl Writer {
-    pub(crate) fn new(tiers: Arc<Tiers>, file: CacheFile, limits: Limits, lock: OwnerLock) -> Self {
+    pub(crate) fn new(tiers: Arc<Tiers>, file: CacheFile, limits: Limits) -> Self {
+        let floors = file.ranges().iter().map(|range| range.sequence).collect();
         Self {
             tiers,
             file,
@@ -124,9 +109,9 @@ impl Writer {
             has_unsaved: false,
             held: Held::default(),
             companions: 0,
+            floors,
             compact_at: Timestamp::ZERO,
             compact_wait: FIRST_DISK_RETRY,
-            _lock: lock,
         }
     }
 
@@ -136,13 +121,14 @@ impl Writer {
         loop {
             let mut waiting = Waiting::default();
             // It reads the clock, which may be the user's.
-            let next = catch_unwind(AssertUnwindSafe(|| self.next(commands, flush)));
+            let next = catch_unwind(AssertUnwindSafe(|| self.next_or_part(commands, flush)));
             match next.unwrap_or_else(|panic| Ok(self.survive(&*panic))) {
                 Ok(Command::Wake) => {
                     flush.get_or_insert_with(|| Deadline::after(self.limits.flush_interval));
                     continue;
                 }
                 Ok(Command::Look) if self.file.retry_at().is_none() => continue,
+                Ok(Command::Watch) if !self.file.needs_step() => continue,
                 Ok(command) => waiting.add(command),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -228,6 +214,9 @@ impl Writer {
         {
             self.fail(fault);
         }
+        if let Err(fault) = self.file.check_content() {
+            self.fail(fault);
+        }
         let mut remains = Remains::default();
         // Before the last drain: what is stored before is committed, what comes later is refused.
         if waiting.shut_down.is_some() && !planted::is_planted(planted::Fault::DrainBeforeSealing) {
@@ -235,6 +224,7 @@ impl Writer {
         }
         let progress = self.commit_or_degrade(&waiting, &mut remains);
         self.keep_to_capacity();
+        self.file.remember();
         self.announce();
         if self.file.standing() != Standing::Suspended && !self.held.has_work() {
             // Committed; or it lives in memory alone from here on.
@@ -255,6 +245,7 @@ impl Writer {
             waiting.commits.extend(self.held.take_all());
             self.refuse(&mut waiting, progress.removals_are_durable);
         }
+        self.answer_parts(&mut waiting);
         for reply in std::mem::take(&mut waiting.verifications) {
             drop(reply.send(self.verify(&mut remains)));
         }
@@ -273,6 +264,8 @@ impl Writer {
         remains: &mut Remains,
     ) -> Result<Outcome, Fault> {
         let adopted = self.file.adopted().clone();
+        let is_over = self.part_is_over();
+        let has_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
         let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
         let take_use = |key: &[u8]| self.tiers.uses.take(self.tiers.memory.key(key).hash);
         let batch = Batch {
@@ -287,6 +280,8 @@ impl Writer {
             closing: is_last && waiting.shut_down.is_some(),
             is_resident: &is_resident,
             take_use: &take_use,
+            part: if has_part { Some(&is_over) } else { None },
+            range_rows: self.tiers.range_rows,
         };
         let generation = self.file.generation();
         let Some(store) = self.file.store_mut() else {
@@ -298,14 +293,16 @@ impl Writer {
         if let Some(lifetime) = self.tiers.lifetime(1, most_asked) {
             store.note_lifetime(lifetime);
         }
-        let outcome = store.commit(&batch)?;
+        let (now, outcome) = (batch.now, store.commit(&batch)?);
         if outcome.is_committed {
             self.tiers.counted.commit_times.record(self.tiers.time.clock().monotonic().saturating_sub(began));
         }
         let snapshot = store.snapshot(generation)?;
+        self.file.watch()?;
         if planted::is_planted(planted::Fault::SettleEarly) {
             self.tiers.settle(mutations, remains);
         }
+        self.lift_floors_early(waiting);
         self.tiers.snapshots.install(Some(snapshot));
         if outcome.needs_room {
             // Its values were not written: they stay dirty.
@@ -314,15 +311,15 @@ impl Writer {
         } else {
             self.settle(mutations, waiting, is_first, remains);
         }
-        self.note(&outcome, batch.now);
+        self.note(&outcome, now);
         Ok(outcome)
     }
 
-    fn settle(&self, mutations: &[Mutation], waiting: &Waiting, is_first: bool, remains: &mut Remains) {
+    fn settle(&mut self, mutations: &[Mutation], waiting: &Waiting, is_first: bool, remains: &mut Remains) {
         self.tiers.settle(mutations, remains);
-        // The first part deleted the ranges.
-        for removal in waiting.ranges.iter().filter(|_| is_first) {
-            self.tiers.memory.range_committed(removal.range.sequence);
+        // The first part made the ranges, or their rows.
+        if is_first {
+            self.note_floors(waiting);
         }
     }
 

@@ -176,7 +176,7 @@ impl Mutation {
     }
 }
 
-/// A removal of every key in a scope, until it is committed.
+/// A removal of every key in a scope, until nothing of it is left on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Range {
     pub(crate) scope: Scope,
@@ -189,8 +189,12 @@ pub(crate) struct Purged {
     /// Live entries of memory-only keyspaces.
     pub(crate) memory_only: u64,
     /// Keys of the disk tier that memory knew, and whether they were live: what the disk says of these does
-    /// not count.
+    /// not count. All that were not committed yet, and of the others the first, up to a bound.
     pub(crate) known: Vec<(StoredKey, bool)>,
+    /// Live entries beyond that bound. They were committed: the disk has them, unless it evicted them.
+    pub(crate) unlisted: u64,
+    /// Range removals that were made before and are still pending: what they cover was not there any more.
+    pub(crate) earlier: Vec<Range>,
 }
 
 /// What is to be dropped once the lock is released: a user's `Drop` may call the cache.

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use redb::WriteTransaction;
 
 use super::{EVICT_AHEAD, Room, Store, write_draft};
-use crate::disk::batch::{Entries, Hand, RangeRemoval, Spared, charge_of};
+use crate::disk::batch::{Entries, Hand, PartLimits, RangeRemoval, Spared, charge_of};
 use crate::disk::draft::Draft;
 use crate::disk::fault::{Fault, guarded};
 use crate::disk::known::{Adopted, Registration};
+use crate::disk::ranges::Cursor;
 use crate::disk::tables::{LIFETIME_ROW, META, lifetime_to_bytes};
 use crate::id::KeyspaceId;
 use crate::memory::Mutation;
@@ -34,6 +35,11 @@ pub(crate) struct Batch<'a> {
     pub(crate) is_resident: &'a dyn Fn(&[u8]) -> bool,
     /// Whether the entry was read from disk since this was last asked: not evicted this time.
     pub(crate) take_use: &'a dyn Fn(&[u8]) -> bool,
+    /// Whether to make a part of the earliest pending range removal, and whether that has taken long enough.
+    pub(crate) part: Option<&'a dyn Fn() -> bool>,
+    /// Rows that a range removal may look at in this transaction: a larger one gets a row of its own. As many
+    /// may a part look at.
+    pub(crate) range_rows: usize,
 }
 
 /// What a transaction did.
@@ -57,6 +63,9 @@ pub(crate) struct Outcome {
     pub(crate) next_expiry: Option<Timestamp>,
 }
 
+/// Parts of pending range removals that one transaction makes before it evicts.
+const MAX_PARTS: usize = 8;
+
 impl Store {
     /// Commits a batch: all of it, durably, or nothing.
     pub(crate) fn commit(&mut self, batch: &Batch<'_>) -> Result<Outcome, Fault> {
@@ -74,11 +83,12 @@ impl Store {
         outcome.is_committed = true;
         known.upgrade(batch.now, self.identities);
         let (room, hand) = (self.room, &mut self.hand);
+        let mut cursor = self.cursor.clone();
         guarded(|| {
             let mut txn = self.db.begin_write()?;
             // Reopening after a crash then takes milliseconds, whatever the size of the file.
             txn.set_quick_repair(true);
-            change_entries(&txn, batch, &mut known, &mut outcome, (room, hand))?;
+            change_entries(&txn, batch, &mut known, &mut outcome, (room, hand, &mut cursor))?;
             known.state.sequence = known.state.sequence.max(batch.sequence);
             known.state.mark = known.state.mark.max(batch.now);
             known.state.closed_cleanly = batch.closing && !outcome.needs_room;
@@ -90,7 +100,7 @@ impl Store {
         })?;
         let changes = known.into_changes();
         self.accept(changes);
-        self.next_expiry = outcome.next_expiry;
+        (self.cursor, self.next_expiry) = (cursor, outcome.next_expiry);
         Ok(outcome)
     }
 
@@ -98,8 +108,10 @@ impl Store {
         let has_ranges = batch.is_first && !batch.ranges.is_empty();
         let is_due = self.next_expiry.is_some_and(|next| next <= batch.now) || !self.known.retired.is_empty();
         let is_over = self.known.live_bytes() > self.room.live_limit;
+        let has_part = batch.part.is_some() && !self.known.ranges.is_empty();
         batch.mutations.is_empty()
             && !has_ranges
+            && !has_part
             && (batch.sweep == 0 || !is_due)
             && !is_over
             && !batch.closing
@@ -116,12 +128,19 @@ fn change_entries(
     batch: &Batch<'_>,
     known: &mut Draft<'_>,
     outcome: &mut Outcome,
-    (room, hand): (Room, &mut Hand),
+    (room, hand, cursor): (Room, &mut Hand, &mut Cursor),
 ) -> Result<(), redb::Error> {
     let mut entries = Entries::open(txn, batch.now)?;
     // 1.
+    if let Some(is_over) = batch.part {
+        cursor.advance(&mut entries, known, &PartLimits { rows: batch.range_rows, is_over })?;
+    }
     for removal in batch.ranges.iter().filter(|_| batch.is_first) {
-        outcome.removed.push(entries.remove_range(removal, &known.retired)?);
+        let made = entries.remove_range(removal, &known.retired, &known.ranges, batch.range_rows)?;
+        if made.is_none() {
+            known.add_range(&removal.range);
+        }
+        outcome.removed.push(made.unwrap_or_else(|| removal.total(removal.on_disk)));
     }
     sweep(&mut entries, batch, known, outcome)?;
     let (values, deletions): (Vec<&Mutation>, Vec<&Mutation>) =
@@ -131,7 +150,7 @@ fn change_entries(
     }
     known.apply(&std::mem::take(&mut entries.deltas));
     // 2.
-    make_room(&mut entries, batch, &values, known, outcome, (room, hand))?;
+    make_room(&mut entries, batch, &values, known, outcome, (room, hand, cursor))?;
     // 3.
     for mutation in values {
         if !outcome.needs_room {
@@ -185,7 +204,7 @@ fn make_room(
     values: &[&Mutation],
     known: &mut Draft<'_>,
     outcome: &mut Outcome,
-    (room, hand): (Room, &mut Hand),
+    (room, hand, cursor): (Room, &mut Hand, &mut Cursor),
 ) -> Result<(), redb::Error> {
     let live = known.live_bytes();
     // Most batches fit whatever their values replace. To look these up takes as long as to write them.
@@ -193,12 +212,22 @@ fn make_room(
     if live.saturating_add(most) <= room.live_limit {
         return Ok(());
     }
-    let needed = live.saturating_add_signed(entries.growth(values)?);
+    // Entries that pending range removals cover are nobody's, so they give up their room first: a bounded
+    // number of parts.
+    for _ in 0..MAX_PARTS {
+        if known.ranges.is_empty()
+            || known.live_bytes().saturating_add_signed(entries.growth(values)?) <= room.live_limit
+        {
+            break;
+        }
+        cursor.advance(entries, known, &PartLimits { rows: batch.range_rows, is_over: &|| false })?;
+        known.apply(&std::mem::take(&mut entries.deltas));
+    }
+    let needed = known.live_bytes().saturating_add_signed(entries.growth(values)?);
     if needed <= room.live_limit {
         return Ok(());
     }
     let bytes = needed - room.live_limit + room.live_limit / EVICT_AHEAD;
-    // The place to delete what range removals cover that are still to be made: before any live entry.
     let written: HashSet<&[u8]> = values.iter().map(|mutation| &*mutation.key).collect();
     let is_written = |key: &[u8]| written.contains(key);
     let spared = Spared { is_resident: batch.is_resident, take_use: batch.take_use, is_written: &is_written };

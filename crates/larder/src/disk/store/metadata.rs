@@ -4,6 +4,7 @@ use redb::{Table, WriteTransaction};
 
 use crate::disk::draft::Draft;
 use crate::disk::known::Known;
+use crate::disk::ranges;
 use crate::disk::tables::{FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, META, RETIRED, STATE_ROW};
 
 /// Writes every metadata row, for a file that has none.
@@ -55,7 +56,7 @@ pub(in crate::disk) fn write_draft(txn: &WriteTransaction, draft: &Draft<'_>) ->
             }
         }
     }
-    Ok(())
+    ranges::write(txn, &before.ranges, &draft.ranges)
 }
 
 fn write_format(

@@ -6,12 +6,13 @@ use crate::codec::Format;
 use crate::disk::batch::RangeRemoval;
 use crate::disk::format::FORMAT;
 use crate::disk::known::Registration;
-use crate::disk::tables::{ENTRIES, EXPIRY, RANGES};
+use crate::disk::tables::{ENTRIES, EXPIRY};
 use crate::key::Scope;
 use crate::memory::{Change, Mutation, Range, Unsaved, Weight, WriteBuffer};
 use crate::record;
 use crate::sync::Arc;
 
+mod ranges;
 mod room;
 
 static NOTHING_ADOPTED: std::sync::LazyLock<Adopted> = std::sync::LazyLock::new(Adopted::default);
@@ -41,6 +42,8 @@ fn batch<'a>(mutations: &'a [Mutation], ranges: &'a [RangeRemoval]) -> Batch<'a>
         closing: false,
         is_resident: &|_| false,
         take_use: &|_| false,
+        part: None,
+        range_rows: RANGE_ROWS,
     }
 }
 
@@ -139,7 +142,7 @@ fn a_range_removal_spares_what_was_written_after_it() {
     // not.
     store.commit(&batch(&[old, new], &[])).unwrap();
     let range = Range { scope: Scope::prefix(id.to_bytes()), sequence: 5 };
-    let removal = RangeRemoval { range, known: vec![] };
+    let removal = RangeRemoval { range, known: vec![], unlisted: 0, on_disk: 0 };
     let late = [put(&key(id, "drained late"), 4, LATER), put(&key(id, "newest"), 7, LATER)];
     let outcome = store.commit(&batch(&late, &[removal])).unwrap();
     assert_eq!(outcome.removed, [1]);
@@ -296,49 +299,4 @@ fn a_file_in_the_place_of_another_has_its_keyspaces_and_an_identity_of_its_own()
     assert_eq!((fresh.state.mark, fresh.state.sequence, fresh.state.next_keyspace), (LATER, 20, 3));
     let of_format_1 = Known { format: 1, identity: None, ..old.clone() };
     assert_eq!(of_format_1.emptied(LATER, 20, Identities::default()).format, FORMAT);
-}
-
-#[test]
-fn range_removals_that_stand_in_a_file_are_made_in_transactions_of_a_bounded_size() {
-    let mut store = store(1 << 30);
-    let id = registered(&mut store, 0).registered[0];
-    let other = KeyspaceId::on_disk(id.number() + 1);
-    let name = |number: usize| format!("{number:05}");
-    let count = 2 * ranges::ROWS + 1;
-    let mut mutations: Vec<_> = (0..count).map(|number| put(&key(id, &name(number)), 3, LATER)).collect();
-    mutations.push(put(&key(id, &name(count)), 5, LATER));
-    mutations.push(put(&key(other, &name(0)), 3, LATER));
-    store.commit(&batch(&mutations, &[])).unwrap();
-    let plant = |store: Store, rows: &[(&[u8], &[u8])]| {
-        let txn = store.db.begin_write().unwrap();
-        for (key, scope) in rows {
-            txn.open_table(RANGES).unwrap().insert(*key, *scope).unwrap();
-        }
-        txn.commit().unwrap();
-        Store::new(store.db.into_inner().unwrap(), Room::UNBOUNDED, Identities::default())
-    };
-    let scope = Scope::prefix(id.to_bytes()).to_bytes();
-    let narrow = Scope::prefix(key(id, "00000")).to_bytes();
-    let [two, four] = [2_u64, 4].map(u64::to_be_bytes);
-    let mut store = plant(store, &[(&two, &narrow), (&four, &scope)]).unwrap();
-    let covers = |store: &Store, name: &str, sequence| store.known.is_removed(&key(id, name), sequence);
-    assert!(covers(&store, "00000", 2) && covers(&store, "00001", 4));
-    assert!(!covers(&store, "00001", 5) && !store.known.is_removed(&key(other, "00000"), 3));
-    let range = store.known.ranges[1].clone();
-    let part = store.make_part(&range, &[]).unwrap();
-    assert_eq!(part.as_deref(), Some(&*key(id, &name(ranges::ROWS - 1))));
-    assert_eq!(store.known.entries(), (count + 1 - ranges::ROWS) as u64, "so many, and no more");
-    let before = store.known.state;
-    store.make_ranges().unwrap();
-    assert_eq!(store.known.entries(), 1);
-    assert_eq!(store.known.state, before, "no change of the cache's own");
-    let snapshot = store.snapshot(1).unwrap();
-    assert!(snapshot.get(&key(id, &name(count))).unwrap().is_some(), "written after it");
-    assert!(snapshot.get(&key(other, &name(0))).unwrap().is_some(), "not in its scope");
-    drop(snapshot);
-    let row = store.known.keyspaces["name"].clone();
-    assert_eq!(Store::read_known(&*store.db).unwrap(), store.known);
-    assert_eq!(row.bytes, crate::disk::tables::charge(key(id, &name(count)).len(), 152));
-    let illegible = plant(store, &[(&two, &[9])]).unwrap_err();
-    assert_eq!(illegible.kind, FaultKind::Damage);
 }

@@ -174,6 +174,25 @@ fn delete_if_covered(write: &mut Mutation, ranges: &[RangeRemoval]) {
     }
 }
 
+impl Limits {
+    /// Moves what shares the next transaction from a queue to a batch.
+    fn fill(self, batch: &mut Vec<Mutation>, from: &mut VecDeque<Mutation>) {
+        let payload_len = |mutation: &Mutation| match &mutation.change {
+            Change::Put { unsaved, .. } => unsaved.payload.len(),
+            Change::Delete => 0,
+        };
+        let mut bytes: usize = batch.iter().map(payload_len).sum();
+        while let Some(next) = from.front() {
+            bytes = bytes.saturating_add(payload_len(next));
+            let fits = batch.len() < self.most_changes && bytes <= self.most_bytes;
+            if !fits && !batch.is_empty() {
+                break;
+            }
+            batch.extend(from.pop_front());
+        }
+    }
+}
+
 impl Writer {
     /// Steps 2 to 5 of a group commit, in several transactions if there is much to change.
     pub(super) fn commit_all(
@@ -195,7 +214,14 @@ impl Writer {
             let at = if may_write { self.held.fill(&mut batch, self.limits) } else { None };
             let is_last = removals.is_empty() && !self.held.has_writes();
             let is_first = progress.first.is_none();
-            let outcome = self.commit(&batch, waiting, (is_first, is_last), remains)?;
+            let outcome = match self.commit(&batch, waiting, (is_first, is_last), remains) {
+                Ok(outcome) => outcome,
+                Err(fault) => {
+                    // Those that an earlier part made are in a file that a restart does not find.
+                    progress.removals_are_durable &= !fault.is_of_place();
+                    return Err(fault);
+                }
+            };
             let needs_room = outcome.needs_room;
             if is_first {
                 progress.first = Some(outcome);

@@ -128,6 +128,9 @@ impl Writer {
             Standing::Suspended => DiskState::Suspended,
             Standing::Discarded { .. } => DiskState::Discarded,
         };
+        for event in self.file.take_events() {
+            self.tiers.tell(event);
+        }
         let is_suspended = standing == Standing::Suspended && was != standing;
         let is_back = standing == Standing::InService && (was != standing || !discarded.is_empty());
         let kept_entries = discarded.is_empty() && !matches!(was, Standing::Discarded { .. });
@@ -179,9 +182,7 @@ impl Writer {
         for reply in replies.sweeps {
             drop(reply.send(Ok((0, false))));
         }
-        for removal in &waiting.ranges {
-            self.tiers.memory.range_committed(removal.range.sequence);
-        }
+        self.note_floors(waiting);
     }
 
     /// Checks every page. A damaged file makes room for a fresh one; the answer is what was wrong.
@@ -195,6 +196,8 @@ impl Writer {
         match verify_own(&*volume, &path) {
             Ok(()) => Ok(None),
             Err(fault) if fault.kind == FaultKind::Damage => {
+                // It may be another file's that stands at the path by now.
+                let fault = self.file.watch().err().unwrap_or(fault);
                 let cause = fault.to_string();
                 self.fail(fault);
                 self.commit_or_degrade(&Waiting::default(), remains);

@@ -62,8 +62,10 @@ impl Nodes {
     }
 
     pub(super) fn rename(&mut self, from: &Path, to: PathBuf) {
-        if let Some(id) = self.names.remove(from) {
-            self.names.insert(to, id);
+        if let Some(id) = self.names.remove(from)
+            && let Some(replaced) = self.names.insert(to, id)
+        {
+            self.free_unless_used(replaced);
         }
     }
 

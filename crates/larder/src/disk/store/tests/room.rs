@@ -147,7 +147,7 @@ fn rows_without_a_class_are_served_until_they_are_gone() {
     assert_ne!(store.known.features, 0, "the first commit says that there are classes");
     validate(&store);
     let range = Range { scope: Scope::prefix(key(id, "1")), sequence: 9 };
-    store.commit(&batch(&[], &[RangeRemoval { range, known: vec![] }])).unwrap();
+    store.commit(&batch(&[], &[RangeRemoval { range, known: vec![], unlisted: 0, on_disk: 0 }])).unwrap();
     assert_eq!((unclassed(&store), store.known.entries()), (27, 29));
     validate(&store);
     let swept = store.commit(&Batch { sweep: 100, now: until(2), ..batch(&[], &[]) }).unwrap();

@@ -6,6 +6,7 @@ use super::*;
 use crate::clock::{CacheTime, ManualClock};
 use crate::disk::cache_file::FIRST_GENERATION;
 use crate::disk::command::Command;
+use crate::disk::ranges::RANGE_ROWS;
 use crate::disk::{
     Ballast, CacheFile, Identities, OpenOptions, Opened, OwnerLock, Registration, Room, Tiers,
     create_parents, open,
@@ -54,16 +55,24 @@ impl Machine {
             capacity: u64::MAX,
             now: Timestamp::from_millis(1_000),
             identities: Identities::new(Some(1)),
+            accepted: None,
         };
         let Opened { mut store, .. } = open(&options).unwrap();
         let (snapshot, view) = (store.snapshot(FIRST_GENERATION).unwrap(), store.view());
-        let file = CacheFile::new(store, options, Ballast::new(Path::new("/cache/none"), 1 << 20)).unwrap();
+        let file =
+            CacheFile::new(store, options, Ballast::new(Path::new("/cache/none"), 1 << 20), lock).unwrap();
         let (commands, inbox) = unbounded();
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0).seeded(1);
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
-        let (tiers, _nudges) = Tiers::new(memory, time, Some(snapshot), Some(commands), view, None);
-        let limits = Limits { flush_interval: Duration::from_hours(1), most_changes: 8, most_bytes: 1 << 20 };
-        let writer = Writer::new(tiers.clone(), file, limits, lock);
+        let (tiers, _nudges) =
+            Tiers::new(memory, time, Some(snapshot), Some(commands), view, None, RANGE_ROWS);
+        let limits = Limits {
+            flush_interval: Duration::from_hours(1),
+            most_changes: 8,
+            most_bytes: 1 << 20,
+            deletes_between_steps: true,
+        };
+        let writer = Writer::new(tiers.clone(), file, limits);
         let mut machine = Self { disk, clock, tiers, writer, space: KeyspaceId::on_disk(1), _inbox: inbox };
         let (reply, registered) = bounded(1);
         let registration = Registration {
@@ -104,9 +113,17 @@ impl Machine {
     /// Removes everything; the sequence, and the command that has it committed.
     fn clear(&self) -> (u64, Command, Receiver<Result<u64, Error>>) {
         let (scope, mut remains) = (Scope::prefix(self.space.to_bytes()), Remains::default());
-        let (range, purged) = self.tiers.memory.purge(scope, true, self.tiers.time.now(), &mut remains);
+        let (range, purged) =
+            self.tiers.memory.purge(scope, true, self.tiers.time.now(), RANGE_ROWS, &mut remains);
         let (sequence, (reply, answer)) = (range.sequence, bounded(1));
-        (sequence, Command::RemoveRanges(vec![RangeRemoval { range, known: purged.known }], reply), answer)
+        (
+            sequence,
+            Command::RemoveRanges(
+                vec![RangeRemoval { range, known: purged.known, unlisted: purged.unlisted, on_disk: 0 }],
+                reply,
+            ),
+            answer,
+        )
     }
 
     fn step(&mut self, commands: impl IntoIterator<Item = Command>) {

@@ -1,6 +1,6 @@
 //! Orders in which a disk tier may evict, played on request traces whose keys have different lifetimes.
 //!
-//! This is a model of two tiers and no cache: memory is an LRU list, entries weigh the same, a write is on disk at once. What it is
+//! This is a model of two tiers, and no cache: memory is an LRU list, entries weigh the same, a write is on disk at once. What it is
 //! for is to compare orders. Each request asks memory, then the disk, and a miss writes the entry to both. An entry that has
 //! expired is a miss. What memory holds is spared on disk, as far as a bounded number of looks goes.
 
@@ -29,6 +29,22 @@ impl Order {
     /// All of them.
     pub const ALL: [Self; 7] =
         [Self::Expiry, Self::Write, Self::Use, Self::Hand, Self::Turn, Self::TurnAndMemory, Self::Sample];
+}
+
+impl Order {
+    /// As a table has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Expiry => "expiry",
+            Self::Write => "writing",
+            Self::Use => "use",
+            Self::Hand => "hand",
+            Self::Turn => "hand in turns",
+            Self::TurnAndMemory => "and memory",
+            Self::Sample => "sample of 8",
+        }
+    }
 }
 
 /// Lifetimes in seconds, by the hash of a key.
@@ -91,7 +107,7 @@ impl Model {
     #[must_use]
     pub fn lifetime(key: u64) -> u64 {
         let hash = key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
-        LIFETIMES[usize::try_from(hash % 3).unwrap_or(0)]
+        usize::try_from(hash % 3).ok().and_then(|at| LIFETIMES.get(at).copied()).unwrap_or(0)
     }
 
     /// Asks for a key at a time in ms. Whether either tier had it.
@@ -218,5 +234,47 @@ impl Model {
         }
         let (_, _, key) = best?;
         Some(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keys that live for a day.
+    fn keys() -> impl Iterator<Item = u64> {
+        (0..).filter(|key| Model::lifetime(*key) == 86_400)
+    }
+
+    #[test]
+    fn every_order_keeps_to_the_capacities_and_misses_what_has_expired() {
+        for order in Order::ALL {
+            let mut model = Model::new(order, 20, 3);
+            for (now, key) in (0..2_000).zip(keys().take(50).cycle()) {
+                model.request(key, now);
+                assert!(model.disk.len() <= 20 && model.memory.len() <= 3, "{order:?}");
+                assert_eq!(model.disk.len(), model.keys.len());
+                assert_eq!(model.disk.len(), model.ordered.len());
+            }
+            let last = keys().nth(49).unwrap();
+            assert!(model.request(last, 2_000), "{order:?}: memory has it");
+            assert!(!model.request(last, 2_000 + 86_400_000), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn the_hand_passes_over_what_was_used_and_the_order_of_writing_does_not() {
+        for (order, stays) in [(Order::Write, false), (Order::Hand, true), (Order::Turn, true)] {
+            let mut model = Model::new(order, 10, 1);
+            for (now, key) in (0..).zip(keys().take(10)) {
+                model.request(key, now);
+            }
+            let first = keys().next().unwrap();
+            assert!(model.request(first, 20), "on disk");
+            for (now, key) in (30..).zip(keys().skip(10).take(5)) {
+                model.request(key, now);
+            }
+            assert_eq!(model.disk.contains_key(&first), stays, "{order:?}");
+        }
     }
 }

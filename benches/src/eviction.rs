@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     /// Keys that live for a day.
-    fn keys() -> impl Iterator<Item = u64> {
+    fn keys() -> impl Iterator<Item = u64> + Clone {
         (0..).filter(|key| Model::lifetime(*key) == 86_400)
     }
 

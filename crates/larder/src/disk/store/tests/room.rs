@@ -217,3 +217,26 @@ fn what_was_used_is_passed_over_once() {
     let snapshot = write(60..160);
     assert!(!has(&snapshot, first), "in the next turn it goes");
 }
+
+#[test]
+fn nothing_is_a_victim_while_an_older_entry_has_not_been_looked_at() {
+    let used = std::cell::RefCell::new(std::collections::HashSet::new());
+    let take_use = |key: &[u8]| used.borrow_mut().remove(key);
+    let mut store = store(10_000);
+    let id = registered(&mut store, 0).registered[0];
+    let name = |number: u64| key(id, &format!("{number:03}"));
+    let mut write = |number: u64| {
+        let now = Timestamp::from_millis(1_000 + number);
+        let one = [put_at(&name(number), number, now, now.after(std::time::Duration::from_hours(1)))];
+        store.commit(&Batch { take_use: &take_use, now, ..batch(&one, &[]) }).unwrap();
+        let snapshot = store.snapshot(1).unwrap();
+        (0..=number).filter(|number| snapshot.get(&name(*number)).unwrap().is_some()).collect::<Vec<_>>()
+    };
+    // The last of these is written after the hand has begun its turn.
+    let before = (0..60).map(&mut write).last().unwrap();
+    used.borrow_mut()
+        .extend(before.iter().filter(|number| **number < 59).map(|number| name(*number).to_vec()));
+    let after = (60..63).map(write).last().unwrap();
+    assert!(after.ends_with(&[59, 60, 61, 62]), "{after:?}");
+    assert!(after.first() > before.first(), "the first has gone in their place");
+}

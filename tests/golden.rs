@@ -2,8 +2,8 @@
 //! is.
 //!
 //! `format-1.runs` was written by the first version of larder with [`content::make`], `format-2.runs` by the
-//! second. A new format gets a file of its own: `cargo test -p larder-tests a_golden_file_is_made --
-//! --ignored` writes it. `format-2-ranges.runs` is one of format 2 in which removals of many keys stand as rows:
+//! second, and `format-2-classes.runs` since rows of the expiry table have classes. A new format, or a feature,
+//! gets a file of its own: `cargo test -p larder-tests a_golden_file_is_made -- --ignored` writes it. `format-2-ranges.runs` is one of format 2 in which removals of many keys stand as rows:
 //! `cargo test -p larder-tests a_golden_file_with_removals_is_made -- --ignored`.
 
 mod content;
@@ -21,6 +21,9 @@ use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefi
 use crate::support::LOCK_WAIT;
 
 const LATEST: u32 = 2;
+/// The files, and their formats.
+const FILES: [(&str, u32); 3] = [("format-1", 1), ("format-2", 2), (TODAY, LATEST)];
+const TODAY: &str = "format-2-classes";
 type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
 const ENTRIES: Table = TableDefinition::new("larder.entries");
 const EXPIRY: TableDefinition<'static, &[u8], ()> = TableDefinition::new("larder.expiry");
@@ -29,8 +32,8 @@ const KEYSPACES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("l
 const RANGES: Table = TableDefinition::new("larder.ranges");
 const RETIRED: TableDefinition<'static, u32, u64> = TableDefinition::new("larder.retired");
 
-fn kept(format: u32) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/format-{format}.runs"))
+fn kept(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.runs"))
 }
 
 fn kept_with_removals() -> PathBuf {
@@ -44,8 +47,8 @@ struct Golden {
 }
 
 impl Golden {
-    fn of(format: u32) -> Self {
-        Self::at(&kept(format))
+    fn of(name: &str) -> Self {
+        Self::at(&kept(name))
     }
 
     fn at(kept: &Path) -> Self {
@@ -118,13 +121,13 @@ fn a_golden_file_is_made() {
     let golden = Golden::nothing();
     content::make(&golden.path);
     let bytes = fs::read(&golden.path).unwrap();
-    fs::write(kept(LATEST), runs::packed(&bytes)).unwrap();
+    fs::write(kept(TODAY), runs::packed(&bytes)).unwrap();
 }
 
 #[test]
 #[ignore = "it replaces a file of the tree"]
 fn a_golden_file_with_removals_is_made() {
-    let golden = Golden::of(LATEST);
+    let golden = Golden::of("format-2");
     content::remove_many(&golden.path);
     fs::write(kept_with_removals(), runs::packed(&fs::read(&golden.path).unwrap())).unwrap();
 }
@@ -168,7 +171,7 @@ fn a_file_with_removals_of_many_keys_shows_nothing_that_they_cover_to_anybody() 
 
 #[test]
 fn the_rows_of_removals_are_written_today_as_they_are_in_the_golden_file() {
-    let (golden, today) = (Golden::at(&kept_with_removals()), Golden::of(LATEST));
+    let (golden, today) = (Golden::at(&kept_with_removals()), Golden::of("format-2"));
     content::remove_many(&today.path);
     let rows = removals(&golden.path);
     assert_eq!(rows, removals(&today.path));
@@ -189,8 +192,8 @@ fn a_file_is_unpacked_as_it_was_packed() {
 
 #[test]
 fn a_file_of_every_format_is_read_by_all_and_changed_by_none_of_those_who_read() {
-    for format in 1..=LATEST {
-        let golden = Golden::of(format);
+    for (name, format) in FILES {
+        let golden = Golden::of(name);
         let before = fs::read(&golden.path).unwrap();
         content::follower_finds_all(&golden.follower());
         let snapshot = golden.look();
@@ -208,14 +211,14 @@ fn a_file_of_every_format_is_read_by_all_and_changed_by_none_of_those_who_read()
         drop(snapshot);
         let verified = Inspector::open(&golden.path).unwrap().verify(&mut |_, _| {}).unwrap();
         assert!(verified.is_whole() && verified.damaged.is_empty(), "{verified:?}");
-        assert!(fs::read(&golden.path).unwrap() == before, "format {format}");
+        assert!(fs::read(&golden.path).unwrap() == before, "{name}");
     }
 }
 
 #[test]
 fn a_file_of_every_format_is_served_by_its_owner_and_upgraded_by_the_first_commit() {
-    for format in 1..=LATEST {
-        let golden = Golden::of(format);
+    for (name, _) in FILES {
+        let golden = Golden::of(name);
         let identity = golden.look().file().identity;
         let cache = golden.owner();
         content::owner_finds_all(&cache);
@@ -245,8 +248,8 @@ fn a_file_of_every_format_is_served_by_its_owner_and_upgraded_by_the_first_commi
 
 #[test]
 fn a_file_of_every_format_is_changed_by_hand_and_upgraded_by_that() {
-    for format in 1..=LATEST {
-        let golden = Golden::of(format);
+    for (name, format) in FILES {
+        let golden = Golden::of(name);
         let mut admin = Admin::open(&golden.path).unwrap();
         assert_eq!(admin.keyspaces().iter().map(|facts| facts.entries).sum::<u64>(), content::ENTRIES);
         assert_eq!(golden.look().file().format, format, "nothing was committed");
@@ -260,7 +263,7 @@ fn a_file_of_every_format_is_changed_by_hand_and_upgraded_by_that() {
 
 #[test]
 fn a_commit_upgrades_the_whole_of_the_metadata_at_once() {
-    let golden = Golden::of(1);
+    let golden = Golden::of("format-1");
     let cache = golden.owner();
     cache.keyspace(content::COUNTERS).unwrap().insert(&3, 3).unwrap();
     cache.flush().unwrap();
@@ -270,7 +273,7 @@ fn a_commit_upgrades_the_whole_of_the_metadata_at_once() {
     let of = |start: &str| rows.iter().filter(|row| row.starts_with(start)).count();
     assert!(
         rows.contains(&"meta format 00000002".to_owned())
-            && rows.contains(&format!("meta features {:016}", 0))
+            && rows.contains(&format!("meta features {:016}", 1))
     );
     assert_eq!((of("meta identity"), of("meta state"), of("meta lifetime")), (1, 1, 1));
     let keyspaces: Vec<_> = rows.iter().filter(|row| row.starts_with("keyspaces")).collect();
@@ -293,7 +296,7 @@ fn power_lost_at_any_change_of_the_upgrade_leaves_a_file_of_one_format_or_the_ot
         content::builder(Path::new(path), &content::clock()).volume(disk).open().unwrap()
     };
     let disk = SimulatedVolume::new();
-    disk.write(path, &runs::unpacked(&fs::read(kept(1)).unwrap()));
+    disk.write(path, &runs::unpacked(&fs::read(kept("format-1")).unwrap()));
     let begin = disk.changes();
     let cache = open(&disk);
     cache.keyspace(content::COUNTERS).unwrap().insert(&3, 3).unwrap();
@@ -317,7 +320,7 @@ fn power_lost_at_any_change_of_the_upgrade_leaves_a_file_of_one_format_or_the_ot
 
 #[test]
 fn what_is_written_today_is_the_golden_file_row_by_row() {
-    let (golden, today) = (Golden::of(LATEST), Golden::nothing());
+    let (golden, today) = (Golden::of(TODAY), Golden::nothing());
     content::make(&today.path);
     // Keyspace number 1 is retired, and the note of key 8 has expired: the sweeper may have been there.
     let is_swept = |row: &str| match row.split(' ').collect::<Vec<_>>()[..] {

@@ -23,6 +23,7 @@ mod cut_files;
 mod damage;
 mod drops;
 mod drops_at_work;
+mod eviction;
 #[cfg(unix)]
 mod file_acts;
 #[cfg(unix)]

@@ -348,6 +348,7 @@ fn open_tiers(
     if !syncs_directory_of(&*volume, path) {
         tiers.tell(Event::DiskLimited { cause: NO_DIRECTORY_SYNC.to_owned() });
     }
+    tiers.note_uses(room(capacity).live_limit);
     let changes = (capacity / BATCH_SHARE / BYTES_PER_CHANGE).clamp(FEWEST_CHANGES, MOST_CHANGES);
     let limits = Limits {
         flush_interval: config.flush_interval,

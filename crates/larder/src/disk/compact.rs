@@ -32,15 +32,14 @@ use redb::{
 use super::batch::Deltas;
 use super::catalog::Retired;
 use super::draft::Draft;
+use super::expiry;
 use super::fault::{Fault, Guarded, guarded};
 use super::files::sync_directory_of;
 use super::keyspace_row::KeyspaceRow;
 use super::known::Known;
 use super::open::{OpenOptions, builder, close, remove_unfinished, unfinished};
 use super::store::{Store, write_known};
-use super::tables::{
-    ENTRIES, EXPIRY, KEYSPACES, META, RANGES, RETIRED, charge, expiry_key, split_expiry_key,
-};
+use super::tables::{ENTRIES, EXPIRY, KEYSPACES, META, RANGES, RETIRED, charge};
 use crate::id::KeyspaceId;
 use crate::record;
 use crate::units::Timestamp;
@@ -236,11 +235,10 @@ impl Copy<'_> {
         for row in rows.iter()? {
             let row = row?.0;
             let row = row.value();
-            let is_own = match split_expiry_key(row) {
+            let is_own = match expiry::split(row) {
                 None => false,
                 Some((_, key)) => entries.get(key)?.is_some_and(|record| {
-                    record::peek(record.value())
-                        .is_none_or(|header| expiry_key(header.delete_after, key) == row)
+                    record::peek(record.value()).is_none_or(|header| expiry::is_own(row, &header, key))
                 }),
             };
             if is_own {

@@ -268,6 +268,7 @@ impl Edit {
             sequence: self.sequence,
             closing: false,
             is_resident: &|_| false,
+            take_use: &|_| false,
             part: None,
             range_rows: RANGE_ROWS,
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalog::{Keyspaces, Retired, clamped};
 use super::draft::Draft;
-use super::format::FORMAT;
+use super::format::{FEATURES, FORMAT};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::tables::State;
@@ -18,6 +18,8 @@ use crate::units::Timestamp;
 pub(crate) struct Known {
     /// The version of the file's format.
     pub(crate) format: u32,
+    /// What its readers must know, a bit each.
+    pub(crate) features: u64,
     /// Which file it is; a file of format 1 has none yet.
     pub(crate) identity: Option<FileIdentity>,
     pub(crate) state: State,
@@ -45,7 +47,14 @@ impl Known {
     /// What a file without entries says.
     pub(crate) fn fresh(mark: Timestamp, identities: Identities) -> Self {
         let state = State { mark, next_keyspace: 1, closed_cleanly: true, sequence: 0 };
-        Self { format: FORMAT, identity: Some(identities.make(mark, None)), state, ..Self::default() }
+        let features = FEATURES;
+        Self {
+            format: FORMAT,
+            features,
+            identity: Some(identities.make(mark, None)),
+            state,
+            ..Self::default()
+        }
     }
 
     /// The same keyspaces without their entries, for a file that takes this one's place: handles go on with

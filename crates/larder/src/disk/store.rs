@@ -14,9 +14,10 @@ use std::collections::BTreeSet;
 
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
-use super::batch::{Entries, next_expiry};
+use super::batch::{Entries, Hand};
 use super::catalog::Retired;
 use super::draft::{Changes, Draft};
+use super::expiry;
 use super::fault::{Fault, Guarded, guarded};
 use super::format::{FORMAT_1, FileFormat};
 use super::identity::{FileIdentity, Identities};
@@ -26,7 +27,8 @@ use super::open::OpenOptions;
 use super::ranges::{self, Cursor};
 use super::snapshot::Snapshot;
 use super::tables::{
-    EXPIRY, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State, read_lifetime,
+    EXPIRY, FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State,
+    read_lifetime,
 };
 use super::view::DiskView;
 use crate::id::KeyspaceId;
@@ -64,6 +66,8 @@ pub(crate) struct Store {
     pub(super) db: Guarded<Database>,
     pub(super) known: Known,
     room: Room,
+    /// Where evictions stand.
+    hand: Hand,
     /// When the earliest entry may be deleted.
     pub(super) next_expiry: Option<Timestamp>,
     lifetime: Option<Lifetime>,
@@ -121,7 +125,9 @@ impl Store {
             if identity.is_none() && format > FORMAT_1 {
                 return Ok(Err(illegible(IDENTITY_ROW)));
             }
-            let mut known = Known { format, identity, state, ..Known::default() };
+            let features = meta.get(FEATURES_ROW)?.and_then(|row| row.value().try_into().ok());
+            let features = features.map_or(0, u64::from_be_bytes);
+            let mut known = Known { format, features, identity, state, ..Known::default() };
             let take = |known: &mut Known, name: &str, row: &[u8]| {
                 let row = KeyspaceRow::read(row, format).map_err(|_| illegible(name))?;
                 known.keyspaces.put(name.to_owned(), row);
@@ -152,12 +158,13 @@ impl Store {
     pub(crate) fn new(db: Database, room: Room, identities: Identities) -> Result<Self, Fault> {
         let db = Guarded::new(db);
         let known = Self::read_known(&*db)?;
-        let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
+        let next_expiry = guarded(|| Ok(expiry::next(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
         Ok(Self {
             db,
             known,
             room,
+            hand: Hand::default(),
             next_expiry,
             lifetime,
             identities,

@@ -10,6 +10,7 @@ use super::known::Registration;
 use super::ranges::MAX_PENDING;
 use super::snapshot::{Snapshot, SnapshotCell};
 use super::sweeper::{Nudge, Swept};
+use super::uses::Uses;
 use super::view::DiskView;
 use crate::clock::CacheTime;
 use crate::config::Listener;
@@ -52,6 +53,8 @@ pub(crate) struct Tiers {
     /// The generation of the snapshot that a lookup last reported a fault of.
     reported_generation: AtomicU64,
     view: Mutex<DiskView>,
+    /// What was read from disk of late.
+    pub(super) uses: Uses,
     /// Rows that a range removal may look at in the commit that acknowledges it.
     pub(crate) range_rows: usize,
     pub(super) damaged_records: StatisticU64,
@@ -88,12 +91,18 @@ impl Tiers {
             untold: Mutex::default(),
             reported_generation: AtomicU64::new(0),
             view: Mutex::new(view),
+            uses: Uses::default(),
             range_rows,
             damaged_records: StatisticU64::new(0),
             read_faults: StatisticU64::new(0),
             counted: Counted::default(),
         };
         (Arc::new(tiers), nudged)
+    }
+
+    /// Notes uses of entries on disk from here on, which may be charged for so many bytes.
+    pub(crate) fn note_uses(&self, live_limit: u64) {
+        self.uses.size_for(live_limit);
     }
 
     pub(crate) fn has_disk(&self) -> bool {

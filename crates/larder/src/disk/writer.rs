@@ -32,7 +32,6 @@ mod held;
 mod outage;
 
 use std::any::Any;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -44,7 +43,7 @@ use super::known::Adopted;
 use super::store::{Batch, Outcome};
 use super::tiers::Tiers;
 use crate::clock::Deadline;
-use crate::memory::{Change, Mutation, Remains};
+use crate::memory::{Mutation, Remains};
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::{Arc, Ordering, planted};
 use crate::units::Timestamp;
@@ -62,25 +61,6 @@ pub(crate) struct Limits {
     pub(crate) most_bytes: usize,
     /// Whether range removals are made between the steps; otherwise a part with each step.
     pub(crate) deletes_between_steps: bool,
-}
-
-impl Limits {
-    /// Moves what shares the next transaction from a queue to a batch.
-    fn fill(self, batch: &mut Vec<Mutation>, from: &mut VecDeque<Mutation>) {
-        let payload_len = |mutation: &Mutation| match &mutation.change {
-            Change::Put { unsaved, .. } => unsaved.payload.len(),
-            Change::Delete => 0,
-        };
-        let mut bytes: usize = batch.iter().map(payload_len).sum();
-        while let Some(next) = from.front() {
-            bytes = bytes.saturating_add(payload_len(next));
-            let fits = batch.len() < self.most_changes && bytes <= self.most_bytes;
-            if !fits && !batch.is_empty() {
-                break;
-            }
-            batch.extend(from.pop_front());
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -280,6 +260,7 @@ impl Writer {
         // Who sweeps asks for no commit: with nothing to delete there is none.
         let leaves_new = mutations.is_empty() && waiting.only_sweeps() && adopted.may_wait();
         let none = Adopted::default();
+        let take_use = |key: &[u8]| self.tiers.uses.take(self.tiers.memory.key(key).hash);
         let batch = Batch {
             mutations,
             ranges: &waiting.ranges,
@@ -291,6 +272,7 @@ impl Writer {
             sequence: self.tiers.memory.last_sequence(),
             closing: is_last && waiting.shut_down.is_some(),
             is_resident: &is_resident,
+            take_use: &take_use,
             part: if has_part { Some(&is_over) } else { None },
             range_rows: self.tiers.range_rows,
         };

@@ -91,6 +91,7 @@ fn remove_one(options: &OpenOptions) {
         sequence,
         closing: false,
         is_resident: &|_| false,
+        take_use: &|_| false,
         part: None,
         range_rows: RANGE_ROWS,
     };

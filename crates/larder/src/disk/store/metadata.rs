@@ -3,7 +3,6 @@
 use redb::{Table, WriteTransaction};
 
 use crate::disk::draft::Draft;
-use crate::disk::format::FEATURES;
 use crate::disk::known::Known;
 use crate::disk::ranges;
 use crate::disk::tables::{FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, META, RETIRED, STATE_ROW};
@@ -12,7 +11,7 @@ use crate::disk::tables::{FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, MET
 pub(in crate::disk) fn write_known(txn: &WriteTransaction, known: &Known) -> Result<(), redb::Error> {
     let mut meta = txn.open_table(META)?;
     meta.insert(STATE_ROW, known.state.to_bytes().as_slice())?;
-    write_format(&mut meta, known.format)?;
+    write_format(&mut meta, known.format, known.features)?;
     if let Some(identity) = known.identity {
         meta.insert(IDENTITY_ROW, identity.to_bytes().as_slice())?;
     }
@@ -33,8 +32,8 @@ pub(in crate::disk) fn write_draft(txn: &WriteTransaction, draft: &Draft<'_>) ->
     let mut meta = txn.open_table(META)?;
     meta.insert(STATE_ROW, draft.state.to_bytes().as_slice())?;
     let is_other_format = before.format != draft.format;
-    if is_other_format {
-        write_format(&mut meta, draft.format)?;
+    if is_other_format || before.features != draft.features {
+        write_format(&mut meta, draft.format, draft.features)?;
     }
     if let Some(identity) = draft.identity.filter(|_| before.identity != draft.identity) {
         meta.insert(IDENTITY_ROW, identity.to_bytes().as_slice())?;
@@ -60,8 +59,12 @@ pub(in crate::disk) fn write_draft(txn: &WriteTransaction, draft: &Draft<'_>) ->
     ranges::write(txn, &before.ranges, &draft.ranges)
 }
 
-fn write_format(meta: &mut Table<'_, &'static str, &'static [u8]>, format: u32) -> Result<(), redb::Error> {
+fn write_format(
+    meta: &mut Table<'_, &'static str, &'static [u8]>,
+    format: u32,
+    features: u64,
+) -> Result<(), redb::Error> {
     meta.insert(FORMAT_ROW, format.to_be_bytes().as_slice())?;
-    meta.insert(FEATURES_ROW, FEATURES.to_be_bytes().as_slice())?;
+    meta.insert(FEATURES_ROW, features.to_be_bytes().as_slice())?;
     Ok(())
 }

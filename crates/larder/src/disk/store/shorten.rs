@@ -39,6 +39,7 @@ impl Store {
                 sequence: 0,
                 closing: false,
                 is_resident: &|_| false,
+                take_use: &|_| false,
                 part: None,
                 range_rows: RANGE_ROWS,
             })?;

@@ -174,6 +174,25 @@ fn delete_if_covered(write: &mut Mutation, ranges: &[RangeRemoval]) {
     }
 }
 
+impl Limits {
+    /// Moves what shares the next transaction from a queue to a batch.
+    fn fill(self, batch: &mut Vec<Mutation>, from: &mut VecDeque<Mutation>) {
+        let payload_len = |mutation: &Mutation| match &mutation.change {
+            Change::Put { unsaved, .. } => unsaved.payload.len(),
+            Change::Delete => 0,
+        };
+        let mut bytes: usize = batch.iter().map(payload_len).sum();
+        while let Some(next) = from.front() {
+            bytes = bytes.saturating_add(payload_len(next));
+            let fits = batch.len() < self.most_changes && bytes <= self.most_bytes;
+            if !fits && !batch.is_empty() {
+                break;
+            }
+            batch.extend(from.pop_front());
+        }
+    }
+}
+
 impl Writer {
     /// Steps 2 to 5 of a group commit, in several transactions if there is much to change.
     pub(super) fn commit_all(

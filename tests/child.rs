@@ -187,6 +187,8 @@ fn child_process() {
         "race" => crate::races::race(&path),
         "follow" => crate::races::follow(&path),
         "wear" => crate::churn::wear(&path, &words[1..]),
+        #[cfg(target_os = "linux")]
+        "fill" => crate::churn::fill(&path, &words[1..]),
         "hang" => crate::harness::hang(),
         "hold" => hold(&path),
         "churn" => churn(&path),
@@ -254,6 +256,8 @@ fn churn(path: &Path) {
 fn serve(path: &Path) {
     let cache = Cache::builder().path(path).open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
+    // A new keyspace is in the file from the next commit on.
+    cache.flush().unwrap();
     say("open");
     loop {
         let line = hear();

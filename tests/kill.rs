@@ -77,6 +77,7 @@ fn look(place: &Place) -> Result<Found, String> {
     let cache = Cache::builder()
         .path(place.path())
         .open_timeout(LOCK_WAIT)
+        .range_rows(2)
         .open()
         .map_err(|error| error.to_string())?;
     if let Some(aside) = cache.stats().disk.and_then(|disk| disk.quarantined) {

@@ -18,9 +18,17 @@ mod contract_7_bounded_resources;
 mod contract_8_another_process_can_look;
 #[cfg(unix)]
 mod control;
+#[cfg(unix)]
+mod cut_files;
 mod damage;
 mod drops;
 mod drops_at_work;
+mod eviction;
+#[cfg(unix)]
+mod file_acts;
+#[cfg(unix)]
+mod file_replaced;
+mod file_replaced_steps;
 #[cfg(unix)]
 mod fork;
 mod full_disk;
@@ -29,9 +37,11 @@ mod harness;
 mod io_errors;
 mod keyspaces;
 mod kill;
+mod large_removals;
 mod large_values;
 mod load_errors;
 mod loads;
+mod many_keyspaces;
 mod model;
 mod outage_stress;
 mod outages;

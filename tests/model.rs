@@ -58,7 +58,8 @@ struct Run {
 /// With a `tight` memory, of a few entries, the disk has to answer too, and what is only in memory may be evicted: such a run leaves
 /// that keyspace alone. Its write buffer holds a few entries too; and some values are larger than it, and weigh what memory may hold.
 fn open(place: &Place, tight: bool) -> (Cache, Vec<Keyspace<Key, u64>>) {
-    let builder = place.builder().shards(2);
+    // Removals of more are deleted behind.
+    let builder = place.builder().shards(2).range_rows(if tight { 1 } else { 3 });
     let builder =
         if tight { builder.memory_capacity(TIGHT).write_buffer(TIGHT).weigher(weigh) } else { builder };
     let cache = builder.open().unwrap();

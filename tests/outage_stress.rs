@@ -115,7 +115,12 @@ impl Trial {
 /// A cache whose steps have several parts, and whose lookups mostly ask the disk.
 fn open(place: &SimulatedPlace) -> Cache {
     let builder = place.builder().memory_capacity(ByteSize::kib(64)).write_buffer(ByteSize::kib(256));
-    builder.disk_capacity(ByteSize::mib(1)).flush_interval(Duration::from_millis(2)).open().unwrap()
+    builder
+        .disk_capacity(ByteSize::mib(1))
+        .flush_interval(Duration::from_millis(2))
+        .range_rows(2)
+        .open()
+        .unwrap()
 }
 
 /// One round; how often the disk tier went out of service.

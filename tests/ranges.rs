@@ -1,12 +1,13 @@
-//! Range removals that stand in a file as rows: planted by hand, since this version makes its own at once.
-//! Nobody shows what they cover.
+//! Range removals that stand in a file as rows: planted by hand, or made by a cache that takes few keys for
+//! many.
+//! Nobody shows what they cover, and they are deleted behind.
 
 use std::path::Path;
 
 use larder::admin::Admin;
 use larder::inspect::{Finding, Inspector, PagesVerified};
 use larder::testing::{Loss, SimulatedVolume};
-use larder::{Cache, Error, Follower};
+use larder::{Cache, DiskStats, Error, Follower};
 use redb::{ConcurrencyMode, Database, TableDefinition};
 
 use crate::simulated::PATH;
@@ -56,17 +57,44 @@ fn planted(place: &Place) {
     plant(&place.path(), &[(5, prefix(1, b"00")), (50, prefix(1, b"")), (50 + COUNT, prefix(2, b""))]);
 }
 
+fn disk(cache: &Cache) -> DiskStats {
+    cache.stats().disk.unwrap()
+}
+
+/// Steps until no removal is pending; how many steps.
+fn settle(cache: &Cache) -> usize {
+    let mut steps = 0;
+    while disk(cache).pending_removals > 0 {
+        cache.flush().unwrap();
+        steps += 1;
+        assert!(steps < 10_000, "no step makes a part: {:?}", disk(cache));
+    }
+    steps
+}
+
 #[test]
-fn contract_3_an_owner_makes_the_removals_that_stand_in_a_file_before_it_serves_anything() {
+fn contract_3_an_owner_shows_nothing_that_the_removals_in_its_file_cover_and_deletes_it_behind() {
     let place = Place::new();
     planted(&place);
-    let cache = place.open();
-    let disk = cache.stats().disk.unwrap();
-    assert_eq!((disk.entries, disk.recovered_entries), (1, 1), "made before the first lookup");
+    let cache = place.builder().stepped(1).range_rows(20).open().unwrap();
+    assert_eq!((disk(&cache).entries, disk(&cache).pending_removals), (COUNT + 50, 3), "it opens at once");
     let (names, versions) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(VERSIONS).unwrap());
+    assert_eq!(disk(&cache).pending_removals, 2, "each keyspace was opened with a commit, and a part");
     assert!((0..49).all(|number| names.get(&format!("{number:03}")).is_none()));
+    assert!((0..49).all(|number| names.peek(&format!("{number:03}")).is_none()));
+    assert!(!names.contains("001") && names.ttl("001").is_none());
     assert!((0..COUNT).all(|number| versions.get(&number).is_none()));
+    assert_eq!((names.keys().collect::<Vec<_>>(), names.len()), (vec!["049".to_owned()], 1));
+    assert_eq!(names.iter().map(|(_, value)| value.to_string()).collect::<Vec<_>>(), ["again"]);
+    assert!(versions.is_empty() && versions.keys().next().is_none());
+    assert!(!names.touch("002").unwrap());
+    let loaded = names.get_or_load("003", || Ok::<_, Error>("loaded".to_owned())).unwrap();
+    assert_eq!(*loaded, "loaded", "the old value is no hit");
     assert_eq!(names.get("049").as_deref().map(String::as_str), Some("again"), "written after the removal");
+    assert!(names.remove("003").unwrap() && !names.remove("004").unwrap());
+    assert_eq!(versions.clear().unwrap(), 0, "nothing is counted twice");
+    settle(&cache);
+    assert_eq!(disk(&cache).entries, 1);
     // What is written from now on is of no concern to them.
     names.insert("000", "new".to_owned()).unwrap();
     drop((names, versions));
@@ -124,22 +152,25 @@ fn contract_3_the_removals_of_a_file_that_a_crash_left_hold() {
 fn contract_3_power_lost_while_removals_are_made_brings_nothing_back() {
     let place = Place::new();
     planted(&place);
-    let disk = SimulatedVolume::new();
-    disk.write(PATH, &std::fs::read(place.path()).unwrap());
-    let open = |disk: &SimulatedVolume| {
-        Cache::builder().path(PATH).volume(disk).clock(place.clock.clone()).stepped(7).open().unwrap()
+    let volume = SimulatedVolume::new();
+    volume.write(PATH, &std::fs::read(place.path()).unwrap());
+    let open = |volume: &SimulatedVolume| {
+        Cache::builder().path(PATH).volume(volume).clock(place.clock.clone()).stepped(7).open().unwrap()
     };
-    let begin = disk.changes();
-    open(&disk).close().unwrap();
-    for changes in begin..=disk.changes() {
+    let begin = volume.changes();
+    let cache = open(&volume);
+    settle(&cache);
+    cache.close().unwrap();
+    for changes in begin..=volume.changes() {
         let loss = Loss::ALL[changes % Loss::ALL.len()];
-        let left = disk.after_power_loss(changes, loss, changes as u64);
+        let left = volume.after_power_loss(changes, loss, changes as u64);
         let cache = open(&left);
         let (names, versions) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(VERSIONS).unwrap());
         let told = format!("{changes} {loss:?}");
         assert_eq!(names.keys().collect::<Vec<_>>(), ["049"], "{told}");
         assert!(versions.get(&0).is_none() && versions.get(&(COUNT - 1)).is_none(), "{told}");
-        let tier = cache.stats().disk.unwrap();
+        settle(&cache);
+        let tier = disk(&cache);
         assert!(tier.quarantined.is_none() && tier.entries == 1, "{told}: {tier:?}");
         drop((names, versions));
         cache.close().unwrap();

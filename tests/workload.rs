@@ -26,9 +26,9 @@ type Space = Keyspace<Key, (u64, Vec<u8>)>;
 
 const SPACE: KeyspaceDefinition<Key, (u64, Vec<u8>)> = KeyspaceDefinition::new("space").ttl(HOUR);
 
-/// A cache so small that a step of it has several parts.
+/// A cache so small that a step of it has several parts, and that deletes two keys behind the answer.
 fn builder(place: &SimulatedPlace) -> CacheBuilder {
-    place.builder().disk_capacity(ByteSize::mib(1))
+    place.builder().disk_capacity(ByteSize::mib(1)).range_rows(1).parts_with_steps()
 }
 
 fn filler(version: u64, len: usize) -> Vec<u8> {

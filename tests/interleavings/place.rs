@@ -119,6 +119,8 @@ impl Place {
             .verify_on_open(ByteSize::bytes(0))
             .flush_interval(Duration::from_millis(10))
             .sweep_interval(Duration::from_millis(10))
+            // A removal of two keys is deleted behind the answer.
+            .range_rows(1)
     }
 
     /// A cache in which every entry fits.

@@ -50,6 +50,21 @@ fn a_record_believed_below_the_floor_is_caught() {
 }
 
 #[test]
+fn a_floor_that_is_raised_after_memory_is_purged_is_caught() {
+    assert_caught(Fault::RaiseFloorLate, crate::loads::a_promotion_never_outlives_a_clear);
+}
+
+#[test]
+fn a_floor_that_goes_when_a_large_removal_is_answered_is_caught() {
+    assert_caught(Fault::LiftFloorWithRow, crate::reads::a_clear_agrees_with_writes_and_reads);
+}
+
+#[test]
+fn a_floor_that_goes_before_the_disk_shows_it_is_caught() {
+    assert_caught(Fault::LiftFloorEarly, crate::reads::a_clear_agrees_with_writes_and_reads);
+}
+
+#[test]
 fn a_key_that_leaves_memory_before_the_disk_shows_it_is_caught() {
     assert_caught(Fault::SettleEarly, crate::reads::removals_writes_and_promotions_agree);
 }

@@ -72,6 +72,8 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
             // Some keys have to be read from the disk.
             .memory_capacity(ByteSize::kib(64))
             .flush_interval(interval)
+            // Larger removals are deleted behind the answer.
+            .range_rows(2)
             .open_timeout(LOCK_WAIT)
             .open()
             .unwrap();

@@ -57,6 +57,7 @@ pub(crate) fn work_until_killed(path: &Path, words: &[&str]) {
             .disk_capacity(ByteSize::mib(1))
             .flush_interval(Duration::from_millis(1 + random.below(30)))
             .sweep_interval(Duration::from_millis(5))
+            .range_rows(2)
             .shards(2)
             .open()
             .unwrap();

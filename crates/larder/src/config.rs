@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
+use crate::disk::RangeSettings;
 use crate::error::Error;
 use crate::event::Event;
 use crate::sync::{Arc, thread};
@@ -128,6 +129,7 @@ pub struct CacheBuilder {
     pub(crate) shards: Option<usize>,
     /// For tests that are to go the same way each time.
     pub(crate) hash_seed: Option<u64>,
+    pub(crate) ranges: RangeSettings,
     pub(crate) weigher: Option<Weigher>,
     pub(crate) listener: Option<Listener>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -153,6 +155,7 @@ impl Default for CacheBuilder {
             load_timeout: None,
             shards: None,
             hash_seed: None,
+            ranges: RangeSettings::default(),
             weigher: None,
             listener: None,
             clock: Arc::new(SystemClock::new()),
@@ -176,8 +179,9 @@ impl CacheBuilder {
 
     /// The weight that committed entries may have in memory, in bytes: 64 KiB to 16 TiB, 64 MiB unless set.
     ///
-    /// An entry weighs its key and its value, encoded, and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD), unless
-    /// a weigher says otherwise. The bound is for the whole cache: one value may take all of it. Entries that
+    /// An entry weighs its encoded key, its value and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). A value weighs
+    /// its own place, and the length of its encoding if its type owns anything, unless a weigher says
+    /// otherwise. The bound is for the whole cache: one value may take all of it. Entries that
     /// are not committed yet stand in the write buffer instead.
     pub fn memory_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.memory_capacity = bytes.into();
@@ -193,8 +197,8 @@ impl CacheBuilder {
         self
     }
 
-    /// Bytes that may be acknowledged and not yet committed, values in memory and their encodings together:
-    /// 64 KiB to 16 TiB, 8 MiB unless set.
+    /// Bytes that may be acknowledged and not yet committed: values in memory, their encodings, and what is kept
+    /// of each until then (288 bytes). 64 KiB to 16 TiB, 8 MiB unless set.
     ///
     /// When it is full, inserts wait for a commit. A value that is larger than all of it, with its encoding,
     /// waits until it is empty and goes alone; until its commit, the part beyond the buffer counts against

@@ -96,14 +96,14 @@ impl Follower {
     /// # Errors
     /// [`Error::Io`] if the file can't be read.
     pub fn keyspaces(&self) -> Result<Vec<FollowedKeyspace>, Error> {
-        let (known, _) = self.file.view()?;
-        let rows = known.keyspaces.into_iter().map(|(name, row)| FollowedKeyspace {
-            name,
+        let (known, _) = self.file.view(None)?;
+        let rows = known.keyspaces.iter().map(|(name, row)| FollowedKeyspace {
+            name: name.clone(),
             version: row.version,
-            key_shape: row.shape,
+            key_shape: row.shape.clone(),
             value_format: row.format,
-            schema: row.schema,
-            retired_versions: row.retired_versions,
+            schema: row.schema.clone(),
+            retired_versions: row.retired_versions.clone(),
             entries: row.entries,
             bytes: row.bytes,
         });
@@ -238,7 +238,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     /// A new transaction, and the keyspace's number in it: a new version has another. None if the keyspace is
     /// not there.
     fn view(&self) -> Result<Option<View>, Error> {
-        let (known, snapshot) = self.follower.file.view()?;
+        let (known, snapshot) = self.follower.file.view(Some(self.definition.name()))?;
         let Some(row) = known.keyspaces.get(self.definition.name()) else {
             return Ok(None);
         };

@@ -13,8 +13,8 @@ use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
     Acknowledge, Ballast, CacheFile, DiskView, FIRST_GENERATION, Identities, Limits, Nudge, OpenOptions,
-    Opened, OwnerLock, Registration, Sweeper, Tiers, Writer, absolute, create_parents, most_charge, open,
-    refuse_too_long, syncs_directory_of,
+    Opened, OwnerLock, Registration, Room, Sweeper, Tiers, Writer, absolute, create_parents,
+    in_real_directory, most_charge, open, refuse_too_long, syncs_directory_of,
 };
 use crate::error::Error;
 use crate::event::Event;
@@ -38,6 +38,8 @@ const LIVE_SHARE: u64 = 4;
 const BATCH_SHARE: u64 = 16;
 /// Pages that a change may replace: a leaf of each table, for the entry it writes and for one it evicts.
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
+/// Pages that an eviction may replace: a leaf of each table.
+const BYTES_PER_EVICTION: u64 = 2 * 4096;
 const FEWEST_CHANGES: u64 = 16;
 const MOST_CHANGES: u64 = 1 << 16;
 /// What is told of a file system that can't make names durable.
@@ -118,7 +120,7 @@ impl Inner {
                 let time = CacheTime::new(config.clock.clone(), Timestamp::ZERO);
                 let listener = config.listener.clone();
                 let (tiers, nudges) =
-                    Tiers::new(memory(&config, 0), time, None, None, DiskView::default(), listener);
+                    Tiers::new(memory(&config, 0), time, None, None, DiskView::default(), listener, 0);
                 (tiers, nudges, None)
             }
             Some(path) => {
@@ -136,7 +138,7 @@ impl Inner {
         let ledger = Arc::<Ledger>::default();
         if let Some(before) = before {
             let ledger = ledger.clone();
-            tiers.count(before, Box::new(move || ledger.sum()));
+            tiers.count(before, Box::new(move |most_asked| ledger.sum_of_some(most_asked)));
         }
         let waker = Arc::downgrade(&tiers);
         tiers.time.clock().on_jump(Box::new(move || {
@@ -281,6 +283,15 @@ fn memory(config: &CacheBuilder, last_sequence: u64) -> Memory {
     }
 }
 
+/// What may be live in a file of this capacity.
+fn room(capacity: u64) -> Room {
+    let evictions = (capacity / BATCH_SHARE / BYTES_PER_EVICTION).clamp(FEWEST_CHANGES, MOST_CHANGES);
+    Room {
+        live_limit: capacity / LIVE_SHARE,
+        most_evictions: usize::try_from(evictions).unwrap_or(usize::MAX),
+    }
+}
+
 type Nudges = crate::sync::channel::Receiver<Nudge>;
 
 fn open_tiers(
@@ -291,6 +302,7 @@ fn open_tiers(
 ) -> Result<(Arc<Tiers>, Nudges, Option<Lifetime>), Error> {
     let volume: Arc<dyn Volume> = files.clone();
     create_parents(&*volume, path)?;
+    let path = &*in_real_directory(&*volume, path)?;
     refuse_too_long(&*volume, path)?;
     let lock = OwnerLock::acquire(&*volume, path, config.open_timeout, &*config.clock)?;
     let wall = config.clock.wall();
@@ -300,10 +312,11 @@ fn open_tiers(
         path: path.to_owned(),
         page_cache: usize::try_from(config.page_cache.as_u64()).unwrap_or(usize::MAX),
         verify_up_to: config.verify_on_open.as_u64(),
-        live_limit: capacity / LIVE_SHARE,
+        room: room(capacity),
         capacity,
         now: wall,
         identities: Identities::new(config.hash_seed),
+        accepted: lock.accepted(),
     };
     let Opened { mut store, quarantined } = open(&options)?;
     let failed = |cause: String| Error::Io { action: "open", path: path.to_owned(), cause };
@@ -319,29 +332,31 @@ fn open_tiers(
     let time = CacheTime::new(config.clock.clone(), mark);
     let snapshot = store.snapshot(FIRST_GENERATION).map_err(|fault| failed(fault.cause))?;
     let memory = memory(config, store.last_sequence());
+    // Before the first lookup: what these cover is gone for those who removed it.
+    memory.raise_floors(store.ranges());
     let quarantines = u64::from(quarantined.is_some());
     let before = store.lifetime().cloned().unwrap_or_default();
     let shown_at = time.now();
     let view =
         DiskView { quarantines, shown_at, quarantined, file_bytes: len(path).unwrap_or(0), ..store.view() };
-    let file = CacheFile::new(store, options, Ballast::new(path, capacity)).map_err(|error| Error::Io {
-        action: "look at",
-        path: path.to_owned(),
-        cause: error.to_string(),
-    })?;
+    let file = CacheFile::new(store, options, Ballast::new(path, capacity), lock)
+        .map_err(|error| Error::Io { action: "look at", path: path.to_owned(), cause: error.to_string() })?;
     let (commands, inbox) = unbounded();
+    let (listener, range_rows) = (config.listener.clone(), config.ranges.rows);
     let (tiers, nudges) =
-        Tiers::new(memory, time, Some(snapshot), Some(commands), view, config.listener.clone());
+        Tiers::new(memory, time, Some(snapshot), Some(commands), view, listener, range_rows);
     if !syncs_directory_of(&*volume, path) {
         tiers.tell(Event::DiskLimited { cause: NO_DIRECTORY_SYNC.to_owned() });
     }
+    tiers.note_uses(room(capacity).live_limit);
     let changes = (capacity / BATCH_SHARE / BYTES_PER_CHANGE).clamp(FEWEST_CHANGES, MOST_CHANGES);
     let limits = Limits {
         flush_interval: config.flush_interval,
         most_changes: usize::try_from(changes).unwrap_or(usize::MAX),
         most_bytes: usize::try_from(capacity / BATCH_SHARE).unwrap_or(usize::MAX),
+        deletes_between_steps: config.ranges.between_steps,
     };
-    let writer = Writer::new(tiers.clone(), file, limits, lock);
+    let writer = Writer::new(tiers.clone(), file, limits);
     workers.writer = Some(spawn("larder-writer", move || writer.run(&inbox))?);
     Ok((tiers, nudges, Some(before)))
 }

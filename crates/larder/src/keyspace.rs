@@ -5,12 +5,14 @@ mod fill;
 mod iter;
 mod load;
 mod remove;
+mod stats;
 mod update;
 mod write;
 
 pub(crate) use definition::check_name;
 pub use definition::{DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition};
 pub use iter::{Iter, Keys};
+pub(crate) use stats::{DiskTally, of_keyspace};
 pub use update::Update;
 
 use std::time::Duration;
@@ -25,7 +27,7 @@ use crate::inner::Inner;
 use crate::key::{AsKey, Key, KeyWriter, MAX_KEY_LEN, Scope};
 use crate::memory::{Found, Permit, Remains, Value};
 use crate::space::{Kind, Space};
-use crate::stats::{Count, Counters};
+use crate::stats::{Count, Counters, KeyspaceStats};
 use crate::sync::{Arc, AtomicBool, thread};
 use crate::units::Timestamp;
 use write::Written;
@@ -121,7 +123,8 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
             // nobody can reach.
             inner.ledger.strike(&old);
             let (scope, now) = (Scope::prefix(old.id.to_bytes()), inner.tiers.time.now());
-            inner.tiers.memory.purge(scope, false, now, &mut remains);
+            inner.tiers.memory.purge(scope, false, now, 0, &mut remains);
+            inner.tiers.memory.forget_keyspace(old.id);
             inner.tiers.wake_writer();
         }
         let space = Arc::new(Space {
@@ -147,6 +150,16 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.space.name
+    }
+
+    /// Returns what is counted of this keyspace, as in
+    /// [`Stats::keyspaces`](crate::Stats::keyspaces). In a forked child, all counts are zero.
+    ///
+    /// # Cost
+    /// Some hundred loads and one short lock a shard, however many keyspaces there are.
+    #[must_use]
+    pub fn stats(&self) -> KeyspaceStats {
+        stats::of_one(&self.inner, &self.space)
     }
 
     /// Counts how a lookup was answered; and tells it, at trace level, in a build with the feature

@@ -12,6 +12,7 @@ mod disk;
 mod error;
 mod event;
 mod follower;
+pub mod heap;
 mod id;
 mod inner;
 pub mod inspect;
@@ -49,7 +50,7 @@ pub use config::{
     DEFAULT_SLOW_LOAD, DEFAULT_SWEEP_INTERVAL, DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, LEAST_TTL,
     MAX_LENGTH_PER_CAPACITY, MOST_TTL, Settings, Weighed,
 };
-pub use disk::{FIRST_DISK_RETRY, LAST_DISK_RETRY, MOST_QUARANTINED, Swept, Verified};
+pub use disk::{FIRST_DISK_RETRY, LAST_DISK_RETRY, MOST_QUARANTINED, Swept, Verified, WATCH_INTERVAL};
 pub use error::{Error, LoadError};
 pub use event::Event;
 pub use follower::{FollowedKeyspace, Follower, FollowerKeyspace};

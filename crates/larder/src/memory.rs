@@ -10,7 +10,9 @@ mod commit;
 mod expiry;
 mod leases;
 mod policy;
+mod purge;
 mod remains;
+mod segments;
 mod shard;
 mod slot;
 mod slots;
@@ -24,12 +26,13 @@ mod weight;
 pub(crate) use buffer::WriteBuffer;
 pub(crate) use leases::{LeaseId, Permit};
 pub(crate) use remains::Remains;
+pub(crate) use slot::Tally;
 pub(crate) use slot::{
-    Absent, Change, Entry, Found, Mutation, Prior, Range, Refused, SlotKey, Unsaved, Value,
+    Absent, Change, Entry, Found, Mutation, Prior, Purged, Range, Refused, SlotKey, Unsaved, Value,
 };
 pub(crate) use stored_key::StoredKey;
-pub(crate) use survey::MemoryTotals;
-pub(crate) use weight::Weight;
+pub use weight::ENTRY_OVERHEAD;
+pub(crate) use weight::{UNSAVED_OVERHEAD, Weight};
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Deref;
@@ -45,11 +48,6 @@ use crate::sync::{
     thread,
 };
 use crate::units::Timestamp;
-
-/// Bytes of bookkeeping for one entry, added to the length of its key and its encoded value to make its
-/// weight: the slot, its places in the table, the queue and the expiry list, its part of what is remembered
-/// of keys, and the value's reference counts. A test compares it with the types.
-pub const ENTRY_OVERHEAD: u64 = 144;
 
 /// All shards.
 #[derive(Debug)]

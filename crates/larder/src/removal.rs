@@ -5,13 +5,18 @@
 //! which disbelieve the disk in it from then on. So a removal is visible at once, and nothing in flight can
 //! undo it. The commit makes it durable. Of several removals those that come later are of what is derived
 //! from the earlier: what is built in between from an old source is removed as well.
+//!
+//! What a scope has on disk is counted in between, when memory is clean, by the thread that removes
+//! ([`Tiers::count_on_disk`](crate::disk::Tiers::count_on_disk)). A scope that looks small there is counted
+//! by its
+//! commit, exactly.
 
 use crate::disk::{Acknowledge, RangeRemoval};
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::inner::Inner;
 use crate::key::Scope;
-use crate::memory::{Prior, Remains};
+use crate::memory::{Prior, Purged, Remains};
 use crate::stats::{Count, Counters};
 
 /// One removal of several.
@@ -30,6 +35,8 @@ pub(crate) enum Removal<'a> {
 struct Pending {
     live: u64,
     ranges: Vec<RangeRemoval>,
+    /// Whether the entries of one are to be deleted behind the answer.
+    is_large: bool,
     /// Whether the disk may have something of a removed key.
     has_tombstones: bool,
     /// What the shards let go of. Dropped last: what a user's `Drop` does, a panic included, leaves no
@@ -56,8 +63,11 @@ impl Inner {
                 Removal::Everything => self.purge(Scope::prefix([]), self.tiers.has_disk(), &mut pending),
             }
         }
-        let Pending { live, ranges, has_tombstones, remains: _remains } = pending;
+        let Pending { live, ranges, is_large, has_tombstones, remains: _remains } = pending;
         if !ranges.is_empty() {
+            if is_large {
+                self.tiers.wait_for_few_ranges()?;
+            }
             return Ok(live + self.tiers.remove_ranges(ranges)?);
         }
         if has_tombstones {
@@ -82,10 +92,17 @@ impl Inner {
 
     fn purge(&self, scope: Scope, is_on_disk: bool, pending: &mut Pending) {
         let now = self.tiers.time.now();
-        let (range, purged) = self.tiers.memory.purge(scope, is_on_disk, now, &mut pending.remains);
-        pending.live += purged.memory_only;
+        let tiers = &self.tiers;
+        let remains = &mut pending.remains;
+        let (range, purged) = tiers.memory.purge(scope, is_on_disk, now, tiers.range_rows, remains);
+        let Purged { memory_only, known, unlisted, earlier } = purged;
+        pending.live += memory_only;
         if is_on_disk {
-            pending.ranges.push(RangeRemoval { range, known: purged.known });
+            let mut removal = RangeRemoval { range, known, unlisted, on_disk: 0 };
+            let (on_disk, is_large) = tiers.count_on_disk(&removal, &earlier, now);
+            removal.on_disk = on_disk;
+            pending.is_large |= is_large;
+            pending.ranges.push(removal);
         }
     }
 }

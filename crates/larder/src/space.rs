@@ -1,7 +1,8 @@
 //! A keyspace that is open: what its handles share.
 
 use std::any::{TypeId, type_name};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::time::Duration;
 
 use crate::codec::{Format, ValueChecks};
@@ -28,42 +29,84 @@ pub(crate) struct Space {
     pub(crate) slow_load: Duration,
 }
 
-/// Every keyspace that was open, and what those had counted that are no more.
+/// What all keyspaces have counted that are open, or were.
+///
+/// A sum over all costs as much as there are keyspaces, and the file notes the sum with each commit. So the
+/// ledger keeps the sum of what each keyspace was last asked for, and a commit asks only a few of them, in
+/// turn ([`Ledger::sum_of_some`]).
 #[derive(Debug, Default)]
-pub(crate) struct Ledger(Mutex<(Vec<Arc<Space>>, Lifetime)>);
+pub(crate) struct Ledger(Mutex<Accounts>);
+
+#[derive(Debug, Default)]
+struct Accounts {
+    open: BTreeMap<KeyspaceId, Account>,
+    /// What was noted of all keyspaces.
+    sum: Lifetime,
+    /// The keyspace that was asked last.
+    last: Option<KeyspaceId>,
+}
+
+#[derive(Debug)]
+struct Account {
+    space: Arc<Space>,
+    /// What it had counted when it was last asked. That much of it is in the sum.
+    noted: Lifetime,
+}
+
+impl Account {
+    /// Asks the keyspace what it has counted. Returns what is new.
+    fn ask(&mut self) -> Lifetime {
+        let counted = counted(&self.space);
+        let new = counted.since(&self.noted);
+        self.noted = counted;
+        new
+    }
+}
 
 impl Ledger {
     /// Enters a keyspace. The list of open ones holds it as well.
     pub(crate) fn enter(&self, space: Arc<Space>) {
-        self.0.lock().0.push(space);
+        self.0.lock().open.insert(space.id, Account { space, noted: Lifetime::default() });
     }
 
     /// Keeps what a keyspace has counted that nobody has open any more.
     pub(crate) fn strike(&self, space: &Arc<Space>) {
-        let mut ledger = self.0.lock();
-        let (open, gone) = &mut *ledger;
-        open.retain(|other| !Arc::ptr_eq(other, space));
-        *gone = gone.plus(&counted(space));
+        let mut accounts = self.0.lock();
+        if let Some(mut account) = accounts.open.remove(&space.id) {
+            accounts.sum = accounts.sum.plus(&account.ask());
+        }
     }
 
-    /// What all of them have counted.
-    pub(crate) fn sum(&self) -> Lifetime {
-        let ledger = self.0.lock();
-        ledger.0.iter().fold(ledger.1.clone(), |sum, space| sum.plus(&counted(space)))
+    /// Returns the sum of what all keyspaces had counted when they were last asked, after asking up to `most`
+    /// of them anew, in turn.
+    pub(crate) fn sum_of_some(&self, most: usize) -> Lifetime {
+        let mut accounts = self.0.lock();
+        let Accounts { open, sum, last } = &mut *accounts;
+        let after = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let later = open.range((after, Bound::Unbounded)).map(|(id, _)| *id);
+        // The lap ends with the last keyspace, and the next begins with the first.
+        let asked: Vec<KeyspaceId> = later.chain(open.keys().copied()).take(most.min(open.len())).collect();
+        for id in asked {
+            if let Some(account) = open.get_mut(&id) {
+                *sum = sum.plus(&account.ask());
+            }
+            *last = Some(id);
+        }
+        sum.clone()
     }
 }
 
 fn counted(space: &Space) -> Lifetime {
-    let count = |count| space.counters.sum(count);
+    let sums = space.counters.sums();
     Lifetime {
-        memory_hits: count(Count::MemoryHits),
-        disk_hits: count(Count::DiskHits),
-        misses: count(Count::Misses),
-        loads: count(Count::Loads),
-        load_failures: count(Count::LoadFailures),
-        promotions: count(Count::Promotions),
-        inserts: count(Count::Inserts),
-        invalidations: count(Count::Invalidations),
+        memory_hits: sums.of(Count::MemoryHits),
+        disk_hits: sums.of(Count::DiskHits),
+        misses: sums.of(Count::Misses),
+        loads: sums.of(Count::Loads),
+        load_failures: sums.of(Count::LoadFailures),
+        promotions: sums.of(Count::Promotions),
+        inserts: sums.of(Count::Inserts),
+        invalidations: sums.of(Count::Invalidations),
         ..Lifetime::default()
     }
 }
@@ -140,5 +183,48 @@ impl std::fmt::Display for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let tiers = if self.memory_only { ", memory only" } else { "" };
         write!(f, "<{}, {}> version {}, {}{tiers}", self.names.0, self.names.1, self.version, self.format)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn space(number: u32) -> Arc<Space> {
+        Arc::new(Space {
+            name: format!("{number}"),
+            id: KeyspaceId::on_disk(number),
+            kind: Kind::new::<u64, u64>(0, Format::Bincode, false),
+            shape: String::new(),
+            counters: Counters::default(),
+            checks: ValueChecks::new(false),
+            told_undecodable: AtomicBool::new(false),
+            slow_load: Duration::ZERO,
+        })
+    }
+
+    #[test]
+    fn a_ledger_asks_keyspaces_in_turn_and_loses_no_count() {
+        let ledger = Ledger::default();
+        assert_eq!(ledger.sum_of_some(4), Lifetime::default(), "none is open");
+        let spaces: Vec<_> = (1..=10).map(space).collect();
+        for space in &spaces {
+            ledger.enter(space.clone());
+            space.counters.add(Count::Misses);
+        }
+        let misses = |most| ledger.sum_of_some(most).misses;
+        assert_eq!([misses(4), misses(4), misses(4)], [4, 8, 10]);
+        assert_eq!(misses(usize::MAX), 10, "none is counted twice");
+        for space in &spaces {
+            space.counters.add(Count::Misses);
+        }
+        // What a keyspace has counted stays when it goes, whenever it was last asked.
+        ledger.strike(&spaces[0]);
+        ledger.strike(&spaces[5]);
+        ledger.strike(&spaces[5]);
+        assert_eq!(misses(0), 12);
+        assert_eq!([misses(3), misses(3), misses(3)], [15, 18, 20]);
+        spaces[7].counters.add(Count::Inserts);
+        assert_eq!(ledger.sum_of_some(usize::MAX).inserts, 1);
     }
 }

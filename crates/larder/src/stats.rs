@@ -98,10 +98,13 @@ pub enum DiskState {
 pub struct DiskStats {
     /// Lookups answered from disk.
     pub hits: u64,
-    /// Entries committed, those included that have expired and are not yet swept.
+    /// Entries committed, those included that have expired and are not yet swept, and those that a large
+    /// removal covers and that are still being deleted.
     pub entries: u64,
     /// Bytes these entries are charged for.
     pub bytes: u64,
+    /// Large removals of many keys that hold already, and whose entries are still being deleted.
+    pub pending_removals: u64,
     /// Length of the file, in bytes, after the last commit.
     pub file_bytes: u64,
     /// The length the file may have, in bytes.

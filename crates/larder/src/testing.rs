@@ -6,7 +6,7 @@
 pub mod bytes;
 mod volume;
 
-pub use volume::{Failure, Loss, Operation, SimulatedVolume};
+pub use volume::{Act, Failure, Loss, Operation, SimulatedVolume};
 
 use std::time::Duration;
 
@@ -46,6 +46,22 @@ impl CacheBuilder {
     pub fn stepped(mut self, seed: u64) -> Self {
         self.hash_seed = Some(seed);
         (self.flush_interval, self.sweep_interval) = (AN_HOUR, AN_HOUR);
+        self.parts_with_steps()
+    }
+
+    /// Makes range removals large that look at more than so many rows, where a program's take some hundreds:
+    /// their
+    /// entries are deleted behind the answer, in parts of so many rows.
+    pub fn range_rows(mut self, rows: usize) -> Self {
+        self.ranges.rows = rows.max(1);
+        self
+    }
+
+    /// Makes a part of a large range removal with each commit, in place of parts between them: so it is in a
+    /// cache
+    /// that is [`stepped`](Self::stepped).
+    pub fn parts_with_steps(mut self) -> Self {
+        self.ranges.between_steps = false;
         self
     }
 }

@@ -5,11 +5,13 @@
 //! removing, and the lock of the owner. [`OsVolume`] is the operating system's file system; the simulated
 //! one, which loses power and fails on demand, stands in the test support.
 
+mod held;
 mod limit;
-mod lock;
 mod rename;
+mod seal;
 mod tracked;
 
+pub(crate) use seal::Seal;
 pub(crate) use tracked::TrackedVolume;
 
 use std::fmt;
@@ -20,6 +22,8 @@ use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
+
+use held::{OsAnchor, OsLock};
 
 #[cfg(unix)]
 const FILE_MODE: u32 = 0o600;
@@ -32,6 +36,9 @@ pub(crate) struct Seen {
     pub(crate) kind: SeenKind,
     pub(crate) len: u64,
     pub(crate) identity: Identity,
+    /// When the file was made, in ns since 1970, where the file system keeps it. With the identity it names a
+    /// file for good: an identity alone is given to another file once this one is gone.
+    pub(crate) born: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +86,9 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Makes a directory with those above it, for their owner alone.
     fn create_directories(&self, directory: &Path) -> io::Result<()>;
 
+    /// A directory by its own name, through no symbolic link.
+    fn real_directory(&self, directory: &Path) -> io::Result<PathBuf>;
+
     /// How many bytes a name in a directory may have.
     fn longest_name(&self, _directory: &Path) -> io::Result<usize> {
         Ok(255)
@@ -102,6 +112,26 @@ pub(crate) trait Anchor: fmt::Debug + Send + Sync {
 
     /// Whether the file still has a name somewhere: without one nobody can ever open it again.
     fn has_name(&self) -> io::Result<bool>;
+
+    /// The file itself, wherever it stands by now.
+    fn look(&self) -> io::Result<Seen>;
+
+    /// The first bytes of the file, as many as there are up to `most`.
+    fn start(&self, most: usize) -> io::Result<Vec<u8>>;
+
+    /// Writes bytes into the file itself, wherever it stands by now.
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// What stands at the path of a lock that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LockPlace {
+    /// The lock.
+    Held,
+    /// Nothing: another owner could make a lock of its own.
+    Nothing,
+    /// Another file.
+    Other,
 }
 
 /// The file of an owner's lock.
@@ -117,6 +147,9 @@ pub(crate) trait LockFile: fmt::Debug + Send + Sync {
 
     /// Gives the lock back.
     fn unlock(&mut self) -> io::Result<()>;
+
+    /// What stands at the path that the lock was opened by.
+    fn place(&self) -> io::Result<LockPlace>;
 }
 
 /// An open file of a volume, as redb takes it.
@@ -125,17 +158,22 @@ pub(crate) struct VolumeFile {
     content: Box<dyn StorageBackend>,
     /// What the file is locked by; by none, if the content's does.
     locks: Option<Box<dyn StorageBackend>>,
+    seal: Seal,
 }
 
 impl VolumeFile {
     pub(crate) fn new(backend: impl StorageBackend) -> Self {
-        Self { content: Box::new(backend), locks: None }
+        Self { content: Box::new(backend), locks: None, seal: Seal::default() }
+    }
+
+    pub(crate) fn seal(&self) -> Seal {
+        self.seal.clone()
     }
 
     /// A file that is open twice, and locked by a descriptor that is not read or written through: a forked
     /// child can close it while a thread of its parent is at work on the other ([`tracked`]).
     fn with_locks(content: impl StorageBackend, locks: impl StorageBackend) -> Self {
-        Self { content: Box::new(content), locks: Some(Box::new(locks)) }
+        Self { content: Box::new(content), locks: Some(Box::new(locks)), seal: Seal::default() }
     }
 
     fn locks(&self) -> &dyn StorageBackend {
@@ -161,14 +199,17 @@ impl StorageBackend for VolumeFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.seal.check()?;
         self.content.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.seal.check()?;
         self.content.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.seal.check()?;
         self.content.write(offset, data)
     }
 
@@ -213,13 +254,7 @@ impl Volume for OsVolume {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let kind = match found.file_type() {
-            kind if kind.is_dir() => SeenKind::Directory,
-            kind if kind.is_symlink() => SeenKind::Symlink,
-            kind if kind.is_file() => SeenKind::File,
-            _ => SeenKind::Special,
-        };
-        Ok(Some(Seen { kind, len: found.len(), identity: identity(&found) }))
+        Ok(Some(seen(&found)))
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
@@ -231,13 +266,11 @@ impl Volume for OsVolume {
     }
 
     fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {
-        let file = open(path, false)?;
-        let identity = identity(&file.metadata()?);
-        Ok(Box::new(OsAnchor { file, identity }))
+        Ok(Box::new(OsAnchor::new(open(path, false)?)?))
     }
 
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
-        Ok(Box::new(lock::OsLock(open(path, true)?)))
+        Ok(Box::new(OsLock::new(open(path, true)?, path)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -269,6 +302,10 @@ impl Volume for OsVolume {
             builder.mode(DIR_MODE);
         }
         builder.create(directory)
+    }
+
+    fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(directory)
     }
 
     #[cfg(unix)]
@@ -307,27 +344,16 @@ impl OsVolume {
     }
 }
 
-#[derive(Debug)]
-struct OsAnchor {
-    file: File,
-    identity: Identity,
-}
-
-impl Anchor for OsAnchor {
-    fn identity(&self) -> Identity {
-        self.identity
-    }
-
-    #[cfg(unix)]
-    fn has_name(&self) -> io::Result<bool> {
-        use std::os::unix::fs::MetadataExt;
-        Ok(self.file.metadata()?.nlink() > 0)
-    }
-
-    #[cfg(not(unix))]
-    fn has_name(&self) -> io::Result<bool> {
-        self.file.metadata().map(|_| true)
-    }
+fn seen(found: &fs::Metadata) -> Seen {
+    let kind = match found.file_type() {
+        kind if kind.is_dir() => SeenKind::Directory,
+        kind if kind.is_symlink() => SeenKind::Symlink,
+        kind if kind.is_file() => SeenKind::File,
+        _ => SeenKind::Special,
+    };
+    let born = found.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let born = born.and_then(|since| u64::try_from(since.as_nanos()).ok());
+    Seen { kind, len: found.len(), identity: identity(found), born }
 }
 
 #[cfg(unix)]

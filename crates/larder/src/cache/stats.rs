@@ -2,9 +2,8 @@
 
 use crate::disk::DiskView;
 use crate::inner::Inner;
-use crate::memory::MemoryTotals;
-use crate::space::Space;
-use crate::stats::{Count, DiskStats, KeyspaceStats, MemoryStats, Stats};
+use crate::keyspace::{DiskTally, of_keyspace};
+use crate::stats::{DiskStats, MemoryStats, Stats};
 
 pub(super) fn of(inner: &Inner) -> Stats {
     // Counting waits for every shard.
@@ -12,7 +11,7 @@ pub(super) fn of(inner: &Inner) -> Stats {
         return Stats::default();
     }
     let tiers = &inner.tiers;
-    let (totals, view) = (tiers.memory.totals(), tiers.view());
+    let (totals, tallies, view) = (tiers.memory.totals(), tiers.memory.tallies(), tiers.view());
     let memory = MemoryStats {
         capacity: tiers.memory.capacity(),
         evictions: totals.evictions,
@@ -21,10 +20,12 @@ pub(super) fn of(inner: &Inner) -> Stats {
         ..MemoryStats::default()
     };
     let unsaved_bytes = tiers.memory.buffer().used();
-    let mut stats = Stats { memory, unsaved_bytes, lifetime: tiers.lifetime(0), ..Stats::default() };
+    let mut stats =
+        Stats { memory, unsaved_bytes, lifetime: tiers.lifetime(0, usize::MAX), ..Stats::default() };
     let mut disk_hits = 0;
     for space in inner.spaces.lock().values() {
-        let keyspace = of_keyspace(space, &totals, &view);
+        let tally = tallies.get(&space.id).copied().unwrap_or_default();
+        let keyspace = of_keyspace(space, tally, &DiskTally::of(space, &view));
         stats.memory.hits += keyspace.memory_hits;
         disk_hits += keyspace.disk_hits;
         stats.misses += keyspace.misses;
@@ -43,36 +44,6 @@ pub(super) fn of(inner: &Inner) -> Stats {
     stats
 }
 
-fn of_keyspace(space: &Space, totals: &MemoryTotals, view: &DiskView) -> KeyspaceStats {
-    let counters = &space.counters;
-    let memory = totals.by_keyspace.get(&space.id).copied().unwrap_or_default();
-    let row = view.keyspaces.get(&space.name).filter(|(id, ..)| *id == space.id);
-    let (disk_evictions, disk_expirations) = view.gone.get(&space.id).copied().unwrap_or_default();
-    KeyspaceStats {
-        name: space.name.clone(),
-        memory_hits: counters.sum(Count::MemoryHits),
-        disk_hits: counters.sum(Count::DiskHits),
-        misses: counters.sum(Count::Misses),
-        loads: counters.sum(Count::Loads),
-        load_failures: counters.sum(Count::LoadFailures),
-        load_latency: counters.load_times.latencies(),
-        promotions: counters.sum(Count::Promotions),
-        voided_fills: counters.sum(Count::VoidedFills),
-        uncacheable: counters.sum(Count::Uncacheable),
-        inserts: counters.sum(Count::Inserts),
-        invalidations: counters.sum(Count::Invalidations),
-        memory_entries: memory.entries,
-        memory_weight: memory.weight,
-        memory_evictions: memory.evictions,
-        memory_expirations: memory.expirations,
-        disk_entries: row.map_or(0, |row| row.1),
-        disk_bytes: row.map_or(0, |row| row.2),
-        disk_evictions,
-        disk_expirations,
-        undecodable: counters.sum(Count::Undecodable),
-    }
-}
-
 fn of_disk(inner: &Inner, view: DiskView) -> DiskStats {
     let tiers = &inner.tiers;
     let now = tiers.time.now();
@@ -80,6 +51,7 @@ fn of_disk(inner: &Inner, view: DiskView) -> DiskStats {
         hits: 0,
         entries: view.entries,
         bytes: view.bytes,
+        pending_removals: view.pending_removals,
         file_bytes: view.file_bytes,
         capacity: inner.disk_capacity,
         commits: view.commits,

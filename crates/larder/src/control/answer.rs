@@ -88,7 +88,7 @@ impl Target {
     fn find(inner: &Inner, name: &str) -> Result<Self, Refusal> {
         inner.refuse_if_closed()?;
         let open = inner.spaces.lock().get(name).map(|space| (space.id, Some(space.shape.clone())));
-        let in_file = || inner.tiers.view().keyspaces.get(name).map(|row| (row.0, None));
+        let in_file = || inner.tiers.with_view(|view| view.keyspaces.get(name).map(|row| (row.0, None)));
         let Some((id, shape)) = open.or_else(in_file) else {
             return Err(Refusal::new(
                 "unknown_keyspace",

@@ -11,12 +11,15 @@ use std::collections::BTreeMap;
 
 use redb::{ReadableTable, StorageError, Table, WriteTransaction};
 
-use super::tables::{ENTRIES, EXPIRY, after_prefix, charge, end_of_due, expiry_key, split_expiry_key};
+use super::expiry;
+use super::tables::{ENTRIES, EXPIRY, after_prefix, charge};
 use crate::id::KeyspaceId;
 use crate::memory::{Change, Mutation};
 use crate::record::{self, Extension, Header};
 use crate::units::Timestamp;
+pub(super) use evict::{Hand, Spared};
 pub(crate) use range::RangeRemoval;
+pub(super) use range::{Part, PartLimits, takes};
 
 /// Entries and bytes that a batch adds to a keyspace, or takes.
 pub(super) type Deltas = BTreeMap<KeyspaceId, (i64, i64)>;
@@ -41,29 +44,40 @@ impl<'txn> Entries<'txn> {
         })
     }
 
-    /// Writes or deletes what a mutation says, unless a range removal of the batch came after it.
-    pub(super) fn apply(&mut self, mutation: &Mutation, ranges: &[RangeRemoval]) -> Result<(), StorageError> {
-        let key = &mutation.key;
-        let is_removed = |removal: &RangeRemoval| {
-            removal.range.sequence > mutation.sequence && removal.range.scope.covers(key)
-        };
+    /// Whether a mutation writes a value: one that has expired on its way is a removal, and so is one that a
+    /// range removal came after.
+    pub(super) fn is_value(&self, mutation: &Mutation, ranges: &[RangeRemoval]) -> bool {
+        let is_removed = |removal: &RangeRemoval| removal.covers(mutation);
         match &mutation.change {
-            Change::Put { unsaved, expires_at, .. }
-                if *expires_at > self.now && !ranges.iter().any(is_removed) =>
-            {
-                let header = Header {
-                    format: record::FORMAT,
-                    compression: unsaved.compression,
-                    version: unsaved.version,
-                    sequence: mutation.sequence,
-                    written_at: unsaved.written_at,
-                    expires_at: *expires_at,
-                    delete_after: *expires_at,
-                };
-                self.put(key, &header, &unsaved.extension, &unsaved.payload)
-            }
-            _ => self.remove(key).map(drop),
+            Change::Put { expires_at, .. } => *expires_at > self.now && !ranges.iter().any(is_removed),
+            Change::Delete => false,
         }
+    }
+
+    /// Writes the value of a mutation.
+    pub(super) fn write(&mut self, mutation: &Mutation) -> Result<(), StorageError> {
+        let Change::Put { unsaved, expires_at, .. } = &mutation.change else { return Ok(()) };
+        let header = Header {
+            format: record::FORMAT,
+            compression: unsaved.compression,
+            version: unsaved.version,
+            sequence: mutation.sequence,
+            written_at: unsaved.written_at,
+            expires_at: *expires_at,
+            delete_after: *expires_at,
+        };
+        self.put(&mutation.key, &header, &unsaved.extension, &unsaved.payload)
+    }
+
+    /// By how much the charge of all entries grows when these values are written.
+    pub(super) fn growth(&self, values: &[&Mutation]) -> Result<i64, StorageError> {
+        let mut growth = 0;
+        for mutation in values {
+            let old = self.rows.get(&*mutation.key)?.map(|record| record.value().len());
+            let replaced = old.map_or(0, |len| signed_charge(mutation.key.len(), len));
+            growth += i64::try_from(charge_of(mutation)).unwrap_or(i64::MAX) - replaced;
+        }
+        Ok(growth)
     }
 
     fn put(
@@ -78,19 +92,22 @@ impl<'txn> Entries<'txn> {
         record::write(&mut self.record, key, header, extension, payload);
         let old = self.rows.insert(key, self.record.as_slice())?;
         let old = old.map(|record| (record.value().len(), record::peek(record.value())));
+        let row = expiry::row(header, key);
         if let Some((len, old)) = old {
             self.uncount(key, len);
-            if let Some(old) = old.filter(|old| old.delete_after != header.delete_after) {
-                self.expiry.remove(expiry_key(old.delete_after, key).as_slice())?;
+            if let Some(old_row) = old.map(|old| expiry::row(&old, key)).filter(|old_row| *old_row != row) {
+                self.remove_row(&old_row)?;
+            } else if old.is_some() && self.expiry.get(row.as_slice())?.is_none() {
+                self.expiry.remove(expiry::unclassed(&row).as_slice())?;
             }
         }
-        self.expiry.insert(expiry_key(header.delete_after, key).as_slice(), ())?;
+        self.expiry.insert(row.as_slice(), ())?;
         self.count(key, self.record.len());
         Ok(())
     }
 
     /// Deletes an entry with its expiry row. Answers whether it was live.
-    fn remove(&mut self, key: &[u8]) -> Result<bool, StorageError> {
+    pub(super) fn remove(&mut self, key: &[u8]) -> Result<bool, StorageError> {
         let old = self.rows.remove(key)?.map(|record| (record.value().len(), record::peek(record.value())));
         let Some((len, header)) = old else {
             return Ok(false);
@@ -98,14 +115,28 @@ impl<'txn> Entries<'txn> {
         self.uncount(key, len);
         // Without a legible header the row is an orphan, which the sweeper deletes in its time.
         let Some(header) = header else { return Ok(false) };
-        self.expiry.remove(expiry_key(header.delete_after, key).as_slice())?;
+        self.remove_row(&expiry::row(&header, key))?;
         Ok(header.expires_at > self.now)
+    }
+
+    /// Deletes the expiry row of an entry, or that which a version without classes has written of it.
+    fn remove_row(&mut self, row: &[u8]) -> Result<(), StorageError> {
+        if self.expiry.remove(row)?.is_none() {
+            self.expiry.remove(expiry::unclassed(row).as_slice())?;
+        }
+        Ok(())
     }
 
     /// Deletes up to `most` entries whose time has come. Answers how many rows it dealt with and how many
     /// entries went.
     pub(super) fn sweep(&mut self, most: usize) -> Result<(usize, u64), StorageError> {
-        let rows = self.due(..end_of_due(self.now).as_slice(), most)?;
+        let mut rows = Vec::new();
+        for (class, head) in expiry::heads(&self.expiry)? {
+            let (end, left) = (expiry::end_of_due(class, self.now), most - rows.len());
+            if head < end {
+                rows.extend(self.due(head.as_slice()..end.as_slice(), left)?);
+            }
+        }
         let mut deleted = 0;
         for row in &rows {
             deleted += u64::from(self.delete_row(row)?);
@@ -128,7 +159,7 @@ impl<'txn> Entries<'txn> {
     }
 
     pub(super) fn next_expiry(&self) -> Result<Option<Timestamp>, StorageError> {
-        next_expiry(&self.expiry)
+        expiry::next(&self.expiry)
     }
 
     fn due<'a>(
@@ -142,13 +173,13 @@ impl<'txn> Entries<'txn> {
     /// Deletes an expiry row, and the entry it is for if the row is still the entry's own. Answers whether it
     /// was.
     fn delete_row(&mut self, row: &[u8]) -> Result<bool, StorageError> {
-        let Some((delete_after, key)) = split_expiry_key(row) else {
+        let Some((_, key)) = expiry::split(row) else {
             return self.expiry.remove(row).map(|_| false);
         };
         let is_own = match self.rows.get(key)? {
             // A damaged header could never be matched: the entry goes, as a miss.
             Some(record) => {
-                record::peek(record.value()).is_none_or(|header| header.delete_after == delete_after)
+                record::peek(record.value()).is_none_or(|header| expiry::is_own(row, &header, key))
             }
             None => false,
         };
@@ -170,11 +201,14 @@ impl<'txn> Entries<'txn> {
     }
 }
 
-/// When the earliest entry may be deleted.
-pub(super) fn next_expiry(
-    expiry: &impl ReadableTable<&'static [u8], ()>,
-) -> Result<Option<Timestamp>, StorageError> {
-    Ok(expiry.first()?.and_then(|(row, _)| split_expiry_key(row.value()).map(|(at, _)| at)))
+/// What the value of a mutation is charged for.
+pub(super) fn charge_of(mutation: &Mutation) -> u64 {
+    match &mutation.change {
+        Change::Put { unsaved, .. } => {
+            charge(mutation.key.len(), record::record_len(&unsaved.extension, unsaved.payload.len()))
+        }
+        Change::Delete => 0,
+    }
 }
 
 fn signed_charge(key_len: usize, record_len: usize) -> i64 {

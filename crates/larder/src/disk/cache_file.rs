@@ -22,21 +22,27 @@
 
 mod aside;
 mod backoff;
+mod place;
+mod watch;
+mod ways_back;
 
 use std::path::PathBuf;
 
 use super::ballast::Ballast;
 use super::fault::{Fault, FaultKind};
-use super::files::{self, DAMAGED, DISCARDED};
+use super::files::{self, DAMAGED, DISCARDED, OwnerLock};
 use super::known::{Adopted, Known, Registration};
-use super::open::{Made, OpenOptions, create, open_ours};
+use super::open::{Made, OpenOptions};
 use super::store::Store;
 use crate::id::KeyspaceId;
+use crate::memory::Range;
 use crate::units::Timestamp;
 use crate::volume::{Anchor, SeenKind};
 use aside::Aside;
 use backoff::{Backoff, Outage};
 pub use backoff::{FIRST_DISK_RETRY, LAST_DISK_RETRY};
+use place::Place;
+use watch::Watch;
 
 /// The number of the first handle of a file.
 pub(crate) const FIRST_GENERATION: u64 = 1;
@@ -52,9 +58,10 @@ pub(crate) struct CacheFile {
     backoff: Backoff,
     /// Which handle of the file this is.
     generation: u64,
-    /// What the file that is out of service knew, and the keyspaces that were opened since.
+    /// What the file that is out of service knew, and the keyspaces that were opened since. Nothing while it
+    /// is in service.
     known: Known,
-    /// The latter, until the file has learned of them.
+    /// The keyspaces that were opened and that the file has still to learn of.
     adopted: Adopted,
     ballast: Ballast,
     ballast_again_at: Timestamp,
@@ -64,6 +71,9 @@ pub(crate) struct CacheFile {
     quarantined: Option<PathBuf>,
     /// Why the file was discarded, each time, until somebody asks.
     discarded: Vec<Fault>,
+    watch: Watch,
+    /// Held until the file is closed: fields are dropped in this order.
+    lock: OwnerLock,
 }
 
 #[derive(Debug)]
@@ -93,13 +103,18 @@ pub(super) enum Standing {
 impl CacheFile {
     /// # Errors
     /// When what stands at the path can't be told.
-    pub(crate) fn new(store: Store, options: OpenOptions, ballast: Ballast) -> std::io::Result<Self> {
+    pub(crate) fn new(
+        store: Store,
+        options: OpenOptions,
+        ballast: Ballast,
+        lock: OwnerLock,
+    ) -> std::io::Result<Self> {
         let mut file = Self {
             anchor: Some(options.volume.anchor(&options.path)?),
             unused: Made::default(),
             backoff: Backoff::default(),
             options,
-            known: store.known.clone(),
+            known: Known::default(),
             state: State::InService(store),
             generation: FIRST_GENERATION,
             adopted: Adopted::default(),
@@ -108,7 +123,10 @@ impl CacheFile {
             is_short_of_room: false,
             quarantined: None,
             discarded: Vec::new(),
+            watch: Watch::default(),
+            lock,
         };
+        file.remember();
         file.ballast.take(&*file.options.volume);
         Ok(file)
     }
@@ -139,6 +157,11 @@ impl CacheFile {
         }
     }
 
+    /// The range removals that the file, in service, has still to make.
+    pub(super) fn ranges(&self) -> &[Range] {
+        self.store().map_or(&[], Store::ranges)
+    }
+
     /// Why it is out of service.
     pub(super) fn why(&self) -> Option<&Fault> {
         self.outage().map(|outage| &outage.why)
@@ -156,9 +179,9 @@ impl CacheFile {
         }
     }
 
-    /// Takes the file out of service after a fault: suspended, or, if it is damaged, discarded.
+    /// Takes the file out of service after a fault: suspended, or, if it is damaged or was removed, discarded.
     pub(super) fn fail(&mut self, fault: Fault, now: Timestamp) {
-        if fault.kind == FaultKind::Damage {
+        if matches!(fault.kind, FaultKind::Damage | FaultKind::Removed) {
             self.discard(fault, now);
         } else if self.close_store() {
             let wait = self.backoff.fails(now);
@@ -184,8 +207,8 @@ impl CacheFile {
         let why = Fault::io("the file is being closed");
         let closed = State::Suspended(Outage { why, retry_at: Timestamp::ZERO });
         match std::mem::replace(&mut self.state, closed) {
-            State::InService(store) => {
-                self.known = store.known.clone();
+            State::InService(mut store) => {
+                self.known = std::mem::take(&mut store.known);
                 self.known.adopt(&self.adopted);
                 // Its error says nothing that the fault did not.
                 drop(store.close());
@@ -200,6 +223,15 @@ impl CacheFile {
 
     /// Puts a discarded file aside, as far as that has not been done.
     pub(super) fn put_aside(&mut self, now: Timestamp) {
+        // Without the lock it may be another owner's by now.
+        if self.would_rename()
+            && let Err(fault) = self.hold_lock()
+        {
+            if let State::Discarded(outage, _) = &mut self.state {
+                outage.failed_again(Fault { kind: outage.why.kind, ..fault }, &mut self.backoff, now);
+            }
+            return;
+        }
         let Self { state: State::Discarded(outage, aside), anchor: Some(anchor), options, backoff, .. } =
             self
         else {
@@ -226,67 +258,21 @@ impl CacheFile {
         }
     }
 
-    /// Opens a suspended file again. A damaged one is discarded, and so is one that somebody deleted.
-    pub(super) fn resume(&mut self, now: Timestamp) {
-        let State::Suspended(outage) = &self.state else { return };
-        let why = outage.why.clone();
-        if why.kind == FaultKind::Full {
-            self.is_short_of_room = true;
-            self.ballast.give_up(&*self.options.volume);
-            // Not back at once: on a disk that is nearly full it would take the room that the next commit
-            // needs.
-            self.ballast_again_at = now.after(LAST_DISK_RETRY);
-        }
-        match self.open_again() {
-            Ok(Some(store)) => self.enter_service(store, now),
-            Ok(None) => self.discard(why, now),
-            Err(fault) if fault.kind == FaultKind::Damage => self.discard(fault, now),
-            // What the disk said first tells more than what it says now, but for a disk that has become full.
-            Err(fault) => {
-                let why = if fault.kind == FaultKind::Full { fault } else { why };
-                if let State::Suspended(outage) = &mut self.state {
-                    outage.failed_again(why, &mut self.backoff, now);
-                }
-            }
-        }
+    /// Whether putting a discarded file aside is to rename it.
+    fn would_rename(&self) -> bool {
+        let (State::Discarded(_, Aside::AtItsPath), Some(anchor)) = (&self.state, &self.anchor) else {
+            return false;
+        };
+        let place = Place::of(&*self.options.volume, &self.options.path, &**anchor);
+        place.is_ok_and(|place| place.fault().is_none())
     }
 
-    /// The file, open again; none if nobody can ever open it again.
-    fn open_again(&self) -> Result<Option<Store>, Fault> {
-        let Some(anchor) = &self.anchor else { return Ok(None) };
-        match self.options.volume.look(&self.options.path)? {
-            Some(seen) if seen.identity == anchor.identity() => open_ours(&self.options, seen.len).map(Some),
-            Some(_) => Err(Fault::io("another file stands in the place of the cache file")),
-            None if !anchor.has_name()? => Ok(None),
-            None => Err(Fault::io("the cache file was moved away")),
-        }
-    }
-
-    /// Makes a fresh file in the place of a discarded one that is gone.
-    pub(super) fn renew(&mut self, now: Timestamp, sequence: u64) {
-        if self.standing() != (Standing::Discarded { is_gone: true }) {
-            return;
-        }
-        let known = self.known.emptied(now, sequence, self.options.identities);
-        let options = OpenOptions { now, ..self.options.clone() };
-        let made = self.unused.remove(&options).and_then(|()| create(&options, &known, &mut self.unused));
-        match made {
-            Ok(store) => {
-                self.anchor = self.unused.take();
-                self.enter_service(store, now);
-            }
-            Err(fault) => {
-                if let State::Discarded(outage, _) = &mut self.state {
-                    outage.failed_again(fault, &mut self.backoff, now);
-                }
-            }
-        }
-    }
-
-    fn enter_service(&mut self, store: Store, now: Timestamp) {
-        self.generation += 1;
-        self.backoff.enters_service(now);
-        self.state = State::InService(store);
+    /// Numbers a keyspace whose opening needs no commit before it is answered: see [`Adopted`]. Returns its
+    /// number, and whether the file has still to learn of it. None if it needs one, and while the file is out
+    /// of service.
+    pub(super) fn number(&mut self, wanted: &Registration) -> Option<(KeyspaceId, bool)> {
+        let State::InService(store) = &self.state else { return None };
+        self.adopted.number(&store.known, wanted)
     }
 
     /// Numbers a keyspace that is opened while the file is out of service. The file learns of it when it is
@@ -295,14 +281,26 @@ impl CacheFile {
         self.adopted.register(&mut self.known, wanted, now)
     }
 
-    /// What the file has still to learn of.
-    pub(super) fn adopted(&self) -> &Adopted {
-        &self.adopted
+    /// The open file, and what it has still to learn of.
+    pub(super) fn store_and_adopted(&mut self) -> Option<(&mut Store, &Adopted)> {
+        match &mut self.state {
+            State::InService(store) => Some((store, &self.adopted)),
+            _ => None,
+        }
     }
 
-    /// After a commit of everything: the file has learned of them, and the disk has room.
-    pub(super) fn committed(&mut self, now: Timestamp) {
+    /// Whether it is in service and has still to learn of keyspaces.
+    pub(super) fn has_to_learn(&self) -> bool {
+        self.store().is_some() && !self.adopted.is_empty()
+    }
+
+    /// After a commit that entered the adopted keyspaces.
+    pub(super) fn has_learned(&mut self) {
         self.adopted = Adopted::default();
+    }
+
+    /// After a commit of everything: the disk has room.
+    pub(super) fn committed(&mut self, now: Timestamp) {
         self.is_short_of_room = false;
         if !self.ballast.is_held() && now >= self.ballast_again_at {
             self.ballast.take(&*self.options.volume);
@@ -345,12 +343,17 @@ impl CacheFile {
         &self.options
     }
 
-    /// Closes the file for good.
+    /// Closes the file for good. A restart finds it, or the answer is an error.
     pub(super) fn close(&mut self) -> Result<(), Fault> {
         let why = Fault::io("the cache is closed");
         let closed = State::Suspended(Outage { why, retry_at: Timestamp::ZERO });
         match std::mem::replace(&mut self.state, closed) {
-            State::InService(store) => store.close(),
+            State::InService(store) => {
+                store.close()?;
+                let Some(anchor) = &self.anchor else { return Ok(()) };
+                let place = Place::of(&*self.options.volume, &self.options.path, &**anchor)?;
+                place.fault().map_or(Ok(()), Err)
+            }
             State::Suspended(outage) | State::Discarded(outage, _) => {
                 Err(Fault { cause: format!("the disk tier is off: {}", outage.why), ..outage.why })
             }

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::sync::channel::Sender;
 
-type Reply<T> = Sender<Result<T, Error>>;
+pub(super) type Reply<T> = Sender<Result<T, Error>>;
 
 /// What a waiter is told while the disk tier is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +32,13 @@ pub(crate) enum Command {
     Full,
     /// Time was moved by hand: an outage may be due for another look.
     Look,
+    /// Look whether the file is still in its place, though nobody asks for anything.
+    Watch,
     Commit(Acknowledge, Reply<()>),
     /// Delete ranges, together; how many live entries went.
     RemoveRanges(Vec<RangeRemoval>, Reply<u64>),
+    /// Make a part of the earliest range removal that is pending.
+    MakePart(Reply<()>),
     Register(Registration, Reply<KeyspaceId>),
     /// Delete up to so many due entries: how many went, and whether there are more.
     Sweep(usize, Reply<(u64, bool)>),
@@ -52,6 +56,9 @@ pub(super) struct Waiting {
     pub(super) ranges: Vec<RangeRemoval>,
     /// Each with how many of the ranges are its own.
     pub(super) range_replies: Vec<(Reply<u64>, usize)>,
+    pub(super) parts: Vec<Reply<()>>,
+    /// Whether a part of a pending range removal is made, for nobody.
+    pub(super) makes_part: bool,
     pub(super) registrations: Vec<Registration>,
     pub(super) registration_replies: Vec<Reply<KeyspaceId>>,
     pub(super) sweep: usize,
@@ -66,13 +73,14 @@ pub(super) struct Waiting {
 impl Waiting {
     pub(super) fn add(&mut self, command: Command) {
         match command {
-            Command::Wake | Command::Hurry | Command::Look => {}
+            Command::Wake | Command::Hurry | Command::Look | Command::Watch => {}
             Command::Full => self.is_full = true,
             Command::Commit(acknowledge, reply) => self.commits.push((acknowledge, reply)),
             Command::RemoveRanges(removals, reply) => {
                 self.range_replies.push((reply, removals.len()));
                 self.ranges.extend(removals);
             }
+            Command::MakePart(reply) => self.parts.push(reply),
             Command::Register(registration, reply) => {
                 self.registrations.push(registration);
                 self.registration_replies.push(reply);
@@ -109,6 +117,20 @@ impl Waiting {
         !self.ranges.is_empty() || self.commits.iter().any(is_invalidation)
     }
 
+    /// Whether a part of a pending range removal is to be made with the first commit.
+    pub(super) fn makes_part(&self) -> bool {
+        self.makes_part || !self.parts.is_empty()
+    }
+
+    /// Whether all that is asked for is to delete what is due.
+    pub(super) fn only_sweeps(&self) -> bool {
+        self.callers() == self.sweep_replies.len()
+            && !self.sweep_replies.is_empty()
+            && !self.is_full
+            && !self.makes_part()
+            && self.shut_down.is_none()
+    }
+
     /// How many wait for the commit.
     pub(super) fn callers(&self) -> usize {
         self.commits.len()
@@ -138,7 +160,10 @@ impl Replies {
 
 /// What a flush is told once after an outage in which there was no file.
 pub(super) fn unsaved() -> Error {
-    let cause = "what was inserted while the disk tier was off lives in memory alone".to_owned();
+    let cause =
+        "what was inserted while the disk tier was off, or went with a file that was discarded, lives in \
+                 memory alone"
+            .to_owned();
     Error::NotDurable { cause }
 }
 

@@ -30,14 +30,16 @@ use redb::{
 };
 
 use super::batch::Deltas;
+use super::catalog::Retired;
+use super::draft::Draft;
+use super::expiry;
 use super::fault::{Fault, Guarded, guarded};
 use super::files::sync_directory_of;
+use super::keyspace_row::KeyspaceRow;
 use super::known::Known;
 use super::open::{OpenOptions, builder, close, remove_unfinished, unfinished};
 use super::store::{Store, write_known};
-use super::tables::{
-    ENTRIES, EXPIRY, KEYSPACES, META, RANGES, RETIRED, charge, expiry_key, split_expiry_key,
-};
+use super::tables::{ENTRIES, EXPIRY, KEYSPACES, META, RANGES, RETIRED, charge};
 use crate::id::KeyspaceId;
 use crate::record;
 use crate::units::Timestamp;
@@ -119,7 +121,7 @@ fn fill(
             return Ok(end);
         }
         copy.finish(&mut known, options);
-        write_known(&txn, &store.known, &known)?;
+        write_known(&txn, &known)?;
         txn.commit()?;
         Ok(end)
     })?;
@@ -175,8 +177,8 @@ impl Copy<'_> {
                 name if name == EXPIRY.name() => self.expiry(old, new)?,
                 name if name == META.name() => self.all(old, new, META)?,
                 name if name == KEYSPACES.name() => self.all(old, new, KEYSPACES)?,
-                name if name == RETIRED.name() => self.all(old, new, RETIRED)?,
-                name if name == RANGES.name() => self.all(old, new, RANGES)?,
+                // What they speak of is not copied.
+                name if name == RETIRED.name() || name == RANGES.name() => End::Whole,
                 name => self.unknown(old, new, name)?,
             };
             if !matches!(end, End::Whole) {
@@ -233,11 +235,10 @@ impl Copy<'_> {
         for row in rows.iter()? {
             let row = row?.0;
             let row = row.value();
-            let is_own = match split_expiry_key(row) {
+            let is_own = match expiry::split(row) {
                 None => false,
                 Some((_, key)) => entries.get(key)?.is_some_and(|record| {
-                    record::peek(record.value())
-                        .is_none_or(|header| expiry_key(header.delete_after, key) == row)
+                    record::peek(record.value()).is_none_or(|header| expiry::is_own(row, &header, key))
                 }),
             };
             if is_own {
@@ -311,14 +312,20 @@ impl Copy<'_> {
 
     /// What the copy says of itself.
     fn finish(&self, known: &mut Known, options: &OpenOptions) {
-        known.retired.clear();
-        for row in known.keyspaces.values_mut() {
+        known.retired = Retired::default();
+        known.ranges.clear();
+        for (name, row) in self.known.keyspaces.iter() {
             let (entries, bytes) = self.counts.get(&row.id).copied().unwrap_or_default();
-            (row.entries, row.bytes) = (entries.unsigned_abs(), bytes.unsigned_abs());
+            let row =
+                KeyspaceRow { entries: entries.unsigned_abs(), bytes: bytes.unsigned_abs(), ..row.clone() };
+            known.keyspaces.put(name.clone(), row);
         }
         known.state.mark = known.state.mark.max(self.now);
         known.state.closed_cleanly = true;
-        known.upgrade(known.state.mark, options.identities);
+        let mut draft = Draft::of(known);
+        draft.upgrade(draft.state.mark, options.identities);
+        let changes = draft.into_changes();
+        known.accept(changes);
     }
 }
 

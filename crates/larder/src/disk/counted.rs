@@ -8,8 +8,11 @@ use crate::stats::{Histogram, Lifetime};
 use crate::sync::{Ordering, StatisticU64};
 use crate::units::Timestamp;
 
-/// Sums up what the keyspaces of a cache have counted.
-pub(crate) type Counting = Box<dyn Fn() -> Lifetime + Send + Sync>;
+/// Returns what the keyspaces of a cache have counted, after asking so many of them anew.
+pub(crate) type Counting = Box<dyn Fn(usize) -> Lifetime + Send + Sync>;
+
+/// Keyspaces that a commit asks for what they have counted: asking one reads some kilobytes that other threads write.
+pub(super) const ASKED_BY_A_COMMIT: usize = 16;
 
 #[derive(Default)]
 pub(crate) struct Counted {
@@ -66,22 +69,24 @@ impl Tiers {
         drop(self.counted.lifetime.set((before, counting)));
     }
 
-    /// What the file has seen, with so many commits more.
-    pub(crate) fn lifetime(&self, commits: u64) -> Option<Lifetime> {
+    /// What the file has seen, with so many commits more. Asks up to `most_asked` keyspaces for what they have counted since they were last asked.
+    pub(crate) fn lifetime(&self, commits: u64, most_asked: usize) -> Option<Lifetime> {
         let (before, counting) = self.counted.lifetime.get()?;
-        let (view, memory) = (self.view(), self.memory.totals());
-        let tiers = Lifetime {
-            openings: 1,
-            memory_evictions: memory.evictions,
-            memory_expirations: memory.expirations,
-            disk_evictions: view.evictions,
-            disk_expirations: view.expirations,
-            commits: view.commits + commits,
-            faults: view.faults,
-            quarantines: view.quarantines,
-            ..Lifetime::default()
-        };
-        Some(before.plus(&counting()).plus(&tiers))
+        let (keyspaces, memory) = (counting(most_asked), self.memory.totals());
+        self.with_view(|view| {
+            let tiers = Lifetime {
+                openings: 1,
+                memory_evictions: memory.evictions,
+                memory_expirations: memory.expirations,
+                disk_evictions: view.evictions,
+                disk_expirations: view.expirations,
+                commits: view.commits + commits,
+                faults: view.faults,
+                quarantines: view.quarantines,
+                ..Lifetime::default()
+            };
+            Some(before.plus(&keyspaces).plus(&tiers))
+        })
     }
 
     /// How long the oldest uncommitted insert has waited.

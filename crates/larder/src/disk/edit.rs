@@ -25,7 +25,8 @@ use super::open::{
     OpenOptions, Opened, open, open_ours, refusal, refuse_unless_unfinished, remove_unfinished,
 };
 use super::owner;
-use super::store::{Batch, Outcome, Store};
+use super::ranges::RANGE_ROWS;
+use super::store::{Batch, Outcome, Room, Store};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::id::KeyspaceId;
@@ -85,10 +86,11 @@ impl Edit {
             page_cache: PAGE_CACHE,
             verify_up_to,
             // The capacity is a setting of its owner, who brings the file down to it.
-            live_limit: u64::MAX,
+            room: Room::UNBOUNDED,
             capacity: u64::MAX,
             now: clock.wall(),
             identities: Identities::default(),
+            accepted: lock.accepted(),
         };
         let store = if is_new && standing(&OsVolume, path)? == Standing::Nothing {
             let Opened { store, .. } = open(&options)?;
@@ -103,6 +105,9 @@ impl Edit {
             };
             opened.map_err(|fault| told(path, fault))?
         };
+        // Before anything is shown or changed.
+        let mut store = store;
+        store.make_ranges().map_err(|fault| told(path, fault))?;
         let (sequence, now) = (store.last_sequence(), clock.wall().max(store.mark()));
         let process = Process::current();
         Ok(Self { options, store: Some(store), compacted: None, sequence, now, process, _lock: lock })
@@ -151,8 +156,12 @@ impl Edit {
     /// Deletes every key in a scope; how many live ones there were.
     pub(crate) fn remove_scope(&mut self, scope: Scope) -> Result<u64, Error> {
         let range = Range { scope, sequence: self.next_sequence() };
-        let removal = RangeRemoval { range, known: Vec::new() };
-        Ok(self.commit(&[], &[removal], &[], 0)?.removed.first().copied().unwrap_or(0))
+        let removal = RangeRemoval { range, known: Vec::new(), unlisted: 0, on_disk: 0 };
+        let removed = self.commit(&[], &[removal], &[], 0)?.removed.first().copied().unwrap_or(0);
+        // A large one has its row now, and so holds. What it covers is deleted in parts.
+        let store = self.store.as_mut().ok_or(Error::Closed)?;
+        let deleted = store.make_ranges().map_err(|fault| told(&self.options.path, fault))?;
+        Ok(removed + deleted)
     }
 
     /// Deletes what has expired and what is retired; how many expired entries there were.
@@ -259,6 +268,9 @@ impl Edit {
             sequence: self.sequence,
             closing: false,
             is_resident: &|_| false,
+            take_use: &|_| false,
+            part: None,
+            range_rows: RANGE_ROWS,
         }
     }
 

@@ -31,6 +31,10 @@ pub(crate) enum FaultKind {
     Full,
     /// The operating system does not let this process use the file.
     Denied,
+    /// The file that is open is not the one that stands at its path: it was moved away, or replaced.
+    Displaced,
+    /// The file was removed: it has no name any more, and nothing stands in its place.
+    Removed,
     /// The device or the operating system failed in another way.
     Io,
 }
@@ -42,6 +46,19 @@ impl Fault {
 
     pub(crate) fn damage(cause: impl Into<String>) -> Self {
         Self { kind: FaultKind::Damage, cause: cause.into() }
+    }
+
+    pub(crate) fn displaced(cause: &str) -> Self {
+        Self { kind: FaultKind::Displaced, cause: cause.to_owned() }
+    }
+
+    pub(crate) fn removed() -> Self {
+        Self { kind: FaultKind::Removed, cause: "the cache file was removed".to_owned() }
+    }
+
+    /// Whether a restart would not find the file that is open.
+    pub(crate) fn is_of_place(&self) -> bool {
+        matches!(self.kind, FaultKind::Displaced | FaultKind::Removed)
     }
 }
 

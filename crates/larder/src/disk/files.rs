@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::evidence::Accepted;
 use super::format::FORMAT;
 use super::names::LOCK;
 pub(crate) use super::names::{DAMAGED, DISCARDED, beside, dated};
@@ -15,7 +16,7 @@ use super::owner_facts::{MAX_LEN, OwnerFacts};
 use crate::clock::{Clock, pause};
 use crate::error::Error;
 use crate::process::Process;
-use crate::volume::{LockFile, SeenKind, Volume};
+use crate::volume::{LockFile, LockPlace, SeenKind, Volume};
 
 const LOCK_POLL: Duration = Duration::from_millis(5);
 /// How often a refused opener looks for the name of the owner: for a tenth of a second.
@@ -59,6 +60,9 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
 #[derive(Debug)]
 pub(crate) struct OwnerLock {
     file: Box<dyn LockFile>,
+    path: PathBuf,
+    /// What is written in it.
+    facts: OwnerFacts,
     process: Process,
 }
 
@@ -69,7 +73,7 @@ impl Drop for OwnerLock {
             return;
         }
         // Nobody's any more, before it is anybody's: whoever is refused next must not be told of this owner.
-        drop(self.file.write(&[]));
+        drop(self.file.write(&self.facts.left().to_bytes()));
         // Not by closing alone: a child that another thread is starting has inherited the descriptor, and
         // would hold the lock until it runs its own program.
         drop(self.file.unlock());
@@ -99,19 +103,67 @@ impl OwnerLock {
         }
         // Somebody else's file may have that name: `Cargo.lock` beside a cache called `Cargo`.
         let content = file.read(MAX_LEN + 1).map_err(|error| io_error("read", &lock_path, error))?;
-        if OwnerFacts::read(&content).is_none() {
-            let why = "it is not the lock of a larder file, though it has its name".to_owned();
-            return Err(Error::Foreign { path: lock_path, why });
+        let Some(left) = OwnerFacts::read(&content) else {
+            return Err(Error::Foreign { path: lock_path, why: NO_LOCK.to_owned() });
+        };
+        let mut facts = OwnerFacts::own(FORMAT, clock.wall());
+        if let Some(accepted) = left.accepted() {
+            facts.set_accepted(&accepted);
         }
-        match file.write(&OwnerFacts::own(FORMAT, clock.wall()).to_bytes()) {
+        match file.write(&facts.to_bytes()) {
             // The lock is held, and who holds it is told for people alone. Opening may then make room with
             // the ballast.
             Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {}
             written => written.map_err(|error| io_error("write", &lock_path, error))?,
         }
-        Ok(Self { file, process: Process::current() })
+        Ok(Self { file, path: lock_path, facts, process: Process::current() })
+    }
+
+    /// The file that was accepted at this path last.
+    pub(crate) fn accepted(&self) -> Option<Accepted> {
+        self.facts.accepted()
+    }
+
+    /// Says which file was accepted, for as long as that says something: also when this owner has left.
+    pub(super) fn accept(&mut self, accepted: Accepted) -> io::Result<()> {
+        if self.facts.accepted() != Some(accepted) {
+            self.facts.set_accepted(&accepted);
+            self.file.write(&self.facts.to_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the file at the lock's path is the one that is locked: it may have been removed or replaced.
+    /// What stands there is locked in its place, unless another process has it. Answers what was wrong, if anything
+    /// was.
+    ///
+    /// # Errors
+    /// With what keeps it from being locked.
+    pub(super) fn keep(&mut self, volume: &dyn Volume) -> Result<Option<String>, String> {
+        let shown = self.path.display();
+        let failed = |error: io::Error| format!("{shown} can't be locked again: {error}");
+        let what = match self.file.place().map_err(failed)? {
+            LockPlace::Held => return Ok(None),
+            LockPlace::Nothing => "removed",
+            LockPlace::Other => "replaced",
+        };
+        let mut file = volume.open_lock(&self.path).map_err(failed)?;
+        if !file.try_lock().map_err(failed)? {
+            return Err(format!("{shown} was {what}, and another process has locked the file in its place"));
+        }
+        if OwnerFacts::read(&file.read(MAX_LEN + 1).map_err(failed)?).is_none() {
+            return Err(format!("{shown} was {what}: {NO_LOCK}"));
+        }
+        file.write(&self.facts.to_bytes()).map_err(failed)?;
+        if file.place().map_err(failed)? != LockPlace::Held {
+            return Err(format!("{shown} was {what}, and again while it was locked"));
+        }
+        drop(std::mem::replace(&mut self.file, file).unlock());
+        Ok(Some(format!("{shown} was {what} by another program")))
     }
 }
+
+const NO_LOCK: &str = "it is not the lock of a larder file, though it has its name";
 
 /// Who has the lock. An owner writes its id after it has taken the lock, so it may take a moment to be seen;
 /// until then the id may be that of an owner that was killed. If it still is after that moment, a fork of
@@ -161,6 +213,13 @@ pub(crate) fn create_parents(volume: &dyn Volume, path: &Path) -> Result<(), Err
         return Ok(());
     };
     volume.create_directories(parent).map_err(|error| io_error("create the directory", parent, error))
+}
+
+/// The path by the name of its directory itself: a link that leads elsewhere later leads to another file.
+pub(crate) fn in_real_directory(volume: &dyn Volume, path: &Path) -> Result<PathBuf, Error> {
+    let (directory, Some(name)) = (directory_of(path), path.file_name()) else { return Ok(path.to_owned()) };
+    let directory = volume.real_directory(directory).map_err(|error| io_error("find", directory, error))?;
+    Ok(directory.join(name))
 }
 
 pub(super) fn directory_of(path: &Path) -> &Path {

@@ -84,11 +84,11 @@ impl Followed {
     }
 
     /// The metadata and the entries as one commit left them: numbers of keyspaces, and removals that are
-    /// still to be made, are of that commit.
+    /// still to be made, are of that commit. Of the keyspaces all, or the one of this name `only`.
     ///
     /// An owner of a later version may have upgraded the file since it was opened, so the format is read each
     /// time.
-    pub(crate) fn view(&self) -> Result<(Known, Snapshot), Error> {
+    pub(crate) fn view(&self, only: Option<&str>) -> Result<(Known, Snapshot), Error> {
         // A thread of the parent may have had the lock at the fork, or one of the store's.
         if !self.process.is_current() {
             return Err(Error::Forked);
@@ -97,7 +97,7 @@ impl Followed {
         let failed = |fault| refused(&self.path, fault);
         let txn = Guarded::new(guarded(|| Ok(file.db.begin_read()?)).map_err(failed)?);
         let format = format(&self.path, FileFormat::at(&txn))?;
-        let known = Store::known_at(&txn, format).map_err(failed)?;
+        let known = Store::known_at(&txn, format, only).map_err(failed)?;
         Ok((known, Snapshot::at(&txn, 0).map_err(failed)?))
     }
 }
@@ -118,7 +118,9 @@ fn refused(path: &Path, fault: Fault) -> Error {
         FaultKind::Locked => {
             return owner::in_use(path, None);
         }
-        FaultKind::Io | FaultKind::Full | FaultKind::Denied => fault.cause,
+        FaultKind::Io | FaultKind::Full | FaultKind::Denied | FaultKind::Displaced | FaultKind::Removed => {
+            fault.cause
+        }
     };
     Error::Io { action: "follow", path: path.to_owned(), cause }
 }

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::batch::Deltas;
-use super::format::FORMAT;
+use super::catalog::{Keyspaces, Retired, clamped};
+use super::draft::Draft;
+use super::format::{FEATURES, FORMAT};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::tables::State;
@@ -17,12 +18,14 @@ use crate::units::Timestamp;
 pub(crate) struct Known {
     /// The version of the file's format.
     pub(crate) format: u32,
+    /// What its readers must know, a bit each.
+    pub(crate) features: u64,
     /// Which file it is; a file of format 1 has none yet.
     pub(crate) identity: Option<FileIdentity>,
     pub(crate) state: State,
-    pub(crate) keyspaces: BTreeMap<String, KeyspaceRow>,
+    pub(crate) keyspaces: Keyspaces,
     /// Keyspaces to be deleted, with the bytes they are still charged for.
-    pub(crate) retired: BTreeMap<KeyspaceId, u64>,
+    pub(crate) retired: Retired,
     /// Range removals that are still to be made: what they cover is not to be believed.
     pub(crate) ranges: Vec<Range>,
 }
@@ -44,14 +47,13 @@ impl Known {
     /// What a file without entries says.
     pub(crate) fn fresh(mark: Timestamp, identities: Identities) -> Self {
         let state = State { mark, next_keyspace: 1, closed_cleanly: true, sequence: 0 };
-        Self { format: FORMAT, identity: Some(identities.make(mark, None)), state, ..Self::default() }
-    }
-
-    /// What a file of an older format is to say once it is of this one: the first commit makes it so.
-    pub(super) fn upgrade(&mut self, now: Timestamp, identities: Identities) {
-        if self.format < FORMAT {
-            self.format = FORMAT;
-            self.identity.get_or_insert_with(|| identities.make(now, None));
+        let features = FEATURES;
+        Self {
+            format: FORMAT,
+            features,
+            identity: Some(identities.make(mark, None)),
+            state,
+            ..Self::default()
         }
     }
 
@@ -61,111 +63,82 @@ impl Known {
         let identity = Some(identities.make(mark, self.identity));
         let nothing = Self { state: self.state, identity, ..Self::fresh(mark, identities) };
         let mut known = Self { keyspaces: self.keyspaces.clone(), ..nothing };
-        for row in known.keyspaces.values_mut() {
-            (row.entries, row.bytes) = (0, 0);
-        }
+        known.keyspaces.empty_all();
         known.state.mark = known.state.mark.max(mark);
         known.state.sequence = known.state.sequence.max(sequence);
         known
     }
 
+    /// Returns the bytes that all entries are charged for, those of retired keyspaces included.
     pub(crate) fn live_bytes(&self) -> u64 {
-        self.keyspaces.values().map(|row| row.bytes).sum::<u64>() + self.retired.values().sum::<u64>()
+        clamped(self.keyspaces.usage().bytes + self.retired.bytes())
     }
 
+    /// Returns the number of entries of all keyspaces.
     pub(crate) fn entries(&self) -> u64 {
-        self.keyspaces.values().map(|row| row.entries).sum()
+        clamped(self.keyspaces.usage().entries)
     }
 
-    pub(super) fn apply(&mut self, deltas: &Deltas) {
-        for row in self.keyspaces.values_mut() {
-            if let Some(&(entries, bytes)) = deltas.get(&row.id) {
-                row.entries = row.entries.saturating_add_signed(entries);
-                row.bytes = row.bytes.saturating_add_signed(bytes);
-            }
-        }
-        for (id, left) in &mut self.retired {
-            if let Some(&(_, bytes)) = deltas.get(id) {
-                *left = left.saturating_add_signed(bytes);
-            }
-        }
-    }
-
-    /// Takes over what was opened while the file was out of service, whatever of it the file knows already.
+    /// Takes over what was opened while the file was out of service.
     pub(crate) fn adopt(&mut self, adopted: &Adopted) {
-        for (wanted, id, registered_at) in adopted.keyspaces.values() {
-            if self.keyspaces.get(&wanted.name).is_none_or(|row| row.id != *id) {
-                self.replace(wanted, *id, *registered_at);
-            }
-            self.state.next_keyspace = self.state.next_keyspace.max(id.number() + 1);
-        }
-        for id in &adopted.retired {
-            if self.keyspaces.values().all(|row| row.id != *id) {
-                self.retired.entry(*id).or_insert(0);
-                self.state.next_keyspace = self.state.next_keyspace.max(id.number() + 1);
-            }
-        }
-    }
-
-    /// Finds or makes the row of a keyspace. A new version, keys or values of another shape, or values in
-    /// another format begin empty: the old entries are retired under their old number.
-    ///
-    /// The schema of a keyspace is that of the definition that made it, so that tools spell its keys as those
-    /// were spelled that are in it. One without a schema (made by hand, or before files kept schemas) takes
-    /// that of the first definition that names one. A definition of another schema changes nothing while it
-    /// finds the keyspace as it wants it: the entries are shared, and stay as they are. When it finds another
-    /// version or shape it makes the keyspace anew, and then the schema is its own.
-    pub(crate) fn register(
-        &mut self,
-        wanted: &Registration,
-        now: Timestamp,
-    ) -> (KeyspaceId, Option<KeyspaceId>) {
-        if let Some(row) = self.keyspaces.get_mut(&wanted.name) {
-            let is_same_shape = row.shape == wanted.shape
-                && row.format == wanted.format
-                && (row.fingerprint == wanted.fingerprint || row.fingerprint == 0 || wanted.fingerprint == 0);
-            if row.version == wanted.version && is_same_shape {
-                if row.schema.is_none() {
-                    row.schema.clone_from(&wanted.schema);
-                }
-                return (row.id, None);
-            }
-        }
-        let id = KeyspaceId::on_disk(self.state.next_keyspace);
-        self.state.next_keyspace += 1;
-        (id, self.replace(wanted, id, now))
-    }
-
-    /// Gives a keyspace an empty row under a new number. The old number, if there was one, is retired.
-    fn replace(&mut self, wanted: &Registration, id: KeyspaceId, now: Timestamp) -> Option<KeyspaceId> {
-        let old = self.keyspaces.get(&wanted.name);
-        let row = KeyspaceRow {
-            id,
-            version: wanted.version,
-            entries: 0,
-            bytes: 0,
-            shape: wanted.shape.clone(),
-            format: wanted.format,
-            fingerprint: wanted.fingerprint,
-            schema: wanted.schema.clone(),
-            retired_versions: old.map_or_else(Vec::new, |old| old.retired_versions_with_this(now)),
-            unknown: Vec::new(),
-        };
-        let old = self.keyspaces.insert(wanted.name.clone(), row)?;
-        self.retired.insert(old.id, old.bytes);
-        Some(old.id)
+        let mut draft = Draft::of(self);
+        draft.adopt(adopted);
+        let changes = draft.into_changes();
+        self.accept(changes);
     }
 }
 
-/// Keyspaces that were opened while the file was out of service, and their numbers.
+impl Registration {
+    /// Returns whether a keyspace of this row is the one that is being opened, with its entries.
+    pub(super) fn is_served_by(&self, row: &KeyspaceRow) -> bool {
+        let is_same_value =
+            row.fingerprint == self.fingerprint || row.fingerprint == 0 || self.fingerprint == 0;
+        row.version == self.version && row.shape == self.shape && row.format == self.format && is_same_value
+    }
+}
+
+/// Keyspaces that were opened and are not in the file yet, and their numbers: those that were opened while it
+/// was out of service, and those that it has still to learn of.
+///
+/// A keyspace of a name that the file does not have is numbered without a commit:
+///
+/// 1. [`Adopted::number`] gives it the next number that neither the file nor another opening has.
+/// 2. Its opening is answered.
+/// 3. Whatever commits next enters its row, in the same transaction as its first entry or in an earlier one
+///    ([`Draft::adopt`]).
+///
+/// So no entry stands in a file under a number without a row, which the next owner would give to another
+/// keyspace. A crash before (3) forgets a keyspace without entries. A keyspace that takes another's place
+/// (of another version or shape) is entered before its opening is answered: a removal of what it does not
+/// find commits nothing, and an owner of the version before must not find it either.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Adopted {
     /// By name, the latest, and when it was registered: an earlier version's number is retired.
-    keyspaces: BTreeMap<String, (Registration, KeyspaceId, Timestamp)>,
-    retired: BTreeSet<KeyspaceId>,
+    pub(super) keyspaces: BTreeMap<String, (Registration, KeyspaceId, Timestamp)>,
+    pub(super) retired: BTreeSet<KeyspaceId>,
+    /// Above every number of these.
+    next: u32,
+    /// Whether one of them was opened during an outage: the file learns of it as soon as it is in service.
+    is_urgent: bool,
 }
 
 impl Adopted {
+    /// Numbers a keyspace that needs no commit before its opening is answered. Returns its number, and
+    /// whether the file has still to learn of it; none if it needs one.
+    pub(crate) fn number(&mut self, known: &Known, wanted: &Registration) -> Option<(KeyspaceId, bool)> {
+        if let Some((pending, id, _)) = self.keyspaces.get(&wanted.name) {
+            return (pending == wanted).then_some((*id, true));
+        }
+        if let Some(row) = known.keyspaces.get(&wanted.name) {
+            let is_whole = row.schema.is_some() || wanted.schema.is_none();
+            return (wanted.is_served_by(row) && is_whole).then_some((row.id, false));
+        }
+        let id = KeyspaceId::on_disk(self.next.max(known.state.next_keyspace));
+        // It takes no other's place, so nobody will ask when that was.
+        self.note(wanted, id, known.state.mark);
+        Some((id, true))
+    }
+
     /// Notes a keyspace that `known`, which has these taken over already, numbers.
     pub(crate) fn register(
         &mut self,
@@ -173,9 +146,28 @@ impl Adopted {
         wanted: &Registration,
         now: Timestamp,
     ) -> KeyspaceId {
-        let (id, retired) = known.register(wanted, now);
+        let mut draft = Draft::of(known);
+        let (id, retired) = draft.register(wanted, now);
+        let changes = draft.into_changes();
+        known.accept(changes);
         self.retired.extend(retired);
-        self.keyspaces.insert(wanted.name.clone(), (wanted.clone(), id, now));
+        self.is_urgent = true;
+        self.note(wanted, id, now);
         id
+    }
+
+    /// Returns whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keyspaces.is_empty()
+    }
+
+    /// Returns whether they may wait for a commit that is made for something else, or for the flush interval.
+    pub(crate) fn may_wait(&self) -> bool {
+        !self.is_urgent
+    }
+
+    fn note(&mut self, wanted: &Registration, id: KeyspaceId, now: Timestamp) {
+        self.keyspaces.insert(wanted.name.clone(), (wanted.clone(), id, now));
+        self.next = self.next.max(id.number() + 1);
     }
 }

@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableDatabase};
 
+use super::evidence;
+use super::expiry;
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::files::{self, Standing, io_error};
 use super::format::FileFormat;
@@ -24,9 +26,9 @@ use super::known::Known;
 use super::open::{REDB_MAGIC, builder, foreign};
 use super::owner;
 use super::pages::{Pages, verify_pages};
-use super::probe::{self, Overlay};
+use super::probe::Overlay;
 use super::store::Store;
-use super::tables::{ENTRIES, EXPIRY, after_prefix, end_of_due, marker, split_expiry_key};
+use super::tables::{ENTRIES, EXPIRY, after_prefix};
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::stats::Lifetime;
@@ -180,13 +182,18 @@ impl Look {
     /// How many entries of each keyspace the sweeper may delete at a time.
     pub(crate) fn due(&self, now: Timestamp) -> Result<Vec<(KeyspaceId, u64)>, Error> {
         self.refuse_if_forked()?;
-        let end = end_of_due(now);
         let counted = guarded(|| {
             let mut counted = std::collections::BTreeMap::new();
-            for row in self.expiry.range_owned::<&[u8]>(..end.as_slice())? {
-                let row = row?.0;
-                if let Some((_, key)) = split_expiry_key(row.value()) {
-                    *counted.entry(KeyspaceId::of(key)).or_insert(0) += 1;
+            for (class, head) in expiry::heads(&*self.expiry)? {
+                let end = expiry::end_of_due(class, now);
+                if head >= end {
+                    continue;
+                }
+                for row in self.expiry.range_owned::<&[u8]>(head.as_slice()..end.as_slice())? {
+                    let row = row?.0;
+                    if let Some((_, key)) = expiry::split(row.value()) {
+                        *counted.entry(KeyspaceId::of(key)).or_insert(0) += 1;
+                    }
                 }
             }
             Ok(counted)
@@ -228,7 +235,7 @@ type Tables = (
 );
 
 fn tables(txn: &ReadTransaction, format: u32) -> Result<Tables, Fault> {
-    let known = Store::known_at(txn, format)?;
+    let known = Store::known_at(txn, format, None)?;
     let entries = guarded(|| Ok(txn.open_table(ENTRIES)?))?;
     let expiry = guarded(|| Ok(txn.open_table(EXPIRY)?))?;
     Ok((known, Store::lifetime_at(txn)?, Guarded::new(entries), Guarded::new(expiry)))
@@ -248,6 +255,9 @@ pub(super) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {
     let opened = OsVolume::open_to_read(path).and_then(|file| Ok((file.start(REDB_MAGIC.len())?, file)));
     match opened {
         Ok((magic, file)) if magic == REDB_MAGIC => Ok(file),
+        Ok((_, file)) if shows_larder(path, &file) => {
+            Err(Error::Damaged { path: path.to_owned(), cause: "its beginning was overwritten".to_owned() })
+        }
         Ok(_) => Err(foreign(path, "it is not a redb database")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(Error::Missing { path: path.to_owned() })
@@ -262,20 +272,25 @@ fn format(path: &Path, file: &VolumeFile, found: Result<Option<FileFormat>, Faul
         Some(found) => found.known(path),
         // Damage to the list of tables looks like this too.
         None => match verify_pages(path)? {
-            Pages::Damaged(cause) if has_marker(file) => Err(Error::Damaged { path: path.to_owned(), cause }),
+            Pages::Damaged(cause) if shows_larder(path, file) => {
+                Err(Error::Damaged { path: path.to_owned(), cause })
+            }
             _ => Err(foreign(path, "it is a redb database without larder's tables")),
         },
     }
 }
 
-fn has_marker(file: &VolumeFile) -> bool {
-    probe::contains(file, &marker()).unwrap_or(false)
+/// Whether a cache would take a damaged file for its own.
+fn shows_larder(path: &Path, file: &VolumeFile) -> bool {
+    evidence::is_ours(&OsVolume, path, file, owner::accepted(path).as_ref()).unwrap_or(false)
 }
 
 /// The error of a fault.
 pub(super) fn refused(path: &Path, file: &VolumeFile, fault: Fault) -> Error {
     match fault.kind {
-        FaultKind::Damage if has_marker(file) => Error::Damaged { path: path.to_owned(), cause: fault.cause },
+        FaultKind::Damage if shows_larder(path, file) => {
+            Error::Damaged { path: path.to_owned(), cause: fault.cause }
+        }
         FaultKind::Damage => {
             foreign(path, format!("it is a damaged redb database ({fault}) with no sign of larder in it"))
         }
@@ -283,8 +298,10 @@ pub(super) fn refused(path: &Path, file: &VolumeFile, fault: Fault) -> Error {
         FaultKind::Denied => {
             io_error("read", path, std::io::Error::new(std::io::ErrorKind::PermissionDenied, fault.cause))
         }
-        FaultKind::Unrepaired | FaultKind::Io | FaultKind::Full => {
-            Error::Io { action: "read", path: path.to_owned(), cause: fault.cause }
-        }
+        FaultKind::Unrepaired
+        | FaultKind::Io
+        | FaultKind::Full
+        | FaultKind::Displaced
+        | FaultKind::Removed => Error::Io { action: "read", path: path.to_owned(), cause: fault.cause },
     }
 }

@@ -5,14 +5,15 @@
 //! 1. Nothing there, or an empty file: a new one is made under a temporary name, closed, and renamed into
 //!    place, so that a crash leaves none or a whole one.
 //!    It is not written in place: an empty file that is a mount point is refused, as any other that is.
-//! 2. Not a regular file, or not beginning as redb's files do: refused.
+//! 2. Not a regular file: refused. Not beginning as redb's files do: dealt with as in step 4.
 //! 3. Its tables are read, without writing (see [`super::probe`]). None of ours, though every page is as it
 //!    was written: refused. A newer format: refused. In use: refused.
-//! 4. Damaged, and the name of our metadata table stands in it: moved aside, kept, and step 1. Without that
-//!    name nobody can tell whose it is: refused.
+//! 4. Damaged, and there is evidence that it is ours ([`super::evidence`]): moved aside, kept, and step 1.
+//!    Without evidence nobody can tell whose it is: refused.
 //! 5. Ours: opened for writing, with every page verified up to a set size. Damage found now is dealt with as
-//!    in step 4. Range removals that the file still has to make are made before anything is read from it
-//!    ([`super::ranges`]).
+//!    in step 4. What range removals cover that the file still has to make is nobody's: it is disbelieved
+//!    from
+//!    the first lookup on ([`super::ranges`]).
 //!
 //! A file of an older format is opened as it is. The first commit upgrades it.
 
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use redb::{Builder, ConcurrencyMode, Database};
 
 use super::ballast::Ballast;
+use super::evidence::{self, Accepted};
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::files::{self, Standing, io_error};
 use super::format::FileFormat;
@@ -29,12 +31,12 @@ use super::known::Known;
 use super::names::{UNFINISHED, beside};
 use super::owner;
 use super::probe::{self, Overlay};
-use super::store::Store;
+use super::store::{Room, Store};
 use super::tables::marker;
 use crate::error::Error;
 use crate::sync::Arc;
 use crate::units::Timestamp;
-use crate::volume::{Anchor, Volume, VolumeFile};
+use crate::volume::{Anchor, Identity, Seal, Volume, VolumeFile};
 
 /// The page cache for a look into a file.
 const SMALL_CACHE: usize = 1 << 20;
@@ -49,12 +51,14 @@ pub(crate) struct OpenOptions {
     pub(crate) page_cache: usize,
     /// Every page is verified when the file is no longer than this.
     pub(crate) verify_up_to: u64,
-    pub(crate) live_limit: u64,
+    pub(crate) room: Room,
     /// The length that the file may have.
     pub(crate) capacity: u64,
     pub(crate) now: Timestamp,
     /// Where the identity of a file comes from that is made or upgraded.
     pub(crate) identities: Identities,
+    /// The file that was accepted at the path last, as the lock names it.
+    pub(crate) accepted: Option<Accepted>,
 }
 
 /// A file that is open, and how it was found.
@@ -80,7 +84,10 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
             create_first(options, None)
         }
         Standing::File { len } => {
-            refuse_unless_redb(volume, path)?;
+            match refuse_unless_redb(volume, path) {
+                Err(refused @ Error::Foreign { .. }) => return replace_damaged(options, refused),
+                begun => begun?,
+            }
             let found =
                 identify(volume, path).and_then(|format| match format.map(|found| found.known(path)) {
                     // Damage to these rows looks like this too.
@@ -99,7 +106,10 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
             match found {
                 Ok(Ok(store)) => Ok(Opened { store, quarantined: None }),
                 Ok(Err(refused)) => Err(refused),
-                Err(fault) if fault.kind == FaultKind::Damage => replace_damaged(options, &fault),
+                Err(fault) if fault.kind == FaultKind::Damage => {
+                    let why = format!("it is a damaged redb database ({fault}) with no sign of larder in it");
+                    replace_damaged(options, foreign(path, why))
+                }
                 Err(fault) => Err(refusal(path, fault)),
             }
         }
@@ -192,30 +202,32 @@ fn verify_pages(overlay: impl FnOnce() -> std::io::Result<Overlay>) -> Result<()
 
 /// Opens a larder file for writing.
 pub(super) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, Fault> {
-    let db = open_database(options, len <= options.verify_up_to)?;
+    let (db, seal) = open_database(options, len <= options.verify_up_to)?;
     let mut store = Store::of_file(db, options)?;
-    // Before anybody looks: what they cover is gone for those who removed it.
-    store.make_ranges()?;
+    store.seal = seal;
     // What every lookup opens: damage to it is dealt with as any other that is found on opening.
     store.snapshot(0)?;
     Ok(store)
 }
 
-/// Opens the database of a file for writing.
-pub(super) fn open_database(options: &OpenOptions, verifies: bool) -> Result<Database, Fault> {
+/// Opens the database of a file for writing, with what ends all writing to it.
+pub(super) fn open_database(options: &OpenOptions, verifies: bool) -> Result<(Database, Seal), Fault> {
     let mut builder = builder(options.page_cache);
     builder.set_check_integrity_on_open(verifies);
-    guarded(|| Ok(builder.create_with_backend(options.volume.open(&options.path, false)?)?))
+    let file = options.volume.open(&options.path, false)?;
+    let seal = file.seal();
+    Ok((guarded(|| Ok(builder.create_with_backend(file)?))?, seal))
 }
 
-fn replace_damaged(options: &OpenOptions, fault: &Fault) -> Result<Opened, Error> {
-    let OpenOptions { volume, path, .. } = options;
-    let is_ours = volume.open(path, false).and_then(|file| probe::contains(&file, &marker()));
-    if !is_ours.map_err(|error| io_error("read", path, error))? {
-        return Err(foreign(
-            path,
-            format!("it is a damaged redb database ({fault}) with no sign of larder in it"),
-        ));
+/// Moves a damaged file aside, if there is evidence that it is ours. Otherwise the answer is `refused`.
+fn replace_damaged(options: &OpenOptions, refused: Error) -> Result<Opened, Error> {
+    let OpenOptions { volume, path, accepted, .. } = options;
+    let is_ours = volume
+        .open(path, false)
+        .and_then(|file| evidence::is_ours(&**volume, path, &file, accepted.as_ref()))
+        .map_err(|error| io_error("read", path, error))?;
+    if !is_ours {
+        return Err(refused);
     }
     let aside = files::quarantine(&**volume, path, options.now.as_millis())
         .map_err(|error| io_error("move the damaged file aside:", path, error))?;
@@ -278,6 +290,11 @@ impl Made {
         }
         self.0 = None;
         Ok(())
+    }
+
+    /// Whether it is the file of this identity.
+    pub(super) fn is(&self, identity: Identity) -> bool {
+        self.0.as_ref().is_some_and(|anchor| anchor.identity() == identity)
     }
 
     pub(super) fn take(&mut self) -> Option<Box<dyn Anchor>> {

@@ -7,6 +7,7 @@
 
 use std::path::Path;
 
+use super::evidence::Accepted;
 use super::names::{LOCK, beside};
 use super::owner_facts::{MAX_LEN, OwnerFacts};
 use crate::error::Error;
@@ -22,6 +23,11 @@ const MOST_LOCKS: u64 = 4 << 20;
 /// The process whose id stands beside a cache file: its owner, or one that was killed.
 pub(super) fn named(path: &Path) -> Option<u32> {
     facts(path)?.pid
+}
+
+/// The file that was accepted at a path last.
+pub(super) fn accepted(path: &Path) -> Option<Accepted> {
+    facts(path)?.accepted()
 }
 
 /// What stands beside a cache file of its owner, or of one that was killed.

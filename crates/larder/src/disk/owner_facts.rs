@@ -4,16 +4,25 @@
 //! 4711
 //! format=2
 //! started=1767225600000
+//! file=0123456789abcdef0123456789abcdef
+//! place=66:7004282:1767225600000000000
 //! ```
 //!
 //! The first line is the process id; then come lines `name=value` in printable ASCII, of which a reader
-//! passes over those that it does not know. The first version wrote the process id alone. A lock that nobody
-//! holds is empty, unless its owner ended without closing the cache.
+//! passes over those that it does not know. The first version wrote the process id alone. In a lock that
+//! nobody holds the first line is empty, unless its owner ended without closing the cache. The lines of the file
+//! that was accepted last, its identity and which file it is ([`super::evidence`]), stay.
 //!
 //! Whatever is not of this form is somebody else's file, such as a `Cargo.lock` beside a cache called
 //! `Cargo`. What a crash made of ours still is: it may end in the middle of a line, and in zeros.
 
+use super::evidence::{Accepted, FilePlace};
+use super::identity::FileIdentity;
 use crate::units::Timestamp;
+
+/// The lines of the file that was accepted.
+const FILE: &str = "file";
+const PLACE: &str = "place";
 
 /// The most bytes that are read of a lock, and written to one.
 pub(super) const MAX_LEN: usize = 4096;
@@ -46,14 +55,42 @@ impl OwnerFacts {
         }
     }
 
+    /// The file that was accepted last; none if that is not told.
+    pub(super) fn accepted(&self) -> Option<Accepted> {
+        let digits = self.get(FILE).filter(|digits| digits.len() == 2 * FileIdentity::LEN)?;
+        let identity = FileIdentity::from_bytes(u128::from_str_radix(digits, 16).ok()?.to_be_bytes());
+        Some(Accepted { identity, place: self.get(PLACE).and_then(FilePlace::read) })
+    }
+
+    /// Says which file was accepted.
+    pub(super) fn set_accepted(&mut self, accepted: &Accepted) {
+        self.lines.retain(|(name, _)| name != FILE && name != PLACE);
+        self.set(FILE, &accepted.identity.to_string());
+        if let Some(place) = accepted.place {
+            self.set(PLACE, &place.to_string());
+        }
+    }
+
+    /// What stays when its owner has left.
+    pub(super) fn left(&self) -> Self {
+        let mut left = Self::default();
+        if let Some(accepted) = self.accepted() {
+            left.set_accepted(&accepted);
+        }
+        left
+    }
+
     /// The value of a line.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the lines to come, such as the control socket's"))]
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.lines.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let mut text = self.pid.map_or_else(String::new, |pid| format!("{pid}\n"));
+        let mut text = match self.pid {
+            None if self.lines.is_empty() => String::new(),
+            None => "\n".to_owned(),
+            Some(pid) => format!("{pid}\n"),
+        };
         for (name, value) in &self.lines {
             let line = format!("{name}={value}\n");
             if text.len() + line.len() <= MAX_LEN {
@@ -114,6 +151,26 @@ mod tests {
         let text = format!("{pid}\nformat=2\nstarted=1767225600000\n");
         assert_eq!(String::from_utf8(facts.to_bytes()).unwrap(), text);
         assert_eq!(OwnerFacts::read(text.as_bytes()), Some(facts));
+    }
+
+    #[test]
+    fn what_is_left_names_the_file_and_no_owner() {
+        let mut facts = OwnerFacts::own(2, Timestamp::from_millis(1));
+        assert_eq!((facts.accepted(), facts.left().to_bytes()), (None, vec![]));
+        let text = "\nfile=000102030405060708090a0b0c0d0e0f\nplace=66:7:8\n";
+        let identity = FileIdentity::from_bytes(std::array::from_fn(|at| u8::try_from(at).unwrap()));
+        let accepted = Accepted { identity, place: FilePlace::read("66:7:8") };
+        facts.set_accepted(&accepted);
+        facts.set_accepted(&accepted);
+        assert_eq!(String::from_utf8(facts.left().to_bytes()).unwrap(), text);
+        let read = OwnerFacts::read(text.as_bytes()).unwrap();
+        assert_eq!((read.pid, read.accepted()), (None, Some(accepted)));
+        for len in 0..text.len() {
+            let cut = OwnerFacts::read(&text.as_bytes()[..len]).unwrap();
+            assert!(cut.accepted().is_none_or(|cut| cut.identity == identity), "cut to {len}");
+        }
+        let harmed = OwnerFacts::read(b"\nfile=0g\nplace=1\n").unwrap();
+        assert_eq!(harmed.accepted(), None);
     }
 
     #[test]

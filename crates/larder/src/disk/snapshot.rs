@@ -4,10 +4,10 @@
 //! lookup holds it only while it copies its record out: a transaction kept across many commits would keep all
 //! their old pages alive.
 
-use std::ops::Deref;
+use std::ops::{Bound, Deref};
 use std::time::Duration;
 
-use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, StorageError};
 
 use super::fault::{Fault, Guarded, guarded};
 use super::tables::{ENTRIES, after_prefix};
@@ -44,6 +44,14 @@ impl Snapshot {
     pub(super) fn at(txn: &ReadTransaction, generation: u64) -> Result<Self, Fault> {
         let entries = guarded(|| Ok(txn.open_table(ENTRIES)?))?;
         Ok(Self { entries: Guarded::new(entries), generation })
+    }
+
+    /// Rows in the order of their keys.
+    pub(super) fn rows(
+        &self,
+        keys: (Bound<&[u8]>, Bound<&[u8]>),
+    ) -> Result<redb::OwnedRange<&'static [u8], &'static [u8]>, StorageError> {
+        self.entries.range_owned::<&[u8]>(keys)
     }
 
     /// The record of a key, copied out.

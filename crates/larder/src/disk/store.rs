@@ -8,26 +8,34 @@ mod metadata;
 mod shorten;
 
 pub(crate) use commit::{Batch, Outcome};
-pub(in crate::disk) use metadata::write_known;
+pub(in crate::disk) use metadata::{write_draft, write_known};
+
+use std::collections::BTreeSet;
 
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
-use super::batch::{Entries, next_expiry};
+use super::batch::{Entries, Hand};
+use super::catalog::Retired;
+use super::draft::{Changes, Draft};
+use super::expiry;
 use super::fault::{Fault, Guarded, guarded};
 use super::format::{FORMAT_1, FileFormat};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::known::Known;
 use super::open::OpenOptions;
-use super::ranges;
+use super::ranges::{self, Cursor};
 use super::snapshot::Snapshot;
 use super::tables::{
-    EXPIRY, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State, read_lifetime,
+    EXPIRY, FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State,
+    read_lifetime,
 };
 use super::view::DiskView;
 use crate::id::KeyspaceId;
+use crate::memory::Range;
 use crate::stats::Lifetime;
 use crate::units::Timestamp;
+use crate::volume::Seal;
 
 /// Evicting goes one part in so many below the limit, so that not every batch evicts.
 const EVICT_AHEAD: u64 = 256;
@@ -38,16 +46,38 @@ pub(crate) const fn most_charge(live_limit: u64) -> u64 {
     live_limit - live_limit / EVICT_AHEAD
 }
 
+/// How much may be live in a file, and how fast it makes room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// Bytes that entries may be charged for, all together.
+    pub(crate) live_limit: u64,
+    /// Entries that one transaction may evict: it replaces a page of each table for each of them, and the old
+    /// ones are free only after the next.
+    pub(crate) most_evictions: usize,
+}
+
+impl Room {
+    /// The room of a file whose capacity is a setting of somebody else's.
+    pub(crate) const UNBOUNDED: Self = Self { live_limit: u64::MAX, most_evictions: usize::MAX };
+}
+
 /// An open file.
 pub(crate) struct Store {
     pub(super) db: Guarded<Database>,
     pub(super) known: Known,
-    /// Bytes that entries may be charged for, all together.
-    live_limit: u64,
+    room: Room,
+    /// Where evictions stand.
+    hand: Hand,
     /// When the earliest entry may be deleted.
     pub(super) next_expiry: Option<Timestamp>,
     lifetime: Option<Lifetime>,
     pub(super) identities: Identities,
+    /// The keyspaces whose rows have changed since [`Store::show`] was last called; none before the first call.
+    unseen: Option<BTreeSet<String>>,
+    /// Ends all writing to the file.
+    pub(super) seal: Seal,
+    /// How far the earliest pending range removal has been made.
+    pub(super) cursor: Cursor,
     /// How it was opened; none of one that is in no file.
     options: Option<OpenOptions>,
 }
@@ -67,7 +97,7 @@ impl Store {
             Entries::open(&txn, known.state.mark)?;
             txn.open_table(KEYSPACES)?;
             txn.open_table(RETIRED)?;
-            write_known(&txn, &Known::default(), known)?;
+            write_known(&txn, known)?;
             Ok(txn.commit()?)
         })
     }
@@ -76,11 +106,12 @@ impl Store {
     pub(crate) fn read_known(db: &impl ReadableDatabase) -> Result<Known, Fault> {
         let txn = Guarded::new(guarded(|| Ok(db.begin_read()?))?);
         let format = FileFormat::at(&txn)?.ok_or_else(|| illegible(FORMAT_ROW))?;
-        Self::known_at(&txn, format.version())
+        Self::known_at(&txn, format.version(), None)
     }
 
-    /// What the metadata tables of a file of this format say in a transaction.
-    pub(crate) fn known_at(txn: &ReadTransaction, format: u32) -> Result<Known, Fault> {
+    /// What the metadata tables of a file of this format say in a transaction: of all keyspaces, or of the one
+    /// of this name `only`, whatever the number of others.
+    pub(crate) fn known_at(txn: &ReadTransaction, format: u32, only: Option<&str>) -> Result<Known, Fault> {
         let mut known = guarded(|| {
             let meta = txn.open_table(META)?;
             let state = meta.get(STATE_ROW)?.and_then(|row| State::read(row.value()).ok());
@@ -94,17 +125,29 @@ impl Store {
             if identity.is_none() && format > FORMAT_1 {
                 return Ok(Err(illegible(IDENTITY_ROW)));
             }
-            let mut known = Known { format, identity, state, ..Known::default() };
-            for row in txn.open_table(KEYSPACES)?.iter()? {
+            let features = meta.get(FEATURES_ROW)?.and_then(|row| row.value().try_into().ok());
+            let features = features.map_or(0, u64::from_be_bytes);
+            let mut known = Known { format, features, identity, state, ..Known::default() };
+            let take = |known: &mut Known, name: &str, row: &[u8]| {
+                let row = KeyspaceRow::read(row, format).map_err(|_| illegible(name))?;
+                known.keyspaces.put(name.to_owned(), row);
+                Ok(())
+            };
+            let keyspaces = txn.open_table(KEYSPACES)?;
+            if let Some(name) = only {
+                let row = keyspaces.get(name)?;
+                let taken = row.map_or(Ok(()), |row| take(&mut known, name, row.value()));
+                return Ok(taken.map(|()| known));
+            }
+            for row in keyspaces.iter()? {
                 let (name, row) = row?;
-                match KeyspaceRow::read(row.value(), format) {
-                    Ok(row) => known.keyspaces.insert(name.value().to_owned(), row),
-                    Err(_) => return Ok(Err(illegible(name.value()))),
-                };
+                if let Err(fault) = take(&mut known, name.value(), row.value()) {
+                    return Ok(Err(fault));
+                }
             }
             for row in txn.open_table(RETIRED)?.iter()? {
                 let (id, bytes) = row?;
-                known.retired.insert(KeyspaceId::on_disk(id.value()), bytes.value());
+                known.retired.set(KeyspaceId::on_disk(id.value()), Some(bytes.value()));
             }
             Ok(Ok(known))
         })??;
@@ -112,17 +155,29 @@ impl Store {
         Ok(known)
     }
 
-    pub(crate) fn new(db: Database, live_limit: u64, identities: Identities) -> Result<Self, Fault> {
+    pub(crate) fn new(db: Database, room: Room, identities: Identities) -> Result<Self, Fault> {
         let db = Guarded::new(db);
         let known = Self::read_known(&*db)?;
-        let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
+        let next_expiry = guarded(|| Ok(expiry::next(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
-        Ok(Self { db, known, live_limit, next_expiry, lifetime, identities, options: None })
+        Ok(Self {
+            db,
+            known,
+            room,
+            hand: Hand::default(),
+            next_expiry,
+            lifetime,
+            identities,
+            unseen: None,
+            seal: Seal::default(),
+            cursor: Cursor::default(),
+            options: None,
+        })
     }
 
     /// The store of a file that was opened so.
     pub(crate) fn of_file(db: Database, options: &OpenOptions) -> Result<Self, Fault> {
-        let store = Self::new(db, options.live_limit, options.identities)?;
+        let store = Self::new(db, options.room, options.identities)?;
         Ok(Self { options: Some(options.clone()), ..store })
     }
 
@@ -155,22 +210,44 @@ impl Store {
     }
 
     /// What the file says on opening.
-    pub(crate) fn view(&self) -> DiskView {
-        DiskView {
+    pub(crate) fn view(&mut self) -> DiskView {
+        let mut view = DiskView {
             recovered_entries: self.known.entries(),
             was_closed_cleanly: self.known.state.closed_cleanly,
-            ..self.current_view()
-        }
+            ..DiskView::default()
+        };
+        self.show(&mut view);
+        view
     }
 
-    /// What the file holds after a commit.
-    pub(super) fn current_view(&self) -> DiskView {
-        let rows = self.known.keyspaces.iter();
-        DiskView {
-            keyspaces: rows.map(|(name, row)| (name.clone(), (row.id, row.entries, row.bytes))).collect(),
-            entries: self.known.entries(),
-            bytes: self.known.live_bytes(),
-            ..DiskView::default()
+    /// Brings a view up to date. Costs what has changed since the last call; the first call, all keyspaces.
+    pub(super) fn show(&mut self, view: &mut DiskView) {
+        let keyspaces = &self.known.keyspaces;
+        let shown = |row: &KeyspaceRow| (row.id, row.entries, row.bytes);
+        match self.unseen.replace(BTreeSet::new()) {
+            None => {
+                view.keyspaces = keyspaces.iter().map(|(name, row)| (name.clone(), shown(row))).collect();
+                view.gone.retain(|id, _| keyspaces.name_of(*id).is_some());
+            }
+            Some(names) => {
+                let rows = names.into_iter().filter_map(|name| Some((shown(keyspaces.get(&name)?), name)));
+                for (row, name) in rows {
+                    let old = view.keyspaces.insert(name, row);
+                    if let Some((old, ..)) = old.filter(|old| old.0 != row.0) {
+                        view.gone.remove(&old);
+                    }
+                }
+            }
+        }
+        (view.entries, view.bytes) = (self.known.entries(), self.known.live_bytes());
+        view.pending_removals = self.known.ranges.len() as u64;
+    }
+
+    /// Takes over what a transaction has changed that has succeeded.
+    pub(super) fn accept(&mut self, changes: Changes) {
+        let names = self.known.accept(changes);
+        if let Some(unseen) = &mut self.unseen {
+            unseen.extend(names);
         }
     }
 
@@ -179,25 +256,36 @@ impl Store {
     }
 
     pub(crate) fn last_sequence(&self) -> u64 {
-        self.known.state.sequence
+        // A row is never later, unless somebody has damaged the file: it would cover what is written from now
+        // on.
+        self.known.ranges.iter().map(|range| range.sequence).fold(self.known.state.sequence, u64::max)
+    }
+
+    /// The range removals that are pending.
+    pub(crate) fn ranges(&self) -> &[Range] {
+        &self.known.ranges
     }
 
     /// Deletes every entry: their times can't be trusted.
     pub(crate) fn wipe(&mut self, mark: Timestamp) -> Result<(), Fault> {
         let mut known = self.known.clone();
-        known.retired.clear();
-        for row in known.keyspaces.values_mut() {
-            (row.entries, row.bytes) = (0, 0);
-        }
+        known.retired = Retired::default();
+        known.keyspaces.empty_all();
+        known.ranges.clear();
         known.state.mark = mark;
-        known.upgrade(mark, self.identities);
+        let mut draft = Draft::of(&known);
+        draft.upgrade(mark, self.identities);
+        let changes = draft.into_changes();
+        known.accept(changes);
         guarded(|| {
             let mut txn = self.db.begin_write()?;
             txn.set_quick_repair(true);
             txn.delete_table(super::tables::ENTRIES)?;
             txn.delete_table(super::tables::EXPIRY)?;
+            txn.delete_table(RETIRED)?;
+            ranges::write(&txn, &self.known.ranges, &[])?;
             Entries::open(&txn, mark)?;
-            write_known(&txn, &self.known, &known)?;
+            write_known(&txn, &known)?;
             Ok(txn.commit()?)
         })?;
         self.known = known;

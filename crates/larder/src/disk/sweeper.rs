@@ -4,6 +4,9 @@
 //! It sleeps until the next entry is due, and no less than the sweep interval between two sweeps, so that
 //! entries that expire one after another share a transaction. Nothing to expire, nothing to wake for. What is
 //! stored with an earlier expiry than it means to wake at nudges it.
+//!
+//! In a cache with a file it also wakes every [`WATCH_INTERVAL`], to have the writer look whether the file is
+//! still in its place: an idle cache is to notice, too, when somebody removes or replaces it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -19,6 +22,11 @@ use crate::units::Timestamp;
 
 /// The longest sleep: a bound for arithmetic, not a tick that anything depends on.
 const LONGEST_SLEEP: Duration = Duration::from_hours(24);
+
+/// How often an idle cache looks whether its file is still in its place, or less often, if its
+/// [`sweep_interval`](crate::CacheBuilder::sweep_interval) is longer. A cache that is written to looks with each
+/// commit.
+pub const WATCH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What wakes the sweeper.
 #[derive(Debug)]
@@ -46,11 +54,14 @@ pub(crate) struct Sweeper {
     tiers: Arc<Tiers>,
     interval: Duration,
     last: Option<Timestamp>,
+    /// When the file was last looked at; or from when on it is to be.
+    watched: Timestamp,
 }
 
 impl Sweeper {
     pub(crate) fn new(tiers: Arc<Tiers>, interval: Duration) -> Self {
-        Self { tiers, interval, last: None }
+        let watched = tiers.time.now();
+        Self { tiers, interval, last: None, watched }
     }
 
     /// The thread: sweeps until it is stopped.
@@ -87,15 +98,8 @@ impl Sweeper {
     fn heed(&self, nudge: Nudge) {
         match nudge {
             Nudge::Look => {}
-            Nudge::Tell(event) => self.tell(&event),
+            Nudge::Tell(event) => self.tiers.call_listener(&event),
             Nudge::Bury(remains) => drop(catch_unwind(AssertUnwindSafe(|| drop(remains)))),
-        }
-    }
-
-    /// Calls the application's listener. Its panic is its own affair: the sweeper goes on.
-    fn tell(&self, event: &Event) {
-        if let Some(listener) = self.tiers.listener() {
-            drop(catch_unwind(AssertUnwindSafe(|| listener.call(event))));
         }
     }
 
@@ -106,10 +110,26 @@ impl Sweeper {
             next => Timestamp::from_millis(next).since(now),
         };
         let pause = self.last.map_or(Duration::ZERO, |last| self.interval.saturating_sub(now.since(last)));
-        due.max(pause).min(LONGEST_SLEEP)
+        due.max(pause).min(self.until_watch(now))
+    }
+
+    /// How long until the file is to be looked at.
+    fn until_watch(&self, now: Timestamp) -> Duration {
+        if !self.tiers.has_disk() {
+            return LONGEST_SLEEP;
+        }
+        WATCH_INTERVAL.max(self.interval).saturating_sub(now.since(self.watched)).min(LONGEST_SLEEP)
     }
 
     fn step(&mut self) {
+        let now = self.tiers.time.now();
+        if self.until_watch(now).is_zero() {
+            self.watched = now;
+            self.tiers.watch();
+            if self.tiers.next_sweep.load(Ordering::SeqCst) > now.as_millis() {
+                return;
+            }
+        }
         // An error is the writer's to tell: it has told whoever waited for it. A panic is a user's `Drop`:
         // sweep again later.
         drop(catch_unwind(AssertUnwindSafe(|| self.tiers.sweep())));
@@ -132,7 +152,7 @@ mod tests {
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(10_000)));
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0);
-        let (tiers, _nudges) = Tiers::new(memory, time, None, None, DiskView::default(), None);
+        let (tiers, _nudges) = Tiers::new(memory, time, None, None, DiskView::default(), None, 0);
         (clock, Sweeper::new(tiers, Duration::from_secs(1)))
     }
 

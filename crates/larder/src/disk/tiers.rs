@@ -1,14 +1,16 @@
 //! What lookups, the writer and the sweeper share: both tiers, the time, and the ways to wake one another.
 
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::batch::RangeRemoval;
 use super::command::{Acknowledge, Command};
 use super::counted::Counted;
 use super::fault::Fault;
 use super::known::Registration;
+use super::ranges::MAX_PENDING;
 use super::snapshot::{Snapshot, SnapshotCell};
 use super::sweeper::{Nudge, Swept};
+use super::uses::Uses;
 use super::view::DiskView;
 use crate::clock::CacheTime;
 use crate::config::Listener;
@@ -46,9 +48,15 @@ pub(crate) struct Tiers {
     pub(super) is_stopping: AtomicBool,
     /// What the writer let go of after the sweeper had ended.
     left: Mutex<Remains>,
+    /// What happened after the sweeper had ended.
+    untold: Mutex<Vec<Event>>,
     /// The generation of the snapshot that a lookup last reported a fault of.
     reported_generation: AtomicU64,
     view: Mutex<DiskView>,
+    /// What was read from disk of late.
+    pub(super) uses: Uses,
+    /// Rows that a range removal may look at in the commit that acknowledges it.
+    pub(crate) range_rows: usize,
     pub(super) damaged_records: StatisticU64,
     read_faults: StatisticU64,
     pub(super) counted: Counted,
@@ -62,6 +70,7 @@ impl Tiers {
         commands: Option<Sender<Command>>,
         view: DiskView,
         listener: Option<Listener>,
+        range_rows: usize,
     ) -> (Arc<Self>, Receiver<Nudge>) {
         let (sweeper_nudge, nudged) = unbounded();
         let tiers = Self {
@@ -79,13 +88,21 @@ impl Tiers {
             sweeper_is_nudged: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
             left: Mutex::default(),
+            untold: Mutex::default(),
             reported_generation: AtomicU64::new(0),
             view: Mutex::new(view),
+            uses: Uses::default(),
+            range_rows,
             damaged_records: StatisticU64::new(0),
             read_faults: StatisticU64::new(0),
             counted: Counted::default(),
         };
         (Arc::new(tiers), nudged)
+    }
+
+    /// Notes uses of entries on disk from here on, which may be charged for so many bytes.
+    pub(crate) fn note_uses(&self, live_limit: u64) {
+        self.uses.size_for(live_limit);
     }
 
     pub(crate) fn has_disk(&self) -> bool {
@@ -115,13 +132,26 @@ impl Tiers {
         } else {
             tracing::warn!("{event}");
         }
-        if self.listener.is_some() {
-            drop(self.sweeper_nudge.send(Nudge::Tell(event)));
+        if self.listener.is_some()
+            && let Err(SendError(Nudge::Tell(event))) = self.sweeper_nudge.send(Nudge::Tell(event))
+        {
+            self.untold.lock().push(event);
         }
     }
 
-    pub(super) fn listener(&self) -> Option<&Listener> {
-        self.listener.as_ref()
+    /// Calls the application's listener. Its panic is its own affair.
+    pub(super) fn call_listener(&self, event: &Event) {
+        if let Some(listener) = &self.listener {
+            drop(catch_unwind(AssertUnwindSafe(|| listener.call(event))));
+        }
+    }
+
+    /// Tells what the sweeper has ended too early for: what the writer met when it closed the file.
+    pub(crate) fn tell_left(&self) {
+        let untold = std::mem::take(&mut *self.untold.lock());
+        for event in untold {
+            self.call_listener(&event);
+        }
     }
 
     pub(crate) fn view(&self) -> DiskView {
@@ -129,6 +159,11 @@ impl Tiers {
         view.damaged_records = self.damaged_records.load(Ordering::Relaxed);
         view.read_faults = self.read_faults.load(Ordering::Relaxed);
         view
+    }
+
+    /// Looks at a part of the view, without a copy of all of it. The lock is held meanwhile.
+    pub(crate) fn with_view<R>(&self, look: impl FnOnce(&DiskView) -> R) -> R {
+        look(&self.view.lock())
     }
 
     pub(super) fn change_view(&self, change: impl FnOnce(&mut DiskView)) {
@@ -170,6 +205,13 @@ impl Tiers {
         }
     }
 
+    /// Has the writer look whether the file is still in its place, without waiting for it.
+    pub(super) fn watch(&self) {
+        if self.disk_is_on() {
+            self.send(Command::Watch);
+        }
+    }
+
     /// Makes the writer commit at once, without waiting for it.
     pub(crate) fn hurry_writer(&self) {
         self.send(Command::Hurry);
@@ -203,6 +245,16 @@ impl Tiers {
     /// Deletes ranges on disk and waits for the commit; how many live entries went.
     pub(crate) fn remove_ranges(&self, removals: Vec<RangeRemoval>) -> Result<u64, Error> {
         self.ask(|reply| Command::RemoveRanges(removals, reply))?
+    }
+
+    /// Waits, if so many range removals are pending that a large one may not be added: the writer makes a
+    /// part
+    /// of the earliest for each time that it is asked.
+    pub(crate) fn wait_for_few_ranges(&self) -> Result<(), Error> {
+        while self.disk_is_on() && self.view.lock().pending_removals >= MAX_PENDING as u64 {
+            self.ask(Command::MakePart)??;
+        }
+        Ok(())
     }
 
     pub(crate) fn register(&self, registration: Registration) -> Result<KeyspaceId, Error> {

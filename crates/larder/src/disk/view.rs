@@ -15,6 +15,8 @@ pub(crate) struct DiskView {
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
     pub(crate) file_bytes: u64,
+    /// Range removals whose entries are still being deleted.
+    pub(crate) pending_removals: u64,
     pub(crate) commits: u64,
     pub(crate) evictions: u64,
     pub(crate) expirations: u64,

@@ -8,19 +8,27 @@
 //!    for, and whoever becomes dirty after the drain finds the flag clear and wakes the writer.
 //! 3. Commit, removals first, those included that a write has replaced since. What is too much for one
 //!    transaction goes through (3) to (5) in parts: the first takes range removals, registrations and the
-//!    sweep along, and a put that a range removal covers is a deletion in whichever part it comes.
-//! 4. Install the snapshot that shows the commit.
+//!    sweep along, and a put that a range removal covers is a deletion in whichever part it comes. A
+//!    transaction that may not evict enough for its values writes none of them: they are held, the step ends,
+//!    and the next one begins at once ([`held`]).
+//! 4. Look whether the file that was committed to is the one that a restart finds ([`super::cache_file`]). If
+//!    not, the commit has failed. Install the snapshot that shows it.
 //! 5. Settle: dirty keys become clean or go, if their sequence is still the committed one; pending ranges are
-//!    dropped. After (4), because a key that left its shard is looked up on disk, and an older snapshot would
+//!    lifted if nothing of them is left ([`super::ranges`]). After (4), because a key that left its shard is
+//!    looked up on disk, and an older snapshot would
 //!    show what it replaced.
-//! 6. Acknowledge the waiters of (1), after the last part. Values that memory let go of meanwhile are the
+//! 6. Acknowledge the waiters of (1), after the last part; those who wait for values that are held, in the step
+//!    that commits these. Values that memory let go of meanwhile are the
 //!    sweeper's to drop: a user's
 //!    `Drop` may wait for this very thread.
 //!
 //! The last step, when the cache is closed, seals every shard before (2).
 //!
-//! What happens when a commit fails is told in [`outage`].
+//! What happens when a commit fails is told in [`outage`]; what is done between two steps in [`behind`].
 
+mod behind;
+mod gather;
+mod held;
 mod outage;
 
 use std::any::Any;
@@ -28,18 +36,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::cache_file::{CacheFile, FIRST_DISK_RETRY, LAST_DISK_RETRY, Standing};
-use super::command::{Command, Waiting, acknowledge, unsaved};
+use super::command::{Command, Waiting, acknowledge};
+use super::counted::ASKED_BY_A_COMMIT;
 use super::fault::{Fault, panic_message};
-use super::files::OwnerLock;
+use super::known::Adopted;
 use super::store::{Batch, Outcome};
 use super::tiers::Tiers;
-use super::view::DiskView;
 use crate::clock::Deadline;
-use crate::error::Error;
-use crate::memory::{Change, Mutation, Remains};
+use crate::memory::{Mutation, Remains};
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::{Arc, Ordering, planted};
 use crate::units::Timestamp;
+use gather::Numbered;
+use held::Held;
 
 /// How long changes may wait for their commit, and how much may share one.
 #[derive(Debug, Clone, Copy)]
@@ -50,27 +59,9 @@ pub(crate) struct Limits {
     pub(crate) most_changes: usize,
     /// Bytes of values in one transaction, unless a single one has more.
     pub(crate) most_bytes: usize,
+    /// Whether range removals are made between the steps; otherwise a part with each step.
+    pub(crate) deletes_between_steps: bool,
 }
-
-impl Limits {
-    /// How many of these mutations share the next transaction.
-    fn first_batch(&self, mutations: &[Mutation]) -> usize {
-        let mut bytes = 0;
-        let fits = |mutation: &&Mutation| {
-            if let Change::Put { unsaved, .. } = &mutation.change {
-                bytes += unsaved.payload.len();
-            }
-            bytes <= self.most_bytes
-        };
-        let fitting = mutations.iter().take(self.most_changes).take_while(fits).count();
-        fitting.max(1).min(mutations.len())
-    }
-}
-
-/// The longest that those who wait are held up for others to share their commit: a third of what it takes.
-///
-/// None under the model checker: there only the end of everything else ends a wait.
-const MOST_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(200) };
 
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -81,14 +72,18 @@ pub(crate) struct Writer {
     announced: Standing,
     /// Whether memory took values while there was no file, and no flush has been answered so since.
     has_unsaved: bool,
+    /// What waits for its commit longer than a step.
+    held: Held,
+    /// Whether values were committed to the file for which no flush has been answered since.
+    has_unflushed: bool,
     /// How many callers shared a commit lately; half as many with each that fewer shared.
     companions: usize,
+    /// Range removals whose floors stand in the shards, by their sequences.
+    floors: Vec<u64>,
     /// When a file that could not be shortened may be tried again.
     compact_at: Timestamp,
     /// How long after the next try in vain; doubled with each.
     compact_wait: Duration,
-    /// Held until the file is closed.
-    _lock: OwnerLock,
 }
 
 /// How far a step has come.
@@ -103,17 +98,20 @@ struct Progress {
 }
 
 impl Writer {
-    pub(crate) fn new(tiers: Arc<Tiers>, file: CacheFile, limits: Limits, lock: OwnerLock) -> Self {
+    pub(crate) fn new(tiers: Arc<Tiers>, file: CacheFile, limits: Limits) -> Self {
+        let floors = file.ranges().iter().map(|range| range.sequence).collect();
         Self {
             tiers,
             file,
             limits,
             announced: Standing::InService,
             has_unsaved: false,
+            held: Held::default(),
+            has_unflushed: false,
             companions: 0,
+            floors,
             compact_at: Timestamp::ZERO,
             compact_wait: FIRST_DISK_RETRY,
-            _lock: lock,
         }
     }
 
@@ -123,19 +121,28 @@ impl Writer {
         loop {
             let mut waiting = Waiting::default();
             // It reads the clock, which may be the user's.
-            let next = catch_unwind(AssertUnwindSafe(|| self.next(commands, flush)));
+            let next = catch_unwind(AssertUnwindSafe(|| self.next_or_part(commands, flush)));
             match next.unwrap_or_else(|panic| Ok(self.survive(&*panic))) {
                 Ok(Command::Wake) => {
                     flush.get_or_insert_with(|| Deadline::after(self.limits.flush_interval));
                     continue;
                 }
                 Ok(Command::Look) if self.file.retry_at().is_none() => continue,
-                Ok(command) => waiting.add(command),
+                Ok(Command::Watch) if !self.file.needs_step() => continue,
+                Ok(command) => match self.number_at_once(command) {
+                    Numbered::Answered { is_new } => {
+                        if is_new {
+                            flush.get_or_insert_with(|| Deadline::after(self.limits.flush_interval));
+                        }
+                        continue;
+                    }
+                    Numbered::Not(command) => waiting.add(command),
+                },
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.gather(commands, &mut waiting);
-            flush = None;
+            let due = flush.take();
             let is_last = waiting.shut_down.is_some();
             // A panic here is a user's `Drop`, or a bug: the tier degrades, callers do not.
             let step = catch_unwind(AssertUnwindSafe(|| self.step(waiting)));
@@ -145,32 +152,10 @@ impl Writer {
             if is_last {
                 return;
             }
-        }
-    }
-
-    /// Takes the commands that have arrived.
-    ///
-    /// Threads that were answered together come back together, one after another: for as many as came lately
-    /// it waits a moment, so that they share the next commit too, in place of taking turns in two groups. Who
-    /// comes alone waits for the first few times after a crowd.
-    fn gather(&mut self, commands: &Receiver<Command>, waiting: &mut Waiting) {
-        let until = Deadline::after(MOST_GATHERING);
-        loop {
-            while let Ok(command) = commands.try_recv() {
-                waiting.add(command);
-            }
-            let callers = waiting.callers();
-            let is_urgent =
-                callers == 0 || MOST_GATHERING.is_zero() || waiting.is_full || waiting.shut_down.is_some();
-            if is_urgent || callers >= self.companions {
-                break;
-            }
-            match commands.recv_timeout(until.left()) {
-                Ok(command) => waiting.add(command),
-                Err(_) => break,
+            if self.file.has_to_learn() {
+                flush = due.or_else(|| Some(Deadline::after(self.limits.flush_interval)));
             }
         }
-        self.companions = waiting.callers().max(self.companions / 2);
     }
 
     /// After a panic in whatever the writer was doing. The answer is a command that asks for nothing.
@@ -186,6 +171,9 @@ impl Writer {
         commands: &Receiver<Command>,
         flush: Option<Deadline>,
     ) -> Result<Command, RecvTimeoutError> {
+        if self.held.is_pending() {
+            return Ok(commands.try_recv().unwrap_or(Command::Hurry));
+        }
         let retry = self.file.retry_at().map(|at| at.since(self.now()).max(Duration::from_millis(1)));
         match flush.map(Deadline::left).into_iter().chain(retry).min() {
             Some(wait) => commands.recv_timeout(wait),
@@ -204,9 +192,13 @@ impl Writer {
 
     /// One group commit, in the order that the module states.
     fn step(&mut self, mut waiting: Waiting) {
+        self.held.begin(&mut waiting);
         self.tiers.counted.lag.begin();
         self.tiers.writer_is_armed.store(false, Ordering::SeqCst);
-        if let Some((generation, fault)) = waiting.fault.take()
+        // First: a file that somebody has overwritten is not to be written to, as closing it would.
+        if let Err(fault) = self.file.check_content() {
+            self.fail(fault);
+        } else if let Some((generation, fault)) = waiting.fault.take()
             && generation == self.file.generation()
         {
             self.fail(fault);
@@ -218,8 +210,9 @@ impl Writer {
         }
         let progress = self.commit_or_degrade(&waiting, &mut remains);
         self.keep_to_capacity();
+        self.file.remember();
         self.announce();
-        if self.file.standing() != Standing::Suspended {
+        if self.file.standing() != Standing::Suspended && !self.held.has_work() {
             // Committed; or it lives in memory alone from here on.
             self.tiers.counted.lag.end();
         }
@@ -227,53 +220,26 @@ impl Writer {
         if self.file.store().is_some()
             && let Some(outcome) = progress.first
         {
+            waiting.commits.extend(self.held.take_done());
             let replies = waiting.replies();
             // Told once: whoever flushes wants to know that a restart would find everything.
             let is_asked = replies.asks_for_all() || waiting.shut_down.is_some();
             let is_unsaved = is_asked && std::mem::take(&mut self.has_unsaved);
+            self.has_unflushed &= !is_asked;
             acknowledge(replies, outcome, progress.writes_are_lost, is_unsaved);
             was_unsaved = is_unsaved;
         } else {
+            waiting.commits.extend(self.held.take_all());
             self.refuse(&mut waiting, progress.removals_are_durable);
         }
+        self.answer_parts(&mut waiting);
         for reply in std::mem::take(&mut waiting.verifications) {
             drop(reply.send(self.verify(&mut remains)));
         }
         self.tiers.hand_over(remains);
         if let Some(reply) = waiting.shut_down.take() {
-            drop(reply.send(self.close().and_then(|()| if was_unsaved { Err(unsaved()) } else { Ok(()) })));
+            drop(reply.send(self.close(was_unsaved)));
         }
-    }
-
-    /// Steps 2 to 5, in several transactions if there is much to change.
-    fn commit_all(
-        &mut self,
-        waiting: &Waiting,
-        progress: &mut Progress,
-        remains: &mut Remains,
-    ) -> Result<(), Fault> {
-        let mut mutations = self.tiers.memory.drain(self.now(), remains);
-        mutations.sort_by_key(|mutation| !mutation.removes());
-        let mut rest = mutations.as_slice();
-        let mut is_done = false;
-        while !is_done {
-            let deletions = rest.iter().take_while(|mutation| mutation.removes()).count();
-            let mut count = self.limits.first_batch(rest);
-            if deletions > 0 && self.file.is_short_of_room() {
-                count = count.min(deletions);
-            }
-            let (batch, later) = rest.split_at(count);
-            let is_first = progress.first.is_none();
-            is_done = later.is_empty();
-            let outcome = self.commit(batch, waiting, (is_first, is_done), remains)?;
-            if is_first {
-                progress.first = Some(outcome);
-            }
-            progress.removals_are_durable |= !later.first().is_some_and(Mutation::removes);
-            rest = later;
-        }
-        self.file.committed(self.now());
-        Ok(())
     }
 
     /// Steps 3 to 5 for a part of what was drained.
@@ -284,65 +250,89 @@ impl Writer {
         (is_first, is_last): (bool, bool),
         remains: &mut Remains,
     ) -> Result<Outcome, Fault> {
-        let adopted = self.file.adopted().clone();
-        let is_resident = |key: &[u8]| self.tiers.memory.has_clean(key);
+        let is_over = self.part_is_over();
+        let has_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
+        let (now, generation) = (self.tiers.time.now(), self.file.generation());
+        let Some((store, adopted)) = self.file.store_and_adopted() else {
+            return Err(Fault::io("the file is out of service"));
+        };
+        let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
+        // Who sweeps asks for no commit: with nothing to delete there is none.
+        let leaves_new = mutations.is_empty() && waiting.only_sweeps() && adopted.may_wait();
+        let none = Adopted::default();
+        let take_use = |key: &[u8]| self.tiers.uses.take(self.tiers.memory.key(key).hash);
         let batch = Batch {
             mutations,
             ranges: &waiting.ranges,
             is_first,
-            adopt: &adopted,
+            adopt: if leaves_new { &none } else { adopted },
             register: if is_first { &waiting.registrations } else { &[] },
             sweep: if is_first { waiting.sweep.min(self.limits.most_changes) } else { 0 },
-            now: self.tiers.time.now(),
+            now,
             sequence: self.tiers.memory.last_sequence(),
             closing: is_last && waiting.shut_down.is_some(),
             is_resident: &is_resident,
-        };
-        let generation = self.file.generation();
-        let Some(store) = self.file.store_mut() else {
-            return Err(Fault::io("the file is out of service"));
+            take_use: &take_use,
+            part: if has_part { Some(&is_over) } else { None },
+            range_rows: self.tiers.range_rows,
         };
         let began = self.tiers.time.clock().monotonic();
-        if let Some(lifetime) = self.tiers.lifetime(1) {
+        // The last commit of all notes everything.
+        let most_asked = if batch.closing { usize::MAX } else { ASKED_BY_A_COMMIT };
+        if let Some(lifetime) = self.tiers.lifetime(1, most_asked) {
             store.note_lifetime(lifetime);
         }
         let outcome = store.commit(&batch)?;
         if outcome.is_committed {
             self.tiers.counted.commit_times.record(self.tiers.time.clock().monotonic().saturating_sub(began));
         }
-        let snapshot = store.snapshot(generation)?;
+        let snapshot = store.snapshot(generation);
+        if !leaves_new {
+            self.file.has_learned();
+        }
+        let snapshot = snapshot?;
+        self.file.watch()?;
         if planted::is_planted(planted::Fault::SettleEarly) {
             self.tiers.settle(mutations, remains);
         }
+        self.lift_floors_early(waiting);
         self.tiers.snapshots.install(Some(snapshot));
-        self.settle(mutations, waiting, is_first, remains);
-        self.note(&outcome, batch.now);
+        if outcome.needs_room {
+            // Its values were not written: they stay dirty.
+            let deletions = mutations.iter().filter(|mutation| !mutation.is_put());
+            self.settle(&deletions.cloned().collect::<Vec<_>>(), waiting, is_first, remains);
+        } else {
+            self.settle(mutations, waiting, is_first, remains);
+            self.has_unflushed |= mutations.iter().any(|mutation| !mutation.removes());
+        }
+        self.note(&outcome, now);
         Ok(outcome)
     }
 
-    fn settle(&self, mutations: &[Mutation], waiting: &Waiting, is_first: bool, remains: &mut Remains) {
+    fn settle(&mut self, mutations: &[Mutation], waiting: &Waiting, is_first: bool, remains: &mut Remains) {
         self.tiers.settle(mutations, remains);
-        // The first part deleted the ranges.
-        for removal in waiting.ranges.iter().filter(|_| is_first) {
-            self.tiers.memory.range_committed(removal.range.sequence);
+        // The first part made the ranges, or their rows.
+        if is_first {
+            self.note_floors(waiting);
         }
     }
 
-    fn note(&self, outcome: &Outcome, now: Timestamp) {
-        let Some(store) = self.file.store() else { return };
+    fn note(&mut self, outcome: &Outcome, now: Timestamp) {
+        let file_bytes = self.file.len();
+        let Some(store) = self.file.store_mut() else { return };
         if !outcome.retired.is_empty() {
             self.tiers.plan_sweep(now);
         }
-        let file_bytes = self.file.len();
         self.tiers.change_view(|view| {
-            let DiskView { keyspaces, entries, bytes, .. } = store.current_view();
-            (view.keyspaces, view.entries, view.bytes, view.file_bytes) =
-                (keyspaces, entries, bytes, file_bytes);
+            store.show(view);
+            view.file_bytes = file_bytes;
             view.commits += u64::from(outcome.is_committed);
             view.evictions += outcome.evicted;
             view.expirations += outcome.swept;
             view.shown_at = now;
-            for (id, evicted, swept) in &outcome.gone {
+            // Of a keyspace that is retired nobody asks.
+            let gone = outcome.gone.iter().filter(|(id, ..)| store.known.keyspaces.name_of(*id).is_some());
+            for (id, evicted, swept) in gone {
                 let gone = view.gone.entry(*id).or_default();
                 *gone = (gone.0 + evicted, gone.1 + swept);
             }
@@ -376,12 +366,6 @@ impl Writer {
         } else {
             self.compact_wait = FIRST_DISK_RETRY;
         }
-    }
-
-    fn close(&mut self) -> Result<(), Error> {
-        self.tiers.snapshots.install(None);
-        self.tiers.memory.buffer().close();
-        self.file.close().map_err(|fault| Error::NotDurable { cause: fault.cause })
     }
 }
 

@@ -45,10 +45,12 @@ pub struct FileFacts {
     pub sequence: u64,
     /// When the last commit was made, by the cache's time.
     pub last_flush: Timestamp,
-    /// Live and expired entries of all keyspaces.
+    /// Live and expired entries of all keyspaces, and those that a pending removal covers.
     pub entries: u64,
     /// Bytes that all entries are charged for, those of retired keyspaces included.
     pub bytes: u64,
+    /// Large removals of many keys that hold already, and whose entries are still to be deleted.
+    pub pending_removals: usize,
 }
 
 /// What a file says of a keyspace.
@@ -135,6 +137,7 @@ pub(super) fn file(facts: &Facts) -> FileFacts {
         last_flush: state.mark,
         entries: facts.known.entries(),
         bytes: facts.known.live_bytes(),
+        pending_removals: facts.known.ranges.len(),
     }
 }
 

@@ -50,7 +50,6 @@ impl Scope {
     /// The bytes of the scope: the prefix's length 4, the prefix; then for each part its kind, 0 with a
     /// length 4 and exact bytes, 1 with a width 4 that may be anything, 2 for what ends at an end mark. Big
     /// endian.
-    #[cfg_attr(not(test), expect(dead_code, reason = "this version writes no range removals"))]
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let len = |len: usize| u32::try_from(len).expect("a key has no more than 4096 bytes").to_be_bytes();
         let mut bytes = [&len(self.prefix.len())[..], &self.prefix].concat();
@@ -78,6 +77,11 @@ impl Scope {
             });
         }
         Some(Self { prefix, rest: rest.into() })
+    }
+
+    /// Whether every key of another scope is in this one, as far as can be told from the prefixes.
+    pub(crate) fn contains(&self, other: &Self) -> bool {
+        self == other || (self.rest.is_empty() && other.prefix.starts_with(&self.prefix))
     }
 
     /// Whether a key is in the scope.

@@ -62,7 +62,9 @@ impl<K: Key, V> Keyspace<K, V> {
 
     /// Removes every entry whose key starts with `prefix`, from both tiers. How many live entries there were.
     ///
-    /// Durable when it returns, as [`remove`](Keyspace::remove) is.
+    /// Durable when it returns, as [`remove`](Keyspace::remove) is. Of more than 1,000 entries the number may
+    /// miss
+    /// some that other calls change or remove at the same time, or that the cache evicts.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -80,7 +82,9 @@ impl<K: Key, V> Keyspace<K, V> {
     /// longer than a key.
     ///
     /// # Cost
-    /// One commit, O(removed entries) on disk, and one pass over the entries in memory.
+    /// One commit, one look at each entry on disk, and one pass over the entries in memory. More than 1,000
+    /// entries
+    /// are deleted after the answer, between the commits that others wait for.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     #[expect(
         clippy::needless_pass_by_value,

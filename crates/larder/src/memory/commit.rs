@@ -1,11 +1,10 @@
-//! What leads to a commit and follows from it: range removals, what the writer drains, and what it settles.
+//! What leads to a commit and follows from it: what the writer drains, and what it settles.
 
 use super::budget::Reservation;
 use super::buffer::Room;
 use super::shard::Shard;
-use super::slot::{Change, Mutation, Purged, Range};
+use super::slot::{Change, Mutation};
 use super::{Memory, Remains};
-use crate::key::Scope;
 use crate::sync::planted::{Fault, is_planted};
 use crate::sync::{Ordering, thread};
 use crate::units::Timestamp;
@@ -49,56 +48,22 @@ impl Memory {
         reservation
     }
 
-    /// Removes every key in a scope, at one sequence. On disk the range is pending from here on, until
-    /// [`Memory::range_committed`].
-    ///
-    /// 1. In every shard, leases are revoked and barred: from here on no load, promotion or touch that began
-    ///    earlier can publish.
-    /// 2. The sequence is taken.
-    /// 3. In every shard, what is older is removed, and the barrier with it.
-    ///
-    /// With (2) before (1) a load could publish, in a shard that (3) has not reached, an old value with a
-    /// newer sequence.
-    ///
-    /// What it removes is left to the caller. Dropped in between, a value whose `Drop` panics would leave a
-    /// barrier behind, or a range that nobody commits.
-    pub(crate) fn purge(
-        &self,
-        scope: Scope,
-        is_on_disk: bool,
-        now: Timestamp,
-        remains: &mut Remains,
-    ) -> (Range, Purged) {
-        for shard in self.shards.iter().filter(|_| !is_planted(Fault::SkipBarrier)) {
-            self.keeping(shard, remains, |shard, trash| shard.leases.raise_barrier(&scope, trash));
-        }
-        let sequence = self.sequence.fetch_add(1, Ordering::SeqCst) + 1;
-        let range = Range { scope, sequence };
-        let mut all = Purged::default();
-        for shard in &self.shards {
-            let purged =
-                self.keeping(shard, remains, |shard, trash| shard.purge(&range, is_on_disk, now, trash));
-            all.memory_only += purged.memory_only;
-            all.known.extend(purged.known);
-        }
-        (range, all)
-    }
-
-    pub(crate) fn range_committed(&self, sequence: u64) {
-        for shard in &self.shards {
-            shard.write().range_committed(sequence);
-        }
-    }
-
     /// Hands every dirty key to the writer, and what it is not to drop itself.
     pub(crate) fn drain(&self, now: Timestamp, remains: &mut Remains) -> Vec<Mutation> {
         let mut mutations = Vec::new();
+        self.drain_into(&mut mutations, now, remains);
+        mutations
+    }
+
+    /// As [`drain`](Memory::drain), into a list that is used again for each step. A list of its own each time
+    /// would be the largest block that is ever freed, and glibc's allocator goes by that: it then keeps all
+    /// blocks up to this size in its arenas, where the holes that they leave are not given back.
+    pub(crate) fn drain_into(&self, mutations: &mut Vec<Mutation>, now: Timestamp, remains: &mut Remains) {
         for shard in &self.shards {
             self.keeping(shard, remains, |shard, trash| {
-                shard.drain(now, &mut mutations, trash);
+                shard.drain(now, mutations, trash);
             });
         }
-        mutations
     }
 
     /// Lists again what was drained and is not committed.

@@ -58,7 +58,7 @@ impl Shard {
             ids: HashTable::new(),
             slots: Slots::new(),
             policy: Policy::new(),
-            expiry: ExpiryIndex::default(),
+            expiry: ExpiryIndex::new(),
             leases: Leases::default(),
             dirty: Vec::new(),
             pending: HashMap::default(),
@@ -216,7 +216,7 @@ impl Shard {
             return false;
         };
         if let Some(slot) = self.slots.get(id) {
-            self.tallies.of(&slot.key).evictions += 1;
+            self.tallies.evicted(&slot.key);
         }
         self.remove(id, trash);
         true
@@ -227,7 +227,7 @@ impl Shard {
         let mut expired = 0;
         for id in self.expiry.due(now, most) {
             if let Some(slot) = self.slots.get(id).filter(|slot| slot.expires_at <= now) {
-                self.tallies.of(&slot.key).expirations += 1;
+                self.tallies.expired(&slot.key);
                 self.remove(id, trash);
                 expired += 1;
             }
@@ -246,8 +246,14 @@ impl Shard {
         out.extend(keys.filter(|key| key.starts_with(prefix)).map(Arc::from));
     }
 
+    #[cfg(test)]
     pub(crate) fn has_clean(&self, key: SlotKey<'_>) -> bool {
         self.find(key).is_some_and(|(_, slot)| slot.state == State::Clean)
+    }
+
+    /// Whether a key has a value, committed or not.
+    pub(crate) fn has_value(&self, key: SlotKey<'_>) -> bool {
+        self.find(key).is_some_and(|(_, slot)| slot.value.is_some())
     }
 
     fn prior(&self, key: SlotKey<'_>, now: Timestamp) -> Prior {
@@ -260,9 +266,13 @@ impl Shard {
 
     #[inline]
     fn find(&self, key: SlotKey<'_>) -> Option<(SlotId, &Slot)> {
-        let is_it = |&id: &SlotId| self.slots.get(id).is_some_and(|slot| *slot.key == *key.bytes);
-        let id = *self.ids.find(table_hash(key.short_hash()), is_it)?;
-        self.slots.get(id).map(|slot| (id, slot))
+        let mut found = None;
+        let is_it = |&id: &SlotId| {
+            found = self.slots.get(id).filter(|slot| *slot.key == *key.bytes).map(|slot| (id, slot));
+            found.is_some()
+        };
+        self.ids.find(table_hash(key.short_hash()), is_it);
+        found
     }
 
     fn put(&mut self, key: SlotKey<'_>, entry: Entry, sequence: u64, trash: &mut Trash) {

@@ -1,6 +1,7 @@
 //! What a shard knows of one key, and what is handed in and out of it.
 
 use std::any::Any;
+use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
@@ -165,13 +166,17 @@ pub(crate) enum Change {
 }
 
 impl Mutation {
+    pub(crate) fn is_put(&self) -> bool {
+        matches!(self.change, Change::Put { .. })
+    }
+
     /// Whether a removal becomes durable with this, so that somebody may wait for it.
     pub(crate) fn removes(&self) -> bool {
         self.hides_removal || matches!(self.change, Change::Delete)
     }
 }
 
-/// A removal of every key in a scope, until it is committed.
+/// A removal of every key in a scope, until nothing of it is left on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Range {
     pub(crate) scope: Scope,
@@ -184,8 +189,12 @@ pub(crate) struct Purged {
     /// Live entries of memory-only keyspaces.
     pub(crate) memory_only: u64,
     /// Keys of the disk tier that memory knew, and whether they were live: what the disk says of these does
-    /// not count.
+    /// not count. All that were not committed yet, and of the others the first, up to a bound.
     pub(crate) known: Vec<(StoredKey, bool)>,
+    /// Live entries beyond that bound. They were committed: the disk has them, unless it evicted them.
+    pub(crate) unlisted: u64,
+    /// Range removals that were made before and are still pending: what they cover was not there any more.
+    pub(crate) earlier: Vec<Range>,
 }
 
 /// What is to be dropped once the lock is released: a user's `Drop` may call the cache.
@@ -229,9 +238,30 @@ pub(crate) struct Tally {
     pub(crate) expirations: u64,
 }
 
-/// Tallies by keyspace. A cache has few keyspaces, so a sorted list is fastest.
-#[derive(Debug, Default)]
-pub(crate) struct Tallies(Vec<(KeyspaceId, Tally)>);
+impl Tally {
+    pub(super) fn add(&mut self, other: Self) {
+        self.entries += other.entries;
+        self.weight += other.weight;
+        self.evictions += other.evictions;
+        self.expirations += other.expirations;
+    }
+}
+
+/// Tallies by keyspace, and what all keyspaces have lost.
+#[derive(Debug)]
+pub(crate) struct Tallies {
+    by_keyspace: HashMap<KeyspaceId, Tally, ahash::RandomState>,
+    evictions: u64,
+    expirations: u64,
+}
+
+impl Default for Tallies {
+    fn default() -> Self {
+        // Numbers of keyspaces follow one another: nobody can choose them.
+        let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
+        Self { by_keyspace: HashMap::with_hasher(hasher), evictions: 0, expirations: 0 }
+    }
+}
 
 impl Tallies {
     pub(super) fn add(&mut self, key: &[u8], weight: Weight) {
@@ -244,19 +274,40 @@ impl Tallies {
         (tally.entries, tally.weight) = (tally.entries - 1, tally.weight - weight.bytes());
     }
 
-    pub(super) fn of(&mut self, key: &[u8]) -> &mut Tally {
-        let id = KeyspaceId::of(key);
-        let at = match self.0.binary_search_by_key(&id, |(id, _)| *id) {
-            Ok(at) => at,
-            Err(at) => {
-                self.0.insert(at, (id, Tally::default()));
-                at
-            }
-        };
-        &mut self.0.get_mut(at).expect("found there, or put there").1
+    fn of(&mut self, key: &[u8]) -> &mut Tally {
+        self.by_keyspace.entry(KeyspaceId::of(key)).or_default()
+    }
+
+    /// Counts an entry that was removed for room.
+    pub(super) fn evicted(&mut self, key: &[u8]) {
+        self.of(key).evictions += 1;
+        self.evictions += 1;
+    }
+
+    /// Counts an entry that was removed for age.
+    pub(super) fn expired(&mut self, key: &[u8]) {
+        self.of(key).expirations += 1;
+        self.expirations += 1;
+    }
+
+    /// Returns how many entries were removed for room, and for age.
+    pub(super) fn removed(&self) -> (u64, u64) {
+        (self.evictions, self.expirations)
+    }
+
+    /// Returns the tally of a keyspace.
+    pub(super) fn get(&self, id: KeyspaceId) -> Tally {
+        self.by_keyspace.get(&id).copied().unwrap_or_default()
+    }
+
+    /// Forgets a keyspace that was retired, unless it still holds entries.
+    pub(super) fn forget(&mut self, id: KeyspaceId) {
+        if self.get(id).entries == 0 {
+            self.by_keyspace.remove(&id);
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (KeyspaceId, Tally)> + '_ {
-        self.0.iter().copied()
+        self.by_keyspace.iter().map(|(id, tally)| (*id, *tally))
     }
 }

@@ -13,10 +13,9 @@ use crate::units::Timestamp;
 /// Expired entries removed under one hold of a shard's lock.
 const EXPIRE_BATCH: usize = 256;
 
-/// Sums over all shards.
-#[derive(Debug, Clone, Default)]
+/// Sums over all shards, and over all keyspaces.
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct MemoryTotals {
-    pub(crate) by_keyspace: BTreeMap<KeyspaceId, Tally>,
     pub(crate) evictions: u64,
     pub(crate) expirations: u64,
     pub(crate) bypassed: u64,
@@ -49,9 +48,16 @@ impl Memory {
         self.shards.iter().filter_map(|shard| shard.read().next_expiry()).min()
     }
 
+    #[cfg(test)]
     pub(crate) fn has_clean(&self, key: &[u8]) -> bool {
         let key = self.key(key);
         self.shard(key).read().has_clean(key)
+    }
+
+    /// Whether memory has a value of a key, committed or not.
+    pub(crate) fn has_value(&self, key: &[u8]) -> bool {
+        let key = self.key(key);
+        self.shard(key).read().has_value(key)
     }
 
     /// The keys in memory with a prefix, sorted.
@@ -64,21 +70,42 @@ impl Memory {
         keys
     }
 
+    /// Costs a short lock a shard, however many keyspaces there are.
     pub(crate) fn totals(&self) -> MemoryTotals {
         let mut totals =
             MemoryTotals { bypassed: self.bypassed.load(Ordering::Relaxed), ..MemoryTotals::default() };
         for shard in &self.shards {
-            let shard = shard.read();
-            for (id, tally) in shard.tallies.iter() {
-                let sum = totals.by_keyspace.entry(id).or_default();
-                sum.entries += tally.entries;
-                sum.weight += tally.weight;
-                sum.evictions += tally.evictions;
-                sum.expirations += tally.expirations;
-                totals.evictions += tally.evictions;
-                totals.expirations += tally.expirations;
-            }
+            let (evictions, expirations) = shard.read().tallies.removed();
+            totals.evictions += evictions;
+            totals.expirations += expirations;
         }
         totals
+    }
+
+    /// Returns what each keyspace holds and has lost.
+    pub(crate) fn tallies(&self) -> BTreeMap<KeyspaceId, Tally> {
+        let mut sums = BTreeMap::<_, Tally>::new();
+        for shard in &self.shards {
+            for (id, tally) in shard.read().tallies.iter() {
+                sums.entry(id).or_default().add(tally);
+            }
+        }
+        sums
+    }
+
+    /// Returns what one keyspace holds and has lost.
+    pub(crate) fn tally(&self, id: KeyspaceId) -> Tally {
+        let mut sum = Tally::default();
+        for shard in &self.shards {
+            sum.add(shard.read().tallies.get(id));
+        }
+        sum
+    }
+
+    /// Forgets what was counted of a keyspace that was retired and purged.
+    pub(crate) fn forget_keyspace(&self, id: KeyspaceId) {
+        for shard in &self.shards {
+            shard.write().tallies.forget(id);
+        }
     }
 }

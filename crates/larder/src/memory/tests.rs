@@ -90,7 +90,7 @@ fn a_flight_is_let_go_of_without_a_lock() {
         ("forget", |memory, key, _| _ = memory.forget(key, Timestamp::ZERO, &mut Remains::default())),
         ("bury", |memory, key, _| _ = memory.bury(key, Timestamp::ZERO, &mut Remains::default(), || ())),
         ("purge", |memory, _, _| {
-            memory.purge(Scope::prefix([]), true, Timestamp::ZERO, &mut Remains::default());
+            memory.purge(Scope::prefix([]), true, Timestamp::ZERO, 1000, &mut Remains::default());
         }),
         ("release", Memory::release),
         ("raise a fence", |memory, key, _| memory.raise_fence(key)),
@@ -172,4 +172,34 @@ fn a_cache_that_lost_something_fails_the_test_that_had_it() {
         let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(cache)));
         assert_eq!(dropped.is_err(), what != "nothing", "{what}");
     }
+}
+
+/// A value that panics when it is dropped.
+struct Thrower;
+
+impl Drop for Thrower {
+    fn drop(&mut self) {
+        panic!("a user's Drop");
+    }
+}
+
+#[test]
+fn a_purge_of_very_many_values_drops_most_of_them_on_the_way_and_keeps_a_panic_for_the_end() {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    let memory = Memory::new(2, u64::MAX, 1 << 20, 0);
+    let counted = Arc::new(());
+    for number in 0..10_000_u32 {
+        let bytes = [&[0x80, 0, 0, 1][..], &number.to_be_bytes()].concat();
+        let value: Value = if number == 5_000 { Arc::new(Thrower) } else { Arc::new(counted.clone()) };
+        memory.store(memory.key(&bytes), Entry { value, ..clean(1) }, Timestamp::ZERO).unwrap();
+    }
+    let mut remains = Remains::default();
+    let (_, purged) = memory.purge(Scope::prefix([]), false, Timestamp::ZERO, 0, &mut remains);
+    assert_eq!((purged.memory_only, memory.keys(&[]).len()), (10_000, 0), "the panic keeps nothing");
+    let left = Arc::strong_count(&counted) - 1;
+    assert_eq!(left, remains.len());
+    assert!(left <= 2_048, "{left} values wait");
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(remains))).is_err(), "the panic is the caller's");
+    assert_eq!(Arc::strong_count(&counted), 1);
 }

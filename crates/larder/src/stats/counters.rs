@@ -57,18 +57,36 @@ impl Counters {
         }
     }
 
-    pub(crate) fn sum(&self, count: Count) -> u64 {
-        let stripes = self.own.iter().chain([&self.shared]);
-        stripes
-            .filter_map(|stripe| stripe.0.get(count as usize))
-            .map(|counter| counter.load(Ordering::Relaxed))
-            .sum()
+    /// Returns what was counted of everything.
+    pub(crate) fn sums(&self) -> Sums {
+        let mut sums = [0_u64; COUNTS];
+        // Who has seen a count has seen its stripe taken as well, which came before it on its thread.
+        let taken = usize::try_from(TAKEN.load(Ordering::Relaxed)).unwrap_or(OWN_STRIPES);
+        for stripe in self.own.iter().take(taken).chain([&self.shared]) {
+            for (sum, counter) in sums.iter_mut().zip(&stripe.0) {
+                *sum = sum.wrapping_add(counter.load(Ordering::Relaxed));
+            }
+        }
+        Sums(sums)
+    }
+}
+
+/// What a keyspace has counted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sums([u64; COUNTS]);
+
+impl Sums {
+    pub(crate) fn of(&self, count: Count) -> u64 {
+        self.0.get(count as usize).copied().unwrap_or(0)
     }
 }
 
 /// Which stripes no thread has, a bit for each. Changed when a thread first counts and when it ends. Not a
 /// lock: a thread may do either in a forked child, where a lock may be held for ever.
 static FREE: StatisticU64 = StatisticU64::new((1 << OWN_STRIPES) - 1);
+
+/// How many stripes were ever taken: always the first that is free, so none beyond these has a count.
+static TAKEN: StatisticU64 = StatisticU64::new(0);
 
 /// A thread's stripe; none if it shares the last.
 struct Owned(Option<usize>);
@@ -83,7 +101,11 @@ impl Owned {
         // Acquire: pairs with the Release in `drop`, so that this thread goes on counting where the last
         // owner left off.
         let before = FREE.fetch_update(Ordering::Acquire, Ordering::Relaxed, without_first);
-        Self(before.ok().map(|free| free.trailing_zeros() as usize))
+        let stripe = before.ok().map(u64::trailing_zeros);
+        if let Some(stripe) = stripe {
+            TAKEN.fetch_max(u64::from(stripe) + 1, Ordering::Relaxed);
+        }
+        Self(stripe.map(|stripe| stripe as usize))
     }
 }
 
@@ -122,8 +144,8 @@ mod tests {
                 }
             });
         }
-        assert_eq!(counters.sum(Count::Misses), 2 * 1_001 * threads as u64);
-        assert_eq!(counters.sum(Count::Loads), 0);
+        assert_eq!(counters.sums().of(Count::Misses), 2 * 1_001 * threads as u64);
+        assert_eq!(counters.sums().of(Count::Loads), 0);
         assert!(counters.shared.0.iter().any(|counter| counter.load(Ordering::Relaxed) > 0));
     }
 }

@@ -96,6 +96,12 @@ impl Lifetime {
         Self::of(self.numbers().into_iter().zip(other.numbers()).map(|(one, more)| one.saturating_add(more)))
     }
 
+    /// Returns what was counted after an earlier moment.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        let pairs = self.numbers().into_iter().zip(earlier.numbers());
+        Self::of(pairs.map(|(now, then)| now.saturating_sub(then)))
+    }
+
     /// Lookups of every kind.
     #[must_use]
     pub fn requests(&self) -> u64 {
@@ -112,6 +118,7 @@ mod tests {
         let counts = Lifetime::of(1..=COUNTS as u64);
         assert!(counts.numbers().into_iter().eq(1..=COUNTS as u64));
         assert_eq!((counts.openings, counts.misses, counts.quarantines), (1, 4, 16));
+        assert_eq!(Lifetime::of([7, 5]).since(&Lifetime::of([4, 6])), Lifetime::of([3]));
         assert_eq!(Lifetime::of([7]).plus(&counts).openings, 8);
         assert_eq!(Lifetime::of([0, u64::MAX]).plus(&counts).memory_hits, u64::MAX);
     }

@@ -18,6 +18,13 @@ pub enum Fault {
     SkipBarrier,
     /// While a range removal is not committed, the disk is believed as ever.
     IgnoreFloor,
+    /// A range removal raises its floor in a shard after it has removed what the shard held.
+    RaiseFloorLate,
+    /// The disk is believed again when the row of a range removal is committed, not when its entries are
+    /// gone.
+    LiftFloorWithRow,
+    /// The disk is believed again before the snapshot without a range removal's entries is there.
+    LiftFloorEarly,
     /// A committed key leaves its shard before the snapshot that shows it is there.
     SettleEarly,
     /// What a failed commit had drained is not committed again.

@@ -5,6 +5,7 @@
 //! can be made to fail in turn; every change is remembered, so that the state after a loss of power at any moment can be
 //! made ([`SimulatedVolume::after_power_loss`]).
 
+mod acts;
 mod handle;
 mod nodes;
 mod power;
@@ -19,6 +20,7 @@ use parking_lot::Mutex;
 use crate::config::CacheBuilder;
 use crate::sync::Arc;
 use crate::volume::{Anchor, Identity, LockFile, Seen, SeenKind, Volume, VolumeFile};
+pub use acts::Act;
 use handle::{Handle, Lock};
 use nodes::Nodes;
 pub use power::Loss;
@@ -106,6 +108,11 @@ struct Disk {
     failed: u64,
     capacity: Option<u64>,
     loses_syncs: bool,
+    has_unstable_identities: bool,
+    /// What somebody else does to files, and before which operation.
+    acts: Vec<(u64, Act)>,
+    /// Before which operations it was done.
+    acted: Vec<u64>,
 }
 
 impl fmt::Debug for SimulatedVolume {
@@ -235,6 +242,11 @@ impl Disk {
     fn begin(&mut self, operation: Operation) -> Result<(), Failure> {
         let number = self.operations.len() as u64;
         self.operations.push(operation);
+        while let Some(at) = self.acts.iter().position(|(at, _)| *at <= number) {
+            let (_, act) = self.acts.swap_remove(at);
+            self.acted.push(number);
+            self.act(act);
+        }
         let is_hit = |planned: &Planned| {
             number >= planned.from && planned.only.as_ref().is_none_or(|kinds| kinds.contains(&operation))
         };
@@ -261,6 +273,13 @@ impl Disk {
         }
     }
 
+    fn seen(&self, id: u64) -> Seen {
+        // An unstable one is another with each look.
+        let identity =
+            Identity(if self.has_unstable_identities { self.operations.len() as u64 } else { 0 }, id);
+        Seen { kind: SeenKind::File, len: self.nodes.len(id), identity, born: Some(id) }
+    }
+
     fn has_room_for(&self, id: u64, offset: u64, len: usize) -> bool {
         let more = self.nodes.pages_missing(id, offset, len) * nodes::PAGE as u64;
         self.capacity.is_none_or(|capacity| self.nodes.used() + more <= capacity)
@@ -281,11 +300,7 @@ impl Volume for SimulatedVolume {
     fn look(&self, path: &Path) -> io::Result<Option<Seen>> {
         let mut disk = self.disk.lock();
         disk.begin(Operation::Look)?;
-        Ok(disk.nodes.at(path).map(|id| Seen {
-            kind: SeenKind::File,
-            len: disk.nodes.len(id),
-            identity: Identity(0, id),
-        }))
+        Ok(disk.nodes.at(path).map(|id| disk.seen(id)))
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
@@ -366,6 +381,10 @@ impl Volume for SimulatedVolume {
 
     fn create_directories(&self, _: &Path) -> io::Result<()> {
         Ok(())
+    }
+
+    fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
+        Ok(directory.to_owned())
     }
 }
 

@@ -25,7 +25,7 @@ use std::sync::Weak;
 
 use redb::{BackendError, StorageBackend};
 
-use super::{Anchor, Identity, LockFile, Seen, Volume, VolumeFile};
+use super::{Anchor, Identity, LockFile, LockPlace, Seen, Volume, VolumeFile};
 use crate::process::Process;
 use crate::sync::{Arc, UncontendedRwLock};
 
@@ -114,15 +114,15 @@ impl Volume for TrackedVolume {
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
-        let VolumeFile { content, locks } = self.volume.open(path, create)?;
+        let VolumeFile { content, locks, seal } = self.volume.open(path, create)?;
         let content = self.file(content, locks.is_none());
-        Ok(VolumeFile { content, locks: locks.map(|locks| self.file(locks, true)) })
+        Ok(VolumeFile { content, locks: locks.map(|locks| self.file(locks, true)), seal })
     }
 
     fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {
         let anchor = self.volume.anchor(path)?;
         let identity = anchor.identity();
-        Ok(Box::new(TrackedAnchor { slot: self.track(anchor, false), identity }))
+        Ok(Box::new(TrackedAnchor { slot: self.track(anchor, false), process: self.process, identity }))
     }
 
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
@@ -152,6 +152,10 @@ impl Volume for TrackedVolume {
 
     fn create_directories(&self, directory: &Path) -> io::Result<()> {
         self.volume.create_directories(directory)
+    }
+
+    fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
+        self.volume.real_directory(directory)
     }
 
     fn longest_name(&self, directory: &Path) -> io::Result<usize> {
@@ -251,7 +255,14 @@ impl StorageBackend for TrackedFile {
 #[derive(Debug)]
 struct TrackedAnchor {
     slot: Arc<Slot<Box<dyn Anchor>>>,
+    process: Process,
     identity: Identity,
+}
+
+impl TrackedAnchor {
+    fn with<R>(&self, call: impl FnOnce(&dyn Anchor) -> io::Result<R>) -> io::Result<R> {
+        self.slot.0.read().as_ref().map_or_else(|| Err(released()), |anchor| call(&**anchor))
+    }
 }
 
 impl Anchor for TrackedAnchor {
@@ -260,7 +271,23 @@ impl Anchor for TrackedAnchor {
     }
 
     fn has_name(&self) -> io::Result<bool> {
-        self.slot.0.read().as_ref().map_or_else(|| Err(released()), |anchor| anchor.has_name())
+        self.with(|anchor| anchor.has_name())
+    }
+
+    fn look(&self) -> io::Result<Seen> {
+        self.with(|anchor| anchor.look())
+    }
+
+    fn start(&self, most: usize) -> io::Result<Vec<u8>> {
+        self.with(|anchor| anchor.start(most))
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if self.process.is_current() {
+            self.with(|anchor| anchor.write(offset, bytes))
+        } else {
+            Err(released())
+        }
     }
 }
 
@@ -294,6 +321,10 @@ impl LockFile for TrackedLock {
 
     fn unlock(&mut self) -> io::Result<()> {
         self.change(|lock| lock.unlock())
+    }
+
+    fn place(&self) -> io::Result<LockPlace> {
+        self.slot.0.read().as_ref().map_or_else(|| Err(released()), |lock| lock.place())
     }
 }
 

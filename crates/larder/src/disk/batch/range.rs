@@ -1,16 +1,18 @@
-//! Removals of every key in a scope, inside one transaction.
+//! Removals of every key in a scope, inside one transaction: a small one as a whole, a large one in parts.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::ops::Bound;
 
-use redb::{ReadableTable, ReadableTableMetadata, StorageError};
+use redb::{ReadableTable, StorageError};
 
 use super::Entries;
-use crate::disk::tables::{after_prefix, expiry_key, split_expiry_key};
+use crate::disk::draft::RetiredDraft;
+use crate::disk::ranges::any_takes;
+use crate::disk::tables::after_prefix;
 use crate::id::KeyspaceId;
-use crate::memory::{Range, StoredKey};
-use crate::record;
-use crate::units::Timestamp;
+use crate::key::Scope;
+use crate::memory::{Mutation, Range, StoredKey};
+use crate::record::{self, Header};
 
 /// A removal of every key in a scope.
 #[derive(Debug)]
@@ -18,95 +20,138 @@ pub(crate) struct RangeRemoval {
     pub(crate) range: Range,
     /// Keys that memory knew, and whether they were live: what the disk has of these does not count.
     pub(crate) known: Vec<(StoredKey, bool)>,
+    /// Live entries that memory had besides, which the disk has too unless it evicted them.
+    pub(crate) unlisted: u64,
+    /// Live entries on disk that are not `known`, as far as they were counted before the commit.
+    pub(crate) on_disk: u64,
 }
 
 impl RangeRemoval {
+    /// Whether it comes after a change of a key in its scope.
+    pub(in crate::disk) fn covers(&self, mutation: &Mutation) -> bool {
+        self.range.sequence > mutation.sequence && self.range.scope.covers(&mutation.key)
+    }
+
     /// How many live entries memory knew.
     pub(in crate::disk) fn live_in_memory(&self) -> u64 {
+        self.listed() + self.unlisted
+    }
+
+    fn listed(&self) -> u64 {
         self.known.iter().filter(|(_, is_live)| *is_live).count() as u64
+    }
+
+    /// How many live entries went, if so many that memory did not list were found on disk.
+    pub(in crate::disk) fn total(&self, on_disk: u64) -> u64 {
+        self.listed() + on_disk.max(self.unlisted)
     }
 }
 
+/// What one transaction may do of a large removal.
+pub(in crate::disk) struct PartLimits<'a> {
+    /// Rows that may be looked at.
+    pub(in crate::disk) rows: usize,
+    /// Asked after every few deletions: whether it has taken long enough.
+    pub(in crate::disk) is_over: &'a dyn Fn() -> bool,
+}
+
+/// Rows dealt with between two looks at the clock.
+const ROWS_BETWEEN_LOOKS: usize = 32;
+
+/// What a part of a removal did.
+#[derive(Debug, Default)]
+pub(in crate::disk) struct Part {
+    /// The last key that was dealt with; none once there are no more.
+    pub(in crate::disk) last: Option<Vec<u8>>,
+    /// Rows that were deleted.
+    pub(in crate::disk) deleted: u64,
+    /// Those of them that were live.
+    pub(in crate::disk) live: u64,
+}
+
+/// Whether a range removal takes an entry.
+pub(in crate::disk) fn takes(range: &Range, key: &[u8], header: Option<&Header>) -> bool {
+    // A damaged header is of no entry that may be served: it goes too.
+    header.is_none_or(|header| header.sequence <= range.sequence) && range.scope.covers(key)
+}
+
 impl Entries<'_> {
-    /// Deletes what a range removal covers. Answers how many live entries that and the keys it took from
-    /// memory were; those of
-    /// `retired` keyspaces are none.
+    /// Deletes what a range removal covers, unless it would have to look at more than `most` rows: then it
+    /// changes nothing. Answers how many live entries there were; those of `retired` keyspaces are none, nor
+    /// is
+    /// what a removal in `earlier` covers.
     pub(in crate::disk) fn remove_range(
         &mut self,
         removal: &RangeRemoval,
-        retired: &BTreeMap<KeyspaceId, u64>,
-    ) -> Result<u64, StorageError> {
-        let Range { scope, sequence } = &removal.range;
-        let start: &[u8] = scope.start();
-        let known: HashSet<&[u8]> = removal.known.iter().map(|(key, _)| &**key).collect();
-        let mut live = removal.live_in_memory();
-        let mut removed: Vec<(Vec<u8>, usize)> = Vec::new();
-        let now = self.now;
-        let keep = |key: &[u8], record: &[u8]| {
-            let header = record::peek(record);
-            if header.is_some_and(|header| header.sequence > *sequence) || !scope.covers(key) {
-                return true;
-            }
-            let is_live = header.is_some_and(|header| header.expires_at > now);
-            let is_counted = is_live && !known.contains(key) && !retired.contains_key(&KeyspaceId::of(key));
-            live += u64::from(is_counted);
-            let delete_after = header.map_or(Timestamp::ZERO, |header| header.delete_after);
-            removed.push((expiry_key(delete_after, key), record.len()));
-            false
-        };
-        match after_prefix(start) {
-            Some(end) => self.rows.retain_in::<&[u8], _>(start..end.as_slice(), keep)?,
-            None => self.rows.retain_in::<&[u8], _>(start.., keep)?,
-        }
-        self.remove_rows(&removed)?;
-        Ok(live)
-    }
-
-    /// Deletes what a range covers of the next `most` keys of its scope after a key. Answers the last of
-    /// these; none if there are no more.
-    pub(in crate::disk) fn remove_covered(
-        &mut self,
-        range: &Range,
-        after: &[u8],
+        retired: &RetiredDraft<'_>,
+        earlier: &[Range],
         most: usize,
-    ) -> Result<Option<Vec<u8>>, StorageError> {
-        let start = range.scope.start();
-        let end = after_prefix(start);
-        let from = if after.is_empty() { Bound::Included(&**start) } else { Bound::Excluded(after) };
-        let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let (mut covered, mut last, mut seen) = (Vec::new(), None, 0);
-        for row in self.rows.range::<&[u8]>((from, to))?.take(most) {
-            let (key, record) = row?;
-            seen += 1;
+    ) -> Result<Option<u64>, StorageError> {
+        let known: HashSet<&[u8]> = removal.known.iter().map(|(key, _)| &**key).collect();
+        let (mut live, mut covered) = (0, Vec::new());
+        for (seen, row) in self.rows_of(&removal.range.scope, &[])?.enumerate() {
             if seen == most {
-                last = Some(key.value().to_vec());
+                return Ok(None);
             }
-            let is_later =
-                record::peek(record.value()).is_some_and(|header| header.sequence > range.sequence);
-            if !is_later && range.scope.covers(key.value()) {
-                covered.push(key.value().to_vec());
+            let (key, record) = row?;
+            let (key, header) = (key.value(), record::peek(record.value()));
+            if !takes(&removal.range, key, header.as_ref()) {
+                continue;
             }
+            covered.push(key.to_vec());
+            let Some(header) = header else { continue };
+            let is_gone = || any_takes(earlier, key, &header);
+            let is_counted = header.expires_at > self.now
+                && !known.contains(key)
+                && !retired.contains_key(&KeyspaceId::of(key));
+            live += u64::from(is_counted && !is_gone());
         }
         for key in &covered {
             self.remove(key)?;
         }
-        Ok(last)
+        Ok(Some(removal.total(live)))
     }
 
-    fn remove_rows(&mut self, removed: &[(Vec<u8>, usize)]) -> Result<(), StorageError> {
-        for (row, len) in removed {
-            if let Some((_, key)) = split_expiry_key(row) {
-                self.uncount(key, *len);
+    /// Deletes what a range covers of the next keys of its scope after a key, within limits.
+    pub(in crate::disk) fn remove_covered(
+        &mut self,
+        range: &Range,
+        after: &[u8],
+        limits: &PartLimits<'_>,
+        retired: &RetiredDraft<'_>,
+    ) -> Result<Part, StorageError> {
+        let (mut part, mut covered) = (Part::default(), Vec::new());
+        for (seen, row) in (1..).zip(self.rows_of(&range.scope, after)?) {
+            let (key, record) = row?;
+            if takes(range, key.value(), record::peek(record.value()).as_ref()) {
+                covered.push(key.value().to_vec());
+            }
+            if seen >= limits.rows || (seen % ROWS_BETWEEN_LOOKS == 0 && (limits.is_over)()) {
+                part.last = Some(key.value().to_vec());
+                break;
             }
         }
-        // One pass over the table is cheaper than many single deletions once they are a good part of it.
-        if removed.len() as u64 * 8 > self.expiry.len()? {
-            let rows: HashSet<&[u8]> = removed.iter().map(|(row, _)| row.as_slice()).collect();
-            return self.expiry.retain(|row, ()| !rows.contains(row));
+        for (done, key) in (1..).zip(&covered) {
+            let was_live = self.remove(key)?;
+            part.live += u64::from(was_live && !retired.contains_key(&KeyspaceId::of(key)));
+            part.deleted += 1;
+            if done % ROWS_BETWEEN_LOOKS == 0 && done < covered.len() && (limits.is_over)() {
+                part.last = Some(key.clone());
+                break;
+            }
         }
-        for (row, _) in removed {
-            self.expiry.remove(row.as_slice())?;
-        }
-        Ok(())
+        Ok(part)
+    }
+
+    fn rows_of(
+        &self,
+        scope: &Scope,
+        after: &[u8],
+    ) -> Result<redb::Range<'_, &'static [u8], &'static [u8]>, StorageError> {
+        let start = scope.start();
+        let end = after_prefix(start);
+        let from = if after.is_empty() { Bound::Included(&**start) } else { Bound::Excluded(after) };
+        let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        self.rows.range::<&[u8]>((from, to))
     }
 }

@@ -6,6 +6,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::place::Place;
 use crate::disk::files;
 use crate::units::Timestamp;
 use crate::volume::{Anchor, Volume};
@@ -35,11 +36,22 @@ impl Aside {
             *self = rename(volume, path, anchor, word, now)?;
         }
         if *self != Self::Gone {
-            files::sync_directory_of(volume, path)?;
+            sync_names(volume, path)?;
         }
         match std::mem::replace(self, Self::Gone) {
             Self::Renamed(aside) => Ok(Some(aside)),
             _ => Ok(None),
+        }
+    }
+}
+
+/// Makes what happened to a name durable. A directory that was removed with it is gone once that is durable, in the nearest one that is left.
+fn sync_names(volume: &dyn Volume, path: &Path) -> io::Result<()> {
+    let mut path = path;
+    loop {
+        match (files::sync_directory_of(volume, path), path.parent()) {
+            (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => path = parent,
+            (done, _) => return done,
         }
     }
 }
@@ -52,14 +64,16 @@ fn rename(
     now: Timestamp,
 ) -> io::Result<Aside> {
     let identity = |path: &Path| Ok::<_, io::Error>(volume.look(path)?.map(|seen| seen.identity));
-    match identity(path)? {
-        Some(standing) if standing == anchor.identity() => {
+    match Place::of(volume, path, anchor)? {
+        Place::Here | Place::HereByProbe => {
             return files::move_aside(volume, path, word, now.as_millis()).map(Aside::Renamed);
         }
         // It may be an older copy of ours, which a restart would take for the cache file.
-        Some(_) => return Err(io::Error::other("another file stands in the place of the cache file")),
-        None if !anchor.has_name()? => return Ok(Aside::Deleted),
-        None => {}
+        Place::Replaced => {
+            return Err(io::Error::other("another file stands in the place of the cache file"));
+        }
+        Place::Removed => return Ok(Aside::Deleted),
+        Place::Moved => {}
     }
     // A rename that was reported as failed may have been made.
     for aside in files::dated(volume, path, word) {

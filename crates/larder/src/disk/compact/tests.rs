@@ -3,7 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::disk::identity::Identities;
 use crate::disk::open::{open, open_ours};
-use crate::disk::store::Batch;
+use crate::disk::ranges::RANGE_ROWS;
+use crate::disk::store::{Batch, Room};
 use crate::id::KeyspaceId;
 use crate::inspect::Inspector;
 use crate::key::Scope;
@@ -28,7 +29,8 @@ fn options(volume: Arc<dyn Volume>, path: &Path) -> OpenOptions {
         path: path.to_owned(),
         page_cache: 1 << 20,
         verify_up_to: 0,
-        live_limit: u64::MAX,
+        room: Room::UNBOUNDED,
+        accepted: None,
         capacity: u64::MAX,
         now: Timestamp::ZERO,
         identities: Identities::default(),
@@ -89,6 +91,9 @@ fn remove_one(options: &OpenOptions) {
         sequence,
         closing: false,
         is_resident: &|_| false,
+        take_use: &|_| false,
+        part: None,
+        range_rows: RANGE_ROWS,
     };
     store.commit(&batch).unwrap();
     store.close().unwrap();

@@ -4,13 +4,15 @@ use std::collections::HashSet;
 
 use redb::WriteTransaction;
 
-use super::{EVICT_AHEAD, Store, write_known};
-use crate::disk::batch::{Entries, RangeRemoval};
+use super::{EVICT_AHEAD, Room, Store, write_draft};
+use crate::disk::batch::{Entries, Hand, PartLimits, RangeRemoval, Spared, charge_of};
+use crate::disk::draft::Draft;
 use crate::disk::fault::{Fault, guarded};
-use crate::disk::known::{Adopted, Known, Registration};
+use crate::disk::known::{Adopted, Registration};
+use crate::disk::ranges::Cursor;
 use crate::disk::tables::{LIFETIME_ROW, META, lifetime_to_bytes};
 use crate::id::KeyspaceId;
-use crate::memory::{Change, Mutation};
+use crate::memory::Mutation;
 use crate::units::Timestamp;
 
 /// What one transaction is to do.
@@ -31,6 +33,13 @@ pub(crate) struct Batch<'a> {
     pub(crate) closing: bool,
     /// Whether memory holds a copy of the entry: evicted from disk last.
     pub(crate) is_resident: &'a dyn Fn(&[u8]) -> bool,
+    /// Whether the entry was read from disk since this was last asked: not evicted this time.
+    pub(crate) take_use: &'a dyn Fn(&[u8]) -> bool,
+    /// Whether to make a part of the earliest pending range removal, and whether that has taken long enough.
+    pub(crate) part: Option<&'a dyn Fn() -> bool>,
+    /// Rows that a range removal may look at in this transaction: a larger one gets a row of its own. As many
+    /// may a part look at.
+    pub(crate) range_rows: usize,
 }
 
 /// What a transaction did.
@@ -46,15 +55,21 @@ pub(crate) struct Outcome {
     pub(crate) swept: u64,
     pub(crate) more_to_sweep: bool,
     pub(crate) evicted: u64,
+    /// Whether more is to be evicted than one transaction may. No value of the batch was written then; what
+    /// one of them hides a removal of was deleted.
+    pub(crate) needs_room: bool,
     /// Of each keyspace that lost any: entries deleted for room, and for age.
     pub(crate) gone: Vec<(KeyspaceId, u64, u64)>,
     pub(crate) next_expiry: Option<Timestamp>,
 }
 
+/// Parts of pending range removals that one transaction makes before it evicts.
+const MAX_PARTS: usize = 8;
+
 impl Store {
     /// Commits a batch: all of it, durably, or nothing.
     pub(crate) fn commit(&mut self, batch: &Batch<'_>) -> Result<Outcome, Fault> {
-        let mut known = self.known.clone();
+        let mut known = Draft::of(&self.known);
         let mut outcome = Outcome::default();
         known.adopt(batch.adopt);
         for wanted in batch.register {
@@ -62,89 +77,165 @@ impl Store {
             outcome.registered.push(id);
             outcome.retired.extend(retired);
         }
-        if self.changes_nothing(batch) && known == self.known {
+        if self.changes_nothing(batch) && known.is_unchanged() {
             return Ok(Outcome { next_expiry: self.next_expiry, ..outcome });
         }
         outcome.is_committed = true;
         known.upgrade(batch.now, self.identities);
-        let live_limit = self.live_limit;
+        let (room, hand) = (self.room, &mut self.hand);
+        let mut cursor = self.cursor.clone();
         guarded(|| {
             let mut txn = self.db.begin_write()?;
             // Reopening after a crash then takes milliseconds, whatever the size of the file.
             txn.set_quick_repair(true);
-            change_entries(&txn, batch, &mut known, &mut outcome, live_limit)?;
+            change_entries(&txn, batch, &mut known, &mut outcome, (room, hand, &mut cursor))?;
             known.state.sequence = known.state.sequence.max(batch.sequence);
             known.state.mark = known.state.mark.max(batch.now);
-            known.state.closed_cleanly = batch.closing;
-            write_known(&txn, &self.known, &known)?;
+            known.state.closed_cleanly = batch.closing && !outcome.needs_room;
+            write_draft(&txn, &known)?;
             if let Some(lifetime) = &self.lifetime {
                 txn.open_table(META)?.insert(LIFETIME_ROW, lifetime_to_bytes(lifetime).as_slice())?;
             }
             Ok(txn.commit()?)
         })?;
-        self.known = known;
-        self.next_expiry = outcome.next_expiry;
+        let changes = known.into_changes();
+        self.accept(changes);
+        (self.cursor, self.next_expiry) = (cursor, outcome.next_expiry);
         Ok(outcome)
     }
 
     fn changes_nothing(&self, batch: &Batch<'_>) -> bool {
         let has_ranges = batch.is_first && !batch.ranges.is_empty();
         let is_due = self.next_expiry.is_some_and(|next| next <= batch.now) || !self.known.retired.is_empty();
-        let is_over = self.known.live_bytes() > self.live_limit;
+        let is_over = self.known.live_bytes() > self.room.live_limit;
+        let has_part = batch.part.is_some() && !self.known.ranges.is_empty();
         batch.mutations.is_empty()
             && !has_ranges
+            && !has_part
             && (batch.sweep == 0 || !is_due)
             && !is_over
             && !batch.closing
     }
 }
 
+/// In this order, so that what a batch writes has its room before it is written:
+///
+/// 1. What is removed goes: by range removals, for age, and by mutations that delete.
+/// 2. Entries are evicted until the values of the batch have room, but no more than one transaction may.
+/// 3. The values are written; unless (2) has not made room enough.
 fn change_entries(
     txn: &WriteTransaction,
     batch: &Batch<'_>,
-    known: &mut Known,
+    known: &mut Draft<'_>,
     outcome: &mut Outcome,
-    live_limit: u64,
+    (room, hand, cursor): (Room, &mut Hand, &mut Cursor),
 ) -> Result<(), redb::Error> {
     let mut entries = Entries::open(txn, batch.now)?;
+    // 1.
+    if let Some(is_over) = batch.part {
+        cursor.advance(&mut entries, known, &PartLimits { rows: batch.range_rows, is_over })?;
+    }
     for removal in batch.ranges.iter().filter(|_| batch.is_first) {
-        outcome.removed.push(entries.remove_range(removal, &known.retired)?);
-    }
-    for mutation in batch.mutations {
-        entries.apply(mutation, batch.ranges)?;
-    }
-    if batch.sweep > 0 {
-        let before = entries.deltas.clone();
-        let (mut rows, swept) = entries.sweep(batch.sweep)?;
-        outcome.swept = swept;
-        for (&id, after) in &entries.deltas {
-            let swept = before.get(&id).map_or(0, |delta| delta.0) - after.0;
-            outcome
-                .gone
-                .extend(u64::try_from(swept).ok().filter(|swept| *swept > 0).map(|swept| (id, 0, swept)));
+        let made = entries.remove_range(removal, &known.retired, &known.ranges, batch.range_rows)?;
+        if made.is_none() {
+            known.add_range(&removal.range);
         }
-        for id in known.retired.keys().copied().collect::<Vec<_>>() {
-            let asked = batch.sweep - rows;
-            let deleted = entries.sweep_retired(id, asked)?;
-            rows += deleted;
-            if deleted < asked {
-                known.retired.remove(&id);
-            }
+        outcome.removed.push(made.unwrap_or_else(|| removal.total(removal.on_disk)));
+    }
+    sweep(&mut entries, batch, known, outcome)?;
+    let (values, deletions): (Vec<&Mutation>, Vec<&Mutation>) =
+        batch.mutations.iter().partition(|mutation| entries.is_value(mutation, batch.ranges));
+    for mutation in deletions {
+        entries.remove(&mutation.key)?;
+    }
+    known.apply(&std::mem::take(&mut entries.deltas));
+    // 2.
+    make_room(&mut entries, batch, &values, known, outcome, (room, hand, cursor))?;
+    // 3.
+    for mutation in values {
+        if !outcome.needs_room {
+            entries.write(mutation)?;
+        } else if mutation.hides_removal {
+            entries.remove(&mutation.key)?;
         }
-        outcome.more_to_sweep = rows == batch.sweep;
     }
-    let deltas = std::mem::take(&mut entries.deltas);
-    known.apply(&deltas);
-    let live = known.live_bytes();
-    if live > live_limit {
-        let bytes = live - live_limit + live_limit / EVICT_AHEAD;
-        // Else a value of a good part of the file that expires soonest would be acknowledged, and gone.
-        let puts = batch.mutations.iter().filter(|mutation| matches!(mutation.change, Change::Put { .. }));
-        let written: HashSet<&[u8]> = puts.map(|mutation| &*mutation.key).collect();
-        outcome.evicted = entries.evict(bytes, batch.is_resident, &|key| written.contains(key))?;
-        known.apply(&entries.deltas);
-        outcome.gone.extend(entries.deltas.iter().map(|(&id, delta)| (id, delta.0.unsigned_abs(), 0)));
-    }
+    known.apply(&std::mem::take(&mut entries.deltas));
     outcome.next_expiry = entries.next_expiry()?;
+    Ok(())
+}
+
+fn sweep(
+    entries: &mut Entries<'_>,
+    batch: &Batch<'_>,
+    known: &mut Draft<'_>,
+    outcome: &mut Outcome,
+) -> Result<(), redb::Error> {
+    if batch.sweep == 0 {
+        return Ok(());
+    }
+    let before = entries.deltas.clone();
+    let (mut rows, swept) = entries.sweep(batch.sweep)?;
+    outcome.swept = swept;
+    for (&id, after) in &entries.deltas {
+        let swept = before.get(&id).map_or(0, |delta| delta.0) - after.0;
+        outcome.gone.extend(u64::try_from(swept).ok().filter(|swept| *swept > 0).map(|swept| (id, 0, swept)));
+    }
+    for id in known.retired.ids().take(batch.sweep - rows).collect::<Vec<_>>() {
+        let asked = batch.sweep - rows;
+        if asked == 0 {
+            break;
+        }
+        let deleted = entries.sweep_retired(id, asked)?;
+        if deleted < asked {
+            known.retired.remove(id);
+        }
+        // One without entries counts too: there may be many.
+        rows += deleted.max(1);
+    }
+    outcome.more_to_sweep = rows == batch.sweep;
+    Ok(())
+}
+
+/// Deletes entries for the room that the values of a batch need. What the batch writes is no victim: it is
+/// not written yet, and what stands under its keys is about to be replaced.
+fn make_room(
+    entries: &mut Entries<'_>,
+    batch: &Batch<'_>,
+    values: &[&Mutation],
+    known: &mut Draft<'_>,
+    outcome: &mut Outcome,
+    (room, hand, cursor): (Room, &mut Hand, &mut Cursor),
+) -> Result<(), redb::Error> {
+    let live = known.live_bytes();
+    // Most batches fit whatever their values replace. To look these up takes as long as to write them.
+    let most: u64 = values.iter().map(|mutation| charge_of(mutation)).sum();
+    if live.saturating_add(most) <= room.live_limit {
+        return Ok(());
+    }
+    // Entries that pending range removals cover are nobody's, so they give up their room first: a bounded
+    // number of parts.
+    for _ in 0..MAX_PARTS {
+        if known.ranges.is_empty()
+            || known.live_bytes().saturating_add_signed(entries.growth(values)?) <= room.live_limit
+        {
+            break;
+        }
+        cursor.advance(entries, known, &PartLimits { rows: batch.range_rows, is_over: &|| false })?;
+        known.apply(&std::mem::take(&mut entries.deltas));
+    }
+    let needed = known.live_bytes().saturating_add_signed(entries.growth(values)?);
+    if needed <= room.live_limit {
+        return Ok(());
+    }
+    let bytes = needed - room.live_limit + room.live_limit / EVICT_AHEAD;
+    let written: HashSet<&[u8]> = values.iter().map(|mutation| &*mutation.key).collect();
+    let is_written = |key: &[u8]| written.contains(key);
+    let spared = Spared { is_resident: batch.is_resident, take_use: batch.take_use, is_written: &is_written };
+    let evicted = entries.evict(bytes, room.most_evictions, spared, hand)?;
+    outcome.evicted = evicted.entries;
+    outcome.gone.extend(entries.deltas.iter().map(|(&id, delta)| (id, delta.0.unsigned_abs(), 0)));
+    known.apply(&std::mem::take(&mut entries.deltas));
+    let needed = needed.saturating_sub(evicted.bytes);
+    outcome.needs_room = needed > room.live_limit && evicted.has_more;
     Ok(())
 }

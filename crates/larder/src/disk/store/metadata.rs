@@ -1,43 +1,70 @@
 //! The rows that say what a file is and holds, written as far as they change.
 
-use redb::WriteTransaction;
+use redb::{Table, WriteTransaction};
 
-use crate::disk::format::FEATURES;
+use crate::disk::draft::Draft;
 use crate::disk::known::Known;
+use crate::disk::ranges;
 use crate::disk::tables::{FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, META, RETIRED, STATE_ROW};
 
-/// Writes the metadata rows that differ; all of them, where the format does.
-pub(in crate::disk) fn write_known(
-    txn: &WriteTransaction,
-    old: &Known,
-    new: &Known,
-) -> Result<(), redb::Error> {
+/// Writes every metadata row, for a file that has none.
+pub(in crate::disk) fn write_known(txn: &WriteTransaction, known: &Known) -> Result<(), redb::Error> {
     let mut meta = txn.open_table(META)?;
-    meta.insert(STATE_ROW, new.state.to_bytes().as_slice())?;
-    let is_other_format = old.format != new.format;
-    if is_other_format {
-        meta.insert(FORMAT_ROW, new.format.to_be_bytes().as_slice())?;
-        meta.insert(FEATURES_ROW, FEATURES.to_be_bytes().as_slice())?;
-    }
-    if let Some(identity) = new.identity.filter(|_| old.identity != new.identity) {
+    meta.insert(STATE_ROW, known.state.to_bytes().as_slice())?;
+    write_format(&mut meta, known.format, known.features)?;
+    if let Some(identity) = known.identity {
         meta.insert(IDENTITY_ROW, identity.to_bytes().as_slice())?;
     }
-    if is_other_format || old.keyspaces != new.keyspaces {
+    let mut table = txn.open_table(KEYSPACES)?;
+    for (name, row) in known.keyspaces.iter() {
+        table.insert(name.as_str(), row.to_bytes().as_slice())?;
+    }
+    let mut table = txn.open_table(RETIRED)?;
+    for (id, bytes) in known.retired.iter() {
+        table.insert(id.number(), bytes)?;
+    }
+    Ok(())
+}
+
+/// Writes the metadata rows that a draft changes; those of all keyspaces, if it changes the format.
+pub(in crate::disk) fn write_draft(txn: &WriteTransaction, draft: &Draft<'_>) -> Result<(), redb::Error> {
+    let before = draft.before();
+    let mut meta = txn.open_table(META)?;
+    meta.insert(STATE_ROW, draft.state.to_bytes().as_slice())?;
+    let is_other_format = before.format != draft.format;
+    if is_other_format || before.features != draft.features {
+        write_format(&mut meta, draft.format, draft.features)?;
+    }
+    if let Some(identity) = draft.identity.filter(|_| before.identity != draft.identity) {
+        meta.insert(IDENTITY_ROW, identity.to_bytes().as_slice())?;
+    }
+    if is_other_format || !draft.changed_rows().is_empty() {
         let mut table = txn.open_table(KEYSPACES)?;
-        for (name, row) in &new.keyspaces {
-            if is_other_format || old.keyspaces.get(name) != Some(row) {
-                table.insert(name.as_str(), row.to_bytes().as_slice())?;
+        for (name, row) in before.keyspaces.iter().filter(|_| is_other_format) {
+            table.insert(name.as_str(), row.to_bytes().as_slice())?;
+        }
+        for (name, row) in draft.changed_rows() {
+            table.insert(name.as_str(), row.to_bytes().as_slice())?;
+        }
+    }
+    if !draft.retired.changed_rows().is_empty() {
+        let mut table = txn.open_table(RETIRED)?;
+        for (id, bytes) in draft.retired.changed_rows() {
+            match bytes {
+                Some(bytes) => drop(table.insert(id.number(), bytes)?),
+                None => drop(table.remove(id.number())?),
             }
         }
     }
-    if old.retired != new.retired {
-        let mut table = txn.open_table(RETIRED)?;
-        for id in old.retired.keys().filter(|id| !new.retired.contains_key(id)) {
-            table.remove(id.number())?;
-        }
-        for (id, bytes) in &new.retired {
-            table.insert(id.number(), bytes)?;
-        }
-    }
+    ranges::write(txn, &before.ranges, &draft.ranges)
+}
+
+fn write_format(
+    meta: &mut Table<'_, &'static str, &'static [u8]>,
+    format: u32,
+    features: u64,
+) -> Result<(), redb::Error> {
+    meta.insert(FORMAT_ROW, format.to_be_bytes().as_slice())?;
+    meta.insert(FEATURES_ROW, features.to_be_bytes().as_slice())?;
     Ok(())
 }

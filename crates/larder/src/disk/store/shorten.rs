@@ -18,6 +18,7 @@ use super::{Batch, Store};
 use crate::disk::fault::{Fault, FaultKind, Guarded, guarded};
 use crate::disk::known::Adopted;
 use crate::disk::open::open_database;
+use crate::disk::ranges::RANGE_ROWS;
 use crate::units::Timestamp;
 
 impl Store {
@@ -38,8 +39,11 @@ impl Store {
                 sequence: 0,
                 closing: false,
                 is_resident: &|_| false,
+                take_use: &|_| false,
+                part: None,
+                range_rows: RANGE_ROWS,
             })?;
-            if !outcome.more_to_sweep {
+            if !outcome.more_to_sweep && !outcome.needs_room {
                 break;
             }
         }
@@ -73,7 +77,8 @@ impl Store {
             // Its error says nothing that opening does not.
             drop(guarded(|| Ok(Database::close(db)?)));
         }
-        self.db = Guarded::new(open_database(options, false)?);
+        let (db, seal) = open_database(options, false)?;
+        (self.db, self.seal) = (Guarded::new(db), seal);
         Ok(())
     }
 
@@ -91,6 +96,7 @@ mod tests {
     use super::*;
     use crate::disk::identity::Identities;
     use crate::disk::open::{OpenOptions, open_ours};
+    use crate::disk::store::Room;
     use crate::sync::Arc;
     use crate::testing::SimulatedVolume;
     use crate::volume::Volume;
@@ -130,10 +136,11 @@ mod tests {
             path: Path::new(PATH).to_owned(),
             page_cache: 1 << 20,
             verify_up_to: 0,
-            live_limit: u64::MAX,
+            room: Room::UNBOUNDED,
             capacity,
             now: Timestamp::ZERO,
             identities: Identities::default(),
+            accepted: None,
         }
     }
 

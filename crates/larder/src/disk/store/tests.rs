@@ -7,20 +7,28 @@ use crate::disk::batch::RangeRemoval;
 use crate::disk::fault::FaultKind;
 use crate::disk::format::FORMAT;
 use crate::disk::known::{Adopted, Registration};
-use crate::disk::tables::{ENTRIES, EXPIRY, RANGES};
+use crate::disk::ranges::RANGE_ROWS;
+use crate::disk::tables::{ENTRIES, EXPIRY};
 use crate::key::Scope;
 use crate::memory::{Change, Mutation, Range, Unsaved, Weight, WriteBuffer};
 use crate::record;
 use crate::sync::Arc;
+
+mod ranges;
+mod room;
 
 static NOTHING_ADOPTED: std::sync::LazyLock<Adopted> = std::sync::LazyLock::new(Adopted::default);
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(50_000);
 
 fn store(live_limit: u64) -> Store {
+    store_with(Room { live_limit, most_evictions: usize::MAX })
+}
+
+fn store_with(room: Room) -> Store {
     let db = redb::Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
     Store::initialise(&db, &Known::fresh(NOW, Identities::default())).unwrap();
-    Store::new(db, live_limit, Identities::default()).unwrap()
+    Store::new(db, room, Identities::default()).unwrap()
 }
 
 fn batch<'a>(mutations: &'a [Mutation], ranges: &'a [RangeRemoval]) -> Batch<'a> {
@@ -35,6 +43,9 @@ fn batch<'a>(mutations: &'a [Mutation], ranges: &'a [RangeRemoval]) -> Batch<'a>
         sequence: 9,
         closing: false,
         is_resident: &|_| false,
+        take_use: &|_| false,
+        part: None,
+        range_rows: RANGE_ROWS,
     }
 }
 
@@ -42,8 +53,28 @@ fn key(id: KeyspaceId, name: &str) -> Arc<[u8]> {
     [&id.to_bytes()[..], name.as_bytes()].concat().into()
 }
 
+/// The header of a record that was written now and expires then.
+fn planted(delete_after: Timestamp) -> record::Header {
+    record::Header {
+        format: record::FORMAT,
+        compression: record::Compression::None,
+        version: 0,
+        sequence: 1,
+        written_at: NOW,
+        expires_at: delete_after,
+        delete_after,
+    }
+}
+
 fn put(key: &[u8], sequence: u64, expires_at: Timestamp) -> Mutation {
     put_long(key, sequence, expires_at, 100)
+}
+
+fn put_at(key: &[u8], sequence: u64, written_at: Timestamp, expires_at: Timestamp) -> Mutation {
+    let room = WriteBuffer::new(1).reserve(1, || ()).unwrap();
+    let unsaved = Arc::new(Unsaved::uncompressed(vec![7; 100], 0, written_at, room));
+    let change = Change::Put { unsaved, expires_at, weight: Weight::of(1) };
+    Mutation { key: key.into(), sequence, change, hides_removal: false }
 }
 
 fn put_long(key: &[u8], sequence: u64, expires_at: Timestamp, len: usize) -> Mutation {
@@ -82,6 +113,13 @@ fn validate(store: &Store) {
         txn.open_table(EXPIRY).unwrap().len().unwrap(),
         "a row of each for every entry"
     );
+    for (key, record) in entries.iter().unwrap().map(Result::unwrap) {
+        let header = record::peek(record.value()).unwrap();
+        let row = expiry::row(&header, key.value());
+        let expiry = txn.open_table(EXPIRY).unwrap();
+        let has = |row: &[u8]| expiry.get(row).unwrap().is_some();
+        assert!(has(&row) || has(&expiry::unclassed(&row)), "the row is the entry's own");
+    }
     let charged = |id: KeyspaceId| {
         let rows = entries.iter().unwrap().map(Result::unwrap);
         let own = rows.filter(|(key, _)| KeyspaceId::of(key.value()) == id);
@@ -91,7 +129,7 @@ fn validate(store: &Store) {
     for row in store.known.keyspaces.values() {
         assert_eq!((row.entries, row.bytes), (charged(row.id).len() as u64, charged(row.id).iter().sum()));
     }
-    for (id, bytes) in &store.known.retired {
+    for (id, bytes) in store.known.retired.iter() {
         assert_eq!(*bytes, charged(*id).iter().sum::<u64>());
     }
     assert_eq!(Store::read_known(&*store.db).unwrap(), store.known, "what is kept is what the file says");
@@ -106,7 +144,7 @@ fn a_range_removal_spares_what_was_written_after_it() {
     // not.
     store.commit(&batch(&[old, new], &[])).unwrap();
     let range = Range { scope: Scope::prefix(id.to_bytes()), sequence: 5 };
-    let removal = RangeRemoval { range, known: vec![] };
+    let removal = RangeRemoval { range, known: vec![], unlisted: 0, on_disk: 0 };
     let late = [put(&key(id, "drained late"), 4, LATER), put(&key(id, "newest"), 7, LATER)];
     let outcome = store.commit(&batch(&late, &[removal])).unwrap();
     assert_eq!(outcome.removed, [1]);
@@ -151,10 +189,7 @@ fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
         let kept = key(id, "kept");
         store.commit(&batch(&[put(&kept, 1, LATER)], &[])).unwrap();
         let txn = store.db.begin_write().unwrap();
-        txn.open_table(EXPIRY)
-            .unwrap()
-            .insert(crate::disk::tables::expiry_key(soon, &kept).as_slice(), ())
-            .unwrap();
+        txn.open_table(EXPIRY).unwrap().insert(expiry::row(&planted(soon), &kept).as_slice(), ()).unwrap();
         txn.commit().unwrap();
         if is_swept {
             // With a change, since the store knows of nothing that is due.
@@ -202,29 +237,6 @@ fn a_retired_keyspace_is_swept_and_its_number_not_used_again() {
 }
 
 #[test]
-fn eviction_takes_what_expires_soonest_and_memory_does_not_hold() {
-    let mut store = store(2_000);
-    let id = registered(&mut store, 0).registered[0];
-    let name = |number: u64| format!("{number:02}");
-    let resident = key(id, "01");
-    for number in 1..20 {
-        let mutation = put(&key(id, &name(number)), number, Timestamp::from_millis(10_000 + number));
-        let is_resident = |key: &[u8]| *key == *resident;
-        store.commit(&Batch { is_resident: &is_resident, ..batch(&[mutation], &[]) }).unwrap();
-        assert!(store.known.live_bytes() <= 2_000);
-        validate(&store);
-    }
-    let snapshot = store.snapshot(1).unwrap();
-    let kept: Vec<u64> =
-        (1..20).filter(|number| snapshot.get(&key(id, &name(*number))).unwrap().is_some()).collect();
-    assert_eq!(kept.first(), Some(&1), "memory holds it");
-    assert!(
-        kept[1..].is_sorted() && *kept.last().unwrap() == 19 && kept[1] == 19 - kept.len() as u64 + 2,
-        "{kept:?}"
-    );
-}
-
-#[test]
 fn values_in_another_format_begin_empty_under_a_new_number() {
     let mut store = store(1 << 30);
     let old = registered(&mut store, 3).registered[0];
@@ -266,7 +278,7 @@ fn fields_of_a_later_version_outlive_commits_and_not_the_entries() {
     txn.open_table(KEYSPACES).unwrap().insert("name", with_later.as_slice()).unwrap();
     txn.commit().unwrap();
     let Store { db, .. } = store;
-    let mut store = Store::new(db.into_inner().unwrap(), 1 << 30, Identities::default()).unwrap();
+    let mut store = Store::new(db.into_inner().unwrap(), Room::UNBOUNDED, Identities::default()).unwrap();
     store.commit(&batch(&[put(&key(id, "a"), 1, LATER)], &[])).unwrap();
     let row = |store: &Store| {
         let txn = store.db.begin_read().unwrap();
@@ -289,77 +301,4 @@ fn a_file_in_the_place_of_another_has_its_keyspaces_and_an_identity_of_its_own()
     assert_eq!((fresh.state.mark, fresh.state.sequence, fresh.state.next_keyspace), (LATER, 20, 3));
     let of_format_1 = Known { format: 1, identity: None, ..old.clone() };
     assert_eq!(of_format_1.emptied(LATER, 20, Identities::default()).format, FORMAT);
-}
-
-#[test]
-fn range_removals_that_stand_in_a_file_are_made_in_transactions_of_a_bounded_size() {
-    let mut store = store(1 << 30);
-    let id = registered(&mut store, 0).registered[0];
-    let other = KeyspaceId::on_disk(id.number() + 1);
-    let name = |number: usize| format!("{number:05}");
-    let count = 2 * ranges::ROWS + 1;
-    let mut mutations: Vec<_> = (0..count).map(|number| put(&key(id, &name(number)), 3, LATER)).collect();
-    mutations.push(put(&key(id, &name(count)), 5, LATER));
-    mutations.push(put(&key(other, &name(0)), 3, LATER));
-    store.commit(&batch(&mutations, &[])).unwrap();
-    let plant = |store: Store, rows: &[(&[u8], &[u8])]| {
-        let txn = store.db.begin_write().unwrap();
-        for (key, scope) in rows {
-            txn.open_table(RANGES).unwrap().insert(*key, *scope).unwrap();
-        }
-        txn.commit().unwrap();
-        Store::new(store.db.into_inner().unwrap(), 1 << 30, Identities::default())
-    };
-    let scope = Scope::prefix(id.to_bytes()).to_bytes();
-    let narrow = Scope::prefix(key(id, "00000")).to_bytes();
-    let [two, four] = [2_u64, 4].map(u64::to_be_bytes);
-    let mut store = plant(store, &[(&two, &narrow), (&four, &scope)]).unwrap();
-    let covers = |store: &Store, name: &str, sequence| store.known.is_removed(&key(id, name), sequence);
-    assert!(covers(&store, "00000", 2) && covers(&store, "00001", 4));
-    assert!(!covers(&store, "00001", 5) && !store.known.is_removed(&key(other, "00000"), 3));
-    let range = store.known.ranges[1].clone();
-    let part = store.make_part(&range, &[]).unwrap();
-    assert_eq!(part.as_deref(), Some(&*key(id, &name(ranges::ROWS - 1))));
-    assert_eq!(store.known.entries(), (count + 1 - ranges::ROWS) as u64, "so many, and no more");
-    let before = store.known.state;
-    store.make_ranges().unwrap();
-    assert_eq!(store.known.entries(), 1);
-    assert_eq!(store.known.state, before, "no change of the cache's own");
-    let snapshot = store.snapshot(1).unwrap();
-    assert!(snapshot.get(&key(id, &name(count))).unwrap().is_some(), "written after it");
-    assert!(snapshot.get(&key(other, &name(0))).unwrap().is_some(), "not in its scope");
-    drop(snapshot);
-    let row = store.known.keyspaces["name"].clone();
-    assert_eq!(Store::read_known(&*store.db).unwrap(), store.known);
-    assert_eq!(row.bytes, crate::disk::tables::charge(key(id, &name(count)).len(), 152));
-    let illegible = plant(store, &[(&two, &[9])]).unwrap_err();
-    assert_eq!(illegible.kind, FaultKind::Damage);
-}
-
-#[test]
-fn what_a_commit_writes_is_not_its_own_victim() {
-    let live_limit = 64 << 10;
-    let mut store = store(live_limit);
-    let id = registered(&mut store, 0).registered[0];
-    for number in 0..200 {
-        store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
-    }
-    assert!(store.known.live_bytes() > live_limit / 2);
-    // It expires before all others, and takes all the room that one entry may have.
-    let (soon, name) = (Timestamp::from_millis(1_001), key(id, "large"));
-    let len = (32 << 10) - 200;
-    assert!(
-        crate::disk::charge(name.len(), record::record_len(&record::Extension::default(), len))
-            <= most_charge(live_limit)
-    );
-    let outcome = store.commit(&batch(&[put_long(&name, 500, soon, len)], &[])).unwrap();
-    assert!(outcome.evicted > 0 && store.known.live_bytes() <= live_limit);
-    assert!(store.snapshot(1).unwrap().get(&name).unwrap().is_some());
-    validate(&store);
-    // The next commit takes it first.
-    for number in 200..400 {
-        store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
-    }
-    assert!(store.snapshot(2).unwrap().get(&name).unwrap().is_none());
-    validate(&store);
 }

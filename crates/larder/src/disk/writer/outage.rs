@@ -17,9 +17,10 @@
 //! commit, every shard saves again, and refuses a value that was made not to be saved: it would be evicted in
 //! favour of the older one that the file has by then.
 
+use super::held::Held;
 use super::{Progress, Writer};
 use crate::disk::cache_file::Standing;
-use crate::disk::command::{Acknowledge, Waiting};
+use crate::disk::command::{Acknowledge, Waiting, unsaved};
 use crate::disk::fault::{Fault, FaultKind};
 use crate::disk::open::verify_own;
 use crate::error::Error;
@@ -60,7 +61,7 @@ impl Writer {
                     if is_retry || self.file.discards() > 0 {
                         self.renew();
                         // What an earlier part committed went with the file before.
-                        progress.writes_are_lost |= progress.first.take().is_some();
+                        progress.writes_are_lost |= progress.first.take().is_some() | self.held.lose_begun();
                     }
                 }
                 Standing::Discarded { .. } => {
@@ -79,6 +80,8 @@ impl Writer {
             self.tiers.memory.buffer().open();
             self.tiers.change_state(DiskState::On);
             self.tiers.memory.start_saving();
+            // And what was committed since the last flush went with the file before.
+            self.has_unsaved |= std::mem::take(&mut self.has_unflushed);
             self.has_unsaved |= self.tiers.memory.take_unsaved();
         }
     }
@@ -89,6 +92,7 @@ impl Writer {
         self.tiers.change_view(|view| view.faults += 1);
         self.file.fail(fault, self.now());
         self.tiers.memory.relist();
+        self.held.forget_writes();
     }
 
     /// After a panic: nobody knows what was half done, so the file goes.
@@ -98,6 +102,8 @@ impl Writer {
         self.tiers.change_view(|view| view.faults += 1);
         self.file.discard(why, self.now());
         self.tiers.memory.relist();
+        // Who waited for these learns that nobody answers.
+        self.held = Held::default();
         self.stop_saving(&mut remains);
         self.announce();
         self.tiers.hand_over(remains);
@@ -124,6 +130,9 @@ impl Writer {
             Standing::Suspended => DiskState::Suspended,
             Standing::Discarded { .. } => DiskState::Discarded,
         };
+        for event in self.file.take_events() {
+            self.tiers.tell(event);
+        }
         let is_suspended = standing == Standing::Suspended && was != standing;
         let is_back = standing == Standing::InService && (was != standing || !discarded.is_empty());
         let kept_entries = discarded.is_empty() && !matches!(was, Standing::Discarded { .. });
@@ -158,7 +167,7 @@ impl Writer {
     /// Tells waiters what a disk tier that is off means to them.
     pub(super) fn refuse(&mut self, waiting: &mut Waiting, removals_are_durable: bool) {
         let replies = waiting.replies();
-        let holds = removals_are_durable || self.file.standing() == Standing::Discarded { is_gone: true };
+        let holds = removals_are_durable || self.file.leaves_nothing();
         let why = self.file.why().map_or_else(|| "it failed".to_owned(), ToString::to_string);
         let not_durable = || Error::NotDurable { cause: format!("the disk tier is off: {why}") };
         for (kind, reply) in replies.commits {
@@ -175,9 +184,15 @@ impl Writer {
         for reply in replies.sweeps {
             drop(reply.send(Ok((0, false))));
         }
-        for removal in &waiting.ranges {
-            self.tiers.memory.range_committed(removal.range.sequence);
-        }
+        self.note_floors(waiting);
+    }
+
+    /// Closes the file.
+    pub(super) fn close(&mut self, has_unsaved: bool) -> Result<(), Error> {
+        self.tiers.snapshots.install(None);
+        self.tiers.memory.buffer().close();
+        self.file.close().map_err(|fault| Error::NotDurable { cause: fault.cause })?;
+        if has_unsaved { Err(unsaved()) } else { Ok(()) }
     }
 
     /// Checks every page. A damaged file makes room for a fresh one; the answer is what was wrong.
@@ -191,6 +206,8 @@ impl Writer {
         match verify_own(&*volume, &path) {
             Ok(()) => Ok(None),
             Err(fault) if fault.kind == FaultKind::Damage => {
+                // It may be another file's that stands at the path by now.
+                let fault = self.file.watch().err().unwrap_or(fault);
                 let cause = fault.to_string();
                 self.fail(fault);
                 self.commit_or_degrade(&Waiting::default(), remains);

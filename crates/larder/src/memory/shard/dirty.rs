@@ -3,6 +3,7 @@
 use super::{Content, Shard, next};
 use crate::id::KeyspaceId;
 use crate::memory::policy::SlotId;
+use crate::memory::segments::make_room;
 use crate::memory::slot::{Change, Mutation, Prior, Purged, Range, SlotKey, State, Trash};
 use crate::sync::AtomicU64;
 use crate::units::Timestamp;
@@ -37,20 +38,35 @@ impl Shard {
         }
     }
 
-    /// Removes every key of the range that was written before it, and revokes the leases on them. On
-    /// disk they are disbelieved until [`Shard::range_committed`]. The range's barrier was raised in every
-    /// shard before its sequence was taken: else a fill in a shard that is purged late could have a later
-    /// sequence and an older value.
-    pub(crate) fn purge(
+    /// The range is disbelieved on disk from here on, until [`Shard::lift_floor`]. Answers the removals that
+    /// are pending already.
+    pub(crate) fn raise_floor(&mut self, range: &Range) -> Vec<Range> {
+        let earlier = self.ranges.clone();
+        // A shard that is closed, or about to be, answers no lookup that asks the disk.
+        if !self.is_closed {
+            self.ranges.push(range.clone());
+        }
+        earlier
+    }
+
+    /// Removes the keys of a range that were written before it, from the slot `from` on, looking at up to
+    /// `most` slots. Lists what it removes, clean entries only while fewer than `most_listed` are listed.
+    /// Answers the slot to go on at; none if there are no more: then the range's barrier is lowered.
+    ///
+    /// An entry that the range covers stays in its slot until it is removed, and none can come in the
+    /// meantime: the barrier bars fills, and a write has a later sequence.
+    pub(crate) fn purge_part(
         &mut self,
         range: &Range,
-        is_on_disk: bool,
         now: Timestamp,
+        (from, most): (SlotId, SlotId),
+        most_listed: usize,
+        purged: &mut Purged,
         trash: &mut Trash,
-    ) -> Purged {
-        self.leases.lower_barrier(&range.scope, trash);
-        let mut purged = Purged::default();
-        for id in 0..self.slots.end() {
+    ) -> Option<SlotId> {
+        let end = self.slots.end();
+        let to = from.saturating_add(most).min(end);
+        for id in from..to {
             let Some(slot) = self.slots.get(id) else { continue };
             if slot.sequence > range.sequence || !range.scope.covers(&slot.key) {
                 continue;
@@ -59,6 +75,10 @@ impl Shard {
             match slot.state {
                 State::Clean if KeyspaceId::of(&slot.key).is_memory_only() => {
                     purged.memory_only += u64::from(is_live);
+                    self.remove(id, trash);
+                }
+                State::Clean if purged.known.len() >= most_listed => {
+                    purged.unlisted += u64::from(is_live);
                     self.remove(id, trash);
                 }
                 State::Clean => {
@@ -74,13 +94,15 @@ impl Shard {
                 State::Vacant => {}
             }
         }
-        if is_on_disk {
-            self.ranges.push(range.clone());
+        if to < end {
+            return Some(to);
         }
-        purged
+        self.leases.lower_barrier(&range.scope, trash);
+        None
     }
 
-    pub(crate) fn range_committed(&mut self, sequence: u64) {
+    /// From here on the disk is believed again, as far as this range goes.
+    pub(crate) fn lift_floor(&mut self, sequence: u64) {
         self.ranges.retain(|range| range.sequence != sequence);
     }
 
@@ -105,13 +127,14 @@ impl Shard {
 
     /// Hands the dirty keys to the writer; they stay dirty. A value that has expired becomes a tombstone.
     pub(crate) fn drain(&mut self, now: Timestamp, out: &mut Vec<Mutation>, trash: &mut Trash) {
+        make_room(out, self.dirty.len());
         for id in std::mem::take(&mut self.dirty) {
             let Some(slot) = self.slots.get_mut(id) else { continue };
             if !std::mem::take(&mut slot.is_listed) {
                 continue;
             }
             if slot.state == State::Dirty && slot.expires_at <= now {
-                self.tallies.of(&slot.key).expirations += 1;
+                self.tallies.expired(&slot.key);
                 self.entomb(id, trash);
             }
             let Some(slot) = self.slots.get(id) else { continue };

@@ -1,4 +1,5 @@
 use super::*;
+use crate::heap::block;
 use crate::key::Scope;
 use crate::memory::WriteBuffer;
 use crate::memory::slot::{Change, Mutation, Purged, Unsaved};
@@ -54,9 +55,22 @@ impl Bench {
     fn purge(&mut self, prefix: &[u8]) -> (Range, Purged) {
         self.shard.leases.raise_barrier(&Scope::prefix(prefix), &mut self.trash);
         let range = Range { scope: Scope::prefix(prefix), sequence: next(&self.counter) };
-        let purged = self.shard.purge(&range, true, NOW, &mut self.trash);
+        self.shard.raise_floor(&range);
+        let mut purged = Purged::default();
+        while self.purge_part(&range, 0, 1000, &mut purged).is_some() {}
         self.shard.validate();
         (range, purged)
+    }
+
+    /// Purges two slots, listing up to so many clean entries.
+    fn purge_part(
+        &mut self,
+        range: &Range,
+        from: SlotId,
+        most_listed: usize,
+        purged: &mut Purged,
+    ) -> Option<SlotId> {
+        self.shard.purge_part(range, NOW, (from, 2), most_listed, purged, &mut self.trash)
     }
 
     fn value(&self) -> Option<u32> {
@@ -130,7 +144,7 @@ fn a_purge_keeps_removals_that_somebody_waits_for() {
     assert_eq!(bench.shard.floor(KEY), range.sequence);
     let changes: Vec<_> = bench.drain(NOW).into_iter().map(|mutation| mutation.change).collect();
     assert!(matches!(changes[..], [Change::Delete, Change::Delete]), "{changes:?}");
-    bench.shard.range_committed(range.sequence);
+    bench.shard.lift_floor(range.sequence);
     assert_eq!(bench.shard.floor(KEY), 0);
 }
 
@@ -139,8 +153,39 @@ fn a_purge_spares_what_was_written_after_it() {
     let mut bench = Bench::new();
     let range = Range { scope: Scope::prefix([]), sequence: next(&bench.counter) };
     bench.store(KEY, 1);
-    bench.shard.purge(&range, true, NOW, &mut bench.trash);
+    bench.purge_part(&range, 0, 1000, &mut Purged::default());
     assert_eq!(bench.value(), Some(1));
+}
+
+#[test]
+fn a_purge_in_parts_lets_nothing_old_come_in_between_two_of_them() {
+    let mut bench = Bench::new();
+    let names: Vec<[u8; 9]> = (0..5).map(|number| [0, 0, 0, 1, b'n', b'a', b'm', b'e', number]).collect();
+    for (hash, name) in (10..).zip(&names) {
+        bench.store(SlotKey { hash, bytes: name }, 1);
+    }
+    for mutation in bench.drain(NOW) {
+        let key = SlotKey { hash: 10 + u64::from(mutation.key[8]), bytes: &mutation.key };
+        bench.shard.settle(key, mutation.sequence, true, &mut bench.trash);
+    }
+    let scope = Scope::prefix(&b"\0\0\0\x01"[..]);
+    bench.shard.leases.raise_barrier(&scope, &mut bench.trash);
+    let range = Range { scope, sequence: next(&bench.counter) };
+    assert!(bench.shard.raise_floor(&range).is_empty());
+    let mut purged = Purged::default();
+    let next_slot = bench.purge_part(&range, 0, 3, &mut purged);
+    assert_eq!(next_slot, Some(2));
+    // The first key's slot is free, and looked at no more.
+    let first = SlotKey { hash: 10, bytes: &names[0] };
+    assert_eq!(bench.shard.floor(first), range.sequence, "on disk it is disbelieved");
+    let permit = Permit::Ticket(bench.shard.leases.ticket(first));
+    let entry = Entry { unsaved: None, ..bench.dirty(1) };
+    assert!(bench.shard.promote(first, permit, entry, 1, &mut bench.trash).is_err(), "it is barred");
+    assert_eq!(bench.purge_part(&range, 2, 3, &mut purged), Some(4));
+    assert_eq!(bench.purge_part(&range, 4, 3, &mut purged), None);
+    assert_eq!((purged.known.len(), purged.unlisted), (3, 2), "listed up to the bound, and counted beyond");
+    assert!(bench.shard.leases.is_empty(), "the barrier is gone");
+    assert_eq!(bench.shard.raise_floor(&range), [range], "the next purge is told of this one");
 }
 
 #[test]
@@ -208,15 +253,32 @@ fn a_tombstone_is_taken_back_only_by_its_own_sequence() {
     assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing(_)));
 }
 
+/// A hash table's place for an element, of which up to seven in fifteen stand empty.
+const fn table_place(element: usize) -> usize {
+    (element + 1) * 15 / 7
+}
+
 #[test]
 fn the_stated_overhead_covers_the_bookkeeping() {
-    // Slot, nodes of the policy and of the expiry list, ten bytes of sketch and ghosts; table id and control
-    // byte, of which up to seven in fifteen stand empty; two reference counts of the value. What stands of
-    // the key in its slot is counted twice.
-    let table = (size_of::<SlotId>() + 1) * 15 / 7;
-    let bytes =
-        size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + 10 + table + 2 * size_of::<usize>();
-    assert!(bytes as u64 * 9 / 8 <= crate::memory::ENTRY_OVERHEAD, "{bytes}");
+    // Slot, nodes of the policy and of the expiry list, ten bytes of sketch and ghosts; the place in the table;
+    // two reference counts of the value. What stands of the key in its slot is counted twice.
+    let kept = size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + 10;
+    let bytes = kept + table_place(size_of::<SlotId>()) + 2 * size_of::<usize>();
+    // What an allocator takes for two blocks, the value and what it owns, beyond what is asked of it.
+    let blocks = 2 * (block(16 + 24) - (16 + 24));
+    assert!((bytes + blocks) as u64 <= crate::memory::ENTRY_OVERHEAD, "{bytes} {blocks}");
+}
+
+#[test]
+fn the_stated_overhead_of_what_is_unsaved_covers_it() {
+    let counters = 2 * size_of::<usize>();
+    let shared = block(counters + size_of::<Unsaved>());
+    let pending = table_place(size_of::<(SlotId, Pending)>());
+    // Drained, in a list that has an eighth to spare; and listed, in one that is doubled.
+    let drained = size_of::<Mutation>() * 9 / 8 + 2 * size_of::<SlotId>();
+    let payload = block(10) - 10;
+    let bytes = shared + pending + drained + payload;
+    assert!(bytes as u64 <= crate::memory::UNSAVED_OVERHEAD, "{shared} {pending} {drained} {payload}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! A sum that drifts is not seen by any lookup: memory only holds less and less, or more than it may. So the
 //! tests of every level call this.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Shard, SlotKey, State, Tallies};
 use crate::id::KeyspaceId;
@@ -62,6 +62,12 @@ impl Shard {
         assert_eq!(self.policy.weight(), sums.clean_weight, "the policy holds exactly the clean entries");
         assert_eq!(self.ids.len(), self.slots.len());
         assert_eq!(held(&self.tallies), held(&tallies), "the tallies are those of the slots");
+        let lost = self.tallies.iter().fold((0, 0), |(evictions, expirations), (_, tally)| {
+            (evictions + tally.evictions, expirations + tally.expirations)
+        });
+        let (evictions, expirations) = self.tallies.removed();
+        // More in all: keyspaces that are gone have no tally.
+        assert!(lost.0 <= evictions && lost.1 <= expirations, "the sums have what the tallies have");
         sums
     }
 }
@@ -75,7 +81,7 @@ impl Shard {
     }
 }
 
-fn held(tallies: &Tallies) -> Vec<(KeyspaceId, u64, u64)> {
+fn held(tallies: &Tallies) -> BTreeSet<(KeyspaceId, u64, u64)> {
     let held = tallies.iter().map(|(id, Tally { entries, weight, .. })| (id, entries, weight));
     held.filter(|(_, entries, weight)| *entries > 0 || *weight > 0).collect()
 }

@@ -104,14 +104,15 @@ fn run(memory: &Memory, step: &Step) {
         Step::RemoveDuringCommit(key) => commit(memory, Some(key)),
         Step::Purge(key) => {
             let prefix = key.map_or(vec![], |key| key_of(key).to_vec());
-            let (range, _) = memory.purge(Scope::prefix(prefix.clone()), true, now, &mut Remains::default());
+            let (range, _) =
+                memory.purge(Scope::prefix(prefix.clone()), true, now, 1000, &mut Remains::default());
             assert!(
                 memory
                     .keys(&prefix)
                     .iter()
                     .all(|key| matches!(memory.get(memory.key(key), now), Found::Dead))
             );
-            memory.range_committed(range.sequence);
+            memory.lift_floor(range.sequence);
         }
         Step::Expire => drop(memory.expire(now, &mut None)),
     }
@@ -128,7 +129,7 @@ proptest! {
         }
         // The capacity is there to be used, not only bounded: no weight was lost on the way.
         commit(&memory, None);
-        memory.purge(Scope::prefix([]), false, Timestamp::ZERO, &mut Remains::default());
+        memory.purge(Scope::prefix([]), false, Timestamp::ZERO, 1000, &mut Remains::default());
         prop_assert_eq!((memory.budget.used(), memory.buffer().used()), (0, 0));
     }
 }

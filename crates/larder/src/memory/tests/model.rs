@@ -146,12 +146,17 @@ impl Run {
             Step::Publish(weight, is_saved) => self.publish(weight, is_saved),
             Step::Purge(number) => {
                 let prefix = number.map_or(vec![], |number| key_of(number).to_vec());
-                let (range, _) =
-                    self.memory.purge(Scope::prefix(prefix.clone()), true, now, &mut Remains::default());
+                let (range, _) = self.memory.purge(
+                    Scope::prefix(prefix.clone()),
+                    true,
+                    now,
+                    1000,
+                    &mut Remains::default(),
+                );
                 let is_gone =
                     |key: &Arc<[u8]>| matches!(self.memory.get(self.memory.key(key), now), Found::Dead);
                 assert!(self.memory.keys(&prefix).iter().all(is_gone));
-                self.memory.range_committed(range.sequence);
+                self.memory.lift_floor(range.sequence);
             }
             Step::Advance(ms) => self.now = Timestamp::from_millis(now.as_millis() + ms),
             Step::Expire => self.expire(),
@@ -260,8 +265,8 @@ impl Run {
         }
         self.memory.validate_at_end();
         assert_eq!(self.memory.buffer().used(), 0);
-        let (range, _) = self.memory.purge(Scope::prefix([]), false, self.now, &mut Remains::default());
-        self.memory.range_committed(range.sequence);
+        let (range, _) = self.memory.purge(Scope::prefix([]), false, self.now, 1000, &mut Remains::default());
+        self.memory.lift_floor(range.sequence);
         for number in 0..30 {
             let bytes = [0x80, 0, 0, 2, number];
             self.memory.store(self.memory.key(&bytes), self.clean(CAPACITY / 30, 10_000), self.now).unwrap();

@@ -11,7 +11,7 @@ use redb::{BackendError, StorageBackend};
 
 use super::power::Change;
 use super::{Disk, Failure, Operation, SimulatedVolume};
-use crate::volume::{Anchor, Identity, LockFile};
+use crate::volume::{Anchor, Identity, LockFile, LockPlace, Seen};
 
 #[derive(Debug)]
 pub(super) struct Handle {
@@ -202,6 +202,28 @@ impl Anchor for SimulatedAnchor {
         disk.begin(Operation::Look)?;
         Ok(disk.nodes.is_named(self.node))
     }
+
+    fn look(&self) -> io::Result<Seen> {
+        let mut disk = self.volume.disk.lock();
+        disk.begin(Operation::Look)?;
+        Ok(disk.seen(self.node))
+    }
+
+    fn start(&self, most: usize) -> io::Result<Vec<u8>> {
+        let mut disk = self.volume.disk.lock();
+        disk.begin(Operation::Read)?;
+        let len = usize::try_from(disk.nodes.len(self.node)).unwrap_or(usize::MAX).min(most);
+        let mut bytes = vec![0; len];
+        disk.nodes.read(self.node, 0, &mut bytes);
+        Ok(bytes)
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut disk = self.volume.disk.lock();
+        disk.begin(Operation::Write)?;
+        disk.change(Change::Write { id: self.node, offset, data: bytes.into() });
+        Ok(())
+    }
 }
 
 impl Drop for SimulatedAnchor {
@@ -243,6 +265,10 @@ impl LockFile for OwnerFile {
             self.volume.disk.lock().owners.remove(&self.path);
         }
         Ok(())
+    }
+
+    fn place(&self) -> io::Result<LockPlace> {
+        Ok(LockPlace::Held)
     }
 }
 

@@ -1,0 +1,89 @@
+//! The ways back into service: a suspended file is opened again, and a fresh one is made in the place of one that is gone.
+//!
+//! Neither without the owner's lock: out of service, the file at the path may be another owner's.
+
+use super::place::Place;
+use super::{CacheFile, LAST_DISK_RETRY, Standing, State};
+use crate::disk::fault::{Fault, FaultKind};
+use crate::disk::files;
+use crate::disk::known::Known;
+use crate::disk::open::{OpenOptions, create, open_ours};
+use crate::disk::store::Store;
+use crate::units::Timestamp;
+
+impl CacheFile {
+    /// Opens a suspended file again. A damaged one is discarded, and so is one that somebody deleted.
+    pub(in crate::disk) fn resume(&mut self, now: Timestamp) {
+        let State::Suspended(outage) = &self.state else { return };
+        let why = outage.why.clone();
+        if why.kind == FaultKind::Full {
+            self.is_short_of_room = true;
+            self.ballast.give_up(&*self.options.volume);
+            // Not back at once: on a disk that is nearly full it would take the room that the next commit
+            // needs.
+            self.ballast_again_at = now.after(LAST_DISK_RETRY);
+        }
+        match self.open_again() {
+            Ok(Some(store)) => self.enter_service(store, now),
+            Ok(None) => self.discard(why, now),
+            Err(fault) if fault.kind == FaultKind::Damage => self.discard(fault, now),
+            // What the disk said first tells more than what it says now, but for a disk that has become full,
+            // and for a file that is not in its place, or is again.
+            Err(fault) => {
+                let is_news = fault.kind == FaultKind::Full || fault.is_of_place() || why.is_of_place();
+                let why = if is_news { fault } else { why };
+                if let State::Suspended(outage) = &mut self.state {
+                    outage.failed_again(why, &mut self.backoff, now);
+                }
+            }
+        }
+    }
+
+    /// The file, open again; none if nobody can ever open it again.
+    fn open_again(&mut self) -> Result<Option<Store>, Fault> {
+        let Some(anchor) = &self.anchor else { return Ok(None) };
+        match Place::of(&*self.options.volume, &self.options.path, &**anchor)?.fault() {
+            Some(fault) if fault.kind == FaultKind::Removed => return Ok(None),
+            Some(fault) => return Err(fault),
+            None => {}
+        }
+        self.hold_lock()?;
+        let len = self.len();
+        open_ours(&self.options, len).map(Some)
+    }
+
+    /// Makes a fresh file in the place of a discarded one that is gone.
+    pub(in crate::disk) fn renew(&mut self, now: Timestamp, sequence: u64) {
+        if self.standing() != (Standing::Discarded { is_gone: true }) {
+            return;
+        }
+        let known = self.known.emptied(now, sequence, self.options.identities);
+        let options = OpenOptions { now, ..self.options.clone() };
+        // They may have been removed with it.
+        let made = files::create_parents(&*options.volume, &options.path)
+            .map_err(|error| Fault::io(error.to_string()))
+            .and_then(|()| self.hold_lock())
+            .and_then(|()| self.unused.remove(&options))
+            .and_then(|()| create(&options, &known, &mut self.unused));
+        match made {
+            Ok(store) => {
+                self.anchor = self.unused.take();
+                self.enter_service(store, now);
+            }
+            Err(fault) => {
+                if let State::Discarded(outage, _) = &mut self.state {
+                    outage.failed_again(fault, &mut self.backoff, now);
+                }
+            }
+        }
+    }
+
+    fn enter_service(&mut self, store: Store, now: Timestamp) {
+        self.generation += 1;
+        self.backoff.enters_service(now);
+        self.known = Known::default();
+        self.state = State::InService(store);
+        self.forget();
+        self.remember();
+    }
+}

@@ -1,0 +1,108 @@
+//! Between two steps: the entries of pending range removals are deleted, a part at a time
+//! ([`super::super::ranges`]).
+//!
+//! After each step one part is made before the next command is taken: so whoever waits for a commit waits for
+//! one
+//! part at the most, and callers who never leave the writer alone do not keep the entries for ever. A part is
+//! a
+//! step that nobody waits for: it fails as a step does, and its snapshot is installed before the floors of a
+//! range that it has ended are lifted.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::Writer;
+use crate::clock::Deadline;
+use crate::disk::cache_file::Standing;
+use crate::disk::command::{Command, Waiting};
+use crate::disk::ranges::PART_TIME;
+use crate::memory::Remains;
+use crate::sync::channel::{Receiver, RecvTimeoutError};
+use crate::sync::planted::{self, is_planted};
+
+impl Writer {
+    /// Waits for a command, as [`Writer::next`] does; while range removals are pending it makes parts of
+    /// them.
+    pub(super) fn next_or_part(
+        &mut self,
+        commands: &Receiver<Command>,
+        flush: Option<Deadline>,
+    ) -> Result<Command, RecvTimeoutError> {
+        while self.is_behind() {
+            self.make_part();
+            if let Ok(command) = commands.try_recv() {
+                return Ok(command);
+            }
+            if flush.is_some_and(|flush| flush.left().is_zero()) {
+                return Err(RecvTimeoutError::Timeout);
+            }
+            // The crowd has gone: parts may take their time again.
+            self.companions /= 2;
+        }
+        self.next(commands, flush)
+    }
+
+    fn is_behind(&self) -> bool {
+        self.limits.deletes_between_steps && !self.file.ranges().is_empty()
+    }
+
+    /// Whether a part that begins now has taken long enough, asked now and then. While callers come one after
+    /// another it is short, so that a part takes no longer than the commit that the next one waits for.
+    pub(super) fn part_is_over(&self) -> impl Fn() -> bool + use<> {
+        let tiers = self.tiers.clone();
+        let began = tiers.time.clock().monotonic();
+        let most = if self.companions > 0 { PART_TIME / 4 } else { PART_TIME };
+        move || tiers.time.clock().monotonic().saturating_sub(began) >= most
+    }
+
+    fn make_part(&mut self) {
+        let mut remains = Remains::default();
+        let nobody = Waiting { makes_part: true, ..Waiting::default() };
+        let made = catch_unwind(AssertUnwindSafe(|| self.commit(&[], &nobody, (true, false), &mut remains)));
+        match made {
+            Ok(Ok(_)) => {}
+            Ok(Err(fault)) => {
+                self.fail(fault);
+                self.lift_floors();
+                self.announce();
+            }
+            Err(panic) => drop(self.survive(&*panic)),
+        }
+        self.tiers.hand_over(remains);
+    }
+
+    /// Tells who asked for a part that it was made, as far as the disk allows.
+    pub(super) fn answer_parts(&mut self, waiting: &mut Waiting) {
+        self.lift_floors();
+        for reply in waiting.parts.drain(..) {
+            drop(reply.send(Ok(())));
+        }
+    }
+
+    /// The mistake that the model checker must find.
+    pub(super) fn lift_floors_early(&mut self, waiting: &Waiting) {
+        if is_planted(planted::Fault::LiftFloorEarly) {
+            self.note_floors(waiting);
+        }
+    }
+
+    /// After what the writer could do for the range removals of a step: their floors are its own to lift.
+    pub(super) fn note_floors(&mut self, waiting: &Waiting) {
+        self.floors.extend(waiting.ranges.iter().map(|removal| removal.range.sequence));
+        self.lift_floors();
+    }
+
+    /// Lifts the floors of range removals of which nothing is left on disk. The snapshot that shows that is
+    /// installed already.
+    pub(super) fn lift_floors(&mut self) {
+        // It will be opened again, with its rows.
+        if self.floors.is_empty() || self.file.standing() == Standing::Suspended {
+            return;
+        }
+        let pending: Vec<u64> = self.file.ranges().iter().map(|range| range.sequence).collect();
+        let is_made =
+            |sequence: &mut u64| !pending.contains(sequence) || is_planted(planted::Fault::LiftFloorWithRow);
+        for sequence in self.floors.extract_if(.., is_made) {
+            self.tiers.memory.lift_floor(sequence);
+        }
+    }
+}

@@ -93,9 +93,9 @@ impl Edit {
         self.now
     }
 
-    /// What the file knows of its keyspaces.
-    pub(crate) fn known(&self) -> Known {
-        self.store.as_ref().map(|store| store.known.clone()).unwrap_or_default()
+    /// What the file knows of its keyspaces; none after a fault.
+    pub(crate) fn known(&self) -> Option<&Known> {
+        self.store.as_ref().map(|store| &store.known)
     }
 
     /// The number for the next change.

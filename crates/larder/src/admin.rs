@@ -101,7 +101,7 @@ impl Admin {
     /// The keyspaces, by name.
     #[must_use]
     pub fn keyspaces(&self) -> Vec<KeyspaceFacts> {
-        of_known(&self.edit.known())
+        self.edit.known().map(of_known).unwrap_or_default()
     }
 
     /// Finds a keyspace, or makes it. If the file has one of the name with another version, another shape of
@@ -242,7 +242,7 @@ impl Admin {
     }
 
     fn id(&self, name: &str) -> Option<(KeyspaceId, u32)> {
-        self.edit.known().keyspaces.get(name).map(|row| (row.id, row.version))
+        self.edit.known()?.keyspaces.get(name).map(|row| (row.id, row.version))
     }
 }
 

@@ -118,10 +118,9 @@ impl Edit {
         self.now
     }
 
-    /// What the file knows of its keyspaces.
-    pub(crate) fn known(&self) -> Known {
-        let known = self.store.as_ref().map(|store| &store.known);
-        known.or(self.compacted.as_ref()).cloned().unwrap_or_default()
+    /// What the file knows of its keyspaces; none after a fault.
+    pub(crate) fn known(&self) -> Option<&Known> {
+        self.store.as_ref().map(|store| &store.known).or(self.compacted.as_ref())
     }
 
     /// The number for the next change.

@@ -1,8 +1,11 @@
-//! The cache's file is removed, moved, replaced, cut and put back at random moments of a workload, on real files.
+//! The cache's file is removed, moved, replaced, cut and put back at random moments of a workload, on real
+//! files.
 //!
-//! The oracle: a lookup answers the latest version or a miss. After a restart no version shows that was older than an acknowledged removal, and what an
-//! insert that asked for the disk or a flush acknowledged is there, unless an event told of a loss since. What somebody puts in the place of the file
-//! after an answer can't be undone. It is told by closing: so where closing fails, what was answered before the last act is not held against a restart.
+//! The oracle: a lookup answers the latest version or a miss. After a restart no version shows that was older
+//! than an acknowledged removal, and what an insert that asked for the disk or a flush acknowledged is there,
+//! unless an event told of a loss since. What somebody puts in the place of the file after an answer can't be
+//! undone. It is told by closing: so where closing fails, what was answered before the last act is not held
+//! against a restart.
 
 use std::collections::BTreeMap;
 use std::fs;

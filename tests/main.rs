@@ -27,6 +27,8 @@ mod drops_at_work;
 mod file_acts;
 #[cfg(unix)]
 mod file_replaced;
+#[cfg(unix)]
+mod file_replaced_locks;
 mod file_replaced_steps;
 #[cfg(unix)]
 mod fork;

@@ -123,9 +123,9 @@ impl OwnerLock {
         Ok(())
     }
 
-    /// Makes sure that the file at the lock's path is the one that is locked: it may have been removed or replaced.
-    /// What stands there is locked in its place, unless another process has it. Answers what was wrong, if anything
-    /// was.
+    /// Makes sure that the file at the lock's path is the one that is locked: it may have been removed or
+    /// replaced. What stands there is locked in its place, unless another process has it. Answers what was
+    /// wrong, if anything was.
     ///
     /// # Errors
     /// With what keeps it from being locked.

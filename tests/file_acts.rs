@@ -115,6 +115,7 @@ impl Round {
         let (an_act, moment) = (random.below(ACTS), random.below(400));
         let began = self.acts.load(Ordering::SeqCst);
         let Self { place, acts, history, events, oracle, last_version } = self;
+        let history = &*history;
         let do_act = |is_between: bool| {
             act(place, an_act, is_between);
             acts.fetch_add(1, Ordering::SeqCst);
@@ -199,7 +200,7 @@ impl Round {
                 )
             };
             assert!(
-                !removed.is_some_and(|removed| found.is_some_and(|found| found < removed.version)),
+                removed.is_none_or(|removed| found.is_none_or(|found| found >= removed.version)),
                 "{}",
                 why()
             );

@@ -93,10 +93,12 @@ fn found(place: &Place, keys: &[&str]) -> Vec<Option<String>> {
     found
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is what a lookup answers")]
 pub(crate) fn some(value: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "an answer is judged once")]
 pub(crate) fn is_not_durable<T: std::fmt::Debug>(answer: Result<T, Error>) {
     assert!(matches!(answer, Err(Error::NotDurable { .. })), "{answer:?}");
 }

@@ -139,6 +139,10 @@ impl OwnerLock {
         };
         let mut file = volume.open_lock(&self.path).map_err(failed)?;
         if !file.try_lock().map_err(failed)? {
+            // It says what this owner wrote: it is the same file, and the file system changes identities.
+            if file.read(MAX_LEN + 1).map_err(failed)? == self.facts.to_bytes() {
+                return Ok(None);
+            }
             return Err(format!("{shown} was {what}, and another process has locked the file in its place"));
         }
         if OwnerFacts::read(&file.read(MAX_LEN + 1).map_err(failed)?).is_none() {

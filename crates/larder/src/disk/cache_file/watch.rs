@@ -109,12 +109,11 @@ impl CacheFile {
     pub(super) fn hold_lock(&mut self) -> Result<(), Fault> {
         let held = self.lock.keep(&*self.options.volume);
         let told = match &held {
-            Ok(None) => None,
             Ok(Some(cause)) => Some(Event::LockLost { cause: cause.clone(), is_held: true }),
             Err(cause) if !self.watch.has_lost_lock => {
                 Some(Event::LockLost { cause: cause.clone(), is_held: false })
             }
-            Err(_) => None,
+            Ok(None) | Err(_) => None,
         };
         self.watch.events.extend(told);
         self.watch.has_lost_lock = held.is_err();

@@ -92,9 +92,11 @@ impl CacheFile {
     /// file that was made and could not be used has nothing in it. What can't be looked at can't be opened
     /// either.
     pub(in crate::disk) fn leaves_nothing(&self) -> bool {
-        let is_gone = self.standing() == (Standing::Discarded { is_gone: true });
+        if self.standing() != (Standing::Discarded { is_gone: true }) {
+            return false;
+        }
         let found = self.options.volume.look(&self.options.path);
-        is_gone && found.ok().flatten().is_none_or(|seen| self.unused.is(seen.identity))
+        found.ok().flatten().is_none_or(|seen| self.unused.is(seen.identity))
     }
 
     /// What was found since this was last asked.

@@ -1,5 +1,6 @@
-//! Files that are cut, or whose beginning is overwritten: what was accepted as a cache's file is moved aside and the service starts; what was not
-//! is refused and left as it is, also where a file of ours stood before (contract 5).
+//! Files that are cut, or whose beginning is overwritten: what was accepted as a cache's file is moved aside
+//! and the service starts; what was not is refused and left as it is, also where a file of ours stood before
+//! (contract 5).
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -170,7 +171,8 @@ fn contract_5_a_cut_file_is_known_without_its_lock() {
     }
 }
 
-/// Ways for a file to come to a path: renamed onto it, as `mv` and `rsync` do; and written into the file there, as `cp` does.
+/// Ways for a file to come to a path: renamed onto it, as `mv` and `rsync` do; and written into the file
+/// there, as `cp` does.
 fn put(path: &Path, bytes: &[u8], in_place: bool) {
     if in_place {
         fs::write(path, bytes).unwrap();
@@ -224,7 +226,8 @@ fn contract_5_a_file_that_was_never_ours_is_refused_where_one_of_ours_stood() {
             is_refused(&place, &format!("{what}, in place: {in_place}"));
         }
     }
-    // A database that is cut to less than its first page has nothing of anybody's. As another file it is refused all the same.
+    // A database that is cut to less than its first page has nothing of anybody's. As another file it is
+    // refused all the same.
     for len in STUMPS {
         let place = closed();
         put(&place.path(), &other_database()[..usize::try_from(len).unwrap()], false);
@@ -239,7 +242,8 @@ fn contract_5_a_stranger_is_refused_after_ours_was_moved_aside() {
         let place = copied(&original);
         let len = fs::metadata(place.path()).unwrap().len();
         cut(&place.path(), len / 2);
-        // The file is moved aside, and the place left as a crash right after that would: with the lock of the file before.
+        // The file is moved aside, and the place left as a crash right after that would: with the lock of the
+        // file before.
         let lock = fs::read(beside(&place.path(), ".lock")).unwrap();
         open(&place).unwrap().close().unwrap();
         for is_crash in [false, true] {

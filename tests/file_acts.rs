@@ -1,8 +1,11 @@
-//! The cache's file is removed, moved, replaced, cut and put back at random moments of a workload, on real files.
+//! The cache's file is removed, moved, replaced, cut and put back at random moments of a workload, on real
+//! files.
 //!
-//! The oracle: a lookup answers the latest version or a miss. After a restart no version shows that was older than an acknowledged removal, and what an
-//! insert that asked for the disk or a flush acknowledged is there, unless an event told of a loss since. What somebody puts in the place of the file
-//! after an answer can't be undone. It is told by closing: so where closing fails, what was answered before the last act is not held against a restart.
+//! The oracle: a lookup answers the latest version or a miss. After a restart no version shows that was older
+//! than an acknowledged removal, and what an insert that asked for the disk or a flush acknowledged is there,
+//! unless an event told of a loss since. What somebody puts in the place of the file after an answer can't be
+//! undone. It is told by closing: so where closing fails, what was answered before the last act is not held
+//! against a restart.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -112,6 +115,7 @@ impl Round {
         let (an_act, moment) = (random.below(ACTS), random.below(400));
         let began = self.acts.load(Ordering::SeqCst);
         let Self { place, acts, history, events, oracle, last_version } = self;
+        let history = &*history;
         let do_act = |is_between: bool| {
             act(place, an_act, is_between);
             acts.fetch_add(1, Ordering::SeqCst);
@@ -196,7 +200,7 @@ impl Round {
                 )
             };
             assert!(
-                !removed.is_some_and(|removed| found.is_some_and(|found| found < removed.version)),
+                removed.is_none_or(|removed| found.is_none_or(|found| found >= removed.version)),
                 "{}",
                 why()
             );

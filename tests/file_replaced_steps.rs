@@ -1,7 +1,8 @@
-//! Another process removes, moves or replaces the cache's file before any operation of a commit, on a simulated disk.
+//! Another process removes, moves or replaces the cache's file before any operation of a commit, on a
+//! simulated disk.
 //!
-//! Whatever it does before the last look of a step is seen before anybody is answered. So these tests fail when the look comes before the commit, or
-//! when it comes after the answer.
+//! Whatever it does before the last look of a step is seen before anybody is answered. So these tests fail
+//! when the look comes before the commit, or when it comes after the answer.
 
 use larder::testing::{Act, Failure, Operation};
 use larder::{ByteSize, Cache, DiskState, Durability, Error, Event, InsertOptions};
@@ -65,8 +66,8 @@ fn operations_of(call: Call) -> u64 {
     place.next_operation() - began + 4
 }
 
-/// The look that the answer to a call had to wait for: the first after its last sync. The sweeper may have had the writer make other steps
-/// meanwhile, which sync nothing.
+/// The look that the answer to a call had to wait for: the first after its last sync. The sweeper may have
+/// had the writer make other steps meanwhile, which sync nothing.
 fn last_look(place: &SimulatedPlace, began: u64) -> Option<u64> {
     let operations = place.disk.operations();
     let of_call = &operations[usize::try_from(began).unwrap()..];

@@ -28,6 +28,8 @@ mod eviction;
 mod file_acts;
 #[cfg(unix)]
 mod file_replaced;
+#[cfg(unix)]
+mod file_replaced_locks;
 mod file_replaced_steps;
 #[cfg(unix)]
 mod fork;

@@ -37,16 +37,18 @@ pub enum Event {
         /// Whether its entries are still there: not after the file was discarded or quarantined.
         kept_entries: bool,
     },
-    /// `<path>.lock` was removed or replaced while the cache had it locked. It is locked again, or another process has it; then the file
-    /// stays in service, but is not put aside, opened again or replaced until the lock is this cache's.
+    /// `<path>.lock` was removed or replaced while the cache had it locked. It is locked again, or another
+    /// process has it; then the file stays in service, but is not put aside, opened again or replaced until
+    /// the lock is this cache's.
     LockLost {
         /// What happened to it.
         cause: String,
         /// Whether this cache has the lock again.
         is_held: bool,
     },
-    /// The file system gives the cache file another identity with time, as some network file systems do. Identities are no longer
-    /// believed: whether the file was moved or replaced is told by what is written into it.
+    /// The file system gives the cache file another identity with time, as some network file systems do.
+    /// Identities are no longer believed: whether the file was moved or replaced is told by what is written
+    /// into it.
     FileIdentityUnstable,
 }
 

@@ -179,7 +179,8 @@ impl CacheFile {
         }
     }
 
-    /// Takes the file out of service after a fault: suspended, or, if it is damaged or was removed, discarded.
+    /// Takes the file out of service after a fault: suspended, or, if it is damaged or was removed,
+    /// discarded.
     pub(super) fn fail(&mut self, fault: Fault, now: Timestamp) {
         if matches!(fault.kind, FaultKind::Damage | FaultKind::Removed) {
             self.discard(fault, now);

@@ -133,9 +133,9 @@ impl OwnerLock {
         Ok(())
     }
 
-    /// Makes sure that the file at the lock's path is the one that is locked: it may have been removed or replaced.
-    /// What stands there is locked in its place, unless another process has it. Answers what was wrong, if anything
-    /// was.
+    /// Makes sure that the file at the lock's path is the one that is locked: it may have been removed or
+    /// replaced. What stands there is locked in its place, unless another process has it. Answers what was
+    /// wrong, if anything was.
     ///
     /// # Errors
     /// With what keeps it from being locked.
@@ -149,6 +149,10 @@ impl OwnerLock {
         };
         let mut file = volume.open_lock(&self.path).map_err(failed)?;
         if !file.try_lock().map_err(failed)? {
+            // It says what this owner wrote: it is the same file, and the file system changes identities.
+            if file.read(MAX_LEN + 1).map_err(failed)? == self.facts.to_bytes() {
+                return Ok(None);
+            }
             return Err(format!("{shown} was {what}, and another process has locked the file in its place"));
         }
         if OwnerFacts::read(&file.read(MAX_LEN + 1).map_err(failed)?).is_none() {

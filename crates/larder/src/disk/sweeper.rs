@@ -24,8 +24,8 @@ use crate::units::Timestamp;
 const LONGEST_SLEEP: Duration = Duration::from_hours(24);
 
 /// How often an idle cache looks whether its file is still in its place, or less often, if its
-/// [`sweep_interval`](crate::CacheBuilder::sweep_interval) is longer. A cache that is written to looks with each
-/// commit.
+/// [`sweep_interval`](crate::CacheBuilder::sweep_interval) is longer. A cache that is written to looks with
+/// each commit.
 pub const WATCH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What wakes the sweeper.

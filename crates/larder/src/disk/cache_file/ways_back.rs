@@ -1,4 +1,5 @@
-//! The ways back into service: a suspended file is opened again, and a fresh one is made in the place of one that is gone.
+//! The ways back into service: a suspended file is opened again, and a fresh one is made in the place of one
+//! that is gone.
 //!
 //! Neither without the owner's lock: out of service, the file at the path may be another owner's.
 

@@ -294,7 +294,7 @@ impl Writer {
         remains: &mut Remains,
     ) -> Result<Outcome, Fault> {
         let adopted = self.file.adopted().clone();
-        let is_over = self.part_is_over();
+        let is_over = self.part_is_over(waiting);
         let has_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
         let is_resident = |key: &[u8]| self.tiers.memory.has_clean(key);
         let batch = Batch {

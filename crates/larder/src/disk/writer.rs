@@ -250,7 +250,7 @@ impl Writer {
         (is_first, is_last): (bool, bool),
         remains: &mut Remains,
     ) -> Result<Outcome, Fault> {
-        let is_over = self.part_is_over();
+        let is_over = self.part_is_over(waiting);
         let has_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
         let (now, generation) = (self.tiers.time.now(), self.file.generation());
         let Some((store, adopted)) = self.file.store_and_adopted() else {

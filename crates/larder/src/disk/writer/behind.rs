@@ -9,6 +9,7 @@
 //! range that it has ended are lifted.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use super::Writer;
 use crate::clock::Deadline;
@@ -19,6 +20,9 @@ use crate::memory::Remains;
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::planted::{self, is_planted};
 
+/// Parts after a command that are short: who comes again soon waits no longer for a part than for its commit.
+const SHORT_PARTS: u32 = 64;
+
 impl Writer {
     /// Waits for a command, as [`Writer::next`] does; while range removals are pending it makes parts of
     /// them.
@@ -27,16 +31,17 @@ impl Writer {
         commands: &Receiver<Command>,
         flush: Option<Deadline>,
     ) -> Result<Command, RecvTimeoutError> {
+        let mut parts = 0;
         while self.is_behind() {
-            self.make_part();
+            let is_quiet = parts >= SHORT_PARTS;
+            self.make_part(if is_quiet { PART_TIME } else { PART_TIME / 4 });
+            parts += 1;
             if let Ok(command) = commands.try_recv() {
                 return Ok(command);
             }
             if flush.is_some_and(|flush| flush.left().is_zero()) {
                 return Err(RecvTimeoutError::Timeout);
             }
-            // The crowd has gone: parts may take their time again.
-            self.companions /= 2;
         }
         self.next(commands, flush)
     }
@@ -45,18 +50,17 @@ impl Writer {
         self.limits.deletes_between_steps && !self.file.ranges().is_empty()
     }
 
-    /// Whether a part that begins now has taken long enough, asked now and then. While callers come one after
-    /// another it is short, so that a part takes no longer than the commit that the next one waits for.
-    pub(super) fn part_is_over(&self) -> impl Fn() -> bool + use<> {
+    /// Whether a part that begins now has taken long enough, asked now and then.
+    pub(super) fn part_is_over(&self, waiting: &Waiting) -> impl Fn() -> bool + use<> {
         let tiers = self.tiers.clone();
         let began = tiers.time.clock().monotonic();
-        let most = if self.companions > 0 { PART_TIME / 4 } else { PART_TIME };
+        let most = waiting.part_time.unwrap_or(PART_TIME);
         move || tiers.time.clock().monotonic().saturating_sub(began) >= most
     }
 
-    fn make_part(&mut self) {
+    fn make_part(&mut self, part_time: Duration) {
         let mut remains = Remains::default();
-        let nobody = Waiting { makes_part: true, ..Waiting::default() };
+        let nobody = Waiting { part_time: Some(part_time), ..Waiting::default() };
         let made = catch_unwind(AssertUnwindSafe(|| self.commit(&[], &nobody, (true, false), &mut remains)));
         match made {
             Ok(Ok(_)) => {}

@@ -132,7 +132,32 @@ fn a_flush_and_a_close_with_nothing_to_commit_notice_that_the_file_was_removed()
     fs::remove_file(watched.path()).unwrap();
     watched.names.insert("late", "late 1".to_owned()).unwrap();
     watched.cache.close().unwrap();
+    let discards = watched
+        .told
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|event| matches!(event, Event::DiskDiscarded { .. }))
+        .count();
+    assert_eq!(discards, 2, "the listener is told, too, though the sweeper has ended");
     assert_eq!(watched.restart(&["late"]), [some("late 1")]);
+}
+
+/// Whatever has the writer commit before the flush: here a sweep.
+#[test]
+fn a_flush_knows_of_what_was_committed_before_it_and_is_gone() {
+    for closes in [false, true] {
+        let watched = Watched::new();
+        watched.names.insert("new", "new 1".to_owned()).unwrap();
+        watched.cache.sweep().unwrap();
+        fs::remove_file(watched.path()).unwrap();
+        if closes {
+            is_not_durable(watched.cache.close());
+        } else {
+            is_not_durable(watched.cache.flush());
+            watched.cache.flush().unwrap();
+        }
+    }
 }
 
 #[test]

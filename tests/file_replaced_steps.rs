@@ -4,11 +4,11 @@
 //! when it comes after the answer.
 
 use larder::testing::{Act, Failure, Operation};
-use larder::{Cache, DiskState, Durability, Error, Event, InsertOptions};
+use larder::{ByteSize, Cache, DiskState, Durability, Error, Event, InsertOptions};
 
-use crate::outages::{Names, filled, value};
+use crate::outages::{Names, discarded, filled, value};
 use crate::simulated::{PATH, SimulatedPlace, disk_of, state_of};
-use crate::support::NAMES;
+use crate::support::{BLOBS, NAMES};
 
 const ELSEWHERE: &str = "/cache/elsewhere";
 
@@ -150,6 +150,41 @@ fn memory_agrees_with_the_disk_after_whatever_happened_to_the_file() {
     }
 }
 
+/// A step of several transactions, of which the first removes: it is not answered before the last.
+#[test]
+fn a_removal_beside_large_values_holds_or_is_not_acknowledged() {
+    const BLOCK: usize = 40_000;
+    let (mut held, mut told) = (0, 0);
+    for offset in (0..140).step_by(2) {
+        let place = SimulatedPlace::new();
+        let open = |place: &SimulatedPlace| place.builder().disk_capacity(ByteSize::mib(1)).open().unwrap();
+        let cache = open(&place);
+        let (names, blobs) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(BLOBS).unwrap());
+        names.insert("kept", "kept 1".to_owned()).unwrap();
+        cache.flush().unwrap();
+        let copy = place.disk.read(PATH).unwrap();
+        for key in 0..3 {
+            blobs.insert(&key, vec![7; BLOCK]).unwrap();
+        }
+        let began = place.next_operation();
+        place.disk.act_at(began + offset, Act::Replace(PATH.into(), copy));
+        let answer = names.remove("kept");
+        let look = last_look(&place, began);
+        let is_in_time = place.disk.acted().first().is_some_and(|at| look.is_some_and(|look| *at <= look));
+        let left = place.moved_to(place.disk.copy());
+        match answer {
+            Ok(_) if is_in_time => {
+                held += 1;
+                let found = value(&open(&left).keyspace(NAMES).unwrap(), "kept");
+                assert_eq!(found, None, "replaced before operation {offset}");
+            }
+            Ok(_) => {}
+            Err(_) => told += 1,
+        }
+    }
+    assert!(told > 20, "{told} times told, {held} times held");
+}
+
 #[test]
 fn a_place_that_cannot_be_looked_at_is_no_proof() {
     let place = SimulatedPlace::new();
@@ -203,6 +238,20 @@ fn a_copy_of_the_latest_commit_is_not_the_file() {
     drop(names);
     cache.close().unwrap();
     assert_eq!(value(&place.open().keyspace(NAMES).unwrap(), "new").as_deref(), Some("new 1"));
+}
+
+#[test]
+fn a_copy_in_the_place_of_a_file_that_is_gone_is_not_forgotten() {
+    let place = SimulatedPlace::new();
+    let (cache, names) = discarded(&place);
+    let older = SimulatedPlace::new();
+    drop(filled(&older));
+    place.disk.act(Act::Replace(PATH.into(), older.disk.read(PATH).unwrap()));
+    assert!(names.remove("old").is_err(), "a restart would find it in the copy");
+    place.disk.act(Act::Unlink(PATH.into()));
+    assert!(names.remove("old").is_ok());
+    place.retry(&cache);
+    assert_eq!(state_of(&cache), DiskState::On);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //! is.
 //!
 //! `format-1.runs` was written by the first version of larder with [`content::make`], `format-2.runs` by the
-//! second, and `format-2-classes.runs` since rows of the expiry table have classes. A new format, or a feature, gets a file of its own: `cargo test -p larder-tests a_golden_file_is_made --
-//! --ignored` writes it.
+//! second, and `format-2-classes.runs` since rows of the expiry table have classes. A new format, or a feature,
+//! gets a file of its own: `cargo test -p larder-tests a_golden_file_is_made -- --ignored` writes it. `format-2-ranges.runs` is one of format 2 in which removals of many keys stand as rows:
+//! `cargo test -p larder-tests a_golden_file_with_removals_is_made -- --ignored`.
 
 mod content;
 mod runs;
@@ -28,10 +29,15 @@ const ENTRIES: Table = TableDefinition::new("larder.entries");
 const EXPIRY: TableDefinition<'static, &[u8], ()> = TableDefinition::new("larder.expiry");
 const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("larder.meta");
 const KEYSPACES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("larder.keyspaces");
+const RANGES: Table = TableDefinition::new("larder.ranges");
 const RETIRED: TableDefinition<'static, u32, u64> = TableDefinition::new("larder.retired");
 
 fn kept(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.runs"))
+}
+
+fn kept_with_removals() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-2-ranges.runs")
 }
 
 /// A golden file, in a directory of its own.
@@ -42,8 +48,12 @@ struct Golden {
 
 impl Golden {
     fn of(name: &str) -> Self {
+        Self::at(&kept(name))
+    }
+
+    fn at(kept: &Path) -> Self {
         let golden = Self::nothing();
-        fs::write(&golden.path, runs::unpacked(&fs::read(kept(name)).unwrap())).unwrap();
+        fs::write(&golden.path, runs::unpacked(&fs::read(kept).unwrap())).unwrap();
         golden
     }
 
@@ -112,6 +122,62 @@ fn a_golden_file_is_made() {
     content::make(&golden.path);
     let bytes = fs::read(&golden.path).unwrap();
     fs::write(kept(TODAY), runs::packed(&bytes)).unwrap();
+}
+
+#[test]
+#[ignore = "it replaces a file of the tree"]
+fn a_golden_file_with_removals_is_made() {
+    let golden = Golden::of("format-2");
+    content::remove_many(&golden.path);
+    fs::write(kept_with_removals(), runs::packed(&fs::read(&golden.path).unwrap())).unwrap();
+}
+
+/// The rows of removals of a file: sequences and scopes.
+fn removals(path: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let db = Database::builder().set_concurrency_mode(ConcurrencyMode::SingleWriter).create(path).unwrap();
+    let txn = db.begin_read().unwrap();
+    let rows = txn.open_table(RANGES).unwrap();
+    rows.iter().unwrap().map(Result::unwrap).map(|row| (row.0.value().into(), row.1.value().into())).collect()
+}
+
+#[test]
+fn a_file_with_removals_of_many_keys_shows_nothing_that_they_cover_to_anybody() {
+    let golden = Golden::at(&kept_with_removals());
+    content::follower_finds_what_is_left(&golden.follower());
+    let snapshot = golden.look();
+    let (prices, counters) = (of_name(&snapshot, "price"), of_name(&snapshot, "counter"));
+    assert_eq!(snapshot.file().pending_removals, 2);
+    assert_eq!((prices.entries, counters.entries), (12, 4), "some of the first are deleted");
+    for (facts, left) in [(prices, 8), (counters, 0)] {
+        let page = snapshot.page(facts, &[], None, 100).unwrap();
+        assert_eq!(page.iter().filter(|entry| entry.finding.live().is_some()).count(), left);
+        assert_eq!(page.len() as u64, facts.entries);
+    }
+    drop(snapshot);
+    let verified = Inspector::open(&golden.path).unwrap().verify(&mut |_, _| {}).unwrap();
+    assert!(verified.is_whole(), "{verified:?}");
+    let cache = golden.owner();
+    content::owner_finds_what_is_left(&cache);
+    cache.flush().unwrap();
+    content::owner_finds_what_is_left(&cache);
+    cache.close().unwrap();
+    let by_hand = Golden::at(&kept_with_removals());
+    let admin = Admin::open(&by_hand.path).unwrap();
+    assert_eq!(admin.keyspaces().iter().find(|facts| facts.name == "counter").unwrap().entries, 0);
+    admin.close().unwrap();
+    // By the machine's time, which is later.
+    assert_eq!(live(&by_hand.look()), content::ENTRIES - 1 - 10 - 4);
+}
+
+#[test]
+fn the_rows_of_removals_are_written_today_as_they_are_in_the_golden_file() {
+    let (golden, today) = (Golden::at(&kept_with_removals()), Golden::of("format-2"));
+    content::remove_many(&today.path);
+    let rows = removals(&golden.path);
+    assert_eq!(rows, removals(&today.path));
+    let scopes: Vec<&[u8]> = rows.iter().map(|row| row.1.as_slice()).collect();
+    let prices = [&[0, 0, 0, 12, 0, 0, 0, 3][..], b"MTN1\0\xFF\0\0"].concat();
+    assert_eq!(scopes, [&[0, 0, 0, 4, 0, 0, 0, 4][..], &prices]);
 }
 
 #[test]

@@ -25,6 +25,8 @@ mod drops;
 mod drops_at_work;
 mod eviction;
 #[cfg(unix)]
+mod file_acts;
+#[cfg(unix)]
 mod file_replaced;
 mod file_replaced_steps;
 #[cfg(unix)]
@@ -39,6 +41,7 @@ mod large_removals;
 mod large_values;
 mod load_errors;
 mod loads;
+mod many_keyspaces;
 mod model;
 mod outage_stress;
 mod outages;
@@ -48,6 +51,8 @@ mod outages_removals;
 mod outages_threads;
 mod outages_users;
 mod outages_ways_back;
+#[cfg(unix)]
+mod places;
 mod power_loss;
 mod races;
 mod ranges;

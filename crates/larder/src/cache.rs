@@ -1,6 +1,6 @@
 //! The cache: opened once, shared by cloning.
 
-pub(crate) mod stats;
+mod stats;
 
 use crate::config::CacheBuilder;
 use crate::disk::{Swept, Verified};

@@ -1,5 +1,6 @@
 //! The settings of a cache, and what they may be.
 
+mod file_size;
 mod settings;
 
 use std::any::Any;
@@ -15,6 +16,7 @@ use crate::sync::{Arc, thread};
 use crate::units::ByteSize;
 use crate::volume::{OsVolume, Volume};
 
+pub use file_size::MAX_LENGTH_PER_CAPACITY;
 pub use settings::Settings;
 
 /// Weight of the entries in memory. Default 64 MiB.
@@ -177,8 +179,9 @@ impl CacheBuilder {
 
     /// The weight that committed entries may have in memory, in bytes: 64 KiB to 16 TiB, 64 MiB unless set.
     ///
-    /// An entry weighs its key and its value, encoded, and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD), unless
-    /// a weigher says otherwise. The bound is for the whole cache: one value may take all of it. Entries that
+    /// An entry weighs its encoded key, its value and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). A value weighs
+    /// its own place, and the length of its encoding if its type owns anything, unless a weigher says
+    /// otherwise. The bound is for the whole cache: one value may take all of it. Entries that
     /// are not committed yet stand in the write buffer instead.
     pub fn memory_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.memory_capacity = bytes.into();
@@ -194,8 +197,8 @@ impl CacheBuilder {
         self
     }
 
-    /// Bytes that may be acknowledged and not yet committed, values in memory and their encodings together:
-    /// 64 KiB to 16 TiB, 8 MiB unless set.
+    /// Bytes that may be acknowledged and not yet committed: values in memory, their encodings, and what is kept
+    /// of each until then (288 bytes). 64 KiB to 16 TiB, 8 MiB unless set.
     ///
     /// When it is full, inserts wait for a commit. A value that is larger than all of it, with its encoding,
     /// waits until it is empty and goes alone; until its commit, the part beyond the buffer counts against

@@ -27,6 +27,11 @@ pub enum Event {
         /// Where the damaged file is kept; none if it could not be moved.
         moved_to: Option<PathBuf>,
     },
+    /// The disk tier works, with less than was asked of it: a smaller capacity, or a weaker promise.
+    DiskLimited {
+        /// What is less, why, and what would change it.
+        cause: String,
+    },
     /// The disk tier works again.
     DiskRecovered {
         /// Whether its entries are still there: not after the file was discarded or quarantined.
@@ -67,6 +72,7 @@ impl fmt::Display for Event {
             Self::DiskQuarantined { cause, moved_to: None } => {
                 write!(f, "the cache file is damaged: {cause}; it could not be moved aside")
             }
+            Self::DiskLimited { cause } => write!(f, "the disk tier is limited: {cause}"),
             Self::DiskRecovered { kept_entries: true } => {
                 f.write_str("the disk tier works again, with the entries it had")
             }

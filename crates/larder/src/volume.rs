@@ -6,6 +6,8 @@
 //! one, which loses power and fails on demand, stands in the test support.
 
 mod held;
+mod limit;
+mod rename;
 mod seal;
 mod tracked;
 
@@ -69,6 +71,9 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Renames a file onto nothing. Not durable until the directory is synced.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Renames a file onto another, in one step. Not durable until the directory is synced.
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()>;
+
     /// Removes a file. Not durable until the directory is synced.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
@@ -83,6 +88,21 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
 
     /// A directory by its own name, through no symbolic link.
     fn real_directory(&self, directory: &Path) -> io::Result<PathBuf>;
+
+    /// How many bytes a name in a directory may have.
+    fn longest_name(&self, _directory: &Path) -> io::Result<usize> {
+        Ok(255)
+    }
+
+    /// Whether a path is a mount point by itself, as far as the system tells.
+    fn is_mount_point(&self, _path: &Path) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// The length that this process may give a file now. None if there is no limit.
+    fn file_size_limit(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A file that is held on to. While it is, no other file is given its identity, which file systems are quick
@@ -254,7 +274,11 @@ impl Volume for OsVolume {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        rename_onto_nothing(from, to)
+        rename::onto_nothing(from, to)
+    }
+
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -282,6 +306,25 @@ impl Volume for OsVolume {
 
     fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
         fs::canonicalize(directory)
+    }
+
+    #[cfg(unix)]
+    fn longest_name(&self, directory: &Path) -> io::Result<usize> {
+        let longest = rustix::fs::statvfs(directory)?.f_namemax;
+        // One that does not tell says zero.
+        Ok(usize::try_from(longest).ok().filter(|longest| *longest > 0).unwrap_or(255))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn is_mount_point(&self, path: &Path) -> io::Result<bool> {
+        use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+        let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())?;
+        let told = found.stx_attributes & found.stx_attributes_mask;
+        Ok(told.contains(StatxAttributes::MOUNT_ROOT))
+    }
+
+    fn file_size_limit(&self) -> Option<u64> {
+        limit::file_size_limit()
     }
 }
 
@@ -325,8 +368,8 @@ fn identity(_: &fs::Metadata) -> Identity {
     Identity(0, 0)
 }
 
-fn backend(file: File) -> io::Result<FileBackend> {
-    FileBackend::new(file).map_err(|error| io::Error::other(error.to_string()))
+fn backend(file: File) -> io::Result<limit::Limited<FileBackend>> {
+    FileBackend::new(file).map(limit::Limited).map_err(|error| io::Error::other(error.to_string()))
 }
 
 fn open(path: &Path, create: bool) -> io::Result<File> {
@@ -353,42 +396,3 @@ fn no_detour(options: &mut OpenOptions) {
 
 #[cfg(not(unix))]
 fn no_detour(_: &mut OpenOptions) {}
-
-#[cfg(any(target_os = "linux", target_vendor = "apple"))]
-fn rename_onto_nothing(from: &Path, to: &Path) -> io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // File systems that can't do it in one step.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => look_and_rename(from, to),
-        done => Ok(done?),
-    }
-}
-
-#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-fn rename_onto_nothing(from: &Path, to: &Path) -> io::Result<()> {
-    look_and_rename(from, to)
-}
-
-/// In two steps: the owner's lock keeps other caches out in between.
-fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(to) {
-        Err(error) if error.kind() == ErrorKind::NotFound => fs::rename(from, to),
-        Err(error) => Err(error),
-        Ok(_) => Err(ErrorKind::AlreadyExists.into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rename_replaces_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let (one, two) = (dir.path().join("one"), dir.path().join("two"));
-        fs::write(&one, "1").unwrap();
-        fs::write(&two, "2").unwrap();
-        assert_eq!(OsVolume.rename(&one, &two).unwrap_err().kind(), ErrorKind::AlreadyExists);
-        assert_eq!((fs::read(&one).unwrap(), fs::read(&two).unwrap()), (b"1".to_vec(), b"2".to_vec()));
-    }
-}

@@ -122,6 +122,15 @@ impl Waiting {
         self.makes_part || !self.parts.is_empty()
     }
 
+    /// Whether all that is asked for is to delete what is due.
+    pub(super) fn only_sweeps(&self) -> bool {
+        self.callers() == self.sweep_replies.len()
+            && !self.sweep_replies.is_empty()
+            && !self.is_full
+            && !self.makes_part()
+            && self.shut_down.is_none()
+    }
+
     /// How many wait for the commit.
     pub(super) fn callers(&self) -> usize {
         self.commits.len()
@@ -151,7 +160,10 @@ impl Replies {
 
 /// What a flush is told once after an outage in which there was no file.
 pub(super) fn unsaved() -> Error {
-    let cause = "what was inserted while the disk tier was off lives in memory alone".to_owned();
+    let cause =
+        "what was inserted while the disk tier was off, or went with a file that was discarded, lives in \
+                 memory alone"
+            .to_owned();
     Error::NotDurable { cause }
 }
 

@@ -5,24 +5,26 @@
 
 mod commit;
 mod metadata;
+mod shorten;
 
 pub(crate) use commit::{Batch, Outcome};
 pub(in crate::disk) use metadata::{write_draft, write_known};
 
 use std::collections::BTreeSet;
 
-use redb::{CompactionError, Database, ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use super::batch::{Entries, Hand};
 use super::catalog::Retired;
 use super::draft::{Changes, Draft};
 use super::expiry;
-use super::fault::{Fault, FaultKind, Guarded, guarded};
+use super::fault::{Fault, Guarded, guarded};
 use super::format::{FORMAT_1, FileFormat};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
-use super::known::{Adopted, Known};
-use super::ranges::{self, Cursor, RANGE_ROWS};
+use super::known::Known;
+use super::open::OpenOptions;
+use super::ranges::{self, Cursor};
 use super::snapshot::Snapshot;
 use super::tables::{
     EXPIRY, FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED, STATE_ROW, State,
@@ -76,6 +78,8 @@ pub(crate) struct Store {
     pub(super) seal: Seal,
     /// How far the earliest pending range removal has been made.
     pub(super) cursor: Cursor,
+    /// How it was opened; none of one that is in no file.
+    options: Option<OpenOptions>,
 }
 
 impl std::fmt::Debug for Store {
@@ -167,7 +171,14 @@ impl Store {
             unseen: None,
             seal: Seal::default(),
             cursor: Cursor::default(),
+            options: None,
         })
+    }
+
+    /// The store of a file that was opened so.
+    pub(crate) fn of_file(db: Database, options: &OpenOptions) -> Result<Self, Fault> {
+        let store = Self::new(db, options.room, options.identities)?;
+        Ok(Self { options: Some(options.clone()), ..store })
     }
 
     /// The counts that the file has in a transaction; none if it has none that can be read.
@@ -284,46 +295,6 @@ impl Store {
     /// Closes the file, so that it can be opened, renamed or copied.
     pub(crate) fn close(self) -> Result<(), Fault> {
         guarded(|| Ok(self.db.into_inner().map_or(Ok(()), Database::close)?))
-    }
-
-    /// Brings a file that was made with a larger capacity down to this one: deletes what has expired, evicts,
-    /// and gives unused pages back to the file system. These last only if no follower reads the file just
-    /// now; it stays longer then.
-    pub(crate) fn shrink(&mut self, now: Timestamp) -> Result<(), Fault> {
-        const ROWS: usize = 1000;
-        loop {
-            let outcome = self.commit(&Batch {
-                mutations: &[],
-                ranges: &[],
-                is_first: true,
-                adopt: &Adopted::default(),
-                register: &[],
-                sweep: ROWS,
-                now,
-                sequence: 0,
-                closing: false,
-                is_resident: &|_| false,
-                take_use: &|_| false,
-                part: None,
-                range_rows: RANGE_ROWS,
-            })?;
-            if !outcome.more_to_sweep && !outcome.needs_room {
-                break;
-            }
-        }
-        match self.compact() {
-            Err(fault) if fault.kind == FaultKind::Damage => Err(fault),
-            _ => Ok(()),
-        }
-    }
-
-    /// Gives unused pages back to the file system; not while anybody reads. Answers whether it could.
-    pub(crate) fn compact(&mut self) -> Result<bool, Fault> {
-        guarded(|| match self.db.compact() {
-            Ok(_) => Ok(true),
-            Err(CompactionError::TransactionInProgress) => Ok(false),
-            Err(error) => Err(error.into()),
-        })
     }
 }
 

@@ -98,15 +98,8 @@ impl Sweeper {
     fn heed(&self, nudge: Nudge) {
         match nudge {
             Nudge::Look => {}
-            Nudge::Tell(event) => self.tell(&event),
+            Nudge::Tell(event) => self.tiers.call_listener(&event),
             Nudge::Bury(remains) => drop(catch_unwind(AssertUnwindSafe(|| drop(remains)))),
-        }
-    }
-
-    /// Calls the application's listener. Its panic is its own affair: the sweeper goes on.
-    fn tell(&self, event: &Event) {
-        if let Some(listener) = self.tiers.listener() {
-            drop(catch_unwind(AssertUnwindSafe(|| listener.call(event))));
         }
     }
 

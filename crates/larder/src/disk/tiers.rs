@@ -1,6 +1,6 @@
 //! What lookups, the writer and the sweeper share: both tiers, the time, and the ways to wake one another.
 
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::batch::RangeRemoval;
 use super::command::{Acknowledge, Command};
@@ -48,6 +48,8 @@ pub(crate) struct Tiers {
     pub(super) is_stopping: AtomicBool,
     /// What the writer let go of after the sweeper had ended.
     left: Mutex<Remains>,
+    /// What happened after the sweeper had ended.
+    untold: Mutex<Vec<Event>>,
     /// The generation of the snapshot that a lookup last reported a fault of.
     reported_generation: AtomicU64,
     view: Mutex<DiskView>,
@@ -86,6 +88,7 @@ impl Tiers {
             sweeper_is_nudged: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
             left: Mutex::default(),
+            untold: Mutex::default(),
             reported_generation: AtomicU64::new(0),
             view: Mutex::new(view),
             uses: Uses::default(),
@@ -123,19 +126,32 @@ impl Tiers {
     }
 
     /// Leaves an event to the sweeper to tell: a listener may call the cache, and wait for the writer.
-    pub(super) fn tell(&self, event: Event) {
+    pub(crate) fn tell(&self, event: Event) {
         if matches!(event, Event::DiskRecovered { .. }) {
             tracing::info!("{event}");
         } else {
             tracing::warn!("{event}");
         }
-        if self.listener.is_some() {
-            drop(self.sweeper_nudge.send(Nudge::Tell(event)));
+        if self.listener.is_some()
+            && let Err(SendError(Nudge::Tell(event))) = self.sweeper_nudge.send(Nudge::Tell(event))
+        {
+            self.untold.lock().push(event);
         }
     }
 
-    pub(super) fn listener(&self) -> Option<&Listener> {
-        self.listener.as_ref()
+    /// Calls the application's listener. Its panic is its own affair.
+    pub(super) fn call_listener(&self, event: &Event) {
+        if let Some(listener) = &self.listener {
+            drop(catch_unwind(AssertUnwindSafe(|| listener.call(event))));
+        }
+    }
+
+    /// Tells what the sweeper has ended too early for: what the writer met when it closed the file.
+    pub(crate) fn tell_left(&self) {
+        let untold = std::mem::take(&mut *self.untold.lock());
+        for event in untold {
+            self.call_listener(&event);
+        }
     }
 
     pub(crate) fn view(&self) -> DiskView {

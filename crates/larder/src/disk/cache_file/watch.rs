@@ -14,7 +14,7 @@
 //! lock is this process's again: out of service, the file may be the other's.
 
 use super::place::{Content, Place};
-use super::{CacheFile, State};
+use super::{CacheFile, Standing, State};
 use crate::disk::evidence::{Accepted, FilePlace, MARK_AT, MARK_END, mark, marked};
 use crate::disk::fault::Fault;
 use crate::disk::identity::FileIdentity;
@@ -81,6 +81,14 @@ impl CacheFile {
     /// Whether the writer has to act on what can be seen of the file: for the time in which nobody asks it for anything.
     pub(in crate::disk) fn needs_step(&mut self) -> bool {
         self.check_content().is_err() || self.watch().is_err() || !self.watch.events.is_empty()
+    }
+
+    /// Whether the file is gone, and nothing stands in its place that a restart would take for it. A fresh file that was made and could not be used has
+    /// nothing in it. What can't be looked at can't be opened either.
+    pub(in crate::disk) fn leaves_nothing(&self) -> bool {
+        let is_gone = self.standing() == (Standing::Discarded { is_gone: true });
+        let found = self.options.volume.look(&self.options.path);
+        is_gone && found.ok().flatten().is_none_or(|seen| self.unused.is(seen.identity))
     }
 
     /// What was found since this was last asked.

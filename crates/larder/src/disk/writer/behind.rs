@@ -35,6 +35,8 @@ impl Writer {
             if flush.is_some_and(|flush| flush.left().is_zero()) {
                 return Err(RecvTimeoutError::Timeout);
             }
+            // The crowd has gone: parts may take their time again.
+            self.companions /= 2;
         }
         self.next(commands, flush)
     }
@@ -43,11 +45,13 @@ impl Writer {
         self.limits.deletes_between_steps && !self.file.ranges().is_empty()
     }
 
-    /// Whether a part that begins now has taken long enough, asked now and then.
+    /// Whether a part that begins now has taken long enough, asked now and then. While callers come one after
+    /// another it is short, so that a part takes no longer than the commit that the next one waits for.
     pub(super) fn part_is_over(&self) -> impl Fn() -> bool + use<> {
         let tiers = self.tiers.clone();
         let began = tiers.time.clock().monotonic();
-        move || tiers.time.clock().monotonic().saturating_sub(began) >= PART_TIME
+        let most = if self.companions > 0 { PART_TIME / 4 } else { PART_TIME };
+        move || tiers.time.clock().monotonic().saturating_sub(began) >= most
     }
 
     fn make_part(&mut self) {

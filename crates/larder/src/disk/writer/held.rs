@@ -201,7 +201,8 @@ impl Writer {
         progress: &mut Progress,
         remains: &mut Remains,
     ) -> Result<(), Fault> {
-        let drained = self.tiers.memory.drain(self.now(), remains);
+        let mut drained = Vec::new();
+        self.tiers.memory.drain_into(&mut drained, self.now(), remains);
         let (mut removals, writes): (Vec<_>, Vec<_>) = drained.into_iter().partition(Mutation::removes);
         self.held.add(writes, &mut removals, &waiting.ranges);
         let mut removals = VecDeque::from(removals);
@@ -232,6 +233,8 @@ impl Writer {
             } else {
                 self.held.committed(at);
             }
+            // What was evicted for the part is not to wait for the others: nothing counts it any more.
+            self.tiers.hand_over(std::mem::take(remains));
             self.held.is_over = needs_room && !self.held.has_writes();
             if removals.is_empty() && !self.held.has_work() {
                 self.file.committed(self.now());

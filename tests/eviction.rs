@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larder::clock::ManualClock;
-use larder::testing::SimulatedVolume;
+use larder::testing::{Loss, SimulatedVolume};
 use larder::{ByteSize, Cache, Durability, InsertOptions, Keyspace, KeyspaceDefinition};
 
 use crate::support::Random;
@@ -18,17 +18,19 @@ struct Disk {
     volume: SimulatedVolume,
     clock: std::sync::Arc<ManualClock>,
     memory: ByteSize,
+    capacity: ByteSize,
 }
 
 impl Disk {
     fn new(memory: ByteSize) -> Self {
-        Self { volume: SimulatedVolume::new(), clock: std::sync::Arc::new(ManualClock::new()), memory }
+        let (volume, clock) = (SimulatedVolume::new(), std::sync::Arc::new(ManualClock::new()));
+        Self { volume, clock, memory, capacity: ByteSize::mib(4) }
     }
 
     fn open(&self) -> (Cache, Keyspace<u64, Vec<u8>>) {
         let builder = Cache::builder().path("/cache/shop.larder").volume(&self.volume);
         let builder = builder.clock(self.clock.clone()).flush_interval(Duration::from_hours(1)).shards(1);
-        let builder = builder.disk_capacity(ByteSize::mib(4)).memory_capacity(self.memory);
+        let builder = builder.disk_capacity(self.capacity).memory_capacity(self.memory);
         let cache = builder.open().unwrap();
         let values = cache.keyspace(VALUES).unwrap();
         (cache, values)
@@ -47,6 +49,11 @@ impl Disk {
             }
         }
         unreachable!("the file is full before there are so many")
+    }
+
+    /// The same, with another state of the disk.
+    fn with(&self, volume: SimulatedVolume) -> Self {
+        Self { volume, clock: self.clock.clone(), ..*self }
     }
 
     /// How many of these keys a restart finds.
@@ -85,9 +92,8 @@ fn what_was_acknowledged_as_durable_a_moment_ago_is_not_the_next_victim() {
             values.insert_with(&key, vec![2; VALUE], options).unwrap();
         }
         // As a crash leaves it.
-        let crashed =
-            disk.volume.after_power_loss(disk.volume.changes(), larder::testing::Loss::Everything, 1);
-        let crashed = Disk { volume: crashed, clock: disk.clock.clone(), memory };
+        let crashed = disk.volume.after_power_loss(disk.volume.changes(), Loss::Everything, 1);
+        let crashed = disk.with(crashed);
         assert_eq!(crashed.found(1_000_000..1_000_100), 100, "memory of {memory}");
     }
 }
@@ -166,4 +172,40 @@ fn mixed_lifetimes_on_a_full_disk_lose_nothing_but_the_old() {
         drop(values);
         cache.close().unwrap();
     }
+}
+
+/// A value that needs more room than one transaction may make is written after several. Power is lost in between.
+#[test]
+fn power_lost_while_room_is_made_leaves_whole_entries_and_undoes_no_removal() {
+    let disk = Disk { capacity: ByteSize::mib(1), ..Disk::new(ByteSize::kib(64)) };
+    let (cache, values) = disk.open();
+    let written = disk.fill(&cache, &values);
+    let (large, removed) = (1_000_000, written - 1);
+    let (begin, commits) = (disk.volume.changes(), cache.stats().disk.unwrap().commits);
+    values.insert(&large, vec![3; 30_000]).unwrap();
+    assert!(values.remove(&removed).unwrap());
+    let removed_at = disk.volume.changes();
+    cache.flush().unwrap();
+    let flushed_at = disk.volume.changes();
+    assert!(cache.stats().disk.unwrap().commits > commits + 1, "it took several transactions");
+    let step = (flushed_at - begin).div_ceil(25);
+    let mut was_between = false;
+    for changes in (begin..flushed_at).step_by(step).chain([removed_at, flushed_at]) {
+        for loss in Loss::ALL {
+            let left = disk.with(disk.volume.after_power_loss(changes, loss, changes as u64));
+            let (cache, values) = left.open();
+            let tier = cache.stats().disk.unwrap();
+            assert!(tier.quarantined.is_none(), "{changes} {loss:?}: {tier:?}");
+            let found = (0..written).chain([large]).filter(|key| values.get(key).is_some()).count() as u64;
+            assert_eq!(found, tier.entries, "{changes} {loss:?}: what is counted is there");
+            assert_eq!(cache.stats().disk.unwrap().damaged_records, 0);
+            let has_large = values.get(&large).is_some();
+            assert!(has_large || changes < flushed_at, "{changes} {loss:?}");
+            assert!(values.get(&removed).is_none() || changes < removed_at, "{changes} {loss:?}");
+            was_between |= !has_large && values.get(&removed).is_none();
+            drop(values);
+            cache.close().unwrap();
+        }
+    }
+    assert!(was_between, "the removal was never waiting for the value");
 }

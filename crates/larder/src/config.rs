@@ -190,8 +190,8 @@ impl CacheBuilder {
 
     /// The length that the file may have, in bytes: 1 MiB to 16 TiB, 1 GiB unless set.
     ///
-    /// Entries that expire soonest are deleted for room, those that memory does not hold first. A single
-    /// value may take less than a quarter of it, rounded up to a power of two.
+    /// Entries that were written first are deleted for room; what memory holds, or was read from disk lately, is
+    /// spared. A single value may take less than a quarter of it, rounded up to a power of two.
     pub fn disk_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.disk_capacity = bytes.into();
         self

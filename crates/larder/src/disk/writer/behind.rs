@@ -61,9 +61,13 @@ impl Writer {
     fn make_part(&mut self, part_time: Duration) {
         let mut remains = Remains::default();
         let nobody = Waiting { part_time: Some(part_time), ..Waiting::default() };
-        let made = catch_unwind(AssertUnwindSafe(|| self.commit(&[], &nobody, (true, false), &mut remains)));
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            self.file.check_content()?;
+            self.commit(&[], &nobody, (true, false), &mut remains)
+        }));
         match made {
-            Ok(Ok(_)) => {}
+            // The next step would take what this part has written for another program's.
+            Ok(Ok(_)) => self.file.remember(),
             Ok(Err(fault)) => {
                 self.fail(fault);
                 self.lift_floors();

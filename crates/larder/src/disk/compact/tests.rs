@@ -145,7 +145,9 @@ fn a_compaction_that_is_given_up_or_finds_no_room_leaves_nothing() {
     store.close().unwrap();
     let (cache, names) = names(&disk);
     let many: Vec<u64> = (100..100 + 2 * ROWS).collect();
-    many.iter().for_each(|key| names.insert(key, "x".to_owned()).unwrap());
+    for key in &many {
+        names.insert(key, "x".to_owned()).unwrap();
+    }
     cache.close().unwrap();
     let store = open_ours(&options, u64::MAX).unwrap();
     assert!(write_copy(&store, &options, now(&store), &mut || false).unwrap().is_none());

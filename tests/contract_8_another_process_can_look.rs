@@ -207,17 +207,17 @@ fn contract_8_a_follower_goes_over_to_the_file_that_a_compaction_made() {
     }
     cache.close().unwrap();
     let follower = Follower::open(place.path()).unwrap();
-    let followed = follower.keyspace(NAMES);
-    assert!(followed.get("7").unwrap().is_some());
+    let seen = follower.keyspace(NAMES);
+    assert!(seen.get("7").unwrap().is_some());
     let inspector = Inspector::open(place.path()).unwrap();
     let snapshot = inspector.snapshot().unwrap();
     let mut admin = Admin::open(place.path()).unwrap();
     let identity = snapshot.file().identity;
     let done = admin.compact(&mut || true).unwrap().unwrap();
     assert!(done.length < done.length_before, "readers stand against it no more: {done:?}");
-    assert!(followed.get("7").unwrap().is_some() && followed.keys().unwrap().len() == 500);
+    assert!(seen.get("7").unwrap().is_some() && seen.keys().unwrap().len() == 500);
     assert!(admin.remove("name", b"7\0\0").unwrap());
-    assert_eq!(followed.get("7").unwrap(), None, "it follows the file that is there");
+    assert_eq!(seen.get("7").unwrap(), None, "it follows the file that is there");
     let page = snapshot.page(snapshot.keyspace("name").unwrap(), &[], None, 1000).unwrap();
     assert_eq!(page.len(), 500, "what was opened before stays whole");
     admin.close().unwrap();

@@ -36,7 +36,6 @@ pub const DEFAULT_VERIFY_ON_OPEN: ByteSize = ByteSize::mib(16);
 pub const DEFAULT_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 /// The least time between two sweeps. Default 1 s.
 pub const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-
 /// A load that takes as long is told in the log. Default 1 s.
 pub const DEFAULT_SLOW_LOAD: Duration = Duration::from_secs(1);
 

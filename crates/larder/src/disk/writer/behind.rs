@@ -66,7 +66,8 @@ impl Writer {
             self.commit(&[], &nobody, (true, false), &mut remains)
         }));
         match made {
-            Ok(Ok(_)) => {}
+            // The next step would take what this part has written for another program's.
+            Ok(Ok(_)) => self.file.remember(),
             Ok(Err(fault)) => {
                 self.fail(fault);
                 self.lift_floors();

@@ -275,8 +275,6 @@ impl Writer {
             }
             progress.removals_are_durable |= !later.last().is_some_and(Mutation::removes);
             rest.truncate(later.len());
-            // What was evicted for the part is not to wait for the others: nothing counts it any more.
-            self.tiers.hand_over(std::mem::take(remains));
         }
         self.drained = rest;
         self.file.committed(self.now());

@@ -75,7 +75,7 @@ pub(crate) fn fill(path: &Path, words: &[&str]) {
             kept.push("k".repeat(size));
         }
         if number % (writes / 20) == 0 {
-            drop(texts.remove(&random.below(number + 1)).unwrap());
+            texts.remove(&random.below(number + 1)).map(drop).unwrap();
         }
     }
     cache.flush().unwrap();

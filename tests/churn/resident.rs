@@ -1,5 +1,5 @@
-//! What a process takes beyond an empty one, beside what its cache was told that it may: for values of several
-//! sizes, since what is kept beside a value is most of a small one.
+//! What a process takes beyond an empty one, beside what its cache was told that it may: for values of
+//! several sizes, since what is kept beside a value is most of a small one.
 
 use std::fs;
 use std::path::Path;

@@ -1,9 +1,10 @@
 //! What a process takes in memory, beside what the cache in it was told that it may.
 //!
-//! `cargo run --release -p larder --example process_memory`: for values of several sizes a child fills a cache with
-//! 32 MiB of memory, 16 of page cache and 16 of write buffer, and goes on with inserts, overwrites, reads from disk and
-//! removals. Each line says what the kernel counts as resident beyond what the process had before it opened the
-//! cache, at its peak and in the end, in MiB and as a multiple of the 64 MiB. `-- 10 5242880` measures these sizes alone.
+//! `cargo run --release -p larder --example process_memory`: for values of several sizes a child fills a
+//! cache with 32 MiB of memory, 16 of page cache and 16 of write buffer, and goes on with inserts,
+//! overwrites, reads from disk and removals. Each line says what the kernel counts as resident beyond what
+//! the process had before it opened the cache, at its peak and in the end, in MiB and as a multiple of the
+//! 64 MiB. `-- 10 5242880` measures these sizes alone.
 #![expect(clippy::print_stdout, reason = "a measurement says what it found")]
 
 use std::error::Error;
@@ -17,7 +18,8 @@ use larder::{ByteSize, Cache, Format, Keyspace, KeyspaceDefinition};
 const MEMORY: u64 = 32 << 20;
 const PAGES: u64 = 16 << 20;
 const BUFFER: u64 = 16 << 20;
-/// Of values, keys and bookkeeping that are written before anything is measured, and the room of the keys that are used then.
+/// Of values, keys and bookkeeping that are written before anything is measured, and the room of the keys
+/// that are used then.
 const WORKING_SET: u64 = 160 << 20;
 /// About what an entry takes besides its value.
 const OVERHEAD: u64 = 160;

@@ -195,7 +195,8 @@ fn hash_table(capacity: usize, bucket: usize) -> usize {
 
 /// The standard library's B-tree, about: nothing says how full its nodes are. With its separator a leaf has
 /// seven elements where they came in order, as those of a value that was read do, and twelve where a sorted
-/// list was collected. Counted with eight, the first is a seventh more than said, and the second a third less.
+/// list was collected. Counted with eight, the first is a seventh more than said, and the second a third
+/// less.
 fn tree(len: usize, element: usize) -> usize {
     const MOST: usize = 11;
     const LINKS: usize = 16;

@@ -77,8 +77,8 @@ fn a_struct_is_the_sum_of_its_fields() {
     assert_eq!(product.heap_size(), 32 + 96);
 }
 
-/// The table of the guide (`docs/guide.md`, "What the process takes"): what a value is weighed by its encoding, and
-/// what it takes, both without key and overhead.
+/// The table of the guide (`docs/guide.md`, "What the process takes"): what a value is weighed by its
+/// encoding, and what it takes, both without key and overhead.
 #[test]
 fn the_factors_of_the_guide_are_those_of_the_types() {
     fn row<V: HeapSize + serde::Serialize + 'static>(value: &V) -> (usize, u64) {

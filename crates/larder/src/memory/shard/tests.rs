@@ -216,8 +216,8 @@ const fn table_place(element: usize) -> usize {
 
 #[test]
 fn the_stated_overhead_covers_the_bookkeeping() {
-    // Slot, nodes of the policy and of the expiry list, ten bytes of sketch and ghosts; the place in the table;
-    // two reference counts of the value. What stands of the key in its slot is counted twice.
+    // Slot, nodes of the policy and of the expiry list, ten bytes of sketch and ghosts; the place in the
+    // table; two reference counts of the value. What stands of the key in its slot is counted twice.
     let kept = size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + 10;
     let bytes = kept + table_place(size_of::<SlotId>()) + 2 * size_of::<usize>();
     // What an allocator takes beyond what is asked of it: for the value, and for the little that it owns.

@@ -1,9 +1,10 @@
 //! What a process takes in memory, beside what the cache in it was told that it may.
 //!
-//! `cargo run --release -p larder --example process_memory`: for values of several sizes a child fills a cache with
-//! 32 MiB of memory, 16 of page cache and 16 of write buffer, and goes on with inserts, overwrites, reads from disk and
-//! removals. Each line says what the kernel counts as resident beyond what the process had before it opened the
-//! cache, at its peak and in the end, in MiB and as a multiple of the 64 MiB. `-- 10 5242880` measures these sizes alone.
+//! `cargo run --release -p larder --example process_memory`: for values of several sizes a child fills a
+//! cache with 32 MiB of memory, 16 of page cache and 16 of write buffer, and goes on with inserts,
+//! overwrites, reads from disk and removals. Each line says what the kernel counts as resident beyond what
+//! the process had before it opened the cache, at its peak and in the end, in MiB and as a multiple of the
+//! 64 MiB. `-- 10 5242880` measures these sizes alone.
 #![expect(clippy::print_stdout, reason = "a measurement says what it found")]
 
 use std::error::Error;
@@ -17,12 +18,13 @@ use larder::{ByteSize, Cache, Format, Keyspace, KeyspaceDefinition};
 const MEMORY: u64 = 32 << 20;
 const PAGES: u64 = 16 << 20;
 const BUFFER: u64 = 16 << 20;
-/// Of values, keys and bookkeeping that are written before anything is measured, and the room of the keys that are used then.
+/// Of values, keys and bookkeeping that are written before anything is measured, and the room of the keys
+/// that are used then.
 const WORKING_SET: u64 = 160 << 20;
 /// About what an entry takes besides its value.
 const OVERHEAD: u64 = 160;
 const LASTS: Duration = Duration::from_secs(8);
-const THREADS: u64 = 2;
+const THREADS: usize = 2;
 const SIZES: [usize; 4] = [10, 100, 10_000, 5 << 20];
 /// What this program is told with when it is a child.
 const CHILD: &str = "--child";
@@ -51,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The child's part.
-#[expect(clippy::disallowed_methods, reason = "a measurement lasts for as long as it lasts")]
+#[expect(clippy::cast_precision_loss, reason = "bytes of memory are below what a double tells apart")]
 fn fill(size: usize, path: &Path) -> Result<(), Box<dyn Error>> {
     let empty = status("VmRSS")?;
     let cache = Cache::builder()
@@ -68,7 +70,7 @@ fn fill(size: usize, path: &Path) -> Result<(), Box<dyn Error>> {
             let values = &values;
             scope.spawn(move || work(values, size, keys, seed).map_err(|error| error.to_string()))
         };
-        let workers: Vec<_> = (0..THREADS).map(run).collect();
+        let workers: Vec<_> = (0..THREADS as u64).map(run).collect();
         workers.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>()
     });
     let mut operations = 0;
@@ -100,9 +102,10 @@ fn format() -> Format {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a measurement lasts for as long as it lasts")]
 fn work(values: &Keyspace<u64, Vec<u8>>, size: usize, keys: u64, seed: u64) -> Result<u64, Box<dyn Error>> {
     // Each thread fills its part first.
-    for key in (seed..keys).step_by(THREADS as usize) {
+    for key in (seed..keys).step_by(THREADS) {
         values.insert(&key, vec![1; size])?;
     }
     let (mut random, mut operations) = (seed + 1, 0);

@@ -1,8 +1,9 @@
 //! How much memory a value owns: for keyspaces whose budget is to be what their values take
 //! ([`KeyspaceDefinition::weigh_heap`](crate::KeyspaceDefinition::weigh_heap)).
 //!
-//! What is counted is what an allocator takes, not what is asked of it: a `String` of ten bytes takes 32. Hence
-//! this trait, where libraries that sum up capacities come to half of that for collections of small things.
+//! What is counted is what an allocator takes, not what is asked of it: a `String` of ten bytes takes 32.
+//! Hence this trait, where libraries that sum up capacities come to half of that for collections of small
+//! things.
 
 mod std_types;
 #[cfg(test)]
@@ -47,15 +48,15 @@ mod tests;
 /// ```
 ///
 /// # Cost
-/// A walk over the value, down to where nothing more is owned: a `Vec<u64>` is one step, a `Vec<String>` one for each
-/// element. What is shared (an `Arc`) counts in full for each who holds it.
+/// A walk over the value, down to where nothing more is owned: a `Vec<u64>` is one step, a `Vec<String>`
+/// one for each element. What is shared (an `Arc`) counts in full for each who holds it.
 pub trait HeapSize {
     /// Returns how many bytes of memory the value owns, without those of its own place.
     fn heap_size(&self) -> usize;
 }
 
-/// Implements [`HeapSize`](crate::heap::HeapSize) for a struct, as the sum of the fields that are named. A field that is not named
-/// counts as owning nothing.
+/// Implements [`HeapSize`](crate::heap::HeapSize) for a struct, as the sum of the fields that are named. A
+/// field that is not named counts as owning nothing.
 ///
 /// ```
 /// use larder::heap::HeapSize;

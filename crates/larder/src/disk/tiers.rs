@@ -24,6 +24,8 @@ use crate::sync::channel::{Receiver, SendError, Sender, bounded, unbounded};
 use crate::sync::{Arc, AtomicBool, AtomicU8, AtomicU64, Mutex, Ordering, StatisticU64};
 use crate::units::Timestamp;
 
+/// Bytes that become clean before what was evicted for them is handed to the sweeper to drop.
+const HANDED_OVER: u64 = 256 << 10;
 /// Due entries deleted in one transaction: lookups and other writes wait no longer than that takes.
 const SWEEP_ROWS: usize = 1000;
 
@@ -312,8 +314,15 @@ impl Tiers {
 
     /// Settles a committed batch. The snapshot that shows it is installed already (invariant 2).
     pub(super) fn settle(&self, mutations: &[Mutation], remains: &mut Remains) {
+        let mut settled = 0;
         for mutation in mutations {
             self.memory.settle(mutation, remains);
+            settled += mutation.weight();
+            // What is evicted for a whole write buffer would be as much again, and nothing counts it any more.
+            if settled >= HANDED_OVER {
+                self.hand_over(std::mem::take(remains));
+                settled = 0;
+            }
         }
         if !self.disk_is_on()
             && let Some(next) = self.memory.next_expiry()

@@ -195,13 +195,13 @@ fn hash_table(capacity: usize, bucket: usize) -> usize {
 
 /// The standard library's B-tree, about: nothing says how full its nodes are. With its separator a leaf has
 /// seven elements where they came in order, as those of a value that was read do, and twelve where a sorted
-/// list was collected. Counted with eight and a half, the first is a fifth more, and the second two thirds of
-/// what is said.
+/// list was collected. Counted with eight, the first is a seventh more than said, and the second a third
+/// less.
 fn tree(len: usize, element: usize) -> usize {
     const MOST: usize = 11;
     const LINKS: usize = 16;
     const EDGES: usize = (MOST + 1) * size_of::<usize>();
-    let nodes = |below: usize| (below * 2).div_ceil(17);
+    let nodes = |below: usize| below.div_ceil(8);
     let leaf = block(MOST * element + LINKS);
     let inner = block(MOST * element + LINKS + EDGES);
     let mut level = nodes(len);

@@ -116,16 +116,16 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// What a value weighs in memory, in bytes, with its own place: instead of `size_of` its type and its encoded
-    /// length. Key and overhead are added. See also [`weigh_heap`](KeyspaceDefinition::weigh_heap).
+    /// What a value weighs in memory, in bytes, with its own place: instead of `size_of` its type and its
+    /// encoded length. Key and overhead are added. See also [`weigh_heap`](KeyspaceDefinition::weigh_heap).
     #[must_use]
     pub const fn weigher(mut self, weigher: fn(&V) -> u64) -> Self {
         self.weigher = Some(weigher);
         self
     }
 
-    /// Weighs values by the memory that they own, which a value can say that has [`HeapSize`]: about what it takes,
-    /// where the encoded length of a `Vec<String>` is a fifth of that.
+    /// Weighs values by the memory that they own, which a value can say that has [`HeapSize`]: about what
+    /// it takes, where the encoded length of a `Vec<String>` is a fifth of that.
     ///
     /// ```
     /// use larder::KeyspaceDefinition;

@@ -245,3 +245,23 @@ fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoding_keeps_no_room_that_is_a_good_part_of_it() {
+        let mut roomy = Vec::with_capacity(100_000);
+        roomy.extend([7; 10_000]);
+        let trimmed = trimmed(roomy);
+        assert_eq!((trimmed.len(), trimmed.capacity()), (10_000, 10_000));
+    }
+
+    #[test]
+    fn the_write_buffer_is_charged_what_is_allocated() {
+        let mut payload = Vec::with_capacity(1_000);
+        payload.push(1);
+        assert_eq!(room_for(&payload, Weight::of(500)), 1_000 + 500 + UNSAVED_OVERHEAD);
+    }
+}

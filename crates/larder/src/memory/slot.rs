@@ -170,6 +170,14 @@ impl Mutation {
         matches!(self.change, Change::Put { .. })
     }
 
+    /// What the value weighs that becomes clean with this.
+    pub(crate) fn weight(&self) -> u64 {
+        match &self.change {
+            Change::Put { weight, .. } => weight.bytes(),
+            Change::Delete => 0,
+        }
+    }
+
     /// Whether a removal becomes durable with this, so that somebody may wait for it.
     pub(crate) fn removes(&self) -> bool {
         self.hides_removal || matches!(self.change, Change::Delete)

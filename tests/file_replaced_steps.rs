@@ -88,7 +88,7 @@ fn what_happens_to_the_file_before_the_look_is_known_to_the_answer() {
                 let began = place.next_operation();
                 place.disk.act_at(began + offset, act(which, &copy));
                 let answer = call(&cache, &names);
-                let look = last_look(&place, began);
+                let (look, discards) = (last_look(&place, began), disk_of(&cache).discards);
                 let left = place.moved_to(place.disk.copy());
                 match answer {
                     Ok(())
@@ -100,8 +100,11 @@ fn what_happens_to_the_file_before_the_look_is_known_to_the_answer() {
                     {
                         held += 1;
                         let found = value(&left.open().keyspace(NAMES).unwrap(), key);
+                        // The first sweep may have had it committed in a step of its own, and the file went
+                        // before the step that answers: a loss that an event tells.
+                        let is_told = what.starts_with("an insert") && found.is_none() && discards > 0;
                         let why = format!("{what}, act {which} before operation {offset}");
-                        assert_eq!(found.as_deref(), expected, "{why}: {:?}", place.disk.files());
+                        assert!(is_told || found.as_deref() == expected, "{why}: {found:?}");
                     }
                     // After the look: as well as after the answer.
                     Ok(()) => late += 1,

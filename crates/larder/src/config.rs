@@ -1,5 +1,6 @@
 //! The settings of a cache, and what they may be.
 
+mod ranges;
 mod settings;
 
 use std::any::Any;
@@ -8,13 +9,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
-use crate::disk::RangeSettings;
 use crate::error::Error;
 use crate::event::Event;
 use crate::sync::{Arc, thread};
 use crate::units::ByteSize;
 use crate::volume::{OsVolume, Volume};
 
+pub(crate) use ranges::{RANGE_ROWS, RangeSettings};
 pub use settings::Settings;
 
 /// Weight of the entries in memory. Default 64 MiB.

@@ -51,7 +51,6 @@ pub(crate) use lookup::Stored;
 pub(crate) use open::{OpenOptions, Opened, open};
 pub(crate) use owner::has_ended;
 pub(crate) use pages::{Pages, verify_pages};
-pub(crate) use ranges::RangeSettings;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use store::most_charge;
 pub use sweeper::Swept;

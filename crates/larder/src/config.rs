@@ -1,6 +1,7 @@
 //! The settings of a cache, and what they may be.
 
 mod file_size;
+mod ranges;
 mod settings;
 
 use std::any::Any;
@@ -9,7 +10,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
-use crate::disk::RangeSettings;
 use crate::error::Error;
 use crate::event::Event;
 use crate::sync::{Arc, thread};
@@ -17,6 +17,7 @@ use crate::units::ByteSize;
 use crate::volume::{OsVolume, Volume};
 
 pub use file_size::MAX_LENGTH_PER_CAPACITY;
+pub(crate) use ranges::{RANGE_ROWS, RangeSettings};
 pub use settings::Settings;
 
 /// Weight of the entries in memory. Default 64 MiB.

@@ -59,7 +59,6 @@ pub(crate) use names::refuse_too_long;
 pub(crate) use open::{OpenOptions, Opened, open};
 pub(crate) use owner::has_ended;
 pub(crate) use pages::{Pages, verify_pages};
-pub(crate) use ranges::RangeSettings;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use store::{Room, most_charge};
 pub(crate) use sweeper::{Nudge, Sweeper};

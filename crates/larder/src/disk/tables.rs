@@ -11,11 +11,11 @@
 //! | `larder.retired` | keyspace number | bytes it is still charged for, until its entries are deleted |
 //! | `larder.entries` | keyspace number 4, key | a record ([`crate::record`]) |
 //! | `larder.expiry` | class of lifetimes 1, delete-after 7 (ms since 1970), keyspace number 4, key ([`super::expiry`]) | nothing |
-//! | `larder.ranges` | sequence 8 | a range removal that is still to be made: its scope ([`crate::key::Scope`]) |
+//! | `larder.ranges` | sequence 8 | a range removal whose entries are still being deleted: its scope ([`crate::key::Scope`]) |
 //!
 //! The row `"lifetime"` may be missing. Readers pass over counts that they do not know, and begin anew if the
-//! checksum is wrong. The table `larder.ranges` may be missing; this version makes none, and honours what it
-//! finds ([`super::ranges`]). In format 1 there are no features, no identity and no ranges.
+//! checksum is wrong. The table `larder.ranges` may be missing: the first row of it makes it
+//! ([`super::ranges`]). In format 1 there are no features, no identity and no ranges.
 
 use redb::{TableDefinition, TableHandle};
 

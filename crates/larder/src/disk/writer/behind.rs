@@ -61,7 +61,10 @@ impl Writer {
     fn make_part(&mut self, part_time: Duration) {
         let mut remains = Remains::default();
         let nobody = Waiting { part_time: Some(part_time), ..Waiting::default() };
-        let made = catch_unwind(AssertUnwindSafe(|| self.commit(&[], &nobody, (true, false), &mut remains)));
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            self.file.check_content()?;
+            self.commit(&[], &nobody, (true, false), &mut remains)
+        }));
         match made {
             Ok(Ok(_)) => {}
             Ok(Err(fault)) => {
@@ -71,6 +74,8 @@ impl Writer {
             }
             Err(panic) => drop(self.survive(&*panic)),
         }
+        // A part is a step of its own for those who look whether the file was changed by others.
+        self.file.remember();
         self.tiers.hand_over(remains);
     }
 

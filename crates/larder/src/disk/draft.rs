@@ -159,7 +159,7 @@ impl<'a> Draft<'a> {
         }
         for id in &adopted.retired {
             if self.name_of(*id).is_none() {
-                if !self.retired.contains_key(id) {
+                if !self.retired.contains_key(*id) {
                     self.retired.insert(*id, 0);
                 }
                 self.number_beyond(*id);
@@ -225,8 +225,8 @@ impl<'a> Draft<'a> {
 
 impl RetiredDraft<'_> {
     /// Returns whether a keyspace is retired.
-    pub(crate) fn contains_key(&self, id: &KeyspaceId) -> bool {
-        self.get(*id).is_some()
+    pub(crate) fn contains_key(&self, id: KeyspaceId) -> bool {
+        self.get(id).is_some()
     }
 
     fn get(&self, id: KeyspaceId) -> Option<u64> {
@@ -239,7 +239,7 @@ impl RetiredDraft<'_> {
     /// Returns the retired keyspaces. Those that the transaction itself retires come last.
     pub(crate) fn ids(&self) -> impl Iterator<Item = KeyspaceId> + '_ {
         let new = self.changed.iter().filter(|(id, bytes)| bytes.is_some() && !self.known.contains_key(id));
-        let kept = self.known.keys().filter(|id| self.contains_key(id));
+        let kept = self.known.keys().filter(|id| self.contains_key(**id));
         kept.chain(new.map(|(id, _)| id)).copied()
     }
 

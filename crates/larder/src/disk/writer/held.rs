@@ -97,7 +97,11 @@ impl Held {
 
     /// Whether what was committed of the writes that somebody still waits for went with its file.
     pub(super) fn lose_begun(&mut self) -> bool {
-        self.groups.iter_mut().fold(false, |lost, group| std::mem::take(&mut group.is_begun) || lost)
+        let mut is_lost = false;
+        for group in &mut self.groups {
+            is_lost |= std::mem::take(&mut group.is_begun);
+        }
+        is_lost
     }
 
     /// Step 2 of the module; and takes what a step has drained besides its removals.

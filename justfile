@@ -95,6 +95,10 @@ soak-outages:
 soak-kill:
     LARDER_KILLS=20000 cargo test -p larder-tests contract_4_nothing_acknowledged -- --nocapture
 
+# 100,000 workloads while somebody removes, moves and replaces the file; about three quarters of an hour.
+soak-file-acts:
+    LARDER_FILE_ACTS=100000 cargo test -p larder-tests contract_3_what_happens -- --nocapture
+
 # 10,000 damaged files; about four minutes.
 soak-damage:
     LARDER_DAMAGES=10000 cargo test -p larder-tests contract_5_any_damage -- --nocapture

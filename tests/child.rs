@@ -37,12 +37,27 @@ impl Worker {
         Self::spawn(Command::new(std::env::current_exe().unwrap()), task, path)
     }
 
-    /// Starts a child that can write no file beyond so many blocks: its writes then fail, and do not end it.
+    /// Starts a child that can write no file beyond so many blocks. The signal that the system sends for such
+    /// a write ends the child, as it ends any process that has asked for nothing else.
     pub(crate) fn start_limited(task: &str, path: &Path, blocks: u32) -> Self {
+        Self::spawn(Self::after(&format!("ulimit -f {blocks}")), task, path)
+    }
+
+    /// Starts a child in a mount namespace of its own, after a command that mounts something there.
+    #[cfg(unix)]
+    pub(crate) fn start_mounted(task: &str, path: &Path, command: &str) -> Self {
+        let shell = Self::after(command);
+        let mut unshare = Command::new("unshare");
+        unshare.arg("-m").arg(shell.get_program()).args(shell.get_args());
+        Self::spawn(unshare, task, path)
+    }
+
+    /// A shell that becomes this binary when a command has succeeded.
+    fn after(command: &str) -> Command {
         let mut shell = Command::new("sh");
-        let limit = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
-        shell.arg("-c").arg(limit).arg(std::env::current_exe().unwrap());
-        Self::spawn(shell, task, path)
+        shell.arg("-c").arg(format!("{command} && exec \"$0\" \"$@\""));
+        shell.arg(std::env::current_exe().unwrap());
+        shell
     }
 
     fn spawn(mut command: Command, task: &str, path: &Path) -> Self {
@@ -172,6 +187,8 @@ fn child_process() {
         "race" => crate::races::race(&path),
         "follow" => crate::races::follow(&path),
         "wear" => crate::churn::wear(&path, &words[1..]),
+        #[cfg(target_os = "linux")]
+        "fill" => crate::churn::fill(&path, &words[1..]),
         "hang" => crate::harness::hang(),
         "hold" => hold(&path),
         "churn" => churn(&path),
@@ -181,6 +198,12 @@ fn child_process() {
         #[cfg(unix)]
         "fork" => crate::fork::tasks::run(&path, words[1]),
         "threads" => say(&crate::contract_7_bounded_resources::count_threads(&path)),
+        #[cfg(unix)]
+        "limited" => say(crate::places::stay_within(&path)),
+        #[cfg(unix)]
+        "refused" => crate::places::say_the_refusal(&path),
+        #[cfg(unix)]
+        "compact" => crate::places::say_the_compaction(&path),
         "fail" => say(crate::contract_6_never_takes_the_application_down::go_on(&path)),
         "fail-moved" => say(crate::contract_6_never_takes_the_application_down::refuse_to_promise(&path)),
         other => panic!("no task {other:?}"),
@@ -233,6 +256,8 @@ fn churn(path: &Path) {
 fn serve(path: &Path) {
     let cache = Cache::builder().path(path).open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
+    // A new keyspace is in the file from the next commit on.
+    cache.flush().unwrap();
     say("open");
     loop {
         let line = hear();

@@ -3,9 +3,13 @@
 //! A child opens and closes a cache again and again and loads it in between ([`work`]); its samples of the file's length, of resident
 //! memory, descriptors and threads are checked against bounds that do not depend on how long it ran ([`sample`]).
 
+#[cfg(target_os = "linux")]
+mod resident;
 mod sample;
 mod work;
 
+#[cfg(target_os = "linux")]
+pub(crate) use resident::fill;
 pub(crate) use work::wear;
 
 use crate::child::Worker;

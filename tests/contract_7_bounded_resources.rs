@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use larder::{ByteSize, Cache, ENTRY_OVERHEAD, InsertOptions, KeyspaceDefinition};
+use larder::{ByteSize, Cache, ENTRY_OVERHEAD, InsertOptions, KeyspaceDefinition, MemoryStats};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::support::{BLOBS, OnDrop, Place, Random, assert_capacity_is_usable, taken};
@@ -108,7 +108,8 @@ fn contract_7_one_value_may_take_the_whole_memory_and_a_heavier_one_is_served_fr
         blobs.insert(&key, vec![0; 1000]).unwrap();
     }
     cache.flush().unwrap();
-    let whole = usize::try_from(capacity - ENTRY_OVERHEAD).unwrap() - 8 - 5;
+    // Beside its bytes stand the key, the length in its encoding, and the value's own place.
+    let whole = usize::try_from(capacity - ENTRY_OVERHEAD).unwrap() - 8 - 5 - size_of::<Vec<u8>>();
     blobs.insert(&1_000, vec![1; whole]).unwrap();
     cache.flush().unwrap();
     let stats = cache.stats().memory;
@@ -121,6 +122,53 @@ fn contract_7_one_value_may_take_the_whole_memory_and_a_heavier_one_is_served_fr
     let stats = cache.stats();
     assert_eq!(stats.disk.unwrap().hits, 1);
     assert!(stats.memory.bypassed >= 1);
+}
+
+/// The keys of a family of products, say: many short strings, whose encodings are a fifth of what they take.
+type Codes = Vec<String>;
+
+fn codes(first: u64) -> Codes {
+    (0..20).map(|number| format!("{:08}", first * 20 + number)).collect()
+}
+
+#[test]
+fn contract_7_a_keyspace_that_weighs_what_values_own_keeps_that_within_the_capacity() {
+    let capacity = 1_u64 << 20;
+    let fill = |definition: KeyspaceDefinition<u64, Codes>| {
+        let cache = Cache::builder().memory_capacity(capacity).open().unwrap();
+        let keyspace = cache.keyspace(definition.memory_only()).unwrap();
+        for key in 0..5_000 {
+            keyspace.insert(&key, codes(key)).unwrap();
+        }
+        let MemoryStats { entries, weight, .. } = cache.stats().memory;
+        // A string of eight bytes is 24 in the list and 32 beside; the list is a block of its own.
+        let taken = 24 + 20 * 24 + 8 + 20 * 32;
+        (entries * (taken + 8 + ENTRY_OVERHEAD), weight)
+    };
+    let definition = KeyspaceDefinition::<u64, Codes>::new("codes");
+    let (taken, weight) = fill(definition.weigh_heap());
+    assert!(taken <= capacity && taken > capacity / 10 * 9, "{taken}");
+    assert!(weight.abs_diff(taken) * 100 <= taken, "{weight} was charged for {taken}");
+    let (taken, _) = fill(definition);
+    assert!(taken > capacity * 2, "by their encodings twice as many are kept: {taken}");
+}
+
+#[test]
+fn contract_7_what_is_promoted_from_disk_is_weighed_as_what_is_inserted() {
+    let place = Place::new();
+    let keyspace =
+        |cache: &Cache| cache.keyspace(KeyspaceDefinition::<u64, Codes>::new("codes").weigh_heap()).unwrap();
+    let cache = place.open();
+    keyspace(&cache).insert(&1, codes(1)).unwrap();
+    cache.flush().unwrap();
+    let inserted = cache.stats().memory.weight;
+    cache.close().unwrap();
+    let cache = place.open();
+    assert_eq!(cache.stats().memory.weight, 0);
+    assert!(keyspace(&cache).get(&1).is_some());
+    let promoted = cache.stats().memory.weight;
+    // Serde may leave room at the end of the list.
+    assert!(promoted >= inserted && promoted <= inserted + 20 * 24, "{promoted} {inserted}");
 }
 
 #[test]

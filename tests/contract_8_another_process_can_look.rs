@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use larder::admin::Admin;
 use larder::clock::Clock;
 use larder::inspect::{FileState, Finding, Inspector};
-use larder::{Error, Follower};
+use larder::{Cache, Error, Follower};
 
 use crate::child::Worker;
 use crate::support::{NAMES, Place, VERSIONS};
@@ -194,4 +195,33 @@ fn contract_8_a_follower_whose_clock_is_behind_does_not_give_an_entry_a_longer_l
     let behind = Arc::new(larder::clock::ManualClock::starting_at(larder::Timestamp::ZERO));
     let follower = Follower::open_with_clock(place.path(), behind).unwrap();
     assert_eq!(follower.keyspace(NAMES).ttl("kept").unwrap(), Some(crate::support::HOUR));
+}
+
+#[test]
+fn contract_8_a_follower_goes_over_to_the_file_that_a_compaction_made() {
+    let place = Place::new();
+    let cache = Cache::builder().path(place.path()).open().unwrap();
+    let names = cache.keyspace(NAMES).unwrap();
+    for key in 0..500 {
+        names.insert(&key.to_string(), format!("name {key}")).unwrap();
+    }
+    cache.close().unwrap();
+    let follower = Follower::open(place.path()).unwrap();
+    let seen = follower.keyspace(NAMES);
+    assert!(seen.get("7").unwrap().is_some());
+    let inspector = Inspector::open(place.path()).unwrap();
+    let snapshot = inspector.snapshot().unwrap();
+    let mut admin = Admin::open(place.path()).unwrap();
+    let identity = snapshot.file().identity;
+    let done = admin.compact(&mut || true).unwrap().unwrap();
+    assert!(done.length < done.length_before, "readers stand against it no more: {done:?}");
+    assert!(seen.get("7").unwrap().is_some() && seen.keys().unwrap().len() == 500);
+    assert!(admin.remove("name", b"7\0\0").unwrap());
+    assert_eq!(seen.get("7").unwrap(), None, "it follows the file that is there");
+    let page = snapshot.page(snapshot.keyspace("name").unwrap(), &[], None, 1000).unwrap();
+    assert_eq!(page.len(), 500, "what was opened before stays whole");
+    admin.close().unwrap();
+    let cache = Cache::builder().path(place.path()).open().unwrap();
+    assert_eq!(cache.keyspace(NAMES).unwrap().get("7"), None);
+    assert_eq!(Inspector::open(place.path()).unwrap().snapshot().unwrap().file().identity, identity);
 }

@@ -4,7 +4,7 @@
 //! unless an event told of the loss, and a removal never comes back.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use larder::{
@@ -18,16 +18,16 @@ use crate::support::{NAMES, Place};
 type Names = Keyspace<String, String>;
 
 /// A cache on a real file, and what it told.
-struct Watched {
-    place: Place,
-    cache: Cache,
-    names: Names,
-    told: Arc<Mutex<Vec<Event>>>,
+pub(crate) struct Watched {
+    pub(crate) place: Place,
+    pub(crate) cache: Cache,
+    pub(crate) names: Names,
+    pub(crate) told: Arc<Mutex<Vec<Event>>>,
 }
 
 impl Watched {
     /// With `kept` and `old` committed and in memory.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::at(Place::new())
     }
 
@@ -43,7 +43,7 @@ impl Watched {
         Self { place, cache, names, told }
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.place.path()
     }
 
@@ -51,17 +51,17 @@ impl Watched {
         self.place.dir().join(name)
     }
 
-    fn wait_for(&self, what: &str, is_it: impl Fn(&Event) -> bool) {
+    pub(crate) fn wait_for(&self, what: &str, is_it: impl Fn(&Event) -> bool) {
         wait_until(what, || self.told.lock().unwrap().iter().any(&is_it));
     }
 
-    fn insert_now(&self, key: &str, value: &str) -> Result<(), Error> {
+    pub(crate) fn insert_now(&self, key: &str, value: &str) -> Result<(), Error> {
         let immediate = InsertOptions::new().durability(Durability::Immediate);
         self.names.insert_with(key, value.to_owned(), immediate)
     }
 
     /// What a restart finds under some keys, once this process has ended as it is: without closing.
-    fn restart(self, keys: &[&str]) -> Vec<Option<String>> {
+    pub(crate) fn restart(self, keys: &[&str]) -> Vec<Option<String>> {
         let Self { place, cache, names, .. } = self;
         drop(names);
         drop(cache.close());
@@ -93,11 +93,13 @@ fn found(place: &Place, keys: &[&str]) -> Vec<Option<String>> {
     found
 }
 
-fn some(value: &str) -> Option<String> {
+#[expect(clippy::unnecessary_wraps, reason = "it is what a lookup answers")]
+pub(crate) fn some(value: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-fn is_not_durable<T: std::fmt::Debug>(answer: Result<T, Error>) {
+#[expect(clippy::needless_pass_by_value, reason = "an answer is judged once")]
+pub(crate) fn is_not_durable<T: std::fmt::Debug>(answer: Result<T, Error>) {
     assert!(matches!(answer, Err(Error::NotDurable { .. })), "{answer:?}");
 }
 
@@ -132,17 +134,40 @@ fn a_flush_and_a_close_with_nothing_to_commit_notice_that_the_file_was_removed()
     fs::remove_file(watched.path()).unwrap();
     watched.names.insert("late", "late 1".to_owned()).unwrap();
     watched.cache.close().unwrap();
+    let discards = watched
+        .told
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|event| matches!(event, Event::DiskDiscarded { .. }))
+        .count();
+    assert_eq!(discards, 2, "the listener is told, too, though the sweeper has ended");
     assert_eq!(watched.restart(&["late"]), [some("late 1")]);
+}
+
+/// Whatever has the writer commit before the flush: here a sweep.
+#[test]
+fn a_flush_knows_of_what_was_committed_before_it_and_is_gone() {
+    for closes in [false, true] {
+        let watched = Watched::new();
+        watched.names.insert("new", "new 1".to_owned()).unwrap();
+        watched.cache.sweep().unwrap();
+        fs::remove_file(watched.path()).unwrap();
+        if closes {
+            is_not_durable(watched.cache.close());
+        } else {
+            is_not_durable(watched.cache.flush());
+            watched.cache.flush().unwrap();
+        }
+    }
 }
 
 #[test]
 fn an_idle_cache_notices_by_itself() {
     let watched = Watched::new();
     fs::rename(watched.path(), watched.beside("elsewhere")).unwrap();
-    wait_until("the sweeper looks", || {
-        watched.place.clock.advance(WATCH_INTERVAL);
-        state_of(&watched.cache) != DiskState::On
-    });
+    watched.place.clock.advance(WATCH_INTERVAL);
+    wait_until("the sweeper looks", || state_of(&watched.cache) != DiskState::On);
     watched.is_suspended(MOVED);
 }
 
@@ -250,7 +275,8 @@ fn the_place_of_a_removed_file_is_used_again_once_the_other_file_is_gone() {
     assert_eq!(watched.restart(&["new"]), [some("new 1")]);
 }
 
-/// `truncate -s 0`, `cp other file`, a log rotation that cuts: the file is the same, and what is in it is not.
+/// `truncate -s 0`, `cp other file`, a log rotation that cuts: the file is the same, and what is in it is
+/// not.
 #[test]
 fn a_file_that_is_cut_or_overwritten_in_its_place_is_moved_aside_as_damaged() {
     let other = {
@@ -335,51 +361,4 @@ fn a_follower_goes_on_when_the_file_was_moved_away_and_is_back() {
     watched.insert_now("new", "new 1").unwrap();
     assert_eq!(seen.get("new").unwrap().as_deref(), Some("new 1"));
     assert_eq!(seen.get("old").unwrap(), None);
-}
-
-fn lock_of(path: &Path) -> PathBuf {
-    let mut lock = path.as_os_str().to_owned();
-    lock.push(".lock");
-    lock.into()
-}
-
-#[test]
-fn a_lock_that_was_removed_or_replaced_is_taken_again_before_anybody_is_answered() {
-    for replaces in [false, true] {
-        let watched = Watched::new();
-        let lock = lock_of(&watched.path());
-        fs::remove_file(&lock).unwrap();
-        if replaces {
-            fs::write(&lock, "").unwrap();
-        }
-        watched.cache.flush().unwrap();
-        watched.wait_for("it is told", |event| matches!(event, Event::LockLost { is_held: true, .. }));
-        let second = Cache::builder().path(watched.path()).open().unwrap_err();
-        assert!(matches!(second, Error::InUse { pid: Some(_), .. }), "{second}");
-        watched.cache.flush().unwrap();
-        let told = watched.told.lock().unwrap().len();
-        assert_eq!(told, 1, "told once");
-        assert_eq!(watched.restart(&["kept"]), [some("kept 1")]);
-    }
-}
-
-#[test]
-fn a_lock_that_another_has_leaves_the_file_in_service_and_in_its_place() {
-    let watched = Watched::new();
-    let lock = lock_of(&watched.path());
-    fs::remove_file(&lock).unwrap();
-    let other = fs::File::create(&lock).unwrap();
-    other.lock().unwrap();
-    watched.insert_now("new", "new 1").unwrap();
-    watched.wait_for("it is told", |event| matches!(event, Event::LockLost { is_held: false, .. }));
-    // Whatever happens to the file now, it may be the other's: nothing is put aside or made.
-    fs::write(watched.path(), "").unwrap();
-    is_not_durable(watched.names.remove("kept"));
-    assert!(fs::read(watched.path()).unwrap().is_empty());
-    drop(other);
-    assert!(watched.names.remove("old").is_ok());
-    watched.place.clock.advance(10 * FIRST_DISK_RETRY);
-    drop(watched.cache.flush());
-    watched.cache.flush().unwrap();
-    assert_eq!(state_of(&watched.cache), DiskState::On);
 }

@@ -1,14 +1,15 @@
-//! Another process removes, moves or replaces the cache's file before any operation of a commit, on a simulated disk.
+//! Another process removes, moves or replaces the cache's file before any operation of a commit, on a
+//! simulated disk.
 //!
-//! Whatever it does before the last look of a step is seen before anybody is answered. So these tests fail when the look comes before the commit, or
-//! when it comes after the answer.
+//! Whatever it does before the last look of a step is seen before anybody is answered. So these tests fail
+//! when the look comes before the commit, or when it comes after the answer.
 
 use larder::testing::{Act, Failure, Operation};
-use larder::{Cache, DiskState, Durability, Error, Event, InsertOptions};
+use larder::{ByteSize, Cache, DiskState, Durability, Error, Event, InsertOptions};
 
-use crate::outages::{Names, filled, value};
+use crate::outages::{Names, discarded, filled, value};
 use crate::simulated::{PATH, SimulatedPlace, disk_of, state_of};
-use crate::support::NAMES;
+use crate::support::{BLOBS, NAMES};
 
 const ELSEWHERE: &str = "/cache/elsewhere";
 
@@ -65,8 +66,8 @@ fn operations_of(call: Call) -> u64 {
     place.next_operation() - began + 4
 }
 
-/// The look that the answer to a call had to wait for: the first after its last sync. The sweeper may have had the writer make other steps
-/// meanwhile, which sync nothing.
+/// The look that the answer to a call had to wait for: the first after its last sync. The sweeper may have
+/// had the writer make other steps meanwhile, which sync nothing.
 fn last_look(place: &SimulatedPlace, began: u64) -> Option<u64> {
     let operations = place.disk.operations();
     let of_call = &operations[usize::try_from(began).unwrap()..];
@@ -87,7 +88,7 @@ fn what_happens_to_the_file_before_the_look_is_known_to_the_answer() {
                 let began = place.next_operation();
                 place.disk.act_at(began + offset, act(which, &copy));
                 let answer = call(&cache, &names);
-                let look = last_look(&place, began);
+                let (look, discards) = (last_look(&place, began), disk_of(&cache).discards);
                 let left = place.moved_to(place.disk.copy());
                 match answer {
                     Ok(())
@@ -99,8 +100,11 @@ fn what_happens_to_the_file_before_the_look_is_known_to_the_answer() {
                     {
                         held += 1;
                         let found = value(&left.open().keyspace(NAMES).unwrap(), key);
+                        // The first sweep may have had it committed in a step of its own, and the file went
+                        // before the step that answers: a loss that an event tells.
+                        let is_told = what.starts_with("an insert") && found.is_none() && discards > 0;
                         let why = format!("{what}, act {which} before operation {offset}");
-                        assert_eq!(found.as_deref(), expected, "{why}: {:?}", place.disk.files());
+                        assert!(is_told || found.as_deref() == expected, "{why}: {found:?}");
                     }
                     // After the look: as well as after the answer.
                     Ok(()) => late += 1,
@@ -148,6 +152,41 @@ fn memory_agrees_with_the_disk_after_whatever_happened_to_the_file() {
             }
         }
     }
+}
+
+/// A step of several transactions, of which the first removes: it is not answered before the last.
+#[test]
+fn a_removal_beside_large_values_holds_or_is_not_acknowledged() {
+    const BLOCK: usize = 40_000;
+    let (mut held, mut told) = (0, 0);
+    for offset in (0..140).step_by(2) {
+        let place = SimulatedPlace::new();
+        let open = |place: &SimulatedPlace| place.builder().disk_capacity(ByteSize::mib(1)).open().unwrap();
+        let cache = open(&place);
+        let (names, blobs) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(BLOBS).unwrap());
+        names.insert("kept", "kept 1".to_owned()).unwrap();
+        cache.flush().unwrap();
+        let copy = place.disk.read(PATH).unwrap();
+        for key in 0..3 {
+            blobs.insert(&key, vec![7; BLOCK]).unwrap();
+        }
+        let began = place.next_operation();
+        place.disk.act_at(began + offset, Act::Replace(PATH.into(), copy));
+        let answer = names.remove("kept");
+        let look = last_look(&place, began);
+        let is_in_time = place.disk.acted().first().is_some_and(|at| look.is_some_and(|look| *at <= look));
+        let left = place.moved_to(place.disk.copy());
+        match answer {
+            Ok(_) if is_in_time => {
+                held += 1;
+                let found = value(&open(&left).keyspace(NAMES).unwrap(), "kept");
+                assert_eq!(found, None, "replaced before operation {offset}");
+            }
+            Ok(_) => {}
+            Err(_) => told += 1,
+        }
+    }
+    assert!(told > 20, "{told} times told, {held} times held");
 }
 
 #[test]
@@ -203,6 +242,20 @@ fn a_copy_of_the_latest_commit_is_not_the_file() {
     drop(names);
     cache.close().unwrap();
     assert_eq!(value(&place.open().keyspace(NAMES).unwrap(), "new").as_deref(), Some("new 1"));
+}
+
+#[test]
+fn a_copy_in_the_place_of_a_file_that_is_gone_is_not_forgotten() {
+    let place = SimulatedPlace::new();
+    let (cache, names) = discarded(&place);
+    let older = SimulatedPlace::new();
+    drop(filled(&older));
+    place.disk.act(Act::Replace(PATH.into(), older.disk.read(PATH).unwrap()));
+    assert!(names.remove("old").is_err(), "a restart would find it in the copy");
+    place.disk.act(Act::Unlink(PATH.into()));
+    assert!(names.remove("old").is_ok());
+    place.retry(&cache);
+    assert_eq!(state_of(&cache), DiskState::On);
 }
 
 #[test]

@@ -154,7 +154,7 @@ fn contract_3_a_pending_removal_outlives_an_outage_and_goes_with_a_discarded_fil
         assert_eq!(cache.stats().disk.unwrap().state, DiskState::On);
         assert!((0..NUMBERS).all(|number| pairs.get(&(0, number)).is_none()), "{discards}");
         assert_eq!(pairs.get(&(1, 1)).as_deref(), Some(&11));
-        let left = if discards { 0 } else { 1 };
+        let left = u64::from(!discards);
         assert_eq!(pending(&cache), left, "{discards}");
         settle(&cache);
         drop(pairs);

@@ -24,8 +24,13 @@ mod cut_files;
 mod damage;
 mod drops;
 mod drops_at_work;
+mod eviction;
+#[cfg(unix)]
+mod file_acts;
 #[cfg(unix)]
 mod file_replaced;
+#[cfg(unix)]
+mod file_replaced_locks;
 mod file_replaced_steps;
 #[cfg(unix)]
 mod fork;
@@ -39,6 +44,7 @@ mod large_removals;
 mod large_values;
 mod load_errors;
 mod loads;
+mod many_keyspaces;
 mod model;
 mod outage_stress;
 mod outages;
@@ -48,6 +54,8 @@ mod outages_removals;
 mod outages_threads;
 mod outages_users;
 mod outages_ways_back;
+#[cfg(unix)]
+mod places;
 mod power_loss;
 mod races;
 mod ranges;

@@ -20,7 +20,7 @@ const ORDER: [&[&str]; 13] = [
     &["config", "stats", "error", "event"],
     &["record", "key", "codec"],
     &["clock", "volume"],
-    &["id", "process", "units", "sync"],
+    &["heap", "id", "process", "units", "sync"],
 ];
 
 fn root() -> &'static Path {

@@ -8,6 +8,7 @@
 pub mod child;
 pub mod contest;
 pub mod disk;
+pub mod eviction;
 pub mod machine;
 pub mod memory;
 pub mod outcome;

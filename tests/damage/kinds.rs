@@ -4,11 +4,12 @@ use crate::support::Random;
 
 const PAGE: usize = 4096;
 
-/// The bytes of a cache's file, and of the same file some commits earlier.
+/// The bytes of a cache's file, of the same file some commits earlier, and of its lock.
 #[derive(Debug, Clone)]
 pub(super) struct Image {
     pub(super) now: Vec<u8>,
     pub(super) earlier: Vec<u8>,
+    pub(super) lock: Vec<u8>,
 }
 
 /// What happens to the file.
@@ -115,6 +116,11 @@ impl Kind {
         bytes
     }
 
+    /// Whether the beginning of the file stays as it was, and only an end is missing.
+    pub(super) fn cuts(self) -> bool {
+        matches!(self, Self::CutOff | Self::HeaderOnly)
+    }
+
     /// Whether values that were true once may show again: such a page is whole, and the contract says that it can't be told.
     pub(super) fn may_bring_back(self) -> bool {
         self == Self::OlderPage
@@ -125,7 +131,7 @@ impl Kind {
 fn every_kind_of_damage_does_what_it_says() {
     let byte = |at: usize, salt: usize| u8::try_from((at * 7 + at / PAGE + salt) % 251).unwrap();
     let filled = |salt| (0..PAGE * 20).map(|at| byte(at, salt)).collect::<Vec<_>>();
-    let image = Image { now: filled(0), earlier: filled(1) };
+    let image = Image { now: filled(0), earlier: filled(1), lock: vec![] };
     let mut random = Random::of_round(1);
     for kind in KINDS.into_iter().filter(|kind| *kind != Kind::HalfCreated) {
         // A page that is swapped with itself, or a cut at the end, may change nothing; not a dozen times.

@@ -19,6 +19,8 @@ use crate::support::{Key, Place, Random, WRITTEN, Written};
 const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 const MARKER: &[u8] = b"larder.meta";
 const MARK: std::ops::Range<usize> = 512..552;
+/// The identity of the file, in its mark.
+const IDENTITY: std::ops::Range<usize> = 528..544;
 
 /// Where the damaged bytes of the trial under way are kept, beside the images.
 pub(super) const ON_TRIAL: &str = "on-trial";
@@ -50,7 +52,8 @@ pub(crate) fn run_trials(images: &Path, words: &[&str]) {
         say(&format!("will {seed} {kind:?}"));
         let mut random = Random::of_round(seed);
         let image = usize::try_from(random.below(IMAGES.len() as u64)).unwrap();
-        let mut trial = Trial::new(images, kind, &read[image], IMAGES[image].1, &mut random);
+        let is_accepted = (seed / KINDS.len() as u64).is_multiple_of(2);
+        let mut trial = Trial::new(images, kind, (&read[image], IMAGES[image].1), is_accepted, &mut random);
         fs::write(images.join(ON_TRIAL), &trial.damaged).unwrap();
         let done = catch_unwind(AssertUnwindSafe(|| trial.run(words[0], &mut random)));
         match done {
@@ -74,11 +77,19 @@ struct Trial {
     keys: u64,
     damaged: Vec<u8>,
     mark: Vec<u8>,
+    /// The identity that the lock beside it names; none in half of the trials, where there is no lock.
+    accepted: Option<Vec<u8>>,
     verified: bool,
 }
 
 impl Trial {
-    fn new(images: &Path, kind: Kind, image: &Image, keys: u64, random: &mut Random) -> Self {
+    fn new(
+        images: &Path,
+        kind: Kind,
+        (image, keys): (&Image, u64),
+        is_accepted: bool,
+        random: &mut Random,
+    ) -> Self {
         // Below the parent's directory, which goes even if this process does not end well.
         let dir = tempfile::tempdir_in(images).unwrap();
         let place = Place::at(dir, truth::clock());
@@ -91,7 +102,11 @@ impl Trial {
         // One in four is opened without looking at every page, so that damage is met later, by a lookup or a
         // commit.
         let mark = image.now[MARK].to_vec();
-        Self { place, kind, keys, damaged, mark, verified: random.below(4) > 0 }
+        let accepted = is_accepted.then(|| image.now[IDENTITY].to_vec());
+        if is_accepted {
+            fs::write(place.dir().join("shop.larder.lock"), &image.lock).unwrap();
+        }
+        Self { place, kind, keys, damaged, mark, accepted, verified: random.below(4) > 0 }
     }
 
     fn may_bring_back(&self) -> bool {
@@ -101,7 +116,10 @@ impl Trial {
     fn is_unrecognisable(&self, bytes: &[u8]) -> bool {
         let is_marked = bytes.get(MARK).is_some_and(|found| found == self.mark);
         let is_named = bytes.starts_with(MAGIC) && bytes.windows(MARKER.len()).any(|part| part == MARKER);
-        !is_marked && !is_named
+        let identity = self.accepted.as_ref().filter(|_| bytes.len() >= MARK.end);
+        let is_accepted =
+            identity.is_some_and(|identity| bytes.windows(identity.len()).any(|part| part == identity));
+        !is_marked && !is_named && !is_accepted
     }
 
     fn open(&self, verified: bool) -> Result<Cache, Error> {
@@ -223,7 +241,10 @@ impl Trial {
 
     fn refused(&self) -> Result<Outcome, String> {
         if !self.is_unrecognisable(&self.damaged) {
-            return Err("it was refused, though it begins as redb's do and shows larder's name".to_owned());
+            return Err("it was refused, though it shows whose it is".to_owned());
+        }
+        if self.kind.cuts() && self.damaged.len() >= MARK.end {
+            return Err("it was cut, and refused".to_owned());
         }
         if fs::read(self.place.path()).unwrap() != self.damaged {
             return Err("it was refused and changed".to_owned());

@@ -92,12 +92,19 @@ pub(super) fn make_images(dir: &Path) {
         written.insert_with(&(1, 1), Written::new((1, 1), 1), now_options).unwrap();
         if name == "crashed" {
             copy("now");
+            keep_lock(&place, dir, name);
         }
         cache.close().unwrap();
         if name != "crashed" {
             copy("now");
+            keep_lock(&place, dir, name);
         }
     }
+}
+
+/// What an owner leaves beside a file that it has accepted.
+fn keep_lock(place: &Place, dir: &Path, name: &str) {
+    fs::copy(place.dir().join("shop.larder.lock"), dir.join(format!("{name}.lock"))).unwrap();
 }
 
 /// The time of the images, and of every trial.
@@ -107,7 +114,7 @@ pub(super) fn clock() -> ManualClock {
 
 pub(super) fn read_image(dir: &Path, name: &str) -> Image {
     let read = |which: &str| fs::read(dir.join(format!("{name}.{which}"))).unwrap();
-    Image { now: read("now"), earlier: read("earlier") }
+    Image { now: read("now"), earlier: read("earlier"), lock: read("lock") }
 }
 
 #[test]

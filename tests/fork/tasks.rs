@@ -289,7 +289,7 @@ fn others(path: &Path) {
         Err(says) => says.run(move |says| {
             says.step("administer");
             assert!(is_forked(&admin.remove("version", &1_u64.to_be_bytes())) && is_forked(&admin.clear()));
-            assert!(is_forked(&admin.compact()) && is_forked(&admin.sweep(&mut || true)));
+            assert!(is_forked(&admin.compact(&mut || true)) && is_forked(&admin.sweep(&mut || true)));
             says.step("close");
             assert!(is_forked(&admin.close()));
         }),

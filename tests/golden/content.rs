@@ -124,6 +124,39 @@ pub(crate) fn make(path: &Path) {
     cache.close().unwrap();
 }
 
+/// Removes the counters and a third of the prices from a golden file, in a cache that takes two keys for very
+/// many: their removals stand in the file as rows, a part of the first made.
+pub(crate) fn remove_many(path: &Path) {
+    let cache = builder(path, &clock()).range_rows(2).open().unwrap();
+    let (prices, counters) = (cache.keyspace(PRICES).unwrap(), cache.keyspace(COUNTERS).unwrap());
+    assert_eq!(counters.clear().unwrap(), 10);
+    assert_eq!(prices.remove_prefix(("MTN1\0",)).unwrap(), 4);
+    drop((prices, counters));
+    cache.close().unwrap();
+}
+
+/// Finds what [`remove_many`] leaves, as the owner.
+pub(crate) fn owner_finds_what_is_left(cache: &Cache) {
+    let prices = cache.keyspace(PRICES).unwrap();
+    for number in 0..12 {
+        let left = (number % 3 != 1).then_some(number * 1_000);
+        assert_eq!(prices.get(&price_key(number)).as_deref().copied(), left);
+    }
+    assert_eq!((prices.len(), cache.keyspace(COUNTERS).unwrap().len()), (8, 0));
+    assert_eq!(cache.keyspace(PRODUCTS).unwrap().len(), 12);
+}
+
+/// The same as a process beside.
+pub(crate) fn follower_finds_what_is_left(follower: &Follower) {
+    let prices = follower.keyspace(PRICES);
+    for number in 0..12 {
+        let left = (number % 3 != 1).then_some(number * 1_000);
+        assert_eq!(prices.get(&price_key(number)).unwrap(), left);
+    }
+    assert_eq!((prices.keys().unwrap().len(), follower.keyspace(PRODUCTS).keys().unwrap().len()), (8, 12));
+    assert!(follower.keyspace(COUNTERS).keys().unwrap().is_empty());
+}
+
 /// Finds every entry as its owner.
 pub(crate) fn owner_finds_all(cache: &Cache) {
     let products = cache.keyspace(PRODUCTS).unwrap();

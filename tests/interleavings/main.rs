@@ -43,6 +43,7 @@ scenarios! {
     reads::removals_writes_and_promotions_agree,
     reads::a_lookup_sees_the_latest_of_several_commits,
     reads::a_clear_agrees_with_writes_and_reads,
+    reads::a_large_removal_agrees_with_reads,
     loads::a_load_never_outlives_a_removal,
     loads::a_load_never_outlives_a_removal_by_prefix,
     loads::a_promotion_never_outlives_a_clear,

@@ -128,6 +128,11 @@ impl Place {
         settled(self.builder())
     }
 
+    /// As [`open_tight`](Self::open_tight), and the third key of a removal is deleted in a part of its own.
+    pub(crate) fn open_in_pairs(&self) -> Cache {
+        settled(self.builder().weigher(|_| HEAVY).range_rows(2))
+    }
+
     /// A cache whose memory holds one clean entry: a second one evicts the first.
     pub(crate) fn open_tight(&self) -> Cache {
         settled(self.builder().weigher(|_| HEAVY))

@@ -61,7 +61,7 @@ fn a_floor_that_goes_when_a_large_removal_is_answered_is_caught() {
 
 #[test]
 fn a_floor_that_goes_before_the_disk_shows_it_is_caught() {
-    assert_caught(Fault::LiftFloorEarly, crate::reads::a_clear_agrees_with_writes_and_reads);
+    assert_caught(Fault::LiftFloorEarly, crate::reads::a_large_removal_agrees_with_reads);
 }
 
 #[test]

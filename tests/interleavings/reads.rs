@@ -145,3 +145,29 @@ pub(crate) fn a_clear_agrees_with_writes_and_reads() {
     noted.get(2);
     noted.check(&[(1, 10), (2, 20)]);
 }
+
+/// A removal of three keys, of which the last is deleted together with the removal's row.
+pub(crate) fn a_large_removal_agrees_with_reads() {
+    let noted = Noted::new(Place::new().open_in_pairs());
+    noted.begin_with(1, 10);
+    noted.begin_with(2, 20);
+    noted.begin_with(3, 30);
+    contest([
+        &|| {
+            noted.history.note_all(&[1, 2, 3], || {
+                noted.versions.clear().unwrap();
+                Call::Remove(None)
+            });
+            noted.get(3);
+            noted.get(3);
+        },
+        &|| {
+            for _ in 0..3 {
+                noted.get(3);
+            }
+        },
+        &|| noted.insert(1, 11),
+    ]);
+    noted.get(3);
+    noted.check(&[(1, 10), (2, 20), (3, 30)]);
+}

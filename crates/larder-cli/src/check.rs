@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use larder::{ByteSize, Cache, DiskState, InsertOptions, Keyspace, KeyspaceDefinition};
 
-use crate::clock;
+use crate::{clock, limit};
 
 /// How long a probe lives that nobody could remove.
 const PROBE_TTL: Duration = Duration::from_mins(1);
@@ -89,6 +89,9 @@ fn check(open: &dyn Fn() -> Result<Cache, larder::Error>) -> Result<u32, larder:
     };
     let (room, entries) = (ByteSize::bytes(disk.capacity), disk.entries);
     println!("opened  {memory} of memory over a file of at most {room}, with {entries} entries");
+    if let Some(limited) = limit::told(room) {
+        println!("note    disk    {limited}");
+    }
     if let Some(moved_to) = &disk.quarantined {
         println!("note    disk    the file was damaged; it is kept as {}", moved_to.display());
     }

@@ -27,6 +27,7 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<Exit, Failure> {
     }
     lines.push(service::memory(&patient));
     lines.push(service::room(&patient));
+    lines.push(service::file_size(&patient));
     if let Some(snapshot) = &patient.snapshot {
         lines.push(file::clock(&snapshot.file(), patient.wall));
     }

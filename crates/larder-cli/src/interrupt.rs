@@ -1,9 +1,10 @@
-//! Ctrl-C, heard where the work can be given up.
+//! Signals: Ctrl-C, heard where the work can be given up; and the limit on the length of files, which must
+//! not end the command in the middle of a file.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 use crate::exit::{Exit, Failure};
@@ -41,12 +42,9 @@ impl Interrupt {
     }
 }
 
-/// From now on a request to end ends the process at once: for what may be left at any point.
-pub(crate) fn end_at_once() -> Result<(), Failure> {
-    for signal in [SIGINT, SIGTERM] {
-        let always = Arc::new(AtomicBool::new(true));
-        flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, always)
-            .map_err(|error| Failure::new(Exit::System, format!("cannot listen for Ctrl-C: {error}")))?;
-    }
-    Ok(())
+/// From now on a write beyond the limit on the length of files (`ulimit -f`) fails, and does not end the
+/// process: it says what it could not write, and removes what is unfinished.
+pub(crate) fn survive_file_size_limit() {
+    // Without the handler the command ends as the system has it.
+    drop(flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))));
 }

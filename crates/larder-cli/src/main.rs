@@ -22,6 +22,7 @@ mod error;
 mod exit;
 mod inspect;
 mod interrupt;
+mod limit;
 mod manual;
 mod out;
 mod panics;
@@ -37,6 +38,7 @@ use crate::args::{Arguments, Command};
 use crate::error::Error;
 
 fn main() -> ExitCode {
+    interrupt::survive_file_size_limit();
     let command = Arguments::parse().command;
     if let Command::Check { .. } | Command::Demo(_) | Command::DemoRestarted { .. } = command {
         return end(run(command));

@@ -33,7 +33,7 @@ use std::path::Path;
 use crate::clock::SystemClock;
 use crate::codec::{Format, MAX_VALUE_LEN};
 use crate::config::DEFAULT_VERIFY_ON_OPEN;
-use crate::disk::{Edit, Registration, absolute};
+use crate::disk::{Compaction, Edit, Registration, absolute};
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::inspect::{KeyspaceFacts, of_known};
@@ -43,6 +43,18 @@ use crate::memory::{Change, Mutation};
 use crate::units::{ByteSize, Timestamp};
 
 pub use entry::{NewEntry, NewKeyspace, Written};
+
+/// What [`Admin::compact`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Compacted {
+    /// The length of the file before.
+    pub length_before: ByteSize,
+    /// Its length now: never more.
+    pub length: ByteSize,
+    /// Entries that were left out because they had expired.
+    pub expired: u64,
+}
 
 /// A cache file that this process owns, to be changed by hand.
 #[derive(Debug)]
@@ -89,7 +101,7 @@ impl Admin {
     /// The keyspaces, by name.
     #[must_use]
     pub fn keyspaces(&self) -> Vec<KeyspaceFacts> {
-        of_known(&self.edit.known())
+        self.edit.known().map(of_known).unwrap_or_default()
     }
 
     /// Finds a keyspace, or makes it. If the file has one of the name with another version, another shape of
@@ -198,18 +210,27 @@ impl Admin {
         self.edit.sweep(go_on)
     }
 
-    /// Gives the space that nothing needs back to the file system. Answers whether it could: not while
-    /// somebody reads the file.
+    /// Makes the file as short as its entries need: writes a copy beside it, and renames that over the file
+    /// if it is no longer. What has expired is left out, and so is what retired keyspaces left.
     ///
-    /// The process may end at any time meanwhile: every step of it is a commit.
+    /// `go_on` is asked between rows; if it answers no, the file stays as it is, and so does the answer: none.
+    /// The process may end at any time meanwhile. Who reads the file goes on with the old one until it is
+    /// opened again; a [`Follower`](crate::Follower) sees to that itself.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Damaged`].
+    /// [`Error::Io`], also when there is no room for the copy, which takes at most what the file does: the
+    /// text says how much; and when the file has tables of a later version that can't be copied.
+    /// [`Error::Damaged`]; [`Error::Foreign`] for a file of somebody else's that has the copy's name.
     ///
     /// # Cost
-    /// The pages that are in use are written anew, some of them more than once.
-    pub fn compact(&mut self) -> Result<bool, Error> {
-        self.edit.compact()
+    /// The entries are read, and written once, or some of them twice.
+    pub fn compact(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Option<Compacted>, Error> {
+        let done = self.edit.compact(go_on)?;
+        Ok(done.map(|Compaction { len_before, len, expired }| Compacted {
+            length_before: ByteSize::bytes(len_before),
+            length: ByteSize::bytes(len),
+            expired,
+        }))
     }
 
     /// Closes the file.
@@ -221,7 +242,7 @@ impl Admin {
     }
 
     fn id(&self, name: &str) -> Option<(KeyspaceId, u32)> {
-        self.edit.known().keyspaces.get(name).map(|row| (row.id, row.version))
+        self.edit.known()?.keyspaces.get(name).map(|row| (row.id, row.version))
     }
 }
 

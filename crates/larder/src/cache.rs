@@ -1,6 +1,6 @@
 //! The cache: opened once, shared by cloning.
 
-pub(crate) mod stats;
+mod stats;
 
 use crate::config::CacheBuilder;
 use crate::disk::{Swept, Verified};
@@ -112,13 +112,19 @@ impl Cache {
 
     /// Opens a keyspace.
     ///
-    /// A new version, or keys of another shape, begin empty: every older entry is a miss from here on, and
-    /// the sweeper frees its space.
+    /// A new version, or keys of another shape, begin empty: every older entry is a miss from here on, also
+    /// after a crash, and the sweeper frees its space. A keyspace of a name that the file does not have is in
+    /// it from the next commit on.
     ///
     /// # Errors
     /// [`Error::KeyspaceConflict`] while a handle of the same name with other types, another version or other
     /// tiers is open; [`Error::InvalidSetting`] for a lifetime or a name out of range; [`Error::NotDurable`]
     /// when the writer thread ended or panicked before it answered; [`Error::Closed`], [`Error::Forked`].
+    ///
+    /// # Cost
+    /// Some 10 µs for a keyspace that is new, or in the file as it is wanted, however many there are; one
+    /// commit for one that takes the place of another version. Some 8 KiB of memory for as long as the cache
+    /// is open.
     pub fn keyspace<K: Key, V: Send + Sync + 'static>(
         &self,
         definition: KeyspaceDefinition<K, V>,

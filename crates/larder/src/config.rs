@@ -1,5 +1,7 @@
 //! The settings of a cache, and what they may be.
 
+mod file_size;
+mod ranges;
 mod settings;
 
 use std::any::Any;
@@ -8,13 +10,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
-use crate::disk::RangeSettings;
 use crate::error::Error;
 use crate::event::Event;
 use crate::sync::{Arc, thread};
 use crate::units::ByteSize;
 use crate::volume::{OsVolume, Volume};
 
+pub use file_size::MAX_LENGTH_PER_CAPACITY;
+pub(crate) use ranges::{RANGE_ROWS, RangeSettings};
 pub use settings::Settings;
 
 /// Weight of the entries in memory. Default 64 MiB.
@@ -34,7 +37,6 @@ pub const DEFAULT_VERIFY_ON_OPEN: ByteSize = ByteSize::mib(16);
 pub const DEFAULT_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 /// The least time between two sweeps. Default 1 s.
 pub const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-
 /// A load that takes as long is told in the log. Default 1 s.
 pub const DEFAULT_SLOW_LOAD: Duration = Duration::from_secs(1);
 
@@ -177,8 +179,9 @@ impl CacheBuilder {
 
     /// The weight that committed entries may have in memory, in bytes: 64 KiB to 16 TiB, 64 MiB unless set.
     ///
-    /// An entry weighs its key and its value, encoded, and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD), unless
-    /// a weigher says otherwise. The bound is for the whole cache: one value may take all of it. Entries that
+    /// An entry weighs its encoded key, its value and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). A value weighs
+    /// its own place, and the length of its encoding if its type owns anything, unless a weigher says
+    /// otherwise. The bound is for the whole cache: one value may take all of it. Entries that
     /// are not committed yet stand in the write buffer instead.
     pub fn memory_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.memory_capacity = bytes.into();
@@ -194,15 +197,15 @@ impl CacheBuilder {
     /// Of 64 MiB, live keys and values take 30 % at 100 B, 48 % at 1 kB, 50 % at 5 kB and 74 % at 33 kB; less of a
     /// small capacity. `stats` says "live X of usable Y": a full cache has about as much live as is usable.
     ///
-    /// Entries that expire soonest are deleted for room, those that memory does not hold first. A value whose page (its
-    /// record, rounded up to a power of two) is more than a sixteenth of the capacity is kept in memory alone.
+    /// Entries that were written first are deleted for room; what memory holds, or was read from disk lately, is
+    /// spared. A value whose page (its record, rounded up to a power of two) is more than a sixteenth of the capacity is kept in memory alone.
     pub fn disk_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.disk_capacity = bytes.into();
         self
     }
 
-    /// Bytes that may be acknowledged and not yet committed, values in memory and their encodings together:
-    /// 64 KiB to 16 TiB, 8 MiB unless set.
+    /// Bytes that may be acknowledged and not yet committed: values in memory, their encodings, and what is kept
+    /// of each until then (288 bytes). 64 KiB to 16 TiB, 8 MiB unless set.
     ///
     /// When it is full, inserts wait for a commit. A value that is larger than all of it, with its encoding,
     /// waits until it is empty and goes alone; until its commit, the part beyond the buffer counts against

@@ -27,21 +27,28 @@ pub enum Event {
         /// Where the damaged file is kept; none if it could not be moved.
         moved_to: Option<PathBuf>,
     },
+    /// The disk tier works, with less than was asked of it: a smaller capacity, or a weaker promise.
+    DiskLimited {
+        /// What is less, why, and what would change it.
+        cause: String,
+    },
     /// The disk tier works again.
     DiskRecovered {
         /// Whether its entries are still there: not after the file was discarded or quarantined.
         kept_entries: bool,
     },
-    /// `<path>.lock` was removed or replaced while the cache had it locked. It is locked again, or another process has it; then the file
-    /// stays in service, but is not put aside, opened again or replaced until the lock is this cache's.
+    /// `<path>.lock` was removed or replaced while the cache had it locked. It is locked again, or another
+    /// process has it; then the file stays in service, but is not put aside, opened again or replaced until
+    /// the lock is this cache's.
     LockLost {
         /// What happened to it.
         cause: String,
         /// Whether this cache has the lock again.
         is_held: bool,
     },
-    /// The file system gives the cache file another identity with time, as some network file systems do. Identities are no longer
-    /// believed: whether the file was moved or replaced is told by what is written into it.
+    /// The file system gives the cache file another identity with time, as some network file systems do.
+    /// Identities are no longer believed: whether the file was moved or replaced is told by what is written
+    /// into it.
     FileIdentityUnstable,
 }
 
@@ -67,6 +74,7 @@ impl fmt::Display for Event {
             Self::DiskQuarantined { cause, moved_to: None } => {
                 write!(f, "the cache file is damaged: {cause}; it could not be moved aside")
             }
+            Self::DiskLimited { cause } => write!(f, "the disk tier is limited: {cause}"),
             Self::DiskRecovered { kept_entries: true } => {
                 f.write_str("the disk tier works again, with the entries it had")
             }

@@ -14,9 +14,10 @@ use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
     Acknowledge, Ballast, CacheFile, Charging, DiskView, Extent, FIRST_GENERATION, Identities, Limits, Nudge,
     OpenOptions, Opened, OwnerLock, Registration, Room, Sweeper, Tiers, Writer, absolute, create_parents,
-    in_real_directory, open,
+    in_real_directory, open, refuse_too_long, syncs_directory_of,
 };
 use crate::error::Error;
+use crate::event::Event;
 use crate::id::KeyspaceId;
 use crate::memory::Memory;
 use crate::space::{Ledger, Openings, Space};
@@ -51,6 +52,9 @@ const BYTES_PER_CHANGE: u64 = 4 * 4096;
 const BYTES_PER_EVICTION: u64 = 2 * 4096;
 const FEWEST_CHANGES: u64 = 16;
 const MOST_CHANGES: u64 = 1 << 16;
+/// What is told of a file system that can't make names durable.
+const NO_DIRECTORY_SYNC: &str = "the file system of the cache file can't sync a directory, so that a loss of power \
+    may bring back a file that was discarded, with what was removed meanwhile; put the file on a local disk";
 /// A time mark this far ahead of the wall clock says that one of them is wrong: no entry's age can be told.
 const FARTHEST_MARK_MS: u64 = 3_600_000;
 
@@ -119,8 +123,10 @@ struct Workers {
 }
 
 impl Inner {
-    pub(crate) fn open(config: CacheBuilder) -> Result<Arc<Self>, Error> {
+    pub(crate) fn open(mut config: CacheBuilder) -> Result<Arc<Self>, Error> {
         config.validate()?;
+        let limit = config.volume.file_size_limit();
+        let limited = config.fit_file_size_limit(limit)?;
         let mut workers = Workers::default();
         let mut files = None;
         let mut usable_bytes = 0;
@@ -145,6 +151,9 @@ impl Inner {
                 (tiers, nudges, before)
             }
         };
+        if let Some(cause) = limited {
+            tiers.tell(Event::DiskLimited { cause });
+        }
         let ledger = Arc::<Ledger>::default();
         if let Some(before) = before {
             let ledger = ledger.clone();
@@ -325,6 +334,7 @@ fn open_tiers(
     let volume: Arc<dyn Volume> = files.clone();
     create_parents(&*volume, path)?;
     let path = &*in_real_directory(&*volume, path)?;
+    refuse_too_long(&*volume, path)?;
     let lock = OwnerLock::acquire(&*volume, path, config.open_timeout, &*config.clock)?;
     let wall = config.clock.wall();
     let capacity = config.disk_capacity.as_u64();
@@ -370,6 +380,10 @@ fn open_tiers(
     let (listener, range_rows) = (config.listener.clone(), config.ranges.rows);
     let (tiers, nudges) =
         Tiers::new(memory, time, Some(snapshot), Some(commands), view, listener, range_rows);
+    if !syncs_directory_of(&*volume, path) {
+        tiers.tell(Event::DiskLimited { cause: NO_DIRECTORY_SYNC.to_owned() });
+    }
+    tiers.note_uses(live_limit(capacity, counts_blocks));
     let changes = (capacity / CHANGE_SHARE / BYTES_PER_CHANGE).clamp(FEWEST_CHANGES, MOST_CHANGES);
     let limits = Limits {
         flush_interval: config.flush_interval,

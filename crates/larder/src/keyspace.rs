@@ -5,12 +5,14 @@ mod fill;
 mod iter;
 mod load;
 mod remove;
+mod stats;
 mod update;
 mod write;
 
 pub(crate) use definition::check_name;
 pub use definition::{DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition};
 pub use iter::{Iter, Keys};
+pub(crate) use stats::{DiskTally, of_keyspace};
 pub use update::Update;
 
 use std::time::Duration;
@@ -157,7 +159,7 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     /// Some hundred loads and one short lock a shard, however many keyspaces there are.
     #[must_use]
     pub fn stats(&self) -> KeyspaceStats {
-        crate::cache::stats::of_one(&self.inner, &self.space)
+        stats::of_one(&self.inner, &self.space)
     }
 
     /// Counts how a lookup was answered; and tells it, at trace level, in a build with the feature

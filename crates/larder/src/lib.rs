@@ -12,6 +12,7 @@ mod disk;
 mod error;
 mod event;
 mod follower;
+pub mod heap;
 mod id;
 mod inner;
 pub mod inspect;
@@ -47,7 +48,7 @@ pub use codec::{CodecError, Compression, Format, MAX_DEPTH, MAX_EMPTY_ELEMENTS, 
 pub use config::{
     CacheBuilder, DEFAULT_DISK_CAPACITY, DEFAULT_FLUSH_INTERVAL, DEFAULT_MEMORY_CAPACITY, DEFAULT_PAGE_CACHE,
     DEFAULT_SLOW_LOAD, DEFAULT_SWEEP_INTERVAL, DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, LEAST_TTL,
-    MOST_TTL, Settings, Weighed,
+    MAX_LENGTH_PER_CAPACITY, MOST_TTL, Settings, Weighed,
 };
 pub use disk::{FIRST_DISK_RETRY, LAST_DISK_RETRY, MOST_QUARANTINED, Swept, Verified, WATCH_INTERVAL};
 pub use error::{Error, LoadError};

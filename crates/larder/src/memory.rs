@@ -12,6 +12,7 @@ mod leases;
 mod policy;
 mod purge;
 mod remains;
+mod segments;
 mod shard;
 mod slot;
 mod slots;
@@ -30,7 +31,8 @@ pub(crate) use slot::{
     Absent, Change, Entry, Found, Mutation, Prior, Purged, Range, Refused, SlotKey, Unsaved, Value,
 };
 pub(crate) use stored_key::StoredKey;
-pub(crate) use weight::Weight;
+pub use weight::ENTRY_OVERHEAD;
+pub(crate) use weight::{UNSAVED_OVERHEAD, Weight};
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Deref;
@@ -46,11 +48,6 @@ use crate::sync::{
     thread,
 };
 use crate::units::Timestamp;
-
-/// Bytes of bookkeeping for one entry, added to the length of its key and its encoded value to make its
-/// weight: the slot, its places in the table, the queue and the expiry list, its part of what is remembered
-/// of keys, and the value's reference counts. A test compares it with the types.
-pub const ENTRY_OVERHEAD: u64 = 144;
 
 /// All shards.
 #[derive(Debug)]

@@ -7,6 +7,8 @@
 
 mod content;
 mod held;
+mod limit;
+mod rename;
 mod seal;
 mod tracked;
 
@@ -75,6 +77,9 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Renames a file onto nothing. Not durable until the directory is synced.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Renames a file onto another, in one step. Not durable until the directory is synced.
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()>;
+
     /// Removes a file. Not durable until the directory is synced.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
@@ -89,6 +94,21 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
 
     /// A directory by its own name, through no symbolic link.
     fn real_directory(&self, directory: &Path) -> io::Result<PathBuf>;
+
+    /// How many bytes a name in a directory may have.
+    fn longest_name(&self, _directory: &Path) -> io::Result<usize> {
+        Ok(255)
+    }
+
+    /// Whether a path is a mount point by itself, as far as the system tells.
+    fn is_mount_point(&self, _path: &Path) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// The length that this process may give a file now. None if there is no limit.
+    fn file_size_limit(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A file that is held on to. While it is, no other file is given its identity, which file systems are quick
@@ -261,8 +281,10 @@ impl Volume for OsVolume {
 
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
         let (content, locks) = (open(path, create)?, open(path, false)?);
+        // Another file took its place in between, or the file system gives it changing identities. Then one
+        // descriptor has to do.
         if identity(&content.metadata()?) != identity(&locks.metadata()?) {
-            return Err(io::Error::other("another file took its place while it was opened"));
+            return Ok(VolumeFile::new(OsContent::new(content)?));
         }
         Ok(VolumeFile::with_locks(OsContent::new(content)?, OsContent::of_locks(locks)?))
     }
@@ -276,7 +298,11 @@ impl Volume for OsVolume {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        rename_onto_nothing(from, to)
+        rename::onto_nothing(from, to)
+    }
+
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -304,6 +330,25 @@ impl Volume for OsVolume {
 
     fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
         fs::canonicalize(directory)
+    }
+
+    #[cfg(unix)]
+    fn longest_name(&self, directory: &Path) -> io::Result<usize> {
+        let longest = rustix::fs::statvfs(directory)?.f_namemax;
+        // One that does not tell says zero.
+        Ok(usize::try_from(longest).ok().filter(|longest| *longest > 0).unwrap_or(255))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn is_mount_point(&self, path: &Path) -> io::Result<bool> {
+        use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+        let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())?;
+        let told = found.stx_attributes & found.stx_attributes_mask;
+        Ok(told.contains(StatxAttributes::MOUNT_ROOT))
+    }
+
+    fn file_size_limit(&self) -> Option<u64> {
+        limit::file_size_limit()
     }
 }
 
@@ -371,30 +416,3 @@ fn no_detour(options: &mut OpenOptions) {
 
 #[cfg(not(unix))]
 fn no_detour(_: &mut OpenOptions) {}
-
-#[cfg(any(target_os = "linux", target_vendor = "apple"))]
-fn rename_onto_nothing(from: &Path, to: &Path) -> io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // File systems that can't do it in one step.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => look_and_rename(from, to),
-        done => Ok(done?),
-    }
-}
-
-#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-fn rename_onto_nothing(from: &Path, to: &Path) -> io::Result<()> {
-    look_and_rename(from, to)
-}
-
-/// In two steps, between which the owner's lock keeps other caches out.
-fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(to) {
-        Err(error) if error.kind() == ErrorKind::NotFound => fs::rename(from, to),
-        Err(error) => Err(error),
-        Ok(_) => Err(ErrorKind::AlreadyExists.into()),
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,17 +1,17 @@
 //! `larder compact`: gives the space that a file does not need back to the file system.
 //!
-//! Ctrl-C ends it at once: every step is a commit, so the file is whole at any time, and its next owner repairs what a crash leaves open.
+//! A copy is written beside the file and takes its place, so Ctrl-C leaves the file as it is; the unfinished
+//! copy is removed.
 
 use std::io::Write;
 
-use larder::ByteSize;
-use larder::admin::Admin;
+use larder::admin::{Admin, Compacted};
 use serde::Serialize;
 
 use super::{entries, own};
 use crate::args::FileOptions;
 use crate::exit::{Exit, Failure};
-use crate::interrupt;
+use crate::interrupt::Interrupt;
 use crate::out;
 
 #[derive(Serialize)]
@@ -23,27 +23,24 @@ struct CompactJson {
 }
 
 pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
+    let interrupt = Interrupt::heard()?;
     let mut admin = own(Admin::open(&options.file))?;
-    interrupt::end_at_once()?;
-    let len = || std::fs::metadata(&options.file).map_or(0, |file| file.len());
-    let before = len();
-    let deleted = admin.sweep(&mut || true)?;
-    let is_compacted = admin.compact()?;
+    let done = admin.compact(&mut || !interrupt.is_asked())?;
     admin.close()?;
-    if !is_compacted {
-        let file = options.file.display();
-        let text = format!("cannot compact {file}: somebody is reading it; try again when nobody does");
-        return Err(Failure::new(Exit::InUse, text));
-    }
-    let after = len();
+    let Some(Compacted { length_before, length, expired, .. }) = done else {
+        return Err(Failure::new(Exit::Interrupted, "interrupted; the file is as it was"));
+    };
     if options.json {
-        let file = options.file.display().to_string();
-        out::json(&CompactJson { file, length_before: before, length: after, deleted_expired: deleted })?;
+        out::json(&CompactJson {
+            file: options.file.display().to_string(),
+            length_before: length_before.as_u64(),
+            length: length.as_u64(),
+            deleted_expired: expired,
+        })?;
     } else {
         let mut out = out::stdout();
-        let (before, after) = (ByteSize::bytes(before), ByteSize::bytes(after));
-        let deleted = entries(deleted);
-        writeln!(out, "deleted {deleted} that had expired; the file had {before}, and has {after}")?;
+        let deleted = entries(expired);
+        writeln!(out, "deleted {deleted} that had expired; the file had {length_before}, and has {length}")?;
         out.flush()?;
     }
     Ok(Exit::Ok)

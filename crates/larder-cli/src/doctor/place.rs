@@ -1,6 +1,8 @@
 //! Where a file stands: who may use it, and what else stands there.
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +22,7 @@ pub(super) fn lines(path: &Path, is_owned: bool) -> Result<Vec<Line>, Failure> {
     let above = fs::metadata(&directory).map_err(failed)?;
     let lock = fs::symlink_metadata(beside(path, ".lock")).ok();
     let names = fs::read_dir(&directory).map_err(failed)?;
-    let names: Vec<String> = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    let names: Vec<OsString> = names.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
     Ok(vec![
         permissions(path, &file),
         directory_line(&directory, &above),
@@ -87,15 +89,13 @@ fn lock_line(path: &Path, file: &fs::Metadata, lock: Option<&fs::Metadata>) -> L
     }
 }
 
-fn leftovers(path: &Path, names: &[String]) -> Line {
+fn leftovers(path: &Path, names: &[OsString]) -> Line {
     let check = "leftovers";
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-        return Line::unknown(check, "the file's name is not text", "look into its directory");
-    };
+    let name = path.file_name().unwrap_or_default();
     let is_left = |word: &str| {
-        let prefix = format!("{name}{word}");
-        let mut left: Vec<&str> =
-            names.iter().filter(|name| name.starts_with(&prefix)).map(String::as_str).collect();
+        let prefix = [name.as_bytes(), word.as_bytes()].concat();
+        let left = names.iter().filter(|name| name.as_bytes().starts_with(&prefix));
+        let mut left: Vec<String> = left.map(|name| name.to_string_lossy().into_owned()).collect();
         left.sort_unstable();
         left
     };

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use larder::{ByteSize, DiskState, LAST_DISK_RETRY, Lifetime, Stats};
+use larder::{ByteSize, DiskState, LAST_DISK_RETRY, Lifetime, MAX_LENGTH_PER_CAPACITY, Stats};
 
 use super::line::Line;
 use super::machine;
 use super::patient::Patient;
 use super::place::directory_of;
 use super::values;
+use crate::limit;
 use crate::time::span;
 
 /// Lookups before a rate says anything.
@@ -81,6 +82,36 @@ pub(super) fn room(patient: &Patient) -> Line {
             found,
             "lower `disk`, or free space: on a full disk the cache goes on in memory alone",
         );
+    }
+    Line::pass(check, found)
+}
+
+/// Whether the process may write a file as long as the capacity lets it be.
+pub(super) fn file_size(patient: &Patient) -> Line {
+    let check = "file size";
+    let (pid, whose) = match patient.owner() {
+        Some(pid) => (Some(pid), format!("process {pid}")),
+        None => (None, "this shell".to_owned()),
+    };
+    let Some(limit) = limit::of(pid) else {
+        return Line::pass(check, format!("{whose} may write files of any length"));
+    };
+    let half = ByteSize::bytes(limit / MAX_LENGTH_PER_CAPACITY);
+    let found = format!("{whose} may write no file beyond {} (ulimit -f)", ByteSize::bytes(limit));
+    let live = patient.stats.as_ref().and_then(|stats| stats.disk.as_ref()).map(|disk| disk.capacity);
+    let is_less = match (&patient.settings, live) {
+        (Some(settings), _) => !limit::allows(limit, settings.disk_capacity),
+        // It has been lowered to what the limit leaves.
+        (None, Some(capacity)) => capacity >= half.as_u64(),
+        (None, None) => {
+            let remedy =
+                format!("give the URL: `disk` may be up to {half} under that limit, and is lowered to it");
+            return Line::unknown(check, found, remedy);
+        }
+    };
+    if is_less {
+        let remedy = "raise that limit for the service (LimitFSIZE= of systemd, ulimit -f), or lower `disk`";
+        return Line::warn(check, format!("{found}, so the capacity is no more than {half}"), remedy);
     }
     Line::pass(check, found)
 }

@@ -91,7 +91,7 @@ fn explain(found: &Found) -> String {
             record.version, found.keyspace.version,
         ),
         Finding::Removed(record) => format!(
-            "It was removed with others after it was written, at {}. Its record is still to be deleted: the next owner does that when it opens the file.",
+            "It was removed with others after it was written, at {}. Its record is still to be deleted: its owner does that between its commits.",
             rfc3339(record.written_at),
         ),
         Finding::Retired { number, record } => format!(

@@ -244,11 +244,16 @@ fn large(place: &Place) {
 
 /// Runs a command, and asks it to end after a while. Its exit code.
 fn interrupted(place: &Place, arguments: &[&str], after: Duration) -> Option<i32> {
+    signalled(place, arguments, after, Signal::INT)
+}
+
+/// The same, by a signal.
+fn signalled(place: &Place, arguments: &[&str], after: Duration, signal: Signal) -> Option<i32> {
     let mut child =
         command(place.dir(), arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::thread::park_timeout(after);
     let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
-    let _ = kill_process(pid, Signal::INT);
+    let _ = kill_process(pid, signal);
     child.wait().unwrap().code()
 }
 
@@ -259,19 +264,19 @@ fn ctrl_c_loses_nothing_in_the_middle_of_a_compaction_and_of_an_import() {
     let kept = entries(&place);
     larder(place.dir(), &["export", FILE, "--format", "binary", "-o", "shop.export"]);
     let len = || fs::metadata(place.path()).unwrap().len();
-    let before = len();
-    let (mut codes, mut shortest) = (Vec::new(), before);
+    let (before, mut codes, mut last) = (len(), Vec::new(), len());
     for ms in [20, 60, 120] {
         codes.push(interrupted(&place, &["compact", FILE], Duration::from_millis(ms)));
         assert_eq!(entries(&place), kept, "{codes:?}");
-        shortest = shortest.min(len());
+        assert!(len() <= last, "{codes:?}: {last} became {}", len());
+        last = len();
     }
     let told = json(&place, &["compact", FILE]);
-    // One that was interrupted may have done most of it: a file that is short already becomes a little
-    // longer.
-    shortest = shortest.min(told["length"].as_u64().unwrap());
-    assert!(shortest < before, "{shortest} of {before}: {told}");
+    let compacted = told["length"].as_u64().unwrap();
+    assert!(compacted <= last && compacted < before, "{before}, {last}: {told}");
     assert_eq!(entries(&place), kept);
+    assert_eq!(json(&place, &["compact", FILE])["length"], compacted, "there is nothing left to gain");
+    assert!(!place.dir().join(format!("{FILE}.larder-new")).exists());
     let fresh = Place::new();
     let export = place.dir().join("shop.export");
     let import = ["import", FILE, export.to_str().unwrap(), "--create"];
@@ -289,4 +294,24 @@ fn ctrl_c_loses_nothing_in_the_middle_of_a_compaction_and_of_an_import() {
     assert!(
         stdout(&larder(fresh.dir(), &["compact", FILE])).starts_with("deleted 0 entries that had expired")
     );
+}
+
+#[test]
+fn a_compaction_that_is_killed_leaves_the_file_whole_and_nothing_beside_it_for_long() {
+    let place = Place::new();
+    large(&place);
+    let kept = entries(&place);
+    let unfinished = place.dir().join(format!("{FILE}.larder-new"));
+    let (mut cut_off, mut len) = (0, fs::metadata(place.path()).unwrap().len());
+    for ms in (20..400).step_by(40) {
+        signalled(&place, &["compact", FILE], Duration::from_millis(ms), Signal::KILL);
+        cut_off += u64::from(unfinished.exists());
+        assert_eq!(entries(&place), kept, "killed after {ms} ms");
+        let now = fs::metadata(place.path()).unwrap().len();
+        assert!(now <= len, "{len} became {now}");
+        len = now;
+    }
+    larder::Cache::builder().path(place.path()).open().unwrap().close().unwrap();
+    assert!(!unfinished.exists(), "the next owner removes what {cut_off} of them left");
+    assert_eq!(entries(&place), kept);
 }

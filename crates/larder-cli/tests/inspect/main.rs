@@ -9,6 +9,7 @@ mod child;
 mod doctor;
 mod export;
 mod format;
+mod limits;
 mod live;
 mod operations;
 mod output;

@@ -142,15 +142,21 @@ fn another_version_is_retired_and_swept_and_a_compacted_file_is_shorter() {
         products.insert(&format!("P{number}"), number).unwrap();
     }
     cache.flush().unwrap();
-    products.remove_prefix("P1").unwrap();
+    assert_eq!(products.remove_prefix("P1").unwrap(), 11_111);
+    // With parts of the removal made between the steps, and a step after them.
+    while cache.stats().disk.unwrap().pending_removals > 0 {
+        cache.flush().unwrap();
+    }
+    assert_eq!(cache.stats().disk.unwrap().discards, 0, "what a part has written is the cache's own");
     cache.close().unwrap();
     let len = || std::fs::metadata(&path).unwrap().len();
     let before = len();
+    let file = Inspector::open(&path).unwrap().snapshot().unwrap().file();
+    assert_eq!(file.entries, 20_000 - 11_111, "{file:?}");
     let new = of_version(4);
     let mut admin = Admin::open(&path).unwrap();
     assert_eq!(admin.keyspace(new).unwrap().entries, 0);
-    assert_eq!(admin.sweep(&mut || true).unwrap(), 0);
-    assert!(admin.compact().unwrap());
+    assert_eq!(admin.compact(&mut || true).unwrap().unwrap().expired, 0);
     admin.close().unwrap();
     assert!(len() < before / 4, "{before} {}", len());
     is_whole(&path, 0);
@@ -205,4 +211,65 @@ fn what_is_written_compressed_is_shorter_and_the_same_to_the_cache() {
         assert_eq!(*pages.get(key).unwrap(), page, "{key}");
     }
     assert_eq!(*pages.get("short").unwrap(), "x");
+}
+
+/// Makes a file of values of these sizes, of which `removed` in ten are removed again, and closes it.
+fn worn(path: &std::path::Path, sizes: &[usize], count: u64, removed: u64, clears: bool) {
+    const BLOBS: KeyspaceDefinition<u64, Vec<u8>> =
+        KeyspaceDefinition::new("blob").format(crate::Format::Raw);
+    const OTHERS: KeyspaceDefinition<u64, Vec<u8>> =
+        KeyspaceDefinition::new("other").format(crate::Format::Raw);
+    let cache = Cache::builder().path(path).open().unwrap();
+    let (blobs, others) = (cache.keyspace(BLOBS).unwrap(), cache.keyspace(OTHERS).unwrap());
+    for number in 0..count {
+        let key = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let size = sizes[usize::try_from(number).unwrap() % sizes.len()];
+        blobs.insert(&key, vec![7; size]).unwrap();
+        others.insert(&key, vec![8; size / 2]).unwrap();
+        if number % 500 == 499 {
+            cache.flush().unwrap();
+        }
+    }
+    cache.flush().unwrap();
+    if clears {
+        let _ = others.clear().unwrap();
+    }
+    let gone = (0..count).filter(|number| number % 10 < removed);
+    for chunk in gone.collect::<Vec<_>>().chunks(200) {
+        let keys: Vec<u64> = chunk.iter().map(|number| number.wrapping_mul(0x9E37_79B9_7F4A_7C15)).collect();
+        let _ = blobs.remove_many(&keys).unwrap();
+    }
+    cache.close().unwrap();
+}
+
+#[test]
+fn no_compaction_lengthens_a_file() {
+    let shapes: [(&[usize], u64, u64, bool); 7] = [
+        (&[100], 8_000, 5, false),
+        (&[1_000], 4_000, 5, true),
+        (&[1_000], 4_000, 0, false),
+        (&[5_000], 1_000, 5, false),
+        (&[33_000], 150, 9, true),
+        (&[100, 1_000, 5_000, 33_000], 800, 3, true),
+        (&[100], 3, 0, false),
+    ];
+    for (sizes, count, removed, clears) in shapes {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shop.larder");
+        worn(&path, sizes, count, removed, clears);
+        let len = || std::fs::metadata(&path).unwrap().len();
+        let mut before = len();
+        for round in 0..3 {
+            let mut admin = Admin::open(&path).unwrap();
+            let told = admin.compact(&mut || true).unwrap().unwrap();
+            admin.close().unwrap();
+            assert_eq!(told.length.as_u64(), len());
+            assert!(
+                len() <= before,
+                "{sizes:?} {count} {removed} {clears}, round {round}: {before} became {}",
+                len()
+            );
+            before = len();
+        }
+    }
 }

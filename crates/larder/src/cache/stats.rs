@@ -2,9 +2,8 @@
 
 use crate::disk::DiskView;
 use crate::inner::Inner;
-use crate::memory::Tally;
-use crate::space::Space;
-use crate::stats::{Count, DiskStats, KeyspaceStats, MemoryStats, Stats};
+use crate::keyspace::{DiskTally, of_keyspace};
+use crate::stats::{DiskStats, MemoryStats, Stats};
 
 pub(super) fn of(inner: &Inner) -> Stats {
     // Counting waits for every shard.
@@ -26,7 +25,7 @@ pub(super) fn of(inner: &Inner) -> Stats {
     let mut disk_hits = 0;
     for space in inner.spaces.lock().values() {
         let tally = tallies.get(&space.id).copied().unwrap_or_default();
-        let keyspace = of_keyspace(space, tally, DiskTally::of(space, &view));
+        let keyspace = of_keyspace(space, tally, &DiskTally::of(space, &view));
         stats.memory.hits += keyspace.memory_hits;
         disk_hits += keyspace.disk_hits;
         stats.misses += keyspace.misses;
@@ -44,60 +43,6 @@ pub(super) fn of(inner: &Inner) -> Stats {
     }
     stats.disk = tiers.has_disk().then(|| DiskStats { hits: disk_hits, ..of_disk(inner, view) });
     stats
-}
-
-/// Returns the statistics of one keyspace, at the cost of one.
-pub(crate) fn of_one(inner: &Inner, space: &Space) -> KeyspaceStats {
-    if inner.is_forked() {
-        return KeyspaceStats { name: space.name.clone(), ..KeyspaceStats::default() };
-    }
-    let tally = inner.tiers.memory.tally(space.id);
-    of_keyspace(space, tally, inner.tiers.with_view(|view| DiskTally::of(space, view)))
-}
-
-/// What the disk tier holds of a keyspace, and has deleted.
-struct DiskTally {
-    entries: u64,
-    bytes: u64,
-    evictions: u64,
-    expirations: u64,
-}
-
-impl DiskTally {
-    fn of(space: &Space, view: &DiskView) -> Self {
-        let row = view.keyspaces.get(&space.name).filter(|(id, ..)| *id == space.id);
-        let (entries, bytes) = row.map_or((0, 0), |row| (row.1, row.2));
-        let (evictions, expirations) = view.gone.get(&space.id).copied().unwrap_or_default();
-        Self { entries, bytes, evictions, expirations }
-    }
-}
-
-fn of_keyspace(space: &Space, memory: Tally, disk: DiskTally) -> KeyspaceStats {
-    let sums = space.counters.sums();
-    KeyspaceStats {
-        name: space.name.clone(),
-        memory_hits: sums.of(Count::MemoryHits),
-        disk_hits: sums.of(Count::DiskHits),
-        misses: sums.of(Count::Misses),
-        loads: sums.of(Count::Loads),
-        load_failures: sums.of(Count::LoadFailures),
-        load_latency: space.counters.load_times.latencies(),
-        promotions: sums.of(Count::Promotions),
-        voided_fills: sums.of(Count::VoidedFills),
-        uncacheable: sums.of(Count::Uncacheable),
-        too_large_for_disk: sums.of(Count::TooLargeForDisk),
-        inserts: sums.of(Count::Inserts),
-        invalidations: sums.of(Count::Invalidations),
-        memory_entries: memory.entries,
-        memory_weight: memory.weight,
-        memory_evictions: memory.evictions,
-        memory_expirations: memory.expirations,
-        disk_entries: disk.entries,
-        disk_bytes: disk.bytes,
-        disk_evictions: disk.evictions,
-        disk_expirations: disk.expirations,
-        undecodable: sums.of(Count::Undecodable),
-    }
 }
 
 fn of_disk(inner: &Inner, view: DiskView) -> DiskStats {

@@ -4,13 +4,15 @@
 //! No bincode type is public. The bytes are part of the file format (a test pins them), so another codec is
 //! another format.
 
+use std::any::Any;
+use std::fmt;
 use std::marker::PhantomData;
 
 use bincode::config::Configuration;
 use bincode::enc::write::Writer;
 use bincode::error::{DecodeError, EncodeError};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 use super::CodecError;
 use super::bounded::{Bounded, Positional, Session};
@@ -57,9 +59,49 @@ pub(super) fn encoded_len<V: Serialize>(value: &V, session: &Session) -> Result<
 }
 
 /// The value at the beginning of these bytes, and how many it took.
-pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8], session: &Session) -> Result<(V, usize), CodecError> {
+pub(super) fn decode<V: DeserializeOwned + 'static>(
+    bytes: &[u8],
+    session: &Session,
+) -> Result<(V, usize), CodecError> {
+    let mut buffer: Option<V> = None;
+    let slot: &mut dyn Any = &mut buffer;
+    if let Some(slot) = slot.downcast_mut::<Option<Vec<u8>>>() {
+        let seed = Bounded::<_, Positional>::new(ByteBuffer, session);
+        let (decoded, read) = bincode::serde::seed_decode_from_slice(seed, bytes, ENCODING)?;
+        *slot = Some(decoded);
+        return Ok((buffer.expect("it is of the type that was just stored"), read));
+    }
     let value = Bounded::<_, Positional>::new(PhantomData::<V>, session);
     Ok(bincode::serde::seed_decode_from_slice(value, bytes, ENCODING)?)
+}
+
+/// A `Vec<u8>`, read as serde reads one, but for its capacity: serde begins with a mebibyte at most and
+/// doubles it, so that a value of 5 MiB would take 8.
+struct ByteBuffer;
+
+impl<'de> DeserializeSeed<'de> for ByteBuffer {
+    type Value = Vec<u8>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<u8>, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ByteBuffer {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<u8>, A::Error> {
+        // Its elements are paid for before this is asked: no more than there are bytes, and a few.
+        let mut bytes = Vec::with_capacity(elements.size_hint().unwrap_or(0));
+        while let Some(byte) = elements.next_element()? {
+            bytes.push(byte);
+        }
+        Ok(bytes)
+    }
 }
 
 struct Bytes(Vec<u8>);

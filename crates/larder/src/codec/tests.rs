@@ -357,3 +357,15 @@ proptest! {
         }
     }
 }
+
+/// Serde would double a vector from a mebibyte on.
+#[test]
+fn a_byte_vector_is_decoded_into_no_more_room_than_it_needs() {
+    for len in [0, 100, (1 << 20) + 1, 3 << 20] {
+        let value = vec![7_u8; len];
+        let encoded = encode(&value).unwrap();
+        let decoded: Vec<u8> = decode_unmarked(Format::Bincode, &encoded).unwrap();
+        assert_eq!((decoded.len(), decoded.capacity()), (len, len));
+        assert!(decoded == value);
+    }
+}

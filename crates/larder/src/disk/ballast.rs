@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use redb::StorageBackend;
 
-use super::files::beside;
+use super::names::{BALLAST, beside};
 use crate::volume::{SeenKind, Volume};
 
 /// How a ballast begins: a file of its name that begins otherwise is somebody else's, and left alone.
@@ -28,7 +28,7 @@ pub(crate) struct Ballast {
 impl Ballast {
     pub(crate) fn new(cache_path: &Path, disk_capacity: u64) -> Self {
         let len = (disk_capacity / SHARE).clamp(LEAST, MOST);
-        Self { path: beside(cache_path, ".ballast"), len, is_held: false }
+        Self { path: beside(cache_path, BALLAST), len, is_held: false }
     }
 
     pub(super) fn is_held(&self) -> bool {
@@ -82,7 +82,7 @@ impl Ballast {
 
     /// Gives up what an earlier run left, so that a full disk has the room that opening takes. Answers whether there was any.
     pub(super) fn give_up_left(volume: &dyn Volume, cache_path: &Path) -> bool {
-        let path = beside(cache_path, ".ballast");
+        let path = beside(cache_path, BALLAST);
         let is_ours = matches!(volume.look(&path), Ok(Some(seen)) if seen.kind == SeenKind::File)
             && volume
                 .open(&path, false)

@@ -12,11 +12,13 @@ use std::collections::BTreeMap;
 use redb::{ReadableTable, StorageError, Table, WriteTransaction};
 
 use super::charging::Charging;
-use super::tables::{ENTRIES, EXPIRY, after_prefix, end_of_due, expiry_key, split_expiry_key};
+use super::expiry;
+use super::tables::{ENTRIES, EXPIRY, after_prefix};
 use crate::id::KeyspaceId;
 use crate::memory::{Change, Mutation};
 use crate::record::{self, Extension, Header};
 use crate::units::Timestamp;
+pub(super) use evict::{Hand, Spared};
 pub(crate) use range::RangeRemoval;
 pub(super) use range::{Part, PartLimits, takes};
 
@@ -99,13 +101,16 @@ impl<'txn> Entries<'txn> {
         record::write(&mut self.record, key, header, extension, payload);
         let old = self.rows.insert(key, self.record.as_slice())?;
         let old = old.map(|record| (record.value().len(), record::peek(record.value())));
+        let row = expiry::row(header, key);
         if let Some((len, old)) = old {
             self.uncount(key, len);
-            if let Some(old) = old.filter(|old| old.delete_after != header.delete_after) {
-                self.expiry.remove(expiry_key(old.delete_after, key).as_slice())?;
+            if let Some(old_row) = old.map(|old| expiry::row(&old, key)).filter(|old_row| *old_row != row) {
+                self.remove_row(&old_row)?;
+            } else if old.is_some() && self.expiry.get(row.as_slice())?.is_none() {
+                self.expiry.remove(expiry::unclassed(&row).as_slice())?;
             }
         }
-        self.expiry.insert(expiry_key(header.delete_after, key).as_slice(), ())?;
+        self.expiry.insert(row.as_slice(), ())?;
         self.count(key, self.record.len());
         Ok(())
     }
@@ -119,14 +124,28 @@ impl<'txn> Entries<'txn> {
         self.uncount(key, len);
         // Without a legible header the row is an orphan, which the sweeper deletes in its time.
         let Some(header) = header else { return Ok(false) };
-        self.expiry.remove(expiry_key(header.delete_after, key).as_slice())?;
+        self.remove_row(&expiry::row(&header, key))?;
         Ok(header.expires_at > self.now)
+    }
+
+    /// Deletes the expiry row of an entry, or that which a version without classes has written of it.
+    fn remove_row(&mut self, row: &[u8]) -> Result<(), StorageError> {
+        if self.expiry.remove(row)?.is_none() {
+            self.expiry.remove(expiry::unclassed(row).as_slice())?;
+        }
+        Ok(())
     }
 
     /// Deletes up to `most` entries whose time has come. Answers how many rows it dealt with and how many
     /// entries went.
     pub(super) fn sweep(&mut self, most: usize) -> Result<(usize, u64), StorageError> {
-        let rows = self.due(..end_of_due(self.now).as_slice(), most)?;
+        let mut rows = Vec::new();
+        for (class, head) in expiry::heads(&self.expiry)? {
+            let (end, left) = (expiry::end_of_due(class, self.now), most - rows.len());
+            if head < end {
+                rows.extend(self.due(head.as_slice()..end.as_slice(), left)?);
+            }
+        }
         let mut deleted = 0;
         for row in &rows {
             deleted += u64::from(self.delete_row(row)?);
@@ -149,7 +168,7 @@ impl<'txn> Entries<'txn> {
     }
 
     pub(super) fn next_expiry(&self) -> Result<Option<Timestamp>, StorageError> {
-        next_expiry(&self.expiry)
+        expiry::next(&self.expiry)
     }
 
     fn due<'a>(
@@ -163,13 +182,13 @@ impl<'txn> Entries<'txn> {
     /// Deletes an expiry row, and the entry it is for if the row is still the entry's own. Answers whether it
     /// was.
     fn delete_row(&mut self, row: &[u8]) -> Result<bool, StorageError> {
-        let Some((delete_after, key)) = split_expiry_key(row) else {
+        let Some((_, key)) = expiry::split(row) else {
             return self.expiry.remove(row).map(|_| false);
         };
         let is_own = match self.rows.get(key)? {
             // A damaged header could never be matched: the entry goes, as a miss.
             Some(record) => {
-                record::peek(record.value()).is_none_or(|header| header.delete_after == delete_after)
+                record::peek(record.value()).is_none_or(|header| expiry::is_own(row, &header, key))
             }
             None => false,
         };
@@ -206,11 +225,4 @@ impl<'txn> Entries<'txn> {
     fn signed_charge(&self, key_len: usize, record_len: usize) -> i64 {
         i64::try_from(self.charging.charge(key_len, record_len)).unwrap_or(i64::MAX)
     }
-}
-
-/// When the earliest entry may be deleted.
-pub(super) fn next_expiry(
-    expiry: &impl ReadableTable<&'static [u8], ()>,
-) -> Result<Option<Timestamp>, StorageError> {
-    Ok(expiry.first()?.and_then(|(row, _)| split_expiry_key(row.value()).map(|(at, _)| at)))
 }

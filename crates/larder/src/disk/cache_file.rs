@@ -62,7 +62,7 @@ pub(crate) struct CacheFile {
     /// What the file that is out of service knew, and the keyspaces that were opened since. Nothing while it
     /// is in service.
     known: Known,
-    /// The latter, until the file has learned of them.
+    /// The keyspaces that were opened and that the file has still to learn of.
     adopted: Adopted,
     ballast: Ballast,
     ballast_again_at: Timestamp,
@@ -180,7 +180,8 @@ impl CacheFile {
         }
     }
 
-    /// Takes the file out of service after a fault: suspended, or, if it is damaged or was removed, discarded.
+    /// Takes the file out of service after a fault: suspended, or, if it is damaged or was removed,
+    /// discarded.
     pub(super) fn fail(&mut self, fault: Fault, now: Timestamp) {
         if matches!(fault.kind, FaultKind::Damage | FaultKind::Removed) {
             self.discard(fault, now);
@@ -268,6 +269,14 @@ impl CacheFile {
         place.is_ok_and(|place| place.fault().is_none())
     }
 
+    /// Numbers a keyspace whose opening needs no commit before it is answered: see [`Adopted`]. Returns its
+    /// number, and whether the file has still to learn of it. None if it needs one, and while the file is out
+    /// of service.
+    pub(super) fn number(&mut self, wanted: &Registration) -> Option<(KeyspaceId, bool)> {
+        let State::InService(store) = &self.state else { return None };
+        self.adopted.number(&store.known, wanted)
+    }
+
     /// Numbers a keyspace that is opened while the file is out of service. The file learns of it when it is
     /// in service again.
     pub(super) fn register_meanwhile(&mut self, wanted: &Registration, now: Timestamp) -> KeyspaceId {
@@ -279,9 +288,18 @@ impl CacheFile {
         &self.adopted
     }
 
-    /// After a commit of everything: the file has learned of them, and the disk has room.
-    pub(super) fn committed(&mut self, now: Timestamp) {
+    /// Whether it is in service and has still to learn of keyspaces.
+    pub(super) fn has_to_learn(&self) -> bool {
+        self.store().is_some() && !self.adopted.is_empty()
+    }
+
+    /// After a commit that entered the adopted keyspaces.
+    pub(super) fn has_learned(&mut self) {
         self.adopted = Adopted::default();
+    }
+
+    /// After a commit of everything: the disk has room.
+    pub(super) fn committed(&mut self, now: Timestamp) {
         self.is_short_of_room = false;
         if !self.ballast.is_held() && now >= self.ballast_again_at {
             self.ballast.take(&*self.options.volume);

@@ -1,5 +1,7 @@
 //! What the writer is asked, and where its answers go.
 
+use std::time::Duration;
+
 use super::batch::RangeRemoval;
 use super::fault::Fault;
 use super::known::Registration;
@@ -57,8 +59,8 @@ pub(super) struct Waiting {
     /// Each with how many of the ranges are its own.
     pub(super) range_replies: Vec<(Reply<u64>, usize)>,
     pub(super) parts: Vec<Reply<()>>,
-    /// Whether a part of a pending range removal is made, for nobody.
-    pub(super) makes_part: bool,
+    /// How long a part of a pending range removal may take that is made for nobody.
+    pub(super) part_time: Option<Duration>,
     pub(super) registrations: Vec<Registration>,
     pub(super) registration_replies: Vec<Reply<KeyspaceId>>,
     pub(super) sweep: usize,
@@ -119,7 +121,16 @@ impl Waiting {
 
     /// Whether a part of a pending range removal is to be made with the first commit.
     pub(super) fn makes_part(&self) -> bool {
-        self.makes_part || !self.parts.is_empty()
+        self.part_time.is_some() || !self.parts.is_empty()
+    }
+
+    /// Whether all that is asked for is to delete what is due.
+    pub(super) fn only_sweeps(&self) -> bool {
+        self.callers() == self.sweep_replies.len()
+            && !self.sweep_replies.is_empty()
+            && !self.is_full
+            && !self.makes_part()
+            && self.shut_down.is_none()
     }
 
     /// How many wait for the commit.
@@ -151,7 +162,10 @@ impl Replies {
 
 /// What a flush is told once after an outage in which there was no file.
 pub(super) fn unsaved() -> Error {
-    let cause = "what was inserted while the disk tier was off lives in memory alone".to_owned();
+    let cause =
+        "what was inserted while the disk tier was off, or went with a file that was discarded, lives in \
+                 memory alone"
+            .to_owned();
     Error::NotDurable { cause }
 }
 

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use super::batch::Deltas;
 use super::catalog::{Retired, Usage, clamped};
 use super::charging::Charging;
-use super::format::FORMAT;
+use super::format::{FEATURES, FORMAT};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::known::{Adopted, Known, Registration};
@@ -27,6 +27,7 @@ use crate::units::Timestamp;
 pub(crate) struct Draft<'a> {
     known: &'a Known,
     pub(super) format: u32,
+    pub(super) features: u64,
     pub(super) identity: Option<FileIdentity>,
     pub(crate) state: State,
     pub(crate) retired: RetiredDraft<'a>,
@@ -43,6 +44,7 @@ pub(crate) struct Draft<'a> {
 #[derive(Debug)]
 pub(crate) struct Changes {
     format: u32,
+    features: u64,
     identity: Option<FileIdentity>,
     state: State,
     rows: BTreeMap<String, KeyspaceRow>,
@@ -64,6 +66,7 @@ impl<'a> Draft<'a> {
         Self {
             known,
             format: known.format,
+            features: known.features,
             identity: known.identity,
             state: known.state,
             retired: RetiredDraft { known: &known.retired, changed: BTreeMap::new() },
@@ -100,8 +103,8 @@ impl<'a> Draft<'a> {
 
     /// Ends the draft of a transaction that has succeeded.
     pub(crate) fn into_changes(self) -> Changes {
-        let Self { format, identity, state, rows, retired, ranges, .. } = self;
-        Changes { format, identity, state, rows, retired: retired.changed, ranges }
+        let Self { format, features, identity, state, rows, retired, ranges, .. } = self;
+        Changes { format, features, identity, state, rows, retired: retired.changed, ranges }
     }
 
     /// Returns the row of a name.
@@ -143,8 +146,9 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Brings a file of an older format to this one.
+    /// Brings a file of an older format, or without features of this version, to this one.
     pub(crate) fn upgrade(&mut self, now: Timestamp, identities: Identities) {
+        self.features |= FEATURES;
         if self.format < FORMAT {
             self.format = FORMAT;
             self.identity.get_or_insert_with(|| identities.make(now, None));
@@ -161,7 +165,7 @@ impl<'a> Draft<'a> {
         }
         for id in &adopted.retired {
             if self.name_of(*id).is_none() {
-                if !self.retired.contains_key(id) {
+                if !self.retired.contains_key(*id) {
                     self.retired.insert(*id, 0);
                 }
                 self.number_beyond(*id);
@@ -227,8 +231,8 @@ impl<'a> Draft<'a> {
 
 impl RetiredDraft<'_> {
     /// Returns whether a keyspace is retired.
-    pub(crate) fn contains_key(&self, id: &KeyspaceId) -> bool {
-        self.get(*id).is_some()
+    pub(crate) fn contains_key(&self, id: KeyspaceId) -> bool {
+        self.get(id).is_some()
     }
 
     fn get(&self, id: KeyspaceId) -> Option<u64> {
@@ -241,7 +245,7 @@ impl RetiredDraft<'_> {
     /// Returns the retired keyspaces. Those that the transaction itself retires come last.
     pub(crate) fn ids(&self) -> impl Iterator<Item = KeyspaceId> + '_ {
         let new = self.changed.iter().filter(|(id, bytes)| bytes.is_some() && !self.known.contains_key(id));
-        let kept = self.known.keys().filter(|id| self.contains_key(id));
+        let kept = self.known.keys().filter(|id| self.contains_key(**id));
         kept.chain(new.map(|(id, _)| id)).copied()
     }
 
@@ -271,8 +275,9 @@ impl Known {
     /// Takes over what a transaction has changed that has succeeded. Returns the names of the rows that
     /// differ.
     pub(crate) fn accept(&mut self, changes: Changes) -> Vec<String> {
-        let Changes { format, identity, state, rows, retired, ranges } = changes;
-        (self.format, self.identity, self.state, self.ranges) = (format, identity, state, ranges);
+        let Changes { format, features, identity, state, rows, retired, ranges } = changes;
+        (self.format, self.features, self.identity) = (format, features, identity);
+        (self.state, self.ranges) = (state, ranges);
         self.charging_on_file = self.charging;
         for (id, bytes) in retired {
             self.retired.set(id, bytes);

@@ -15,12 +15,16 @@ use std::time::Duration;
 use super::ballast::Ballast;
 use super::batch::RangeRemoval;
 use super::charging::page_of;
+use super::compact::{Copied, take_place, write_copy};
 use super::fault::{Fault, FaultKind};
-use super::files::{OwnerLock, Standing, io_error, standing};
+use super::files::{OwnerLock, Standing, io_error, refuse_mount_point, standing};
 use super::identity::Identities;
 use super::known::{Adopted, Known, Registration};
 use super::look::{Condition, Look, refused};
-use super::open::{OpenOptions, Opened, open, open_ours, refusal};
+use super::names::refuse_too_long;
+use super::open::{
+    OpenOptions, Opened, open, open_ours, refusal, refuse_unless_unfinished, remove_unfinished,
+};
 use super::owner;
 use super::ranges::RANGE_ROWS;
 use super::store::{Batch, Outcome, Room, Store};
@@ -29,6 +33,7 @@ use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Scope;
 use crate::memory::{Change, Mutation, Range};
+use crate::process::Process;
 use crate::record;
 use crate::sync::Arc;
 use crate::units::{ByteSize, Timestamp};
@@ -44,9 +49,21 @@ pub(crate) struct Edit {
     options: OpenOptions,
     /// None after a fault: what is not closed can't be opened again.
     store: Option<Store>,
+    /// What a file says that was compacted and closed. The next change opens it again: a commit finds no free
+    /// page in such a file and doubles it, so none is made that changes nothing.
+    compacted: Option<Known>,
     sequence: u64,
     now: Timestamp,
+    process: Process,
     _lock: OwnerLock,
+}
+
+/// What a compaction did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Compaction {
+    pub(crate) len_before: u64,
+    pub(crate) len: u64,
+    pub(crate) expired: u64,
 }
 
 impl Edit {
@@ -61,6 +78,8 @@ impl Edit {
         if !is_new && let Condition::Owned(pid) = Look::open(path)?.facts.condition {
             return Err(owner::in_use(path, pid));
         }
+        refuse_too_long(&OsVolume, path)?;
+        refuse_mount_point(&OsVolume, path)?;
         let lock = OwnerLock::acquire(&OsVolume, path, Duration::ZERO, clock)?;
         let options = OpenOptions {
             volume: Arc::new(OsVolume),
@@ -93,7 +112,8 @@ impl Edit {
         let mut store = store;
         store.make_ranges().map_err(|fault| told(path, fault))?;
         let (sequence, now) = (store.last_sequence(), clock.wall().max(store.mark()));
-        Ok(Self { options, store: Some(store), sequence, now, _lock: lock })
+        let process = Process::current();
+        Ok(Self { options, store: Some(store), compacted: None, sequence, now, process, _lock: lock })
     }
 
     /// The time by which entries expire here: the clock's, or that of the last commit if that is later.
@@ -101,9 +121,9 @@ impl Edit {
         self.now
     }
 
-    /// What the file knows of its keyspaces.
-    pub(crate) fn known(&self) -> Known {
-        self.store.as_ref().map(|store| store.known.clone()).unwrap_or_default()
+    /// What the file knows of its keyspaces; none after a fault.
+    pub(crate) fn known(&self) -> Option<&Known> {
+        self.store.as_ref().map(|store| &store.known).or(self.compacted.as_ref())
     }
 
     /// The number for the next change.
@@ -119,7 +139,8 @@ impl Edit {
     }
 
     /// The header of a key's record, if it is live.
-    pub(crate) fn live(&self, keys: &[&[u8]]) -> Result<Vec<Option<record::Header>>, Error> {
+    pub(crate) fn live(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<record::Header>>, Error> {
+        self.open_again()?;
         let store = usable(self.store.as_ref())?;
         let read = store
             .snapshot(0)
@@ -181,15 +202,70 @@ impl Edit {
         }
     }
 
-    /// Gives unused pages back to the file system. Answers whether it could: not while anybody reads.
-    pub(crate) fn compact(&mut self) -> Result<bool, Error> {
-        usable(self.store.as_ref())?;
-        let store = self.store.as_mut().ok_or(Error::Closed)?;
-        store.compact().map_err(|fault| told(&self.options.path, fault))
+    /// Makes the file as short as its entries need ([`compact`]). None if it was not to go on: then it is as
+    /// it was.
+    pub(crate) fn compact(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Option<Compaction>, Error> {
+        self.open_again()?;
+        refuse_unless_unfinished(&self.options)?;
+        let store = usable(self.store.as_ref())?;
+        let written = write_copy(store, &self.options, self.now, go_on);
+        let Some(copied) = written.map_err(|fault| self.not_compacted(fault))? else { return Ok(None) };
+        let store = self.store.take().ok_or(Error::Closed)?;
+        let old = store.known.clone();
+        let closed = store.close().and_then(|()| Ok(self.len()?));
+        let len_before = closed.map_err(|fault| {
+            drop(remove_unfinished(&self.options));
+            self.not_compacted(fault)
+        })?;
+        let is_taken = take_place(&self.options, &copied).map_err(|fault| self.not_compacted(fault))?;
+        Ok(Some(if is_taken {
+            let Copied { len, expired, known, .. } = copied;
+            self.compacted = Some(known);
+            Compaction { len_before, len, expired }
+        } else {
+            self.compacted = Some(old);
+            Compaction { len_before, len: len_before, expired: 0 }
+        }))
+    }
+
+    fn len(&self) -> std::io::Result<u64> {
+        Ok(self.options.volume.look(&self.options.path)?.map_or(0, |seen| seen.len))
+    }
+
+    fn not_compacted(&self, fault: Fault) -> Error {
+        let path = self.options.path.clone();
+        match fault.kind {
+            FaultKind::Full => {
+                let most = ByteSize::bytes(self.len().unwrap_or(0));
+                let cause = format!(
+                    "{fault}; a copy that takes up to {most} is written beside the file before it takes its \
+                     place: free so much room"
+                );
+                Error::Io { action: "compact", path, cause }
+            }
+            FaultKind::Io => Error::Io { action: "compact", path, cause: fault.cause },
+            _ => told(&path, fault),
+        }
+    }
+
+    /// Opens a file again that was compacted.
+    fn open_again(&mut self) -> Result<(), Error> {
+        if self.compacted.is_none() {
+            return Ok(());
+        }
+        if !self.process.is_current() {
+            return Err(Error::Forked);
+        }
+        let store = open_ours(&self.options, u64::MAX).map_err(|fault| told(&self.options.path, fault))?;
+        (self.store, self.compacted) = (Some(store), None);
+        Ok(())
     }
 
     /// Closes the file, as a cache that is closed does.
     pub(crate) fn close(mut self) -> Result<(), Error> {
+        if self.compacted.is_some() {
+            return if self.process.is_current() { Ok(()) } else { Err(Error::Forked) };
+        }
         usable(self.store.as_ref())?;
         let batch = self.batch(&[], &[], &[], 0);
         let batch = Batch { closing: true, ..batch };
@@ -218,6 +294,7 @@ impl Edit {
             sequence: self.sequence,
             closing: false,
             is_resident: &|_| false,
+            take_use: &|_| false,
             part: None,
             range_rows: RANGE_ROWS,
         }
@@ -230,6 +307,7 @@ impl Edit {
         register: &[Registration],
         sweep: usize,
     ) -> Result<Outcome, Error> {
+        self.open_again()?;
         usable(self.store.as_ref())?;
         let batch = self.batch(mutations, ranges, register, sweep);
         let mut store = self.store.take().ok_or(Error::Closed)?;

@@ -1,23 +1,25 @@
 //! Whose a file is that can't be read: evidence that only a file has which was accepted as a cache's.
 //!
-//! A file that was cut or overwritten may have lost the name of our tables, which stands wherever the store put it. So an owner leaves two things
-//! once it has accepted a file:
+//! A file that was cut or overwritten may have lost the name of our tables, which stands wherever the store
+//! put it. So an owner leaves two things once it has accepted a file:
 //!
-//! - The **mark**, in the file: a word, the file's identity and their checksum, in the part of the first page that the store leaves alone. Whatever
-//!   is cut off the end of a file, it stays.
-//! - The **lines of the lock** (`<path>.lock`), which stay when the cache is closed: the identity of the file that was accepted at this path, and
-//!   which file of the file system that was.
+//! - The **mark**, in the file: a word, the file's identity and their checksum, in the part of the first page
+//!   that the store leaves alone. Whatever is cut off the end of a file, it stays.
+//! - The **lines of the lock** (`<path>.lock`), which stay when the cache is closed: the identity of the file
+//!   that was accepted at this path, and which file of the file system that was.
 //!
 //! A file is ours if
 //!
 //! 1. it begins as the store's files do, and the name of our tables stands in it; or
 //! 2. it has the mark, and the lock names no other identity; or
-//! 3. it is too short to have a mark, and so to be anybody's database; it begins as the store's files do, as far as it goes; and it is the very file
-//!    that the lock names; or
-//! 4. the identity that the lock names, 16 random bytes, stands in it: of a file whose first page was overwritten.
+//! 3. it is too short to have a mark, and so to be anybody's database; it begins as the store's files do, as
+//!    far as it goes; and it is the very file that the lock names; or
+//! 4. the identity that the lock names, 16 random bytes, stands in it: of a file whose first page was
+//!    overwritten.
 //!
-//! So what takes the place of a file of ours later is not ours by what that one left: it has neither the mark nor the identity. An inode may be used
-//! again, and so the lock names a file by the time of its making, too. Where the file system does not keep that, (3) finds nothing.
+//! So what takes the place of a file of ours later is not ours by what that one left: it has neither the mark
+//! nor the identity. An inode may be used again, and so the lock names a file by the time of its making, too.
+//! Where the file system does not keep that, (3) finds nothing.
 
 use std::fmt;
 use std::io;

@@ -133,6 +133,11 @@ impl<T> Guarded<T> {
         !this.1.is_current()
     }
 
+    /// Takes it out. What is left can only be dropped, or replaced.
+    pub(crate) fn take(&mut self) -> Option<T> {
+        self.0.take()
+    }
+
     pub(crate) fn into_inner(mut self) -> Option<T> {
         self.0.take()
     }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use super::evidence::Accepted;
 use super::format::FORMAT;
+use super::names::LOCK;
+pub(crate) use super::names::{DAMAGED, DISCARDED, beside, dated};
 use super::owner;
 use super::owner_facts::{MAX_LEN, OwnerFacts};
 use crate::clock::{Clock, pause};
@@ -20,12 +22,11 @@ const LOCK_POLL: Duration = Duration::from_millis(5);
 /// How often a refused opener looks for the name of the owner: for a tenth of a second.
 const OWNER_POLLS: u32 = 20;
 
-/// `<path><suffix>`, in the same directory.
-pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
+/// What a file is that was mounted by itself: it can be neither renamed nor removed, which is what a cache
+/// does with a file that is damaged or must be discarded.
+pub(super) const MOUNT_POINT: &str = "a mount point of its own, which can't be renamed: mount the directory";
+/// What to do about a full disk.
+pub(super) const ROOM: &str = "free some room there, or open the cache without a path until there is";
 
 /// The error of a system call on a path.
 pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
@@ -37,6 +38,15 @@ pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> 
     match source.kind() {
         ErrorKind::PermissionDenied => Error::Permission { action, path, source },
         ErrorKind::IsADirectory => Error::NotAFile { path, what: "a directory" },
+        ErrorKind::ResourceBusy => Error::NotAFile { path, what: MOUNT_POINT },
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Error::Io { action, path, cause: format!("{source}; {ROOM}") }
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            let remedy =
+                "give a path on a file system that can be written to, or read the file with a Follower";
+            Error::Io { action, path, cause: format!("{source}; {remedy}") }
+        }
         _ => Error::Io { action, path, cause: source.to_string() },
     }
 }
@@ -79,7 +89,7 @@ impl OwnerLock {
         timeout: Duration,
         clock: &dyn Clock,
     ) -> Result<Self, Error> {
-        let lock_path = beside(path, ".lock");
+        let lock_path = beside(path, LOCK);
         let mut file = volume.open_lock(&lock_path).map_err(|error| io_error("open", &lock_path, error))?;
         let start = clock.monotonic();
         let mut waited = Duration::ZERO;
@@ -123,9 +133,9 @@ impl OwnerLock {
         Ok(())
     }
 
-    /// Makes sure that the file at the lock's path is the one that is locked: it may have been removed or replaced.
-    /// What stands there is locked in its place, unless another process has it. Answers what was wrong, if anything
-    /// was.
+    /// Makes sure that the file at the lock's path is the one that is locked: it may have been removed or
+    /// replaced. What stands there is locked in its place, unless another process has it. Answers what was
+    /// wrong, if anything was.
     ///
     /// # Errors
     /// With what keeps it from being locked.
@@ -139,6 +149,10 @@ impl OwnerLock {
         };
         let mut file = volume.open_lock(&self.path).map_err(failed)?;
         if !file.try_lock().map_err(failed)? {
+            // It says what this owner wrote: it is the same file, and the file system changes identities.
+            if file.read(MAX_LEN + 1).map_err(failed)? == self.facts.to_bytes() {
+                return Ok(None);
+            }
             return Err(format!("{shown} was {what}, and another process has locked the file in its place"));
         }
         if OwnerFacts::read(&file.read(MAX_LEN + 1).map_err(failed)?).is_none() {
@@ -212,7 +226,7 @@ pub(crate) fn in_real_directory(volume: &dyn Volume, path: &Path) -> Result<Path
     Ok(directory.join(name))
 }
 
-fn directory_of(path: &Path) -> &Path {
+pub(super) fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -223,11 +237,6 @@ pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::R
     remove_old_quarantined(volume, path, Some(&aside));
     Ok(aside)
 }
-
-/// What the name of a damaged file that is kept says of it.
-pub(crate) const DAMAGED: &str = ".damaged-";
-/// What the name of a file says that must never be opened again.
-pub(crate) const DISCARDED: &str = ".discarded-";
 
 /// Names that are tried for a file that is moved aside.
 const ATTEMPTS: u64 = 100;
@@ -246,9 +255,33 @@ pub(crate) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u
     }
 }
 
-/// Makes what happened to the names beside a path durable.
+/// Makes what happened to the names beside a path durable, where the file system can: some on networks, and
+/// some in user space, answer that a directory can't be synced. Then a rename is as durable as they make it.
 pub(crate) fn sync_directory_of(volume: &dyn Volume, path: &Path) -> io::Result<()> {
-    volume.sync_directory(directory_of(path))
+    match volume.sync_directory(directory_of(path)) {
+        Err(error) if is_unsupported(&error) => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Whether the file system of a path can make names durable. An error of another kind says nothing of that.
+pub(crate) fn syncs_directory_of(volume: &dyn Volume, path: &Path) -> bool {
+    !volume.sync_directory(directory_of(path)).is_err_and(|error| is_unsupported(&error))
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let unsupported = [Errno::INVAL, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS];
+    Errno::from_io_error(error).is_some_and(|errno| unsupported.contains(&errno))
+}
+
+/// Refuses a file that is a mount point by itself.
+pub(super) fn refuse_mount_point(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
+    match volume.is_mount_point(path) {
+        Ok(true) => Err(Error::NotAFile { path: path.to_owned(), what: MOUNT_POINT }),
+        // What can't be told here is told by what is done next.
+        _ => Ok(()),
+    }
 }
 
 /// Damaged files that are kept beside a cache; older ones are deleted.
@@ -262,24 +295,6 @@ pub(crate) fn remove_old_quarantined(volume: &dyn Volume, path: &Path, latest: O
     for old in kept.iter().rev().skip(MOST_QUARANTINED - usize::from(latest.is_some())) {
         drop(volume.remove(old));
     }
-}
-
-/// The files beside a path that are named by it, a word and a time; earliest first.
-pub(crate) fn dated(volume: &dyn Volume, path: &Path, word: &str) -> Vec<PathBuf> {
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-        return Vec::new();
-    };
-    let prefix = format!("{name}{word}");
-    let Ok(files) = volume.list(directory_of(path)) else {
-        return Vec::new();
-    };
-    let time = |path: &PathBuf| {
-        let time = path.file_name()?.to_str()?.strip_prefix(&prefix)?;
-        if time.bytes().all(|byte| byte.is_ascii_digit()) { time.parse::<u64>().ok() } else { None }
-    };
-    let mut found: Vec<PathBuf> = files.into_iter().filter(|path| time(path).is_some()).collect();
-    found.sort_by_key(time);
-    found
 }
 
 #[cfg(test)]

@@ -19,10 +19,12 @@ use crate::error::Error;
 pub(crate) const FORMAT: u32 = 2;
 /// The first format: without identity, features, and fields of keyspaces.
 pub(crate) const FORMAT_1: u32 = 1;
-/// The features that this version knows, a bit each: none yet.
-const KNOWN_FEATURES: u64 = 0;
-/// The features of the files that this version makes.
-pub(super) const FEATURES: u64 = 0;
+/// Rows of the expiry table have classes ([`super::expiry`]): whoever deletes entries must know.
+const LIFETIME_CLASSES: u64 = 1;
+/// The features of the files that this version makes, a bit each, and brings others to with its first commit.
+pub(super) const FEATURES: u64 = LIFETIME_CLASSES;
+/// The features that this version knows.
+const KNOWN_FEATURES: u64 = FEATURES;
 
 /// What a file says of its format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::catalog::{Keyspaces, Retired, clamped};
 use super::charging::Charging;
 use super::draft::Draft;
-use super::format::FORMAT;
+use super::format::{FEATURES, FORMAT};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::tables::State;
@@ -19,6 +19,8 @@ use crate::units::Timestamp;
 pub(crate) struct Known {
     /// The version of the file's format.
     pub(crate) format: u32,
+    /// What its readers must know, a bit each.
+    pub(crate) features: u64,
     /// Which file it is; a file of format 1 has none yet.
     pub(crate) identity: Option<FileIdentity>,
     pub(crate) state: State,
@@ -51,7 +53,14 @@ impl Known {
     /// What a file without entries says.
     pub(crate) fn fresh(mark: Timestamp, identities: Identities) -> Self {
         let state = State { mark, next_keyspace: 1, closed_cleanly: true, sequence: 0 };
-        Self { format: FORMAT, identity: Some(identities.make(mark, None)), state, ..Self::default() }
+        let features = FEATURES;
+        Self {
+            format: FORMAT,
+            features,
+            identity: Some(identities.make(mark, None)),
+            state,
+            ..Self::default()
+        }
     }
 
     /// The same keyspaces without their entries, for a file that takes this one's place: handles go on with
@@ -96,15 +105,48 @@ impl Registration {
     }
 }
 
-/// Keyspaces that were opened while the file was out of service, and their numbers.
+/// Keyspaces that were opened and are not in the file yet, and their numbers: those that were opened while it
+/// was out of service, and those that it has still to learn of.
+///
+/// A keyspace of a name that the file does not have is numbered without a commit:
+///
+/// 1. [`Adopted::number`] gives it the next number that neither the file nor another opening has.
+/// 2. Its opening is answered.
+/// 3. Whatever commits next enters its row, in the same transaction as its first entry or in an earlier one
+///    ([`Draft::adopt`]).
+///
+/// So no entry stands in a file under a number without a row, which the next owner would give to another
+/// keyspace. A crash before (3) forgets a keyspace without entries. A keyspace that takes another's place
+/// (of another version or shape) is entered before its opening is answered: a removal of what it does not
+/// find commits nothing, and an owner of the version before must not find it either.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Adopted {
     /// By name, the latest, and when it was registered: an earlier version's number is retired.
     pub(super) keyspaces: BTreeMap<String, (Registration, KeyspaceId, Timestamp)>,
     pub(super) retired: BTreeSet<KeyspaceId>,
+    /// Above every number of these.
+    next: u32,
+    /// Whether one of them was opened during an outage: the file learns of it as soon as it is in service.
+    is_urgent: bool,
 }
 
 impl Adopted {
+    /// Numbers a keyspace that needs no commit before its opening is answered. Returns its number, and
+    /// whether the file has still to learn of it; none if it needs one.
+    pub(crate) fn number(&mut self, known: &Known, wanted: &Registration) -> Option<(KeyspaceId, bool)> {
+        if let Some((pending, id, _)) = self.keyspaces.get(&wanted.name) {
+            return (pending == wanted).then_some((*id, true));
+        }
+        if let Some(row) = known.keyspaces.get(&wanted.name) {
+            let is_whole = row.schema.is_some() || wanted.schema.is_none();
+            return (wanted.is_served_by(row) && is_whole).then_some((row.id, false));
+        }
+        let id = KeyspaceId::on_disk(self.next.max(known.state.next_keyspace));
+        // It takes no other's place, so nobody will ask when that was.
+        self.note(wanted, id, known.state.mark);
+        Some((id, true))
+    }
+
     /// Notes a keyspace that `known`, which has these taken over already, numbers.
     pub(crate) fn register(
         &mut self,
@@ -117,7 +159,23 @@ impl Adopted {
         let changes = draft.into_changes();
         known.accept(changes);
         self.retired.extend(retired);
-        self.keyspaces.insert(wanted.name.clone(), (wanted.clone(), id, now));
+        self.is_urgent = true;
+        self.note(wanted, id, now);
         id
+    }
+
+    /// Returns whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keyspaces.is_empty()
+    }
+
+    /// Returns whether they may wait for a commit that is made for something else, or for the flush interval.
+    pub(crate) fn may_wait(&self) -> bool {
+        !self.is_urgent
+    }
+
+    fn note(&mut self, wanted: &Registration, id: KeyspaceId, now: Timestamp) {
+        self.keyspaces.insert(wanted.name.clone(), (wanted.clone(), id, now));
+        self.next = self.next.max(id.number() + 1);
     }
 }

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use redb::{Database, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableDatabase};
 
 use super::evidence;
+use super::expiry;
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::files::{self, Standing, io_error};
 use super::format::FileFormat;
@@ -27,7 +28,7 @@ use super::owner;
 use super::pages::{Pages, verify_pages};
 use super::probe::Overlay;
 use super::store::Store;
-use super::tables::{ENTRIES, EXPIRY, after_prefix, end_of_due, split_expiry_key};
+use super::tables::{ENTRIES, EXPIRY, after_prefix};
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::stats::Lifetime;
@@ -181,13 +182,18 @@ impl Look {
     /// How many entries of each keyspace the sweeper may delete at a time.
     pub(crate) fn due(&self, now: Timestamp) -> Result<Vec<(KeyspaceId, u64)>, Error> {
         self.refuse_if_forked()?;
-        let end = end_of_due(now);
         let counted = guarded(|| {
             let mut counted = std::collections::BTreeMap::new();
-            for row in self.expiry.range_owned::<&[u8]>(..end.as_slice())? {
-                let row = row?.0;
-                if let Some((_, key)) = split_expiry_key(row.value()) {
-                    *counted.entry(KeyspaceId::of(key)).or_insert(0) += 1;
+            for (class, head) in expiry::heads(&*self.expiry)? {
+                let end = expiry::end_of_due(class, now);
+                if head >= end {
+                    continue;
+                }
+                for row in self.expiry.range_owned::<&[u8]>(head.as_slice()..end.as_slice())? {
+                    let row = row?.0;
+                    if let Some((_, key)) = expiry::split(row.value()) {
+                        *counted.entry(KeyspaceId::of(key)).or_insert(0) += 1;
+                    }
                 }
             }
             Ok(counted)

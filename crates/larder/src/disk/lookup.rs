@@ -57,7 +57,9 @@ impl Tiers {
     /// that it does not have, and its parent may use the pages of the snapshot for something else.
     pub(crate) fn read(&self, key: SlotKey<'_>, floor: u64) -> Option<Stored> {
         let record = self.raw(key)?;
-        self.live(key, record, floor, self.time.span().earliest)
+        let stored = self.live(key, record, floor, self.time.span().earliest)?;
+        self.uses.mark(key.hash);
+        Some(stored)
     }
 
     fn live(&self, key: SlotKey<'_>, record: Vec<u8>, floor: u64, now: Timestamp) -> Option<Stored> {

@@ -56,8 +56,12 @@ pub(super) struct NewFile {
 
 impl NewFile {
     pub(super) fn new(file: VolumeFile, capacity: u64) -> Self {
-        let region_pages = u32::try_from(region_for(capacity) / BLOCK).unwrap_or(1 << 20);
-        Self { file, region_pages }
+        Self::with_regions(file, region_for(capacity))
+    }
+
+    /// A file that is made with regions of so many bytes.
+    pub(super) fn with_regions(file: VolumeFile, region: u64) -> Self {
+        Self { file, region_pages: u32::try_from(region / BLOCK).unwrap_or(1 << 20) }
     }
 
     /// A header with the size of a region, if these bytes are one (1).

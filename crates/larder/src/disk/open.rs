@@ -4,6 +4,7 @@
 //!
 //! 1. Nothing there, or an empty file: a new one is made under a temporary name, closed, and renamed into
 //!    place, so that a crash leaves none or a whole one.
+//!    It is not written in place: an empty file that is a mount point is refused, as any other that is.
 //! 2. Not a regular file: refused. Not beginning as redb's files do: dealt with as in step 4.
 //! 3. Its tables are read, without writing (see [`super::probe`]). None of ours, though every page is as it
 //!    was written: refused. A newer format: refused. In use: refused.
@@ -24,10 +25,11 @@ use super::ballast::Ballast;
 use super::charging::Charging;
 use super::evidence::{self, Accepted};
 use super::fault::{Fault, FaultKind, Guarded, guarded};
-use super::files::{self, Standing, beside, io_error};
+use super::files::{self, Standing, io_error};
 use super::format::FileFormat;
 use super::identity::Identities;
 use super::known::Known;
+use super::names::{UNFINISHED, beside};
 use super::new_file::{self, NewFile};
 use super::owner;
 use super::probe::{self, Overlay};
@@ -37,7 +39,7 @@ use super::tables::marker;
 use crate::error::Error;
 use crate::sync::Arc;
 use crate::units::Timestamp;
-use crate::volume::{Anchor, Seal, Volume, VolumeFile};
+use crate::volume::{Anchor, Identity, Seal, Volume, VolumeFile};
 
 /// The page cache for a look into a file.
 const SMALL_CACHE: usize = 1 << 20;
@@ -77,7 +79,11 @@ pub(crate) struct Opened {
 pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
     let OpenOptions { volume, path, .. } = options;
     let volume = &**volume;
-    let opened = match files::standing(volume, path)? {
+    let standing = files::standing(volume, path)?;
+    if standing != Standing::Nothing {
+        files::refuse_mount_point(volume, path)?;
+    }
+    let opened = match standing {
         Standing::Nothing => create_first(options, None),
         Standing::Empty => {
             volume.remove(path).map_err(|error| io_error("replace the empty file", path, error))?;
@@ -114,8 +120,13 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
             }
         }
     }?;
-    // Only now that the place is known to be ours.
+    // Only now that the place is known to be ours. Best effort.
     remove_discarded(volume, path);
+    // A compaction that was cut off.
+    let is_left = files::standing(volume, &unfinished(path)).is_ok_and(|found| found != Standing::Nothing);
+    if is_left && refuse_unless_unfinished(options).is_ok() {
+        drop(remove_unfinished(options));
+    }
     Ok(opened)
 }
 
@@ -146,6 +157,7 @@ pub(super) fn refusal(path: &Path, fault: Fault) -> Error {
             path,
             source: std::io::Error::new(std::io::ErrorKind::PermissionDenied, fault.cause),
         },
+        FaultKind::Full => Error::Io { action: "open", path, cause: format!("{fault}; {}", files::ROOM) },
         _ => Error::Io { action: "open", path, cause: fault.cause },
     }
 }
@@ -196,29 +208,40 @@ fn verify_pages(overlay: impl FnOnce() -> std::io::Result<Overlay>) -> Result<()
 
 /// Opens a larder file for writing.
 pub(super) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, Fault> {
-    let mut builder = builder(options.page_cache);
-    builder.set_check_integrity_on_open(len <= options.verify_up_to);
-    let (mut largest_page, mut reserve, mut seal) = (u64::MAX, Reserve::default(), Seal::default());
-    let db = guarded(|| {
-        let file = options.volume.open(&options.path, false)?;
-        seal = file.seal();
-        largest_page = new_file::region_len(&file)?;
-        // Where blocks are not counted nothing is gained by holes.
-        if options.counts_blocks {
-            let file = SparseFile::new(file, options.capacity)?;
-            reserve = file.reserve();
-            return Ok(builder.create_with_backend(file)?);
-        }
-        Ok(builder.create_with_backend(file)?)
-    })?;
-    let mut store = Store::new(db, options.room, options.identities)?;
-    (store.largest_page, store.reserve, store.seal) = (largest_page, reserve, seal);
+    let mut store = Store::of_file(open_database(options, len <= options.verify_up_to)?, options)?;
     if let Some(charging) = options.charging {
         store.charge_by(charging)?;
     }
     // What every lookup opens: damage to it is dealt with as any other that is found on opening.
     store.snapshot(0)?;
     Ok(store)
+}
+
+/// The database of a file that is open for writing, and what governs its writes.
+pub(super) struct OpenDatabase {
+    pub(super) db: Database,
+    /// Ends all writing to the file.
+    pub(super) seal: Seal,
+    pub(super) reserve: Reserve,
+    /// The largest page that the file can have ([`super::new_file`]).
+    pub(super) largest_page: u64,
+}
+
+/// Opens the database of a file for writing.
+pub(super) fn open_database(options: &OpenOptions, verifies: bool) -> Result<OpenDatabase, Fault> {
+    let mut builder = builder(options.page_cache);
+    builder.set_check_integrity_on_open(verifies);
+    let file = options.volume.open(&options.path, false)?;
+    let (seal, largest_page) = (file.seal(), new_file::region_len(&file)?);
+    // Where blocks are not counted nothing is gained by holes.
+    if options.counts_blocks {
+        let file = SparseFile::new(file, options.capacity)?;
+        let reserve = file.reserve();
+        let db = guarded(|| Ok(builder.create_with_backend(file)?))?;
+        return Ok(OpenDatabase { db, seal, reserve, largest_page });
+    }
+    let db = guarded(|| Ok(builder.create_with_backend(file)?))?;
+    Ok(OpenDatabase { db, seal, reserve: Reserve::default(), largest_page })
 }
 
 /// Moves a damaged file aside, if there is evidence that it is ours. Otherwise the answer is `refused`.
@@ -238,18 +261,23 @@ fn replace_damaged(options: &OpenOptions, refused: Error) -> Result<Opened, Erro
 
 fn create_first(options: &OpenOptions, quarantined: Option<PathBuf>) -> Result<Opened, Error> {
     refuse_unless_unfinished(options)?;
-    let store = create(options, &Known::fresh(options.now, options.identities), &mut Made::default())
-        .map_err(|fault| refusal(&options.path, fault))?;
+    let known = Known::fresh(options.now, options.identities);
+    let create = || create(options, &known, &mut Made::default());
+    let created = create().or_else(|fault| match fault.kind {
+        FaultKind::Full if Ballast::give_up_left(&*options.volume, &options.path) => create(),
+        _ => Err(fault),
+    });
+    let store = created.map_err(|fault| refusal(&options.path, fault))?;
     Ok(Opened { store, quarantined })
 }
 
 /// What a file is called until it is whole.
-fn unfinished(path: &Path) -> PathBuf {
-    beside(path, ".larder-new")
+pub(super) fn unfinished(path: &Path) -> PathBuf {
+    beside(path, UNFINISHED)
 }
 
 /// A file of the unfinished one's name that does not begin as one may is somebody else's.
-fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Error> {
+pub(super) fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Error> {
     let path = unfinished(&options.path);
     if files::standing(&*options.volume, &path)? == Standing::Nothing {
         return Ok(());
@@ -261,6 +289,14 @@ fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Error> {
         return Ok(());
     }
     Err(foreign(&path, "it has the name of an unfinished larder file, and is none"))
+}
+
+/// Removes an unfinished file that a crash left: the owner's lock says that nobody is at work on it.
+pub(super) fn remove_unfinished(options: &OpenOptions) -> Result<(), Fault> {
+    match options.volume.remove(&unfinished(&options.path)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// A file that was made and has not been put to use: it is known by its anchor, so that a later try can
@@ -281,6 +317,11 @@ impl Made {
         Ok(())
     }
 
+    /// Whether it is the file of this identity.
+    pub(super) fn is(&self, identity: Identity) -> bool {
+        self.0.as_ref().is_some_and(|anchor| anchor.identity() == identity)
+    }
+
     pub(super) fn take(&mut self) -> Option<Box<dyn Anchor>> {
         self.0.take()
     }
@@ -292,13 +333,7 @@ pub(super) fn create(options: &OpenOptions, known: &Known, made: &mut Made) -> R
     let OpenOptions { volume, path, .. } = options;
     let volume = &**volume;
     let temporary = unfinished(path);
-    // Left by a crash: the owner's lock says that nobody is at work on it.
-    match volume.remove(&temporary) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(error.into());
-        }
-        _ => {}
-    }
+    remove_unfinished(options)?;
     let file = volume.open(&temporary, true)?;
     let file = NewFile::new(file, options.capacity);
     let finished = guarded(|| Ok(builder(options.page_cache).create_with_backend(file)?))
@@ -321,6 +356,6 @@ pub(super) fn create(options: &OpenOptions, known: &Known, made: &mut Made) -> R
     opened
 }
 
-fn close(db: Database) -> Result<(), Fault> {
+pub(super) fn close(db: Database) -> Result<(), Fault> {
     guarded(|| Ok(db.close()?))
 }

@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use super::evidence::Accepted;
-use super::files::beside;
+use super::names::{LOCK, beside};
 use super::owner_facts::{MAX_LEN, OwnerFacts};
 use crate::error::Error;
 use crate::volume::OsVolume;
@@ -32,7 +32,7 @@ pub(super) fn accepted(path: &Path) -> Option<Accepted> {
 
 /// What stands beside a cache file of its owner, or of one that was killed.
 fn facts(path: &Path) -> Option<OwnerFacts> {
-    OwnerFacts::read(&OsVolume::read_beside(&beside(path, ".lock"), MAX_LEN as u64 + 1).ok()?)
+    OwnerFacts::read(&OsVolume::read_beside(&beside(path, LOCK), MAX_LEN as u64 + 1).ok()?)
 }
 
 /// The error of a file that an owner has, where its id could be told.
@@ -68,7 +68,7 @@ fn is_zombie(_: u32) -> bool {
 #[cfg(target_os = "linux")]
 pub(super) fn holds_lock(path: &Path) -> bool {
     use crate::volume::Volume;
-    let Ok(Some(lock)) = OsVolume.look(&beside(path, ".lock")) else { return false };
+    let Ok(Some(lock)) = OsVolume.look(&beside(path, LOCK)) else { return false };
     let Ok(list) = OsVolume::read_beside(Path::new("/proc/locks"), MOST_LOCKS) else { return false };
     let owner = named(path);
     String::from_utf8_lossy(&list).lines().any(|line| is_lock_of(line, lock.identity.1, owner))

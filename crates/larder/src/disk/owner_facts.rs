@@ -10,8 +10,8 @@
 //!
 //! The first line is the process id; then come lines `name=value` in printable ASCII, of which a reader
 //! passes over those that it does not know. The first version wrote the process id alone. In a lock that
-//! nobody holds the first line is empty, unless its owner ended without closing the cache. The lines of the file
-//! that was accepted last, its identity and which file it is ([`super::evidence`]), stay.
+//! nobody holds the first line is empty, unless its owner ended without closing the cache. The lines of the
+//! file that was accepted last, its identity and which file it is ([`super::evidence`]), stay.
 //!
 //! Whatever is not of this form is somebody else's file, such as a `Cargo.lock` beside a cache called
 //! `Cargo`. What a crash made of ours still is: it may end in the middle of a line, and in zeros.

@@ -5,31 +5,34 @@
 
 mod commit;
 mod metadata;
+mod shorten;
 
 pub(crate) use commit::{Batch, Outcome};
 pub(in crate::disk) use metadata::{write_draft, write_known};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redb::{CompactionError, Database, ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
-use super::batch::{Entries, next_expiry};
+use super::batch::{Entries, Hand};
 use super::catalog::Retired;
 use super::charging::Charging;
 use super::draft::{Changes, Draft};
+use super::expiry;
 use super::extent::Extent;
-use super::fault::{Fault, FaultKind, Guarded, guarded};
+use super::fault::{Fault, Guarded, guarded};
 use super::format::{FORMAT_1, FileFormat};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
-use super::known::{Adopted, Known};
+use super::known::Known;
+use super::open::{OpenDatabase, OpenOptions};
 use super::pressure::Pressure;
-use super::ranges::{self, Cursor, RANGE_ROWS};
+use super::ranges::{self, Cursor};
 use super::snapshot::Snapshot;
 use super::sparse::Reserve;
 use super::tables::{
-    CHARGING_ROW, ENTRIES, EXPIRY, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META, RETIRED,
-    STATE_ROW, State, read_lifetime,
+    CHARGING_ROW, ENTRIES, EXPIRY, FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META,
+    RETIRED, STATE_ROW, State, read_lifetime,
 };
 use super::view::DiskView;
 use crate::id::KeyspaceId;
@@ -65,6 +68,8 @@ pub(crate) struct Store {
     pub(super) reserve: Reserve,
     /// The largest page that the file can have ([`super::new_file`]).
     pub(super) largest_page: u64,
+    /// Where evictions stand.
+    hand: Hand,
     /// When the earliest entry may be deleted.
     pub(super) next_expiry: Option<Timestamp>,
     lifetime: Option<Lifetime>,
@@ -75,6 +80,8 @@ pub(crate) struct Store {
     pub(super) seal: Seal,
     /// How far the earliest pending range removal has been made.
     pub(super) cursor: Cursor,
+    /// How it was opened; none of one that is in no file.
+    options: Option<OpenOptions>,
 }
 
 impl std::fmt::Debug for Store {
@@ -125,8 +132,17 @@ impl Store {
                 Some(row) => row.value().first().copied().and_then(Charging::of_code),
             };
             let Some(charging) = charging else { return Ok(Err(illegible(CHARGING_ROW))) };
-            let mut known =
-                Known { format, identity, state, charging, charging_on_file: charging, ..Known::default() };
+            let features = meta.get(FEATURES_ROW)?.and_then(|row| row.value().try_into().ok());
+            let features = features.map_or(0, u64::from_be_bytes);
+            let mut known = Known {
+                format,
+                features,
+                identity,
+                state,
+                charging,
+                charging_on_file: charging,
+                ..Known::default()
+            };
             let take = |known: &mut Known, name: &str, row: &[u8]| {
                 let row = KeyspaceRow::read(row, format).map_err(|_| illegible(name))?;
                 known.keyspaces.put(name.to_owned(), row);
@@ -157,7 +173,7 @@ impl Store {
     pub(crate) fn new(db: Database, room: Room, identities: Identities) -> Result<Self, Fault> {
         let db = Guarded::new(db);
         let known = Self::read_known(&*db)?;
-        let next_expiry = guarded(|| Ok(next_expiry(&db.begin_read()?.open_table(EXPIRY)?)?))?;
+        let next_expiry = guarded(|| Ok(expiry::next(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
         let largest_page = u64::MAX;
         let pressure = Pressure::new(room.live_limit);
@@ -169,12 +185,14 @@ impl Store {
             pressure,
             reserve,
             largest_page,
+            hand: Hand::default(),
             next_expiry,
             lifetime,
             identities,
             unseen: None,
             seal: Seal::default(),
             cursor: Cursor::default(),
+            options: None,
         })
     }
 
@@ -204,6 +222,13 @@ impl Store {
         }
         self.known.charging = charging;
         Ok(())
+    }
+
+    /// The store of a file that was opened so.
+    pub(super) fn of_file(opened: OpenDatabase, options: &OpenOptions) -> Result<Self, Fault> {
+        let OpenDatabase { db, seal, reserve, largest_page } = opened;
+        let store = Self::new(db, options.room, options.identities)?;
+        Ok(Self { options: Some(options.clone()), seal, reserve, largest_page, ..store })
     }
 
     /// The counts that the file has in a transaction; none if it has none that can be read.
@@ -328,57 +353,9 @@ impl Store {
 
     /// Closes the file, so that it can be opened, renamed or copied.
     pub(crate) fn close(self) -> Result<(), Fault> {
-        guarded(|| Ok(self.db.into_inner().map_or(Ok(()), Database::close)?))
-    }
-
-    /// Brings a file that was made with a larger capacity down to this one: deletes what has expired, evicts,
-    /// and gives unused pages back to the file system. These last only if no follower reads the file just
-    /// now; it stays longer then.
-    pub(crate) fn shrink(&mut self, now: Timestamp) -> Result<(), Fault> {
-        const ROWS: usize = 1000;
-        loop {
-            let outcome = self.commit(&Batch {
-                mutations: &[],
-                ranges: &[],
-                is_first: true,
-                adopt: &Adopted::default(),
-                register: &[],
-                sweep: ROWS,
-                now,
-                sequence: 0,
-                closing: false,
-                is_resident: &|_| false,
-                part: None,
-                range_rows: RANGE_ROWS,
-            })?;
-            if !outcome.more_to_sweep && !outcome.needs_room {
-                break;
-            }
-        }
-        match self.compact_beyond() {
-            Err(fault) if fault.kind == FaultKind::Damage => Err(fault),
-            _ => Ok(()),
-        }
-    }
-
-    /// The same for a file that takes more than it may, and so may take more for as long.
-    pub(crate) fn compact_beyond(&mut self) -> Result<bool, Fault> {
-        self.reserve.lift(true);
-        let compacted = self.compact();
-        self.reserve.lift(false);
-        compacted
-    }
-
-    /// Gives unused pages back to the file system; not while anybody reads. Answers whether it could.
-    pub(crate) fn compact(&mut self) -> Result<bool, Fault> {
+        // What closing writes is not to fail for the room that is kept for just that.
         self.reserve.allow(true);
-        let compacted = guarded(|| match self.db.compact() {
-            Ok(_) => Ok(true),
-            Err(CompactionError::TransactionInProgress) => Ok(false),
-            Err(error) => Err(error.into()),
-        });
-        self.reserve.allow(false);
-        compacted
+        guarded(|| Ok(self.db.into_inner().map_or(Ok(()), Database::close)?))
     }
 }
 

@@ -24,8 +24,8 @@ use crate::units::Timestamp;
 const LONGEST_SLEEP: Duration = Duration::from_hours(24);
 
 /// How often an idle cache looks whether its file is still in its place, or less often, if its
-/// [`sweep_interval`](crate::CacheBuilder::sweep_interval) is longer. A cache that is written to looks with each
-/// commit.
+/// [`sweep_interval`](crate::CacheBuilder::sweep_interval) is longer. A cache that is written to looks with
+/// each commit.
 pub const WATCH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What wakes the sweeper.
@@ -98,15 +98,8 @@ impl Sweeper {
     fn heed(&self, nudge: Nudge) {
         match nudge {
             Nudge::Look => {}
-            Nudge::Tell(event) => self.tell(&event),
+            Nudge::Tell(event) => self.tiers.call_listener(&event),
             Nudge::Bury(remains) => drop(catch_unwind(AssertUnwindSafe(|| drop(remains)))),
-        }
-    }
-
-    /// Calls the application's listener. Its panic is its own affair: the sweeper goes on.
-    fn tell(&self, event: &Event) {
-        if let Some(listener) = self.tiers.listener() {
-            drop(catch_unwind(AssertUnwindSafe(|| listener.call(event))));
         }
     }
 

@@ -11,12 +11,12 @@
 //! | `larder.keyspaces` | name | number, version, counts, and fields ([`super::keyspace_row`]) |
 //! | `larder.retired` | keyspace number | bytes it is still charged for, until its entries are deleted |
 //! | `larder.entries` | keyspace number 4, key | a record ([`crate::record`]) |
-//! | `larder.expiry` | delete-after 8 (ms since 1970), keyspace number 4, key | nothing |
-//! | `larder.ranges` | sequence 8 | a range removal that is still to be made: its scope ([`crate::key::Scope`]) |
+//! | `larder.expiry` | class of lifetimes 1, delete-after 7 (ms since 1970), keyspace number 4, key ([`super::expiry`]) | nothing |
+//! | `larder.ranges` | sequence 8 | a range removal whose entries are still being deleted: its scope ([`crate::key::Scope`]) |
 //!
 //! The row `"lifetime"` may be missing. Readers pass over counts that they do not know, and begin anew if the
-//! checksum is wrong. The table `larder.ranges` may be missing; this version makes none, and honours what it
-//! finds ([`super::ranges`]). In format 1 there are no features, no identity and no ranges.
+//! checksum is wrong. The table `larder.ranges` may be missing: the first row of it makes it
+//! ([`super::ranges`]). In format 1 there are no features, no identity and no ranges.
 
 use redb::{TableDefinition, TableHandle};
 
@@ -88,26 +88,6 @@ pub(crate) fn read_lifetime(bytes: &[u8]) -> Option<Lifetime> {
     let (numbers, rest) = counts.as_chunks::<8>();
     let is_whole = rest.is_empty() && checksum(LIFETIME_ROW.as_bytes(), counts).to_be_bytes() == *sum;
     is_whole.then(|| Lifetime::of(numbers.iter().map(|number| u64::from_be_bytes(*number))))
-}
-
-/// The key of an entry's row in the expiry table.
-pub(crate) fn expiry_key(delete_after: Timestamp, key: &[u8]) -> Vec<u8> {
-    let mut row = Vec::with_capacity(8 + key.len());
-    row.extend_from_slice(&delete_after.as_millis().to_be_bytes());
-    row.extend_from_slice(key);
-    row
-}
-
-/// The end of the rows whose time has come: above every row of this moment, also at the end of time.
-pub(crate) fn end_of_due(now: Timestamp) -> Vec<u8> {
-    // No keyspace on disk has a number that starts so.
-    expiry_key(now, &[u8::MAX])
-}
-
-/// Takes the key of an expiry row apart.
-pub(crate) fn split_expiry_key(row: &[u8]) -> Option<(Timestamp, &[u8])> {
-    let (millis, key) = row.split_first_chunk::<8>()?;
-    Some((Timestamp::from_millis(u64::from_be_bytes(*millis)), key))
 }
 
 /// The least byte string above every one that starts with `prefix`; `None` when there is none.

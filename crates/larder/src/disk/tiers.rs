@@ -1,6 +1,6 @@
 //! What lookups, the writer and the sweeper share: both tiers, the time, and the ways to wake one another.
 
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::batch::RangeRemoval;
 use super::command::{Acknowledge, Command};
@@ -10,6 +10,7 @@ use super::known::Registration;
 use super::ranges::MAX_PENDING;
 use super::snapshot::{Snapshot, SnapshotCell};
 use super::sweeper::{Nudge, Swept};
+use super::uses::Uses;
 use super::view::DiskView;
 use crate::clock::CacheTime;
 use crate::config::Listener;
@@ -23,6 +24,8 @@ use crate::sync::channel::{Receiver, SendError, Sender, bounded, unbounded};
 use crate::sync::{Arc, AtomicBool, AtomicU8, AtomicU64, Mutex, Ordering, StatisticU64};
 use crate::units::Timestamp;
 
+/// Bytes that become clean before what was evicted for them is handed to the sweeper to drop.
+const HANDED_OVER: u64 = 256 << 10;
 /// Due entries deleted in one transaction: lookups and other writes wait no longer than that takes.
 const SWEEP_ROWS: usize = 1000;
 
@@ -47,9 +50,13 @@ pub(crate) struct Tiers {
     pub(super) is_stopping: AtomicBool,
     /// What the writer let go of after the sweeper had ended.
     left: Mutex<Remains>,
+    /// What happened after the sweeper had ended.
+    untold: Mutex<Vec<Event>>,
     /// The generation of the snapshot that a lookup last reported a fault of.
     reported_generation: AtomicU64,
     view: Mutex<DiskView>,
+    /// What was read from disk of late.
+    pub(super) uses: Uses,
     /// Rows that a range removal may look at in the commit that acknowledges it.
     pub(crate) range_rows: usize,
     pub(super) damaged_records: StatisticU64,
@@ -83,14 +90,21 @@ impl Tiers {
             sweeper_is_nudged: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
             left: Mutex::default(),
+            untold: Mutex::default(),
             reported_generation: AtomicU64::new(0),
             view: Mutex::new(view),
+            uses: Uses::default(),
             range_rows,
             damaged_records: StatisticU64::new(0),
             read_faults: StatisticU64::new(0),
             counted: Counted::default(),
         };
         (Arc::new(tiers), nudged)
+    }
+
+    /// Notes uses of entries on disk from here on, which may be charged for so many bytes.
+    pub(crate) fn note_uses(&self, live_limit: u64) {
+        self.uses.size_for(live_limit);
     }
 
     pub(crate) fn has_disk(&self) -> bool {
@@ -114,19 +128,32 @@ impl Tiers {
     }
 
     /// Leaves an event to the sweeper to tell: a listener may call the cache, and wait for the writer.
-    pub(super) fn tell(&self, event: Event) {
+    pub(crate) fn tell(&self, event: Event) {
         if matches!(event, Event::DiskRecovered { .. }) {
             tracing::info!("{event}");
         } else {
             tracing::warn!("{event}");
         }
-        if self.listener.is_some() {
-            drop(self.sweeper_nudge.send(Nudge::Tell(event)));
+        if self.listener.is_some()
+            && let Err(SendError(Nudge::Tell(event))) = self.sweeper_nudge.send(Nudge::Tell(event))
+        {
+            self.untold.lock().push(event);
         }
     }
 
-    pub(super) fn listener(&self) -> Option<&Listener> {
-        self.listener.as_ref()
+    /// Calls the application's listener. Its panic is its own affair.
+    pub(super) fn call_listener(&self, event: &Event) {
+        if let Some(listener) = &self.listener {
+            drop(catch_unwind(AssertUnwindSafe(|| listener.call(event))));
+        }
+    }
+
+    /// Tells what the sweeper has ended too early for: what the writer met when it closed the file.
+    pub(crate) fn tell_left(&self) {
+        let untold = std::mem::take(&mut *self.untold.lock());
+        for event in untold {
+            self.call_listener(&event);
+        }
     }
 
     pub(crate) fn view(&self) -> DiskView {
@@ -287,8 +314,15 @@ impl Tiers {
 
     /// Settles a committed batch. The snapshot that shows it is installed already (invariant 2).
     pub(super) fn settle(&self, mutations: &[Mutation], remains: &mut Remains) {
+        let mut settled = 0;
         for mutation in mutations {
             self.memory.settle(mutation, remains);
+            settled += mutation.weight();
+            // What is evicted for a whole write buffer would be as much again, and nothing counts it any more.
+            if settled >= HANDED_OVER {
+                self.hand_over(std::mem::take(remains));
+                settled = 0;
+            }
         }
         if !self.disk_is_on()
             && let Some(next) = self.memory.next_expiry()

@@ -28,25 +28,26 @@
 
 mod behind;
 mod bounds;
+mod gather;
 mod held;
 mod outage;
 
 use std::any::Any;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::cache_file::{CacheFile, FIRST_DISK_RETRY, Standing};
-use super::command::{Command, Waiting, acknowledge, unsaved};
+use super::command::{Command, Waiting, acknowledge};
 use super::fault::{Fault, panic_message};
+use super::known::Adopted;
 use super::store::{Batch, Outcome};
 use super::tiers::Tiers;
 use crate::clock::Deadline;
-use crate::error::Error;
-use crate::memory::{Change, Mutation, Remains};
+use crate::memory::{Mutation, Remains};
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::{Arc, Ordering, planted};
 use crate::units::Timestamp;
+use gather::Numbered;
 use held::Held;
 
 /// How long changes may wait for their commit, and how much may share one.
@@ -62,30 +63,6 @@ pub(crate) struct Limits {
     pub(crate) deletes_between_steps: bool,
 }
 
-impl Limits {
-    /// Moves what shares the next transaction from a queue to a batch.
-    fn fill(self, batch: &mut Vec<Mutation>, from: &mut VecDeque<Mutation>) {
-        let payload_len = |mutation: &Mutation| match &mutation.change {
-            Change::Put { unsaved, .. } => unsaved.payload.len(),
-            Change::Delete => 0,
-        };
-        let mut bytes: usize = batch.iter().map(payload_len).sum();
-        while let Some(next) = from.front() {
-            bytes = bytes.saturating_add(payload_len(next));
-            let fits = batch.len() < self.most_changes && bytes <= self.most_bytes;
-            if !fits && !batch.is_empty() {
-                break;
-            }
-            batch.extend(from.pop_front());
-        }
-    }
-}
-
-/// The longest that those who wait are held up for others to share their commit: a third of what it takes.
-///
-/// None under the model checker: there only the end of everything else ends a wait.
-const MOST_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(200) };
-
 #[derive(Debug)]
 pub(crate) struct Writer {
     tiers: Arc<Tiers>,
@@ -97,6 +74,8 @@ pub(crate) struct Writer {
     has_unsaved: bool,
     /// What waits for its commit longer than a step.
     held: Held,
+    /// Whether values were committed to the file for which no flush has been answered since.
+    has_unflushed: bool,
     /// How many callers shared a commit lately; half as many with each that fewer shared.
     companions: usize,
     /// Range removals whose floors stand in the shards, by their sequences.
@@ -128,6 +107,7 @@ impl Writer {
             announced: Standing::InService,
             has_unsaved: false,
             held: Held::default(),
+            has_unflushed: false,
             companions: 0,
             floors,
             compact_at: Timestamp::ZERO,
@@ -149,12 +129,20 @@ impl Writer {
                 }
                 Ok(Command::Look) if self.file.retry_at().is_none() => continue,
                 Ok(Command::Watch) if !self.file.needs_step() => continue,
-                Ok(command) => waiting.add(command),
+                Ok(command) => match self.number_at_once(command) {
+                    Numbered::Answered { is_new } => {
+                        if is_new {
+                            flush.get_or_insert_with(|| Deadline::after(self.limits.flush_interval));
+                        }
+                        continue;
+                    }
+                    Numbered::Not(command) => waiting.add(command),
+                },
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.gather(commands, &mut waiting);
-            flush = None;
+            let due = flush.take();
             let is_last = waiting.shut_down.is_some();
             // A panic here is a user's `Drop`, or a bug: the tier degrades, callers do not.
             let step = catch_unwind(AssertUnwindSafe(|| self.step(waiting)));
@@ -164,32 +152,10 @@ impl Writer {
             if is_last {
                 return;
             }
-        }
-    }
-
-    /// Takes the commands that have arrived.
-    ///
-    /// Threads that were answered together come back together, one after another: for as many as came lately
-    /// it waits a moment, so that they share the next commit too, in place of taking turns in two groups. Who
-    /// comes alone waits for the first few times after a crowd.
-    fn gather(&mut self, commands: &Receiver<Command>, waiting: &mut Waiting) {
-        let until = Deadline::after(MOST_GATHERING);
-        loop {
-            while let Ok(command) = commands.try_recv() {
-                waiting.add(command);
-            }
-            let callers = waiting.callers();
-            let is_urgent =
-                callers == 0 || MOST_GATHERING.is_zero() || waiting.is_full || waiting.shut_down.is_some();
-            if is_urgent || callers >= self.companions {
-                break;
-            }
-            match commands.recv_timeout(until.left()) {
-                Ok(command) => waiting.add(command),
-                Err(_) => break,
+            if self.file.has_to_learn() {
+                flush = due.or_else(|| Some(Deadline::after(self.limits.flush_interval)));
             }
         }
-        self.companions = waiting.callers().max(self.companions / 2);
     }
 
     /// After a panic in whatever the writer was doing. The answer is a command that asks for nothing.
@@ -229,12 +195,12 @@ impl Writer {
         self.held.begin(&mut waiting);
         self.tiers.counted.lag.begin();
         self.tiers.writer_is_armed.store(false, Ordering::SeqCst);
-        if let Some((generation, fault)) = waiting.fault.take()
+        // First: a file that somebody has overwritten is not to be written to, as closing it would.
+        if let Err(fault) = self.file.check_content() {
+            self.fail(fault);
+        } else if let Some((generation, fault)) = waiting.fault.take()
             && generation == self.file.generation()
         {
-            self.fail(fault);
-        }
-        if let Err(fault) = self.file.check_content() {
             self.fail(fault);
         }
         let mut remains = Remains::default();
@@ -259,6 +225,7 @@ impl Writer {
             // Told once: whoever flushes wants to know that a restart would find everything.
             let is_asked = replies.asks_for_all() || waiting.shut_down.is_some();
             let is_unsaved = is_asked && std::mem::take(&mut self.has_unsaved);
+            self.has_unflushed &= !is_asked;
             acknowledge(replies, outcome, progress.writes_are_lost, is_unsaved);
             was_unsaved = is_unsaved;
         } else {
@@ -271,7 +238,7 @@ impl Writer {
         }
         self.tiers.hand_over(remains);
         if let Some(reply) = waiting.shut_down.take() {
-            drop(reply.send(self.close().and_then(|()| if was_unsaved { Err(unsaved()) } else { Ok(()) })));
+            drop(reply.send(self.close(was_unsaved)));
         }
     }
 
@@ -283,26 +250,32 @@ impl Writer {
         (is_first, is_last): (bool, bool),
         remains: &mut Remains,
     ) -> Result<Outcome, Fault> {
-        let adopted = self.file.adopted().clone();
-        let is_over = self.part_is_over();
+        let is_over = self.part_is_over(waiting);
         let has_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
+        let now = self.tiers.time.now();
+        let adopted = self.file.adopted().clone();
         let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
+        // Who sweeps asks for no commit: with nothing to delete there is none.
+        let leaves_new = mutations.is_empty() && waiting.only_sweeps() && adopted.may_wait();
+        let none = Adopted::default();
+        let take_use = |key: &[u8]| self.tiers.uses.take(self.tiers.memory.key(key).hash);
         let batch = Batch {
             mutations,
             ranges: &waiting.ranges,
             is_first,
-            adopt: &adopted,
+            adopt: if leaves_new { &none } else { &adopted },
             register: if is_first { &waiting.registrations } else { &[] },
             sweep: if is_first { waiting.sweep.min(self.limits.most_changes) } else { 0 },
-            now: self.tiers.time.now(),
+            now,
             sequence: self.tiers.memory.last_sequence(),
             closing: is_last && waiting.shut_down.is_some(),
             is_resident: &is_resident,
+            take_use: &take_use,
             part: if has_part { Some(&is_over) } else { None },
             range_rows: self.tiers.range_rows,
         };
         let began = self.tiers.time.clock().monotonic();
-        let (now, outcome) = (batch.now, bounds::commit(&mut self.file, &self.tiers, &batch)?);
+        let outcome = bounds::commit(&mut self.file, &self.tiers, &batch)?;
         let generation = self.file.generation();
         let Some(store) = self.file.store_mut() else {
             return Err(Fault::io("the file is out of service"));
@@ -310,7 +283,11 @@ impl Writer {
         if outcome.is_committed {
             self.tiers.counted.commit_times.record(self.tiers.time.clock().monotonic().saturating_sub(began));
         }
-        let snapshot = store.snapshot(generation)?;
+        let snapshot = store.snapshot(generation);
+        if !leaves_new {
+            self.file.has_learned();
+        }
+        let snapshot = snapshot?;
         self.file.watch()?;
         if planted::is_planted(planted::Fault::SettleEarly) {
             self.tiers.settle(mutations, remains);
@@ -323,6 +300,7 @@ impl Writer {
             self.settle(&deletions.cloned().collect::<Vec<_>>(), waiting, is_first, remains);
         } else {
             self.settle(mutations, waiting, is_first, remains);
+            self.has_unflushed |= mutations.iter().any(|mutation| !mutation.removes());
         }
         self.note(&outcome, now);
         Ok(outcome)
@@ -357,12 +335,6 @@ impl Writer {
             }
         });
         self.tiers.plan_disk_sweep(outcome.next_expiry);
-    }
-
-    fn close(&mut self) -> Result<(), Error> {
-        self.tiers.snapshots.install(None);
-        self.tiers.memory.buffer().close();
-        self.file.close().map_err(|fault| Error::NotDurable { cause: fault.cause })
     }
 }
 

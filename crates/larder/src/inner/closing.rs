@@ -9,8 +9,9 @@
 //! 4. The shards are emptied ([`Memory::close`](crate::memory::Memory::close)). From here on no lookup finds
 //!    a value.
 //! 5. The callers that wait are told.
-//! 6. Only now are the values of (4) dropped, and those that the writer let go of when the sweeper had ended.
-//!    A user's `Drop` may close the cache, or wait for a thread that does.
+//! 6. Only now are the values of (4) dropped, and those that the writer let go of when the sweeper had ended;
+//!    and the listener is told of what the writer met since then. A user's `Drop`, or the listener, may close
+//!    the cache, or wait for a thread that does.
 //!
 //! A thread of the cache can be a caller too: a listener closes the cache, or the `Drop` of a value that the
 //! sweeper lets go of. It can't wait for its own end, nor for a caller that waits for it. So it never waits
@@ -144,6 +145,7 @@ impl Inner {
         let outcome = self.closing.end(left, failure);
         values.append(self.tiers.take_left());
         drop(values);
+        self.tiers.tell_left();
         outcome
     }
 

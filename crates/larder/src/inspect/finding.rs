@@ -79,8 +79,7 @@ pub enum Finding {
     Expired(Record),
     /// An entry of another version of the keyspace: a miss.
     OtherVersion(Record),
-    /// An entry that a removal of several keys covers, which is still to be made: a miss, until the next
-    /// owner makes it.
+    /// An entry that a removal of many keys covers, whose entries are still being deleted: a miss.
     Removed(Record),
     /// An entry of this key in a keyspace that is retired, in which nobody looks: it had another version,
     /// shape, or name.

@@ -1,5 +1,7 @@
 //! One commit of a file, read at leisure.
 
+use std::collections::HashMap;
+
 use super::facts::{self, FileFacts, KeyspaceFacts, RetiredKeyspace};
 use super::finding::{self, Entry, Finding};
 use crate::disk::Look;
@@ -55,7 +57,8 @@ impl Snapshot {
     /// The keyspace of a name.
     #[must_use]
     pub fn keyspace(&self, name: &str) -> Option<&KeyspaceFacts> {
-        self.keyspaces.iter().find(|keyspace| keyspace.name == name)
+        let at = self.keyspaces.binary_search_by(|keyspace| keyspace.name.as_str().cmp(name)).ok()?;
+        self.keyspaces.get(at)
     }
 
     /// Keyspaces whose entries are still to be deleted.
@@ -73,9 +76,9 @@ impl Snapshot {
     /// # Cost
     /// One step for each such entry.
     pub fn unswept(&self) -> Result<Vec<u64>, Error> {
-        let due = self.look.due(self.now)?;
-        let count = |id: KeyspaceId| due.iter().find(|(of, _)| *of == id).map_or(0, |(_, count)| *count);
-        Ok(self.keyspaces.iter().map(|keyspace| count(keyspace.id())).collect())
+        let due: HashMap<KeyspaceId, u64> = self.look.due(self.now)?.into_iter().collect();
+        let count = |keyspace: &KeyspaceFacts| due.get(&keyspace.id()).copied().unwrap_or(0);
+        Ok(self.keyspaces.iter().map(count).collect())
     }
 
     /// The entries of a keyspace, in the order of their keys: those whose encoded key starts with `prefix`,

@@ -3,6 +3,8 @@
 //! Of a record its checksum is checked, and what can be told of its value without its type: that it inflates,
 //! and that it is of its keyspace's format.
 
+use std::collections::HashMap;
+
 use super::{Content, Inspector, KeyspaceFacts, Snapshot, finding};
 use crate::disk::{self, Pages};
 use crate::error::Error;
@@ -169,6 +171,9 @@ impl Snapshot {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<FileVerified, Error> {
         let expected = self.file().entries;
+        // The first of those that a damaged file gives one number.
+        let places: HashMap<KeyspaceId, usize> =
+            self.keyspaces().iter().enumerate().rev().map(|(at, keyspace)| (keyspace.id(), at)).collect();
         let mut counts = vec![0_u64; self.keyspaces().len()];
         let mut after: Option<Vec<u8>> = None;
         loop {
@@ -176,11 +181,10 @@ impl Snapshot {
             let Some((last, _)) = rows.last() else { break };
             after = Some(last.clone());
             for (key, bytes) in &rows {
-                let id = KeyspaceId::of(key);
-                let mut keyspaces = self.keyspaces().iter().zip(&mut counts);
-                let keyspace = keyspaces.find(|(facts, _)| facts.id() == id).map(|(facts, count)| {
-                    *count += 1;
-                    facts
+                let at = places.get(&KeyspaceId::of(key)).copied();
+                let keyspace = at.and_then(|at| {
+                    *counts.get_mut(at)? += 1;
+                    self.keyspaces().get(at)
                 });
                 found.check_record(keyspace, key, bytes);
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::codec::{Compression, Format};
 use crate::config::check_ttl;
 use crate::error::Error;
+use crate::heap::{self, HeapSize};
 
 /// The lifetime of entries whose keyspace sets none: a day.
 pub const DEFAULT_TTL: Duration = Duration::from_hours(24);
@@ -115,11 +116,31 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// What a value weighs in memory, in bytes, in place of its encoded length. Key and overhead are added.
+    /// What a value weighs in memory, in bytes, with its own place: instead of `size_of` its type and its
+    /// encoded length. Key and overhead are added. See also [`weigh_heap`](KeyspaceDefinition::weigh_heap).
     #[must_use]
     pub const fn weigher(mut self, weigher: fn(&V) -> u64) -> Self {
         self.weigher = Some(weigher);
         self
+    }
+
+    /// Weighs values by the memory that they own, which a value can say that has [`HeapSize`]: about what
+    /// it takes, where the encoded length of a `Vec<String>` is a fifth of that.
+    ///
+    /// ```
+    /// use larder::KeyspaceDefinition;
+    ///
+    /// const CODES: KeyspaceDefinition<u64, Vec<String>> = KeyspaceDefinition::new("codes").weigh_heap();
+    /// ```
+    ///
+    /// # Cost
+    /// A walk over the value when it is stored, and when it is read from disk into memory.
+    #[must_use]
+    pub const fn weigh_heap(self) -> Self
+    where
+        V: HeapSize,
+    {
+        self.weigher(heap::weight::<V>)
     }
 
     /// The name.

@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::borrow::Cow;
+use std::mem::needs_drop;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -19,7 +20,7 @@ use crate::disk::page_of;
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Key;
-use crate::memory::{ENTRY_OVERHEAD, Entry, Refused, Remains, SlotKey, Unsaved, Weight};
+use crate::memory::{ENTRY_OVERHEAD, Entry, Refused, Remains, SlotKey, UNSAVED_OVERHEAD, Unsaved, Weight};
 use crate::record::{Compression, Extension, record_len};
 use crate::stats::Count;
 use crate::sync::{Arc, Ordering, thread};
@@ -121,7 +122,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let Payload { bytes: payload, compression, extension, fits_file } = payload;
         let tiers = &self.inner.tiers;
         let buffer = tiers.memory.buffer();
-        let bytes = room_for(payload.len(), weight);
+        let bytes = room_for(&payload, weight);
         let room = tiers.memory.reserve_room(bytes, || tiers.ask_for_room(), remains)?;
         // Half full: begin a commit while the other half takes what comes meanwhile. Once for each time the
         // mark is passed.
@@ -160,20 +161,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match (deflated, u32::try_from(payload.len())) {
             (Some((how, deflated)), Ok(len)) => {
                 let extension = Extension { inflated_len: Some(len), ..extension };
-                Payload { bytes: deflated, compression: how.recorded(), extension, fits_file: true }
+                Payload { bytes: trimmed(deflated), compression: how.recorded(), extension, fits_file: true }
             }
-            _ => Payload { bytes: payload, compression: Compression::None, extension, fits_file: true },
+            _ => Payload {
+                bytes: trimmed(payload),
+                compression: Compression::None,
+                extension,
+                fits_file: true,
+            },
         }
     }
 
     pub(super) fn weigh(&self, key: SlotKey<'_>, encoded_len: usize, value: &Arc<V>) -> Weight {
         let key_len = key.bytes.len() - KeyspaceId::LEN;
         let whole = |value: u64| Weight::of(value.saturating_add(key_len as u64 + ENTRY_OVERHEAD));
+        let encoded = encoded_len as u64;
+        let in_place = size_of::<V>() as u64;
         if let Some(weigher) = self.definition.own_weigher() {
             return whole(weigher(value));
         }
         match self.inner.weigher() {
-            None => whole(encoded_len as u64),
+            // What it owns besides is about its encoding. A type that is never dropped owns nothing.
+            None if needs_drop::<V>() => whole(in_place.saturating_add(encoded)),
+            None => whole(in_place.max(encoded)),
             Some(weigher) => {
                 let value: &(dyn Any + Send + Sync) = &**value;
                 Weight::of(
@@ -246,7 +256,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // any case.
         let must_fit_memory = self.is_memory_only()
             || payload.is_some_and(|payload| {
-                !payload.fits_file || room_for(payload.bytes.len(), weight) > memory.buffer().capacity()
+                !payload.fits_file || room_for(&payload.bytes, weight) > memory.buffer().capacity()
             });
         if must_fit_memory && weight.bytes() > capacity {
             let remedy = match payload {
@@ -280,7 +290,37 @@ pub(super) enum Written {
     NoRoom,
 }
 
-/// What a value takes until it is committed: its encoding for the writer, and itself.
-fn room_for(encoded_len: usize, weight: Weight) -> u64 {
-    weight.bytes().saturating_add(encoded_len as u64)
+/// What a value takes until it is committed: itself, its encoding for the writer, and what is kept of it
+/// until then.
+fn room_for(payload: &Vec<u8>, weight: Weight) -> u64 {
+    weight.bytes().saturating_add(payload.capacity() as u64).saturating_add(UNSAVED_OVERHEAD)
+}
+
+/// An encoding without the room that it was made in, where that is a good part of it. Text that is compressed
+/// to a tenth is made in room for all of it.
+fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
+    if bytes.capacity() - bytes.len() > bytes.len() / 8 + 64 {
+        bytes.shrink_to_fit();
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoding_keeps_no_room_that_is_a_good_part_of_it() {
+        let mut roomy = Vec::with_capacity(100_000);
+        roomy.extend([7; 10_000]);
+        let trimmed = trimmed(roomy);
+        assert_eq!((trimmed.len(), trimmed.capacity()), (10_000, 10_000));
+    }
+
+    #[test]
+    fn the_write_buffer_is_charged_what_is_allocated() {
+        let mut payload = Vec::with_capacity(1_000);
+        payload.push(1);
+        assert_eq!(room_for(&payload, Weight::of(500)), 1_000 + 500 + UNSAVED_OVERHEAD);
+    }
 }

@@ -51,12 +51,19 @@ impl Memory {
     /// Hands every dirty key to the writer, and what it is not to drop itself.
     pub(crate) fn drain(&self, now: Timestamp, remains: &mut Remains) -> Vec<Mutation> {
         let mut mutations = Vec::new();
+        self.drain_into(&mut mutations, now, remains);
+        mutations
+    }
+
+    /// As [`drain`](Memory::drain), into a list that is used again for each step. A list of its own each time
+    /// would be the largest block that is ever freed, and glibc's allocator goes by that: it then keeps all
+    /// blocks up to this size in its arenas, where the holes that they leave are not given back.
+    pub(crate) fn drain_into(&self, mutations: &mut Vec<Mutation>, now: Timestamp, remains: &mut Remains) {
         for shard in &self.shards {
             self.keeping(shard, remains, |shard, trash| {
-                shard.drain(now, &mut mutations, trash);
+                shard.drain(now, mutations, trash);
             });
         }
-        mutations
     }
 
     /// Lists again what was drained and is not committed.

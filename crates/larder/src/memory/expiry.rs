@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::policy::SlotId;
-use super::slots::make_room;
+use super::segments::Segments;
 use crate::units::Timestamp;
 
 const BUCKET_MS: u64 = 1000;
@@ -19,9 +19,9 @@ struct Node {
 }
 
 /// The expiry order of one shard's slots, to the second.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ExpiryIndex {
-    nodes: Vec<Node>,
+    nodes: Segments<Node>,
     newest: BTreeMap<u64, SlotId>,
 }
 
@@ -34,14 +34,14 @@ impl ExpiryIndex {
     #[cfg(test)]
     pub(crate) const NODE_LEN: usize = size_of::<Node>();
 
+    pub(crate) const fn new() -> Self {
+        Self { nodes: Segments::new(), newest: BTreeMap::new() }
+    }
+
     /// Lists a slot that is not listed.
     pub(crate) fn add(&mut self, id: SlotId, expires_at: Timestamp) {
         let at = id as usize;
-        if self.nodes.len() <= at {
-            let more = at + 1 - self.nodes.len();
-            make_room(&mut self.nodes, more);
-            self.nodes.resize(at + 1, Node { newer: NONE, older: NONE });
-        }
+        self.nodes.fill_up(at + 1, &Node { newer: NONE, older: NONE });
         let older = self.newest.insert(bucket(expires_at), id).unwrap_or(NONE);
         if let Some(node) = self.nodes.get_mut(older as usize) {
             node.newer = id;
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn slots_come_due_in_order_of_their_second() {
-        let mut index = ExpiryIndex::default();
+        let mut index = ExpiryIndex::new();
         for (id, at) in [(0, 5_500), (1, 1_200), (2, 1_900), (3, 9_000)] {
             index.add(id, Timestamp::from_millis(at));
         }
@@ -114,7 +114,7 @@ mod tests {
         fn the_index_lists_exactly_what_was_added(
             steps in proptest::collection::vec((any::<bool>(), 0_u32..12, 0_u64..6), 0..200)
         ) {
-            let mut index = ExpiryIndex::default();
+            let mut index = ExpiryIndex::new();
             let mut model = BTreeSet::new();
             for (add, id, second) in steps {
                 if let Some(&(listed, _)) = model.iter().find(|&&(_, listed)| listed == id) {

@@ -37,7 +37,7 @@ use queue::{NONE, Node, Queue};
 use share::Share;
 use sketch::Sketch;
 
-use super::slots::make_room;
+use super::segments::Segments;
 use super::weight::Weight;
 
 /// The id of a slot of the shard; the policy keeps its own data beside the slots, by the same id.
@@ -49,7 +49,7 @@ const MOST_LOOKS: usize = 8;
 /// The eviction policy of one shard.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    nodes: Vec<Node>,
+    nodes: Segments<Node>,
     marks: Marks,
     small: Queue,
     main: Queue,
@@ -69,7 +69,7 @@ impl Policy {
 
     pub(crate) fn new() -> Self {
         Self {
-            nodes: Vec::new(),
+            nodes: Segments::new(),
             marks: Marks::default(),
             small: Queue::new(),
             main: Queue::new(),
@@ -93,12 +93,7 @@ impl Policy {
 
     /// Makes an entry evictable.
     pub(crate) fn attach(&mut self, id: SlotId, hash: u32, weight: Weight) {
-        let wanted = id as usize + 1;
-        if self.nodes.len() < wanted {
-            let more = wanted - self.nodes.len();
-            make_room(&mut self.nodes, more);
-            self.nodes.resize(wanted, Node::VACANT);
-        }
+        self.nodes.fill_up(id as usize + 1, &Node::VACANT);
         self.marks.cover(id);
         self.detach(id);
         if let Some(node) = self.nodes.get_mut(id as usize) {

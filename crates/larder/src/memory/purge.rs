@@ -9,7 +9,7 @@
 //!    lock,
 //!    so that no lookup waits for a whole shard. With the last of them the barrier is lowered.
 //! 4. The floor stays until nothing of the range is left on disk and the snapshot says so
-//!    ([`Memory::lift_floor`]): see [`crate::disk`].
+//!    ([`Memory::lift_floor`]).
 //!
 //! With (2) before (1) a load could publish, in a shard that (3) has not reached, an old value with a newer
 //! sequence. With the floor raised after a key was removed, a lookup between the two would find on disk what

@@ -58,7 +58,7 @@ impl Shard {
             ids: HashTable::new(),
             slots: Slots::new(),
             policy: Policy::new(),
-            expiry: ExpiryIndex::default(),
+            expiry: ExpiryIndex::new(),
             leases: Leases::default(),
             dirty: Vec::new(),
             pending: HashMap::default(),
@@ -266,9 +266,13 @@ impl Shard {
 
     #[inline]
     fn find(&self, key: SlotKey<'_>) -> Option<(SlotId, &Slot)> {
-        let is_it = |&id: &SlotId| self.slots.get(id).is_some_and(|slot| *slot.key == *key.bytes);
-        let id = *self.ids.find(table_hash(key.short_hash()), is_it)?;
-        self.slots.get(id).map(|slot| (id, slot))
+        let mut found = None;
+        let is_it = |&id: &SlotId| {
+            found = self.slots.get(id).filter(|slot| *slot.key == *key.bytes).map(|slot| (id, slot));
+            found.is_some()
+        };
+        self.ids.find(table_hash(key.short_hash()), is_it);
+        found
     }
 
     fn put(&mut self, key: SlotKey<'_>, entry: Entry, sequence: u64, trash: &mut Trash) {

@@ -1,7 +1,7 @@
 //! What a shard knows of one key, and what is handed in and out of it.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
@@ -172,6 +172,14 @@ impl Mutation {
         matches!(self.change, Change::Put { .. })
     }
 
+    /// What the value weighs that becomes clean with this.
+    pub(crate) fn weight(&self) -> u64 {
+        match &self.change {
+            Change::Put { weight, .. } => weight.bytes(),
+            Change::Delete => 0,
+        }
+    }
+
     /// Whether a removal becomes durable with this, so that somebody may wait for it.
     pub(crate) fn removes(&self) -> bool {
         self.hides_removal || matches!(self.change, Change::Delete)
@@ -250,11 +258,19 @@ impl Tally {
 }
 
 /// Tallies by keyspace, and what all keyspaces have lost.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tallies {
-    by_keyspace: BTreeMap<KeyspaceId, Tally>,
+    by_keyspace: HashMap<KeyspaceId, Tally, ahash::RandomState>,
     evictions: u64,
     expirations: u64,
+}
+
+impl Default for Tallies {
+    fn default() -> Self {
+        // Numbers of keyspaces follow one another: nobody can choose them.
+        let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
+        Self { by_keyspace: HashMap::with_hasher(hasher), evictions: 0, expirations: 0 }
+    }
 }
 
 impl Tallies {

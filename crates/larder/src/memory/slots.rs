@@ -1,6 +1,7 @@
 //! The slots of a shard, by number. Those that are vacant form a list, and are taken again first.
 
 use super::policy::SlotId;
+use super::segments::Segments;
 use super::slot::{Slot, State};
 use super::stored_key::StoredKey;
 use crate::units::Timestamp;
@@ -10,7 +11,7 @@ const NONE: SlotId = SlotId::MAX;
 /// Slots by number.
 #[derive(Debug)]
 pub(super) struct Slots {
-    all: Vec<Slot>,
+    all: Segments<Slot>,
     /// The vacant slot to be taken next; each says in place of its hash which comes after it.
     vacant: SlotId,
     taken: usize,
@@ -18,7 +19,7 @@ pub(super) struct Slots {
 
 impl Slots {
     pub(super) const fn new() -> Self {
-        Self { all: Vec::new(), vacant: NONE, taken: 0 }
+        Self { all: Segments::new(), vacant: NONE, taken: 0 }
     }
 
     /// How many are taken.
@@ -42,11 +43,11 @@ impl Slots {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (SlotId, &Slot)> {
-        (0..).zip(&self.all).filter(|(_, slot)| slot.state != State::Vacant)
+        (0..).zip(self.all.iter()).filter(|(_, slot)| slot.state != State::Vacant)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (SlotId, &mut Slot)> {
-        (0..).zip(&mut self.all).filter(|(_, slot)| slot.state != State::Vacant)
+        (0..).zip(self.all.iter_mut()).filter(|(_, slot)| slot.state != State::Vacant)
     }
 
     /// Takes a slot for a key: as a tombstone that nobody laid, which has no sequence.
@@ -68,7 +69,6 @@ impl Slots {
             *vacant = slot;
             return id;
         }
-        make_room(&mut self.all, 1);
         self.all.push(slot);
         SlotId::try_from(self.all.len() - 1).expect("a shard of 2^32 slots would not fit in memory")
     }
@@ -89,13 +89,5 @@ impl Slots {
         self.vacant = id;
         self.taken -= 1;
         Some(slot)
-    }
-}
-
-/// Makes room for `more` at the end of a list that lives long and mostly grows: by an eighth when it is full,
-/// where doubling would leave a third of it empty on average.
-pub(super) fn make_room<T>(list: &mut Vec<T>, more: usize) {
-    if list.capacity() - list.len() < more {
-        list.reserve_exact(more.max(list.len() / 8).max(16));
     }
 }

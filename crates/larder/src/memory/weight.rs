@@ -1,4 +1,14 @@
-//! What an entry is charged to the budget, in four bytes.
+//! What an entry is charged: to the budget, in four bytes, and to the write buffer.
+
+/// Bytes of bookkeeping for one entry, added to its key and its value to make its weight: the slot, its
+/// places in the table, the queue and the expiry list, its part of what is remembered of keys, the value's
+/// reference counts, and what an allocator takes for the value and for what it owns. A test compares it
+/// with the types.
+pub const ENTRY_OVERHEAD: u64 = 160;
+
+/// Bytes that are kept of an entry until it is committed, besides its weight and its encoding: how it is to
+/// be written, and its place in what the writer drains. A test compares it with the types.
+pub(crate) const UNSAVED_OVERHEAD: u64 = 288;
 
 /// Weights from here on are kept in units of 64 KiB.
 const COARSE: u32 = 1 << 31;
@@ -6,7 +16,8 @@ const COARSE_SHIFT: u32 = 16;
 
 /// A weight in bytes: to the byte below 2 GiB, and to 64 KiB above, rounded up.
 ///
-/// What is reserved, charged and given back is this weight, never the one it was rounded from, so the sums agree.
+/// What is reserved, charged and given back is this weight, never the one it was rounded from, so the sums
+/// agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Weight(u32);
 

@@ -83,6 +83,8 @@ pub enum Failure {
     Full,
     /// A write stops half way, with an input/output error.
     ShortWrite,
+    /// The file system can't do that: what some answer when a directory is to be synced.
+    Unsupported,
 }
 
 /// From which operation on the disk fails, and how.
@@ -293,6 +295,7 @@ impl From<Failure> for io::Error {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Full => Self::new(ErrorKind::StorageFull, "no space left on the simulated device"),
+            Failure::Unsupported => Self::from(rustix::io::Errno::INVAL),
             Failure::Io | Failure::ShortWrite => Self::other("the simulated device failed"),
         }
     }
@@ -348,6 +351,16 @@ impl Volume for SimulatedVolume {
                 Ok(())
             }
         }
+    }
+
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut disk = self.disk.lock();
+        disk.begin(Operation::Rename)?;
+        if disk.nodes.at(from).is_none() {
+            return Err(ErrorKind::NotFound.into());
+        }
+        disk.change(Change::Rename { from: from.to_owned(), to: to.to_owned() });
+        Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

@@ -12,6 +12,8 @@ use std::path::Path;
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
+use super::limit::Limited;
+
 /// What a file system allocates at once, at the least, and redb's page.
 pub(crate) const BLOCK: u64 = 4096;
 
@@ -31,7 +33,7 @@ pub(crate) trait Content: StorageBackend {
 /// A file of the operating system.
 #[derive(Debug)]
 pub(super) struct OsContent {
-    backend: FileBackend,
+    backend: Limited<FileBackend>,
     /// The same open file, to be punched: redb's handle has no verb for it. None of one that is only locked.
     file: Option<File>,
 }
@@ -44,7 +46,8 @@ impl OsContent {
 
     /// A file that is open to be read and locked.
     pub(super) fn of_locks(file: File) -> io::Result<Self> {
-        let backend = FileBackend::new(file).map_err(|error| io::Error::other(error.to_string()))?;
+        let backend =
+            FileBackend::new(file).map(Limited).map_err(|error| io::Error::other(error.to_string()))?;
         Ok(Self { backend, file: None })
     }
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Anchor, Identity, LockFile, LockPlace, OsVolume, Seen, Volume, identity, seen};
+use super::{Anchor, Identity, LockFile, LockPlace, OsVolume, Seen, Volume, identity, limit, seen};
 
 /// Read and written by one thread at a time, since it has one position: that of the cache's writer.
 #[derive(Debug)]
@@ -84,6 +84,7 @@ impl LockFile for OsLock {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        limit::check(bytes.len() as u64)?;
         self.file.set_len(0)?;
         self.file.seek(SeekFrom::Start(0))?;
         self.file.write_all(bytes)

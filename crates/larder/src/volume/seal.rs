@@ -1,6 +1,7 @@
 //! The end of all writing to a file, while the store still has it open.
 //!
-//! The store writes when it is closed, too. A file that somebody else has overwritten must stay as it was found.
+//! The store writes when it is closed, too. A file that somebody else has overwritten must stay as it was
+//! found.
 
 use std::io;
 

@@ -138,6 +138,10 @@ impl Volume for TrackedVolume {
         self.volume.rename(from, to)
     }
 
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.volume.replace(from, to)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.volume.remove(path)
     }
@@ -156,6 +160,18 @@ impl Volume for TrackedVolume {
 
     fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
         self.volume.real_directory(directory)
+    }
+
+    fn longest_name(&self, directory: &Path) -> io::Result<usize> {
+        self.volume.longest_name(directory)
+    }
+
+    fn is_mount_point(&self, path: &Path) -> io::Result<bool> {
+        self.volume.is_mount_point(path)
+    }
+
+    fn file_size_limit(&self) -> Option<u64> {
+        self.volume.file_size_limit()
     }
 }
 

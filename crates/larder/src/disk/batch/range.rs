@@ -103,7 +103,7 @@ impl Entries<'_> {
             let is_gone = || any_takes(earlier, key, &header);
             let is_counted = header.expires_at > self.now
                 && !known.contains(key)
-                && !retired.contains_key(&KeyspaceId::of(key));
+                && !retired.contains_key(KeyspaceId::of(key));
             live += u64::from(is_counted && !is_gone());
         }
         for key in &covered {
@@ -133,7 +133,7 @@ impl Entries<'_> {
         }
         for (done, key) in (1..).zip(&covered) {
             let was_live = self.remove(key)?;
-            part.live += u64::from(was_live && !retired.contains_key(&KeyspaceId::of(key)));
+            part.live += u64::from(was_live && !retired.contains_key(KeyspaceId::of(key)));
             part.deleted += 1;
             if done % ROWS_BETWEEN_LOOKS == 0 && done < covered.len() && (limits.is_over)() {
                 part.last = Some(key.clone());

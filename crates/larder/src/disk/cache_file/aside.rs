@@ -45,7 +45,8 @@ impl Aside {
     }
 }
 
-/// Makes what happened to a name durable. A directory that was removed with it is gone once that is durable, in the nearest one that is left.
+/// Makes what happened to a name durable. A directory that was removed with it is gone once that is durable,
+/// in the nearest one that is left.
 fn sync_names(volume: &dyn Volume, path: &Path) -> io::Result<()> {
     let mut path = path;
     loop {

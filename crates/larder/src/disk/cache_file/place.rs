@@ -1,14 +1,17 @@
 //! Whether a restart would find the file that is open, and in it what was written.
 //!
-//! The file is known by its anchor. Before anybody is answered its path is looked at, after the commit that the answer is about: a file that is
-//! moved, replaced or removed before the commit returns is noticed, and one that is so later than that had what was acknowledged.
+//! The file is known by its anchor. Before anybody is answered its path is looked at, after the commit that
+//! the answer is about: a file that is moved, replaced or removed before the commit returns is noticed, and
+//! one that is so later than that had what was acknowledged.
 //!
-//! Some file systems give a file another identity with time. So where the identity at the path is another, a number is written into the file that
-//! is open, in the part of its first page that the store leaves alone, and read through the path. If it is found, that is the same file, whatever the
-//! file system calls it; not even a copy of the latest commit has it.
+//! Some file systems give a file another identity with time. So where the identity at the path is another, a
+//! number is written into the file that is open, in the part of its first page that the store leaves alone,
+//! and read through the path. If it is found, that is the same file, whatever the file system calls it; not
+//! even a copy of the latest commit has it.
 //!
-//! Nobody but the store changes the file, and that in a step of the writer alone. So the first bytes and the length that a step left must be those
-//! that the next one finds. Otherwise somebody has cut or overwritten the file in its place, and what is in it is not what was written.
+//! Nobody but the store changes the file, and that in a step of the writer alone. So the first bytes and the
+//! length that a step left must be those that the next one finds. Otherwise somebody has cut or overwritten
+//! the file in its place, and what is in it is not what was written.
 
 use std::io;
 use std::path::Path;
@@ -58,7 +61,8 @@ impl Place {
     }
 }
 
-/// Whether what is written into the file that is open can be read through the path. A file that can't be read is another one.
+/// Whether what is written into the file that is open can be read through the path. A file that can't be read
+/// is another one.
 fn probe(volume: &dyn Volume, path: &Path, anchor: &dyn Anchor) -> bool {
     let number_in = |start: &[u8]| {
         let found = start.get(PROBE_AT..PROBE_AT + PROBE_LEN)?;

@@ -1,20 +1,23 @@
-//! What the writer asks of the file besides commits: whether it is still in its place, whether somebody else has changed it, and whether the lock is
-//! still this process's.
+//! What the writer asks of the file besides commits: whether it is still in its place, whether somebody else
+//! has changed it, and whether the lock is still this process's.
 //!
 //! In a step of the writer:
 //!
-//! 1. Before the first commit: the file is as the last step left it ([`CacheFile::check_content`]). Otherwise a commit would mend the header of a file
-//!    that is cut or overwritten, and nobody would see it.
-//! 2. After each commit, and before anything is settled or answered by it: the file stands at its path ([`CacheFile::watch`]). Looked at earlier, a
-//!    file that is replaced in between would be believed; later, somebody would be told already.
-//! 3. After the last change of the step: what the file is now is remembered for the next ([`CacheFile::remember`]).
+//! 1. Before the first commit: the file is as the last step left it ([`CacheFile::check_content`]). Otherwise
+//!    a commit would mend the header of a file that is cut or overwritten, and nobody would see it.
+//! 2. After each commit, and before anything is settled or answered by it: the file stands at its path
+//!    ([`CacheFile::watch`]). Looked at earlier, a file that is replaced in between would be believed; later,
+//!    somebody would be told already.
+//! 3. After the last change of the step: what the file is now is remembered for the next
+//!    ([`CacheFile::remember`]).
 //!
-//! **The lock** may be removed or replaced as well. It is taken again at once, if nobody else has it. If another process has, the file stays in service:
-//! the store's own lock, on the file itself, keeps that process out, and would be given up by closing. But nothing is renamed, opened or made until the
-//! lock is this process's again: out of service, the file may be the other's.
+//! **The lock** may be removed or replaced as well. It is taken again at once, if nobody else has it. If
+//! another process has, the file stays in service: the store's own lock, on the file itself, keeps that
+//! process out, and would be given up by closing. But nothing is renamed, opened or made until the lock is
+//! this process's again: out of service, the file may be the other's.
 
 use super::place::{Content, Place};
-use super::{CacheFile, State};
+use super::{CacheFile, Standing, State};
 use crate::disk::evidence::{Accepted, FilePlace, MARK_AT, MARK_END, mark, marked};
 use crate::disk::fault::Fault;
 use crate::disk::identity::FileIdentity;
@@ -70,7 +73,8 @@ impl CacheFile {
         Ok(())
     }
 
-    /// Step 3. The first time that a file is in service, what tells that it is ours is left in it and in the lock.
+    /// Step 3. The first time that a file is in service, what tells that it is ours is left in it and in the
+    /// lock.
     pub(in crate::disk) fn remember(&mut self) {
         self.accept();
         if let (State::InService(_), Some(anchor)) = (&self.state, &self.anchor) {
@@ -78,9 +82,21 @@ impl CacheFile {
         }
     }
 
-    /// Whether the writer has to act on what can be seen of the file: for the time in which nobody asks it for anything.
+    /// Whether the writer has to act on what can be seen of the file: for the time in which nobody asks it
+    /// for anything.
     pub(in crate::disk) fn needs_step(&mut self) -> bool {
         self.check_content().is_err() || self.watch().is_err() || !self.watch.events.is_empty()
+    }
+
+    /// Whether the file is gone, and nothing stands in its place that a restart would take for it. A fresh
+    /// file that was made and could not be used has nothing in it. What can't be looked at can't be opened
+    /// either.
+    pub(in crate::disk) fn leaves_nothing(&self) -> bool {
+        if self.standing() != (Standing::Discarded { is_gone: true }) {
+            return false;
+        }
+        let found = self.options.volume.look(&self.options.path);
+        found.ok().flatten().is_none_or(|seen| self.unused.is(seen.identity))
     }
 
     /// What was found since this was last asked.
@@ -95,24 +111,25 @@ impl CacheFile {
     pub(super) fn hold_lock(&mut self) -> Result<(), Fault> {
         let held = self.lock.keep(&*self.options.volume);
         let told = match &held {
-            Ok(None) => None,
             Ok(Some(cause)) => Some(Event::LockLost { cause: cause.clone(), is_held: true }),
             Err(cause) if !self.watch.has_lost_lock => {
                 Some(Event::LockLost { cause: cause.clone(), is_held: false })
             }
-            Err(_) => None,
+            Ok(None) | Err(_) => None,
         };
         self.watch.events.extend(told);
         self.watch.has_lost_lock = held.is_err();
         held.map(drop).map_err(Fault::io)
     }
 
-    /// What was known of the file before it went out of service says nothing of the one that is in service now.
+    /// What was known of the file before it went out of service says nothing of the one that is in service
+    /// now.
     pub(super) fn forget(&mut self) {
         self.watch.content = None;
     }
 
-    /// Best effort: what fails is done after the next step. Without it a file that is cut can't be told from somebody else's.
+    /// Best effort: what fails is done after the next step. Without it a file that is cut can't be told from
+    /// somebody else's.
     fn accept(&mut self) {
         let (State::InService(store), Some(anchor)) = (&self.state, &self.anchor) else { return };
         // A file of the first format has none before its first commit.

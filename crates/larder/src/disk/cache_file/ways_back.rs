@@ -1,4 +1,5 @@
-//! The ways back into service: a suspended file is opened again, and a fresh one is made in the place of one that is gone.
+//! The ways back into service: a suspended file is opened again, and a fresh one is made in the place of one
+//! that is gone.
 //!
 //! Neither without the owner's lock: out of service, the file at the path may be another owner's.
 
@@ -21,7 +22,7 @@ impl CacheFile {
         self.fail(refused.clone(), now);
         let mut store = self.open_again()?.ok_or(refused)?;
         // Pages move to the front of the file, and what is behind them is given back.
-        let compacted = store.compact();
+        let compacted = store.move_pages();
         if compacted.is_err() {
             drop(store.close());
             store = self.open_again()?.ok_or_else(|| Fault::io("the file was deleted"))?;

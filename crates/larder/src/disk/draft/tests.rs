@@ -150,7 +150,7 @@ fn make(step: &Step, draft: &mut Draft<'_>, model: &mut Model, now: Timestamp) {
         }
     }
     let ids: BTreeSet<KeyspaceId> = draft.retired.ids().collect();
-    assert!(ids.iter().eq(model.retired.keys()) && ids.iter().all(|id| draft.retired.contains_key(id)));
+    assert!(ids.iter().eq(model.retired.keys()) && ids.iter().all(|id| draft.retired.contains_key(*id)));
     let retired: u64 = model.retired.values().sum();
     assert_eq!(draft.live_bytes(), model.rows.values().map(|row| row.bytes).sum::<u64>() + retired);
 }

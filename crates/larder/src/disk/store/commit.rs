@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use redb::WriteTransaction;
 
 use super::{EVICT_AHEAD, Room, Store, write_draft};
-use crate::disk::batch::{Entries, PartLimits, RangeRemoval};
+use crate::disk::batch::{Entries, Hand, PartLimits, RangeRemoval, Spared};
 use crate::disk::draft::Draft;
 use crate::disk::fault::{Fault, guarded};
 use crate::disk::known::{Adopted, Registration};
@@ -33,6 +33,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) closing: bool,
     /// Whether memory holds a copy of the entry: evicted from disk last.
     pub(crate) is_resident: &'a dyn Fn(&[u8]) -> bool,
+    /// Whether the entry was read from disk since this was last asked: not evicted this time.
+    pub(crate) take_use: &'a dyn Fn(&[u8]) -> bool,
     /// Whether to make a part of the earliest pending range removal, and whether that has taken long enough.
     pub(crate) part: Option<&'a dyn Fn() -> bool>,
     /// Rows that a range removal may look at in this transaction: a larger one gets a row of its own. As many
@@ -81,12 +83,13 @@ impl Store {
         outcome.is_committed = true;
         known.upgrade(batch.now, self.identities);
         let room = Room { live_limit: self.pressure.limit(), ..self.room };
+        let hand = &mut self.hand;
         let mut cursor = self.cursor.clone();
         guarded(|| {
             let mut txn = self.db.begin_write()?;
             // Reopening after a crash then takes milliseconds, whatever the size of the file.
             txn.set_quick_repair(true);
-            change_entries(&txn, batch, &mut known, &mut outcome, (room, &mut cursor))?;
+            change_entries(&txn, batch, &mut known, &mut outcome, (room, hand, &mut cursor))?;
             known.state.sequence = known.state.sequence.max(batch.sequence);
             known.state.mark = known.state.mark.max(batch.now);
             known.state.closed_cleanly = batch.closing && !outcome.needs_room;
@@ -126,7 +129,7 @@ fn change_entries(
     batch: &Batch<'_>,
     known: &mut Draft<'_>,
     outcome: &mut Outcome,
-    (room, cursor): (Room, &mut Cursor),
+    (room, hand, cursor): (Room, &mut Hand, &mut Cursor),
 ) -> Result<(), redb::Error> {
     let mut entries = Entries::open(txn, batch.now, known.charging())?;
     // 1.
@@ -148,7 +151,7 @@ fn change_entries(
     }
     known.apply(&std::mem::take(&mut entries.deltas));
     // 2.
-    make_room(&mut entries, batch, &values, known, outcome, (room, cursor))?;
+    make_room(&mut entries, batch, &values, known, outcome, (room, hand, cursor))?;
     // 3.
     for mutation in values {
         if !outcome.needs_room {
@@ -202,7 +205,7 @@ fn make_room(
     values: &[&Mutation],
     known: &mut Draft<'_>,
     outcome: &mut Outcome,
-    (room, cursor): (Room, &mut Cursor),
+    (room, hand, cursor): (Room, &mut Hand, &mut Cursor),
 ) -> Result<(), redb::Error> {
     let live = known.live_bytes();
     // Most batches fit whatever their values replace. To look these up takes as long as to write them.
@@ -227,8 +230,9 @@ fn make_room(
     }
     let bytes = needed - room.live_limit + room.live_limit / EVICT_AHEAD;
     let written: HashSet<&[u8]> = values.iter().map(|mutation| &*mutation.key).collect();
-    let evicted =
-        entries.evict(bytes, room.most_evictions, batch.is_resident, &|key| written.contains(key))?;
+    let is_written = |key: &[u8]| written.contains(key);
+    let spared = Spared { is_resident: batch.is_resident, take_use: batch.take_use, is_written: &is_written };
+    let evicted = entries.evict(bytes, room.most_evictions, spared, hand)?;
     outcome.evicted = evicted.entries;
     outcome.gone.extend(entries.deltas.iter().map(|(&id, delta)| (id, delta.0.unsigned_abs(), 0)));
     known.apply(&std::mem::take(&mut entries.deltas));

@@ -3,7 +3,6 @@
 use redb::{Table, WriteTransaction};
 
 use crate::disk::draft::Draft;
-use crate::disk::format::FEATURES;
 use crate::disk::known::Known;
 use crate::disk::ranges;
 use crate::disk::tables::{
@@ -14,8 +13,8 @@ use crate::disk::tables::{
 pub(in crate::disk) fn write_known(txn: &WriteTransaction, known: &Known) -> Result<(), redb::Error> {
     let mut meta = txn.open_table(META)?;
     meta.insert(STATE_ROW, known.state.to_bytes().as_slice())?;
-    write_format(&mut meta, known.format)?;
     meta.insert(CHARGING_ROW, [known.charging.code()].as_slice())?;
+    write_format(&mut meta, known.format, known.features)?;
     if let Some(identity) = known.identity {
         meta.insert(IDENTITY_ROW, identity.to_bytes().as_slice())?;
     }
@@ -37,8 +36,8 @@ pub(in crate::disk) fn write_draft(txn: &WriteTransaction, draft: &Draft<'_>) ->
     let mut meta = txn.open_table(META)?;
     meta.insert(STATE_ROW, draft.state.to_bytes().as_slice())?;
     let is_other_format = before.format != draft.format;
-    if is_other_format {
-        write_format(&mut meta, draft.format)?;
+    if is_other_format || before.features != draft.features {
+        write_format(&mut meta, draft.format, draft.features)?;
     }
     if let Some(identity) = draft.identity.filter(|_| before.identity != draft.identity) {
         meta.insert(IDENTITY_ROW, identity.to_bytes().as_slice())?;
@@ -72,8 +71,12 @@ pub(in crate::disk) fn write_draft(txn: &WriteTransaction, draft: &Draft<'_>) ->
     ranges::write(txn, &before.ranges, &draft.ranges)
 }
 
-fn write_format(meta: &mut Table<'_, &'static str, &'static [u8]>, format: u32) -> Result<(), redb::Error> {
+fn write_format(
+    meta: &mut Table<'_, &'static str, &'static [u8]>,
+    format: u32,
+    features: u64,
+) -> Result<(), redb::Error> {
     meta.insert(FORMAT_ROW, format.to_be_bytes().as_slice())?;
-    meta.insert(FEATURES_ROW, FEATURES.to_be_bytes().as_slice())?;
+    meta.insert(FEATURES_ROW, features.to_be_bytes().as_slice())?;
     Ok(())
 }

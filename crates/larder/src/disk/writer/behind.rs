@@ -9,6 +9,7 @@
 //! range that it has ended are lifted.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use super::Writer;
 use crate::clock::Deadline;
@@ -19,6 +20,9 @@ use crate::memory::Remains;
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::planted::{self, is_planted};
 
+/// Parts after a command that are short: who comes again soon waits no longer for a part than for its commit.
+const SHORT_PARTS: u32 = 64;
+
 impl Writer {
     /// Waits for a command, as [`Writer::next`] does; while range removals are pending it makes parts of
     /// them.
@@ -27,8 +31,11 @@ impl Writer {
         commands: &Receiver<Command>,
         flush: Option<Deadline>,
     ) -> Result<Command, RecvTimeoutError> {
+        let mut parts = 0;
         while self.is_behind() {
-            self.make_part();
+            let is_quiet = parts >= SHORT_PARTS;
+            self.make_part(if is_quiet { PART_TIME } else { PART_TIME / 4 });
+            parts += 1;
             if let Ok(command) = commands.try_recv() {
                 return Ok(command);
             }
@@ -44,18 +51,23 @@ impl Writer {
     }
 
     /// Whether a part that begins now has taken long enough, asked now and then.
-    pub(super) fn part_is_over(&self) -> impl Fn() -> bool + use<> {
+    pub(super) fn part_is_over(&self, waiting: &Waiting) -> impl Fn() -> bool + use<> {
         let tiers = self.tiers.clone();
         let began = tiers.time.clock().monotonic();
-        move || tiers.time.clock().monotonic().saturating_sub(began) >= PART_TIME
+        let most = waiting.part_time.unwrap_or(PART_TIME);
+        move || tiers.time.clock().monotonic().saturating_sub(began) >= most
     }
 
-    fn make_part(&mut self) {
+    fn make_part(&mut self, part_time: Duration) {
         let mut remains = Remains::default();
-        let nobody = Waiting { makes_part: true, ..Waiting::default() };
-        let made = catch_unwind(AssertUnwindSafe(|| self.commit(&[], &nobody, (true, false), &mut remains)));
+        let nobody = Waiting { part_time: Some(part_time), ..Waiting::default() };
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            self.file.check_content()?;
+            self.commit(&[], &nobody, (true, false), &mut remains)
+        }));
         match made {
-            Ok(Ok(_)) => {}
+            // The next step would take what this part has written for another program's.
+            Ok(Ok(_)) => self.file.remember(),
             Ok(Err(fault)) => {
                 self.fail(fault);
                 self.lift_floors();
@@ -63,6 +75,8 @@ impl Writer {
             }
             Err(panic) => drop(self.survive(&*panic)),
         }
+        // A part is a step of its own for those who look whether the file was changed by others.
+        self.file.remember();
         self.tiers.hand_over(remains);
     }
 

@@ -64,7 +64,7 @@ impl Writer {
         let is_free = self.tiers.snapshots.withdraw();
         let generation = self.file.generation();
         let Some(store) = self.file.store_mut() else { return };
-        let compacted = if is_free { store.compact_beyond() } else { Ok(false) };
+        let compacted = if is_free { store.compact() } else { Ok(false) };
         match compacted.and_then(|_| store.snapshot(generation)) {
             Ok(snapshot) => self.tiers.snapshots.install(Some(snapshot)),
             // What was committed stays committed: the file is opened again in its time.

@@ -97,7 +97,11 @@ impl Held {
 
     /// Whether what was committed of the writes that somebody still waits for went with its file.
     pub(super) fn lose_begun(&mut self) -> bool {
-        self.groups.iter_mut().fold(false, |lost, group| std::mem::take(&mut group.is_begun) || lost)
+        let mut is_lost = false;
+        for group in &mut self.groups {
+            is_lost |= std::mem::take(&mut group.is_begun);
+        }
+        is_lost
     }
 
     /// Step 2 of the module; and takes what a step has drained besides its removals.
@@ -174,6 +178,25 @@ fn delete_if_covered(write: &mut Mutation, ranges: &[RangeRemoval]) {
     }
 }
 
+impl Limits {
+    /// Moves what shares the next transaction from a queue to a batch.
+    fn fill(self, batch: &mut Vec<Mutation>, from: &mut VecDeque<Mutation>) {
+        let payload_len = |mutation: &Mutation| match &mutation.change {
+            Change::Put { unsaved, .. } => unsaved.payload.len(),
+            Change::Delete => 0,
+        };
+        let mut bytes: usize = batch.iter().map(payload_len).sum();
+        while let Some(next) = from.front() {
+            bytes = bytes.saturating_add(payload_len(next));
+            let fits = batch.len() < self.most_changes && bytes <= self.most_bytes;
+            if !fits && !batch.is_empty() {
+                break;
+            }
+            batch.extend(from.pop_front());
+        }
+    }
+}
+
 impl Writer {
     /// Steps 2 to 5 of a group commit, in several transactions if there is much to change.
     pub(super) fn commit_all(
@@ -182,7 +205,8 @@ impl Writer {
         progress: &mut Progress,
         remains: &mut Remains,
     ) -> Result<(), Fault> {
-        let drained = self.tiers.memory.drain(self.now(), remains);
+        let mut drained = Vec::new();
+        self.tiers.memory.drain_into(&mut drained, self.now(), remains);
         let (mut removals, writes): (Vec<_>, Vec<_>) = drained.into_iter().partition(Mutation::removes);
         self.held.add(writes, &mut removals, &waiting.ranges);
         let mut removals = VecDeque::from(removals);
@@ -213,6 +237,8 @@ impl Writer {
             } else {
                 self.held.committed(at);
             }
+            // What was evicted for the part is not to wait for the others: nothing counts it any more.
+            self.tiers.hand_over(std::mem::take(remains));
             self.held.is_over = needs_room && !self.held.has_writes();
             if removals.is_empty() && !self.held.has_work() {
                 self.file.committed(self.now());

@@ -20,7 +20,7 @@
 use super::held::Held;
 use super::{Progress, Writer};
 use crate::disk::cache_file::Standing;
-use crate::disk::command::{Acknowledge, Waiting};
+use crate::disk::command::{Acknowledge, Waiting, unsaved};
 use crate::disk::fault::{Fault, FaultKind};
 use crate::disk::open::verify_own;
 use crate::error::Error;
@@ -80,6 +80,8 @@ impl Writer {
             self.tiers.memory.buffer().open();
             self.tiers.change_state(DiskState::On);
             self.tiers.memory.start_saving();
+            // And what was committed since the last flush went with the file before.
+            self.has_unsaved |= std::mem::take(&mut self.has_unflushed);
             self.has_unsaved |= self.tiers.memory.take_unsaved();
         }
     }
@@ -165,7 +167,7 @@ impl Writer {
     /// Tells waiters what a disk tier that is off means to them.
     pub(super) fn refuse(&mut self, waiting: &mut Waiting, removals_are_durable: bool) {
         let replies = waiting.replies();
-        let holds = removals_are_durable || self.file.standing() == Standing::Discarded { is_gone: true };
+        let holds = removals_are_durable || self.file.leaves_nothing();
         let why = self.file.why().map_or_else(|| "it failed".to_owned(), ToString::to_string);
         let not_durable = || Error::NotDurable { cause: format!("the disk tier is off: {why}") };
         for (kind, reply) in replies.commits {
@@ -183,6 +185,14 @@ impl Writer {
             drop(reply.send(Ok((0, false))));
         }
         self.note_floors(waiting);
+    }
+
+    /// Closes the file.
+    pub(super) fn close(&mut self, has_unsaved: bool) -> Result<(), Error> {
+        self.tiers.snapshots.install(None);
+        self.tiers.memory.buffer().close();
+        self.file.close().map_err(|fault| Error::NotDurable { cause: fault.cause })?;
+        if has_unsaved { Err(unsaved()) } else { Ok(()) }
     }
 
     /// Checks every page. A damaged file makes room for a fresh one; the answer is what was wrong.

@@ -4,7 +4,7 @@
 //! the exclusive lock, when nobody counts, so no change is lost to a count.
 
 use super::SlotId;
-use crate::memory::slots::make_room;
+use crate::memory::segments::make_room;
 use crate::sync::{AtomicU8, Ordering};
 
 /// Uses are counted up to this between two looks; a hot entry is then no longer written to.

@@ -1,6 +1,7 @@
 //! First-in-first-out queues of slots, linked through nodes that lie beside the slots.
 
 use super::SlotId;
+use crate::memory::segments::Segments;
 use crate::memory::weight::Weight;
 
 pub(super) const NONE: SlotId = SlotId::MAX;
@@ -33,7 +34,7 @@ impl Queue {
     }
 
     /// Adds a slot that is in no queue as the newest.
-    pub(super) fn push(&mut self, nodes: &mut [Node], id: SlotId) {
+    pub(super) fn push(&mut self, nodes: &mut Segments<Node>, id: SlotId) {
         let older = self.newest;
         let Some(node) = nodes.get_mut(id as usize) else {
             return;
@@ -49,7 +50,7 @@ impl Queue {
     }
 
     /// Takes out a slot that is in this queue.
-    pub(super) fn remove(&mut self, nodes: &mut [Node], id: SlotId) {
+    pub(super) fn remove(&mut self, nodes: &mut Segments<Node>, id: SlotId) {
         let Some(&Node { newer, older, weight, .. }) = nodes.get(id as usize) else {
             return;
         };

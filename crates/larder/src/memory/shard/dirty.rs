@@ -3,6 +3,7 @@
 use super::{Content, Shard, next};
 use crate::id::KeyspaceId;
 use crate::memory::policy::SlotId;
+use crate::memory::segments::make_room;
 use crate::memory::slot::{Change, Mutation, Prior, Purged, Range, SlotKey, State, Trash};
 use crate::sync::AtomicU64;
 use crate::units::Timestamp;
@@ -126,6 +127,7 @@ impl Shard {
 
     /// Hands the dirty keys to the writer; they stay dirty. A value that has expired becomes a tombstone.
     pub(crate) fn drain(&mut self, now: Timestamp, out: &mut Vec<Mutation>, trash: &mut Trash) {
+        make_room(out, self.dirty.len());
         for id in std::mem::take(&mut self.dirty) {
             let Some(slot) = self.slots.get_mut(id) else { continue };
             if !std::mem::take(&mut slot.is_listed) {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::heap::block;
 use crate::key::Scope;
 use crate::memory::WriteBuffer;
 use crate::memory::slot::{Change, Mutation, Purged, Unsaved};
@@ -252,15 +253,32 @@ fn a_tombstone_is_taken_back_only_by_its_own_sequence() {
     assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing(_)));
 }
 
+/// A hash table's place for an element, of which up to seven in fifteen stand empty.
+const fn table_place(element: usize) -> usize {
+    (element + 1) * 15 / 7
+}
+
 #[test]
 fn the_stated_overhead_covers_the_bookkeeping() {
-    // Slot, nodes of the policy and of the expiry list, ten bytes of sketch and ghosts; table id and control
-    // byte, of which up to seven in fifteen stand empty; two reference counts of the value. What stands of
-    // the key in its slot is counted twice.
-    let table = (size_of::<SlotId>() + 1) * 15 / 7;
-    let bytes =
-        size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + 10 + table + 2 * size_of::<usize>();
-    assert!(bytes as u64 * 9 / 8 <= crate::memory::ENTRY_OVERHEAD, "{bytes}");
+    // Slot, nodes of the policy and of the expiry list, ten bytes of sketch and ghosts; the place in the
+    // table; two reference counts of the value. What stands of the key in its slot is counted twice.
+    let kept = size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + 10;
+    let bytes = kept + table_place(size_of::<SlotId>()) + 2 * size_of::<usize>();
+    // What an allocator takes beyond what is asked of it: for the value, and for the little that it owns.
+    let blocks = block(16 + 24) - (16 + 24) + block(10) - 10;
+    assert!((bytes + blocks) as u64 <= crate::memory::ENTRY_OVERHEAD, "{bytes} {blocks}");
+}
+
+#[test]
+fn the_stated_overhead_of_what_is_unsaved_covers_it() {
+    let counters = 2 * size_of::<usize>();
+    let shared = block(counters + size_of::<Unsaved>());
+    let pending = table_place(size_of::<(SlotId, Pending)>());
+    // Drained, in a list that has an eighth to spare; and listed, in one that is doubled.
+    let drained = size_of::<Mutation>() * 9 / 8 + 2 * size_of::<SlotId>();
+    let payload = block(10) - 10;
+    let bytes = shared + pending + drained + payload;
+    assert!(bytes as u64 <= crate::memory::UNSAVED_OVERHEAD, "{shared} {pending} {drained} {payload}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! A sum that drifts is not seen by any lookup: memory only holds less and less, or more than it may. So the
 //! tests of every level call this.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Shard, SlotKey, State, Tallies};
 use crate::id::KeyspaceId;
@@ -81,7 +81,7 @@ impl Shard {
     }
 }
 
-fn held(tallies: &Tallies) -> Vec<(KeyspaceId, u64, u64)> {
+fn held(tallies: &Tallies) -> BTreeSet<(KeyspaceId, u64, u64)> {
     let held = tallies.iter().map(|(id, Tally { entries, weight, .. })| (id, entries, weight));
     held.filter(|(_, entries, weight)| *entries > 0 || *weight > 0).collect()
 }

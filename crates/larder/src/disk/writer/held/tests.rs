@@ -179,6 +179,7 @@ fn a_value_that_needs_many_evictions_waits_and_a_removal_does_not() {
     machine.step([wait]);
     assert_eq!(machine.tiers.view().commits, commits + 1, "a transaction that makes room, and ends the step");
     assert!(written.try_recv().is_err() && machine.on_disk(1).is_none(), "it is held");
+    assert!(!machine.tiers.memory.has_clean(&machine.key(1)), "memory must not evict it");
     machine.remove(399);
     let (wait, removed) = commit(Acknowledge::Invalidation);
     machine.step([wait]);

@@ -1,0 +1,110 @@
+//! What one keyspace costs where there are many: nothing that is asked of one may grow with the number of others.
+//!
+//! Each figure is a median, in microseconds. The last column is how many times the slowest takes what a single keyspace takes. With
+//! `TMPDIR=/dev/shm` it shows what larder and its store do without the disk: what grows shows there, where a commit waits for no device. With
+//! many keyspaces each request goes to another one, so more of what it touches is not in the processor's caches.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
+
+use std::error::Error;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use larder::{Cache, Durability, Follower, InsertOptions, KeyspaceDefinition};
+use larder_benches::Pace;
+
+const FEW: [usize; 2] = [1, 100];
+const MANY: usize = 4_000;
+const QUICK_MANY: usize = 1_000;
+
+type Row = (&'static str, f64);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let Some(pace) = Pace::of_program("many_keyspaces") else { return Ok(()) };
+    let counts = [FEW[0], FEW[1], pace.pick(MANY, QUICK_MANY)];
+    let mut columns = Vec::new();
+    for count in counts {
+        columns.push(measure(count)?);
+    }
+    let [one, some, many] = &columns[..] else { return Ok(()) };
+    println!(
+        "{:32}{:>10}{:>10}{:>10}{:>10}",
+        "microseconds, with keyspaces", counts[0], counts[1], counts[2], "at most"
+    );
+    for (((name, one), (_, some)), (_, many)) in one.iter().zip(some).zip(many) {
+        println!("{name:32}{one:>10.2}{some:>10.2}{many:>10.2}{:>8.2} ×", some.max(*many) / one);
+    }
+    Ok(())
+}
+
+/// What is asked of a cache with so many keyspaces.
+fn measure(count: usize) -> Result<Vec<Row>, Box<dyn Error>> {
+    let dir = tempfile::tempdir()?;
+    let path = dir.path().join("many.larder");
+    let cache = Cache::builder().path(&path).open()?;
+    let definitions: Vec<_> = (0..count).map(numbered).collect();
+    let began = Instant::now();
+    let all: Vec<_> =
+        definitions.iter().map(|definition| cache.keyspace(*definition)).collect::<Result<_, _>>()?;
+    cache.flush()?;
+    let mut rows = vec![("each of them opened, and a flush", micros(began.elapsed()) / float(count))];
+    for numbers in &all {
+        numbers.insert(&1, 1)?;
+    }
+    cache.flush()?;
+    let of = |at: usize| all.get(at * 7 % count).expect("the remainder is less than their number");
+    rows.push(("one more opened", median(100, |at| drop(cache.keyspace(numbered(count + at))))));
+    let is_durable = InsertOptions::new().durability(Durability::Immediate);
+    rows.push(("one insert committed", median(200, |at| drop(of(at).insert_with(&2, 2, is_durable)))));
+    rows.push(("a flush of nothing", median(200, |_| drop(cache.flush()))));
+    rows.push(("one insert, buffered", median(5_000, |at| drop(of(at).insert(&3, 3)))));
+    rows.push(("one lookup in memory", median(5_000, |at| drop(black_box(of(at).get(&1))))));
+    cache.flush()?;
+    let follower = Follower::open(&path)?;
+    let followed = follower.keyspace(numbered(0));
+    rows.push(("one lookup by a follower", median(1_000, |_| drop(black_box(followed.get(&1))))));
+    rows.push(("statistics of one", median(1_000, |at| drop(black_box(of(at).stats())))));
+    rows.push(("statistics of all", median(20, |_| drop(black_box(cache.stats())))));
+    drop(all);
+    let began = Instant::now();
+    cache.close()?;
+    rows.push(("closing", micros(began.elapsed())));
+    let began = Instant::now();
+    let cache = Cache::builder().path(&path).open()?;
+    rows.push(("opening the file", micros(began.elapsed())));
+    rows.push((
+        "one opened that the file has",
+        median(count.min(100), |at| {
+            drop(cache.keyspace::<u64, u64>(definitions.get(at).copied().unwrap_or(numbered(0))));
+        }),
+    ));
+    Ok(rows)
+}
+
+/// The definition of the keyspace of this number. Names live as long as the process.
+fn numbered(number: usize) -> KeyspaceDefinition<u64, u64> {
+    KeyspaceDefinition::new(Box::leak(format!("keyspace {number:05}").into_boxed_str()))
+        .ttl(Duration::from_hours(1))
+}
+
+/// The median of so many calls, in microseconds.
+fn median(calls: usize, mut call: impl FnMut(usize)) -> f64 {
+    let time = |at| {
+        let began = Instant::now();
+        call(at);
+        began.elapsed()
+    };
+    let mut times: Vec<Duration> = (0..calls).map(time).collect();
+    times.sort_unstable();
+    times.get(calls / 2).copied().map_or(f64::NAN, micros)
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are thousands")]
+fn float(count: usize) -> f64 {
+    count as f64
+}

@@ -1,0 +1,120 @@
+//! A list by number that grows without being moved, for what a shard keeps of each of its slots.
+//!
+//! It lives long and mostly grows. A `Vec` would move each time: the places that it leaves are too small for
+//! the next move, and small allocations keep them from being joined or given back. With glibc that came to
+//! more than the entries themselves. Here nothing moves once it is larger than a segment, and nothing is
+//! reserved that is not about to be used.
+
+/// Elements of a segment. Of slots, 16 KiB: well below what an allocator maps as a region of its own.
+const LEN: usize = 256;
+
+/// Elements by number.
+#[derive(Debug)]
+pub(super) struct Segments<T>(Vec<Vec<T>>);
+
+impl<T> Segments<T> {
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.last().map_or(0, |last| (self.0.len() - 1) * LEN + last.len())
+    }
+
+    #[inline]
+    pub(super) fn get(&self, at: usize) -> Option<&T> {
+        self.0.get(at / LEN)?.get(at % LEN)
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
+        self.0.get_mut(at / LEN)?.get_mut(at % LEN)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().flatten()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut().flatten()
+    }
+
+    pub(super) fn push(&mut self, element: T) {
+        if self.0.last().is_none_or(|last| last.len() == LEN) {
+            // The first begins small: there may be many shards of few entries.
+            let capacity = if self.0.is_empty() { 0 } else { LEN };
+            make_room(&mut self.0, 1);
+            self.0.push(Vec::with_capacity(capacity));
+        }
+        if let Some(last) = self.0.last_mut() {
+            if last.len() == last.capacity() {
+                last.reserve_exact(last.len().max(16).min(LEN - last.len()));
+            }
+            last.push(element);
+        }
+    }
+
+    /// Bytes that are allocated.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let elements: usize = self.0.iter().map(Vec::capacity).sum();
+        elements * size_of::<T>() + self.0.capacity() * size_of::<Vec<T>>()
+    }
+}
+
+impl<T: Clone> Segments<T> {
+    /// Adds copies of an element until there are so many.
+    pub(super) fn fill_up(&mut self, len: usize, element: &T) {
+        while self.len() < len {
+            self.push(element.clone());
+        }
+    }
+}
+
+/// Makes room for `more` at the end of a list that lives long and mostly grows: by an eighth when it is full,
+/// where doubling would leave a third of it empty on average.
+pub(super) fn make_room<T>(list: &mut Vec<T>, more: usize) {
+    if list.capacity() - list.len() < more {
+        list.reserve_exact(more.max(list.len() / 8).max(16));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_found_by_their_number_and_stay_where_they_are() {
+        let mut list = Segments::new();
+        for number in 0..3 * LEN + 7 {
+            assert_eq!((list.len(), list.get(number)), (number, None));
+            list.push(number);
+        }
+        let place: *const usize = list.get(LEN + 1).unwrap();
+        list.fill_up(100 * LEN, &7);
+        assert!(std::ptr::eq(place, list.get(LEN + 1).unwrap()));
+        assert_eq!(
+            list.iter().take(3 * LEN + 7).copied().collect::<Vec<_>>(),
+            (0..3 * LEN + 7).collect::<Vec<_>>()
+        );
+        for element in list.iter_mut() {
+            *element += 1;
+        }
+        *list.get_mut(2 * LEN).unwrap() += 1;
+        assert_eq!(
+            (list.get(2 * LEN), list.get(100 * LEN - 1), list.get(100 * LEN)),
+            (Some(&(2 * LEN + 2)), Some(&8), None)
+        );
+    }
+
+    #[test]
+    fn little_is_reserved_that_is_not_used() {
+        let mut list = Segments::new();
+        for number in 1..=100 * LEN {
+            list.push([0_u8; 64]);
+            let used = number * 64;
+            let least = if number < LEN { 2 * used + 16 * 64 } else { used + LEN * 64 };
+            assert!(list.bytes() <= least + used / 64 + 16 * 24, "{} for {number}", list.bytes());
+        }
+    }
+}

@@ -66,6 +66,19 @@ impl CacheBuilder {
     }
 }
 
+/// Waits until the sweeper of a cache has looked for the first time, which it does of its own accord: what expires
+/// later stays on disk until the next sweep.
+///
+/// # Errors
+/// Those of [`Cache::sweep`](crate::Cache::sweep).
+pub fn await_first_sweep(cache: &crate::Cache) -> Result<(), crate::Error> {
+    while cache.inner().tiers.has_not_swept() {
+        crate::sync::thread::yield_now();
+    }
+    // Behind the question that the first sweep may still have with the writer.
+    cache.sweep().map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use crate::{Cache, KeyspaceDefinition};

@@ -5,6 +5,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
+use larder::admin::Admin;
 use larder::inspect::Inspector;
 use larder::{Cache, KeyspaceDefinition};
 use rustix::process::{Pid, Signal, kill_process};
@@ -240,6 +241,8 @@ fn large(place: &Place) {
     cache.flush().unwrap();
     products.remove_prefix("P1").unwrap();
     cache.close().unwrap();
+    // Deletes what the removal has left.
+    Admin::open(place.path()).unwrap().close().unwrap();
 }
 
 /// Runs a command, and asks it to end after a while. Its exit code.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::clock::ManualClock;
+use larder::testing::await_first_sweep;
 use larder::{Cache, Format, InsertOptions, KeyspaceDefinition, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +57,9 @@ impl Place {
         let clock = Arc::new(ManualClock::starting_at(NOW));
         let builder =
             Cache::builder().path(self.path()).clock(clock.clone()).flush_interval(HOUR).sweep_interval(HOUR);
-        (builder.disk_capacity(64 << 20).open_timeout(Duration::from_secs(10)).open().unwrap(), clock)
+        let cache = builder.disk_capacity(64 << 20).open_timeout(Duration::from_secs(10)).open().unwrap();
+        await_first_sweep(&cache).unwrap();
+        (cache, clock)
     }
 
     /// A shop's file, closed: four products, of which one has expired, a package, a session.

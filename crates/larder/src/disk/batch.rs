@@ -146,11 +146,14 @@ impl<'txn> Entries<'txn> {
                 rows.extend(self.due(head.as_slice()..end.as_slice(), left)?);
             }
         }
-        let mut deleted = 0;
+        let (mut dealt_with, mut deleted) = (0, 0);
         for row in &rows {
-            deleted += u64::from(self.delete_row(row)?);
+            if self.is_due(row)? {
+                dealt_with += 1;
+                deleted += u64::from(self.delete_row(row)?);
+            }
         }
-        Ok((rows.len(), deleted))
+        Ok((dealt_with, deleted))
     }
 
     /// Deletes up to `most` entries of a keyspace that is gone; how many there were.
@@ -177,6 +180,14 @@ impl<'txn> Entries<'txn> {
         most: usize,
     ) -> Result<Vec<Vec<u8>>, StorageError> {
         self.expiry.range::<&[u8]>(range)?.take(most).map(|row| Ok(row?.0.value().to_vec())).collect()
+    }
+
+    /// Whether the time has come of a row that looks so.
+    fn is_due(&self, row: &[u8]) -> Result<bool, StorageError> {
+        let Some((_, key)) = expiry::split(row).filter(|_| expiry::is_rounded(row)) else { return Ok(true) };
+        let record = self.rows.get(key)?;
+        let header = record.and_then(|record| record::peek(record.value()));
+        Ok(header.is_none_or(|header| header.delete_after <= self.now))
     }
 
     /// Deletes an expiry row, and the entry it is for if the row is still the entry's own. Answers whether it

@@ -8,7 +8,7 @@
 //! | offset | size | |
 //! |---|---|---|
 //! | 0 | 1 | class: 1 and the bits of the lifetime in ms; 0 in a row of a version without classes |
-//! | 1 | 7 | delete-after, ms since 1970; what does not fit is the end of time |
+//! | 1 | 7 | delete-after, ms since 1970; the largest number for what does not fit |
 //! | 8 | … | keyspace number 4, key |
 //!
 //! A version without classes wrote delete-after in 8 bytes, of which the first is 0 for the next two million
@@ -23,7 +23,7 @@ use crate::units::Timestamp;
 
 /// The class of rows that were written without one.
 pub(super) const UNCLASSED: u8 = 0;
-/// The end of time, as a row tells it.
+/// What stands in a row for this moment and all that are later.
 const LAST_MS: u64 = (1 << 56) - 1;
 
 /// The row of an entry.
@@ -68,12 +68,17 @@ fn row_of(class: u8, delete_after: Timestamp, key: &[u8]) -> Vec<u8> {
     row
 }
 
-/// Takes a row apart: when its entry may be deleted, and the entry's key.
+/// Takes a row apart: when its entry may be deleted, and the entry's key. Where the time did not fit, it is the
+/// latest that does, and the entry has the true one ([`is_rounded`]).
 pub(super) fn split(row: &[u8]) -> Option<(Timestamp, &[u8])> {
     let (mut head, key) = row.split_first_chunk::<8>().map(|(head, key)| (*head, key))?;
     head[0] = 0;
-    let at = u64::from_be_bytes(head);
-    Some((Timestamp::from_millis(if at == LAST_MS { u64::MAX } else { at }), key))
+    Some((Timestamp::from_millis(u64::from_be_bytes(head)), key))
+}
+
+/// Whether a row tells an earlier time than that of its entry.
+pub(super) fn is_rounded(row: &[u8]) -> bool {
+    split(row).is_some_and(|(at, _)| at.as_millis() == LAST_MS)
 }
 
 /// The end of the rows of a class whose time has come: above every row of this moment, also at the end of
@@ -146,7 +151,7 @@ mod tests {
         for written_at in [0, 1 << 40] {
             let header = header(written_at, u64::MAX);
             let row = row(&header, &[0, 0, 0, 1, b'k']);
-            assert_eq!(split(&row).unwrap().0, Timestamp::from_millis(u64::MAX));
+            assert!(is_rounded(&row) && split(&row).unwrap().0 == Timestamp::from_millis(LAST_MS));
             assert!(row < end_of_due(row[0], Timestamp::from_millis(u64::MAX)));
             // As a version without classes wrote it.
             let old = [&[u8::MAX; 8][..], &[0, 0, 0, 1, b'k']].concat();

@@ -227,6 +227,12 @@ impl Tiers {
         }
     }
 
+    /// Whether the sweeper has still to look for the first time.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn has_not_swept(&self) -> bool {
+        self.next_sweep.load(Ordering::SeqCst) == 0
+    }
+
     pub(crate) fn nudge_sweeper(&self) {
         // One that is not looked at yet will do.
         if !self.sweeper_is_nudged.swap(true, Ordering::SeqCst) {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::Error;
 
 #[test]
 fn a_small_cache_has_few_shards_unless_told_otherwise() {

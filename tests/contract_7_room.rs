@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use larder::admin::Admin;
 use larder::testing::{Loss, Operation, SimulatedVolume};
 use larder::{ByteSize, Cache, CacheBuilder, Durability, Error, Follower, InsertOptions, KeyspaceDefinition};
 
@@ -210,6 +211,36 @@ fn contract_7_a_value_too_large_for_the_file_is_no_durable_insert_and_names_what
         place.builder().disk_capacity(ByteSize::mib(4)).memory_capacity(ByteSize::kib(64)).open().unwrap();
     let error = cache.keyspace(TEXTS).unwrap().insert(&1, text(300_000)).unwrap_err().to_string();
     assert!(error.contains("raise memory_capacity or disk_capacity"), "{error}");
+}
+
+/// A file has the largest page that its first capacity asked for, and is made anew for a larger one.
+#[test]
+fn contract_7_a_file_takes_larger_values_when_its_capacity_is_raised() {
+    let place = Place::new();
+    let cache = place.builder().disk_capacity(ByteSize::mib(1)).open().unwrap();
+    let texts = cache.keyspace(TEXTS).unwrap();
+    for key in 0..200 {
+        texts.insert(&key, text(500)).unwrap();
+    }
+    let immediate = InsertOptions::new().durability(Durability::Immediate);
+    let error = texts.insert_with(&1_000, text(2_000_000), immediate).unwrap_err().to_string();
+    assert!(error.contains("raise disk_capacity to 32 MiB or more"), "{error}");
+    drop(texts);
+    cache.close().unwrap();
+    // A copy with larger regions may be longer than a file that has no room to spare.
+    let mut admin = Admin::open(place.path()).unwrap();
+    assert!(admin.compact(&mut || true).unwrap().is_some());
+    admin.close().unwrap();
+    for _ in 0..2 {
+        let cache = place.builder().disk_capacity(ByteSize::mib(32)).open().unwrap();
+        let texts = cache.keyspace(TEXTS).unwrap();
+        assert!((0..200).all(|key| texts.get(&key).is_some_and(|found| found.len() == 500)));
+        texts.insert_with(&1_000, text(2_000_000), immediate).unwrap();
+        drop(texts);
+        cache.close().unwrap();
+        let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
+        assert_eq!(follower.keyspace(TEXTS).get(&1_000).unwrap().unwrap().len(), 2_000_000);
+    }
 }
 
 /// A value of 20 kB leaves three of its page's eight blocks unwritten, and a page that is used again has these punched.

@@ -26,19 +26,20 @@ use std::path::{Path, PathBuf};
 
 use redb::{
     CompactionError, Database, Key, MultimapTableHandle, ReadTransaction, ReadableDatabase, ReadableTable,
-    TableDefinition, TableError, TableHandle, Value, WriteTransaction,
+    StorageBackend, TableDefinition, TableError, TableHandle, Value, WriteTransaction,
 };
 
 use super::batch::Deltas;
 use super::catalog::Retired;
 use super::draft::Draft;
+use super::evidence::{MARK_AT, mark};
 use super::expiry;
 use super::fault::{Fault, Guarded, guarded};
 use super::files::sync_directory_of;
 use super::keyspace_row::KeyspaceRow;
 use super::known::Known;
-use super::new_file::NewFile;
-use super::open::{OpenOptions, builder, close, remove_unfinished, unfinished};
+use super::new_file::{NewFile, most_page, region_for};
+use super::open::{OpenOptions, builder, close, open_ours, remove_unfinished, unfinished};
 use super::sparse::SparseFile;
 use super::store::{Store, write_known};
 use super::tables::{ENTRIES, EXPIRY, KEYSPACES, META, RANGES, RETIRED};
@@ -86,12 +87,32 @@ pub(super) fn take_place(options: &OpenOptions, copied: &Copied) -> Result<bool,
         volume.remove(&copied.path)?;
         return Ok(false);
     }
+    replace_by(options, copied).map(|()| true)
+}
+
+fn replace_by(options: &OpenOptions, copied: &Copied) -> Result<(), Fault> {
+    let volume = &*options.volume;
     if let Err(error) = volume.replace(&copied.path, &options.path) {
         drop(volume.remove(&copied.path));
         return Err(error.into());
     }
-    sync_directory_of(volume, &options.path)?;
-    Ok(true)
+    Ok(sync_directory_of(volume, &options.path)?)
+}
+
+/// Makes a file anew that was made for a smaller capacity, and has no pages for the values that it may take
+/// now. If there is no room for the copy, it stays as it is.
+///
+/// # Errors
+/// When nobody knows which of the two stands at the path, or what does can't be opened.
+pub(super) fn widen(store: Store, options: &OpenOptions) -> Result<Store, Fault> {
+    if store.largest_page() >= most_page(options.capacity) {
+        return Ok(store);
+    }
+    let now = store.mark().max(options.now);
+    let Ok(Some(copied)) = write_copy(&store, options, now, &mut || true) else { return Ok(store) };
+    store.close()?;
+    replace_by(options, &copied)?;
+    open_ours(options, 0)
 }
 
 /// How a copy ended.
@@ -109,7 +130,7 @@ fn fill(
     now: Timestamp,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Option<Copied>, Fault> {
-    let mut db = Guarded::new(make(path, store, options)?);
+    let mut db = Guarded::new(make(path, store, options, region(store, options))?);
     let old = Guarded::new(guarded(|| Ok(store.db.begin_read()?))?);
     let mut known = store.known.clone();
     let mut copy = Copy { now, known: &store.known, counts: Deltas::new(), expired: 0, rows: 0, go_on };
@@ -143,12 +164,23 @@ fn fill(
     Ok(Some(Copied { path: path.to_owned(), len, expired, known }))
 }
 
-/// A new database with the regions of the old one, whose values it must have pages for.
-fn make(path: &Path, store: &Store, options: &OpenOptions) -> Result<Database, Fault> {
+/// The regions of a copy: those of the file, whose values it must have pages for, unless its capacity asks for
+/// larger ones. A tool has no capacity of its own.
+fn region(store: &Store, options: &OpenOptions) -> u64 {
+    let wanted = if options.capacity == u64::MAX { 0 } else { region_for(options.capacity) };
+    store.largest_page().max(wanted)
+}
+
+/// A new database with regions of so many bytes, and the mark of the old one.
+fn make(path: &Path, store: &Store, options: &OpenOptions, region: u64) -> Result<Database, Fault> {
     let builder = builder(options.page_cache);
-    let file = NewFile::with_regions(options.volume.open(path, true)?, store.largest_page());
+    let file = NewFile::with_regions(options.volume.open(path, true)?, region);
     close(guarded(|| Ok(builder.create_with_backend(file)?))?)?;
     let file = options.volume.open(path, false)?;
+    // Its first commit makes this durable, too: a copy that is cut is as much ours as what it replaces.
+    if let Some(identity) = store.known.identity {
+        file.write(MARK_AT, &mark(identity))?;
+    }
     if options.counts_blocks {
         let file = SparseFile::new(file, options.capacity)?;
         return guarded(|| Ok(builder.create_with_backend(file)?));

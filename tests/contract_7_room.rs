@@ -275,3 +275,39 @@ fn contract_7_no_loss_of_power_shows_what_a_page_had_before() {
         }
     }
 }
+
+/// A backup that knows no holes writes them out as zeros.
+#[cfg(unix)]
+#[test]
+fn contract_7_a_copy_without_holes_is_brought_down_to_its_capacity() {
+    for size in [33_000, 20_000, 5_000] {
+        let (place, capacity) = (place(), ByteSize::mib(4));
+        let cache = small(place.builder(), capacity);
+        if cache.stats().disk.unwrap().allocated_bytes.is_none() {
+            return;
+        }
+        let texts = cache.keyspace(TEXTS).unwrap();
+        for key in 0..2 * capacity.as_u64() / size {
+            texts.insert(&key, text(usize::try_from(size).unwrap())).unwrap();
+            if key % 16 == 0 {
+                cache.flush().unwrap();
+            }
+        }
+        drop(texts);
+        cache.close().unwrap();
+        let bytes = std::fs::read(place.path()).unwrap();
+        std::fs::remove_file(place.path()).unwrap();
+        std::fs::write(place.path(), &bytes).unwrap();
+        let before = extent(&place);
+        let cache = small(place.builder(), capacity);
+        let after = extent(&place);
+        assert!(cache.stats().disk.unwrap().entries > 0);
+        assert!(after.0 <= capacity.as_u64(), "{size}: {before:?} became {after:?}");
+        let texts = cache.keyspace(TEXTS).unwrap();
+        for key in 0..capacity.as_u64() / size {
+            texts.insert(&(1_000 + key), text(usize::try_from(size).unwrap())).unwrap();
+            cache.flush().unwrap();
+            assert!(extent(&place).0 <= capacity.as_u64(), "{size}: {:?}", extent(&place));
+        }
+    }
+}

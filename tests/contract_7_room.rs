@@ -311,3 +311,46 @@ fn contract_7_a_copy_without_holes_is_brought_down_to_its_capacity() {
         }
     }
 }
+
+/// Files of the versions before have one region, and so has one that a tool has made, which knows no capacity: it
+/// doubles when it must grow.
+#[cfg(unix)]
+#[test]
+fn contract_7_a_file_of_one_region_stays_within_its_capacity() {
+    for first in [1_536, 8 << 10] {
+        let (place, capacity) = (place(), ByteSize::kib(1_536));
+        Admin::create(place.path()).unwrap().close().unwrap();
+        let cache = small(place.builder(), ByteSize::kib(first));
+        if cache.stats().disk.unwrap().allocated_bytes.is_none() {
+            return;
+        }
+        let texts = cache.keyspace(TEXTS).unwrap();
+        for key in 0..6_000 {
+            texts.insert(&key, text(1_000)).unwrap();
+            if key % 64 == 0 {
+                cache.flush().unwrap();
+            }
+        }
+        drop(texts);
+        cache.close().unwrap();
+        let cache = small(place.builder(), capacity);
+        let texts = cache.keyspace(TEXTS).unwrap();
+        let mut random = Random::new(7);
+        for sizes in [&[100][..], &[5_000], &[100], &[33_000], &[100, 1_000, 5_000, 33_000]] {
+            let (mut written, mut most) = (0, extent(&place));
+            while written < capacity.as_u64() {
+                for _ in 0..64 {
+                    let size = sizes[usize::try_from(random.below(sizes.len() as u64)).unwrap()];
+                    texts.insert(&random.below(100_000), text(size)).unwrap();
+                    written += size as u64;
+                }
+                cache.flush().unwrap();
+                let now = extent(&place);
+                most = (most.0.max(now.0), most.1.max(now.1));
+            }
+            let disk = cache.stats().disk.unwrap();
+            assert_eq!((disk.faults, disk.suspensions), (0, 0), "{sizes:?}: {disk:?}");
+            assert!(most.0 <= capacity.as_u64() && most.1 <= 2 * capacity.as_u64(), "{sizes:?}: {most:?}");
+        }
+    }
+}

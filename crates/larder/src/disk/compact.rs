@@ -68,9 +68,20 @@ pub(super) fn write_copy(
     now: Timestamp,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Option<Copied>, Fault> {
+    write_with(region(store, options), store, options, now, go_on)
+}
+
+fn write_with(
+    region: u64,
+    store: &Store,
+    options: &OpenOptions,
+    now: Timestamp,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Option<Copied>, Fault> {
     remove_unfinished(options)?;
     let path = unfinished(&options.path);
-    let copied = fill(&path, store, options, now, go_on);
+    let copied =
+        make(&path, store, options, region).and_then(|db| fill(db, &path, store, options, now, go_on));
     if !matches!(copied, Ok(Some(_))) {
         drop(options.volume.remove(&path));
     }
@@ -115,6 +126,28 @@ pub(super) fn widen(store: Store, options: &OpenOptions) -> Result<Store, Fault>
     open_ours(options, 0)
 }
 
+/// Makes a file anew whose regions are too large for its capacity, as those of the versions before are: a file
+/// of one region doubles when it must grow, beyond what it may, and so can't even make room. If there is none
+/// for the copy, it stays as it is.
+///
+/// # Errors
+/// As of [`widen`].
+pub(super) fn narrow(store: Store, options: &OpenOptions, now: Timestamp) -> Result<Store, Fault> {
+    // A large record may share its page with a small one.
+    let Ok(region) = store.largest_record_page().map(|page| (2 * page).max(region_for(options.capacity)))
+    else {
+        return Ok(store);
+    };
+    if store.largest_page() <= region {
+        return Ok(store);
+    }
+    let Ok(Some(copied)) = write_with(region, &store, options, now, &mut || true) else { return Ok(store) };
+    // To close it takes room that it can't have. What was committed is in the copy.
+    drop(store.close());
+    replace_by(options, &copied)?;
+    open_ours(options, 0)
+}
+
 /// How a copy ended.
 enum End {
     Whole,
@@ -124,13 +157,14 @@ enum End {
 }
 
 fn fill(
+    db: Database,
     path: &Path,
     store: &Store,
     options: &OpenOptions,
     now: Timestamp,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Option<Copied>, Fault> {
-    let mut db = Guarded::new(make(path, store, options, region(store, options))?);
+    let mut db = Guarded::new(db);
     let old = Guarded::new(guarded(|| Ok(store.db.begin_read()?))?);
     let mut known = store.known.clone();
     let mut copy = Copy { now, known: &store.known, counts: Deltas::new(), expired: 0, rows: 0, go_on };

@@ -280,3 +280,37 @@ fn what_no_lookup_may_find_is_left_out_and_the_counts_agree() {
     let verified = Inspector::open(&path).unwrap().verify(&mut |_, _| {}).unwrap();
     assert!(verified.is_whole() && verified.records == 0, "{verified:?}");
 }
+
+#[test]
+fn power_lost_while_a_file_is_made_anew_for_its_capacity_loses_nothing() {
+    let disk = shop();
+    let start = disk.changes();
+    let narrow_options =
+        OpenOptions { capacity: 1 << 20, ..options(Arc::new(disk.clone()), Path::new(PATH)) };
+    let wide_options = OpenOptions { capacity: 64 << 20, ..narrow_options.clone() };
+    let store = open_ours(&narrow_options, u64::MAX).unwrap();
+    let first = store.largest_page();
+    let store = narrow(store, &narrow_options, Timestamp::ZERO).unwrap();
+    let small = store.largest_page();
+    assert!(small < first && small == crate::disk::new_file::region_for(1 << 20));
+    let store = narrow(store, &narrow_options, Timestamp::ZERO).unwrap();
+    assert_eq!(store.largest_page(), small, "once is enough");
+    let store = widen(store, &wide_options).unwrap();
+    assert_eq!(store.largest_page(), crate::disk::new_file::region_for(64 << 20));
+    let store = widen(store, &wide_options).unwrap();
+    store.close().unwrap();
+    let end = disk.changes();
+    for at in start..=end {
+        for (loss, seed) in Loss::ALL.into_iter().zip(at as u64..) {
+            let crashed = disk.after_power_loss(at, loss, seed);
+            let (cache, names) = names(&crashed);
+            for key in 0..90 {
+                assert!(
+                    names.get(&key).is_some() == (key % 3 != 0),
+                    "{key}: {loss:?} after change {at} of {end}"
+                );
+            }
+            cache.close().unwrap();
+        }
+    }
+}

@@ -19,17 +19,19 @@ pub(crate) fn check(open: Open, data: &[u8]) {
     let settings = Settings::read(&mut input);
     let dir = tempfile::tempdir().unwrap();
     let mut builder = settings.builder();
-    let mut is_path_wrong = false;
+    let (mut is_path_wrong, mut is_name_long) = (false, false);
     if settings.has_file {
         // One name in a directory of our own: whatever the bytes, nothing else is touched.
         let name: Vec<u8> = input.rest().iter().copied().filter(|&byte| byte != b'/').collect();
         is_path_wrong = name == b"..";
+        // Those of the files beside it would be too long.
+        is_name_long = name.len() > 224;
         builder = builder.path(dir.path().join(OsStr::from_bytes(&name)));
     }
     match open(builder) {
         Ok(cache) => {
             assert_eq!(settings.wrong(), [""; 0], "{settings:?} were accepted");
-            assert!(!is_path_wrong);
+            assert!(!is_path_wrong && !is_name_long);
             works(&cache, &settings);
             // The settings allow the disk tier to be too small for anything; closing says so.
             drop(cache.close());
@@ -37,7 +39,7 @@ pub(crate) fn check(open: Open, data: &[u8]) {
         Err(Error::InvalidSetting { setting, value, allowed }) => {
             assert!(!value.is_empty() && !allowed.is_empty());
             assert!(
-                settings.wrong().contains(&setting) || (setting == "path" && is_path_wrong),
+                settings.wrong().contains(&setting) || (setting == "path" && (is_path_wrong || is_name_long)),
                 "{setting} was refused in {settings:?}"
             );
         }

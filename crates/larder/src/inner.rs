@@ -232,7 +232,7 @@ impl Inner {
     }
 
     /// The least capacity with which the file takes a value with such a page.
-    pub(crate) const fn disk_capacity_for(&self, page: u64) -> u64 {
+    pub(crate) const fn disk_capacity_for(page: u64) -> u64 {
         page.saturating_mul(PAGE_SHARE)
     }
 

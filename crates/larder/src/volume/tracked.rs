@@ -209,13 +209,13 @@ impl Content for TrackedFile {
     }
 
     fn data(&self) -> io::Result<Vec<Range<u64>>> {
-        self.read_with(|file| file.data())
+        self.read_with(Content::data)
     }
 }
 
 impl StorageBackend for TrackedFile {
     fn len(&self) -> io::Result<u64> {
-        self.read_with(|file| file.len())
+        self.read_with(StorageBackend::len)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
@@ -227,7 +227,7 @@ impl StorageBackend for TrackedFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.change(|file| file.sync_data())
+        self.change(StorageBackend::sync_data)
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -235,7 +235,7 @@ impl StorageBackend for TrackedFile {
     }
 
     fn close(&self) -> io::Result<()> {
-        self.give_back(|file| file.close())
+        self.give_back(StorageBackend::close)
     }
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {

@@ -353,8 +353,9 @@ impl Store {
 
     /// Closes the file, so that it can be opened, renamed or copied.
     pub(crate) fn close(self) -> Result<(), Fault> {
-        // What closing writes is not to fail for the room that is kept for just that.
-        self.reserve.allow(true);
+        // Everything is committed. A close that is refused its few blocks would leave a file that readers, who may
+        // not repair it, refuse; and one that is longer than its capacity comes down to it only by being closed.
+        self.reserve.lift(true);
         guarded(|| Ok(self.db.into_inner().map_or(Ok(()), Database::close)?))
     }
 }

@@ -167,14 +167,15 @@ impl Tiers {
         }
     }
 
-    /// Looks something up for such a caller: again, if it was not found and there was no snapshot meanwhile.
+    /// Looks something up for such a caller: once, and again only if it was not found and there was no snapshot
+    /// meanwhile.
     ///
     /// In this order: the number is read before a snapshot is seen, so that one that is withdrawn after that changes
     /// the number, and one that was withdrawn before is waited for.
     pub(crate) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> Option<R> {
         loop {
             let withdrawals = self.snapshots.withdrawals();
-            let has_snapshot = self.awaited_snapshot().is_some();
+            let has_snapshot = self.snapshots.current().is_some() || self.awaited_snapshot().is_some();
             let found = look();
             if found.is_some() || !has_snapshot || self.snapshots.withdrawals() == withdrawals {
                 return found;

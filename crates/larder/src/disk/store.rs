@@ -291,6 +291,8 @@ impl Store {
         }
         (view.entries, view.bytes) = (self.known.entries(), self.known.live_bytes());
         view.pending_removals = self.known.ranges.len() as u64;
+        // Of a limit that has just fallen the next commit makes true what is above it.
+        view.usable = self.pressure.limit().max(view.bytes);
     }
 
     /// Takes over what a transaction has changed that has succeeded.

@@ -121,8 +121,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// [`Tiers::look_in_both`]: crate::disk::Tiers::look_in_both
     pub(super) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> Option<R> {
-        let found = look();
-        if found.is_some() || self.is_memory_only() { found } else { self.inner.tiers.look_in_both(look) }
+        if self.is_memory_only() { look() } else { self.inner.tiers.look_in_both(look) }
     }
 
     fn value_of(&self, key: SlotKey<'_>, found: Found) -> Option<Arc<V>> {

@@ -63,8 +63,6 @@ pub(crate) struct Inner {
     pub(crate) tiers: Arc<Tiers>,
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) disk_capacity: u64,
-    /// Bytes that all entries on disk may be charged for.
-    pub(crate) usable_bytes: u64,
     /// The largest page of a value that the file takes.
     most_page: u64,
     pub(crate) slow_load: Duration,
@@ -129,7 +127,6 @@ impl Inner {
         let limited = config.fit_file_size_limit(limit)?;
         let mut workers = Workers::default();
         let mut files = None;
-        let mut usable_bytes = 0;
         let mut most_page = config.disk_capacity.as_u64() / PAGE_SHARE;
         let (tiers, nudges, before) = match &config.path {
             None => {
@@ -145,7 +142,6 @@ impl Inner {
                 let volume = TrackedVolume::new(config.volume.clone(), &path);
                 let (tiers, nudges, before, largest_page) =
                     open_tiers(&config, &path, &volume, &mut workers)?;
-                usable_bytes = live_limit(config.disk_capacity.as_u64(), volume.counts_blocks(&path));
                 files = Some(volume);
                 most_page = most_page.min(largest_page);
                 (tiers, nudges, before)
@@ -169,7 +165,6 @@ impl Inner {
             tiers: tiers.clone(),
             load_timeout: config.load_timeout,
             disk_capacity: config.disk_capacity.as_u64(),
-            usable_bytes,
             most_page,
             slow_load: config.slow_load,
             checks_every_value: config.check_every_value || cfg!(debug_assertions),

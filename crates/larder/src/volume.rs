@@ -199,7 +199,7 @@ impl Volume for OsVolume {
     }
 
     fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
+        rename::onto_original(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

@@ -6,6 +6,7 @@
 //! 1. The transaction has failed as a whole: nothing of it is in the file, and the store takes nothing more.
 //! 2. The snapshot is withdrawn, so that nobody reads, and the file opened again.
 //! 3. It is compacted, if nobody else reads it, and its entries are given less room ([`crate::disk::pressure`]).
+//!    A file of one region, which can't grow within its bounds, is made anew then ([`crate::disk::compact`]).
 //! 4. The transaction is repeated. It may evict now where it wrote before, which the rest of the step goes on with.
 //! 5. Its snapshot is installed, as after any commit. Until then lookups miss the disk.
 //!

@@ -73,7 +73,7 @@ impl Writer {
             // The next step would take what this part has written for another program's.
             Ok(Ok(_)) => self.file.remember(),
             Ok(Err(fault)) => {
-                self.fail(fault);
+                self.fail_unasked(fault);
                 self.lift_floors();
                 self.announce();
             }

@@ -68,7 +68,7 @@ impl Writer {
         match compacted.and_then(|_| store.snapshot(generation)) {
             Ok(snapshot) => self.tiers.snapshots.install(Some(snapshot)),
             // What was committed stays committed: the file is opened again in its time.
-            Err(fault) => return self.fail(fault),
+            Err(fault) => return self.fail_unasked(fault),
         }
         let extent = self.file.extent();
         self.tiers.change_view(|view| view.extent = extent);

@@ -1,11 +1,14 @@
-//! In which order a disk tier should evict: hit ratios of a model on real request streams, whose keys have different lifetimes.
+//! In which order a disk tier should evict: hit ratios of a model on real request streams, whose keys have
+//! different lifetimes.
 //!
-//! The traces are those of the bench `hit_ratio`: `LARDER_TRACES` names the directory that holds them. Each is played three times, as
-//! if it had taken an hour, six hours and a day; the disk has room for a tenth of its keys, memory for a hundredth. ADR 10 has the table.
+//! The traces are those of the bench `hit_ratio`: `LARDER_TRACES` names the directory that holds them. Each
+//! is played three times, as if it had taken an hour, six hours and a day; the disk has room for a tenth of
+//! its keys, memory for a hundredth. ADR 10 has the table.
 //!
-//! Below stands whether the store does what the model says of its order: the beginning of each trace, spread over six hours, is played on
-//! a cache whose clock is set by hand, and then on models of as many entries as it had in each tier: on disk, in the mean from its first
-//! eviction on. Two things differ: memory has larder's own policy, and what is written is on disk after up to 64 requests.
+//! Below stands whether the store does what the model says of its order: the beginning of each trace, spread
+//! over six hours, is played on a cache whose clock is set by hand, and then on models of as many entries as
+//! it had in each tier: on disk, in the mean from its first eviction on. Two things differ: memory has
+//! larder's own policy, and what is written is on disk after up to 64 requests.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
@@ -126,7 +129,8 @@ fn played(requests: &[u64], order: Order, hours: u64, disk: usize, memory: usize
     percent(hits.count(), requests.len())
 }
 
-/// Percent of the requests that hit in a cache, and how many entries its tiers held: the disk in the mean while it was full, memory at most.
+/// Percent of the requests that hit in a cache, and how many entries its tiers held: the disk in the mean
+/// while it was full, memory at most.
 fn stored(requests: &[u64]) -> Result<(f64, usize, usize), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let clock = Arc::new(ManualClock::new());

@@ -1,8 +1,10 @@
-//! What one keyspace costs where there are many: nothing that is asked of one may grow with the number of others.
+//! What one keyspace costs where there are many: nothing that is asked of one may grow with the number of
+//! others.
 //!
-//! Each figure is a median, in microseconds. The last column is how many times as long as with a single keyspace it took at most. With
-//! `TMPDIR=/dev/shm` it shows what larder and its store do without the disk: what grows shows there, where a commit waits for no device. With
-//! many keyspaces each request goes to another one, so more of what it touches is not in the processor's caches.
+//! Each figure is a median, in microseconds. The last column is how many times as long as with a single
+//! keyspace it took at most. With `TMPDIR=/dev/shm` it shows what larder and its store do without the disk:
+//! what grows shows there, where a commit waits for no device. With many keyspaces each request goes to
+//! another one, so more of what it touches is not in the processor's caches.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]

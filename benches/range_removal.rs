@@ -1,7 +1,7 @@
 //! How others fare while a keyspace is cleared: a thread that looks up, and one that removes durably.
 //!
-//! The time counts from the call of `clear` until the last of its entries is deleted. Memory has room for a tenth of
-//! what stays, so most lookups go to the disk.
+//! The time counts from the call of `clear` until the last of its entries is deleted. Memory has room for a
+//! tenth of what stays, so most lookups go to the disk.
 
 #![forbid(unsafe_code)]
 

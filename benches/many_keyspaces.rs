@@ -34,11 +34,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let [one, some, many] = &columns[..] else { return Ok(()) };
     println!(
-        "{:32}{:>10}{:>10}{:>10}{:>10}",
+        "{:32}{:>11}{:>11}{:>11}{:>11}",
         "microseconds, with keyspaces", counts[0], counts[1], counts[2], "at most"
     );
     for (((name, one), (_, some)), (_, many)) in one.iter().zip(some).zip(many) {
-        println!("{name:32}{one:>10.2}{some:>10.2}{many:>10.2}{:>8.2} ×", some.max(*many) / one);
+        println!("{name:32}{one:>11.2}{some:>11.2}{many:>11.2}{:>9.2} ×", some.max(*many) / one);
     }
     Ok(())
 }

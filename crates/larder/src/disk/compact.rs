@@ -22,11 +22,13 @@
 //! Readers hinder nothing: the old file stays whole for as long as somebody has it open. A follower compares
 //! identities before each lookup, and opens the new one.
 
+mod unknown;
+
 use std::path::{Path, PathBuf};
 
 use redb::{
     CompactionError, Database, Key, MultimapTableHandle, ReadTransaction, ReadableDatabase, ReadableTable,
-    StorageBackend, TableDefinition, TableError, TableHandle, Value, WriteTransaction,
+    StorageBackend, TableDefinition, TableHandle, Value, WriteTransaction,
 };
 
 use super::batch::Deltas;
@@ -348,47 +350,6 @@ impl Copy<'_> {
             }
         }
         Ok(End::Whole)
-    }
-
-    /// Copies a table of a later version. redb gives rows to whoever knows their types alone, so the types
-    /// that a table of larder's may have are tried.
-    fn unknown(
-        &mut self,
-        old: &ReadTransaction,
-        new: &WriteTransaction,
-        name: &str,
-    ) -> Result<End, redb::Error> {
-        macro_rules! with_types {
-            ($(($key:ty, $value:ty)),+) => {$(
-                let table: TableDefinition<'_, $key, $value> = TableDefinition::new(name);
-                match old.open_table(table) {
-                    Ok(_) => return self.all(old, new, table),
-                    Err(TableError::TableTypeMismatch { .. } | TableError::TypeDefinitionChanged { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            )+};
-        }
-        with_types!(
-            (&[u8], &[u8]),
-            (&[u8], ()),
-            (&[u8], &str),
-            (&[u8], u64),
-            (&[u8], u32),
-            (&str, &[u8]),
-            (&str, &str),
-            (&str, u64),
-            (&str, ()),
-            (u64, &[u8]),
-            (u64, &str),
-            (u64, u64),
-            (u64, ()),
-            (u32, &[u8]),
-            (u32, &str),
-            (u32, u64),
-            (u32, u32),
-            (u32, ())
-        );
-        Ok(End::Unknown(name.to_owned()))
     }
 
     /// What the copy says of itself.

@@ -203,7 +203,7 @@ fn contract_7_the_file_stays_under_its_capacity() {
     drop(blobs);
     cache.close().unwrap();
     let cache = place.builder().disk_capacity(capacity).open().unwrap();
-    // The last commit may have evicted a little more. While a commit makes room, walks miss the disk.
+    // The first commit may evict a little more.
     cache.flush().unwrap();
     let kept = cache.stats().disk.unwrap().entries;
     assert_eq!(kept, cache.keyspace(BLOBS).unwrap().len());

@@ -276,6 +276,49 @@ fn contract_7_no_loss_of_power_shows_what_a_page_had_before() {
     }
 }
 
+/// While another process reads, no page that it may need is used again and none can be moved.
+#[test]
+fn contract_7_a_reader_that_holds_a_snapshot_of_a_full_file_stops_no_commit() {
+    let (place, capacity) = (place(), ByteSize::mib(1));
+    let cache = small(place.builder(), capacity);
+    let texts = cache.keyspace(TEXTS).unwrap();
+    let mut random = Random::new(11);
+    let mut fill = |rounds: u64, sizes: &[usize]| {
+        for round in 0..rounds {
+            let size = sizes[usize::try_from(random.below(sizes.len() as u64)).unwrap()];
+            texts.insert(&random.below(1 << 40), text(size)).unwrap();
+            if round % 16 == 15 {
+                cache.flush().unwrap();
+            }
+        }
+        cache.flush().unwrap();
+    };
+    fill(1_000, &[1_000]);
+    assert!(cache.stats().disk.unwrap().evictions > 0, "the file is not full");
+    texts.insert(&1, "removed while it is read".to_owned()).unwrap();
+    cache.flush().unwrap();
+    // As another process does: a second handle on the file, and a transaction that stays open.
+    let mut reader = redb::Database::builder();
+    reader.set_concurrency_mode(redb::ConcurrencyMode::SingleWriter);
+    let other = reader.open_read_only(place.path()).unwrap();
+    let held = redb::ReadableDatabase::begin_read(&other).unwrap();
+    fill(400, &[100, 5_000, 33_000]);
+    assert!(texts.remove(&1).is_ok(), "a removal holds");
+    let disk = cache.stats().disk.unwrap();
+    assert_eq!((disk.suspensions, disk.discards, disk.quarantines), (0, 0, 0), "{disk:?}");
+    assert!(disk.entries > 0, "entries were saved: {disk:?}");
+    // When it lets go, the file comes down again.
+    drop((held, other));
+    place.clock.advance(Duration::from_secs(60));
+    fill(300, &[1_000]);
+    let disk = cache.stats().disk.unwrap();
+    if let Some(allocated) = disk.allocated_bytes {
+        assert!(allocated <= capacity.as_u64(), "{disk:?}");
+    }
+    assert_eq!(disk.suspensions, 0, "{disk:?}");
+    assert!(cache.verify().unwrap().damage.is_none());
+}
+
 /// A backup that knows no holes writes them out as zeros.
 #[cfg(unix)]
 #[test]

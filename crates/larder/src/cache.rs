@@ -158,7 +158,8 @@ impl Cache {
     /// Commits every insert that has returned.
     ///
     /// Not those made while the disk tier was [`Discarded`](crate::DiskState::Discarded): they live in memory
-    /// alone, until they are written again.
+    /// alone, until they are written again. Nor values that are too large for the file, which
+    /// [`Stats::too_large_for_disk`](crate::Stats::too_large_for_disk) counts: the answer is `Ok` without them.
     ///
     /// # Errors
     /// [`Error::NotDurable`] while the disk tier is off. When it is
@@ -275,7 +276,7 @@ impl Cache {
         Self { inner }
     }
 
-    #[cfg(any(test, all(unix, feature = "control")))]
+    #[cfg(any(test, feature = "test-util", all(unix, feature = "control")))]
     pub(crate) fn inner(&self) -> &Arc<Inner> {
         &self.inner
     }

@@ -60,8 +60,6 @@ pub(crate) struct Inner {
     pub(crate) tiers: Arc<Tiers>,
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) disk_capacity: u64,
-    /// Bytes that all entries on disk may be charged for.
-    pub(crate) usable_bytes: u64,
     /// The largest page of a value that the file takes.
     most_page: u64,
     pub(crate) slow_load: Duration,
@@ -126,7 +124,6 @@ impl Inner {
         let limited = config.fit_file_size_limit(limit)?;
         let mut workers = Workers::default();
         let mut files = None;
-        let mut usable_bytes = 0;
         let mut most_page = config.disk_capacity.as_u64() / PAGE_SHARE;
         let (tiers, nudges, before) = match &config.path {
             None => {
@@ -142,7 +139,6 @@ impl Inner {
                 let volume = TrackedVolume::new(config.volume.clone(), &path);
                 let (tiers, nudges, before, largest_page) =
                     open_tiers(&config, &path, &volume, &mut workers)?;
-                usable_bytes = live_limit(config.disk_capacity.as_u64(), volume.counts_blocks(&path));
                 files = Some(volume);
                 most_page = most_page.min(largest_page);
                 (tiers, nudges, before)
@@ -166,7 +162,6 @@ impl Inner {
             tiers: tiers.clone(),
             load_timeout: config.load_timeout,
             disk_capacity: config.disk_capacity.as_u64(),
-            usable_bytes,
             most_page,
             slow_load: config.slow_load,
             checks_every_value: config.check_every_value || cfg!(debug_assertions),
@@ -229,7 +224,7 @@ impl Inner {
     }
 
     /// The least capacity with which the file takes a value with such a page.
-    pub(crate) const fn disk_capacity_for(&self, page: u64) -> u64 {
+    pub(crate) const fn disk_capacity_for(page: u64) -> u64 {
         page.saturating_mul(PAGE_SHARE)
     }
 

@@ -337,8 +337,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let full = self.encode(key)?;
         let key = self.inner.tiers.memory.key(full.as_slice());
         loop {
-            let (lease, value) = self.lease_over(key);
-            let Some(value) = value else { return Ok(false) };
+            let found = self.look_in_both(|| {
+                let (lease, value) = self.lease_over(key);
+                Some((lease, value?))
+            });
+            let Some((lease, value)) = found else { return Ok(false) };
             // A write or a removal that came in between decides; look at what it left.
             let ttl = self.definition.default_ttl();
             if self.write(key, &value, ttl, Durability::Buffered, Some(&lease))? != Written::Not {

@@ -109,7 +109,8 @@ pub struct DiskStats {
     /// Large removals of many keys that hold already, and whose entries are still being deleted.
     pub pending_removals: u64,
     /// Bytes that all entries together may be charged for. A full cache has about as many; the rest of the
-    /// capacity is what the store needs to change its pages.
+    /// capacity is what the store needs to change its pages. Less while the file grows close to its capacity, as
+    /// after a change of sizes, and in small files.
     pub usable_bytes: u64,
     /// Length of the file, in bytes, after the last commit. With holes it is more than the file takes.
     pub file_bytes: u64,

@@ -35,9 +35,9 @@ fn at(second: u64) -> Stats {
         "misses": misses, "loads": misses, "load_failures": 3, "inserts": second * 12, "invalidations": second * 2,
         "unsaved_bytes": 2048,
         "keyspaces": [
-            {"name": "product", "memory_hits": memory, "disk_hits": disk, "misses": 0, "memory_entries": 4_000, "disk_entries": 15_000},
             {"name": "data_package", "misses": misses, "loads": misses, "load_latency": {"buckets": buckets}, "memory_entries": 1_000,
              "disk_entries": 5_000},
+            {"name": "product", "memory_hits": memory, "disk_hits": disk, "misses": 0, "memory_entries": 4_000, "disk_entries": 15_000},
             {"name": "session"},
         ],
     }))

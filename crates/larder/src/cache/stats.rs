@@ -53,7 +53,7 @@ fn of_disk(inner: &Inner, view: DiskView) -> DiskStats {
         entries: view.entries,
         bytes: view.bytes,
         pending_removals: view.pending_removals,
-        usable_bytes: inner.usable_bytes,
+        usable_bytes: view.usable,
         file_bytes: view.extent.len,
         allocated_bytes: view.extent.allocated,
         capacity: inner.disk_capacity,

@@ -22,13 +22,13 @@
 //! Readers hinder nothing: the old file stays whole for as long as somebody has it open. A follower compares
 //! identities before each lookup, and opens the new one.
 
-mod regions;
+mod unknown;
 
 use std::path::{Path, PathBuf};
 
 use redb::{
     CompactionError, Database, Key, MultimapTableHandle, ReadTransaction, ReadableDatabase, ReadableTable,
-    StorageBackend, TableDefinition, TableError, TableHandle, Value, WriteTransaction,
+    StorageBackend, TableDefinition, TableHandle, Value, WriteTransaction,
 };
 
 use super::batch::Deltas;
@@ -40,15 +40,14 @@ use super::fault::{Fault, Guarded, guarded};
 use super::files::sync_directory_of;
 use super::keyspace_row::KeyspaceRow;
 use super::known::Known;
-use super::new_file::NewFile;
-use super::open::{OpenOptions, builder, close, remove_unfinished, unfinished};
+use super::new_file::{NewFile, most_page, region_for};
+use super::open::{OpenOptions, builder, close, open_ours, remove_unfinished, unfinished};
 use super::sparse::SparseFile;
 use super::store::{Store, write_known};
 use super::tables::{ENTRIES, EXPIRY, KEYSPACES, META, RANGES, RETIRED};
 use crate::id::KeyspaceId;
 use crate::record;
 use crate::units::Timestamp;
-pub(super) use regions::{narrow, widen};
 
 /// Rows copied between two questions whether to go on.
 const ROWS: u64 = 256;
@@ -71,7 +70,7 @@ pub(super) fn write_copy(
     now: Timestamp,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Option<Copied>, Fault> {
-    write_with(regions::of_copy(store, options), store, options, now, go_on)
+    write_with(region(store, options), store, options, now, go_on)
 }
 
 fn write_with(
@@ -111,6 +110,44 @@ fn replace_by(options: &OpenOptions, copied: &Copied) -> Result<(), Fault> {
         return Err(error.into());
     }
     Ok(sync_directory_of(volume, &options.path)?)
+}
+
+/// Makes a file anew that was made for a smaller capacity, and has no pages for the values that it may take
+/// now. If there is no room for the copy, it stays as it is.
+///
+/// # Errors
+/// When nobody knows which of the two stands at the path, or what does can't be opened.
+pub(super) fn widen(store: Store, options: &OpenOptions) -> Result<Store, Fault> {
+    if store.largest_page() >= most_page(options.capacity) {
+        return Ok(store);
+    }
+    let now = store.mark().max(options.now);
+    let Ok(Some(copied)) = write_copy(&store, options, now, &mut || true) else { return Ok(store) };
+    store.close()?;
+    replace_by(options, &copied)?;
+    open_ours(options, 0)
+}
+
+/// Makes a file anew whose regions are too large for its capacity, as those of the versions before are: a file
+/// of one region doubles when it must grow, beyond what it may, and so can't even make room. If there is none
+/// for the copy, it stays as it is.
+///
+/// # Errors
+/// As of [`widen`].
+pub(super) fn narrow(store: Store, options: &OpenOptions, now: Timestamp) -> Result<Store, Fault> {
+    // A large record may share its page with a small one.
+    let Ok(region) = store.largest_record_page().map(|page| (2 * page).max(region_for(options.capacity)))
+    else {
+        return Ok(store);
+    };
+    if store.largest_page() <= region {
+        return Ok(store);
+    }
+    let Ok(Some(copied)) = write_with(region, &store, options, now, &mut || true) else { return Ok(store) };
+    // To close it takes room that it can't have. What was committed is in the copy.
+    drop(store.close());
+    replace_by(options, &copied)?;
+    open_ours(options, 0)
 }
 
 /// How a copy ended.
@@ -161,6 +198,13 @@ fn fill(
     db.into_inner().map_or(Ok(()), close)?;
     let len = options.volume.look(path)?.map_or(0, |seen| seen.len);
     Ok(Some(Copied { path: path.to_owned(), len, expired, known }))
+}
+
+/// The regions of a copy: those of the file, whose values it must have pages for, unless its capacity asks for
+/// larger ones. A tool has no capacity of its own.
+fn region(store: &Store, options: &OpenOptions) -> u64 {
+    let wanted = if options.capacity == u64::MAX { 0 } else { region_for(options.capacity) };
+    store.largest_page().max(wanted)
 }
 
 /// A new database with regions of so many bytes, and the mark of the old one.
@@ -306,47 +350,6 @@ impl Copy<'_> {
             }
         }
         Ok(End::Whole)
-    }
-
-    /// Copies a table of a later version. redb gives rows to whoever knows their types alone, so the types
-    /// that a table of larder's may have are tried.
-    fn unknown(
-        &mut self,
-        old: &ReadTransaction,
-        new: &WriteTransaction,
-        name: &str,
-    ) -> Result<End, redb::Error> {
-        macro_rules! with_types {
-            ($(($key:ty, $value:ty)),+) => {$(
-                let table: TableDefinition<'_, $key, $value> = TableDefinition::new(name);
-                match old.open_table(table) {
-                    Ok(_) => return self.all(old, new, table),
-                    Err(TableError::TableTypeMismatch { .. } | TableError::TypeDefinitionChanged { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            )+};
-        }
-        with_types!(
-            (&[u8], &[u8]),
-            (&[u8], ()),
-            (&[u8], &str),
-            (&[u8], u64),
-            (&[u8], u32),
-            (&str, &[u8]),
-            (&str, &str),
-            (&str, u64),
-            (&str, ()),
-            (u64, &[u8]),
-            (u64, &str),
-            (u64, u64),
-            (u64, ()),
-            (u32, &[u8]),
-            (u32, &str),
-            (u32, u64),
-            (u32, u32),
-            (u32, ())
-        );
-        Ok(End::Unknown(name.to_owned()))
     }
 
     /// What the copy says of itself.

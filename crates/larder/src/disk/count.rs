@@ -102,7 +102,7 @@ impl Tiers {
         };
         let (mut seen, mut live, mut after) = (0, 0, None::<Vec<u8>>);
         loop {
-            let Some(snapshot) = self.snapshots.current().clone() else { break };
+            let Some(snapshot) = self.awaited_snapshot() else { break };
             match snapshot.count(&removal.range, after.as_deref(), CHUNK, &uncounted) {
                 Ok(counted) => {
                     (seen, live) = (seen + counted.seen, live + counted.live);

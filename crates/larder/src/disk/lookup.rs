@@ -1,5 +1,7 @@
 //! Looking a key up in both tiers: in memory first, then in the snapshot of the disk.
 
+use super::command::Command;
+use super::snapshot::Snapshot;
 use super::tiers::Tiers;
 use crate::error::Error;
 use crate::memory::{Found, Prior, Remains, SlotKey};
@@ -87,6 +89,8 @@ impl Tiers {
         now: Timestamp,
         remains: &mut Remains,
     ) -> Result<Option<bool>, Error> {
+        // A removal waits for its commit all the same. Without a snapshot it would not know what it removed.
+        drop(self.awaited_snapshot());
         // The snapshot is loaded under the lock that the tombstone is laid under. Nothing of the key being on
         // its way to the disk, it shows what the disk has; a later one may show instead what came after this
         // removal.
@@ -98,6 +102,7 @@ impl Tiers {
             Prior::Live => Some(true),
             Prior::Dead => Some(false),
             Prior::Nothing => {
+                // Nothing is known of the disk, so the tombstone is committed.
                 let Some(snapshot) = snapshot else { return Ok(Some(false)) };
                 match snapshot.get(key.bytes) {
                     // With a range removal pending (`floor`), only that range's commit is sure to find
@@ -145,12 +150,42 @@ impl Tiers {
         }
     }
 
+    /// The current snapshot, for a caller to whom "not on disk" is more than a miss: a walk, a count, a removal.
+    /// Waits for the writer while it has withdrawn the snapshot to make room. None while the disk tier is off.
+    pub(super) fn awaited_snapshot(&self) -> Option<Arc<Snapshot>> {
+        if !self.process.is_current() {
+            return None;
+        }
+        loop {
+            if let Some(snapshot) = self.snapshots.current().clone() {
+                return Some(snapshot);
+            }
+            // A step of the writer ends with a snapshot, or with a tier that is known to be off.
+            if !self.disk_is_on() || !matches!(self.ask(Command::MakePart), Ok(Ok(()))) {
+                return None;
+            }
+        }
+    }
+
+    /// Looks something up for such a caller: once, and again only if it was not found and there was no snapshot
+    /// meanwhile.
+    ///
+    /// In this order: the number is read before a snapshot is seen, so that one that is withdrawn after that changes
+    /// the number, and one that was withdrawn before is waited for.
+    pub(crate) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> Option<R> {
+        loop {
+            let withdrawals = self.snapshots.withdrawals();
+            let has_snapshot = self.snapshots.current().is_some() || self.awaited_snapshot().is_some();
+            let found = look();
+            if found.is_some() || !has_snapshot || self.snapshots.withdrawals() == withdrawals {
+                return found;
+            }
+        }
+    }
+
     /// Up to `most` keys on disk with a prefix, after a key.
     pub(crate) fn keys_on_disk(&self, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Vec<Arc<[u8]>> {
-        if !self.process.is_current() {
-            return Vec::new();
-        }
-        let Some(snapshot) = self.snapshots.current().clone() else {
+        let Some(snapshot) = self.awaited_snapshot() else {
             return Vec::new();
         };
         snapshot.keys(prefix, after, most).unwrap_or_else(|fault| {
@@ -159,3 +194,6 @@ impl Tiers {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, StorageError};
 use super::fault::{Fault, Guarded, guarded};
 use super::tables::{ENTRIES, after_prefix};
 use crate::clock::pause;
-use crate::sync::{Arc, Latest, thread};
+use crate::sync::{Arc, AtomicU64, Latest, Ordering, thread};
 
 /// How often a lookup that holds a snapshot is given way to, before each pause.
 const MOST_YIELDS: u32 = 1_000;
@@ -82,19 +82,29 @@ impl Snapshot {
     }
 }
 
-/// The current snapshot; none while the disk tier is off.
+/// The current snapshot; none while the disk tier is off, and while the writer makes room in the file.
 #[derive(Debug)]
-pub(crate) struct SnapshotCell(Latest<Snapshot>);
+pub(crate) struct SnapshotCell {
+    latest: Latest<Snapshot>,
+    /// How often there has come to be none.
+    withdrawals: AtomicU64,
+}
 
 impl SnapshotCell {
     pub(crate) fn new(snapshot: Option<Snapshot>) -> Self {
-        Self(Latest::new(snapshot.map(Arc::new)))
+        Self { latest: Latest::new(snapshot.map(Arc::new)), withdrawals: AtomicU64::new(0) }
+    }
+
+    /// How often there has come to be no snapshot. A lookup that found one current after it read this number, and
+    /// that reads the same number when it ends, had a snapshot all the time.
+    pub(super) fn withdrawals(&self) -> u64 {
+        self.withdrawals.load(Ordering::SeqCst)
     }
 
     /// To be held for one lookup.
     #[inline]
     pub(crate) fn current(&self) -> impl Deref<Target = Option<Arc<Snapshot>>> {
-        self.0.look()
+        self.latest.look()
     }
 
     /// Replaces the snapshot. The old one is dropped when its last lookup lets go.
@@ -120,6 +130,10 @@ impl SnapshotCell {
     }
 
     fn replace(&self, snapshot: Option<Snapshot>) -> Option<Arc<Snapshot>> {
-        self.0.swap(snapshot.map(Arc::new))
+        // Counted first: a lookup that finds no snapshot must find the new number afterwards.
+        if snapshot.is_none() {
+            self.withdrawals.fetch_add(1, Ordering::SeqCst);
+        }
+        self.latest.swap(snapshot.map(Arc::new))
     }
 }

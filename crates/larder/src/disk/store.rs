@@ -291,6 +291,8 @@ impl Store {
         }
         (view.entries, view.bytes) = (self.known.entries(), self.known.live_bytes());
         view.pending_removals = self.known.ranges.len() as u64;
+        // Of a limit that has just fallen the next commit makes true what is above it.
+        view.usable = self.pressure.limit().max(view.bytes);
     }
 
     /// Takes over what a transaction has changed that has succeeded.
@@ -365,8 +367,9 @@ impl Store {
 
     /// Closes the file, so that it can be opened, renamed or copied.
     pub(crate) fn close(self) -> Result<(), Fault> {
-        // What closing writes is not to fail for the room that is kept for just that.
-        self.reserve.allow(true);
+        // Everything is committed. A close that is refused its few blocks would leave a file that readers, who may
+        // not repair it, refuse; and one that is longer than its capacity comes down to it only by being closed.
+        self.reserve.lift(true);
         guarded(|| Ok(self.db.into_inner().map_or(Ok(()), Database::close)?))
     }
 }

@@ -36,7 +36,7 @@ impl Tiers {
         let (mut records, mut damaged) = (0, 0);
         let mut after: Option<Arc<[u8]>> = None;
         loop {
-            let Some(snapshot) = self.snapshots.current().clone() else {
+            let Some(snapshot) = self.awaited_snapshot() else {
                 return Err(unreadable("the disk tier is off"));
             };
             let failed = |fault: Fault| {

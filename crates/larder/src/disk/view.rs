@@ -15,6 +15,8 @@ pub(crate) struct DiskView {
     pub(crate) keyspaces: BTreeMap<String, (KeyspaceId, u64, u64)>,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
+    /// Bytes that all entries may be charged for at present.
+    pub(crate) usable: u64,
     pub(crate) extent: Extent,
     /// Range removals whose entries are still being deleted.
     pub(crate) pending_removals: u64,

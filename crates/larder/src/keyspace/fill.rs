@@ -117,6 +117,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.value_of(key, self.inner.tiers.peek(key))
     }
 
+    /// Looks a key up for a caller to whom "not found" is more than a miss: see [`Tiers::look_in_both`].
+    ///
+    /// [`Tiers::look_in_both`]: crate::disk::Tiers::look_in_both
+    pub(super) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> Option<R> {
+        if self.is_memory_only() { look() } else { self.inner.tiers.look_in_both(look) }
+    }
+
     fn value_of(&self, key: SlotKey<'_>, found: Found) -> Option<Arc<V>> {
         match found {
             Found::Value(value, _) => Self::typed(value),

@@ -4,7 +4,8 @@
 //! read in chunks, each from the snapshot of its moment, so that a slow walk keeps no old pages alive. Each
 //! key is then looked up as any other key is. Hence a walk yields every entry that lives throughout, once,
 //! and never one that had expired or been invalidated when it was yielded; of entries that come or go
-//! meanwhile it may yield either.
+//! meanwhile it may yield either. While the writer has withdrawn the snapshot to make room, a walk waits for the
+//! next one: to take that for the end of the disk would leave out all that follows.
 //!
 //! The list from memory is made before the first chunk is read: an entry that is committed or evicted in
 //! between is then in both, and one in neither can't have lived throughout.
@@ -121,7 +122,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let full = self.keys.next(&self.keyspace.inner.tiers)?;
-            if let Some(value) = self.keyspace.peek_full(&full)
+            if let Some(value) = self.keyspace.look_in_both(|| self.keyspace.peek_full(&full))
                 && let Some(key) = FullKeys::decode(&full)
             {
                 return Some((key, value));
@@ -143,7 +144,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
     fn next(&mut self) -> Option<K> {
         loop {
             let full = self.keys.next(&self.keyspace.inner.tiers)?;
-            if self.keyspace.expiry_of(&full, self.keyspace.now()).is_some()
+            if self.keyspace.look_in_both(|| self.keyspace.expiry_of(&full, self.keyspace.now())).is_some()
                 && let Some(key) = FullKeys::decode(&full)
             {
                 return Some(key);

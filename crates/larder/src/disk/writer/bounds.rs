@@ -66,10 +66,12 @@ impl Writer {
         let generation = self.file.generation();
         let Some(store) = self.file.store_mut() else { return };
         let compacted = if is_free { store.compact() } else { Ok(false) };
-        match compacted.and_then(|_| store.snapshot(generation)) {
+        // It was opened again by its path: what stands there by now is not read before it is known to be ours.
+        let snapshot = compacted.and_then(|_| store.snapshot(generation));
+        match snapshot.and_then(|snapshot| self.file.watch().map(|()| snapshot)) {
             Ok(snapshot) => self.tiers.snapshots.install(Some(snapshot)),
             // What was committed stays committed: the file is opened again in its time.
-            Err(fault) => return self.fail(fault),
+            Err(fault) => return self.fail_unasked(fault),
         }
         let extent = self.file.extent();
         self.tiers.change_view(|view| view.extent = extent);

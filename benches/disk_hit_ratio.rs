@@ -1,7 +1,14 @@
-//! In which order a disk tier should evict: hit ratios of a model on real request streams, whose keys have different lifetimes.
+//! In which order a disk tier should evict: hit ratios of a model on real request streams, whose keys have
+//! different lifetimes.
 //!
-//! The traces are those of the bench `hit_ratio`: `LARDER_TRACES` names the directory that holds them. Each is played three times, as
-//! if it had taken an hour, six hours and a day; the disk has room for a tenth of its keys, memory for a hundredth. ADR 10 has the table.
+//! The traces are those of the bench `hit_ratio`: `LARDER_TRACES` names the directory that holds them. Each
+//! is played three times, as if it had taken an hour, six hours and a day; the disk has room for a tenth of
+//! its keys, memory for a hundredth. ADR 10 has the table.
+//!
+//! Below stands whether the store does what the model says of its order: the beginning of each trace, spread
+//! over six hours, is played on a cache whose clock is set by hand, and then on models of as many entries as
+//! it had in each tier: on disk, in the mean from its first eviction on. Two things differ: memory has
+//! larder's own policy, and what is written is on disk after up to 64 requests.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
@@ -12,8 +19,12 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
+use larder::clock::ManualClock;
+use larder::{ByteSize, Cache, InsertOptions, KeyspaceDefinition};
 use larder_benches::Pace;
 use larder_benches::eviction::{Model, Order};
 
@@ -23,6 +34,17 @@ const HOURS: [u64; 3] = [1, 6, 24];
 const MS_PER_HOUR: u64 = 3_600_000;
 const LEAST_DISK: usize = 16;
 const LEAST_MEMORY: usize = 4;
+/// Requests of a trace that are played on the store, and over how many hours.
+const STORE_REQUESTS: usize = 200_000;
+const STORE_HOURS: u64 = 6;
+/// Bytes of a value there, and of the disk and of memory for each entry that they are to hold.
+const VALUE_LEN: usize = 1000;
+const DISK_PER_ENTRY: usize = 2200;
+const MEMORY_PER_ENTRY: usize = 1150;
+/// Requests between two flushes, at which time passes, too.
+const PER_FLUSH: usize = 64;
+
+const VALUES: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("values");
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(pace) = Pace::of_program("disk_hit_ratio") else { return Ok(()) };
@@ -43,10 +65,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut rows: Vec<Vec<f64>> = Vec::new();
     for trace in &traces {
         let requests = read(trace, pace.pick(MOST_REQUESTS, MOST_REQUESTS / 50))?;
-        let name = trace.file_name().unwrap_or_default().to_string_lossy().replace(".txt.gz", "");
+        let (disk, memory) = tiers(&requests);
         for hours in HOURS {
-            let row = Order::ALL.map(|order| played(&requests, order, hours));
-            println!("{:24}{}", format!("{name}, {hours}"), line(&row));
+            let row = Order::ALL.map(|order| played(&requests, order, hours, disk, memory));
+            println!("{:24}{}", format!("{}, {hours}", name_of(trace)), line(&row));
             rows.push(row.to_vec());
         }
     }
@@ -54,7 +76,26 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|order| mean(rows.iter().filter_map(|row| row.get(order).copied())))
         .collect();
     println!("{:24}{}", "mean", line(&means));
+    println!("\nthe store, and the models with as many entries");
+    println!(
+        "{:12}{:>9}{:>9}{:>9}{}",
+        "trace",
+        "on disk",
+        "memory",
+        "store",
+        Order::ALL.map(|order| format!("{:>15}", order.name())).concat()
+    );
+    for trace in &traces {
+        let requests = read(trace, pace.pick(STORE_REQUESTS, STORE_REQUESTS / 20))?;
+        let (hits, disk, memory) = stored(&requests)?;
+        let row = Order::ALL.map(|order| played(&requests, order, STORE_HOURS, disk, memory));
+        println!("{:12}{disk:>9}{memory:>9}{hits:>9.2}{}", name_of(trace), line(&row));
+    }
     Ok(())
+}
+
+fn name_of(trace: &Path) -> String {
+    trace.file_name().unwrap_or_default().to_string_lossy().replace(".txt.gz", "")
 }
 
 fn line(row: &[f64]) -> String {
@@ -72,14 +113,63 @@ fn read(path: &Path, most: usize) -> Result<Vec<u64>, Box<dyn Error>> {
     lines.take(most).map(|line| Ok(line?.trim().parse()?)).collect()
 }
 
-/// Percent of the requests that hit, when they are spread over so many hours.
-#[expect(clippy::cast_precision_loss, reason = "a trace has fewer requests than a double tells apart")]
-fn played(requests: &[u64], order: Order, hours: u64) -> f64 {
+/// How many entries the disk and memory have room for: a tenth and a hundredth of the keys.
+fn tiers(requests: &[u64]) -> (usize, usize) {
     let keys = requests.iter().collect::<HashSet<_>>().len();
-    let mut model = Model::new(order, (keys / 10).max(LEAST_DISK), (keys / 100).max(LEAST_MEMORY));
+    ((keys / 10).max(LEAST_DISK), (keys / 100).max(LEAST_MEMORY))
+}
+
+/// Percent of the requests that hit in a model of so many entries, when they are spread over so many hours.
+fn played(requests: &[u64], order: Order, hours: u64, disk: usize, memory: usize) -> f64 {
+    let mut model = Model::new(order, disk, memory);
     let all = requests.len().max(1) as u64;
     let hits = (0_u64..)
         .zip(requests)
         .filter(|(at, key)| model.request(**key, MS_PER_HOUR + hours * MS_PER_HOUR * at / all));
-    100.0 * hits.count() as f64 / all as f64
+    percent(hits.count(), requests.len())
+}
+
+/// Percent of the requests that hit in a cache, and how many entries its tiers held: the disk in the mean
+/// while it was full, memory at most.
+fn stored(requests: &[u64]) -> Result<(f64, usize, usize), Box<dyn Error>> {
+    let dir = tempfile::tempdir()?;
+    let clock = Arc::new(ManualClock::new());
+    let (disk, memory) = tiers(requests);
+    let cache = Cache::builder()
+        .path(dir.path().join("trace.larder"))
+        .clock(clock.clone())
+        .disk_capacity(ByteSize::bytes((disk * DISK_PER_ENTRY) as u64).max(ByteSize::mib(1)))
+        .memory_capacity(ByteSize::bytes((memory * MEMORY_PER_ENTRY) as u64).max(ByteSize::kib(64)))
+        .open()?;
+    let values = cache.keyspace(VALUES)?;
+    let hours = Duration::from_millis(STORE_HOURS * MS_PER_HOUR);
+    let (mut hits, mut on_disk, mut in_memory) = (0, Vec::new(), 0);
+    for some in requests.chunks(PER_FLUSH) {
+        for key in some {
+            if values.get(key).is_some() {
+                hits += 1;
+                continue;
+            }
+            let ttl = Duration::from_secs(Model::lifetime(*key));
+            values.insert_with(key, "x".repeat(VALUE_LEN), InsertOptions::new().ttl(ttl))?;
+        }
+        cache.flush()?;
+        let stats = cache.stats();
+        in_memory = in_memory.max(stats.memory.entries);
+        if let Some(disk) = stats.disk {
+            if disk.evictions == 0 {
+                on_disk.clear();
+            }
+            on_disk.push(disk.entries);
+        }
+        clock.advance(hours.mul_f64(percent(some.len(), requests.len()) / 100.0));
+        cache.sweep()?;
+    }
+    let on_disk = on_disk.iter().sum::<u64>() / on_disk.len().max(1) as u64;
+    Ok((percent(hits, requests.len()), usize::try_from(on_disk)?, usize::try_from(in_memory)?))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a trace has fewer requests than a double tells apart")]
+fn percent(part: usize, all: usize) -> f64 {
+    100.0 * part as f64 / all.max(1) as f64
 }

@@ -1,14 +1,15 @@
-//! How much live data fits in the file, and what the file takes of its disk meanwhile, against its capacity: the measurement
-//! behind `docs/adr/0009` and `docs/design.md`, "Room on disk".
+//! How much live data fits in the file, and what the file takes of its disk meanwhile, against its capacity:
+//! the measurement behind `docs/adr/0009` and `docs/design.md`, "Room on disk".
 //!
-//! For each size of value, and for all mixed, three times the capacity is written: two thirds under new random keys, a third
-//! over keys that are live. Printed are the keys and values that are live on disk in the end, the most that the file took
-//! (allocated blocks, as `du` counts them) and the longest that it was, all in percent of the capacity. Below stands the
-//! change of sizes in one cache, one size after another.
+//! For each size of value, and for all mixed, three times the capacity is written: two thirds under new
+//! random keys, a third over keys that are live. Printed are the keys and values that are live on disk in the
+//! end, the most that the file took (allocated blocks, as `du` counts them) and the longest that it was, all
+//! in percent of the capacity. Below stands the change of sizes in one cache, one size after another.
 //!
-//! Beside it stands redb alone: a table of the same keys and values, as much of them as fits while the blocks of its file stay
-//! within the capacity, at the same number of changes a commit, first in first out. It has no records, no expiry and no bound:
-//! somebody has to find that share by trying, which is what this does (the last share of 2 % steps that keeps within).
+//! Beside it stands redb alone: a table of the same keys and values, as much of them as fits while the blocks
+//! of its file stay within the capacity, at the same number of changes a commit, first in first out. It has
+//! no records, no expiry and no bound: somebody has to find that share by trying, which is what this does
+//! (the last share of 2 % steps that keeps within).
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]

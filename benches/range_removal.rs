@@ -1,7 +1,7 @@
 //! How others fare while a keyspace is cleared: a thread that looks up, and one that removes durably.
 //!
-//! The time counts from the call of `clear` until the last of its entries is deleted. Memory has room for a tenth of
-//! what stays, so most lookups go to the disk.
+//! The time counts from the call of `clear` until the last of its entries is deleted. Memory has room for a
+//! tenth of what stays, so most lookups go to the disk.
 
 #![forbid(unsafe_code)]
 
@@ -25,7 +25,7 @@ const KEPT: usize = 100_000;
 const TERMS: &str = "removals committed (two-phase, quick repair)";
 const GONE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("gone").ttl(Duration::from_hours(10));
 const TAKEN: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("taken").ttl(Duration::from_hours(10));
-/// Operations that the other side is timed for at the least.
+/// Operations that are timed with nothing removed, at the least.
 const FEWEST: usize = 500;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -41,17 +41,39 @@ fn main() -> Result<(), Box<dyn Error>> {
     let cleared = Cleared::new(&dir.path().join("cache"), count)?;
     if pace.wants(ROW, &lookups) {
         let keys = uniform(KEPT, KEPT, 3);
-        contest(&pace, &lookups, &cleared, &|at| {
+        let get = |at: usize| {
             let key = keys.get(at % keys.len()).map_or("", String::as_str);
             assert!(cleared.pages.get(key).is_some(), "{key} is gone");
-        });
+        };
+        contest(&pace, &lookups, &cleared, &Operation { before: &|| (), timed: &get });
     }
     if pace.wants(ROW, &removals) {
-        contest(&pace, &removals, &cleared, &|_| {
-            assert!(cleared.taken.remove(&1).expect("the disk takes writes"));
-        });
+        let remove = |_| assert!(cleared.taken.remove(&1).expect("the disk takes writes"));
+        let insert = || cleared.taken.insert(&1, 1).expect("the cache is open");
+        contest(&pace, &removals, &cleared, &Operation { before: &insert, timed: &remove });
     }
     Ok(())
+}
+
+/// What is timed, by how often it was before, and what is done before each, untimed.
+struct Operation<'a> {
+    before: &'a (dyn Fn() + Sync),
+    timed: &'a (dyn Fn(usize) + Sync),
+}
+
+impl Operation<'_> {
+    /// Times operations until told to stop; the shortest first, in nanoseconds.
+    fn times(&self, is_over: impl Fn(usize) -> bool) -> Vec<f64> {
+        let mut times = Vec::new();
+        while !is_over(times.len()) {
+            (self.before)();
+            let watch = Stopwatch::start();
+            (self.timed)(times.len());
+            times.push(watch.nanos());
+        }
+        times.sort_by(f64::total_cmp);
+        times
+    }
 }
 
 struct Cleared {
@@ -83,6 +105,7 @@ impl Cleared {
     }
 
     /// Clears the keyspace, and waits until its entries are deleted.
+    #[expect(clippy::disallowed_methods, reason = "a measurement lasts for as long as it lasts")]
     fn clear(&self) {
         let removed = self.gone.clear().expect("the disk takes writes");
         assert_eq!(removed, self.count as u64);
@@ -90,41 +113,34 @@ impl Cleared {
             thread::sleep(Duration::from_millis(1));
         }
     }
-
-    /// Times operations until told to stop, each after a key to be removed was written; the shortest first, in
-    /// nanoseconds.
-    fn timed(&self, operate: &(dyn Fn(usize) + Sync), is_over: impl Fn(usize) -> bool) -> Vec<f64> {
-        let mut times = Vec::new();
-        while !is_over(times.len()) {
-            self.taken.insert(&1, 1).expect("the cache is open");
-            let watch = Stopwatch::start();
-            operate(times.len());
-            times.push(watch.nanos());
-        }
-        times.sort_by(f64::total_cmp);
-        times
-    }
 }
 
-fn contest(pace: &Pace, setting: &str, cleared: &Cleared, operate: &(dyn Fn(usize) + Sync)) {
+fn contest(pace: &Pace, setting: &str, cleared: &Cleared, operation: &Operation<'_>) {
     // As many without as there were with.
     let asked = Cell::new(FEWEST);
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
     contest.contestant("larder", TERMS, || {
         cleared.fill();
         let is_over = AtomicBool::new(false);
-        let times = thread::scope(|scope| {
-            let timed = scope
-                .spawn(|| cleared.timed(operate, |done| done >= FEWEST && is_over.load(Ordering::Relaxed)));
+        let (times, took) = thread::scope(|scope| {
+            // One at least. None of them begins when the last entry is deleted: that would dilute the others.
+            let timed = scope.spawn(|| operation.times(|done| done > 0 && is_over.load(Ordering::Relaxed)));
+            let watch = Stopwatch::start();
             cleared.clear();
+            let took = watch.elapsed();
             is_over.store(true, Ordering::Relaxed);
-            timed.join().expect("operations do not panic")
+            (timed.join().expect("operations do not panic"), took)
         });
-        asked.set(times.len());
-        measured(&times)
+        asked.set(times.len().max(FEWEST));
+        let took = took.as_secs_f64() * 1e3;
+        measured(&times).also("operations meanwhile", Unit::Count, count(times.len())).also(
+            "until all is deleted",
+            Unit::Milliseconds,
+            took,
+        )
     });
     contest.contestant("larder, nothing removed", TERMS, || {
-        measured(&cleared.timed(operate, |done| done >= asked.get()))
+        measured(&operation.times(|done| done >= asked.get()))
     });
     contest.target(Against::peer("larder, nothing removed"), 0.2, "p99 at most 5 × without");
     contest.run(pace);
@@ -133,4 +149,9 @@ fn contest(pace: &Pace, setting: &str, cleared: &Cleared, operate: &(dyn Fn(usiz
 fn measured(sorted: &[f64]) -> Measured {
     let at = |share| quantile(sorted, share).unwrap_or(f64::NAN);
     Measured::new(at(0.99)).also("p50", Unit::NanosPerOperation, at(0.5))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are millions at most")]
+fn count(operations: usize) -> f64 {
+    operations as f64
 }

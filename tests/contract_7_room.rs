@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use larder::admin::Admin;
 use larder::testing::{Loss, Operation, SimulatedVolume};
 use larder::{ByteSize, Cache, CacheBuilder, Durability, Error, Follower, InsertOptions, KeyspaceDefinition};
 
@@ -220,6 +221,36 @@ fn contract_7_a_value_too_large_for_the_file_is_no_durable_insert_and_names_what
     assert!(error.contains("raise memory_capacity or disk_capacity"), "{error}");
 }
 
+/// A file has the largest page that its first capacity asked for, and is made anew for a larger one.
+#[test]
+fn contract_7_a_file_takes_larger_values_when_its_capacity_is_raised() {
+    let place = Place::new();
+    let cache = place.builder().disk_capacity(ByteSize::mib(1)).open().unwrap();
+    let texts = cache.keyspace(TEXTS).unwrap();
+    for key in 0..200 {
+        texts.insert(&key, text(500)).unwrap();
+    }
+    let immediate = InsertOptions::new().durability(Durability::Immediate);
+    let error = texts.insert_with(&1_000, text(2_000_000), immediate).unwrap_err().to_string();
+    assert!(error.contains("raise disk_capacity to 32 MiB or more"), "{error}");
+    drop(texts);
+    cache.close().unwrap();
+    // A copy with larger regions may be longer than a file that has no room to spare.
+    let mut admin = Admin::open(place.path()).unwrap();
+    assert!(admin.compact(&mut || true).unwrap().is_some());
+    admin.close().unwrap();
+    for _ in 0..2 {
+        let cache = place.builder().disk_capacity(ByteSize::mib(32)).open().unwrap();
+        let texts = cache.keyspace(TEXTS).unwrap();
+        assert!((0..200).all(|key| texts.get(&key).is_some_and(|found| found.len() == 500)));
+        texts.insert_with(&1_000, text(2_000_000), immediate).unwrap();
+        drop(texts);
+        cache.close().unwrap();
+        let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
+        assert_eq!(follower.keyspace(TEXTS).get(&1_000).unwrap().unwrap().len(), 2_000_000);
+    }
+}
+
 /// A value of 20 kB leaves three of its page's eight blocks unwritten, and a page that is used again has these punched.
 #[test]
 fn contract_7_no_loss_of_power_shows_what_a_page_had_before() {
@@ -294,4 +325,83 @@ fn contract_7_a_reader_that_holds_a_snapshot_of_a_full_file_stops_no_commit() {
     }
     assert_eq!(disk.suspensions, 0, "{disk:?}");
     assert!(cache.verify().unwrap().damage.is_none());
+}
+
+/// A backup that knows no holes writes them out as zeros.
+#[cfg(unix)]
+#[test]
+fn contract_7_a_copy_without_holes_is_brought_down_to_its_capacity() {
+    for size in [33_000, 20_000, 5_000] {
+        let (place, capacity) = (place(), ByteSize::mib(4));
+        let cache = small(place.builder(), capacity);
+        if cache.stats().disk.unwrap().allocated_bytes.is_none() {
+            return;
+        }
+        let texts = cache.keyspace(TEXTS).unwrap();
+        for key in 0..2 * capacity.as_u64() / size {
+            texts.insert(&key, text(usize::try_from(size).unwrap())).unwrap();
+            if key % 16 == 0 {
+                cache.flush().unwrap();
+            }
+        }
+        drop(texts);
+        cache.close().unwrap();
+        let bytes = std::fs::read(place.path()).unwrap();
+        std::fs::remove_file(place.path()).unwrap();
+        std::fs::write(place.path(), &bytes).unwrap();
+        let before = extent(&place);
+        let cache = small(place.builder(), capacity);
+        let after = extent(&place);
+        assert!(cache.stats().disk.unwrap().entries > 0);
+        assert!(after.0 <= capacity.as_u64(), "{size}: {before:?} became {after:?}");
+        let texts = cache.keyspace(TEXTS).unwrap();
+        for key in 0..capacity.as_u64() / size {
+            texts.insert(&(1_000 + key), text(usize::try_from(size).unwrap())).unwrap();
+            cache.flush().unwrap();
+            assert!(extent(&place).0 <= capacity.as_u64(), "{size}: {:?}", extent(&place));
+        }
+    }
+}
+
+/// Files of the versions before have one region, and so has one that a tool has made, which knows no capacity: it
+/// doubles when it must grow.
+#[cfg(unix)]
+#[test]
+fn contract_7_a_file_of_one_region_stays_within_its_capacity() {
+    for first in [1_536, 8 << 10] {
+        let (place, capacity) = (place(), ByteSize::kib(1_536));
+        Admin::create(place.path()).unwrap().close().unwrap();
+        let cache = small(place.builder(), ByteSize::kib(first));
+        if cache.stats().disk.unwrap().allocated_bytes.is_none() {
+            return;
+        }
+        let texts = cache.keyspace(TEXTS).unwrap();
+        for key in 0..6_000 {
+            texts.insert(&key, text(1_000)).unwrap();
+            if key % 64 == 0 {
+                cache.flush().unwrap();
+            }
+        }
+        drop(texts);
+        cache.close().unwrap();
+        let cache = small(place.builder(), capacity);
+        let texts = cache.keyspace(TEXTS).unwrap();
+        let mut random = Random::new(7);
+        for sizes in [&[100][..], &[5_000], &[100], &[33_000], &[100, 1_000, 5_000, 33_000]] {
+            let (mut written, mut most) = (0, extent(&place));
+            while written < capacity.as_u64() {
+                for _ in 0..64 {
+                    let size = sizes[usize::try_from(random.below(sizes.len() as u64)).unwrap()];
+                    texts.insert(&random.below(100_000), text(size)).unwrap();
+                    written += size as u64;
+                }
+                cache.flush().unwrap();
+                let now = extent(&place);
+                most = (most.0.max(now.0), most.1.max(now.1));
+            }
+            let disk = cache.stats().disk.unwrap();
+            assert_eq!((disk.faults, disk.suspensions), (0, 0), "{sizes:?}: {disk:?}");
+            assert!(most.0 <= capacity.as_u64() && most.1 <= 2 * capacity.as_u64(), "{sizes:?}: {most:?}");
+        }
+    }
 }

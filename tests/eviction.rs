@@ -182,7 +182,7 @@ fn power_lost_while_room_is_made_leaves_whole_entries_and_undoes_no_removal() {
     let written = disk.fill(&cache, &values);
     let (large, removed) = (1_000_000, written - 1);
     let (begin, commits) = (disk.volume.changes(), cache.stats().disk.unwrap().commits);
-    values.insert(&large, vec![3; 30_000]).unwrap();
+    values.insert(&large, vec![3; 60_000]).unwrap();
     assert!(values.remove(&removed).unwrap());
     let removed_at = disk.volume.changes();
     cache.flush().unwrap();

@@ -281,3 +281,37 @@ fn what_is_overwritten_between_two_steps_is_never_written_to() {
     assert_eq!((disk.state, disk.quarantines), (DiskState::On, 1));
     assert!(place.disk.read(disk.quarantined.unwrap()).unwrap() == letters);
 }
+
+/// A file that takes more than it may is opened again in the middle of a step, by its path.
+#[test]
+fn a_file_that_is_replaced_while_it_is_shortened_is_not_read() {
+    let run = |offset: u64| {
+        let place = SimulatedPlace::new();
+        let capacity = ByteSize::mib(1);
+        let builder = place.builder().stepped(1).disk_capacity(capacity).memory_capacity(ByteSize::kib(64));
+        let cache = builder.open().unwrap();
+        let (names, blobs) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(BLOBS).unwrap());
+        names.insert("removed", "old".to_owned()).unwrap();
+        let len = || place.disk.read(PATH).unwrap().len() as u64;
+        for key in 0..60 {
+            blobs.insert(&key, vec![7; 9_000]).unwrap();
+            if key % 10 == 9 {
+                cache.flush().unwrap();
+            }
+        }
+        assert!(len() > capacity.as_u64(), "it is as long as its blocks allow: {}", len());
+        let copy = place.disk.read(PATH).unwrap();
+        place.disk.hide_blocks(true);
+        let began = place.next_operation();
+        place.disk.act_at(began + offset, act(2, &copy));
+        drop(names.remove("removed"));
+        assert!(names.get("removed").is_none(), "before operation {offset}");
+        let operations = place.disk.operations().split_off(usize::try_from(began).unwrap());
+        (operations.len() as u64, operations.contains(&Operation::Open))
+    };
+    let (count, is_opened_again) = run(u64::MAX / 2);
+    assert!(is_opened_again && count > 20);
+    for offset in 0..count {
+        run(offset);
+    }
+}

@@ -2,10 +2,10 @@
 //!
 //! The caches here take a few keys for many, and go step by step: each commit makes a part.
 
-use larder::testing::{Failure, Operation, SimulatedVolume};
+use larder::testing::{Act, Failure, Operation, SimulatedVolume};
 use larder::{Any, ByteSize, Cache, DiskState, KeyspaceDefinition, LAST_DISK_RETRY};
 
-use crate::simulated::{PATH, SimulatedPlace};
+use crate::simulated::{PATH, SimulatedPlace, wait_until};
 use crate::support::{HOUR, Place};
 
 /// By group and number.
@@ -163,4 +163,20 @@ fn contract_3_a_pending_removal_outlives_an_outage_and_goes_with_a_discarded_fil
         let pairs = copy.builder().path(PATH).open().unwrap().keyspace(PAIRS).unwrap();
         assert!(pairs.keys().all(|key| key.0 != 0));
     }
+}
+
+#[test]
+fn contract_6_a_file_that_is_lost_in_the_middle_of_a_large_removal_is_replaced_at_once() {
+    let place = SimulatedPlace::new();
+    let cache = place.builder().range_rows(1).open().unwrap();
+    fill(&cache, 20);
+    let pairs = cache.keyspace(PAIRS).unwrap();
+    assert_eq!(pairs.clear().unwrap(), 20 * NUMBERS);
+    place.disk.act_at(place.next_operation() + 50, Act::Unlink(PATH.into()));
+    // Nobody asks for anything, and no time passes.
+    let disk = || cache.stats().disk.unwrap();
+    wait_until("a part finds that the file is gone", || disk().discards == 1);
+    wait_until("there is a fresh one", || disk().state == DiskState::On);
+    pairs.insert(&(1, 1), 1).unwrap();
+    cache.close().unwrap();
 }

@@ -1,8 +1,9 @@
 //! Orders in which a disk tier may evict, played on request traces whose keys have different lifetimes.
 //!
-//! This is a model of two tiers, and no cache: memory is an LRU list, entries weigh the same, a write is on disk at once. What it is
-//! for is to compare orders. Each request asks memory, then the disk, and a miss writes the entry to both. An entry that has
-//! expired is a miss. What memory holds is spared on disk, as far as a bounded number of looks goes.
+//! This is a model of two tiers, and no cache: memory is an LRU list, entries weigh the same, a write is on
+//! disk at once. What it is for is to compare orders. Each request asks memory, then the disk, and a miss
+//! writes the entry to both. An entry that has expired is a miss. What memory holds is spared on disk, as far
+//! as a bounded number of looks goes.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -276,7 +276,7 @@ impl Cache {
         Self { inner }
     }
 
-    #[cfg(any(test, all(unix, feature = "control")))]
+    #[cfg(any(test, feature = "test-util", all(unix, feature = "control")))]
     pub(crate) fn inner(&self) -> &Arc<Inner> {
         &self.inner
     }

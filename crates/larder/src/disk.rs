@@ -63,6 +63,7 @@ pub(crate) use known::{Known, Registration};
 pub(crate) use look::{Condition, Facts, Look};
 pub(crate) use lookup::Stored;
 pub(crate) use names::refuse_too_long;
+pub(crate) use new_file::PAGE_SHARE;
 pub(crate) use open::{OpenOptions, Opened, open};
 pub(crate) use owner::has_ended;
 pub(crate) use pages::{Pages, verify_pages};

@@ -13,8 +13,8 @@ use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
     Acknowledge, Ballast, CacheFile, Charging, DiskView, Extent, FIRST_GENERATION, Identities, Limits, Nudge,
-    OpenOptions, Opened, OwnerLock, Registration, Room, Sweeper, Tiers, Writer, absolute, create_parents,
-    in_real_directory, open, refuse_too_long, syncs_directory_of,
+    OpenOptions, Opened, OwnerLock, PAGE_SHARE, Registration, Room, Sweeper, Tiers, Writer, absolute,
+    create_parents, in_real_directory, open, refuse_too_long, syncs_directory_of,
 };
 use crate::error::Error;
 use crate::event::Event;
@@ -37,9 +37,6 @@ const LIVE_SIXTEENTHS: u64 = 13;
 /// use has to stay below half of the capacity: entries in pages that are two thirds full, and two transactions'
 /// worth of pages that are replaced and not yet free.
 const LIVE_SHARE: u64 = 4;
-/// The part of the file's capacity that the page of one value may take: one in so many. A transaction writes a
-/// larger one beside the page that it replaces, and one that was replaced before.
-const PAGE_SHARE: u64 = 16;
 /// The part of the file's capacity that one transaction may write as values, and whose pages it may replace to evict:
 /// one in so many.
 const BATCH_SHARE: u64 = 32;
@@ -227,7 +224,7 @@ impl Inner {
     }
 
     /// The least capacity with which the file takes a value with such a page.
-    pub(crate) const fn disk_capacity_for(&self, page: u64) -> u64 {
+    pub(crate) const fn disk_capacity_for(page: u64) -> u64 {
         page.saturating_mul(PAGE_SHARE)
     }
 

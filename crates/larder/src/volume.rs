@@ -6,6 +6,7 @@
 //! one, which loses power and fails on demand, stands in the test support.
 
 mod content;
+mod file;
 mod held;
 mod limit;
 mod rename;
@@ -13,16 +14,14 @@ mod seal;
 mod tracked;
 
 pub(crate) use content::{BLOCK, Content};
+pub(crate) use file::VolumeFile;
 pub(crate) use seal::Seal;
 pub(crate) use tracked::TrackedVolume;
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
-use std::ops::{Bound, Range};
 use std::path::{Path, PathBuf};
-
-use redb::{BackendError, StorageBackend};
 
 use content::OsContent;
 use held::{OsAnchor, OsLock};
@@ -158,108 +157,6 @@ pub(crate) trait LockFile: fmt::Debug + Send + Sync {
     fn place(&self) -> io::Result<LockPlace>;
 }
 
-/// An open file of a volume, as redb takes it.
-#[derive(Debug)]
-pub(crate) struct VolumeFile {
-    content: Box<dyn Content>,
-    /// What the file is locked by; by none, if the content's does.
-    locks: Option<Box<dyn Content>>,
-    seal: Seal,
-}
-
-impl VolumeFile {
-    pub(crate) fn new(content: impl Content) -> Self {
-        Self { content: Box::new(content), locks: None, seal: Seal::default() }
-    }
-
-    pub(crate) fn seal(&self) -> Seal {
-        self.seal.clone()
-    }
-
-    /// A file that is open twice, and locked by a descriptor that is not read or written through: a forked
-    /// child can close it while a thread of its parent is at work on the other ([`tracked`]).
-    fn with_locks(content: impl Content, locks: impl Content) -> Self {
-        Self { content: Box::new(content), locks: Some(Box::new(locks)), seal: Seal::default() }
-    }
-
-    fn locks(&self) -> &dyn Content {
-        self.locks.as_deref().unwrap_or(&*self.content)
-    }
-
-    /// The first bytes of the file, as many as there are up to `most`.
-    pub(crate) fn start(&self, most: usize) -> io::Result<Vec<u8>> {
-        let len = usize::try_from(self.len()?).unwrap_or(usize::MAX).min(most);
-        let mut bytes = vec![0; len];
-        self.read(0, &mut bytes)?;
-        Ok(bytes)
-    }
-}
-
-impl Content for VolumeFile {
-    fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
-        self.seal.check()?;
-        self.content.punch(offset, len)
-    }
-
-    fn data(&self) -> io::Result<Vec<Range<u64>>> {
-        self.content.data()
-    }
-}
-
-impl StorageBackend for VolumeFile {
-    fn len(&self) -> io::Result<u64> {
-        self.content.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.content.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.seal.check()?;
-        self.content.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.seal.check()?;
-        self.content.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.seal.check()?;
-        self.content.write(offset, data)
-    }
-
-    fn close(&self) -> io::Result<()> {
-        self.content.close()?;
-        self.locks.as_ref().map_or(Ok(()), |locks| locks.close())
-    }
-
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.locks().try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.locks().try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.locks().lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.locks().lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.locks().unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.locks().query_lock_range(start, end)
-    }
-}
-
 /// The operating system's file system.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct OsVolume;
@@ -302,7 +199,7 @@ impl Volume for OsVolume {
     }
 
     fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
+        rename::onto_original(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

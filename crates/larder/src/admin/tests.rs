@@ -273,3 +273,60 @@ fn no_compaction_lengthens_a_file() {
         }
     }
 }
+
+#[test]
+fn a_compacted_file_that_is_cut_is_still_known_as_ours() {
+    for len in [600, 4_096, 20_000, 100_000] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shop.larder");
+        worn(&path, &[100, 5_000], 2_000, 5, false);
+        let mut admin = Admin::open(&path).unwrap();
+        assert!(admin.compact(&mut || true).unwrap().is_some());
+        admin.close().unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(len).unwrap();
+        let cut = std::fs::read(&path).unwrap();
+        // Of the shortest only the mark is left.
+        let cache = Cache::builder().path(&path).open();
+        let cache = cache.unwrap_or_else(|error| panic!("cut to {len} bytes: {error}"));
+        let aside = cache.stats().disk.unwrap().quarantined.unwrap();
+        assert!(std::fs::read(aside).unwrap() == cut);
+        cache.close().unwrap();
+    }
+}
+
+#[test]
+fn a_stump_of_a_compacted_file_is_still_known_as_ours() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    worn(&path, &[100], 500, 5, false);
+    let mut admin = Admin::open(&path).unwrap();
+    assert!(admin.compact(&mut || true).unwrap().is_some());
+    admin.close().unwrap();
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(300).unwrap();
+    let cache = Cache::builder().path(&path).open().unwrap();
+    assert!(cache.stats().disk.unwrap().quarantined.is_some());
+    cache.close().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_compacted_file_is_its_owners_as_before() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    const NOBODY: u32 = 65_534;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    worn(&path, &[100], 500, 5, false);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660)).unwrap();
+    // Only root may give a file away; everybody else compacts what is theirs.
+    let is_given = chown(&path, Some(NOBODY), Some(NOBODY)).is_ok();
+    let before = std::fs::metadata(&path).unwrap();
+    assert!(!is_given || before.uid() == NOBODY);
+    let mut admin = Admin::open(&path).unwrap();
+    assert!(admin.compact(&mut || true).unwrap().is_some());
+    admin.close().unwrap();
+    let after = std::fs::metadata(&path).unwrap();
+    let rights = |of: &std::fs::Metadata| (of.uid(), of.gid(), of.mode() & 0o7777);
+    assert_ne!(before.ino(), after.ino());
+    assert_eq!(rights(&after), rights(&before));
+}

@@ -104,10 +104,12 @@ impl<'txn> Entries<'txn> {
         let row = expiry::row(header, key);
         if let Some((len, old)) = old {
             self.uncount(key, len);
-            if let Some(old_row) = old.map(|old| expiry::row(&old, key)).filter(|old_row| *old_row != row) {
-                self.remove_row(&old_row)?;
-            } else if old.is_some() && self.expiry.get(row.as_slice())?.is_none() {
-                self.expiry.remove(expiry::unclassed(&row).as_slice())?;
+            if let Some(old) = old.filter(|old| expiry::row(old, key) != row) {
+                self.remove_row(&old, key)?;
+            } else if let Some(old) = old
+                && self.expiry.get(row.as_slice())?.is_none()
+            {
+                self.expiry.remove(expiry::unclassed(&old, key).as_slice())?;
             }
         }
         self.expiry.insert(row.as_slice(), ())?;
@@ -124,14 +126,14 @@ impl<'txn> Entries<'txn> {
         self.uncount(key, len);
         // Without a legible header the row is an orphan, which the sweeper deletes in its time.
         let Some(header) = header else { return Ok(false) };
-        self.remove_row(&expiry::row(&header, key))?;
+        self.remove_row(&header, key)?;
         Ok(header.expires_at > self.now)
     }
 
     /// Deletes the expiry row of an entry, or that which a version without classes has written of it.
-    fn remove_row(&mut self, row: &[u8]) -> Result<(), StorageError> {
-        if self.expiry.remove(row)?.is_none() {
-            self.expiry.remove(expiry::unclassed(row).as_slice())?;
+    fn remove_row(&mut self, header: &Header, key: &[u8]) -> Result<(), StorageError> {
+        if self.expiry.remove(expiry::row(header, key).as_slice())?.is_none() {
+            self.expiry.remove(expiry::unclassed(header, key).as_slice())?;
         }
         Ok(())
     }

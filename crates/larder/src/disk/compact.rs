@@ -22,23 +22,26 @@
 //! Readers hinder nothing: the old file stays whole for as long as somebody has it open. A follower compares
 //! identities before each lookup, and opens the new one.
 
+mod unknown;
+
 use std::path::{Path, PathBuf};
 
 use redb::{
     CompactionError, Database, Key, MultimapTableHandle, ReadTransaction, ReadableDatabase, ReadableTable,
-    TableDefinition, TableError, TableHandle, Value, WriteTransaction,
+    StorageBackend, TableDefinition, TableHandle, Value, WriteTransaction,
 };
 
 use super::batch::Deltas;
 use super::catalog::Retired;
 use super::draft::Draft;
+use super::evidence::{MARK_AT, mark};
 use super::expiry;
 use super::fault::{Fault, Guarded, guarded};
 use super::files::sync_directory_of;
 use super::keyspace_row::KeyspaceRow;
 use super::known::Known;
-use super::new_file::NewFile;
-use super::open::{OpenOptions, builder, close, remove_unfinished, unfinished};
+use super::new_file::{NewFile, most_page, region_for};
+use super::open::{OpenOptions, builder, close, open_ours, remove_unfinished, unfinished};
 use super::sparse::SparseFile;
 use super::store::{Store, write_known};
 use super::tables::{ENTRIES, EXPIRY, KEYSPACES, META, RANGES, RETIRED};
@@ -67,9 +70,20 @@ pub(super) fn write_copy(
     now: Timestamp,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Option<Copied>, Fault> {
+    write_with(region(store, options), store, options, now, go_on)
+}
+
+fn write_with(
+    region: u64,
+    store: &Store,
+    options: &OpenOptions,
+    now: Timestamp,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Option<Copied>, Fault> {
     remove_unfinished(options)?;
     let path = unfinished(&options.path);
-    let copied = fill(&path, store, options, now, go_on);
+    let copied =
+        make(&path, store, options, region).and_then(|db| fill(db, &path, store, options, now, go_on));
     if !matches!(copied, Ok(Some(_))) {
         drop(options.volume.remove(&path));
     }
@@ -86,12 +100,54 @@ pub(super) fn take_place(options: &OpenOptions, copied: &Copied) -> Result<bool,
         volume.remove(&copied.path)?;
         return Ok(false);
     }
+    replace_by(options, copied).map(|()| true)
+}
+
+fn replace_by(options: &OpenOptions, copied: &Copied) -> Result<(), Fault> {
+    let volume = &*options.volume;
     if let Err(error) = volume.replace(&copied.path, &options.path) {
         drop(volume.remove(&copied.path));
         return Err(error.into());
     }
-    sync_directory_of(volume, &options.path)?;
-    Ok(true)
+    Ok(sync_directory_of(volume, &options.path)?)
+}
+
+/// Makes a file anew that was made for a smaller capacity, and has no pages for the values that it may take
+/// now. If there is no room for the copy, it stays as it is.
+///
+/// # Errors
+/// When nobody knows which of the two stands at the path, or what does can't be opened.
+pub(super) fn widen(store: Store, options: &OpenOptions) -> Result<Store, Fault> {
+    if store.largest_page() >= most_page(options.capacity) {
+        return Ok(store);
+    }
+    let now = store.mark().max(options.now);
+    let Ok(Some(copied)) = write_copy(&store, options, now, &mut || true) else { return Ok(store) };
+    store.close()?;
+    replace_by(options, &copied)?;
+    open_ours(options, 0)
+}
+
+/// Makes a file anew whose regions are too large for its capacity, as those of the versions before are: a file
+/// of one region doubles when it must grow, beyond what it may, and so can't even make room. If there is none
+/// for the copy, it stays as it is.
+///
+/// # Errors
+/// As of [`widen`].
+pub(super) fn narrow(store: Store, options: &OpenOptions, now: Timestamp) -> Result<Store, Fault> {
+    // A large record may share its page with a small one.
+    let Ok(region) = store.largest_record_page().map(|page| (2 * page).max(region_for(options.capacity)))
+    else {
+        return Ok(store);
+    };
+    if store.largest_page() <= region {
+        return Ok(store);
+    }
+    let Ok(Some(copied)) = write_with(region, &store, options, now, &mut || true) else { return Ok(store) };
+    // To close it takes room that it can't have. What was committed is in the copy.
+    drop(store.close());
+    replace_by(options, &copied)?;
+    open_ours(options, 0)
 }
 
 /// How a copy ended.
@@ -103,13 +159,14 @@ enum End {
 }
 
 fn fill(
+    db: Database,
     path: &Path,
     store: &Store,
     options: &OpenOptions,
     now: Timestamp,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Option<Copied>, Fault> {
-    let mut db = Guarded::new(make(path, store, options)?);
+    let mut db = Guarded::new(db);
     let old = Guarded::new(guarded(|| Ok(store.db.begin_read()?))?);
     let mut known = store.known.clone();
     let mut copy = Copy { now, known: &store.known, counts: Deltas::new(), expired: 0, rows: 0, go_on };
@@ -143,12 +200,23 @@ fn fill(
     Ok(Some(Copied { path: path.to_owned(), len, expired, known }))
 }
 
-/// A new database with the regions of the old one, whose values it must have pages for.
-fn make(path: &Path, store: &Store, options: &OpenOptions) -> Result<Database, Fault> {
+/// The regions of a copy: those of the file, whose values it must have pages for, unless its capacity asks for
+/// larger ones. A tool has no capacity of its own.
+fn region(store: &Store, options: &OpenOptions) -> u64 {
+    let wanted = if options.capacity == u64::MAX { 0 } else { region_for(options.capacity) };
+    store.largest_page().max(wanted)
+}
+
+/// A new database with regions of so many bytes, and the mark of the old one.
+fn make(path: &Path, store: &Store, options: &OpenOptions, region: u64) -> Result<Database, Fault> {
     let builder = builder(options.page_cache);
-    let file = NewFile::with_regions(options.volume.open(path, true)?, store.largest_page());
+    let file = NewFile::with_regions(options.volume.open(path, true)?, region);
     close(guarded(|| Ok(builder.create_with_backend(file)?))?)?;
     let file = options.volume.open(path, false)?;
+    // Its first commit makes this durable, too: a copy that is cut is as much ours as what it replaces.
+    if let Some(identity) = store.known.identity {
+        file.write(MARK_AT, &mark(identity))?;
+    }
     if options.counts_blocks {
         let file = SparseFile::new(file, options.capacity)?;
         return guarded(|| Ok(builder.create_with_backend(file)?));
@@ -282,47 +350,6 @@ impl Copy<'_> {
             }
         }
         Ok(End::Whole)
-    }
-
-    /// Copies a table of a later version. redb gives rows to whoever knows their types alone, so the types
-    /// that a table of larder's may have are tried.
-    fn unknown(
-        &mut self,
-        old: &ReadTransaction,
-        new: &WriteTransaction,
-        name: &str,
-    ) -> Result<End, redb::Error> {
-        macro_rules! with_types {
-            ($(($key:ty, $value:ty)),+) => {$(
-                let table: TableDefinition<'_, $key, $value> = TableDefinition::new(name);
-                match old.open_table(table) {
-                    Ok(_) => return self.all(old, new, table),
-                    Err(TableError::TableTypeMismatch { .. } | TableError::TypeDefinitionChanged { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            )+};
-        }
-        with_types!(
-            (&[u8], &[u8]),
-            (&[u8], ()),
-            (&[u8], &str),
-            (&[u8], u64),
-            (&[u8], u32),
-            (&str, &[u8]),
-            (&str, &str),
-            (&str, u64),
-            (&str, ()),
-            (u64, &[u8]),
-            (u64, &str),
-            (u64, u64),
-            (u64, ()),
-            (u32, &[u8]),
-            (u32, &str),
-            (u32, u64),
-            (u32, u32),
-            (u32, ())
-        );
-        Ok(End::Unknown(name.to_owned()))
     }
 
     /// What the copy says of itself.

@@ -16,9 +16,10 @@ use super::ballast::Ballast;
 use super::batch::RangeRemoval;
 use super::charging::page_of;
 use super::compact::{Copied, take_place, write_copy};
+use super::evidence::{Accepted, FilePlace};
 use super::fault::{Fault, FaultKind};
 use super::files::{OwnerLock, Standing, io_error, refuse_mount_point, standing};
-use super::identity::Identities;
+use super::identity::{FileIdentity, Identities};
 use super::known::{Adopted, Known, Registration};
 use super::look::{Condition, Look, refused};
 use super::names::refuse_too_long;
@@ -55,7 +56,7 @@ pub(crate) struct Edit {
     sequence: u64,
     now: Timestamp,
     process: Process,
-    _lock: OwnerLock,
+    lock: OwnerLock,
 }
 
 /// What a compaction did.
@@ -113,7 +114,7 @@ impl Edit {
         store.make_ranges().map_err(|fault| told(path, fault))?;
         let (sequence, now) = (store.last_sequence(), clock.wall().max(store.mark()));
         let process = Process::current();
-        Ok(Self { options, store: Some(store), compacted: None, sequence, now, process, _lock: lock })
+        Ok(Self { options, store: Some(store), compacted: None, sequence, now, process, lock })
     }
 
     /// The time by which entries expire here: the clock's, or that of the last commit if that is later.
@@ -218,6 +219,9 @@ impl Edit {
             self.not_compacted(fault)
         })?;
         let is_taken = take_place(&self.options, &copied).map_err(|fault| self.not_compacted(fault))?;
+        if is_taken {
+            self.accept(copied.known.identity);
+        }
         Ok(Some(if is_taken {
             let Copied { len, expired, known, .. } = copied;
             self.compacted = Some(known);
@@ -226,6 +230,14 @@ impl Edit {
             self.compacted = Some(old);
             Compaction { len_before, len: len_before, expired: 0 }
         }))
+    }
+
+    /// The lock names a file by its place, too, by which its stump is known. Best effort, as for a cache.
+    fn accept(&mut self, identity: Option<FileIdentity>) {
+        let seen = self.options.volume.look(&self.options.path).ok().flatten();
+        if let (Some(identity), Some(seen)) = (identity, seen) {
+            drop(self.lock.accept(Accepted { identity, place: FilePlace::of(&seen) }));
+        }
     }
 
     fn len(&self) -> std::io::Result<u64> {

@@ -31,26 +31,15 @@ pub(super) fn row(header: &Header, key: &[u8]) -> Vec<u8> {
     row_of(class(header), header.delete_after, key)
 }
 
-/// The row that a version without classes has written of an entry, by the row that this one writes.
-pub(super) fn unclassed(row: &[u8]) -> Vec<u8> {
-    let mut row = row.to_vec();
-    if let Some(class) = row.first_mut() {
-        *class = UNCLASSED;
-    }
-    row
-}
-
-/// A row without its class.
-fn without_class(row: &[u8]) -> &[u8] {
-    row.get(1..).unwrap_or_default()
+/// The row that a version without classes has written of an entry: it wrote every time in full, the end of
+/// time too.
+pub(super) fn unclassed(header: &Header, key: &[u8]) -> Vec<u8> {
+    [&header.delete_after.as_millis().to_be_bytes()[..], key].concat()
 }
 
 /// Whether a row is that of the entry with this header.
 pub(super) fn is_own(found: &[u8], header: &Header, key: &[u8]) -> bool {
-    let own = row(header, key);
-    // A version without classes wrote the end of time in full.
-    let is_of_class = found.first() == own.first() || matches!(found.first(), Some(&(UNCLASSED | u8::MAX)));
-    is_of_class && without_class(found) == without_class(&own)
+    found == row(header, key) || found == unclassed(header, key)
 }
 
 fn class(header: &Header) -> u8 {
@@ -139,7 +128,7 @@ mod tests {
         // 300,000 ms have 19 bits.
         assert_eq!(row, [20, 0, 0, 0, 0, 4, 0x97, 0xC8, b'k', b'e', b'y']);
         assert_eq!(split(&row), Some((header.delete_after, &b"key"[..])));
-        assert!(is_own(&row, &header, b"key") && is_own(&unclassed(&row), &header, b"key"));
+        assert!(is_own(&row, &header, b"key") && is_own(&unclassed(&header, b"key"), &header, b"key"));
         assert!(!is_own(&row, &header, b"kex"));
         let later = Header { delete_after: Timestamp::from_millis(301_001), ..header };
         assert!(!is_own(&row, &later, b"key"));

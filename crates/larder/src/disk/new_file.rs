@@ -15,7 +15,8 @@
 //!
 //! Should a later redb begin otherwise, its files have its own regions.
 //!
-//! No page is larger than a region: [`region_len`] tells the size, and larger values are kept out of the file.
+//! No page is larger than a region: [`region_len`] tells the size, and larger values are kept out of the file. One
+//! whose capacity is raised is made anew when it is opened, by a copy ([`super::compact`]).
 
 use std::io;
 use std::ops::Bound;
@@ -31,6 +32,17 @@ const LEAST_REGION: u64 = 32 * BLOCK;
 const MOST_REGION: u64 = 1 << 32;
 const PAGE_SIZE_AT: usize = 12;
 const REGION_PAGES_AT: usize = 20;
+
+/// The part of the capacity that the page of one value may take: one in so many. A transaction writes a larger
+/// one beside the page that it replaces, and one that was replaced before.
+pub(crate) const PAGE_SHARE: u64 = 16;
+/// The page of the largest value that there may be.
+const LARGEST_PAGE: u64 = 1 << 27;
+
+/// The largest page of a value that a file with this capacity is to take.
+pub(super) fn most_page(capacity: u64) -> u64 {
+    (capacity / PAGE_SHARE).min(LARGEST_PAGE)
+}
 
 /// The bytes of a region of a file that is made for a capacity.
 pub(super) fn region_for(capacity: u64) -> u64 {
@@ -172,7 +184,7 @@ mod tests {
         for capacity in [1 << 20, 3 << 20, 64 << 20, 100 << 20, 1 << 30, 1 << 44, u64::MAX] {
             let region = region_for(capacity);
             assert!(region.is_power_of_two() && region >= LEAST_REGION && region <= MOST_REGION);
-            assert!(region >= (capacity / 16).min(1 << 27), "{capacity}");
+            assert!(region >= most_page(capacity), "{capacity}");
         }
     }
 }

@@ -23,6 +23,7 @@ use redb::{Builder, ConcurrencyMode, Database};
 
 use super::ballast::Ballast;
 use super::charging::Charging;
+use super::compact::widen;
 use super::evidence::{self, Accepted};
 use super::fault::{Fault, FaultKind, Guarded, guarded};
 use super::files::{self, Standing, io_error};
@@ -127,7 +128,9 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
     if is_left && refuse_unless_unfinished(options).is_ok() {
         drop(remove_unfinished(options));
     }
-    Ok(opened)
+    let Opened { store, quarantined } = opened;
+    let store = widen(store, options).map_err(|fault| refusal(path, fault))?;
+    Ok(Opened { store, quarantined })
 }
 
 /// Deletes what a crash left of files that were put out of service. Best effort, and nothing that is not

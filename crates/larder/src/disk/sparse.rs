@@ -23,7 +23,8 @@
 //! To redb that is a failed write: the transaction fails as a whole, and the file must be opened again. The writer does
 //! so, makes room and repeats it ([`super::writer`]). To make room takes some: the last part of the capacity is a
 //! [`Reserve`], which only a compaction, and a transaction that was refused before, may take. A file that takes more when it is opened is not bounded before it
-//! has come down to it.
+//! has come down to it. Its blocks of zeros become holes first: a copy may have been made without those of its
+//! original.
 
 use std::io;
 use std::ops::{Bound, Range};
@@ -161,17 +162,60 @@ impl Blocks {
 
 /// How many of these bytes are left when whole blocks of zeros are cut off their end.
 fn len_without_tail(data: &[u8]) -> usize {
+    #[expect(clippy::cast_possible_truncation, reason = "a block has 4,096 bytes")]
     const BLOCK_LEN: usize = BLOCK as usize;
     let blocks = data.as_chunks::<BLOCK_LEN>().0;
     let last = blocks.iter().rposition(|block| block.iter().any(|&byte| byte != 0));
     last.map_or(0, |last| (last + 1) * BLOCK_LEN)
 }
 
+/// The runs of whole blocks of zeros in these bytes.
+fn runs_of_zeros(data: &[u8]) -> Vec<Range<u64>> {
+    const BLOCK_LEN: usize = BLOCK as usize;
+    let mut runs: Vec<Range<u64>> = Vec::new();
+    for (number, block) in (0..).zip(data.as_chunks::<BLOCK_LEN>().0) {
+        let (start, end) = (number * BLOCK, (number + 1) * BLOCK);
+        match runs.last_mut() {
+            _ if block.iter().any(|&byte| byte != 0) => {}
+            Some(last) if last.end == start => last.end = end,
+            _ => runs.push(start..end),
+        }
+    }
+    runs
+}
+
 impl SparseFile {
     /// A file that takes no more than `capacity`.
     pub(super) fn new(file: VolumeFile, capacity: u64) -> io::Result<Self> {
-        let blocks = Mutex::new(Blocks::of_file(file.len()?, &file.data()?, capacity));
-        Ok(Self { file, blocks, has_holes: AtomicBool::new(true), reserve: Reserve::default() })
+        let data = file.data()?;
+        let blocks = Mutex::new(Blocks::of_file(file.len()?, &data, capacity));
+        let file = Self { file, blocks, has_holes: AtomicBool::new(true), reserve: Reserve::default() };
+        let is_bounded = file.blocks.lock().is_bounded;
+        if !is_bounded {
+            file.dig(&data)?;
+        }
+        Ok(file)
+    }
+
+    /// Makes holes of the blocks of zeros in a file that takes more than it may: a copy may have been made
+    /// without the holes of its original. Whoever reads the file meanwhile finds the same zeros.
+    fn dig(&self, data: &[Range<u64>]) -> io::Result<()> {
+        const CHUNK: u64 = 256 * BLOCK;
+        for range in data {
+            // The header is written in parts of its block.
+            let (mut at, end) = (range.start.next_multiple_of(BLOCK).max(BLOCK), range.end / BLOCK * BLOCK);
+            while at < end {
+                let mut chunk = vec![0; usize::try_from(CHUNK.min(end - at)).unwrap_or(0)];
+                self.file.read(at, &mut chunk)?;
+                for zeros in runs_of_zeros(&chunk) {
+                    if !self.punch(at + zeros.start, zeros.end - zeros.start)? {
+                        return Ok(());
+                    }
+                }
+                at += CHUNK;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn reserve(&self) -> Reserve {

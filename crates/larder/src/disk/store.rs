@@ -16,7 +16,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use super::batch::{Entries, Hand};
 use super::catalog::Retired;
-use super::charging::Charging;
+use super::charging::{Charging, page_of};
 use super::draft::{Changes, Draft};
 use super::expiry;
 use super::extent::Extent;
@@ -310,6 +310,18 @@ impl Store {
 
     pub(crate) fn largest_page(&self) -> u64 {
         self.largest_page
+    }
+
+    /// The page of the largest record that there is.
+    pub(super) fn largest_record_page(&self) -> Result<u64, Fault> {
+        guarded(|| {
+            let mut most = 0;
+            for row in self.db.begin_read()?.open_table(ENTRIES)?.iter()? {
+                let (key, record) = row?;
+                most = most.max(page_of(key.value().len(), record.value().len()));
+            }
+            Ok(most)
+        })
     }
 
     pub(crate) fn mark(&self) -> Timestamp {

@@ -9,11 +9,11 @@ use std::sync::OnceLock;
 
 use crate::sync::{Ordering, StatisticU64};
 
-/// Charged bytes for each bit: some ten bits for the smallest of entries.
-const BYTES_PER_BIT: u64 = 16;
+/// Charged bytes for each bit: two bits or more for the smallest of entries.
+const BYTES_PER_BIT: u64 = 64;
 const FEWEST_BITS: u64 = 1 << 12;
-/// 4 MiB.
-const MOST_BITS: u64 = 1 << 25;
+/// 2 MiB.
+const MOST_BITS: u64 = 1 << 24;
 
 /// Bits by hash. Without a file it has none.
 #[derive(Debug, Default)]

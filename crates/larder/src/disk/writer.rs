@@ -76,6 +76,8 @@ pub(crate) struct Writer {
     held: Held,
     /// Whether values were committed to the file for which no flush has been answered since.
     has_unflushed: bool,
+    /// Whether the file was discarded for nobody in particular, and no step has looked at that since.
+    is_to_renew: bool,
     /// How many callers shared a commit lately; half as many with each that fewer shared.
     companions: usize,
     /// Range removals whose floors stand in the shards, by their sequences.
@@ -108,6 +110,7 @@ impl Writer {
             has_unsaved: false,
             held: Held::default(),
             has_unflushed: false,
+            is_to_renew: false,
             companions: 0,
             floors,
             compact_at: Timestamp::ZERO,
@@ -171,7 +174,7 @@ impl Writer {
         commands: &Receiver<Command>,
         flush: Option<Deadline>,
     ) -> Result<Command, RecvTimeoutError> {
-        if self.held.is_pending() {
+        if self.held.is_pending() || self.is_to_renew {
             return Ok(commands.try_recv().unwrap_or(Command::Hurry));
         }
         let retry = self.file.retry_at().map(|at| at.since(self.now()).max(Duration::from_millis(1)));

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Inner;
 use super::Keyspace;
 use super::definition::Durability;
 use super::fill::Lease;
@@ -226,8 +227,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     fn too_large_for_file(&self, page: u64) -> Error {
-        let least = ByteSize::bytes(self.inner.disk_capacity_for(page));
-        let remedy = format!("raise disk_capacity to {least} or more");
+        let least = ByteSize::bytes(Inner::disk_capacity_for(page));
+        let remedy = if least.as_u64() > self.inner.disk_capacity {
+            format!("raise disk_capacity to {least} or more")
+        } else {
+            "its file was made for a smaller disk_capacity, and could not be made anew when it was opened: free as much \
+             room as it takes, and open it again"
+                .to_owned()
+        };
         self.value_too_large(page, "the page it takes on disk", self.inner.most_page(), remedy)
     }
 

@@ -2,8 +2,7 @@
 //!
 //! It stands where the operating system's does ([`CacheBuilder::volume`](crate::CacheBuilder::volume)), so a test drives the real
 //! cache, the real store and the real file format, and only the disk is played. Every operation is numbered, so that each one
-//! can be made to fail in turn; every change is remembered, so that the state after a loss of power at any moment can be
-//! made ([`SimulatedVolume::after_power_loss`]).
+//! can fail in turn; every change is kept, for the state after a loss of power ([`SimulatedVolume::after_power_loss`]).
 
 mod acts;
 mod blocks;

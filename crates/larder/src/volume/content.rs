@@ -60,7 +60,7 @@ impl Content for OsContent {
 
     fn data(&self) -> io::Result<Vec<Range<u64>>> {
         let len = self.backend.len()?;
-        self.file.as_ref().map_or_else(|| Ok(vec![0..len]), |file| data(file, len))
+        self.file.as_ref().map_or_else(|| Ok(whole(len)), |file| data(file, len))
     }
 }
 
@@ -129,6 +129,11 @@ fn punch(_: &File, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// A file that may be other than holes everywhere.
+fn whole(len: u64) -> Vec<Range<u64>> {
+    std::iter::once(0..len).collect()
+}
+
 #[cfg(target_os = "linux")]
 fn data(file: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
     use rustix::fs::{SeekFrom, seek};
@@ -140,7 +145,7 @@ fn data(file: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
         let start = match seek(file, SeekFrom::Data(at)) {
             Ok(start) => start,
             Err(Errno::NXIO) => break,
-            Err(Errno::INVAL | Errno::OPNOTSUPP) => return Ok(vec![0..len]),
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => return Ok(whole(len)),
             Err(error) => return Err(error.into()),
         };
         at = seek(file, SeekFrom::Hole(start))?.max(start + 1);
@@ -151,7 +156,7 @@ fn data(file: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
 
 #[cfg(not(target_os = "linux"))]
 fn data(_: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
-    Ok(vec![0..len])
+    Ok(whole(len))
 }
 
 /// Whether the blocks of the files in a directory are counted truly: the file system is one of those that

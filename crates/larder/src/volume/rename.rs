@@ -1,4 +1,4 @@
-//! A rename that replaces nothing.
+//! A rename that replaces nothing, and one that replaces a file by a copy of it.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -26,6 +26,33 @@ fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
         Err(error) => Err(error),
         Ok(_) => Err(ErrorKind::AlreadyExists.into()),
     }
+}
+
+/// In one step. Who may read and write the file stays as it is: a tool may be run by somebody else than the
+/// service that has the file.
+pub(super) fn onto_original(from: &Path, to: &Path) -> io::Result<()> {
+    keep_rights(from, to)?;
+    fs::rename(from, to)
+}
+
+#[cfg(unix)]
+fn keep_rights(copy: &Path, original: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let wanted = fs::symlink_metadata(original)?;
+    let file = super::open(copy, false)?;
+    let found = file.metadata()?;
+    if (found.uid(), found.gid()) != (wanted.uid(), wanted.gid()) {
+        fchown(&file, Some(wanted.uid()), Some(wanted.gid()))?;
+    }
+    if found.mode() != wanted.mode() {
+        file.set_permissions(wanted.permissions())?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn keep_rights(_: &Path, _: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use super::place::Place;
 use super::{CacheFile, LAST_DISK_RETRY, Standing, State};
+use crate::disk::compact::narrow;
 use crate::disk::fault::{Fault, FaultKind};
 use crate::disk::files;
 use crate::disk::known::Known;
@@ -26,11 +27,27 @@ impl CacheFile {
         if compacted.is_err() {
             drop(store.close());
             store = self.open_again()?.ok_or_else(|| Fault::io("the file was deleted"))?;
+            store = self.narrow(store, now)?;
         }
         pressure.note_refusal(store.known.live_bytes());
         store.pressure = pressure;
         self.enter_service(store, now);
         Ok(compacted.unwrap_or(true))
+    }
+
+    /// Makes a file anew that can't grow within its bounds ([`narrow`]).
+    fn narrow(&mut self, store: Store, now: Timestamp) -> Result<Store, Fault> {
+        let before = store.largest_page();
+        let narrowed = narrow(store, &self.options, now);
+        if !narrowed.as_ref().is_ok_and(|store| store.largest_page() == before) {
+            // Another file stands at the path.
+            self.anchor = self.options.volume.anchor(&self.options.path).ok().or(self.anchor.take());
+        }
+        if let Err(fault) = &narrowed {
+            // Which of the two a restart finds nobody knows.
+            self.discard(fault.clone(), now);
+        }
+        narrowed
     }
 
     /// Opens a suspended file again. A damaged one is discarded, and so is one that somebody deleted.

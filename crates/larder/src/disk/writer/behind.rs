@@ -39,6 +39,10 @@ impl Writer {
             if let Ok(command) = commands.try_recv() {
                 return Ok(command);
             }
+            // Those whose values are held wait for a part at the most, as others do.
+            if self.held.is_pending() {
+                return Ok(Command::Hurry);
+            }
             if flush.is_some_and(|flush| flush.left().is_zero()) {
                 return Err(RecvTimeoutError::Timeout);
             }
@@ -69,7 +73,7 @@ impl Writer {
             // The next step would take what this part has written for another program's.
             Ok(Ok(_)) => self.file.remember(),
             Ok(Err(fault)) => {
-                self.fail(fault);
+                self.fail_unasked(fault);
                 self.lift_floors();
                 self.announce();
             }

@@ -6,6 +6,7 @@
 //! 1. The transaction has failed as a whole: nothing of it is in the file, and the store takes nothing more.
 //! 2. The snapshot is withdrawn, so that nobody reads, and the file opened again.
 //! 3. It is compacted, if nobody else reads it, and its entries are given less room ([`crate::disk::pressure`]).
+//!    A file of one region, which can't grow within its bounds, is made anew then ([`crate::disk::compact`]).
 //! 4. The transaction is repeated. It may evict now where it wrote before, which the rest of the step goes on with.
 //! 5. Its snapshot is installed, as after any commit. Until then lookups miss the disk.
 //!
@@ -65,10 +66,12 @@ impl Writer {
         let generation = self.file.generation();
         let Some(store) = self.file.store_mut() else { return };
         let compacted = if is_free { store.compact() } else { Ok(false) };
-        match compacted.and_then(|_| store.snapshot(generation)) {
+        // It was opened again by its path: what stands there by now is not read before it is known to be ours.
+        let snapshot = compacted.and_then(|_| store.snapshot(generation));
+        match snapshot.and_then(|snapshot| self.file.watch().map(|()| snapshot)) {
             Ok(snapshot) => self.tiers.snapshots.install(Some(snapshot)),
             // What was committed stays committed: the file is opened again in its time.
-            Err(fault) => return self.fail(fault),
+            Err(fault) => return self.fail_unasked(fault),
         }
         let extent = self.file.extent();
         self.tiers.change_view(|view| view.extent = extent);

@@ -31,7 +31,7 @@ use crate::stats::DiskState;
 impl Writer {
     /// Commits what is dirty. When the disk fails, goes as far down as those who wait need.
     pub(super) fn commit_or_degrade(&mut self, waiting: &Waiting, remains: &mut Remains) -> Progress {
-        let is_retry = self.is_due() || waiting.shut_down.is_some();
+        let is_retry = self.is_due() || waiting.shut_down.is_some() || std::mem::take(&mut self.is_to_renew);
         let mut progress = Progress::default();
         // Each way back is tried once in a step.
         let (mut may_resume, mut may_renew) = (true, true);
@@ -93,6 +93,13 @@ impl Writer {
         self.file.fail(fault, self.now());
         self.tiers.memory.relist();
         self.held.forget_writes();
+    }
+
+    /// Step 1, for what nobody waits for, or is answered already. A file that is discarded so has a step at
+    /// once that makes a fresh one, or stops saving: until then a write is neither to be saved nor kept.
+    pub(super) fn fail_unasked(&mut self, fault: Fault) {
+        self.fail(fault);
+        self.is_to_renew = matches!(self.file.standing(), Standing::Discarded { .. });
     }
 
     /// After a panic: nobody knows what was half done, so the file goes.

@@ -139,15 +139,39 @@ fn eviction_takes_what_was_written_first_and_memory_does_not_hold() {
     );
 }
 
+#[test]
+fn rows_without_a_class_of_entries_that_never_expire_go_with_them() {
+    let room = Room { live_limit: 100_000, most_evictions: usize::MAX };
+    let mut store = store_with(room);
+    let id = registered(&mut store, 0).registered[0];
+    let never = Timestamp::from_millis(u64::MAX);
+    let name = |number: u64| key(id, &format!("{number:02}"));
+    let mutations: Vec<_> = (0..4).map(|number| put(&name(number), 1, never)).collect();
+    store.commit(&batch(&mutations, &[])).unwrap();
+    let mut store = without_classes(store, room);
+    validate(&store);
+    let removal = Mutation { change: Change::Delete, ..put(&name(0), 2, LATER) };
+    store.commit(&batch(&[removal, put(&name(1), 2, never), put(&name(2), 2, LATER)], &[])).unwrap();
+    validate(&store);
+    let end = Timestamp::from_millis(u64::MAX - 1);
+    let swept = store.commit(&Batch { sweep: 100, now: end, ..batch(&[], &[]) }).unwrap();
+    assert_eq!((swept.swept, store.known.entries()), (1, 2), "at the end of time alone these go");
+    validate(&store);
+    store.commit(&Batch { sweep: 100, now: never, ..batch(&[], &[]) }).unwrap();
+    assert_eq!(store.known.entries(), 0);
+    validate(&store);
+}
+
 /// As the version before wrote them.
 fn without_classes(store: Store, room: Room) -> Store {
     let txn = store.db.begin_write().unwrap();
     {
         let mut table = txn.open_table(EXPIRY).unwrap();
-        let rows: Vec<Vec<u8>> = table.iter().unwrap().map(|row| row.unwrap().0.value().to_vec()).collect();
-        for row in rows {
-            table.remove(row.as_slice()).unwrap();
-            table.insert(expiry::unclassed(&row).as_slice(), ()).unwrap();
+        for (key, record) in txn.open_table(ENTRIES).unwrap().iter().unwrap().map(Result::unwrap) {
+            let (key, header) = (key.value(), record::peek(record.value()).unwrap());
+            table.remove(expiry::row(&header, key).as_slice()).unwrap();
+            let row = [&header.delete_after.as_millis().to_be_bytes()[..], key].concat();
+            table.insert(row.as_slice(), ()).unwrap();
         }
         txn.open_table(META).unwrap().insert(FEATURES_ROW, 0_u64.to_be_bytes().as_slice()).unwrap();
     }

@@ -41,6 +41,10 @@ type Answer = Receiver<Result<(), Error>>;
 
 impl Machine {
     fn new() -> Self {
+        Self::with_range_rows(RANGE_ROWS)
+    }
+
+    fn with_range_rows(range_rows: usize) -> Self {
         let (disk, clock, path) =
             (SimulatedVolume::new(), Arc::new(ManualClock::new()), PathBuf::from("/cache/shop.larder"));
         let volume: Arc<dyn Volume> = Arc::new(disk.clone());
@@ -67,7 +71,7 @@ impl Machine {
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0).seeded(1);
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
         let (tiers, _nudges) =
-            Tiers::new(memory, time, Some(snapshot), Some(commands), view, None, RANGE_ROWS);
+            Tiers::new(memory, time, Some(snapshot), Some(commands), view, None, range_rows);
         let limits = Limits {
             flush_interval: Duration::from_hours(1),
             most_changes: 8,
@@ -361,4 +365,26 @@ fn held_values_keep_what_was_answered() {
         history.judge();
         assert!(history.waiters.is_empty(), "everybody is answered");
     }
+}
+
+#[test]
+fn a_held_value_waits_for_a_part_of_a_large_removal_at_the_most() {
+    let mut machine = Machine::with_range_rows(1);
+    for name in 0..100 {
+        machine.store(name, SMALL);
+    }
+    machine.step([]);
+    let (_, clear, cleared) = machine.clear();
+    machine.step([clear]);
+    assert!(cleared.try_recv().unwrap().is_ok());
+    for name in 200..209 {
+        machine.store(name, LARGE);
+    }
+    machine.step([]);
+    assert!(machine.writer.held.is_pending() && !machine.writer.file.ranges().is_empty());
+    let entries = |machine: &Machine| machine.writer.file.store().unwrap().known.entries();
+    let (_nobody, commands) = unbounded();
+    let before = entries(&machine);
+    assert!(matches!(machine.writer.next_or_part(&commands, None), Ok(Command::Hurry)));
+    assert_eq!(entries(&machine), before - 1);
 }

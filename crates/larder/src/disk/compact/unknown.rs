@@ -1,0 +1,48 @@
+//! Tables of a later version, which a copy takes along as they are.
+
+use redb::{ReadTransaction, TableDefinition, TableError, WriteTransaction};
+
+use super::{Copy, End};
+
+impl Copy<'_> {
+    /// Copies a table of a later version. redb gives rows to whoever knows their types alone, so the types
+    /// that a table of larder's may have are tried.
+    pub(super) fn unknown(
+        &mut self,
+        old: &ReadTransaction,
+        new: &WriteTransaction,
+        name: &str,
+    ) -> Result<End, redb::Error> {
+        macro_rules! with_types {
+            ($(($key:ty, $value:ty)),+) => {$(
+                let table: TableDefinition<'_, $key, $value> = TableDefinition::new(name);
+                match old.open_table(table) {
+                    Ok(_) => return self.all(old, new, table),
+                    Err(TableError::TableTypeMismatch { .. } | TableError::TypeDefinitionChanged { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            )+};
+        }
+        with_types!(
+            (&[u8], &[u8]),
+            (&[u8], ()),
+            (&[u8], &str),
+            (&[u8], u64),
+            (&[u8], u32),
+            (&str, &[u8]),
+            (&str, &str),
+            (&str, u64),
+            (&str, ()),
+            (u64, &[u8]),
+            (u64, &str),
+            (u64, u64),
+            (u64, ()),
+            (u32, &[u8]),
+            (u32, &str),
+            (u32, u64),
+            (u32, u32),
+            (u32, ())
+        );
+        Ok(End::Unknown(name.to_owned()))
+    }
+}

@@ -114,6 +114,14 @@ fn contract_7_a_full_cache_looks_full() {
     let live =
         format!("live {} of usable {}", ByteSize::bytes(full.bytes), ByteSize::bytes(full.usable_bytes));
     assert!(stats.to_string().contains(&live), "{stats}");
+    // To open it again makes no room.
+    drop(texts);
+    cache.close().unwrap();
+    let cache = small(Cache::builder().path("/cache/room.larder").volume(&disk), ByteSize::mib(2));
+    cache.flush().unwrap();
+    cache.sweep().unwrap();
+    let again = cache.stats().disk.unwrap();
+    assert_eq!((again.evictions, again.entries), (0, again.recovered_entries), "{again:?}");
 }
 
 /// Where blocks are not told (a file system that compresses, or is somebody else's), the length is bounded.

@@ -164,7 +164,7 @@ mod tests {
         for round in 0..60_u64 {
             let txn = db.begin_write().unwrap();
             for key in 0..4 {
-                txn.open_table(TABLE).unwrap().insert(round * 4 + key, [7; 30_000].as_slice()).unwrap();
+                txn.open_table(TABLE).unwrap().insert(round * 4 + key, vec![7; 30_000].as_slice()).unwrap();
             }
             txn.commit().unwrap();
             let len = open(false).len().unwrap();
@@ -183,7 +183,7 @@ mod tests {
     fn a_region_is_a_power_of_two_and_holds_the_largest_page() {
         for capacity in [1 << 20, 3 << 20, 64 << 20, 100 << 20, 1 << 30, 1 << 44, u64::MAX] {
             let region = region_for(capacity);
-            assert!(region.is_power_of_two() && region >= LEAST_REGION && region <= MOST_REGION);
+            assert!(region.is_power_of_two() && (LEAST_REGION..=MOST_REGION).contains(&region));
             assert!(region >= most_page(capacity), "{capacity}");
         }
     }

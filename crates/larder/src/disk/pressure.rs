@@ -25,12 +25,13 @@ pub(crate) struct Pressure {
     /// The limit without pressure.
     most: u64,
     now: u64,
-    last: Extent,
+    /// What the file took after the last transaction; none before the first: it has not grown since it was opened.
+    last: Option<Extent>,
 }
 
 impl Pressure {
     pub(super) fn new(most: u64) -> Self {
-        Self { most, now: most, last: Extent::default() }
+        Self { most, now: most, last: None }
     }
 
     /// The bytes that entries may be charged for now.
@@ -45,8 +46,8 @@ impl Pressure {
 
     /// Takes notice of what the file takes after a transaction that left it charged for `live`.
     pub(super) fn note(&mut self, extent: Extent, capacity: u64, live: u64) {
-        let growth = extent.growth_close_to(self.last, capacity, CLOSE);
-        self.last = extent;
+        let last = self.last.replace(extent).unwrap_or(extent);
+        let growth = extent.growth_close_to(last, capacity, CLOSE);
         if growth > 0 {
             let fallen = self.now.min(live).saturating_sub(growth.saturating_mul(FALL));
             self.now = fallen.max(self.most / LEAST_PART).min(self.now);
@@ -86,6 +87,8 @@ mod tests {
         pressure.note_refusal(500_000);
         assert_eq!(pressure.limit(), 100_000);
         let mut pressure = Pressure::new(800_000);
+        pressure.note(taking(990_000), 1_000_000, 700_000);
+        assert_eq!(pressure.limit(), 800_000, "a full file that is opened has not grown");
         pressure.note_refusal(700_000);
         assert_eq!(pressure.limit(), 612_500);
     }

@@ -163,7 +163,8 @@ impl Blocks {
 /// How many of these bytes are left when whole blocks of zeros are cut off their end.
 fn len_without_tail(data: &[u8]) -> usize {
     #[expect(clippy::cast_possible_truncation, reason = "a block has 4,096 bytes")]
-    const BLOCK_LEN: usize = BLOCK as usize;
+    const BLOCK_LEN: usize = 4096;
+    const { assert!(BLOCK_LEN as u64 == BLOCK) };
     let blocks = data.as_chunks::<BLOCK_LEN>().0;
     let last = blocks.iter().rposition(|block| block.iter().any(|&byte| byte != 0));
     last.map_or(0, |last| (last + 1) * BLOCK_LEN)

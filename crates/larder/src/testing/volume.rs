@@ -30,7 +30,6 @@ use power::{Change, Journal};
 ///
 /// ```
 /// use larder::{Cache, KeyspaceDefinition, testing::SimulatedVolume};
-///
 /// const NAME: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("name");
 ///
 /// let disk = SimulatedVolume::new();
@@ -98,6 +97,7 @@ struct Planned {
 }
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a way of this disk's own to differ from others")]
 struct Disk {
     nodes: Nodes,
     journal: Journal,

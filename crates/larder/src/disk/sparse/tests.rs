@@ -8,7 +8,7 @@ use crate::volume::Volume;
 
 const PATH: &str = "/cache/file";
 const CAPACITY: u64 = 1 << 20;
-const PAGE: usize = BLOCK as usize;
+const PAGE: usize = 4096;
 
 fn opened(disk: &SimulatedVolume, len: u64) -> SparseFile {
     let file = Volume::open(disk, Path::new(PATH), true).unwrap();

@@ -88,7 +88,7 @@ fn a_file_that_was_charged_by_another_rule_is_counted_anew_and_names_the_rule_wi
     let id = registered(&mut store, 0).registered[0];
     let retired = KeyspaceId::on_disk(id.number());
     for number in 0..50 {
-        let len = [10, 1_000, 3_000, 20_000][number as usize % 4];
+        let len = [10, 1_000, 3_000, 20_000][usize::try_from(number).unwrap() % 4];
         store.commit(&batch(&[put_long(&key(id, &format!("{number}")), number, LATER, len)], &[])).unwrap();
     }
     let by_length = store.known.live_bytes();

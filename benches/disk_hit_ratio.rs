@@ -99,7 +99,7 @@ fn name_of(trace: &Path) -> String {
 }
 
 fn line(row: &[f64]) -> String {
-    row.iter().map(|hits| format!("{hits:>15.2}")).collect()
+    row.iter().map(|hits| format!("{hits:>15.2}")).collect::<Vec<_>>().concat()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "there are a few dozen rows")]

@@ -156,7 +156,7 @@ fn raw_fits(capacity: u64, size: usize, share: u64) -> Result<bool, Failed> {
     let per_commit = per_commit.min(usize::try_from(capacity / 32 / size as u64)?.max(1));
     let (mut random, mut keys) = (StdRng::seed_from_u64(42), VecDeque::new());
     let value = vec![b'x'; size];
-    for _ in 0..2 * live / per_commit + 1 {
+    for _ in 0..=2 * live / per_commit {
         let mut txn = db.begin_write()?;
         txn.set_two_phase_commit(true);
         txn.set_quick_repair(true);

@@ -66,8 +66,8 @@ fn measure(count: usize) -> Result<Vec<Row>, Box<dyn Error>> {
     rows.push(("one lookup in memory", median(5_000, |at| drop(black_box(of(at).get(&1))))));
     cache.flush()?;
     let follower = Follower::open(&path)?;
-    let followed = follower.keyspace(numbered(0));
-    rows.push(("one lookup by a follower", median(1_000, |_| drop(black_box(followed.get(&1))))));
+    let seen = follower.keyspace(numbered(0));
+    rows.push(("one lookup by a follower", median(1_000, |_| drop(black_box(seen.get(&1))))));
     rows.push(("statistics of one", median(1_000, |at| drop(black_box(of(at).stats())))));
     rows.push(("statistics of all", median(20, |_| drop(black_box(cache.stats())))));
     drop(all);

@@ -110,7 +110,7 @@ fn contract_7_a_full_cache_looks_full() {
     let stats = cache.stats();
     let full = stats.disk.clone().unwrap();
     assert!(full.evictions > 0);
-    assert!(full.bytes > full.usable_bytes / 10 * 9 && full.bytes <= full.usable_bytes, "{full:?}");
+    assert!(full.bytes > full.usable_bytes / 10 * 8 && full.bytes <= full.usable_bytes, "{full:?}");
     let live =
         format!("live {} of usable {}", ByteSize::bytes(full.bytes), ByteSize::bytes(full.usable_bytes));
     assert!(stats.to_string().contains(&live), "{stats}");
@@ -317,7 +317,7 @@ fn contract_7_a_reader_that_holds_a_snapshot_of_a_full_file_stops_no_commit() {
     assert!(disk.entries > 0, "entries were saved: {disk:?}");
     // When it lets go, the file comes down again.
     drop((held, other));
-    place.clock.advance(Duration::from_secs(60));
+    place.clock.advance(Duration::from_mins(1));
     fill(300, &[1_000]);
     let disk = cache.stats().disk.unwrap();
     if let Some(allocated) = disk.allocated_bytes {

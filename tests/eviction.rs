@@ -8,7 +8,7 @@ use larder::{ByteSize, Cache, Durability, InsertOptions, Keyspace, KeyspaceDefin
 
 use crate::support::Random;
 
-const SHORT: Duration = Duration::from_secs(300);
+const SHORT: Duration = Duration::from_mins(5);
 const LONG: Duration = Duration::from_hours(2);
 const VALUE: usize = 1_000;
 const VALUES: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("values").ttl(LONG);

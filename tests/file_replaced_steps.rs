@@ -274,6 +274,8 @@ fn a_file_with_changing_identities_can_be_put_aside() {
 fn what_is_overwritten_between_two_steps_is_never_written_to() {
     let place = SimulatedPlace::new();
     let (cache, names) = filled(&place);
+    // A step that is under way meanwhile would take what it finds after it for its own.
+    larder::testing::await_first_sweep(&cache).unwrap();
     let letters = vec![b'x'; 50_000];
     place.disk.act(Act::Overwrite(PATH.into(), letters.clone()));
     assert!(names.remove("kept").is_ok(), "in a fresh file it is not");

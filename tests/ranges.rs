@@ -79,7 +79,7 @@ fn contract_3_an_owner_shows_nothing_that_the_removals_in_its_file_cover_and_del
     let cache = place.builder().stepped(1).range_rows(20).open().unwrap();
     assert_eq!((disk(&cache).entries, disk(&cache).pending_removals), (COUNT + 50, 3), "it opens at once");
     let (names, versions) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(VERSIONS).unwrap());
-    assert_eq!(disk(&cache).pending_removals, 3, "nothing was committed yet");
+    assert!(disk(&cache).pending_removals > 0, "their entries are deleted behind");
     assert!((0..49).all(|number| names.get(&format!("{number:03}")).is_none()));
     assert!((0..49).all(|number| names.peek(&format!("{number:03}")).is_none()));
     assert!(!names.contains("001") && names.ttl("001").is_none());

@@ -160,11 +160,12 @@ impl Blocks {
     }
 }
 
+/// The bytes of a block in memory.
+const BLOCK_LEN: usize = 4096;
+const _: () = assert!(BLOCK_LEN as u64 == BLOCK);
+
 /// How many of these bytes are left when whole blocks of zeros are cut off their end.
 fn len_without_tail(data: &[u8]) -> usize {
-    #[expect(clippy::cast_possible_truncation, reason = "a block has 4,096 bytes")]
-    const BLOCK_LEN: usize = 4096;
-    const { assert!(BLOCK_LEN as u64 == BLOCK) };
     let blocks = data.as_chunks::<BLOCK_LEN>().0;
     let last = blocks.iter().rposition(|block| block.iter().any(|&byte| byte != 0));
     last.map_or(0, |last| (last + 1) * BLOCK_LEN)
@@ -172,7 +173,6 @@ fn len_without_tail(data: &[u8]) -> usize {
 
 /// The runs of whole blocks of zeros in these bytes.
 fn runs_of_zeros(data: &[u8]) -> Vec<Range<u64>> {
-    const BLOCK_LEN: usize = BLOCK as usize;
     let mut runs: Vec<Range<u64>> = Vec::new();
     for (number, block) in (0..).zip(data.as_chunks::<BLOCK_LEN>().0) {
         let (start, end) = (number * BLOCK, (number + 1) * BLOCK);

@@ -1,5 +1,7 @@
 //! Contract 7: what the file takes of its disk, how much of it entries fill, and values that are too large for it.
 
+mod older_files;
+
 use std::time::Duration;
 
 use larder::admin::Admin;
@@ -325,83 +327,4 @@ fn contract_7_a_reader_that_holds_a_snapshot_of_a_full_file_stops_no_commit() {
     }
     assert_eq!(disk.suspensions, 0, "{disk:?}");
     assert!(cache.verify().unwrap().damage.is_none());
-}
-
-/// A backup that knows no holes writes them out as zeros.
-#[cfg(unix)]
-#[test]
-fn contract_7_a_copy_without_holes_is_brought_down_to_its_capacity() {
-    for size in [33_000, 20_000, 5_000] {
-        let (place, capacity) = (place(), ByteSize::mib(4));
-        let cache = small(place.builder(), capacity);
-        if cache.stats().disk.unwrap().allocated_bytes.is_none() {
-            return;
-        }
-        let texts = cache.keyspace(TEXTS).unwrap();
-        for key in 0..2 * capacity.as_u64() / size {
-            texts.insert(&key, text(usize::try_from(size).unwrap())).unwrap();
-            if key % 16 == 0 {
-                cache.flush().unwrap();
-            }
-        }
-        drop(texts);
-        cache.close().unwrap();
-        let bytes = std::fs::read(place.path()).unwrap();
-        std::fs::remove_file(place.path()).unwrap();
-        std::fs::write(place.path(), &bytes).unwrap();
-        let before = extent(&place);
-        let cache = small(place.builder(), capacity);
-        let after = extent(&place);
-        assert!(cache.stats().disk.unwrap().entries > 0);
-        assert!(after.0 <= capacity.as_u64(), "{size}: {before:?} became {after:?}");
-        let texts = cache.keyspace(TEXTS).unwrap();
-        for key in 0..capacity.as_u64() / size {
-            texts.insert(&(1_000 + key), text(usize::try_from(size).unwrap())).unwrap();
-            cache.flush().unwrap();
-            assert!(extent(&place).0 <= capacity.as_u64(), "{size}: {:?}", extent(&place));
-        }
-    }
-}
-
-/// Files of the versions before have one region, and so has one that a tool has made, which knows no capacity: it
-/// doubles when it must grow.
-#[cfg(unix)]
-#[test]
-fn contract_7_a_file_of_one_region_stays_within_its_capacity() {
-    for first in [1_536, 8 << 10] {
-        let (place, capacity) = (place(), ByteSize::kib(1_536));
-        Admin::create(place.path()).unwrap().close().unwrap();
-        let cache = small(place.builder(), ByteSize::kib(first));
-        if cache.stats().disk.unwrap().allocated_bytes.is_none() {
-            return;
-        }
-        let texts = cache.keyspace(TEXTS).unwrap();
-        for key in 0..6_000 {
-            texts.insert(&key, text(1_000)).unwrap();
-            if key % 64 == 0 {
-                cache.flush().unwrap();
-            }
-        }
-        drop(texts);
-        cache.close().unwrap();
-        let cache = small(place.builder(), capacity);
-        let texts = cache.keyspace(TEXTS).unwrap();
-        let mut random = Random::new(7);
-        for sizes in [&[100][..], &[5_000], &[100], &[33_000], &[100, 1_000, 5_000, 33_000]] {
-            let (mut written, mut most) = (0, extent(&place));
-            while written < capacity.as_u64() {
-                for _ in 0..64 {
-                    let size = sizes[usize::try_from(random.below(sizes.len() as u64)).unwrap()];
-                    texts.insert(&random.below(100_000), text(size)).unwrap();
-                    written += size as u64;
-                }
-                cache.flush().unwrap();
-                let now = extent(&place);
-                most = (most.0.max(now.0), most.1.max(now.1));
-            }
-            let disk = cache.stats().disk.unwrap();
-            assert_eq!((disk.faults, disk.suspensions), (0, 0), "{sizes:?}: {disk:?}");
-            assert!(most.0 <= capacity.as_u64() && most.1 <= 2 * capacity.as_u64(), "{sizes:?}: {most:?}");
-        }
-    }
 }

@@ -1,8 +1,9 @@
 //! Contract 6: when the disk fails at run time, memory keeps serving, and promise 3 holds across the failure.
 //!
-//! A child process lowers the limit on the length of its files while its cache is open: beyond it, every write fails as on a device
-//! that refuses. Nobody traps the signal that such a write raises, so the child ends if one reaches the system. What the disk tier
-//! does then, state by state, is in `outages.rs`; an error at every single operation is in `io_errors.rs`.
+//! A child process lowers the limit on the length of its files while its cache is open: beyond it, every
+//! write fails as on a device that refuses. Nobody traps the signal that such a write raises, so the child
+//! ends if one reaches the system. What the disk tier does then, state by state, is in `outages.rs`; an error
+//! at every single operation is in `io_errors.rs`.
 
 use std::path::Path;
 

@@ -121,8 +121,9 @@ fn what_is_read_from_disk_outlives_what_is_not() {
     cache.close().unwrap();
 }
 
-/// Lifetimes, sizes and uses at random. A restart finds what was written last before it, a key never has a value
-/// that was overwritten, and the counts are those of the tables (each cache of a test looks when it ends).
+/// Lifetimes, sizes and uses at random. A restart finds what was written last before it, a key never has a
+/// value that was overwritten, and the counts are those of the tables (each cache of a test looks when it
+/// ends).
 #[test]
 fn mixed_lifetimes_on_a_full_disk_lose_nothing_but_the_old() {
     let seed = std::env::var("LARDER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
@@ -174,7 +175,8 @@ fn mixed_lifetimes_on_a_full_disk_lose_nothing_but_the_old() {
     }
 }
 
-/// A value that needs more room than one transaction may make is written after several. Power is lost in between.
+/// A value that needs more room than one transaction may make is written after several. Power is lost in
+/// between.
 #[test]
 fn power_lost_while_room_is_made_leaves_whole_entries_and_undoes_no_removal() {
     let disk = Disk { capacity: ByteSize::mib(1), ..Disk::new(ByteSize::kib(64)) };

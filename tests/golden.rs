@@ -2,9 +2,10 @@
 //! is.
 //!
 //! `format-1.runs` was written by the first version of larder with [`content::make`], `format-2.runs` by the
-//! second, and `format-2-classes.runs` since rows of the expiry table have classes. A new format, or a feature,
-//! gets a file of its own: `cargo test -p larder-tests a_golden_file_is_made -- --ignored` writes it. `format-2-ranges.runs` is one of format 2 in which removals of many keys stand as rows:
-//! `cargo test -p larder-tests a_golden_file_with_removals_is_made -- --ignored`.
+//! second, and `format-2-classes.runs` since rows of the expiry table have classes. A new format, or a
+//! feature, gets a file of its own: `cargo test -p larder-tests a_golden_file_is_made -- --ignored` writes
+//! it. `format-2-ranges.runs` is one of format 2 in which removals of many keys stand as rows: `cargo test -p
+//! larder-tests a_golden_file_with_removals_is_made -- --ignored`.
 
 mod content;
 mod runs;

@@ -1,4 +1,5 @@
-//! Many keyspaces: opening one commits nothing where that is safe, and no number comes to stand for two of them.
+//! Many keyspaces: opening one commits nothing where that is safe, and no number comes to stand for two of
+//! them.
 
 use std::time::Duration;
 

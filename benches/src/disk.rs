@@ -51,7 +51,8 @@ pub fn mixed(keys: usize, count: usize, writes: u32, stream: u64) -> Vec<Request
 
 /// Settings for a file that has room for so many bytes of entries.
 pub fn builder(path: &Path, entry_bytes: u64) -> CacheBuilder {
-    // Entries may fill a part of a file (docs/design.md, "Room on disk"); what is left over is for their rows.
+    // Entries may fill a part of a file (docs/design.md, "Room on disk"); what is left over is for their
+    // rows.
     let capacity = ByteSize::bytes(8 * entry_bytes).max(ByteSize::mib(64));
     Cache::builder().path(path).disk_capacity(capacity).page_cache(PAGE_CACHE)
 }

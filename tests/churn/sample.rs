@@ -19,8 +19,8 @@ const GROWTH: u64 = 12 << 20;
 const MOST_FILES: u64 = 4;
 /// A writer and a sweeper.
 const THREADS_OF_A_CACHE: u64 = 2;
-/// A file, opened twice and once more to be punched, its anchor and its lock, and a lock again while another cache is
-/// being refused.
+/// A file, opened twice and once more to be punched, its anchor and its lock, and a lock again while another
+/// cache is being refused.
 const DESCRIPTORS_OF_A_CACHE: u64 = 6;
 
 /// What a process takes at a moment.

@@ -42,8 +42,8 @@ fn contract_7_a_copy_without_holes_is_brought_down_to_its_capacity() {
     }
 }
 
-/// Files of the versions before have one region, and so has one that a tool has made, which knows no capacity: it
-/// doubles when it must grow.
+/// Files of the versions before have one region, and so has one that a tool has made, which knows no
+/// capacity: it doubles when it must grow.
 #[cfg(unix)]
 #[test]
 fn contract_7_a_file_of_one_region_stays_within_its_capacity() {

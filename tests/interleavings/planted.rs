@@ -7,8 +7,8 @@ use larder::model::{Fault, plant};
 
 use crate::harness::run;
 
-/// Schedules within which a fault must show. A hundredth of them is enough for most; the gate runs more of each
-/// scenario.
+/// Schedules within which a fault must show. A hundredth of them is enough for most; the gate runs more of
+/// each scenario.
 const ENOUGH: u64 = 6_000;
 
 fn assert_caught(fault: Fault, scenario: fn()) {

@@ -213,9 +213,9 @@ impl Admin {
     /// Makes the file as short as its entries need: writes a copy beside it, and renames that over the file
     /// if it is no longer. What has expired is left out, and so is what retired keyspaces left.
     ///
-    /// `go_on` is asked between rows; if it answers no, the file stays as it is, and so does the answer: none.
-    /// The process may end at any time meanwhile. Who reads the file goes on with the old one until it is
-    /// opened again; a [`Follower`](crate::Follower) sees to that itself.
+    /// `go_on` is asked between rows; if it answers no, the file stays as it is, and so does the answer:
+    /// none. The process may end at any time meanwhile. Who reads the file goes on with the old one until it
+    /// is opened again; a [`Follower`](crate::Follower) sees to that itself.
     ///
     /// # Errors
     /// [`Error::Io`], also when there is no room for the copy, which takes at most what the file does: the

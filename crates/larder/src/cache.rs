@@ -159,7 +159,8 @@ impl Cache {
     ///
     /// Not those made while the disk tier was [`Discarded`](crate::DiskState::Discarded): they live in memory
     /// alone, until they are written again. Nor values that are too large for the file, which
-    /// [`Stats::too_large_for_disk`](crate::Stats::too_large_for_disk) counts: the answer is `Ok` without them.
+    /// [`Stats::too_large_for_disk`](crate::Stats::too_large_for_disk) counts: the answer is `Ok` without
+    /// them.
     ///
     /// # Errors
     /// [`Error::NotDurable`] while the disk tier is off. When it is

@@ -180,10 +180,10 @@ impl CacheBuilder {
 
     /// The weight that committed entries may have in memory, in bytes: 64 KiB to 16 TiB, 64 MiB unless set.
     ///
-    /// An entry weighs its encoded key, its value and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). A value weighs
-    /// its own place, and the length of its encoding if its type owns anything, unless a weigher says
-    /// otherwise. The bound is for the whole cache: one value may take all of it. Entries that
-    /// are not committed yet stand in the write buffer instead.
+    /// An entry weighs its encoded key, its value and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). A value
+    /// weighs its own place, and the length of its encoding if its type owns anything, unless a weigher says
+    /// otherwise. The bound is for the whole cache: one value may take all of it. Entries that are not
+    /// committed yet stand in the write buffer instead.
     pub fn memory_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.memory_capacity = bytes.into();
         self
@@ -191,22 +191,24 @@ impl CacheBuilder {
 
     /// What the file may take of its disk, in bytes: 1 MiB to 16 TiB, 1 GiB unless set.
     ///
-    /// Counted are allocated blocks, as `du` does; the file's length may be twice as much. Where the file system is not
-    /// known to count blocks truly (one that compresses, network and FUSE file systems), the length is what counts, and
-    /// far less fits.
+    /// Counted are allocated blocks, as `du` does; the file's length may be twice as much. Where the file
+    /// system is not known to count blocks truly (one that compresses, network and FUSE file systems), the
+    /// length is what counts, and far less fits.
     ///
-    /// Of 64 MiB, live keys and values take 30 % at 100 B, 48 % at 1 kB, 50 % at 5 kB and 74 % at 33 kB; less of a
-    /// small capacity. `stats` says "live X of usable Y": a full cache has about as much live as is usable.
+    /// Of 64 MiB, live keys and values take 30 % at 100 B, 48 % at 1 kB, 50 % at 5 kB and 74 % at 33 kB; less
+    /// of a small capacity. `stats` says "live X of usable Y": a full cache has about as much live as is
+    /// usable.
     ///
-    /// Entries that were written first are deleted for room; what memory holds, or was read from disk lately, is
-    /// spared. A value whose page (its record, rounded up to a power of two) is more than a sixteenth of the capacity is kept in memory alone.
+    /// Entries that were written first are deleted for room; what memory holds, or was read from disk lately,
+    /// is spared. A value whose page (its record, rounded up to a power of two) is more than a sixteenth of
+    /// the capacity is kept in memory alone.
     pub fn disk_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.disk_capacity = bytes.into();
         self
     }
 
-    /// Bytes that may be acknowledged and not yet committed: values in memory, their encodings, and what is kept
-    /// of each until then (288 bytes). 64 KiB to 16 TiB, 8 MiB unless set.
+    /// Bytes that may be acknowledged and not yet committed: values in memory, their encodings, and what is
+    /// kept of each until then (288 bytes). 64 KiB to 16 TiB, 8 MiB unless set.
     ///
     /// When it is full, inserts wait for a commit. A value that is larger than all of it, with its encoding,
     /// waits until it is empty and goes alone; until its commit, the part beyond the buffer counts against

@@ -29,19 +29,19 @@ use crate::units::Timestamp;
 use crate::volume::{TrackedVolume, Volume};
 use closing::Closing;
 
-/// The part of the file's capacity that entries may be charged for where its blocks are counted, in sixteenths. The
-/// rest is for the pages that two transactions replace and that are not free yet, for the store's own tables, and for
-/// gaps. `docs/adr/0009` gives the measurement.
+/// The part of the file's capacity that entries may be charged for where its blocks are counted, in
+/// sixteenths. The rest is for the pages that two transactions replace and that are not free yet, for the
+/// store's own tables, and for gaps. `docs/adr/0009` gives the measurement.
 const LIVE_SIXTEENTHS: u64 = 13;
-/// The same where its length is bounded: one part in so many. redb doubles a file that must grow, so what is in
-/// use has to stay below half of the capacity: entries in pages that are two thirds full, and two transactions'
-/// worth of pages that are replaced and not yet free.
+/// The same where its length is bounded: one part in so many. redb doubles a file that must grow, so what is
+/// in use has to stay below half of the capacity: entries in pages that are two thirds full, and two
+/// transactions' worth of pages that are replaced and not yet free.
 const LIVE_SHARE: u64 = 4;
-/// The part of the file's capacity that one transaction may write as values, and whose pages it may replace to evict:
-/// one in so many.
+/// The part of the file's capacity that one transaction may write as values, and whose pages it may replace
+/// to evict: one in so many.
 const BATCH_SHARE: u64 = 32;
-/// The part of the file's capacity whose pages the changes of one transaction may replace: one in so many. Small
-/// values replace most, and what is replaced and not free yet is room that entries do not have.
+/// The part of the file's capacity whose pages the changes of one transaction may replace: one in so many.
+/// Small values replace most, and what is replaced and not free yet is room that entries do not have.
 const CHANGE_SHARE: u64 = 64;
 /// Pages that a change may replace: a leaf of each table, for the entry it writes and for one it evicts.
 const BYTES_PER_CHANGE: u64 = 4 * 4096;

@@ -42,8 +42,8 @@ pub struct Stats {
     pub uncacheable: u64,
     /// Disk hits copied into memory.
     pub promotions: u64,
-    /// Values kept in memory alone, because the page that they would take is more than a sixteenth of the disk
-    /// capacity. The log names the first of each keyspace.
+    /// Values kept in memory alone, because the page that they would take is more than a sixteenth of the
+    /// disk capacity. The log names the first of each keyspace.
     pub too_large_for_disk: u64,
     /// Values written by the application.
     pub inserts: u64,
@@ -109,13 +109,13 @@ pub struct DiskStats {
     /// Large removals of many keys that hold already, and whose entries are still being deleted.
     pub pending_removals: u64,
     /// Bytes that all entries together may be charged for. A full cache has about as many; the rest of the
-    /// capacity is what the store needs to change its pages. Less while the file grows close to its capacity, as
-    /// after a change of sizes, and in small files.
+    /// capacity is what the store needs to change its pages. Less while the file grows close to its capacity,
+    /// as after a change of sizes, and in small files.
     pub usable_bytes: u64,
     /// Length of the file, in bytes, after the last commit. With holes it is more than the file takes.
     pub file_bytes: u64,
-    /// Bytes that the file takes on its disk, as `du` counts them; none where the file system can't be believed
-    /// about that.
+    /// Bytes that the file takes on its disk, as `du` counts them; none where the file system can't be
+    /// believed about that.
     pub allocated_bytes: Option<u64>,
     /// The bytes the file may take: those on its disk, where these are counted, and its length elsewhere.
     pub capacity: u64,
@@ -192,8 +192,8 @@ pub struct KeyspaceStats {
     /// Loaded values that could not be cached: too large, not to be encoded, or without a place while memory
     /// had no room for them. Each is loaded anew by the next caller. The log names the cause once a keyspace.
     pub uncacheable: u64,
-    /// Values kept in memory alone, because the page that they would take is more than a sixteenth of the disk
-    /// capacity. The log names the first.
+    /// Values kept in memory alone, because the page that they would take is more than a sixteenth of the
+    /// disk capacity. The log names the first.
     pub too_large_for_disk: u64,
     /// Values written by the application.
     pub inserts: u64,

@@ -66,8 +66,8 @@ impl CacheBuilder {
     }
 }
 
-/// Waits until the sweeper of a cache has looked for the first time, which it does of its own accord: what expires
-/// later stays on disk until the next sweep.
+/// Waits until the sweeper of a cache has looked for the first time, which it does of its own accord: what
+/// expires later stays on disk until the next sweep.
 ///
 /// # Errors
 /// Those of [`Cache::sweep`](crate::Cache::sweep).

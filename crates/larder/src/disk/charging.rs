@@ -1,15 +1,15 @@
 //! What an entry is charged for: the bytes that it takes in the file.
 //!
-//! How these are counted follows from what is bounded. Where the file system tells the blocks of a file, an entry is
-//! charged for the blocks that it takes; elsewhere the file's length is bounded, by the rule of all files before. A file
-//! says by which rule its sums were made (`"charging"` in its metadata), and one that comes to a place of the other kind
-//! is counted anew when it is opened: one pass over its entries.
+//! How these are counted follows from what is bounded. Where the file system tells the blocks of a file, an
+//! entry is charged for the blocks that it takes; elsewhere the file's length is bounded, by the rule of all
+//! files before. A file says by which rule its sums were made (`"charging"` in its metadata), and one that
+//! comes to a place of the other kind is counted anew when it is opened: one pass over its entries.
 
 /// By which rule entries are charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Charging {
-    /// By what they add to the length: whole pages of powers of two. A file without the row of metadata is of this
-    /// kind.
+    /// By what they add to the length: whole pages of powers of two. A file without the row of metadata is of
+    /// this kind.
     #[default]
     ByLength,
     /// By the blocks that they take, with what is left free in the leaves of the tree.
@@ -47,8 +47,8 @@ impl Charging {
     }
 }
 
-/// The blocks of a large record. Small ones share a leaf, which stays between half full and full: on average a quarter
-/// of it is free, and the more the larger its rows are. Both were measured (`docs/adr/0009`).
+/// The blocks of a large record. Small ones share a leaf, which stays between half full and full: on average
+/// a quarter of it is free, and the more the larger its rows are. Both were measured (`docs/adr/0009`).
 fn by_blocks(row: u64) -> u64 {
     if row <= SHARED_UP_TO {
         row + row / 4 + row * row / BLOCK
@@ -57,7 +57,8 @@ fn by_blocks(row: u64) -> u64 {
     }
 }
 
-/// The page that an entry's record stands in: several small ones share one, a larger has one of a power of two.
+/// The page that an entry's record stands in: several small ones share one, a larger has one of a power of
+/// two.
 pub(crate) fn page_of(key_len: usize, record_len: usize) -> u64 {
     ((key_len + record_len) as u64 + ROW_OVERHEAD).next_power_of_two().max(BLOCK)
 }

@@ -128,9 +128,9 @@ pub(super) fn widen(store: Store, options: &OpenOptions) -> Result<Store, Fault>
     open_ours(options, 0)
 }
 
-/// Makes a file anew whose regions are too large for its capacity, as those of the versions before are: a file
-/// of one region doubles when it must grow, beyond what it may, and so can't even make room. If there is none
-/// for the copy, it stays as it is.
+/// Makes a file anew whose regions are too large for its capacity, as those of the versions before are: a
+/// file of one region doubles when it must grow, beyond what it may, and so can't even make room. If there is
+/// none for the copy, it stays as it is.
 ///
 /// # Errors
 /// As of [`widen`].
@@ -200,8 +200,8 @@ fn fill(
     Ok(Some(Copied { path: path.to_owned(), len, expired, known }))
 }
 
-/// The regions of a copy: those of the file, whose values it must have pages for, unless its capacity asks for
-/// larger ones. A tool has no capacity of its own.
+/// The regions of a copy: those of the file, whose values it must have pages for, unless its capacity asks
+/// for larger ones. A tool has no capacity of its own.
 fn region(store: &Store, options: &OpenOptions) -> u64 {
     let wanted = if options.capacity == u64::MAX { 0 } else { region_for(options.capacity) };
     store.largest_page().max(wanted)

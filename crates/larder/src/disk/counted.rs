@@ -11,7 +11,8 @@ use crate::units::Timestamp;
 /// Returns what the keyspaces of a cache have counted, after asking so many of them anew.
 pub(crate) type Counting = Box<dyn Fn(usize) -> Lifetime + Send + Sync>;
 
-/// Keyspaces that a commit asks for what they have counted: asking one reads some kilobytes that other threads write.
+/// Keyspaces that a commit asks for what they have counted: asking one reads some kilobytes that other
+/// threads write.
 pub(super) const ASKED_BY_A_COMMIT: usize = 16;
 
 #[derive(Default)]
@@ -69,7 +70,8 @@ impl Tiers {
         drop(self.counted.lifetime.set((before, counting)));
     }
 
-    /// What the file has seen, with so many commits more. Asks up to `most_asked` keyspaces for what they have counted since they were last asked.
+    /// What the file has seen, with so many commits more. Asks up to `most_asked` keyspaces for what they
+    /// have counted since they were last asked.
     pub(crate) fn lifetime(&self, commits: u64, most_asked: usize) -> Option<Lifetime> {
         let (before, counting) = self.counted.lifetime.get()?;
         let (keyspaces, memory) = (counting(most_asked), self.memory.totals());

@@ -5,7 +5,8 @@
 //!
 //! 1. [`Draft::of`] borrows what is known.
 //! 2. The transaction notes its changes in the draft, and writes them ([`super::store::write_draft`]).
-//! 3. The transaction commits. After an error or a panic the draft is dropped, and what is known is as it was.
+//! 3. The transaction commits. After an error or a panic the draft is dropped, and what is known is as it
+//!    was.
 //! 4. [`Draft::into_changes`] ends the borrow, and [`Known::accept`] takes the changes over.
 
 use std::collections::BTreeMap;

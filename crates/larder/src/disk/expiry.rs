@@ -1,9 +1,9 @@
 //! The rows of the expiry table: when each entry may be deleted, in classes of lifetimes.
 //!
-//! A row begins with the class of its entry's lifetime, which is its logarithm, so the rows of a class stand in
-//! the order of their expiry, which nearly is that in which they were written. Hence the sweeper finds what is
-//! due at the heads of all classes, eviction finds what was written first there too, and neither needs a table
-//! of its own.
+//! A row begins with the class of its entry's lifetime, which is its logarithm, so the rows of a class stand
+//! in the order of their expiry, which nearly is that in which they were written. Hence the sweeper finds
+//! what is due at the heads of all classes, eviction finds what was written first there too, and neither
+//! needs a table of its own.
 //!
 //! | offset | size | |
 //! |---|---|---|
@@ -12,9 +12,9 @@
 //! | 8 | … | keyspace number 4, key |
 //!
 //! A version without classes wrote delete-after in 8 bytes, of which the first is 0 for the next two million
-//! years: its rows are class 0, and served until their entries are overwritten or gone. What an entry that has
-//! such a row is deleted or overwritten by looks for the row of its class first, and for that one then. A file
-//! that has rows with classes says so by a feature ([`super::format`]).
+//! years: its rows are class 0, and served until their entries are overwritten or gone. What an entry that
+//! has such a row is deleted or overwritten by looks for the row of its class first, and for that one then. A
+//! file that has rows with classes says so by a feature ([`super::format`]).
 
 use redb::{ReadableTable, StorageError};
 
@@ -57,8 +57,8 @@ fn row_of(class: u8, delete_after: Timestamp, key: &[u8]) -> Vec<u8> {
     row
 }
 
-/// Takes a row apart: when its entry may be deleted, and the entry's key. Where the time did not fit, it is the
-/// latest that does, and the entry has the true one ([`is_rounded`]).
+/// Takes a row apart: when its entry may be deleted, and the entry's key. Where the time did not fit, it is
+/// the latest that does, and the entry has the true one ([`is_rounded`]).
 pub(super) fn split(row: &[u8]) -> Option<(Timestamp, &[u8])> {
     let (mut head, key) = row.split_first_chunk::<8>().map(|(head, key)| (*head, key))?;
     head[0] = 0;

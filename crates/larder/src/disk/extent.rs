@@ -1,8 +1,8 @@
 //! What a file takes of its disk, against what it may.
 //!
-//! Where the file system tells the blocks of a file, these are what is bounded, as `du` counts them: a hole takes
-//! none. The length may be twice as much: copies that know no holes, backups and limits on the size of files go by
-//! it. Elsewhere the length is bounded itself.
+//! Where the file system tells the blocks of a file, these are what is bounded, as `du` counts them: a hole
+//! takes none. The length may be twice as much: copies that know no holes, backups and limits on the size of
+//! files go by it. Elsewhere the length is bounded itself.
 
 use std::io;
 use std::path::Path;
@@ -32,8 +32,8 @@ impl Extent {
         }
     }
 
-    /// By how much the file has grown since it took `before`, as far as that is close to what it may take: in the
-    /// last part of it, one of `parts`.
+    /// By how much the file has grown since it took `before`, as far as that is close to what it may take: in
+    /// the last part of it, one of `parts`.
     pub(super) fn growth_close_to(self, before: Self, capacity: u64, parts: u64) -> u64 {
         let beyond =
             |taken: u64, before: u64, most: u64| taken.saturating_sub(before.max(most - most / parts));

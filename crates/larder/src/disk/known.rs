@@ -31,8 +31,8 @@ pub(crate) struct Known {
     pub(crate) ranges: Vec<Range>,
     /// The rule by which the charges above are counted.
     pub(super) charging: Charging,
-    /// The rule that the file names: another than `charging` from an opening that counted anew to its first commit,
-    /// which writes every row that charges.
+    /// The rule that the file names: another than `charging` from an opening that counted anew to its first
+    /// commit, which writes every row that charges.
     pub(super) charging_on_file: Charging,
 }
 

@@ -150,8 +150,9 @@ impl Tiers {
         }
     }
 
-    /// The current snapshot, for a caller to whom "not on disk" is more than a miss: a walk, a count, a removal.
-    /// Waits for the writer while it has withdrawn the snapshot to make room. None while the disk tier is off.
+    /// The current snapshot, for a caller to whom "not on disk" is more than a miss: a walk, a count, a
+    /// removal. Waits for the writer while it has withdrawn the snapshot to make room. None while the disk
+    /// tier is off.
     pub(super) fn awaited_snapshot(&self) -> Option<Arc<Snapshot>> {
         if !self.process.is_current() {
             return None;
@@ -167,11 +168,11 @@ impl Tiers {
         }
     }
 
-    /// Looks something up for such a caller: once, and again only if it was not found and there was no snapshot
-    /// meanwhile.
+    /// Looks something up for such a caller: once, and again only if it was not found and there was no
+    /// snapshot meanwhile.
     ///
-    /// In this order: the number is read before a snapshot is seen, so that one that is withdrawn after that changes
-    /// the number, and one that was withdrawn before is waited for.
+    /// In this order: the number is read before a snapshot is seen, so that one that is withdrawn after that
+    /// changes the number, and one that was withdrawn before is waited for.
     pub(crate) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> Option<R> {
         loop {
             let withdrawals = self.snapshots.withdrawals();

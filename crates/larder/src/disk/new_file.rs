@@ -1,22 +1,22 @@
 //! How far a file grows at once.
 //!
-//! redb divides a file into regions of equal size. A file of one region doubles when it must grow; one of several
-//! grows by a region. Left to itself redb makes regions of 4 GiB, so that a file of any smaller capacity doubles, and
-//! comes to be up to three times as long as what is in use.
+//! redb divides a file into regions of equal size. A file of one region doubles when it must grow; one of
+//! several grows by a region. Left to itself redb makes regions of 4 GiB, so that a file of any smaller
+//! capacity doubles, and comes to be up to three times as long as what is in use.
 //!
-//! The size of a region stands in the header (bytes 20 to 23, in pages: redb's design document, "Database header"),
-//! is fixed when a file is made, and is read from there by everyone who opens it. redb's builder has no setting for it;
-//! but it writes the header of a new file, and then reads it. So the size is put into the header on its way to the
-//! file:
+//! The size of a region stands in the header (bytes 20 to 23, in pages: redb's design document, "Database
+//! header"), is fixed when a file is made, and is read from there by everyone who opens it. redb's builder
+//! has no setting for it; but it writes the header of a new file, and then reads it. So the size is put into
+//! the header on its way to the file:
 //!
-//! 1. Whatever is written at the file's start, while it is made, gets the size of a region, if it is a header with
-//!    redb's size of a page and of a region.
+//! 1. Whatever is written at the file's start, while it is made, gets the size of a region, if it is a header
+//!    with redb's size of a page and of a region.
 //! 2. redb reads it, and goes on with regions of that size.
 //!
 //! Should a later redb begin otherwise, its files have its own regions.
 //!
-//! No page is larger than a region: [`region_len`] tells the size, and larger values are kept out of the file. One
-//! whose capacity is raised is made anew when it is opened, by a copy ([`super::compact`]).
+//! No page is larger than a region: [`region_len`] tells the size, and larger values are kept out of the
+//! file. One whose capacity is raised is made anew when it is opened, by a copy ([`super::compact`]).
 
 use std::io;
 use std::ops::Bound;
@@ -33,8 +33,8 @@ const MOST_REGION: u64 = 1 << 32;
 const PAGE_SIZE_AT: usize = 12;
 const REGION_PAGES_AT: usize = 20;
 
-/// The part of the capacity that the page of one value may take: one in so many. A transaction writes a larger
-/// one beside the page that it replaces, and one that was replaced before.
+/// The part of the capacity that the page of one value may take: one in so many. A transaction writes a
+/// larger one beside the page that it replaces, and one that was replaced before.
 pub(crate) const PAGE_SHARE: u64 = 16;
 /// The page of the largest value that there may be.
 const LARGEST_PAGE: u64 = 1 << 27;

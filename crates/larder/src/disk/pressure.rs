@@ -1,11 +1,12 @@
 //! How much entries may be charged for, as long as the file keeps within its bounds.
 //!
-//! What an entry is charged for is an average: leaves of the tree are fuller or emptier, pages of many sizes leave gaps,
-//! and a transaction writes new pages while the old ones still stand. The limit of the charges leaves room for that.
-//! Where it is too little, as when values of another size come, the file shows it: it takes blocks that it did not have
-//! before, close to its capacity. Then the limit is lowered, by a multiple of what the file grew, so that the next
-//! transactions evict and free more pages than they need. As long as the file does not grow the limit comes back, in
-//! small steps. A file that takes much and does not grow is left as it is: it has free pages.
+//! What an entry is charged for is an average: leaves of the tree are fuller or emptier, pages of many sizes
+//! leave gaps, and a transaction writes new pages while the old ones still stand. The limit of the charges
+//! leaves room for that. Where it is too little, as when values of another size come, the file shows it: it
+//! takes blocks that it did not have before, close to its capacity. Then the limit is lowered, by a multiple
+//! of what the file grew, so that the next transactions evict and free more pages than they need. As long as
+//! the file does not grow the limit comes back, in small steps. A file that takes much and does not grow is
+//! left as it is: it has free pages.
 
 use super::extent::Extent;
 
@@ -13,8 +14,8 @@ use super::extent::Extent;
 const CLOSE: u64 = 16;
 /// The limit falls by so many times what the file grew.
 const FALL: u64 = 2;
-/// The limit without pressure is at most so many times the least: a file that stays too large in spite of that is
-/// compacted.
+/// The limit without pressure is at most so many times the least: a file that stays too large in spite of
+/// that is compacted.
 const LEAST_PART: u64 = 8;
 /// The limit rises by one part in so many with each transaction.
 const RISE: u64 = 512;
@@ -25,7 +26,8 @@ pub(crate) struct Pressure {
     /// The limit without pressure.
     most: u64,
     now: u64,
-    /// What the file took after the last transaction; none before the first: it has not grown since it was opened.
+    /// What the file took after the last transaction; none before the first: it has not grown since it was
+    /// opened.
     last: Option<Extent>,
 }
 

@@ -95,8 +95,8 @@ impl SnapshotCell {
         Self { latest: Latest::new(snapshot.map(Arc::new)), withdrawals: AtomicU64::new(0) }
     }
 
-    /// How often there has come to be no snapshot. A lookup that found one current after it read this number, and
-    /// that reads the same number when it ends, had a snapshot all the time.
+    /// How often there has come to be no snapshot. A lookup that found one current after it read this number,
+    /// and that reads the same number when it ends, had a snapshot all the time.
     pub(super) fn withdrawals(&self) -> u64 {
         self.withdrawals.load(Ordering::SeqCst)
     }

@@ -1,16 +1,16 @@
 //! A file whose pages end in holes.
 //!
 //! redb fills a new page with zeros, and a value that is larger than a page stands in one of 2ⁿ blocks: of 16
-//! blocks for a value of 33 kB seven are zeros. A hole reads back as the same zeros, so the zeros at the end of
-//! a page are not written:
+//! blocks for a value of 33 kB seven are zeros. A hole reads back as the same zeros, so the zeros at the end
+//! of a page are not written:
 //!
 //! 1. A write of whole blocks is cut before the blocks of zeros at its end. What is left is written.
 //! 2. Of the blocks that were cut off, those that may have data (the page was used before) are punched: the
 //!    blocks become a hole. Where the file system has no holes, the zeros are written.
 //!
-//! Which blocks may have data is kept in memory, a bit each: those that the system names when the file is opened,
-//! after that those that are written. A block is noted before its write, and forgotten when its punch has succeeded, so
-//! that a block with data is never taken for a hole.
+//! Which blocks may have data is kept in memory, a bit each: those that the system names when the file is
+//! opened, after that those that are written. A block is noted before its write, and forgotten when its punch
+//! has succeeded, so that a block with data is never taken for a hole.
 //!
 //! Nothing depends on the order of (1) and (2), and a loss of power may keep either: redb writes pages that
 //! neither of its last two commits refers to, and makes a commit valid only when all it wrote is synced.
@@ -18,12 +18,13 @@
 //!
 //! The header, which is written in parts of a block, is written as it is.
 //!
-//! **The bound.** Since every block that the file takes comes to it here, here is where it is kept from taking more than
-//! its capacity: a write that would add blocks beyond that is refused, and so is a length of more than twice as much.
-//! To redb that is a failed write: the transaction fails as a whole, and the file must be opened again. The writer does
-//! so, makes room and repeats it ([`super::writer`]). To make room takes some: the last part of the capacity is a
-//! [`Reserve`], which only a compaction, and a transaction that was refused before, may take. A file that takes more when it is opened is not bounded before it
-//! has come down to it. Its blocks of zeros become holes first: a copy may have been made without those of its
+//! **The bound.** Since every block that the file takes comes to it here, here is where it is kept from
+//! taking more than its capacity: a write that would add blocks beyond that is refused, and so is a length of
+//! more than twice as much. To redb that is a failed write: the transaction fails as a whole, and the file
+//! must be opened again. The writer does so, makes room and repeats it ([`super::writer`]). To make room
+//! takes some: the last part of the capacity is a [`Reserve`], which only a compaction, and a transaction
+//! that was refused before, may take. A file that takes more when it is opened is not bounded before it has
+//! come down to it. Its blocks of zeros become holes first: a copy may have been made without those of its
 //! original.
 
 use std::io;

@@ -74,7 +74,8 @@ pub(crate) struct Store {
     pub(super) next_expiry: Option<Timestamp>,
     lifetime: Option<Lifetime>,
     pub(super) identities: Identities,
-    /// The keyspaces whose rows have changed since [`Store::show`] was last called; none before the first call.
+    /// The keyspaces whose rows have changed since [`Store::show`] was last called; none before the first
+    /// call.
     unseen: Option<BTreeSet<String>>,
     /// Ends all writing to the file.
     pub(super) seal: Seal,
@@ -111,8 +112,8 @@ impl Store {
         Self::known_at(&txn, format.version(), None)
     }
 
-    /// What the metadata tables of a file of this format say in a transaction: of all keyspaces, or of the one
-    /// of this name `only`, whatever the number of others.
+    /// What the metadata tables of a file of this format say in a transaction: of all keyspaces, or of the
+    /// one of this name `only`, whatever the number of others.
     pub(crate) fn known_at(txn: &ReadTransaction, format: u32, only: Option<&str>) -> Result<Known, Fault> {
         let mut known = guarded(|| {
             let meta = txn.open_table(META)?;
@@ -196,8 +197,8 @@ impl Store {
         })
     }
 
-    /// Counts what the entries are charged for anew, if the file did so by another rule: one pass over them. The file
-    /// names the rule with its next commit.
+    /// Counts what the entries are charged for anew, if the file did so by another rule: one pass over them.
+    /// The file names the rule with its next commit.
     pub(super) fn charge_by(&mut self, charging: Charging) -> Result<(), Fault> {
         if self.known.charging == charging {
             return Ok(());
@@ -367,8 +368,9 @@ impl Store {
 
     /// Closes the file, so that it can be opened, renamed or copied.
     pub(crate) fn close(self) -> Result<(), Fault> {
-        // Everything is committed. A close that is refused its few blocks would leave a file that readers, who may
-        // not repair it, refuse; and one that is longer than its capacity comes down to it only by being closed.
+        // Everything is committed. A close that is refused its few blocks would leave a file that readers,
+        // who may not repair it, refuse; and one that is longer than its capacity comes down to it only by
+        // being closed.
         self.reserve.lift(true);
         guarded(|| Ok(self.db.into_inner().map_or(Ok(()), Database::close)?))
     }

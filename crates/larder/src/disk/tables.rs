@@ -11,8 +11,9 @@
 //! | `larder.keyspaces` | name | number, version, counts, and fields ([`super::keyspace_row`]) |
 //! | `larder.retired` | keyspace number | bytes it is still charged for, until its entries are deleted |
 //! | `larder.entries` | keyspace number 4, key | a record ([`crate::record`]) |
-//! | `larder.expiry` | class of lifetimes 1, delete-after 7 (ms since 1970), keyspace number 4, key ([`super::expiry`]) | nothing |
-//! | `larder.ranges` | sequence 8 | a range removal whose entries are still being deleted: its scope ([`crate::key::Scope`]) |
+//! | `larder.expiry` | class of lifetimes 1, delete-after 7 (ms since 1970), keyspace number 4, key
+//! ([`super::expiry`]) | nothing | | `larder.ranges` | sequence 8 | a range removal whose entries are still
+//! being deleted: its scope ([`crate::key::Scope`]) |
 //!
 //! The row `"lifetime"` may be missing. Readers pass over counts that they do not know, and begin anew if the
 //! checksum is wrong. The table `larder.ranges` may be missing: the first row of it makes it

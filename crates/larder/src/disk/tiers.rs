@@ -324,7 +324,8 @@ impl Tiers {
         for mutation in mutations {
             self.memory.settle(mutation, remains);
             settled += mutation.weight();
-            // What is evicted for a whole write buffer would be as much again, and nothing counts it any more.
+            // What is evicted for a whole write buffer would be as much again, and nothing counts it any
+            // more.
             if settled >= HANDED_OVER {
                 self.hand_over(std::mem::take(remains));
                 settled = 0;

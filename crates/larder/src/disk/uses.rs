@@ -1,9 +1,9 @@
 //! Which entries were read from disk of late: what an eviction passes over once.
 //!
-//! A bit for the hash of a key, in a table whose size follows the file's capacity and is bounded. A lookup that
-//! the disk answers sets it, and the hand of the eviction clears it as it passes ([`super::batch`]), which is
-//! how uses age. Two keys may share a bit: then one of them is passed over for the other's use. After a restart
-//! nothing is known of uses, and entries leave in the order in which they were written.
+//! A bit for the hash of a key, in a table whose size follows the file's capacity and is bounded. A lookup
+//! that the disk answers sets it, and the hand of the eviction clears it as it passes ([`super::batch`]),
+//! which is how uses age. Two keys may share a bit: then one of them is passed over for the other's use.
+//! After a restart nothing is known of uses, and entries leave in the order in which they were written.
 
 use std::sync::OnceLock;
 

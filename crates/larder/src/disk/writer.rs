@@ -17,9 +17,8 @@
 //!    lifted if nothing of them is left ([`super::ranges`]). After (4), because a key that left its shard is
 //!    looked up on disk, and an older snapshot would
 //!    show what it replaced.
-//! 6. Acknowledge the waiters of (1), after the last part; those who wait for values that are held, in the step
-//!    that commits these. Values that memory let go of meanwhile are the
-//!    sweeper's to drop: a user's
+//! 6. Acknowledge the waiters of (1), after the last part; those who wait for values that are held, in the
+//!    step that commits these. Values that memory let go of meanwhile are the sweeper's to drop: a user's
 //!    `Drop` may wait for this very thread.
 //!
 //! The last step, when the cache is closed, seals every shard before (2).

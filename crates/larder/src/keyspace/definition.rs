@@ -88,8 +88,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// ```
     ///
     /// # Cost
-    /// JSON of 4 KiB, on two cores: with LZ4 it is written and committed in 8 µs and read from disk in 1.6 µs, where
-    /// it takes 20 and 1.7 uncompressed, and 14 % of the room; with Zstandard 27 and 18 µs, and 9 %
+    /// JSON of 4 KiB, on two cores: with LZ4 it is written and committed in 8 µs and read from disk in 1.6
+    /// µs, where it takes 20 and 1.7 uncompressed, and 14 % of the room; with Zstandard 27 and 18 µs, and 9 %
     /// (`cargo bench -p larder-benches --bench compression`).
     #[must_use]
     pub const fn compress(mut self, how: Compression, above: usize) -> Self {

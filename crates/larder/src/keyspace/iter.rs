@@ -4,8 +4,8 @@
 //! read in chunks, each from the snapshot of its moment, so that a slow walk keeps no old pages alive. Each
 //! key is then looked up as any other key is. Hence a walk yields every entry that lives throughout, once,
 //! and never one that had expired or been invalidated when it was yielded; of entries that come or go
-//! meanwhile it may yield either. While the writer has withdrawn the snapshot to make room, a walk waits for the
-//! next one: to take that for the end of the disk would leave out all that follows.
+//! meanwhile it may yield either. While the writer has withdrawn the snapshot to make room, a walk waits for
+//! the next one: to take that for the end of the disk would leave out all that follows.
 //!
 //! The list from memory is made before the first chunk is read: an entry that is committed or evicted in
 //! between is then in both, and one in neither can't have lived throughout.

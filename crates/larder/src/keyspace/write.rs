@@ -214,8 +214,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Err(self.value_too_large(encoded_len as u64, "encoded", MAX_VALUE_LEN.as_u64(), remedy))
     }
 
-    /// Takes the payload of a value that is too large for the file, whose commit only deletes what it replaces. The
-    /// answer is the page that it would take.
+    /// Takes the payload of a value that is too large for the file, whose commit only deletes what it
+    /// replaces. The answer is the page that it would take.
     fn keep_out_of_file(&self, key: SlotKey<'_>, payload: &mut Payload) -> Option<u64> {
         let page = page_of(key.bytes.len(), record_len(&payload.extension, payload.bytes.len()));
         if page <= self.inner.most_page() {

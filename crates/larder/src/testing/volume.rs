@@ -1,8 +1,8 @@
 //! A file system in memory that fails on demand, runs full, and loses power.
 //!
-//! It stands where the operating system's does ([`CacheBuilder::volume`](crate::CacheBuilder::volume)), so a test drives the real
-//! cache, the real store and the real file format, and only the disk is played. Every operation is numbered, so that each one
-//! can fail in turn; every change is kept, for the state after a loss of power ([`SimulatedVolume::after_power_loss`]).
+//! It stands where the operating system's does ([`CacheBuilder::volume`](crate::CacheBuilder::volume)), so a
+//! test drives the real cache, store and file format. Every operation is numbered, so each can fail in turn.
+//! Every change is kept, for the state after a loss of power ([`SimulatedVolume::after_power_loss`]).
 
 mod acts;
 mod blocks;

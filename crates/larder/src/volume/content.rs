@@ -1,8 +1,8 @@
 //! The content of a file: what redb asks of it, holes, and how many of its blocks are allocated.
 //!
-//! A hole is a range of a file that takes no blocks and reads as zeros. What a file takes is told only where the
-//! file system is known to count blocks truly: one that compresses, shares blocks or is somebody else's (btrfs,
-//! zfs, f2fs, network and FUSE file systems) may answer any number.
+//! A hole is a range of a file that takes no blocks and reads as zeros. What a file takes is told only where
+//! the file system is known to count blocks truly: one that compresses, shares blocks or is somebody else's
+//! (btrfs, zfs, f2fs, network and FUSE file systems) may answer any number.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,8 +19,8 @@ pub(crate) const BLOCK: u64 = 4096;
 
 /// The content of an open file.
 pub(crate) trait Content: StorageBackend {
-    /// Makes a hole of a range within the file, which stays as long as it is. The range then reads as zeros. Not
-    /// durable until the file is synced.
+    /// Makes a hole of a range within the file, which stays as long as it is. The range then reads as zeros.
+    /// Not durable until the file is synced.
     ///
     /// # Errors
     /// [`io::ErrorKind::Unsupported`] where there can be no holes.
@@ -163,8 +163,8 @@ fn data(_: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
 /// neither compress nor share blocks on their own.
 #[cfg(target_os = "linux")]
 pub(super) fn counts_blocks(directory: &Path) -> bool {
-    /// The magic numbers of `linux/magic.h`: ext2 to ext4, XFS, tmpfs, ramfs and overlayfs. The last passes the
-    /// count of the file system below on, which in practice is one of the first two.
+    /// The magic numbers of `linux/magic.h`: ext2 to ext4, XFS, tmpfs, ramfs and overlayfs. The last passes
+    /// the count of the file system below on, which in practice is one of the first two.
     const COUNTING: [u64; 5] = [0xEF53, 0x5846_5342, 0x0102_1994, 0x8584_58F6, 0x794C_7630];
     rustix::fs::statfs(directory)
         .is_ok_and(|found| u64::try_from(found.f_type).is_ok_and(|kind| COUNTING.contains(&kind)))

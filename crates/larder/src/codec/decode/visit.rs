@@ -78,7 +78,8 @@ fn known<R: Error>(len: Option<usize>) -> Result<usize, R> {
     len.ok_or_else(|| Error::custom("the length of a sequence is not known before its elements are read"))
 }
 
-/// The visitor of whatever an encoding that describes itself holds. A compound is a level, whichever part asked for it: content that is buffered to be looked at twice passes here when it is read.
+/// The visitor of whatever an encoding that describes itself holds. A compound is a level, whichever part
+/// asked for it: content that is buffered to be looked at twice passes here when it is read.
 pub(super) struct AnyKind<T>(pub(super) T);
 
 macro_rules! scalars {

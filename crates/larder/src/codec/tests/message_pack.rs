@@ -1,4 +1,5 @@
-//! The limits where the encoding describes itself: whatever stands in the bytes, and whichever type asks for it.
+//! The limits where the encoding describes itself: whatever stands in the bytes, and whichever type asks for
+//! it.
 
 use serde_json::Value;
 

@@ -1,18 +1,20 @@
 //! Eviction from disk: which entries a transaction deletes so that the others have room.
 //!
-//! A hand moves over the entries in the order in which they were written, and takes what was not used since it
-//! last passed ([`Uses`](crate::disk::uses)). It writes nothing: an entry that it passes over stays where it
-//! is.
+//! A hand moves over the entries in the order in which they were written, and takes what was not used since
+//! it last passed ([`Uses`](crate::disk::uses)). It writes nothing: an entry that it passes over stays where
+//! it is.
 //!
-//! - The order is that of the expiry rows. Within a class of lifetimes they stand as they were written, nearly;
-//!   the hand has a place in each class, and of the rows that are next in their classes it takes the one that
-//!   was written first. When that was is told by the row's time less the lifetime of an entry of its class that
-//!   was looked at a few rows before, since the entry itself may be on a page that is not in memory.
+//! - The order is that of the expiry rows. Within a class of lifetimes they stand as they were written,
+//!   nearly; the hand has a place in each class, and of the rows that are next in their classes it takes the
+//!   one that was written first. When that was is told by the row's time less the lifetime of an entry of its
+//!   class that was looked at a few rows before, since the entry itself may be on a page that is not in
+//!   memory.
 //! - A *turn* covers what was written before it began. Then the hand goes back to the first rows. So nothing
 //!   is taken while an older entry has not been looked at, however few are unused.
-//! - What memory holds is passed over, too: it is used without the disk being told. After [`MOST_LOOKS`] rows,
-//!   or a whole turn, nothing is passed over any more, so that a memory tier which holds nearly everything does not make each
-//!   eviction a walk over the whole table. What the batch is about to write is passed over always.
+//! - What memory holds is passed over, too: it is used without the disk being told. After [`MOST_LOOKS`]
+//!   rows, or a whole turn, nothing is passed over any more, so that a memory tier which holds nearly
+//!   everything does not make each eviction a walk over the whole table. What the batch is about to write is
+//!   passed over always.
 //! - Rows without a class are older than any other, and go first.
 //!
 //! Where the hand stands is lost with the process. It begins at the first rows again, which costs nothing but
@@ -32,8 +34,8 @@ use crate::units::Timestamp;
 const ROWS: usize = 32;
 /// Rows that one eviction may pass over.
 const MOST_LOOKS: usize = 4096;
-/// Turns that an eviction may begin. In the first, which is whole, it may pass over everything; so in the second
-/// it passes over nothing but what is about to be written.
+/// Turns that an eviction may begin. In the first, which is whole, it may pass over everything; so in the
+/// second it passes over nothing but what is about to be written.
 const MOST_TURNS: usize = 2;
 
 /// What is to be known of a key before it is evicted.

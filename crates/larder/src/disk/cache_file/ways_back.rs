@@ -14,8 +14,9 @@ use crate::disk::store::Store;
 use crate::units::Timestamp;
 
 impl CacheFile {
-    /// Opens the file again after a transaction that was refused, for the file would have taken more than it may; with
-    /// less room for entries, and compacted. Answers whether it could be: not while another process reads it.
+    /// Opens the file again after a transaction that was refused, for the file would have taken more than it
+    /// may; with less room for entries, and compacted. Answers whether it could be: not while another process
+    /// reads it.
     ///
     /// The store takes nothing more after a failure, and nothing of the transaction is in it.
     pub(in crate::disk) fn make_way(&mut self, refused: Fault, now: Timestamp) -> Result<bool, Fault> {

@@ -69,8 +69,8 @@ impl Store {
         }
     }
 
-    /// Step 2 alone: pages move to the front of the file, and what is behind them is given back. Answers whether
-    /// they could: not while anybody reads.
+    /// Step 2 alone: pages move to the front of the file, and what is behind them is given back. Answers
+    /// whether they could: not while anybody reads.
     pub(in crate::disk) fn move_pages(&mut self) -> Result<bool, Fault> {
         self.reserve.allow(true);
         let moved = guarded(|| match self.db.compact() {

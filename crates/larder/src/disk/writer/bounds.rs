@@ -1,19 +1,23 @@
 //! How the writer keeps the file to what it may take.
 //!
-//! Where blocks are counted, the file itself refuses what would exceed its capacity ([`crate::disk::sparse`]), so it never
-//! does. The order of what follows:
+//! Where blocks are counted, the file itself refuses what would exceed its capacity
+//! ([`crate::disk::sparse`]), so it never does. The order of what follows:
 //!
 //! 1. The transaction has failed as a whole: nothing of it is in the file, and the store takes nothing more.
 //! 2. The snapshot is withdrawn, so that nobody reads, and the file opened again.
-//! 3. It is compacted, if nobody else reads it, and its entries are given less room ([`crate::disk::pressure`]).
-//!    A file of one region, which can't grow within its bounds, is made anew then ([`crate::disk::compact`]).
-//! 4. The transaction is repeated. It may evict now where it wrote before, which the rest of the step goes on with.
+//! 3. It is compacted, if nobody else reads it, and its entries are given less room
+//!    ([`crate::disk::pressure`]). A file of one region, which can't grow within its bounds, is made anew
+//!    then ([`crate::disk::compact`]).
+//! 4. The transaction is repeated. It may evict now where it wrote before, which the rest of the step goes on
+//!    with.
 //! 5. Its snapshot is installed, as after any commit. Until then lookups miss the disk.
 //!
-//! While another process reads, no page that it may need is used again and none can be moved: then the bound is lifted for
-//! the transaction, since to suspend the tier, and to give the file up for the next removal, would be worse.
+//! While another process reads, no page that it may need is used again and none can be moved: then the bound
+//! is lifted for the transaction, since to suspend the tier, and to give the file up for the next removal,
+//! would be worse.
 //!
-//! Any other transaction that is refused again and again fails in the end as on a full disk: the tier is suspended.
+//! Any other transaction that is refused again and again fails in the end as on a full disk: the tier is
+//! suspended.
 
 use super::Writer;
 use crate::disk::cache_file::{CacheFile, FIRST_DISK_RETRY, LAST_DISK_RETRY};
@@ -55,9 +59,9 @@ pub(super) fn commit(file: &mut CacheFile, tiers: &Tiers, batch: &Batch<'_>) -> 
 }
 
 impl Writer {
-    /// Gives back the free pages of a file that takes more than it may: one whose blocks are not counted doubles
-    /// when it must grow, and one that was made before, or while its bound was not known, may be longer. Lookups
-    /// miss the disk for as long as this takes.
+    /// Gives back the free pages of a file that takes more than it may: one whose blocks are not counted
+    /// doubles when it must grow, and one that was made before, or while its bound was not known, may be
+    /// longer. Lookups miss the disk for as long as this takes.
     pub(super) fn keep_to_capacity(&mut self) {
         if self.now() < self.compact_at || !self.file.is_too_large() {
             return;
@@ -66,7 +70,8 @@ impl Writer {
         let generation = self.file.generation();
         let Some(store) = self.file.store_mut() else { return };
         let compacted = if is_free { store.compact() } else { Ok(false) };
-        // It was opened again by its path: what stands there by now is not read before it is known to be ours.
+        // It was opened again by its path: what stands there by now is not read before it is known to be
+        // ours.
         let snapshot = compacted.and_then(|_| store.snapshot(generation));
         match snapshot.and_then(|snapshot| self.file.watch().map(|()| snapshot)) {
             Ok(snapshot) => self.tiers.snapshots.install(Some(snapshot)),

@@ -1,26 +1,26 @@
 //! Writes that wait for their commit: those of one step after another, first come, first committed.
 //!
 //! A transaction evicts no more than [`Room::most_evictions`](crate::disk::store::Room) entries, since it
-//! replaces pages for each. When a batch needs more room than that, the transaction makes what room it may and
-//! writes none of the batch's values. They are *held*: dirty in their shards, and listed here. The order:
+//! replaces pages for each. When a batch needs more room than that, the transaction makes what room it may
+//! and writes none of the batch's values. They are *held*: dirty in their shards, and listed here. The order:
 //!
 //! 1. Removals come first in each step, and are held by nothing. Where a value would replace a removal that
 //!    somebody waits for, and is held, the transaction that holds it deletes what the removal was to delete.
 //! 2. A held value that was removed since is dropped. If the removal was replaced by another value, that one
 //!    takes its place, for whoever waits for the first; the deletion comes first, as ever. A held value that
-//!    a range removal covers becomes a deletion (its slot is a tombstone of its own sequence). All this before
-//!    anything of the step is committed: later, a value would be written after what removed it.
+//!    a range removal covers becomes a deletion (its slot is a tombstone of its own sequence). All this
+//!    before anything of the step is committed: later, a value would be written after what removed it.
 //! 3. Values are written in the order of the steps that drained them, so that of two of one key the later is
 //!    written later.
 //! 4. A transaction that made room and wrote nothing ends the step. Its removals are answered, and the next
 //!    step begins at once with what has come meanwhile: an invalidation waits for one such transaction, not
 //!    for all of them. The last step, which closes the file, goes on to the end instead.
-//! 5. Those who wait for values (an insert with `Durability::Immediate`, a flush) are answered when every value
-//!    of their step and of those before is committed. Nobody is overtaken, so nobody starves.
+//! 5. Those who wait for values (an insert with `Durability::Immediate`, a flush) are answered when every
+//!    value of their step and of those before is committed. Nobody is overtaken, so nobody starves.
 //!
-//! Each such transaction is a commit like any other: its snapshot is installed, its deletions are settled, its
-//! counts are written. When one fails, what is held is dirty in the shards and listed there again, so it is
-//! forgotten here ([`Held::forget_writes`]); those who wait for it stay.
+//! Each such transaction is a commit like any other: its snapshot is installed, its deletions are settled,
+//! its counts are written. When one fails, what is held is dirty in the shards and listed there again, so it
+//! is forgotten here ([`Held::forget_writes`]); those who wait for it stay.
 
 use std::collections::{HashMap, VecDeque};
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use super::SimulatedVolume;
 
 impl SimulatedVolume {
-    /// Makes the disk tell of no file how many of its blocks are allocated, as a file system that compresses does.
+    /// Makes the disk tell of no file how many of its blocks are allocated, as a file system that compresses
+    /// does.
     pub fn hide_blocks(&self, hides: bool) {
         self.disk.lock().hides_blocks = hides;
     }

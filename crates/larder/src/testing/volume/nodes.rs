@@ -159,7 +159,8 @@ impl Nodes {
         node.len = len;
     }
 
-    /// Gives the pages that lie within a range of bytes back. What is left of it at its ends reads as zeros too.
+    /// Gives the pages that lie within a range of bytes back. What is left of it at its ends reads as zeros
+    /// too.
     pub(super) fn punch(&mut self, id: u64, offset: u64, len: u64) {
         let node = self.by_id.entry(id).or_default();
         let (start, end) = (offset.div_ceil(PAGE as u64), (offset + len) / PAGE as u64);

@@ -4,7 +4,7 @@
 //! Whatever it does before the last look of a step is seen before anybody is answered. So these tests fail
 //! when the look comes before the commit, or when it comes after the answer.
 
-use larder::testing::{Act, Failure, Operation};
+use larder::testing::{Act, Failure, Operation, await_first_sweep};
 use larder::{ByteSize, Cache, DiskState, Durability, Error, Event, InsertOptions};
 
 use crate::outages::{Names, discarded, filled, value};
@@ -66,8 +66,7 @@ fn operations_of(call: Call) -> u64 {
     place.next_operation() - began + 4
 }
 
-/// The look that the answer to a call had to wait for: the first after its last sync. The sweeper may have
-/// had the writer make other steps meanwhile, which sync nothing.
+/// The look that the answer to a call had to wait for: the first after its last sync.
 fn last_look(place: &SimulatedPlace, began: u64) -> Option<u64> {
     let operations = place.disk.operations();
     let of_call = &operations[usize::try_from(began).unwrap()..];
@@ -88,7 +87,7 @@ fn what_happens_to_the_file_before_the_look_is_known_to_the_answer() {
                 let began = place.next_operation();
                 place.disk.act_at(began + offset, act(which, &copy));
                 let answer = call(&cache, &names);
-                let (look, discards) = (last_look(&place, began), disk_of(&cache).discards);
+                let look = last_look(&place, began);
                 let left = place.moved_to(place.disk.copy());
                 match answer {
                     Ok(())
@@ -100,11 +99,8 @@ fn what_happens_to_the_file_before_the_look_is_known_to_the_answer() {
                     {
                         held += 1;
                         let found = value(&left.open().keyspace(NAMES).unwrap(), key);
-                        // The first sweep may have had it committed in a step of its own, and the file went
-                        // before the step that answers: a loss that an event tells.
-                        let is_told = what.starts_with("an insert") && found.is_none() && discards > 0;
                         let why = format!("{what}, act {which} before operation {offset}");
-                        assert!(is_told || found.as_deref() == expected, "{why}: {found:?}");
+                        assert_eq!(found.as_deref(), expected, "{why}");
                     }
                     // After the look: as well as after the answer.
                     Ok(()) => late += 1,
@@ -163,6 +159,7 @@ fn a_removal_beside_large_values_holds_or_is_not_acknowledged() {
         let place = SimulatedPlace::new();
         let open = |place: &SimulatedPlace| place.builder().disk_capacity(ByteSize::mib(1)).open().unwrap();
         let cache = open(&place);
+        await_first_sweep(&cache).unwrap();
         let (names, blobs) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(BLOBS).unwrap());
         names.insert("kept", "kept 1".to_owned()).unwrap();
         cache.flush().unwrap();
@@ -274,8 +271,6 @@ fn a_file_with_changing_identities_can_be_put_aside() {
 fn what_is_overwritten_between_two_steps_is_never_written_to() {
     let place = SimulatedPlace::new();
     let (cache, names) = filled(&place);
-    // A step that is under way meanwhile would take what it finds after it for its own.
-    larder::testing::await_first_sweep(&cache).unwrap();
     let letters = vec![b'x'; 50_000];
     place.disk.act(Act::Overwrite(PATH.into(), letters.clone()));
     assert!(names.remove("kept").is_ok(), "in a fresh file it is not");

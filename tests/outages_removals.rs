@@ -46,6 +46,16 @@ impl Clock for Gate {
     }
 }
 
+/// Opens a gate, also when a test fails: the threads that wait for the writer are joined all the same.
+struct Opens<'a>(&'a Gate);
+
+impl Drop for Opens<'_> {
+    fn drop(&mut self) {
+        *self.0.is_shut.lock().unwrap() = false;
+        self.0.opened.notify_all();
+    }
+}
+
 impl Gate {
     /// Removes two keys that are in memory, and writes the first again after the writer was asked for that and before it takes what is dirty.
     fn remove_and_replace(
@@ -57,14 +67,14 @@ impl Gate {
         *self.is_shut.lock().unwrap() = true;
         self.holds_writer.store(false, Ordering::SeqCst);
         thread::scope(|scope| {
+            let opens = Opens(self);
             let _other = scope.spawn(|| drop(blobs.remove(&other)));
             let remover = scope.spawn(|| blobs.remove(&key));
             wait_until("the writer is held", || self.holds_writer.load(Ordering::SeqCst));
-            // It may have been held for the sweeper, or on its way to wait.
+            // It may have been held on its way to wait.
             wait_until("the removals are under way", || !blobs.contains(&key) && !blobs.contains(&other));
             blobs.insert(&key, vec![2; 10]).unwrap();
-            *self.is_shut.lock().unwrap() = false;
-            self.opened.notify_all();
+            drop(opens);
             remover.join().unwrap()
         })
     }
@@ -73,6 +83,8 @@ impl Gate {
 fn open(builder: CacheBuilder, gate: &Arc<Gate>) -> (Cache, Keyspace<u64, Vec<u8>>) {
     let cache = builder.clock(gate.clone()).shards(1).open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();
+    // The writer is never held for the sweeper: a disk that fails then has the removals wait for the writer.
+    larder::testing::await_first_sweep(&cache).unwrap();
     (cache, blobs)
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use larder::clock::ManualClock;
-use larder::testing::SimulatedVolume;
+use larder::testing::{SimulatedVolume, await_first_sweep};
 use larder::{Cache, CacheBuilder, DiskState, DiskStats, Event, LAST_DISK_RETRY};
 
 use crate::support::{HOUR, watch_this_test};
@@ -49,8 +49,13 @@ impl SimulatedPlace {
             .on_event(move |event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone()))
     }
 
+    /// A cache whose sweeper has looked for the first time: until then it asks the writer for a step of its own,
+    /// between any two operations of the disk that a test counts.
     pub(crate) fn open(&self) -> Cache {
-        self.builder().open().unwrap()
+        let cache = self.builder().open().unwrap();
+        // On a disk that fails there is nothing to wait for.
+        drop(await_first_sweep(&cache));
+        cache
     }
 
     /// Damaged files that were moved aside and kept.

@@ -2,7 +2,7 @@
 //!
 //! Nothing here is printed with `println!`, which panics when the reader has gone.
 
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
@@ -25,6 +25,15 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 /// Standard output, to be flushed at the end. Colours reach a terminal alone, and none if `NO_COLOR` is set.
 pub(crate) fn stdout() -> BufWriter<AutoStream<StdoutLock<'static>>> {
     BufWriter::new(AutoStream::auto(io::stdout().lock()))
+}
+
+/// Columns of the terminal that standard output is; none if it is none, or does not tell.
+pub(crate) fn columns() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    let (columns, _) = ratatui::crossterm::terminal::size().ok()?;
+    Some(usize::from(columns)).filter(|columns| *columns > 0)
 }
 
 /// Prints a document of JSON.

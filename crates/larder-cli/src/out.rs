@@ -65,6 +65,14 @@ pub(crate) fn progress(doing: &'static str, of: u64) -> ProgressBar {
     ProgressBar::new(of).with_message(doing).with_style(style)
 }
 
+/// What is waited for, shown on standard error if that is a terminal, until it is finished and cleared.
+pub(crate) fn waiting(text: String) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let shown = ProgressBar::new_spinner().with_style(style).with_message(text);
+    shown.tick();
+    shown
+}
+
 /// Rows in columns as wide as they need to be, two spaces apart; the first row is the head.
 pub(crate) fn table(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

@@ -45,7 +45,7 @@ impl Process {
         let check = "allocator";
         let is_much = self.resident / USUAL_TENTHS > most / 10;
         let found = format!(
-            "process {} takes {} of memory, and its cache may take {} of that",
+            "process {} takes {} of memory; its cache may take up to {}",
             self.pid,
             ByteSize::bytes(self.resident),
             ByteSize::bytes(most)

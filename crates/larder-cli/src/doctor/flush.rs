@@ -9,7 +9,7 @@ use larder::{ByteSize, Stats};
 
 use super::line::Line;
 use super::looks::{Looks, share};
-use crate::time::span;
+use crate::time::{latency, span};
 
 /// So many flush intervals of lag at every look: the disk commits more seldom than it was asked to.
 const INTERVALS: u32 = 2;
@@ -33,14 +33,17 @@ pub(super) fn line(looks: &Looks) -> Option<Line> {
     let commits = if has_committed { watched } else { commit_latency(stats) };
     let [usual, slow] = [0.5, 0.99].map(|share| commits.quantile(share));
     let waits = match looks.over() {
+        over if most.is_zero() && !over.is_zero() => {
+            format!("no insert waited at any look in {}", span(over))
+        }
         over if over.is_zero() => format!("the oldest insert waits for {}", span(most)),
         over => format!("the oldest insert waits for {} to {} in {}", span(least), span(most), span(over)),
     };
     let found = format!(
         "{waits}, with a flush interval of {}; half of the commits take {}, one in a hundred {} or more; {} unsaved",
         span(interval),
-        span(usual),
-        span(slow),
+        latency(usual),
+        latency(slow),
         ByteSize::bytes(stats.unsaved_bytes)
     );
     let allowed = (interval * INTERVALS).max(UNNOTICED);
@@ -68,7 +71,7 @@ fn remedy(looks: &Looks, has_committed: bool, usual: Duration) -> String {
     } else {
         format!(
             "a commit takes {}: see what else writes to the disk (iostat -x 1), or put the file on a faster one",
-            span(usual)
+            latency(usual)
         )
     };
     let is_nearly_full = share(stats.unsaved_bytes, stats.write_buffer) >= NEARLY_FULL;

@@ -31,7 +31,7 @@ impl Layout {
             let below = self.paragraph(&" ".repeat(NARROW_AT), NARROW_AT, found);
             return format!("  {check}\n{below}");
         }
-        let start = format!("  {check:<12}  ");
+        let start = format!("  {check:<13} ");
         // The verdict has four columns.
         self.paragraph_behind(4, &start, FOUND_AT, found)
     }

@@ -130,10 +130,22 @@ impl Report {
                 writeln!(out, "{}", layout.remedy(remedy))?;
             }
         }
-        let count = |verdict| self.lines.iter().filter(|line| line.verdict == verdict).count();
-        let [pass, warn, fail, unknown] =
-            [Verdict::Pass, Verdict::Warn, Verdict::Fail, Verdict::Unknown].map(count);
-        writeln!(out, "{pass} pass, {warn} warn, {fail} fail, {unknown} unknown")?;
+        writeln!(out, "{}", layout.paragraph("", 2, &self.summary()))?;
         Ok(out.flush()?)
+    }
+
+    /// How many lines came out how. Those that complain are named: the list may be longer than the screen.
+    fn summary(&self) -> String {
+        let checks = |verdict| -> Vec<&str> {
+            let lines = self.lines.iter().filter(|line| line.verdict == verdict);
+            lines.map(|line| line.check).collect()
+        };
+        let named = |verdict, word| match &checks(verdict)[..] {
+            [] => format!("0 {word}"),
+            checks => format!("{} {word} ({})", checks.len(), checks.join(", ")),
+        };
+        let (warn, fail) = (named(Verdict::Warn, "warn"), named(Verdict::Fail, "fail"));
+        let [pass, unknown] = [Verdict::Pass, Verdict::Unknown].map(|verdict| checks(verdict).len());
+        format!("{pass} pass, {warn}, {fail}, {unknown} unknown")
     }
 }

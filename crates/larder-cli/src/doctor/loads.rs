@@ -6,7 +6,7 @@ use larder::{DEFAULT_SLOW_LOAD, KeyspaceStats, Stats};
 
 use super::line::Line;
 use super::looks::{Looks, share};
-use crate::time::span;
+use crate::time::{latency, span};
 
 /// Loads before a share of them says anything.
 const ENOUGH: u64 = 20;
@@ -80,7 +80,7 @@ pub(super) fn slow(looks: &Looks) -> Line {
         }
     }
     let Some((space, usual)) = slowest else { return Line::pass(check, "too few loads to tell") };
-    let found = format!("half of those of {} take up to {}", space.name, span(usual));
+    let found = format!("half of those of {} take up to {}", space.name, latency(usual));
     let remedy = (usual > DEFAULT_SLOW_LOAD).then(|| {
         "the source is slow: look at it first. A longer TTL, or more room where entries are evicted, spares loads".to_owned()
     });

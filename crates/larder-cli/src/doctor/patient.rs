@@ -14,7 +14,8 @@ use crate::args::DoctorOptions;
 use crate::change::target::is_socket;
 use crate::clock;
 use crate::exit::{Exit, Failure};
-use crate::out::progress;
+use crate::out::waiting;
+use crate::time::span;
 
 pub(super) struct Patient {
     /// What it is called.
@@ -172,9 +173,8 @@ fn looks(socket: &Path, watch: Duration) -> Result<(u32, Looks), ClientError> {
     if watch.is_zero() {
         return Ok((pid, looks));
     }
-    let bar = progress("watching the service", u64::from(LOOKS));
+    let bar = waiting(format!("watching the service for {}", span(watch)));
     for look in 1..=LOOKS {
-        bar.set_position(u64::from(look - 1));
         // By the beginning, so that the time that the answers take does not add up.
         clock::wait((watch * look / LOOKS).saturating_sub(began.elapsed()));
         // One that ends meanwhile has told what it could.

@@ -21,7 +21,7 @@ use crate::event::Event;
 use crate::id::KeyspaceId;
 use crate::memory::Memory;
 use crate::space::{Ledger, Openings, Space};
-use crate::stats::Lifetime;
+use crate::stats::{Lifetime, Opened as OpenedWith};
 use crate::sync::channel::unbounded;
 use crate::sync::thread::{self, JoinHandle, ThreadId};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
@@ -60,6 +60,7 @@ pub(crate) struct Inner {
     pub(crate) tiers: Arc<Tiers>,
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) disk_capacity: u64,
+    pub(crate) opened: OpenedWith,
     /// The largest page of a value that the file takes.
     most_page: u64,
     pub(crate) slow_load: Duration,
@@ -164,6 +165,7 @@ impl Inner {
             tiers: tiers.clone(),
             load_timeout: config.load_timeout,
             disk_capacity: config.disk_capacity.as_u64(),
+            opened: OpenedWith::now(&config),
             most_page,
             slow_load: config.slow_load,
             #[cfg(all(unix, feature = "control"))]

@@ -65,6 +65,8 @@ pub(crate) struct Inner {
     most_page: u64,
     pub(crate) slow_load: Duration,
     pub(crate) checks_every_value: bool,
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) control_values: bool,
     weigher: Option<WeigherBox>,
     /// By name.
     pub(crate) spaces: Mutex<BTreeMap<String, Arc<Space>>>,
@@ -80,7 +82,7 @@ pub(crate) struct Inner {
     attendants: Mutex<Vec<Attendant>>,
     closing: Closing,
     /// The files that it has open; none without a file.
-    files: Option<Arc<TrackedVolume>>,
+    pub(crate) files: Option<Arc<TrackedVolume>>,
 }
 
 struct WeigherBox(Weigher);
@@ -166,6 +168,8 @@ impl Inner {
             opened: OpenedWith::now(&config),
             most_page,
             slow_load: config.slow_load,
+            #[cfg(all(unix, feature = "control"))]
+            control_values: config.control_values,
             checks_every_value: config.check_every_value || cfg!(debug_assertions),
             weigher: config.weigher.map(WeigherBox),
             spaces: Mutex::new(BTreeMap::new()),
@@ -329,7 +333,8 @@ fn open_tiers(
     create_parents(&*volume, path)?;
     let path = &*in_real_directory(&*volume, path)?;
     refuse_too_long(&*volume, path)?;
-    let lock = OwnerLock::acquire(&*volume, path, config.open_timeout, &*config.clock)?;
+    let socket = config.socket().map(absolute).transpose()?;
+    let lock = OwnerLock::acquire(&*volume, path, socket.as_deref(), config.open_timeout, &*config.clock)?;
     let wall = config.clock.wall();
     let capacity = config.disk_capacity.as_u64();
     let counts_blocks = volume.counts_blocks(path);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
-use crate::codec::{Format, ValueChecks};
+use crate::codec::{ErasedCodec, Format, ValueChecks};
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Key;
@@ -20,6 +20,9 @@ pub(crate) struct Space {
     /// The shape of its keys.
     #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) shape: String,
+    /// Its values' codec.
+    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
+    pub(crate) codec: ErasedCodec,
     pub(crate) counters: Counters,
     /// Whether its values come back.
     pub(crate) checks: ValueChecks,
@@ -196,6 +199,7 @@ mod tests {
             id: KeyspaceId::on_disk(number),
             kind: Kind::new::<u64, u64>(0, Format::Bincode, false),
             shape: String::new(),
+            codec: ErasedCodec::of::<u64>(Format::Bincode),
             counters: Counters::default(),
             checks: ValueChecks::new(false),
             told_undecodable: AtomicBool::new(false),

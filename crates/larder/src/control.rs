@@ -26,6 +26,7 @@ mod client;
 mod judge;
 mod listen;
 mod look;
+mod owner;
 mod peer;
 mod protocol;
 mod serve;

@@ -40,8 +40,8 @@ pub use crate::disk::{FileIdentity, MOST_RETIRED_VERSIONS, RetiredVersion};
 pub use crate::key::{KeyShape, KeyValue, spell_hex};
 pub use content::Content;
 pub(crate) use facts::of_known;
-pub use facts::{FileFacts, FileState, KeyspaceFacts, RetiredKeyspace};
-pub use finding::{Entry, Finding, Record};
+pub use facts::{FileFacts, FileState, KeyspaceFacts, RetiredKeyspace, format_name};
+pub use finding::{Entry, Finding, Record, compression_name};
 pub use snapshot::Snapshot;
 pub use verify::{
     DamagedRecord, FileVerified, MOST_DAMAGED_NAMED, Miscounted, PagesVerified, UnreadableRecord,

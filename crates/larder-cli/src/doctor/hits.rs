@@ -16,7 +16,7 @@ const POOR: f64 = 0.5;
 const FALL: f64 = 0.2;
 /// The part of the misses that something must explain to be named as their cause.
 const MAIN_CAUSE: f64 = 0.3;
-const ASK: &str = "give --socket PATH, where the service has its control socket (control=PATH in its URL)";
+const ASK: &str = "the service tells it, where it has a control socket (control=PATH in its URL)";
 
 fn hit_rate_of(counts: &Lifetime) -> f64 {
     share(counts.memory_hits + counts.disk_hits, counts.requests())

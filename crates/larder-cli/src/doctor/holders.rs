@@ -38,6 +38,10 @@ impl Holders {
         Self { pids: self.pids.into_iter().filter(|pid| later.pids.contains(pid)).collect() }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.pids.is_empty()
+    }
+
     /// Whether a process is seen to hold it.
     pub(super) fn has(&self, pid: u32) -> bool {
         self.pids.contains(&pid)
@@ -53,6 +57,9 @@ impl Holders {
         let check = "owner";
         match file.state {
             FileState::Owned { pid: Some(pid), has_ended: true } => self.orphaned(check, pid),
+            FileState::Owned { pid: Some(pid), .. } if file.owner_is_elsewhere => {
+                Line::pass(check, format!("process {pid} of another container is using it")).with("pid", pid)
+            }
             FileState::Owned { pid: Some(pid), .. } => {
                 Line::pass(check, format!("process {pid} is using it")).with("pid", pid)
             }

@@ -132,6 +132,7 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
             id,
             kind,
             shape,
+            schema: definition.schema_name(),
             counters: Counters::default(),
             checks: ValueChecks::new(inner.checks_every_value),
             told_undecodable: AtomicBool::new(false),

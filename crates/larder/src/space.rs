@@ -20,6 +20,9 @@ pub(crate) struct Space {
     /// The shape of its keys.
     #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) shape: String,
+    /// The schema of the definition that opened it.
+    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
+    pub(crate) schema: Option<&'static str>,
     pub(crate) counters: Counters,
     /// Whether its values come back.
     pub(crate) checks: ValueChecks,
@@ -196,6 +199,7 @@ mod tests {
             id: KeyspaceId::on_disk(number),
             kind: Kind::new::<u64, u64>(0, Format::Bincode, false),
             shape: String::new(),
+            schema: None,
             counters: Counters::default(),
             checks: ValueChecks::new(false),
             told_undecodable: AtomicBool::new(false),

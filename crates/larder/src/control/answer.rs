@@ -88,7 +88,7 @@ impl Target {
     fn find(inner: &Inner, name: &str) -> Result<Self, Refusal> {
         inner.refuse_if_closed()?;
         let open = inner.spaces.lock().get(name).map(|space| (space.id, Some(space.shape.clone())));
-        let in_file = || inner.tiers.with_view(|view| view.keyspaces.get(name).map(|row| (row.0, None)));
+        let in_file = || inner.tiers.with_view(|view| view.keyspaces.get(name).map(|row| (row.id, None)));
         let Some((id, shape)) = open.or_else(in_file) else {
             return Err(Refusal::new(
                 "unknown_keyspace",
@@ -115,22 +115,29 @@ impl Target {
 fn keyspaces(inner: &Inner) -> Vec<KeyspaceInfo> {
     let view = inner.tiers.view();
     let spaces = inner.spaces.lock();
-    let row = |name: &str| view.keyspaces.get(name).copied();
     let open = spaces.values().map(|space| {
-        let row = row(&space.name).filter(|row| row.0 == space.id);
+        let row = view.keyspaces.get(&space.name).filter(|row| row.id == space.id);
+        // What the file records, where it has the keyspace: two processes that look must agree.
+        let schema = row.map_or(space.schema.map(str::to_owned), |row| row.schema.clone());
         KeyspaceInfo {
             name: space.name.clone(),
             is_open: true,
             version: Some(space.kind.version),
             keys: Some(space.shape.clone()),
             is_memory_only: space.id.is_memory_only(),
-            disk_entries: row.map_or(0, |row| row.1),
-            disk_bytes: row.map_or(0, |row| row.2),
+            schema,
+            disk_entries: row.map_or(0, |row| row.entries),
+            disk_bytes: row.map_or(0, |row| row.bytes),
         }
     });
     let closed = view.keyspaces.iter().filter(|(name, _)| !spaces.contains_key(*name)).map(|(name, row)| {
-        let name = name.clone();
-        KeyspaceInfo { name, disk_entries: row.1, disk_bytes: row.2, ..KeyspaceInfo::default() }
+        KeyspaceInfo {
+            name: name.clone(),
+            schema: row.schema.clone(),
+            disk_entries: row.entries,
+            disk_bytes: row.bytes,
+            ..KeyspaceInfo::default()
+        }
     });
     let mut all: Vec<_> = open.chain(closed).collect();
     all.sort_by(|one, other| one.name.cmp(&other.name));

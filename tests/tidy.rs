@@ -20,7 +20,7 @@ const ORDER: [&[&str]; 13] = [
     &["config", "stats", "error", "event"],
     &["record", "key", "codec"],
     &["clock", "volume"],
-    &["heap", "id", "process", "units", "sync"],
+    &["escape", "heap", "id", "process", "units", "sync"],
 ];
 
 fn root() -> &'static Path {

@@ -133,6 +133,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             codec: ErasedCodec::of::<V>(kind.format),
             kind,
             shape,
+            schema: definition.schema_name(),
             counters: Counters::default(),
             checks: ValueChecks::new(inner.checks_every_value),
             told_undecodable: AtomicBool::new(false),

@@ -10,6 +10,7 @@ mod config;
 pub mod control;
 mod disk;
 mod error;
+mod escape;
 mod event;
 mod follower;
 pub mod heap;

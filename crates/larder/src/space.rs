@@ -23,6 +23,9 @@ pub(crate) struct Space {
     /// Its values' codec.
     #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) codec: ErasedCodec,
+    /// The schema of the definition that opened it.
+    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
+    pub(crate) schema: Option<&'static str>,
     pub(crate) counters: Counters,
     /// Whether its values come back.
     pub(crate) checks: ValueChecks,
@@ -200,6 +203,7 @@ mod tests {
             kind: Kind::new::<u64, u64>(0, Format::Bincode, false),
             shape: String::new(),
             codec: ErasedCodec::of::<u64>(Format::Bincode),
+            schema: None,
             counters: Counters::default(),
             checks: ValueChecks::new(false),
             told_undecodable: AtomicBool::new(false),

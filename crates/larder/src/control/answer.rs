@@ -100,9 +100,10 @@ fn removed(removed: u64) -> Vec<u8> {
 fn keyspaces(inner: &Inner) -> Vec<KeyspaceInfo> {
     let view = inner.tiers.view();
     let spaces = inner.spaces.lock();
-    let row = |name: &str| view.keyspaces.get(name).copied();
     let open = spaces.values().map(|space| {
-        let row = row(&space.name).filter(|row| row.0 == space.id);
+        let row = view.keyspaces.get(&space.name).filter(|row| row.id == space.id);
+        // What the file records, where it has the keyspace: two processes that look must agree.
+        let schema = row.map_or(space.schema.map(str::to_owned), |row| row.schema.clone());
         KeyspaceInfo {
             name: space.name.clone(),
             is_open: true,
@@ -110,13 +111,19 @@ fn keyspaces(inner: &Inner) -> Vec<KeyspaceInfo> {
             keys: Some(space.shape.clone()),
             value_format: Some(space.kind.format.code()),
             is_memory_only: space.id.is_memory_only(),
-            disk_entries: row.map_or(0, |row| row.1),
-            disk_bytes: row.map_or(0, |row| row.2),
+            schema,
+            disk_entries: row.map_or(0, |row| row.entries),
+            disk_bytes: row.map_or(0, |row| row.bytes),
         }
     });
     let closed = view.keyspaces.iter().filter(|(name, _)| !spaces.contains_key(*name)).map(|(name, row)| {
-        let name = name.clone();
-        KeyspaceInfo { name, disk_entries: row.1, disk_bytes: row.2, ..KeyspaceInfo::default() }
+        KeyspaceInfo {
+            name: name.clone(),
+            schema: row.schema.clone(),
+            disk_entries: row.entries,
+            disk_bytes: row.bytes,
+            ..KeyspaceInfo::default()
+        }
     });
     let mut all: Vec<_> = open.chain(closed).collect();
     all.sort_by(|one, other| one.name.cmp(&other.name));

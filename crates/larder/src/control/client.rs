@@ -12,6 +12,7 @@ use super::listen::connect;
 use super::protocol::{Hello, KeyspaceInfo, PROTOCOL, Refusal, Removed, Request};
 use super::status::{KeyStatus, KeysPage};
 use crate::disk::{Swept, Verified};
+use crate::escape::escape_control;
 use crate::stats::Stats;
 
 /// How long an answer is waited for unless set: a verification reads the whole file.
@@ -55,7 +56,7 @@ pub enum ClientError {
         source: io::Error,
     },
     /// What answers is no cache, or one of another version.
-    #[error("what answers at {} is not understood: {cause}; is it the control socket of a larder of this version?", path.display())]
+    #[error("what answers at {} is not understood: {}; is it the control socket of a larder of this version?", path.display(), escape_control(cause))]
     Garbled {
         /// The socket.
         path: PathBuf,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
+use crate::escape::escape_control;
 
 /// The version of the protocol: `v` in every request and answer. It is raised when a request would be understood otherwise than before.
 pub const PROTOCOL: u32 = 1;
@@ -151,6 +152,9 @@ pub struct KeyspaceInfo {
     pub keys: Option<String>,
     /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
     pub value_format: Option<u8>,
+    /// The schema that it belongs to, as the file records it; of one that is not in the file, as its
+    /// definition says. None if it belongs to none.
+    pub schema: Option<String>,
     /// Whether its entries are kept off the disk.
     pub is_memory_only: bool,
     /// Entries on disk, those included that have expired and are not yet swept.
@@ -191,7 +195,8 @@ impl Refusal {
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}; {}", self.cause, self.remedy)
+        // The process that answers says what it likes.
+        write!(f, "{}; {}", escape_control(&self.cause), escape_control(&self.remedy))
     }
 }
 

@@ -18,19 +18,25 @@
 //!
 //! One thread serves all of them, with their sockets in non-blocking mode. A peer that is slow, sends half a line or does not read its answer is let
 //! go of when its time is over, and keeps neither the cache nor another peer from anything. Lines, peers and answers under way are bounded.
+//! A peer that monitors operations is shown a bounded number of them at a time, between the requests of others.
 //! What a request itself takes (the commit of a removal, a verification) the requests of other peers wait for.
 
 mod answer;
 mod client;
 mod listen;
+mod monitor;
 mod peer;
 mod protocol;
 mod serve;
+mod stream;
 mod text;
 
 pub use client::{Client, ClientError};
+pub use monitor::{Monitor, MonitorEnd, MonitorOptions, Monitored, Operation};
 pub use protocol::{Hello, KeyspaceInfo, MAX_LINE, PROTOCOL, Refusal};
 pub use serve::{IDLE_LIMIT, MAX_PEERS, READ_LIMIT};
+
+pub use stream::{DEFAULT_MONITOR_SAMPLE, DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};
 
 pub(crate) use serve::serve;
 

@@ -9,9 +9,9 @@ mod counters;
 mod display;
 mod latency;
 mod lifetime;
-mod seconds;
+pub(crate) mod seconds;
 
-pub(crate) use counters::{Count, Counters};
+pub(crate) use counters::{COUNTS, Count, Counters};
 pub(crate) use latency::Histogram;
 pub use latency::{Latencies, LatencyBucket};
 pub use lifetime::Lifetime;

@@ -57,6 +57,19 @@ pub(super) enum Request {
     Flush {},
     Sweep {},
     Verify {},
+    Hot { keyspace: Option<String>, limit: Option<usize> },
+    Slow { keyspace: Option<String>, limit: Option<usize> },
+    Monitor(MonitorRequest),
+}
+
+/// What a stream of operations is to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct MonitorRequest {
+    pub(super) one_in: Option<u64>,
+    pub(super) seconds: Option<u64>,
+    pub(super) count: Option<u64>,
+    pub(super) keyspace: Option<String>,
 }
 
 impl Request {
@@ -113,6 +126,9 @@ pub(super) const VERBS: &[&str] = &[
     "flush",
     "sweep",
     "verify",
+    "hot",
+    "slow",
+    "monitor",
 ];
 
 /// Who answers: the answer to `hello`.
@@ -175,7 +191,7 @@ pub(super) struct Removed {
 #[non_exhaustive]
 pub struct Refusal {
     /// The kind of reason, for programs: `malformed`, `unsupported_version`, `unknown_request`, `unknown_keyspace`, `bad_key`, `too_long`, `busy`,
-    /// `not_durable`, `not_verified`, `closed`, `panicked` or `failed`.
+    /// `not_durable`, `not_verified`, `not_allowed`, `closed`, `panicked` or `failed`.
     pub kind: String,
     /// What stood against it.
     pub cause: String,
@@ -235,7 +251,7 @@ pub(super) fn done<T: Serialize>(answer: &T) -> Vec<u8> {
     }
 }
 
-fn to_line(value: &Value) -> Vec<u8> {
+pub(super) fn to_line(value: &Value) -> Vec<u8> {
     let mut line = value.to_string().into_bytes();
     line.push(b'\n');
     line

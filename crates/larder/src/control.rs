@@ -28,6 +28,7 @@ mod judge;
 mod listen;
 mod look;
 mod monitor;
+mod owner;
 mod peer;
 mod protocol;
 mod serve;

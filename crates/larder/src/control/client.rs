@@ -64,6 +64,14 @@ pub enum ClientError {
         /// What was wrong.
         cause: String,
     },
+    /// What answers is not the process that has the file.
+    #[error("what answers at {} is not asked: {cause}; name the owner's socket by hand", path.display())]
+    NotOwner {
+        /// The socket.
+        path: PathBuf,
+        /// Who answers instead.
+        cause: String,
+    },
     /// The cache refused.
     #[error("{0}")]
     Refused(Refusal),
@@ -75,15 +83,17 @@ impl Client {
     /// # Errors
     /// [`ClientError::Connect`] when nobody answers; and those of every request.
     pub fn connect(path: impl AsRef<Path>) -> Result<Self, ClientError> {
-        let path = path.as_ref().to_owned();
-        let stream = connect(&path).and_then(|stream| {
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
-            Ok(stream)
-        });
-        let stream = stream.map_err(|source| ClientError::Connect { path: path.clone(), source })?;
+        Self::connect_within(path.as_ref(), PATIENCE)
+    }
+
+    /// The same, with so long a wait for the answer that says who is there.
+    pub(super) fn connect_within(path: &Path, first: Duration) -> Result<Self, ClientError> {
+        let path = path.to_owned();
+        let stream = connect(&path).map_err(|source| ClientError::Connect { path: path.clone(), source })?;
         let mut client = Self { stream: BufReader::new(stream), path, server: Hello::default() };
+        client.set_patience(first)?;
         client.server = client.ask(&Request::Hello {})?;
+        client.set_patience(PATIENCE)?;
         Ok(client)
     }
 
@@ -96,6 +106,12 @@ impl Client {
         let set =
             stream.set_read_timeout(Some(patience)).and_then(|()| stream.set_write_timeout(Some(patience)));
         set.map_err(|source| self.disconnected(source))
+    }
+
+    /// The socket.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Who answers.

@@ -292,6 +292,11 @@ pub(crate) struct DoctorOptions {
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) socket: Option<PathBuf>,
 
+    /// Watch the running service for so many seconds, for what it does by the second; 0 asks it once.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(value_parser = value_parser!(u64).range(0..=3600))]
+    pub(crate) seconds: u64,
+
     /// Check every page and record of a long file, too.
     #[arg(long)]
     pub(crate) deep: bool,

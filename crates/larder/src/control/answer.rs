@@ -6,23 +6,40 @@ use std::sync::Weak;
 use super::look::{self, PageRequest, Wants};
 use super::protocol::{Hello, KeyspaceInfo, PROTOCOL, Refusal, Removed, Request, VERBS, done};
 use super::target::Target;
+use super::stream::{Stream, not_sampled};
 use super::text;
 use crate::cache::Cache;
 use crate::inner::Inner;
 use crate::key::Scope;
 use crate::removal::Removal;
 
-/// The answer to a line. The cache is held for no longer than that takes.
+/// Hot keys that are told unless asked otherwise.
+const HOT_KEYS: usize = 20;
+
+/// The answer to a line, as far as it is one line.
+#[cfg(any(test, feature = "test-util"))]
 pub(super) fn answer(cache: &Weak<Inner>, line: &[u8]) -> Vec<u8> {
+    answer_or_stream(cache, line).0
+}
+
+/// The answer to a line, and what follows it. The cache is held for no longer than that takes.
+pub(super) fn answer_or_stream(cache: &Weak<Inner>, line: &[u8]) -> (Vec<u8>, Option<Stream>) {
     let answer = Request::read(line).and_then(|request| {
         let inner = cache.upgrade().ok_or_else(Refusal::closed)?;
+        if let Request::Monitor(request) = &request {
+            let only = request.keyspace.as_deref().map(|name| Target::find(&inner, name)).transpose()?;
+            let (line, stream) = Stream::begin(&inner, request, only.map(|only| only.id))?;
+            return Ok((line, Some(stream)));
+        }
         let cache = Cache::of(inner);
         // What a removal lets go of is dropped here, and a user's `Drop` may panic.
-        catch_unwind(AssertUnwindSafe(|| execute(&cache, request))).unwrap_or_else(|_| {
-            Err(Refusal::new("panicked", "the process panicked over it", "see the process's log"))
-        })
+        catch_unwind(AssertUnwindSafe(|| execute(&cache, request)))
+            .unwrap_or_else(|_| {
+                Err(Refusal::new("panicked", "the process panicked over it", "see the process's log"))
+            })
+            .map(|line| (line, None))
     });
-    answer.unwrap_or_else(|refusal| refusal.to_line())
+    answer.unwrap_or_else(|refusal| (refusal.to_line(), None))
 }
 
 fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
@@ -63,6 +80,22 @@ fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
         }
         Request::Sweep {} => done(&cache.sweep()?),
         Request::Verify {} => done(&cache.verify()?),
+        Request::Hot { keyspace, limit } => {
+            inner.refuse_if_unusable()?;
+            let only = keyspace.map(|name| Target::find(inner, &name)).transpose()?;
+            let hot = inner.hot_keys(only.map(|only| only.id), limit.unwrap_or(HOT_KEYS));
+            done(&hot.ok_or_else(not_sampled)?)
+        }
+        Request::Slow { keyspace, limit } => {
+            inner.refuse_if_unusable()?;
+            let only = keyspace.map(|name| Target::find(inner, &name)).transpose()?;
+            let only = only.as_ref().map(|only| &*only.name);
+            done(&inner.slow_loads(only, limit.unwrap_or(usize::MAX)))
+        }
+        // Answered before, with what follows it.
+        Request::Monitor(_) => {
+            return Err(Refusal::new("failed", "a stream has no single answer", "report it"));
+        }
     })
 }
 
@@ -100,9 +133,10 @@ fn removed(removed: u64) -> Vec<u8> {
 fn keyspaces(inner: &Inner) -> Vec<KeyspaceInfo> {
     let view = inner.tiers.view();
     let spaces = inner.spaces.lock();
-    let row = |name: &str| view.keyspaces.get(name).copied();
     let open = spaces.values().map(|space| {
-        let row = row(&space.name).filter(|row| row.0 == space.id);
+        let row = view.keyspaces.get(&space.name).filter(|row| row.id == space.id);
+        // What the file records, where it has the keyspace: two processes that look must agree.
+        let schema = row.map_or(space.schema.map(str::to_owned), |row| row.schema.clone());
         KeyspaceInfo {
             name: space.name.clone(),
             is_open: true,
@@ -110,13 +144,19 @@ fn keyspaces(inner: &Inner) -> Vec<KeyspaceInfo> {
             keys: Some(space.shape.clone()),
             value_format: Some(space.kind.format.code()),
             is_memory_only: space.id.is_memory_only(),
-            disk_entries: row.map_or(0, |row| row.1),
-            disk_bytes: row.map_or(0, |row| row.2),
+            schema,
+            disk_entries: row.map_or(0, |row| row.entries),
+            disk_bytes: row.map_or(0, |row| row.bytes),
         }
     });
     let closed = view.keyspaces.iter().filter(|(name, _)| !spaces.contains_key(*name)).map(|(name, row)| {
-        let name = name.clone();
-        KeyspaceInfo { name, disk_entries: row.1, disk_bytes: row.2, ..KeyspaceInfo::default() }
+        KeyspaceInfo {
+            name: name.clone(),
+            schema: row.schema.clone(),
+            disk_entries: row.entries,
+            disk_bytes: row.bytes,
+            ..KeyspaceInfo::default()
+        }
     });
     let mut all: Vec<_> = open.chain(closed).collect();
     all.sort_by(|one, other| one.name.cmp(&other.name));

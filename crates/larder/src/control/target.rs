@@ -37,7 +37,7 @@ impl Target {
                 uncounted: Counters::default(),
             });
         }
-        let Some(id) = inner.tiers.with_view(|view| view.keyspaces.get(name).map(|row| row.0)) else {
+        let Some(id) = inner.tiers.with_view(|view| view.keyspaces.get(name).map(|row| row.id)) else {
             return Err(Refusal::new(
                 "unknown_keyspace",
                 format!("the cache has no keyspace {name:?}"),

@@ -10,10 +10,21 @@ use crate::id::KeyspaceId;
 use crate::stats::DiskState;
 use crate::units::Timestamp;
 
+/// A keyspace of the file, as the last commit left it.
+#[derive(Debug, Clone)]
+pub(crate) struct ShownKeyspace {
+    pub(crate) id: KeyspaceId,
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+    /// The schema that the file records for it.
+    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
+    pub(crate) schema: Option<String>,
+}
+
 /// What the disk tier was after its last commit.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DiskView {
-    pub(crate) keyspaces: BTreeMap<String, (KeyspaceId, u64, u64)>,
+    pub(crate) keyspaces: BTreeMap<String, ShownKeyspace>,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
     /// Which file it is; one of format 1 has no identity yet.

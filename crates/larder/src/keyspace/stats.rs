@@ -25,8 +25,8 @@ pub(crate) struct DiskTally {
 
 impl DiskTally {
     pub(crate) fn of(space: &Space, view: &DiskView) -> Self {
-        let row = view.keyspaces.get(&space.name).filter(|(id, ..)| *id == space.id);
-        let (entries, bytes) = row.map_or((0, 0), |row| (row.1, row.2));
+        let row = view.keyspaces.get(&space.name).filter(|row| row.id == space.id);
+        let (entries, bytes) = row.map_or((0, 0), |row| (row.entries, row.bytes));
         let (evictions, expirations) = view.gone.get(&space.id).copied().unwrap_or_default();
         Self { entries, bytes, evictions, expirations }
     }

@@ -124,7 +124,8 @@ impl Patient {
         self.looks.as_ref().map(Looks::last)
     }
 
-    /// The most memory that the cache may take: for entries, for what is not committed, and for pages of the file.
+    /// The most memory that the cache may take: for entries, for what is not committed, and for pages of the
+    /// file.
     pub(super) fn most_memory(&self) -> Option<u64> {
         if let Some(settings) = &self.settings {
             let all = [settings.memory_capacity, settings.write_buffer, settings.page_cache];
@@ -188,8 +189,8 @@ fn is_url(text: &str) -> bool {
     ["file:", "memory:", "redis:", "rediss:", "unix:"].iter().any(|scheme| text.starts_with(scheme))
 }
 
-/// Asks a process for its statistics, and again for as long as it is to be watched. Ctrl-C ends the command: nothing is under way that
-/// would have to be undone.
+/// Asks a process for its statistics, and again for as long as it is to be watched. Ctrl-C ends the command:
+/// nothing is under way that would have to be undone.
 fn looks(client: &mut Client, watch: Duration) -> Result<Looks, ClientError> {
     let began = clock::now();
     let mut looks = Looks::of(client.stats()?);

@@ -198,7 +198,8 @@ fn monitoring(patient: &Patient) -> Line {
             Line::pass(check, found).with("pid", pid).with("uptime_seconds", uptime.as_secs_f64())
         }
         (None, Some(why), true) => {
-            let remedy = "is it the socket of the service's URL? One that was removed comes back when the service is started again";
+            let remedy = "is it the socket of the service's URL? One that was removed comes back when the \
+                service is started again";
             Line::warn(check, why.clone(), remedy)
         }
         (None, None, true) => {
@@ -239,7 +240,8 @@ fn invalidation(stats: &Stats) -> Line {
     let check = "invalidation";
     let found = format!("{} calls removed entries since the start", stats.invalidations);
     let line = if stats.invalidations == 0 && stats.requests() >= ENOUGH {
-        let remedy = "see that every update of the source calls `remove` or `begin_update`, or that nothing is updated";
+        let remedy = "see that every update of the source calls `remove` or `begin_update`, or that nothing \
+            is updated";
         Line::unknown(check, found, remedy)
     } else {
         Line::pass(check, found)

@@ -1,4 +1,5 @@
-//! `larder doctor`: a healthy file has nothing wrong with it, and each of the faults that are planted is found, by the line that is for it.
+//! `larder doctor`: a healthy file has nothing wrong with it, and each of the faults that are planted is
+//! found, by the line that is for it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

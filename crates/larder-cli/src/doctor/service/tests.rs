@@ -16,18 +16,22 @@ fn watched(before: Value, now: Value, seconds: u64) -> Looks {
     looks
 }
 
-/// A busy service on a usual day: it has run for a day, its tiers are full, and most lookups are answered from memory. What it did in
-/// the seconds that it is watched comes from `change`.
+/// A busy service on a usual day: it has run for a day, its tiers are full, and most lookups are answered
+/// from memory. What it did in the seconds that it is watched comes from `change`.
 fn service(change: impl Fn(&mut Value)) -> Looks {
     let before = json!({
         "uptime": 86_400.0,
-        "memory": {"hits": 90_000_000, "entries": 60_000, "weight": 64 << 20, "capacity": 64 << 20, "evictions": 8_000_000},
+        "memory": {
+            "hits": 90_000_000, "entries": 60_000, "weight": 64 << 20, "capacity": 64 << 20,
+            "evictions": 8_000_000,
+        },
         "disk": {
             "hits": 6_000_000, "entries": 600_000, "bytes": 800_u64 << 20, "usable_bytes": 810_u64 << 20,
             "capacity": 1_000_u64 << 20, "commits": 800_000, "evictions": 900_000, "flush_interval": 0.1,
             "flush_lag": 0.03, "commit_latency": {"buckets": [{"up_to": 0.004, "count": 800_000}]},
         },
-        "misses": 4_000_000, "loads": 4_000_000, "load_failures": 4_000, "promotions": 6_000_000, "inserts": 100_000,
+        "misses": 4_000_000, "loads": 4_000_000, "load_failures": 4_000, "promotions": 6_000_000,
+        "inserts": 100_000,
         "invalidations": 50_000, "voided_fills": 200, "write_buffer": 8 << 20, "unsaved_bytes": 4_096,
         "keyspaces": [{"name": "product", "misses": 4_000_000, "loads": 4_000_000,
             "load_latency": {"buckets": [{"up_to": 0.02, "count": 4_000_000}]}}],
@@ -132,7 +136,10 @@ fn a_service_with_short_lifetimes_passes_when_it_always_had_them() {
 fn a_service_that_has_just_started_passes_while_it_fills() {
     let begun = json!({
         "uptime": 20.0, "memory": {"entries": 3_000, "capacity": 64 << 20, "hits": 1_000},
-        "disk": {"entries": 3_000, "bytes": 4 << 20, "usable_bytes": 800 << 20, "capacity": 1_000 << 20, "flush_interval": 0.1},
+        "disk": {
+            "entries": 3_000, "bytes": 4 << 20, "usable_bytes": 800 << 20, "capacity": 1_000 << 20,
+            "flush_interval": 0.1,
+        },
         "misses": 9_000, "loads": 9_000, "keyspaces": [{"name": "product", "misses": 9_000, "loads": 9_000}],
     });
     let mut now = begun.clone();
@@ -223,7 +230,8 @@ fn line_of(looks: &Looks, check: &str) -> Line {
 #[test]
 fn a_lag_is_told_by_its_least_and_by_what_makes_it() {
     let lag = |lag: f64, commits: u64| {
-        json!({"uptime": 900.0, "write_buffer": 1_000, "unsaved_bytes": 900, "disk": {"flush_lag": lag, "flush_interval": 0.1,
+        json!({"uptime": 900.0, "write_buffer": 1_000, "unsaved_bytes": 900, "disk": {
+            "flush_lag": lag, "flush_interval": 0.1,
             "commit_latency": {"buckets": [{"up_to": 0.31, "count": commits}]}}})
     };
     let told = |looks: &Looks| {
@@ -271,7 +279,9 @@ fn with_one_look_the_last_minute_speaks() {
     let mut now = json!({
         "uptime": 86_400.0, "memory": {"hits": 90_000_000, "entries": 60_000, "capacity": 64 << 20},
         "disk": {"hits": 9_000_000, "entries": 600_000, "flush_interval": 0.1}, "misses": 1_000_000,
-        "recent": [{"over": 60.0, "counts": {"memory_hits": 5_000, "disk_hits": 5_000, "memory_evictions": 60_000}}],
+        "recent": [
+            {"over": 60.0, "counts": {"memory_hits": 5_000, "disk_hits": 5_000, "memory_evictions": 60_000}},
+        ],
     });
     let looks = |now: &Value| Looks::of(stats(now.clone()));
     let found: Vec<&str> = complaints(&looks(&now)).iter().map(|(check, _)| *check).collect();
@@ -280,6 +290,21 @@ fn with_one_look_the_last_minute_speaks() {
     assert_eq!(complaints(&looks(&now)), [("memory churn", Verdict::Warn)]);
     now["recent"] = json!([{"over": 60.0, "counts": {"memory_hits": 5_000, "misses": 5_000}}]);
     assert_eq!(complaints(&looks(&now)), [("hit trend", Verdict::Warn)]);
+}
+
+#[test]
+fn a_service_with_few_lookups_a_second_is_judged_by_the_last_minute() {
+    let before = json!({
+        "uptime": 86_400.0, "memory": {"hits": 9_000_000, "entries": 500, "capacity": 1 << 20},
+        "disk": {"entries": 600_000, "hits": 6_000_000, "flush_interval": 0.1},
+    });
+    let mut now = before.clone();
+    add(&mut now, &[("/memory/hits", 40), ("/disk/hits", 60)]);
+    now["recent"] = json!([
+        {"over": 60.0, "counts": {"memory_hits": 1_200, "disk_hits": 1_800, "memory_evictions": 1_800}},
+    ]);
+    let line = line_of(&watched(before, now, 2), "memory churn");
+    assert!(line.verdict == Verdict::Warn && line.found.contains("of 3000 lookups"), "{line:?}");
 }
 
 #[test]

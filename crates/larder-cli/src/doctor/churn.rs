@@ -137,8 +137,8 @@ fn memory_remedy(looks: &Looks) -> String {
         },
     );
     format!(
-        "raise `memory` in the service's URL ({capacity} now) {enough}. One pass over many keys does this, \
-            too, and ends by itself"
+        "raise `memory` in the service's URL ({capacity} now) {enough}{most}. One pass over many keys does \
+            this, too, and ends by itself"
     )
 }
 

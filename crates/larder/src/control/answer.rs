@@ -5,8 +5,8 @@ use std::sync::Weak;
 
 use super::look::{self, PageRequest, Wants};
 use super::protocol::{Hello, KeyspaceInfo, PROTOCOL, Refusal, Removed, Request, VERBS, done};
-use super::target::Target;
 use super::stream::{Stream, not_sampled};
+use super::target::Target;
 use super::text;
 use crate::cache::Cache;
 use crate::inner::Inner;

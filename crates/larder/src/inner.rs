@@ -29,6 +29,7 @@ use crate::sync::thread::{self, JoinHandle, ThreadId};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::units::Timestamp;
 use crate::volume::{TrackedVolume, Volume};
+pub(crate) use closing::Attendant;
 use closing::Closing;
 
 /// The part of the file's capacity that entries may be charged for where its blocks are counted, in
@@ -94,27 +95,6 @@ struct WeigherBox(Weigher);
 impl std::fmt::Debug for WeigherBox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Weigher")
-    }
-}
-
-/// A thread that serves the cache to others, until it is told to end.
-pub(crate) struct Attendant {
-    /// Tells it: without waiting, since it may be the one that calls; and not by closing alone, since a
-    /// forked child has what is closed, too.
-    pub(crate) stop: Box<dyn FnOnce() + Send>,
-    pub(crate) thread: JoinHandle<()>,
-}
-
-impl Attendant {
-    fn stop(self) -> JoinHandle<()> {
-        (self.stop)();
-        self.thread
-    }
-}
-
-impl std::fmt::Debug for Attendant {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Attendant")
     }
 }
 

@@ -86,7 +86,7 @@ fn run(
         (false, snapshot, Target::File(file)) => {
             // The transaction keeps pages from being reused.
             drop(snapshot);
-            let mut admin = own(Admin::open(&*file))?;
+            let mut admin = own(Admin::open(&*file), None)?;
             let removed = remove(&mut admin, &chosen)?;
             admin.close()?;
             removed

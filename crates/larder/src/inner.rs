@@ -4,6 +4,7 @@
 //! inside a user's `Drop` on one of those very threads: a thread is told to end, and joined by anybody but
 //! itself.
 
+mod attendant;
 mod closing;
 mod observing;
 
@@ -29,7 +30,7 @@ use crate::sync::thread::{self, JoinHandle, ThreadId};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::units::Timestamp;
 use crate::volume::{TrackedVolume, Volume};
-pub(crate) use closing::Attendant;
+pub(crate) use attendant::Attendant;
 use closing::Closing;
 
 /// The part of the file's capacity that entries may be charged for where its blocks are counted, in

@@ -27,27 +27,6 @@ use crate::sync::channel::Receiver;
 use crate::sync::thread::{self, JoinHandle, ThreadId};
 use crate::sync::{Condvar, Mutex, Ordering};
 
-/// A thread that serves the cache to others, until it is told to end.
-pub(crate) struct Attendant {
-    /// Tells it: without waiting, since it may be the one that calls; and not by closing alone, since a
-    /// forked child has what is closed, too.
-    pub(crate) stop: Box<dyn FnOnce() + Send>,
-    pub(crate) thread: JoinHandle<()>,
-}
-
-impl Attendant {
-    fn stop(self) -> JoinHandle<()> {
-        (self.stop)();
-        self.thread
-    }
-}
-
-impl std::fmt::Debug for Attendant {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Attendant")
-    }
-}
-
 /// How far the closing has come.
 #[derive(Debug, Default)]
 pub(super) struct Closing {
@@ -175,7 +154,7 @@ impl Inner {
         self.is_closed.store(true, Ordering::Release);
         let attendants = std::mem::take(&mut *self.attendants.lock());
         let workers = std::mem::take(&mut *self.workers.lock());
-        let mut threads: Vec<_> = attendants.into_iter().map(Attendant::stop).collect();
+        let mut threads: Vec<_> = attendants.into_iter().map(super::Attendant::stop).collect();
         self.tiers.stop_sweeper();
         threads.extend(workers.sweeper);
         // Not on the writer, which these may be waiting for.

@@ -6,6 +6,7 @@ pub(crate) mod get;
 pub(crate) mod info;
 pub(crate) mod key;
 pub(crate) mod keys;
+mod live;
 pub(crate) mod ttl;
 mod value;
 pub(crate) mod verify;

@@ -26,6 +26,7 @@ mod exit;
 mod inspect;
 mod interrupt;
 mod limit;
+mod live;
 mod manual;
 mod out;
 mod panics;

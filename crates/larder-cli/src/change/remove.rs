@@ -1,5 +1,7 @@
 //! `larder remove`, `remove-prefix` and `clear`: durable removals.
 
+mod counted;
+
 use std::io::Write;
 
 use larder::admin::Admin;
@@ -61,8 +63,15 @@ fn run(
         None => None,
     };
     let chosen = match (&snapshot, &mut target) {
-        (Some(snapshot), _) => {
-            let keyspaces: Vec<Keys<'_>> = snapshot.keyspaces().iter().map(Keys::of).collect();
+        (Some(snapshot), target) => {
+            // A process has keyspaces, too, that are in memory alone.
+            let told = match target {
+                Target::Live { client, .. } => client.keyspaces()?,
+                Target::File(_) => Vec::new(),
+            };
+            let mut keyspaces: Vec<Keys<'_>> = snapshot.keyspaces().iter().map(Keys::of).collect();
+            let others = told.iter().filter(|found| snapshot.keyspace(&found.name).is_none());
+            keyspaces.extend(others.map(|found| Keys { name: &found.name, shape: shape(found) }));
             resolve(&keyspaces, keyspace, what)?
         }
         (None, Target::Live { client, .. }) => {
@@ -74,11 +83,9 @@ fn run(
         (None, Target::File(_)) => Chosen::Everything,
     };
     let removed = match (dry_run, snapshot, &mut target) {
-        (true, Some(snapshot), _) => count(&snapshot, &chosen)?,
-        (true, None, _) => {
-            let text = "--dry-run counts in the file: give FILE, and the socket as --socket PATH";
-            return Err(Failure::new(Exit::Usage, text));
-        }
+        (true, _, Target::Live { client, .. }) => counted::of_process(client, &chosen)?,
+        (true, Some(snapshot), Target::File(_)) => count(&snapshot, &chosen)?,
+        (true, None, Target::File(_)) => 0,
         (false, snapshot, Target::Live { client, .. }) => {
             drop(snapshot);
             ask(client, &chosen)?
@@ -86,7 +93,7 @@ fn run(
         (false, snapshot, Target::File(file)) => {
             // The transaction keeps pages from being reused.
             drop(snapshot);
-            let mut admin = own(Admin::open(&*file))?;
+            let mut admin = own(Admin::open(&*file), None)?;
             let removed = remove(&mut admin, &chosen)?;
             admin.close()?;
             removed

@@ -49,6 +49,18 @@ impl<'a> Keys<'a> {
     pub(crate) fn shape(self) -> Option<KeyShape> {
         self.shape.parse().ok()
     }
+
+    /// A key as it is shown.
+    pub(crate) fn spell(self, key: &[u8]) -> String {
+        let by_shape = || self.shape().map_or_else(|| spell_hex(key), |shape| shape.spell_key(key));
+        family::spell(self, key).unwrap_or_else(by_shape)
+    }
+
+    /// The bytes of a prefix as a person typed it.
+    pub(crate) fn read_prefix(self, text: &str) -> Result<Vec<u8>, Failure> {
+        let shape = self.shape().unwrap_or(KeyShape::Unit);
+        shape.parse_prefix(text).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+    }
 }
 
 /// Which keyspace, and which bytes, a person means by a key.

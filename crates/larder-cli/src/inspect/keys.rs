@@ -8,9 +8,11 @@ use std::io::Write;
 use larder::inspect::{Entry, Finding, KeyspaceFacts, Record, Snapshot};
 
 use super::key::{KeyJson, spell, state};
+use super::live::Source;
 use super::{named, open};
 use crate::args::{KeysOptions, SortBy};
 use crate::exit::{Exit, Failure};
+use crate::live;
 use crate::out::{self, FAINT, json_line, styled};
 
 use sorted::{First, SORTED};
@@ -18,6 +20,15 @@ use sorted::{First, SORTED};
 const PAGE: usize = 256;
 
 pub(crate) fn run(options: &KeysOptions) -> Result<Exit, Failure> {
+    // What is sorted or summed up is read from the file.
+    let file_only = options.file_only || options.big || options.sort.is_some();
+    if let Some(client) = live::behind(&options.look.file, file_only, options.look.json)? {
+        if options.big || options.sort.is_some() {
+            let text = "--sort and --big read the file: give FILE in the place of the socket";
+            return Err(Failure::new(Exit::Usage, text));
+        }
+        return super::live::keys(&mut Source::of(client)?, options);
+    }
     let snapshot = open(&options.look.file)?;
     let keyspaces = match &options.keyspace {
         Some(name) => std::slice::from_ref(named(&snapshot, name)?),

@@ -13,6 +13,7 @@ mod limits;
 mod live;
 mod operations;
 mod output;
+mod process;
 mod sick;
 mod support;
 mod values;

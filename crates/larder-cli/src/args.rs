@@ -296,7 +296,7 @@ pub(crate) struct DoctorOptions {
     #[arg(value_name = "FILE|URL|SOCKET", value_hint = ValueHint::FilePath)]
     pub(crate) target: Option<String>,
 
-    /// The control socket of the process that has the file [default: that of the URL].
+    /// The control socket of the process that has the file [default: that of the URL, or the one that the process names beside its file].
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) socket: Option<PathBuf>,
 

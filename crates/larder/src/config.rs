@@ -137,6 +137,8 @@ pub struct CacheBuilder {
     pub(crate) volume: Arc<dyn Volume>,
     #[cfg(all(unix, feature = "control"))]
     pub(crate) control_socket: Option<PathBuf>,
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) control_values: bool,
 }
 
 impl Default for CacheBuilder {
@@ -163,6 +165,8 @@ impl Default for CacheBuilder {
             volume: Arc::new(OsVolume),
             #[cfg(all(unix, feature = "control"))]
             control_socket: None,
+            #[cfg(all(unix, feature = "control"))]
+            control_values: false,
         }
     }
 }

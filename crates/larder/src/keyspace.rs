@@ -20,7 +20,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::ValueChecks;
+use crate::codec::{ErasedCodec, ValueChecks};
 use crate::disk::{Acknowledge, Registration};
 use crate::error::Error;
 use crate::inner::Inner;
@@ -86,7 +86,7 @@ impl<K: Key, V> Keyspace<K, V> {
     }
 }
 
-impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     pub(crate) fn open(inner: &Arc<Inner>, definition: KeyspaceDefinition<K, V>) -> Result<Self, Error> {
         inner.refuse_if_unusable()?;
         definition.validate()?;
@@ -130,6 +130,7 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         let space = Arc::new(Space {
             name: name.to_owned(),
             id,
+            codec: ErasedCodec::of::<V>(kind.format),
             kind,
             shape,
             schema: definition.schema_name(),
@@ -146,7 +147,9 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         drop(remains);
         Ok(Self { inner: inner.clone(), space, definition })
     }
+}
 
+impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     /// The keyspace's name.
     #[must_use]
     pub fn name(&self) -> &str {

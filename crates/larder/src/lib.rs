@@ -65,7 +65,7 @@ pub use keyspace::{
 };
 pub use memory::ENTRY_OVERHEAD;
 pub use stats::{
-    DiskState, DiskStats, KeyspaceStats, Latencies, LatencyBucket, Lifetime, MemoryStats, Stats,
+    DiskState, DiskStats, KeyspaceStats, Latencies, LatencyBucket, Lifetime, MemoryStats, Recent, Stats,
 };
 pub use units::{ByteSize, Timestamp};
 pub use url::URL_VARIABLE;

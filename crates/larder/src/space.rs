@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
-use crate::codec::{Format, ValueChecks};
+use crate::codec::{ErasedCodec, Format, ValueChecks};
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Key;
@@ -23,6 +23,9 @@ pub(crate) struct Space {
     /// The schema of the definition that opened it.
     #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) schema: Option<&'static str>,
+    /// Its values' codec.
+    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
+    pub(crate) codec: ErasedCodec,
     pub(crate) counters: Counters,
     /// Whether its values come back.
     pub(crate) checks: ValueChecks,
@@ -200,6 +203,7 @@ mod tests {
             kind: Kind::new::<u64, u64>(0, Format::Bincode, false),
             shape: String::new(),
             schema: None,
+            codec: ErasedCodec::of::<u64>(Format::Bincode),
             counters: Counters::default(),
             checks: ValueChecks::new(false),
             told_undecodable: AtomicBool::new(false),

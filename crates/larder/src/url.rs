@@ -24,9 +24,9 @@ use crate::units::ByteSize;
 pub const URL_VARIABLE: &str = "LARDER_URL";
 
 const SCHEMES: &str = "a URL begins with file: (two tiers) or memory: (memory only)";
-const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout, load_timeout (durations), shards and control (a socket's path)";
+const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout, load_timeout (durations), shards, control (a socket's path) and control_values (on or off)";
 /// Those that may be shown with their values; what stands in others might be a password.
-const KNOWN_OPTIONS: [&str; 11] = [
+const KNOWN_OPTIONS: [&str; 12] = [
     "memory",
     "disk",
     "write_buffer",
@@ -38,6 +38,7 @@ const KNOWN_OPTIONS: [&str; 11] = [
     "load_timeout",
     "shards",
     "control",
+    "control_values",
 ];
 const FILE_OPTIONS: [&str; 6] = ["disk", "write_buffer", "page_cache", "verify", "flush", "open_timeout"];
 
@@ -62,6 +63,7 @@ impl CacheBuilder {
     /// | `load_timeout=5s` | [`load_timeout`](CacheBuilder::load_timeout) |
     /// | `shards=16` | [`shards`](CacheBuilder::shards) |
     /// | `control=PATH` | `control_socket`, in a build with the feature `control`; `%XX` stands for a byte |
+    /// | `control_values=on` | `control_values`, in a build with the feature `control`; `off` is the default |
     ///
     /// Sizes are whole numbers with `B`, `KiB`, `MiB`, `GiB` or `TiB`; durations whole numbers with `ms`,
     /// `s`, `m` or `h`.
@@ -139,6 +141,7 @@ impl CacheBuilder {
                 Err(_) => return Err((format!("shards is {value:?}"), "it is a whole number")),
             },
             "control" => self.control(value)?,
+            "control_values" => self.values(value)?,
             _ => return Err((format!("it has the option {name:?}"), OPTIONS)),
         })
     }
@@ -148,6 +151,20 @@ impl CacheBuilder {
         let path = if value.is_empty() { Err("it names no file".to_owned()) } else { decoded(value) };
         let path = path.map_err(|why| (format!("control is {value:?}: {why}"), "write control=PATH"))?;
         Ok(self.control_socket(path))
+    }
+
+    #[cfg(all(unix, feature = "control"))]
+    fn values(self, value: &str) -> Result<Self, Refusal> {
+        match value {
+            "on" => Ok(self.control_values(true)),
+            "off" => Ok(self.control_values(false)),
+            _ => Err((format!("control_values is {value:?}"), "it is on or off")),
+        }
+    }
+
+    #[cfg(not(all(unix, feature = "control")))]
+    fn values(self, _: &str) -> Result<Self, Refusal> {
+        self.control("")
     }
 
     #[cfg(not(all(unix, feature = "control")))]

@@ -3,14 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
 
+use super::look::{self, PageRequest, Wants};
 use super::protocol::{Hello, KeyspaceInfo, PROTOCOL, Refusal, Removed, Request, VERBS, done};
+use super::target::Target;
 use super::text;
 use crate::cache::Cache;
-use crate::id::KeyspaceId;
 use crate::inner::Inner;
 use crate::key::Scope;
 use crate::removal::Removal;
-use crate::stats::{Count, Counters};
 
 /// The answer to a line. The cache is held for no longer than that takes.
 pub(super) fn answer(cache: &Weak<Inner>, line: &[u8]) -> Vec<u8> {
@@ -28,14 +28,19 @@ pub(super) fn answer(cache: &Weak<Inner>, line: &[u8]) -> Vec<u8> {
 fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
     let inner = cache.inner();
     Ok(match request {
-        Request::Hello {} => done(&Hello {
-            larder: env!("CARGO_PKG_VERSION").to_owned(),
-            protocol: PROTOCOL,
-            pid: std::process::id(),
-            verbs: VERBS.map(str::to_owned).to_vec(),
-        }),
+        Request::Hello {} => done(&hello(inner)),
         Request::Stats {} => done(&cache.stats()),
         Request::Keyspaces {} => done(&keyspaces(inner)),
+        Request::Keys { keyspace, prefix, after, limit, all } => {
+            let target = Target::find(inner, &keyspace)?;
+            let prefix = if prefix.is_empty() { Vec::new() } else { text::prefix(target.shape(), &prefix)? };
+            let after = after.map(|after| text::key(target.shape(), &after)).transpose()?;
+            let asked = PageRequest { prefix: &prefix, after: after.as_deref(), limit, all };
+            done(&look::page(inner, &target, &asked)?)
+        }
+        Request::Get { keyspace, key } => at(inner, &keyspace, &key, Wants::Value)?,
+        Request::Ttl { keyspace, key } => at(inner, &keyspace, &key, Wants::Status)?,
+        Request::Why { keyspace, key } => at(inner, &keyspace, &key, Wants::Why)?,
         Request::Remove { keyspace, key } => {
             let target = Target::find(inner, &keyspace)?;
             let full = [&target.id.to_bytes()[..], &text::key(target.shape(), &key)?].concat();
@@ -61,6 +66,26 @@ fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
     })
 }
 
+fn hello(inner: &Inner) -> Hello {
+    let identity = inner.tiers.with_view(|view| view.identity);
+    Hello {
+        larder: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol: PROTOCOL,
+        pid: std::process::id(),
+        verbs: VERBS.iter().map(|verb| (*verb).to_owned()).collect(),
+        file: inner.files.as_ref().map(|files| files.path().to_string_lossy().into_owned()),
+        file_identity: identity.map(|identity| identity.to_string()),
+        shows_values: inner.control_values,
+    }
+}
+
+/// What stands for a key.
+fn at(inner: &Inner, keyspace: &str, key: &str, wants: Wants) -> Result<Vec<u8>, Refusal> {
+    let target = Target::find(inner, keyspace)?;
+    let key = text::key(target.shape(), key)?;
+    Ok(done(&look::key(inner, &target, &key, wants)))
+}
+
 fn remove_all(inner: &Inner, target: &Target, start: Vec<u8>) -> Result<Vec<u8>, Refusal> {
     let scope = Scope::prefix(start);
     target.count(inner);
@@ -69,46 +94,6 @@ fn remove_all(inner: &Inner, target: &Target, start: Vec<u8>) -> Result<Vec<u8>,
 
 fn removed(removed: u64) -> Vec<u8> {
     done(&Removed { removed })
-}
-
-/// A keyspace to remove from: one that is open, or one that stands in the file alone.
-///
-/// It does not hold the one that is open: whoever gives that another version would be told that somebody has
-/// a handle.
-struct Target {
-    name: String,
-    id: KeyspaceId,
-    /// Of one that is open.
-    shape: Option<String>,
-    /// What the removal itself counts goes nowhere: see [`count`](Target::count).
-    uncounted: Counters,
-}
-
-impl Target {
-    fn find(inner: &Inner, name: &str) -> Result<Self, Refusal> {
-        inner.refuse_if_closed()?;
-        let open = inner.spaces.lock().get(name).map(|space| (space.id, Some(space.shape.clone())));
-        let in_file = || inner.tiers.with_view(|view| view.keyspaces.get(name).map(|row| (row.id, None)));
-        let Some((id, shape)) = open.or_else(in_file) else {
-            return Err(Refusal::new(
-                "unknown_keyspace",
-                format!("the cache has no keyspace {name:?}"),
-                "ask {\"v\":1,\"do\":\"keyspaces\"} for their names",
-            ));
-        };
-        Ok(Self { name: name.to_owned(), id, shape, uncounted: Counters::default() })
-    }
-
-    fn shape(&self) -> Option<&str> {
-        self.shape.as_deref()
-    }
-
-    /// Counts an invalidation where the keyspace is open.
-    fn count(&self, inner: &Inner) {
-        if let Some(space) = inner.spaces.lock().get(&self.name).filter(|space| space.id == self.id) {
-            space.counters.add(Count::Invalidations);
-        }
-    }
 }
 
 /// Those that are open and those that stand in the file alone, by name.
@@ -124,6 +109,7 @@ fn keyspaces(inner: &Inner) -> Vec<KeyspaceInfo> {
             is_open: true,
             version: Some(space.kind.version),
             keys: Some(space.shape.clone()),
+            value_format: Some(space.kind.format.code()),
             is_memory_only: space.id.is_memory_only(),
             schema,
             disk_entries: row.map_or(0, |row| row.entries),

@@ -19,9 +19,40 @@ pub(super) enum Request {
     Hello {},
     Stats {},
     Keyspaces {},
-    Remove { keyspace: String, key: String },
-    RemovePrefix { keyspace: String, prefix: String },
-    Clear { keyspace: String },
+    Keys {
+        keyspace: String,
+        #[serde(default)]
+        prefix: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<u32>,
+        #[serde(default)]
+        all: bool,
+    },
+    Get {
+        keyspace: String,
+        key: String,
+    },
+    Ttl {
+        keyspace: String,
+        key: String,
+    },
+    Why {
+        keyspace: String,
+        key: String,
+    },
+    Remove {
+        keyspace: String,
+        key: String,
+    },
+    RemovePrefix {
+        keyspace: String,
+        prefix: String,
+    },
+    Clear {
+        keyspace: String,
+    },
     ClearAll {},
     Flush {},
     Sweep {},
@@ -67,10 +98,14 @@ impl Request {
 }
 
 /// The verbs, as `hello` tells them.
-pub(super) const VERBS: [&str; 10] = [
+pub(super) const VERBS: &[&str] = &[
     "hello",
     "stats",
     "keyspaces",
+    "keys",
+    "get",
+    "ttl",
+    "why",
     "remove",
     "remove_prefix",
     "clear",
@@ -93,6 +128,13 @@ pub struct Hello {
     pub pid: u32,
     /// What it can be asked.
     pub verbs: Vec<String>,
+    /// Its cache file, by an absolute path; none if the cache is in memory alone.
+    pub file: Option<String>,
+    /// Which file that is, as `larder info` tells it; a file of format 1 has no identity until its first
+    /// commit.
+    pub file_identity: Option<String>,
+    /// Whether `get` answers values.
+    pub shows_values: bool,
 }
 
 /// A keyspace, as `keyspaces` tells of it.
@@ -111,6 +153,8 @@ pub struct KeyspaceInfo {
     /// The schema that it belongs to, as the file records it; of one that is not in the file, as its
     /// definition says. None if it belongs to none.
     pub schema: Option<String>,
+    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
+    pub value_format: Option<u8>,
     /// Whether its entries are kept off the disk.
     pub is_memory_only: bool,
     /// Entries on disk, those included that have expired and are not yet swept.

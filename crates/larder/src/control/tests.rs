@@ -28,8 +28,9 @@ fn every_verb_is_named_by_hello_and_understood() {
     let cache = Cache::builder().open().unwrap();
     cache.keyspace(OWN).unwrap();
     for verb in VERBS {
-        let fields = match verb {
-            "remove" => r#","keyspace":"own","key":"a""#,
+        let fields = match *verb {
+            "keys" => r#","keyspace":"own""#,
+            "get" | "ttl" | "why" | "remove" => r#","keyspace":"own","key":"a""#,
             "remove_prefix" => r#","keyspace":"own","prefix":"a""#,
             "clear" => r#","keyspace":"own""#,
             _ => "",

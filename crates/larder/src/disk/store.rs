@@ -297,6 +297,7 @@ impl Store {
             }
         }
         (view.entries, view.bytes) = (self.known.entries(), self.known.live_bytes());
+        view.identity = self.known.identity;
         view.pending_removals = self.known.ranges.len() as u64;
         // Of a limit that has just fallen the next commit makes true what is above it.
         view.usable = self.pressure.limit().max(view.bytes);

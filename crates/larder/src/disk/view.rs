@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::extent::Extent;
+use super::identity::FileIdentity;
 use crate::id::KeyspaceId;
 use crate::stats::DiskState;
 use crate::units::Timestamp;
@@ -26,6 +27,8 @@ pub(crate) struct DiskView {
     pub(crate) keyspaces: BTreeMap<String, ShownKeyspace>,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
+    /// Which file it is; one of format 1 has no identity yet.
+    pub(crate) identity: Option<FileIdentity>,
     /// Bytes that all entries may be charged for at present.
     pub(crate) usable: u64,
     pub(crate) extent: Extent,

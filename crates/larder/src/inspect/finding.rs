@@ -145,12 +145,7 @@ impl Finding {
 }
 
 pub(super) fn read(full: &[u8], bytes: &[u8]) -> Result<Record, &'static str> {
-    let (header, extension, payload) = record::read(full, bytes).map_err(|damage| match damage {
-        Damage::Short => "it is shorter than it should be",
-        Damage::Checksum => "its checksum is not that of its bytes",
-        Damage::Unknown => "it is of a kind that this version does not know",
-        Damage::Extension => "its extension is ill-formed",
-    })?;
+    let (header, extension, payload) = record::read(full, bytes).map_err(Damage::cause)?;
     Ok(Record {
         version: header.version,
         sequence: header.sequence,

@@ -75,6 +75,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     #[cold]
     fn note_undecodable(&self, error: &CodecError) {
         self.space.counters.add(Count::Undecodable);
+        self.space.counters.undecodable_cause.note(error);
         if !self.space.told_undecodable.swap(true, Ordering::Relaxed) {
             // Not the key: it may be a secret.
             tracing::warn!(

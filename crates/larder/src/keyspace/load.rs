@@ -227,6 +227,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn count_uncacheable(&self, why: &dyn std::fmt::Display) {
         let counters = &self.space.counters;
         counters.add(Count::Uncacheable);
+        counters.uncacheable_cause.note(why);
         if !counters.has_told_uncacheable.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 keyspace = self.space.name,

@@ -243,12 +243,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn note_beyond_file(&self, page: u64) {
         let counters = &self.space.counters;
         counters.add(Count::TooLargeForDisk);
+        let cause = self.too_large_for_file(page);
+        counters.too_large_cause.note(&cause);
         if !counters.has_told_too_large.swap(true, Ordering::Relaxed) {
             // Not the key: it may be a secret.
             tracing::warn!(
                 keyspace = self.space.name,
-                "a value is kept in memory alone, and later ones are counted, and not told: {}",
-                self.too_large_for_file(page)
+                "a value is kept in memory alone, and later ones are counted, and not told: {cause}"
             );
         }
     }

@@ -4,6 +4,7 @@
 //! adds by a load and a store, which no other thread can come between. When more threads count than there are
 //! stripes, the others share the last one and add to it atomically. Either way no count is lost.
 
+use super::cause::LatestCause;
 use super::latency::Histogram;
 use crate::sync::{AtomicBool, Ordering, StatisticU64};
 
@@ -40,6 +41,9 @@ pub(crate) struct Counters {
     pub(crate) has_told_uncacheable: AtomicBool,
     /// Whether the log has a value that was too large for the file.
     pub(crate) has_told_too_large: AtomicBool,
+    pub(crate) uncacheable_cause: LatestCause,
+    pub(crate) too_large_cause: LatestCause,
+    pub(crate) undecodable_cause: LatestCause,
 }
 
 #[derive(Debug, Default)]

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::exit::Failure;
+use crate::guard::{Guard, escape_json};
 
 /// What names something.
 pub(crate) const NAME: Style = Style::new().bold();
@@ -23,20 +24,21 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
 /// Standard output, to be flushed at the end. Colours reach a terminal alone, and none if `NO_COLOR` is set.
-pub(crate) fn stdout() -> BufWriter<AutoStream<StdoutLock<'static>>> {
-    BufWriter::new(AutoStream::auto(io::stdout().lock()))
+/// No other control character reaches it, but ends of lines and tabs.
+pub(crate) fn stdout() -> BufWriter<Guard<AutoStream<StdoutLock<'static>>>> {
+    BufWriter::new(Guard::new(AutoStream::auto(io::stdout().lock())))
 }
 
 /// Prints a document of JSON.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{}", serde_json::to_string_pretty(value)?)?;
+    writeln!(out, "{}", escape_json(&serde_json::to_string_pretty(value)?))?;
     Ok(out.flush()?)
 }
 
 /// Prints a line of JSON.
 pub(crate) fn json_line(out: &mut impl Write, value: &impl Serialize) -> Result<(), Failure> {
-    Ok(writeln!(out, "{}", serde_json::to_string(value)?)?)
+    Ok(writeln!(out, "{}", escape_json(&serde_json::to_string(value)?))?)
 }
 
 /// Prints a name and what it names, in two columns.

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use larder::inspect::escape_control;
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
@@ -79,7 +80,7 @@ impl Report {
 
     fn print(&self) -> Result<(), Failure> {
         let mut out = out::stdout();
-        writeln!(out, "{}", styled(out::NAME, &self.subject))?;
+        writeln!(out, "{}", styled(out::NAME, escape_control(&self.subject)))?;
         for line in &self.lines {
             let (style, word) = match line.verdict {
                 Verdict::Pass => (GOOD, "pass"),
@@ -87,8 +88,8 @@ impl Report {
                 Verdict::Fail => (BAD, "FAIL"),
                 Verdict::Unknown => (FAINT, "?   "),
             };
-            writeln!(out, "{}  {:<12}  {}", styled(style, word), line.check, line.found)?;
-            if let Some(remedy) = &line.remedy {
+            writeln!(out, "{}  {:<12}  {}", styled(style, word), line.check, escape_control(&line.found))?;
+            if let Some(remedy) = line.remedy.as_deref().map(escape_control) {
                 writeln!(out, "{:18}  → {remedy}", "")?;
             }
         }

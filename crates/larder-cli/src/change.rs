@@ -4,6 +4,7 @@
 //! the same changes, and makes them in its memory too.
 
 pub(crate) mod compact;
+mod existing;
 pub(crate) mod flush;
 pub(crate) mod import;
 pub(crate) mod remove;

@@ -11,7 +11,7 @@ use std::io::{BufReader, Write};
 use std::path::Path;
 
 use larder::admin::{Admin, NewEntry, NewKeyspace, Written};
-use larder::inspect::KeyspaceFacts;
+use larder::inspect::{KeyspaceFacts, escape_control};
 use larder::{ByteSize, Timestamp};
 use larder_export::{Item, Keyspace, Reader};
 use serde::Serialize;
@@ -75,7 +75,7 @@ fn conflicts(there: &[KeyspaceFacts], survey: &Survey, replace: bool) -> Result<
     };
     let differing: Vec<&Keyspace> = survey.chosen().filter(differs).collect();
     if let Some(new) = differing.first().filter(|_| !replace) {
-        let (name, version, keys) = (&new.name, new.version, &new.key_shape);
+        let (name, version, keys) = (&new.name, new.version, escape_control(&new.key_shape));
         let text = format!(
             "the export has keyspace {name:?} of version {version} with keys {keys}, and the file has it otherwise; \
              --replace retires what the file has of it"
@@ -205,6 +205,7 @@ fn tell(options: &ImportOptions, written: Written, replaced: Vec<String>) -> Res
     let verb = if options.dry_run { "would import" } else { "imported" };
     writeln!(out, "{verb} {} into {file}", entries(written.written))?;
     for name in replaced {
+        let name = escape_control(&name);
         writeln!(
             out,
             "{} what {file} had of keyspace {name}",

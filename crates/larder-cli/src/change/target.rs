@@ -5,9 +5,11 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use larder::control::{Client, ClientError, KeyspaceInfo};
+use larder::inspect::escape_control;
 
 use crate::args::TargetOptions;
 use crate::exit::{Exit, Failure};
+use crate::inspect::spelling::Keys;
 
 pub(crate) enum Target {
     File(PathBuf),
@@ -42,9 +44,10 @@ pub(crate) fn is_socket(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.file_type().is_socket())
 }
 
-/// The shape of a live keyspace's keys; an empty one is no shape, and takes digits alone.
-pub(crate) fn shape(keyspace: &KeyspaceInfo) -> &str {
-    keyspace.keys.as_deref().unwrap_or_default()
+/// A live keyspace, as far as its keys are read by it. An empty shape is none, and takes digits alone.
+pub(crate) fn keys(keyspace: &KeyspaceInfo) -> Keys<'_> {
+    let shape = keyspace.keys.as_deref().unwrap_or_default();
+    Keys { name: &keyspace.name, shape, schema: keyspace.schema.as_deref() }
 }
 
 impl From<ClientError> for Failure {
@@ -62,6 +65,7 @@ impl From<ClientError> for Failure {
             },
             _ => Exit::System,
         };
-        Self::new(exit, error.to_string())
+        // What the process says of itself is in it.
+        Self::new(exit, escape_control(&error.to_string()))
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use larder::ByteSize;
-use larder::inspect::{FileState, RetiredVersion, Snapshot};
+use larder::inspect::{FileState, RetiredVersion, Snapshot, escape_control};
 use serde::Serialize;
 
 use super::open;
@@ -141,11 +141,11 @@ fn print(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> Result<
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(snapshot.keyspaces().iter().zip(unswept).map(|(keyspace, unswept)| {
         vec![
-            keyspace.name.clone(),
+            escape_control(&keyspace.name).into_owned(),
             keyspace.version.to_string(),
-            keyspace.key_shape.clone(),
+            escape_control(&keyspace.key_shape).into_owned(),
             keyspace.format_name().to_owned(),
-            keyspace.schema.clone().unwrap_or_else(|| "-".to_owned()),
+            escape_control(keyspace.schema.as_deref().unwrap_or("-")).into_owned(),
             keyspace.entries.to_string(),
             ByteSize::bytes(keyspace.bytes).to_string(),
             unswept.to_string(),
@@ -154,7 +154,7 @@ fn print(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> Result<
     out::table(&mut out, &rows)?;
     for keyspace in snapshot.keyspaces() {
         for old in &keyspace.retired_versions {
-            let (name, version, at) = (&keyspace.name, old.version, rfc3339(old.retired_at));
+            let (name, version, at) = (escape_control(&keyspace.name), old.version, rfc3339(old.retired_at));
             writeln!(out, "version {version} of keyspace {name} was retired at {at}")?;
         }
     }

@@ -13,7 +13,7 @@ const ORDER: [&[&str]; 13] = [
     &["keyspace"],
     &["removal"],
     &["inner", "space"],
-    &["load"],
+    &["load", "observe"],
     &["disk"],
     &["memory"],
     &["url"],

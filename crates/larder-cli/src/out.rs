@@ -2,11 +2,13 @@
 //!
 //! Nothing here is printed with `println!`, which panics when the reader has gone.
 
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::borrow::Cow;
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
+use larder::inspect::escape_control;
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -27,6 +29,15 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 /// No other control character reaches it, but ends of lines and tabs.
 pub(crate) fn stdout() -> BufWriter<Guard<AutoStream<StdoutLock<'static>>>> {
     BufWriter::new(Guard::new(AutoStream::auto(io::stdout().lock())))
+}
+
+/// Columns of the terminal that standard output is; none if it is none, or does not tell.
+pub(crate) fn columns() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    let (columns, _) = ratatui::crossterm::terminal::size().ok()?;
+    Some(usize::from(columns)).filter(|columns| *columns > 0)
 }
 
 /// Prints a document of JSON.
@@ -58,8 +69,19 @@ pub(crate) fn progress(doing: &'static str, of: u64) -> ProgressBar {
     ProgressBar::new(of).with_message(doing).with_style(style)
 }
 
-/// Rows in columns as wide as they need to be, two spaces apart; the first row is the head.
+/// What is waited for, shown on standard error if that is a terminal, until it is finished and cleared.
+pub(crate) fn waiting(text: String) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let shown = ProgressBar::new_spinner().with_style(style).with_message(text);
+    shown.tick();
+    shown
+}
+
+/// Rows in columns as wide as they need to be, two spaces apart; the first row is the head. Control characters of
+/// a cell are escaped.
 pub(crate) fn table(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
+    let rows: Vec<Vec<Cow<'_, str>>> =
+        rows.iter().map(|row| row.iter().map(|cell| escape_control(cell)).collect()).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)

@@ -1,5 +1,6 @@
 //! The cache: opened once, shared by cloning.
 
+mod keys;
 mod stats;
 
 use serde::Serialize;

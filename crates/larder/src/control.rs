@@ -20,24 +20,31 @@
 //! go of when its time is over, and keeps neither the cache nor another peer from anything. Lines, peers and answers under way are bounded.
 //! What a request itself takes (the commit of a removal, a verification) the requests of other peers wait for. A page of keys is bounded by
 //! its keys, their bytes and the time that it reads the disk, besides one pass over the keys in memory; a value that is answered, by its bytes.
+//! A peer that monitors operations is shown a bounded number of them at a time, between the requests of others.
 
 mod answer;
 mod client;
 mod judge;
 mod listen;
 mod look;
+mod monitor;
+mod owner;
 mod peer;
 mod protocol;
 mod serve;
 mod status;
+mod stream;
 mod target;
 mod text;
 mod why;
 
 pub use client::{Client, ClientError};
+pub use monitor::{Monitor, MonitorEnd, MonitorOptions, Monitored, Operation};
 pub use protocol::{Hello, KeyspaceInfo, MAX_LINE, PROTOCOL, Refusal};
 pub use serve::{IDLE_LIMIT, MAX_PEERS, READ_LIMIT};
 pub use status::{EntryState, FoundIn, KeyStatus, KeysPage};
+
+pub use stream::{DEFAULT_MONITOR_SAMPLE, DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};
 
 pub(crate) use serve::serve;
 

@@ -5,6 +5,7 @@
 //! itself.
 
 mod closing;
+mod observing;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::id::KeyspaceId;
 use crate::memory::Memory;
+use crate::observe::Observer;
 use crate::space::{Ledger, Openings, Space};
 use crate::stats::{Lifetime, Opened as OpenedWith};
 use crate::sync::channel::unbounded;
@@ -64,6 +66,8 @@ pub(crate) struct Inner {
     /// The largest page of a value that the file takes.
     most_page: u64,
     pub(crate) slow_load: Duration,
+    logs_keys: bool,
+    pub(crate) observer: Observer,
     pub(crate) checks_every_value: bool,
     #[cfg(all(unix, feature = "control"))]
     pub(crate) control_values: bool,
@@ -170,6 +174,8 @@ impl Inner {
             slow_load: config.slow_load,
             #[cfg(all(unix, feature = "control"))]
             control_values: config.control_values,
+            logs_keys: config.log_keys,
+            observer: Observer::new(config.sample_keys, &**tiers.time.clock()),
             checks_every_value: config.check_every_value || cfg!(debug_assertions),
             weigher: config.weigher.map(WeigherBox),
             spaces: Mutex::new(BTreeMap::new()),

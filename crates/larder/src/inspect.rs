@@ -42,8 +42,8 @@ pub use crate::escape::escape_control;
 pub use crate::key::{KeyShape, KeyValue, spell_hex};
 pub use content::Content;
 pub(crate) use facts::of_known;
-pub use facts::{FileFacts, FileState, KeyspaceFacts, RetiredKeyspace};
-pub use finding::{Entry, Finding, Record};
+pub use facts::{FileFacts, FileState, KeyspaceFacts, RetiredKeyspace, format_name};
+pub use finding::{Entry, Finding, Record, compression_name};
 pub use key_spelling::KeySpelling;
 pub use snapshot::Snapshot;
 pub use verify::{

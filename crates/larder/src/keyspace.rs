@@ -25,7 +25,7 @@ use crate::disk::{Acknowledge, Registration};
 use crate::error::Error;
 use crate::inner::Inner;
 use crate::key::{AsKey, Key, KeyWriter, MAX_KEY_LEN, Scope};
-use crate::memory::{Found, Permit, Remains, Value};
+use crate::memory::{Found, Permit, Remains, SlotKey, Value};
 use crate::space::{Kind, Space};
 use crate::stats::{Count, Counters, KeyspaceStats};
 use crate::sync::{Arc, AtomicBool, thread};
@@ -166,11 +166,11 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         stats::of_one(&self.inner, &self.space)
     }
 
-    /// Counts how a lookup was answered; and tells it, at trace level, in a build with the feature
-    /// `trace-lookups`.
+    /// Counts how a lookup was answered, and looks at its key if it is sampled; and tells it, at trace level, in a
+    /// build with the feature `trace-lookups`.
     #[inline]
-    fn answered(&self, answer: Count) {
-        self.space.counters.add(answer);
+    fn answered(&self, answer: Count, key: SlotKey<'_>) {
+        self.inner.count(&self.space.counters, answer, key.bytes);
         // Not the key: it may be a secret.
         #[cfg(feature = "trace-lookups")]
         tracing::trace!(keyspace = self.space.name, ?answer, "lookup");
@@ -211,7 +211,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 (self.promote(key, Permit::Ticket(absent.ticket), absent.floor), Count::DiskHits)
             }
         };
-        self.answered(if found.is_some() { hit } else { Count::Misses });
+        self.answered(if found.is_some() { hit } else { Count::Misses }, key);
         found
     }
 
@@ -305,7 +305,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let key = self.inner.tiers.memory.key(full.as_slice());
         let value = value.into();
         let written = self.write(key, &value, ttl, options.durability, None)?;
-        self.space.counters.add(Count::Inserts);
+        self.inner.count(&self.space.counters, Count::Inserts, key.bytes);
         if options.durability == Durability::Buffered || self.is_memory_only() {
             return Ok(());
         }

@@ -24,6 +24,7 @@ mod load;
 mod memory;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+mod observe;
 mod process;
 mod record;
 mod removal;
@@ -64,6 +65,9 @@ pub use keyspace::{
     DEFAULT_TTL, Durability, InsertOptions, Iter, Keys, Keyspace, KeyspaceDefinition, Update,
 };
 pub use memory::ENTRY_OVERHEAD;
+pub use observe::{
+    HALF_LIFE, HotKey, HotKeys, HotKeyspace, HotLookups, MAX_HOT_KEYS, MAX_SLOW_LOADS, SlowLoad, SlowLoads,
+};
 pub use stats::{
     DiskState, DiskStats, KeyspaceStats, Latencies, LatencyBucket, Lifetime, MemoryStats, Recent, Stats,
 };

@@ -12,9 +12,9 @@ mod latency;
 mod lifetime;
 mod opened;
 mod recent;
-mod seconds;
+pub(crate) mod seconds;
 
-pub(crate) use counters::{Count, Counters};
+pub(crate) use counters::{COUNTS, Count, Counters};
 pub(crate) use latency::Histogram;
 pub use latency::{Latencies, LatencyBucket};
 pub use lifetime::Lifetime;

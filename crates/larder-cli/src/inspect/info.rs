@@ -141,11 +141,11 @@ fn print(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> Result<
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(snapshot.keyspaces().iter().zip(unswept).map(|(keyspace, unswept)| {
         vec![
-            escape_control(&keyspace.name).into_owned(),
+            keyspace.name.clone(),
             keyspace.version.to_string(),
-            escape_control(&keyspace.key_shape).into_owned(),
+            keyspace.key_shape.clone(),
             keyspace.format_name().to_owned(),
-            escape_control(keyspace.schema.as_deref().unwrap_or("-")).into_owned(),
+            keyspace.schema.clone().unwrap_or_else(|| "-".to_owned()),
             keyspace.entries.to_string(),
             ByteSize::bytes(keyspace.bytes).to_string(),
             unswept.to_string(),

@@ -1,17 +1,30 @@
 //! `larder keys`: the keys of a file, a line each.
 
+mod big;
+mod sorted;
+
 use std::io::Write;
 
-use larder::inspect::{Entry, KeyspaceFacts, Record, Snapshot, escape_control};
+use larder::inspect::{Entry, Finding, KeyspaceFacts, Record, Snapshot, escape_control};
 
 use super::key::{KeyJson, state};
 use super::spelling::{Keys, Misread, Speller};
 use super::{named, open};
-use crate::args::KeysOptions;
+use crate::args::{KeysOptions, SortBy};
 use crate::exit::{Exit, Failure};
 use crate::out::{self, FAINT, json_line, styled};
 
+use sorted::{First, SORTED};
+
 const PAGE: usize = 256;
+
+/// What is listed: of which keys, and how they are shown.
+struct Listing<'a> {
+    options: &'a KeysOptions,
+    snapshot: &'a Snapshot,
+    keyspaces: &'a [KeyspaceFacts],
+    speller: Speller<'a>,
+}
 
 pub(crate) fn run(options: &KeysOptions) -> Result<Exit, Failure> {
     let snapshot = open(&options.look.file)?;
@@ -24,17 +37,26 @@ pub(crate) fn run(options: &KeysOptions) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, format!("{text}; {}", super::which_there_are(&snapshot))));
     }
     let speller = Speller::of(options.keyspace.as_deref(), snapshot.keyspaces());
+    let listing = Listing { options, snapshot: &snapshot, keyspaces, speller };
+    if options.big {
+        return big::run(&listing);
+    }
+    if let Some(by) = options.sort {
+        return sort(&listing, by);
+    }
+    list(&listing)
+}
+
+fn list(listing: &Listing<'_>) -> Result<Exit, Failure> {
+    let Listing { options, snapshot, keyspaces, .. } = listing;
     let mut out = out::stdout();
     let mut left = options.limit.unwrap_or(u64::MAX);
-    for keyspace in keyspaces {
-        let prefix = prefix(keyspace, options)?;
+    for keyspace in *keyspaces {
+        let prefix = prefix(listing, keyspace)?;
         let mut after: Option<Vec<u8>> = None;
         loop {
             let page = snapshot.page(keyspace, &prefix, after.as_deref(), PAGE)?;
-            let Some(last) = page.last() else {
-                refuse_misread(&snapshot, keyspace, options, after.is_none())?;
-                break;
-            };
+            let Some(last) = page.last() else { break };
             after = Some(last.key.clone());
             for entry in page.iter().filter(|entry| options.all || entry.finding.live().is_some()) {
                 if left == 0 {
@@ -46,7 +68,7 @@ pub(crate) fn run(options: &KeysOptions) -> Result<Exit, Failure> {
                     return Ok(Exit::Ok);
                 }
                 left -= 1;
-                print(&mut out, options, (&snapshot, &speller), keyspace, entry)?;
+                print(&mut out, listing, keyspace, (&entry.key, &entry.finding), None)?;
             }
         }
     }
@@ -54,40 +76,86 @@ pub(crate) fn run(options: &KeysOptions) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn prefix(keyspace: &KeyspaceFacts, options: &KeysOptions) -> Result<Vec<u8>, Failure> {
-    options.prefix.as_ref().map_or(Ok(Vec::new()), |text| Keys::of(keyspace).read_prefix(text))
+/// Prints the first entries of all, by what they are sorted by.
+fn sort(listing: &Listing<'_>, by: SortBy) -> Result<Exit, Failure> {
+    let Listing { options, snapshot, keyspaces, .. } = listing;
+    let limit = options.limit.unwrap_or(SORTED);
+    let mut first = First::new(usize::try_from(limit).unwrap_or(usize::MAX));
+    for keyspace in *keyspaces {
+        let prefix = prefix(listing, keyspace)?;
+        visit(snapshot, keyspace, &prefix, options.all, |entry| {
+            if let Some(record) = entry.finding.record() {
+                let item = || (keyspace, entry.key.clone(), sorted::figure(by, record, snapshot.now()));
+                first.offer(sorted::rank(by, record), item);
+            }
+        })?;
+    }
+    let seen = first.seen();
+    let mut out = out::stdout();
+    for (keyspace, key, figure) in first.into_sorted() {
+        // Not kept with its value, which may be large.
+        let finding = snapshot.find(keyspace, &key)?;
+        print(&mut out, listing, keyspace, (&key, &finding), Some(&figure))?;
+    }
+    out.flush()?;
+    if seen > limit && options.limit.is_some() {
+        eprintln!("larder: there are more keys than the {limit} of --limit");
+    }
+    Ok(Exit::Ok)
 }
 
-/// Refuses a prefix that no key has, and that reads as the beginning of spelled keys: an empty answer would be
-/// taken for the truth about those.
-fn refuse_misread(
+/// Shows each entry whose key begins so, page by page: those that are live, or all.
+fn visit(
     snapshot: &Snapshot,
     keyspace: &KeyspaceFacts,
-    options: &KeysOptions,
-    is_empty: bool,
+    prefix: &[u8],
+    all: bool,
+    mut show: impl FnMut(&Entry),
 ) -> Result<(), Failure> {
-    let Some(text) = options.prefix.as_ref().filter(|_| is_empty) else { return Ok(()) };
-    let Some(misread) = Misread::of_prefix(Keys::of(keyspace), text) else { return Ok(()) };
-    if misread.is_of_schema() || !snapshot.page(keyspace, &misread.bytes, None, 1)?.is_empty() {
-        let text = format!("no key begins with {}; {}", escape_control(text), misread.advice());
-        return Err(Failure::new(Exit::Usage, text));
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let page = snapshot.page(keyspace, prefix, after.as_deref(), PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.key.clone());
+        page.iter().filter(|entry| all || entry.finding.live().is_some()).for_each(&mut show);
     }
-    Ok(())
+}
+
+/// The bytes that the keys begin with. A prefix that no key has, and that reads as the beginning of spelled
+/// keys, is refused: an empty answer would be taken for the truth about those.
+fn prefix(listing: &Listing<'_>, keyspace: &KeyspaceFacts) -> Result<Vec<u8>, Failure> {
+    let Some(text) = &listing.options.prefix else { return Ok(Vec::new()) };
+    let prefix = Keys::of(keyspace).read_prefix(text)?;
+    let has_keys = |prefix: &[u8]| {
+        let page = listing.snapshot.page(keyspace, prefix, None, 1)?;
+        Ok::<bool, Failure>(!page.is_empty())
+    };
+    match Misread::of_prefix(Keys::of(keyspace), text) {
+        // In a keyspace that is not the schema's, the text is only odd if there are such keys.
+        Some(other) if !has_keys(&prefix)? && (other.is_of_schema() || has_keys(&other.bytes)?) => {
+            let text = format!("no key begins with {}; {}", escape_control(text), other.advice());
+            Err(Failure::new(Exit::Usage, text))
+        }
+        _ => Ok(prefix),
+    }
 }
 
 fn print(
     out: &mut impl Write,
-    options: &KeysOptions,
-    (snapshot, speller): (&Snapshot, &Speller<'_>),
+    listing: &Listing<'_>,
     keyspace: &KeyspaceFacts,
-    entry: &Entry,
+    (key, finding): (&[u8], &Finding),
+    figure: Option<&str>,
 ) -> Result<(), Failure> {
-    let Entry { key, finding, .. } = entry;
+    let Listing { options, snapshot, speller, .. } = listing;
     let shown = speller.spell(Keys::of(keyspace), key);
     if options.look.json {
         return json_line(out, &KeyJson::new(snapshot, keyspace, (key, shown), finding));
     }
     write!(out, "{}\t{shown}", styled(FAINT, escape_control(&keyspace.name)))?;
+    if let Some(figure) = figure {
+        write!(out, "\t{figure}")?;
+    }
     if options.long {
         let record = finding.record();
         let ttl = record.map_or(0.0, |record| record.expires_at.since(snapshot.now()).as_secs_f64());

@@ -54,19 +54,25 @@ impl<'a> Keys<'a> {
                 ))
             });
         };
-        shape.parse_key(text).map_err(|error| usage(error.to_string()))
+        let advise = |error| usage(with_advice(error, Misread::of_key(self, text)));
+        shape.parse_key(text).map_err(advise)
     }
 
     /// Reads the bytes that keys begin with from their literal form.
     pub(crate) fn read_prefix(self, text: &str) -> Result<Vec<u8>, Failure> {
         let shape = self.shape().unwrap_or(KeyShape::Unit);
-        shape.parse_prefix(text).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+        let advise = |error| Failure::new(Exit::Usage, with_advice(error, Misread::of_prefix(self, text)));
+        shape.parse_prefix(text).map_err(advise)
     }
 
     /// Writes a key in its literal form.
     pub(crate) fn show(self, key: &[u8]) -> String {
         self.shape().map_or_else(|| spell_hex(key), |shape| shape.spell_key(key))
     }
+}
+
+fn with_advice(error: larder::KeyError, misread: Option<Misread<'_>>) -> String {
+    misread.map_or_else(|| error.to_string(), |misread| format!("{error}; {}", misread.advice()))
 }
 
 /// Returns whether a text is a literal key without doubt.

@@ -5,6 +5,7 @@ use std::sync::Weak;
 
 use super::look::{self, PageRequest, Wants};
 use super::protocol::{Hello, KeyspaceInfo, PROTOCOL, Refusal, Removed, Request, VERBS, done};
+use super::stream::{Stream, not_sampled};
 use super::target::Target;
 use super::text;
 use crate::cache::Cache;
@@ -12,17 +13,33 @@ use crate::inner::Inner;
 use crate::key::Scope;
 use crate::removal::Removal;
 
-/// The answer to a line. The cache is held for no longer than that takes.
+/// Hot keys that are told unless asked otherwise.
+const HOT_KEYS: usize = 20;
+
+/// The answer to a line, as far as it is one line.
+#[cfg(any(test, feature = "test-util"))]
 pub(super) fn answer(cache: &Weak<Inner>, line: &[u8]) -> Vec<u8> {
+    answer_or_stream(cache, line).0
+}
+
+/// The answer to a line, and what follows it. The cache is held for no longer than that takes.
+pub(super) fn answer_or_stream(cache: &Weak<Inner>, line: &[u8]) -> (Vec<u8>, Option<Stream>) {
     let answer = Request::read(line).and_then(|request| {
         let inner = cache.upgrade().ok_or_else(Refusal::closed)?;
+        if let Request::Monitor(request) = &request {
+            let only = request.keyspace.as_deref().map(|name| Target::find(&inner, name)).transpose()?;
+            let (line, stream) = Stream::begin(&inner, request, only.map(|only| only.id))?;
+            return Ok((line, Some(stream)));
+        }
         let cache = Cache::of(inner);
         // What a removal lets go of is dropped here, and a user's `Drop` may panic.
-        catch_unwind(AssertUnwindSafe(|| execute(&cache, request))).unwrap_or_else(|_| {
-            Err(Refusal::new("panicked", "the process panicked over it", "see the process's log"))
-        })
+        catch_unwind(AssertUnwindSafe(|| execute(&cache, request)))
+            .unwrap_or_else(|_| {
+                Err(Refusal::new("panicked", "the process panicked over it", "see the process's log"))
+            })
+            .map(|line| (line, None))
     });
-    answer.unwrap_or_else(|refusal| refusal.to_line())
+    answer.unwrap_or_else(|refusal| (refusal.to_line(), None))
 }
 
 fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
@@ -63,6 +80,22 @@ fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
         }
         Request::Sweep {} => done(&cache.sweep()?),
         Request::Verify {} => done(&cache.verify()?),
+        Request::Hot { keyspace, limit } => {
+            inner.refuse_if_unusable()?;
+            let only = keyspace.map(|name| Target::find(inner, &name)).transpose()?;
+            let hot = inner.hot_keys(only.map(|only| only.id), limit.unwrap_or(HOT_KEYS));
+            done(&hot.ok_or_else(not_sampled)?)
+        }
+        Request::Slow { keyspace, limit } => {
+            inner.refuse_if_unusable()?;
+            let only = keyspace.map(|name| Target::find(inner, &name)).transpose()?;
+            let only = only.as_ref().map(|only| &*only.name);
+            done(&inner.slow_loads(only, limit.unwrap_or(usize::MAX)))
+        }
+        // Answered before, with what follows it.
+        Request::Monitor(_) => {
+            return Err(Refusal::new("failed", "a stream has no single answer", "report it"));
+        }
     })
 }
 

@@ -57,6 +57,25 @@ pub(super) enum Request {
     Flush {},
     Sweep {},
     Verify {},
+    Hot {
+        keyspace: Option<String>,
+        limit: Option<usize>,
+    },
+    Slow {
+        keyspace: Option<String>,
+        limit: Option<usize>,
+    },
+    Monitor(MonitorRequest),
+}
+
+/// What a stream of operations is to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct MonitorRequest {
+    pub(super) one_in: Option<u64>,
+    pub(super) seconds: Option<u64>,
+    pub(super) count: Option<u64>,
+    pub(super) keyspace: Option<String>,
 }
 
 impl Request {
@@ -113,6 +132,9 @@ pub(super) const VERBS: &[&str] = &[
     "flush",
     "sweep",
     "verify",
+    "hot",
+    "slow",
+    "monitor",
 ];
 
 /// Who answers: the answer to `hello`.
@@ -150,11 +172,11 @@ pub struct KeyspaceInfo {
     pub version: Option<u32>,
     /// The shape of its keys, such as `(string, u64)`: how they are spelled in requests.
     pub keys: Option<String>,
+    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
+    pub value_format: Option<u8>,
     /// The schema that it belongs to, as the file records it; of one that is not in the file, as its
     /// definition says. None if it belongs to none.
     pub schema: Option<String>,
-    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
-    pub value_format: Option<u8>,
     /// Whether its entries are kept off the disk.
     pub is_memory_only: bool,
     /// Entries on disk, those included that have expired and are not yet swept.
@@ -175,7 +197,7 @@ pub(super) struct Removed {
 #[non_exhaustive]
 pub struct Refusal {
     /// The kind of reason, for programs: `malformed`, `unsupported_version`, `unknown_request`, `unknown_keyspace`, `bad_key`, `too_long`, `busy`,
-    /// `not_durable`, `not_verified`, `closed`, `panicked` or `failed`.
+    /// `not_durable`, `not_verified`, `not_allowed`, `closed`, `panicked` or `failed`.
     pub kind: String,
     /// What stood against it.
     pub cause: String,
@@ -235,7 +257,7 @@ pub(super) fn done<T: Serialize>(answer: &T) -> Vec<u8> {
     }
 }
 
-fn to_line(value: &Value) -> Vec<u8> {
+pub(super) fn to_line(value: &Value) -> Vec<u8> {
     let mut line = value.to_string().into_bytes();
     line.push(b'\n');
     line

@@ -25,7 +25,7 @@ fn kind(answer: &serde_json::Value) -> String {
 
 #[test]
 fn every_verb_is_named_by_hello_and_understood() {
-    let cache = Cache::builder().open().unwrap();
+    let cache = Cache::builder().sample_keys(true).open().unwrap();
     cache.keyspace(OWN).unwrap();
     for verb in VERBS {
         let fields = match *verb {

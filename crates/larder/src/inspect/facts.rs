@@ -113,10 +113,7 @@ impl KeyspaceFacts {
     /// How its values are encoded, in words.
     #[must_use]
     pub const fn format_name(&self) -> &'static str {
-        match Format::of_code(self.value_format) {
-            Some(format) => format.name(),
-            None => "unknown",
-        }
+        format_name(self.value_format)
     }
 
     /// A key of it as a person reads it: by its shape, or `0x` and the digits of its bytes.
@@ -127,6 +124,20 @@ impl KeyspaceFacts {
 
     pub(super) fn id(&self) -> KeyspaceId {
         KeyspaceId::on_disk(self.number)
+    }
+}
+
+/// How values are encoded, in words, by the number of their format.
+///
+/// ```
+/// assert_eq!(larder::inspect::format_name(1), "MessagePack");
+/// assert_eq!(larder::inspect::format_name(9), "unknown");
+/// ```
+#[must_use]
+pub const fn format_name(value_format: u8) -> &'static str {
+    match Format::of_code(value_format) {
+        Some(format) => format.name(),
+        None => "unknown",
     }
 }
 

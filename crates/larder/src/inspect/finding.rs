@@ -62,10 +62,20 @@ impl Record {
     /// How the encoded value is compressed, in words: `none`, `LZ4`, or `Zstandard`.
     #[must_use]
     pub const fn compression_name(&self) -> &'static str {
-        match Compression::of_code(self.compression) {
-            Some(compression) => compression.name(),
-            None => "unknown",
-        }
+        compression_name(self.compression)
+    }
+}
+
+/// How an encoded value is compressed, in words, by its number.
+///
+/// ```
+/// assert_eq!(larder::inspect::compression_name(1), "LZ4");
+/// ```
+#[must_use]
+pub const fn compression_name(compression: u8) -> &'static str {
+    match Compression::of_code(compression) {
+        Some(compression) => compression.name(),
+        None => "unknown",
     }
 }
 

@@ -83,8 +83,8 @@ fn answer(peer: UnixStream) {
         let mut text = format!("{told}\n");
         if request["do"] == "monitor" {
             for event in [
-                json!({"v": 1, "operation": {"at_ms": 1, "operation": EVIL, "keyspace": EVIL, "key": EVIL}}),
-                json!({"v": 1, "end": {"ended": EVIL, "shown": 1, "missed": 0}}),
+                json!({"v": 1, "seen": {"at_ms": 1, "operation": EVIL, "keyspace": EVIL, "key": EVIL}}),
+                json!({"v": 1, "ok": {"ended": EVIL, "shown": 1, "missed": 0}}),
             ] {
                 text += &format!("{event}\n");
             }
@@ -163,8 +163,8 @@ fn no_subcommand_lets_a_control_character_through() {
         vec!["remove-prefix", "removed.larder", EVIL],
         vec!["clear", "cleared.larder", "--keyspace", EVIL],
         vec!["clear", "cleared.larder", "--keyspace", "no\u{1B}[2J\nFORGED"],
-        [&["doctor", FILE], of_file].concat(),
-        vec!["doctor", of_socket],
+        [&["doctor", FILE, "--seconds", "0"], of_file].concat(),
+        vec!["doctor", of_socket, "--seconds", "0"],
         vec!["stats", of_socket],
         vec!["flush", of_socket],
         vec!["hot", of_socket],

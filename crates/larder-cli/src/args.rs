@@ -231,6 +231,10 @@ pub(crate) struct KeyOptions {
     /// key].
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
+
+    /// Look at the file alone, also where a process has it that could be asked.
+    #[arg(long)]
+    pub(crate) file_only: bool,
 }
 
 #[derive(Debug, Args)]
@@ -277,6 +281,10 @@ pub(crate) struct KeysOptions {
     /// largest.
     #[arg(long, conflicts_with_all = ["limit", "long"])]
     pub(crate) big: bool,
+
+    /// Look at the file alone, also where a process has it that could be asked.
+    #[arg(long)]
+    pub(crate) file_only: bool,
 
     /// Behind each key its state, the seconds it has to live, and the length of its value.
     #[arg(long, short)]

@@ -1,10 +1,12 @@
 //! The commands that look into a cache file: what they share.
 
+pub(crate) mod existing;
 pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod info;
 pub(crate) mod key;
 pub(crate) mod keys;
+pub(crate) mod live;
 pub(crate) mod spelling;
 pub(crate) mod ttl;
 mod value;

@@ -27,6 +27,7 @@ mod guard;
 mod inspect;
 mod interrupt;
 mod limit;
+mod live;
 mod manual;
 mod out;
 mod panics;

@@ -7,9 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::StatsOptions;
-use crate::change::target::is_socket;
 use crate::exit::{Exit, Failure};
-use crate::out;
+use crate::{live, out};
 
 #[derive(Serialize)]
 struct FileJson<'a> {
@@ -18,11 +17,14 @@ struct FileJson<'a> {
 }
 
 pub(crate) fn run(options: &StatsOptions) -> Result<Exit, Failure> {
-    if is_socket(&options.target) { live(options) } else { file(options) }
+    match live::behind(&options.target, options.file_only, options.json)? {
+        Some(client) => of_process(client, options),
+        None => file(options),
+    }
 }
 
-fn live(options: &StatsOptions) -> Result<Exit, Failure> {
-    let stats = Client::connect(&options.target)?.stats()?;
+fn of_process(mut client: Client, options: &StatsOptions) -> Result<Exit, Failure> {
+    let stats = client.stats()?;
     if options.json {
         out::json(&stats)?;
     } else {

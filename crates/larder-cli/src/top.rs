@@ -35,7 +35,7 @@ pub(crate) fn run(options: &TopOptions) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, text));
     }
     // Before the screen is taken: what is not there is said in the open.
-    let mut source = Source::open(&options.target)?;
+    let mut source = Source::open(&options.target, options.file_only)?;
     let mut history = History::default();
     history.add(clock::now(), source.look());
     let interrupt = Interrupt::heard()?;

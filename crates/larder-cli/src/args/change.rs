@@ -9,13 +9,17 @@ use super::FileOptions;
 /// A cache to be changed, and how to tell of it.
 #[derive(Debug, Args)]
 pub(crate) struct TargetOptions {
-    /// The cache file, which nobody may have; or the control socket of the process that has it.
+    /// The cache file; or the control socket of a process. A process that has the file is asked through its socket, if it serves one.
     #[arg(value_name = "FILE|SOCKET", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
 
     /// The control socket of the process that has the file: it makes the change, in its memory and in the file.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) socket: Option<PathBuf>,
+
+    /// Change the file itself, and do not ask a process that has it.
+    #[arg(long, conflicts_with = "socket")]
+    pub(crate) file_only: bool,
 
     /// Print JSON, with errors on standard error as JSON too.
     #[arg(long)]
@@ -102,8 +106,8 @@ pub(crate) struct ImportOptions {
 /// A live cache, by its control socket.
 #[derive(Debug, Args)]
 pub(crate) struct SocketOptions {
-    /// The control socket of the process that has the cache.
-    #[arg(value_hint = ValueHint::FilePath)]
+    /// The control socket of the process that has the cache; or its cache file.
+    #[arg(value_name = "SOCKET|FILE", value_hint = ValueHint::FilePath)]
     pub(crate) socket: PathBuf,
 
     /// Print JSON, with errors on standard error as JSON too.
@@ -117,6 +121,10 @@ pub(crate) struct StatsOptions {
     #[arg(value_name = "SOCKET|FILE", value_hint = ValueHint::FilePath)]
     pub(crate) target: PathBuf,
 
+    /// Look at the file alone, also where a process has it that could be asked.
+    #[arg(long)]
+    pub(crate) file_only: bool,
+
     /// Print JSON, with errors on standard error as JSON too.
     #[arg(long)]
     pub(crate) json: bool,
@@ -127,6 +135,10 @@ pub(crate) struct TopOptions {
     /// The control socket of the process that has the cache; or a cache file.
     #[arg(value_name = "SOCKET|FILE", value_hint = ValueHint::FilePath)]
     pub(crate) target: PathBuf,
+
+    /// Look at the file alone, also where a process has it that could be asked.
+    #[arg(long)]
+    pub(crate) file_only: bool,
 
     /// Milliseconds between two looks.
     #[arg(long, value_name = "MS", default_value_t = 1000)]

@@ -13,11 +13,12 @@ use larder::control::Client;
 use larder::inspect::{Snapshot, escape_control, spell_hex};
 use serde::Serialize;
 
-use super::existing::Existing;
-use super::target::{Target, keys};
+use super::target::Target;
 use super::{entries, own};
 use crate::args::{ClearOptions, RemoveOptions, RemovePrefixOptions, TargetOptions};
 use crate::exit::{Exit, Failure};
+use crate::inspect::existing::Existing;
+use crate::inspect::live::keys_of;
 use crate::inspect::spelling::{Keys, Misread, choose, literally, pick};
 use crate::out;
 
@@ -67,17 +68,18 @@ fn run(
         Some(file) => Some(crate::inspect::open(file)?),
         None => None,
     };
-    let (chosen, refusal) = match (&snapshot, &mut target) {
-        (Some(snapshot), _) => {
+    let (chosen, refusal) = match (&mut target, &snapshot) {
+        // It has keyspaces and entries that the file has not.
+        (Target::Live { client, .. }, _) if !dry_run => {
+            let told = client.keyspaces()?;
+            let keyspaces = keys_of(&told, snapshot.as_ref());
+            resolve(&keyspaces, keyspace, what, &mut Existing::Live(client))?
+        }
+        (_, Some(snapshot)) => {
             let keyspaces: Vec<Keys<'_>> = snapshot.keyspaces().iter().map(Keys::of).collect();
             resolve(&keyspaces, keyspace, what, &mut Existing::Of(snapshot))?
         }
-        (None, Target::Live { client, .. }) => {
-            let told = client.keyspaces()?;
-            let keyspaces: Vec<Keys<'_>> = told.iter().map(keys).collect();
-            resolve(&keyspaces, keyspace, what, &mut Existing::Live(client))?
-        }
-        (None, Target::File(_)) => (Chosen::Everything, None),
+        (_, None) => (Chosen::Everything, None),
     };
     let removed = match (dry_run, snapshot, &mut target) {
         (true, Some(snapshot), _) => count(&snapshot, &chosen)?,
@@ -92,7 +94,7 @@ fn run(
         (false, snapshot, Target::File(file)) => {
             // The transaction keeps pages from being reused.
             drop(snapshot);
-            let mut admin = own(Admin::open(&*file))?;
+            let mut admin = own(Admin::open(&*file), None)?;
             let removed = remove(&mut admin, &chosen)?;
             admin.close()?;
             removed
@@ -137,17 +139,11 @@ fn resolve(
         }
         What::Prefix(text) => {
             let (keyspace, prefix) = resolve_prefix(keyspaces, name, text)?;
-            let misread = Misread::of_prefix(keyspace, text).filter(|other| other.bytes != prefix);
-            let refusal = match misread {
-                Some(other)
-                    if (other.is_of_schema() || existing.begin_with(keyspace, &other.bytes)?)
-                        && !existing.begin_with(keyspace, &prefix)? =>
-                {
-                    let text = escape_control(text);
-                    Some(format!("nothing is removed: no key begins with {text}; {}", other.advice()))
-                }
-                _ => None,
-            };
+            let misread = existing.misread_prefix(keyspace, text, &prefix)?;
+            let refusal = misread.map(|other| {
+                let (text, advice) = (escape_control(text), other.advice());
+                format!("nothing is removed: no key begins with {text}; {advice}")
+            });
             Ok((Chosen::Prefix(keyspace.name.to_owned(), prefix), refusal))
         }
         What::All => Ok(match name {

@@ -11,9 +11,9 @@ use super::holders::Holders;
 use super::line::Line;
 use super::looks::{LOOKS, Looks};
 use crate::args::DoctorOptions;
-use crate::change::target::is_socket;
 use crate::clock;
 use crate::exit::{Exit, Failure};
+use crate::live::{Owner, is_socket};
 use crate::out::waiting;
 use crate::time::span;
 
@@ -77,6 +77,7 @@ impl Patient {
                 patient.holders = Holders::of(file);
             }
         }
+        let socket = socket.or_else(|| patient.named_by_file());
         if let Some(socket) = socket {
             patient.ask(&socket, Duration::from_secs(options.seconds))?;
             patient.socket = Some(socket);
@@ -85,6 +86,18 @@ impl Patient {
             patient.holders = patient.holders.that_stayed(&Holders::of(file));
         }
         Ok(patient)
+    }
+
+    /// The socket of the process that has the file, as that names it, if it answers there.
+    fn named_by_file(&mut self) -> Option<PathBuf> {
+        match Owner::of(&self.snapshot.as_ref()?.file()) {
+            Owner::Answers(client) => Some(client.path().to_owned()),
+            Owner::Silent => None,
+            Owner::Mute(error) => {
+                self.mute = Some(error.to_string());
+                None
+            }
+        }
     }
 
     fn ask(&mut self, socket: &Path, watch: Duration) -> Result<(), Failure> {

@@ -11,9 +11,11 @@ use larder::inspect::{Content, Document, Record, escape_control, spell_hex};
 use serde::Serialize;
 
 use super::key::{Found, KeyJson, find, no_entry};
+use super::live::Source;
 use super::value;
 use crate::args::GetOptions;
 use crate::exit::{Exit, Failure};
+use crate::live;
 use crate::out::{self, field};
 use crate::time::{rfc3339, span};
 
@@ -50,15 +52,14 @@ impl<'a> Shown<'a> {
             Err(error) => Self { bytes: record.stored(), content: Content::Unreadable(error.clone()) },
         }
     }
-
-    /// The texts that it begins with: those of a value whose kinds and names only its type knows.
-    fn texts(&self) -> Vec<&'a str> {
-        if matches!(self.content, Content::Bytes) { value::texts(self.bytes) } else { Vec::new() }
-    }
 }
 
 pub(crate) fn run(options: &GetOptions) -> Result<Exit, Failure> {
-    let found = find(&options.key)?;
+    let key = &options.key;
+    if let Some(client) = live::behind(&key.look.file, key.file_only, key.look.json)? {
+        return super::live::get(&mut Source::of(client)?, options);
+    }
+    let found = find(key)?;
     let Some(record) = found.finding.live() else { return Err(no_entry(&found)) };
     let payload = record.payload();
     if options.raw {
@@ -84,7 +85,7 @@ fn as_json<'a>(found: &Found, shown: &Shown<'a>) -> GetJson<'a> {
     let mut told = GetJson {
         key: KeyJson::found(found),
         value: spell_hex(shown.bytes),
-        value_texts: shown.texts(),
+        value_texts: texts(&shown.content, shown.bytes),
         value_json: None,
         value_text: None,
         value_unreadable: None,
@@ -114,20 +115,45 @@ fn print(found: &Found, record: &Record, shown: &Shown<'_>, full: bool) -> Resul
     };
     let what = format!("{} bytes, {}{stored}", record.payload_len(), found.keyspace.format_name());
     field(&mut out, "value", what)?;
-    let most = |most: usize| if full { usize::MAX } else { most };
-    match &shown.content {
-        Content::Document(document) => value::print_json(&mut out, document, most(SHOWN_TEXT))?,
-        Content::Text(text) if value::is_plain(text) => value::print_text(&mut out, text, most(SHOWN_TEXT))?,
+    let extent = if full { Extent::Whole } else { Extent::Shown };
+    print_content(&mut out, &shown.content, shown.bytes, extent)?;
+    Ok(out.flush()?)
+}
+
+/// How much of a value is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Its beginning.
+    Shown,
+    Whole,
+}
+
+/// Prints what can be shown of a value.
+pub(super) fn print_content(
+    out: &mut impl Write,
+    content: &Content<'_>,
+    bytes: &[u8],
+    extent: Extent,
+) -> io::Result<()> {
+    let most = |most: usize| if extent == Extent::Whole { usize::MAX } else { most };
+    match content {
+        Content::Document(document) => value::print_json(out, document, most(SHOWN_TEXT)),
+        Content::Text(text) if value::is_plain(text) => value::print_text(out, text, most(SHOWN_TEXT)),
         content => {
             if let Content::Unreadable(why) = content {
-                field(&mut out, "unreadable", escape_control(&why.to_string()))?;
+                field(out, "unreadable", escape_control(&why.to_string()))?;
             }
-            let texts: Vec<String> = shown.texts().iter().map(|text| format!("{text:?}")).collect();
+            let texts = texts(content, bytes);
+            let texts: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
             if !texts.is_empty() {
-                field(&mut out, "begins with", texts.join(", "))?;
+                field(out, "begins with", texts.join(", "))?;
             }
-            value::dump(&mut out, shown.bytes, most(SHOWN))?;
+            value::dump(out, bytes, most(SHOWN))
         }
     }
-    Ok(out.flush()?)
+}
+
+/// The texts that a value begins with, if its kinds and names are known to its type alone.
+fn texts<'a>(content: &Content<'_>, bytes: &'a [u8]) -> Vec<&'a str> {
+    if matches!(content, Content::Bytes) { value::texts(bytes) } else { Vec::new() }
 }

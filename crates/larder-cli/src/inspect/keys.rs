@@ -7,11 +7,14 @@ use std::io::Write;
 
 use larder::inspect::{Entry, Finding, KeyspaceFacts, Record, Snapshot, escape_control};
 
+use super::existing::Existing;
 use super::key::{KeyJson, state};
-use super::spelling::{Keys, Misread, Speller};
+use super::live::Source;
+use super::spelling::{Keys, Speller};
 use super::{named, open};
 use crate::args::{KeysOptions, SortBy};
 use crate::exit::{Exit, Failure};
+use crate::live;
 use crate::out::{self, FAINT, json_line, styled};
 
 use sorted::{First, SORTED};
@@ -27,6 +30,15 @@ struct Listing<'a> {
 }
 
 pub(crate) fn run(options: &KeysOptions) -> Result<Exit, Failure> {
+    // What is sorted or summed up is read from the file.
+    let file_only = options.file_only || options.big || options.sort.is_some();
+    if let Some(client) = live::behind(&options.look.file, file_only, options.look.json)? {
+        if options.big || options.sort.is_some() {
+            let text = "--sort and --big read the file: give FILE in the place of the socket";
+            return Err(Failure::new(Exit::Usage, text));
+        }
+        return super::live::keys(&mut Source::of(client)?, options);
+    }
     let snapshot = open(&options.look.file)?;
     let keyspaces = match &options.keyspace {
         Some(name) => std::slice::from_ref(named(&snapshot, name)?),
@@ -126,17 +138,9 @@ fn visit(
 fn prefix(listing: &Listing<'_>, keyspace: &KeyspaceFacts) -> Result<Vec<u8>, Failure> {
     let Some(text) = &listing.options.prefix else { return Ok(Vec::new()) };
     let prefix = Keys::of(keyspace).read_prefix(text)?;
-    let has_keys = |prefix: &[u8]| {
-        let page = listing.snapshot.page(keyspace, prefix, None, 1)?;
-        Ok::<bool, Failure>(!page.is_empty())
-    };
-    match Misread::of_prefix(Keys::of(keyspace), text) {
-        // In a keyspace that is not the schema's, the text is only odd if there are such keys.
-        Some(other) if !has_keys(&prefix)? && (other.is_of_schema() || has_keys(&other.bytes)?) => {
-            let text = format!("no key begins with {}; {}", escape_control(text), other.advice());
-            Err(Failure::new(Exit::Usage, text))
-        }
-        _ => Ok(prefix),
+    match Existing::Of(listing.snapshot).misread_prefix(Keys::of(keyspace), text, &prefix)? {
+        Some(other) => Err(other.refusal()),
+        None => Ok(prefix),
     }
 }
 

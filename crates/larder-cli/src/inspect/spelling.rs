@@ -247,6 +247,11 @@ impl<'a> Misread<'a> {
         })
     }
 
+    /// The failure of a command that was given a prefix that no key has.
+    pub(crate) fn refusal(&self) -> Failure {
+        Failure::new(Exit::Usage, format!("no key begins with {}; {}", self.given, self.advice()))
+    }
+
     /// Returns whether the keyspace is of the schema that spells so.
     pub(crate) fn is_of_schema(&self) -> bool {
         self.keyspace.schema == Some(self.schema)

@@ -6,8 +6,10 @@ use larder::inspect::{Content, Finding, Record, escape_control};
 use serde::Serialize;
 
 use super::key::{self, Found, KeyJson, find};
+use super::live::Source;
 use crate::args::KeyOptions;
 use crate::exit::{Exit, Failure};
+use crate::live;
 use crate::out::{self, BAD, GOOD, styled};
 use crate::time::{rfc3339, span};
 
@@ -22,6 +24,9 @@ struct WhyJson {
 }
 
 pub(crate) fn run(options: &KeyOptions) -> Result<Exit, Failure> {
+    if let Some(client) = live::behind(&options.look.file, options.file_only, options.look.json)? {
+        return super::live::why(&mut Source::of(client)?, options);
+    }
     let found = find(options)?;
     let unreadable = found.finding.live().and_then(|record| unreadable(&found, record));
     let why = match &unreadable {

@@ -7,8 +7,8 @@ use larder::control::Client;
 use larder::inspect::{FileFacts, Inspector, KeyspaceFacts, escape_control};
 use larder::{Stats, Timestamp};
 
-use crate::change::target::is_socket;
 use crate::exit::Failure;
+use crate::live::socket_behind;
 
 /// Nobody waits longer for a number that is shown each second.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -60,16 +60,19 @@ enum Of {
 }
 
 impl Source {
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let of = if is_socket(path) {
-            let mut client = Client::connect(path)?;
+    /// Opens a socket, the socket of the process that has a file, or the file.
+    pub(super) fn open(path: &Path, file_only: bool) -> Result<Self, Failure> {
+        let socket = socket_behind(path, file_only)?;
+        let of = if let Some(socket) = &socket {
+            let mut client = Client::connect(socket)?;
             client.set_patience(PATIENCE)?;
             Of::Socket(Some(client))
         } else {
             drop(Inspector::open(path)?);
             Of::File
         };
-        Ok(Self { name: escape_control(&path.to_string_lossy()).into_owned(), path: path.to_owned(), of })
+        let name = escape_control(&path.to_string_lossy()).into_owned();
+        Ok(Self { name, path: socket.unwrap_or_else(|| path.to_owned()), of })
     }
 
     pub(super) fn name(&self) -> &str {

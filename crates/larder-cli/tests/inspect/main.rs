@@ -15,6 +15,7 @@ mod live;
 mod naming;
 mod operations;
 mod output;
+mod process;
 mod sick;
 mod support;
 mod values;

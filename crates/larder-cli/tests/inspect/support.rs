@@ -31,6 +31,10 @@ pub(crate) const PACKAGES: KeyspaceDefinition<(String, String), u64> =
 pub(crate) const SESSIONS: KeyspaceDefinition<(i32, Vec<u8>), String> =
     KeyspaceDefinition::new("session").ttl(HOUR);
 
+/// What a process keeps in memory alone.
+pub(crate) const KEPT: KeyspaceDefinition<u64, String> =
+    KeyspaceDefinition::new("kept").ttl(HOUR).memory_only();
+
 const SETTINGS: KeyspaceDefinition<String, serde_json::Value> =
     KeyspaceDefinition::new("setting").ttl(HOUR).format(Format::MessagePack);
 const PAGES: KeyspaceDefinition<String, String> =

@@ -227,7 +227,8 @@ pub(crate) struct KeyOptions {
     #[arg(allow_hyphen_values = true)]
     pub(crate) key: String,
 
-    /// The keyspace of the key [default: the only one, or that of a product key].
+    /// The keyspace of the key, which is then taken as it stands [default: the only one, or that of a product
+    /// key].
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 

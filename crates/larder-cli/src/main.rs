@@ -23,6 +23,7 @@ mod demo;
 mod doctor;
 mod error;
 mod exit;
+mod guard;
 mod inspect;
 mod interrupt;
 mod limit;
@@ -54,7 +55,7 @@ fn end(outcome: Result<ExitCode, Error>) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("larder: {error}");
+            guard::warn(&format!("larder: {error}"));
             ExitCode::from(2)
         }
     }

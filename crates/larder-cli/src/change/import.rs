@@ -11,7 +11,7 @@ use std::io::{BufReader, Write};
 use std::path::Path;
 
 use larder::admin::{Admin, NewEntry, NewKeyspace, Written};
-use larder::inspect::{KeyspaceFacts, format_name};
+use larder::inspect::{KeyspaceFacts, escape_control, format_name};
 use larder::{ByteSize, Timestamp};
 use larder_export::{Item, Keyspace, Reader};
 use serde::Serialize;
@@ -99,6 +99,7 @@ fn conflicts(there: &[KeyspaceFacts], survey: &Survey, replace: bool) -> Result<
 fn definition(version: u32, keys: &str, format: u8, fingerprint: u64) -> String {
     let values = format_name(format);
     let of_type = if fingerprint == 0 { String::new() } else { format!(" of type 0x{fingerprint:016X}") };
+    let keys = escape_control(keys);
     format!("version {version}, keys {keys} and values in {values}{of_type}")
 }
 
@@ -222,6 +223,7 @@ fn tell(options: &ImportOptions, written: Written, replaced: Vec<String>) -> Res
     let verb = if options.dry_run { "would import" } else { "imported" };
     writeln!(out, "{verb} {} into {file}", entries(written.written))?;
     for name in replaced {
+        let name = escape_control(&name);
         writeln!(
             out,
             "{} what {file} had of keyspace {name}",

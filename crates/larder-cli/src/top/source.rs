@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use larder::control::Client;
-use larder::inspect::{FileFacts, Inspector, KeyspaceFacts};
+use larder::inspect::{FileFacts, Inspector, KeyspaceFacts, escape_control};
 use larder::{Stats, Timestamp};
 
 use crate::exit::Failure;
@@ -26,6 +26,25 @@ pub(super) struct Facts {
     pub(super) file: FileFacts,
     pub(super) keyspaces: Vec<KeyspaceFacts>,
     pub(super) now: Timestamp,
+}
+
+impl Seen {
+    fn escaped(mut self) -> Self {
+        let escape = |text: &mut String| *text = escape_control(text).into_owned();
+        match &mut self {
+            Self::Live { stats, .. } => {
+                stats.keyspaces.iter_mut().for_each(|keyspace| escape(&mut keyspace.name));
+                // They are looked up by name.
+                stats.keyspaces.sort_by(|one, other| one.name.cmp(&other.name));
+                stats.disk.iter_mut().filter_map(|disk| disk.off.as_mut()).for_each(escape);
+            }
+            Self::File(facts) => facts.keyspaces.iter_mut().for_each(|keyspace| {
+                escape(&mut keyspace.name);
+                escape(&mut keyspace.key_shape);
+            }),
+        }
+        self
+    }
 }
 
 pub(super) struct Source {
@@ -52,15 +71,20 @@ impl Source {
             drop(Inspector::open(path)?);
             Of::File
         };
-        Ok(Self { name: path.display().to_string(), path: socket.unwrap_or_else(|| path.to_owned()), of })
+        let name = escape_control(&path.to_string_lossy()).into_owned();
+        Ok(Self { name, path: socket.unwrap_or_else(|| path.to_owned()), of })
     }
 
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// What is known now; or why nothing is.
+    /// What is known now; or why nothing is. What a file or a process says is safe to be shown.
     pub(super) fn look(&mut self) -> Result<Seen, String> {
+        self.ask().map(Seen::escaped).map_err(|cause| escape_control(&cause).into_owned())
+    }
+
+    fn ask(&mut self) -> Result<Seen, String> {
         match &mut self.of {
             Of::File => facts(&self.path).map_err(|error| error.to_string()),
             Of::Socket(client) => {

@@ -25,9 +25,9 @@ pub(crate) struct Product {
 }
 
 pub(crate) const PRODUCTS: KeyspaceDefinition<String, Product> =
-    KeyspaceDefinition::new("product").ttl(HOUR).version(1);
+    KeyspaceDefinition::new("product").schema("larder-product").ttl(HOUR).version(1);
 pub(crate) const PACKAGES: KeyspaceDefinition<(String, String), u64> =
-    KeyspaceDefinition::new("data_package").ttl(HOUR).version(1);
+    KeyspaceDefinition::new("data_package").schema("larder-product").ttl(HOUR).version(1);
 pub(crate) const SESSIONS: KeyspaceDefinition<(i32, Vec<u8>), String> =
     KeyspaceDefinition::new("session").ttl(HOUR);
 

@@ -77,7 +77,7 @@ pub(crate) enum Command {
 
     /// Watch a live cache: hit rates by tier and keyspace, latencies, evictions, memory and disk. Of a file alone, its entries and changes.
     ///
-    /// `q` leaves.
+    /// `q` leaves, and `?` shows the keys. Needs a terminal of any size; for a pipe there is `larder stats`.
     Top(TopOptions),
 
     /// Check what a cache in production needs, and say what to do about the rest.

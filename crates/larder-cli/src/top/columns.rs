@@ -5,10 +5,11 @@
 
 use std::cmp::Ordering;
 
+use larder::inspect::escape_control;
 use larder::{KeyspaceStats, Stats};
 
 use super::history::History;
-use super::text::{bytes, count, per_second, percent, printable, time, trend, width};
+use super::text::{bytes, count, per_second, percent, time, trend, width};
 
 /// Columns between two.
 pub(super) const GAP: usize = 1;
@@ -127,7 +128,7 @@ pub(super) fn rows<'a>(
     sort: Column,
     is_reversed: bool,
 ) -> Vec<Row<'a>> {
-    let row = |of: &'a KeyspaceStats| Row { history, of, name: printable(&of.name) };
+    let row = |of: &'a KeyspaceStats| Row { history, of, name: escape_control(&of.name).into_owned() };
     let mut rows: Vec<(f64, Row<'a>)> =
         stats.keyspaces.iter().map(row).map(|row| (row.number(sort), row)).collect();
     rows.sort_by(|(left, left_row), (right, right_row)| {

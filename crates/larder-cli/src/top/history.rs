@@ -261,20 +261,16 @@ fn began_anew(before: &Seen, now: &Seen) -> Option<String> {
     }
 }
 
-/// Whether counts of the second are not those of the first, grown.
+/// Whether counts of the second are not those of the first, grown. A service of an earlier larder does not tell how
+/// long its cache has been open.
 fn counts_anew(before: &Live, now: &Live) -> bool {
     let counts = |live: &Live| {
         let (stats, hits) = (&live.stats, hits_of(&live.stats));
-        let (commits, openings) = (
-            stats.disk.as_ref().map_or(0, |disk| disk.commits),
-            stats.lifetime.as_ref().map_or(0, |lifetime| lifetime.openings),
-        );
-        let counts =
-            [hits.memory, hits.disk, hits.misses, stats.loads, stats.inserts, stats.invalidations, commits];
-        (openings, counts)
+        let commits = stats.disk.as_ref().map_or(0, |disk| disk.commits);
+        [hits.memory, hits.disk, hits.misses, stats.loads, stats.inserts, stats.invalidations, commits]
     };
-    let ((openings_before, before), (openings, now)) = (counts(before), counts(now));
-    openings != openings_before || before.iter().zip(&now).any(|(before, now)| now < before)
+    let (were, are) = (counts(before), counts(now));
+    now.stats.uptime < before.stats.uptime || were.iter().zip(&are).any(|(were, are)| are < were)
 }
 
 fn since(now: &Latencies, before: &Latencies) -> Latencies {

@@ -92,7 +92,7 @@ fn at(second: u64) -> Stats {
             "commits": second * 10, "state": "on", "flush_lag": 0.042, "commit_latency": {"buckets": buckets},
         },
         "misses": misses, "loads": misses, "load_failures": 3, "inserts": second * 12, "invalidations": second * 2,
-        "unsaved_bytes": 2048,
+        "unsaved_bytes": 2 << 20, "write_buffer": 8 << 20, "uptime": second + 60,
         "keyspaces": [
             {"name": "data_package", "misses": misses, "loads": misses, "load_latency": {"buckets": buckets}, "memory_entries": 1_000,
              "memory_weight": 4 << 20, "disk_entries": 5_000, "disk_bytes": 90 << 20, "memory_evictions": second * 5, "disk_expirations": second},

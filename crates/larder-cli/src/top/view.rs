@@ -10,6 +10,7 @@ mod live;
 
 use std::time::{Duration, Instant};
 
+use larder::inspect::escape_control;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -19,7 +20,7 @@ use ratatui::widgets::{Block, Borders, Paragraph, RenderDirection, Sparkline};
 use super::controls::Controls;
 use super::history::{History, NONE};
 use super::source::Seen;
-use super::text::{printable, shortened, width, wrapped};
+use super::text::{shortened, width, wrapped};
 use crate::time::span;
 
 /// What charts need to say something.
@@ -87,7 +88,7 @@ fn head(frame: &mut Frame<'_>, area: Rect, look: &Look<'_>, history: &History, c
     // Where there is no room for all, the interval goes, and then the middle of the name.
     let command = "larder top  ";
     let taken = width(command) + width(&of);
-    let name = shortened(&printable(look.name), room.saturating_sub(taken).max(8));
+    let name = shortened(&escape_control(look.name), room.saturating_sub(taken).max(8));
     let is_told = controls.is_paused || taken + width(&name) + 2 + width(&every) <= room;
     let bold = Style::new().add_modifier(Modifier::BOLD);
     let line = Line::from(vec![
@@ -110,7 +111,7 @@ fn notes(frame: &mut Frame<'_>, rest: &mut Rect, look: &Look<'_>, history: &Hist
         format!(
             "NO ANSWER for {}: {}. What is shown is of that time; it is asked again every {}.",
             span(age),
-            printable(why),
+            escape_control(why),
             span(look.interval)
         )
     });

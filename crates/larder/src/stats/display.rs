@@ -7,8 +7,9 @@ mod table;
 
 use std::fmt;
 
-use self::table::{Out, printable};
+use self::table::Out;
 use super::{DiskStats, KeyspaceStats, MemoryStats, Stats};
+use crate::escape::escape_control;
 use crate::units::ByteSize;
 
 /// Prints tables of the tiers and the keyspaces, and lines for the rest. A width, as in `{stats:80}`, folds the
@@ -80,8 +81,10 @@ fn totals(stats: &Stats, out: &mut Out<'_, '_>) -> fmt::Result {
     if stats.disk.is_none() {
         return Ok(());
     }
-    let unsaved = ByteSize::bytes(stats.unsaved_bytes);
-    out.line(&format!("unsaved {unsaved}: what waits in the write buffer, beside the memory capacity"))
+    let [unsaved, buffer] = [stats.unsaved_bytes, stats.write_buffer].map(ByteSize::bytes);
+    out.line(&format!(
+        "unsaved {unsaved} of {buffer}: what waits in the write buffer, beside the memory capacity"
+    ))
 }
 
 fn file(disk: &DiskStats, out: &mut Out<'_, '_>) -> fmt::Result {
@@ -108,10 +111,10 @@ fn file(disk: &DiskStats, out: &mut Out<'_, '_>) -> fmt::Result {
         out.line(&format!("the disk tier has been off for {:.1?}", disk.degraded))?;
     }
     if let Some(aside) = &disk.quarantined {
-        out.line(&format!("a damaged file was moved to {}", printable(&aside.to_string_lossy())))?;
+        out.line(&format!("a damaged file was moved to {}", escape_control(&aside.to_string_lossy())))?;
     }
     if let Some(why) = &disk.off {
-        out.line(&format!("THE DISK TIER IS OFF: {}", printable(why)))?;
+        out.line(&format!("THE DISK TIER IS OFF: {}", escape_control(why)))?;
     }
     Ok(())
 }
@@ -133,16 +136,16 @@ fn keyspaces(keyspaces: &[KeyspaceStats], out: &mut Out<'_, '_>) -> fmt::Result 
         let hits = of.memory_hits + of.disk_hits;
         let [memory, disk, misses] = [of.memory_hits, of.disk_hits, of.misses].map(|count| count.to_string());
         let rest = [of.memory_entries, of.disk_entries, of.loads, of.inserts, of.invalidations];
-        let mut cells = vec![printable(&of.name), memory, disk, misses, percent(hits, hits + of.misses)];
+        let name = escape_control(&of.name).into_owned();
+        let mut cells = vec![name, memory, disk, misses, percent(hits, hits + of.misses)];
         cells.extend(rest.map(|count| count.to_string()));
         cells
     };
     out.table(&HEADS, &keyspaces.iter().map(row).collect::<Vec<_>>())?;
-    for KeyspaceStats { name, undecodable, .. } in keyspaces.iter().filter(|of| of.undecodable > 0) {
-        let name = printable(name);
-        out.line(&format!(
-            "{undecodable} values of {name} did not decode, and were misses; the log has the reason of the first"
-        ))?;
+    for of in keyspaces.iter().filter(|of| of.undecodable > 0) {
+        let (name, cause) = (escape_control(&of.name), of.undecodable_cause.as_deref());
+        let cause = cause.map_or(String::new(), |cause| format!("; the latest: {}", escape_control(cause)));
+        out.line(&format!("{} values of {name} did not decode, and were misses{cause}", of.undecodable))?;
     }
     Ok(())
 }

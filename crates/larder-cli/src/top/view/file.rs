@@ -1,7 +1,7 @@
 //! A file alone, as it says of itself.
 
 use larder::ByteSize;
-use larder::inspect::FileState;
+use larder::inspect::{FileState, escape_control};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -13,7 +13,7 @@ use crate::time::span;
 use crate::top::controls::{Controls, Drawn};
 use crate::top::history::History;
 use crate::top::source::Facts;
-use crate::top::text::{bytes, count, per_second, printable, shortened, width, wrapped};
+use crate::top::text::{bytes, count, per_second, shortened, width, wrapped};
 
 pub(super) fn draw(
     frame: &mut Frame<'_>,
@@ -62,16 +62,17 @@ fn keyspaces(frame: &mut Frame<'_>, area: Rect, facts: &Facts, controls: &mut Co
     let page = usize::from(area.height.saturating_sub(2));
     controls.drawn = Drawn { columns: Vec::new(), page, keyspaces: facts.keyspaces.len() };
     controls.scroll_to(controls.scroll);
-    let longest = facts.keyspaces.iter().map(|keyspace| width(&printable(&keyspace.name))).max().unwrap_or(0);
+    let longest =
+        facts.keyspaces.iter().map(|keyspace| width(&escape_control(&keyspace.name))).max().unwrap_or(0);
     // The other columns take 37, and the shape of the keys what is left.
     let name = longest.clamp(8, usize::from(area.width).saturating_sub(37).max(8));
     let rows = facts.keyspaces.iter().skip(controls.scroll).take(page).map(|keyspace| {
         Row::new(vec![
-            shortened(&printable(&keyspace.name), name),
+            shortened(&escape_control(&keyspace.name), name),
             keyspace.version.to_string(),
             count(keyspace.entries),
             bytes(keyspace.bytes),
-            printable(&keyspace.key_shape),
+            escape_control(&keyspace.key_shape).into_owned(),
         ])
     });
     let name = Constraint::Length(u16::try_from(name).unwrap_or(u16::MAX));

@@ -20,13 +20,13 @@ const KEYS: [(&str, &str); 9] = [
     ("↑ ↓, k j", "scroll; PgUp, PgDn, Home, End"),
 ];
 
-const NUMBERS: [(&str, &str); 7] = [
+const NUMBERS: [(&str, &str); 8] = [
     ("hit rate", "the share of lookups that memory or disk answered"),
     ("memory hit rate", "the share of all lookups that memory answered"),
+    ("memory", "the weight of entries that are committed, or never to be, of the memory capacity"),
     (
-        "memory",
-        "the weight of entries that are committed, or never to be, of the memory capacity; what is unsaved waits in \
-         the write buffer, beside it",
+        "unsaved",
+        "what waits in the write buffer to be committed, values and encodings; it stands beside memory",
     ),
     ("live", "what entries take in the file, of what they may take"),
     ("file", "what the file takes on its disk, of the disk capacity"),

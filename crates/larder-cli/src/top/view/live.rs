@@ -1,5 +1,6 @@
 //! A live cache, as its process tells of it.
 
+use larder::inspect::escape_control;
 use larder::{ByteSize, DiskState, Latencies, Stats};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
@@ -11,7 +12,7 @@ use super::{Chart, Look, URGENT, Vital, charts, fitted, vitals};
 use crate::top::columns::{self, Column, GAP};
 use crate::top::controls::{Controls, Drawn};
 use crate::top::history::History;
-use crate::top::text::{bar, count, per_second, percent, printable, shortened, time, width, wrapped};
+use crate::top::text::{bar, count, per_second, percent, shortened, time, width, wrapped};
 
 pub(super) fn draw(
     frame: &mut Frame<'_>,
@@ -55,6 +56,8 @@ fn levels(stats: &Stats, room: u16) -> Vec<Vital> {
     };
     let mut levels = vec![level(1, "memory", stats.memory.weight, stats.memory.capacity)];
     if let Some(disk) = &stats.disk {
+        // Beside the memory capacity, not in it.
+        levels.push(level(8, "unsaved", stats.unsaved_bytes, stats.write_buffer));
         levels.push(level(6, "live", disk.bytes, disk.usable_bytes));
         let file = disk.allocated_bytes.unwrap_or(disk.file_bytes);
         levels.push(level(5, "file", file, disk.capacity));
@@ -105,13 +108,12 @@ fn rates(stats: &Stats, history: &History, look: &Look<'_>, room: u16) -> Vec<Vi
 fn disk(stats: &Stats, look: &Look<'_>, room: u16) -> Vital {
     let unsaved = ByteSize::bytes(stats.unsaved_bytes);
     match &stats.disk {
-        None => Vital::new(8, fitted("disk     ", &["none: this cache is in memory alone".to_owned()], room)),
+        None => Vital::new(9, fitted("disk     ", &["none: this cache is in memory alone".to_owned()], room)),
         Some(disk) if disk.state == DiskState::On => {
-            let texts = ["on".to_owned(), format!("{unsaved} unsaved, in the write buffer beside memory")];
-            Vital::new(8, fitted("disk     ", &texts, room))
+            Vital::new(9, fitted("disk     ", &["on".to_owned()], room))
         }
         Some(disk) => {
-            let why = printable(disk.off.as_deref().unwrap_or("the disk failed"));
+            let why = escape_control(disk.off.as_deref().unwrap_or("the disk failed"));
             let text = format!("OFF: {why}; memory keeps serving, {unsaved} unsaved");
             let lines = wrapped(&text, usize::from(room).saturating_sub(9));
             let bad = look.colour(Color::Red).add_modifier(Modifier::BOLD);

@@ -122,22 +122,6 @@ fn shortened(name: &str, most: usize) -> String {
     head.into_iter().chain(['…']).chain(tail.into_iter().rev()).collect()
 }
 
-/// A text without characters that control a terminal: these are escaped as in Rust. So are those that change the
-/// direction of what follows, or that nobody sees.
-pub(super) fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if letter.is_control()
-            || matches!(letter, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-        {
-            out.extend(letter.escape_default());
-        } else {
-            out.push(letter);
-        }
-    }
-    out
-}
-
 fn width(text: &str) -> usize {
     text.chars().map(columns).sum()
 }
@@ -173,10 +157,5 @@ mod tests {
         assert_eq!(shortened("商品カタログ", 8), "商品…グ");
         assert_eq!(shortened("product", 0), "…");
         assert_eq!(width("商品é e\u{301}"), 7);
-    }
-
-    #[test]
-    fn what_controls_a_terminal_is_escaped_and_letters_are_not() {
-        assert_eq!(printable("a\u{1b}[2J\n\u{202e}b 商é\"\\"), "a\\u{1b}[2J\\n\\u{202e}b 商é\"\\");
     }
 }

@@ -79,7 +79,7 @@ pub(crate) enum Command {
 
     /// Watch a live cache: hit rates by tier and keyspace, latencies, evictions, memory and disk. Of a file alone, its entries and changes.
     ///
-    /// `q` leaves.
+    /// `q` leaves, and `?` shows the keys. Needs a terminal of any size; for a pipe there is `larder stats`.
     Top(TopOptions),
 
     /// Say which keys a live cache is asked for most, and which it misses most, through its control socket.

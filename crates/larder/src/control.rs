@@ -32,6 +32,7 @@ pub use client::{Client, ClientError};
 pub use protocol::{Hello, KeyspaceInfo, MAX_LINE, PROTOCOL, Refusal};
 pub use serve::{IDLE_LIMIT, MAX_PEERS, READ_LIMIT};
 
+pub(crate) use listen::refuse_unfit;
 pub(crate) use serve::serve;
 
 use std::path::PathBuf;

@@ -2,11 +2,15 @@
 //!
 //! The codes are a promise to scripts; they stand in the help and in docs/operations.md.
 
+mod remedy;
+
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
+
+pub(crate) use remedy::WHERE;
 
 /// A code to exit with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,9 +72,10 @@ impl From<larder::Error> for Failure {
             Error::NotAFile { .. } | Error::Foreign { .. } => Exit::NotLarder,
             Error::Damaged { .. } => Exit::Damaged,
             Error::NewerFormat { .. } | Error::UnknownFeatures { .. } => Exit::NewerFormat,
+            Error::InvalidUrl { .. } => Exit::Usage,
             _ => Exit::System,
         };
-        Self::new(exit, error.to_string())
+        Self::new(exit, remedy::told(&error))
     }
 }
 

@@ -9,8 +9,8 @@ use larder::{CacheBuilder, Settings, Stats, Timestamp, URL_VARIABLE};
 use super::line::Line;
 use crate::args::DoctorOptions;
 use crate::change::target::is_socket;
-use crate::clock;
 use crate::exit::{Exit, Failure};
+use crate::{clock, located};
 
 pub(super) struct Patient {
     /// What it is called.
@@ -28,8 +28,8 @@ pub(super) struct Patient {
 
 impl Patient {
     pub(super) fn of(options: &DoctorOptions) -> Result<Self, Failure> {
-        let from_environment = || std::env::var(URL_VARIABLE).ok().filter(|url| !url.is_empty());
-        let Some(subject) = options.target.clone().or_else(from_environment) else {
+        let environment = if options.target.is_some() { None } else { located::environment()? };
+        let Some(subject) = options.target.clone().or(environment) else {
             let text = format!("what is to be looked at? Give a FILE or a URL, or set {URL_VARIABLE}");
             return Err(Failure::new(Exit::Usage, text));
         };
@@ -46,7 +46,7 @@ impl Patient {
         };
         let mut socket = options.socket.clone();
         let path = Path::new(&subject);
-        if is_url(&subject) {
+        if located::is_url(subject.as_ref()) {
             let settings = CacheBuilder::from_url(&subject).and_then(|builder| builder.settings());
             let settings = settings.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
             patient.subject =
@@ -115,8 +115,4 @@ impl Patient {
     fn place(&self) -> String {
         self.file.as_ref().map_or_else(|| "a file".to_owned(), |file| file.display().to_string())
     }
-}
-
-fn is_url(text: &str) -> bool {
-    ["file:", "memory:", "redis:", "rediss:", "unix:"].iter().any(|scheme| text.starts_with(scheme))
 }

@@ -7,6 +7,7 @@ mod bad_files;
 mod change;
 mod child;
 mod doctor;
+mod environment;
 mod export;
 mod format;
 mod limits;
@@ -17,3 +18,4 @@ mod support;
 mod values;
 #[path = "../../../../tests/watchdog.rs"]
 mod watchdog;
+mod wrong_targets;

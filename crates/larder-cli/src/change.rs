@@ -18,7 +18,7 @@ use crate::exit::{Exit, Failure};
 /// Opens a file to change it.
 fn own(opened: Result<Admin, larder::Error>) -> Result<Admin, Failure> {
     opened.map_err(|error| match error {
-        larder::Error::InUse { path, pid, has_ended: false } => in_use(&path, pid),
+        larder::Error::InUse { path, pid, has_ended: false, .. } => in_use(&path, pid),
         error => error.into(),
     })
 }

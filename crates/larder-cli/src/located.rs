@@ -6,8 +6,9 @@
 //!    (`file:…`, `memory:…`). A file of such a name is given as `./file:…`.
 //! 2. What is not given is the URL in the environment variable `LARDER_URL`, and standard error says so. Of a
 //!    command with two words behind its name, such as `larder get FILE KEY`, a single one is the last.
-//! 3. A URL names a file, a control socket, or both. `stats`, `top` and `flush` take the socket while a process
-//!    answers there. `remove`, `remove-prefix` and `clear` take both then. All others take the file.
+//! 3. A URL names a file, a control socket, or both. `stats`, `top`, `hot`, `slow`, `monitor` and `flush` take the
+//!    socket while a process answers there. `remove`, `remove-prefix` and `clear` take both then. All others take
+//!    the file.
 //!
 //! A single word that is itself a cache is refused as a KEY: `larder remove shop.larder` has no key, and must
 //! not look for one in another cache.
@@ -219,6 +220,10 @@ fn words(command: &mut Command) -> Option<Words<'_>> {
         Command::Import(options) => words(&mut options.look.file, options.look.json, Use::File),
         Command::Stats(options) => words(&mut options.target, options.json, Use::Process),
         Command::Top(options) => words(&mut options.target, false, Use::Process),
+        Command::Hot(options) | Command::Slow(options) => {
+            words(&mut options.socket, options.json, Use::Process)
+        }
+        Command::Monitor(options) => words(&mut options.socket, options.json, Use::Process),
         Command::Flush(options) => words(&mut options.socket, options.json, Use::Process),
         Command::Remove(options) => {
             let (key, target) = (Some((&*options.key, "larder remove FILE|SOCKET KEY")), &mut options.target);

@@ -43,7 +43,7 @@ pub(super) fn told(error: &Error) -> String {
              that the service has",
             path.display()
         ),
-        Error::InUse { path, pid, has_ended: false } => {
+        Error::InUse { path, pid, has_ended: false, .. } => {
             let owner = pid.map_or_else(|| "another program".to_owned(), |pid| format!("process {pid}"));
             let shown = path.display();
             format!(

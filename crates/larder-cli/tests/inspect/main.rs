@@ -14,6 +14,7 @@ mod limits;
 mod live;
 mod operations;
 mod output;
+mod sick;
 mod support;
 mod values;
 #[path = "../../../../tests/watchdog.rs"]

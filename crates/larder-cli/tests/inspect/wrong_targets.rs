@@ -48,7 +48,7 @@ const TARGETS: &[Target] = &[
     Target {
         path: "directory",
         code: 5,
-        remedy: &["it is a directory; give the cache file in it: directory/shop.larder"],
+        remedy: &["it is a directory; give the cache file in it: ", "directory/shop.larder"],
         asks: None,
     },
     Target {
@@ -62,7 +62,7 @@ const TARGETS: &[Target] = &[
     Target {
         path: "whole.larder.lock",
         code: 5,
-        remedy: &["it belongs to whole.larder: give that"],
+        remedy: &["it belongs to ", "whole.larder: give that"],
         asks: None,
     },
     Target {
@@ -81,13 +81,13 @@ const TARGETS: &[Target] = &[
     Target {
         path: "dead.sock",
         code: 5,
-        remedy: &["it is a socket", "larder stats dead.sock"],
+        remedy: &["it is a socket", "`larder stats ", "dead.sock` asks the process behind it"],
         asks: Some((8, "is the process running")),
     },
     Target {
         path: "other.sock",
         code: 5,
-        remedy: &["it is a socket", "larder stats other.sock"],
+        remedy: &["it is a socket", "`larder stats ", "other.sock` asks the process behind it"],
         asks: Some((5, "is it the control socket of a larder")),
     },
 ];

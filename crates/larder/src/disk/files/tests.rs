@@ -23,11 +23,11 @@ fn the_second_owner_is_told_who_the_first_is() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("shop.larder");
     let clock = SystemClock::new();
-    let first = OwnerLock::acquire(&OsVolume, &path, Duration::ZERO, &clock).unwrap();
-    let error = OwnerLock::acquire(&OsVolume, &path, Duration::ZERO, &clock).unwrap_err();
+    let first = OwnerLock::acquire(&OsVolume, &path, None, Duration::ZERO, &clock).unwrap();
+    let error = OwnerLock::acquire(&OsVolume, &path, None, Duration::ZERO, &clock).unwrap_err();
     assert!(matches!(error, Error::InUse { pid: Some(pid), .. } if pid == std::process::id()), "{error}");
     drop(first);
-    OwnerLock::acquire(&OsVolume, &path, Duration::ZERO, &clock).unwrap();
+    OwnerLock::acquire(&OsVolume, &path, None, Duration::ZERO, &clock).unwrap();
 }
 
 /// A volume in which another opening withdraws its lock just after the file of the lock was opened.
@@ -87,7 +87,7 @@ impl Volume for Racing {
 fn there_is_one_owner_though_a_lock_is_withdrawn_while_another_opening_waits_for_it() {
     let dir = tempfile::tempdir().unwrap();
     let (path, clock) = (dir.path().join("shop.larder"), SystemClock::new());
-    let acquire = |volume: &dyn Volume| OwnerLock::acquire(volume, &path, Duration::ZERO, &clock);
+    let acquire = |volume: &dyn Volume| OwnerLock::acquire(volume, &path, None, Duration::ZERO, &clock);
     let racing = Racing { withdrawn: Mutex::new(Some(acquire(&OsVolume).unwrap())) };
     let owner = acquire(&racing).unwrap();
     assert!(beside(&path, LOCK).exists(), "the owner's lock stands at its path");
@@ -101,7 +101,7 @@ fn there_is_one_owner_though_a_lock_is_withdrawn_while_another_opening_waits_for
 fn a_lock_is_withdrawn_by_the_opening_that_made_it_alone() {
     let dir = tempfile::tempdir().unwrap();
     let (path, clock) = (dir.path().join("shop.larder"), SystemClock::new());
-    let acquire = || OwnerLock::acquire(&OsVolume, &path, Duration::ZERO, &clock).unwrap();
+    let acquire = || OwnerLock::acquire(&OsVolume, &path, None, Duration::ZERO, &clock).unwrap();
     acquire().withdraw(&OsVolume);
     assert!(!beside(&path, LOCK).exists());
     drop(acquire());

@@ -18,7 +18,13 @@ fn examples() -> Vec<Error> {
     vec![
         Error::InvalidSetting { setting: "shards", value: text.clone(), allowed: text.clone() },
         Error::InvalidUrl { url: text.clone(), why: text.clone(), allowed: "allowed" },
-        Error::InUse { path: path.clone(), pid: Some(4711), has_ended: false },
+        Error::InUse {
+            path: path.clone(),
+            pid: Some(4711),
+            has_ended: false,
+            is_elsewhere: false,
+            socket: Some("/run/shop.sock".into()),
+        },
         Error::NotAFile { path: path.clone(), what: "a directory" },
         Error::Foreign { path: path.clone(), why: text.clone() },
         Error::Missing { path: path.clone() },

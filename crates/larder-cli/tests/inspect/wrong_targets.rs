@@ -156,7 +156,7 @@ fn each_command_says_what_each_wrong_path_is_and_what_to_do() {
             );
             assert!(stdout(&output).is_empty(), "{words:?}: {}", told(&output));
             // Of the library, and of no help to who only looks.
-            for wrong in ["move the file away;", "one to be created", "open it read-only", "panicked"] {
+            for wrong in ["move the file away;", "one to be created", "open it read-only", "thread '"] {
                 assert!(!said.contains(wrong), "{words:?}: {said}");
             }
         }

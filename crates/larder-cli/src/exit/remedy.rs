@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use larder::Error;
 
-/// Where the path of a service's cache is to be found.
-pub(crate) const WHERE: &str = "the path of a service's cache is in its LARDER_URL";
+/// Where the paths of a service are to be found.
+pub(crate) const WHERE: &str =
+    "the LARDER_URL of the service has the path of its cache, and of its control socket (control=PATH)";
 /// The caches of a directory that are named.
 const MOST_NAMED: usize = 3;
 

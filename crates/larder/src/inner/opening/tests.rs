@@ -134,6 +134,24 @@ const CASES: &[Case] = &[
         },
     },
     Case {
+        name: "an empty file, and somebody's in the place of an unfinished one",
+        path: "shop",
+        prepare: |dir| {
+            fs::write(dir.join("shop"), "").unwrap();
+            fs::write(dir.join("shop.larder-new"), "letters").unwrap();
+            None
+        },
+    },
+    Case {
+        name: "an empty file, and a directory in the place of an unfinished one",
+        path: "shop",
+        prepare: |dir| {
+            fs::write(dir.join("shop"), "").unwrap();
+            fs::create_dir(dir.join("shop.larder-new")).unwrap();
+            None
+        },
+    },
+    Case {
         name: "a directory in the place of the lock",
         path: "shop",
         prepare: |dir| {

@@ -44,7 +44,8 @@ impl Seen {
     fn escaped(mut self) -> Self {
         let escape = |text: &mut String| *text = escape_control(text).into_owned();
         match &mut self {
-            Self::Live { stats, .. } => {
+            Self::Live(live) => {
+                let stats = &mut live.stats;
                 stats.keyspaces.iter_mut().for_each(|keyspace| escape(&mut keyspace.name));
                 // They are looked up by name.
                 stats.keyspaces.sort_by(|one, other| one.name.cmp(&other.name));

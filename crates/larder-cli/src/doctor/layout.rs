@@ -1,6 +1,8 @@
 //! How a line is laid out: as one line for a program, and in a terminal broken between words, so that what
 //! was found and what to do stay in their column.
 
+use larder::inspect::escape_control;
+
 use crate::out;
 
 /// Where what was found begins: behind the verdict and the name of the check.
@@ -55,7 +57,7 @@ impl Layout {
     }
 
     fn paragraph_behind(self, used: usize, start: &str, indent: usize, text: &str) -> String {
-        let text = plain(text);
+        let text = escape_control(text);
         let Some(columns) = self.0 else { return format!("{start}{text}") };
         let mut told = start.to_owned();
         let mut column = used + start.chars().count();
@@ -77,15 +79,6 @@ impl Layout {
         }
         told
     }
-}
-
-/// A text with its control characters spelled as Rust spells them.
-fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if letter.is_control() { plain.extend(letter.escape_default()) } else { plain.push(letter) }
-    }
-    plain
 }
 
 #[cfg(test)]

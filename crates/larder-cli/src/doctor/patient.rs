@@ -11,11 +11,11 @@ use super::holders::Holders;
 use super::line::Line;
 use super::looks::{LOOKS, Looks};
 use crate::args::DoctorOptions;
-use crate::change::target::is_socket;
-use crate::clock;
 use crate::exit::{Exit, Failure};
+use crate::live::is_socket;
 use crate::out::waiting;
 use crate::time::span;
+use crate::{clock, located};
 
 pub(super) struct Patient {
     /// What it is called.
@@ -38,8 +38,8 @@ pub(super) struct Patient {
 
 impl Patient {
     pub(super) fn of(options: &DoctorOptions) -> Result<Self, Failure> {
-        let from_environment = || std::env::var(URL_VARIABLE).ok().filter(|url| !url.is_empty());
-        let Some(subject) = options.target.clone().or_else(from_environment) else {
+        let environment = if options.target.is_some() { None } else { located::environment()? };
+        let Some(subject) = options.target.clone().or(environment) else {
             let text = format!("what is to be looked at? Give a FILE or a URL, or set {URL_VARIABLE}");
             return Err(Failure::new(Exit::Usage, text));
         };
@@ -58,7 +58,7 @@ impl Patient {
         };
         let mut socket = options.socket.clone();
         let path = Path::new(&subject);
-        if is_url(&subject) {
+        if located::is_url(subject.as_ref()) {
             let settings = CacheBuilder::from_url(&subject).and_then(|builder| builder.settings());
             let settings = settings.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
             patient.subject =
@@ -183,10 +183,6 @@ impl Patient {
     fn place(&self) -> String {
         self.file.as_ref().map_or_else(|| "a file".to_owned(), |file| file.display().to_string())
     }
-}
-
-fn is_url(text: &str) -> bool {
-    ["file:", "memory:", "redis:", "rediss:", "unix:"].iter().any(|scheme| text.starts_with(scheme))
 }
 
 /// Asks a process for its statistics, and again for as long as it is to be watched. Ctrl-C ends the command:

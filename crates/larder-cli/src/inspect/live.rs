@@ -160,10 +160,16 @@ impl Found {
     fn no_entry(&self, source: &mut Source) -> Failure {
         let asked = || source.client.why(&self.keyspace, &spell_hex(&self.key)).ok()?.why;
         let why = self.status.why.clone().or_else(asked);
-        let why = why.unwrap_or_else(|| self.status.state.name().to_owned());
+        let why = lower(why.unwrap_or_else(|| self.status.state.name().to_owned()));
         let text = format!("no entry {} in keyspace {:?}: {why}", self.name(), self.keyspace);
         Failure::new(exit(self.status.state), text)
     }
+}
+
+/// A sentence that follows a colon.
+fn lower(sentence: String) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 fn exit(state: EntryState) -> Exit {

@@ -12,6 +12,7 @@ pub(crate) mod target;
 use std::path::Path;
 
 use larder::admin::Admin;
+use larder::inspect::escape_control;
 
 use crate::exit::{Exit, Failure};
 
@@ -28,7 +29,9 @@ fn own(opened: Result<Admin, larder::Error>, instead: Option<&str>) -> Result<Ad
                 (Some(instead), _) => in_use(&path, &owner, instead),
                 (None, None) => in_use(&path, &owner, NO_SOCKET),
                 (None, Some(socket)) => {
-                    in_use(&path, &owner, &format!("ask it, with --socket {}, or stop it", socket.display()))
+                    let socket = socket.to_string_lossy();
+                    let remedy = format!("ask it, with --socket {}, or stop it", escape_control(&socket));
+                    in_use(&path, &owner, &remedy)
                 }
             }
         }

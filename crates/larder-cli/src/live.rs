@@ -9,10 +9,11 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use larder::control::{Client, ClientError};
-use larder::inspect::{FileFacts, FileState, Inspector};
+use larder::inspect::{FileFacts, FileState, Inspector, escape_control};
 use serde_json::json;
 
 use crate::exit::Failure;
+use crate::guard::{escape_json, warn};
 
 /// Who has a file, as far as a command can ask.
 pub(crate) enum Owner {
@@ -85,9 +86,9 @@ pub(crate) fn asked(client: &Client) -> String {
 /// Says something besides the answer, on standard error.
 pub(crate) fn say(json: bool, text: &str) {
     if json {
-        eprintln!("{}", json!({ "note": text }));
+        warn(&escape_json(&json!({ "note": text }).to_string()));
     } else {
-        eprintln!("larder: {text}");
+        warn(&format!("larder: {}", escape_control(text)));
     }
 }
 

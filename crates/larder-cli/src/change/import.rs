@@ -11,7 +11,7 @@ use std::io::{BufReader, Write};
 use std::path::Path;
 
 use larder::admin::{Admin, NewEntry, NewKeyspace, Written};
-use larder::inspect::{KeyspaceFacts, format_name};
+use larder::inspect::{KeyspaceFacts, escape_control, format_name};
 use larder::{ByteSize, Timestamp};
 use larder_export::{Item, Keyspace, Reader};
 use serde::Serialize;
@@ -19,7 +19,7 @@ use serde::Serialize;
 use self::survey::{Survey, reading};
 use super::{entries, own};
 use crate::args::ImportOptions;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, WHERE};
 use crate::interrupt::Interrupt;
 use crate::out::{self, progress};
 
@@ -47,7 +47,7 @@ pub(crate) fn run(options: &ImportOptions) -> Result<Exit, Failure> {
     }
     let is_there = file.symlink_metadata().is_ok();
     if !is_there && !options.create {
-        let text = format!("there is no file {}; give the path of a cache file, or --create", file.display());
+        let text = format!("there is no file {}; {WHERE}, and --create makes one", file.display());
         return Err(Failure::new(Exit::Missing, text));
     }
     let instead = format!(
@@ -99,6 +99,7 @@ fn conflicts(there: &[KeyspaceFacts], survey: &Survey, replace: bool) -> Result<
 fn definition(version: u32, keys: &str, format: u8, fingerprint: u64) -> String {
     let values = format_name(format);
     let of_type = if fingerprint == 0 { String::new() } else { format!(" of type 0x{fingerprint:016X}") };
+    let keys = escape_control(keys);
     format!("version {version}, keys {keys} and values in {values}{of_type}")
 }
 
@@ -222,6 +223,7 @@ fn tell(options: &ImportOptions, written: Written, replaced: Vec<String>) -> Res
     let verb = if options.dry_run { "would import" } else { "imported" };
     writeln!(out, "{verb} {} into {file}", entries(written.written))?;
     for name in replaced {
+        let name = escape_control(&name);
         writeln!(
             out,
             "{} what {file} had of keyspace {name}",

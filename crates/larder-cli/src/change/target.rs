@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use larder::control::{Client, ClientError, KeyspaceInfo};
-use larder::inspect::Inspector;
+use larder::control::{Client, ClientError};
+use larder::inspect::{Inspector, escape_control};
 
 use super::in_use;
 use crate::args::TargetOptions;
@@ -23,7 +23,7 @@ pub(crate) enum Target {
 
 impl Target {
     pub(crate) fn of(options: &TargetOptions) -> Result<Self, Failure> {
-        let file = options.file.clone();
+        let file = options.file.to_path_buf();
         Ok(match &options.socket {
             Some(socket) => Self::Live { client: Client::connect(socket)?, file: Some(file) },
             None if is_socket(&file) => Self::Live { client: Client::connect(&file)?, file: None },
@@ -54,11 +54,6 @@ impl Target {
     }
 }
 
-/// The shape of a live keyspace's keys; an empty one is no shape, and takes digits alone.
-pub(crate) fn shape(keyspace: &KeyspaceInfo) -> &str {
-    keyspace.keys.as_deref().unwrap_or_default()
-}
-
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let exit = match &error {
@@ -75,6 +70,7 @@ impl From<ClientError> for Failure {
             },
             _ => Exit::System,
         };
-        Self::new(exit, error.to_string())
+        // What the process says of itself is in it.
+        Self::new(exit, escape_control(&error.to_string()))
     }
 }

@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use larder::CodecError;
-use larder::inspect::{Content, Document, Record, spell_hex};
+use larder::inspect::{Content, Document, Record, escape_control, spell_hex};
 use serde::Serialize;
 
-use super::key::{Found, KeyJson, find, no_entry, spell};
+use super::key::{Found, KeyJson, find, no_entry};
 use super::live::Source;
 use super::value;
 use crate::args::GetOptions;
@@ -64,7 +64,7 @@ pub(crate) fn run(options: &GetOptions) -> Result<Exit, Failure> {
     let payload = record.payload();
     if options.raw {
         let payload = payload.map_err(|error| {
-            let name = spell(&found.keyspace, &found.key);
+            let name = &found.shown;
             Failure::new(Exit::Damaged, format!("the value of {name} can't be read: {error}"))
         })?;
         let mut out = io::stdout().lock();
@@ -102,8 +102,9 @@ fn as_json<'a>(found: &Found, shown: &Shown<'a>) -> GetJson<'a> {
 fn print(found: &Found, record: &Record, shown: &Shown<'_>, full: bool) -> Result<(), Failure> {
     let mut out = out::stdout();
     let now = found.snapshot.now();
-    field(&mut out, "key", spell(&found.keyspace, &found.key))?;
-    field(&mut out, "keyspace", format!("{}, version {}", found.keyspace.name, record.version))?;
+    field(&mut out, "key", &found.shown)?;
+    let keyspace = escape_control(&found.keyspace.name);
+    field(&mut out, "keyspace", format!("{keyspace}, version {}", record.version))?;
     let (written, expires) = (rfc3339(record.written_at), rfc3339(record.expires_at));
     field(&mut out, "written", format!("{written}, {} ago", span(now.since(record.written_at))))?;
     field(&mut out, "expires", format!("{expires}, in {}", span(record.expires_at.since(now))))?;
@@ -140,7 +141,7 @@ pub(super) fn print_content(
         Content::Text(text) if value::is_plain(text) => value::print_text(out, text, most(SHOWN_TEXT)),
         content => {
             if let Content::Unreadable(why) = content {
-                field(out, "unreadable", why)?;
+                field(out, "unreadable", escape_control(&why.to_string()))?;
             }
             let texts = texts(content, bytes);
             let texts: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();

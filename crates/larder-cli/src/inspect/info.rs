@@ -5,7 +5,7 @@ mod process;
 use std::io::Write;
 
 use larder::ByteSize;
-use larder::inspect::{FileFacts, FileState, RetiredVersion, Snapshot};
+use larder::inspect::{FileFacts, FileState, RetiredVersion, Snapshot, escape_control};
 use serde::Serialize;
 
 use super::open;
@@ -180,7 +180,7 @@ fn print(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> Result<
     out::table(&mut out, &rows)?;
     for keyspace in snapshot.keyspaces() {
         for old in &keyspace.retired_versions {
-            let (name, version, at) = (&keyspace.name, old.version, rfc3339(old.retired_at));
+            let (name, version, at) = (escape_control(&keyspace.name), old.version, rfc3339(old.retired_at));
             writeln!(out, "version {version} of keyspace {name} was retired at {at}")?;
         }
     }

@@ -8,11 +8,14 @@ use std::io::{self, Write};
 
 use larder::Timestamp;
 use larder::control::{Client, EntryState, FoundIn, KeyStatus, KeyspaceInfo, MAX_PAGE};
-use larder::inspect::{Content, Document, Snapshot, compression_name, format_name, spell_hex};
+use larder::inspect::{
+    Content, Document, Snapshot, compression_name, escape_control, format_name, spell_hex,
+};
 use serde::Serialize;
 
+use super::existing::Existing;
 use super::get::{self, Extent};
-use super::key::{Keys, choose, pick};
+use super::spelling::{Keys, Misread, Speller, choose, pick};
 use super::value;
 use crate::args::{GetOptions, KeyOptions, KeysOptions};
 use crate::exit::{Exit, Failure};
@@ -30,9 +33,12 @@ pub(super) struct Source {
 /// A key of a live cache, and what stands there.
 struct Found {
     keyspace: String,
-    shape: String,
     key: Vec<u8>,
+    /// The key as it is shown.
+    shown: String,
     status: KeyStatus,
+    /// What else the text may have been meant for, if there is nothing under the key.
+    advice: Option<String>,
 }
 
 /// What is told of a key in JSON: by the names that a file's keys have, and what only a process knows.
@@ -107,12 +113,7 @@ impl Source {
 
     /// How keys are read and shown: by the shape that the process opened a keyspace with, or else by the file's.
     fn keys(&self) -> Vec<Keys<'_>> {
-        let in_file = |name: &str| self.snapshot.as_ref()?.keyspace(name).map(Keys::of);
-        let keys = self.keyspaces.iter().map(|found| match &found.keys {
-            Some(shape) => Keys { name: &found.name, shape },
-            None => in_file(&found.name).unwrap_or(Keys { name: &found.name, shape: "" }),
-        });
-        keys.collect()
+        keys_of(&self.keyspaces, self.snapshot.as_ref())
     }
 
     /// Finds what a command asks for.
@@ -121,11 +122,15 @@ impl Source {
         options: &KeyOptions,
         ask: impl FnOnce(&mut Client, &str, &str) -> Result<KeyStatus, larder::control::ClientError>,
     ) -> Result<Found, Failure> {
-        let keyspaces = self.keys();
-        let (chosen, key) = choose(&keyspaces, options.keyspace.as_deref(), &options.key)?;
-        let (keyspace, shape) = (chosen.name.to_owned(), chosen.shape.to_owned());
+        let (keyspaces, name) = (self.keys(), options.keyspace.as_deref());
+        let (chosen, key) = choose(&keyspaces, name, &options.key)?;
+        let shown = Speller::new(name, keyspaces.iter().copied()).spell(chosen, &key);
+        let misread = Misread::of_key(chosen, &options.key).filter(|other| other.bytes != key);
+        let advice = misread.map(|other| other.advice());
+        let keyspace = chosen.name.to_owned();
         let status = ask(&mut self.client, &keyspace, &spell_hex(&key))?;
-        Ok(Found { keyspace, shape, key, status })
+        let advice = advice.filter(|_| status.state != EntryState::Live);
+        Ok(Found { keyspace, key, shown, status, advice })
     }
 
     /// The value of an entry: as the process sends it, or as the file has it of the same change.
@@ -143,25 +148,29 @@ impl Source {
     }
 }
 
+/// The keyspaces that a process tells of; those that it has not opened, as its file has them.
+pub(crate) fn keys_of<'a>(keyspaces: &'a [KeyspaceInfo], snapshot: Option<&'a Snapshot>) -> Vec<Keys<'a>> {
+    let in_file = |name: &str| snapshot?.keyspace(name).map(Keys::of);
+    let keys = keyspaces.iter().map(|found| match &found.keys {
+        Some(shape) => Keys { name: &found.name, shape, schema: found.schema.as_deref() },
+        None => in_file(&found.name).unwrap_or(Keys { name: &found.name, shape: "", schema: None }),
+    });
+    keys.collect()
+}
+
 impl Found {
-    fn keys(&self) -> Keys<'_> {
-        Keys { name: &self.keyspace, shape: &self.shape }
-    }
-
     fn json(&self) -> StatusJson {
-        status_json(self.keys(), &self.key, &self.status)
-    }
-
-    fn name(&self) -> String {
-        self.keys().spell(&self.key)
+        status_json(&self.keyspace, (&self.key, self.shown.clone()), &self.status)
     }
 
     /// The failure of a command that wants a live entry.
     fn no_entry(&self, source: &mut Source) -> Failure {
         let asked = || source.client.why(&self.keyspace, &spell_hex(&self.key)).ok()?.why;
         let why = self.status.why.clone().or_else(asked);
-        let why = lower(why.unwrap_or_else(|| self.status.state.name().to_owned()));
-        let text = format!("no entry {} in keyspace {:?}: {why}", self.name(), self.keyspace);
+        let why = why.unwrap_or_else(|| self.status.state.name().to_owned());
+        let advice = self.advice.as_ref().map_or_else(String::new, |advice| format!("; {advice}"));
+        let why = escape_control(&lower(why));
+        let text = format!("no entry {} in keyspace {:?}: {why}{advice}", self.shown, self.keyspace);
         Failure::new(exit(self.status.state), text)
     }
 }
@@ -184,7 +193,7 @@ fn at(ms: u64) -> String {
     rfc3339(Timestamp::from_millis(ms))
 }
 
-fn status_json(keys: Keys<'_>, key: &[u8], status: &KeyStatus) -> StatusJson {
+fn status_json(keyspace: &str, (key, shown): (&[u8], String), status: &KeyStatus) -> StatusJson {
     let entry = status.sequence.map(|sequence| EntryJson {
         version: status.version,
         sequence: Some(sequence),
@@ -199,8 +208,8 @@ fn status_json(keys: Keys<'_>, key: &[u8], status: &KeyStatus) -> StatusJson {
         memory_bytes: status.memory_bytes,
     });
     StatusJson {
-        keyspace: keys.name.to_owned(),
-        key: keys.spell(key),
+        keyspace: keyspace.to_owned(),
+        key: shown,
         key_bytes: spell_hex(key),
         value_format: status.value_format.map(format_name),
         state: status.state.name(),
@@ -233,7 +242,7 @@ pub(super) fn get(source: &mut Source, options: &GetOptions) -> Result<Exit, Fai
         let Some(value) = value else {
             return Err(Failure::new(
                 Exit::System,
-                format!("the value of {} is not shown: {withheld}", found.name()),
+                format!("the value of {} is not shown: {}", found.shown, escape_control(withheld)),
             ));
         };
         let mut out = io::stdout().lock();
@@ -280,7 +289,7 @@ pub(super) fn get(source: &mut Source, options: &GetOptions) -> Result<Exit, Fai
                 if options.full { Extent::Whole } else { Extent::Shown },
             )?;
         }
-        _ => field(&mut out, "not shown", withheld)?,
+        _ => field(&mut out, "not shown", escape_control(withheld))?,
     }
     Ok(out.flush().map(|()| Exit::Ok)?)
 }
@@ -292,9 +301,9 @@ fn file_format(source: &Source, keyspace: &str) -> Option<u8> {
 
 fn print_entry(out: &mut impl Write, found: &Found) -> io::Result<()> {
     let status = &found.status;
-    field(out, "key", found.name())?;
+    field(out, "key", &found.shown)?;
     let version = status.version.map_or_else(String::new, |version| format!(", version {version}"));
-    field(out, "keyspace", format!("{}{version}", found.keyspace))?;
+    field(out, "keyspace", format!("{}{version}", escape_control(&found.keyspace)))?;
     field(out, "found in", place(status))?;
     if let Some(written) = status.written_at_ms {
         field(out, "written", at(written))?;
@@ -325,7 +334,10 @@ pub(super) fn ttl(source: &mut Source, options: &KeyOptions) -> Result<Exit, Fai
 pub(super) fn why(source: &mut Source, options: &KeyOptions) -> Result<Exit, Failure> {
     let found = source.find(options, Client::why)?;
     let status = &found.status;
-    let why = times(status) + status.why.as_deref().unwrap_or_default();
+    let mut why = times(status) + status.why.as_deref().unwrap_or_default();
+    if let Some(advice) = &found.advice {
+        why += &format!(" But {advice}.");
+    }
     if options.look.json {
         out::json(&WhyJson { status: found.json(), why })?;
         return Ok(exit(status.state));
@@ -333,8 +345,8 @@ pub(super) fn why(source: &mut Source, options: &KeyOptions) -> Result<Exit, Fai
     let mut out = out::stdout();
     let is_live = status.state == EntryState::Live;
     let verdict = if is_live { styled(GOOD, "found") } else { styled(BAD, "not found") };
-    writeln!(out, "{} in keyspace {}: {verdict}", found.name(), found.keyspace)?;
-    writeln!(out, "{why}")?;
+    writeln!(out, "{} in keyspace {}: {verdict}", found.shown, escape_control(&found.keyspace))?;
+    writeln!(out, "{}", escape_control(&why))?;
     out.flush()?;
     Ok(exit(status.state))
 }
@@ -356,29 +368,27 @@ fn times(status: &KeyStatus) -> String {
 }
 
 pub(super) fn keys(source: &mut Source, options: &KeysOptions) -> Result<Exit, Failure> {
-    let keyspaces: Vec<(String, String)> = {
-        let all = source.keys();
-        let chosen = match &options.keyspace {
-            Some(name) => vec![pick(&all, name)?],
-            None => all,
-        };
-        chosen.iter().map(|keys| (keys.name.to_owned(), keys.shape.to_owned())).collect()
+    let Source { client, keyspaces, snapshot } = source;
+    let all = keys_of(keyspaces, snapshot.as_ref());
+    let chosen = match &options.keyspace {
+        Some(name) => vec![pick(&all, name)?],
+        None => all.clone(),
     };
-    if options.prefix.is_some() && keyspaces.len() > 1 {
+    if options.prefix.is_some() && chosen.len() > 1 {
         let text = "a prefix is of the keys of one keyspace: give --keyspace";
         return Err(Failure::new(Exit::Usage, text));
     }
+    let speller = Speller::new(options.keyspace.as_deref(), all.into_iter());
     let mut out = out::stdout();
     let mut left = options.limit.unwrap_or(u64::MAX);
-    for (name, shape) in &keyspaces {
-        let keys = Keys { name, shape };
+    for keyspace in chosen {
         let prefix = match &options.prefix {
-            Some(text) => spell_hex(&keys.read_prefix(text)?),
+            Some(text) => spell_hex(&prefix(client, keyspace, text)?),
             None => String::new(),
         };
         let mut after: Option<String> = None;
         loop {
-            let page = source.client.keys(name, &prefix, after.as_deref(), MAX_PAGE, options.all)?;
+            let page = client.keys(keyspace.name, &prefix, after.as_deref(), MAX_PAGE, options.all)?;
             for status in &page.keys {
                 if left == 0 {
                     out.flush()?;
@@ -387,7 +397,7 @@ pub(super) fn keys(source: &mut Source, options: &KeysOptions) -> Result<Exit, F
                     return Ok(Exit::Ok);
                 }
                 left -= 1;
-                print_key(&mut out, options, keys, status)?;
+                print_key(&mut out, options, (&speller, keyspace), status)?;
             }
             after = page.after;
             if after.is_none() {
@@ -398,17 +408,27 @@ pub(super) fn keys(source: &mut Source, options: &KeysOptions) -> Result<Exit, F
     Ok(out.flush().map(|()| Exit::Ok)?)
 }
 
+/// The bytes that the keys begin with; refused if no key begins so, and others are spelled so.
+fn prefix(client: &mut Client, keyspace: Keys<'_>, text: &str) -> Result<Vec<u8>, Failure> {
+    let prefix = keyspace.read_prefix(text)?;
+    match Existing::Live(client).misread_prefix(keyspace, text, &prefix)? {
+        Some(other) => Err(other.refusal()),
+        None => Ok(prefix),
+    }
+}
+
 fn print_key(
     out: &mut impl Write,
     options: &KeysOptions,
-    keys: Keys<'_>,
+    (speller, keyspace): (&Speller<'_>, Keys<'_>),
     status: &KeyStatus,
 ) -> Result<(), Failure> {
     let key = larder::inspect::KeyShape::Unit.parse_key(&status.key).unwrap_or_default();
+    let shown = speller.spell(keyspace, &key);
     if options.look.json {
-        return json_line(out, &status_json(keys, &key, status));
+        return json_line(out, &status_json(keyspace.name, (&key, shown), status));
     }
-    write!(out, "{}\t{}", styled(FAINT, keys.name), keys.spell(&key))?;
+    write!(out, "{}\t{shown}", styled(FAINT, escape_control(keyspace.name)))?;
     if options.long {
         let ttl = status.ttl_ms.unwrap_or_default();
         let len = status.value_bytes.map_or_else(|| "-".to_owned(), |len| len.to_string());

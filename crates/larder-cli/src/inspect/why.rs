@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use larder::inspect::{Content, Finding, Record};
+use larder::inspect::{Content, Finding, Record, escape_control};
 use serde::Serialize;
 
-use super::key::{self, Found, KeyJson, find, spell};
+use super::key::{self, Found, KeyJson, find};
 use super::live::Source;
 use crate::args::KeyOptions;
 use crate::exit::{Exit, Failure};
@@ -33,7 +33,10 @@ pub(crate) fn run(options: &KeyOptions) -> Result<Exit, Failure> {
         Some(reason) => format!(
             "Its record is whole, and no lookup can read the value: {reason}. Its owner counts a miss, and loads it anew."
         ),
-        None => explain(&found),
+        None => match &found.advice {
+            Some(advice) => format!("{} But {advice}.", explain(&found)),
+            None => explain(&found),
+        },
     };
     if options.look.json {
         out::json(&WhyJson { key: KeyJson::found(&found), why })?;
@@ -41,13 +44,8 @@ pub(crate) fn run(options: &KeyOptions) -> Result<Exit, Failure> {
         let mut out = out::stdout();
         let is_live = found.finding.live().is_some() && unreadable.is_none();
         let verdict = if is_live { styled(GOOD, "found") } else { styled(BAD, "not found") };
-        writeln!(
-            out,
-            "{} in keyspace {}: {verdict}",
-            spell(&found.keyspace, &found.key),
-            found.keyspace.name
-        )?;
-        writeln!(out, "{why}")?;
+        writeln!(out, "{} in keyspace {}: {verdict}", found.shown, escape_control(&found.keyspace.name))?;
+        writeln!(out, "{}", escape_control(&why))?;
         out.flush()?;
     }
     Ok(if unreadable.is_some() { Exit::Damaged } else { key::exit(&found.finding) })

@@ -7,10 +7,13 @@ mod bad_files;
 mod change;
 mod child;
 mod doctor;
+mod environment;
 mod export;
 mod format;
+mod hostile;
 mod limits;
 mod live;
+mod naming;
 mod operations;
 mod output;
 mod process;
@@ -19,3 +22,4 @@ mod support;
 mod values;
 #[path = "../../../../tests/watchdog.rs"]
 mod watchdog;
+mod wrong_targets;

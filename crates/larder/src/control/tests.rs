@@ -158,6 +158,19 @@ fn an_application_whose_last_handle_goes_meanwhile_is_closed_and_its_socket_with
 }
 
 #[test]
+fn one_connection_takes_request_after_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("a.sock");
+    let cache = Cache::builder().control_socket(&socket).open().unwrap();
+    let mut client = Client::connect(&socket).unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.stats().unwrap().misses, 0);
+        assert_eq!(client.keyspaces().unwrap(), []);
+    }
+    drop(cache);
+}
+
+#[test]
 fn a_keyspace_is_told_with_the_schema_that_the_file_records() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.larder");

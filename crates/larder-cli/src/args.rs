@@ -84,7 +84,7 @@ pub(crate) enum Command {
 
     /// Watch a live cache: hit rates by tier and keyspace, latencies, evictions, memory and disk. Of a file alone, its entries and changes.
     ///
-    /// `q` leaves.
+    /// `q` leaves, and `?` shows the keys. Needs a terminal of any size; for a pipe there is `larder stats`.
     Top(TopOptions),
 
     /// Say which keys a live cache is asked for most, and which it misses most, through its control socket.
@@ -235,9 +235,14 @@ pub(crate) struct KeyOptions {
     #[arg(allow_hyphen_values = true)]
     pub(crate) key: String,
 
-    /// The keyspace of the key [default: the only one, or that of a product key].
+    /// The keyspace of the key, which is then taken as it stands [default: the only one, or that of a product
+    /// key].
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
+
+    /// Look at the file alone, also where a process has it that could be asked.
+    #[arg(long)]
+    pub(crate) file_only: bool,
 }
 
 #[derive(Debug, Args)]
@@ -285,6 +290,10 @@ pub(crate) struct KeysOptions {
     #[arg(long, conflicts_with_all = ["limit", "long"])]
     pub(crate) big: bool,
 
+    /// Look at the file alone, also where a process has it that could be asked.
+    #[arg(long)]
+    pub(crate) file_only: bool,
+
     /// Behind each key its state, the seconds it has to live, and the length of its value.
     #[arg(long, short)]
     pub(crate) long: bool,
@@ -296,7 +305,7 @@ pub(crate) struct DoctorOptions {
     #[arg(value_name = "FILE|URL|SOCKET", value_hint = ValueHint::FilePath)]
     pub(crate) target: Option<String>,
 
-    /// The control socket of the process that has the file [default: that of the URL].
+    /// The control socket of the process that has the file [default: that of the URL, or the one that the process names beside its file].
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) socket: Option<PathBuf>,
 

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use crate::guard::{escape_json, warn};
 pub(crate) use remedy::WHERE;
 
 /// A code to exit with.
@@ -101,9 +102,10 @@ pub(crate) fn told(json: bool, outcome: Result<Exit, Failure>) -> ExitCode {
         Ok(exit) => exit,
         Err(Failure { exit, text }) => {
             if json && !text.is_empty() {
-                eprintln!("{}", json!({ "error": text, "exit_code": exit as u8 }));
+                let told = json!({ "error": text, "exit_code": exit as u8 }).to_string();
+                warn(&escape_json(&told));
             } else if !text.is_empty() {
-                eprintln!("larder: {text}");
+                warn(&format!("larder: {text}"));
             }
             exit
         }

@@ -25,9 +25,11 @@ mod demo;
 mod doctor;
 mod error;
 mod exit;
+mod guard;
 mod inspect;
 mod interrupt;
 mod limit;
+mod live;
 mod located;
 mod manual;
 mod out;
@@ -56,7 +58,7 @@ fn end(outcome: Result<ExitCode, Error>) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("larder: {error}");
+            guard::warn(&format!("larder: {error}"));
             ExitCode::from(2)
         }
     }

@@ -267,9 +267,9 @@ impl Cache {
     ///
     /// - a descriptor that a thread of the parent was reading or writing the file through at the moment of
     ///   the fork: no lock hangs on it, and it goes with the child;
-    /// - the control socket and its connections: they are of no use to anybody once the parent has closed
-    ///   them, but while the child lives, no other cache can be given the socket's path if the parent ended
-    ///   without closing its own.
+    /// - the control socket and its connections: they are of no use to any process once the parent has closed
+    ///   them. If the parent ended without closing its own, a cache of the child may have the socket's path;
+    ///   one of another process may not, while the child lives.
     ///
     /// A child that runs another program (`exec`) keeps none of all these.
     ///

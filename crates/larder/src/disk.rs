@@ -67,6 +67,8 @@ pub(crate) use names::refuse_too_long;
 pub(crate) use new_directories::NewDirectories;
 pub(crate) use new_file::PAGE_SHARE;
 pub(crate) use open::{OpenOptions, Opened, open};
+#[cfg(all(unix, feature = "control"))]
+pub(crate) use owner::has_ended;
 pub(crate) use pages::{Pages, verify_pages};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use store::Room;

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::codec::CodecError;
+use crate::escape::escape_control;
 use crate::sync::Arc;
 use crate::units::ByteSize;
 
@@ -262,7 +263,8 @@ fn in_use(pid: Option<u32>, has_ended: bool, is_elsewhere: bool, socket: Option<
     }
     let place = if is_elsewhere { " of another container (PID namespace)" } else { "" };
     let ask = socket.map_or_else(String::new, |socket| {
-        format!("ask it through its control socket {}, ", socket.display())
+        let socket = socket.to_string_lossy();
+        format!("ask it through its control socket {}, ", escape_control(&socket))
     });
     format!(
         "{owner}{place} is writing to it; {ask}open it read-only, stop that process, or raise open_timeout to wait for it"

@@ -4,6 +4,7 @@
 //! inside a user's `Drop` on one of those very threads: a thread is told to end, and joined by anybody but
 //! itself.
 
+mod attendant;
 mod closing;
 mod observing;
 mod opening;
@@ -30,6 +31,7 @@ use crate::sync::thread::{self, JoinHandle, ThreadId};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::units::Timestamp;
 use crate::volume::{TrackedVolume, Volume};
+pub(crate) use attendant::Attendant;
 use closing::Closing;
 use opening::{OpenStore, open_store};
 
@@ -96,27 +98,6 @@ struct WeigherBox(Weigher);
 impl std::fmt::Debug for WeigherBox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Weigher")
-    }
-}
-
-/// A thread that serves the cache to others, until it is told to end.
-pub(crate) struct Attendant {
-    /// Tells it: without waiting, since it may be the one that calls; and not by closing alone, since a
-    /// forked child has what is closed, too.
-    pub(crate) stop: Box<dyn FnOnce() + Send>,
-    pub(crate) thread: JoinHandle<()>,
-}
-
-impl Attendant {
-    fn stop(self) -> JoinHandle<()> {
-        (self.stop)();
-        self.thread
-    }
-}
-
-impl std::fmt::Debug for Attendant {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Attendant")
     }
 }
 

@@ -6,6 +6,8 @@
 //! - so is a text that removed nothing, and reads as a schema's spelling of something else. The entry that was
 //!   meant would be served on.
 
+mod counted;
+
 use std::io::Write;
 
 use larder::admin::Admin;
@@ -70,7 +72,7 @@ fn run(
     };
     let (chosen, refusal) = match (&mut target, &snapshot) {
         // It has keyspaces and entries that the file has not.
-        (Target::Live { client, .. }, _) if !dry_run => {
+        (Target::Live { client, .. }, _) => {
             let told = client.keyspaces()?;
             let keyspaces = keys_of(&told, snapshot.as_ref());
             resolve(&keyspaces, keyspace, what, &mut Existing::Live(client))?
@@ -82,11 +84,9 @@ fn run(
         (_, None) => (Chosen::Everything, None),
     };
     let removed = match (dry_run, snapshot, &mut target) {
-        (true, Some(snapshot), _) => count(&snapshot, &chosen)?,
-        (true, None, _) => {
-            let text = "--dry-run counts in the file: give FILE, and the socket as --socket PATH";
-            return Err(Failure::new(Exit::Usage, text));
-        }
+        (true, _, Target::Live { client, .. }) => counted::of_process(client, &chosen)?,
+        (true, Some(snapshot), Target::File(_)) => count(&snapshot, &chosen)?,
+        (true, None, Target::File(_)) => 0,
         (false, snapshot, Target::Live { client, .. }) => {
             drop(snapshot);
             ask(client, &chosen)?

@@ -96,8 +96,7 @@ fn a_file_in_use_is_left_to_its_owner_who_takes_removals_through_its_socket() {
     }
     assert_eq!(entries(&place), 301);
     assert_eq!(printed(place.dir(), &["clear", FILE, "--dry-run"], 0), "would remove 301 entries\n");
-    let dry = larder(place.dir(), &["clear", "shop.sock", "--dry-run"]);
-    assert_eq!(dry.status.code(), Some(2), "{}", told(&dry));
+    assert_eq!(printed(place.dir(), &["clear", "shop.sock", "--dry-run"], 0), "would remove 301 entries\n");
     // Named by the file and the socket, and by the socket alone.
     let through = ["remove", FILE, "product_P7", "--socket", "shop.sock"];
     assert_eq!(printed(place.dir(), &through, 0), "removed 1 entry\n");

@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use larder::Cache;
+use larder::testing::await_first_sweep;
 
 use crate::support::{KEPT, PRODUCTS, Product};
 use crate::watchdog::{Watch, patience};
@@ -91,10 +92,12 @@ fn child_process() {
         return;
     }
     let keeps = matches!(&*task, "keep" | "show");
-    let flush_interval = if keeps { Duration::from_hours(1) } else { Duration::from_millis(2) };
+    // A sweep commits what there is, too.
+    let interval = if keeps { Duration::from_hours(1) } else { Duration::from_millis(2) };
     let mut builder = Cache::builder()
         .path(&path)
-        .flush_interval(flush_interval)
+        .flush_interval(interval)
+        .sweep_interval(interval.max(Duration::from_secs(1)))
         .open_timeout(Duration::from_secs(10))
         .control_values(task == "show");
     if task != "quiet" {
@@ -110,6 +113,7 @@ fn child_process() {
     cache.flush().unwrap();
     // In memory alone, and not committed for as long as the test looks.
     if keeps {
+        await_first_sweep(&cache).unwrap();
         cache.keyspace(KEPT).unwrap().insert(&7, "seven".to_owned()).unwrap();
         products.insert("NEW", Product { name: "new airtime".to_owned(), price: 5 }).unwrap();
     }

@@ -156,8 +156,8 @@ impl Client {
     /// [`ClientError`].
     ///
     /// # Cost
-    /// In the process, on a thread that no lookup waits for: one pass over the keys in memory, some 30 ms a
-    /// million, and up to 50 ms of reading the disk.
+    /// In the process, on a thread that no lookup waits for: one pass over the keys in memory, whatever the
+    /// prefix, and up to 50 ms of reading the disk.
     pub fn keys(
         &mut self,
         keyspace: &str,

@@ -2,6 +2,8 @@
 //!
 //! The codes are a promise to scripts; they stand in the help and in docs/operations.md.
 
+mod remedy;
+
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,6 +11,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::guard::{escape_json, warn};
+pub(crate) use remedy::WHERE;
 
 /// A code to exit with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,9 +73,10 @@ impl From<larder::Error> for Failure {
             Error::NotAFile { .. } | Error::Foreign { .. } => Exit::NotLarder,
             Error::Damaged { .. } => Exit::Damaged,
             Error::NewerFormat { .. } | Error::UnknownFeatures { .. } => Exit::NewerFormat,
+            Error::InvalidUrl { .. } => Exit::Usage,
             _ => Exit::System,
         };
-        Self::new(exit, error.to_string())
+        Self::new(exit, remedy::told(&error))
     }
 }
 

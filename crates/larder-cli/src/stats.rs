@@ -1,8 +1,9 @@
 //! `larder stats`: what a live cache did and holds; or, of a file alone, what it has counted since it was made.
 
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 
 use larder::control::Client;
+use ratatui::crossterm::terminal;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -29,10 +30,20 @@ fn of_process(mut client: Client, options: &StatsOptions) -> Result<Exit, Failur
         out::json(&stats)?;
     } else {
         let mut out = out::stdout();
-        write!(out, "{stats}")?;
+        match columns() {
+            Some(columns) => write!(out, "{stats:columns$}")?,
+            None => write!(out, "{stats}")?,
+        }
         out.flush()?;
     }
     Ok(Exit::Ok)
+}
+
+/// How wide the terminal is; none if it is something else that reads, which has each row in a line.
+fn columns() -> Option<usize> {
+    let is_terminal = io::stdout().is_terminal();
+    let (columns, _) = is_terminal.then(terminal::size)?.ok()?;
+    (columns > 0).then(|| columns.into())
 }
 
 fn file(options: &StatsOptions) -> Result<Exit, Failure> {

@@ -19,7 +19,7 @@ use serde::Serialize;
 use self::survey::{Survey, reading};
 use super::{entries, own};
 use crate::args::ImportOptions;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, WHERE};
 use crate::interrupt::Interrupt;
 use crate::out::{self, progress};
 
@@ -47,7 +47,7 @@ pub(crate) fn run(options: &ImportOptions) -> Result<Exit, Failure> {
     }
     let is_there = file.symlink_metadata().is_ok();
     if !is_there && !options.create {
-        let text = format!("there is no file {}; give the path of a cache file, or --create", file.display());
+        let text = format!("there is no file {}; {WHERE}, and --create makes one", file.display());
         return Err(Failure::new(Exit::Missing, text));
     }
     let instead = format!(

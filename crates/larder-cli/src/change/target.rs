@@ -23,7 +23,7 @@ pub(crate) enum Target {
 
 impl Target {
     pub(crate) fn of(options: &TargetOptions) -> Result<Self, Failure> {
-        let file = options.file.clone();
+        let file = options.file.to_path_buf();
         Ok(match &options.socket {
             Some(socket) => Self::Live { client: Client::connect(socket)?, file: Some(file) },
             None if is_socket(&file) => Self::Live { client: Client::connect(&file)?, file: None },

@@ -1,5 +1,5 @@
-//! How a line is laid out: as one line for a program, and in a terminal broken between words, so that what was found and what to do
-//! stay in their column.
+//! How a line is laid out: as one line for a program, and in a terminal broken between words, so that what
+//! was found and what to do stay in their column.
 
 use larder::inspect::escape_control;
 
@@ -21,6 +21,11 @@ pub(super) struct Layout(Option<usize>);
 impl Layout {
     pub(super) fn of_stdout() -> Self {
         Self(out::columns())
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_a_program() -> Self {
+        Self(None)
     }
 
     fn is_narrow(self) -> bool {
@@ -45,7 +50,8 @@ impl Layout {
         self.paragraph(&format!("{:18}  → ", ""), REMEDY_AT, remedy)
     }
 
-    /// A text after a start, its further lines with an indent. Control characters are spelled, so that no text moves the cursor.
+    /// A text after a start, its further lines with an indent. Control characters are spelled, so that no
+    /// text moves the cursor.
     pub(super) fn paragraph(self, start: &str, indent: usize, text: &str) -> String {
         self.paragraph_behind(0, start, indent, text)
     }
@@ -79,7 +85,8 @@ impl Layout {
 mod tests {
     use super::*;
 
-    const FOUND: &str = "3886/s are evicted from memory, so an entry stays for 2 s, and 41 % of the lookups are answered from disk";
+    const FOUND: &str = "3886/s are evicted from memory, so an entry stays for 2 s, and 41 % of the lookups \
+        are answered from disk";
     const REMEDY: &str = "raise `memory` in the service's URL: it is 4 MiB";
 
     fn told(columns: Option<usize>) -> String {

@@ -126,7 +126,7 @@ fn an_import_brings_an_export_back() {
         let import = ["import", FILE, export.to_str().unwrap()];
         let refused = larder(fresh.dir(), &import);
         assert_eq!(refused.status.code(), Some(3), "{}", told(&refused));
-        assert!(stderr(&refused).contains("or --create"), "{}", told(&refused));
+        assert!(stderr(&refused).contains("--create makes one"), "{}", told(&refused));
         assert!(fs::read_dir(fresh.dir()).unwrap().next().is_none());
         let create = [&import[..], &["--create"]].concat();
         assert_eq!(json(&fresh, &[&create[..], &["--dry-run"]].concat())["written"], 6);

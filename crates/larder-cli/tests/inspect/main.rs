@@ -7,6 +7,7 @@ mod bad_files;
 mod change;
 mod child;
 mod doctor;
+mod environment;
 mod export;
 mod format;
 mod hostile;
@@ -21,3 +22,4 @@ mod support;
 mod values;
 #[path = "../../../../tests/watchdog.rs"]
 mod watchdog;
+mod wrong_targets;

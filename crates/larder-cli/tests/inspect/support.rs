@@ -115,7 +115,7 @@ pub(crate) fn larder(dir: &Path, arguments: &[&str]) -> Output {
 
 pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
-    command.args(arguments).current_dir(dir);
+    command.args(arguments).current_dir(dir).env_remove("LARDER_URL");
     command
 }
 

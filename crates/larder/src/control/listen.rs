@@ -105,6 +105,19 @@ impl Listening {
     }
 }
 
+/// Refuses a path at which no socket can be made, before the cache has made anything. Whether another process
+/// answers there is asked later: it may be the owner before this one, which is about to end.
+pub(crate) fn refuse_unfit(path: &Path) -> Result<(), Error> {
+    let failed = |error: io::Error| refused(path, format!("{error}"), remedy(&error));
+    let path = std::path::absolute(path).map_err(failed)?;
+    SocketAddrUnix::new(&path).map_err(|error| failed(error.into()))?;
+    let there = path.ancestors().skip(1).find_map(|above| fs::metadata(above).ok());
+    if there.is_some_and(|above| !above.is_dir()) {
+        return Err(failed(ErrorKind::NotADirectory.into()));
+    }
+    refuse_unless_socket(&path).map(drop)
+}
+
 impl Drop for Listening {
     fn drop(&mut self) {
         Made::forget(self.identity);
@@ -140,16 +153,23 @@ impl Drop for Private {
     }
 }
 
+/// Refuses what is no socket. Answers whether there is one.
+fn refuse_unless_socket(path: &Path) -> Result<bool, Error> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(refused(path, error.to_string(), remedy(&error))),
+        Ok(found) if found.file_type().is_socket() => Ok(true),
+        Ok(_) => {
+            let cause = "what stands there is not a socket, and was left as it is";
+            Err(refused(path, cause, "choose another path, or move it away"))
+        }
+    }
+}
+
 /// Removes a socket that a crash left. Anything else stays, and is an error.
 fn make_room(path: &Path) -> Result<(), Error> {
-    let found = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(refused(path, error.to_string(), remedy(&error))),
-        Ok(found) => found,
-    };
-    if !found.file_type().is_socket() {
-        let cause = "what stands there is not a socket, and was left as it is";
-        return Err(refused(path, cause, "choose another path, or move it away"));
+    if !refuse_unless_socket(path)? {
+        return Ok(());
     }
     match connect(path) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {

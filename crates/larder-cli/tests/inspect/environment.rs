@@ -190,7 +190,7 @@ fn the_socket_of_the_url_is_asked_while_a_process_answers_there() {
     assert!(stderr(&output).contains("shop.sock, of LARDER_URL"), "{}", told(&output));
     let output = with_url(&place, &url, &["flush"]);
     assert!(stdout(&output).contains("has committed everything"), "{}", told(&output));
-    let output = with_url(&place, &url, &["remove", "product_MTNVTU", "--keyspace", "product"]);
+    let output = with_url(&place, &url, &["remove", "MTNVTU", "--keyspace", "product"]);
     assert!(stdout(&output).contains("removed 1 entry"), "{}", told(&output));
     assert!(stderr(&output).contains(" through "), "{}", told(&output));
     owner.kill();

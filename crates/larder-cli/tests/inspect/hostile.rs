@@ -180,7 +180,7 @@ fn no_subcommand_lets_a_control_character_through() {
         vec!["keys", of_socket],
         vec!["keys", of_socket, "--long", "--keyspace", EVIL],
         vec!["get", of_socket, &key, "--keyspace", EVIL],
-        vec!["get", of_socket, "--raw", &key, "--keyspace", EVIL],
+        vec!["get", "--raw", of_socket, &key, "--keyspace", EVIL],
         vec!["ttl", of_socket, &key],
         vec!["why", of_socket, &key],
         vec!["get", of_socket, "0x64656164", "--keyspace", EVIL],

@@ -208,13 +208,13 @@ fn read_back(place: &Place, target: &str, all: &[Listed]) {
         let named = ["--keyspace", keyspace];
         for command in ["why", "ttl", "get"] {
             let given = if *is_named { &named[..] } else { &[] };
-            let output = larder(place.dir(), &[&[command, target, "--json"], given, &["--", key]].concat());
+            let output = larder(place.dir(), &[&[command, "--json"], given, &[target, "--", key]].concat());
             // The key of a keyspace without a schema needs the name that stands beside it, and is not taken
             // for another.
             if !is_named && keyspace == "note" {
                 assert_eq!(output.status.code(), Some(2), "{key}: {}", told(&output));
                 refusals += 1;
-                let arguments = [&[command, target, "--json"], &named[..], &["--", key]].concat();
+                let arguments = [&[command, "--json"], &named[..], &[target, "--", key]].concat();
                 let found: Value = serde_json::from_str(&printed(place.dir(), &arguments, 0)).unwrap();
                 assert_eq!(&found["key_bytes"], bytes, "{key}");
                 continue;
@@ -243,7 +243,7 @@ fn what_is_shown_is_read_by_each_command_on_the_file_and_through_the_socket() {
     read_back(&place, "live.sock", &all);
     // Each removal takes one entry, and the one that is meant.
     for (keyspace, key, _, _) in all.iter().filter(|(.., is_named)| *is_named) {
-        let remove = ["remove", "live.sock", "--keyspace", keyspace, "--", key];
+        let remove = ["remove", "--keyspace", keyspace, "live.sock", "--", key];
         assert_eq!(printed(place.dir(), &remove, 0), "removed 1 entry\n", "{key}");
     }
     assert_eq!((notes.iter().count(), products.iter().count()), (0, 0));

@@ -12,7 +12,7 @@ use crate::inspect::existing::Existing;
 use crate::inspect::spelling::{Keys, Speller, pick};
 use crate::out::{self, FAINT, json_line, styled};
 
-pub(crate) fn keys(source: &mut Source, options: &KeysOptions) -> Result<Exit, Failure> {
+pub(in crate::inspect) fn keys(source: &mut Source, options: &KeysOptions) -> Result<Exit, Failure> {
     let Source { client, keyspaces, snapshot } = source;
     let all = keys_of(keyspaces, snapshot.as_ref());
     let chosen = match &options.keyspace {

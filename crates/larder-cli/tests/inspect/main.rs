@@ -3,19 +3,23 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
-mod activity;
 mod bad_files;
 mod change;
 mod child;
 mod doctor;
+mod environment;
 mod export;
 mod format;
+mod hostile;
 mod limits;
 mod live;
+mod naming;
 mod operations;
 mod output;
+mod process;
 mod sick;
 mod support;
 mod values;
 #[path = "../../../../tests/watchdog.rs"]
 mod watchdog;
+mod wrong_targets;

@@ -153,12 +153,12 @@ impl Drop for Private {
     }
 }
 
-/// Refuses what is no socket. Answers whether there is one.
-fn refuse_unless_socket(path: &Path) -> Result<bool, Error> {
+/// Refuses what is no socket. Answers what is known of one that is there.
+fn refuse_unless_socket(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(refused(path, error.to_string(), remedy(&error))),
-        Ok(found) if found.file_type().is_socket() => Ok(true),
+        Ok(found) if found.file_type().is_socket() => Ok(Some(found)),
         Ok(_) => {
             let cause = "what stands there is not a socket, and was left as it is";
             Err(refused(path, cause, "choose another path, or move it away"))
@@ -168,9 +168,7 @@ fn refuse_unless_socket(path: &Path) -> Result<bool, Error> {
 
 /// Removes a socket that a crash left. Anything else stays, and is an error.
 fn make_room(path: &Path) -> Result<(), Error> {
-    if !refuse_unless_socket(path)? {
-        return Ok(());
-    }
+    let Some(found) = refuse_unless_socket(path)? else { return Ok(()) };
     match connect(path) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
             fs::remove_file(path).map_err(|error| refused(path, error.to_string(), remedy(&error)))

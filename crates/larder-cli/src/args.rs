@@ -1,6 +1,8 @@
 //! The command line: what can be asked for, the bounds of it, and the text of `--help`.
 
 mod change;
+#[cfg(test)]
+mod documented;
 
 use std::path::PathBuf;
 

@@ -6,6 +6,7 @@
 mod bad_files;
 mod change;
 mod child;
+mod conditions;
 mod doctor;
 mod export;
 mod format;
@@ -13,6 +14,8 @@ mod limits;
 mod live;
 mod operations;
 mod output;
+mod page;
+mod service;
 mod support;
 mod values;
 #[path = "../../../../tests/watchdog.rs"]

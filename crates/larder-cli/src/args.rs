@@ -3,6 +3,7 @@
 mod change;
 #[cfg(test)]
 mod documented;
+mod examples;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ pub(crate) use change::{
     ClearOptions, ImportOptions, RemoveOptions, RemovePrefixOptions, SocketOptions, StatsOptions,
     TargetOptions, TopOptions,
 };
+pub(crate) use examples::EXAMPLES;
 
 /// Requests of one phase unless told otherwise: enough that the first load of every popular key is a small
 /// share, as it is in a shop that has been open for a while.
@@ -21,7 +23,7 @@ pub(crate) const DEFAULT_REQUESTS: u64 = 600_000;
 
 #[derive(Debug, Parser)]
 #[command(name = "larder", version, about = "An embedded, persistent, two-tier cache", long_about = None)]
-#[command(after_long_help = EXIT_CODES)]
+#[command(after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::{CommandFactory, Parser};
 
-use super::Arguments;
+use super::{Arguments, EXAMPLES, EXIT_CODES};
 
 /// A line of a screen that begins like a command.
 const SCREEN: &str = "larder top  ";
@@ -134,6 +134,31 @@ fn every_command_is_shown_on_the_page_of_operations() {
     for command in subcommands() {
         let is_elsewhere = ["demo", "help"].contains(&&*command);
         assert!(is_elsewhere || shown.contains(&command), "larder {command} is not on the page");
+    }
+}
+
+#[test]
+fn the_help_shows_commands_of_the_page_in_its_order() {
+    let all = Arguments::command().render_long_help().to_string();
+    assert!(all.contains(EXAMPLES) && all.contains(EXIT_CODES), "{all}");
+    let pages = pages();
+    let (_, page) = pages.iter().find(|(place, _)| place.ends_with("operations.md")).unwrap();
+    let (by_symptom, _) = page.split_once("\n## Reference\n").unwrap_or((page, ""));
+    let shown: Vec<String> = code(by_symptom)
+        .iter()
+        .flat_map(|line| commands(line))
+        .filter_map(|words| words.get(1).cloned())
+        .collect();
+    let lines: Vec<&str> = EXAMPLES.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+    assert!(lines.len() >= 8, "{lines:?}");
+    let mut after = 0;
+    for line in lines {
+        let (example, purpose) = line.split_once("    ").unwrap();
+        let words: Vec<&str> = example.split_whitespace().collect();
+        assert!(Arguments::try_parse_from(&words).is_ok(), "{example}");
+        assert!(!purpose.trim().is_empty(), "{line}");
+        let at = shown.iter().skip(after).position(|verb| verb == words[1]);
+        after += at.unwrap_or_else(|| panic!("the page does not show larder {} that late", words[1]));
     }
 }
 

@@ -11,6 +11,7 @@ mod doctor;
 mod export;
 mod format;
 mod limits;
+mod links;
 mod live;
 mod operations;
 mod output;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larder::testing::{Failure, SimulatedVolume};
-use larder::{Cache, DiskState, Error};
+use larder::{Cache, DiskState, Error, KeyspaceDefinition};
 
 use crate::support::{BLOBS, HOUR, NAMES, Place, VERSIONS};
 
@@ -158,4 +158,77 @@ fn lifetime_counts_begin_anew_when_they_are_damaged_and_outlive_the_loss_of_the_
         assert_eq!(insert(&cache), 1, "{row:?}");
         cache.close().unwrap();
     }
+}
+
+/// What a type has become whose version was not raised.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Renamed {
+    title: String,
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Named {
+    name: String,
+}
+
+#[test]
+fn a_keyspace_tells_why_its_values_do_not_decode() {
+    const BEFORE: KeyspaceDefinition<u64, Named> = KeyspaceDefinition::new("product").ttl(HOUR);
+    const AFTER: KeyspaceDefinition<u64, Renamed> = KeyspaceDefinition::new("product").ttl(HOUR);
+    let place = Place::new();
+    let cache = place.open();
+    cache.keyspace(BEFORE).unwrap().insert(&1, Named { name: "airtime".to_owned() }).unwrap();
+    cache.close().unwrap();
+    let cache = place.open();
+    let products = cache.keyspace(AFTER).unwrap();
+    assert_eq!(products.stats().undecodable_cause, None);
+    assert!(products.get(&1).is_none());
+    let stats = products.stats();
+    assert_eq!(stats.undecodable, 1);
+    let cause = stats.undecodable_cause.as_deref().unwrap();
+    assert!(cause.contains("under other names") && cause.contains("raise the keyspace's version"), "{cause}");
+    assert_eq!(cache.stats().keyspaces, [stats]);
+}
+
+#[test]
+fn a_keyspace_tells_why_its_values_find_no_place() {
+    let place = Place::new();
+    let cache = place.builder().memory_capacity(64 << 10).disk_capacity(1 << 20).open().unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    let load = |key, len| drop(blobs.get_or_load(&key, || Ok::<_, Error>(vec![7; len])).unwrap());
+    load(1, 100);
+    let stats = blobs.stats();
+    assert_eq!((stats.uncacheable_cause, stats.too_large_for_disk_cause), (None, None));
+    load(2, 1 << 20);
+    let stats = blobs.stats();
+    assert_eq!((stats.uncacheable, stats.too_large_for_disk), (1, 0));
+    let cause = stats.uncacheable_cause.unwrap();
+    assert!(cause.contains("raise memory_capacity or disk_capacity"), "{cause}");
+    // Memory takes it, and the file does not.
+    let other = Place::new();
+    let cache = other.builder().memory_capacity(16 << 20).disk_capacity(1 << 20).open().unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    blobs.insert(&3, vec![7; 200_000]).unwrap();
+    let stats = blobs.stats();
+    assert_eq!((stats.uncacheable, stats.too_large_for_disk), (0, 1));
+    let cause = stats.too_large_for_disk_cause.unwrap();
+    assert!(cause.contains("raise disk_capacity to"), "{cause}");
+}
+
+#[test]
+fn the_last_minutes_are_told_apart_from_all_the_time() {
+    let place = Place::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    let told = || {
+        let recent = cache.stats().recent.into_iter();
+        recent.map(|recent| (recent.over.as_secs(), recent.counts.misses)).collect::<Vec<_>>()
+    };
+    let miss = |times: u64| (0..times).for_each(|_| drop(names.get("none")));
+    assert_eq!(told(), [], "no time has passed");
+    miss(3);
+    place.clock.advance(Duration::from_secs(30));
+    assert_eq!(told(), [(30, 3)], "the cache is younger than a minute");
+    assert_eq!(cache.stats().uptime, Duration::from_secs(30));
+    assert!(Cache::builder().open().unwrap().stats().recent.is_empty());
 }

@@ -13,14 +13,14 @@ const ORDER: [&[&str]; 13] = [
     &["keyspace"],
     &["removal"],
     &["inner", "space"],
-    &["load"],
+    &["load", "observe"],
     &["disk"],
     &["memory"],
     &["url"],
     &["config", "stats", "error", "event"],
     &["record", "key", "codec"],
     &["clock", "volume"],
-    &["heap", "id", "process", "units", "sync"],
+    &["escape", "heap", "id", "process", "units", "sync"],
 ];
 
 fn root() -> &'static Path {

@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, the bounds of it, and the text of `--help`.
 
+mod activity;
 mod change;
 #[cfg(test)]
 mod documented;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, value_parser};
 use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use activity::{ActivityOptions, MonitorOptions, SortBy};
 pub(crate) use change::{
     ClearOptions, ImportOptions, RemoveOptions, RemovePrefixOptions, SocketOptions, StatsOptions,
     TargetOptions, TopOptions,
@@ -83,6 +85,22 @@ pub(crate) enum Command {
     ///
     /// `q` leaves.
     Top(TopOptions),
+
+    /// Say which keys a live cache is asked for most, and which it misses most, through its control socket.
+    ///
+    /// The shares are of a sample, and each is shown with its error. The application must have been started with `sample_keys=on` in its URL.
+    Hot(ActivityOptions),
+
+    /// Print the latest slow loads of a live cache, through its control socket: which key took how long.
+    ///
+    /// The latest 128 are kept. What is slow is the application's setting, a second unless set: `slow_load=300ms` in its URL.
+    Slow(ActivityOptions),
+
+    /// Print what a live cache does as it does it: a sample of its lookups, loads, inserts and removals.
+    ///
+    /// The cache never waits for it: what comes faster than it can be shown is counted as missed. Ends after a minute unless told otherwise. The application
+    /// must have been started with `sample_keys=on` in its URL.
+    Monitor(MonitorOptions),
 
     /// Check what a cache in production needs, and say what to do about the rest.
     ///
@@ -253,6 +271,16 @@ pub(crate) struct KeysOptions {
     #[arg(long)]
     pub(crate) all: bool,
 
+    /// The largest values, what was written first, or what expires soonest: the first 20, or `--limit`. Behind each key
+    /// stands what it is sorted by: bytes, or seconds.
+    #[arg(long, value_name = "BY", value_enum, conflicts_with = "big")]
+    pub(crate) sort: Option<SortBy>,
+
+    /// For each keyspace, in place of its keys: how many entries it has, what their values take, and which is the
+    /// largest.
+    #[arg(long, conflicts_with_all = ["limit", "long"])]
+    pub(crate) big: bool,
+
     /// Behind each key its state, the seconds it has to live, and the length of its value.
     #[arg(long, short)]
     pub(crate) long: bool,
@@ -267,6 +295,11 @@ pub(crate) struct DoctorOptions {
     /// The control socket of the process that has the file [default: that of the URL].
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) socket: Option<PathBuf>,
+
+    /// Watch the running service for so many seconds, for what it does by the second; 0 asks it once.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(value_parser = value_parser!(u64).range(0..=3600))]
+    pub(crate) seconds: u64,
 
     /// Check every page and record of a long file, too.
     #[arg(long)]

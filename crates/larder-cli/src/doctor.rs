@@ -4,9 +4,17 @@
 //! cache, whichever of these are at hand; the rest is said to be unknown, with what would tell it. Nothing is
 //! changed.
 
+mod allocator;
+mod churn;
 mod file;
+mod flush;
+mod hits;
+mod holders;
 mod integrity;
+mod layout;
 mod line;
+mod loads;
+mod looks;
 mod machine;
 mod patient;
 mod place;
@@ -22,10 +30,12 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<Exit, Failure> {
     let patient = Patient::of(options)?;
     let mut lines: Vec<Line> = vec![patient.persistence()];
     if let (Some(path), Some(snapshot)) = (&patient.file, &patient.snapshot) {
-        lines.push(file::ending(&snapshot.file()));
+        lines.push(patient.holders.owner_line(&snapshot.file()));
+        lines.extend(patient.owner_by_file().map(|owner| patient.holders.forks_line(owner)));
         lines.extend(place::lines(path, patient.is_owned())?);
     }
     lines.push(service::memory(&patient));
+    lines.extend(service::allocator(&patient));
     lines.push(service::room(&patient));
     lines.push(service::file_size(&patient));
     if let Some(snapshot) = &patient.snapshot {

@@ -1,16 +1,19 @@
 //! The limit on the length of the files that a process writes (`ulimit -f`), held against a cache's capacity.
 
-use std::fs;
+use std::{fs, io};
 
 use larder::{ByteSize, MAX_LENGTH_PER_CAPACITY};
 use rustix::process::{Resource, getrlimit};
 
-/// The limit of a process, as far as the system tells; of this one without an id. None if it has none.
-pub(crate) fn of(pid: Option<u32>) -> Option<u64> {
-    match pid {
+/// The limit of a process; of this one without an id. None if it has none.
+///
+/// # Errors
+/// When the system does not tell it of that process.
+pub(crate) fn of(pid: Option<u32>) -> io::Result<Option<u64>> {
+    Ok(match pid {
         None => getrlimit(Resource::Fsize).current,
-        Some(pid) => parse(&fs::read_to_string(format!("/proc/{pid}/limits")).ok()?),
-    }
+        Some(pid) => parse(&fs::read_to_string(format!("/proc/{pid}/limits"))?),
+    })
 }
 
 /// The soft limit in a line such as `Max file size  16777216  unlimited  bytes`.
@@ -27,7 +30,7 @@ pub(crate) fn allows(limit: u64, capacity: ByteSize) -> bool {
 /// What is to be said of a cache of this process whose file has this capacity. One that had to lower it has
 /// just what the limit leaves.
 pub(crate) fn told(capacity: ByteSize) -> Option<String> {
-    let limit = of(None)?;
+    let limit = of(None).ok()??;
     (capacity.as_u64() == limit / MAX_LENGTH_PER_CAPACITY).then(|| {
         let limit = ByteSize::bytes(limit);
         format!(
@@ -48,7 +51,8 @@ mod tests {
         assert_eq!(parse(&limits("16777216")), Some(16 << 20));
         assert_eq!(parse(&limits("unlimited")), None);
         assert_eq!(parse("Max cpu time unlimited"), None);
-        assert_eq!(of(Some(std::process::id())), of(None));
+        assert_eq!(of(Some(std::process::id())).unwrap(), of(None).unwrap());
+        assert!(of(Some(u32::MAX)).is_err(), "of no such process it is not told");
         assert!(allows(16 << 20, ByteSize::mib(8)) && !allows(16 << 20, ByteSize::mib(9)));
     }
 }

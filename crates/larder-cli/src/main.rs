@@ -4,6 +4,8 @@
 //! `larder remove`, `remove-prefix`, `clear`, `compact` and `import` change one that nobody has; the removals, and `flush`, also reach a live cache
 //! through its control socket. Their exit codes are in [`exit`].
 //!
+//! `larder hot`, `slow` and `monitor` tell which keys of a live cache are at work.
+//!
 //! `larder demo` runs the cache on a real database and shows what it saves. It exits with 0 when no answer
 //! was stale, with 1 when one was, and with 2 when the demo could not run.
 //!
@@ -12,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod activity;
 mod args;
 mod change;
 mod check;
@@ -69,6 +72,9 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Verify(options) => Ok(exit::told(options.json, inspect::verify::run(&options))),
         Command::Stats(options) => Ok(exit::told(options.json, stats::run(&options))),
         Command::Top(options) => Ok(exit::told(false, top::run(&options))),
+        Command::Hot(options) => Ok(exit::told(options.json, activity::hot::run(&options))),
+        Command::Slow(options) => Ok(exit::told(options.json, activity::slow::run(&options))),
+        Command::Monitor(options) => Ok(exit::told(options.json, activity::monitor::run(&options))),
         Command::Doctor(options) => Ok(exit::told(options.json, doctor::run(&options))),
         Command::Export(options) => Ok(exit::told(options.look.json, inspect::export::run(&options))),
         Command::Remove(options) => Ok(exit::told(options.target.json, change::remove::one(&options))),

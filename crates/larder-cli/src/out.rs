@@ -2,7 +2,7 @@
 //!
 //! Nothing here is printed with `println!`, which panics when the reader has gone.
 
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
@@ -25,6 +25,15 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 /// Standard output, to be flushed at the end. Colours reach a terminal alone, and none if `NO_COLOR` is set.
 pub(crate) fn stdout() -> BufWriter<AutoStream<StdoutLock<'static>>> {
     BufWriter::new(AutoStream::auto(io::stdout().lock()))
+}
+
+/// Columns of the terminal that standard output is; none if it is none, or does not tell.
+pub(crate) fn columns() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    let (columns, _) = ratatui::crossterm::terminal::size().ok()?;
+    Some(usize::from(columns)).filter(|columns| *columns > 0)
 }
 
 /// Prints a document of JSON.
@@ -54,6 +63,14 @@ pub(crate) fn progress(doing: &'static str, of: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg:28} {bar:40} {human_pos}/{human_len} {eta}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(of).with_message(doing).with_style(style)
+}
+
+/// What is waited for, shown on standard error if that is a terminal, until it is finished and cleared.
+pub(crate) fn waiting(text: String) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let shown = ProgressBar::new_spinner().with_style(style).with_message(text);
+    shown.tick();
+    shown
 }
 
 /// Rows in columns as wide as they need to be, two spaces apart; the first row is the head.

@@ -36,6 +36,12 @@ pub(crate) fn span(time: Duration) -> String {
     }
 }
 
+/// How long something took: as a span, but a short one to its tenths of a millisecond.
+pub(crate) fn latency(took: Duration) -> String {
+    let ms = took.as_secs_f64() * 1_000.0;
+    if ms < 10.0 { format!("{ms:.1} ms") } else { span(took) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +66,7 @@ mod tests {
             assert_eq!(span(Duration::from_millis(ms)), text);
         }
         assert_eq!(span(Duration::from_mins(121)), "2 h 1 min");
+        assert_eq!(latency(Duration::from_micros(1_250)), "1.2 ms");
+        assert_eq!(latency(Duration::from_millis(310)), "310 ms");
     }
 }

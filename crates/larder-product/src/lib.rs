@@ -96,7 +96,7 @@ pub use families::{FAMILIES_VARIABLE, Families, FamilyOptionError, SCHEMA, Shop,
 pub use family::Family;
 pub use plan::{Plan, Step};
 pub use selection::{Part, Selection};
-pub use spelled::{SpelledKey, SpelledKeyError};
+pub use spelled::{ProductKeySpelling, SpelledKey, SpelledKeyError};
 
 /// The snippets of the guide compile, too.
 #[cfg(doctest)]

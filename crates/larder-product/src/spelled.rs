@@ -13,6 +13,7 @@
 
 mod error;
 mod escape;
+mod key_spelling;
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,6 +25,7 @@ use crate::family::Family;
 
 pub use error::SpelledKeyError;
 pub(crate) use escape::escape;
+pub use key_spelling::ProductKeySpelling;
 
 use escape::unescape;
 

@@ -1,6 +1,10 @@
 //! The cache: opened once, shared by cloning.
 
+mod keys;
 mod stats;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::config::CacheBuilder;
 use crate::disk::{Swept, Verified};
@@ -125,7 +129,7 @@ impl Cache {
     /// Some 10 µs for a keyspace that is new, or in the file as it is wanted, however many there are; one
     /// commit for one that takes the place of another version. Some 8 KiB of memory for as long as the cache
     /// is open.
-    pub fn keyspace<K: Key, V: Send + Sync + 'static>(
+    pub fn keyspace<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &self,
         definition: KeyspaceDefinition<K, V>,
     ) -> Result<Keyspace<K, V>, Error> {

@@ -15,6 +15,7 @@ mod decode;
 mod digest;
 mod document;
 mod encode;
+mod erased;
 mod format;
 mod limits;
 mod message_pack;
@@ -27,6 +28,9 @@ pub(crate) use checks::ValueChecks;
 pub use compression::Compression;
 pub(crate) use compression::inflate;
 pub use document::Document;
+#[cfg(all(unix, feature = "control"))]
+pub(crate) use erased::Encoding;
+pub(crate) use erased::ErasedCodec;
 pub use format::Format;
 pub use limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS};
 

@@ -1,6 +1,7 @@
 //! The settings of a cache, and what they may be.
 
 mod file_size;
+mod keys;
 mod ranges;
 mod settings;
 mod validate;
@@ -125,6 +126,8 @@ pub struct CacheBuilder {
     pub(crate) sweep_interval: Duration,
     pub(crate) open_timeout: Duration,
     pub(crate) slow_load: Duration,
+    pub(crate) sample_keys: bool,
+    pub(crate) log_keys: bool,
     pub(crate) check_every_value: bool,
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) shards: Option<usize>,
@@ -137,6 +140,8 @@ pub struct CacheBuilder {
     pub(crate) volume: Arc<dyn Volume>,
     #[cfg(all(unix, feature = "control"))]
     pub(crate) control_socket: Option<PathBuf>,
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) control_values: bool,
 }
 
 impl Default for CacheBuilder {
@@ -152,6 +157,8 @@ impl Default for CacheBuilder {
             sweep_interval: DEFAULT_SWEEP_INTERVAL,
             open_timeout: Duration::ZERO,
             slow_load: DEFAULT_SLOW_LOAD,
+            sample_keys: false,
+            log_keys: false,
             check_every_value: false,
             load_timeout: None,
             shards: None,
@@ -163,6 +170,8 @@ impl Default for CacheBuilder {
             volume: Arc::new(OsVolume),
             #[cfg(all(unix, feature = "control"))]
             control_socket: None,
+            #[cfg(all(unix, feature = "control"))]
+            control_values: false,
         }
     }
 }
@@ -281,8 +290,8 @@ impl CacheBuilder {
         self
     }
 
-    /// How long a loader may take before a warning in the log names its keyspace: any time, 1 s unless set;
-    /// [`Duration::MAX`] for never.
+    /// How long a loader may take before it is kept among the [slow loads](crate::Cache::slow_loads), and a warning
+    /// in the log names its keyspace: any time, 1 s unless set; [`Duration::MAX`] for never.
     pub fn slow_load(mut self, threshold: Duration) -> Self {
         self.slow_load = threshold;
         self

@@ -18,21 +18,40 @@
 //!
 //! One thread serves all of them, with their sockets in non-blocking mode. A peer that is slow, sends half a line or does not read its answer is let
 //! go of when its time is over, and keeps neither the cache nor another peer from anything. Lines, peers and answers under way are bounded.
-//! What a request itself takes (the commit of a removal, a verification) the requests of other peers wait for.
+//! What a request itself takes (the commit of a removal, a verification) the requests of other peers wait for. A page of keys is bounded by
+//! its keys, their bytes and the time that it reads the disk, besides one pass over the keys in memory; a value that is answered, by its bytes.
+//! A peer that monitors operations is shown a bounded number of them at a time, between the requests of others.
 
 mod answer;
 mod client;
+mod judge;
 mod listen;
+mod look;
+mod monitor;
+mod owner;
 mod peer;
 mod protocol;
 mod serve;
+mod status;
+mod stream;
+mod target;
 mod text;
+mod why;
 
 pub use client::{Client, ClientError};
+pub use monitor::{Monitor, MonitorEnd, MonitorOptions, Monitored, Operation};
 pub use protocol::{Hello, KeyspaceInfo, MAX_LINE, PROTOCOL, Refusal};
 pub use serve::{IDLE_LIMIT, MAX_PEERS, READ_LIMIT};
+pub use status::{EntryState, FoundIn, KeyStatus, KeysPage};
+
+pub use stream::{DEFAULT_MONITOR_SAMPLE, DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};
 
 pub(crate) use serve::serve;
+
+/// The most keys of a page.
+pub const MAX_PAGE: u32 = 1000;
+/// The most bytes of an encoded value that `get` answers; of a longer one it tells the length.
+pub const MAX_VALUE_SENT: usize = 1 << 20;
 
 use std::path::PathBuf;
 
@@ -57,6 +76,29 @@ impl CacheBuilder {
     /// ```
     pub fn control_socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.control_socket = Some(path.into());
+        self
+    }
+
+    /// Lets the control socket answer with values, up to [`MAX_VALUE_SENT`](crate::control::MAX_VALUE_SENT)
+    /// bytes each. Off unless set: the socket's permission then guards what is in the cache, as that of the
+    /// file does. Needs the feature `control`.
+    ///
+    /// Without it a peer is told everything of an entry but its value.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let socket = dir.path().join("shop.sock");
+    /// use larder::{Cache, KeyspaceDefinition, control::Client};
+    ///
+    /// const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// let cache = Cache::builder().control_socket(&socket).control_values(true).open()?;
+    /// cache.keyspace(PRICE)?.insert("MTNVTU", 100)?;
+    /// let mut client = Client::connect(&socket)?; // in another process
+    /// assert_eq!(client.get("price", "MTNVTU")?.value.as_deref(), Some("0x64"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn control_values(mut self, are_shown: bool) -> Self {
+        self.control_values = are_shown;
         self
     }
 }

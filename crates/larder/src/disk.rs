@@ -65,7 +65,6 @@ pub(crate) use lookup::Stored;
 pub(crate) use names::refuse_too_long;
 pub(crate) use new_file::PAGE_SHARE;
 pub(crate) use open::{OpenOptions, Opened, open};
-pub(crate) use owner::has_ended;
 pub(crate) use pages::{Pages, verify_pages};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use store::Room;

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::codec::CodecError;
@@ -40,16 +40,19 @@ pub enum Error {
     },
 
     /// Another owner holds the file, in this process or another.
-    #[error("cannot open {}: {}", path.display(), in_use(*pid, *has_ended))]
+    #[error("cannot open {}: {}", path.display(), in_use(*pid, *has_ended, *is_elsewhere, socket.as_deref()))]
     InUse {
         /// The cache file.
         path: PathBuf,
         /// The process that holds it, where it could be told.
         pid: Option<u32>,
         /// Whether that process has ended. Then one that it forked holds the file still: see
-        /// [`Cache::abandon_in_child`](crate::Cache::abandon_in_child). An owner in another PID namespace
-        /// (another container) can't be told from one that has ended.
+        /// [`Cache::abandon_in_child`](crate::Cache::abandon_in_child).
         has_ended: bool,
+        /// Whether the process is in another PID namespace, as in a container: its number is one there.
+        is_elsewhere: bool,
+        /// Its control socket, if it has named one: what has the file can be asked there.
+        socket: Option<PathBuf>,
     },
 
     /// The path is taken by something that is not a file: a directory, a symbolic link, a device.
@@ -239,15 +242,19 @@ pub enum Error {
     NotForked,
 }
 
-fn in_use(pid: Option<u32>, has_ended: bool) -> String {
+fn in_use(pid: Option<u32>, has_ended: bool, is_elsewhere: bool, socket: Option<&Path>) -> String {
     let owner = owner(pid);
     if has_ended {
         return format!(
-            "{owner}, which has ended, was writing to it, and a process that it forked still holds the lock; end that one too, or let it call abandon_in_child (unless the file is shared with another container, whose processes have numbers of their own: then its owner is there)"
+            "{owner}, which has ended, was writing to it, and a process that it forked still holds the lock; end that one too, or let it call abandon_in_child (an owner of an earlier version in another container looks the same)"
         );
     }
+    let place = if is_elsewhere { " of another container (PID namespace)" } else { "" };
+    let ask = socket.map_or_else(String::new, |socket| {
+        format!("ask it through its control socket {}, ", socket.display())
+    });
     format!(
-        "{owner} is writing to it; open it read-only, stop that process, or raise open_timeout to wait for it"
+        "{owner}{place} is writing to it; {ask}open it read-only, stop that process, or raise open_timeout to wait for it"
     )
 }
 

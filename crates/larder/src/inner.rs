@@ -5,6 +5,7 @@
 //! itself.
 
 mod closing;
+mod observing;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,8 +21,9 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::id::KeyspaceId;
 use crate::memory::Memory;
+use crate::observe::Observer;
 use crate::space::{Ledger, Openings, Space};
-use crate::stats::Lifetime;
+use crate::stats::{Lifetime, Opened as OpenedWith};
 use crate::sync::channel::unbounded;
 use crate::sync::thread::{self, JoinHandle, ThreadId};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
@@ -60,10 +62,15 @@ pub(crate) struct Inner {
     pub(crate) tiers: Arc<Tiers>,
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) disk_capacity: u64,
+    pub(crate) opened: OpenedWith,
     /// The largest page of a value that the file takes.
     most_page: u64,
     pub(crate) slow_load: Duration,
+    logs_keys: bool,
+    pub(crate) observer: Observer,
     pub(crate) checks_every_value: bool,
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) control_values: bool,
     weigher: Option<WeigherBox>,
     /// By name.
     pub(crate) spaces: Mutex<BTreeMap<String, Arc<Space>>>,
@@ -79,7 +86,7 @@ pub(crate) struct Inner {
     attendants: Mutex<Vec<Attendant>>,
     closing: Closing,
     /// The files that it has open; none without a file.
-    files: Option<Arc<TrackedVolume>>,
+    pub(crate) files: Option<Arc<TrackedVolume>>,
 }
 
 struct WeigherBox(Weigher);
@@ -162,8 +169,13 @@ impl Inner {
             tiers: tiers.clone(),
             load_timeout: config.load_timeout,
             disk_capacity: config.disk_capacity.as_u64(),
+            opened: OpenedWith::now(&config),
             most_page,
             slow_load: config.slow_load,
+            #[cfg(all(unix, feature = "control"))]
+            control_values: config.control_values,
+            logs_keys: config.log_keys,
+            observer: Observer::new(config.sample_keys, &**tiers.time.clock()),
             checks_every_value: config.check_every_value || cfg!(debug_assertions),
             weigher: config.weigher.map(WeigherBox),
             spaces: Mutex::new(BTreeMap::new()),
@@ -327,7 +339,8 @@ fn open_tiers(
     create_parents(&*volume, path)?;
     let path = &*in_real_directory(&*volume, path)?;
     refuse_too_long(&*volume, path)?;
-    let lock = OwnerLock::acquire(&*volume, path, config.open_timeout, &*config.clock)?;
+    let socket = config.socket().map(absolute).transpose()?;
+    let lock = OwnerLock::acquire(&*volume, path, socket.as_deref(), config.open_timeout, &*config.clock)?;
     let wall = config.clock.wall();
     let capacity = config.disk_capacity.as_u64();
     let counts_blocks = volume.counts_blocks(path);

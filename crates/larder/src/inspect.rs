@@ -25,6 +25,7 @@
 mod content;
 mod facts;
 mod finding;
+mod key_spelling;
 mod snapshot;
 mod verify;
 
@@ -37,11 +38,13 @@ use crate::sync::Arc;
 
 pub use crate::codec::Document;
 pub use crate::disk::{FileIdentity, MOST_RETIRED_VERSIONS, RetiredVersion};
+pub use crate::escape::escape_control;
 pub use crate::key::{KeyShape, KeyValue, spell_hex};
 pub use content::Content;
 pub(crate) use facts::of_known;
-pub use facts::{FileFacts, FileState, KeyspaceFacts, RetiredKeyspace};
-pub use finding::{Entry, Finding, Record};
+pub use facts::{FileFacts, FileState, KeyspaceFacts, RetiredKeyspace, format_name};
+pub use finding::{Entry, Finding, Record, compression_name};
+pub use key_spelling::KeySpelling;
 pub use snapshot::Snapshot;
 pub use verify::{
     DamagedRecord, FileVerified, MOST_DAMAGED_NAMED, Miscounted, PagesVerified, UnreadableRecord,

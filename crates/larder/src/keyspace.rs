@@ -20,12 +20,12 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::ValueChecks;
+use crate::codec::{ErasedCodec, ValueChecks};
 use crate::disk::{Acknowledge, Registration};
 use crate::error::Error;
 use crate::inner::Inner;
 use crate::key::{AsKey, Key, KeyWriter, MAX_KEY_LEN, Scope};
-use crate::memory::{Found, Permit, Remains, Value};
+use crate::memory::{Found, Permit, Remains, SlotKey, Value};
 use crate::space::{Kind, Space};
 use crate::stats::{Count, Counters, KeyspaceStats};
 use crate::sync::{Arc, AtomicBool, thread};
@@ -86,7 +86,7 @@ impl<K: Key, V> Keyspace<K, V> {
     }
 }
 
-impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     pub(crate) fn open(inner: &Arc<Inner>, definition: KeyspaceDefinition<K, V>) -> Result<Self, Error> {
         inner.refuse_if_unusable()?;
         definition.validate()?;
@@ -130,8 +130,10 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         let space = Arc::new(Space {
             name: name.to_owned(),
             id,
+            codec: ErasedCodec::of::<V>(kind.format),
             kind,
             shape,
+            schema: definition.schema_name(),
             counters: Counters::default(),
             checks: ValueChecks::new(inner.checks_every_value),
             told_undecodable: AtomicBool::new(false),
@@ -145,7 +147,9 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         drop(remains);
         Ok(Self { inner: inner.clone(), space, definition })
     }
+}
 
+impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     /// The keyspace's name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -162,11 +166,11 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         stats::of_one(&self.inner, &self.space)
     }
 
-    /// Counts how a lookup was answered; and tells it, at trace level, in a build with the feature
-    /// `trace-lookups`.
+    /// Counts how a lookup was answered, and looks at its key if it is sampled; and tells it, at trace level, in a
+    /// build with the feature `trace-lookups`.
     #[inline]
-    fn answered(&self, answer: Count) {
-        self.space.counters.add(answer);
+    fn answered(&self, answer: Count, key: SlotKey<'_>) {
+        self.inner.count(&self.space.counters, answer, key.bytes);
         // Not the key: it may be a secret.
         #[cfg(feature = "trace-lookups")]
         tracing::trace!(keyspace = self.space.name, ?answer, "lookup");
@@ -207,7 +211,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 (self.promote(key, Permit::Ticket(absent.ticket), absent.floor), Count::DiskHits)
             }
         };
-        self.answered(if found.is_some() { hit } else { Count::Misses });
+        self.answered(if found.is_some() { hit } else { Count::Misses }, key);
         found
     }
 
@@ -301,7 +305,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let key = self.inner.tiers.memory.key(full.as_slice());
         let value = value.into();
         let written = self.write(key, &value, ttl, options.durability, None)?;
-        self.space.counters.add(Count::Inserts);
+        self.inner.count(&self.space.counters, Count::Inserts, key.bytes);
         if options.durability == Durability::Buffered || self.is_memory_only() {
             return Ok(());
         }

@@ -10,6 +10,7 @@ mod config;
 pub mod control;
 mod disk;
 mod error;
+mod escape;
 mod event;
 mod follower;
 pub mod heap;
@@ -23,6 +24,7 @@ mod load;
 mod memory;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+mod observe;
 mod process;
 mod record;
 mod removal;
@@ -63,8 +65,11 @@ pub use keyspace::{
     DEFAULT_TTL, Durability, InsertOptions, Iter, Keys, Keyspace, KeyspaceDefinition, Update,
 };
 pub use memory::ENTRY_OVERHEAD;
+pub use observe::{
+    HALF_LIFE, HotKey, HotKeys, HotKeyspace, HotLookups, MAX_HOT_KEYS, MAX_SLOW_LOADS, SlowLoad, SlowLoads,
+};
 pub use stats::{
-    DiskState, DiskStats, KeyspaceStats, Latencies, LatencyBucket, Lifetime, MemoryStats, Stats,
+    DiskState, DiskStats, KeyspaceStats, Latencies, LatencyBucket, Lifetime, MemoryStats, Recent, Stats,
 };
 pub use units::{ByteSize, Timestamp};
 pub use url::URL_VARIABLE;

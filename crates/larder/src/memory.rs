@@ -26,6 +26,8 @@ mod weight;
 pub(crate) use buffer::WriteBuffer;
 pub(crate) use leases::{LeaseId, Permit};
 pub(crate) use remains::Remains;
+#[cfg(all(unix, feature = "control"))]
+pub(crate) use shard::{KeyInMemory, SlotContent};
 pub(crate) use slot::Tally;
 pub(crate) use slot::{
     Absent, Change, Entry, Found, Mutation, Prior, Purged, Range, Refused, SlotKey, Unsaved, Value,

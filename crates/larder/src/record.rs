@@ -119,6 +119,18 @@ pub(crate) enum Damage {
     Extension,
 }
 
+impl Damage {
+    /// What is wrong with the record.
+    pub(crate) const fn cause(self) -> &'static str {
+        match self {
+            Self::Short => "it is shorter than it should be",
+            Self::Checksum => "its checksum is not that of its bytes",
+            Self::Unknown => "it is of a kind that this version does not know",
+            Self::Extension => "its extension is ill-formed",
+        }
+    }
+}
+
 impl Extension {
     const fn len(&self) -> usize {
         let fingerprint = if self.fingerprint.is_some() { FIELD_HEAD_LEN + 8 } else { 0 };

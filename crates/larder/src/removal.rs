@@ -56,7 +56,7 @@ impl Inner {
             match removal {
                 Removal::Key { counters, full } => self.lay_tombstone(counters, full, &mut pending)?,
                 Removal::Scope { counters, scope } => {
-                    counters.add(Count::Invalidations);
+                    self.count_prefix(counters, scope.start());
                     let is_memory_only = KeyspaceId::of(scope.start()).is_memory_only();
                     self.purge(scope, self.tiers.has_disk() && !is_memory_only, &mut pending);
                 }
@@ -80,7 +80,7 @@ impl Inner {
         let tiers = &self.tiers;
         let key = tiers.memory.key(full);
         let now = tiers.time.now();
-        counters.add(Count::Invalidations);
+        self.count(counters, Count::Invalidations, full);
         if KeyspaceId::of(full).is_memory_only() {
             pending.live += u64::from(tiers.memory.forget(key, now, &mut pending.remains) == Prior::Live);
         } else if let Some(was_live) = tiers.bury(key, now, &mut pending.remains)? {

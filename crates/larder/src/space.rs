@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
-use crate::codec::{Format, ValueChecks};
+use crate::codec::{ErasedCodec, Format, ValueChecks};
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::key::Key;
+use crate::observe::Named;
 use crate::stats::{Count, Counters, Lifetime};
 use crate::sync::{Arc, AtomicBool, Condvar, Mutex};
 
@@ -18,8 +19,13 @@ pub(crate) struct Space {
     pub(crate) id: KeyspaceId,
     pub(crate) kind: Kind,
     /// The shape of its keys.
-    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) shape: String,
+    /// Its values' codec.
+    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
+    pub(crate) codec: ErasedCodec,
+    /// The schema of the definition that opened it.
+    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
+    pub(crate) schema: Option<&'static str>,
     pub(crate) counters: Counters,
     /// Whether its values come back.
     pub(crate) checks: ValueChecks,
@@ -27,6 +33,13 @@ pub(crate) struct Space {
     pub(crate) told_undecodable: AtomicBool,
     /// A load that takes as long is told in the log.
     pub(crate) slow_load: Duration,
+}
+
+impl Space {
+    /// Returns its name, and what spells its keys.
+    pub(crate) fn named(&self) -> Named {
+        Named { name: self.name.clone(), shape: self.shape.parse().ok() }
+    }
 }
 
 /// What all keyspaces have counted that are open, or were.
@@ -196,6 +209,8 @@ mod tests {
             id: KeyspaceId::on_disk(number),
             kind: Kind::new::<u64, u64>(0, Format::Bincode, false),
             shape: String::new(),
+            codec: ErasedCodec::of::<u64>(Format::Bincode),
+            schema: None,
             counters: Counters::default(),
             checks: ValueChecks::new(false),
             told_undecodable: AtomicBool::new(false),

@@ -5,16 +5,22 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+mod cause;
 mod counters;
 mod display;
 mod latency;
 mod lifetime;
-mod seconds;
+mod opened;
+mod recent;
+pub(crate) mod seconds;
 
-pub(crate) use counters::{Count, Counters};
+pub(crate) use counters::{COUNTS, Count, Counters};
 pub(crate) use latency::Histogram;
 pub use latency::{Latencies, LatencyBucket};
 pub use lifetime::Lifetime;
+pub(crate) use opened::Opened;
+pub(crate) use recent::Notes;
+pub use recent::Recent;
 
 /// What a cache did since it was opened, and what it holds. [`Cache::stats`](crate::Cache::stats) takes one.
 ///
@@ -24,6 +30,9 @@ pub use lifetime::Lifetime;
 #[serde(default)]
 #[non_exhaustive]
 pub struct Stats {
+    /// How long the cache has been open: what its counts were counted in.
+    #[serde(with = "seconds")]
+    pub uptime: Duration,
     /// The memory tier.
     pub memory: MemoryStats,
     /// The disk tier; none in a cache that is only in memory.
@@ -52,10 +61,15 @@ pub struct Stats {
     /// Bytes acknowledged and not yet committed, values and their encodings together. Above the write buffer
     /// only for a single value that is larger than it.
     pub unsaved_bytes: u64,
+    /// [`CacheBuilder::write_buffer`](crate::CacheBuilder::write_buffer), in bytes: what these may be.
+    pub write_buffer: u64,
     /// Each keyspace opened since the start, by name.
     pub keyspaces: Vec<KeyspaceStats>,
     /// Counts since the file was made, those above included; none in a cache that is only in memory.
     pub lifetime: Option<Lifetime>,
+    /// What was counted in about the last minute, and in the last ten once the cache has been open for as long;
+    /// the shortest first. Empty in a cache that is only in memory.
+    pub recent: Vec<Recent>,
 }
 
 /// The memory tier's part of [`Stats`].
@@ -158,6 +172,11 @@ pub struct DiskStats {
     /// says that the disk does not keep up.
     #[serde(with = "seconds")]
     pub flush_lag: Duration,
+    /// [`CacheBuilder::flush_interval`](crate::CacheBuilder::flush_interval): what that is held against.
+    #[serde(with = "seconds")]
+    pub flush_interval: Duration,
+    /// [`CacheBuilder::page_cache`](crate::CacheBuilder::page_cache), in bytes.
+    pub page_cache: u64,
     /// How long ago the state of the file was committed that lookups see. Grows while nothing is written.
     #[serde(with = "seconds")]
     pub snapshot_age: Duration,
@@ -192,9 +211,13 @@ pub struct KeyspaceStats {
     /// Loaded values that could not be cached: too large, not to be encoded, or without a place while memory
     /// had no room for them. Each is loaded anew by the next caller. The log names the cause once a keyspace.
     pub uncacheable: u64,
+    /// Why the latest of these could not.
+    pub uncacheable_cause: Option<String>,
     /// Values kept in memory alone, because the page that they would take is more than a sixteenth of the
     /// disk capacity. The log names the first.
     pub too_large_for_disk: u64,
+    /// How large the latest of these was, and what would take it.
+    pub too_large_for_disk_cause: Option<String>,
     /// Values written by the application.
     pub inserts: u64,
     /// Calls that removed entries of this keyspace alone.
@@ -220,6 +243,8 @@ pub struct KeyspaceStats {
     /// [`Format::MessagePack`](crate::Format::MessagePack), the record is of another version of larder, or
     /// Zstandard is not built in.
     pub undecodable: u64,
+    /// Why the latest of these did not.
+    pub undecodable_cause: Option<String>,
 }
 
 impl Stats {

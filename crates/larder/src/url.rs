@@ -24,9 +24,9 @@ use crate::units::ByteSize;
 pub const URL_VARIABLE: &str = "LARDER_URL";
 
 const SCHEMES: &str = "a URL begins with file: (two tiers) or memory: (memory only)";
-const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout, load_timeout (durations), shards and control (a socket's path)";
+const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout, load_timeout, slow_load (durations), sample_keys, log_keys (on or off), shards, control (a socket's path) and control_values (on or off)";
 /// Those that may be shown with their values; what stands in others might be a password.
-const KNOWN_OPTIONS: [&str; 11] = [
+const KNOWN_OPTIONS: [&str; 15] = [
     "memory",
     "disk",
     "write_buffer",
@@ -36,8 +36,12 @@ const KNOWN_OPTIONS: [&str; 11] = [
     "sweep",
     "open_timeout",
     "load_timeout",
+    "slow_load",
+    "sample_keys",
+    "log_keys",
     "shards",
     "control",
+    "control_values",
 ];
 const FILE_OPTIONS: [&str; 6] = ["disk", "write_buffer", "page_cache", "verify", "flush", "open_timeout"];
 
@@ -60,8 +64,12 @@ impl CacheBuilder {
     /// | `sweep=1s` | [`sweep_interval`](CacheBuilder::sweep_interval) |
     /// | `open_timeout=5s` | [`open_timeout`](CacheBuilder::open_timeout) |
     /// | `load_timeout=5s` | [`load_timeout`](CacheBuilder::load_timeout) |
+    /// | `slow_load=1s` | [`slow_load`](CacheBuilder::slow_load) |
+    /// | `sample_keys=on` | [`sample_keys`](CacheBuilder::sample_keys): `on` or `off` |
+    /// | `log_keys=on` | [`log_keys`](CacheBuilder::log_keys): `on` or `off` |
     /// | `shards=16` | [`shards`](CacheBuilder::shards) |
     /// | `control=PATH` | `control_socket`, in a build with the feature `control`; `%XX` stands for a byte |
+    /// | `control_values=on` | `control_values`, in a build with the feature `control`; `off` is the default |
     ///
     /// Sizes are whole numbers with `B`, `KiB`, `MiB`, `GiB` or `TiB`; durations whole numbers with `ms`,
     /// `s`, `m` or `h`.
@@ -134,11 +142,15 @@ impl CacheBuilder {
             "sweep" => self.sweep_interval(duration(name, value)?),
             "open_timeout" => self.open_timeout(duration(name, value)?),
             "load_timeout" => self.load_timeout(duration(name, value)?),
+            "slow_load" => self.slow_load(duration(name, value)?),
+            "sample_keys" => self.sample_keys(switch(name, value)?),
+            "log_keys" => self.log_keys(switch(name, value)?),
             "shards" => match value.parse() {
                 Ok(shards) => self.shards(shards),
                 Err(_) => return Err((format!("shards is {value:?}"), "it is a whole number")),
             },
             "control" => self.control(value)?,
+            "control_values" => self.values(value)?,
             _ => return Err((format!("it has the option {name:?}"), OPTIONS)),
         })
     }
@@ -148,6 +160,20 @@ impl CacheBuilder {
         let path = if value.is_empty() { Err("it names no file".to_owned()) } else { decoded(value) };
         let path = path.map_err(|why| (format!("control is {value:?}: {why}"), "write control=PATH"))?;
         Ok(self.control_socket(path))
+    }
+
+    #[cfg(all(unix, feature = "control"))]
+    fn values(self, value: &str) -> Result<Self, Refusal> {
+        match value {
+            "on" => Ok(self.control_values(true)),
+            "off" => Ok(self.control_values(false)),
+            _ => Err((format!("control_values is {value:?}"), "it is on or off")),
+        }
+    }
+
+    #[cfg(not(all(unix, feature = "control")))]
+    fn values(self, _: &str) -> Result<Self, Refusal> {
+        self.control("")
     }
 
     #[cfg(not(all(unix, feature = "control")))]
@@ -227,6 +253,14 @@ fn duration(name: &str, value: &str) -> Result<Duration, Refusal> {
     millis.map(Duration::from_millis).ok_or_else(|| {
         (format!("{name} is {value:?}"), "a duration is a whole number with ms, s, m or h, such as 100ms")
     })
+}
+
+fn switch(name: &str, value: &str) -> Result<bool, Refusal> {
+    match value {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err((format!("{name} is {value:?}"), "a switch is on or off")),
+    }
 }
 
 /// A URL as it may be shown: without what may be a password, before an `@` in the place of its host or in an

@@ -244,6 +244,11 @@ fn control() -> Vec<Seed> {
             "looks",
             "{\"v\":1,\"do\":\"stats\"}\n{\"v\":1,\"do\":\"keyspaces\"}\n{\"v\":1,\"do\":\"verify\"}",
         ),
+        line(
+            "keys-at-work",
+            "{\"v\":1,\"do\":\"hot\",\"keyspace\":\"name\",\"limit\":3}\n{\"v\":1,\"do\":\"slow\"}",
+        ),
+        line("monitor", r#"{"v":1,"do":"monitor","one_in":1,"seconds":0,"keyspace":"pair"}"#),
         line("remove", r#"{"v":1,"do":"remove","keyspace":"pair","key":"(\"ab\", 2)"}"#),
         line("remove-by-bytes", r#"{"v":1,"do":"remove","keyspace":"name","key":"0x610000"}"#),
         line("remove-zero", r#"{"v":1,"do":"remove","keyspace":"name","key":"\u0000"}"#),

@@ -1,9 +1,9 @@
-//! What the file says: how it was left, the time, and what of it is of no use.
+//! What the file says: the time, and what of it is of no use.
 
 use std::path::Path;
 use std::time::Duration;
 
-use larder::inspect::{FileFacts, FileState, Snapshot};
+use larder::inspect::{FileFacts, Snapshot};
 use larder::{ByteSize, Timestamp};
 
 use super::line::Line;
@@ -20,26 +20,6 @@ const SHORT: u64 = 8 << 20;
 const BLOATED: u64 = 6;
 /// So few entries that have expired are nothing to speak of.
 const FEW: u64 = 1000;
-
-/// Whether the last owner closed it.
-pub(super) fn ending(file: &FileFacts) -> Line {
-    let check = "owner";
-    match file.state {
-        FileState::Owned { pid: Some(pid), has_ended: true } => Line::warn(
-            check,
-            format!("process {pid} has ended, and one that it forked holds the file"),
-            "end that one, or have it call `Cache::abandon_in_child`; have the service open its cache after its last fork",
-        ),
-        FileState::Owned { pid: Some(pid), .. } => Line::pass(check, format!("process {pid} is using it")),
-        FileState::Owned { pid: None, .. } => Line::pass(check, "a process is using it"),
-        FileState::Closed if file.closed_cleanly => Line::pass(check, "nobody is using it; it was closed"),
-        _ => Line::warn(
-            check,
-            "nobody is using it, and its last owner ended without closing it",
-            "find out why (a kill, the out-of-memory killer, power); have the service call `Cache::close`. The next owner repairs it",
-        ),
-    }
-}
 
 pub(super) fn clock(file: &FileFacts, wall: Timestamp) -> Line {
     let check = "clock";
@@ -76,23 +56,24 @@ fn bloat(path: &Path, file: &FileFacts, is_owned: bool) -> Line {
     let found = format!("{len}, for entries that are charged {used}");
     if file.len > SHORT && file.len / BLOATED > file.bytes {
         let first = if is_owned { "when the service is stopped: " } else { "" };
-        return Line::warn(check, found, format!("{first}larder compact {}", path.display()));
+        let line = Line::warn(check, found, format!("{first}larder compact {}", path.display()));
+        return line.with("length_bytes", file.len).with("charged_bytes", file.bytes);
     }
-    Line::pass(check, found)
+    Line::pass(check, found).with("length_bytes", file.len).with("charged_bytes", file.bytes)
 }
 
 fn expired(path: &Path, file: &FileFacts, unswept: u64, is_owned: bool) -> Line {
     let check = "expired";
     let found = format!("{unswept} of {} entries have expired and are not deleted", file.entries);
-    if unswept <= FEW || unswept * 4 <= file.entries {
-        return Line::pass(check, found);
-    }
-    if is_owned {
-        let remedy = "larder stats SOCKET tells whether the disk tier is on; lower `sweep` if it is";
-        return Line::warn(check, found, remedy);
-    }
-    let remedy = format!("open the cache, and they are deleted; or larder compact {}", path.display());
-    Line::warn(check, found, remedy)
+    let is_much = unswept > FEW && unswept * 4 > file.entries;
+    let remedy = is_much.then(|| {
+        if is_owned {
+            return "larder stats SOCKET tells whether the disk tier is on; lower `sweep` if it is"
+                .to_owned();
+        }
+        format!("open the cache, and they are deleted; or larder compact {}", path.display())
+    });
+    Line::warn_if(check, found, remedy).with("expired", unswept).with("entries", file.entries)
 }
 
 fn versions(path: &Path, snapshot: &Snapshot, is_owned: bool) -> Line {

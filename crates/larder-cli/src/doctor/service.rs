@@ -1,20 +1,18 @@
 //! What the settings and the statistics of a service say, held against the machine.
 
-use std::time::Duration;
-
 use larder::{ByteSize, DiskState, LAST_DISK_RETRY, Lifetime, MAX_LENGTH_PER_CAPACITY, Stats};
 
+use super::allocator::Process;
 use super::line::Line;
-use super::machine;
+use super::looks::Looks;
 use super::patient::Patient;
 use super::place::directory_of;
-use super::values;
+use super::{churn, flush, hits, loads, machine, values};
 use crate::limit;
 use crate::time::span;
 
 /// Lookups before a rate says anything.
 const ENOUGH: u64 = 1000;
-const POOR_HIT_RATE: f64 = 0.5;
 /// A disk with less room is full before long.
 const NO_ROOM: u64 = 16 << 20;
 const ASK: &str =
@@ -23,33 +21,38 @@ const ASK: &str =
 /// Whether the memory that the cache may take is there.
 pub(super) fn memory(patient: &Patient) -> Line {
     let check = "memory";
-    let most = match (&patient.settings, &patient.stats) {
-        (Some(settings), _) => [settings.memory_capacity, settings.write_buffer, settings.page_cache]
-            .into_iter()
-            .map(ByteSize::as_u64)
-            .sum(),
-        // Of what is set besides, the statistics do not tell.
-        (None, Some(stats)) => stats.memory.capacity,
-        (None, None) => {
-            let found = "what the cache may take is not in the file";
-            return Line::unknown(
-                check,
-                found,
-                "give the URL that the service is started with, or --socket PATH",
-            );
-        }
+    let Some(most) = patient.most_memory() else {
+        let found = "what the cache may take is not in the file";
+        return Line::unknown(
+            check,
+            found,
+            "give the URL that the service is started with, or --socket PATH",
+        );
     };
     let Some(there) = machine::memory_of(patient.owner()) else {
         return Line::unknown(check, "the machine does not tell how much it has", "compare it by hand");
     };
     let found = format!("the cache may take {} of {}", ByteSize::bytes(most), ByteSize::bytes(there));
-    if most > there {
-        return Line::fail(check, found, "lower `memory`, or the service is killed before the cache is full");
-    }
-    if most > there / 4 * 3 {
-        return Line::warn(check, found, "lower `memory`: the service needs some for itself");
-    }
-    Line::pass(check, found)
+    let line = if most > there {
+        Line::fail(check, found, "lower `memory`, or the service is killed before the cache is full")
+    } else if most > there / 4 * 3 {
+        Line::warn(check, found, "lower `memory`: the service needs some for itself")
+    } else {
+        Line::pass(check, found)
+    };
+    line.with("cache_bytes", most).with("available_bytes", there)
+}
+
+/// What the process takes that has the cache.
+pub(super) fn allocator(patient: &Patient) -> Option<Line> {
+    let (pid, stats, most) = (patient.owner()?, patient.stats()?, patient.most_memory()?);
+    // A process of another container has a number of its own there: here it may be that of any other.
+    let is_seen = patient.file.is_none() || patient.holders.has(pid);
+    let Some(process) = Process::of(pid).filter(|_| is_seen) else {
+        let found = format!("what process {pid} takes is not seen from here");
+        return Some(Line::unknown("allocator", found, "run this as the service's user, where it runs"));
+    };
+    Some(process.line(most, stats))
 }
 
 /// Whether the file can grow to its capacity.
@@ -65,7 +68,7 @@ pub(super) fn room(patient: &Patient) -> Line {
     };
     let len = patient.snapshot.as_ref().map_or(0, |snapshot| snapshot.file().len);
     let capacity = patient.settings.as_ref().map(|settings| settings.disk_capacity.as_u64());
-    let capacity = capacity.or_else(|| Some(patient.stats.as_ref()?.disk.as_ref()?.capacity));
+    let capacity = capacity.or_else(|| Some(patient.stats()?.disk.as_ref()?.capacity));
     let shown = ByteSize::bytes(free);
     if free < NO_ROOM {
         let remedy = "free some: on a full disk the cache goes on in memory alone";
@@ -76,14 +79,9 @@ pub(super) fn room(patient: &Patient) -> Line {
     };
     let grows = capacity.saturating_sub(len);
     let found = format!("{shown} are free, and the file may grow by {}", ByteSize::bytes(grows));
-    if grows > free {
-        return Line::warn(
-            check,
-            found,
-            "lower `disk`, or free space: on a full disk the cache goes on in memory alone",
-        );
-    }
-    Line::pass(check, found)
+    let remedy = (grows > free)
+        .then(|| "lower `disk`, or free space: on a full disk the cache goes on in memory alone".to_owned());
+    Line::warn_if(check, found, remedy).with("free_bytes", free).with("may_grow_bytes", grows)
 }
 
 /// Whether the process may write a file as long as the capacity lets it be.
@@ -93,12 +91,17 @@ pub(super) fn file_size(patient: &Patient) -> Line {
         Some(pid) => (Some(pid), format!("process {pid}")),
         None => (None, "this shell".to_owned()),
     };
-    let Some(limit) = limit::of(pid) else {
-        return Line::pass(check, format!("{whose} may write files of any length"));
+    let limit = match limit::of(pid) {
+        Ok(Some(limit)) => limit,
+        Ok(None) => return Line::pass(check, format!("{whose} may write files of any length")),
+        Err(error) => {
+            let found = format!("how long the files of {whose} may be is not told: {error}");
+            return Line::unknown(check, found, "run this as the service's user, where it runs");
+        }
     };
     let half = ByteSize::bytes(limit / MAX_LENGTH_PER_CAPACITY);
     let found = format!("{whose} may write no file beyond {} (ulimit -f)", ByteSize::bytes(limit));
-    let live = patient.stats.as_ref().and_then(|stats| stats.disk.as_ref()).map(|disk| disk.capacity);
+    let live = patient.stats().and_then(|stats| stats.disk.as_ref()).map(|disk| disk.capacity);
     let is_less = match (&patient.settings, live) {
         (Some(settings), _) => !limit::allows(limit, settings.disk_capacity),
         // It has been lowered to what the limit leaves.
@@ -109,44 +112,86 @@ pub(super) fn file_size(patient: &Patient) -> Line {
             return Line::unknown(check, found, remedy);
         }
     };
-    if is_less {
+    let line = if is_less {
         let remedy = "raise that limit for the service (LimitFSIZE= of systemd, ulimit -f), or lower `disk`";
-        return Line::warn(check, format!("{found}, so the capacity is no more than {half}"), remedy);
-    }
-    Line::pass(check, found)
+        Line::warn(check, format!("{found}, so the capacity is no more than {half}"), remedy)
+    } else {
+        Line::pass(check, found)
+    };
+    line.with("limit_bytes", limit)
 }
 
 /// What the statistics of a live cache say.
 pub(super) fn live(patient: &Patient) -> Vec<Line> {
     let in_file = patient.snapshot.as_ref().and_then(|snapshot| snapshot.lifetime());
     let mut lines = vec![monitoring(patient)];
-    if patient.stats.is_some() || in_file.is_some() {
-        let ever = patient.stats.as_ref().and_then(|stats| stats.lifetime.as_ref()).or(in_file);
-        lines.push(hit_rate(patient.stats.as_ref(), ever));
-    }
-    let Some(stats) = &patient.stats else {
-        if patient.is_owned() {
-            for check in ["disk tier", "flush", "invalidation", "values"] {
-                lines.push(Line::unknown(check, "the file does not tell", ASK));
-            }
-        }
+    if let Some(looks) = &patient.looks {
+        lines.extend(told(looks, in_file));
         return lines;
-    };
-    if stats.disk.is_some() {
-        lines.push(disk_tier(stats));
-        lines.push(flush(patient, stats));
     }
-    lines.push(invalidation(stats));
-    lines.push(values::line(stats));
+    if in_file.is_some() {
+        lines.push(hits::hit_rate(None, in_file));
+    }
+    if patient.is_owned() {
+        let unknown = TOLD_BY_A_SERVICE.iter().filter(|check| **check != "hit rate" || in_file.is_none());
+        lines.extend(unknown.map(|check| Line::unknown(check, "the file does not tell", ASK)));
+    }
+    lines
+}
+
+/// The checks of [`told`], for a service that does not tell.
+const TOLD_BY_A_SERVICE: [&str; 14] = [
+    "hit rate",
+    "hit trend",
+    "memory churn",
+    "disk tier",
+    "disk churn",
+    "capacity",
+    "flush",
+    "invalidation",
+    "values",
+    "loads",
+    "slow loads",
+    "uncacheable",
+    "too large",
+    "fills",
+];
+
+/// What the statistics say, by themselves.
+pub(super) fn told(looks: &Looks, in_file: Option<&Lifetime>) -> Vec<Line> {
+    let stats = looks.last();
+    let mut lines = vec![hits::hit_rate(Some(looks), in_file), hits::hit_trend(looks)];
+    lines.extend(churn::memory(looks));
+    if let Some(disk) = &stats.disk {
+        lines.push(disk_tier(stats));
+        lines.extend(churn::disk(looks));
+        lines.push(churn::capacity(disk));
+        lines.extend(flush::line(looks));
+    }
+    lines.extend([
+        invalidation(stats),
+        values::line(looks),
+        loads::failing(looks),
+        loads::slow(looks),
+        loads::uncacheable(looks),
+        loads::too_large(looks),
+        loads::voided(looks),
+    ]);
     lines
 }
 
 /// Whether somebody can see what a live cache does.
 fn monitoring(patient: &Patient) -> Line {
     let check = "monitoring";
-    match (&patient.stats, &patient.mute, patient.is_owned()) {
-        (Some(_), ..) => {
-            Line::pass(check, format!("process {} answers on its control socket", patient.pid.unwrap_or(0)))
+    let socket = patient.socket.as_ref().map_or_else(String::new, |socket| format!(" {}", socket.display()));
+    match (patient.stats(), &patient.mute, patient.is_owned()) {
+        (Some(stats), ..) => {
+            let (pid, uptime) = (patient.pid.unwrap_or(0), stats.uptime);
+            let found = format!(
+                "process {pid} answers on its control socket{socket}; its cache was opened {} ago",
+                span(uptime)
+            );
+            Line::pass(check, found).with("pid", pid).with("uptime_seconds", uptime.as_secs_f64())
         }
         (None, Some(why), true) => {
             Line::warn(check, why.clone(), "is the socket the one in the service's URL?")
@@ -165,7 +210,7 @@ fn disk_tier(stats: &Stats) -> Line {
     let why = disk.off.as_deref().unwrap_or("the disk failed");
     let retries = format!("it is tried again, at least every {}", span(LAST_DISK_RETRY));
     let again = format!("mend what it names (`df`, the disk's log); {retries}");
-    match disk.state {
+    let line = match disk.state {
         DiskState::On if disk.suspensions + disk.discards > 0 => Line::warn(
             check,
             format!(
@@ -177,58 +222,24 @@ fn disk_tier(stats: &Stats) -> Line {
         DiskState::On => Line::pass(check, "on, and has not failed since the start"),
         DiskState::Suspended => Line::fail(check, format!("suspended: {why}; memory keeps serving"), again),
         _ => Line::fail(check, format!("off, its file discarded: {why}; memory keeps serving"), again),
-    }
-}
-
-/// How long what was inserted has waited for the disk.
-fn flush(patient: &Patient, stats: &Stats) -> Line {
-    let check = "flush";
-    let (unsaved, disk) = (ByteSize::bytes(stats.unsaved_bytes), stats.disk.clone().unwrap_or_default());
-    let interval =
-        patient.settings.as_ref().map_or(Duration::from_secs(1), |settings| settings.flush_interval);
-    let slow = disk.commit_latency.quantile(0.99);
-    let found = format!(
-        "{unsaved} wait for a commit, the oldest for {}; one commit in a hundred takes {slow:.1?} or more",
-        span(disk.flush_lag)
-    );
-    if disk.flush_lag > Duration::from_secs(10).max(interval * 10) {
-        let remedy = "see whether the disk is slow or has failed; larder flush SOCKET waits for a commit";
-        return Line::warn(check, found, remedy);
-    }
-    Line::pass(check, found)
-}
-
-/// The rate since the start, or, if that says nothing yet, since the file was made.
-fn hit_rate(stats: Option<&Stats>, lifetime: Option<&Lifetime>) -> Line {
-    let check = "hit rate";
-    let now = stats.map(|stats| (stats.requests(), stats.misses, "the start"));
-    let ever = lifetime.map(|ever| (ever.requests(), ever.misses, "the file was made"));
-    let Some((of, misses, since)) = now.filter(|now| now.0 >= ENOUGH).or(ever).or(now) else {
-        return Line::unknown(check, "the file does not tell", ASK);
     };
-    #[expect(clippy::cast_precision_loss, reason = "a share of counts, for people")]
-    let rate = of.saturating_sub(misses) as f64 / of.max(1) as f64;
-    let found = format!("{:.1} % of {of} lookups since {since}", 100.0 * rate);
-    if of < ENOUGH {
-        return Line::unknown(check, found, "run this again when there were more");
-    }
-    if rate < POOR_HIT_RATE {
-        let remedy =
-            "larder stats SOCKET tells of which keyspace: raise its TTL, or `memory` and `disk` if it evicts";
-        return Line::warn(check, found, remedy);
-    }
-    Line::pass(check, found)
+    line.with("faults", disk.faults)
+        .with("discards", disk.discards)
+        .with("recoveries", disk.recoveries)
+        .with("degraded_seconds", disk.degraded.as_secs_f64())
 }
 
 /// Whether updates invalidate.
 fn invalidation(stats: &Stats) -> Line {
     let check = "invalidation";
     let found = format!("{} calls removed entries since the start", stats.invalidations);
-    if stats.invalidations == 0 && stats.requests() >= ENOUGH {
+    let line = if stats.invalidations == 0 && stats.requests() >= ENOUGH {
         let remedy = "see that every update of the source calls `remove` or `begin_update`, or that nothing is updated";
-        return Line::unknown(check, found, remedy);
-    }
-    Line::pass(check, found)
+        Line::unknown(check, found, remedy)
+    } else {
+        Line::pass(check, found)
+    };
+    line.with("invalidations", stats.invalidations)
 }
 
 #[cfg(test)]

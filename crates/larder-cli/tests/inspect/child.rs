@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use larder::Cache;
@@ -55,6 +55,13 @@ impl Owner {
         self.child.wait().unwrap();
     }
 
+    /// Kills the owner, and leaves the pipe open that a child of it reads.
+    pub(crate) fn kill_and_keep_its_input(mut self) -> ChildStdin {
+        let input = self.child.stdin.take().unwrap();
+        self.kill();
+        input
+    }
+
     fn hear(&mut self, word: &str) {
         let _watch = Watch::over(format!("an owner that is to say {word:?}"), patience());
         let mut line = String::new();
@@ -80,6 +87,9 @@ fn child_process() {
     let (Ok(task), Some(path)) = (std::env::var(TASK), std::env::var_os(FILE)) else {
         return;
     };
+    if crate::sick::works(&task, Path::new(&path)) {
+        return;
+    }
     let cache = Cache::builder()
         .path(&path)
         .control_socket(Path::new(&path).with_extension("sock"))

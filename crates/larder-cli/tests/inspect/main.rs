@@ -17,6 +17,7 @@ mod operations;
 mod output;
 mod page;
 mod service;
+mod sick;
 mod support;
 mod values;
 #[path = "../../../../tests/watchdog.rs"]

@@ -19,9 +19,16 @@ pub(super) fn of(inner: &Inner) -> Stats {
         bypassed: totals.bypassed,
         ..MemoryStats::default()
     };
-    let unsaved_bytes = tiers.memory.buffer().used();
-    let mut stats =
-        Stats { memory, unsaved_bytes, lifetime: tiers.lifetime(0, usize::MAX), ..Stats::default() };
+    let (now, lifetime) = (tiers.time.now(), tiers.lifetime(0, usize::MAX));
+    let mut stats = Stats {
+        uptime: tiers.time.clock().monotonic().saturating_sub(inner.opened.at),
+        memory,
+        unsaved_bytes: tiers.memory.buffer().used(),
+        write_buffer: tiers.memory.buffer().capacity(),
+        recent: lifetime.as_ref().map(|totals| tiers.recent(now, totals)).unwrap_or_default(),
+        lifetime,
+        ..Stats::default()
+    };
     let mut disk_hits = 0;
     for space in inner.spaces.lock().values() {
         let tally = tallies.get(&space.id).copied().unwrap_or_default();
@@ -66,6 +73,8 @@ fn of_disk(inner: &Inner, view: DiskView) -> DiskStats {
         read_faults: view.read_faults,
         degraded: view.degraded(now),
         flush_lag: tiers.flush_lag(now),
+        flush_interval: inner.opened.flush_interval,
+        page_cache: inner.opened.page_cache,
         snapshot_age: now.since(view.shown_at),
         commit_latency: tiers.commit_times().latencies(),
         quarantined: view.quarantined,

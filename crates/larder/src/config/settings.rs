@@ -1,6 +1,6 @@
 //! The settings of a cache that is not open, for a tool to look at.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::CacheBuilder;
@@ -40,10 +40,6 @@ impl CacheBuilder {
     /// [`Error::InvalidSetting`] for a setting out of its range, as [`open`](CacheBuilder::open) would.
     pub fn settings(&self) -> Result<Settings, Error> {
         self.validate()?;
-        #[cfg(all(unix, feature = "control"))]
-        let control_socket = self.control_socket.clone();
-        #[cfg(not(all(unix, feature = "control")))]
-        let control_socket = None;
         Ok(Settings {
             path: self.path.clone(),
             memory_capacity: self.memory_capacity,
@@ -51,7 +47,19 @@ impl CacheBuilder {
             write_buffer: self.write_buffer,
             page_cache: self.page_cache,
             flush_interval: self.flush_interval,
-            control_socket,
+            control_socket: self.socket().map(Path::to_owned),
         })
+    }
+
+    /// The path of the control socket, as it was given.
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) fn socket(&self) -> Option<&Path> {
+        self.control_socket.as_deref()
+    }
+
+    #[cfg(not(all(unix, feature = "control")))]
+    #[expect(clippy::unused_self, reason = "as in a build that has the socket")]
+    pub(crate) fn socket(&self) -> Option<&Path> {
+        None
     }
 }

@@ -3,39 +3,61 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
 
+use super::look::{self, PageRequest, Wants};
 use super::protocol::{Hello, KeyspaceInfo, PROTOCOL, Refusal, Removed, Request, VERBS, done};
+use super::target::Target;
+use super::stream::{Stream, not_sampled};
 use super::text;
 use crate::cache::Cache;
-use crate::id::KeyspaceId;
 use crate::inner::Inner;
 use crate::key::Scope;
 use crate::removal::Removal;
-use crate::stats::{Count, Counters};
 
-/// The answer to a line. The cache is held for no longer than that takes.
+/// Hot keys that are told unless asked otherwise.
+const HOT_KEYS: usize = 20;
+
+/// The answer to a line, as far as it is one line.
+#[cfg(any(test, feature = "test-util"))]
 pub(super) fn answer(cache: &Weak<Inner>, line: &[u8]) -> Vec<u8> {
+    answer_or_stream(cache, line).0
+}
+
+/// The answer to a line, and what follows it. The cache is held for no longer than that takes.
+pub(super) fn answer_or_stream(cache: &Weak<Inner>, line: &[u8]) -> (Vec<u8>, Option<Stream>) {
     let answer = Request::read(line).and_then(|request| {
         let inner = cache.upgrade().ok_or_else(Refusal::closed)?;
+        if let Request::Monitor(request) = &request {
+            let only = request.keyspace.as_deref().map(|name| Target::find(&inner, name)).transpose()?;
+            let (line, stream) = Stream::begin(&inner, request, only.map(|only| only.id))?;
+            return Ok((line, Some(stream)));
+        }
         let cache = Cache::of(inner);
         // What a removal lets go of is dropped here, and a user's `Drop` may panic.
-        catch_unwind(AssertUnwindSafe(|| execute(&cache, request))).unwrap_or_else(|_| {
-            Err(Refusal::new("panicked", "the process panicked over it", "see the process's log"))
-        })
+        catch_unwind(AssertUnwindSafe(|| execute(&cache, request)))
+            .unwrap_or_else(|_| {
+                Err(Refusal::new("panicked", "the process panicked over it", "see the process's log"))
+            })
+            .map(|line| (line, None))
     });
-    answer.unwrap_or_else(|refusal| refusal.to_line())
+    answer.unwrap_or_else(|refusal| (refusal.to_line(), None))
 }
 
 fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
     let inner = cache.inner();
     Ok(match request {
-        Request::Hello {} => done(&Hello {
-            larder: env!("CARGO_PKG_VERSION").to_owned(),
-            protocol: PROTOCOL,
-            pid: std::process::id(),
-            verbs: VERBS.map(str::to_owned).to_vec(),
-        }),
+        Request::Hello {} => done(&hello(inner)),
         Request::Stats {} => done(&cache.stats()),
         Request::Keyspaces {} => done(&keyspaces(inner)),
+        Request::Keys { keyspace, prefix, after, limit, all } => {
+            let target = Target::find(inner, &keyspace)?;
+            let prefix = if prefix.is_empty() { Vec::new() } else { text::prefix(target.shape(), &prefix)? };
+            let after = after.map(|after| text::key(target.shape(), &after)).transpose()?;
+            let asked = PageRequest { prefix: &prefix, after: after.as_deref(), limit, all };
+            done(&look::page(inner, &target, &asked)?)
+        }
+        Request::Get { keyspace, key } => at(inner, &keyspace, &key, Wants::Value)?,
+        Request::Ttl { keyspace, key } => at(inner, &keyspace, &key, Wants::Status)?,
+        Request::Why { keyspace, key } => at(inner, &keyspace, &key, Wants::Why)?,
         Request::Remove { keyspace, key } => {
             let target = Target::find(inner, &keyspace)?;
             let full = [&target.id.to_bytes()[..], &text::key(target.shape(), &key)?].concat();
@@ -58,7 +80,43 @@ fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
         }
         Request::Sweep {} => done(&cache.sweep()?),
         Request::Verify {} => done(&cache.verify()?),
+        Request::Hot { keyspace, limit } => {
+            inner.refuse_if_unusable()?;
+            let only = keyspace.map(|name| Target::find(inner, &name)).transpose()?;
+            let hot = inner.hot_keys(only.map(|only| only.id), limit.unwrap_or(HOT_KEYS));
+            done(&hot.ok_or_else(not_sampled)?)
+        }
+        Request::Slow { keyspace, limit } => {
+            inner.refuse_if_unusable()?;
+            let only = keyspace.map(|name| Target::find(inner, &name)).transpose()?;
+            let only = only.as_ref().map(|only| &*only.name);
+            done(&inner.slow_loads(only, limit.unwrap_or(usize::MAX)))
+        }
+        // Answered before, with what follows it.
+        Request::Monitor(_) => {
+            return Err(Refusal::new("failed", "a stream has no single answer", "report it"));
+        }
     })
+}
+
+fn hello(inner: &Inner) -> Hello {
+    let identity = inner.tiers.with_view(|view| view.identity);
+    Hello {
+        larder: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol: PROTOCOL,
+        pid: std::process::id(),
+        verbs: VERBS.iter().map(|verb| (*verb).to_owned()).collect(),
+        file: inner.files.as_ref().map(|files| files.path().to_string_lossy().into_owned()),
+        file_identity: identity.map(|identity| identity.to_string()),
+        shows_values: inner.control_values,
+    }
+}
+
+/// What stands for a key.
+fn at(inner: &Inner, keyspace: &str, key: &str, wants: Wants) -> Result<Vec<u8>, Refusal> {
+    let target = Target::find(inner, keyspace)?;
+    let key = text::key(target.shape(), key)?;
+    Ok(done(&look::key(inner, &target, &key, wants)))
 }
 
 fn remove_all(inner: &Inner, target: &Target, start: Vec<u8>) -> Result<Vec<u8>, Refusal> {
@@ -71,66 +129,34 @@ fn removed(removed: u64) -> Vec<u8> {
     done(&Removed { removed })
 }
 
-/// A keyspace to remove from: one that is open, or one that stands in the file alone.
-///
-/// It does not hold the one that is open: whoever gives that another version would be told that somebody has
-/// a handle.
-struct Target {
-    name: String,
-    id: KeyspaceId,
-    /// Of one that is open.
-    shape: Option<String>,
-    /// What the removal itself counts goes nowhere: see [`count`](Target::count).
-    uncounted: Counters,
-}
-
-impl Target {
-    fn find(inner: &Inner, name: &str) -> Result<Self, Refusal> {
-        inner.refuse_if_closed()?;
-        let open = inner.spaces.lock().get(name).map(|space| (space.id, Some(space.shape.clone())));
-        let in_file = || inner.tiers.with_view(|view| view.keyspaces.get(name).map(|row| (row.0, None)));
-        let Some((id, shape)) = open.or_else(in_file) else {
-            return Err(Refusal::new(
-                "unknown_keyspace",
-                format!("the cache has no keyspace {name:?}"),
-                "ask {\"v\":1,\"do\":\"keyspaces\"} for their names",
-            ));
-        };
-        Ok(Self { name: name.to_owned(), id, shape, uncounted: Counters::default() })
-    }
-
-    fn shape(&self) -> Option<&str> {
-        self.shape.as_deref()
-    }
-
-    /// Counts an invalidation where the keyspace is open.
-    fn count(&self, inner: &Inner) {
-        if let Some(space) = inner.spaces.lock().get(&self.name).filter(|space| space.id == self.id) {
-            space.counters.add(Count::Invalidations);
-        }
-    }
-}
-
 /// Those that are open and those that stand in the file alone, by name.
 fn keyspaces(inner: &Inner) -> Vec<KeyspaceInfo> {
     let view = inner.tiers.view();
     let spaces = inner.spaces.lock();
-    let row = |name: &str| view.keyspaces.get(name).copied();
     let open = spaces.values().map(|space| {
-        let row = row(&space.name).filter(|row| row.0 == space.id);
+        let row = view.keyspaces.get(&space.name).filter(|row| row.id == space.id);
+        // What the file records, where it has the keyspace: two processes that look must agree.
+        let schema = row.map_or(space.schema.map(str::to_owned), |row| row.schema.clone());
         KeyspaceInfo {
             name: space.name.clone(),
             is_open: true,
             version: Some(space.kind.version),
             keys: Some(space.shape.clone()),
+            value_format: Some(space.kind.format.code()),
             is_memory_only: space.id.is_memory_only(),
-            disk_entries: row.map_or(0, |row| row.1),
-            disk_bytes: row.map_or(0, |row| row.2),
+            schema,
+            disk_entries: row.map_or(0, |row| row.entries),
+            disk_bytes: row.map_or(0, |row| row.bytes),
         }
     });
     let closed = view.keyspaces.iter().filter(|(name, _)| !spaces.contains_key(*name)).map(|(name, row)| {
-        let name = name.clone();
-        KeyspaceInfo { name, disk_entries: row.1, disk_bytes: row.2, ..KeyspaceInfo::default() }
+        KeyspaceInfo {
+            name: name.clone(),
+            schema: row.schema.clone(),
+            disk_entries: row.entries,
+            disk_bytes: row.bytes,
+            ..KeyspaceInfo::default()
+        }
     });
     let mut all: Vec<_> = open.chain(closed).collect();
     all.sort_by(|one, other| one.name.cmp(&other.name));

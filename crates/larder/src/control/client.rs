@@ -10,7 +10,10 @@ use serde_json::Value;
 
 use super::listen::connect;
 use super::protocol::{Hello, KeyspaceInfo, PROTOCOL, Refusal, Removed, Request};
+use super::status::{KeyStatus, KeysPage};
 use crate::disk::{Swept, Verified};
+use crate::escape::escape_control;
+use crate::observe::{HotKeys, SlowLoads};
 use crate::stats::Stats;
 
 /// How long an answer is waited for unless set: a verification reads the whole file.
@@ -54,11 +57,19 @@ pub enum ClientError {
         source: io::Error,
     },
     /// What answers is no cache, or one of another version.
-    #[error("what answers at {} is not understood: {cause}; is it the control socket of a larder of this version?", path.display())]
+    #[error("what answers at {} is not understood: {}; is it the control socket of a larder of this version?", path.display(), escape_control(cause))]
     Garbled {
         /// The socket.
         path: PathBuf,
         /// What was wrong.
+        cause: String,
+    },
+    /// What answers is not the process that has the file.
+    #[error("what answers at {} is not asked: {cause}; name the owner's socket by hand", path.display())]
+    NotOwner {
+        /// The socket.
+        path: PathBuf,
+        /// Who answers instead.
         cause: String,
     },
     /// The cache refused.
@@ -72,15 +83,17 @@ impl Client {
     /// # Errors
     /// [`ClientError::Connect`] when nobody answers; and those of every request.
     pub fn connect(path: impl AsRef<Path>) -> Result<Self, ClientError> {
-        let path = path.as_ref().to_owned();
-        let stream = connect(&path).and_then(|stream| {
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
-            Ok(stream)
-        });
-        let stream = stream.map_err(|source| ClientError::Connect { path: path.clone(), source })?;
+        Self::connect_within(path.as_ref(), PATIENCE)
+    }
+
+    /// The same, with so long a wait for the answer that says who is there.
+    pub(super) fn connect_within(path: &Path, first: Duration) -> Result<Self, ClientError> {
+        let path = path.to_owned();
+        let stream = connect(&path).map_err(|source| ClientError::Connect { path: path.clone(), source })?;
         let mut client = Self { stream: BufReader::new(stream), path, server: Hello::default() };
+        client.set_patience(first)?;
         client.server = client.ask(&Request::Hello {})?;
+        client.set_patience(PATIENCE)?;
         Ok(client)
     }
 
@@ -93,6 +106,12 @@ impl Client {
         let set =
             stream.set_read_timeout(Some(patience)).and_then(|()| stream.set_write_timeout(Some(patience)));
         set.map_err(|source| self.disconnected(source))
+    }
+
+    /// The socket.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Who answers.
@@ -115,6 +134,73 @@ impl Client {
     /// [`ClientError`].
     pub fn keyspaces(&mut self) -> Result<Vec<KeyspaceInfo>, ClientError> {
         self.ask(&Request::Keyspaces {})
+    }
+
+    /// A page of the keys of a keyspace, in the order of their encoded bytes, in memory and on disk: those that
+    /// begin with `prefix` (all, if it is empty), after the key that the page before it ended with, up to
+    /// `limit` and [`MAX_PAGE`](crate::control::MAX_PAGE). With `all`, keys are told too whose entry has
+    /// expired, was removed, or is damaged.
+    ///
+    /// ```no_run
+    /// let mut client = larder::control::Client::connect("var/shop.sock")?;
+    /// let mut page = client.keys("product", "", None, 1000, false)?;
+    /// loop {
+    ///     page.keys.iter().for_each(|key| println!("{}", key.key));
+    ///     let Some(after) = page.after else { break };
+    ///     page = client.keys("product", "", Some(&after), 1000, false)?;
+    /// }
+    /// # Ok::<(), larder::control::ClientError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    ///
+    /// # Cost
+    /// In the process, on a thread that no lookup waits for: one pass over the keys in memory, some 30 ms a
+    /// million, and up to 50 ms of reading the disk.
+    pub fn keys(
+        &mut self,
+        keyspace: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+        all: bool,
+    ) -> Result<KeysPage, ClientError> {
+        let (keyspace, prefix) = (keyspace.to_owned(), prefix.to_owned());
+        self.ask(&Request::Keys {
+            keyspace,
+            prefix,
+            after: after.map(str::to_owned),
+            limit: Some(limit),
+            all,
+        })
+    }
+
+    /// What stands for a key, with its value if the application allows it
+    /// ([`CacheBuilder::control_values`](crate::CacheBuilder::control_values)).
+    ///
+    /// # Errors
+    /// [`ClientError`]. That there is no entry is none.
+    pub fn get(&mut self, keyspace: &str, key: &str) -> Result<KeyStatus, ClientError> {
+        self.ask(&Request::Get { keyspace: keyspace.to_owned(), key: key.to_owned() })
+    }
+
+    /// How long the entry of a key has to live; none if there is no live one. In steps of a millisecond.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn ttl(&mut self, keyspace: &str, key: &str) -> Result<Option<Duration>, ClientError> {
+        let status: KeyStatus =
+            self.ask(&Request::Ttl { keyspace: keyspace.to_owned(), key: key.to_owned() })?;
+        Ok(status.ttl_ms.map(Duration::from_millis))
+    }
+
+    /// What stands for a key, and why a lookup finds it or does not ([`KeyStatus::why`]).
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn why(&mut self, keyspace: &str, key: &str) -> Result<KeyStatus, ClientError> {
+        self.ask(&Request::Why { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
     /// Removes an entry, durably. How many live ones there were: one or none.
@@ -176,34 +262,78 @@ impl Client {
         self.ask(&Request::Verify {})
     }
 
+    /// The keys that were asked for most in the last few minutes, up to `limit` of hits and of misses (20 unless set):
+    /// of all keyspaces, or of the one of this name.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused as `not_allowed` if the application has not turned on
+    /// [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
+    pub fn hot_keys(&mut self, keyspace: Option<&str>, limit: Option<usize>) -> Result<HotKeys, ClientError> {
+        self.ask(&Request::Hot { keyspace: keyspace.map(str::to_owned), limit })
+    }
+
+    /// The latest slow loads, up to `limit` (all that are kept unless set), newest first: of all keyspaces, or of the one
+    /// of this name.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn slow_loads(
+        &mut self,
+        keyspace: Option<&str>,
+        limit: Option<usize>,
+    ) -> Result<SlowLoads, ClientError> {
+        self.ask(&Request::Slow { keyspace: keyspace.map(str::to_owned), limit })
+    }
+
     fn invalidate(&mut self, request: &Request) -> Result<u64, ClientError> {
         self.ask(request).map(|Removed { removed }| removed)
     }
 
-    fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
-        let mut line = Vec::new();
+    pub(super) fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
         // One that is over capacity answers before it is asked, and closes: its answer says more than the failed write.
         let sent = self.stream.get_mut().write_all(&request.to_line());
-        let read = self.stream.by_ref().take(MAX_ANSWER).read_until(b'\n', &mut line);
-        if line.is_empty() {
-            let source = sent.and(read).err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
-            return Err(self.disconnected(source));
-        }
-        self.read(&line)
+        let line = self.read_line();
+        let line = match (line, sent) {
+            (Err(ClientError::Disconnected { .. }), Err(source)) => Err(self.disconnected(source)),
+            (line, _) => line,
+        };
+        self.answer_of(line?)
     }
 
-    fn read<T: DeserializeOwned>(&self, line: &[u8]) -> Result<T, ClientError> {
-        let garbled = |cause: String| ClientError::Garbled { path: self.path.clone(), cause };
-        let mut answer: Value = serde_json::from_slice(line).map_err(|error| garbled(error.to_string()))?;
-        if answer.get("v") != Some(&PROTOCOL.into()) {
-            return Err(garbled(format!("its version is not {PROTOCOL}")));
+    pub(super) fn send(&mut self, line: &[u8]) -> Result<(), ClientError> {
+        let sent = self.stream.get_mut().write_all(line);
+        sent.map_err(|source| self.disconnected(source))
+    }
+
+    /// Reads a line of this version of the protocol.
+    pub(super) fn read_line(&mut self) -> Result<Value, ClientError> {
+        let mut line = Vec::new();
+        let read = self.stream.by_ref().take(MAX_ANSWER).read_until(b'\n', &mut line);
+        if line.is_empty() {
+            let source = read.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
+            return Err(self.disconnected(source));
         }
-        if let Some(refusal) = answer.get_mut("error").map(Value::take) {
-            let refusal = serde_json::from_value(refusal).map_err(|error| garbled(error.to_string()))?;
-            return Err(ClientError::Refused(refusal));
+        let line: Value = serde_json::from_slice(&line).map_err(|error| self.garbled(&error))?;
+        if line.get("v") != Some(&PROTOCOL.into()) {
+            return Err(self.garbled(&format!("its version is not {PROTOCOL}")));
         }
-        let done = answer.get_mut("ok").map(Value::take).unwrap_or_default();
-        serde_json::from_value(done).map_err(|error| garbled(error.to_string()))
+        Ok(line)
+    }
+
+    /// What a line answers to a request.
+    pub(super) fn answer_of<T: DeserializeOwned>(&self, mut line: Value) -> Result<T, ClientError> {
+        if let Some(refusal) = line.get_mut("error").map(Value::take) {
+            return Err(ClientError::Refused(self.understood(refusal)?));
+        }
+        self.understood(line.get_mut("ok").map(Value::take).unwrap_or_default())
+    }
+
+    pub(super) fn understood<T: DeserializeOwned>(&self, value: Value) -> Result<T, ClientError> {
+        serde_json::from_value(value).map_err(|error| self.garbled(&error))
+    }
+
+    fn garbled(&self, cause: &dyn std::fmt::Display) -> ClientError {
+        ClientError::Garbled { path: self.path.clone(), cause: cause.to_string() }
     }
 
     fn disconnected(&self, source: io::Error) -> ClientError {

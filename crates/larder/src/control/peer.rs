@@ -5,7 +5,10 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use rustix::event::PollFlags;
+
 use super::protocol::{MAX_LINE, Refusal};
+use super::stream::Stream;
 use crate::clock::Deadline;
 
 /// How long a peer may leave between two requests, in which it has to send the whole of the next.
@@ -26,6 +29,8 @@ pub(super) struct Peer {
     deadline: Deadline,
     /// Whether nothing more is read from it.
     has_ended: bool,
+    /// What it is shown, besides the answers to its requests.
+    shown: Option<Stream>,
 }
 
 /// What a peer needs to go on.
@@ -35,6 +40,9 @@ pub(super) enum Wants {
     ToBeWritten,
     /// It has a request ready.
     Attention,
+    /// It is shown a stream: to be written if there is something to write, to be read in any case, since its next
+    /// line ends the stream; and to be looked at when its pause is over.
+    Stream,
     Nothing,
 }
 
@@ -48,11 +56,13 @@ impl Peer {
             sent: 0,
             deadline: Deadline::after(IDLE_LIMIT),
             has_ended: false,
+            shown: None,
         })
     }
 
     pub(super) fn wants(&self) -> Wants {
         match () {
+            () if self.shown.is_some() => Wants::Stream,
             () if !self.output.is_empty() => Wants::ToBeWritten,
             () if self.line_end().is_some() => Wants::Attention,
             () if self.has_ended => Wants::Nothing,
@@ -61,16 +71,31 @@ impl Peer {
     }
 
     pub(super) fn left(&self) -> Duration {
-        self.deadline.left()
+        match &self.shown {
+            None => self.deadline.left(),
+            // Nothing more is taken from the stream before that is read, but the stream may end.
+            Some(stream) if !self.output.is_empty() => stream.left(),
+            Some(stream) => stream.pause(),
+        }
+    }
+
+    /// What a peer waits for that is shown a stream.
+    pub(super) fn stream_flags(&self) -> PollFlags {
+        if self.output.is_empty() { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT }
     }
 
     /// Goes on as far as it can without waiting, and answers one request at most. Whether the peer stays.
-    pub(super) fn step(&mut self, answer: impl FnOnce(&[u8]) -> Vec<u8>) -> bool {
-        self.advance(answer).is_ok() && self.wants() != Wants::Nothing && !self.left().is_zero()
+    pub(super) fn step(&mut self, answer: impl FnOnce(&[u8]) -> (Vec<u8>, Option<Stream>)) -> bool {
+        let goes_on = self.advance(answer).is_ok() && self.wants() != Wants::Nothing;
+        // The pause of a stream is no limit.
+        goes_on && (self.shown.is_some() || !self.left().is_zero())
     }
 
-    fn advance(&mut self, answer: impl FnOnce(&[u8]) -> Vec<u8>) -> io::Result<()> {
+    fn advance(&mut self, answer: impl FnOnce(&[u8]) -> (Vec<u8>, Option<Stream>)) -> io::Result<()> {
         self.write()?;
+        if self.shown.is_some() {
+            self.go_on()?;
+        }
         if self.wants() == Wants::ToBeRead {
             self.read()?;
         }
@@ -82,7 +107,25 @@ impl Peer {
         let line = std::mem::replace(&mut self.input, rest);
         // An empty line is no request: whoever types by hand sends some.
         if line.iter().any(|byte| !byte.is_ascii_whitespace()) {
-            self.send(answer(&line));
+            let (answer, shown) = answer(&line);
+            self.shown = shown;
+            self.send(answer);
+        }
+        self.write()
+    }
+
+    /// Shows more of a stream, or ends it.
+    fn go_on(&mut self) -> io::Result<()> {
+        self.read()?;
+        let is_done = self.line_end().is_some() || self.has_ended;
+        let Some(stream) = self.shown.as_mut() else { return Ok(()) };
+        let mut lines = if self.output.is_empty() { stream.lines() } else { Vec::new() };
+        if let Some(why) = if is_done { Some("peer") } else { stream.end() } {
+            lines.extend(stream.last(why));
+            self.shown = None;
+        }
+        if !lines.is_empty() {
+            self.send(lines);
         }
         self.write()
     }
@@ -95,7 +138,7 @@ impl Peer {
 
     fn read(&mut self) -> io::Result<()> {
         let mut chunk = [0; CHUNK];
-        while self.wants() == Wants::ToBeRead {
+        while self.line_end().is_none() && !self.has_ended {
             match self.stream.read(&mut chunk) {
                 Ok(0) => self.has_ended = true,
                 Ok(read) => self.input.extend_from_slice(chunk.get(..read).unwrap_or_default()),
@@ -113,8 +156,10 @@ impl Peer {
     }
 
     fn send(&mut self, answer: Vec<u8>) {
-        self.output = answer;
+        // What is left of a stream goes before it.
+        self.output.drain(..self.sent);
         self.sent = 0;
+        self.output.extend(answer);
         self.deadline = Deadline::after(READ_LIMIT);
     }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
+use crate::escape::escape_control;
 
 /// The version of the protocol: `v` in every request and answer. It is raised when a request would be understood otherwise than before.
 pub const PROTOCOL: u32 = 1;
@@ -18,13 +19,57 @@ pub(super) enum Request {
     Hello {},
     Stats {},
     Keyspaces {},
-    Remove { keyspace: String, key: String },
-    RemovePrefix { keyspace: String, prefix: String },
-    Clear { keyspace: String },
+    Keys {
+        keyspace: String,
+        #[serde(default)]
+        prefix: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<u32>,
+        #[serde(default)]
+        all: bool,
+    },
+    Get {
+        keyspace: String,
+        key: String,
+    },
+    Ttl {
+        keyspace: String,
+        key: String,
+    },
+    Why {
+        keyspace: String,
+        key: String,
+    },
+    Remove {
+        keyspace: String,
+        key: String,
+    },
+    RemovePrefix {
+        keyspace: String,
+        prefix: String,
+    },
+    Clear {
+        keyspace: String,
+    },
     ClearAll {},
     Flush {},
     Sweep {},
     Verify {},
+    Hot { keyspace: Option<String>, limit: Option<usize> },
+    Slow { keyspace: Option<String>, limit: Option<usize> },
+    Monitor(MonitorRequest),
+}
+
+/// What a stream of operations is to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct MonitorRequest {
+    pub(super) one_in: Option<u64>,
+    pub(super) seconds: Option<u64>,
+    pub(super) count: Option<u64>,
+    pub(super) keyspace: Option<String>,
 }
 
 impl Request {
@@ -66,10 +111,14 @@ impl Request {
 }
 
 /// The verbs, as `hello` tells them.
-pub(super) const VERBS: [&str; 10] = [
+pub(super) const VERBS: &[&str] = &[
     "hello",
     "stats",
     "keyspaces",
+    "keys",
+    "get",
+    "ttl",
+    "why",
     "remove",
     "remove_prefix",
     "clear",
@@ -77,6 +126,9 @@ pub(super) const VERBS: [&str; 10] = [
     "flush",
     "sweep",
     "verify",
+    "hot",
+    "slow",
+    "monitor",
 ];
 
 /// Who answers: the answer to `hello`.
@@ -92,6 +144,13 @@ pub struct Hello {
     pub pid: u32,
     /// What it can be asked.
     pub verbs: Vec<String>,
+    /// Its cache file, by an absolute path; none if the cache is in memory alone.
+    pub file: Option<String>,
+    /// Which file that is, as `larder info` tells it; a file of format 1 has no identity until its first
+    /// commit.
+    pub file_identity: Option<String>,
+    /// Whether `get` answers values.
+    pub shows_values: bool,
 }
 
 /// A keyspace, as `keyspaces` tells of it.
@@ -107,6 +166,11 @@ pub struct KeyspaceInfo {
     pub version: Option<u32>,
     /// The shape of its keys, such as `(string, u64)`: how they are spelled in requests.
     pub keys: Option<String>,
+    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
+    pub value_format: Option<u8>,
+    /// The schema that it belongs to, as the file records it; of one that is not in the file, as its
+    /// definition says. None if it belongs to none.
+    pub schema: Option<String>,
     /// Whether its entries are kept off the disk.
     pub is_memory_only: bool,
     /// Entries on disk, those included that have expired and are not yet swept.
@@ -127,7 +191,7 @@ pub(super) struct Removed {
 #[non_exhaustive]
 pub struct Refusal {
     /// The kind of reason, for programs: `malformed`, `unsupported_version`, `unknown_request`, `unknown_keyspace`, `bad_key`, `too_long`, `busy`,
-    /// `not_durable`, `not_verified`, `closed`, `panicked` or `failed`.
+    /// `not_durable`, `not_verified`, `not_allowed`, `closed`, `panicked` or `failed`.
     pub kind: String,
     /// What stood against it.
     pub cause: String,
@@ -147,7 +211,8 @@ impl Refusal {
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}; {}", self.cause, self.remedy)
+        // The process that answers says what it likes.
+        write!(f, "{}; {}", escape_control(&self.cause), escape_control(&self.remedy))
     }
 }
 
@@ -186,7 +251,7 @@ pub(super) fn done<T: Serialize>(answer: &T) -> Vec<u8> {
     }
 }
 
-fn to_line(value: &Value) -> Vec<u8> {
+pub(super) fn to_line(value: &Value) -> Vec<u8> {
     let mut line = value.to_string().into_bytes();
     line.push(b'\n');
     line

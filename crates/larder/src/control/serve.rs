@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::answer::answer;
+use super::answer::answer_or_stream;
 use super::listen::Listening;
 pub use super::peer::{IDLE_LIMIT, READ_LIMIT};
 use super::peer::{Peer, Wants};
@@ -63,7 +63,7 @@ impl Server {
         while self.wait() {
             self.accept();
             let cache = &self.cache;
-            self.peers.retain_mut(|peer| peer.step(|line| answer(cache, line)));
+            self.peers.retain_mut(|peer| peer.step(|line| answer_or_stream(cache, line)));
         }
     }
 
@@ -77,6 +77,7 @@ impl Server {
         }
         for peer in &self.peers {
             let (flags, most) = match peer.wants() {
+                Wants::Stream => (peer.stream_flags(), peer.left()),
                 Wants::ToBeRead => (PollFlags::IN, peer.left()),
                 Wants::ToBeWritten => (PollFlags::OUT, peer.left()),
                 Wants::Attention | Wants::Nothing => (PollFlags::empty(), Duration::ZERO),

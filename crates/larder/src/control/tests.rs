@@ -25,11 +25,12 @@ fn kind(answer: &serde_json::Value) -> String {
 
 #[test]
 fn every_verb_is_named_by_hello_and_understood() {
-    let cache = Cache::builder().open().unwrap();
+    let cache = Cache::builder().sample_keys(true).open().unwrap();
     cache.keyspace(OWN).unwrap();
     for verb in VERBS {
-        let fields = match verb {
-            "remove" => r#","keyspace":"own","key":"a""#,
+        let fields = match *verb {
+            "keys" => r#","keyspace":"own""#,
+            "get" | "ttl" | "why" | "remove" => r#","keyspace":"own","key":"a""#,
             "remove_prefix" => r#","keyspace":"own","prefix":"a""#,
             "clear" => r#","keyspace":"own""#,
             _ => "",
@@ -140,4 +141,31 @@ fn an_application_whose_last_handle_goes_meanwhile_is_closed_and_its_socket_with
         }
         assert!(!socket.exists());
     }
+}
+
+#[test]
+fn a_keyspace_is_told_with_the_schema_that_the_file_records() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.larder");
+    let schemas = |cache: &Cache| {
+        let answer = ask(cache, r#"{"v":1,"do":"keyspaces"}"#);
+        let told: Vec<KeyspaceInfo> = serde_json::from_value(answer["ok"].clone()).unwrap();
+        told.into_iter().map(|keyspace| (keyspace.name, keyspace.schema)).collect::<Vec<_>>()
+    };
+    let with = |schema: Option<&str>, name: &str| (name.to_owned(), schema.map(str::to_owned));
+    let cache = Cache::builder().path(&path).open().unwrap();
+    cache.keyspace(PRICE.schema("shop")).unwrap();
+    cache.keyspace(OWN).unwrap();
+    cache.keyspace(KeyspaceDefinition::<u64, u64>::new("login").schema("shop").memory_only()).unwrap();
+    assert_eq!(
+        schemas(&cache),
+        [with(Some("shop"), "login"), with(None, "own"), with(Some("shop"), "price")]
+    );
+    cache.close().unwrap();
+    let cache = Cache::builder().path(&path).open().unwrap();
+    assert_eq!(schemas(&cache), [with(None, "own"), with(Some("shop"), "price")], "none is open");
+    // A definition of another schema shares the keyspace, and changes nothing of it.
+    cache.keyspace(PRICE.schema("other")).unwrap();
+    assert_eq!(schemas(&cache), [with(None, "own"), with(Some("shop"), "price")]);
+    cache.close().unwrap();
 }

@@ -97,7 +97,7 @@ impl Tiers {
         let uncounted = Uncounted {
             known: removal.known.iter().map(|(key, _)| &**key).collect(),
             earlier,
-            keyspaces: view.keyspaces.values().map(|(id, ..)| *id).collect(),
+            keyspaces: view.keyspaces.values().map(|keyspace| keyspace.id).collect(),
             now,
         };
         let (mut seen, mut live, mut after) = (0, 0, None::<Vec<u8>>);

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::tiers::Tiers;
-use crate::stats::{Histogram, Lifetime};
-use crate::sync::{Ordering, StatisticU64};
+use crate::stats::{Histogram, Lifetime, Notes, Recent};
+use crate::sync::{Mutex, Ordering, StatisticU64};
 use crate::units::Timestamp;
 
 /// Returns what the keyspaces of a cache have counted, after asking so many of them anew.
@@ -14,6 +14,9 @@ pub(crate) type Counting = Box<dyn Fn(usize) -> Lifetime + Send + Sync>;
 /// Keyspaces that a commit asks for what they have counted: asking one reads some kilobytes that other
 /// threads write.
 pub(super) const ASKED_BY_A_COMMIT: usize = 16;
+/// Keyspaces that a note of the totals asks, every ten seconds: a millisecond's work. Of a cache that has more,
+/// each is asked by every second note or later.
+const ASKED_BY_A_NOTE: usize = 1024;
 
 #[derive(Default)]
 pub(crate) struct Counted {
@@ -21,6 +24,8 @@ pub(crate) struct Counted {
     pub(super) lag: Lag,
     /// What the file had seen when it was opened, and what to add to it.
     lifetime: OnceLock<(Lifetime, Counting)>,
+    /// Totals at some moments of the last minutes.
+    notes: Mutex<Notes>,
 }
 
 impl std::fmt::Debug for Counted {
@@ -68,6 +73,21 @@ impl Tiers {
     /// From here on commits note what was counted, on top of what the file had seen before.
     pub(crate) fn count(&self, before: Lifetime, counting: Counting) {
         drop(self.counted.lifetime.set((before, counting)));
+        // What is told as recent begins with the opening.
+        self.note_totals(self.time.now());
+    }
+
+    /// Notes the totals of this moment, for [`recent`](Self::recent). The sweeper calls it.
+    pub(super) fn note_totals(&self, now: Timestamp) {
+        // Before the lock: counting takes others.
+        if let Some(totals) = self.lifetime(0, ASKED_BY_A_NOTE) {
+            self.counted.notes.lock().add(now, totals);
+        }
+    }
+
+    /// Returns what was counted in the last minutes, of which these are the totals.
+    pub(crate) fn recent(&self, now: Timestamp, totals: &Lifetime) -> Vec<Recent> {
+        self.counted.notes.lock().recent(now, totals)
     }
 
     /// What the file has seen, with so many commits more. Asks up to `most_asked` keyspaces for what they

@@ -26,7 +26,6 @@ use super::names::refuse_too_long;
 use super::open::{
     OpenOptions, Opened, open, open_ours, refusal, refuse_unless_unfinished, remove_unfinished,
 };
-use super::owner;
 use super::ranges::RANGE_ROWS;
 use super::store::{Batch, Outcome, Room, Store};
 use crate::clock::Clock;
@@ -76,12 +75,12 @@ impl Edit {
         makes: bool,
     ) -> Result<Self, Error> {
         let is_new = makes && standing(&OsVolume, path)? == Standing::Nothing;
-        if !is_new && let Condition::Owned(pid) = Look::open(path)?.facts.condition {
-            return Err(owner::in_use(path, pid));
+        if !is_new && let Condition::Owned(owner) = Look::open(path)?.facts.condition {
+            return Err(owner.in_use(path));
         }
         refuse_too_long(&OsVolume, path)?;
         refuse_mount_point(&OsVolume, path)?;
-        let lock = OwnerLock::acquire(&OsVolume, path, Duration::ZERO, clock)?;
+        let lock = OwnerLock::acquire(&OsVolume, path, None, Duration::ZERO, clock)?;
         let options = OpenOptions {
             volume: Arc::new(OsVolume),
             path: path.to_owned(),

@@ -11,7 +11,7 @@ use super::evidence::Accepted;
 use super::format::FORMAT;
 use super::names::LOCK;
 pub(crate) use super::names::{DAMAGED, DISCARDED, beside, dated};
-use super::owner;
+use super::owner::{self, Owner};
 use super::owner_facts::{MAX_LEN, OwnerFacts};
 use crate::clock::{Clock, pause};
 use crate::error::Error;
@@ -82,10 +82,11 @@ impl Drop for OwnerLock {
 
 impl OwnerLock {
     /// Locks `<path>.lock`, waiting up to `timeout` for another owner to leave, and writes into it who this
-    /// one is.
+    /// one is, and where its control socket will be, by an absolute path.
     pub(crate) fn acquire(
         volume: &dyn Volume,
         path: &Path,
+        socket: Option<&Path>,
         timeout: Duration,
         clock: &dyn Clock,
     ) -> Result<Self, Error> {
@@ -96,7 +97,7 @@ impl OwnerLock {
         while !file.try_lock().map_err(|error| io_error("lock", &lock_path, error))? {
             // A manual clock stands still, so the pauses count too.
             if waited.max(clock.monotonic().saturating_sub(start)) >= timeout {
-                return Err(owner::in_use(path, read_owner(&mut *file)));
+                return Err(read_owner(&mut *file).in_use(path));
             }
             pause(LOCK_POLL);
             waited += LOCK_POLL;
@@ -109,6 +110,10 @@ impl OwnerLock {
         let mut facts = OwnerFacts::own(FORMAT, clock.wall());
         if let Some(accepted) = left.accepted() {
             facts.set_accepted(&accepted);
+        }
+        facts.set_namespace(owner::namespace().as_deref());
+        if let Some(socket) = socket {
+            facts.set_socket(socket);
         }
         match file.write(&facts.to_bytes()) {
             // The lock is held, and who holds it is told for people alone. Opening may then make room with
@@ -172,11 +177,11 @@ const NO_LOCK: &str = "it is not the lock of a larder file, though it has its na
 /// Who has the lock. An owner writes its id after it has taken the lock, so it may take a moment to be seen;
 /// until then the id may be that of an owner that was killed. If it still is after that moment, a fork of
 /// that owner has the lock.
-fn read_owner(file: &mut dyn LockFile) -> Option<u32> {
-    let mut owner = None;
+fn read_owner(file: &mut dyn LockFile) -> Owner {
+    let mut owner = Owner::default();
     for _ in 0..OWNER_POLLS {
-        owner = read_pid(file);
-        if owner.is_some_and(|pid| !owner::has_ended(pid)) {
+        owner = read_facts(file).as_ref().map(Owner::of).unwrap_or_default();
+        if owner.pid.is_some() && !owner.has_ended {
             break;
         }
         pause(LOCK_POLL);
@@ -184,8 +189,8 @@ fn read_owner(file: &mut dyn LockFile) -> Option<u32> {
     owner
 }
 
-fn read_pid(file: &mut dyn LockFile) -> Option<u32> {
-    OwnerFacts::read(&file.read(MAX_LEN + 1).ok()?)?.pid
+fn read_facts(file: &mut dyn LockFile) -> Option<OwnerFacts> {
+    OwnerFacts::read(&file.read(MAX_LEN + 1).ok()?)
 }
 
 /// What stands at a path.
@@ -327,10 +332,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("shop.larder");
         let clock = SystemClock::new();
-        let first = OwnerLock::acquire(&OsVolume, &path, Duration::ZERO, &clock).unwrap();
-        let error = OwnerLock::acquire(&OsVolume, &path, Duration::ZERO, &clock).unwrap_err();
+        let first = OwnerLock::acquire(&OsVolume, &path, None, Duration::ZERO, &clock).unwrap();
+        let error = OwnerLock::acquire(&OsVolume, &path, None, Duration::ZERO, &clock).unwrap_err();
         assert!(matches!(error, Error::InUse { pid: Some(pid), .. } if pid == std::process::id()), "{error}");
         drop(first);
-        OwnerLock::acquire(&OsVolume, &path, Duration::ZERO, &clock).unwrap();
+        OwnerLock::acquire(&OsVolume, &path, None, Duration::ZERO, &clock).unwrap();
     }
 }

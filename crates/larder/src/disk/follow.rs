@@ -17,7 +17,7 @@ use super::files::{self, Standing, io_error};
 use super::format::FileFormat;
 use super::known::Known;
 use super::open::{builder, foreign, refuse_unless_redb};
-use super::owner;
+use super::owner::Owner;
 use super::snapshot::Snapshot;
 use super::store::Store;
 use crate::error::Error;
@@ -116,7 +116,7 @@ fn refused(path: &Path, fault: Fault) -> Error {
         }
         FaultKind::Damage => format!("it is damaged ({fault}); open it as a cache, which moves it aside"),
         FaultKind::Locked => {
-            return owner::in_use(path, None);
+            return Owner::default().in_use(path);
         }
         FaultKind::Io
         | FaultKind::Full

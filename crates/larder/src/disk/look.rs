@@ -24,7 +24,7 @@ use super::files::{self, Standing, io_error};
 use super::format::FileFormat;
 use super::known::Known;
 use super::open::{REDB_MAGIC, builder, foreign};
-use super::owner;
+use super::owner::{self, Owner};
 use super::pages::{Pages, verify_pages};
 use super::probe::Overlay;
 use super::store::Store;
@@ -44,10 +44,10 @@ const FLAGS_AT: usize = REDB_MAGIC.len();
 const OPEN_FOR_WRITING: u8 = 2;
 
 /// Who has the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// A process, by its id where that can be told.
-    Owned(Option<u32>),
+    /// A process.
+    Owned(Owner),
     /// Nobody; it was closed.
     Closed,
     /// Nobody; its last owner ended without closing it.
@@ -106,7 +106,7 @@ impl Look {
         // The file could be opened, so that whoever has it open for writing is alive.
         let is_open = start.get(FLAGS_AT).is_some_and(|flags| flags & OPEN_FOR_WRITING != 0);
         let condition = if is_open || owner::holds_lock(path) {
-            Condition::Owned(owner::named(path))
+            Condition::Owned(Owner::beside(path))
         } else {
             Condition::Closed
         };
@@ -132,7 +132,7 @@ impl Look {
         let read = tables(&txn, format);
         let (known, lifetime, entries, expiry) = read.map_err(|fault| refused(path, &file, fault))?;
         let condition =
-            if owner::holds_lock(path) { Condition::Owned(owner::named(path)) } else { Condition::Crashed };
+            if owner::holds_lock(path) { Condition::Owned(Owner::beside(path)) } else { Condition::Crashed };
         let facts = Facts { path: path.to_owned(), len, condition, known, lifetime };
         let look =
             Self { entries, expiry, _source: Source::Repaired { _db: db }, frozen: Some(start), facts };
@@ -294,7 +294,7 @@ pub(super) fn refused(path: &Path, file: &VolumeFile, fault: Fault) -> Error {
         FaultKind::Damage => {
             foreign(path, format!("it is a damaged redb database ({fault}) with no sign of larder in it"))
         }
-        FaultKind::Locked => owner::in_use(path, owner::named(path)),
+        FaultKind::Locked => Owner::beside(path).in_use(path),
         FaultKind::Denied => {
             io_error("read", path, std::io::Error::new(std::io::ErrorKind::PermissionDenied, fault.cause))
         }

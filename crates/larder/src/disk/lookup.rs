@@ -184,6 +184,33 @@ impl Tiers {
         }
     }
 
+    /// The record of a key on disk, for a person: nothing is counted, reported or noted as a use. None while
+    /// the disk tier is off.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) fn show_record(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        let Some(snapshot) = self.awaited_snapshot() else { return Ok(None) };
+        snapshot.get(key).map_err(|fault| fault.cause)
+    }
+
+    /// Shows records on disk with a prefix, after a key, in order, for a person, until `show` wants no more.
+    /// Answers whether all were shown.
+    ///
+    /// # Errors
+    /// Why they can't be read.
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) fn show_records(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        show: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<bool, String> {
+        let Some(snapshot) = self.awaited_snapshot() else { return Ok(true) };
+        snapshot.show(prefix, after, show).map_err(|fault| fault.cause)
+    }
+
     /// Up to `most` keys on disk with a prefix, after a key.
     pub(crate) fn keys_on_disk(&self, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Vec<Arc<[u8]>> {
         let Some(snapshot) = self.awaited_snapshot() else {

@@ -32,7 +32,7 @@ use super::identity::Identities;
 use super::known::Known;
 use super::names::{UNFINISHED, beside};
 use super::new_file::{self, NewFile};
-use super::owner;
+use super::owner::Owner;
 use super::probe::{self, Overlay};
 use super::sparse::{Reserve, SparseFile};
 use super::store::{Room, Store};
@@ -154,7 +154,7 @@ pub(super) fn foreign(path: &Path, why: impl Into<String>) -> Error {
 pub(super) fn refusal(path: &Path, fault: Fault) -> Error {
     let path = path.to_owned();
     match fault.kind {
-        FaultKind::Locked => owner::in_use(&path, None),
+        FaultKind::Locked => Owner::default().in_use(&path),
         FaultKind::Denied => Error::Permission {
             action: "open",
             path,

@@ -5,7 +5,7 @@
 //! the locks of another container's processes, is left to the store's own locks, which are asked when the
 //! file is opened.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::evidence::Accepted;
 use super::names::{LOCK, beside};
@@ -20,9 +20,36 @@ const STAT_LEN: u64 = 1024;
 #[cfg(target_os = "linux")]
 const MOST_LOCKS: u64 = 4 << 20;
 
-/// The process whose id stands beside a cache file: its owner, or one that was killed.
-pub(super) fn named(path: &Path) -> Option<u32> {
-    facts(path)?.pid
+/// Who an owner says it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Owner {
+    /// Its process id, where that can be told.
+    pub(crate) pid: Option<u32>,
+    /// Whether no process of this id runs, though the file is held: a process that it forked has it.
+    pub(crate) has_ended: bool,
+    /// Whether the id is of another namespace of process ids, as of a container: here it says nothing.
+    pub(crate) is_elsewhere: bool,
+    /// The control socket that it names.
+    pub(crate) socket: Option<PathBuf>,
+}
+
+impl Owner {
+    pub(super) fn of(facts: &OwnerFacts) -> Self {
+        let is_elsewhere = facts.is_elsewhere(namespace().as_deref());
+        let has_ended = !is_elsewhere && facts.pid.is_some_and(has_ended);
+        Self { pid: facts.pid, has_ended, is_elsewhere, socket: facts.socket() }
+    }
+
+    /// The owner of a file that is held, as the lock beside it says.
+    pub(super) fn beside(path: &Path) -> Self {
+        facts(path).as_ref().map(Self::of).unwrap_or_default()
+    }
+
+    /// The error of a file that this owner has.
+    pub(super) fn in_use(self, path: &Path) -> Error {
+        let Self { pid, has_ended, is_elsewhere, socket } = self;
+        Error::InUse { path: path.to_owned(), pid, has_ended, is_elsewhere, socket }
+    }
 }
 
 /// The file that was accepted at a path last.
@@ -35,9 +62,11 @@ fn facts(path: &Path) -> Option<OwnerFacts> {
     OwnerFacts::read(&OsVolume::read_beside(&beside(path, LOCK), MAX_LEN as u64 + 1).ok()?)
 }
 
-/// The error of a file that an owner has, where its id could be told.
-pub(super) fn in_use(path: &Path, pid: Option<u32>) -> Error {
-    Error::InUse { path: path.to_owned(), pid, has_ended: pid.is_some_and(has_ended) }
+/// The namespace of process ids that this process is in, by its number; none where there is no such thing.
+pub(super) fn namespace() -> Option<String> {
+    let target = rustix::fs::readlink("/proc/self/ns/pid", Vec::new()).ok()?;
+    let number = target.to_str().ok()?.strip_prefix("pid:[")?.strip_suffix(']')?;
+    Some(number.to_owned())
 }
 
 /// Whether no process of this id runs. One that has ended and was not waited for has closed its files, and
@@ -70,7 +99,7 @@ pub(super) fn holds_lock(path: &Path) -> bool {
     use crate::volume::Volume;
     let Ok(Some(lock)) = OsVolume.look(&beside(path, LOCK)) else { return false };
     let Ok(list) = OsVolume::read_beside(Path::new("/proc/locks"), MOST_LOCKS) else { return false };
-    let owner = named(path);
+    let owner = facts(path).and_then(|facts| facts.pid);
     String::from_utf8_lossy(&list).lines().any(|line| is_lock_of(line, lock.identity.1, owner))
 }
 

@@ -6,6 +6,8 @@
 //! started=1767225600000
 //! file=0123456789abcdef0123456789abcdef
 //! place=66:7004282:1767225600000000000
+//! pid_namespace=4026531836
+//! socket=/run/shop/larder.sock
 //! ```
 //!
 //! The first line is the process id; then come lines `name=value` in printable ASCII, of which a reader
@@ -13,8 +15,19 @@
 //! nobody holds the first line is empty, unless its owner ended without closing the cache. The lines of the
 //! file that was accepted last, its identity and which file it is ([`super::evidence`]), stay.
 //!
+//! The line `pid_namespace` says in which namespace of process ids (Linux) the first line is one: in a
+//! container it is another than outside, and there the number may be nobody's, or another process's.
+//!
+//! The line `socket` names the control socket of the owner, as an absolute path; each byte that is not
+//! printable ASCII, and each `%`, is written as `%XX`. It is written with the lock, before the socket listens,
+//! and goes with the owner. So a reader that finds it may still find no socket there, or after a crash that of
+//! another process: it asks who answers ([`crate::inspect::FileFacts::socket`]).
+//!
 //! Whatever is not of this form is somebody else's file, such as a `Cargo.lock` beside a cache called
 //! `Cargo`. What a crash made of ours still is: it may end in the middle of a line, and in zeros.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
 use super::evidence::{Accepted, FilePlace};
 use super::identity::FileIdentity;
@@ -23,6 +36,10 @@ use crate::units::Timestamp;
 /// The lines of the file that was accepted.
 const FILE: &str = "file";
 const PLACE: &str = "place";
+/// The line of the namespace that the process id is of.
+const PID_NAMESPACE: &str = "pid_namespace";
+/// The line of the control socket.
+const SOCKET: &str = "socket";
 
 /// The most bytes that are read of a lock, and written to one.
 pub(super) const MAX_LEN: usize = 4096;
@@ -69,6 +86,31 @@ impl OwnerFacts {
         if let Some(place) = accepted.place {
             self.set(PLACE, &place.to_string());
         }
+    }
+
+    /// Says in which namespace this process has its id.
+    pub(super) fn set_namespace(&mut self, namespace: Option<&str>) {
+        if let Some(namespace) = namespace {
+            self.set(PID_NAMESPACE, namespace);
+        }
+    }
+
+    /// Returns whether the process id is of another namespace than this one. A lock without that line is of
+    /// an earlier version: it is not known, and the answer is no.
+    pub(super) fn is_elsewhere(&self, own: Option<&str>) -> bool {
+        self.get(PID_NAMESPACE).zip(own).is_some_and(|(told, own)| told != own)
+    }
+
+    /// Names the control socket of this owner, by an absolute path.
+    pub(super) fn set_socket(&mut self, path: &Path) {
+        self.lines.retain(|(name, _)| name != SOCKET);
+        self.set(SOCKET, &escaped(path));
+    }
+
+    /// Returns the control socket that the owner names.
+    pub(crate) fn socket(&self) -> Option<PathBuf> {
+        let path = unescaped(self.get(SOCKET)?)?;
+        path.is_absolute().then_some(path)
     }
 
     /// What stays when its owner has left.
@@ -126,6 +168,49 @@ impl OwnerFacts {
     }
 }
 
+/// A path in printable ASCII.
+fn escaped(path: &Path) -> String {
+    let mut text = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        if matches!(byte, b' '..=b'~') && *byte != b'%' {
+            text.push(char::from(*byte));
+        } else {
+            // Writing to a string can't fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text
+}
+
+/// The path that [`escaped`] wrote; none for a text that it can't have written.
+fn unescaped(text: &str) -> Option<PathBuf> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        rest = after;
+        if first != b'%' {
+            bytes.push(first);
+            continue;
+        }
+        let (digits, after) = rest.split_at_checked(2)?;
+        let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
+        bytes.push(u8::from_str_radix(digits, 16).ok().filter(|byte| *byte != 0)?);
+        rest = after;
+    }
+    path_of(bytes)
+}
+
+#[cfg(unix)]
+fn path_of(bytes: Vec<u8>) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    Some(std::ffi::OsString::from_vec(bytes).into())
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: Vec<u8>) -> Option<PathBuf> {
+    String::from_utf8(bytes).ok().map(PathBuf::from)
+}
+
 fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
@@ -171,6 +256,41 @@ mod tests {
         }
         let harmed = OwnerFacts::read(b"\nfile=0g\nplace=1\n").unwrap();
         assert_eq!(harmed.accepted(), None);
+    }
+
+    #[test]
+    fn a_socket_is_named_in_printable_ascii_and_goes_with_its_owner() {
+        use std::os::unix::ffi::OsStrExt;
+        let mut facts = OwnerFacts::own(2, Timestamp::from_millis(1));
+        assert_eq!(facts.socket(), None);
+        for (path, line) in [
+            (&b"/run/shop/larder.sock"[..], "/run/shop/larder.sock"),
+            (b"/run/two words/100%.sock", "/run/two words/100%25.sock"),
+            (b"/run/\xC3\xBC\n\xFF=.sock", "/run/%C3%BC%0A%FF=.sock"),
+        ] {
+            let path = Path::new(std::ffi::OsStr::from_bytes(path));
+            facts.set_socket(path);
+            assert_eq!(facts.get(SOCKET), Some(line));
+            let read = OwnerFacts::read(&facts.to_bytes()).unwrap();
+            assert_eq!(read.socket().as_deref(), Some(path));
+        }
+        assert_eq!(facts.left().socket(), None);
+        for planted in ["", "a.sock", "/a%", "/a%4", "/a%zz", "/a%+1", "/a%00", "/a%\u{e4}"] {
+            let facts = OwnerFacts { pid: Some(1), lines: vec![(SOCKET.to_owned(), planted.to_owned())] };
+            assert_eq!(facts.socket(), None, "{planted:?}");
+        }
+    }
+
+    #[test]
+    fn an_owner_of_another_namespace_is_known_as_one() {
+        let mut facts = OwnerFacts::own(2, Timestamp::from_millis(1));
+        assert!(!facts.is_elsewhere(Some("1")), "an earlier version says nothing");
+        facts.set_namespace(None);
+        assert!(!facts.is_elsewhere(Some("1")));
+        facts.set_namespace(Some("4026531836"));
+        let read = OwnerFacts::read(&facts.to_bytes()).unwrap();
+        assert!(!read.is_elsewhere(Some("4026531836")) && read.is_elsewhere(Some("4026532200")));
+        assert!(!read.is_elsewhere(None), "this process does not know its own");
     }
 
     #[test]

@@ -59,6 +59,39 @@ impl Snapshot {
         guarded(|| Ok(self.entries.get_owned(key)?.map(|record| record.value().to_vec())))
     }
 
+    /// Shows records with a prefix, in order, after a key, until `show` wants no more. Answers whether all
+    /// were shown.
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) fn show(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        show: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<bool, Fault> {
+        let end = after_prefix(prefix);
+        let start = after.map_or(Bound::Included(prefix), Bound::Excluded);
+        let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut last: Option<Vec<u8>> = after.map(<[u8]>::to_vec);
+        let mut is_ordered = true;
+        let shown = guarded(|| {
+            for row in self.entries.range_owned::<&[u8]>((start, end))? {
+                let (key, record) = row?;
+                // On a damaged page they may be in any order, and whoever asks for those after the last would
+                // never come to an end.
+                is_ordered = last.as_deref().is_none_or(|last| last < key.value());
+                if !is_ordered {
+                    return Ok(false);
+                }
+                last = Some(key.value().to_vec());
+                if !show(key.value(), record.value()) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })?;
+        if is_ordered { Ok(shown) } else { Err(Fault::damage("keys are out of order")) }
+    }
+
     /// Up to `most` keys with a prefix, in order, after a key.
     pub(crate) fn keys(
         &self,

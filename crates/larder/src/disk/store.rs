@@ -34,7 +34,7 @@ use super::tables::{
     CHARGING_ROW, ENTRIES, EXPIRY, FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META,
     RETIRED, STATE_ROW, State, read_lifetime,
 };
-use super::view::DiskView;
+use super::view::{DiskView, ShownKeyspace};
 use crate::id::KeyspaceId;
 use crate::memory::Range;
 use crate::stats::Lifetime;
@@ -274,7 +274,12 @@ impl Store {
     /// Brings a view up to date. Costs what has changed since the last call; the first call, all keyspaces.
     pub(super) fn show(&mut self, view: &mut DiskView) {
         let keyspaces = &self.known.keyspaces;
-        let shown = |row: &KeyspaceRow| (row.id, row.entries, row.bytes);
+        let shown = |row: &KeyspaceRow| ShownKeyspace {
+            id: row.id,
+            entries: row.entries,
+            bytes: row.bytes,
+            schema: row.schema.clone(),
+        };
         match self.unseen.replace(BTreeSet::new()) {
             None => {
                 view.keyspaces = keyspaces.iter().map(|(name, row)| (name.clone(), shown(row))).collect();
@@ -283,14 +288,16 @@ impl Store {
             Some(names) => {
                 let rows = names.into_iter().filter_map(|name| Some((shown(keyspaces.get(&name)?), name)));
                 for (row, name) in rows {
+                    let id = row.id;
                     let old = view.keyspaces.insert(name, row);
-                    if let Some((old, ..)) = old.filter(|old| old.0 != row.0) {
-                        view.gone.remove(&old);
+                    if let Some(old) = old.filter(|old| old.id != id) {
+                        view.gone.remove(&old.id);
                     }
                 }
             }
         }
         (view.entries, view.bytes) = (self.known.entries(), self.known.live_bytes());
+        view.identity = self.known.identity;
         view.pending_removals = self.known.ranges.len() as u64;
         // Of a limit that has just fallen the next commit makes true what is above it.
         view.usable = self.pressure.limit().max(view.bytes);

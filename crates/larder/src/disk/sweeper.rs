@@ -126,6 +126,7 @@ impl Sweeper {
         if self.until_watch(now).is_zero() {
             self.watched = now;
             self.tiers.watch();
+            self.tiers.note_totals(now);
             if self.tiers.next_sweep.load(Ordering::SeqCst) > now.as_millis() {
                 return;
             }
@@ -145,7 +146,9 @@ mod tests {
     use crate::disk::DiskView;
     use crate::keyspace::{Keyspace, KeyspaceDefinition};
     use crate::memory::Memory;
-    use crate::stats::DiskState;
+    use crate::stats::{DiskState, Lifetime};
+    use crate::sync::StatisticU64;
+    use crate::sync::channel::unbounded;
     use crate::testing::{Failure, Operation, SimulatedVolume};
 
     fn sweeper() -> (Arc<ManualClock>, Sweeper) {
@@ -168,6 +171,31 @@ mod tests {
         assert_eq!(sweeper.sleep(now), Duration::from_secs(1), "two sweeps are an interval apart");
         clock.advance(Duration::from_millis(1_500));
         assert_eq!(sweeper.sleep(sweeper.tiers.time.now()), Duration::ZERO);
+    }
+
+    #[test]
+    fn it_notes_what_was_counted_whenever_it_looks_after_the_file() {
+        let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(10_000)));
+        let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
+        let (commands, _inbox) = unbounded();
+        let memory = Memory::new(1, 1 << 20, 1 << 20, 0);
+        let (tiers, _nudges) = Tiers::new(memory, time, None, Some(commands), DiskView::default(), None, 0);
+        tiers.next_sweep.store(u64::MAX, Ordering::SeqCst);
+        let misses = Arc::new(StatisticU64::new(0));
+        let counted = misses.clone();
+        let counting = move |_| Lifetime { misses: counted.load(Ordering::Relaxed), ..Lifetime::default() };
+        tiers.count(Lifetime::default(), Box::new(counting));
+        let mut sweeper = Sweeper::new(tiers.clone(), Duration::from_secs(1));
+        for _ in 0..12 {
+            misses.fetch_add(1, Ordering::Relaxed);
+            clock.advance(WATCH_INTERVAL);
+            sweeper.step();
+        }
+        let totals = tiers.lifetime(0, usize::MAX).unwrap();
+        let recent = tiers.recent(tiers.time.now(), &totals);
+        let told: Vec<_> =
+            recent.iter().map(|recent| (recent.over.as_secs(), recent.counts.misses)).collect();
+        assert_eq!(told, [(60, 6)], "of twelve in two minutes");
     }
 
     const NAME: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("name").ttl(Duration::from_secs(50));

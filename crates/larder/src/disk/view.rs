@@ -5,16 +5,30 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::extent::Extent;
+use super::identity::FileIdentity;
 use crate::id::KeyspaceId;
 use crate::stats::DiskState;
 use crate::units::Timestamp;
 
+/// A keyspace of the file, as the last commit left it.
+#[derive(Debug, Clone)]
+pub(crate) struct ShownKeyspace {
+    pub(crate) id: KeyspaceId,
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+    /// The schema that the file records for it.
+    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
+    pub(crate) schema: Option<String>,
+}
+
 /// What the disk tier was after its last commit.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DiskView {
-    pub(crate) keyspaces: BTreeMap<String, (KeyspaceId, u64, u64)>,
+    pub(crate) keyspaces: BTreeMap<String, ShownKeyspace>,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
+    /// Which file it is; one of format 1 has no identity yet.
+    pub(crate) identity: Option<FileIdentity>,
     /// Bytes that all entries may be charged for at present.
     pub(crate) usable: u64,
     pub(crate) extent: Extent,

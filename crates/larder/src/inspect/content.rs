@@ -24,13 +24,31 @@ impl KeyspaceFacts {
     /// The bytes are looked through once; memory is taken for an error alone.
     #[must_use]
     pub fn content<'a>(&self, payload: &'a [u8]) -> Content<'a> {
-        match Format::of_code(self.value_format) {
+        Content::of(self.value_format, payload)
+    }
+}
+
+impl<'a> Content<'a> {
+    /// What can be told of a value in a format, by its number: 0 bincode, 1 MessagePack, 2 raw bytes.
+    ///
+    /// ```
+    /// use larder::inspect::Content;
+    ///
+    /// assert!(matches!(Content::of(2, b"MTN airtime"), Content::Text("MTN airtime")));
+    /// assert!(matches!(Content::of(9, b""), Content::Unreadable(_)));
+    /// ```
+    ///
+    /// # Cost
+    /// The bytes are looked through once; memory is taken for an error alone.
+    #[must_use]
+    pub fn of(value_format: u8, payload: &'a [u8]) -> Self {
+        match Format::of_code(value_format) {
             Some(Format::MessagePack) => {
-                Document::read(payload).map_or_else(Content::Unreadable, Content::Document)
+                Document::read(payload).map_or_else(Self::Unreadable, Self::Document)
             }
-            Some(Format::Raw) => std::str::from_utf8(payload).map_or(Content::Bytes, Content::Text),
-            Some(Format::Bincode) => Content::Bytes,
-            None => Content::Unreadable(CodecError::of_unknown_format(self.value_format)),
+            Some(Format::Raw) => std::str::from_utf8(payload).map_or(Self::Bytes, Self::Text),
+            Some(Format::Bincode) => Self::Bytes,
+            None => Self::Unreadable(CodecError::of_unknown_format(value_format)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::codec::Format;
-use crate::disk::{Condition, Facts, FileIdentity, Known, RetiredVersion, has_ended};
+use crate::disk::{Condition, Facts, FileIdentity, Known, RetiredVersion};
 use crate::id::KeyspaceId;
 use crate::key::{KeyShape, spell_hex};
 use crate::units::Timestamp;
@@ -16,7 +16,8 @@ pub enum FileState {
     Owned {
         /// The process, where that can be told.
         pid: Option<u32>,
-        /// Whether that process has ended. Then one that it forked holds the file still.
+        /// Whether that process has ended. Then one that it forked holds the file still. Not where it is of
+        /// another namespace of process ids ([`FileFacts::owner_is_elsewhere`]).
         has_ended: bool,
     },
     /// Nobody has it; its last owner closed it.
@@ -39,6 +40,15 @@ pub struct FileFacts {
     pub identity: Option<FileIdentity>,
     /// Who has it.
     pub state: FileState,
+    /// Whether the owner's process id is of another namespace of process ids, as of a container: here no
+    /// process has it, or another one. An owner with an earlier version of larder does not say.
+    pub owner_is_elsewhere: bool,
+    /// The control socket that the owner names, by an absolute path; none if the file has no owner, or one
+    /// without a socket.
+    ///
+    /// It is what the lock says, and may be stale: the owner writes it before the socket listens. Ask who
+    /// answers there, as [`Client::connect_to_owner`](crate::control::Client::connect_to_owner) does.
+    pub socket: Option<PathBuf>,
     /// Whether the last commit was that of a close.
     pub closed_cleanly: bool,
     /// The number of the last change that was committed.
@@ -103,10 +113,7 @@ impl KeyspaceFacts {
     /// How its values are encoded, in words.
     #[must_use]
     pub const fn format_name(&self) -> &'static str {
-        match Format::of_code(self.value_format) {
-            Some(format) => format.name(),
-            None => "unknown",
-        }
+        format_name(self.value_format)
     }
 
     /// A key of it as a person reads it: by its shape, or `0x` and the digits of its bytes.
@@ -120,18 +127,38 @@ impl KeyspaceFacts {
     }
 }
 
+/// How values are encoded, in words, by the number of their format.
+///
+/// ```
+/// assert_eq!(larder::inspect::format_name(1), "MessagePack");
+/// assert_eq!(larder::inspect::format_name(9), "unknown");
+/// ```
+#[must_use]
+pub const fn format_name(value_format: u8) -> &'static str {
+    match Format::of_code(value_format) {
+        Some(format) => format.name(),
+        None => "unknown",
+    }
+}
+
 pub(super) fn file(facts: &Facts) -> FileFacts {
     let state = facts.known.state;
+    let owner = match &facts.condition {
+        Condition::Owned(owner) => Some(owner),
+        Condition::Closed | Condition::Crashed => None,
+    };
     FileFacts {
         path: facts.path.clone(),
         len: facts.len,
         format: facts.known.format,
         identity: facts.known.identity,
-        state: match facts.condition {
-            Condition::Owned(pid) => FileState::Owned { pid, has_ended: pid.is_some_and(has_ended) },
+        state: match &facts.condition {
+            Condition::Owned(owner) => FileState::Owned { pid: owner.pid, has_ended: owner.has_ended },
             Condition::Closed => FileState::Closed,
             Condition::Crashed => FileState::Crashed,
         },
+        owner_is_elsewhere: owner.is_some_and(|owner| owner.is_elsewhere),
+        socket: owner.and_then(|owner| owner.socket.clone()),
         closed_cleanly: state.closed_cleanly,
         sequence: state.sequence,
         last_flush: state.mark,

@@ -62,10 +62,20 @@ impl Record {
     /// How the encoded value is compressed, in words: `none`, `LZ4`, or `Zstandard`.
     #[must_use]
     pub const fn compression_name(&self) -> &'static str {
-        match Compression::of_code(self.compression) {
-            Some(compression) => compression.name(),
-            None => "unknown",
-        }
+        compression_name(self.compression)
+    }
+}
+
+/// How an encoded value is compressed, in words, by its number.
+///
+/// ```
+/// assert_eq!(larder::inspect::compression_name(1), "LZ4");
+/// ```
+#[must_use]
+pub const fn compression_name(compression: u8) -> &'static str {
+    match Compression::of_code(compression) {
+        Some(compression) => compression.name(),
+        None => "unknown",
     }
 }
 
@@ -145,12 +155,7 @@ impl Finding {
 }
 
 pub(super) fn read(full: &[u8], bytes: &[u8]) -> Result<Record, &'static str> {
-    let (header, extension, payload) = record::read(full, bytes).map_err(|damage| match damage {
-        Damage::Short => "it is shorter than it should be",
-        Damage::Checksum => "its checksum is not that of its bytes",
-        Damage::Unknown => "it is of a kind that this version does not know",
-        Damage::Extension => "its extension is ill-formed",
-    })?;
+    let (header, extension, payload) = record::read(full, bytes).map_err(Damage::cause)?;
     Ok(Record {
         version: header.version,
         sequence: header.sequence,

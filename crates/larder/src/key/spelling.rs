@@ -14,6 +14,7 @@
 use std::fmt::{self, Write};
 
 use super::{KeyError, KeyShape, KeyValue};
+use crate::escape::{is_obeyed, write_escape};
 
 impl KeyShape {
     /// Reads a key as a person typed it, or `0x` and the hexadecimal digits of its encoded bytes: answers these.
@@ -162,7 +163,7 @@ pub(crate) fn read_hex(text: &str) -> Option<Result<Vec<u8>, KeyError>> {
 
 /// Whether a text is shown as it is: nothing of it is taken for anything else, by this reader or by a reader of lines.
 fn is_plain(text: &str) -> bool {
-    let is_special = |letter: char| letter.is_control() || letter.is_whitespace() || is_format(letter);
+    let is_special = |letter: char| letter.is_whitespace() || is_obeyed(letter);
     !text.is_empty() && !text.starts_with('"') && !text.starts_with("0x") && !text.contains(is_special)
 }
 
@@ -249,18 +250,9 @@ impl fmt::Display for KeyValue {
 fn write_letter(f: &mut fmt::Formatter<'_>, letter: char) -> fmt::Result {
     match letter {
         '"' | '\\' => write!(f, "\\{letter}"),
-        '\n' => f.write_str("\\n"),
-        '\r' => f.write_str("\\r"),
-        '\t' => f.write_str("\\t"),
-        // Also what would hide in a terminal, or turn its text around.
-        letter if letter.is_control() || is_format(letter) => write!(f, "\\u{{{:X}}}", u32::from(letter)),
+        letter if is_obeyed(letter) => write_escape(f, letter),
         letter => f.write_char(letter),
     }
-}
-
-/// Letters that are not seen, and change how others are.
-fn is_format(letter: char) -> bool {
-    matches!(letter, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 #[cfg(test)]

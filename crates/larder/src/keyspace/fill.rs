@@ -55,7 +55,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let (value, encoded_len) = match self.decode(&stored) {
             Ok(decoded) => decoded,
             Err(error) => {
-                self.note_undecodable(&error);
+                self.note_undecodable(key, &error);
                 return None;
             }
         };
@@ -73,12 +73,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Counts a record that does not decode. The first of a keyspace is told in the log: the others are
     /// likely to be like it.
     #[cold]
-    fn note_undecodable(&self, error: &CodecError) {
+    fn note_undecodable(&self, key: SlotKey<'_>, error: &CodecError) {
         self.space.counters.add(Count::Undecodable);
+        self.space.counters.undecodable_cause.note(error);
         if !self.space.told_undecodable.swap(true, Ordering::Relaxed) {
-            // Not the key: it may be a secret.
             tracing::warn!(
                 keyspace = self.space.name,
+                key = self.inner.key_for_log(&self.space, key.bytes),
                 %error,
                 "a record could not be decoded, and is a miss; later ones are counted, and not told"
             );

@@ -22,8 +22,8 @@ use super::Keyspace;
 use super::definition::Durability;
 use super::fill::Lease;
 use super::write::Written;
-use crate::clock::Clock;
 use crate::error::{Error, LoadError};
+use crate::inner::Inner;
 use crate::key::{AsKey, Key, KeyWriter};
 use crate::load::{Flight, Landing, Unlanded};
 use crate::memory::{Found, Leased, Permit, SlotKey, Value};
@@ -108,11 +108,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.encode_into(key, &mut full).map_err(LoadError::Key)?;
         let key = self.inner.tiers.memory.key(full.as_slice());
         if self.inner.is_closed() {
-            return self.run(loader);
+            return self.run(key, loader);
         }
         match self.find_or_lease(key) {
             Next::Done(done) => done,
-            Next::LoadAlone => self.run(loader),
+            Next::LoadAlone => self.run(key, loader),
             Next::Load(pilot) => self.load(key, pilot, loader),
         }
     }
@@ -123,11 +123,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if let Found::Value(value, _) = self.inner.tiers.look_in_memory(key)
             && let Some(value) = Self::typed(value)
         {
-            self.answered(Count::MemoryHits);
+            self.answered(Count::MemoryHits, key);
             return Next::Done(Ok(value));
         }
         if self.inner.is_forked() {
-            self.answered(Count::Misses);
+            self.answered(Count::Misses, key);
             return Next::LoadAlone;
         }
         let now = self.now();
@@ -135,11 +135,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let leased = memory.lease_to_load(key, now, || made.insert(Flight::new()).clone() as Value);
         let (id, on_disk) = match leased {
             Leased::Value(value) => {
-                self.answered(Count::MemoryHits);
+                self.answered(Count::MemoryHits, key);
                 return Self::typed(value).map_or(Next::LoadAlone, |value| Next::Done(Ok(value)));
             }
             Leased::Flight(flight) => {
-                self.answered(Count::Misses);
+                self.answered(Count::Misses, key);
                 return self.join(flight);
             }
             Leased::Lease { id, on_disk } => (id, on_disk),
@@ -152,10 +152,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             && let Some(value) = self.promote(key, Permit::Lease(id), absent.floor)
         {
             pilot.landing = Some(Landing::Value(value.clone()));
-            self.answered(Count::DiskHits);
+            self.answered(Count::DiskHits, key);
             return Next::Done(Ok(value));
         }
-        self.answered(Count::Misses);
+        self.answered(Count::Misses, key);
         Next::Load(pilot)
     }
 
@@ -187,7 +187,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<R, E>,
     {
-        let result = self.run(loader);
+        let result = self.run(key, loader);
         match &result {
             Ok(_) if self.inner.is_forked() => {}
             Ok(value) => {
@@ -197,7 +197,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 pilot.landing = Some(Landing::Value(value.clone()));
                 let lease = pilot.lease.take();
                 let written = self.write(key, value, ttl, Durability::Buffered, lease.as_ref());
-                self.count_fill(&written);
+                self.count_fill(key, &written);
             }
             Err(LoadError::Loader(error)) => pilot.landing = Some(Landing::Error(error.clone())),
             Err(_) => {}
@@ -206,17 +206,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Counts a loaded value that is not cached. The caller has it all the same.
-    fn count_fill(&self, written: &Result<Written, Error>) {
+    fn count_fill(&self, key: SlotKey<'_>, written: &Result<Written, Error>) {
         let counters = &self.space.counters;
         match written {
             Ok(Written::Not) => counters.add(Count::VoidedFills),
             Ok(Written::NoRoom) => {
                 self.count_uncacheable(
+                    key,
                     &"memory has no room for it, and the disk tier is off; raise memory_capacity",
                 );
             }
             Err(error @ (Error::ValueTooLarge { .. } | Error::Encode { .. })) => {
-                self.count_uncacheable(error);
+                self.count_uncacheable(key, error);
             }
             // It is cached; or the cache was closed meanwhile.
             Ok(Written::Saved | Written::InMemory) | Err(_) => {}
@@ -224,26 +225,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Counts a loaded value that can't be cached. The first of a keyspace is told in the log.
-    fn count_uncacheable(&self, why: &dyn std::fmt::Display) {
+    fn count_uncacheable(&self, key: SlotKey<'_>, why: &dyn std::fmt::Display) {
         let counters = &self.space.counters;
         counters.add(Count::Uncacheable);
+        counters.uncacheable_cause.note(why);
         if !counters.has_told_uncacheable.swap(true, Ordering::Relaxed) {
+            let key = self.inner.key_for_log(&self.space, key.bytes);
             tracing::warn!(
                 keyspace = self.space.name,
+                key,
                 "a loaded value is not cached, so each caller loads it anew: {why}"
             );
         }
     }
 
-    fn run<E, R, F>(&self, loader: F) -> Result<Arc<V>, LoadError<E>>
+    fn run<E, R, F>(&self, key: SlotKey<'_>, loader: F) -> Result<Arc<V>, LoadError<E>>
     where
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<R, E>,
     {
-        let counters = &self.space.counters;
-        counters.add(Count::Loads);
-        let clock = &**self.inner.tiers.time.clock();
-        let mut running = Running { space: &self.space, clock, began: clock.monotonic(), has_failed: true };
+        let (inner, space) = (&*self.inner, &*self.space);
+        inner.count(&space.counters, Count::Loads, key.bytes);
+        let began = inner.tiers.time.clock().monotonic();
+        let mut running = Running { inner, space, key, began, has_failed: true };
         let result = loader().map(Into::into).map_err(|error| LoadError::Loader(Arc::new(error)));
         running.has_failed = result.is_err();
         result
@@ -252,25 +256,28 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
 /// A loader at work. When it is dropped it counts, so that one that panics counts too.
 struct Running<'a> {
+    inner: &'a Inner,
     space: &'a Space,
-    clock: &'a dyn Clock,
+    key: SlotKey<'a>,
     began: Duration,
     has_failed: bool,
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        let took = self.clock.monotonic().saturating_sub(self.began);
-        self.space.counters.load_times.record(took);
-        if self.has_failed {
-            self.space.counters.add(Count::LoadFailures);
+        let Self { inner, space, key, has_failed, .. } = *self;
+        let took = inner.tiers.time.clock().monotonic().saturating_sub(self.began);
+        space.counters.load_times.record(took);
+        if has_failed {
+            space.counters.add(Count::LoadFailures);
         }
-        if took >= self.space.slow_load {
-            // Not the key: it may be a secret.
+        if took >= space.slow_load {
+            inner.note_slow(space, key.bytes, took, has_failed);
             tracing::warn!(
-                keyspace = self.space.name,
+                keyspace = space.name,
+                key = inner.key_for_log(space, key.bytes),
                 took_ms = millis(took),
-                failed = self.has_failed,
+                failed = has_failed,
                 "a load was slow"
             );
         }

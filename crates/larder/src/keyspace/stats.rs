@@ -25,8 +25,8 @@ pub(crate) struct DiskTally {
 
 impl DiskTally {
     pub(crate) fn of(space: &Space, view: &DiskView) -> Self {
-        let row = view.keyspaces.get(&space.name).filter(|(id, ..)| *id == space.id);
-        let (entries, bytes) = row.map_or((0, 0), |row| (row.1, row.2));
+        let row = view.keyspaces.get(&space.name).filter(|row| row.id == space.id);
+        let (entries, bytes) = row.map_or((0, 0), |row| (row.entries, row.bytes));
         let (evictions, expirations) = view.gone.get(&space.id).copied().unwrap_or_default();
         Self { entries, bytes, evictions, expirations }
     }
@@ -46,7 +46,9 @@ pub(crate) fn of_keyspace(space: &Space, memory: Tally, disk: &DiskTally) -> Key
         promotions: sums.of(Count::Promotions),
         voided_fills: sums.of(Count::VoidedFills),
         uncacheable: sums.of(Count::Uncacheable),
+        uncacheable_cause: space.counters.uncacheable_cause.latest(),
         too_large_for_disk: sums.of(Count::TooLargeForDisk),
+        too_large_for_disk_cause: space.counters.too_large_cause.latest(),
         inserts: sums.of(Count::Inserts),
         invalidations: sums.of(Count::Invalidations),
         memory_entries: memory.entries,
@@ -58,5 +60,6 @@ pub(crate) fn of_keyspace(space: &Space, memory: Tally, disk: &DiskTally) -> Key
         disk_evictions: disk.evictions,
         disk_expirations: disk.expirations,
         undecodable: sums.of(Count::Undecodable),
+        undecodable_cause: space.counters.undecodable_cause.latest(),
     }
 }

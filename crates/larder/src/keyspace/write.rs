@@ -106,7 +106,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if stored.is_ok() {
             tiers.plan_sweep(expires_at);
             if is_beyond_file {
-                self.note_beyond_file(beyond_file.unwrap_or_default());
+                self.note_beyond_file(key, beyond_file.unwrap_or_default());
             }
         }
         Ok(stored.map(|_| if is_saved { Written::Saved } else { Written::InMemory }))
@@ -240,15 +240,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Counts a value that lives in memory alone. The first of a keyspace is told in the log.
     #[cold]
-    fn note_beyond_file(&self, page: u64) {
+    fn note_beyond_file(&self, key: SlotKey<'_>, page: u64) {
         let counters = &self.space.counters;
         counters.add(Count::TooLargeForDisk);
+        let cause = self.too_large_for_file(page);
+        counters.too_large_cause.note(&cause);
         if !counters.has_told_too_large.swap(true, Ordering::Relaxed) {
-            // Not the key: it may be a secret.
             tracing::warn!(
                 keyspace = self.space.name,
-                "a value is kept in memory alone, and later ones are counted, and not told: {}",
-                self.too_large_for_file(page)
+                key = self.inner.key_for_log(&self.space, key.bytes),
+                "a value is kept in memory alone, and later ones are counted, and not told: {cause}"
             );
         }
     }

@@ -96,6 +96,13 @@ impl Leases {
         leases.flight.as_ref().map(|(_, flight)| flight.clone())
     }
 
+    /// Whether a caller is loading this key.
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) fn has_flight(&self, key: SlotKey<'_>) -> bool {
+        let found = self.keys.find(key.hash, |leases| *leases.key == *key.bytes);
+        found.is_some_and(|leases| leases.flight.is_some())
+    }
+
     /// Hangs a flight on a lease just taken.
     pub(crate) fn attach(&mut self, key: SlotKey<'_>, id: LeaseId, flight: Value) {
         let leases = self.of(key);

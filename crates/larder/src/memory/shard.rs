@@ -21,13 +21,18 @@ use super::slots::Slots;
 use super::weight::Weight;
 use crate::id::KeyspaceId;
 use crate::sync::planted::{Fault, is_planted};
-use crate::sync::{Arc, AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 use crate::units::Timestamp;
 
+#[cfg(all(unix, feature = "control"))]
+mod describe;
 mod dirty;
+mod listing;
 #[cfg(any(test, feature = "test-util"))]
 mod validate;
 
+#[cfg(all(unix, feature = "control"))]
+pub(crate) use describe::{KeyInMemory, SlotContent};
 #[cfg(any(test, feature = "test-util"))]
 pub(super) use validate::ShardSums;
 
@@ -238,12 +243,6 @@ impl Shard {
     /// When the next clean entry will have expired.
     pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
         self.expiry.next()
-    }
-
-    /// The keys with a prefix.
-    pub(crate) fn keys(&self, prefix: &[u8], out: &mut Vec<Arc<[u8]>>) {
-        let keys = self.slots.iter().map(|(_, slot)| &*slot.key);
-        out.extend(keys.filter(|key| key.starts_with(prefix)).map(Arc::from));
     }
 
     #[cfg(test)]

@@ -13,6 +13,10 @@ use crate::units::Timestamp;
 /// Expired entries removed under one hold of a shard's lock.
 const EXPIRE_BATCH: usize = 256;
 
+/// Slots looked at under one hold of a shard's shared lock, to list keys.
+#[cfg(all(unix, feature = "control"))]
+const LISTED_SLOTS: u32 = 1024;
+
 /// Sums over all shards, and over all keyspaces.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct MemoryTotals {
@@ -68,6 +72,41 @@ impl Memory {
         }
         keys.sort_unstable();
         keys
+    }
+
+    /// The first `most` keys in memory, in order, that have a prefix and come after a key.
+    ///
+    /// # Cost
+    /// One pass over all that memory holds, whatever the prefix, in steps: no lock is held for longer than
+    /// [`LISTED_SLOTS`] slots take. Memory for `most` keys.
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) fn keys_after(&self, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Vec<Arc<[u8]>> {
+        // The greatest of them is at the top, and goes when a lesser one comes.
+        let mut least = std::collections::BinaryHeap::<Arc<[u8]>>::new();
+        let mut show = |key: &[u8]| {
+            if !key.starts_with(prefix) || after.is_some_and(|after| key <= after) {
+                return;
+            }
+            if least.len() < most {
+                least.push(key.into());
+            } else if let Some(mut greatest) = least.peek_mut().filter(|greatest| *key < ***greatest) {
+                *greatest = key.into();
+            }
+        };
+        for shard in &self.shards {
+            let mut next = Some(0);
+            while let Some(from) = next {
+                next = shard.read().list_part((from, LISTED_SLOTS), &mut show);
+            }
+        }
+        least.into_sorted_vec()
+    }
+
+    /// What memory says of a key, as no use of it.
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) fn describe(&self, key: &[u8]) -> super::KeyInMemory {
+        let key = self.key(key);
+        self.shard(key).read().describe(key)
     }
 
     /// Costs a short lock a shard, however many keyspaces there are.

@@ -4,6 +4,7 @@
 //! adds by a load and a store, which no other thread can come between. When more threads count than there are
 //! stripes, the others share the last one and add to it atomically. Either way no count is lost.
 
+use super::cause::LatestCause;
 use super::latency::Histogram;
 use crate::sync::{AtomicBool, Ordering, StatisticU64};
 
@@ -27,7 +28,7 @@ pub(crate) enum Count {
     TooLargeForDisk,
 }
 
-const COUNTS: usize = 16;
+pub(crate) const COUNTS: usize = 16;
 
 /// The counters of one keyspace.
 #[derive(Debug, Default)]
@@ -40,6 +41,9 @@ pub(crate) struct Counters {
     pub(crate) has_told_uncacheable: AtomicBool,
     /// Whether the log has a value that was too large for the file.
     pub(crate) has_told_too_large: AtomicBool,
+    pub(crate) uncacheable_cause: LatestCause,
+    pub(crate) too_large_cause: LatestCause,
+    pub(crate) undecodable_cause: LatestCause,
 }
 
 #[derive(Debug, Default)]
@@ -50,13 +54,22 @@ impl Counters {
     /// Adds one.
     #[inline]
     pub(crate) fn add(&self, count: Count) {
+        self.number(count);
+    }
+
+    /// Adds one. Returns which it was of those that were counted on the stripe of this thread.
+    #[inline]
+    pub(crate) fn number(&self, count: Count) -> u64 {
         let stripe = STRIPE.try_with(|stripe| stripe.0).ok().flatten();
         if let Some(counter) = stripe.and_then(|stripe| self.own.get(stripe)?.0.get(count as usize)) {
             // No other thread writes here while this one lives; the next owner's number comes to it through
             // `FREE`.
-            counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        } else if let Some(counter) = self.shared.0.get(count as usize) {
-            counter.fetch_add(1, Ordering::Relaxed);
+            let counted = counter.load(Ordering::Relaxed).wrapping_add(1);
+            counter.store(counted, Ordering::Relaxed);
+            counted
+        } else {
+            let counter = self.shared.0.get(count as usize);
+            counter.map_or(0, |counter| counter.fetch_add(1, Ordering::Relaxed).wrapping_add(1))
         }
     }
 

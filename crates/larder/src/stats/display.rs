@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{DiskStats, KeyspaceStats, MemoryStats, Stats};
+use crate::escape::escape_control;
 use crate::units::ByteSize;
 
 impl fmt::Display for Stats {
@@ -79,10 +80,10 @@ fn file(disk: &DiskStats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "the disk tier has been off for {:.1?}", disk.degraded)?;
     }
     if let Some(aside) = &disk.quarantined {
-        writeln!(f, "a damaged file was moved to {}", aside.display())?;
+        writeln!(f, "a damaged file was moved to {}", escape_control(&aside.to_string_lossy()))?;
     }
     if let Some(why) = &disk.off {
-        writeln!(f, "THE DISK TIER IS OFF: {why}")?;
+        writeln!(f, "THE DISK TIER IS OFF: {}", escape_control(why))?;
     }
     Ok(())
 }
@@ -90,7 +91,8 @@ fn file(disk: &DiskStats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 fn keyspaces(keyspaces: &[KeyspaceStats], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     const HEADS: [&str; 8] =
         ["memory hits", "disk hits", "misses", "hit rate", "in memory", "on disk", "loads", "removals"];
-    let widest = keyspaces.iter().map(|keyspace| keyspace.name.chars().count()).max().unwrap_or(0).max(10);
+    let shown = |keyspace: &KeyspaceStats| escape_control(&keyspace.name).chars().count();
+    let widest = keyspaces.iter().map(shown).max().unwrap_or(0).max(10);
     write!(f, "\n{:<widest$}", "keyspace")?;
     HEADS.iter().try_for_each(|head| write!(f, "{head:>12}"))?;
     for keyspace in keyspaces {
@@ -99,7 +101,7 @@ fn keyspaces(keyspaces: &[KeyspaceStats], f: &mut fmt::Formatter<'_>) -> fmt::Re
         write!(
             f,
             "\n{:<widest$}{memory_hits:>12}{disk_hits:>12}{misses:>12}{percent:>10.2} %",
-            keyspace.name
+            escape_control(&keyspace.name)
         )?;
         write!(
             f,
@@ -109,6 +111,7 @@ fn keyspaces(keyspaces: &[KeyspaceStats], f: &mut fmt::Formatter<'_>) -> fmt::Re
     }
     writeln!(f)?;
     for KeyspaceStats { name, undecodable, .. } in keyspaces.iter().filter(|of| of.undecodable > 0) {
+        let name = escape_control(name);
         writeln!(
             f,
             "{undecodable} values of {name} did not decode, and were misses; the log has the reason of the first"

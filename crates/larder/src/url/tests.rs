@@ -9,7 +9,7 @@ fn error(url: &str) -> String {
 #[test]
 fn every_setting_has_its_option() {
     let url = "file:/var/my%20shop.larder?memory=64MiB&disk=2GiB&write_buffer=1024KiB&page_cache=65536B\
-               &verify=0B&flush=250ms&sweep=2s&open_timeout=1m&load_timeout=5s&shards=4";
+               &verify=0B&flush=250ms&sweep=2s&open_timeout=1m&load_timeout=5s&slow_load=300ms&sample_keys=on&log_keys=on&shards=4";
     let builder = CacheBuilder::from_url(url).unwrap();
     assert_eq!(builder.path, Some(PathBuf::from("/var/my shop.larder")));
     assert_eq!(builder.memory_capacity, ByteSize::mib(64));
@@ -22,6 +22,9 @@ fn every_setting_has_its_option() {
     assert_eq!(builder.open_timeout, Duration::from_mins(1));
     assert_eq!(builder.load_timeout, Some(Duration::from_secs(5)));
     assert_eq!(builder.shards, Some(4));
+    assert_eq!(builder.slow_load, Duration::from_millis(300));
+    assert!(builder.sample_keys && builder.log_keys);
+    assert!(!CacheBuilder::from_url("memory:?log_keys=off").unwrap().log_keys);
     assert_eq!(CacheBuilder::from_url("memory:").unwrap().path, None);
     assert_eq!(CacheBuilder::from_url("memory://?memory=1MiB").unwrap().memory_capacity, ByteSize::mib(1));
 }
@@ -52,6 +55,7 @@ fn what_is_not_understood_is_refused_with_what_would_be() {
         ("file:x?memory=-1MiB", "memory is \"-1MiB\"", "KiB"),
         ("file:x?disk=99999999999TiB", "disk is \"99999999999TiB\"", "KiB"),
         ("file:x?flush=1 s", "flush is \"1 s\"", "ms, s, m or h"),
+        ("file:x?log_keys=yes", "log_keys is \"yes\"", "on or off"),
         ("file:x?shards=many", "shards is \"many\"", "whole number"),
         ("file:x?colour=red", "the option \"colour\"", "write_buffer"),
         ("file:x?memory", "has no value", "NAME=VALUE"),

@@ -3,6 +3,7 @@ use crate::heap::block;
 use crate::key::Scope;
 use crate::memory::WriteBuffer;
 use crate::memory::slot::{Change, Mutation, Purged, Unsaved};
+use crate::sync::Arc;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(9_000);

@@ -49,7 +49,7 @@ impl Machine {
             (SimulatedVolume::new(), Arc::new(ManualClock::new()), PathBuf::from("/cache/shop.larder"));
         let volume: Arc<dyn Volume> = Arc::new(disk.clone());
         create_parents(&*volume, &path).unwrap();
-        let lock = OwnerLock::acquire(&*volume, &path, Duration::ZERO, &*clock).unwrap();
+        let lock = OwnerLock::acquire(&*volume, &path, None, Duration::ZERO, &*clock).unwrap();
         let options = OpenOptions {
             counts_blocks: false,
             charging: None,

@@ -1,0 +1,58 @@
+//! `larder monitor`: a sample of what a live cache does, as it does it.
+
+use std::io::{self, Write};
+
+use larder::Timestamp;
+use larder::control::{Monitor, MonitorOptions as Asked, Monitored, Operation};
+
+use super::connect;
+use crate::args::MonitorOptions;
+use crate::exit::{Exit, Failure};
+use crate::out::{self, FAINT, json_line, styled};
+use crate::time::rfc3339;
+
+pub(crate) fn run(options: &MonitorOptions) -> Result<Exit, Failure> {
+    let asked = Asked {
+        one_in: options.sample,
+        seconds: options.seconds,
+        count: options.count,
+        keyspace: options.keyspace.clone(),
+    };
+    let mut monitor = connect(&options.socket)?.monitor(&asked)?;
+    if !options.json {
+        match monitor.one_in() {
+            1 => eprintln!("larder: every operation is shown"),
+            one_in => eprintln!("larder: one operation in {one_in} is shown; --sample 1 shows all"),
+        }
+    }
+    follow(&mut monitor, options.json)
+}
+
+fn follow(monitor: &mut Monitor, json: bool) -> Result<Exit, Failure> {
+    let mut out = out::stdout();
+    loop {
+        match monitor.next()? {
+            Monitored::Operation(operation) if json => json_line(&mut out, &operation)?,
+            Monitored::Operation(operation) => print(&mut out, &operation)?,
+            Monitored::Missed(missed) => {
+                out.flush()?;
+                eprintln!("larder: {missed} more are not shown: they came faster than they could be");
+            }
+            Monitored::End(end) => {
+                out.flush()?;
+                eprintln!("larder: {} operations were shown, and {} missed", end.shown, end.missed);
+                return Ok(Exit::Ok);
+            }
+            _ => {}
+        }
+        // Seen as it happens, also through a pipe.
+        out.flush()?;
+    }
+}
+
+fn print(out: &mut impl Write, operation: &Operation) -> io::Result<()> {
+    let Operation { at_ms, operation, keyspace, key, .. } = operation;
+    let at = styled(FAINT, rfc3339(Timestamp::from_millis(*at_ms)));
+    let keyspace = keyspace.as_deref().unwrap_or("-");
+    writeln!(out, "{at}\t{}\t{keyspace}\t{key}", operation.replace('_', " "))
+}

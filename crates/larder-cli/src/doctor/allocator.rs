@@ -1,0 +1,145 @@
+//! What the process of a cache takes of the machine's memory, held against what the cache may take; and whether its allocator keeps what
+//! large values have left.
+//!
+//! glibc keeps freed blocks of megabytes in an arena for each thread, once one such block was freed, and does not give them back: a
+//! process then takes twice what its cache holds. `docs/guide.md` has the measurements.
+
+use std::fs;
+
+use larder::{ByteSize, Stats};
+
+use super::line::Line;
+
+/// Entries of this mean size are large ones: below, the same measurements found no more than [`USUAL`].
+const LARGE: u64 = 1 << 20;
+/// What a process takes at most of what its cache may take, in tenths: measured up to 1.5, and a little for the application itself.
+const USUAL_TENTHS: u64 = 16;
+/// What sets the threshold.
+const THRESHOLDS: [&str; 2] = ["MALLOC_MMAP_THRESHOLD_=", "glibc.malloc.mmap_threshold"];
+const OTHER_ALLOCATORS: [&str; 3] = ["jemalloc", "mimalloc", "tcmalloc"];
+
+/// What the system tells of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Process {
+    pid: u32,
+    /// Bytes of memory of its own that it takes.
+    resident: u64,
+    /// Whether it allocates with glibc, and with glibc's own threshold; none if that is not told.
+    has_glibc_defaults: Option<bool>,
+}
+
+impl Process {
+    pub(super) fn of(pid: u32) -> Option<Self> {
+        let of = |name: &str| fs::read(format!("/proc/{pid}/{name}"));
+        let resident = resident(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let has_glibc_defaults = match (of("maps"), of("environ")) {
+            (Ok(maps), Ok(environ)) => Some(is_glibc(&text(&maps)) && !sets_threshold(&text(&environ))),
+            _ => None,
+        };
+        Some(Self { pid, resident, has_glibc_defaults })
+    }
+
+    /// Whether it takes what it should. `most` is what the cache may take.
+    pub(super) fn line(&self, most: u64, stats: &Stats) -> Line {
+        let check = "allocator";
+        let is_much = self.resident / USUAL_TENTHS > most / 10;
+        let found = format!(
+            "process {} takes {} of memory; its cache may take up to {}",
+            self.pid,
+            ByteSize::bytes(self.resident),
+            ByteSize::bytes(most)
+        );
+        let large = large_keyspace(stats).filter(|_| is_much);
+        let line = match (large, self.has_glibc_defaults) {
+            (Some(name), Some(true)) => Line::warn(
+                check,
+                format!(
+                    "{found}; keyspace {name} has values of megabytes, whose room glibc keeps when they are gone"
+                ),
+                "start the service with MALLOC_MMAP_THRESHOLD_=131072 in its environment, unless the application's own data explains it",
+            ),
+            (Some(name), None) => Line::unknown(
+                check,
+                format!("{found}; keyspace {name} has values of megabytes"),
+                "run this as the service's user: which allocator it has is not told otherwise",
+            ),
+            (None, _) if is_much => Line::pass(
+                check,
+                format!(
+                    "{found}: the rest is the application's, or of values that take more than they weigh (`weigh_heap`)"
+                ),
+            ),
+            _ => Line::pass(check, found),
+        };
+        line.with("resident_bytes", self.resident).with("cache_bytes", most)
+    }
+}
+
+/// A keyspace whose entries are large, in memory or on disk.
+fn large_keyspace(stats: &Stats) -> Option<&str> {
+    let mean = |bytes: u64, entries: u64| bytes.checked_div(entries).unwrap_or(0);
+    let large = stats.keyspaces.iter().find(|space| {
+        mean(space.memory_weight, space.memory_entries).max(mean(space.disk_bytes, space.disk_entries))
+            >= LARGE
+    });
+    large.map(|space| &*space.name)
+}
+
+/// What a process takes that no file stands for; of an old kernel, all that is resident.
+fn resident(status: &str) -> Option<u64> {
+    let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
+    let kib = line("RssAnon:").or_else(|| line("VmRSS:"))?.trim().strip_suffix("kB")?;
+    kib.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+fn is_glibc(maps: &str) -> bool {
+    (maps.contains("/libc.so.6") || maps.contains("/libc-2."))
+        && !OTHER_ALLOCATORS.iter().any(|other| maps.contains(other))
+}
+
+fn sets_threshold(environ: &str) -> bool {
+    environ.split('\0').any(|variable| THRESHOLDS.iter().any(|threshold| variable.contains(threshold)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::line::Verdict;
+    use super::*;
+
+    fn stats(weight: u64, entries: u64) -> Stats {
+        let space = json!({"name": "image", "memory_weight": weight, "memory_entries": entries});
+        serde_json::from_value(json!({"keyspaces": [space]})).unwrap()
+    }
+
+    #[test]
+    fn large_values_under_glibc_warn_when_the_process_takes_much_more_than_its_cache() {
+        let process = |resident, has_glibc_defaults| Process { pid: 7, resident, has_glibc_defaults };
+        let (large, small) = (stats(40 << 20, 8), stats(40 << 20, 80_000));
+        for (process, stats, verdict) in [
+            (process(136 << 20, Some(true)), &large, Verdict::Warn),
+            (process(136 << 20, Some(false)), &large, Verdict::Pass),
+            (process(136 << 20, None), &large, Verdict::Unknown),
+            (process(90 << 20, Some(true)), &large, Verdict::Pass),
+            (process(136 << 20, Some(true)), &small, Verdict::Pass),
+        ] {
+            let line = process.line(64 << 20, stats);
+            assert_eq!(line.verdict, verdict, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_systems_files_are_read() {
+        assert_eq!(resident("Name: x\nVmRSS:\t  900 kB\nRssAnon:\t  500 kB\n"), Some(512_000));
+        assert_eq!(resident("VmRSS:\t  500 kB\n"), Some(512_000));
+        let libc = "7f00-7f01 r-xp 00000000 08:01 12 /usr/lib/x86_64-linux-gnu/libc.so.6\n";
+        assert!(is_glibc(libc) && !is_glibc(""));
+        assert!(!is_glibc(&format!("{libc}7f02-7f03 r-xp 0 08:01 13 /usr/lib/libjemalloc.so.2\n")));
+        assert!(sets_threshold("A=b\0MALLOC_MMAP_THRESHOLD_=131072\0") && !sets_threshold("A=b\0"));
+        assert!(sets_threshold("GLIBC_TUNABLES=glibc.malloc.mmap_threshold=131072\0"));
+        let own = Process::of(std::process::id()).unwrap();
+        assert!(own.resident > 1 << 16, "{own:?}");
+    }
+}

@@ -1,0 +1,91 @@
+//! Whether the disk keeps up with what is written.
+//!
+//! The lag goes up and down: what was inserted waits for the flush interval and for its commit. So one look may see any of it. The least of
+//! several looks is what even the quickest commit leaves, and that is near nothing on a disk that keeps up.
+
+use std::time::Duration;
+
+use larder::{ByteSize, Stats};
+
+use super::line::Line;
+use super::looks::{Looks, share};
+use crate::time::{latency, span};
+
+/// So many flush intervals of lag at every look: the disk commits more seldom than it was asked to.
+const INTERVALS: u32 = 2;
+/// No lag below this is told, however short the interval: a disk that turns, or is busy with something else for a moment, takes it.
+const UNNOTICED: Duration = Duration::from_millis(200);
+/// A lag that says by itself that something is wrong, with one look alone.
+const LONG: Duration = Duration::from_secs(10);
+/// The share of the write buffer from which on writers are about to wait for a commit.
+const NEARLY_FULL: f64 = 0.75;
+
+/// How long what was inserted has waited for the disk.
+pub(super) fn line(looks: &Looks) -> Option<Line> {
+    let check = "flush";
+    let stats = looks.last();
+    let disk = stats.disk.as_ref()?;
+    let lags = || looks.all().filter_map(|stats| Some(stats.disk.as_ref()?.flush_lag));
+    let (least, most) = (lags().min()?, lags().max()?);
+    let interval = disk.flush_interval;
+    let watched = looks.latencies(commit_latency);
+    let has_committed = watched.count() > 0;
+    let commits = if has_committed { watched } else { commit_latency(stats) };
+    let [usual, slow] = [0.5, 0.99].map(|share| commits.quantile(share));
+    let waits = match looks.over() {
+        over if most.is_zero() && !over.is_zero() => {
+            format!("no insert waited at any look in {}", span(over))
+        }
+        over if over.is_zero() => format!("the oldest insert waits for {}", span(most)),
+        over => format!("the oldest insert waits for {} to {} in {}", span(least), span(most), span(over)),
+    };
+    let found = format!(
+        "{waits}, with a flush interval of {}; half of the commits take {}, one in a hundred {} or more; {} unsaved",
+        span(interval),
+        latency(usual),
+        latency(slow),
+        ByteSize::bytes(stats.unsaved_bytes)
+    );
+    let allowed = (interval * INTERVALS).max(UNNOTICED);
+    let is_late = (!looks.over().is_zero() && least > allowed) || least > LONG.max(interval * 10);
+    let remedy = is_late.then(|| remedy(looks, has_committed, usual));
+    let line = Line::warn_if(check, found, remedy)
+        .with("lag_seconds", most.as_secs_f64())
+        .with("least_lag_seconds", least.as_secs_f64())
+        .with("flush_interval_seconds", interval.as_secs_f64())
+        .with("half_of_commits_seconds", usual.as_secs_f64())
+        .with("one_in_a_hundred_commits_seconds", slow.as_secs_f64())
+        .with("unsaved_bytes", stats.unsaved_bytes);
+    Some(line)
+}
+
+fn remedy(looks: &Looks, has_committed: bool, usual: Duration) -> String {
+    let stats = looks.last();
+    let lag_of = |stats: &Stats| stats.disk.as_ref().map_or(Duration::ZERO, |disk| disk.flush_lag);
+    let grown = lag_of(stats).saturating_sub(looks.all().next().map_or(Duration::ZERO, lag_of));
+    let cause = if !has_committed && !looks.over().is_zero() {
+        "nothing was committed meanwhile: the disk hangs, or has failed (its log, and `disk tier`)".to_owned()
+    } else if grown * 2 > looks.over() && !looks.over().is_zero() {
+        "it grows: more is written than the disk takes. Write less often, or put the file on a faster disk"
+            .to_owned()
+    } else {
+        format!(
+            "a commit takes {}: see what else writes to the disk (iostat -x 1), or put the file on a faster one",
+            latency(usual)
+        )
+    };
+    let is_nearly_full = share(stats.unsaved_bytes, stats.write_buffer) >= NEARLY_FULL;
+    let buffer = if is_nearly_full {
+        format!(
+            " Writers are about to wait: the write buffer of {} is nearly full",
+            ByteSize::bytes(stats.write_buffer)
+        )
+    } else {
+        String::new()
+    };
+    format!("{cause}. A crash loses what is not committed.{buffer}")
+}
+
+fn commit_latency(stats: &Stats) -> larder::Latencies {
+    stats.disk.as_ref().map(|disk| disk.commit_latency.clone()).unwrap_or_default()
+}

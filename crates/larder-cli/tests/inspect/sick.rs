@@ -1,0 +1,202 @@
+//! Services that are not well, in each of the ways that `larder doctor` is to tell apart: real processes, which it asks.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fork::{Fork, fork};
+use larder::clock::{Clock, ManualClock, SystemClock};
+use larder::{Cache, CacheBuilder, KeyspaceDefinition};
+use rustix::process::{Pid, Signal, kill_process};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::child::Owner;
+use crate::support::{HOUR, PRODUCTS, Place, Product, larder, told};
+
+const FILE: &str = "shop.larder";
+/// What has more keys than find room.
+const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob").ttl(HOUR);
+/// The products of another day, whose version was not raised.
+const RENAMED: KeyspaceDefinition<String, Renamed> = KeyspaceDefinition::new("product").ttl(HOUR).version(1);
+const KEYS: u64 = 2_000;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Renamed {
+    title: String,
+    price: u64,
+}
+
+/// Works as a service that has something. Returns whether that is one of these.
+pub(crate) fn works(task: &str, path: &Path) -> bool {
+    let builder = || Cache::builder().path(path).control_socket(path.with_extension("sock"));
+    match task {
+        "thrash memory" => thrash(builder().memory_capacity(256 << 10).disk_capacity(64 << 20)),
+        "thrash disk" => thrash(builder().memory_capacity(64 << 10).disk_capacity(2 << 20)),
+        "lag" => lag(builder()),
+        "retype" => retype(&builder().open().unwrap()),
+        "orphan" => orphan(&builder().open().unwrap()),
+        _ => return false,
+    }
+    true
+}
+
+/// Asks for one key after the other, without end.
+fn thrash(builder: CacheBuilder) {
+    let cache = builder.open().unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    for number in 0_u64.. {
+        let key = (number * number) % KEYS + number % 7;
+        blobs.get_or_load(&key, || Ok::<_, std::io::Error>(vec![7; 2_000])).unwrap();
+        if number == 3 * KEYS {
+            cache.flush().unwrap();
+            println!("ready");
+        }
+    }
+}
+
+/// Writes, on a disk that takes a thousand times as long as it does: so the cache's clock has it.
+fn lag(builder: CacheBuilder) {
+    let clock = Arc::new(ManualClock::starting_at(SystemClock::new().wall()));
+    let cache = builder.clock(clock.clone()).open().unwrap();
+    let products = cache.keyspace(PRODUCTS).unwrap();
+    println!("ready");
+    for price in 0.. {
+        products.insert(&format!("P{}", price % 100), Product { name: "airtime".to_owned(), price }).unwrap();
+        std::thread::park_timeout(Duration::from_micros(100));
+        clock.advance(Duration::from_millis(100));
+    }
+}
+
+/// Reads what was written as another type.
+fn retype(cache: &Cache) {
+    let products = cache.keyspace(RENAMED).unwrap();
+    for number in 0_u64.. {
+        products.get(&format!("P{}", number % 200));
+        if number == 1_000 {
+            println!("ready");
+        }
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+/// Forks with its cache open. Both go on until they are killed; the child no longer than there is a test.
+fn orphan(cache: &Cache) {
+    cache.keyspace(PRODUCTS).unwrap();
+    cache.flush().unwrap();
+    match fork().unwrap() {
+        Fork::Parent(_) => {
+            println!("ready");
+            loop {
+                std::thread::park();
+            }
+        }
+        Fork::Child => {
+            drop(std::io::stdin().read_line(&mut String::new()));
+            std::process::exit(0);
+        }
+    }
+}
+
+/// The lines of a check-up that complain, of which one is of this check.
+fn complaints(place: &Place, arguments: &[&str]) -> Vec<Value> {
+    let output = larder(place.dir(), &[&["doctor", "--json"], arguments].concat());
+    let report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", told(&output)));
+    let lines = report["lines"].as_array().unwrap().iter();
+    lines.filter(|line| matches!(line["verdict"].as_str(), Some("warn" | "fail"))).cloned().collect()
+}
+
+/// The line that a service's check-up complains with, and none of those that others are told by.
+///
+/// A busy machine may let a service do little in the seconds that it is watched. Then it is watched again.
+fn finds(place: &Place, check: &str, not: &[&str]) -> Value {
+    let mut seen = Vec::new();
+    for _ in 0..20 {
+        seen = complaints(place, &["shop.sock", "--seconds", "1"]);
+        for line in &seen {
+            assert!(!not.contains(&line["check"].as_str().unwrap()), "{line:#}");
+        }
+        if let Some(line) = seen.iter().find(|line| line["check"] == check) {
+            return line.clone();
+        }
+    }
+    panic!("{check} does not complain, but: {seen:#?}");
+}
+
+fn text<'a>(line: &'a Value, field: &str) -> &'a str {
+    line[field].as_str().unwrap()
+}
+
+#[test]
+fn memory_that_thrashes_is_told_apart_from_a_disk_that_does() {
+    let place = Place::new();
+    let owner = Owner::start("thrash memory", &place.path());
+    let line = finds(&place, "memory churn", &["disk churn", "values", "loads", "uncacheable"]);
+    assert!(line["numbers"]["evictions_per_second"].as_f64() > Some(10.0), "{line:#}");
+    assert!(text(&line, "found").contains("are read from disk"), "{line:#}");
+    assert!(text(&line, "remedy").contains("raise `memory` in the service's URL (256 KiB now)"), "{line:#}");
+    drop(owner);
+    let place = Place::new();
+    let _owner = Owner::start("thrash disk", &place.path());
+    let line = finds(&place, "disk churn", &["values", "loads", "uncacheable"]);
+    assert!(line["numbers"]["stay_seconds"].as_f64() < Some(3_600.0), "{line:#}");
+    assert!(text(&line, "remedy").contains("raise `disk` in the service's URL (2 MiB now)"), "{line:#}");
+}
+
+#[test]
+fn a_disk_that_lags_behind_is_told_with_how_far() {
+    let place = Place::new();
+    let _owner = Owner::start("lag", &place.path());
+    let line = finds(&place, "flush", &["disk tier", "values", "memory churn", "disk churn"]);
+    let (lag, interval) = (&line["numbers"]["least_lag_seconds"], &line["numbers"]["flush_interval_seconds"]);
+    assert!(lag.as_f64() > interval.as_f64().map(|interval| 2.0 * interval), "{line:#}");
+    assert!(text(&line, "remedy").contains("A crash loses what is not committed"), "{line:#}");
+}
+
+#[test]
+fn values_of_another_type_are_told_with_their_keyspace_and_their_reason() {
+    let place = Place::new();
+    let cache = Cache::builder().path(place.path()).open().unwrap();
+    let products = cache.keyspace(PRODUCTS).unwrap();
+    for number in 0..200 {
+        let airtime = Product { name: "airtime".to_owned(), price: number };
+        products.insert(&format!("P{number}"), airtime).unwrap();
+    }
+    drop(products);
+    cache.close().unwrap();
+    let _owner = Owner::start("retype", &place.path());
+    let line = finds(&place, "values", &["memory churn", "disk churn", "flush", "uncacheable"]);
+    assert!(text(&line, "found").contains("of product"), "{line:#}");
+    let remedy = text(&line, "remedy");
+    assert!(remedy.starts_with("product: the fields or variants were written under other names"), "{line:#}");
+    assert!(remedy.contains("raise the keyspace's version"), "{line:#}");
+}
+
+#[test]
+fn a_child_that_holds_the_file_of_its_parent_is_named_before_and_after_that_has_ended() {
+    let place = Place::new();
+    let owner = Owner::start("orphan", &place.path());
+    let pid = owner.pid();
+    let bad = complaints(&place, &[FILE, "--seconds", "0"]);
+    let [forks] = &bad[..] else { panic!("{bad:#?}") };
+    assert_eq!(forks["check"], "forks", "{forks:#}");
+    let child = forks["numbers"]["holders"][0].as_u64().unwrap();
+    assert!(text(forks, "found").contains(&format!("process {child}, forked by process {pid}")), "{forks:#}");
+    let _held = owner.kill_and_keep_its_input();
+    let bad = complaints(&place, &[FILE, "--seconds", "0"]);
+    let line = bad.iter().find(|line| line["check"] == "owner").unwrap();
+    assert!(
+        text(line, "found").contains(&format!("process {pid} has ended, and process {child}, forked by it"))
+    );
+    assert!(
+        text(line, "remedy").starts_with(&format!("kill {child}, and a new owner can open it")),
+        "{line:#}"
+    );
+    // The remedy helps.
+    let child = Pid::from_raw(i32::try_from(child).unwrap()).unwrap();
+    kill_process(child, Signal::TERM).unwrap();
+    let mut cache = Cache::builder().path(place.path()).open_timeout(Duration::from_mins(1)).open();
+    cache.as_mut().unwrap().close().unwrap();
+    assert_eq!(complaints(&place, &[FILE]), [] as [Value; 0]);
+}

@@ -1,0 +1,90 @@
+//! Texts of a file, or of another process, made safe for a terminal.
+//!
+//! The invariant: what [`escape_control`] returns has no character that a terminal obeys, that ends a line, or
+//! that hides or turns the text around it.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Replaces each character that a terminal obeys, or that hides or turns the text around it, by its escape in
+/// Rust: `\n`, `\t`, `\u{1B}`.
+///
+/// A cache file and a live process may say anything, a keyspace's name or the cause of an error included. A
+/// program that prints such a text passes it through here first. Otherwise the text could move the cursor,
+/// forge a line of output, or set the title of the window. The result is for people: a text that has a
+/// backslash of its own is left as it is, so the result is not read back.
+///
+/// # Cost
+/// One pass. It allocates only if there is something to replace.
+///
+/// # Examples
+/// ```
+/// use larder::inspect::escape_control;
+///
+/// assert_eq!(escape_control("product"), "product");
+/// assert_eq!(escape_control("\u{1B}[2Jprod\nuct"), "\\u{1B}[2Jprod\\nuct");
+/// ```
+#[must_use]
+pub fn escape_control(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        if is_obeyed(letter) {
+            // Writing to a string does not fail.
+            let _ = write_escape(&mut escaped, letter);
+        } else {
+            escaped.push(letter);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Returns whether a terminal does something else with a character than show it.
+pub(crate) fn is_obeyed(letter: char) -> bool {
+    letter.is_control() || is_format(letter)
+}
+
+/// Writes a character as the escape that it has in Rust.
+pub(crate) fn write_escape(out: &mut impl Write, letter: char) -> std::fmt::Result {
+    match letter {
+        '\n' => out.write_str("\\n"),
+        '\r' => out.write_str("\\r"),
+        '\t' => out.write_str("\\t"),
+        letter => write!(out, "\\u{{{:X}}}", u32::from(letter)),
+    }
+}
+
+/// Returns whether a character is not seen, and changes how others are.
+fn is_format(letter: char) -> bool {
+    matches!(letter, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_obeys_is_escaped_and_all_else_is_left() {
+        for (text, expected) in [
+            ("", ""),
+            ("naïve \\n 商品 🛒", "naïve \\n 商品 🛒"),
+            ("a\nb\tc\rd", "a\\nb\\tc\\rd"),
+            ("\u{1B}]0;title\u{7}", "\\u{1B}]0;title\\u{7}"),
+            ("\u{7F}\u{9B}31m", "\\u{7F}\\u{9B}31m"),
+            ("abc\u{202E}fed\u{200B}", "abc\\u{202E}fed\\u{200B}"),
+        ] {
+            assert_eq!(escape_control(text), expected);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_that_a_terminal_obeys_is_left(text: String) {
+            let escaped = escape_control(&text);
+            proptest::prop_assert!(!escaped.contains(is_obeyed));
+            proptest::prop_assert_eq!(escaped == text, !text.contains(is_obeyed));
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Listing the keys of a shard.
+
+use super::Shard;
+use crate::sync::Arc;
+
+impl Shard {
+    /// The keys with a prefix.
+    pub(crate) fn keys(&self, prefix: &[u8], out: &mut Vec<Arc<[u8]>>) {
+        let keys = self.slots.iter().map(|(_, slot)| &*slot.key);
+        out.extend(keys.filter(|key| key.starts_with(prefix)).map(Arc::from));
+    }
+}

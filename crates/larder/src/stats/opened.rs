@@ -1,0 +1,23 @@
+//! What a cache was opened with, and when: what its counts are held against.
+
+use std::time::Duration;
+
+use crate::config::CacheBuilder;
+
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// By the monotonic clock.
+    pub(crate) at: Duration,
+    pub(crate) flush_interval: Duration,
+    pub(crate) page_cache: u64,
+}
+
+impl Opened {
+    pub(crate) fn now(config: &CacheBuilder) -> Self {
+        Self {
+            at: config.clock.monotonic(),
+            flush_interval: config.flush_interval,
+            page_cache: config.page_cache.as_u64(),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What was counted of late: totals are noted every few seconds, and those of a minute ago say what the last minute did.
+//!
+//! The sweeper notes them when it looks after the file ([`WATCH_INTERVAL`](crate::WATCH_INTERVAL)), so a lookup pays nothing.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::lifetime::Lifetime;
+use crate::units::Timestamp;
+
+/// How long the spans are that are told. A minute shows what has just begun, ten show what is no passing load.
+const SPANS: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(10)];
+/// Totals that are kept: those of the longest span, one for each ten seconds, and the one at its beginning.
+const MAX_NOTES: usize = 61;
+
+/// What a cache did in the last while.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Recent {
+    /// How long that is.
+    #[serde(with = "super::seconds")]
+    pub over: Duration,
+    /// What was counted in it, by the names of the counts since the file was made.
+    pub counts: Lifetime,
+}
+
+/// Totals at some moments, the oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Notes(VecDeque<(Timestamp, Lifetime)>);
+
+impl Notes {
+    pub(crate) fn add(&mut self, now: Timestamp, totals: Lifetime) {
+        if self.0.len() == MAX_NOTES {
+            self.0.pop_front();
+        }
+        self.0.push_back((now, totals));
+    }
+
+    /// Returns what was counted in each of the spans that the notes reach back for, the shortest first. While they reach back for none,
+    /// that is what was counted since the first note.
+    pub(crate) fn recent(&self, now: Timestamp, totals: &Lifetime) -> Vec<Recent> {
+        let is_old = |span: Duration| move |note: &&(Timestamp, Lifetime)| now.since(note.0) >= span;
+        let mut from: Vec<_> =
+            SPANS.into_iter().filter_map(|span| self.0.iter().rev().find(is_old(span))).collect();
+        if from.is_empty() {
+            from.extend(self.0.front().filter(|first| now > first.0));
+        }
+        // After a long pause both spans begin with one note.
+        from.dedup();
+        let recent = from.into_iter().map(|(at, before)| (now.since(*at), totals.since(before)));
+        recent.map(|(over, counts)| Recent { over, counts }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn misses(misses: u64) -> Lifetime {
+        Lifetime { misses, ..Lifetime::default() }
+    }
+
+    fn told(notes: &Notes, second: u64, total: u64) -> Vec<(u64, u64)> {
+        let recent = notes.recent(Timestamp::from_millis(second * 1_000), &misses(total));
+        recent.iter().map(|recent| (recent.over.as_secs(), recent.counts.misses)).collect()
+    }
+
+    #[test]
+    fn the_spans_end_now_and_begin_with_a_note() {
+        let mut notes = Notes::default();
+        assert_eq!(told(&notes, 7, 7), [], "nothing was noted");
+        // A miss a second, noted each ten seconds.
+        for second in (0..=10_000).step_by(10) {
+            notes.add(Timestamp::from_millis(second * 1_000), misses(second));
+            let expected = match second {
+                0 => vec![],
+                1..60 => vec![(second, second)],
+                60..600 => vec![(60, 60)],
+                _ => vec![(60, 60), (600, 600)],
+            };
+            assert_eq!(told(&notes, second, second), expected, "at {second}");
+            assert!(notes.0.len() <= MAX_NOTES);
+        }
+        assert_eq!(told(&notes, 10_009, 10_009), [(69, 69), (609, 609)]);
+        assert_eq!(told(&notes, 20_000, 10_050), [(10_000, 50)], "the process was suspended");
+    }
+}

@@ -11,7 +11,7 @@ use crate::stats::{Count, Counters};
 /// It does not hold the one that is open: a caller that gives it another version would be told that somebody
 /// has a handle.
 pub(super) struct Target {
-    name: String,
+    pub(super) name: String,
     pub(super) id: KeyspaceId,
     /// Of one that is open.
     shape: Option<String>,

@@ -236,7 +236,7 @@ mod live {
         let (names, versions) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(VERSIONS).unwrap());
         let one =
             MonitorOptions { keyspace: Some("version".to_owned()), seconds: Some(2), ..options(10, None) };
-        let watching = monitor(&socket, &one);
+        let mut watching = monitor(&socket, &one);
         for key in 0..40_000 {
             versions.get(&key);
             names.get("none");

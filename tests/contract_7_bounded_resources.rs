@@ -41,7 +41,9 @@ fn contract_7_memory_stays_under_its_capacity_and_the_write_buffer() {
             while !done.load(Ordering::SeqCst) {
                 let stats = cache.stats();
                 assert!(stats.unsaved_bytes <= buffer, "{} unsaved", stats.unsaved_bytes);
-                most.fetch_max(stats.memory.weight, Ordering::SeqCst);
+                let MemoryStats { weight, unsaved_weight, .. } = stats.memory;
+                assert!(weight <= capacity, "{weight} of {capacity}");
+                most.fetch_max(weight + unsaved_weight, Ordering::SeqCst);
             }
         });
         for writer in writers {

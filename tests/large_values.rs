@@ -131,7 +131,8 @@ fn contract_7_memory_and_the_write_buffer_are_bounded_while_large_values_are_wri
                 // Weight and encoding of all that is not committed: within the buffer, or one value's.
                 assert!(stats.unsaved_bytes <= buffer || stats.unsaved_bytes > 2 * (90 << 10));
                 largest.fetch_max(stats.unsaved_bytes, Ordering::SeqCst);
-                most.fetch_max(stats.memory.weight, Ordering::SeqCst);
+                assert!(stats.memory.weight <= capacity, "{stats}");
+                most.fetch_max(stats.memory.weight + stats.memory.unsaved_weight, Ordering::SeqCst);
             }
         });
         let ended = SetOnDrop(&done);

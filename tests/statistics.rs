@@ -46,6 +46,35 @@ fn everything_is_counted_by_keyspace_and_by_tier() {
     assert!(swept(|space| space.disk_expirations) > 0 && swept(|space| space.memory_expirations) > 0);
 }
 
+/// Contract 7, as it is shown: a full write buffer is no overfull memory.
+#[test]
+fn contract_7_what_waits_in_the_write_buffer_stands_beside_the_memory_capacity() {
+    let place = Place::new();
+    let cache = place.builder().memory_capacity(64 << 10).write_buffer(8 << 20).open().unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    for key in 0..20 {
+        blobs.insert(&key, vec![0; 10_000]).unwrap();
+    }
+    let stats = cache.stats();
+    assert_eq!((stats.memory.entries, stats.memory.weight), (20, 0), "{stats}");
+    assert!(stats.memory.unsaved_weight > 200_000, "{stats}");
+    assert!(stats.unsaved_bytes > 2 * 200_000, "with their encodings: {stats}");
+    let [blob] = &stats.keyspaces[..] else { panic!("{stats}") };
+    assert_eq!((blob.memory_weight, blob.unsaved_weight), (0, stats.memory.unsaved_weight));
+    cache.flush().unwrap();
+    let stats = cache.stats();
+    assert_eq!((stats.memory.unsaved_weight, stats.unsaved_bytes), (0, 0), "{stats}");
+    let held = (64 << 10) - 11_000..=64 << 10;
+    assert!(held.contains(&stats.memory.weight), "{stats}");
+    assert_eq!(stats.keyspaces[0].memory_weight, stats.memory.weight);
+    assert_eq!(stats.keyspaces[0].unsaved_weight, 0);
+    let text = stats.to_string();
+    assert!(
+        text.contains("unsaved 0 B of 8 MiB: what waits in the write buffer, beside the memory capacity"),
+        "{text}"
+    );
+}
+
 #[test]
 fn what_waits_for_the_disk_and_what_lookups_see_has_an_age() {
     let place = Place::new();

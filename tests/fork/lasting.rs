@@ -38,7 +38,7 @@ pub(super) fn control(path: &Path) {
 
 /// Opens a cache, forks twice, and ends without closing the cache. What is left does what it is told.
 pub(super) fn daemon(path: &Path) {
-    let cache = Cache::builder().path(path).open().unwrap();
+    let cache = Cache::builder().path(path).control_socket(path.with_extension("sock")).open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
     versions.insert(&1, 10).unwrap();
     cache.flush().unwrap();
@@ -69,7 +69,10 @@ fn serve_as_daemon(path: &Path, inherited: &Cache) {
     inherited.abandon_in_child().unwrap();
     say("abandoned");
     assert_eq!(hear(), "open");
-    let own = Cache::builder().path(path).open().unwrap();
+    // Its parent has left a socket there, on which nothing answers, and a descriptor of it here.
+    let socket = path.with_extension("sock");
+    let own = Cache::builder().path(path).control_socket(&socket).open().unwrap();
+    assert_eq!(Client::connect(&socket).unwrap().server().pid, std::process::id());
     let versions = own.keyspace(VERSIONS).unwrap();
     versions.insert(&2, 20).unwrap();
     say("reopened");

@@ -114,7 +114,8 @@ pub(crate) fn large_values_and_small_ones_go_on() {
             versions.insert(&key, value).unwrap();
             Call::Insert(value)
         });
-        let weight = cache.stats().memory.weight;
+        let memory = cache.stats().memory;
+        let weight = memory.weight + memory.unsaved_weight;
         // The capacity and the write buffer. A large value and its encoding are less than both.
         if weight > 2 * (64 << 10) {
             too_heavy.lock().unwrap().push(weight);

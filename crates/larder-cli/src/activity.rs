@@ -8,18 +8,17 @@ use std::path::Path;
 
 use larder::control::Client;
 
-use crate::change::target::is_socket;
 use crate::exit::{Exit, Failure};
+use crate::live;
 
-/// Connects to the control socket of a live cache.
-fn connect(socket: &Path) -> Result<Client, Failure> {
-    if socket.exists() && !is_socket(socket) {
+/// Connects to a live cache, by its control socket or by the file that it has.
+fn connect(path: &Path) -> Result<Client, Failure> {
+    live::process_behind(path, false)?.ok_or_else(|| {
         let text = format!(
-            "{} is no control socket, and only a live cache knows which keys are at work; give the path after \
-             `control=` in the service's LARDER_URL",
-            socket.display()
+            "{} is no control socket, nor the file of a process that serves one, and only a live cache knows which keys are at work; \
+             give the path after `control=` in the service's LARDER_URL",
+            path.display()
         );
-        return Err(Failure::new(Exit::Usage, text));
-    }
-    Ok(Client::connect(socket)?)
+        Failure::new(Exit::Usage, text)
+    })
 }

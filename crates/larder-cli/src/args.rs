@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, the bounds of it, and the text of `--help`.
 
 mod activity;
+mod cache;
 mod change;
 #[cfg(test)]
 mod documented;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use activity::{ActivityOptions, MonitorOptions, SortBy};
+pub(crate) use cache::{CacheArgument, NOT_GIVEN};
 pub(crate) use change::{
     ClearOptions, ImportOptions, RemoveOptions, RemovePrefixOptions, SocketOptions, StatsOptions,
     TargetOptions, TopOptions,
@@ -36,7 +38,7 @@ pub(crate) const EXIT_CODES: &str = "\
 Exit codes of the commands on a cache file:
   0    it is as asked
   1    the answer is no: there is no such key or keyspace, or it has expired
-  2    the command line is not understood
+  2    the command line is not understood, or neither it nor `LARDER_URL` says which cache
   3    there is no such file
   4    another program has the file, or its owner keeps it from being verified
   5    the file is not a larder file
@@ -65,12 +67,15 @@ pub(crate) enum Command {
     /// Show the entry of a key.
     ///
     /// The value is shown as its bytes, and the texts it begins with: its type is the application's, and not in the file.
+    #[command(allow_missing_positional = true)]
     Get(GetOptions),
 
     /// Say how long the entry of a key has still to live, in seconds.
+    #[command(allow_missing_positional = true)]
     Ttl(KeyOptions),
 
     /// Say why a key is found, or is not.
+    #[command(allow_missing_positional = true)]
     Why(KeyOptions),
 
     /// Check every page and every record of a cache file, without changing it.
@@ -83,7 +88,7 @@ pub(crate) enum Command {
 
     /// Watch a live cache: hit rates by tier and keyspace, latencies, evictions, memory and disk. Of a file alone, its entries and changes.
     ///
-    /// `q` leaves.
+    /// `q` leaves, and `?` shows the keys. Needs a terminal of any size; for a pipe there is `larder stats`.
     Top(TopOptions),
 
     /// Say which keys a live cache is asked for most, and which it misses most, through its control socket.
@@ -117,11 +122,13 @@ pub(crate) enum Command {
     ///
     /// From a file that nobody has; or, through its control socket, from the cache of the process that has it. Exits with 0 also if there was no such
     /// entry: there is none now.
+    #[command(allow_missing_positional = true)]
     Remove(RemoveOptions),
 
     /// Remove every entry whose key starts so, durably.
     ///
     /// From a file that nobody has; or, through its control socket, from the cache of the process that has it.
+    #[command(allow_missing_positional = true)]
     RemovePrefix(RemovePrefixOptions),
 
     /// Remove all entries, or those of one keyspace, durably.
@@ -141,6 +148,7 @@ pub(crate) enum Command {
     ///
     /// The file is one that nobody has. The export is checked to its end first. Entries keep when they expire; what has expired is skipped, and so is what
     /// the file has of a later time. An import is a write: what was removed since the export comes back.
+    #[command(allow_missing_positional = true)]
     Import(ImportOptions),
 
     /// Print what makes a shell complete this command's words.
@@ -161,7 +169,7 @@ pub(crate) enum Command {
     /// Opens the cache as a service would (a file that is not there is made), writes a probe, reads it back, lets
     /// it expire and removes it, in memory and in the file; then removes what is left of it. Exits with 0 if every
     /// tier works, with 1 if one does not, and with 2 if the cache could not be opened: then, too, if a service is
-    /// using the file.
+    /// using the file, or if neither a URL nor `LARDER_URL` says which cache it is.
     Check {
         /// The cache, as in `file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB` or `memory:`
         /// [default: what the environment variable `LARDER_URL` says].
@@ -211,9 +219,9 @@ pub(crate) struct DemoOptions {
 /// A cache file, and how to tell of it.
 #[derive(Debug, Args)]
 pub(crate) struct FileOptions {
-    /// The cache file.
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) file: PathBuf,
+    /// The cache file, or the URL that its service is started with [default: that of the environment variable `LARDER_URL`].
+    #[arg(value_name = "FILE", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
+    pub(crate) file: CacheArgument,
 
     /// Print JSON, with errors on standard error as JSON too.
     #[arg(long)]
@@ -231,9 +239,14 @@ pub(crate) struct KeyOptions {
     #[arg(allow_hyphen_values = true)]
     pub(crate) key: String,
 
-    /// The keyspace of the key [default: the only one, or that of a product key].
+    /// The keyspace of the key, which is then taken as it stands [default: the only one, or that of a product
+    /// key].
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
+
+    /// Look at the file alone, also where a process has it that could be asked.
+    #[arg(long)]
+    pub(crate) file_only: bool,
 }
 
 #[derive(Debug, Args)]
@@ -281,6 +294,10 @@ pub(crate) struct KeysOptions {
     #[arg(long, conflicts_with_all = ["limit", "long"])]
     pub(crate) big: bool,
 
+    /// Look at the file alone, also where a process has it that could be asked.
+    #[arg(long)]
+    pub(crate) file_only: bool,
+
     /// Behind each key its state, the seconds it has to live, and the length of its value.
     #[arg(long, short)]
     pub(crate) long: bool,
@@ -292,7 +309,7 @@ pub(crate) struct DoctorOptions {
     #[arg(value_name = "FILE|URL|SOCKET", value_hint = ValueHint::FilePath)]
     pub(crate) target: Option<String>,
 
-    /// The control socket of the process that has the file [default: that of the URL].
+    /// The control socket of the process that has the file [default: that of the URL, or the one that the process names beside its file].
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) socket: Option<PathBuf>,
 

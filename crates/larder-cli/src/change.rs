@@ -12,21 +12,41 @@ pub(crate) mod target;
 use std::path::Path;
 
 use larder::admin::Admin;
+use larder::inspect::escape_control;
 
 use crate::exit::{Exit, Failure};
 
-/// Opens a file to change it.
-fn own(opened: Result<Admin, larder::Error>) -> Result<Admin, Failure> {
+/// Opens a file to change it. A process that has it is named, with what to do instead.
+fn own(opened: Result<Admin, larder::Error>, instead: Option<&str>) -> Result<Admin, Failure> {
     opened.map_err(|error| match error {
-        larder::Error::InUse { path, pid, has_ended: false } => in_use(&path, pid),
+        larder::Error::InUse { path, pid, has_ended: false, is_elsewhere, socket } => {
+            let owner = match pid {
+                Some(pid) if is_elsewhere => format!("process {pid} of another container"),
+                Some(pid) => format!("process {pid}"),
+                None => "another program".to_owned(),
+            };
+            match (instead, socket) {
+                (Some(instead), _) => in_use(&path, &owner, instead),
+                (None, None) => in_use(&path, &owner, NO_SOCKET),
+                (None, Some(socket)) => {
+                    let socket = socket.to_string_lossy();
+                    let remedy = format!("ask it, with --socket {}, or stop it", escape_control(&socket));
+                    in_use(&path, &owner, &remedy)
+                }
+            }
+        }
         error => error.into(),
     })
 }
 
-fn in_use(path: &Path, pid: Option<u32>) -> Failure {
-    let owner = pid.map_or_else(|| "another program".to_owned(), |pid| format!("process {pid}"));
-    let remedy = "ask it through its control socket, with --socket PATH, or stop it";
-    Failure::new(Exit::InUse, format!("cannot change {}: {owner} is writing to it; {remedy}", path.display()))
+/// What is done about a file whose owner takes removals through no socket.
+const NO_SOCKET: &str = "it serves no control socket: stop it, or give it one with control=PATH in its URL, and it makes the change itself";
+
+fn in_use(path: &Path, owner: &str, instead: &str) -> Failure {
+    Failure::new(
+        Exit::InUse,
+        format!("cannot change {}: {owner} is writing to it; {instead}", path.display()),
+    )
 }
 
 /// A count of entries, in words.

@@ -10,9 +10,10 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use larder::{ByteSize, Cache, DiskState, InsertOptions, Keyspace, KeyspaceDefinition};
+use larder::{ByteSize, Cache, DiskState, InsertOptions, Keyspace, KeyspaceDefinition, URL_VARIABLE};
 
-use crate::{clock, limit};
+use crate::exit::{Exit, Failure};
+use crate::{clock, limit, located};
 
 /// How long a probe lives that nobody could remove.
 const PROBE_TTL: Duration = Duration::from_mins(1);
@@ -71,9 +72,19 @@ impl Findings {
     }
 }
 
-/// Checks the cache of `url`, or of the environment.
-pub(crate) fn run(url: Option<&str>) -> Result<ExitCode, larder::Error> {
-    let failures = check(&|| url.map_or_else(Cache::from_env, Cache::open_url))?;
+/// Checks the cache of `url`, or of the environment. Without either there is nothing to check: that a cache in
+/// memory works says nothing about the one that the service was to have.
+pub(crate) fn run(url: Option<&str>) -> Result<ExitCode, Failure> {
+    let environment = if url.is_some() { None } else { located::environment()? };
+    let Some(url) = url.map(str::to_owned).or(environment) else {
+        let text = format!(
+            "which cache? Give its URL, as in larder check 'file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB', or set \
+             {URL_VARIABLE}; for a cache in memory alone it is memory:"
+        );
+        return Err(Failure::new(Exit::Usage, text));
+    };
+    let failures =
+        check(&|| Cache::open_url(&url)).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

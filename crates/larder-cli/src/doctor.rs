@@ -46,5 +46,9 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<Exit, Failure> {
         lines.extend(file::lines(path, snapshot, patient.is_owned())?);
         lines.extend(integrity::lines(path, &snapshot.file(), options.deep)?);
     }
-    Report { subject: patient.subject, lines }.tell(options.json)
+    let mut report = Report { subject: patient.subject, lines };
+    if let Some(socket) = &patient.socket {
+        report.name_socket(socket);
+    }
+    report.tell(options.json)
 }

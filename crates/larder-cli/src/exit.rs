@@ -2,11 +2,16 @@
 //!
 //! The codes are a promise to scripts; they stand in the help and in docs/operations.md.
 
+mod remedy;
+
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
+
+use crate::guard::{escape_json, warn};
+pub(crate) use remedy::WHERE;
 
 /// A code to exit with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,9 +73,10 @@ impl From<larder::Error> for Failure {
             Error::NotAFile { .. } | Error::Foreign { .. } => Exit::NotLarder,
             Error::Damaged { .. } => Exit::Damaged,
             Error::NewerFormat { .. } | Error::UnknownFeatures { .. } => Exit::NewerFormat,
+            Error::InvalidUrl { .. } => Exit::Usage,
             _ => Exit::System,
         };
-        Self::new(exit, error.to_string())
+        Self::new(exit, remedy::told(&error))
     }
 }
 
@@ -96,9 +102,10 @@ pub(crate) fn told(json: bool, outcome: Result<Exit, Failure>) -> ExitCode {
         Ok(exit) => exit,
         Err(Failure { exit, text }) => {
             if json && !text.is_empty() {
-                eprintln!("{}", json!({ "error": text, "exit_code": exit as u8 }));
+                let told = json!({ "error": text, "exit_code": exit as u8 }).to_string();
+                warn(&escape_json(&told));
             } else if !text.is_empty() {
-                eprintln!("larder: {text}");
+                warn(&format!("larder: {text}"));
             }
             exit
         }

@@ -1,11 +1,13 @@
 //! The commands that look into a cache file: what they share.
 
+pub(crate) mod existing;
 pub(crate) mod export;
-mod family;
 pub(crate) mod get;
 pub(crate) mod info;
 pub(crate) mod key;
 pub(crate) mod keys;
+pub(crate) mod live;
+pub(crate) mod spelling;
 pub(crate) mod ttl;
 mod value;
 pub(crate) mod verify;
@@ -13,9 +15,9 @@ pub(crate) mod why;
 
 use std::path::Path;
 
-use larder::inspect::{Inspector, KeyspaceFacts, Snapshot};
+use larder::inspect::{Inspector, KeyspaceFacts, Snapshot, escape_control};
 
-use self::key::Keys;
+use self::spelling::Keys;
 use crate::exit::{Exit, Failure};
 
 pub(crate) fn open(file: &Path) -> Result<Snapshot, Failure> {
@@ -34,7 +36,7 @@ fn which_there_are(snapshot: &Snapshot) -> String {
 }
 
 fn which_of(keyspaces: &[Keys<'_>]) -> String {
-    let names: Vec<&str> = keyspaces.iter().map(|keyspace| keyspace.name).collect();
+    let names: Vec<_> = keyspaces.iter().map(|keyspace| escape_control(keyspace.name)).collect();
     if names.is_empty() {
         "the file has none".to_owned()
     } else {

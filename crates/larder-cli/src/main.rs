@@ -9,6 +9,8 @@
 //! `larder demo` runs the cache on a real database and shows what it saves. It exits with 0 when no answer
 //! was stale, with 1 when one was, and with 2 when the demo could not run.
 //!
+//! The cache that a command is about is given, or is that of the environment variable `LARDER_URL` ([`located`]).
+//!
 //! `larder check` tries a cache out where it is to work. It exits with 0 when every tier works, with 1 when one
 //! does not, and with 2 when the cache could not be opened.
 
@@ -23,9 +25,12 @@ mod demo;
 mod doctor;
 mod error;
 mod exit;
+mod guard;
 mod inspect;
 mod interrupt;
 mod limit;
+mod live;
+mod located;
 mod manual;
 mod out;
 mod panics;
@@ -42,18 +47,18 @@ use crate::error::Error;
 
 fn main() -> ExitCode {
     interrupt::survive_file_size_limit();
-    let command = Arguments::parse().command;
-    if let Command::Check { .. } | Command::Demo(_) | Command::DemoRestarted { .. } = command {
-        return end(run(command));
-    }
-    panics::told_if_uncaught(|| end(run(command)))
+    let mut command = Arguments::parse().command;
+    panics::told_if_uncaught(|| match located::locate(&mut command) {
+        Ok(()) => end(run(command)),
+        Err(code) => code,
+    })
 }
 
 fn end(outcome: Result<ExitCode, Error>) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("larder: {error}");
+            guard::warn(&format!("larder: {error}"));
             ExitCode::from(2)
         }
     }
@@ -61,7 +66,9 @@ fn end(outcome: Result<ExitCode, Error>) -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Error> {
     match command {
-        Command::Check { url } => Ok(check::run(url.as_deref())?),
+        Command::Check { url } => {
+            Ok(check::run(url.as_deref()).unwrap_or_else(|failure| exit::told(false, Err(failure))))
+        }
         Command::Demo(options) => match demo::run(options)? {},
         Command::DemoRestarted { handover } => demo::resume(&handover),
         Command::Info(options) => Ok(exit::told(options.json, inspect::info::run(&options))),

@@ -2,14 +2,17 @@
 //!
 //! Nothing here is printed with `println!`, which panics when the reader has gone.
 
+use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
+use larder::inspect::escape_control;
 use serde::Serialize;
 
 use crate::exit::Failure;
+use crate::guard::{Guard, escape_json};
 
 /// What names something.
 pub(crate) const NAME: Style = Style::new().bold();
@@ -23,8 +26,9 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
 /// Standard output, to be flushed at the end. Colours reach a terminal alone, and none if `NO_COLOR` is set.
-pub(crate) fn stdout() -> BufWriter<AutoStream<StdoutLock<'static>>> {
-    BufWriter::new(AutoStream::auto(io::stdout().lock()))
+/// No other control character reaches it, but ends of lines and tabs.
+pub(crate) fn stdout() -> BufWriter<Guard<AutoStream<StdoutLock<'static>>>> {
+    BufWriter::new(Guard::new(AutoStream::auto(io::stdout().lock())))
 }
 
 /// Columns of the terminal that standard output is; none if it is none, or does not tell.
@@ -39,13 +43,13 @@ pub(crate) fn columns() -> Option<usize> {
 /// Prints a document of JSON.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{}", serde_json::to_string_pretty(value)?)?;
+    writeln!(out, "{}", escape_json(&serde_json::to_string_pretty(value)?))?;
     Ok(out.flush()?)
 }
 
 /// Prints a line of JSON.
 pub(crate) fn json_line(out: &mut impl Write, value: &impl Serialize) -> Result<(), Failure> {
-    Ok(writeln!(out, "{}", serde_json::to_string(value)?)?)
+    Ok(writeln!(out, "{}", escape_json(&serde_json::to_string(value)?))?)
 }
 
 /// Prints a name and what it names, in two columns.
@@ -73,8 +77,11 @@ pub(crate) fn waiting(text: String) -> ProgressBar {
     shown
 }
 
-/// Rows in columns as wide as they need to be, two spaces apart; the first row is the head.
+/// Rows in columns as wide as they need to be, two spaces apart; the first row is the head. Control characters of
+/// a cell are escaped.
 pub(crate) fn table(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
+    let rows: Vec<Vec<Cow<'_, str>>> =
+        rows.iter().map(|row| row.iter().map(|cell| escape_control(cell)).collect()).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)

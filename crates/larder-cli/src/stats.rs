@@ -1,15 +1,15 @@
 //! `larder stats`: what a live cache did and holds; or, of a file alone, what it has counted since it was made.
 
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 
 use larder::control::Client;
+use ratatui::crossterm::terminal;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::StatsOptions;
-use crate::change::target::is_socket;
 use crate::exit::{Exit, Failure};
-use crate::out;
+use crate::{live, out};
 
 #[derive(Serialize)]
 struct FileJson<'a> {
@@ -18,19 +18,32 @@ struct FileJson<'a> {
 }
 
 pub(crate) fn run(options: &StatsOptions) -> Result<Exit, Failure> {
-    if is_socket(&options.target) { live(options) } else { file(options) }
+    match live::behind(&options.target, options.file_only, options.json)? {
+        Some(client) => of_process(client, options),
+        None => file(options),
+    }
 }
 
-fn live(options: &StatsOptions) -> Result<Exit, Failure> {
-    let stats = Client::connect(&options.target)?.stats()?;
+fn of_process(mut client: Client, options: &StatsOptions) -> Result<Exit, Failure> {
+    let stats = client.stats()?;
     if options.json {
         out::json(&stats)?;
     } else {
         let mut out = out::stdout();
-        write!(out, "{stats}")?;
+        match columns() {
+            Some(columns) => write!(out, "{stats:columns$}")?,
+            None => write!(out, "{stats}")?,
+        }
         out.flush()?;
     }
     Ok(Exit::Ok)
+}
+
+/// How wide the terminal is; none if it is something else that reads, which has each row in a line.
+fn columns() -> Option<usize> {
+    let is_terminal = io::stdout().is_terminal();
+    let (columns, _) = is_terminal.then(terminal::size)?.ok()?;
+    (columns > 0).then(|| columns.into())
 }
 
 fn file(options: &StatsOptions) -> Result<Exit, Failure> {

@@ -53,11 +53,42 @@ fn a_file_that_works_is_told_line_by_line_and_left_without_a_probe() {
 }
 
 #[test]
-fn without_a_url_the_check_is_of_memory_and_says_what_that_means() {
-    for output in [check(None, None), check(None, Some("")), check(Some("memory:"), None)] {
+fn a_cache_in_memory_is_checked_and_the_check_says_what_that_means() {
+    for output in [check(Some("memory:"), None), check(None, Some("memory:\n"))] {
         assert_eq!(output.status.code(), Some(0), "{}", text(&output));
         assert!(text(&output).contains("and no file: entries die with the process"), "{}", text(&output));
         assert!(!text(&output).contains("disk"), "{}", text(&output));
+    }
+}
+
+#[test]
+fn without_a_url_nothing_is_checked_and_the_check_fails() {
+    for environment in [None, Some(""), Some(" \r\n")] {
+        let output = check(None, environment);
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+        assert!(output.stdout.is_empty(), "{}", text(&output));
+        for remedy in ["Give its URL", "LARDER_URL", "memory:"] {
+            assert!(text(&output).contains(remedy), "{}", text(&output));
+        }
+    }
+}
+
+#[test]
+fn the_panics_of_the_store_on_a_damaged_file_are_not_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    assert!(check(Some(&url(&path)), None).status.success());
+    let whole = std::fs::read(&path).unwrap();
+    // Wherever the damage is, in steps of half a page.
+    for at in (512..whole.len()).step_by(16 * 4096).chain((512..5 * 4096).step_by(2048)) {
+        let mut bytes = whole.clone();
+        let end = bytes.len().min(at + 2048);
+        bytes[at..end].fill(0xAB);
+        std::fs::write(&path, bytes).unwrap();
+        let output = check(Some(&url(&path)), None);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!stderr.contains("panicked") && !stderr.contains("RUST_BACKTRACE"), "at {at}: {stderr}");
+        assert!(stderr.lines().count() <= 1, "at {at}: {stderr}");
     }
 }
 

@@ -1,9 +1,10 @@
 //! Why an export could not be written or read.
 
+use std::fmt;
 use std::io;
 
 /// An error of writing or reading an export.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The bytes could not be written or read.
@@ -49,4 +50,19 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+}
+
+/// The text, with the name of the variant behind it: what `unwrap` shows has the remedy.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variant = match self {
+            Self::Io(_) => "Io",
+            Self::NotAnExport => "NotAnExport",
+            Self::NewerFormat { .. } => "NewerFormat",
+            Self::CutOff { .. } => "CutOff",
+            Self::Damaged { .. } => "Damaged",
+            Self::Unfit { .. } => "Unfit",
+        };
+        write!(f, "{self} ({variant})")
+    }
 }

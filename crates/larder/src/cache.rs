@@ -51,7 +51,8 @@ impl CacheBuilder {
     /// [`Error::InvalidSetting`] for a setting out of its range; [`Error::InUse`] while another owner holds
     /// the file; [`Error::NotAFile`], [`Error::Foreign`], [`Error::NewerFormat`], [`Error::Permission`] and
     /// [`Error::Io`] for a path that can't be used; [`Error::ControlSocket`] for its socket;
-    /// [`Error::Thread`]. None of them changes a file that was there.
+    /// [`Error::Thread`]. None of them changes a file that was there, or leaves one that was not; but a control
+    /// socket that another process serves is found when the cache's file is open, and this file stays.
     ///
     /// A damaged larder file is no error: it is moved aside
     /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)) and a fresh one takes its place.
@@ -62,6 +63,10 @@ impl CacheBuilder {
     pub fn open(self) -> Result<Cache, Error> {
         #[cfg(all(unix, feature = "control"))]
         let control_socket = self.control_socket.clone();
+        #[cfg(all(unix, feature = "control"))]
+        if let Some(path) = &control_socket {
+            crate::control::refuse_unfit(path)?;
+        }
         let cache = Cache { inner: Inner::open(self)? };
         #[cfg(all(unix, feature = "control"))]
         if let Some(path) = control_socket {
@@ -87,7 +92,7 @@ impl Cache {
         CacheBuilder::from_url(url)?.open()
     }
 
-    /// Opens a cache as the environment says: by the URL in `LARDER_URL`, or, where that is not set or empty,
+    /// Opens a cache as the environment says: by the URL in `LARDER_URL`, or, where that is not set or blank,
     /// in memory only.
     ///
     /// Without a file, entries die with the process; a warning in the log says so.
@@ -100,7 +105,8 @@ impl Cache {
     /// # Errors
     /// Those of [`open_url`](Cache::open_url); [`Error::InvalidUrl`] also for a variable that is not UTF-8.
     pub fn from_env() -> Result<Self, Error> {
-        let Some(url) = std::env::var_os(URL_VARIABLE).filter(|url| !url.is_empty()) else {
+        let is_blank = |url: &std::ffi::OsString| url.as_encoded_bytes().trim_ascii().is_empty();
+        let Some(url) = std::env::var_os(URL_VARIABLE).filter(|url| !is_blank(url)) else {
             tracing::warn!(
                 "{URL_VARIABLE} is not set: the cache is in memory only, and its entries die with the process"
             );
@@ -261,9 +267,9 @@ impl Cache {
     ///
     /// - a descriptor that a thread of the parent was reading or writing the file through at the moment of
     ///   the fork: no lock hangs on it, and it goes with the child;
-    /// - the control socket and its connections: they are of no use to anybody once the parent has closed
-    ///   them, but while the child lives, no other cache can be given the socket's path if the parent ended
-    ///   without closing its own.
+    /// - the control socket and its connections: they are of no use to any process once the parent has closed
+    ///   them. If the parent ended without closing its own, a cache of the child may have the socket's path;
+    ///   one of another process may not, while the child lives.
     ///
     /// A child that runs another program (`exec`) keeps none of all these.
     ///

@@ -49,8 +49,15 @@ use shape::Finished;
 pub const MAX_VALUE_LEN: ByteSize = ByteSize::mib(64);
 
 /// Why a value could not be turned into bytes, or bytes into a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CodecError(String);
+
+/// The text, with the name of the type behind it.
+impl fmt::Debug for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} (CodecError)")
+    }
+}
 
 impl CodecError {
     fn new(message: impl fmt::Display) -> Self {

@@ -46,6 +46,7 @@ pub use status::{EntryState, FoundIn, KeyStatus, KeysPage};
 
 pub use stream::{DEFAULT_MONITOR_SAMPLE, DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};
 
+pub(crate) use listen::refuse_unfit;
 pub(crate) use serve::serve;
 
 /// The most keys of a page.

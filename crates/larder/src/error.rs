@@ -3,6 +3,8 @@
 //! Variants are by what a caller can do about them. Failures that the cache can absorb are not here:
 //! they become counted misses ([`Stats`](crate::Stats)).
 
+mod debug;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
@@ -10,11 +12,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::codec::CodecError;
+use crate::escape::escape_control;
 use crate::sync::Arc;
 use crate::units::ByteSize;
 
 /// An error of the cache. Its text names the cause, the value and the way out.
-#[derive(Debug, thiserror::Error)]
+///
+/// [`Debug`](std::fmt::Debug) prints the same text, with the name of the variant behind it: it is what
+/// `fn main() -> Result<(), larder::Error>` and `unwrap` show. All errors of larder's crates do so.
+///
+/// ```
+/// let error = larder::Cache::builder().memory_capacity(512).open().unwrap_err();
+/// assert_eq!(error.to_string(), "memory_capacity is 512 B; it may be from 64 KiB to 16 TiB");
+/// assert_eq!(format!("{error:?}"), format!("{error} (InvalidSetting)"));
+/// ```
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting of the builder, or of a keyspace, is outside its range. Nothing was opened.
@@ -65,7 +77,7 @@ pub enum Error {
     },
 
     /// The file is not a larder file. It was not touched.
-    #[error("cannot open {}: {why}; it was left as it is; choose another path, or move the file away", path.display())]
+    #[error("cannot open {}: {why}; it was left as it is; give the path of a larder file, or of one to be created", path.display())]
     Foreign {
         /// The path.
         path: PathBuf,
@@ -251,7 +263,8 @@ fn in_use(pid: Option<u32>, has_ended: bool, is_elsewhere: bool, socket: Option<
     }
     let place = if is_elsewhere { " of another container (PID namespace)" } else { "" };
     let ask = socket.map_or_else(String::new, |socket| {
-        format!("ask it through its control socket {}, ", socket.display())
+        let socket = socket.to_string_lossy();
+        format!("ask it through its control socket {}, ", escape_control(&socket))
     });
     format!(
         "{owner}{place} is writing to it; {ask}open it read-only, stop that process, or raise open_timeout to wait for it"
@@ -289,7 +302,6 @@ fn owner(pid: Option<u32>) -> String {
 /// assert!(error.to_string().starts_with("the loader failed: No such file"));
 /// # Ok::<(), larder::Error>(())
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum LoadError<E> {
     /// The loader failed; this is its error.
@@ -337,6 +349,16 @@ impl<E: fmt::Display> fmt::Display for LoadError<E> {
             // The alternate text of an `anyhow::Error` has its causes. They can't be `source`s: what `E` is,
             // is not known.
             Self::Loader(error) => write!(f, "the loader failed: {error:#}"),
+            Self::Key(error) => fmt::Display::fmt(error, f),
+            Self::Panicked | Self::Cycle | Self::Timeout { .. } => self.without_loader(f),
+        }
+    }
+}
+
+impl<E> LoadError<E> {
+    /// The text of an error that has none of its own.
+    fn without_loader(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Panicked => f.write_str("the loader panicked in the thread that ran it; see that thread's message"),
             Self::Cycle => f.write_str(
                 "the loader asks, directly or through other loads, for the key it is loading; load the inner value outside the cache",
@@ -345,7 +367,7 @@ impl<E: fmt::Display> fmt::Display for LoadError<E> {
                 f,
                 "another caller's load of the key has not ended within {waited:?}; it goes on: ask again, or raise load_timeout"
             ),
-            Self::Key(error) => error.fmt(f),
+            Self::Loader(_) | Self::Key(_) => Ok(()),
         }
     }
 }

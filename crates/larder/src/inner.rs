@@ -4,8 +4,10 @@
 //! inside a user's `Drop` on one of those very threads: a thread is told to end, and joined by anybody but
 //! itself.
 
+mod attendant;
 mod closing;
 mod observing;
+mod opening;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,9 +15,9 @@ use std::time::Duration;
 use crate::clock::CacheTime;
 use crate::config::{CacheBuilder, Weigher};
 use crate::disk::{
-    Acknowledge, Ballast, CacheFile, Charging, DiskView, Extent, FIRST_GENERATION, Identities, Limits, Nudge,
-    OpenOptions, Opened, OwnerLock, PAGE_SHARE, Registration, Room, Sweeper, Tiers, Writer, absolute,
-    create_parents, in_real_directory, open, refuse_too_long, syncs_directory_of,
+    Acknowledge, Ballast, CacheFile, DiskView, Extent, Limits, NewDirectories, Nudge, Opened, OwnerLock,
+    PAGE_SHARE, Registration, Room, Sweeper, Tiers, Writer, absolute, in_real_directory, no_lock,
+    refuse_too_long, syncs_directory_of,
 };
 use crate::error::Error;
 use crate::event::Event;
@@ -29,7 +31,9 @@ use crate::sync::thread::{self, JoinHandle, ThreadId};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::units::Timestamp;
 use crate::volume::{TrackedVolume, Volume};
+pub(crate) use attendant::Attendant;
 use closing::Closing;
+use opening::{OpenStore, open_store};
 
 /// The part of the file's capacity that entries may be charged for where its blocks are counted, in
 /// sixteenths. The rest is for the pages that two transactions replace and that are not free yet, for the
@@ -94,27 +98,6 @@ struct WeigherBox(Weigher);
 impl std::fmt::Debug for WeigherBox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Weigher")
-    }
-}
-
-/// A thread that serves the cache to others, until it is told to end.
-pub(crate) struct Attendant {
-    /// Tells it: without waiting, since it may be the one that calls; and not by closing alone, since a
-    /// forked child has what is closed, too.
-    pub(crate) stop: Box<dyn FnOnce() + Send>,
-    pub(crate) thread: JoinHandle<()>,
-}
-
-impl Attendant {
-    fn stop(self) -> JoinHandle<()> {
-        (self.stop)();
-        self.thread
-    }
-}
-
-impl std::fmt::Debug for Attendant {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Attendant")
     }
 }
 
@@ -336,49 +319,33 @@ fn open_tiers(
     workers: &mut Workers,
 ) -> Result<(Arc<Tiers>, Nudges, Option<Lifetime>, u64), Error> {
     let volume: Arc<dyn Volume> = files.clone();
-    create_parents(&*volume, path)?;
+    // A refusal leaves nothing: neither the directories, nor the lock.
+    let directories = NewDirectories::create(&*volume, path)?;
     let path = &*in_real_directory(&*volume, path)?;
     refuse_too_long(&*volume, path)?;
     let socket = config.socket().map(absolute).transpose()?;
-    let lock = OwnerLock::acquire(&*volume, path, socket.as_deref(), config.open_timeout, &*config.clock)?;
-    let wall = config.clock.wall();
-    let capacity = config.disk_capacity.as_u64();
-    let counts_blocks = volume.counts_blocks(path);
-    let options = OpenOptions {
-        volume: volume.clone(),
-        path: path.to_owned(),
-        page_cache: usize::try_from(config.page_cache.as_u64()).unwrap_or(usize::MAX),
-        verify_up_to: config.verify_on_open.as_u64(),
-        room: room(capacity, counts_blocks),
-        capacity,
-        counts_blocks,
-        charging: Some(if counts_blocks { Charging::ByBlocks } else { Charging::ByLength }),
-        now: wall,
-        identities: Identities::new(config.hash_seed),
-        accepted: lock.accepted(),
+    let lock = OwnerLock::acquire(&*volume, path, socket.as_deref(), config.open_timeout, &*config.clock);
+    let lock = lock.map_err(|refused| no_lock(&*volume, path, refused))?;
+    let (options, opened) = match open_store(config, path, &volume, &lock) {
+        Ok(opened) => opened,
+        Err(refused) => {
+            lock.withdraw(&*volume);
+            return Err(refused);
+        }
     };
-    let Opened { mut store, quarantined } = open(&options)?;
+    directories.keep();
+    let OpenStore { opened: Opened { mut store, quarantined }, mark, snapshot } = opened;
+    let (capacity, counts_blocks) = (options.capacity, options.counts_blocks);
     let largest_page = store.largest_page();
-    let failed = |cause: String| Error::Io { action: "open", path: path.to_owned(), cause };
-    let mut mark = store.mark();
-    if mark.as_millis() > wall.as_millis().saturating_add(FARTHEST_MARK_MS) {
-        store.wipe(wall).map_err(|fault| failed(fault.cause))?;
-        mark = wall;
-    }
-    let extent = || Extent::of(&*volume, path);
-    if extent().map_err(|error| failed(error.to_string()))?.exceeds(capacity) {
-        store.shrink(mark.max(wall)).map_err(|fault| failed(fault.cause))?;
-    }
     let time = CacheTime::new(config.clock.clone(), mark);
-    let snapshot = store.snapshot(FIRST_GENERATION).map_err(|fault| failed(fault.cause))?;
     let memory = memory(config, store.last_sequence());
     // Before the first lookup: what these cover is gone for those who removed it.
     memory.raise_floors(store.ranges());
     let quarantines = u64::from(quarantined.is_some());
     let before = store.lifetime().cloned().unwrap_or_default();
     let shown_at = time.now();
-    let view =
-        DiskView { quarantines, shown_at, quarantined, extent: extent().unwrap_or_default(), ..store.view() };
+    let extent = Extent::of(&*volume, path).unwrap_or_default();
+    let view = DiskView { quarantines, shown_at, quarantined, extent, ..store.view() };
     let file = CacheFile::new(store, options, Ballast::new(path, capacity), lock)
         .map_err(|error| Error::Io { action: "look at", path: path.to_owned(), cause: error.to_string() })?;
     let (commands, inbox) = unbounded();

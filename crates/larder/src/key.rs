@@ -103,8 +103,15 @@ impl<K, T: AsKey<K> + ?Sized> AsKey<K> for &T {
 }
 
 /// Why bytes are not a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KeyError(String);
+
+/// The text, with the name of the type behind it.
+impl fmt::Debug for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} (KeyError)")
+    }
+}
 
 impl KeyError {
     /// An error with this text.

@@ -26,6 +26,18 @@ pub use recent::Recent;
 ///
 /// The counts are taken one after another while the cache is in use, so sums may be off by what happened
 /// meanwhile.
+///
+/// It prints as tables: `{stats}` with a line for each row, `{stats:80}` folded for a terminal of 80 columns.
+///
+/// # Examples
+///
+/// ```
+/// let cache = larder::Cache::builder().open()?;
+/// assert!(cache.stats().to_string().contains("no lookups yet"));
+/// let lines = format!("{:40}", cache.stats());
+/// assert!(lines.lines().all(|line| line.chars().count() <= 40));
+/// # Ok::<(), larder::Error>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -54,9 +66,10 @@ pub struct Stats {
     /// Values kept in memory alone, because the page that they would take is more than a sixteenth of the
     /// disk capacity. The log names the first of each keyspace.
     pub too_large_for_disk: u64,
-    /// Values written by the application.
+    /// Values that the application inserted. What a loader returned is stored as well, and counted under
+    /// `loads`, not here.
     pub inserts: u64,
-    /// Calls that removed entries: by key, by prefix, or all.
+    /// Calls that removed entries: by key, by prefix, or all; each counts once, however many entries it removed.
     pub invalidations: u64,
     /// Bytes acknowledged and not yet committed, values and their encodings together. Above the write buffer
     /// only for a single value that is larger than it.
@@ -79,10 +92,15 @@ pub struct Stats {
 pub struct MemoryStats {
     /// Lookups answered from memory.
     pub hits: u64,
-    /// Entries held.
+    /// Entries held, those included that wait in the write buffer.
     pub entries: u64,
-    /// Weight of the entries held in bytes, those in the write buffer included.
+    /// How much of the capacity is taken, in bytes; never more than all of it. It is the weight of the entries
+    /// that are clean (committed, or never to be), and what a value larger than the write buffer takes of the
+    /// capacity until it is committed. What waits in the write buffer stands beside it: see `unsaved_weight`.
     pub weight: u64,
+    /// Weight of the entries in the write buffer, in bytes: acknowledged and not yet committed. Not limited by
+    /// `capacity`, but by the write buffer, with their encodings: [`Stats::unsaved_bytes`] is both.
+    pub unsaved_weight: u64,
     /// The weight that clean entries may have, in bytes.
     pub capacity: u64,
     /// Entries removed for room.
@@ -218,14 +236,17 @@ pub struct KeyspaceStats {
     pub too_large_for_disk: u64,
     /// How large the latest of these was, and what would take it.
     pub too_large_for_disk_cause: Option<String>,
-    /// Values written by the application.
+    /// Values that the application inserted. What a loader returned is stored as well, and counted under
+    /// `loads`, not here.
     pub inserts: u64,
-    /// Calls that removed entries of this keyspace alone.
+    /// Calls that removed entries of this keyspace alone; each counts once.
     pub invalidations: u64,
-    /// Entries in memory.
+    /// Entries in memory, those included that wait in the write buffer.
     pub memory_entries: u64,
-    /// Their weight in bytes.
+    /// Weight of its clean entries in bytes: its part of the memory capacity.
     pub memory_weight: u64,
+    /// Weight of its entries in the write buffer, in bytes.
+    pub unsaved_weight: u64,
     /// Entries removed from memory for room.
     pub memory_evictions: u64,
     /// Entries removed from memory for age.

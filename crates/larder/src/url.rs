@@ -7,14 +7,14 @@
 //! ```
 //!
 //! The part after `file:` is a path, relative ones included; `file:///var/…` means the same as `file:/var/…`.
-//! Bytes that a URL has no place for are written `%XX`. A password is never shown: not in an error, not in a
-//! log line.
+//! Bytes that a URL has no place for are written `%XX`. White space around a URL is no part of it. A password
+//! is never shown: not in an error, not in a log line.
+//!
+//! What a path may be is decided in [`path`]: the path of a socket goes by the same rules as that of the file.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+mod path;
+
 use std::time::Duration;
-
-use percent_encoding::percent_decode_str;
 
 use crate::config::CacheBuilder;
 use crate::error::Error;
@@ -43,6 +43,8 @@ const KNOWN_OPTIONS: [&str; 15] = [
     "control",
     "control_values",
 ];
+/// What a file of variables keeps around a value, where a shell would take it away.
+const QUOTES: [char; 2] = ['\'', '"'];
 const FILE_OPTIONS: [&str; 6] = ["disk", "write_buffer", "page_cache", "verify", "flush", "open_timeout"];
 
 /// What is wrong, and what would be right.
@@ -72,7 +74,12 @@ impl CacheBuilder {
     /// | `control_values=on` | `control_values`, in a build with the feature `control`; `off` is the default |
     ///
     /// Sizes are whole numbers with `B`, `KiB`, `MiB`, `GiB` or `TiB`; durations whole numbers with `ms`,
-    /// `s`, `m` or `h`.
+    /// `s`, `m` or `h`. Each option is given once.
+    ///
+    /// White space before and behind the URL is skipped, such as the end of the line that it was read from. Within
+    /// it, a path neither begins nor ends with white space, and holds no control character, written `%XX` or not.
+    /// `~` and `$HOME` are what a shell expands, and refused: two programs with different home directories would
+    /// open different files. A file that is called so is written `./~`, or with `%24` for the `$`.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -86,8 +93,12 @@ impl CacheBuilder {
     /// [`Error::InvalidUrl`] for a scheme, an option, a number or a unit that is none of these; it says what
     /// is allowed. Whether a value is in its range is checked by [`open`](CacheBuilder::open).
     pub fn from_url(url: &str) -> Result<Self, Error> {
+        let url = url.trim_ascii();
         let refused = |(why, allowed): Refusal| Error::InvalidUrl { url: redacted(url), why, allowed };
         let invalid = |why: String, allowed| Err(refused((why, allowed)));
+        if url.starts_with(QUOTES) {
+            return invalid("it begins with a quotation mark".to_owned(), "write it without quotation marks");
+        }
         let Some((scheme, rest)) = url.split_once(':') else {
             return invalid("it has no scheme".to_owned(), SCHEMES);
         };
@@ -105,14 +116,14 @@ impl CacheBuilder {
         };
         let mut builder = Self::default();
         if is_file {
-            builder =
-                builder.path(path(place).map_err(|why| refused((why, "write file:PATH, or file:///PATH")))?);
+            builder = builder.path(path::of_place(place).map_err(refused)?);
         } else if !matches!(place, "" | "//") {
             return invalid(
                 format!("memory: is followed by {:?}", without_user(place)),
                 "it has no path; write file:PATH for a file",
             );
         }
+        let mut given = Vec::new();
         for option in query.split('&').filter(|option| !option.is_empty()) {
             let Some((name, value)) = option.split_once('=') else {
                 return invalid(
@@ -120,6 +131,10 @@ impl CacheBuilder {
                     "write NAME=VALUE, with & between options",
                 );
             };
+            if given.contains(&name) {
+                return invalid(format!("it has the option {name:?} twice"), "give each option once");
+            }
+            given.push(name);
             if !is_file && FILE_OPTIONS.contains(&name) {
                 return invalid(
                     format!("{name} is a setting of the file, and there is none"),
@@ -145,9 +160,9 @@ impl CacheBuilder {
             "slow_load" => self.slow_load(duration(name, value)?),
             "sample_keys" => self.sample_keys(switch(name, value)?),
             "log_keys" => self.log_keys(switch(name, value)?),
-            "shards" => match value.parse() {
-                Ok(shards) => self.shards(shards),
-                Err(_) => return Err((format!("shards is {value:?}"), "it is a whole number")),
+            "shards" => match number(value) {
+                (Some(shards), "") => self.shards(usize::try_from(shards).unwrap_or(usize::MAX)),
+                _ => return Err((format!("shards is {value:?}"), "it is a whole number")),
             },
             "control" => self.control(value)?,
             "control_values" => self.values(value)?,
@@ -157,8 +172,8 @@ impl CacheBuilder {
 
     #[cfg(all(unix, feature = "control"))]
     fn control(self, value: &str) -> Result<Self, Refusal> {
-        let path = if value.is_empty() { Err("it names no file".to_owned()) } else { decoded(value) };
-        let path = path.map_err(|why| (format!("control is {value:?}: {why}"), "write control=PATH"))?;
+        let path = path::of_text(value);
+        let path = path.map_err(|(why, allowed)| (format!("control is {value:?}: {why}"), allowed))?;
         Ok(self.control_socket(path))
     }
 
@@ -184,39 +199,6 @@ impl CacheBuilder {
             "build larder with its feature control",
         ))
     }
-}
-
-fn path(place: &str) -> Result<PathBuf, String> {
-    let place = match place.strip_prefix("//") {
-        None => place,
-        Some(rest) => {
-            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            if !matches!(host, "" | "localhost") {
-                return Err("it names a host, and a file is on this machine".to_owned());
-            }
-            path
-        }
-    };
-    if place.is_empty() {
-        return Err("it names no file".to_owned());
-    }
-    decoded(place)
-}
-
-#[cfg(unix)]
-fn decoded(text: &str) -> Result<PathBuf, String> {
-    use std::os::unix::ffi::OsStringExt;
-    let bytes: Vec<u8> = percent_decode_str(text).collect();
-    if bytes.contains(&0) {
-        return Err("its path has a zero byte".to_owned());
-    }
-    Ok(OsString::from_vec(bytes).into())
-}
-
-#[cfg(not(unix))]
-fn decoded(text: &str) -> Result<PathBuf, String> {
-    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| "its path is not UTF-8".to_owned())?;
-    Ok(OsString::from(decoded.into_owned()).into())
 }
 
 fn number(value: &str) -> (Option<u64>, &str) {

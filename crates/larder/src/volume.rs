@@ -91,6 +91,14 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Makes a directory with those above it, for their owner alone.
     fn create_directories(&self, directory: &Path) -> io::Result<()>;
 
+    /// Which of a directory and those above it are missing, the deepest first.
+    fn missing_directories(&self, _directory: &Path) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    /// Removes a directory that is empty.
+    fn remove_directory(&self, directory: &Path) -> io::Result<()>;
+
     /// A directory by its own name, through no symbolic link.
     fn real_directory(&self, directory: &Path) -> io::Result<PathBuf>;
 
@@ -153,6 +161,11 @@ pub(crate) trait LockFile: fmt::Debug + Send + Sync {
     /// Gives the lock back.
     fn unlock(&mut self) -> io::Result<()>;
 
+    /// Whether it was made when it was opened.
+    fn is_new(&self) -> bool {
+        false
+    }
+
     /// What stands at the path that the lock was opened by.
     fn place(&self) -> io::Result<LockPlace>;
 }
@@ -191,7 +204,13 @@ impl Volume for OsVolume {
     }
 
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
-        Ok(Box::new(OsLock::new(open(path, true)?, path)))
+        // By this call, and by no other that is made at the same moment.
+        let made = open_with(path, OpenOptions::create_new);
+        let (file, is_new) = match made {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => (open(path, true)?, false),
+            made => (made?, true),
+        };
+        Ok(Box::new(OsLock::new(file, path, is_new)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -223,6 +242,18 @@ impl Volume for OsVolume {
             builder.mode(DIR_MODE);
         }
         builder.create(directory)
+    }
+
+    fn missing_directories(&self, directory: &Path) -> Vec<PathBuf> {
+        let is_missing = |directory: &&Path| {
+            let found = fs::symlink_metadata(directory);
+            !directory.as_os_str().is_empty() && found.is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        };
+        directory.ancestors().take_while(is_missing).map(Path::to_owned).collect()
+    }
+
+    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
+        fs::remove_dir(directory)
     }
 
     fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
@@ -290,8 +321,16 @@ fn identity(_: &fs::Metadata) -> Identity {
 }
 
 fn open(path: &Path, create: bool) -> io::Result<File> {
+    if create { open_with(path, OpenOptions::create) } else { open_with(path, |options, _| options) }
+}
+
+/// Opens a regular file, with one more option.
+fn open_with(
+    path: &Path,
+    option: impl FnOnce(&mut OpenOptions, bool) -> &mut OpenOptions,
+) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(create).truncate(false);
+    option(options.read(true).write(true).truncate(false), true);
     no_detour(&mut options);
     options.open(path)
 }

@@ -1,4 +1,5 @@
-//! Requests to the control socket: whatever the lines, each gets one line that is an answer, and only what was asked for is removed.
+//! Requests to the control socket: whatever the lines, each gets one line that is an answer, only what was asked for is removed, and looking
+//! is no use of anything.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +22,8 @@ const KINDS: [&str; 8] = [
     "not_durable",
 ];
 
+const STATES: [&str; 2] = ["live", "absent"];
+
 pub(crate) fn check(answer: Answer, data: &[u8]) {
     let cache = Cache::builder().shards(1).sample_keys(true).open().unwrap();
     let (pairs, names) = (cache.keyspace(PAIRS).unwrap(), cache.keyspace(NAMES).unwrap());
@@ -34,7 +37,7 @@ pub(crate) fn check(answer: Answer, data: &[u8]) {
         pairs.insert(&(key, 2), 1).unwrap();
     }
     for line in data.split(|byte| *byte == b'\n') {
-        let before = left();
+        let (before, uses) = (left(), uses(&cache));
         let answered = answer(&cache, line);
         assert_eq!(
             answered.iter().position(|byte| *byte == b'\n'),
@@ -53,6 +56,7 @@ pub(crate) fn check(answer: Answer, data: &[u8]) {
                 assert_eq!(ok["removed"].as_u64(), removes.then_some(gone), "{asked}");
                 assert!(done != "remove" || gone <= 1, "{asked} removed {gone}");
                 assert!(!done.starts_with("clear_all") || left().is_empty());
+                check_look(done, ok, &asked);
             }
             (None, Some(error)) => {
                 let text = |field: &str| error[field].as_str().unwrap().to_owned();
@@ -62,5 +66,28 @@ pub(crate) fn check(answer: Answer, data: &[u8]) {
             }
             _ => panic!("{answered} is no answer"),
         }
+        assert_eq!(uses, self::uses(&cache), "{asked} was counted as a use");
+    }
+}
+
+/// What lookups count.
+fn uses(cache: &Cache) -> (u64, u64, u64) {
+    let stats = cache.stats();
+    (stats.requests(), stats.promotions, stats.loads)
+}
+
+/// An answer that tells of keys is bounded, and has no value: the application did not allow it.
+fn check_look(done: &str, ok: &Value, asked: &Value) {
+    let statuses = match done {
+        "keys" => ok["keys"].as_array().unwrap().clone(),
+        "get" | "ttl" | "why" => vec![ok.clone()],
+        _ => return,
+    };
+    assert!(statuses.len() as u64 <= asked["limit"].as_u64().unwrap_or(256).clamp(1, 1_000), "{asked}: {ok}");
+    for status in statuses {
+        assert!(STATES.contains(&status["state"].as_str().unwrap()), "{asked}: {status}");
+        assert!(status["key"].as_str().unwrap().starts_with("0x"), "{asked}: {status}");
+        assert!(status.get("value").is_none(), "{asked}: {status}");
+        assert_eq!(status["why"].is_string(), done == "why", "{asked}: {status}");
     }
 }

@@ -249,6 +249,18 @@ fn control() -> Vec<Seed> {
             "{\"v\":1,\"do\":\"hot\",\"keyspace\":\"name\",\"limit\":3}\n{\"v\":1,\"do\":\"slow\"}",
         ),
         line("monitor", r#"{"v":1,"do":"monitor","one_in":1,"seconds":0,"keyspace":"pair"}"#),
+        line(
+            "keys",
+            "{\"v\":1,\"do\":\"keys\",\"keyspace\":\"pair\"}\n{\"v\":1,\"do\":\"keys\",\"keyspace\":\"name\",\"prefix\":\"a\",\"limit\":1,\"all\":true}\n{\"v\":1,\"do\":\"keys\",\"keyspace\":\"name\",\"after\":\"0x610000\"}",
+        ),
+        line(
+            "keys-badly",
+            "{\"v\":1,\"do\":\"keys\",\"keyspace\":\"pair\",\"prefix\":\"a\"}\n{\"v\":1,\"do\":\"keys\",\"keyspace\":\"name\",\"limit\":-1}\n{\"v\":1,\"do\":\"keys\",\"keyspace\":\"name\",\"limit\":4294967295,\"after\":\"z\"}",
+        ),
+        line(
+            "one-key",
+            "{\"v\":1,\"do\":\"get\",\"keyspace\":\"name\",\"key\":\"a\"}\n{\"v\":1,\"do\":\"ttl\",\"keyspace\":\"pair\",\"key\":\"(a, 1)\"}\n{\"v\":1,\"do\":\"why\",\"keyspace\":\"name\",\"key\":\"none\"}",
+        ),
         line("remove", r#"{"v":1,"do":"remove","keyspace":"pair","key":"(\"ab\", 2)"}"#),
         line("remove-by-bytes", r#"{"v":1,"do":"remove","keyspace":"name","key":"0x610000"}"#),
         line("remove-zero", r#"{"v":1,"do":"remove","keyspace":"name","key":"\u0000"}"#),

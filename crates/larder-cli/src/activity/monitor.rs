@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use larder::Timestamp;
 use larder::control::{Monitor, MonitorOptions as Asked, Monitored, Operation};
+use larder::inspect::escape_control;
 
 use super::connect;
 use crate::args::MonitorOptions;
@@ -53,6 +54,7 @@ fn follow(monitor: &mut Monitor, json: bool) -> Result<Exit, Failure> {
 fn print(out: &mut impl Write, operation: &Operation) -> io::Result<()> {
     let Operation { at_ms, operation, keyspace, key, .. } = operation;
     let at = styled(FAINT, rfc3339(Timestamp::from_millis(*at_ms)));
-    let keyspace = keyspace.as_deref().unwrap_or("-");
-    writeln!(out, "{at}\t{}\t{keyspace}\t{key}", operation.replace('_', " "))
+    let operation = operation.replace('_', " ");
+    let told = [&operation, keyspace.as_deref().unwrap_or("-"), key].map(escape_control);
+    writeln!(out, "{at}\t{}", told.join("\t"))
 }

@@ -1,14 +1,15 @@
 //! What can be asked of the commands that tell which keys of a live cache are at work.
 
-use std::path::PathBuf;
-
 use clap::{Args, ValueEnum, ValueHint, value_parser};
+
+use super::{CacheArgument, NOT_GIVEN};
 
 #[derive(Debug, Args)]
 pub(crate) struct ActivityOptions {
-    /// The control socket of the process that has the cache.
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) socket: PathBuf,
+    /// The control socket of the process that has the cache; or the URL that this process is started with
+    /// [default: that of the environment variable `LARDER_URL`].
+    #[arg(value_name = "SOCKET", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
+    pub(crate) socket: CacheArgument,
 
     /// The keys of this keyspace alone.
     #[arg(long, value_name = "NAME")]
@@ -25,9 +26,10 @@ pub(crate) struct ActivityOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct MonitorOptions {
-    /// The control socket of the process that has the cache.
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) socket: PathBuf,
+    /// The control socket of the process that has the cache; or the URL that this process is started with
+    /// [default: that of the environment variable `LARDER_URL`].
+    #[arg(value_name = "SOCKET", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
+    pub(crate) socket: CacheArgument,
 
     /// One operation in so many is shown [default: 100].
     #[arg(long, value_name = "N")]

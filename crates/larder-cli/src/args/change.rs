@@ -4,18 +4,23 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint, value_parser};
 
-use super::FileOptions;
+use super::{CacheArgument, FileOptions, NOT_GIVEN};
 
 /// A cache to be changed, and how to tell of it.
 #[derive(Debug, Args)]
 pub(crate) struct TargetOptions {
-    /// The cache file, which nobody may have; or the control socket of the process that has it.
-    #[arg(value_name = "FILE|SOCKET", value_hint = ValueHint::FilePath)]
-    pub(crate) file: PathBuf,
+    /// The cache file; the control socket of a process; or the URL that a process is started with [default: that of the environment
+    /// variable `LARDER_URL`]. A process that has the file is asked through its socket, if it serves one.
+    #[arg(value_name = "FILE|SOCKET", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
+    pub(crate) file: CacheArgument,
 
     /// The control socket of the process that has the file: it makes the change, in its memory and in the file.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) socket: Option<PathBuf>,
+
+    /// Change the file itself, and do not ask a process that has it.
+    #[arg(long, conflicts_with = "socket")]
+    pub(crate) file_only: bool,
 
     /// Print JSON, with errors on standard error as JSON too.
     #[arg(long)]
@@ -31,7 +36,8 @@ pub(crate) struct RemoveOptions {
     #[arg(allow_hyphen_values = true)]
     pub(crate) key: String,
 
-    /// The keyspace of the key [default: the only one, or that of a product key].
+    /// The keyspace of the key, which is then taken as it stands [default: the only one, or that of a product
+    /// key].
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
@@ -101,9 +107,10 @@ pub(crate) struct ImportOptions {
 /// A live cache, by its control socket.
 #[derive(Debug, Args)]
 pub(crate) struct SocketOptions {
-    /// The control socket of the process that has the cache.
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) socket: PathBuf,
+    /// The control socket of the process that has the cache; its cache file; or the URL that this process is started with
+    /// [default: that of the environment variable `LARDER_URL`].
+    #[arg(value_name = "SOCKET|FILE", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
+    pub(crate) socket: CacheArgument,
 
     /// Print JSON, with errors on standard error as JSON too.
     #[arg(long)]
@@ -112,9 +119,14 @@ pub(crate) struct SocketOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct StatsOptions {
-    /// The control socket of the process that has the cache; or a cache file.
-    #[arg(value_name = "SOCKET|FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) target: PathBuf,
+    /// The control socket of the process that has the cache; a cache file; or the URL that a service is started with
+    /// [default: that of the environment variable `LARDER_URL`].
+    #[arg(value_name = "SOCKET|FILE", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
+    pub(crate) target: CacheArgument,
+
+    /// Look at the file alone, also where a process has it that could be asked.
+    #[arg(long)]
+    pub(crate) file_only: bool,
 
     /// Print JSON, with errors on standard error as JSON too.
     #[arg(long)]
@@ -123,9 +135,14 @@ pub(crate) struct StatsOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct TopOptions {
-    /// The control socket of the process that has the cache; or a cache file.
-    #[arg(value_name = "SOCKET|FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) target: PathBuf,
+    /// The control socket of the process that has the cache; a cache file; or the URL that a service is started with
+    /// [default: that of the environment variable `LARDER_URL`].
+    #[arg(value_name = "SOCKET|FILE", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
+    pub(crate) target: CacheArgument,
+
+    /// Look at the file alone, also where a process has it that could be asked.
+    #[arg(long)]
+    pub(crate) file_only: bool,
 
     /// Milliseconds between two looks.
     #[arg(long, value_name = "MS", default_value_t = 1000)]

@@ -24,7 +24,8 @@ struct CompactJson {
 
 pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
     let interrupt = Interrupt::heard()?;
-    let mut admin = own(Admin::open(&options.file))?;
+    let mut admin =
+        own(Admin::open(&options.file), Some("stop it, and compact the file before it is started again"))?;
     let done = admin.compact(&mut || !interrupt.is_asked())?;
     admin.close()?;
     let Some(Compacted { length_before, length, expired, .. }) = done else {

@@ -2,15 +2,21 @@
 
 use std::io::Write;
 
-use larder::control::Client;
 use serde_json::json;
 
 use crate::args::SocketOptions;
 use crate::exit::{Exit, Failure};
-use crate::out;
+use crate::{live, out};
 
 pub(crate) fn run(options: &SocketOptions) -> Result<Exit, Failure> {
-    let mut client = Client::connect(&options.socket)?;
+    let path = &options.socket;
+    let Some(mut client) = live::process_behind(path, options.json)? else {
+        let text = format!(
+            "cannot flush {}: no process that has it can be asked; what a file has is committed, so start the service with a control socket, or close it",
+            path.display()
+        );
+        return Err(Failure::new(Exit::System, text));
+    };
     client.flush()?;
     let pid = client.server().pid;
     if options.json {

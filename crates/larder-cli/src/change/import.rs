@@ -11,7 +11,7 @@ use std::io::{BufReader, Write};
 use std::path::Path;
 
 use larder::admin::{Admin, NewEntry, NewKeyspace, Written};
-use larder::inspect::KeyspaceFacts;
+use larder::inspect::{KeyspaceFacts, escape_control, format_name};
 use larder::{ByteSize, Timestamp};
 use larder_export::{Item, Keyspace, Reader};
 use serde::Serialize;
@@ -19,7 +19,7 @@ use serde::Serialize;
 use self::survey::{Survey, reading};
 use super::{entries, own};
 use crate::args::ImportOptions;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, WHERE};
 use crate::interrupt::Interrupt;
 use crate::out::{self, progress};
 
@@ -47,10 +47,16 @@ pub(crate) fn run(options: &ImportOptions) -> Result<Exit, Failure> {
     }
     let is_there = file.symlink_metadata().is_ok();
     if !is_there && !options.create {
-        let text = format!("there is no file {}; give the path of a cache file, or --create", file.display());
+        let text = format!("there is no file {}; {WHERE}, and --create makes one", file.display());
         return Err(Failure::new(Exit::Missing, text));
     }
-    let mut admin = own(if options.create { Admin::create(file) } else { Admin::open(file) })?;
+    let instead = format!(
+        "stop it, and repeat this command before it is started again: larder import {} {}",
+        file.display(),
+        options.export.display()
+    );
+    let mut admin =
+        own(if options.create { Admin::create(file) } else { Admin::open(file) }, Some(&instead))?;
     let replaced = conflicts(&admin.keyspaces(), &survey, options.replace)?;
     let done = write(&mut admin, options, &survey, &interrupt);
     // What was committed stays, also of an import that failed.
@@ -75,14 +81,26 @@ fn conflicts(there: &[KeyspaceFacts], survey: &Survey, replace: bool) -> Result<
     };
     let differing: Vec<&Keyspace> = survey.chosen().filter(differs).collect();
     if let Some(new) = differing.first().filter(|_| !replace) {
-        let (name, version, keys) = (&new.name, new.version, &new.key_shape);
+        let old = there.iter().find(|old| old.name == new.name);
         let text = format!(
-            "the export has keyspace {name:?} of version {version} with keys {keys}, and the file has it otherwise; \
-             --replace retires what the file has of it"
+            "the export has keyspace {:?} with {}, and the file has it with {}; --replace retires what the file has of it",
+            new.name,
+            definition(new.version, &new.key_shape, new.value_format, new.fingerprint),
+            old.map_or_else(String::new, |old| {
+                definition(old.version, &old.key_shape, old.value_format, old.fingerprint)
+            }),
         );
         return Err(Failure::new(Exit::No, text));
     }
     Ok(differing.into_iter().map(|keyspace| keyspace.name.clone()).collect())
+}
+
+/// What makes two keyspaces of a name different, in words.
+fn definition(version: u32, keys: &str, format: u8, fingerprint: u64) -> String {
+    let values = format_name(format);
+    let of_type = if fingerprint == 0 { String::new() } else { format!(" of type 0x{fingerprint:016X}") };
+    let keys = escape_control(keys);
+    format!("version {version}, keys {keys} and values in {values}{of_type}")
 }
 
 fn write(
@@ -205,6 +223,7 @@ fn tell(options: &ImportOptions, written: Written, replaced: Vec<String>) -> Res
     let verb = if options.dry_run { "would import" } else { "imported" };
     writeln!(out, "{verb} {} into {file}", entries(written.written))?;
     for name in replaced {
+        let name = escape_control(&name);
         writeln!(
             out,
             "{} what {file} had of keyspace {name}",

@@ -1,17 +1,27 @@
 //! `larder remove`, `remove-prefix` and `clear`: durable removals.
+//!
+//! A removal never takes what a person may not have meant, and never lets nothing pass for something:
+//!
+//! - a text that is a schema's spelling of one key, and as it stands another key that has an entry, is refused;
+//! - so is a text that removed nothing, and reads as a schema's spelling of something else. The entry that was
+//!   meant would be served on.
+
+mod counted;
 
 use std::io::Write;
 
 use larder::admin::Admin;
 use larder::control::Client;
-use larder::inspect::{KeyShape, Snapshot, spell_hex};
+use larder::inspect::{Snapshot, escape_control, spell_hex};
 use serde::Serialize;
 
-use super::target::{Target, shape};
+use super::target::Target;
 use super::{entries, own};
 use crate::args::{ClearOptions, RemoveOptions, RemovePrefixOptions, TargetOptions};
 use crate::exit::{Exit, Failure};
-use crate::inspect::key::{Keys, choose, pick};
+use crate::inspect::existing::Existing;
+use crate::inspect::live::keys_of;
+use crate::inspect::spelling::{Keys, Misread, choose, literally, pick};
 use crate::out;
 
 const PAGE: usize = 256;
@@ -60,25 +70,23 @@ fn run(
         Some(file) => Some(crate::inspect::open(file)?),
         None => None,
     };
-    let chosen = match (&snapshot, &mut target) {
-        (Some(snapshot), _) => {
-            let keyspaces: Vec<Keys<'_>> = snapshot.keyspaces().iter().map(Keys::of).collect();
-            resolve(&keyspaces, keyspace, what)?
-        }
-        (None, Target::Live { client, .. }) => {
+    let (chosen, refusal) = match (&mut target, &snapshot) {
+        // It has keyspaces and entries that the file has not.
+        (Target::Live { client, .. }, _) => {
             let told = client.keyspaces()?;
-            let keyspaces: Vec<Keys<'_>> =
-                told.iter().map(|found| Keys { name: &found.name, shape: shape(found) }).collect();
-            resolve(&keyspaces, keyspace, what)?
+            let keyspaces = keys_of(&told, snapshot.as_ref());
+            resolve(&keyspaces, keyspace, what, &mut Existing::Live(client))?
         }
-        (None, Target::File(_)) => Chosen::Everything,
+        (_, Some(snapshot)) => {
+            let keyspaces: Vec<Keys<'_>> = snapshot.keyspaces().iter().map(Keys::of).collect();
+            resolve(&keyspaces, keyspace, what, &mut Existing::Of(snapshot))?
+        }
+        (_, None) => (Chosen::Everything, None),
     };
     let removed = match (dry_run, snapshot, &mut target) {
-        (true, Some(snapshot), _) => count(&snapshot, &chosen)?,
-        (true, None, _) => {
-            let text = "--dry-run counts in the file: give FILE, and the socket as --socket PATH";
-            return Err(Failure::new(Exit::Usage, text));
-        }
+        (true, _, Target::Live { client, .. }) => counted::of_process(client, &chosen)?,
+        (true, Some(snapshot), Target::File(_)) => count(&snapshot, &chosen)?,
+        (true, None, Target::File(_)) => 0,
         (false, snapshot, Target::Live { client, .. }) => {
             drop(snapshot);
             ask(client, &chosen)?
@@ -86,12 +94,15 @@ fn run(
         (false, snapshot, Target::File(file)) => {
             // The transaction keeps pages from being reused.
             drop(snapshot);
-            let mut admin = own(Admin::open(&*file))?;
+            let mut admin = own(Admin::open(&*file), None)?;
             let removed = remove(&mut admin, &chosen)?;
             admin.close()?;
             removed
         }
     };
+    if let Some(refusal) = refusal.filter(|_| removed == 0) {
+        return Err(Failure::new(Exit::Usage, refusal));
+    }
     if json {
         out::json(&RemovedJson { removed, dry_run })?;
     } else {
@@ -102,35 +113,93 @@ fn run(
     Ok(Exit::Ok)
 }
 
-fn resolve(keyspaces: &[Keys<'_>], name: Option<&str>, what: &What<'_>) -> Result<Chosen, Failure> {
+/// What is to go; and what to say if that turns out to be nothing, where it may not be what was meant.
+fn resolve(
+    keyspaces: &[Keys<'_>],
+    name: Option<&str>,
+    what: &What<'_>,
+    existing: &mut Existing<'_>,
+) -> Result<(Chosen, Option<String>), Failure> {
     match what {
         What::Key(text) => {
             let (keyspace, key) = choose(keyspaces, name, text)?;
-            Ok(Chosen::Key(keyspace.name.to_owned(), key))
+            if name.is_none() {
+                refuse_two_meanings(existing, keyspaces, (keyspace, &key), text)?;
+            }
+            let misread = Misread::of_key(keyspace, text).filter(|other| other.bytes != key);
+            let refusal = match misread {
+                // In a keyspace that is not the schema's, the text is only odd if there is such an entry.
+                Some(other) if other.is_of_schema() || existing.has(keyspace, &other.bytes)? => {
+                    let text = escape_control(text);
+                    Some(format!("nothing is removed: there is no entry of a key {text}; {}", other.advice()))
+                }
+                _ => None,
+            };
+            Ok((Chosen::Key(keyspace.name.to_owned(), key), refusal))
         }
         What::Prefix(text) => {
-            let keyspace = match (name, keyspaces) {
-                (Some(name), _) => pick(keyspaces, name)?,
-                (None, [only]) => *only,
-                (None, _) => {
-                    let text = "a prefix is of the keys of one keyspace: give --keyspace";
-                    return Err(Failure::new(Exit::Usage, text));
-                }
-            };
-            let shape = keyspace.shape().unwrap_or(KeyShape::Unit);
-            let prefix = shape.parse_prefix(text);
-            let prefix = prefix.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
-            if prefix.is_empty() {
-                let text = "every key has an empty prefix; `larder clear` is for that";
-                return Err(Failure::new(Exit::Usage, text));
-            }
-            Ok(Chosen::Prefix(keyspace.name.to_owned(), prefix))
+            let (keyspace, prefix) = resolve_prefix(keyspaces, name, text)?;
+            let misread = existing.misread_prefix(keyspace, text, &prefix)?;
+            let refusal = misread.map(|other| {
+                let (text, advice) = (escape_control(text), other.advice());
+                format!("nothing is removed: no key begins with {text}; {advice}")
+            });
+            Ok((Chosen::Prefix(keyspace.name.to_owned(), prefix), refusal))
         }
-        What::All => match name {
-            Some(name) => Ok(Chosen::Prefix(pick(keyspaces, name)?.name.to_owned(), Vec::new())),
-            None => Ok(Chosen::Everything),
-        },
+        What::All => Ok(match name {
+            Some(name) => (Chosen::Prefix(pick(keyspaces, name)?.name.to_owned(), Vec::new()), None),
+            None => (Chosen::Everything, None),
+        }),
     }
+}
+
+fn resolve_prefix<'a>(
+    keyspaces: &[Keys<'a>],
+    name: Option<&str>,
+    text: &str,
+) -> Result<(Keys<'a>, Vec<u8>), Failure> {
+    let keyspace = match (name, keyspaces) {
+        (Some(name), _) => pick(keyspaces, name)?,
+        (None, [only]) => *only,
+        (None, _) => {
+            let misread = keyspaces.iter().find_map(|keyspace| Misread::of_prefix(*keyspace, text));
+            let advice = misread.map_or_else(String::new, |misread| format!("; {}", misread.advice()));
+            let text = format!("a prefix is of the keys of one keyspace: give --keyspace{advice}");
+            return Err(Failure::new(Exit::Usage, text));
+        }
+    };
+    let prefix = keyspace.read_prefix(text)?;
+    if prefix.is_empty() {
+        let text = "every key has an empty prefix; `larder clear` is for that";
+        return Err(Failure::new(Exit::Usage, text));
+    }
+    Ok((keyspace, prefix))
+}
+
+/// Refuses a text that is read as a schema's spelling, and as it stands is a key of some keyspace that has an
+/// entry.
+fn refuse_two_meanings(
+    existing: &mut Existing<'_>,
+    keyspaces: &[Keys<'_>],
+    (chosen, key): (Keys<'_>, &[u8]),
+    text: &str,
+) -> Result<(), Failure> {
+    for other in keyspaces {
+        let Ok(literal) = other.read(text) else { continue };
+        let is_chosen = *other == chosen && literal == key;
+        if is_chosen || !existing.has(*other, &literal)? {
+            continue;
+        }
+        let (as_spelled, as_it_stands) = (literally(chosen, &chosen.show(key)), literally(*other, text));
+        let text = escape_control(text);
+        return Err(Failure::new(
+            Exit::Usage,
+            format!(
+                "nothing is removed: {text} may be two keys; give {as_spelled} for the one that is spelled so, or {as_it_stands}"
+            ),
+        ));
+    }
+    Ok(())
 }
 
 fn remove(admin: &mut Admin, chosen: &Chosen) -> Result<u64, larder::Error> {

@@ -1,13 +1,16 @@
 //! Where a change is made: in a file, by this process; or by the process that has it, through its control socket.
 
-use std::fs;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use larder::control::{Client, ClientError, KeyspaceInfo};
+use larder::control::{Client, ClientError};
+use larder::inspect::{Inspector, escape_control};
 
+use super::in_use;
 use crate::args::TargetOptions;
 use crate::exit::{Exit, Failure};
+use crate::live::{self, Owner};
+
+pub(crate) use crate::live::is_socket;
 
 pub(crate) enum Target {
     File(PathBuf),
@@ -20,12 +23,26 @@ pub(crate) enum Target {
 
 impl Target {
     pub(crate) fn of(options: &TargetOptions) -> Result<Self, Failure> {
-        let file = options.file.clone();
+        let file = options.file.to_path_buf();
         Ok(match &options.socket {
             Some(socket) => Self::Live { client: Client::connect(socket)?, file: Some(file) },
             None if is_socket(&file) => Self::Live { client: Client::connect(&file)?, file: None },
-            None => Self::File(file),
+            None if options.file_only => Self::File(file),
+            None => Self::by_owner(file, options.json)?,
         })
+    }
+
+    /// The process that has a file, if it serves a socket. A process that has it and can't be asked is named.
+    fn by_owner(file: PathBuf, json: bool) -> Result<Self, Failure> {
+        let facts = Inspector::open(&file)?.snapshot()?.file();
+        match Owner::of(&facts) {
+            Owner::Answers(client) => {
+                live::say(json, &live::asked(&client, &facts));
+                Ok(Self::Live { client, file: Some(file) })
+            }
+            Owner::Mute(error) => Err(in_use(&file, &live::owner_of(&facts), &format!("{error}; stop it"))),
+            Owner::Silent => Ok(Self::File(file)),
+        }
     }
 
     /// The file, if it is known.
@@ -37,16 +54,6 @@ impl Target {
     }
 }
 
-/// Whether a path names a socket.
-pub(crate) fn is_socket(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| found.file_type().is_socket())
-}
-
-/// The shape of a live keyspace's keys; an empty one is no shape, and takes digits alone.
-pub(crate) fn shape(keyspace: &KeyspaceInfo) -> &str {
-    keyspace.keys.as_deref().unwrap_or_default()
-}
-
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let exit = match &error {
@@ -54,6 +61,7 @@ impl From<ClientError> for Failure {
                 Exit::Missing
             }
             ClientError::Garbled { .. } => Exit::NotLarder,
+            ClientError::NotOwner { .. } => Exit::InUse,
             ClientError::Refused(refusal) => match &*refusal.kind {
                 "unknown_keyspace" => Exit::No,
                 "bad_key" | "too_long" => Exit::Usage,
@@ -62,6 +70,7 @@ impl From<ClientError> for Failure {
             },
             _ => Exit::System,
         };
-        Self::new(exit, error.to_string())
+        // What the process says of itself is in it.
+        Self::new(exit, escape_control(&error.to_string()))
     }
 }

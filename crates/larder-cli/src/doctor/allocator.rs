@@ -1,8 +1,8 @@
-//! What the process of a cache takes of the machine's memory, held against what the cache may take; and whether its allocator keeps what
-//! large values have left.
+//! What the process of a cache takes of the machine's memory, held against what the cache may take; and
+//! whether its allocator keeps what large values have left.
 //!
-//! glibc keeps freed blocks of megabytes in an arena for each thread, once one such block was freed, and does not give them back: a
-//! process then takes twice what its cache holds. `docs/guide.md` has the measurements.
+//! glibc keeps freed blocks of megabytes in an arena for each thread, once one such block was freed, and does
+//! not give them back: a process then takes twice what its cache holds. `docs/guide.md` has the measurements.
 
 use std::fs;
 
@@ -12,7 +12,8 @@ use super::line::Line;
 
 /// Entries of this mean size are large ones: below, the same measurements found no more than [`USUAL`].
 const LARGE: u64 = 1 << 20;
-/// What a process takes at most of what its cache may take, in tenths: measured up to 1.5, and a little for the application itself.
+/// What a process takes at most of what its cache may take, in tenths: measured up to 1.5, and a little for
+/// the application itself.
 const USUAL_TENTHS: u64 = 16;
 /// What sets the threshold.
 const THRESHOLDS: [&str; 2] = ["MALLOC_MMAP_THRESHOLD_=", "glibc.malloc.mmap_threshold"];
@@ -55,9 +56,11 @@ impl Process {
             (Some(name), Some(true)) => Line::warn(
                 check,
                 format!(
-                    "{found}; keyspace {name} has values of megabytes, whose room glibc keeps when they are gone"
+                    "{found}; keyspace {name} has values of megabytes, whose room glibc keeps when they are \
+                        gone"
                 ),
-                "start the service with MALLOC_MMAP_THRESHOLD_=131072 in its environment, unless the application's own data explains it",
+                "start the service with MALLOC_MMAP_THRESHOLD_=131072 in its environment, unless the \
+                    application's own data explains it",
             ),
             (Some(name), None) => Line::unknown(
                 check,
@@ -67,7 +70,8 @@ impl Process {
             (None, _) if is_much => Line::pass(
                 check,
                 format!(
-                    "{found}: the rest is the application's, or of values that take more than they weigh (`weigh_heap`)"
+                    "{found}: the rest is the application's, or of values that take more than they weigh \
+                        (`weigh_heap`)"
                 ),
             ),
             _ => Line::pass(check, found),

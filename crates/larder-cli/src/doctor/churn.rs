@@ -1,13 +1,15 @@
 //! Whether a tier loses what it is asked for.
 //!
-//! A full cache evicts: that is how it stays within its capacity, and no fault. It is one when what was evicted is asked for again: then a
-//! lookup that memory should answer is a read of the disk, and one that the disk should answer is a load.
+//! A full cache evicts: that is how it stays within its capacity, and no fault. It is one when what was
+//! evicted is asked for again: then a lookup that memory should answer is a read of the disk, and one that
+//! the disk should answer is a load.
 
 use std::time::Duration;
 
-use larder::{ByteSize, DiskStats, Stats};
+use larder::{ByteSize, DiskStats, KeyspaceStats};
 
 use super::line::Line;
+use super::loads::{most_first, named};
 use super::looks::{Looks, Window, rate, share};
 use crate::time::span;
 
@@ -15,9 +17,11 @@ use crate::time::span;
 const MIN_EVICTIONS: f64 = 10.0;
 /// Lookups below which a share of them says nothing: of 200, a share is told to a few hundredths.
 const MIN_LOOKUPS: u64 = 200;
-/// The share of lookups that come back to the next tier. A tier that answers four of five does what it is for.
+/// The share of lookups that come back to the next tier. A tier that answers four of five does what it is
+/// for.
 const MUCH: f64 = 0.2;
-/// Evictions for each lookup that comes back. Fewer say that something else takes the entries away: their age, or invalidations.
+/// Evictions for each lookup that comes back. Fewer say that something else takes the entries away: their
+/// age, or invalidations.
 const EVICTED_FOR_EACH: f64 = 0.5;
 /// What leaves memory sooner was of no use to a key that is asked for once a minute.
 const SHORT_IN_MEMORY: Duration = Duration::from_mins(1);
@@ -88,9 +92,14 @@ impl Churn {
     }
 }
 
+/// The shortest span in which there were enough lookups; else the shortest.
+fn window(looks: &Looks) -> Option<Window> {
+    looks.lately(|counts| counts.requests() >= MIN_LOOKUPS).or_else(|| looks.lately(|_| true))
+}
+
 /// Whether memory is too small for what is asked for.
 pub(super) fn memory(looks: &Looks) -> Option<Line> {
-    let window = looks.lately(|_| true)?;
+    let window = window(looks)?;
     let (stats, counts) = (looks.last(), &window.counts);
     // While the disk evicts nothing, what it does not have was never evicted from memory.
     let misses = if stats.disk.is_none() || counts.disk_evictions > 0 { counts.misses } else { 0 };
@@ -105,10 +114,17 @@ pub(super) fn memory(looks: &Looks) -> Option<Line> {
         (Some(_), 0) => "are read from disk",
         (Some(_), _) => "are read from disk or are misses",
     };
-    Some(churn.line("memory churn", &window, back, SHORT_IN_MEMORY, || memory_remedy(stats)))
+    Some(churn.line("memory churn", &window, back, SHORT_IN_MEMORY, || memory_remedy(looks)))
 }
 
-fn memory_remedy(stats: &Stats) -> String {
+/// The keyspaces that evicted most while they were watched.
+fn evicted_most(looks: &Looks, count: impl Fn(&KeyspaceStats) -> u64) -> String {
+    let most = most_first(looks.last(), |space| looks.grown_in(space, &count));
+    if most.is_empty() { String::new() } else { format!(" (evicted just now: {})", named(&most)) }
+}
+
+fn memory_remedy(looks: &Looks) -> String {
+    let (stats, most) = (looks.last(), evicted_most(looks, |space| space.memory_evictions));
     let capacity = ByteSize::bytes(stats.memory.capacity);
     let on_disk = stats.disk.as_ref().filter(|disk| disk.bytes > stats.memory.capacity);
     let enough = on_disk.map_or_else(
@@ -121,13 +137,14 @@ fn memory_remedy(stats: &Stats) -> String {
         },
     );
     format!(
-        "raise `memory` in the service's URL ({capacity} now) {enough}. One pass over many keys does this, too, and ends by itself"
+        "raise `memory` in the service's URL ({capacity} now) {enough}{most}. One pass over many keys does \
+            this, too, and ends by itself"
     )
 }
 
 /// Whether the disk is too small for what is asked for.
 pub(super) fn disk(looks: &Looks) -> Option<Line> {
-    let window = looks.lately(|_| true)?;
+    let window = window(looks)?;
     let (disk, counts) = (looks.last().disk.as_ref()?, &window.counts);
     let churn = Churn {
         evictions: counts.disk_evictions,
@@ -137,7 +154,8 @@ pub(super) fn disk(looks: &Looks) -> Option<Line> {
     };
     Some(churn.line("disk churn", &window, "are misses", SHORT_ON_DISK, || {
         let capacity = ByteSize::bytes(disk.capacity);
-        format!("raise `disk` in the service's URL ({capacity} now), or store less: `larder stats SOCKET` tells which keyspace evicts")
+        let most = evicted_most(looks, |space| space.disk_evictions);
+        format!("raise `disk` in the service's URL ({capacity} now), or store less{most}")
     }))
 }
 

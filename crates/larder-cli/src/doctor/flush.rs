@@ -1,7 +1,8 @@
 //! Whether the disk keeps up with what is written.
 //!
-//! The lag goes up and down: what was inserted waits for the flush interval and for its commit. So one look may see any of it. The least of
-//! several looks is what even the quickest commit leaves, and that is near nothing on a disk that keeps up.
+//! The lag goes up and down: what was inserted waits for the flush interval and for its commit. So one look
+//! may see any of it. The least of several looks is what even the quickest commit leaves, and that is near
+//! nothing on a disk that keeps up.
 
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use crate::time::{latency, span};
 
 /// So many flush intervals of lag at every look: the disk commits more seldom than it was asked to.
 const INTERVALS: u32 = 2;
-/// No lag below this is told, however short the interval: a disk that turns, or is busy with something else for a moment, takes it.
+/// No lag below this is told, however short the interval: a disk that turns, or is busy with something else
+/// for a moment, takes it.
 const UNNOTICED: Duration = Duration::from_millis(200);
 /// A lag that says by itself that something is wrong, with one look alone.
 const LONG: Duration = Duration::from_secs(10);
@@ -40,7 +42,8 @@ pub(super) fn line(looks: &Looks) -> Option<Line> {
         over => format!("the oldest insert waits for {} to {} in {}", span(least), span(most), span(over)),
     };
     let found = format!(
-        "{waits}, with a flush interval of {}; half of the commits take {}, one in a hundred {} or more; {} unsaved",
+        "{waits}, with a flush interval of {}; half of the commits take {}, one in a hundred {} or more; {} \
+            unsaved",
         span(interval),
         latency(usual),
         latency(slow),
@@ -70,7 +73,8 @@ fn remedy(looks: &Looks, has_committed: bool, usual: Duration) -> String {
             .to_owned()
     } else {
         format!(
-            "a commit takes {}: see what else writes to the disk (iostat -x 1), or put the file on a faster one",
+            "a commit takes {}: see what else writes to the disk (iostat -x 1), or put the file on a faster \
+                one",
             latency(usual)
         )
     };

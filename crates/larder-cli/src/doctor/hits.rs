@@ -8,15 +8,17 @@ use crate::time::span;
 
 /// Lookups before a rate since the start says anything.
 const ENOUGH: u64 = 1000;
-/// Lookups before a rate of the last minutes does: a burst of some hundred may be a client that asks for what is not there.
+/// Lookups before a rate of the last minutes does: a burst of some hundred may be a client that asks for what
+/// is not there.
 const ENOUGH_LATELY: u64 = 500;
 /// A cache that answers less than half saves less than it could.
 const POOR: f64 = 0.5;
-/// A fall by so many hundredths of all lookups doubles the misses of a cache that answers 80 %, and is far beyond chance.
+/// A fall by so many hundredths of all lookups doubles the misses of a cache that answers 80 %, and is far
+/// beyond chance.
 const FALL: f64 = 0.2;
 /// The part of the misses that something must explain to be named as their cause.
 const MAIN_CAUSE: f64 = 0.3;
-const ASK: &str = "give --socket PATH, where the service has its control socket (control=PATH in its URL)";
+const ASK: &str = "the service tells it, where it has a control socket (control=PATH in its URL)";
 
 fn hit_rate_of(counts: &Lifetime) -> f64 {
     share(counts.memory_hits + counts.disk_hits, counts.requests())
@@ -74,7 +76,8 @@ fn remedy(stats: Option<&Stats>, counts: &Lifetime) -> String {
         (counts.load_failures, "most misses are loads that fail, and a failure is not cached: see `loads`"),
         (
             evictions,
-            "entries are evicted before they are asked for again: raise `disk`, or `memory` of a cache without a file",
+            "entries are evicted before they are asked for again: raise `disk`, or `memory` of a cache \
+                without a file",
         ),
         (
             counts.disk_expirations.max(counts.memory_expirations),
@@ -82,7 +85,8 @@ fn remedy(stats: Option<&Stats>, counts: &Lifetime) -> String {
         ),
         (
             counts.invalidations,
-            "entries are invalidated before they are asked for again: remove by key, not by prefix or all, and only what has changed",
+            "entries are invalidated before they are asked for again: remove by key, not by prefix or all, \
+                and only what has changed",
         ),
     ];
     let main = causes.into_iter().find(|(count, _)| of_misses(*count) >= MAIN_CAUSE);

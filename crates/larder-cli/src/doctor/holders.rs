@@ -1,8 +1,9 @@
-//! Which processes hold a cache file: its owner, and those that the owner forked while it had the file open. A fork copies descriptors, so
-//! each of them keeps the file locked when the owner has ended.
+//! Which processes hold a cache file: its owner, and those that the owner forked while it had the file open.
+//! A fork copies descriptors, so each of them keeps the file locked when the owner has ended.
 //!
-//! The system tells it of processes of the same user, and root of all (Linux, `/proc/PID/fd`). A process holds the file if it has both
-//! the file and its lock open: one that waits for the lock has the lock alone, one that reads has the file alone.
+//! The system tells it of processes of the same user, and root of all (Linux, `/proc/PID/fd`). A process
+//! holds the file if it has both the file and its lock open: one that waits for the lock has the lock alone,
+//! one that reads has the file alone.
 
 use std::ffi::OsString;
 use std::fs;
@@ -38,6 +39,10 @@ impl Holders {
         Self { pids: self.pids.into_iter().filter(|pid| later.pids.contains(pid)).collect() }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.pids.is_empty()
+    }
+
     /// Whether a process is seen to hold it.
     pub(super) fn has(&self, pid: u32) -> bool {
         self.pids.contains(&pid)
@@ -53,6 +58,9 @@ impl Holders {
         let check = "owner";
         match file.state {
             FileState::Owned { pid: Some(pid), has_ended: true } => self.orphaned(check, pid),
+            FileState::Owned { pid: Some(pid), .. } if file.owner_is_elsewhere => {
+                Line::pass(check, format!("process {pid} of another container is using it")).with("pid", pid)
+            }
             FileState::Owned { pid: Some(pid), .. } => {
                 Line::pass(check, format!("process {pid} is using it")).with("pid", pid)
             }
@@ -63,16 +71,19 @@ impl Holders {
             _ => Line::warn(
                 check,
                 "no process is using it, and its last owner ended without closing it",
-                "find out why (a kill, the out-of-memory killer, power); have the service call `Cache::close`. The next owner repairs it",
+                "find out why (a kill, the out-of-memory killer, power); have the service call \
+                    `Cache::close`. The next owner repairs it",
             ),
         }
     }
 
     fn orphaned(&self, check: &'static str, owner: u32) -> Line {
-        let later = "have the service open its cache after its last fork, or its children call `Cache::abandon_in_child`";
+        let later = "have the service open its cache after its last fork, or its children call \
+            `Cache::abandon_in_child`";
         if self.pids.is_empty() {
             let found = format!(
-                "process {owner} has ended, and one that it forked holds the file, which is not seen from here"
+                "process {owner} has ended, and one that it forked holds the file, which is not seen from \
+                    here"
             );
             let remedy = format!(
                 "run this as the service's user, or as root, to see which; end that one. Then {later}"
@@ -100,7 +111,8 @@ impl Holders {
             return Line::pass(check, format!("no child of process {owner} holds the file"));
         }
         let found = format!("the file is held as well by {}, forked by process {owner}", children.told());
-        let remedy = "when the owner ends, its next start is refused until these end: open the cache after the last fork, or call `Cache::abandon_in_child` in them";
+        let remedy = "when the owner ends, its next start is refused until these end: open the cache after \
+            the last fork, or call `Cache::abandon_in_child` in them";
         Line::warn(check, found, remedy).with("holders", children.pids)
     }
 }

@@ -29,7 +29,8 @@ pub(super) fn lines(path: &Path, file: &FileFacts, deep: bool) -> Result<Vec<Lin
     let look = format!("larder verify {shown} tells which; a damaged record is loaded anew");
     let integrity = match &verified.pages {
         PagesVerified::Damaged { cause } => {
-            let remedy = "stop the service and move the file away: a fresh one is made. Find out what damaged it (the disk's log)";
+            let remedy = "stop the service and move the file away: a fresh one is made. Find out what \
+                damaged it (the disk's log)";
             Line::fail(check, format!("its pages are damaged: {cause}"), remedy)
         }
         _ if verified.damaged_records > 0 => {

@@ -1,5 +1,7 @@
-//! How a line is laid out: as one line for a program, and in a terminal broken between words, so that what was found and what to do
-//! stay in their column.
+//! How a line is laid out: as one line for a program, and in a terminal broken between words, so that what
+//! was found and what to do stay in their column.
+
+use larder::inspect::escape_control;
 
 use crate::out;
 
@@ -19,6 +21,11 @@ pub(super) struct Layout(Option<usize>);
 impl Layout {
     pub(super) fn of_stdout() -> Self {
         Self(out::columns())
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_a_program() -> Self {
+        Self(None)
     }
 
     fn is_narrow(self) -> bool {
@@ -43,13 +50,14 @@ impl Layout {
         self.paragraph(&format!("{:18}  → ", ""), REMEDY_AT, remedy)
     }
 
-    /// A text after a start, its further lines with an indent. Control characters are spelled, so that no text moves the cursor.
+    /// A text after a start, its further lines with an indent. Control characters are spelled, so that no
+    /// text moves the cursor.
     pub(super) fn paragraph(self, start: &str, indent: usize, text: &str) -> String {
         self.paragraph_behind(0, start, indent, text)
     }
 
     fn paragraph_behind(self, used: usize, start: &str, indent: usize, text: &str) -> String {
-        let text = plain(text);
+        let text = escape_control(text);
         let Some(columns) = self.0 else { return format!("{start}{text}") };
         let mut told = start.to_owned();
         let mut column = used + start.chars().count();
@@ -73,20 +81,12 @@ impl Layout {
     }
 }
 
-/// A text with its control characters spelled as Rust spells them.
-fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if letter.is_control() { plain.extend(letter.escape_default()) } else { plain.push(letter) }
-    }
-    plain
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const FOUND: &str = "3886/s are evicted from memory, so an entry stays for 2 s, and 41 % of the lookups are answered from disk";
+    const FOUND: &str = "3886/s are evicted from memory, so an entry stays for 2 s, and 41 % of the lookups \
+        are answered from disk";
     const REMEDY: &str = "raise `memory` in the service's URL: it is 4 MiB";
 
     fn told(columns: Option<usize>) -> String {

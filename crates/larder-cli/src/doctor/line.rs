@@ -1,6 +1,7 @@
 //! What was found, a line for each check.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -89,6 +90,14 @@ struct ReportJson<'a> {
 }
 
 impl Report {
+    /// Names the socket in the commands that are to be given it.
+    pub(super) fn name_socket(&mut self, socket: &Path) {
+        let socket = socket.display().to_string();
+        for remedy in self.lines.iter_mut().filter_map(|line| line.remedy.as_mut()) {
+            *remedy = remedy.replace("larder stats SOCKET", &format!("larder stats {socket}"));
+        }
+    }
+
     /// Prints it, and answers the exit code of the worst line.
     pub(super) fn tell(&self, json: bool) -> Result<Exit, Failure> {
         let worst =
@@ -106,7 +115,12 @@ impl Report {
     }
 
     fn print(&self) -> Result<(), Failure> {
-        let (mut out, layout) = (out::stdout(), Layout::of_stdout());
+        let mut out = out::stdout();
+        self.write(&mut out, Layout::of_stdout())?;
+        Ok(out.flush()?)
+    }
+
+    fn write(&self, out: &mut impl Write, layout: Layout) -> io::Result<()> {
         writeln!(out, "{}", styled(out::NAME, layout.paragraph("", 0, &self.subject)))?;
         for same in self.lines.chunk_by(|line, next| line.says_the_same(next)) {
             let [line, ..] = same else { continue };
@@ -130,8 +144,7 @@ impl Report {
                 writeln!(out, "{}", layout.remedy(remedy))?;
             }
         }
-        writeln!(out, "{}", layout.paragraph("", 2, &self.summary()))?;
-        Ok(out.flush()?)
+        writeln!(out, "{}", layout.paragraph("", 2, &self.summary()))
     }
 
     /// How many lines came out how. Those that complain are named: the list may be longer than the screen.
@@ -147,5 +160,45 @@ impl Report {
         let (warn, fail) = (named(Verdict::Warn, "warn"), named(Verdict::Fail, "fail"));
         let [pass, unknown] = [Verdict::Pass, Verdict::Unknown].map(|verdict| checks(verdict).len());
         format!("{pass} pass, {warn}, {fail}, {unknown} unknown")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(report: &Report) -> String {
+        let mut out = anstream::StripStream::new(Vec::new());
+        report.write(&mut out, Layout::of_a_program()).unwrap();
+        String::from_utf8(out.into_inner()).unwrap()
+    }
+
+    #[test]
+    fn the_lines_that_complain_are_named_last_and_what_no_statistics_tell_is_told_once() {
+        let unknown = |check| Line::unknown(check, "the file does not tell", "ask it");
+        let lines = vec![
+            Line::pass("owner", "a process is using it").with("pid", 7),
+            unknown("flush"),
+            unknown("loads"),
+            Line::warn("expired", "many", "larder stats SOCKET tells why"),
+            Line::fail("clock", "behind", "set it"),
+        ];
+        let mut report = Report { subject: "shop.larder".to_owned(), lines };
+        report.name_socket(Path::new("/run/shop.sock"));
+        let expected = "\
+shop.larder
+pass  owner         a process is using it
+?     (2 checks)    the file does not tell: flush, loads
+                    → ask it
+warn  expired       many
+                    → larder stats /run/shop.sock tells why
+FAIL  clock         behind
+                    → set it
+1 pass, 1 warn (expired), 1 fail (clock), 2 unknown
+";
+        assert_eq!(told(&report), expected);
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(json["lines"].as_array().unwrap().len(), 5, "scripts find each check by its name");
+        assert_eq!(json["lines"][0]["numbers"]["pid"], 7);
     }
 }

@@ -10,13 +10,15 @@ use crate::time::{latency, span};
 
 /// Loads before a share of them says anything.
 const ENOUGH: u64 = 20;
-/// The share of loads that fail. Below, a loader may answer with an error for what is not there, which is no fault.
+/// The share of loads that fail. Below, a loader may answer with an error for what is not there, which is no
+/// fault.
 const FAILING: f64 = 0.25;
 /// Fills before a share of them says anything.
 const ENOUGH_FILLS: u64 = 100;
 /// The share of fills that are voided: one in five loads for nothing.
 const VOIDED: f64 = 0.2;
-/// The share of the values of a keyspace that find no place. Fewer are single values, which no setting is made for.
+/// The share of the values of a keyspace that find no place. Fewer are single values, which no setting is
+/// made for.
 const RARE: f64 = 0.01;
 /// Keyspaces that are named.
 const MAX_NAMED: usize = 3;
@@ -51,9 +53,18 @@ pub(super) fn failing(looks: &Looks) -> Line {
         let stats = looks.last();
         let just_now = most_first(stats, |space| looks.grown_in(space, |space| space.load_failures));
         let ever = most_first(stats, |space| space.load_failures);
-        let (which, when) = if just_now.is_empty() { (ever, "since the start") } else { (just_now, "just now") };
+        let (which, when) = if just_now.is_empty() {
+            (ever, "since the start")
+        } else {
+            (
+                just_now,
+                "just \
+            now",
+            )
+        };
         format!(
-            "{} {when}: the errors are the loader's own, in the service's log. No failure is cached, so each caller asks the source again",
+            "{} {when}: the errors are the loader's own, in the service's log. No failure is cached, so \
+                each caller asks the source again",
             named(&which)
         )
     });
@@ -69,10 +80,7 @@ pub(super) fn slow(looks: &Looks) -> Line {
     let stats = looks.last();
     let mut slowest: Option<(&KeyspaceStats, Duration)> = None;
     for space in &stats.keyspaces {
-        let recent = looks.latencies(|stats| {
-            let same = stats.keyspaces.iter().find(|other| other.name == space.name);
-            same.map(|same| same.load_latency.clone()).unwrap_or_default()
-        });
+        let recent = looks.loads_of(space);
         let latencies = if recent.count() >= ENOUGH { &recent } else { &space.load_latency };
         let usual = latencies.quantile(0.5);
         if latencies.count() >= ENOUGH && slowest.is_none_or(|(_, other)| usual > other) {
@@ -82,7 +90,9 @@ pub(super) fn slow(looks: &Looks) -> Line {
     let Some((space, usual)) = slowest else { return Line::pass(check, "too few loads to tell") };
     let found = format!("half of those of {} take up to {}", space.name, latency(usual));
     let remedy = (usual > DEFAULT_SLOW_LOAD).then(|| {
-        "the source is slow: look at it first. A longer TTL, or more room where entries are evicted, spares loads".to_owned()
+        "the source is slow: look at it first. A longer TTL, or more room where entries are evicted, spares \
+            loads"
+            .to_owned()
     });
     Line::warn_if(check, found, remedy).with("half_of_loads_seconds", usual.as_secs_f64())
 }
@@ -154,7 +164,8 @@ pub(super) fn voided(looks: &Looks) -> Line {
     let remedy = (of >= ENOUGH_FILLS && share(voided, of) >= VOIDED).then(|| {
         let which = most_first(stats, |space| space.voided_fills);
         format!(
-            "such a value is not cached ({}): invalidate by key, not by prefix or all, and only what has changed",
+            "such a value is not cached ({}): invalidate by key, not by prefix or all, and only what has \
+                changed",
             named(&which)
         )
     });

@@ -1,13 +1,14 @@
 //! What a live cache told, several times: totals become rates.
 //!
-//! The first look and the last give what happened between them. Where there was one look alone, or too little between the two, the
-//! statistics themselves say what the last minutes did ([`Stats::recent`]).
+//! The first look and the last give what happened between them. Where there was one look alone, or too little
+//! between the two, the statistics themselves say what the last minutes did ([`Stats::recent`]).
 
 use std::time::Duration;
 
 use larder::{KeyspaceStats, Latencies, Lifetime, Stats};
 
-/// Looks that are taken: the lag of the disk goes up and down between two commits, and its least is to be seen.
+/// Looks that are taken: the lag of the disk goes up and down between two commits, and its least is to be
+/// seen.
 pub(super) const LOOKS: u32 = 8;
 /// A cache that was opened a shorter while ago is still filling: its misses and its rates say nothing yet.
 pub(super) const WARM_UP: Duration = Duration::from_mins(10);
@@ -59,8 +60,20 @@ impl Looks {
 
     /// How much a count of a keyspace grew while it was watched.
     pub(super) fn grown_in(&self, keyspace: &KeyspaceStats, count: impl Fn(&KeyspaceStats) -> u64) -> u64 {
-        let before = self.first.keyspaces.iter().find(|before| before.name == keyspace.name);
+        let before = self.keyspace_before(&keyspace.name);
         count(keyspace).saturating_sub(before.map_or(0, count))
+    }
+
+    /// How long the loads of a keyspace took that ended while it was watched.
+    pub(super) fn loads_of(&self, keyspace: &KeyspaceStats) -> Latencies {
+        let before = self.keyspace_before(&keyspace.name).map(|before| &before.load_latency);
+        before.map_or_else(|| keyspace.load_latency.clone(), |before| since(&keyspace.load_latency, before))
+    }
+
+    fn keyspace_before(&self, name: &str) -> Option<&KeyspaceStats> {
+        // They come in the order of their names, and may be thousands.
+        let at = self.first.keyspaces.binary_search_by(|before| (*before.name).cmp(name)).ok()?;
+        self.first.keyspaces.get(at)
     }
 
     /// The latencies of what ended while it was watched.
@@ -81,8 +94,8 @@ impl Looks {
         Window { over: last.uptime, counts: totals(last), is_all: true }
     }
 
-    /// What it did of late: the shortest span in which a count is enough. That since the start is one of them only while the cache is
-    /// new: later on it speaks of the past.
+    /// What it did of late: the shortest span in which a count is enough. That since the start is one of them
+    /// only while the cache is new: later on it speaks of the past.
     pub(super) fn lately(&self, enough: impl Fn(&Lifetime) -> bool) -> Option<Window> {
         let recent = self.last().recent.iter();
         let recent =
@@ -169,7 +182,7 @@ fn minus(now: &Lifetime, before: &Lifetime) -> Lifetime {
     grown
 }
 
-pub(super) fn since(now: &Latencies, before: &Latencies) -> Latencies {
+fn since(now: &Latencies, before: &Latencies) -> Latencies {
     let mut recent = now.clone();
     for bucket in &mut recent.buckets {
         let old = before.buckets.iter().find(|old| old.up_to == bucket.up_to).map_or(0, |old| old.count);

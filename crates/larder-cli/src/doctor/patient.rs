@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use larder::control::{Client, ClientError};
+use larder::control::{Client, ClientError, Hello};
 use larder::inspect::{FileState, Inspector, Snapshot};
 use larder::{ByteSize, CacheBuilder, Settings, Stats, Timestamp, URL_VARIABLE};
 
@@ -11,11 +11,11 @@ use super::holders::Holders;
 use super::line::Line;
 use super::looks::{LOOKS, Looks};
 use crate::args::DoctorOptions;
-use crate::change::target::is_socket;
-use crate::clock;
 use crate::exit::{Exit, Failure};
+use crate::live::is_socket;
 use crate::out::waiting;
 use crate::time::span;
+use crate::{clock, located};
 
 pub(super) struct Patient {
     /// What it is called.
@@ -38,8 +38,8 @@ pub(super) struct Patient {
 
 impl Patient {
     pub(super) fn of(options: &DoctorOptions) -> Result<Self, Failure> {
-        let from_environment = || std::env::var(URL_VARIABLE).ok().filter(|url| !url.is_empty());
-        let Some(subject) = options.target.clone().or_else(from_environment) else {
+        let environment = if options.target.is_some() { None } else { located::environment()? };
+        let Some(subject) = options.target.clone().or(environment) else {
             let text = format!("what is to be looked at? Give a FILE or a URL, or set {URL_VARIABLE}");
             return Err(Failure::new(Exit::Usage, text));
         };
@@ -58,7 +58,7 @@ impl Patient {
         };
         let mut socket = options.socket.clone();
         let path = Path::new(&subject);
-        if is_url(&subject) {
+        if located::is_url(subject.as_ref()) {
             let settings = CacheBuilder::from_url(&subject).and_then(|builder| builder.settings());
             let settings = settings.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
             patient.subject =
@@ -73,34 +73,50 @@ impl Patient {
         }
         if let Some(file) = &patient.file {
             patient.snapshot = Some(Inspector::open(file)?.snapshot()?);
-            if patient.is_owned() {
-                patient.holders = Holders::of(file);
-            }
         }
-        if let Some(socket) = socket {
-            patient.ask(&socket, Duration::from_secs(options.seconds))?;
-            patient.socket = Some(socket);
-        }
-        if let Some(file) = patient.file.as_ref().filter(|_| patient.is_owned()) {
-            patient.holders = patient.holders.that_stayed(&Holders::of(file));
+        match patient.ask(socket, Duration::from_secs(options.seconds)) {
+            // Of a file the rest can be told all the same.
+            Err(error) if patient.file.is_some() => patient.mute = Some(error.to_string()),
+            asked => asked?,
         }
         Ok(patient)
     }
 
-    fn ask(&mut self, socket: &Path, watch: Duration) -> Result<(), Failure> {
-        match looks(socket, watch) {
-            Ok((pid, looks)) => {
-                self.looks = Some(looks);
-                self.pid = Some(pid);
-                Ok(())
-            }
-            // Of a file the rest can be told all the same.
-            Err(error) if self.file.is_some() => {
-                self.mute = Some(error.to_string());
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        }
+    /// Asks the process at a socket, or the one that has the file, by the socket that it names beside it.
+    fn ask(&mut self, socket: Option<PathBuf>, watch: Duration) -> Result<(), ClientError> {
+        let before = self.holders_now();
+        self.holders = before.clone();
+        let file = self.snapshot.as_ref().map(Snapshot::file);
+        self.socket = socket.clone().or_else(|| file.as_ref()?.socket.clone());
+        let client = match (socket, &file) {
+            (Some(socket), _) => Some(Client::connect(socket)?),
+            (None, Some(file)) => Client::connect_to_owner(file)?,
+            (None, None) => None,
+        };
+        let Some(mut client) = client else { return Ok(()) };
+        self.look_into_the_file_of(client.server());
+        let before = if before.is_empty() { self.holders_now() } else { before };
+        self.looks = Some(looks(&mut client, watch)?);
+        self.pid = Some(client.server().pid);
+        self.holders = before.that_stayed(&self.holders_now());
+        Ok(())
+    }
+
+    /// Of a socket alone: the file that its process names. It may be of another container, and not be there.
+    fn look_into_the_file_of(&mut self, server: &Hello) {
+        let Some(file) = server.file.as_ref().filter(|_| self.file.is_none()) else { return };
+        let snapshot = Inspector::open(file).and_then(|inspector| inspector.snapshot()).ok();
+        let is_its = |snapshot: &Snapshot| {
+            let facts = snapshot.file();
+            let identity = facts.identity.map(|identity| identity.to_string());
+            identity == server.file_identity && matches!(facts.state, FileState::Owned { .. })
+        };
+        self.snapshot = snapshot.filter(is_its);
+        self.file = self.snapshot.as_ref().map(|_| PathBuf::from(file));
+    }
+
+    fn holders_now(&self) -> Holders {
+        self.file.as_ref().filter(|_| self.is_owned()).map(|file| Holders::of(file)).unwrap_or_default()
     }
 
     /// The latest statistics.
@@ -108,7 +124,8 @@ impl Patient {
         self.looks.as_ref().map(Looks::last)
     }
 
-    /// The most memory that the cache may take: for entries, for what is not committed, and for pages of the file.
+    /// The most memory that the cache may take: for entries, for what is not committed, and for pages of the
+    /// file.
     pub(super) fn most_memory(&self) -> Option<u64> {
         if let Some(settings) = &self.settings {
             let all = [settings.memory_capacity, settings.write_buffer, settings.page_cache];
@@ -125,8 +142,16 @@ impl Patient {
         self.looks.is_some() || matches!(state, Some(FileState::Owned { .. }))
     }
 
-    /// The process that has it, where that can be told.
+    /// Whether its owner is of another container, whose processes have numbers of their own.
+    pub(super) fn owner_is_elsewhere(&self) -> bool {
+        self.snapshot.as_ref().is_some_and(|snapshot| snapshot.file().owner_is_elsewhere)
+    }
+
+    /// The process that has it, where that can be told and is seen from here.
     pub(super) fn owner(&self) -> Option<u32> {
+        if self.owner_is_elsewhere() {
+            return None;
+        }
         match self.snapshot.as_ref().map(|snapshot| snapshot.file().state) {
             Some(FileState::Owned { pid, .. }) => pid.or(self.pid),
             _ => self.pid,
@@ -136,7 +161,7 @@ impl Patient {
     /// The living process that the file names as its owner.
     pub(super) fn owner_by_file(&self) -> Option<u32> {
         match self.snapshot.as_ref().map(|snapshot| snapshot.file().state) {
-            Some(FileState::Owned { pid, has_ended: false }) => pid,
+            Some(FileState::Owned { pid, has_ended: false }) if !self.owner_is_elsewhere() => pid,
             _ => None,
         }
     }
@@ -160,18 +185,13 @@ impl Patient {
     }
 }
 
-fn is_url(text: &str) -> bool {
-    ["file:", "memory:", "redis:", "rediss:", "unix:"].iter().any(|scheme| text.starts_with(scheme))
-}
-
-/// Asks a process for its statistics, and again for as long as it is to be watched. Ctrl-C ends the command: nothing is under way that
-/// would have to be undone.
-fn looks(socket: &Path, watch: Duration) -> Result<(u32, Looks), ClientError> {
-    let mut client = Client::connect(socket)?;
-    let (pid, began) = (client.server().pid, clock::now());
+/// Asks a process for its statistics, and again for as long as it is to be watched. Ctrl-C ends the command:
+/// nothing is under way that would have to be undone.
+fn looks(client: &mut Client, watch: Duration) -> Result<Looks, ClientError> {
+    let began = clock::now();
     let mut looks = Looks::of(client.stats()?);
     if watch.is_zero() {
-        return Ok((pid, looks));
+        return Ok(looks);
     }
     let bar = waiting(format!("watching the service for {}", span(watch)));
     for look in 1..=LOOKS {
@@ -182,5 +202,5 @@ fn looks(socket: &Path, watch: Duration) -> Result<(u32, Looks), ClientError> {
         looks.add(began.elapsed(), stats);
     }
     bar.finish_and_clear();
-    Ok((pid, looks))
+    Ok(looks)
 }

@@ -16,7 +16,7 @@ const ENOUGH: u64 = 1000;
 /// A disk with less room is full before long.
 const NO_ROOM: u64 = 16 << 20;
 const ASK: &str =
-    "ask the service: give --socket PATH, where it has its control socket (control=PATH in its URL)";
+    "the service tells it: give it a control socket (control=PATH in its URL), which is then asked by itself";
 
 /// Whether the memory that the cache may take is there.
 pub(super) fn memory(patient: &Patient) -> Line {
@@ -45,9 +45,9 @@ pub(super) fn memory(patient: &Patient) -> Line {
 
 /// What the process takes that has the cache.
 pub(super) fn allocator(patient: &Patient) -> Option<Line> {
-    let (pid, stats, most) = (patient.owner()?, patient.stats()?, patient.most_memory()?);
+    let (pid, stats, most) = (patient.owner().or(patient.pid)?, patient.stats()?, patient.most_memory()?);
     // A process of another container has a number of its own there: here it may be that of any other.
-    let is_seen = patient.file.is_none() || patient.holders.has(pid);
+    let is_seen = patient.file.is_none() || (patient.holders.has(pid) && !patient.owner_is_elsewhere());
     let Some(process) = Process::of(pid).filter(|_| is_seen) else {
         let found = format!("what process {pid} takes is not seen from here");
         return Some(Line::unknown("allocator", found, "run this as the service's user, where it runs"));
@@ -87,6 +87,10 @@ pub(super) fn room(patient: &Patient) -> Line {
 /// Whether the process may write a file as long as the capacity lets it be.
 pub(super) fn file_size(patient: &Patient) -> Line {
     let check = "file size";
+    if patient.owner_is_elsewhere() {
+        let found = "which limits its owner has is not seen from here: it is of another container";
+        return Line::unknown(check, found, "run this where the service runs");
+    }
     let (pid, whose) = match patient.owner() {
         Some(pid) => (Some(pid), format!("process {pid}")),
         None => (None, "this shell".to_owned()),
@@ -194,10 +198,12 @@ fn monitoring(patient: &Patient) -> Line {
             Line::pass(check, found).with("pid", pid).with("uptime_seconds", uptime.as_secs_f64())
         }
         (None, Some(why), true) => {
-            Line::warn(check, why.clone(), "is the socket the one in the service's URL?")
+            let remedy = "is it the socket of the service's URL? One that was removed comes back when the \
+                service is started again";
+            Line::warn(check, why.clone(), remedy)
         }
         (None, None, true) => {
-            Line::unknown(check, "whether the service has a control socket is not in the file", ASK)
+            Line::unknown(check, "the service names no control socket beside its file", ASK)
         }
         (None, _, false) => Line::unknown(check, "no service is running", "run this again when it is"),
     }
@@ -234,7 +240,8 @@ fn invalidation(stats: &Stats) -> Line {
     let check = "invalidation";
     let found = format!("{} calls removed entries since the start", stats.invalidations);
     let line = if stats.invalidations == 0 && stats.requests() >= ENOUGH {
-        let remedy = "see that every update of the source calls `remove` or `begin_update`, or that nothing is updated";
+        let remedy = "see that every update of the source calls `remove` or `begin_update`, or that nothing \
+            is updated";
         Line::unknown(check, found, remedy)
     } else {
         Line::pass(check, found)

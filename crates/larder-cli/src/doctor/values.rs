@@ -97,7 +97,8 @@ mod tests {
     fn each_reason_is_told_with_what_to_do_about_it() {
         for (cause, remedy) in [
             (
-                "the fields or variants were written under other names or in another order; raise the keyspace's version",
+                "the fields or variants were written under other names or in another order; raise the \
+                    keyspace's version",
                 "raise the keyspace's version",
             ),
             ("it is compressed with Zstandard, which this build can't", "feature `zstd`"),

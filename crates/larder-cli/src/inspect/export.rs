@@ -16,10 +16,11 @@ use larder_export::{Form, Header, Keyspace, Skipped, Writer};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use super::key::spell;
+use super::spelling::{Keys, Speller};
 use super::{named, open};
 use crate::args::{ExportOptions, Format};
 use crate::exit::{Exit, Failure};
+use crate::guard::{escape_json, warn};
 use crate::interrupt::Interrupt;
 use crate::out::progress;
 
@@ -47,7 +48,9 @@ pub(crate) fn run(options: &ExportOptions) -> Result<Exit, Failure> {
         Some(name) => std::slice::from_ref(named(&snapshot, name)?),
         None => snapshot.keyspaces(),
     };
-    let job = Job { snapshot: &snapshot, keyspaces, options, interrupt: Interrupt::heard()? };
+    // What an entry is spelled as depends on the file alone.
+    let speller = Speller::of(None, snapshot.keyspaces());
+    let job = Job { snapshot: &snapshot, keyspaces, options, speller, interrupt: Interrupt::heard()? };
     let (entries, skipped) = match &options.output {
         Some(path) => job.write_file(&place(path, &options.look.file)?)?,
         None => job
@@ -78,6 +81,7 @@ struct Job<'a> {
     snapshot: &'a Snapshot,
     keyspaces: &'a [KeyspaceFacts],
     options: &'a ExportOptions,
+    speller: Speller<'a>,
     interrupt: Interrupt,
 }
 
@@ -132,7 +136,7 @@ impl Job<'_> {
                 let read = page.len() as u64;
                 for entry in page {
                     self.interrupt.check(HALF)?;
-                    write_entry(&mut writer, facts, number, entry, &mut skipped)?;
+                    write_entry(&mut writer, &self.speller, (facts, number), entry, &mut skipped)?;
                 }
                 bar.inc(read);
             }
@@ -144,8 +148,8 @@ impl Job<'_> {
 
 fn write_entry<W: Write>(
     writer: &mut Writer<W>,
-    facts: &KeyspaceFacts,
-    keyspace: u32,
+    speller: &Speller<'_>,
+    (facts, keyspace): (&KeyspaceFacts, u32),
     entry: Entry,
     skipped: &mut Skipped,
 ) -> Result<(), Failure> {
@@ -158,7 +162,7 @@ fn write_entry<W: Write>(
                 skipped.damaged += 1;
                 return Ok(());
             };
-            let spelled = spell(facts, &key);
+            let spelled = speller.spell(Keys::of(facts), &key);
             let entry = larder_export::Entry {
                 keyspace,
                 key,
@@ -205,22 +209,24 @@ fn tell(options: &ExportOptions, snapshot: &Snapshot, entries: u64, skipped: Ski
             skipped_damaged: skipped.damaged,
             skipped_other_version: skipped.other_version,
         };
-        eprintln!("{}", serde_json::to_string(&told).unwrap_or_default());
+        warn(&escape_json(&serde_json::to_string(&told).unwrap_or_default()));
         return;
     }
     let place = output.map_or_else(String::new, |path| format!(" to {path}"));
-    eprintln!("exported {entries} entries{place}, as change {} left them", snapshot.file().sequence);
+    let sequence = snapshot.file().sequence;
+    warn(&format!("exported {entries} entries{place}, as change {sequence} left them"));
     for (count, what) in [
         (skipped.expired, "that had expired"),
         (skipped.damaged, "with a damaged record, or a value that can't be inflated"),
         (skipped.other_version, "of another version of their keyspace"),
     ] {
         if count > 0 {
-            eprintln!("skipped {count} {what}");
+            warn(&format!("skipped {count} {what}"));
         }
     }
     for old in snapshot.retired().iter().filter(|_| options.keyspace.is_none()) {
         let bytes = larder::ByteSize::bytes(old.bytes);
-        eprintln!("skipped what is left of keyspace number {}, which is retired: {bytes}", old.number);
+        let number = old.number;
+        warn(&format!("skipped what is left of keyspace number {number}, which is retired: {bytes}"));
     }
 }

@@ -7,13 +7,15 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use larder::CodecError;
-use larder::inspect::{Content, Document, Record, spell_hex};
+use larder::inspect::{Content, Document, Record, escape_control, spell_hex};
 use serde::Serialize;
 
-use super::key::{Found, KeyJson, find, no_entry, spell};
+use super::key::{Found, KeyJson, find, no_entry};
+use super::live::Source;
 use super::value;
 use crate::args::GetOptions;
 use crate::exit::{Exit, Failure};
+use crate::live;
 use crate::out::{self, field};
 use crate::time::{rfc3339, span};
 
@@ -50,20 +52,19 @@ impl<'a> Shown<'a> {
             Err(error) => Self { bytes: record.stored(), content: Content::Unreadable(error.clone()) },
         }
     }
-
-    /// The texts that it begins with: those of a value whose kinds and names only its type knows.
-    fn texts(&self) -> Vec<&'a str> {
-        if matches!(self.content, Content::Bytes) { value::texts(self.bytes) } else { Vec::new() }
-    }
 }
 
 pub(crate) fn run(options: &GetOptions) -> Result<Exit, Failure> {
-    let found = find(&options.key)?;
+    let key = &options.key;
+    if let Some(client) = live::behind(&key.look.file, key.file_only, key.look.json)? {
+        return super::live::get(&mut Source::of(client)?, options);
+    }
+    let found = find(key)?;
     let Some(record) = found.finding.live() else { return Err(no_entry(&found)) };
     let payload = record.payload();
     if options.raw {
         let payload = payload.map_err(|error| {
-            let name = spell(&found.keyspace, &found.key);
+            let name = &found.shown;
             Failure::new(Exit::Damaged, format!("the value of {name} can't be read: {error}"))
         })?;
         let mut out = io::stdout().lock();
@@ -84,7 +85,7 @@ fn as_json<'a>(found: &Found, shown: &Shown<'a>) -> GetJson<'a> {
     let mut told = GetJson {
         key: KeyJson::found(found),
         value: spell_hex(shown.bytes),
-        value_texts: shown.texts(),
+        value_texts: texts(&shown.content, shown.bytes),
         value_json: None,
         value_text: None,
         value_unreadable: None,
@@ -101,8 +102,9 @@ fn as_json<'a>(found: &Found, shown: &Shown<'a>) -> GetJson<'a> {
 fn print(found: &Found, record: &Record, shown: &Shown<'_>, full: bool) -> Result<(), Failure> {
     let mut out = out::stdout();
     let now = found.snapshot.now();
-    field(&mut out, "key", spell(&found.keyspace, &found.key))?;
-    field(&mut out, "keyspace", format!("{}, version {}", found.keyspace.name, record.version))?;
+    field(&mut out, "key", &found.shown)?;
+    let keyspace = escape_control(&found.keyspace.name);
+    field(&mut out, "keyspace", format!("{keyspace}, version {}", record.version))?;
     let (written, expires) = (rfc3339(record.written_at), rfc3339(record.expires_at));
     field(&mut out, "written", format!("{written}, {} ago", span(now.since(record.written_at))))?;
     field(&mut out, "expires", format!("{expires}, in {}", span(record.expires_at.since(now))))?;
@@ -113,20 +115,45 @@ fn print(found: &Found, record: &Record, shown: &Shown<'_>, full: bool) -> Resul
     };
     let what = format!("{} bytes, {}{stored}", record.payload_len(), found.keyspace.format_name());
     field(&mut out, "value", what)?;
-    let most = |most: usize| if full { usize::MAX } else { most };
-    match &shown.content {
-        Content::Document(document) => value::print_json(&mut out, document, most(SHOWN_TEXT))?,
-        Content::Text(text) if value::is_plain(text) => value::print_text(&mut out, text, most(SHOWN_TEXT))?,
+    let extent = if full { Extent::Whole } else { Extent::Shown };
+    print_content(&mut out, &shown.content, shown.bytes, extent)?;
+    Ok(out.flush()?)
+}
+
+/// How much of a value is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Its beginning.
+    Shown,
+    Whole,
+}
+
+/// Prints what can be shown of a value.
+pub(super) fn print_content(
+    out: &mut impl Write,
+    content: &Content<'_>,
+    bytes: &[u8],
+    extent: Extent,
+) -> io::Result<()> {
+    let most = |most: usize| if extent == Extent::Whole { usize::MAX } else { most };
+    match content {
+        Content::Document(document) => value::print_json(out, document, most(SHOWN_TEXT)),
+        Content::Text(text) if value::is_plain(text) => value::print_text(out, text, most(SHOWN_TEXT)),
         content => {
             if let Content::Unreadable(why) = content {
-                field(&mut out, "unreadable", why)?;
+                field(out, "unreadable", escape_control(&why.to_string()))?;
             }
-            let texts: Vec<String> = shown.texts().iter().map(|text| format!("{text:?}")).collect();
+            let texts = texts(content, bytes);
+            let texts: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
             if !texts.is_empty() {
-                field(&mut out, "begins with", texts.join(", "))?;
+                field(out, "begins with", texts.join(", "))?;
             }
-            value::dump(&mut out, shown.bytes, most(SHOWN))?;
+            value::dump(out, bytes, most(SHOWN))
         }
     }
-    Ok(out.flush()?)
+}
+
+/// The texts that a value begins with, if its kinds and names are known to its type alone.
+fn texts<'a>(content: &Content<'_>, bytes: &'a [u8]) -> Vec<&'a str> {
+    if matches!(content, Content::Bytes) { value::texts(bytes) } else { Vec::new() }
 }

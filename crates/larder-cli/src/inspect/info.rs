@@ -1,14 +1,17 @@
 //! `larder info`: what a file is, and what is in it.
 
+mod process;
+
 use std::io::Write;
 
 use larder::ByteSize;
-use larder::inspect::{FileState, RetiredVersion, Snapshot};
+use larder::inspect::{FileFacts, FileState, RetiredVersion, Snapshot, escape_control};
 use serde::Serialize;
 
 use super::open;
 use crate::args::FileOptions;
 use crate::exit::{Exit, Failure};
+use crate::live;
 use crate::out::{self, BAD, FAINT, GOOD, field, styled};
 use crate::time::{rfc3339, span};
 
@@ -17,6 +20,11 @@ struct InfoJson {
     file: String,
     state: &'static str,
     owner_pid: Option<u32>,
+    /// Whether that process has ended, and one that it forked has the file.
+    owner_has_ended: bool,
+    /// Whether its number is one of another container.
+    owner_is_elsewhere: bool,
+    socket: Option<String>,
     length: u64,
     format: u32,
     identity: Option<String>,
@@ -26,6 +34,7 @@ struct InfoJson {
     sequence: u64,
     entries: u64,
     charged_bytes: u64,
+    pending_removals: usize,
     keyspaces: Vec<KeyspaceJson>,
     retired: Vec<RetiredJson>,
 }
@@ -69,6 +78,9 @@ struct RetiredJson {
 }
 
 pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
+    if live::is_socket(&options.file) {
+        return process::run(options);
+    }
     let snapshot = open(&options.file)?;
     let unswept = snapshot.unswept()?;
     if options.json {
@@ -81,10 +93,10 @@ pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
 
 fn as_json(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> InfoJson {
     let file = snapshot.file();
-    let (state, owner_pid) = match file.state {
-        FileState::Owned { pid, .. } => ("in_use", pid),
-        FileState::Closed => ("closed", None),
-        _ => ("crashed", None),
+    let (state, owner_pid, owner_has_ended) = match file.state {
+        FileState::Owned { pid, has_ended } => ("in_use", pid, has_ended),
+        FileState::Closed => ("closed", None, false),
+        _ => ("crashed", None, false),
     };
     let keyspaces = snapshot.keyspaces().iter().zip(unswept).map(|(keyspace, &unswept)| KeyspaceJson {
         name: keyspace.name.clone(),
@@ -104,6 +116,9 @@ fn as_json(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> InfoJ
         file: options.file.display().to_string(),
         state,
         owner_pid,
+        owner_has_ended,
+        owner_is_elsewhere: file.owner_is_elsewhere,
+        socket: file.socket.map(|socket| socket.display().to_string()),
         length: file.len,
         format: file.format,
         identity: file.identity.map(|identity| identity.to_string()),
@@ -113,6 +128,7 @@ fn as_json(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> InfoJ
         sequence: file.sequence,
         entries: file.entries,
         charged_bytes: file.bytes,
+        pending_removals: file.pending_removals,
         keyspaces: keyspaces.collect(),
         retired: retired.map(|old| RetiredJson { number: old.number, charged_bytes: old.bytes }).collect(),
     }
@@ -122,7 +138,10 @@ fn print(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> Result<
     let mut out = out::stdout();
     let file = snapshot.file();
     field(&mut out, "file", options.file.display())?;
-    field(&mut out, "state", state(file.state))?;
+    field(&mut out, "state", state(&file))?;
+    if let Some(socket) = &file.socket {
+        field(&mut out, "socket", socket.display())?;
+    }
     field(&mut out, "length", ByteSize::bytes(file.len))?;
     field(&mut out, "format", file.format)?;
     let identity = file.identity.map_or_else(|| "none until its next commit".to_owned(), |id| id.to_string());
@@ -132,6 +151,13 @@ fn print(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> Result<
     field(&mut out, "sequence", file.sequence)?;
     let charged = ByteSize::bytes(file.bytes);
     field(&mut out, "entries", format!("{}, charged {charged}", file.entries))?;
+    if file.pending_removals > 0 {
+        let text = format!(
+            "{} of many keys, which hold; their entries are still to be deleted",
+            file.pending_removals
+        );
+        field(&mut out, "removals", text)?;
+    }
     if snapshot.keyspaces().is_empty() {
         writeln!(out, "\nno keyspace has been opened in it yet")?;
         return Ok(out.flush()?);
@@ -154,7 +180,7 @@ fn print(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> Result<
     out::table(&mut out, &rows)?;
     for keyspace in snapshot.keyspaces() {
         for old in &keyspace.retired_versions {
-            let (name, version, at) = (&keyspace.name, old.version, rfc3339(old.retired_at));
+            let (name, version, at) = (escape_control(&keyspace.name), old.version, rfc3339(old.retired_at));
             writeln!(out, "version {version} of keyspace {name} was retired at {at}")?;
         }
     }
@@ -165,10 +191,10 @@ fn print(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> Result<
     Ok(out.flush()?)
 }
 
-fn state(state: FileState) -> String {
-    match state {
-        FileState::Owned { pid: Some(pid), has_ended: false } => {
-            styled(GOOD, format!("in use by process {pid}"))
+fn state(file: &FileFacts) -> String {
+    match file.state {
+        FileState::Owned { pid: Some(_), has_ended: false } => {
+            styled(GOOD, format!("in use by {}", live::owner_of(file)))
         }
         FileState::Owned { pid: Some(pid), .. } => {
             styled(BAD, format!("held by a fork of process {pid}, which has ended"))

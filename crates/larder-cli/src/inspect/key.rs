@@ -1,13 +1,12 @@
-//! Which key a person means, and how a key is shown: as it is read.
+//! The key that a command asks for: what stands there, and what is told of it.
 //!
-//! A key of one of the shop's families is shown as the shop spells it, `product_MTNVTU`, and every other by
-//! the shape of its keyspace. Read is the shop's spelling first, where the keyspace is a family's; in quotes,
-//! a text is always the code itself.
+//! Which key a text means is decided in [`spelling`](super::spelling).
 
-use larder::inspect::{Finding, KeyShape, KeyspaceFacts, Record, Snapshot, spell_hex};
+use larder::inspect::{Finding, KeyspaceFacts, Record, Snapshot, spell_hex};
 use serde::Serialize;
 
-use super::{family, named, open, which_of};
+use super::spelling::{Keys, Misread, Speller, choose};
+use super::{named, open};
 use crate::args::KeyOptions;
 use crate::exit::{Exit, Failure};
 use crate::time::rfc3339;
@@ -18,91 +17,25 @@ pub(super) struct Found {
     pub(super) keyspace: KeyspaceFacts,
     pub(super) key: Vec<u8>,
     pub(super) finding: Finding,
+    /// The key as it is shown.
+    pub(super) shown: String,
+    /// What else the text may have been meant for, if there is nothing under the key.
+    pub(super) advice: Option<String>,
 }
 
 /// Finds what a command asks for.
 pub(super) fn find(options: &KeyOptions) -> Result<Found, Failure> {
     let snapshot = open(&options.look.file)?;
-    let (keyspace, key) = meant(&snapshot, options)?;
-    let finding = snapshot.find(&keyspace, &key)?;
-    Ok(Found { snapshot, keyspace, key, finding })
-}
-
-fn meant(snapshot: &Snapshot, options: &KeyOptions) -> Result<(KeyspaceFacts, Vec<u8>), Failure> {
     let keyspaces: Vec<Keys<'_>> = snapshot.keyspaces().iter().map(Keys::of).collect();
-    let (chosen, key) = choose(&keyspaces, options.keyspace.as_deref(), &options.key)?;
-    Ok((named(snapshot, chosen.name)?.clone(), key))
-}
-
-/// A keyspace, as far as its keys are read and shown by it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Keys<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) shape: &'a str,
-}
-
-impl<'a> Keys<'a> {
-    pub(crate) fn of(facts: &'a KeyspaceFacts) -> Self {
-        Self { name: &facts.name, shape: &facts.key_shape }
-    }
-
-    pub(crate) fn shape(self) -> Option<KeyShape> {
-        self.shape.parse().ok()
-    }
-}
-
-/// Which keyspace, and which bytes, a person means by a key.
-pub(crate) fn choose<'a>(
-    keyspaces: &[Keys<'a>],
-    name: Option<&str>,
-    text: &str,
-) -> Result<(Keys<'a>, Vec<u8>), Failure> {
-    let keyspace = match (name, keyspaces) {
-        (Some(name), _) => pick(keyspaces, name)?,
-        (None, [only]) => *only,
-        (None, []) => return Err(Failure::new(Exit::No, format!("no key {text}: the file has no keyspace"))),
-        (None, keyspaces) => {
-            let spelled =
-                keyspaces.iter().find_map(|keyspace| Some((*keyspace, family::read(*keyspace, text)?)));
-            return spelled.ok_or_else(|| {
-                let which = which_of(keyspaces);
-                let text = format!("which keyspace is {text} of? Give --keyspace; {which}");
-                Failure::new(Exit::Usage, text)
-            });
-        }
-    };
-    Ok((keyspace, read(keyspace, text)?))
-}
-
-/// The keyspace of a name, or which there are.
-pub(crate) fn pick<'a>(keyspaces: &[Keys<'a>], name: &str) -> Result<Keys<'a>, Failure> {
-    keyspaces.iter().copied().find(|keyspace| keyspace.name == name).ok_or_else(|| {
-        Failure::new(Exit::No, format!("there is no keyspace {name:?}; {}", which_of(keyspaces)))
-    })
-}
-
-/// The bytes of a key as a person typed it.
-fn read(keyspace: Keys<'_>, text: &str) -> Result<Vec<u8>, Failure> {
-    if let Some(key) = family::read(keyspace, text) {
-        return Ok(key);
-    }
-    let usage = |why: String| Failure::new(Exit::Usage, why);
-    let Some(shape) = keyspace.shape() else {
-        // Any shape will do to read hexadecimal digits.
-        let bytes = if text.starts_with("0x") { KeyShape::Unit.parse_key(text).ok() } else { None };
-        return bytes.ok_or_else(|| {
-            usage(format!(
-                "keyspace {:?} has keys of the application's own shape {:?}; give the key as 0x and the hexadecimal digits of its bytes",
-                keyspace.name, keyspace.shape
-            ))
-        });
-    };
-    shape.parse_key(text).map_err(|error| usage(error.to_string()))
-}
-
-/// A key as it is shown.
-pub(crate) fn spell(keyspace: &KeyspaceFacts, key: &[u8]) -> String {
-    family::spell(Keys::of(keyspace), key).unwrap_or_else(|| keyspace.spell_key(key))
+    let name = options.keyspace.as_deref();
+    let (chosen, key) = choose(&keyspaces, name, &options.key)?;
+    let keyspace = named(&snapshot, chosen.name)?.clone();
+    let finding = snapshot.find(&keyspace, &key)?;
+    let shown = Speller::new(name, keyspaces.iter().copied()).spell(chosen, &key);
+    let misread = Misread::of_key(chosen, &options.key).filter(|other| other.bytes != key);
+    let advice = misread.filter(|_| finding.live().is_none()).map(|other| other.advice());
+    drop(keyspaces);
+    Ok(Found { snapshot, keyspace, key, finding, shown, advice })
 }
 
 /// A word for what was found.
@@ -154,7 +87,12 @@ struct RecordJson {
 }
 
 impl KeyJson {
-    pub(super) fn new(snapshot: &Snapshot, keyspace: &KeyspaceFacts, key: &[u8], finding: &Finding) -> Self {
+    pub(super) fn new(
+        snapshot: &Snapshot,
+        keyspace: &KeyspaceFacts,
+        (key, shown): (&[u8], String),
+        finding: &Finding,
+    ) -> Self {
         let record = |record: &Record| RecordJson {
             version: record.version,
             sequence: record.sequence,
@@ -169,7 +107,7 @@ impl KeyJson {
         };
         Self {
             keyspace: keyspace.name.clone(),
-            key: spell(keyspace, key),
+            key: shown,
             key_bytes: spell_hex(key),
             value_format: keyspace.format_name(),
             state: state(finding),
@@ -178,13 +116,14 @@ impl KeyJson {
     }
 
     pub(super) fn found(found: &Found) -> Self {
-        Self::new(&found.snapshot, &found.keyspace, &found.key, &found.finding)
+        let key = (&found.key[..], found.shown.clone());
+        Self::new(&found.snapshot, &found.keyspace, key, &found.finding)
     }
 }
 
 /// The failure of a command that wants a live entry, and found none.
 pub(super) fn no_entry(found: &Found) -> Failure {
-    let (name, now) = (spell(&found.keyspace, &found.key), found.snapshot.now());
+    let (name, now) = (&found.shown, found.snapshot.now());
     let why = match &found.finding {
         Finding::Expired(record) => {
             format!("it expired {} ago", crate::time::span(now.since(record.expires_at)))
@@ -202,8 +141,9 @@ pub(super) fn no_entry(found: &Found) -> Failure {
         Finding::Damaged { cause } => format!("its record is damaged: {cause}"),
         _ => "it was never written, or is gone".to_owned(),
     };
+    let advice = found.advice.as_ref().map_or_else(String::new, |advice| format!("; {advice}"));
     Failure::new(
         exit(&found.finding),
-        format!("no entry {name} in keyspace {:?}: {why}", found.keyspace.name),
+        format!("no entry {name} in keyspace {:?}: {why}{advice}", found.keyspace.name),
     )
 }

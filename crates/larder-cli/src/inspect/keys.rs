@@ -5,19 +5,40 @@ mod sorted;
 
 use std::io::Write;
 
-use larder::inspect::{Entry, Finding, KeyspaceFacts, Record, Snapshot};
+use larder::inspect::{Entry, Finding, KeyspaceFacts, Record, Snapshot, escape_control};
 
-use super::key::{KeyJson, spell, state};
+use super::existing::Existing;
+use super::key::{KeyJson, state};
+use super::live::Source;
+use super::spelling::{Keys, Speller};
 use super::{named, open};
 use crate::args::{KeysOptions, SortBy};
 use crate::exit::{Exit, Failure};
+use crate::live;
 use crate::out::{self, FAINT, json_line, styled};
 
 use sorted::{First, SORTED};
 
 const PAGE: usize = 256;
 
+/// What is listed: of which keys, and how they are shown.
+struct Listing<'a> {
+    options: &'a KeysOptions,
+    snapshot: &'a Snapshot,
+    keyspaces: &'a [KeyspaceFacts],
+    speller: Speller<'a>,
+}
+
 pub(crate) fn run(options: &KeysOptions) -> Result<Exit, Failure> {
+    // What is sorted or summed up is read from the file.
+    let file_only = options.file_only || options.big || options.sort.is_some();
+    if let Some(client) = live::behind(&options.look.file, file_only, options.look.json)? {
+        if options.big || options.sort.is_some() {
+            let text = "--sort and --big read the file: give FILE in the place of the socket";
+            return Err(Failure::new(Exit::Usage, text));
+        }
+        return super::live::keys(&mut Source::of(client)?, options);
+    }
     let snapshot = open(&options.look.file)?;
     let keyspaces = match &options.keyspace {
         Some(name) => std::slice::from_ref(named(&snapshot, name)?),
@@ -27,16 +48,23 @@ pub(crate) fn run(options: &KeysOptions) -> Result<Exit, Failure> {
         let text = "a prefix is of the keys of one keyspace: give --keyspace";
         return Err(Failure::new(Exit::Usage, format!("{text}; {}", super::which_there_are(&snapshot))));
     }
+    let speller = Speller::of(options.keyspace.as_deref(), snapshot.keyspaces());
+    let listing = Listing { options, snapshot: &snapshot, keyspaces, speller };
     if options.big {
-        return big::run(options, &snapshot, keyspaces);
+        return big::run(&listing);
     }
     if let Some(by) = options.sort {
-        return sort(options, &snapshot, keyspaces, by);
+        return sort(&listing, by);
     }
+    list(&listing)
+}
+
+fn list(listing: &Listing<'_>) -> Result<Exit, Failure> {
+    let Listing { options, snapshot, keyspaces, .. } = listing;
     let mut out = out::stdout();
     let mut left = options.limit.unwrap_or(u64::MAX);
-    for keyspace in keyspaces {
-        let prefix = prefix(keyspace, options)?;
+    for keyspace in *keyspaces {
+        let prefix = prefix(listing, keyspace)?;
         let mut after: Option<Vec<u8>> = None;
         loop {
             let page = snapshot.page(keyspace, &prefix, after.as_deref(), PAGE)?;
@@ -52,7 +80,7 @@ pub(crate) fn run(options: &KeysOptions) -> Result<Exit, Failure> {
                     return Ok(Exit::Ok);
                 }
                 left -= 1;
-                print(&mut out, options, &snapshot, keyspace, &entry.key, &entry.finding, None)?;
+                print(&mut out, listing, keyspace, (&entry.key, &entry.finding), None)?;
             }
         }
     }
@@ -61,16 +89,12 @@ pub(crate) fn run(options: &KeysOptions) -> Result<Exit, Failure> {
 }
 
 /// Prints the first entries of all, by what they are sorted by.
-fn sort(
-    options: &KeysOptions,
-    snapshot: &Snapshot,
-    keyspaces: &[KeyspaceFacts],
-    by: SortBy,
-) -> Result<Exit, Failure> {
+fn sort(listing: &Listing<'_>, by: SortBy) -> Result<Exit, Failure> {
+    let Listing { options, snapshot, keyspaces, .. } = listing;
     let limit = options.limit.unwrap_or(SORTED);
     let mut first = First::new(usize::try_from(limit).unwrap_or(usize::MAX));
-    for keyspace in keyspaces {
-        let prefix = prefix(keyspace, options)?;
+    for keyspace in *keyspaces {
+        let prefix = prefix(listing, keyspace)?;
         visit(snapshot, keyspace, &prefix, options.all, |entry| {
             if let Some(record) = entry.finding.record() {
                 let item = || (keyspace, entry.key.clone(), sorted::figure(by, record, snapshot.now()));
@@ -83,7 +107,7 @@ fn sort(
     for (keyspace, key, figure) in first.into_sorted() {
         // Not kept with its value, which may be large.
         let finding = snapshot.find(keyspace, &key)?;
-        print(&mut out, options, snapshot, keyspace, &key, &finding, Some(&figure))?;
+        print(&mut out, listing, keyspace, (&key, &finding), Some(&figure))?;
     }
     out.flush()?;
     if seen > limit && options.limit.is_some() {
@@ -109,25 +133,30 @@ fn visit(
     }
 }
 
-fn prefix(keyspace: &KeyspaceFacts, options: &KeysOptions) -> Result<Vec<u8>, Failure> {
-    let Some(text) = &options.prefix else { return Ok(Vec::new()) };
-    let shape = keyspace.shape().unwrap_or(larder::inspect::KeyShape::Unit);
-    shape.parse_prefix(text).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+/// The bytes that the keys begin with. A prefix that no key has, and that reads as the beginning of spelled
+/// keys, is refused: an empty answer would be taken for the truth about those.
+fn prefix(listing: &Listing<'_>, keyspace: &KeyspaceFacts) -> Result<Vec<u8>, Failure> {
+    let Some(text) = &listing.options.prefix else { return Ok(Vec::new()) };
+    let prefix = Keys::of(keyspace).read_prefix(text)?;
+    match Existing::Of(listing.snapshot).misread_prefix(Keys::of(keyspace), text, &prefix)? {
+        Some(other) => Err(other.refusal()),
+        None => Ok(prefix),
+    }
 }
 
 fn print(
     out: &mut impl Write,
-    options: &KeysOptions,
-    snapshot: &Snapshot,
+    listing: &Listing<'_>,
     keyspace: &KeyspaceFacts,
-    key: &[u8],
-    finding: &Finding,
+    (key, finding): (&[u8], &Finding),
     figure: Option<&str>,
 ) -> Result<(), Failure> {
+    let Listing { options, snapshot, speller, .. } = listing;
+    let shown = speller.spell(Keys::of(keyspace), key);
     if options.look.json {
-        return json_line(out, &KeyJson::new(snapshot, keyspace, key, finding));
+        return json_line(out, &KeyJson::new(snapshot, keyspace, (key, shown), finding));
     }
-    write!(out, "{}\t{}", styled(FAINT, &keyspace.name), spell(keyspace, key))?;
+    write!(out, "{}\t{shown}", styled(FAINT, escape_control(&keyspace.name)))?;
     if let Some(figure) = figure {
         write!(out, "\t{figure}")?;
     }

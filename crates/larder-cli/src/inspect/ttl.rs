@@ -3,11 +3,15 @@
 use std::io::Write;
 
 use super::key::{KeyJson, find, no_entry};
+use super::live::Source;
 use crate::args::KeyOptions;
 use crate::exit::{Exit, Failure};
-use crate::out;
+use crate::{live, out};
 
 pub(crate) fn run(options: &KeyOptions) -> Result<Exit, Failure> {
+    if let Some(client) = live::behind(&options.look.file, options.file_only, options.look.json)? {
+        return super::live::ttl(&mut Source::of(client)?, options);
+    }
     let found = find(options)?;
     let Some(record) = found.finding.live() else { return Err(no_entry(&found)) };
     if options.look.json {

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use larder::inspect::{FileVerified, Inspector, PagesVerified, spell_hex};
+use larder::inspect::{FileVerified, Inspector, PagesVerified, escape_control, spell_hex};
 use serde::Serialize;
 
-use super::key;
+use super::spelling::{Keys, Speller};
 use crate::args::FileOptions;
 use crate::exit::{Exit, Failure};
 use crate::out::{self, BAD, GOOD, field, progress, styled};
@@ -55,9 +55,10 @@ pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
     })?;
     bar.finish_and_clear();
     let snapshot = inspector.snapshot()?;
+    let speller = Speller::of(None, snapshot.keyspaces());
     let spelled = |keyspace: Option<&str>, key: &[u8]| {
         let keyspace = keyspace.and_then(|name| snapshot.keyspace(name));
-        keyspace.map_or_else(|| spell_hex(key), |facts| key::spell(facts, key))
+        keyspace.map_or_else(|| spell_hex(key), |facts| speller.spell(Keys::of(facts), key))
     };
     let damaged = found.damaged.iter().map(|record| DamagedJson {
         keyspace: record.keyspace.clone(),
@@ -72,6 +73,7 @@ pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
         cause: record.cause.clone(),
     });
     let unreadable: Vec<UnreadableJson> = unreadable.collect();
+    drop(speller);
     drop(snapshot);
     let file = options.file.display().to_string();
     if options.json {
@@ -127,8 +129,10 @@ fn print(
     field(&mut out, "file", file)?;
     let pages = match &found.pages {
         PagesVerified::Whole => styled(GOOD, "whole"),
-        PagesVerified::Damaged { cause } => format!("{}: {cause}", styled(BAD, "damaged")),
-        PagesVerified::Unknown { cause } => format!("not checked: {cause}"),
+        PagesVerified::Damaged { cause } => {
+            format!("{}: {}", styled(BAD, "damaged"), escape_control(cause))
+        }
+        PagesVerified::Unknown { cause } => format!("not checked: {}", escape_control(cause)),
         _ => "not checked".to_owned(),
     };
     field(&mut out, "pages", pages)?;
@@ -138,7 +142,7 @@ fn print(
     };
     field(&mut out, "records", records)?;
     for record in damaged {
-        let keyspace = record.keyspace.as_deref().unwrap_or("a retired keyspace");
+        let keyspace = escape_control(record.keyspace.as_deref().unwrap_or("a retired keyspace"));
         writeln!(out, "damaged: {} in {keyspace}; a lookup misses it", record.key)?;
     }
     let untold = found.damaged_records.saturating_sub(damaged.len() as u64);
@@ -147,6 +151,7 @@ fn print(
     }
     for record in unreadable {
         let UnreadableJson { keyspace, key, cause, .. } = record;
+        let [keyspace, cause] = [keyspace, cause].map(|text| escape_control(text));
         writeln!(out, "unreadable: {key} in {keyspace}; a lookup misses it: {cause}")?;
     }
     let untold = found.unreadable_records.saturating_sub(unreadable.len() as u64);
@@ -154,7 +159,7 @@ fn print(
         writeln!(out, "unreadable: {untold} more")?;
     }
     for keyspace in &found.miscounted {
-        let (name, recorded, found) = (&keyspace.keyspace, keyspace.recorded, keyspace.found);
+        let (name, recorded, found) = (escape_control(&keyspace.keyspace), keyspace.recorded, keyspace.found);
         writeln!(out, "miscounted: {name} has {found} entries, and should have {recorded}")?;
     }
     if !found.is_whole() {

@@ -2,12 +2,14 @@
 
 use std::io::Write;
 
-use larder::inspect::{Content, Finding, Record};
+use larder::inspect::{Content, Finding, Record, escape_control};
 use serde::Serialize;
 
-use super::key::{self, Found, KeyJson, find, spell};
+use super::key::{self, Found, KeyJson, find};
+use super::live::Source;
 use crate::args::KeyOptions;
 use crate::exit::{Exit, Failure};
+use crate::live;
 use crate::out::{self, BAD, GOOD, styled};
 use crate::time::{rfc3339, span};
 
@@ -22,13 +24,19 @@ struct WhyJson {
 }
 
 pub(crate) fn run(options: &KeyOptions) -> Result<Exit, Failure> {
+    if let Some(client) = live::behind(&options.look.file, options.file_only, options.look.json)? {
+        return super::live::why(&mut Source::of(client)?, options);
+    }
     let found = find(options)?;
     let unreadable = found.finding.live().and_then(|record| unreadable(&found, record));
     let why = match &unreadable {
         Some(reason) => format!(
             "Its record is whole, and no lookup can read the value: {reason}. Its owner counts a miss, and loads it anew."
         ),
-        None => explain(&found),
+        None => match &found.advice {
+            Some(advice) => format!("{} But {advice}.", explain(&found)),
+            None => explain(&found),
+        },
     };
     if options.look.json {
         out::json(&WhyJson { key: KeyJson::found(&found), why })?;
@@ -36,13 +44,8 @@ pub(crate) fn run(options: &KeyOptions) -> Result<Exit, Failure> {
         let mut out = out::stdout();
         let is_live = found.finding.live().is_some() && unreadable.is_none();
         let verdict = if is_live { styled(GOOD, "found") } else { styled(BAD, "not found") };
-        writeln!(
-            out,
-            "{} in keyspace {}: {verdict}",
-            spell(&found.keyspace, &found.key),
-            found.keyspace.name
-        )?;
-        writeln!(out, "{why}")?;
+        writeln!(out, "{} in keyspace {}: {verdict}", found.shown, escape_control(&found.keyspace.name))?;
+        writeln!(out, "{}", escape_control(&why))?;
         out.flush()?;
     }
     Ok(if unreadable.is_some() { Exit::Damaged } else { key::exit(&found.finding) })

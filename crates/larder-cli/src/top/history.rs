@@ -1,19 +1,27 @@
 //! What was seen, over time: totals become rates.
+//!
+//! 1. Rates are of two looks at one process. Another one, or the same one that has opened its cache anew, counts
+//!    from zero: nothing is compared with what its predecessor had counted, and the series begin again.
+//! 2. A look that fails leaves what was seen last, with the reason and the moment. It leaves a gap in the series.
+//! 3. The look after it is compared with the one before it, over all of the time in between: a rate is never that
+//!    of a minute, shown as that of a second.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use larder::{KeyspaceStats, Latencies, Stats};
 
-use super::source::Seen;
+use super::source::{Live, Seen};
 
 /// Moments that are kept: what the widest terminal shows.
 const MOST: usize = 400;
-/// Stands in a keyspace's series for a moment without lookups.
-const NONE: u64 = u64::MAX;
+/// Stands in a series for a moment without a number.
+pub(super) const NONE: u64 = u64::MAX;
+/// How long it is told that another process came.
+const NEWS: Duration = Duration::from_mins(1);
 
 /// Totals of one process become rates; `seen` is the latest, `before` the one before it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct History {
     before: Option<Seen>,
     seen: Option<Seen>,
@@ -21,7 +29,9 @@ pub(super) struct History {
     /// Seconds between the two.
     seconds: f64,
     /// Why nothing is seen just now.
-    pub(super) trouble: Option<String>,
+    trouble: Option<String>,
+    /// What was seen to begin anew, and when.
+    news: Option<(Instant, String)>,
     /// Series by name, newest first.
     series: BTreeMap<String, VecDeque<u64>>,
 }
@@ -36,7 +46,11 @@ pub(super) struct Hits {
 
 impl Hits {
     pub(super) fn requests(self) -> u64 {
-        self.memory + self.disk + self.misses
+        self.hits() + self.misses
+    }
+
+    pub(super) fn hits(self) -> u64 {
+        self.memory + self.disk
     }
 
     /// A part of the lookups, in hundredths; none without any.
@@ -68,17 +82,23 @@ impl History {
             Ok(seen) => seen,
             Err(why) => {
                 self.trouble = Some(why);
+                for series in self.series.values_mut() {
+                    push(series, NONE);
+                }
                 return;
             }
         };
         self.trouble = None;
-        self.seconds = self.seen_at.map_or(0.0, |before| (at - before).as_secs_f64());
+        self.seconds = self.seen_at.map_or(0.0, |before| at.saturating_duration_since(before).as_secs_f64());
         self.seen_at = Some(at);
-        self.before = self.seen.take().filter(|before| is_same(before, &seen));
-        self.seen = Some(seen);
-        if self.before.is_none() {
+        self.before = self.seen.take();
+        if let Some(text) = self.before.as_ref().and_then(|before| began_anew(before, &seen)) {
+            self.news = Some((at, text));
+            self.before = None;
             self.series.clear();
-        } else {
+        }
+        self.seen = Some(seen);
+        if self.before.is_some() {
             self.extend();
         }
     }
@@ -86,33 +106,48 @@ impl History {
     fn extend(&mut self) {
         let mut points: Vec<(String, u64)> = Vec::new();
         match self.seen.as_ref() {
-            Some(Seen::Live { stats, .. }) => {
+            Some(Seen::Live(live)) => {
                 let hits = self.hits();
-                points.push(("lookups".to_owned(), self.rate(hits.requests())));
-                points.push(("memory".to_owned(), hits.percent(hits.memory).unwrap_or(0)));
-                points.push(("hits".to_owned(), hits.percent(hits.memory + hits.disk).unwrap_or(0)));
-                for keyspace in &stats.keyspaces {
+                points.push(("lookups".to_owned(), whole(self.rate(hits.requests()))));
+                points.push(("memory".to_owned(), hits.percent(hits.memory).unwrap_or(NONE)));
+                points.push(("hits".to_owned(), hits.percent(hits.hits()).unwrap_or(NONE)));
+                for keyspace in &live.stats.keyspaces {
                     let hits = self.hits_in(keyspace);
-                    let percent = hits.percent(hits.memory + hits.disk).unwrap_or(NONE);
+                    let percent = hits.percent(hits.hits()).unwrap_or(NONE);
                     points.push((format!("keyspace {}", keyspace.name), percent));
                 }
             }
             Some(Seen::File(facts)) => {
-                points.push(("changes".to_owned(), self.changes()));
+                points.push(("changes".to_owned(), whole(self.changes())));
                 points.push(("entries".to_owned(), facts.file.entries));
                 points.push(("length".to_owned(), facts.file.len));
             }
             None => {}
         }
         for (name, point) in points {
-            let series = self.series.entry(name).or_default();
-            series.push_front(point);
-            series.truncate(MOST);
+            push(self.series.entry(name).or_default(), point);
         }
     }
 
     pub(super) fn seen(&self) -> Option<&Seen> {
         self.seen.as_ref()
+    }
+
+    /// Why nothing is known of this moment, and how old what is known is. A process that takes longer than
+    /// `patience` to answer is told as well.
+    pub(super) fn trouble(&self, now: Instant, patience: Duration) -> Option<(&str, Duration)> {
+        let age = now.saturating_duration_since(self.seen_at?);
+        match &self.trouble {
+            Some(why) => Some((why, age)),
+            None => (age > patience).then_some(("it has not answered yet", age)),
+        }
+    }
+
+    /// What began anew a short while ago.
+    pub(super) fn news(&self, now: Instant) -> Option<(&str, Duration)> {
+        let (at, text) = self.news.as_ref()?;
+        let age = now.saturating_duration_since(*at);
+        (age < NEWS).then_some((text, age))
     }
 
     /// A series by name, newest first.
@@ -121,19 +156,14 @@ impl History {
     }
 
     /// A count of the last interval, by the second.
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a rate, for people"
-    )]
-    pub(super) fn rate(&self, count: u64) -> u64 {
-        if self.seconds > 0.0 { (count as f64 / self.seconds).round() as u64 } else { 0 }
+    #[expect(clippy::cast_precision_loss, reason = "a rate, for people")]
+    pub(super) fn rate(&self, count: u64) -> f64 {
+        if self.seconds > 0.0 { count as f64 / self.seconds } else { 0.0 }
     }
 
     fn live(seen: Option<&Seen>) -> Option<&Stats> {
         match seen {
-            Some(Seen::Live { stats, .. }) => Some(stats),
+            Some(Seen::Live(live)) => Some(&live.stats),
             _ => None,
         }
     }
@@ -151,7 +181,21 @@ impl History {
             .map_or(Hits::default(), |before| keyspace_hits(keyspace).since(keyspace_hits(before)))
     }
 
-    pub(super) fn keyspace_before(&self, keyspace: &KeyspaceStats) -> Option<&KeyspaceStats> {
+    /// How much a count of a keyspace grew by the second. One that was opened with another version counts anew:
+    /// that is no rate.
+    pub(super) fn rate_in(&self, keyspace: &KeyspaceStats, of: impl Fn(&KeyspaceStats) -> u64) -> f64 {
+        let before = self.keyspace_before(keyspace);
+        self.rate(before.map_or(0, |before| of(keyspace).saturating_sub(of(before))))
+    }
+
+    /// The latencies of a keyspace's loads in the last interval, or of all the time if there were none in it.
+    pub(super) fn loads_in(&self, keyspace: &KeyspaceStats) -> Latencies {
+        let before = self.keyspace_before(keyspace).map(|before| before.load_latency.clone());
+        let recent = since(&keyspace.load_latency, &before.unwrap_or_default());
+        if recent.count() > 0 { recent } else { keyspace.load_latency.clone() }
+    }
+
+    fn keyspace_before(&self, keyspace: &KeyspaceStats) -> Option<&KeyspaceStats> {
         let before = Self::live(self.before.as_ref())?;
         // They come in the order of their names.
         let at = before.keyspaces.binary_search_by(|before| before.name.cmp(&keyspace.name)).ok()?;
@@ -159,7 +203,7 @@ impl History {
     }
 
     /// How much a count of the statistics grew by the second.
-    pub(super) fn rate_of(&self, count: impl Fn(&Stats) -> u64) -> u64 {
+    pub(super) fn rate_of(&self, count: impl Fn(&Stats) -> u64) -> f64 {
         let grown = Self::live(self.seen.as_ref())
             .zip(Self::live(self.before.as_ref()))
             .map_or(0, |(now, before)| count(now).saturating_sub(count(before)));
@@ -175,26 +219,61 @@ impl History {
     }
 
     /// Changes of a file, by the second.
-    pub(super) fn changes(&self) -> u64 {
+    pub(super) fn changes(&self) -> f64 {
         match (&self.seen, &self.before) {
             (Some(Seen::File(now)), Some(Seen::File(before))) => {
                 self.rate(now.file.sequence.saturating_sub(before.file.sequence))
             }
-            _ => 0,
+            _ => 0.0,
         }
     }
 }
 
-/// Another process begins to count anew.
-fn is_same(before: &Seen, now: &Seen) -> bool {
+fn push(series: &mut VecDeque<u64>, point: u64) {
+    series.push_front(point);
+    series.truncate(MOST);
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate, for a chart")]
+fn whole(rate: f64) -> u64 {
+    rate.round() as u64
+}
+
+/// What is to be said if what is seen now does not go on from what was seen before.
+fn began_anew(before: &Seen, now: &Seen) -> Option<String> {
     match (before, now) {
-        (Seen::Live { pid: before, .. }, Seen::Live { pid, .. }) => before == pid,
-        (Seen::File(_), Seen::File(_)) => true,
-        _ => false,
+        (Seen::Live(before), Seen::Live(now)) if before.pid != now.pid => {
+            Some(format!("process {} is gone; process {} answers and counts from zero", before.pid, now.pid))
+        }
+        // In a container each process may have the same number.
+        (Seen::Live(before), Seen::Live(now)) if before.connection != now.connection => {
+            counts_anew(before, now)
+                .then(|| format!("process {} has opened its cache anew and counts from zero", now.pid))
+        }
+        (Seen::Live(_), Seen::Live(_)) => None,
+        (Seen::File(before), Seen::File(now)) => {
+            let (before, now) = (&before.file, &now.file);
+            let is_other = before.identity.is_some() && before.identity != now.identity;
+            (is_other || now.sequence < before.sequence)
+                .then(|| "another file has taken its place".to_owned())
+        }
+        _ => Some("it is something else now".to_owned()),
     }
 }
 
-pub(super) fn since(now: &Latencies, before: &Latencies) -> Latencies {
+/// Whether counts of the second are not those of the first, grown. A service of an earlier larder does not tell how
+/// long its cache has been open.
+fn counts_anew(before: &Live, now: &Live) -> bool {
+    let counts = |live: &Live| {
+        let (stats, hits) = (&live.stats, hits_of(&live.stats));
+        let commits = stats.disk.as_ref().map_or(0, |disk| disk.commits);
+        [hits.memory, hits.disk, hits.misses, stats.loads, stats.inserts, stats.invalidations, commits]
+    };
+    let (were, are) = (counts(before), counts(now));
+    now.stats.uptime < before.stats.uptime || were.iter().zip(&are).any(|(were, are)| are < were)
+}
+
+fn since(now: &Latencies, before: &Latencies) -> Latencies {
     let mut recent = now.clone();
     for bucket in &mut recent.buckets {
         let old = before.buckets.iter().find(|old| old.up_to == bucket.up_to).map_or(0, |old| old.count);

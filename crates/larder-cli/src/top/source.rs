@@ -1,14 +1,17 @@
 //! Where what is shown comes from: the control socket of a process, or a file.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use larder::control::Client;
-use larder::inspect::{FileFacts, Inspector, KeyspaceFacts};
+use larder::control::{Client, ClientError};
+use larder::inspect::{FileFacts, Inspector, KeyspaceFacts, escape_control};
 use larder::{Stats, Timestamp};
 
-use crate::change::target::is_socket;
-use crate::exit::Failure;
+use crate::clock;
+use crate::exit::{Exit, Failure};
+use crate::live::socket_behind;
 
 /// Nobody waits longer for a number that is shown each second.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -16,8 +19,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What is known at one moment.
 #[derive(Debug, Clone)]
 pub(super) enum Seen {
-    Live { pid: u32, stats: Box<Stats> },
+    Live(Box<Live>),
     File(Box<Facts>),
+}
+
+/// What a process says.
+#[derive(Debug, Clone)]
+pub(super) struct Live {
+    pub(super) pid: u32,
+    /// How many connections there were: a process that began anew has broken the last one.
+    pub(super) connection: u64,
+    pub(super) stats: Stats,
 }
 
 /// What a file says.
@@ -28,6 +40,26 @@ pub(super) struct Facts {
     pub(super) now: Timestamp,
 }
 
+impl Seen {
+    fn escaped(mut self) -> Self {
+        let escape = |text: &mut String| *text = escape_control(text).into_owned();
+        match &mut self {
+            Self::Live(live) => {
+                let stats = &mut live.stats;
+                stats.keyspaces.iter_mut().for_each(|keyspace| escape(&mut keyspace.name));
+                // They are looked up by name.
+                stats.keyspaces.sort_by(|one, other| one.name.cmp(&other.name));
+                stats.disk.iter_mut().filter_map(|disk| disk.off.as_mut()).for_each(escape);
+            }
+            Self::File(facts) => facts.keyspaces.iter_mut().for_each(|keyspace| {
+                escape(&mut keyspace.name);
+                escape(&mut keyspace.key_shape);
+            }),
+        }
+        self
+    }
+}
+
 pub(super) struct Source {
     name: String,
     path: PathBuf,
@@ -35,57 +67,114 @@ pub(super) struct Source {
 }
 
 enum Of {
-    /// None once the process went away: it is tried again.
-    Socket(Option<Client>),
+    /// No client once the process went away: it is tried again.
+    Socket {
+        client: Option<Client>,
+        connections: u64,
+    },
     File,
 }
 
 impl Source {
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let of = if is_socket(path) {
-            let mut client = Client::connect(path)?;
+    /// Opens a socket, the socket of the process that has a file, or the file.
+    pub(super) fn open(path: &Path, file_only: bool) -> Result<Self, Failure> {
+        let socket = socket_behind(path, file_only)?;
+        let of = if let Some(socket) = &socket {
+            let mut client = Client::connect(socket)?;
             client.set_patience(PATIENCE)?;
-            Of::Socket(Some(client))
+            Of::Socket { client: Some(client), connections: 1 }
         } else {
             drop(Inspector::open(path)?);
             Of::File
         };
-        Ok(Self { name: path.display().to_string(), path: path.to_owned(), of })
+        let name = escape_control(&path.to_string_lossy()).into_owned();
+        Ok(Self { name, path: socket.unwrap_or_else(|| path.to_owned()), of })
     }
 
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// What is known now; or why nothing is.
+    /// What is known now; or why nothing is. What a file or a process says is safe to be shown.
     pub(super) fn look(&mut self) -> Result<Seen, String> {
+        self.ask().map(Seen::escaped).map_err(|cause| escape_control(&cause).into_owned())
+    }
+
+    fn ask(&mut self) -> Result<Seen, String> {
         match &mut self.of {
             Of::File => facts(&self.path).map_err(|error| error.to_string()),
-            Of::Socket(client) => {
-                let asked = ask(client, &self.path);
+            Of::Socket { client, connections } => {
+                let asked = ask(client, connections, &self.path);
                 if asked.is_err() {
                     *client = None;
                 }
-                asked
+                asked.map_err(|error| error.to_string())
             }
         }
     }
 }
 
-fn ask(client: &mut Option<Client>, path: &Path) -> Result<Seen, String> {
+fn ask(client: &mut Option<Client>, connections: &mut u64, path: &Path) -> Result<Seen, ClientError> {
     let client = if let Some(client) = client {
         client
     } else {
-        let mut fresh = Client::connect(path).map_err(|error| error.to_string())?;
-        fresh.set_patience(PATIENCE).map_err(|error| error.to_string())?;
+        let mut fresh = Client::connect(path)?;
+        fresh.set_patience(PATIENCE)?;
+        *connections += 1;
         client.insert(fresh)
     };
-    let stats = client.stats().map_err(|error| error.to_string())?;
-    Ok(Seen::Live { pid: client.server().pid, stats: Box::new(stats) })
+    let stats = client.stats()?;
+    Ok(Seen::Live(Box::new(Live { pid: client.server().pid, connection: *connections, stats })))
 }
 
 pub(super) fn facts(path: &Path) -> Result<Seen, larder::Error> {
     let snapshot = Inspector::open(path)?.snapshot()?;
     let (file, keyspaces, now) = (snapshot.file(), snapshot.keyspaces().to_vec(), snapshot.now());
     Ok(Seen::File(Box::new(Facts { file, keyspaces, now })))
+}
+
+/// Asks a source on a thread of its own, so that a process that hangs does not keep the keys from being heard.
+pub(super) struct Asker {
+    questions: Sender<()>,
+    answers: Receiver<(Instant, Result<Seen, String>)>,
+    is_waiting: bool,
+}
+
+impl Asker {
+    pub(super) fn start(mut look: impl FnMut() -> Result<Seen, String> + Send + 'static) -> Self {
+        let (questions, asked) = channel::<()>();
+        let (told, answers) = channel();
+        // It ends when this end of a channel is gone, or with the process.
+        thread::spawn(move || {
+            while asked.recv().is_ok() {
+                let answer = look();
+                if told.send((clock::now(), answer)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { questions, answers, is_waiting: false }
+    }
+
+    /// Asks, unless the last question has no answer yet.
+    pub(super) fn ask(&mut self) {
+        if !self.is_waiting {
+            self.is_waiting = self.questions.send(()).is_ok();
+        }
+    }
+
+    /// The answer, when it was given, if there is one by now.
+    pub(super) fn answer(&mut self) -> Result<Option<(Instant, Result<Seen, String>)>, Failure> {
+        match self.answers.try_recv() {
+            Ok(answer) => {
+                self.is_waiting = false;
+                Ok(Some(answer))
+            }
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(Failure::new(
+                Exit::System,
+                "the thread that asks the cache has ended, which is a bug of larder",
+            )),
+        }
+    }
 }

@@ -1,26 +1,85 @@
-use std::path::Path;
+mod keyspaces;
 
 use larder::{Cache, KeyspaceDefinition, Stats};
 use ratatui::backend::TestBackend;
-use ratatui::buffer::Cell;
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::style::{Color, Modifier};
 use serde_json::json;
 
+use super::source::{Live, Seen, facts};
 use super::*;
-use crate::top::source::{Seen, facts};
 
 const PRODUCTS: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("product").version(1);
+const SECOND: Duration = Duration::from_secs(1);
 
-/// A minute of a shop: each second more lookups, and the share that memory answers grows.
-fn shop() -> History {
-    let mut history = History::default();
-    let start = clock::now();
-    for second in 0..60_u64 {
-        history.add(
-            start + Duration::from_secs(second),
-            Ok(Seen::Live { pid: 4711, stats: Box::new(at(second)) }),
-        );
+/// A screen, and the moment it shows.
+struct Seat {
+    start: Instant,
+    second: u64,
+    shown: Shown,
+    has_colours: bool,
+}
+
+impl Seat {
+    fn new() -> Self {
+        let shown = Shown { history: History::default(), paused: None, controls: Controls::default() };
+        Self { start: clock::now(), second: 0, shown, has_colours: true }
     }
-    history
+
+    /// A minute of a shop: each second more lookups, and the share that memory answers grows.
+    fn of_shop() -> Self {
+        let mut seat = Self::new();
+        for second in 0..60 {
+            seat.sees(second, Ok(live(4711, 1, at(second))));
+        }
+        seat
+    }
+
+    fn sees(&mut self, second: u64, seen: Result<Seen, String>) {
+        self.second = second;
+        self.shown.history.add(self.start + Duration::from_secs(second), seen);
+    }
+
+    fn press(&mut self, code: KeyCode) -> Wish {
+        let now = self.start + Duration::from_secs(self.second);
+        self.shown.press(KeyEvent::new(code, KeyModifiers::NONE), now)
+    }
+
+    fn buffer(&mut self, width: u16, height: u16, name: &str) -> Buffer {
+        let now = self.start + Duration::from_secs(self.second);
+        let look = Look { name, has_colours: self.has_colours, now, interval: SECOND };
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| self.shown.draw(frame, &look)).unwrap();
+        terminal.backend().buffer().clone()
+    }
+
+    fn drawn(&mut self, width: u16, height: u16) -> String {
+        text(&self.buffer(width, height, "shop.sock"))
+    }
+}
+
+fn text(buffer: &Buffer) -> String {
+    let rows = buffer.content().chunks(usize::from(buffer.area.width).max(1));
+    let mut text = String::new();
+    for row in rows {
+        let mut left = 0;
+        for cell in row {
+            // A wide character covers the cell after it.
+            if left == 0 {
+                text += cell.symbol();
+                left = super::text::width(cell.symbol()).max(1);
+            }
+            left -= 1;
+        }
+        text.truncate(text.trim_end_matches(' ').len());
+        text.push('\n');
+    }
+    text
+}
+
+fn live(pid: u32, connection: u64, stats: Stats) -> Seen {
+    Seen::Live(Box::new(Live { pid, connection, stats }))
 }
 
 fn at(second: u64) -> Stats {
@@ -33,30 +92,22 @@ fn at(second: u64) -> Stats {
             "commits": second * 10, "state": "on", "flush_lag": 0.042, "commit_latency": {"buckets": buckets},
         },
         "misses": misses, "loads": misses, "load_failures": 3, "inserts": second * 12, "invalidations": second * 2,
-        "unsaved_bytes": 2048,
+        "unsaved_bytes": 2 << 20, "write_buffer": 8 << 20, "uptime": second + 60,
         "keyspaces": [
             {"name": "data_package", "misses": misses, "loads": misses, "load_latency": {"buckets": buckets}, "memory_entries": 1_000,
-             "disk_entries": 5_000},
-            {"name": "product", "memory_hits": memory, "disk_hits": disk, "misses": 0, "memory_entries": 4_000, "disk_entries": 15_000},
+             "memory_weight": 4 << 20, "disk_entries": 5_000, "disk_bytes": 90 << 20, "memory_evictions": second * 5, "disk_expirations": second},
+            {"name": "product", "memory_hits": memory, "disk_hits": disk, "misses": 0, "memory_entries": 4_000, "disk_entries": 15_000,
+             "memory_weight": 36 << 20, "disk_bytes": 10 << 20, "inserts": second * 12, "invalidations": second * 2, "memory_evictions": second * 2},
             {"name": "session"},
         ],
     }))
     .unwrap()
 }
 
-fn drawn(width: u16, height: u16, name: &str, history: &History) -> String {
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| view::draw(frame, name, history)).unwrap();
-    let buffer = terminal.backend().buffer();
-    let rows = buffer.content().chunks(usize::from(width));
-    let rows = rows.map(|row| row.iter().map(Cell::symbol).collect::<String>().trim_end().to_owned() + "\n");
-    rows.collect()
-}
-
 /// Compares with what is kept in `top/snapshots`; `LARDER_SNAPSHOTS=write` keeps what is drawn now.
 fn is_as_kept(name: &str, drawn: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/top/snapshots").join(name);
-    if std::env::var("LARDER_SNAPSHOTS").is_ok_and(|wish| wish == "write") {
+    if env::var("LARDER_SNAPSHOTS").is_ok_and(|wish| wish == "write") {
         std::fs::write(&path, drawn).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap();
@@ -65,9 +116,20 @@ fn is_as_kept(name: &str, drawn: &str) {
 
 #[test]
 fn a_live_cache_is_shown_at_each_size() {
-    let history = shop();
-    is_as_kept("live-80x24.txt", &drawn(80, 24, "shop.sock", &history));
-    is_as_kept("live-200x60.txt", &drawn(200, 60, "shop.sock", &history));
+    let mut seat = Seat::of_shop();
+    is_as_kept("live-40x12.txt", &seat.drawn(40, 12));
+    is_as_kept("live-80x24.txt", &seat.drawn(80, 24));
+    is_as_kept("live-200x60.txt", &seat.drawn(200, 60));
+}
+
+#[test]
+fn help_is_shown_at_each_size_and_any_key_leaves_it() {
+    let mut seat = Seat::of_shop();
+    seat.press(KeyCode::Char('?'));
+    is_as_kept("help-40x12.txt", &seat.drawn(40, 12));
+    is_as_kept("help-80x24.txt", &seat.drawn(80, 24));
+    assert_eq!(seat.press(KeyCode::Enter), Wish::Show);
+    assert!(seat.drawn(80, 24).contains("hit rate 94 %"));
 }
 
 #[test]
@@ -77,54 +139,187 @@ fn a_file_alone_is_shown() {
     let cache = Cache::builder().path(&path).open().unwrap();
     cache.keyspace(PRODUCTS).unwrap().insert("MTNVTU", 100).unwrap();
     cache.close().unwrap();
-    let mut history = History::default();
-    let start = clock::now();
+    let mut seat = Seat::new();
     for second in 0..5 {
-        history.add(start + Duration::from_secs(second), Ok(facts(&path).unwrap()));
+        seat.sees(second, Ok(facts(&path).unwrap()));
     }
     for (width, height) in [(80, 24), (200, 60)] {
-        let drawn = drawn(width, height, "shop.larder", &history);
+        let drawn = text(&seat.buffer(width, height, "shop.larder"));
         for text in ["shop.larder: closed", "entries 1 ", "changes 0/s", "product", "larder top SOCKET"] {
             assert!(drawn.contains(text), "{text:?}: {drawn}");
         }
     }
+    let small = text(&seat.buffer(40, 12, "shop.larder"));
+    assert!(small.contains("changes 0/s  entries 1") && small.contains("product"), "{small}");
 }
 
 #[test]
-fn a_tiny_terminal_is_told_what_is_needed_and_nothing_panics_at_any_size() {
-    let history = shop();
-    let tiny = drawn(40, 10, "shop.sock", &history);
-    assert!(tiny.contains("This terminal has 40×10.\nlarder top needs 70×18.\nq leaves."), "{tiny}");
-    for width in [1, 2, 5, 69, 70, 71, 300] {
-        for height in [1, 2, 17, 18, 19, 100] {
-            drawn(width, height, "shop.sock", &history);
-            drawn(width, height, "shop.sock", &History::default());
+fn every_size_shows_something_and_none_panics() {
+    let mut seat = Seat::of_shop();
+    let mut empty = Seat::new();
+    for width in [1, 2, 5, 39, 59, 60, 61, 139, 140, 300] {
+        for height in [1, 2, 5, 6, 17, 20, 21, 100] {
+            for key in ['?', 'x', 'p', 'p', 'l'] {
+                seat.press(KeyCode::Char(key));
+                let drawn = seat.drawn(width, height);
+                assert!(drawn.trim().len() > 0, "{width}×{height}");
+            }
+            empty.drawn(width, height);
         }
     }
 }
 
 #[test]
-fn trouble_is_told_and_another_process_begins_anew() {
-    let mut history = shop();
-    assert!(!history.series("hits").is_empty());
-    history.add(clock::now() + Duration::from_secs(70), Err("no answer from the cache".to_owned()));
-    assert!(drawn(80, 24, "shop.sock", &history).contains("no answer from the cache"));
-    let stats = Box::new(at(1));
-    history.add(clock::now() + Duration::from_secs(71), Ok(Seen::Live { pid: 4712, stats }));
-    let drawn = drawn(80, 24, "shop.sock", &history);
-    assert!(drawn.contains("process 4712") && drawn.contains("lookups 0/s"), "{drawn}");
-    assert!(history.series("hits").is_empty());
+fn what_was_seen_last_is_dim_while_there_is_no_answer_and_the_reason_is_told_whole() {
+    let mut seat = Seat::of_shop();
+    let why = "cannot connect to /run/services/shop/production/cache/larder.sock: no process answers there any more";
+    let is_dim = |buffer: &Buffer| {
+        let dim = |cell: &Cell| cell.modifier.contains(Modifier::DIM);
+        let at = |row: u16| dim(buffer.cell((0, row)).unwrap());
+        (at(8), at(12), at(18))
+    };
+    assert_eq!(is_dim(&seat.buffer(80, 24, "shop.sock")), (false, false, false));
+    seat.sees(71, Err(why.to_owned()));
+    let buffer = seat.buffer(80, 24, "shop.sock");
+    assert_eq!(is_dim(&buffer), (true, true, true));
+    is_as_kept("no-answer-80x24.txt", &text(&buffer));
+    for (width, height) in [(40, 20), (80, 24), (200, 60)] {
+        let drawn = seat.drawn(width, height).replace('\n', " ");
+        let words: Vec<&str> = drawn.split_whitespace().collect();
+        let told =
+            format!("NO ANSWER for 12 s: {why}. What is shown is of that time; it is asked again every 1 s.");
+        let told: Vec<&str> = told.split_whitespace().filter(|word| word.len() < 30).collect();
+        let mut left = told.iter().peekable();
+        for word in &words {
+            let _ = left.next_if(|expected| *expected == word);
+        }
+        assert_eq!(left.next(), None, "{width}: {drawn}");
+    }
+    // It comes back by itself; the rates are those of all the time in between.
+    seat.sees(79, Ok(live(4711, 2, at(79))));
+    let drawn = seat.drawn(80, 24);
+    assert!(!drawn.contains("NO ANSWER") && !drawn.contains("from zero"), "{drawn}");
+    assert!(drawn.contains("lookups 6720/s"), "20 seconds are no one second:\n{drawn}");
+    assert_eq!(is_dim(&seat.buffer(80, 24, "shop.sock")), (false, false, false));
 }
 
 #[test]
-fn a_disk_that_is_off_is_told() {
+fn a_process_that_hangs_is_told_before_it_fails_to_answer() {
+    let mut seat = Seat::of_shop();
+    seat.second = 62;
+    assert!(!seat.drawn(80, 24).contains("NO ANSWER"));
+    seat.second = 64;
+    assert!(seat.drawn(80, 24).contains("NO ANSWER for 5 s: it has not answered yet."));
+}
+
+#[test]
+fn another_process_is_told_and_counts_from_zero() {
+    let mut seat = Seat::of_shop();
+    seat.sees(70, Err("no answer from the cache".to_owned()));
+    seat.sees(71, Ok(live(4712, 2, at(1))));
+    let drawn = seat.drawn(80, 24);
+    for text in
+        ["process 4712", "lookups 0/s", "process 4711 is gone; process 4712 answers and counts from zero"]
+    {
+        assert!(drawn.replace('\n', " ").contains(text), "{text}: {drawn}");
+    }
+    assert!(seat.shown.history.series("hits").is_empty());
+    seat.sees(72, Ok(live(4712, 2, at(2))));
+    assert!(seat.drawn(80, 24).contains("lookups 1320/s"), "{}", seat.drawn(80, 24));
+    seat.second = 140;
+    seat.sees(140, Ok(live(4712, 2, at(3))));
+    assert!(!seat.drawn(80, 24).contains("4711"), "news grow old");
+}
+
+#[test]
+fn a_process_of_the_same_number_that_began_anew_makes_no_rates() {
+    let mut seat = Seat::of_shop();
+    // In a container each process is the first.
+    seat.sees(60, Ok(live(4711, 2, at(2))));
+    let drawn = seat.drawn(80, 24);
+    assert!(
+        drawn.contains("process 4711 has opened its cache anew") && drawn.contains("lookups 0/s"),
+        "{drawn}"
+    );
+    // The same connection is the same process, whatever a keyspace of another version does to the sums.
+    let mut seat = Seat::of_shop();
+    seat.sees(60, Ok(live(4711, 1, at(2))));
+    let drawn = seat.drawn(80, 24);
+    assert!(!drawn.contains("anew") && drawn.contains("lookups 0/s"), "{drawn}");
+    assert!(!seat.shown.history.series("hits").is_empty());
+}
+
+#[test]
+fn a_disk_that_is_off_is_told_whole() {
     let mut stats = at(1);
     if let Some(disk) = &mut stats.disk {
-        (disk.state, disk.off) = (larder::DiskState::Suspended, Some("no space left on device".to_owned()));
+        let why = "no space left on device while the file was lengthened by 65536 bytes for its next region";
+        (disk.state, disk.off) = (larder::DiskState::Suspended, Some(why.to_owned()));
     }
-    let mut history = History::default();
-    history.add(clock::now(), Ok(Seen::Live { pid: 1, stats: Box::new(stats) }));
-    assert!(drawn(80, 24, "shop.sock", &history).contains("disk     OFF: no space left on device"));
+    let mut seat = Seat::new();
+    seat.sees(0, Ok(live(1, 1, stats)));
+    for (width, height) in [(40, 12), (80, 24), (200, 60)] {
+        let drawn = seat.drawn(width, height);
+        let words = drawn.split_whitespace().collect::<Vec<_>>().join(" ");
+        // On a wide screen other numbers stand on the same lines.
+        assert!(drawn.contains("disk     OFF: no space left") && words.contains("region;"), "{drawn}");
+    }
+}
+
+#[test]
+fn without_colours_nothing_has_one_and_all_is_said_in_words() {
+    let mut seat = Seat::of_shop();
+    seat.sees(70, Err("gone".to_owned()));
+    let coloured = |buffer: &Buffer| {
+        buffer.content().iter().any(|cell| cell.fg != Color::Reset || cell.bg != Color::Reset)
+    };
+    let (with, mut without) = (seat.buffer(80, 24, "shop.sock"), seat);
+    without.has_colours = false;
+    let without = without.buffer(80, 24, "shop.sock");
+    assert!(coloured(&with) && !coloured(&without));
+    assert_eq!(text(&with), text(&without));
+}
+
+#[test]
+fn what_cannot_be_drawn_on_is_told_what_to_use() {
+    let told =
+        |is_terminal, term: Option<&str>| unusable(is_terminal, term.map(OsStr::new), Path::new("shop.sock"));
+    let instead = "`larder stats shop.sock` prints once";
+    for (is_terminal, term) in [(false, Some("xterm")), (true, Some("dumb")), (true, Some("")), (true, None)]
+    {
+        assert!(told(is_terminal, term).unwrap().contains(instead), "{term:?}");
+    }
+    assert_eq!(told(true, Some("xterm-256color")), None);
+}
+
+#[test]
+fn a_source_that_hangs_keeps_no_key_waiting() {
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let mut asker = Asker::start(move || {
+        held.recv().map_err(|_| "let go".to_owned())?;
+        Ok(live(1, 1, Stats::default()))
+    });
+    asker.ask();
+    asker.ask();
+    assert!(asker.answer().unwrap().is_none(), "it does not wait");
+    release.send(()).unwrap();
+    let answer = loop {
+        if let Some((_, answer)) = asker.answer().unwrap() {
+            break answer;
+        }
+        std::thread::yield_now();
+    };
+    assert!(answer.is_ok());
+    // The second question was not put while the first was open.
+    drop(release);
+    asker.ask();
+    let answer = loop {
+        if let Some((_, answer)) = asker.answer().unwrap() {
+            break answer;
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(answer.err().as_deref(), Some("let go"));
 }
 
 #[test]

@@ -1,269 +1,255 @@
 //! What is drawn. Everything is drawn anew from the history, at whatever size the terminal has.
+//!
+//! From top to bottom: what is looked at; on lines of its own what is wrong with it; charts, or a line where there
+//! is no room for them; numbers, the least important ones leaving first; the keyspaces; the keys. While nothing is
+//! seen, what was seen last is dim.
 
-use larder::inspect::FileState;
-use larder::{ByteSize, DiskState, Latencies, Stats};
+mod file;
+mod help;
+mod live;
+
+use std::time::{Duration, Instant};
+
+use larder::inspect::escape_control;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
-use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Paragraph, RenderDirection, Row, Sparkline, Table};
+use ratatui::text::Line;
+use ratatui::widgets::{Block, Borders, Paragraph, RenderDirection, Sparkline};
 
-use super::history::History;
-use super::source::{Facts, Seen};
-use super::text::{bar, count, percent, time, trend};
+use super::controls::Controls;
+use super::history::{History, NONE};
+use super::source::Seen;
+use super::text::{shortened, width, wrapped};
 use crate::time::span;
 
-/// What fits into less says nothing.
-const LEAST: (u16, u16) = (70, 18);
+/// What charts need to say something.
+const LEAST_FOR_CHARTS: (u16, u16) = (60, 18);
+/// From this width on, numbers stand in two columns.
+const TWO_COLUMNS: u16 = 140;
+/// Rows that are kept for the keyspaces: their title, their heads and three of them.
+const LEAST_FOR_KEYSPACES: u16 = 5;
 
-pub(super) fn draw(frame: &mut Frame<'_>, name: &str, history: &History) {
-    let area = frame.area();
-    if area.width < LEAST.0 || area.height < LEAST.1 {
-        let text = format!(
-            "This terminal has {}×{}.\nlarder top needs {}×{}.\nq leaves.",
-            area.width, area.height, LEAST.0, LEAST.1
-        );
-        frame.render_widget(Paragraph::new(text), area);
+/// What is drawn, besides the history.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look<'a> {
+    pub(super) name: &'a str,
+    /// Whether colours are wanted.
+    pub(super) has_colours: bool,
+    pub(super) now: Instant,
+    pub(super) interval: Duration,
+}
+
+impl Look<'_> {
+    fn colour(&self, colour: Color) -> Style {
+        if self.has_colours { Style::new().fg(colour) } else { Style::new() }
+    }
+}
+
+pub(super) fn draw(frame: &mut Frame<'_>, look: &Look<'_>, history: &History, controls: &mut Controls) {
+    let mut rest = frame.area();
+    let foot = if rest.height >= 6 { take_bottom(&mut rest, 1) } else { Rect::ZERO };
+    let title = take(&mut rest, 1);
+    head(frame, title, look, history, controls);
+    let is_old = notes(frame, &mut rest, look, history);
+    let content = rest;
+    if controls.shows_help {
+        help::draw(frame, content);
+    } else {
+        match history.seen() {
+            Some(Seen::Live(live)) => live::draw(frame, content, look, &live.stats, history, controls),
+            Some(Seen::File(facts)) => file::draw(frame, content, look, facts, history, controls),
+            None => {}
+        }
+        if is_old {
+            frame.buffer_mut().set_style(content, Style::new().add_modifier(Modifier::DIM));
+        }
+    }
+    let keys = ["q leaves", "? help", "p pause", "←→ order", "r reverse", "↑↓ scroll"];
+    let keys = fitted("", &keys.map(str::to_owned), foot.width);
+    frame.render_widget(Paragraph::new(keys).style(Style::new().add_modifier(Modifier::DIM)), foot);
+}
+
+/// What is looked at, and on the right how often.
+fn head(frame: &mut Frame<'_>, area: Rect, look: &Look<'_>, history: &History, controls: &Controls) {
+    let of = match history.seen() {
+        Some(Seen::Live(live)) => format!(": process {}", live.pid),
+        Some(Seen::File(facts)) => format!(": {}", file::state(facts.file.state)),
+        None => String::new(),
+    };
+    let every = if controls.is_paused {
+        "PAUSED".to_owned()
+    } else if look.interval.subsec_millis() == 0 {
+        format!("every {} s", look.interval.as_secs())
+    } else {
+        format!("every {} ms", look.interval.as_millis())
+    };
+    let room = usize::from(area.width);
+    // Where there is no room for all, the interval goes, and then the middle of the name.
+    let command = "larder top  ";
+    let taken = width(command) + width(&of);
+    let name = shortened(&escape_control(look.name), room.saturating_sub(taken).max(8));
+    let is_told = controls.is_paused || taken + width(&name) + 2 + width(&every) <= room;
+    let bold = Style::new().add_modifier(Modifier::BOLD);
+    let line = Line::from(vec![
+        ratatui::text::Span::styled(command, bold),
+        ratatui::text::Span::raw(format!("{name}{of}")),
+    ]);
+    frame.render_widget(Paragraph::new(line), area);
+    if is_told {
+        let style = if controls.is_paused { Modifier::REVERSED } else { Modifier::DIM };
+        let columns = u16::try_from(width(&every)).unwrap_or(u16::MAX).min(area.width);
+        let right = Rect { x: area.right() - columns, width: columns, ..area };
+        frame.render_widget(Paragraph::new(every).style(Style::new().add_modifier(style)), right);
+    }
+}
+
+/// What is wrong, and what is new, each on lines of its own. Answers whether what is shown is old.
+fn notes(frame: &mut Frame<'_>, rest: &mut Rect, look: &Look<'_>, history: &History) -> bool {
+    let patience = 3 * look.interval + Duration::from_secs(1);
+    let trouble = history.trouble(look.now, patience).map(|(why, age)| {
+        format!(
+            "NO ANSWER for {}: {}. What is shown is of that time; it is asked again every {}.",
+            span(age),
+            escape_control(why),
+            span(look.interval)
+        )
+    });
+    let news = history.news(look.now).map(|(text, age)| format!("{} ago: {text}.", span(age)));
+    let is_old = trouble.is_some();
+    let bad = look.colour(Color::Red).add_modifier(Modifier::BOLD);
+    let new = look.colour(Color::Yellow).add_modifier(Modifier::BOLD);
+    for (text, style) in trouble.map(|text| (text, bad)).into_iter().chain(news.map(|text| (text, new))) {
+        for line in wrapped(&text, rest.width.into()) {
+            if rest.height <= 1 {
+                break;
+            }
+            let area = take(rest, 1);
+            frame.render_widget(Paragraph::new(line).style(style), area);
+        }
+    }
+    is_old
+}
+
+/// A chart over time.
+struct Chart {
+    title: String,
+    series: Vec<u64>,
+    /// What the height is; the most there was, if none.
+    most: Option<u64>,
+    colour: Color,
+}
+
+/// Charts side by side, the newest at the right; or their titles in a line where there is no room for them.
+fn charts(frame: &mut Frame<'_>, rest: &mut Rect, look: &Look<'_>, of: [Chart; 3]) {
+    if rest.width < LEAST_FOR_CHARTS.0 || rest.height < LEAST_FOR_CHARTS.1 {
+        let line = fitted("", &of.map(|chart| chart.title), rest.width);
+        frame.render_widget(Paragraph::new(line), take(rest, 1));
         return;
     }
-    let charts = (area.height / 4).clamp(5, 14);
-    let rows = [1, charts, 7].map(Constraint::Length);
-    let [title, charts, vitals, keyspaces, foot] =
-        Layout::vertical([rows[0], rows[1], rows[2], Constraint::Min(4), Constraint::Length(1)]).areas(area);
-    match history.seen() {
-        Some(Seen::Live { pid, stats }) => {
-            head(frame, title, &format!("{name}: process {pid}"), history);
-            live_charts(frame, charts, history);
-            frame.render_widget(Paragraph::new(live_vitals(stats, history, vitals.width)), vitals);
-            live_keyspaces(frame, keyspaces, stats, history);
-        }
-        Some(Seen::File(facts)) => {
-            head(frame, title, &format!("{name}: {}", state(facts.file.state)), history);
-            file_charts(frame, charts, history);
-            frame.render_widget(Paragraph::new(file_vitals(facts, history)), vitals);
-            file_keyspaces(frame, keyspaces, facts);
-        }
-        None => head(frame, title, name, history),
-    }
-    frame.render_widget(Paragraph::new("q leaves").style(Style::new().add_modifier(Modifier::DIM)), foot);
-}
-
-fn head(frame: &mut Frame<'_>, area: Rect, name: &str, history: &History) {
-    let bold = Style::new().add_modifier(Modifier::BOLD);
-    let mut spans = vec![Span::styled("larder top", bold), Span::raw(format!("  {name}"))];
-    if let Some(trouble) = &history.trouble {
-        spans.push(Span::styled(format!("  {trouble}"), Style::new().fg(Color::Red)));
-    }
-    frame.render_widget(Paragraph::new(Line::from(spans)), area);
-}
-
-/// Series side by side, the newest at the right.
-fn charts(frame: &mut Frame<'_>, area: Rect, of: [(String, Vec<u64>, Option<u64>, Color); 3]) {
-    let areas: [Rect; 3] = Layout::horizontal([Constraint::Ratio(1, 3); 3]).spacing(2).areas(area);
-    for (area, (title, series, most, colour)) in areas.into_iter().zip(of) {
+    let height = (rest.height / 4).clamp(5, 10);
+    let areas: [Rect; 3] =
+        Layout::horizontal([Constraint::Ratio(1, 3); 3]).spacing(2).areas(take(rest, height));
+    for (area, chart) in areas.into_iter().zip(of) {
+        let points: Vec<Option<u64>> =
+            chart.series.iter().map(|point| (*point != NONE).then_some(*point)).collect();
         let line = Sparkline::default()
-            .block(Block::new().borders(Borders::TOP).title(title))
+            .block(Block::new().borders(Borders::TOP).title(format!("{} ", chart.title)))
             .direction(RenderDirection::RightToLeft)
-            .style(Style::new().fg(colour))
-            .data(&series);
-        let line = if let Some(most) = most { line.max(most) } else { line };
+            .style(look.colour(chart.colour))
+            .data(points);
+        let line = if let Some(most) = chart.most { line.max(most) } else { line };
         frame.render_widget(line, area);
     }
 }
 
-fn live_charts(frame: &mut Frame<'_>, area: Rect, history: &History) {
-    let hits = history.hits();
-    let (all, memory) = (hits.percent(hits.memory + hits.disk), hits.percent(hits.memory));
-    charts(
-        frame,
-        area,
-        [
-            (format!("hit rate {} ", percent(all)), history.series("hits"), Some(100), Color::Green),
-            (format!("of memory {} ", percent(memory)), history.series("memory"), Some(100), Color::Cyan),
-            (
-                format!("lookups {}/s ", count(history.rate(hits.requests()))),
-                history.series("lookups"),
-                None,
-                Color::Yellow,
-            ),
-        ],
-    );
+/// The rank of what must be seen.
+const URGENT: u8 = 0;
+
+/// A line of numbers. Those of a higher rank leave first where not all have room.
+struct Vital {
+    rank: u8,
+    lines: Vec<Line<'static>>,
 }
 
-fn quantiles(latencies: &Latencies) -> String {
-    format!("half within {}, 99 % within {}", time(latencies.quantile(0.5)), time(latencies.quantile(0.99)))
-}
-
-fn live_vitals(stats: &Stats, history: &History, width: u16) -> Vec<Line<'static>> {
-    let room = usize::from(width).saturating_sub(40).min(60);
-    let use_of = |name: &str, used: u64, of: u64| {
-        let (shown, whole) = (ByteSize::bytes(used).to_string(), ByteSize::bytes(of).to_string());
-        Line::raw(format!("{name:<8} {shown:>10} of {whole:<10} {}", bar(used, of, room)))
-    };
-    let disk = stats.disk.clone().unwrap_or_default();
-    let loads = history.recent(all_loads);
-    let commits = history.recent(|stats| stats.disk.clone().unwrap_or_default().commit_latency);
-    let evicted = (
-        history.rate_of(|stats| stats.memory.evictions),
-        history.rate_of(|stats| stats.disk.as_ref().map_or(0, |disk| disk.evictions)),
-    );
-    let mut lines = vec![
-        use_of("memory", stats.memory.weight, stats.memory.capacity),
-        use_of("live", disk.bytes, disk.usable_bytes),
-        use_of("file", disk.allocated_bytes.unwrap_or(disk.file_bytes), disk.capacity),
-        Line::raw(format!(
-            "loads    {}/s, {} failed since the start, {}",
-            count(history.rate_of(|stats| stats.loads)),
-            count(stats.load_failures),
-            quantiles(&loads)
-        )),
-        Line::raw(format!(
-            "commits  {}/s, {}, flush lag {}",
-            count(history.rate_of(|stats| stats.disk.as_ref().map_or(0, |disk| disk.commits))),
-            quantiles(&commits),
-            time(disk.flush_lag)
-        )),
-        Line::raw(format!(
-            "changes  {} inserts/s, {} removals/s, evicted {}/s of memory, {}/s of disk",
-            count(history.rate_of(|stats| stats.inserts)),
-            count(history.rate_of(|stats| stats.invalidations)),
-            count(evicted.0),
-            count(evicted.1)
-        )),
-    ];
-    lines.push(match (&stats.disk, disk.state) {
-        (None, _) => Line::raw("disk     none: this cache is in memory alone"),
-        (_, DiskState::On) => {
-            Line::raw(format!("disk     on, {} unsaved", ByteSize::bytes(stats.unsaved_bytes)))
-        }
-        _ => {
-            let why = disk.off.unwrap_or_else(|| "the disk failed".to_owned());
-            Line::styled(format!("disk     OFF: {why}; memory keeps serving"), Style::new().fg(Color::Red))
-        }
-    });
-    lines
-}
-
-fn all_loads(stats: &Stats) -> Latencies {
-    let mut all = Latencies::default();
-    for bucket in stats.keyspaces.iter().flat_map(|keyspace| &keyspace.load_latency.buckets) {
-        match all.buckets.iter_mut().find(|there| there.up_to == bucket.up_to) {
-            Some(there) => there.count += bucket.count,
-            None => all.buckets.push(*bucket),
-        }
+impl Vital {
+    fn new(rank: u8, line: impl Into<Line<'static>>) -> Self {
+        Self { rank, lines: vec![line.into()] }
     }
-    all.buckets.sort_by_key(|bucket| bucket.up_to);
-    all
 }
 
-fn table(frame: &mut Frame<'_>, area: Rect, head: &[&str], widths: Vec<Constraint>, rows: Vec<Vec<String>>) {
-    let room = usize::from(area.height.saturating_sub(2));
-    let untold = rows.len().saturating_sub(room);
-    let title = if untold > 0 { format!("keyspaces, {untold} more ") } else { "keyspaces ".to_owned() };
-    let bold = Style::new().add_modifier(Modifier::BOLD);
-    let table = Table::new(rows.into_iter().take(room).map(Row::new), widths)
-        .header(Row::new(head.iter().map(|name| (*name).to_owned())).style(bold))
-        .block(Block::new().borders(Borders::TOP).title(title));
-    frame.render_widget(table, area);
-}
-
-fn live_keyspaces(frame: &mut Frame<'_>, area: Rect, stats: &Stats, history: &History) {
-    let head =
-        ["name", "look/s", "hits", "memory", "loads/s", "99 % in", "in mem.", "on disk", "hits over time"];
-    let mut of: Vec<_> =
-        stats.keyspaces.iter().map(|keyspace| (history.hits_in(keyspace), keyspace)).collect();
-    of.sort_by_key(|(hits, keyspace)| (std::cmp::Reverse(hits.requests()), keyspace.name.clone()));
-    let longest = stats.keyspaces.iter().map(|keyspace| keyspace.name.chars().count()).max().unwrap_or(0);
-    let name = u16::try_from(longest.clamp(8, 32)).unwrap_or(32).min(area.width / 5);
-    let fixed = [name, 6, 5, 6, 7, 7, 7, 7].map(Constraint::Length);
-    let widths = [&fixed[..], &[Constraint::Min(8)]].concat();
-    // The columns, and what stands between them.
-    let trend_width = usize::from(area.width.saturating_sub(name + 45 + 8));
-    let rows = of.into_iter().map(|(hits, keyspace)| {
-        let before = history.keyspace_before(keyspace);
-        let loads = before.map_or(0, |before| keyspace.loads.saturating_sub(before.loads));
-        vec![
-            keyspace.name.clone(),
-            count(history.rate(hits.requests())),
-            percent(hits.percent(hits.memory + hits.disk)),
-            percent(hits.percent(hits.memory)),
-            count(history.rate(loads)),
-            time(keyspace.load_latency.quantile(0.99)),
-            count(keyspace.memory_entries),
-            count(keyspace.disk_entries),
-            trend(&history.series(&format!("keyspace {}", keyspace.name)), trend_width),
-        ]
-    });
-    table(frame, area, &head, widths, rows.collect());
-}
-
-fn file_charts(frame: &mut Frame<'_>, area: Rect, history: &History) {
-    let latest = |name: &str| history.series(name).first().copied().unwrap_or(0);
-    charts(
-        frame,
-        area,
-        [
-            (
-                format!("changes {}/s ", count(history.changes())),
-                history.series("changes"),
-                None,
-                Color::Yellow,
-            ),
-            (format!("entries {} ", count(latest("entries"))), history.series("entries"), None, Color::Green),
-            (
-                format!("length {} ", ByteSize::bytes(latest("length"))),
-                history.series("length"),
-                None,
-                Color::Cyan,
-            ),
-        ],
-    );
-}
-
-fn file_vitals(facts: &Facts, history: &History) -> Vec<Line<'static>> {
-    let file = &facts.file;
-    let ago = span(facts.now.since(file.last_flush));
-    vec![
-        Line::raw(format!("length   {}", ByteSize::bytes(file.len))),
-        Line::raw(format!("entries  {}, charged {}", file.entries, ByteSize::bytes(file.bytes))),
-        Line::raw(format!("changes  {}, {}/s", file.sequence, count(history.changes()))),
-        Line::raw(format!("flushed  {ago} ago")),
-        Line::raw(""),
-        Line::styled(
-            "Hit rates and latencies are the control socket's to tell: larder top SOCKET.",
-            Style::new().add_modifier(Modifier::DIM),
-        ),
-    ]
-}
-
-fn file_keyspaces(frame: &mut Frame<'_>, area: Rect, facts: &Facts) {
-    let rows = facts.keyspaces.iter().map(|keyspace| {
-        vec![
-            keyspace.name.clone(),
-            keyspace.version.to_string(),
-            count(keyspace.entries),
-            ByteSize::bytes(keyspace.bytes).to_string(),
-            keyspace.key_shape.clone(),
-        ]
-    });
-    let widths = vec![
-        Constraint::Min(16),
-        Constraint::Length(8),
-        Constraint::Length(8),
-        Constraint::Length(10),
-        Constraint::Min(20),
-    ];
-    table(frame, area, &["name", "version", "entries", "charged", "keys"], widths, rows.collect());
-}
-
-fn state(state: FileState) -> String {
-    match state {
-        FileState::Owned { pid: Some(pid), has_ended: false } => format!("in use by process {pid}"),
-        FileState::Owned { pid: Some(pid), .. } => {
-            format!("held by a fork of process {pid}, which has ended")
-        }
-        FileState::Owned { pid: None, .. } => "in use".to_owned(),
-        FileState::Closed => "closed".to_owned(),
-        _ => "left by a crash".to_owned(),
+/// Two lists of numbers: side by side on a wide screen, one below the other elsewhere.
+fn vitals(frame: &mut Frame<'_>, rest: &mut Rect, of: impl Fn(u16) -> (Vec<Vital>, Vec<Vital>)) {
+    let half = rest.width / 2 - u16::from(rest.width > 1);
+    let has_two = rest.width >= TWO_COLUMNS;
+    let (mut left, mut right) = of(if has_two { half } else { rest.width });
+    if !has_two {
+        left.append(&mut right);
     }
+    let is_urgent = left.iter().chain(&right).any(|vital| vital.rank == URGENT);
+    let kept = if is_urgent { 3 } else { LEAST_FOR_KEYSPACES };
+    let most = usize::from(rest.height.saturating_sub(kept));
+    let [left, right] = [left, right].map(|list| most_important(list, most));
+    let area = take(rest, u16::try_from(left.len().max(right.len())).unwrap_or(u16::MAX));
+    frame.render_widget(Paragraph::new(left), area);
+    frame
+        .render_widget(Paragraph::new(right), Rect { x: area.x + half + 2, width: half, ..area }.clamp(area));
+}
+
+/// As many as fit, the lowest ranks first, in the order in which they came. What is urgent is cut, not left out.
+fn most_important(vitals: Vec<Vital>, most: usize) -> Vec<Line<'static>> {
+    let mut by_rank: Vec<(usize, Vital)> = vitals.into_iter().enumerate().collect();
+    by_rank.sort_by_key(|(_, vital)| vital.rank);
+    let mut left = most;
+    let mut chosen: Vec<(usize, Vec<Line<'static>>)> = Vec::new();
+    for (at, Vital { rank, mut lines }) in by_rank {
+        if rank == URGENT {
+            lines.truncate(left);
+        }
+        if lines.len() > left {
+            break;
+        }
+        left -= lines.len();
+        chosen.push((at, lines));
+    }
+    chosen.sort_by_key(|(at, _)| *at);
+    chosen.into_iter().flat_map(|(_, lines)| lines).collect()
+}
+
+/// A label and as many of the texts after it as fit, from the first.
+fn fitted(label: &str, texts: &[String], room: u16) -> String {
+    let mut line = label.to_owned();
+    for (at, text) in texts.iter().enumerate() {
+        let between = match (at, label) {
+            (0, _) => "",
+            (_, "") => "  ",
+            _ => ", ",
+        };
+        if at > 0 && width(&line) + width(between) + width(text) > usize::from(room) {
+            break;
+        }
+        line = line + between + text;
+    }
+    line
+}
+
+fn take(rest: &mut Rect, rows: u16) -> Rect {
+    let rows = rows.min(rest.height);
+    let taken = Rect { height: rows, ..*rest };
+    (rest.y, rest.height) = (rest.y + rows, rest.height - rows);
+    taken
+}
+
+fn take_bottom(rest: &mut Rect, rows: u16) -> Rect {
+    let rows = rows.min(rest.height);
+    rest.height -= rows;
+    Rect { y: rest.bottom(), height: rows, ..*rest }
+}
+
+/// The title of a list, with what of it is seen if that is not all.
+fn range(title: &str, first: usize, page: usize, all: usize) -> String {
+    if all <= page {
+        return format!("{title} ");
+    }
+    format!("{title} {}–{} of {all} ", (first + 1).min(all), (first + page).min(all))
 }

@@ -260,7 +260,8 @@ fn what_cannot_be_told_from_the_command_line_is_2_and_what_is_not_there_1() {
             "no key of shape (i32, bytes)",
         ),
         (&["export", "shop.larder", "--format", "xml"], 2, "invalid value 'xml'"),
-        (&["get", "shop.larder"], 2, "required"),
+        (&["get", "shop.larder"], 2, "one more word is needed: larder get FILE KEY"),
+        (&["get"], 2, "required"),
     ] {
         let output = larder(place.dir(), arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", told(&output));

@@ -8,8 +8,9 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use larder::Cache;
+use larder::testing::await_first_sweep;
 
-use crate::support::{PRODUCTS, Product};
+use crate::support::{KEPT, PRODUCTS, Product};
 use crate::watchdog::{Watch, patience};
 
 const TASK: &str = "LARDER_TEST_TASK";
@@ -90,13 +91,19 @@ fn child_process() {
     if crate::sick::works(&task, Path::new(&path)) {
         return;
     }
-    let cache = Cache::builder()
+    let keeps = matches!(&*task, "keep" | "show");
+    // A sweep commits what there is, too.
+    let interval = if keeps { Duration::from_hours(1) } else { Duration::from_millis(2) };
+    let mut builder = Cache::builder()
         .path(&path)
-        .control_socket(Path::new(&path).with_extension("sock"))
-        .flush_interval(Duration::from_millis(2))
+        .flush_interval(interval)
+        .sweep_interval(interval.max(Duration::from_secs(1)))
         .open_timeout(Duration::from_secs(10))
-        .open()
-        .unwrap();
+        .control_values(task == "show");
+    if task != "quiet" {
+        builder = builder.control_socket(Path::new(&path).with_extension("sock"));
+    }
+    let cache = builder.open().unwrap();
     let products = cache.keyspace(PRODUCTS).unwrap();
     let airtime = Product { name: "MTN airtime".to_owned(), price: 100 };
     for number in 0..300 {
@@ -104,9 +111,15 @@ fn child_process() {
     }
     products.insert("MTNVTU", airtime.clone()).unwrap();
     cache.flush().unwrap();
+    // In memory alone, and not committed for as long as the test looks.
+    if keeps {
+        await_first_sweep(&cache).unwrap();
+        cache.keyspace(KEPT).unwrap().insert(&7, "seven".to_owned()).unwrap();
+        products.insert("NEW", Product { name: "new airtime".to_owned(), price: 5 }).unwrap();
+    }
     println!("ready");
     match &*task {
-        "hold" => {
+        "hold" | "quiet" | "keep" | "show" => {
             std::io::stdin().read_line(&mut String::new()).unwrap();
             cache.close().unwrap();
             println!("closed");

@@ -1,4 +1,5 @@
-//! `larder doctor`: a healthy file has nothing wrong with it, and each of the faults that are planted is found, by the line that is for it.
+//! `larder doctor`: a healthy file has nothing wrong with it, and each of the faults that are planted is
+//! found, by the line that is for it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -30,7 +31,7 @@ fn healthy() -> Place {
 
 /// The worst verdict, the exit code, and the lines that are not as they should be.
 fn examined(dir: &Path, target: &str, more: &[&str]) -> (String, Vec<(String, String, String)>) {
-    let output = larder(dir, &[&["doctor", target, "--json"], more].concat());
+    let output = larder(dir, &[&["doctor", target, "--json", "--seconds", "0"], more].concat());
     let report: Value =
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", told(&output)));
     let verdict = report["verdict"].as_str().unwrap().to_owned();
@@ -78,8 +79,21 @@ fn a_healthy_file_passes_closed_and_in_use() {
     assert_eq!(examined(place.dir(), "shop.sock", &[]), ("pass".to_owned(), vec![]));
     let url = format!("{url}&control={}", place.dir().join("shop.sock").display());
     assert_eq!(examined(place.dir(), &url, &[]), ("pass".to_owned(), vec![]));
-    let text = printed(place.dir(), &["doctor", FILE, "--socket", "shop.sock"], 0);
-    assert!(text.contains("pass  disk tier     on, and has not failed since the start"), "{text}");
+    // The file leads to its owner, and the owner to its file.
+    for target in [FILE, "shop.sock"] {
+        let text = printed(place.dir(), &["doctor", target, "--seconds", "1"], 0);
+        let socket = place.dir().join("shop.sock");
+        for found in [
+            "pass  disk tier     on, and has not failed since the start",
+            "pass  integrity     every page and ",
+            &format!(
+                "answers on its control socket {}",
+                if target == FILE { socket.to_str().unwrap() } else { target }
+            ),
+        ] {
+            assert!(text.contains(found), "{target}: {found}\n{text}");
+        }
+    }
     owner.close();
 }
 

@@ -77,7 +77,8 @@ fn an_import_of_another_value_format_is_refused_unless_it_replaces() {
     printed(place.dir(), &["export", "shop.larder", "--output", export], 0);
     let refused = larder(other.dir(), &["import", "shop.larder", export]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(stderr(&refused).contains("the file has it otherwise"), "{}", stderr(&refused));
+    let said = "version 3, keys string and values in MessagePack, and the file has it with version 3, keys string and values in raw; --replace";
+    assert!(stderr(&refused).contains(said), "{}", stderr(&refused));
     assert_eq!(looked(&other).0.format_name(), "raw");
     printed(other.dir(), &["import", "shop.larder", export, "--replace"], 0);
     let (facts, _) = looked(&other);

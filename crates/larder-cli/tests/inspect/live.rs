@@ -101,7 +101,11 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let output = command(place.dir(), arguments).stdout(writer).output().unwrap();
-        assert_eq!((output.status.code(), stderr(&output)), (Some(141), String::new()), "{arguments:?}");
+        assert_eq!(output.status.code(), Some(141), "{arguments:?}");
+        // Of a file that a process has, that process is asked, and that is said.
+        let said = stderr(&output);
+        let is_quiet = said.is_empty() || (said.contains("asked process ") && said.lines().count() == 1);
+        assert!(is_quiet, "{arguments:?}: {said}");
     }
 }
 
@@ -142,7 +146,7 @@ fn top_says_that_it_needs_a_terminal() {
         assert_eq!(output.status.code(), Some(2), "{}", told(&output));
         assert_eq!(
             stderr(&output),
-            "larder: top needs a terminal; `larder stats` prints once, for whatever reads it\n"
+            format!("larder: top needs a terminal; `larder stats {target}` prints once, for whatever reads it\n")
         );
         assert!(output.stdout.is_empty());
     }

@@ -33,7 +33,9 @@ fn a_keys_fields_are_the_same_in_every_command() {
     });
     assert_eq!(parsed(&place, &["ttl", "shop.larder", "product_MTNVTU", "--json"], 0), expected);
     let keys = ["keys", "shop.larder", "--keyspace", "product", "--prefix", "MTNV", "--json"];
-    assert_eq!(parsed(&place, &keys, 0), expected);
+    let mut of_keyspace = expected.clone();
+    of_keyspace["key"] = "MTNVTU".into();
+    assert_eq!(parsed(&place, &keys, 0), of_keyspace, "with --keyspace a key is itself");
     expected["value"] = "0x0B4D544E2061697274696D6564".into();
     expected["value_texts"] = json!(["MTN airtime"]);
     assert_eq!(parsed(&place, &["get", "shop.larder", "product_MTNVTU", "--json"], 0), expected);

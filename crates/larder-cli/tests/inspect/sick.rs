@@ -1,4 +1,5 @@
-//! Services that are not well, in each of the ways that `larder doctor` is to tell apart: real processes, which it asks.
+//! Services that are not well, in each of the ways that `larder doctor` is to tell apart: real processes,
+//! which it asks.
 
 use std::path::Path;
 use std::sync::Arc;

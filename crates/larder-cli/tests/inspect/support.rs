@@ -25,11 +25,15 @@ pub(crate) struct Product {
 }
 
 pub(crate) const PRODUCTS: KeyspaceDefinition<String, Product> =
-    KeyspaceDefinition::new("product").ttl(HOUR).version(1);
+    KeyspaceDefinition::new("product").schema("larder-product").ttl(HOUR).version(1);
 pub(crate) const PACKAGES: KeyspaceDefinition<(String, String), u64> =
-    KeyspaceDefinition::new("data_package").ttl(HOUR).version(1);
+    KeyspaceDefinition::new("data_package").schema("larder-product").ttl(HOUR).version(1);
 pub(crate) const SESSIONS: KeyspaceDefinition<(i32, Vec<u8>), String> =
     KeyspaceDefinition::new("session").ttl(HOUR);
+
+/// What a process keeps in memory alone.
+pub(crate) const KEPT: KeyspaceDefinition<u64, String> =
+    KeyspaceDefinition::new("kept").ttl(HOUR).memory_only();
 
 const SETTINGS: KeyspaceDefinition<String, serde_json::Value> =
     KeyspaceDefinition::new("setting").ttl(HOUR).format(Format::MessagePack);
@@ -111,7 +115,7 @@ pub(crate) fn larder(dir: &Path, arguments: &[&str]) -> Output {
 
 pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
-    command.args(arguments).current_dir(dir);
+    command.args(arguments).current_dir(dir).env_remove("LARDER_URL");
     command
 }
 

@@ -1,5 +1,7 @@
 //! Why a code was refused: the kind of code, the part that is wrong, and what is allowed.
 
+use std::fmt;
+
 use crate::code::MAX_CODE_LENGTH;
 
 /// A code that breaks its rules. The text names the kind of code, the fault and what is allowed.
@@ -14,7 +16,7 @@ use crate::code::MAX_CODE_LENGTH;
 ///     r#"product code "MTN VTU" has ' ' at byte 3; a code holds no whitespace and no control characters"#,
 /// );
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CodeError {
     /// The text is empty.
@@ -52,4 +54,17 @@ pub enum CodeError {
         /// The refused text, cut after [`MAX_CODE_LENGTH`] bytes.
         text: String,
     },
+}
+
+/// The text, with the name of the variant behind it: what `unwrap` shows has the remedy.
+impl fmt::Debug for CodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variant = match self {
+            Self::Empty { .. } => "Empty",
+            Self::TooLong { .. } => "TooLong",
+            Self::Forbidden { .. } => "Forbidden",
+            Self::UserId { .. } => "UserId",
+        };
+        write!(f, "{self} ({variant})")
+    }
 }

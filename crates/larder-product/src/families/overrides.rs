@@ -1,6 +1,7 @@
 //! What a deployment says otherwise: lifetimes, and where logins are kept, without a new build.
 
 use std::env;
+use std::fmt;
 use std::time::Duration;
 
 use crate::families::{Families, Shop};
@@ -20,11 +21,18 @@ pub const FAMILIES_VARIABLE: &str = "LARDER_FAMILIES";
 ///     "the family option \"product=10\" is refused: a lifetime is a whole number with ms, s, m or h, such as 10m",
 /// );
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the family option {option:?} is refused: {why}")]
 pub struct FamilyOptionError {
     option: String,
     why: &'static str,
+}
+
+/// The text, with the name of the type behind it: what `unwrap` shows has the remedy.
+impl fmt::Debug for FamilyOptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} (FamilyOptionError)")
+    }
 }
 
 const FORM: &str = "options are written FAMILY=LIFETIME, with & between them";
@@ -59,6 +67,7 @@ impl<S: Shop> Families<S> {
 
     /// These families, with what `options` say otherwise: `FAMILY=LIFETIME`, with `&` between several, where a
     /// family goes by the name of its keyspace. `merchant_auth=disk` is [`logins_on_disk`](Self::logins_on_disk).
+    /// White space before and behind them is skipped, such as the end of the line that they were read from.
     ///
     /// # Errors
     /// [`FamilyOptionError`] for a family or a lifetime that is none. Whether a lifetime is in the cache's range
@@ -74,7 +83,7 @@ impl<S: Shop> Families<S> {
     /// # Ok::<(), larder_product::FamilyOptionError>(())
     /// ```
     pub fn with_options(mut self, options: &str) -> Result<Self, FamilyOptionError> {
-        for option in options.split('&').filter(|option| !option.is_empty()) {
+        for option in options.trim_ascii().split('&').filter(|option| !option.is_empty()) {
             let refused = |why| FamilyOptionError { option: option.to_owned(), why };
             let (name, value) = option.split_once('=').ok_or_else(|| refused(FORM))?;
             let family = Family::ALL.into_iter().find(|family| family.keyspace() == name);
@@ -134,6 +143,18 @@ mod tests {
             assert!(!families.merchant_auth.is_memory_only());
             assert_eq!(families.merchant_auth.default_ttl(), Duration::from_mins(1));
         }
+    }
+
+    #[test]
+    fn white_space_around_options_is_no_part_of_them() {
+        for around in ["\n", "\r\n", " \t"] {
+            let options = format!("{around}product=10m&merchant_auth=disk{around}");
+            let families = Families::<AirtimeShop>::guide().with_options(&options).unwrap();
+            assert_eq!(families.products.default_ttl(), Duration::from_mins(10));
+            assert!(!families.merchant_auth.is_memory_only());
+        }
+        let families = Families::<AirtimeShop>::guide().with_options(" \r\n").unwrap();
+        assert_eq!(families.products.default_ttl(), Duration::from_hours(1));
     }
 
     #[test]

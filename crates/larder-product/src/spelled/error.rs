@@ -1,5 +1,7 @@
 //! Why a text is not a key: what it is, what is wrong with it, how keys are spelled.
 
+use std::fmt;
+
 use crate::code::CodeError;
 
 /// A text that is not the spelling of a key.
@@ -11,7 +13,7 @@ use crate::code::CodeError;
 /// let error = "merchant_discount_0123_MTNVTU".parse::<SpelledKey>().unwrap_err();
 /// assert!(error.to_string().contains(r#"user id "0123" is not a whole number"#));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpelledKeyError {
     /// It begins as no family's keys do.
@@ -48,6 +50,19 @@ pub enum SpelledKeyError {
         /// The longest spelling's.
         most: usize,
     },
+}
+
+/// The text, with the name of the variant behind it: what `unwrap` shows has the remedy.
+impl fmt::Debug for SpelledKeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variant = match self {
+            Self::Family { .. } => "Family",
+            Self::Parts { .. } => "Parts",
+            Self::Code { .. } => "Code",
+            Self::TooLong { .. } => "TooLong",
+        };
+        write!(f, "{self} ({variant})")
+    }
 }
 
 impl SpelledKeyError {

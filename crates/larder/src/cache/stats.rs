@@ -13,6 +13,7 @@ pub(super) fn of(inner: &Inner) -> Stats {
     let tiers = &inner.tiers;
     let (totals, tallies, view) = (tiers.memory.totals(), tiers.memory.tallies(), tiers.view());
     let memory = MemoryStats {
+        weight: tiers.memory.taken(),
         capacity: tiers.memory.capacity(),
         evictions: totals.evictions,
         expirations: totals.expirations,
@@ -45,7 +46,7 @@ pub(super) fn of(inner: &Inner) -> Stats {
         stats.inserts += keyspace.inserts;
         stats.invalidations += keyspace.invalidations;
         stats.memory.entries += keyspace.memory_entries;
-        stats.memory.weight += keyspace.memory_weight;
+        stats.memory.unsaved_weight += keyspace.unsaved_weight;
         stats.keyspaces.push(keyspace);
     }
     stats.disk = tiers.has_disk().then(|| DiskStats { hits: disk_hits, ..of_disk(inner, view) });

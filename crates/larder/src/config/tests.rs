@@ -27,6 +27,9 @@ fn every_setting_out_of_range_is_refused_by_its_name() {
         ("load_timeout", builder().load_timeout(Duration::MAX)),
         ("shards", builder().shards(0)),
         ("path", builder().path("..")),
+        ("path", builder().path("var/")),
+        ("path", builder().path("var/.")),
+        ("path", builder().path("")),
     ];
     for (name, builder) in cases {
         let Err(Error::InvalidSetting { setting, .. }) = builder.validate() else {

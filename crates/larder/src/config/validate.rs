@@ -1,5 +1,6 @@
 //! What the settings of a cache may be.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::{
@@ -28,16 +29,23 @@ impl CacheBuilder {
             let allowed = format!("it may be from 1 to {MOST_SHARDS}");
             return Err(Error::InvalidSetting { setting: "shards", value: shards.to_string(), allowed });
         }
-        if self.path.as_ref().is_some_and(|path| path.file_name().is_none()) {
-            let value = self.path.as_deref().map_or_else(String::new, |path| path.display().to_string());
+        if let Some(path) = self.path.as_deref().filter(|path| !names_a_file(path)) {
             return Err(Error::InvalidSetting {
                 setting: "path",
-                value,
-                allowed: "it must name a file".to_owned(),
+                value: path.display().to_string(),
+                allowed: "it must name a file, and not a directory".to_owned(),
             });
         }
         Ok(())
     }
+}
+
+/// Whether a path ends with a name: `var/` and `var/.` are the directory `var`, and `Path` skips what tells it.
+fn names_a_file(path: &Path) -> bool {
+    let text = path.as_os_str().as_encoded_bytes();
+    let is_separator = |byte: &u8| std::path::is_separator(char::from(*byte));
+    let last = text.rsplit(is_separator).next().unwrap_or_default();
+    path.file_name().is_some() && !matches!(last, b"" | b"." | b"..")
 }
 
 fn within(setting: &'static str, value: ByteSize, least: ByteSize) -> Result<(), Error> {

@@ -5,8 +5,8 @@ use std::sync::Weak;
 
 use super::look::{self, PageRequest, Wants};
 use super::protocol::{Hello, KeyspaceInfo, PROTOCOL, Refusal, Removed, Request, VERBS, done};
-use super::target::Target;
 use super::stream::{Stream, not_sampled};
+use super::target::Target;
 use super::text;
 use crate::cache::Cache;
 use crate::inner::Inner;
@@ -88,9 +88,9 @@ fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
         }
         Request::Slow { keyspace, limit } => {
             inner.refuse_if_unusable()?;
-            let only = keyspace.map(|name| Target::find(inner, &name)).transpose()?;
-            let only = only.as_ref().map(|only| &*only.name);
-            done(&inner.slow_loads(only, limit.unwrap_or(usize::MAX)))
+            // One that there is not is a mistake.
+            keyspace.as_deref().map(|name| Target::find(inner, name)).transpose()?;
+            done(&inner.slow_loads(keyspace.as_deref(), limit.unwrap_or(usize::MAX)))
         }
         // Answered before, with what follows it.
         Request::Monitor(_) => {

@@ -1,5 +1,6 @@
 //! The other end: asks a live cache from another process.
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ pub struct Client {
 }
 
 /// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
     /// Nobody answers at the path.
@@ -75,6 +76,20 @@ pub enum ClientError {
     /// The cache refused.
     #[error("{0}")]
     Refused(Refusal),
+}
+
+/// The text, with the name of the variant behind it: what `unwrap` shows has the remedy.
+impl fmt::Debug for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variant = match self {
+            Self::Connect { .. } => "Connect",
+            Self::Disconnected { .. } => "Disconnected",
+            Self::Garbled { .. } => "Garbled",
+            Self::Refused(_) => "Refused",
+            Self::NotOwner { .. } => "NotOwner",
+        };
+        write!(f, "{self} ({variant})")
+    }
 }
 
 impl Client {
@@ -156,8 +171,8 @@ impl Client {
     /// [`ClientError`].
     ///
     /// # Cost
-    /// In the process, on a thread that no lookup waits for: one pass over the keys in memory, some 30 ms a
-    /// million, and up to 50 ms of reading the disk.
+    /// In the process, on a thread that no lookup waits for: one pass over the keys in memory, whatever the
+    /// prefix, and up to 50 ms of reading the disk.
     pub fn keys(
         &mut self,
         keyspace: &str,

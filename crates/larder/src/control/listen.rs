@@ -2,6 +2,10 @@
 //!
 //! It is bound under another name in a directory that is only ours, given its mode, and renamed into place, which replaces nothing. So
 //! no moment has a socket at the path that others may write, or that does not listen yet and so would look stale to another process.
+//!
+//! A forked child inherits the descriptor, and while it lives a connection to the socket is taken and never answered. So each process knows
+//! the sockets that it and its ancestors made, by their files: one of an ancestor that has ended is as stale as one that refuses, and the child
+//! may have a socket of its own at the path. Another process can't tell, and leaves it alone.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -11,8 +15,56 @@ use std::path::{Path, PathBuf};
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
+use crate::disk::has_ended;
 use crate::error::Error;
+use crate::sync::{Arc, Latest, process_static};
 use crate::volume::{OsVolume, Volume};
+
+process_static! {
+    /// The sockets that this process and its ancestors listened on.
+    static MADE: Latest<Vec<Made>> = Latest::empty();
+}
+
+/// A socket that a process has made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Made {
+    pid: u32,
+    file: (u64, u64),
+    /// When its file was put into place, in seconds and nanoseconds: numbers of files are used again.
+    at: (i64, i64),
+}
+
+impl Made {
+    fn of(pid: u32, found: &fs::Metadata) -> Self {
+        Self { pid, file: (found.dev(), found.ino()), at: (found.ctime(), found.ctime_nsec()) }
+    }
+
+    /// Notes that this process has made a socket.
+    fn note(self) {
+        MADE.update(|made| {
+            let others = made.iter().flat_map(|made| made.iter().copied());
+            Some(Arc::new(others.chain([self]).collect()))
+        });
+    }
+
+    /// Forgets a socket of this process.
+    fn forget(file: (u64, u64)) {
+        let pid = std::process::id();
+        MADE.update(|made| {
+            let others = made.iter().flat_map(|made| made.iter().copied());
+            Some(Arc::new(others.filter(|made| made.pid != pid || made.file != file).collect()))
+        });
+    }
+
+    /// Whether this is a socket of an ancestor that has ended.
+    fn is_inherited(found: &fs::Metadata) -> bool {
+        let made = MADE.look();
+        let mut all = made.iter().flat_map(|made| made.iter());
+        all.any(|made| {
+            *made == Self::of(made.pid, found) && made.pid != std::process::id() && has_ended(made.pid)
+        })
+    }
+}
 
 /// A socket that listens at a path; its file goes with it.
 #[derive(Debug)]
@@ -40,6 +92,12 @@ impl Listening {
             fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600))?;
             let found = fs::symlink_metadata(&unfinished)?;
             OsVolume.rename(&unfinished, &path)?;
+            // Not if another process was quicker to put its own there.
+            if let Ok(placed) = fs::symlink_metadata(&path)
+                && (placed.dev(), placed.ino()) == (found.dev(), found.ino())
+            {
+                Made::of(std::process::id(), &placed).note();
+            }
             Ok((listener, (found.dev(), found.ino())))
         };
         let (listener, identity) = bind().map_err(failed)?;
@@ -47,8 +105,22 @@ impl Listening {
     }
 }
 
+/// Refuses a path at which no socket can be made, before the cache has made anything. Whether another process
+/// answers there is asked later: it may be the owner before this one, which is about to end.
+pub(crate) fn refuse_unfit(path: &Path) -> Result<(), Error> {
+    let failed = |error: io::Error| refused(path, format!("{error}"), remedy(&error));
+    let path = std::path::absolute(path).map_err(failed)?;
+    SocketAddrUnix::new(&path).map_err(|error| failed(error.into()))?;
+    let there = path.ancestors().skip(1).find_map(|above| fs::metadata(above).ok());
+    if there.is_some_and(|above| !above.is_dir()) {
+        return Err(failed(ErrorKind::NotADirectory.into()));
+    }
+    refuse_unless_socket(&path).map(drop)
+}
+
 impl Drop for Listening {
     fn drop(&mut self) {
+        Made::forget(self.identity);
         let is_ours = |found: &fs::Metadata| (found.dev(), found.ino()) == self.identity;
         if fs::symlink_metadata(&self.path).is_ok_and(|found| is_ours(&found)) {
             drop(fs::remove_file(&self.path));
@@ -81,19 +153,27 @@ impl Drop for Private {
     }
 }
 
+/// Refuses what is no socket. Answers what is known of one that is there.
+fn refuse_unless_socket(path: &Path) -> Result<Option<fs::Metadata>, Error> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(refused(path, error.to_string(), remedy(&error))),
+        Ok(found) if found.file_type().is_socket() => Ok(Some(found)),
+        Ok(_) => {
+            let cause = "what stands there is not a socket, and was left as it is";
+            Err(refused(path, cause, "choose another path, or move it away"))
+        }
+    }
+}
+
 /// Removes a socket that a crash left. Anything else stays, and is an error.
 fn make_room(path: &Path) -> Result<(), Error> {
-    let found = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(refused(path, error.to_string(), remedy(&error))),
-        Ok(found) => found,
-    };
-    if !found.file_type().is_socket() {
-        let cause = "what stands there is not a socket, and was left as it is";
-        return Err(refused(path, cause, "choose another path, or move it away"));
-    }
+    let Some(found) = refuse_unless_socket(path)? else { return Ok(()) };
     match connect(path) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).map_err(|error| refused(path, error.to_string(), remedy(&error)))
+        }
+        Ok(_) if Made::is_inherited(&found) => {
             fs::remove_file(path).map_err(|error| refused(path, error.to_string(), remedy(&error)))
         }
         Err(error) if error.kind() != ErrorKind::WouldBlock => {

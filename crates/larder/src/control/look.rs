@@ -231,3 +231,6 @@ fn listed(inner: &Inner, target: &Target, full: &[u8], record: Option<Result<OnD
     let known = Known { memory: &memory, disk: record, version: target.version, now: inner.tiers.time.now() };
     KeyStatus { key: spell_hex(key), ..known.status() }
 }
+
+#[cfg(test)]
+mod tests;

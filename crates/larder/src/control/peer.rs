@@ -175,6 +175,7 @@ impl Peer {
         }
         if !self.output.is_empty() {
             self.output = Vec::new();
+            self.sent = 0;
             self.deadline = Deadline::after(IDLE_LIMIT);
         }
         Ok(())

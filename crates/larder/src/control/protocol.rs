@@ -57,8 +57,14 @@ pub(super) enum Request {
     Flush {},
     Sweep {},
     Verify {},
-    Hot { keyspace: Option<String>, limit: Option<usize> },
-    Slow { keyspace: Option<String>, limit: Option<usize> },
+    Hot {
+        keyspace: Option<String>,
+        limit: Option<usize>,
+    },
+    Slow {
+        keyspace: Option<String>,
+        limit: Option<usize>,
+    },
     Monitor(MonitorRequest),
 }
 

@@ -62,6 +62,12 @@ fn what_is_no_request_is_refused_with_a_kind_a_cause_and_a_remedy() {
         (r#"{"v":1,"do":"remove","keyspace":"price","key":"MTN"}"#, "bad_key"),
         (r#"{"v":1,"do":"remove","keyspace":"price","key":"0x4"}"#, "bad_key"),
         (r#"{"v":1,"do":"remove_prefix","keyspace":"price","prefix":"MTN"}"#, "bad_key"),
+        (r#"{"v":1,"do":"keys","keyspace":"pirce"}"#, "unknown_keyspace"),
+        (r#"{"v":1,"do":"keys","keyspace":"price","prefix":"MTN"}"#, "bad_key"),
+        (r#"{"v":1,"do":"keys","keyspace":"price","after":"MTN"}"#, "bad_key"),
+        (r#"{"v":1,"do":"keys","keyspace":"price","limit":-1}"#, "unknown_request"),
+        (r#"{"v":1,"do":"get","keyspace":"price"}"#, "unknown_request"),
+        (r#"{"v":1,"do":"why","keyspace":"price","key":"MTN"}"#, "bad_key"),
     ] {
         assert_eq!(kind(&ask(&cache, line)), expected, "{line:.60}");
     }
@@ -96,6 +102,14 @@ fn what_a_client_sends_reads_back() {
     let requests = [
         Request::Stats {},
         Request::ClearAll {},
+        Request::Keys {
+            keyspace: "a".to_owned(),
+            prefix: String::new(),
+            after: Some("0x61".to_owned()),
+            limit: Some(7),
+            all: true,
+        },
+        Request::Get { keyspace: "a".to_owned(), key: "b".to_owned() },
         Request::Remove { keyspace: "a\n\"b".to_owned(), key: "\u{0}ß".to_owned() },
     ];
     for request in requests {
@@ -141,6 +155,19 @@ fn an_application_whose_last_handle_goes_meanwhile_is_closed_and_its_socket_with
         }
         assert!(!socket.exists());
     }
+}
+
+#[test]
+fn one_connection_takes_request_after_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("a.sock");
+    let cache = Cache::builder().control_socket(&socket).open().unwrap();
+    let mut client = Client::connect(&socket).unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.stats().unwrap().misses, 0);
+        assert_eq!(client.keyspaces().unwrap(), []);
+    }
+    drop(cache);
 }
 
 #[test]

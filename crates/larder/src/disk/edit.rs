@@ -81,39 +81,17 @@ impl Edit {
         refuse_too_long(&OsVolume, path)?;
         refuse_mount_point(&OsVolume, path)?;
         let lock = OwnerLock::acquire(&OsVolume, path, None, Duration::ZERO, clock)?;
-        let options = OpenOptions {
-            volume: Arc::new(OsVolume),
-            path: path.to_owned(),
-            page_cache: PAGE_CACHE,
-            verify_up_to,
-            // The capacity is a setting of its owner, who brings the file down to it.
-            room: Room::UNBOUNDED,
-            capacity: u64::MAX,
-            counts_blocks: OsVolume.counts_blocks(path),
-            charging: None,
-            now: clock.wall(),
-            identities: Identities::default(),
-            accepted: lock.accepted(),
-        };
-        let store = if is_new && standing(&OsVolume, path)? == Standing::Nothing {
-            let Opened { store, .. } = open(&options)?;
-            store
-        } else {
-            let len = Look::open(path)?.facts.len;
-            let opened = match open_ours(&options, len) {
-                Err(fault) if fault.kind == FaultKind::Full && Ballast::give_up_left(&OsVolume, path) => {
-                    open_ours(&options, len)
-                }
-                opened => opened,
-            };
-            opened.map_err(|fault| told(path, fault))?
-        };
-        // Before anything is shown or changed.
-        let mut store = store;
-        store.make_ranges().map_err(|fault| told(path, fault))?;
-        let (sequence, now) = (store.last_sequence(), clock.wall().max(store.mark()));
-        let process = Process::current();
-        Ok(Self { options, store: Some(store), compacted: None, sequence, now, process, lock })
+        match open_locked(path, clock, (verify_up_to, is_new), &lock) {
+            Ok((options, store)) => {
+                let (sequence, now) = (store.last_sequence(), clock.wall().max(store.mark()));
+                let process = Process::current();
+                Ok(Self { options, store: Some(store), compacted: None, sequence, now, process, lock })
+            }
+            Err(refused) => {
+                lock.withdraw(&OsVolume);
+                Err(refused)
+            }
+        }
     }
 
     /// The time by which entries expire here: the clock's, or that of the last commit if that is later.
@@ -343,6 +321,46 @@ impl Edit {
 fn usable(store: Option<&Store>) -> Result<&Store, Error> {
     let store = store.ok_or(Error::Closed)?;
     if store.is_inherited() { Err(Error::Forked) } else { Ok(store) }
+}
+
+/// Opens the store of a file that is locked, or makes it.
+fn open_locked(
+    path: &Path,
+    clock: &dyn Clock,
+    (verify_up_to, is_new): (u64, bool),
+    lock: &OwnerLock,
+) -> Result<(OpenOptions, Store), Error> {
+    let options = OpenOptions {
+        volume: Arc::new(OsVolume),
+        path: path.to_owned(),
+        page_cache: PAGE_CACHE,
+        verify_up_to,
+        // The capacity is a setting of its owner, who brings the file down to it.
+        room: Room::UNBOUNDED,
+        capacity: u64::MAX,
+        counts_blocks: OsVolume.counts_blocks(path),
+        charging: None,
+        now: clock.wall(),
+        identities: Identities::default(),
+        accepted: lock.accepted(),
+    };
+    let store = if is_new && standing(&OsVolume, path)? == Standing::Nothing {
+        let Opened { store, .. } = open(&options)?;
+        store
+    } else {
+        let len = Look::open(path)?.facts.len;
+        let opened = match open_ours(&options, len) {
+            Err(fault) if fault.kind == FaultKind::Full && Ballast::give_up_left(&OsVolume, path) => {
+                open_ours(&options, len)
+            }
+            opened => opened,
+        };
+        opened.map_err(|fault| told(path, fault))?
+    };
+    // Before anything is shown or changed.
+    let mut store = store;
+    store.make_ranges().map_err(|fault| told(path, fault))?;
+    Ok((options, store))
 }
 
 /// The error of a fault.

@@ -1,7 +1,18 @@
 //! The files of a cache: its lock, and how a file comes to be, is moved aside, and is refused.
 //!
-//! `<path>.lock` is locked before anything else is touched and is never renamed or removed, so there is one
-//! owner at a time whatever happens to the cache file. Renames never replace a file.
+//! `<path>.lock` is locked before anything else is touched, so there is one owner at a time whatever happens to
+//! the cache file. Renames never replace a file.
+//!
+//! The lock is never renamed, and removed in one case: it was made by an opening that is then refused.
+//!
+//! 1. The file of the lock is opened, and made if there is none.
+//! 2. It is locked.
+//! 3. Its path is looked at. If another file stands there, or none, step 1 is next: another opening has removed
+//!    the file between steps 1 and 2.
+//! 4. An opening that is refused removes a lock that it has made, and unlocks it then, not before.
+//!
+//! Who holds a lock after step 3 holds the file at the path: it is removed by no opening but the one that holds
+//! it. Without step 3, an owner could hold a file without a name while another one makes and locks its own.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -19,6 +30,8 @@ use crate::process::Process;
 use crate::volume::{LockFile, LockPlace, SeenKind, Volume};
 
 const LOCK_POLL: Duration = Duration::from_millis(5);
+/// Locks that are taken in vain before one is kept though its path seems to name another file.
+const MAX_ATTEMPTS: u32 = 100;
 /// How often a refused opener looks for the name of the owner: for a tenth of a second.
 const OWNER_POLLS: u32 = 20;
 
@@ -64,6 +77,8 @@ pub(crate) struct OwnerLock {
     /// What is written in it.
     facts: OwnerFacts,
     process: Process,
+    /// Whether this opening has made the file.
+    is_new: bool,
 }
 
 impl Drop for OwnerLock {
@@ -91,17 +106,29 @@ impl OwnerLock {
         clock: &dyn Clock,
     ) -> Result<Self, Error> {
         let lock_path = beside(path, LOCK);
-        let mut file = volume.open_lock(&lock_path).map_err(|error| io_error("open", &lock_path, error))?;
         let start = clock.monotonic();
         let mut waited = Duration::ZERO;
-        while !file.try_lock().map_err(|error| io_error("lock", &lock_path, error))? {
-            // A manual clock stands still, so the pauses count too.
-            if waited.max(clock.monotonic().saturating_sub(start)) >= timeout {
-                return Err(read_owner(&mut *file).in_use(path));
+        let mut attempts = 1;
+        let mut file = loop {
+            let mut file =
+                volume.open_lock(&lock_path).map_err(|error| io_error("open", &lock_path, error))?; // 1
+            // 2
+            while !file.try_lock().map_err(|error| io_error("lock", &lock_path, error))? {
+                // A manual clock stands still, so the pauses count too.
+                if waited.max(clock.monotonic().saturating_sub(start)) >= timeout {
+                    return Err(read_owner(&mut *file).in_use(path));
+                }
+                pause(LOCK_POLL);
+                waited += LOCK_POLL;
             }
-            pause(LOCK_POLL);
-            waited += LOCK_POLL;
-        }
+            // 3. A file system may give a file changing identities; there the lock that is held has to do.
+            let is_there = file.place().is_ok_and(|place| place == LockPlace::Held);
+            if is_there || attempts == MAX_ATTEMPTS {
+                break file;
+            }
+            attempts += 1;
+            drop(file.unlock());
+        };
         // Somebody else's file may have that name: `Cargo.lock` beside a cache called `Cargo`.
         let content = file.read(MAX_LEN + 1).map_err(|error| io_error("read", &lock_path, error))?;
         let Some(left) = OwnerFacts::read(&content) else {
@@ -115,13 +142,29 @@ impl OwnerLock {
         if let Some(socket) = socket {
             facts.set_socket(socket);
         }
-        match file.write(&facts.to_bytes()) {
+        // Another opening may have had it in the meantime, and have written into it.
+        let is_new = file.is_new() && content.is_empty();
+        let mut lock = Self { file, path: lock_path, facts, process: Process::current(), is_new };
+        match lock.file.write(&lock.facts.to_bytes()) {
             // The lock is held, and who holds it is told for people alone. Opening may then make room with
             // the ballast.
             Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {}
-            written => written.map_err(|error| io_error("write", &lock_path, error))?,
+            Err(error) => {
+                let refused = io_error("write", &lock.path, error);
+                lock.withdraw(volume);
+                return Err(refused);
+            }
+            Ok(()) => {}
         }
-        Ok(Self { file, path: lock_path, facts, process: Process::current() })
+        Ok(lock)
+    }
+
+    /// Gives the lock back as it was found, for an opening that is refused (4).
+    pub(crate) fn withdraw(self, volume: &dyn Volume) {
+        let is_there = || self.file.place().is_ok_and(|place| place == LockPlace::Held);
+        if self.is_new && self.process.is_current() && is_there() {
+            drop(volume.remove(&self.path));
+        }
     }
 
     /// The file that was accepted at this path last.
@@ -216,6 +259,12 @@ pub(crate) fn standing(volume: &dyn Volume, path: &Path) -> Result<Standing, Err
     }
 }
 
+/// The error of a lock that can't be had: that of the path itself, if it is no file. A device or a directory may
+/// stand where nothing can be made beside it.
+pub(crate) fn no_lock(volume: &dyn Volume, path: &Path, refused: Error) -> Error {
+    standing(volume, path).err().unwrap_or(refused)
+}
+
 /// Makes the directories that a path needs, for their owner alone.
 pub(crate) fn create_parents(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
     let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
@@ -303,39 +352,4 @@ pub(crate) fn remove_old_quarantined(volume: &dyn Volume, path: &Path, latest: O
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-    use crate::clock::SystemClock;
-    use crate::volume::OsVolume;
-
-    #[test]
-    fn only_the_latest_damaged_files_are_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("shop.larder");
-        for time in 1_000..1_010 {
-            fs::write(&path, "x").unwrap();
-            quarantine(&OsVolume, &path, time).unwrap();
-        }
-        let mut left: Vec<_> =
-            fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
-        left.sort();
-        assert_eq!(
-            left,
-            ["shop.larder.damaged-1007", "shop.larder.damaged-1008", "shop.larder.damaged-1009"]
-        );
-    }
-
-    #[test]
-    fn the_second_owner_is_told_who_the_first_is() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("shop.larder");
-        let clock = SystemClock::new();
-        let first = OwnerLock::acquire(&OsVolume, &path, None, Duration::ZERO, &clock).unwrap();
-        let error = OwnerLock::acquire(&OsVolume, &path, None, Duration::ZERO, &clock).unwrap_err();
-        assert!(matches!(error, Error::InUse { pid: Some(pid), .. } if pid == std::process::id()), "{error}");
-        drop(first);
-        OwnerLock::acquire(&OsVolume, &path, None, Duration::ZERO, &clock).unwrap();
-    }
-}
+mod tests;

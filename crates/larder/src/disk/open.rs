@@ -87,8 +87,10 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
     let opened = match standing {
         Standing::Nothing => create_first(options, None),
         Standing::Empty => {
+            // Before it is removed: a refusal leaves it.
+            refuse_unless_unfinished(options)?;
             volume.remove(path).map_err(|error| io_error("replace the empty file", path, error))?;
-            create_first(options, None)
+            create_first(options, None).inspect_err(|_| drop(volume.open(path, true)))
         }
         Standing::File { len } => {
             match refuse_unless_redb(volume, path) {

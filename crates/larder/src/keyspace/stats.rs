@@ -53,6 +53,7 @@ pub(crate) fn of_keyspace(space: &Space, memory: Tally, disk: &DiskTally) -> Key
         invalidations: sums.of(Count::Invalidations),
         memory_entries: memory.entries,
         memory_weight: memory.weight,
+        unsaved_weight: memory.unsaved_weight,
         memory_evictions: memory.evictions,
         memory_expirations: memory.expirations,
         disk_entries: disk.entries,

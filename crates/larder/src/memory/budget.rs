@@ -22,7 +22,7 @@ impl Budget {
         self.capacity
     }
 
-    #[cfg(any(test, feature = "test-util"))]
+    /// Returns what is reserved: never more than the capacity.
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }

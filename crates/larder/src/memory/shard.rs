@@ -307,7 +307,7 @@ impl Shard {
             Content::Clean(value, weight) => {
                 (slot.value, slot.state) = (Some(value), State::Clean);
                 slot.hides_removal |= was_removed;
-                self.tallies.add(key.bytes, weight);
+                self.tallies.add_clean(key.bytes, weight);
                 self.policy.attach(id, key.short_hash(), weight);
                 self.expiry.add(id, expires_at);
                 return;
@@ -315,7 +315,7 @@ impl Shard {
             Content::Dirty(value, pending) => {
                 (slot.value, slot.state) = (Some(value), State::Dirty);
                 slot.hides_removal |= was_removed;
-                self.tallies.add(key.bytes, pending.weight);
+                self.tallies.add_dirty(key.bytes, pending.weight);
                 self.pending.insert(id, pending);
             }
             Content::Tombstone => slot.state = State::Tombstone,
@@ -330,24 +330,22 @@ impl Shard {
         let Some(slot) = self.slots.get_mut(id) else {
             return;
         };
-        let weight = match slot.state {
+        match slot.state {
             State::Vacant | State::Tombstone => return,
             State::Clean => {
                 let weight = self.policy.weight_of(id);
                 trash.weight += weight.bytes();
                 self.policy.detach(id);
                 self.expiry.remove(id, slot.expires_at);
-                weight
+                self.tallies.subtract_clean(&slot.key, weight);
             }
-            State::Dirty => match self.pending.remove(&id) {
-                Some(pending) => {
-                    trash.unsaved.push(pending.unsaved);
-                    pending.weight
-                }
-                None => Weight::ZERO,
-            },
-        };
-        self.tallies.subtract(&slot.key, weight);
+            State::Dirty => {
+                let pending = self.pending.remove(&id);
+                let weight = pending.as_ref().map_or(Weight::ZERO, |pending| pending.weight);
+                self.tallies.subtract_dirty(&slot.key, weight);
+                trash.unsaved.extend(pending.map(|pending| pending.unsaved));
+            }
+        }
         trash.values.extend(slot.value.take());
     }
 

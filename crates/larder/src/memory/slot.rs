@@ -241,7 +241,10 @@ impl Trash {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) entries: u64,
+    /// What the clean entries weigh.
     pub(crate) weight: u64,
+    /// What the dirty entries weigh, without their encodings.
+    pub(crate) unsaved_weight: u64,
     /// Entries removed for room.
     pub(crate) evictions: u64,
     /// Entries removed for age.
@@ -252,6 +255,7 @@ impl Tally {
     pub(super) fn add(&mut self, other: Self) {
         self.entries += other.entries;
         self.weight += other.weight;
+        self.unsaved_weight += other.unsaved_weight;
         self.evictions += other.evictions;
         self.expirations += other.expirations;
     }
@@ -274,14 +278,30 @@ impl Default for Tallies {
 }
 
 impl Tallies {
-    pub(super) fn add(&mut self, key: &[u8], weight: Weight) {
+    pub(super) fn add_clean(&mut self, key: &[u8], weight: Weight) {
         let tally = self.of(key);
         (tally.entries, tally.weight) = (tally.entries + 1, tally.weight + weight.bytes());
     }
 
-    pub(super) fn subtract(&mut self, key: &[u8], weight: Weight) {
+    pub(super) fn add_dirty(&mut self, key: &[u8], weight: Weight) {
+        let tally = self.of(key);
+        (tally.entries, tally.unsaved_weight) = (tally.entries + 1, tally.unsaved_weight + weight.bytes());
+    }
+
+    pub(super) fn subtract_clean(&mut self, key: &[u8], weight: Weight) {
         let tally = self.of(key);
         (tally.entries, tally.weight) = (tally.entries - 1, tally.weight - weight.bytes());
+    }
+
+    pub(super) fn subtract_dirty(&mut self, key: &[u8], weight: Weight) {
+        let tally = self.of(key);
+        (tally.entries, tally.unsaved_weight) = (tally.entries - 1, tally.unsaved_weight - weight.bytes());
+    }
+
+    /// Counts an entry as clean that was counted as dirty.
+    pub(super) fn mark_clean(&mut self, key: &[u8], weight: Weight) {
+        let (tally, bytes) = (self.of(key), weight.bytes());
+        (tally.unsaved_weight, tally.weight) = (tally.unsaved_weight - bytes, tally.weight + bytes);
     }
 
     fn of(&mut self, key: &[u8]) -> &mut Tally {

@@ -69,7 +69,12 @@ pub const METRICS: &[Metric] = &[
         Unit::Count,
         "Values kept in memory alone, because they are too large for the file, by keyspace.",
     ),
-    m("larder_inserts_total", Kind::Counter, Unit::Count, "Values written by the application, by keyspace."),
+    m(
+        "larder_inserts_total",
+        Kind::Counter,
+        Unit::Count,
+        "Values that the application inserted, by keyspace. Those that loads stored are in larder_loads_total alone.",
+    ),
     m("larder_invalidations_total", Kind::Counter, Unit::Count, "Calls that removed entries, by keyspace."),
     m(
         "larder_evictions_total",
@@ -94,7 +99,8 @@ pub const METRICS: &[Metric] = &[
         "larder_bytes",
         Kind::Gauge,
         Unit::Bytes,
-        "What these weigh in memory, and are charged for on disk, by keyspace and tier.",
+        "What the clean ones of these weigh in memory, and what they are charged for on disk, by keyspace and \
+         tier. What waits in the write buffer is in larder_unsaved_bytes.",
     ),
     m("larder_capacity_bytes", Kind::Gauge, Unit::Bytes, "What a tier may hold."),
     m(
@@ -103,7 +109,12 @@ pub const METRICS: &[Metric] = &[
         Unit::Count,
         "Values left to the disk because memory had no room for them.",
     ),
-    m("larder_unsaved_bytes", Kind::Gauge, Unit::Bytes, "Bytes acknowledged and not yet committed."),
+    m(
+        "larder_unsaved_bytes",
+        Kind::Gauge,
+        Unit::Bytes,
+        "Bytes in the write buffer: acknowledged and not yet committed. They stand beside larder_bytes.",
+    ),
     m("larder_file_bytes", Kind::Gauge, Unit::Bytes, "Length of the file."),
     m(
         "larder_allocated_bytes",

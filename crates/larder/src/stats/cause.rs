@@ -1,4 +1,5 @@
-//! Why something was counted: the latest reason, kept beside the counter, so that statistics can tell it as well as the log.
+//! Why something was counted: the latest reason, kept beside the counter, so that statistics can tell it as
+//! well as the log.
 //!
 //! No lock is taken: a reason may be noted by a lookup, and a lookup waits for no reader of statistics.
 

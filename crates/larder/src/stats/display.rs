@@ -1,121 +1,154 @@
-//! Statistics as a table for people.
+//! Statistics as text for people.
+//!
+//! Without a width each row of a table is one line, however long, for whatever reads a pipe. With one, as in
+//! `{stats:80}`, tables are folded and texts wrapped, so that no line of them is longer than the terminal.
+
+mod table;
 
 use std::fmt;
 
+use self::table::Out;
 use super::{DiskStats, KeyspaceStats, MemoryStats, Stats};
 use crate::escape::escape_control;
 use crate::units::ByteSize;
 
+/// Prints tables of the tiers and the keyspaces, and lines for the rest. A width, as in `{stats:80}`, folds the
+/// tables and wraps the lines, for a terminal of so many columns. Characters of names that would control a
+/// terminal are escaped.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        tiers(self, f)?;
-        totals(self, f)?;
+        let width = f.width();
+        let mut out = Out::new(f, width);
+        tiers(self, &mut out)?;
+        out.line("")?;
+        totals(self, &mut out)?;
         if let Some(disk) = &self.disk {
-            file(disk, f)?;
+            file(disk, &mut out)?;
         }
-        keyspaces(&self.keyspaces, f)
+        out.line("")?;
+        keyspaces(&self.keyspaces, &mut out)
     }
 }
 
-fn tiers(stats: &Stats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut row = |cells: [&str; 7]| {
-        let [name, numbers @ ..] = cells;
-        write!(f, "{name:<8}")?;
-        numbers.iter().try_for_each(|cell| write!(f, "{cell:>12}"))?;
-        writeln!(f)
-    };
-    row(["tier", "hits", "entries", "bytes", "capacity", "evicted", "expired"])?;
-    let mut tier = |name: &str, [hits, entries, bytes, capacity, evicted, expired]: [u64; 6]| {
+fn tiers(stats: &Stats, out: &mut Out<'_, '_>) -> fmt::Result {
+    let tier = |name: &str, [hits, entries, bytes, capacity, evicted, expired]: [u64; 6]| {
+        let [bytes, capacity] = [bytes, capacity].map(|bytes| ByteSize::bytes(bytes).to_string());
         let [hits, entries, evicted, expired] =
             [hits, entries, evicted, expired].map(|count| count.to_string());
-        let [bytes, capacity] = [bytes, capacity].map(|bytes| ByteSize::bytes(bytes).to_string());
-        row([name, &hits, &entries, &bytes, &capacity, &evicted, &expired])
+        vec![name.to_owned(), hits, entries, bytes, capacity, evicted, expired]
     };
     let MemoryStats { hits, entries, weight, capacity, evictions, expirations, .. } = stats.memory;
-    tier("memory", [hits, entries, weight, capacity, evictions, expirations])?;
+    let mut rows = vec![tier("memory", [hits, entries, weight, capacity, evictions, expirations])];
     if let Some(&DiskStats { hits, entries, bytes, capacity, evictions, expirations, .. }) =
         stats.disk.as_ref()
     {
-        tier("disk", [hits, entries, bytes, capacity, evictions, expirations])?;
+        rows.push(tier("disk", [hits, entries, bytes, capacity, evictions, expirations]));
     }
-    Ok(())
+    out.table(&["tier", "hits", "entries", "bytes", "capacity", "evicted", "expired"], &rows)
 }
 
-fn totals(stats: &Stats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// A share of lookups in hundredths of a percent; a dash if there were none.
+#[expect(clippy::cast_precision_loss, reason = "a share of counts, for people")]
+fn percent(part: u64, lookups: u64) -> String {
+    if lookups == 0 { "-".to_owned() } else { format!("{:.2} %", 100.0 * part as f64 / lookups as f64) }
+}
+
+fn totals(stats: &Stats, out: &mut Out<'_, '_>) -> fmt::Result {
     let Stats { misses, loads, load_failures, voided_fills, uncacheable, too_large_for_disk, .. } = stats;
     let Stats { promotions, inserts, invalidations, .. } = stats;
-    let (requests, percent) = (stats.requests(), 100.0 * stats.hit_rate());
-    let unsaved = ByteSize::bytes(stats.unsaved_bytes);
-    writeln!(
-        f,
-        "\nrequests {requests}, hit rate {percent:.2} %, misses {misses}, loads {loads} ({load_failures} failed)"
-    )?;
-    writeln!(
-        f,
-        "inserts {inserts}, invalidations {invalidations}, promotions {promotions}, fills voided {voided_fills}, \
-         uncacheable {uncacheable}, too large for the disk {too_large_for_disk}"
-    )?;
-    writeln!(f, "unsaved {unsaved}")
+    let lookups = stats.requests();
+    if lookups == 0 {
+        out.line("no lookups yet")?;
+    } else {
+        let [all, memory] = [lookups - misses, stats.memory.hits].map(|part| percent(part, lookups));
+        let from_disk = stats
+            .disk
+            .as_ref()
+            .map_or(String::new(), |disk| format!(" and {} from disk", percent(disk.hits, lookups)));
+        out.line(&format!(
+            "lookups {lookups}, hit rate {all}: {memory} of all lookups were answered from memory{from_disk}; \
+             misses {misses}"
+        ))?;
+    }
+    out.line(&format!("loads {loads} ({load_failures} failed)"))?;
+    out.line(&format!(
+        "inserts {inserts} (values that loads stored are not among them), invalidations {invalidations}"
+    ))?;
+    out.line(&format!(
+        "promotions {promotions}, fills voided {voided_fills}, uncacheable {uncacheable}, \
+         too large for the disk {too_large_for_disk}"
+    ))?;
+    if stats.disk.is_none() {
+        return Ok(());
+    }
+    let [unsaved, buffer] = [stats.unsaved_bytes, stats.write_buffer].map(ByteSize::bytes);
+    out.line(&format!(
+        "unsaved {unsaved} of {buffer}: what waits in the write buffer, beside the memory capacity"
+    ))
 }
 
-fn file(disk: &DiskStats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let DiskStats { commits, recovered_entries, damaged_records, read_faults, .. } = disk;
+fn file(disk: &DiskStats, out: &mut Out<'_, '_>) -> fmt::Result {
+    let DiskStats { commits, recovered_entries, damaged_records, read_faults, flush_lag, .. } = disk;
     let [live, usable, file, capacity] =
         [disk.bytes, disk.usable_bytes, disk.file_bytes, disk.capacity].map(ByteSize::bytes);
-    writeln!(f, "live {live} of usable {usable}: what entries take on disk, and what they may take")?;
-    match disk.allocated_bytes.map(ByteSize::bytes) {
-        Some(allocated) => writeln!(f, "on disk {allocated} of {capacity}, the file is {file} long")?,
-        None => writeln!(f, "the file is {file} of {capacity} long")?,
-    }
+    out.line(&format!("live {live} of usable {usable}: what entries take on disk, and what they may take"))?;
+    out.line(&match disk.allocated_bytes.map(ByteSize::bytes) {
+        Some(allocated) => format!("on disk {allocated} of {capacity}, the file is {file} long"),
+        None => format!("the file is {file} of {capacity} long"),
+    })?;
     let closed = if disk.was_closed_cleanly { "closed cleanly" } else { "left by a crash" };
-    writeln!(f, "{commits} commits, {recovered_entries} entries recovered ({closed})")?;
-    writeln!(f, "{damaged_records} records damaged, {read_faults} reads failed")?;
-    let [usual, slow] = [0.5, 0.99].map(|share| disk.commit_latency.quantile(share));
-    writeln!(
-        f,
-        "commits take {usual:.1?}, one in a hundred {slow:.1?}; the oldest insert waits for {:.1?}",
-        disk.flush_lag
-    )?;
+    out.line(&format!("{commits} commits, {recovered_entries} entries recovered ({closed})"))?;
+    out.line(&format!("{damaged_records} records damaged, {read_faults} reads failed"))?;
+    if disk.commit_latency.count() > 0 {
+        let [usual, slow] = [0.5, 0.99].map(|share| disk.commit_latency.quantile(share));
+        out.line(&format!("half of the commits took up to {usual:.1?}, 99 % up to {slow:.1?}"))?;
+    }
+    out.line(&match flush_lag.is_zero() {
+        true => "no insert waits for its commit".to_owned(),
+        false => format!("the oldest insert that is not committed has waited for {flush_lag:.1?}"),
+    })?;
     if !disk.degraded.is_zero() {
-        writeln!(f, "the disk tier has been off for {:.1?}", disk.degraded)?;
+        out.line(&format!("the disk tier has been off for {:.1?}", disk.degraded))?;
     }
     if let Some(aside) = &disk.quarantined {
-        writeln!(f, "a damaged file was moved to {}", escape_control(&aside.to_string_lossy()))?;
+        out.line(&format!("a damaged file was moved to {}", escape_control(&aside.to_string_lossy())))?;
     }
     if let Some(why) = &disk.off {
-        writeln!(f, "THE DISK TIER IS OFF: {}", escape_control(why))?;
+        out.line(&format!("THE DISK TIER IS OFF: {}", escape_control(why)))?;
     }
     Ok(())
 }
 
-fn keyspaces(keyspaces: &[KeyspaceStats], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    const HEADS: [&str; 8] =
-        ["memory hits", "disk hits", "misses", "hit rate", "in memory", "on disk", "loads", "removals"];
-    let shown = |keyspace: &KeyspaceStats| escape_control(&keyspace.name).chars().count();
-    let widest = keyspaces.iter().map(shown).max().unwrap_or(0).max(10);
-    write!(f, "\n{:<widest$}", "keyspace")?;
-    HEADS.iter().try_for_each(|head| write!(f, "{head:>12}"))?;
-    for keyspace in keyspaces {
-        let KeyspaceStats { memory_hits, disk_hits, misses, memory_entries, disk_entries, .. } = keyspace;
-        let percent = 100.0 * keyspace.hit_rate();
-        write!(
-            f,
-            "\n{:<widest$}{memory_hits:>12}{disk_hits:>12}{misses:>12}{percent:>10.2} %",
-            escape_control(&keyspace.name)
-        )?;
-        write!(
-            f,
-            "{memory_entries:>12}{disk_entries:>12}{:>12}{:>12}",
-            keyspace.loads, keyspace.invalidations
-        )?;
-    }
-    writeln!(f)?;
-    for KeyspaceStats { name, undecodable, .. } in keyspaces.iter().filter(|of| of.undecodable > 0) {
-        let name = escape_control(name);
-        writeln!(
-            f,
-            "{undecodable} values of {name} did not decode, and were misses; the log has the reason of the first"
-        )?;
+fn keyspaces(keyspaces: &[KeyspaceStats], out: &mut Out<'_, '_>) -> fmt::Result {
+    const HEADS: [&str; 10] = [
+        "keyspace",
+        "memory hits",
+        "disk hits",
+        "misses",
+        "hit rate",
+        "in memory",
+        "on disk",
+        "loads",
+        "inserts",
+        "invalidations",
+    ];
+    let row = |of: &KeyspaceStats| {
+        let hits = of.memory_hits + of.disk_hits;
+        let [memory, disk, misses] = [of.memory_hits, of.disk_hits, of.misses].map(|count| count.to_string());
+        let rest = [of.memory_entries, of.disk_entries, of.loads, of.inserts, of.invalidations];
+        let name = escape_control(&of.name).into_owned();
+        let mut cells = vec![name, memory, disk, misses, percent(hits, hits + of.misses)];
+        cells.extend(rest.map(|count| count.to_string()));
+        cells
+    };
+    out.table(&HEADS, &keyspaces.iter().map(row).collect::<Vec<_>>())?;
+    for of in keyspaces.iter().filter(|of| of.undecodable > 0) {
+        let (name, cause) = (escape_control(&of.name), of.undecodable_cause.as_deref());
+        let cause = cause.map_or(String::new(), |cause| format!("; the latest: {}", escape_control(cause)));
+        out.line(&format!("{} values of {name} did not decode, and were misses{cause}", of.undecodable))?;
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

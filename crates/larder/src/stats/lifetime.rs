@@ -23,7 +23,7 @@ pub struct Lifetime {
     pub load_failures: u64,
     /// Disk hits copied into memory.
     pub promotions: u64,
-    /// Values written by the application.
+    /// Values that the application inserted. What loaders returned is counted under `loads` alone.
     pub inserts: u64,
     /// Calls that removed entries.
     pub invalidations: u64,

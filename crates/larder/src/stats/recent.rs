@@ -1,6 +1,8 @@
-//! What was counted of late: totals are noted every few seconds, and those of a minute ago say what the last minute did.
+//! What was counted of late: totals are noted every few seconds, and those of a minute ago say what the last
+//! minute did.
 //!
-//! The sweeper notes them when it looks after the file ([`WATCH_INTERVAL`](crate::WATCH_INTERVAL)), so a lookup pays nothing.
+//! The sweeper notes them when it looks after the file ([`WATCH_INTERVAL`](crate::WATCH_INTERVAL)), so a
+//! lookup pays nothing.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,12 +12,23 @@ use serde::{Deserialize, Serialize};
 use super::lifetime::Lifetime;
 use crate::units::Timestamp;
 
-/// How long the spans are that are told. A minute shows what has just begun, ten show what is no passing load.
+/// How long the spans are that are told. A minute shows what has just begun, ten show what is no passing
+/// load.
 const SPANS: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(10)];
 /// Totals that are kept: those of the longest span, one for each ten seconds, and the one at its beginning.
 const MAX_NOTES: usize = 61;
 
 /// What a cache did in the last while.
+///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("shop.larder");
+/// let cache = larder::Cache::builder().path(path).open()?;
+/// for recent in cache.stats().recent {
+///     println!("{} misses in the last {:?}", recent.counts.misses, recent.over);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -39,8 +52,8 @@ impl Notes {
         self.0.push_back((now, totals));
     }
 
-    /// Returns what was counted in each of the spans that the notes reach back for, the shortest first. While they reach back for none,
-    /// that is what was counted since the first note.
+    /// Returns what was counted in each of the spans that the notes reach back for, the shortest first. While
+    /// they reach back for none, that is what was counted since the first note.
     pub(crate) fn recent(&self, now: Timestamp, totals: &Lifetime) -> Vec<Recent> {
         let is_old = |span: Duration| move |note: &&(Timestamp, Lifetime)| now.since(note.0) >= span;
         let mut from: Vec<_> =

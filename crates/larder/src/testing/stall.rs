@@ -129,6 +129,14 @@ impl Volume for StallingDisk {
         OsVolume.create_directories(directory)
     }
 
+    fn missing_directories(&self, directory: &Path) -> Vec<PathBuf> {
+        OsVolume.missing_directories(directory)
+    }
+
+    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
+        OsVolume.remove_directory(directory)
+    }
+
     fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
         OsVolume.real_directory(directory)
     }

@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -37,7 +39,7 @@ fn a_path_may_be_relative_absolute_or_after_an_empty_host() {
     assert_eq!(path("file:///var/shop.larder"), PathBuf::from("/var/shop.larder"));
     assert_eq!(path("file://localhost/var/shop.larder"), PathBuf::from("/var/shop.larder"));
     assert!(error("file:").contains("names no file"));
-    assert!(error("file:a%00b").contains("zero byte"));
+    assert!(error("file:a%00b").contains("control character '\\0'"));
     assert!(error("file://elsewhere/var/shop.larder").contains("this machine"));
 }
 
@@ -59,9 +61,82 @@ fn what_is_not_understood_is_refused_with_what_would_be() {
         ("file:x?shards=many", "shards is \"many\"", "whole number"),
         ("file:x?colour=red", "the option \"colour\"", "write_buffer"),
         ("file:x?memory", "has no value", "NAME=VALUE"),
+        ("file:x?memory=1MiB&disk=1GiB&memory=2MiB", "the option \"memory\" twice", "once"),
+        ("file:x?Memory=1MiB", "the option \"Memory\"", "memory"),
+        ("file:x?memory= 64MiB", "memory is \" 64MiB\"", "KiB"),
+        ("file:x?memory=64MiB &disk=1GiB", "memory is \"64MiB \"", "KiB"),
+        ("file:x?memory =64MiB", "the option \"memory \"", "memory"),
+        ("file:x?memory=64MiB;disk=1GiB", "memory is \"64MiB;disk=1GiB\"", "KiB"),
+        ("file:x?memory=64mib", "memory is \"64mib\"", "MiB"),
+        ("file:x?memory=+64MiB", "memory is \"+64MiB\"", "MiB"),
+        ("file:x?shards=+4", "shards is \"+4\"", "whole number"),
+        ("FILE:x", "its scheme is \"FILE\"", "file:"),
+        ("'file:x'", "begins with a quotation mark", "without quotation marks"),
+        ("\"file:x?memory=1MiB\"", "begins with a quotation mark", "without quotation marks"),
     ] {
         let error = error(url);
         assert!(error.contains(why) && error.contains(allowed), "{url}: {error}");
+    }
+}
+
+#[test]
+fn a_path_that_was_not_meant_is_refused_with_how_it_is_written() {
+    for (path, why, allowed) in [
+        ("~/shop.larder", "begins with ~, which only a shell expands", "/home/shop/shop.larder"),
+        ("~", "begins with ~,", "whole path"),
+        ("~shop/shop.larder", "begins with ~shop,", "whole path"),
+        ("//~/shop.larder", "begins with ~,", "whole path"),
+        ("///~/shop.larder", "begins with ~,", "whole path"),
+        ("///~shop/shop.larder", "begins with ~shop,", "whole path"),
+        ("$HOME/shop.larder", "has \"$HOME\"", "%24"),
+        ("/var/${NAME}/shop.larder", "has \"${NAME}\"", "%24"),
+        ("/var/$(hostname)", "has \"$(hostname)\"", "%24"),
+        ("%HOME%/shop.larder", "has \"%HO\"", "%25"),
+        ("/var/%ABCDIR%", "has \"%\"", "%25"),
+        ("/var/50%", "has \"%\"", "%25"),
+        (" /var/shop.larder", "white space at an end", "%20"),
+        ("/var/shop.larder ?memory=1MiB", "white space at an end", "%20"),
+        ("/var/shop\n.larder", "control character '\\n'", "without control characters"),
+        ("/var/shop.larder%0A", "control character '\\n'", "without control characters"),
+        ("/var/shop%1B[31m", "control character '\\u{1b}'", "without control characters"),
+        ("/var/shop%C2%9Bm", "control character '\\u{9b}'", "without control characters"),
+        ("/var/shop%7F", "control character '\\u{7f}'", "without control characters"),
+    ] {
+        let error = error(&format!("file:{path}"));
+        assert!(error.contains(why) && error.contains(allowed), "{path}: {error}");
+        assert!(!error.contains(char::is_control), "{error:?}");
+    }
+    let path = |url| CacheBuilder::from_url(url).unwrap().path.unwrap();
+    assert_eq!(path("file:./~/shop"), PathBuf::from("./~/shop"), "a directory of that name can be written");
+    assert_eq!(path("file:%24HOME/a$"), PathBuf::from("$HOME/a$"));
+    assert_eq!(path("file:/var/my shop~"), PathBuf::from("/var/my shop~"));
+}
+
+#[cfg(all(unix, feature = "control"))]
+#[test]
+fn the_path_of_the_socket_goes_by_the_same_rules() {
+    for (path, why) in [
+        ("~/s.sock", "only a shell"),
+        ("$HOME/s.sock", "only a shell"),
+        ("s.sock%0A", "control character"),
+        ("s%.sock", "no byte"),
+        (" s.sock", "white space"),
+        ("", "names no file"),
+    ] {
+        let error = error(&format!("file:x?control={path}"));
+        assert!(error.contains(why) && error.contains("control is"), "{error}");
+    }
+    let builder = CacheBuilder::from_url("memory:?control=/run/a%26b.sock").unwrap();
+    assert_eq!(builder.control_socket, Some(PathBuf::from("/run/a&b.sock")));
+}
+
+#[test]
+fn white_space_around_a_url_is_no_part_of_it() {
+    for around in ["\n", "\r\n", " ", "\t", " \r\n\n"] {
+        let builder = CacheBuilder::from_url(&format!("{around}file:/var/x.larder{around}")).unwrap();
+        assert_eq!(builder.path, Some(PathBuf::from("/var/x.larder")), "{around:?}");
+        let url = format!("file:/var/x.larder?memory=1MiB&disk=2MiB{around}");
+        assert_eq!(CacheBuilder::from_url(&url).unwrap().disk_capacity, ByteSize::mib(2), "{around:?}");
     }
 }
 
@@ -91,6 +166,37 @@ proptest! {
     #[test]
     fn no_text_makes_it_panic(url in "(file:|memory:|redis://)?[a-z0-9:/@?=&%.]{0,40}") {
         drop(CacheBuilder::from_url(&url));
+    }
+
+    /// Whatever is accepted is a path that a person could have meant, and is the text with its escapes decoded.
+    #[test]
+    fn what_is_accepted_names_the_file_that_is_written(
+        place in "(/|//|///)?[ -~\r\n\tä\u{85}~$%{}]{0,12}",
+        query in "(\\?([a-z]{1,6}=[0-9]{1,3}(MiB|ms|\n)?&?){0,3})?",
+        around in "[ \t\r\n]{0,3}",
+    ) {
+        let url = format!("{around}file:{place}{query}{around}");
+        if let Ok(builder) = CacheBuilder::from_url(&url) {
+            let path = builder.path.unwrap();
+            let text = path.to_string_lossy().into_owned();
+            prop_assert!(!text.contains(char::is_control) && !text.is_empty(), "{:?} of {:?}", text, url);
+            let written = url.trim_ascii().strip_prefix("file:").unwrap();
+            let written = written.split('?').next().unwrap();
+            prop_assert!(!written.trim_start_matches('/').starts_with('~') || !written.starts_with("//"));
+            prop_assert!(!written.starts_with('~') && written.trim() == written, "{:?}", url);
+        }
+    }
+
+    /// Any name that holds no control character can be written.
+    #[test]
+    fn every_path_without_control_characters_can_be_written(path in "[ -~äß€]{1,20}") {
+        let encoded: String = path.bytes().map(|byte| match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        }).collect();
+        let encoded = if encoded.starts_with("//") { format!("//{encoded}") } else { encoded };
+        let builder = CacheBuilder::from_url(&format!("\n file:{encoded}?memory=1MiB\r\n"));
+        prop_assert_eq!(builder.unwrap().path, Some(PathBuf::from(path)));
     }
 
     #[test]

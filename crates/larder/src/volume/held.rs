@@ -59,11 +59,12 @@ impl Anchor for OsAnchor {
 pub(super) struct OsLock {
     file: File,
     path: PathBuf,
+    is_new: bool,
 }
 
 impl OsLock {
-    pub(super) fn new(file: File, path: &Path) -> Self {
-        Self { file, path: path.to_owned() }
+    pub(super) fn new(file: File, path: &Path, is_new: bool) -> Self {
+        Self { file, path: path.to_owned(), is_new }
     }
 }
 
@@ -92,6 +93,10 @@ impl LockFile for OsLock {
 
     fn unlock(&mut self) -> io::Result<()> {
         self.file.unlock()
+    }
+
+    fn is_new(&self) -> bool {
+        self.is_new
     }
 
     fn place(&self) -> io::Result<LockPlace> {

@@ -158,6 +158,14 @@ impl Volume for TrackedVolume {
         self.volume.create_directories(directory)
     }
 
+    fn missing_directories(&self, directory: &Path) -> Vec<PathBuf> {
+        self.volume.missing_directories(directory)
+    }
+
+    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
+        self.volume.remove_directory(directory)
+    }
+
     fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
         self.volume.real_directory(directory)
     }
@@ -332,6 +340,10 @@ impl LockFile for TrackedLock {
 
     fn unlock(&mut self) -> io::Result<()> {
         self.change(|lock| lock.unlock())
+    }
+
+    fn is_new(&self) -> bool {
+        self.slot.0.read().as_ref().is_some_and(|lock| lock.is_new())
     }
 
     fn place(&self) -> io::Result<LockPlace> {

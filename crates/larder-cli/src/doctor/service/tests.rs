@@ -1,3 +1,5 @@
+mod details;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -16,18 +18,22 @@ fn watched(before: Value, now: Value, seconds: u64) -> Looks {
     looks
 }
 
-/// A busy service on a usual day: it has run for a day, its tiers are full, and most lookups are answered from memory. What it did in
-/// the seconds that it is watched comes from `change`.
+/// A busy service on a usual day: it has run for a day, its tiers are full, and most lookups are answered
+/// from memory. What it did in the seconds that it is watched comes from `change`.
 fn service(change: impl Fn(&mut Value)) -> Looks {
     let before = json!({
         "uptime": 86_400.0,
-        "memory": {"hits": 90_000_000, "entries": 60_000, "weight": 64 << 20, "capacity": 64 << 20, "evictions": 8_000_000},
+        "memory": {
+            "hits": 90_000_000, "entries": 60_000, "weight": 64 << 20, "capacity": 64 << 20,
+            "evictions": 8_000_000,
+        },
         "disk": {
             "hits": 6_000_000, "entries": 600_000, "bytes": 800_u64 << 20, "usable_bytes": 810_u64 << 20,
             "capacity": 1_000_u64 << 20, "commits": 800_000, "evictions": 900_000, "flush_interval": 0.1,
             "flush_lag": 0.03, "commit_latency": {"buckets": [{"up_to": 0.004, "count": 800_000}]},
         },
-        "misses": 4_000_000, "loads": 4_000_000, "load_failures": 4_000, "promotions": 6_000_000, "inserts": 100_000,
+        "misses": 4_000_000, "loads": 4_000_000, "load_failures": 4_000, "promotions": 6_000_000,
+        "inserts": 100_000,
         "invalidations": 50_000, "voided_fills": 200, "write_buffer": 8 << 20, "unsaved_bytes": 4_096,
         "keyspaces": [{"name": "product", "misses": 4_000_000, "loads": 4_000_000,
             "load_latency": {"buckets": [{"up_to": 0.02, "count": 4_000_000}]}}],
@@ -114,6 +120,56 @@ fn a_healthy_service_passes() {
 }
 
 #[test]
+fn what_is_evicted_and_not_asked_for_again_is_no_churn() {
+    let churns = |change: &dyn Fn(&mut Value)| {
+        let lines = told(&service(change), None).into_iter();
+        lines.filter(|line| line.check.ends_with("churn")).any(|line| line.verdict == Verdict::Warn)
+    };
+    assert!(
+        !churns(&|now| {
+            usual(now);
+            now["memory"]["entries"] = json!(4_000);
+        }),
+        "a small memory that answers nine of ten"
+    );
+    assert!(
+        !churns(&|now| {
+            add(now, &[("/memory/hits", 6_000), ("/misses", 4_000), ("/memory/evictions", 60)]);
+            now["disk"] = Value::Null;
+            now["memory"]["entries"] = json!(900);
+        }),
+        "misses of what has expired"
+    );
+    let new_keys = |disk_evictions| {
+        move |now: &mut Value| {
+            add(
+                now,
+                &[
+                    ("/memory/hits", 6_000),
+                    ("/misses", 4_000),
+                    ("/memory/evictions", 4_000),
+                    ("/disk/evictions", disk_evictions),
+                ],
+            );
+            now["memory"]["entries"] = json!(4_000);
+        }
+    };
+    assert!(
+        !churns(&new_keys(0)),
+        "misses of what the cache never had: the disk still has what memory gave up"
+    );
+    assert!(churns(&new_keys(4_000)), "but not while the disk gives it up");
+}
+
+#[test]
+fn what_was_long_ago_is_not_told_as_of_late() {
+    let ever = json!({"uptime": 86_400.0, "loads": 100, "load_failures": 50, "keyspaces": []});
+    assert_eq!(complaints(&Looks::of(stats(ever))), []);
+    let new = json!({"uptime": 60.0, "loads": 100, "load_failures": 50, "keyspaces": []});
+    assert_eq!(complaints(&Looks::of(stats(new))), [("loads", Verdict::Warn)]);
+}
+
+#[test]
 fn a_service_with_short_lifetimes_passes_when_it_always_had_them() {
     let counts = json!({
         "uptime": 86_400.0,
@@ -131,9 +187,12 @@ fn a_service_with_short_lifetimes_passes_when_it_always_had_them() {
 #[test]
 fn a_service_that_has_just_started_passes_while_it_fills() {
     let begun = json!({
-        "uptime": 20.0, "memory": {"entries": 3_000, "capacity": 64 << 20, "hits": 1_000},
-        "disk": {"entries": 3_000, "bytes": 4 << 20, "usable_bytes": 800 << 20, "capacity": 1_000 << 20, "flush_interval": 0.1},
-        "misses": 9_000, "loads": 9_000, "keyspaces": [{"name": "product", "misses": 9_000, "loads": 9_000}],
+        "uptime": 20.0, "memory": {"entries": 3_000, "capacity": 64 << 20, "hits": 4_000},
+        "disk": {
+            "entries": 3_000, "bytes": 4 << 20, "usable_bytes": 800 << 20, "capacity": 1_000 << 20,
+            "flush_interval": 0.1,
+        },
+        "misses": 6_000, "loads": 6_000, "keyspaces": [{"name": "product", "misses": 6_000, "loads": 6_000}],
     });
     let mut now = begun.clone();
     now["uptime"] = json!(22.0);
@@ -213,115 +272,6 @@ fn each_fault_is_told_by_its_own_line() {
         let found = complaints(&looks);
         let [(by, _)] = found[..] else { panic!("{check}: {found:?}") };
         assert_eq!(by, check);
-    }
-}
-
-fn line_of(looks: &Looks, check: &str) -> Line {
-    told(looks, None).into_iter().find(|line| line.check == check).unwrap()
-}
-
-#[test]
-fn a_lag_is_told_by_its_least_and_by_what_makes_it() {
-    let lag = |lag: f64, commits: u64| {
-        json!({"uptime": 900.0, "write_buffer": 1_000, "unsaved_bytes": 900, "disk": {"flush_lag": lag, "flush_interval": 0.1,
-            "commit_latency": {"buckets": [{"up_to": 0.31, "count": commits}]}}})
-    };
-    let told = |looks: &Looks| {
-        let line = line_of(looks, "flush");
-        (line.verdict, format!("{} {}", line.found, line.remedy.unwrap_or_default()))
-    };
-    let (verdict, text) = told(&watched(lag(0.3, 10), lag(0.6, 16), 2));
-    assert_eq!(verdict, Verdict::Warn);
-    assert!(text.contains("300 ms to 600 ms in 2 s") && text.contains("a commit takes 310 ms"), "{text}");
-    assert!(text.contains("nearly full"), "{text}");
-    assert!(told(&watched(lag(0.5, 10), lag(2.4, 10), 2)).1.contains("nothing was committed"));
-    assert!(told(&watched(lag(0.5, 10), lag(2.4, 12), 2)).1.contains("it grows"));
-    assert_eq!(
-        told(&watched(lag(0.6, 10), lag(0.02, 16), 2)).0,
-        Verdict::Pass,
-        "it went down between two commits"
-    );
-    assert_eq!(told(&Looks::of(stats(lag(0.6, 10)))).0, Verdict::Pass, "one look says nothing");
-    assert_eq!(told(&Looks::of(stats(lag(11.0, 10)))).0, Verdict::Warn, "unless it is long");
-}
-
-#[test]
-fn churn_is_told_with_how_long_an_entry_stays() {
-    let line = line_of(
-        &service(|now| {
-            add(now, &[("/memory/hits", 2_228), ("/disk/hits", 7_772), ("/memory/evictions", 7_772)]);
-            now["memory"]["entries"] = json!(7_772);
-        }),
-        "memory churn",
-    );
-    assert_eq!(line.verdict, Verdict::Warn);
-    assert!(
-        line.found.starts_with("3886/s evicted of 7772 held: each stays for about 2 s; 78 %"),
-        "{line:?}"
-    );
-    assert!(line.remedy.unwrap().contains("`memory` in the service's URL (64 MiB now) toward the 800 MiB"));
-    assert_eq!(
-        (&line.numbers["evictions_per_second"], &line.numbers["stay_seconds"]),
-        (&json!(3_886.0), &json!(2.0))
-    );
-}
-
-#[test]
-fn with_one_look_the_last_minute_speaks() {
-    let mut now = json!({
-        "uptime": 86_400.0, "memory": {"hits": 90_000_000, "entries": 60_000, "capacity": 64 << 20},
-        "disk": {"hits": 9_000_000, "entries": 600_000, "flush_interval": 0.1}, "misses": 1_000_000,
-        "recent": [{"over": 60.0, "counts": {"memory_hits": 5_000, "disk_hits": 5_000, "memory_evictions": 60_000}}],
-    });
-    let looks = |now: &Value| Looks::of(stats(now.clone()));
-    let found: Vec<&str> = complaints(&looks(&now)).iter().map(|(check, _)| *check).collect();
-    assert_eq!(found, [] as [&str; 0], "an entry stays for a minute");
-    now["recent"][0]["counts"]["memory_evictions"] = json!(61_000);
-    assert_eq!(complaints(&looks(&now)), [("memory churn", Verdict::Warn)]);
-    now["recent"] = json!([{"over": 60.0, "counts": {"memory_hits": 5_000, "misses": 5_000}}]);
-    assert_eq!(complaints(&looks(&now)), [("hit trend", Verdict::Warn)]);
-}
-
-#[test]
-fn a_disk_tier_that_is_off_fails_and_one_that_was_off_warns() {
-    let on = stats(json!({"disk": {"state": "on"}}));
-    assert_eq!(disk_tier(&on).verdict, Verdict::Pass);
-    let came_back = stats(json!({"disk": {"state": "on", "suspensions": 1, "recoveries": 1}}));
-    assert_eq!(disk_tier(&came_back).verdict, Verdict::Warn);
-    for state in ["suspended", "discarded"] {
-        let off = stats(json!({"disk": {"state": state, "off": "no space left on device"}}));
-        let line = disk_tier(&off);
-        assert_eq!(line.verdict, Verdict::Fail);
-        assert!(format!("{line:?}").contains("no space left on device"), "{line:?}");
-    }
-}
-
-#[test]
-fn a_poor_hit_rate_warns_once_there_were_enough_lookups_and_names_what_makes_the_misses() {
-    let ever: Lifetime = serde_json::from_value(json!({"memory_hits": 100, "misses": 900})).unwrap();
-    assert_eq!(hits::hit_rate(None, Some(&ever)).verdict, Verdict::Warn);
-    let rate = |told: Value| hits::hit_rate(Some(&Looks::of(stats(told))), None);
-    for (hits, misses, verdict) in
-        [(0, 10, Verdict::Unknown), (400, 600, Verdict::Warn), (900, 100, Verdict::Pass)]
-    {
-        let line = rate(json!({"uptime": 900.0, "memory": {"hits": hits}, "misses": misses}));
-        assert_eq!(line.verdict, verdict, "{line:?}");
-    }
-    let new = rate(json!({"uptime": 30.0, "memory": {"hits": 100}, "misses": 9_000}));
-    assert_eq!(new.verdict, Verdict::Unknown, "it is still filling: {new:?}");
-    for (more, remedy) in [
-        (json!({"keyspaces": [{"name": "a", "undecodable": 8_000}]}), "do not decode"),
-        (json!({"uncacheable": 8_000}), "can't be cached"),
-        (json!({"load_failures": 8_000}), "loads that fail"),
-        (json!({"memory": {"hits": 10, "evictions": 8_000}}), "raise `disk`, or `memory`"),
-        (json!({"memory": {"hits": 10, "expirations": 8_000}}), "raise the TTL"),
-        (json!({"invalidations": 8_000}), "remove by key"),
-        (json!({}), "asked for once"),
-    ] {
-        let mut told = json!({"uptime": 900.0, "memory": {"hits": 100}, "misses": 9_000});
-        told.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let line = rate(told);
-        assert!(line.remedy.as_ref().is_some_and(|told| told.contains(remedy)), "{remedy}: {line:?}");
     }
 }
 

@@ -3,11 +3,10 @@
 use std::io::Write;
 
 use larder::ByteSize;
-use larder::inspect::{KeyspaceFacts, Snapshot, spell_hex};
+use larder::inspect::{KeyspaceFacts, spell_hex};
 use serde::Serialize;
 
-use super::{prefix, spell, visit};
-use crate::args::KeysOptions;
+use super::{Keys, Listing, prefix, visit};
 use crate::exit::{Exit, Failure};
 use crate::out;
 
@@ -23,16 +22,12 @@ struct Row {
     largest_key_bytes: Option<String>,
 }
 
-pub(super) fn run(
-    options: &KeysOptions,
-    snapshot: &Snapshot,
-    keyspaces: &[KeyspaceFacts],
-) -> Result<Exit, Failure> {
-    let rows = keyspaces.iter().map(|keyspace| row(options, snapshot, keyspace));
+pub(super) fn run(listing: &Listing<'_>) -> Result<Exit, Failure> {
+    let rows = listing.keyspaces.iter().map(|keyspace| row(listing, keyspace));
     let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
     // The keyspace with the largest values first.
     rows.sort_by(|one, other| other.largest_bytes.cmp(&one.largest_bytes));
-    if options.look.json {
+    if listing.options.look.json {
         out::json(&rows)?;
         return Ok(Exit::Ok);
     }
@@ -49,10 +44,11 @@ pub(super) fn run(
     Ok(Exit::Ok)
 }
 
-fn row(options: &KeysOptions, snapshot: &Snapshot, keyspace: &KeyspaceFacts) -> Result<Row, Failure> {
+fn row(listing: &Listing<'_>, keyspace: &KeyspaceFacts) -> Result<Row, Failure> {
+    let all = listing.options.all;
     let mut row = Row { keyspace: keyspace.name.clone(), ..Row::default() };
     let mut largest: Option<Vec<u8>> = None;
-    visit(snapshot, keyspace, &prefix(keyspace, options)?, options.all, |entry| {
+    visit(listing.snapshot, keyspace, &prefix(listing, keyspace)?, all, |entry| {
         let Some(record) = entry.finding.record() else { return };
         let bytes = record.payload_len() as u64;
         row.entries += 1;
@@ -63,7 +59,7 @@ fn row(options: &KeysOptions, snapshot: &Snapshot, keyspace: &KeyspaceFacts) -> 
         }
     })?;
     row.mean_bytes = row.value_bytes.checked_div(row.entries).unwrap_or(0);
-    row.largest_key = largest.as_deref().map(|key| spell(keyspace, key));
+    row.largest_key = largest.as_deref().map(|key| listing.speller.spell(Keys::of(keyspace), key));
     row.largest_key_bytes = largest.as_deref().map(spell_hex);
     Ok(row)
 }

@@ -190,6 +190,7 @@ impl Shard {
             return;
         };
         (slot.state, slot.is_listed, slot.hides_removal) = (State::Clean, false, false);
+        self.tallies.mark_clean(&slot.key, pending.weight);
         self.policy.attach(id, slot.hash, pending.weight);
         self.expiry.add(id, slot.expires_at);
         trash.unsaved.push(pending.unsaved);

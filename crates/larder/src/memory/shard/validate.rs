@@ -48,12 +48,12 @@ impl Shard {
                 Some(pending) => {
                     sums.dirty += 1;
                     sums.beyond += pending.unsaved.room.beyond();
-                    tallies.add(&slot.key, pending.weight);
+                    tallies.add_dirty(&slot.key, pending.weight);
                 }
                 None if is_clean => {
                     let weight = self.policy.weight_of(id);
                     sums.clean_weight += weight.bytes();
-                    tallies.add(&slot.key, weight);
+                    tallies.add_clean(&slot.key, weight);
                 }
                 None => {}
             }
@@ -81,7 +81,10 @@ impl Shard {
     }
 }
 
-fn held(tallies: &Tallies) -> BTreeSet<(KeyspaceId, u64, u64)> {
-    let held = tallies.iter().map(|(id, Tally { entries, weight, .. })| (id, entries, weight));
-    held.filter(|(_, entries, weight)| *entries > 0 || *weight > 0).collect()
+fn held(tallies: &Tallies) -> BTreeSet<(KeyspaceId, u64, u64, u64)> {
+    let held = tallies.iter().map(|(id, tally)| {
+        let Tally { entries, weight, unsaved_weight, .. } = tally;
+        (id, entries, weight, unsaved_weight)
+    });
+    held.filter(|(_, entries, clean, dirty)| *entries > 0 || *clean > 0 || *dirty > 0).collect()
 }

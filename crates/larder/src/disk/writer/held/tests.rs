@@ -8,8 +8,7 @@ use crate::disk::cache_file::FIRST_GENERATION;
 use crate::disk::command::Command;
 use crate::disk::ranges::RANGE_ROWS;
 use crate::disk::{
-    Ballast, CacheFile, Identities, OpenOptions, Opened, OwnerLock, Registration, Room, Tiers,
-    create_parents, open,
+    Ballast, CacheFile, Identities, OpenOptions, Opened, OwnerLock, Registration, Room, Tiers, open,
 };
 use crate::error::Error;
 use crate::id::KeyspaceId;
@@ -48,7 +47,6 @@ impl Machine {
         let (disk, clock, path) =
             (SimulatedVolume::new(), Arc::new(ManualClock::new()), PathBuf::from("/cache/shop.larder"));
         let volume: Arc<dyn Volume> = Arc::new(disk.clone());
-        create_parents(&*volume, &path).unwrap();
         let lock = OwnerLock::acquire(&*volume, &path, None, Duration::ZERO, &*clock).unwrap();
         let options = OpenOptions {
             counts_blocks: false,

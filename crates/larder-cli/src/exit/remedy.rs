@@ -1,0 +1,115 @@
+//! What a person at the command line is told of a path that is not the cache file it was taken for.
+//!
+//! The library's errors speak to a program that opens a cache of its own: it may choose another path, or make a
+//! file. Who runs a command has a cache in mind that is there, and needs to know where it is.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use larder::Error;
+
+/// Where the paths of a service are to be found.
+pub(crate) const WHERE: &str =
+    "the LARDER_URL of the service has the path of its cache, and of its control socket (control=PATH)";
+/// The caches of a directory that are named.
+const MOST_NAMED: usize = 3;
+
+/// The text of an error, with what to do about it at the command line.
+pub(super) fn told(error: &Error) -> String {
+    match error {
+        Error::Missing { path } => format!("there is no file {}; {WHERE}", path.display()),
+        Error::NotAFile { path, what } => match not_a_file(path) {
+            Some(found) => format!("cannot read {}: {found}", path.display()),
+            // A mount point, or what has changed since.
+            None => format!("cannot read {}: it is {what}; {WHERE}", path.display()),
+        },
+        Error::Foreign { path, why } => {
+            let remedy = of_cache(path).unwrap_or_else(|| WHERE.to_owned());
+            format!("{} is not a larder file: {why}; {remedy}", path.display())
+        }
+        Error::Damaged { path, cause } => format!(
+            "cannot read {}: it is damaged ({cause}); the next service that opens it moves it aside and begins with \
+             an empty one: restart the service, or move the file away while no process has it",
+            path.display()
+        ),
+        Error::NewerFormat { path, found, supported } => format!(
+            "cannot read {}: its format is {found}, and this command reads up to {supported}; use the larder command of \
+             the version that the service has",
+            path.display()
+        ),
+        Error::UnknownFeatures { path, .. } => format!(
+            "cannot read {}: it uses features that this command does not know; use the larder command of the version \
+             that the service has",
+            path.display()
+        ),
+        Error::InUse { path, pid, has_ended: false, .. } => {
+            let owner = pid.map_or_else(|| "another program".to_owned(), |pid| format!("process {pid}"));
+            let shown = path.display();
+            format!(
+                "cannot read {shown}: {owner} is writing to it, and lets no other process read; `fuser {shown}` names \
+                 it; try again when it has ended"
+            )
+        }
+        Error::Permission { action, path, source } => {
+            let owner = fs::metadata(path).map(|found| found.uid());
+            let owner = owner.map_or(String::new(), |user| format!(", user {user}"));
+            format!(
+                "no permission to {action} {}: {source}; run as its owner{owner}, or as root",
+                path.display()
+            )
+        }
+        error => error.to_string(),
+    }
+}
+
+fn not_a_file(path: &Path) -> Option<String> {
+    let kind = fs::symlink_metadata(path).ok()?.file_type();
+    if kind.is_dir() {
+        let caches = caches_in(path);
+        let remedy = match &caches[..] {
+            [] => WHERE.to_owned(),
+            caches => {
+                let shown: Vec<String> = caches.iter().map(|cache| cache.display().to_string()).collect();
+                format!("give the cache file in it: {}", shown.join(", "))
+            }
+        };
+        return Some(format!("it is a directory; {remedy}"));
+    }
+    if kind.is_symlink() {
+        let target = fs::canonicalize(path).or_else(|_| fs::read_link(path)).ok()?;
+        return Some(format!("it is a symbolic link; give what it leads to: {}", target.display()));
+    }
+    if kind.is_socket() {
+        let shown = path.display();
+        return Some(format!(
+            "it is a socket, and this reads a file; `larder stats {shown}` asks the process behind it, and {WHERE}"
+        ));
+    }
+    Some(format!("it is a device or a pipe; {WHERE}"))
+}
+
+/// The caches of a directory: what has a lock beside it.
+fn caches_in(directory: &Path) -> Vec<PathBuf> {
+    let Ok(files) = fs::read_dir(directory) else { return Vec::new() };
+    let mut found: Vec<PathBuf> = files
+        .filter_map(|file| Some(file.ok()?.path()))
+        .filter_map(|path| without(&path, b".lock"))
+        .filter(|path| path.is_file())
+        .collect();
+    found.sort();
+    found.truncate(MOST_NAMED);
+    found
+}
+
+/// What to give in the place of a file that stands beside a cache.
+fn of_cache(path: &Path) -> Option<String> {
+    let cache = [&b".lock"[..], b".ballast"].into_iter().find_map(|suffix| without(path, suffix))?;
+    cache.is_file().then(|| format!("it belongs to {}: give that", cache.display()))
+}
+
+fn without(path: &Path, suffix: &[u8]) -> Option<PathBuf> {
+    let text = path.as_os_str().as_bytes().strip_suffix(suffix)?;
+    Some(std::ffi::OsStr::from_bytes(text).into())
+}

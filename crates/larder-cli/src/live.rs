@@ -1,0 +1,103 @@
+//! The process that has a cache file: found by the control socket that it names, and asked in place of the file.
+//!
+//! What a process has in memory alone, and what it has not committed yet, is not in its file. So a command that is
+//! given a file asks the owner, where that serves a socket, and says on standard error that it did. Where the owner
+//! does not answer, a command that looks goes on with the file alone, and says so too; one that changes does not.
+
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+use larder::control::{Client, ClientError};
+use larder::inspect::{FileFacts, FileState, Inspector, escape_control};
+use serde_json::json;
+
+use crate::exit::Failure;
+use crate::guard::{escape_json, warn};
+
+/// Who has a file, as far as a command can ask.
+pub(crate) enum Owner {
+    /// It answers.
+    Answers(Client),
+    /// It serves no socket, or the file has no owner.
+    Silent,
+    /// It names a socket, and can't be asked there.
+    Mute(ClientError),
+}
+
+impl Owner {
+    /// The owner of a file.
+    pub(crate) fn of(file: &FileFacts) -> Self {
+        match Client::connect_to_owner(file) {
+            Ok(Some(client)) => Self::Answers(client),
+            Ok(None) => Self::Silent,
+            Err(error) => Self::Mute(error),
+        }
+    }
+}
+
+/// The process behind a path: its socket, or a file that it has. None for a file that is to be read by itself.
+/// Said on standard error, if it was found from the file.
+pub(crate) fn behind(path: &Path, file_only: bool, json: bool) -> Result<Option<Client>, Failure> {
+    if is_socket(path) {
+        return Ok(Some(Client::connect(path)?));
+    }
+    if file_only {
+        return Ok(None);
+    }
+    let file = Inspector::open(path)?.snapshot()?.file();
+    match Owner::of(&file) {
+        Owner::Answers(client) => {
+            say(json, &asked(&client, &file));
+            Ok(Some(client))
+        }
+        Owner::Silent => Ok(None),
+        Owner::Mute(error) => {
+            say(json, &format!("{error}; what follows is of the file alone"));
+            Ok(None)
+        }
+    }
+}
+
+/// The process behind a path, for a command that needs one: a path where nothing stands is taken for a socket's.
+pub(crate) fn process_behind(path: &Path, json: bool) -> Result<Option<Client>, Failure> {
+    if path.exists() { behind(path, false, json) } else { Ok(Some(Client::connect(path)?)) }
+}
+
+/// The socket behind a path, for a command that connects anew each time.
+pub(crate) fn socket_behind(path: &Path, file_only: bool) -> Result<Option<PathBuf>, Failure> {
+    if is_socket(path) {
+        return Ok(Some(path.to_owned()));
+    }
+    let found = behind(path, file_only, false)?;
+    Ok(found.map(|client| client.path().to_owned()))
+}
+
+/// Whether a path names a socket.
+pub(crate) fn is_socket(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.file_type().is_socket())
+}
+
+/// What is said of an owner that was asked in place of its file.
+pub(crate) fn asked(client: &Client, file: &FileFacts) -> String {
+    let (pid, socket) = (client.server().pid, client.path().display());
+    format!("asked process {pid} at {socket}, which has {}", file.path.display())
+}
+
+/// Says something besides the answer, on standard error.
+pub(crate) fn say(json: bool, text: &str) {
+    if json {
+        warn(&escape_json(&json!({ "note": text }).to_string()));
+    } else {
+        warn(&format!("larder: {}", escape_control(text)));
+    }
+}
+
+/// The process that has a file, in words.
+pub(crate) fn owner_of(file: &FileFacts) -> String {
+    let elsewhere = if file.owner_is_elsewhere { " of another container" } else { "" };
+    match file.state {
+        FileState::Owned { pid: Some(pid), .. } => format!("process {pid}{elsewhere}"),
+        _ => "another program".to_owned(),
+    }
+}

@@ -1,0 +1,258 @@
+//! The columns of the keyspaces: what each shows, which fit side by side, and what orders them.
+//!
+//! A column has a rank. As many fit as there is room for, the lowest ranks first; the one that orders the
+//! keyspaces is always among them. What room is left goes to names, and then to the hits over time.
+
+use std::cmp::Ordering;
+
+use larder::inspect::escape_control;
+use larder::{KeyspaceStats, Stats};
+
+use super::history::History;
+use super::text::{bytes, count, per_second, percent, time, trend, width};
+
+/// Columns between two.
+pub(super) const GAP: usize = 1;
+/// What a name gets before there is room for more columns.
+const LEAST_NAME: usize = 10;
+/// What hits over time say something in.
+const LEAST_TREND: usize = 10;
+const MOST_TREND: usize = 60;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    Name,
+    Lookups,
+    HitRate,
+    MemoryRate,
+    Hits,
+    Misses,
+    Loads,
+    HalfOfLoads,
+    SlowLoads,
+    Inserts,
+    Invalidations,
+    Evictions,
+    DiskEvictions,
+    Expirations,
+    MemoryEntries,
+    DiskEntries,
+    MemoryBytes,
+    DiskBytes,
+    Trend,
+}
+
+/// How a column stands there.
+#[derive(Debug)]
+struct Spec {
+    column: Column,
+    head: &'static str,
+    /// What its numbers take, at most.
+    room: usize,
+    rank: u8,
+    /// Orders the keyspaces by it.
+    key: Option<char>,
+}
+
+const fn spec(column: Column, head: &'static str, room: usize, rank: u8, key: Option<char>) -> Spec {
+    Spec { column, head, room, rank, key }
+}
+
+/// In the order in which they stand.
+const SPECS: [Spec; 19] = [
+    spec(Column::Name, "keyspace", LEAST_NAME, 0, Some('n')),
+    spec(Column::Lookups, "look/s", 5, 1, Some('l')),
+    spec(Column::HitRate, "hit %", 5, 2, None),
+    spec(Column::MemoryRate, "mem %", 5, 8, None),
+    spec(Column::Hits, "hits/s", 5, 11, Some('t')),
+    spec(Column::Misses, "miss/s", 5, 3, Some('m')),
+    spec(Column::Loads, "load/s", 5, 6, Some('o')),
+    spec(Column::HalfOfLoads, "half in", 7, 12, None),
+    spec(Column::SlowLoads, "99 % in", 7, 9, None),
+    spec(Column::Inserts, "insert/s", 5, 13, None),
+    spec(Column::Invalidations, "inval/s", 5, 14, None),
+    spec(Column::Evictions, "evict/s", 5, 4, Some('e')),
+    spec(Column::DiskEvictions, "of disk", 5, 16, None),
+    spec(Column::Expirations, "expir/s", 5, 15, Some('x')),
+    spec(Column::MemoryEntries, "in mem.", 5, 17, None),
+    spec(Column::DiskEntries, "on disk", 5, 18, None),
+    spec(Column::MemoryBytes, "memory", 8, 5, Some('b')),
+    spec(Column::DiskBytes, "disk", 8, 7, Some('d')),
+    spec(Column::Trend, "hits over time", LEAST_TREND, 10, None),
+];
+
+/// The column that a key orders by.
+pub(super) fn by_key(key: char) -> Option<Column> {
+    SPECS.iter().find(|spec| spec.key == Some(key)).map(|spec| spec.column)
+}
+
+impl Column {
+    fn spec(self) -> &'static Spec {
+        let spec = SPECS.iter().find(|spec| spec.column == self);
+        spec.expect("each column stands in the table: a test looks")
+    }
+
+    /// Whether keyspaces can be ordered by it.
+    pub(super) fn sorts(self) -> bool {
+        self != Self::Trend
+    }
+
+    pub(super) fn head(self, sort: Self, is_reversed: bool) -> String {
+        let mark = if self != sort {
+            ""
+        } else if is_reversed {
+            "▲"
+        } else {
+            "▼"
+        };
+        format!("{}{mark}", self.spec().head)
+    }
+
+    pub(super) fn is_left(self) -> bool {
+        matches!(self, Self::Name | Self::Trend)
+    }
+}
+
+/// What is shown of a keyspace.
+#[derive(Debug)]
+pub(super) struct Row<'a> {
+    history: &'a History,
+    of: &'a KeyspaceStats,
+    pub(super) name: String,
+}
+
+/// The keyspaces, in order.
+pub(super) fn rows<'a>(
+    stats: &'a Stats,
+    history: &'a History,
+    sort: Column,
+    is_reversed: bool,
+) -> Vec<Row<'a>> {
+    let row = |of: &'a KeyspaceStats| Row { history, of, name: escape_control(&of.name).into_owned() };
+    let mut rows: Vec<(f64, Row<'a>)> =
+        stats.keyspaces.iter().map(row).map(|row| (row.number(sort), row)).collect();
+    rows.sort_by(|(left, left_row), (right, right_row)| {
+        // The most first, but names from the first; those that are alike by name.
+        let by_number = right.partial_cmp(left).unwrap_or(Ordering::Equal);
+        let ordered = by_number.then_with(|| left_row.of.name.cmp(&right_row.of.name));
+        if is_reversed { ordered.reverse() } else { ordered }
+    });
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+impl Row<'_> {
+    /// What a column shows, as a number that orders; names order by themselves.
+    #[expect(clippy::cast_precision_loss, reason = "an order, for people")]
+    fn number(&self, column: Column) -> f64 {
+        let (of, hits) = (self.of, self.history.hits_in(self.of));
+        let rate = |count: fn(&KeyspaceStats) -> u64| self.history.rate_in(of, count);
+        let share = |part: u64| hits.percent(part).map_or(-1.0, |percent| percent as f64);
+        match column {
+            Column::Name | Column::Trend => 0.0,
+            Column::Lookups => self.history.rate(hits.requests()),
+            Column::HitRate => share(hits.hits()),
+            Column::MemoryRate => share(hits.memory),
+            Column::Hits => self.history.rate(hits.hits()),
+            Column::Misses => self.history.rate(hits.misses),
+            Column::Loads => rate(|of| of.loads),
+            Column::HalfOfLoads => self.history.loads_in(of).quantile(0.5).as_secs_f64(),
+            Column::SlowLoads => self.history.loads_in(of).quantile(0.99).as_secs_f64(),
+            Column::Inserts => rate(|of| of.inserts),
+            Column::Invalidations => rate(|of| of.invalidations),
+            Column::Evictions => rate(|of| of.memory_evictions + of.disk_evictions),
+            Column::DiskEvictions => rate(|of| of.disk_evictions),
+            Column::Expirations => rate(|of| of.memory_expirations + of.disk_expirations),
+            Column::MemoryEntries => of.memory_entries as f64,
+            Column::DiskEntries => of.disk_entries as f64,
+            Column::MemoryBytes => of.memory_weight as f64,
+            Column::DiskBytes => of.disk_bytes as f64,
+        }
+    }
+
+    /// What a column of this width shows.
+    pub(super) fn cell(&self, column: Column, room: usize) -> String {
+        let (of, hits) = (self.of, self.history.hits_in(self.of));
+        match column {
+            Column::Name => self.name.clone(),
+            Column::HitRate => percent(hits.percent(hits.hits())),
+            Column::MemoryRate => percent(hits.percent(hits.memory)),
+            Column::HalfOfLoads => time(self.history.loads_in(of).quantile(0.5)),
+            Column::SlowLoads => time(self.history.loads_in(of).quantile(0.99)),
+            Column::MemoryEntries => count(of.memory_entries),
+            Column::DiskEntries => count(of.disk_entries),
+            Column::MemoryBytes => bytes(of.memory_weight),
+            Column::DiskBytes => bytes(of.disk_bytes),
+            Column::Trend => trend(&self.history.series(&format!("keyspace {}", of.name)), room),
+            _ => per_second(self.number(column)),
+        }
+    }
+}
+
+/// Which columns stand side by side in this much room, and how wide each is. `longest` is the longest name.
+pub(super) fn layout(room: usize, longest: usize, sort: Column, has_disk: bool) -> Vec<(Column, usize)> {
+    let least_name = longest.clamp(width(Column::Name.spec().head) + 1, (room / 4).max(LEAST_NAME));
+    // A mark stands beside each head that can order.
+    let room_of = |spec: &Spec| match spec.column {
+        Column::Name => least_name,
+        Column::Trend => width(spec.head),
+        _ => spec.room.max(width(spec.head) + 1),
+    };
+    let is_of_disk = |column| {
+        matches!(column, Column::DiskEvictions | Column::DiskEntries | Column::DiskBytes | Column::MemoryRate)
+    };
+    let mut by_rank: Vec<&Spec> = SPECS.iter().filter(|spec| has_disk || !is_of_disk(spec.column)).collect();
+    by_rank.sort_by_key(|spec| if spec.column == sort { (0, 1) } else { (spec.rank, 0) });
+    let mut used = 0;
+    let mut chosen = Vec::new();
+    for spec in by_rank {
+        let more = room_of(spec) + if chosen.is_empty() { 0 } else { GAP };
+        if used + more <= room || chosen.is_empty() {
+            used += more;
+            chosen.push(spec.column);
+        }
+    }
+    let is_chosen = |spec: &&Spec| chosen.contains(&spec.column);
+    let mut columns: Vec<_> =
+        SPECS.iter().filter(is_chosen).map(|spec| (spec.column, room_of(spec))).collect();
+    let mut left = room.saturating_sub(used);
+    for (column, width) in &mut columns {
+        let most = match column {
+            Column::Name => longest,
+            Column::Trend => MOST_TREND,
+            _ => continue,
+        };
+        let more = left.min(most.saturating_sub(*width));
+        (*width, left) = (*width + more, left - more);
+    }
+    columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_columns_stand_there_as_fit_and_the_one_that_orders_among_them() {
+        for room in [0, 5, 20, 40, 80, 120, 200, 400] {
+            for longest in [1, 8, 46, 255] {
+                for spec in &SPECS {
+                    let columns = layout(room, longest, spec.column, true);
+                    let used: usize = columns.iter().map(|(_, width)| width + GAP).sum::<usize>() - GAP;
+                    assert!(used <= room || room < 20, "{used} of {room} for {columns:?}");
+                    let has = |column| columns.iter().any(|(there, _)| *there == column);
+                    assert!(has(Column::Name) && (has(spec.column) || room < 30), "{room}: {columns:?}");
+                }
+            }
+        }
+        let wide = layout(200, 36, Column::Lookups, true);
+        assert_eq!(wide.len(), SPECS.len(), "a wide screen has all of them");
+        assert_eq!(wide.first(), Some(&(Column::Name, 36)), "and a long name whole: {wide:?}");
+        assert!(
+            layout(200, 46, Column::Lookups, false).len() < SPECS.len(),
+            "memory alone has nothing on disk"
+        );
+        let mut ranks: Vec<u8> = SPECS.iter().map(|spec| spec.rank).collect();
+        ranks.sort_unstable();
+        assert!(ranks.windows(2).all(|pair| pair[0] < pair[1]), "{ranks:?}");
+    }
+}

@@ -1,0 +1,222 @@
+//! Which keys are at work: in a live cache, which this process has, and by size, age and lifetime in a file.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::Duration;
+
+use larder::{Cache, InsertOptions, KeyspaceDefinition};
+use serde_json::Value;
+
+use crate::support::{HOUR, Place, command, larder, printed, stderr, stdout, told};
+
+const NAMES: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("name").ttl(HOUR);
+const NUMBERS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("number").ttl(HOUR);
+const FILE: &str = "shop.larder";
+
+fn serve(place: &Place) -> Cache {
+    let builder = Cache::builder().sample_keys(true).control_socket(place.dir().join("shop.sock"));
+    builder.slow_load(Duration::ZERO).open().unwrap()
+}
+
+#[test]
+fn hot_keys_are_shown_with_their_errors_hits_apart_from_misses() {
+    let place = Place::new();
+    let cache = serve(&place);
+    let (names, numbers) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(NUMBERS).unwrap());
+    let text = printed(place.dir(), &["hot", "shop.sock"], 0);
+    assert!(text.contains("hits    none was sampled") && text.contains("misses  none was sampled"), "{text}");
+    names.insert("two words", String::new()).unwrap();
+    for _ in 0..20_000 {
+        names.get("two words");
+        numbers.get(&7);
+    }
+    let text = printed(place.dir(), &["hot", "shop.sock"], 0);
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("hits    about ") && lines[0].contains("(one in 64)"), "{text}");
+    assert_eq!(
+        lines[1].split_whitespace().collect::<Vec<_>>(),
+        ["share", "error", "a", "second", "keyspace", "key"]
+    );
+    assert!(lines[2].starts_with("100.0 %  ± 0.0 %"), "{text}");
+    assert!(lines[2].ends_with("name      \"two words\""), "{text}");
+    assert!(text.contains("number    7\n") && text.contains("misses  about "), "{text}");
+    let json: Value =
+        serde_json::from_str(&printed(place.dir(), &["hot", "shop.sock", "--json"], 0)).unwrap();
+    assert_eq!(json["misses"]["keys"][0]["key"], "7");
+    assert_eq!(json["half_life"], 60.0);
+    let text = printed(place.dir(), &["hot", "shop.sock", "--keyspace", "number", "--limit", "3"], 0);
+    assert!(text.contains("no key stands out") && !text.contains("two words"), "{text}");
+    printed(place.dir(), &["hot", "shop.sock", "--keyspace", "nane"], 1);
+}
+
+#[test]
+fn what_the_application_does_not_allow_is_refused_with_the_setting_that_would() {
+    let place = Place::new();
+    let _cache = Cache::builder().control_socket(place.dir().join("shop.sock")).open().unwrap();
+    for arguments in [["hot", "shop.sock"], ["monitor", "shop.sock"]] {
+        let output = larder(place.dir(), &arguments);
+        assert_eq!(output.status.code(), Some(8), "{}", told(&output));
+        assert!(stderr(&output).contains("sample_keys=on"), "{}", stderr(&output));
+    }
+    place.shop();
+    for verb in ["hot", "slow", "monitor"] {
+        let output = larder(place.dir(), &[verb, FILE]);
+        assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+        assert!(stderr(&output).contains("control="), "{}", stderr(&output));
+        printed(place.dir(), &[verb, "nothing.sock"], 3);
+    }
+}
+
+#[test]
+fn slow_loads_are_shown_newest_first() {
+    let place = Place::new();
+    let cache = serve(&place);
+    assert_eq!(
+        printed(place.dir(), &["slow", "shop.sock"], 0),
+        "0 shown; 0 loads took 0 ms or longer since the cache was opened.\n"
+    );
+    let names = cache.keyspace(NAMES).unwrap();
+    names.get_or_load("first", || Ok::<_, std::io::Error>(String::new())).unwrap();
+    assert!(names.get_or_load("second one", || Err::<String, _>("away")).is_err());
+    let text = printed(place.dir(), &["slow", "shop.sock"], 0);
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split("  ").map(str::trim).collect()).collect();
+    let filled =
+        |row: &[&str]| row.iter().filter(|cell| !cell.is_empty()).map(|cell| (*cell).to_owned()).collect();
+    let row = |at: usize| -> Vec<String> { filled(&rows[at]) };
+    assert_eq!(row(0), ["number", "ended", "took", "result", "keyspace", "key"]);
+    assert_eq!(
+        (&row(1)[0], &row(1)[3..]),
+        (&"2".to_owned(), &["failed", "name", "\"second one\""].map(str::to_owned)[..])
+    );
+    assert_eq!(
+        (&row(2)[0], &row(2)[3..]),
+        (&"1".to_owned(), &["loaded", "name", "first"].map(str::to_owned)[..])
+    );
+    let json = printed(place.dir(), &["slow", "shop.sock", "--json", "--limit", "1"], 0);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&json["total"], &json["loads"][0]["number"], &json["loads"][1]),
+        (&2.into(), &2.into(), &Value::Null)
+    );
+}
+
+#[test]
+fn operations_are_shown_as_they_are_made_until_enough_were() {
+    let place = Place::new();
+    let cache = serve(&place);
+    let names = cache.keyspace(NAMES).unwrap();
+    for json in [false, true] {
+        let mut arguments = vec!["monitor", "shop.sock", "--sample", "1", "--count", "3", "--seconds", "600"];
+        arguments.extend(json.then_some("--json"));
+        let mut child =
+            command(place.dir(), &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // Until the command watches: each is either shown or was made too early.
+        let first = std::thread::scope(|scope| {
+            let line = scope.spawn(|| lines.next().unwrap().unwrap());
+            while !line.is_finished() {
+                names.get("two words");
+                std::thread::park_timeout(Duration::from_millis(5));
+            }
+            line.join().unwrap()
+        });
+        for _ in 0..3 {
+            names.get("two words");
+        }
+        let rest: Vec<String> = lines.map(Result::unwrap).collect();
+        assert_eq!(rest.len(), 2, "{rest:?}");
+        if json {
+            let seen: Value = serde_json::from_str(&first).unwrap();
+            assert_eq!((&seen["operation"], &seen["key"]), (&"miss".into(), &"\"two words\"".into()));
+        } else {
+            assert_eq!(first.split('\t').skip(1).collect::<Vec<_>>(), ["miss", "name", "\"two words\""]);
+        }
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        assert_eq!(stderr(&output).contains("every operation is shown"), !json, "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_stream_whose_reader_goes_away_ends_quietly() {
+    let place = Place::new();
+    let cache = serve(&place);
+    let names = cache.keyspace(NAMES).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut monitor = command(place.dir(), &["monitor", "shop.sock", "--sample", "1", "--json"]);
+    let mut child = monitor.stdout(writer).spawn().unwrap();
+    let code = loop {
+        names.get("none");
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        std::thread::park_timeout(Duration::from_millis(5));
+    };
+    assert_eq!(code, Some(141));
+}
+
+/// A file with values of several sizes, ages and lifetimes.
+fn sized(place: &Place) {
+    let (cache, clock) = place.open();
+    let (names, numbers) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(NUMBERS).unwrap());
+    for (key, len, minutes) in [(1_u64, 300, 30), (2, 100, 10), (3, 200, 50), (4, 5_000, 1)] {
+        let lifetime = InsertOptions::new().ttl(Duration::from_mins(minutes));
+        numbers.insert_with(&key, vec![0; len], lifetime).unwrap();
+        // Before the last of them has expired, which would not be written any more.
+        cache.flush().unwrap();
+        clock.advance(Duration::from_mins(1));
+    }
+    names.insert("largest of the living", "x".repeat(1_000)).unwrap();
+    cache.flush().unwrap();
+    cache.close().unwrap();
+}
+
+#[test]
+fn keys_are_sorted_by_size_age_and_lifetime_and_bounded() {
+    let place = Place::new();
+    sized(&place);
+    let keys = |arguments: &[&str]| {
+        let output = larder(place.dir(), &[&["keys", FILE], arguments].concat());
+        assert!(output.status.success(), "{}", told(&output));
+        stdout(&output)
+    };
+    let by_size = "name\t\"largest of the living\"\t1003\nnumber\t1\t303\nnumber\t3\t201\nnumber\t2\t101\n";
+    assert_eq!(keys(&["--sort", "size"]), by_size);
+    assert_eq!(keys(&["--sort", "size", "--limit", "2"]).lines().count(), 2);
+    let first = |arguments: &[&str]| keys(arguments).lines().next().unwrap_or_default().to_owned();
+    assert_eq!(first(&["--sort", "size", "--all"]).rsplit_once('\t').unwrap().0, "number\t4");
+    assert_eq!(first(&["--sort", "age"]), "number\t1\t240.000");
+    assert_eq!(first(&["--sort", "ttl"]), "number\t2\t420.000");
+    assert_eq!(
+        first(&["--sort", "ttl", "--keyspace", "number", "--long"]),
+        "number\t2\t420.000\tlive\t420.000\t101"
+    );
+    assert_eq!(first(&["--sort", "ttl", "--keyspace", "name", "--prefix", "small"]), "");
+    assert_eq!(keys(&["--sort", "size", "--limit", "0"]), "");
+    let json: Value = serde_json::from_str(&first(&["--sort", "age", "--json"])).unwrap();
+    assert_eq!((&json["key"], &json["written_at_ms"]), (&"1".into(), &4_102_444_800_000_u64.into()));
+    let output = larder(place.dir(), &["keys", FILE, "--sort", "age", "--limit", "1"]);
+    assert_eq!(stderr(&output), "larder: there are more keys than the 1 of --limit\n");
+}
+
+#[test]
+fn what_the_values_of_each_keyspace_take_is_shown_with_the_largest() {
+    let place = Place::new();
+    sized(&place);
+    let text = printed(place.dir(), &["keys", FILE, "--big"], 0);
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["keyspace", "entries", "values", "mean", "largest", "its", "key"]);
+    assert_eq!((rows[1][0], rows[1][1], rows[2][0], rows[2][1]), ("name", "1", "number", "3"), "{text}");
+    assert_eq!(rows[2].last(), Some(&"1"), "{text}");
+    let all = printed(place.dir(), &["keys", FILE, "--big", "--all", "--json"], 0);
+    let all: Value = serde_json::from_str(&all).unwrap();
+    assert_eq!(
+        (&all[0]["keyspace"], &all[0]["entries"], &all[0]["largest_key"]),
+        (&"number".into(), &4.into(), &"4".into())
+    );
+    let prefixed =
+        printed(place.dir(), &["keys", FILE, "--big", "--keyspace", "name", "--prefix", "small"], 0);
+    assert!(prefixed.contains("name      0        0 B"), "{prefixed}");
+    printed(place.dir(), &["keys", FILE, "--big", "--sort", "size"], 2);
+}

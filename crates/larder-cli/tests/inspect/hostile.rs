@@ -1,0 +1,199 @@
+//! A file and a live process that say what would move a terminal's cursor, set its title, or forge a line of
+//! output: no subcommand lets it through.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::time::Duration;
+
+use larder::admin::{Admin, NewEntry, NewKeyspace};
+use serde_json::{Value, json};
+
+use crate::support::{Place, larder, told};
+
+const FILE: &str = "shop.larder";
+
+/// What would clear a screen, set a title, ring, go back, turn text around and, on a line of its own, pass for an
+/// answer.
+const EVIL: &str = "a\u{1B}[2J\u{1B}]0;title\u{7}\rb\u{8}\u{9B}31m\u{7F}\u{85}\u{202E}c\nFORGED\td";
+
+/// A file whose every text is hostile: names, schemas, shapes, keys and values.
+fn made(place: &Place) {
+    let mut admin = Admin::create(place.path()).unwrap();
+    let keyspace = |name: &str, shape: &str, value_format| NewKeyspace {
+        name: name.to_owned(),
+        version: 1,
+        key_shape: shape.to_owned(),
+        value_format,
+        schema: Some(EVIL.to_owned()),
+        fingerprint: 0,
+    };
+    let now = admin.now();
+    let entry = |key: &[u8], value: &[u8]| NewEntry {
+        key: key.to_vec(),
+        written_at: now,
+        expires_at: now.after(Duration::from_hours(1)),
+        fingerprint: None,
+        compression: 0,
+        value: value.to_vec(),
+    };
+    let key = [EVIL.as_bytes(), b"\0\0"].concat();
+    let text = [&[0xD9, u8::try_from(EVIL.len()).unwrap()], EVIL.as_bytes()].concat();
+    for (name, shape, format) in [(EVIL, "string", 1), ("raw\n\u{1B}[2J", "string", 2), ("odd", EVIL, 0)] {
+        admin.keyspace(keyspace(name, shape, format)).unwrap();
+        let values = [&text[..], EVIL.as_bytes(), b"\xC1 is no MessagePack"];
+        let written =
+            values.iter().zip(b"abc").map(|(value, letter)| entry(&[&[*letter], &key[..]].concat(), value));
+        admin.write(name, written.collect()).unwrap();
+    }
+    admin.close().unwrap();
+}
+
+/// Whoever connects is told what is hostile.
+fn serve(socket: &Path) {
+    let listener = UnixListener::bind(socket).unwrap();
+    std::thread::spawn(move || listener.incoming().for_each(|peer| answer(peer.unwrap())));
+}
+
+fn answer(peer: UnixStream) {
+    let mut lines = BufReader::new(peer);
+    let mut line = String::new();
+    while lines.read_line(&mut line).is_ok_and(|len| len > 0) {
+        let request: Value = serde_json::from_str(&line).unwrap_or_default();
+        let entry = json!({
+            "name": EVIL, "keyspace": EVIL, "key": EVIL, "key_bytes": EVIL, "keys": "string", "schema": EVIL,
+            "is_open": true, "undecodable": 3, "misses": 9, "loads": 5, "load_failures": 5, "share": 0.5,
+            "ended_at_ms": 1, "took": 1.0, "undecodable_cause": EVIL, "load_failure_cause": EVIL,
+        });
+        let of_lookups = json!({"samples": 9.0, "sampled_one_in": 1, "per_second": 1.0, "keys": [entry], "keyspaces": [entry, entry]});
+        let told = match request["do"].as_str().unwrap_or_default() {
+            "hello" => json!({"ok": {"larder": EVIL, "protocol": 1, "pid": 7, "verbs": [EVIL]}}),
+            "stats" => {
+                json!({"ok": {"keyspaces": [entry], "disk": {"off": EVIL, "quarantined": EVIL, "state": "suspended"}}})
+            }
+            "keyspaces" => json!({"ok": [entry]}),
+            "hot" => json!({"ok": {"half_life": 60.0, "hits": of_lookups, "misses": of_lookups}}),
+            "slow" => json!({"ok": {"threshold": 1.0, "total": 1, "loads": [entry]}}),
+            "monitor" => json!({"ok": {"one_in": 1}}),
+            _ => json!({"error": {"kind": EVIL, "cause": EVIL, "remedy": EVIL}}),
+        };
+        let mut told = told;
+        told["v"] = 1.into();
+        let mut text = format!("{told}\n");
+        if request["do"] == "monitor" {
+            for event in [
+                json!({"v": 1, "seen": {"at_ms": 1, "operation": EVIL, "keyspace": EVIL, "key": EVIL}}),
+                json!({"v": 1, "ok": {"ended": EVIL, "shown": 1, "missed": 0}}),
+            ] {
+                text += &format!("{event}\n");
+            }
+        }
+        if lines.get_mut().write_all(text.as_bytes()).is_err() {
+            return;
+        }
+        line.clear();
+    }
+}
+
+/// Runs a command, and checks what it says; returns all of that.
+fn said(place: &Place, arguments: &[&str]) -> String {
+    let output = larder(place.dir(), arguments);
+    let told = told(&output);
+    assert!(output.status.code().is_some_and(|code| code != 101), "{arguments:?}: {told}");
+    for bytes in [&output.stdout, &output.stderr] {
+        let text = std::str::from_utf8(bytes).unwrap();
+        let is_obeyed = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
+        assert_eq!(text.find(is_obeyed).map(|at| &text[at..]), None, "{arguments:?}");
+        // A value that is text has lines of its own, and JSON is for programs.
+        let names = text.split("\nvalue ").next().unwrap();
+        let is_forged = names.lines().any(|line| line.starts_with("FORGED")) || names.contains('\u{202E}');
+        let is_forged = is_forged && !arguments.contains(&"--json");
+        assert!(!is_forged, "{arguments:?}: {told}");
+    }
+    told
+}
+
+#[test]
+fn no_subcommand_lets_a_control_character_through() {
+    let place = Place::new();
+    made(&place);
+    serve(&place.dir().join("evil.sock"));
+    std::fs::write(place.dir().join("shop.larder.damaged-\u{1B}[2J\nFORGED"), "").unwrap();
+    let copy = |name: &str| std::fs::copy(place.path(), place.dir().join(name)).unwrap();
+    copy("removed.larder");
+    copy("cleared.larder");
+    let key = format!("a{EVIL}");
+    let named = ["--keyspace", EVIL];
+    let (of_file, of_socket) = (&["--socket", "evil.sock"][..], "evil.sock");
+    let mut commands: Vec<Vec<&str>> = Vec::new();
+    for command in ["info", "keys", "verify", "stats", "doctor", "compact"] {
+        commands.push(vec![command, FILE]);
+    }
+    for command in ["get", "ttl", "why"] {
+        commands.push(vec![command, FILE, &key]);
+        commands.push([&[command, FILE, &key], &named[..]].concat());
+        commands.push(vec![command, FILE, "absent", "--keyspace", EVIL]);
+        commands.push(vec![command, FILE, "absent", "--keyspace", "odd"]);
+        commands.push(vec![command, FILE, "0x00", "--keyspace", "odd"]);
+        commands.push(vec![command, FILE, &key, "--keyspace", "no\u{1B}[2J\nFORGED"]);
+    }
+    for letter in ["a", "b", "c"] {
+        for keyspace in [EVIL, "raw\n\u{1B}[2J"] {
+            let key = Box::leak(format!("{letter}{EVIL}").into_boxed_str());
+            commands.push(vec!["get", FILE, key, "--full", "--keyspace", keyspace]);
+        }
+    }
+    commands.extend([
+        vec!["keys", FILE, "--long", "--all"],
+        vec!["keys", FILE, "--keyspace", EVIL],
+        vec!["keys", FILE, "--sort", "size"],
+        vec!["keys", FILE, "--big"],
+        vec!["keys", FILE, "--prefix", "a"],
+        vec!["keys", FILE, "--prefix", EVIL, "--keyspace", EVIL],
+        vec!["info", FILE, "--json"],
+        vec!["keys", FILE, "--json"],
+        [&["export", FILE, "--output", "shop.export"], &[][..]].concat(),
+        vec!["import", "other.larder", "shop.export", "--create"],
+        vec!["import", "other.larder", "shop.export", "--replace"],
+        vec!["import", FILE, "shop.export", "--keyspace", "no\u{1B}[2J\nFORGED"],
+        [&["remove", "removed.larder", &key], &named[..]].concat(),
+        vec!["remove", "removed.larder", &key],
+        vec!["remove-prefix", "removed.larder", "a", "--keyspace", EVIL],
+        vec!["remove-prefix", "removed.larder", EVIL],
+        vec!["clear", "cleared.larder", "--keyspace", EVIL],
+        vec!["clear", "cleared.larder", "--keyspace", "no\u{1B}[2J\nFORGED"],
+        [&["doctor", FILE, "--seconds", "0"], of_file].concat(),
+        vec!["doctor", of_socket, "--seconds", "0"],
+        vec!["stats", of_socket],
+        vec!["flush", of_socket],
+        vec!["hot", of_socket],
+        vec!["slow", of_socket],
+        vec!["monitor", of_socket],
+        vec!["remove", of_socket, &key],
+        vec!["remove", of_socket, &key, "--keyspace", EVIL],
+        vec!["remove-prefix", of_socket, "a", "--keyspace", EVIL],
+        vec!["clear", of_socket],
+        vec!["clear", of_socket, "--keyspace", "none"],
+        vec!["top", FILE],
+        vec!["check", "file:no\u{1B}[2J/\u{202E}x?memory=FORGED"],
+    ]);
+    let mut all = String::new();
+    for arguments in &commands {
+        all += &said(&place, arguments);
+    }
+    for text in ["\\u{1B}[2J", "\\nFORGED", "\\u{9B}31m", "\\u{202E}"] {
+        assert!(all.contains(text), "nothing was escaped as {text}");
+    }
+    // A subcommand that is added is tried here, too.
+    let help = crate::support::stdout(&larder(place.dir(), &["--help"]));
+    let listed = help.split_once("Commands:\n").unwrap().1.split_once("\n\nOptions").unwrap().0;
+    let listed: BTreeSet<&str> =
+        listed.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
+    let tried: BTreeSet<&str> = commands.iter().map(|arguments| arguments[0]).collect();
+    // These read no file and ask no process; the demo makes its own.
+    let others = ["", "completions", "man", "help", "demo"];
+    let missing: Vec<_> =
+        listed.iter().filter(|command| !tried.contains(*command) && !others.contains(command)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

@@ -1,0 +1,252 @@
+//! Whose key a text is: of the shop's keyspaces, of others that only look like them, of files and of a live
+//! process.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use larder::clock::ManualClock;
+use larder::inspect::spell_hex;
+use larder::{Cache, KeyspaceDefinition};
+use serde_json::Value;
+
+use crate::support::{NOW, PACKAGES, PRODUCTS, Place, Product, larder, printed, stderr, told};
+
+const FILE: &str = "shop.larder";
+
+/// An application's own keyspace, with the name and the shape of the shop's.
+const OWN: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("product");
+const NOTES: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("note");
+
+fn own(place: &Place) {
+    let cache = Cache::builder().path(place.path()).open().unwrap();
+    let keys = cache.keyspace(OWN).unwrap();
+    ["1", "2", "product_2", "P00001", "P00002"].into_iter().for_each(|key| keys.insert(key, 0).unwrap());
+    cache.close().unwrap();
+}
+
+fn keys(place: &Place) -> Vec<String> {
+    printed(place.dir(), &["keys", FILE], 0).lines().map(str::to_owned).collect()
+}
+
+/// Checks that a command is refused, with a text in the reason.
+fn refused(dir: &Path, arguments: &[&str], code: i32, texts: &[&str]) {
+    let output = larder(dir, arguments);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", told(&output));
+    for text in texts {
+        assert!(stderr(&output).contains(text), "{arguments:?} does not say {text:?}: {}", told(&output));
+    }
+}
+
+#[test]
+fn a_keyspace_that_only_has_the_name_of_the_shops_keeps_its_keys_as_they_are() {
+    let place = Place::new();
+    own(&place);
+    let all = ["product\t1", "product\t2", "product\tP00001", "product\tP00002", "product\tproduct_2"];
+    assert_eq!(keys(&place), all);
+    // It is not the key 1; and nobody is left to believe that it was removed.
+    let instead = "give --keyspace product 1";
+    for arguments in [
+        &["remove", FILE, "product_1"][..],
+        &["remove", FILE, "product_1", "--dry-run"],
+        &["remove", FILE, "product_1", "--keyspace", "product"],
+    ] {
+        refused(place.dir(), arguments, 2, &["nothing is removed", "records no schema", instead]);
+    }
+    refused(place.dir(), &["get", FILE, "product_1"], 1, &[instead]);
+    let why = printed(place.dir(), &["why", FILE, "product_1"], 1);
+    assert!(why.contains(instead), "{why}");
+    let instead = "--keyspace product P0000";
+    for command in
+        [&["remove-prefix", FILE, "product_P0000"][..], &["keys", FILE, "--prefix", "product_P0000"]]
+    {
+        refused(place.dir(), command, 2, &[instead]);
+        refused(place.dir(), &[command, &["--keyspace", "product"]].concat(), 2, &[instead]);
+    }
+    assert_eq!(keys(&place), all, "nothing has changed");
+    // What has no other meaning there is no reason to refuse; nor what is the key itself.
+    for (key, told) in [
+        ("product_9", "removed 0 entries\n"),
+        ("\"product_1\"", "removed 0 entries\n"),
+        ("product_2", "removed 1 entry\n"),
+    ] {
+        assert_eq!(printed(place.dir(), &["remove", FILE, key], 0), told, "{key}");
+    }
+    refused(place.dir(), &["remove", FILE, "product_2"], 2, &["give --keyspace product 2"]);
+    assert_eq!(printed(place.dir(), &["remove-prefix", FILE, "product_Q"], 0), "removed 0 entries\n");
+    // A service that declares the schema makes the keyspace the shop's.
+    let cache = Cache::builder().path(place.path()).open().unwrap();
+    drop(cache.keyspace(OWN.schema("larder-product")).unwrap());
+    cache.close().unwrap();
+    assert_eq!(keys(&place)[0], "product\tproduct_1");
+    assert_eq!(printed(place.dir(), &["remove", FILE, "product_1"], 0), "removed 1 entry\n");
+}
+
+/// Opens a cache that serves a socket, `live.sock`, in the year that the commands take for now.
+fn open(place: &Place) -> Cache {
+    let clock = Arc::new(ManualClock::starting_at(NOW));
+    let socket = place.dir().join("live.sock");
+    Cache::builder().path(place.path()).clock(clock).control_socket(socket).open().unwrap()
+}
+
+/// A shop's cache with a keyspace beside it that is not the shop's.
+fn shop(place: &Place) -> Cache {
+    let cache = open(place);
+    let products = cache.keyspace(PRODUCTS).unwrap();
+    for (code, price) in
+        ["MTNVTU", "MTNDATA", "P00001", "P00002", "product_P", "two_words"].into_iter().zip(0..)
+    {
+        products.insert(code, Product { name: code.to_owned(), price }).unwrap();
+    }
+    let packages = cache.keyspace(PACKAGES).unwrap();
+    packages.insert(&("MTNDATA", "DATA_1GB"), 1).unwrap();
+    packages.insert(&("A_B", "C"), 2).unwrap();
+    let notes = cache.keyspace(NOTES).unwrap();
+    for note in ["product_MTNVTU", "\"quoted\"", "two words", "plain", "0x4D", "a\u{1B}[2Jb\nc", "-n"] {
+        notes.insert(note, 0).unwrap();
+    }
+    cache.flush().unwrap();
+    cache
+}
+
+#[test]
+fn with_a_keyspace_a_key_is_itself_and_without_one_it_is_spelled() {
+    let place = Place::new();
+    shop(&place).close().unwrap();
+    for key in [&["product_MTNVTU"][..], &["MTNVTU", "--keyspace", "product"]] {
+        printed(place.dir(), &[&["get", FILE], key].concat(), 0);
+    }
+    let spelled = ["product_MTNVTU", "--keyspace", "product"];
+    refused(
+        place.dir(),
+        &[&["get", FILE], &spelled[..]].concat(),
+        1,
+        &["what it spells is --keyspace product MTNVTU"],
+    );
+    refused(place.dir(), &[&["remove", FILE], &spelled[..]].concat(), 2, &["--keyspace product MTNVTU"]);
+    let listed = printed(place.dir(), &["keys", FILE, "--keyspace", "product", "--prefix", "MTN"], 0);
+    assert_eq!(listed, "product\tMTNDATA\nproduct\tMTNVTU\n");
+    for how in [&["--big"][..], &["--sort", "size"], &["--json"], &[]] {
+        let prefix = ["keys", FILE, "--keyspace", "product", "--prefix", "product_MTN"];
+        refused(place.dir(), &[&prefix, how].concat(), 2, &["--keyspace product MTN"]);
+    }
+    let prefix = ["remove-prefix", FILE, "product_P0000", "--keyspace", "product"];
+    refused(place.dir(), &prefix, 2, &["nothing is removed", "--keyspace product P0000"]);
+    refused(place.dir(), &["remove-prefix", FILE, "product_P0000"], 2, &["--keyspace product P0000"]);
+    let package = ["remove-prefix", FILE, "data_package_MTNDATA_", "--keyspace", "data_package"];
+    refused(place.dir(), &package, 2, &[r#"--keyspace data_package '("MTNDATA")'"#]);
+    // It is the beginning of a key, and so is taken for it.
+    let own = ["remove-prefix", FILE, "product_", "--keyspace", "product", "--dry-run"];
+    assert_eq!(printed(place.dir(), &own, 0), "would remove 1 entry\n");
+    // Nothing begins so, and nothing else is meant.
+    let none = ["remove-prefix", FILE, "ZZZ", "--keyspace", "product"];
+    assert_eq!(printed(place.dir(), &none, 0), "removed 0 entries\n");
+    let some = ["remove-prefix", FILE, "P0000", "--keyspace", "product"];
+    assert_eq!(printed(place.dir(), &some, 0), "removed 2 entries\n");
+}
+
+#[test]
+fn a_text_that_may_be_two_keys_removes_neither() {
+    let place = Place::new();
+    shop(&place).close().unwrap();
+    let (spelled, literal) = ("--keyspace product MTNVTU", "--keyspace note product_MTNVTU");
+    refused(place.dir(), &["remove", FILE, "product_MTNVTU"], 2, &["nothing is removed", spelled, literal]);
+    printed(place.dir(), &["get", FILE, "product_MTNVTU"], 0);
+    let cache = open(&place);
+    drop((cache.keyspace(PRODUCTS).unwrap(), cache.keyspace(NOTES).unwrap()));
+    refused(
+        place.dir(),
+        &["remove", "live.sock", "product_MTNVTU"],
+        2,
+        &["nothing is removed", spelled, literal],
+    );
+    // What the refusal names does what it says.
+    let note = ["remove", "live.sock", "product_MTNVTU", "--keyspace", "note"];
+    assert_eq!(printed(place.dir(), &note, 0), "removed 1 entry\n");
+    assert_eq!(printed(place.dir(), &["remove", "live.sock", "product_MTNVTU"], 0), "removed 1 entry\n");
+    cache.close().unwrap();
+}
+
+#[test]
+fn a_live_process_is_asked_by_the_same_rule() {
+    let place = Place::new();
+    let cache = open(&place);
+    let keyspace = cache.keyspace(OWN).unwrap();
+    ["1", "2", "P00001"].into_iter().for_each(|key| keyspace.insert(key, 0).unwrap());
+    refused(place.dir(), &["remove", "live.sock", "product_1"], 2, &["give --keyspace product 1"]);
+    refused(place.dir(), &["remove-prefix", "live.sock", "product_P"], 2, &["give --keyspace product P"]);
+    assert_eq!(printed(place.dir(), &["remove", "live.sock", "product_9"], 0), "removed 0 entries\n");
+    assert_eq!(printed(place.dir(), &["remove", "live.sock", "1"], 0), "removed 1 entry\n");
+    assert!(keyspace.get("2").is_some());
+    cache.close().unwrap();
+}
+
+/// Reads a key in each way that commands offer; all must find the bytes that `keys` showed beside it.
+#[test]
+fn what_is_shown_is_read_by_each_command_on_the_file_and_through_the_socket() {
+    let place = Place::new();
+    shop(&place).close().unwrap();
+    let line = |line: &str| -> (String, String, String) {
+        let json: Value = serde_json::from_str(line).unwrap();
+        let text = |field: &str| json[field].as_str().unwrap().to_owned();
+        (text("keyspace"), text("key"), text("key_bytes"))
+    };
+    let listed = |more: &[&str]| -> Vec<(String, String, String)> {
+        let arguments = [&["keys", FILE, "--json"], more].concat();
+        printed(place.dir(), &arguments, 0).lines().map(line).collect()
+    };
+    let shown = |more: &[&str]| printed(place.dir(), &[&["keys", FILE], more].concat(), 0);
+    let mut all = Vec::new();
+    for keyspace in ["product", "data_package", "note"] {
+        let named = ["--keyspace", keyspace];
+        let lines = shown(&named);
+        let of_it = listed(&named);
+        assert_eq!(lines.lines().count(), of_it.len(), "a line is a key");
+        all.extend(of_it.into_iter().map(|key| (key, true)));
+    }
+    all.extend(listed(&[]).into_iter().map(|key| (key, false)));
+    assert_eq!(all.len(), 2 * 15);
+    let mut refusals = 0;
+    for ((keyspace, key, bytes), is_named) in &all {
+        let named = ["--keyspace", keyspace];
+        for command in ["why", "ttl", "get"] {
+            let arguments =
+                [&[command, FILE, "--json"][..], if *is_named { &named[..] } else { &[] }, &["--", key]];
+            let output = larder(place.dir(), &arguments.concat());
+            // The key of a keyspace without a schema needs the name that stands beside it, and is not taken
+            // for another.
+            if !is_named && keyspace == "note" {
+                assert_eq!(output.status.code(), Some(2), "{key}: {}", told(&output));
+                refusals += 1;
+                let arguments = [&[command, FILE, "--json"], &named[..], &["--", key]].concat();
+                let found: Value = serde_json::from_str(&printed(place.dir(), &arguments, 0)).unwrap();
+                assert_eq!(&found["key_bytes"], bytes, "{key}");
+                continue;
+            }
+            assert_eq!(output.status.code(), Some(0), "{key}: {}", told(&output));
+            let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(
+                (&found["keyspace"], &found["key_bytes"], &found["key"]),
+                (&keyspace[..].into(), &bytes[..].into(), &key[..].into())
+            );
+        }
+    }
+    assert_eq!(refusals, 3 * 7);
+    // Through the socket, by removals: each takes one entry, and the one that is meant.
+    let cache = open(&place);
+    let (notes, products) = (cache.keyspace(NOTES).unwrap(), cache.keyspace(PRODUCTS).unwrap());
+    drop(cache.keyspace(PACKAGES).unwrap());
+    for ((keyspace, key, _), _) in all.iter().filter(|(_, is_named)| *is_named) {
+        let remove = ["remove", "live.sock", "--keyspace", keyspace, "--", key];
+        assert_eq!(printed(place.dir(), &remove, 0), "removed 1 entry\n", "{key}");
+    }
+    assert_eq!((notes.iter().count(), products.iter().count()), (0, 0));
+    // Without a keyspace: those that are spelled.
+    products.insert("MTNVTU", Product { name: String::new(), price: 0 }).unwrap();
+    for ((keyspace, key, bytes), _) in all.iter().filter(|(_, is_named)| !is_named) {
+        if keyspace == "product" && *bytes == spell_hex(b"MTNVTU\0\0") {
+            assert_eq!(printed(place.dir(), &["remove", "live.sock", key], 0), "removed 1 entry\n", "{key}");
+        }
+    }
+    assert!(products.get("MTNVTU").is_none());
+    cache.close().unwrap();
+}

@@ -1,0 +1,195 @@
+//! Every command on every path that is not what it was taken for: the exit code, and a remedy that helps in that
+//! very case.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+use redb::{Database, TableDefinition};
+
+use crate::support::{Place, larder, stderr, stdout, told};
+
+const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("larder.meta");
+
+/// Each command, with `CACHE` in the place of its cache.
+const COMMANDS: [&[&str]; 14] = [
+    &["info", "CACHE"],
+    &["keys", "CACHE"],
+    &["get", "CACHE", "MTNVTU"],
+    &["ttl", "CACHE", "MTNVTU"],
+    &["why", "CACHE", "MTNVTU"],
+    &["verify", "CACHE"],
+    &["export", "CACHE"],
+    &["doctor", "CACHE"],
+    &["stats", "CACHE"],
+    &["remove", "CACHE", "MTNVTU"],
+    &["remove-prefix", "CACHE", "MTN"],
+    &["clear", "CACHE"],
+    &["compact", "CACHE"],
+    &["import", "CACHE", "empty.export"],
+];
+
+/// A path, the exit code, and words of the remedy; `asks` is what a command says that asks the process behind it.
+struct Target {
+    path: &'static str,
+    code: i32,
+    remedy: &'static [&'static str],
+    asks: Option<(i32, &'static str)>,
+}
+
+const WHERE: &str = "LARDER_URL";
+
+const TARGETS: &[Target] = &[
+    Target { path: "missing", code: 3, remedy: &["there is no file", WHERE], asks: None },
+    Target { path: "nowhere/at/all", code: 3, remedy: &["there is no file", WHERE], asks: None },
+    Target { path: "empty-directory", code: 5, remedy: &["it is a directory", WHERE], asks: None },
+    Target {
+        path: "directory",
+        code: 5,
+        remedy: &["it is a directory; give the cache file in it: ", "directory/shop.larder"],
+        asks: None,
+    },
+    Target {
+        path: "link",
+        code: 5,
+        remedy: &["symbolic link; give what it leads to:", "whole.larder"],
+        asks: None,
+    },
+    Target { path: "foreign", code: 5, remedy: &["is not a larder file", WHERE], asks: None },
+    Target { path: "empty", code: 5, remedy: &["is not a larder file: it is empty", WHERE], asks: None },
+    Target {
+        path: "whole.larder.lock",
+        code: 5,
+        remedy: &["it belongs to ", "whole.larder: give that"],
+        asks: None,
+    },
+    Target {
+        path: "newer",
+        code: 7,
+        remedy: &["its format is 9", "the version that the service has"],
+        asks: None,
+    },
+    Target {
+        path: "damaged",
+        code: 6,
+        remedy: &["it is damaged", "moves it aside", "restart the service"],
+        asks: None,
+    },
+    Target { path: "/dev/null", code: 5, remedy: &["it is a device or a pipe", WHERE], asks: None },
+    Target {
+        path: "dead.sock",
+        code: 5,
+        remedy: &["it is a socket", "`larder stats ", "dead.sock` asks the process behind it"],
+        asks: Some((8, "is the process running")),
+    },
+    Target {
+        path: "other.sock",
+        code: 5,
+        remedy: &["it is a socket", "`larder stats ", "other.sock` asks the process behind it"],
+        asks: Some((5, "is it the control socket of a larder")),
+    },
+];
+
+fn prepare(place: &Place) {
+    place.shop();
+    let at = |name: &str| place.dir().join(name);
+    fs::create_dir(at("empty-directory")).unwrap();
+    fs::create_dir(at("directory")).unwrap();
+    fs::copy(place.path(), at("directory/shop.larder")).unwrap();
+    fs::write(at("directory/shop.larder.lock"), "").unwrap();
+    fs::copy(place.path(), at("whole.larder")).unwrap();
+    fs::write(at("whole.larder.lock"), "4711\n").unwrap();
+    std::os::unix::fs::symlink("whole.larder", at("link")).unwrap();
+    fs::write(at("foreign"), "root:x:0:0:root:/root:/bin/bash\n").unwrap();
+    fs::write(at("empty"), "").unwrap();
+    fs::copy(place.path(), at("newer")).unwrap();
+    let db = Database::open(at("newer")).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.open_table(META).unwrap().insert("format", 9_u32.to_be_bytes().as_slice()).unwrap();
+    txn.commit().unwrap();
+    db.close().unwrap();
+    let mut bytes = fs::read(place.path()).unwrap();
+    bytes[4096..].fill(0xAB);
+    bytes[8192..8203].copy_from_slice(b"larder.meta");
+    fs::write(at("damaged"), bytes).unwrap();
+    drop(UnixListener::bind(at("dead.sock")).unwrap());
+    let other = UnixListener::bind(at("other.sock")).unwrap();
+    std::thread::spawn(move || {
+        for peer in other.incoming().flatten() {
+            drop((&peer).write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+        }
+    });
+    let header = larder_export::Header { exported_at_ms: 0, sequence: 0 };
+    let export = larder_export::Writer::new(Vec::new(), larder_export::Form::Binary, header).unwrap();
+    fs::write(at("empty.export"), export.finish(larder_export::Skipped::default()).unwrap()).unwrap();
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let files = fs::read_dir(directory).unwrap();
+    let mut names: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn each_command_says_what_each_wrong_path_is_and_what_to_do() {
+    let place = Place::new();
+    prepare(&place);
+    let before = names(place.dir());
+    for target in TARGETS {
+        for words in COMMANDS {
+            let words: Vec<&str> =
+                words.iter().map(|word| if *word == "CACHE" { target.path } else { *word }).collect();
+            let output = larder(place.dir(), &words);
+            let said = stderr(&output);
+            let code = output.status.code();
+            let is_asked =
+                target.asks.is_some_and(|(asked, says)| code == Some(asked) && said.contains(says));
+            let is_read = code == Some(target.code) && target.remedy.iter().all(|words| said.contains(words));
+            assert!(is_asked || is_read, "{words:?}: {}", told(&output));
+            assert!(
+                said.starts_with("larder: ") && said.lines().count() == 1,
+                "{words:?}: {}",
+                told(&output)
+            );
+            assert!(stdout(&output).is_empty(), "{words:?}: {}", told(&output));
+            // Of the library, and of no help to who only looks.
+            for wrong in ["move the file away;", "one to be created", "open it read-only", "thread '"] {
+                assert!(!said.contains(wrong), "{words:?}: {said}");
+            }
+        }
+    }
+    assert_eq!(names(place.dir()), before, "nothing is made or removed");
+}
+
+#[test]
+fn who_may_not_read_a_file_is_told_whose_it_is() {
+    let place = Place::new();
+    place.shop();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0)).unwrap();
+    // The superuser may read everything.
+    if fs::File::open(place.path()).is_ok() {
+        return;
+    }
+    for words in COMMANDS {
+        let words: Vec<&str> =
+            words.iter().map(|word| if *word == "CACHE" { "shop.larder" } else { *word }).collect();
+        let output = larder(place.dir(), &words);
+        assert_eq!(output.status.code(), Some(8), "{words:?}: {}", told(&output));
+        assert!(stderr(&output).contains("run as its owner, user "), "{words:?}: {}", told(&output));
+    }
+}
+
+#[test]
+fn a_file_that_another_program_has_is_told_with_how_to_name_that_program() {
+    let place = Place::new();
+    place.shop();
+    let _other = Database::open(place.path()).unwrap();
+    for words in [&["info", "shop.larder"][..], &["keys", "shop.larder"], &["verify", "shop.larder"]] {
+        let output = larder(place.dir(), words);
+        assert_eq!(output.status.code(), Some(4), "{words:?}: {}", told(&output));
+        assert!(stderr(&output).contains("`fuser "), "{words:?}: {}", told(&output));
+    }
+}

@@ -1,0 +1,61 @@
+//! How errors are debugged: as their text, with the name of the variant behind it.
+//!
+//! `Debug` is what a person sees of an error that `main` returns, of an `unwrap`, and of a test that fails. It has
+//! what `Display` has, the remedy above all.
+
+use std::fmt;
+
+use super::{Error, LoadError};
+
+impl Error {
+    const fn variant(&self) -> &'static str {
+        match self {
+            Self::InvalidSetting { .. } => "InvalidSetting",
+            Self::InvalidUrl { .. } => "InvalidUrl",
+            Self::InUse { .. } => "InUse",
+            Self::NotAFile { .. } => "NotAFile",
+            Self::Foreign { .. } => "Foreign",
+            Self::Missing { .. } => "Missing",
+            Self::Damaged { .. } => "Damaged",
+            Self::NewerFormat { .. } => "NewerFormat",
+            Self::UnknownFeatures { .. } => "UnknownFeatures",
+            Self::Permission { .. } => "Permission",
+            Self::Io { .. } => "Io",
+            Self::ControlSocket { .. } => "ControlSocket",
+            Self::Thread { .. } => "Thread",
+            Self::KeyspaceConflict { .. } => "KeyspaceConflict",
+            Self::KeyTooLarge { .. } => "KeyTooLarge",
+            Self::ValueTooLarge { .. } => "ValueTooLarge",
+            Self::Encode { .. } => "Encode",
+            Self::NotDurable { .. } => "NotDurable",
+            Self::Verify { .. } => "Verify",
+            Self::Closed => "Closed",
+            Self::Forked => "Forked",
+            Self::NotForked => "NotForked",
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} ({})", self.variant())
+    }
+}
+
+/// For every `E` that can be debugged, whether or not it has a text.
+impl<E: fmt::Debug> fmt::Debug for LoadError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variant = match self {
+            Self::Loader(error) => return write!(f, "the loader failed: {error:?} (Loader)"),
+            Self::Key(error) => return write!(f, "{error} (Key)"),
+            Self::Panicked => "Panicked",
+            Self::Cycle => "Cycle",
+            Self::Timeout { .. } => "Timeout",
+        };
+        self.without_loader(f)?;
+        write!(f, " ({variant})")
+    }
+}
+
+#[cfg(test)]
+mod tests;

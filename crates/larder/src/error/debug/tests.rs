@@ -1,0 +1,96 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::*;
+use crate::Cache;
+use crate::sync::Arc;
+
+/// The variants of an enum, as its source has them.
+fn variants(source: &'static str, name: &str) -> Vec<&'static str> {
+    let body = source.split(&format!("pub enum {name} {{")).nth(1).unwrap().split("\n}\n").next().unwrap();
+    let is_variant = |line: &&str| line.starts_with("    ") && line[4..].starts_with(char::is_uppercase);
+    body.lines().filter(is_variant).map(|line| line.trim().trim_end_matches(['{', ',', ' '])).collect()
+}
+
+fn examples() -> Vec<Error> {
+    let (path, text) = (PathBuf::from("/var/shop.larder"), "text".to_owned());
+    let io = || std::io::Error::other("failed");
+    vec![
+        Error::InvalidSetting { setting: "shards", value: text.clone(), allowed: text.clone() },
+        Error::InvalidUrl { url: text.clone(), why: text.clone(), allowed: "allowed" },
+        Error::InUse {
+            path: path.clone(),
+            pid: Some(4711),
+            has_ended: false,
+            is_elsewhere: false,
+            socket: Some("/run/shop.sock".into()),
+        },
+        Error::NotAFile { path: path.clone(), what: "a directory" },
+        Error::Foreign { path: path.clone(), why: text.clone() },
+        Error::Missing { path: path.clone() },
+        Error::Damaged { path: path.clone(), cause: text.clone() },
+        Error::NewerFormat { path: path.clone(), found: 9, supported: 2 },
+        Error::UnknownFeatures { path: path.clone(), unknown: 8 },
+        Error::Permission { action: "open", path: path.clone(), source: io() },
+        Error::Io { action: "open", path: path.clone(), cause: text.clone() },
+        Error::ControlSocket { path, cause: text.clone(), remedy: "choose another path" },
+        Error::Thread { name: "larder-writer", source: io() },
+        Error::KeyspaceConflict { name: text.clone(), opened: text.clone(), requested: text.clone() },
+        Error::KeyTooLarge { keyspace: text.clone(), len: 9, max: 8 },
+        Error::ValueTooLarge {
+            keyspace: text.clone(),
+            size: 9.into(),
+            bound: "encoded",
+            max: 8.into(),
+            remedy: "raise memory_capacity".into(),
+        },
+        Error::Encode { keyspace: text.clone(), source: crate::CodecError::of_unknown_format(9) },
+        Error::NotDurable { cause: text.clone() },
+        Error::Verify { cause: text },
+        Error::Closed,
+        Error::Forked,
+        Error::NotForked,
+    ]
+}
+
+#[test]
+fn every_error_is_debugged_as_its_text_with_the_name_of_its_variant() {
+    let examples = examples();
+    let names: Vec<&str> = examples.iter().map(Error::variant).collect();
+    assert_eq!(names, variants(include_str!("../../error.rs"), "Error"), "an example of each variant");
+    for error in examples {
+        let (text, debugged) = (error.to_string(), format!("{error:?}"));
+        assert_eq!(debugged, format!("{text} ({})", error.variant()));
+        assert_eq!(format!("{error:#?}"), debugged, "whatever asks");
+    }
+}
+
+#[test]
+fn an_error_that_is_unwrapped_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    let _owner = Cache::builder().path(&path).open().unwrap();
+    let refused = std::panic::catch_unwind(|| Cache::builder().path(&path).open().unwrap()).unwrap_err();
+    let told = refused.downcast_ref::<String>().unwrap();
+    assert!(told.contains("is writing to it; open it read-only, stop that process"), "{told}");
+    assert!(told.ends_with("(InUse)"), "{told}");
+}
+
+#[test]
+fn an_error_of_a_load_is_debugged_with_the_loaders_own() {
+    /// It has no text.
+    #[derive(Debug)]
+    struct Opaque;
+    type Loading = LoadError<std::io::Error>;
+    let loader = LoadError::Loader(Arc::new(Opaque));
+    assert_eq!(format!("{loader:?}"), "the loader failed: Opaque (Loader)");
+    for (error, variant) in [
+        (Loading::Panicked, "Panicked"),
+        (Loading::Cycle, "Cycle"),
+        (Loading::Timeout { waited: Duration::from_secs(1) }, "Timeout"),
+        (Loading::Key(Error::Closed), "Key"),
+    ] {
+        assert_eq!(format!("{error:?}"), format!("{error} ({variant})"));
+        assert!(error.to_string().len() > 20, "{error}");
+    }
+}

@@ -3,6 +3,9 @@
 mod activity;
 mod cache;
 mod change;
+#[cfg(test)]
+mod documented;
+mod examples;
 mod parse;
 
 use std::path::PathBuf;
@@ -18,6 +21,7 @@ pub(crate) use change::{
     ClearOptions, ImportOptions, RemoveOptions, RemovePrefixOptions, SocketOptions, StatsOptions,
     TargetOptions, TopOptions,
 };
+pub(crate) use examples::EXAMPLES;
 
 /// Requests of one phase unless told otherwise: enough that the first load of every popular key is a small
 /// share, as it is in a shop that has been open for a while.
@@ -25,7 +29,7 @@ pub(crate) const DEFAULT_REQUESTS: u64 = 600_000;
 
 #[derive(Debug, Parser)]
 #[command(name = "larder", version, about = "An embedded, persistent, two-tier cache", long_about = None)]
-#[command(after_long_help = EXIT_CODES)]
+#[command(after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,

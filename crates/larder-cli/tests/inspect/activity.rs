@@ -251,7 +251,9 @@ fn keys_of_a_live_cache_are_sorted_and_summed_up_those_in_memory_alone_included(
     let only_in_memory: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("session");
     let sessions = cache.keyspace(only_in_memory.memory_only()).unwrap();
     for (key, len, minutes) in [(1_u64, 300, 30), (2, 5_000, 10), (3, 200, 50)] {
-        numbers.insert_with(&key, vec![0; len], InsertOptions::new().ttl(Duration::from_mins(minutes))).unwrap();
+        numbers
+            .insert_with(&key, vec![0; len], InsertOptions::new().ttl(Duration::from_mins(minutes)))
+            .unwrap();
     }
     cache.flush().unwrap();
     sessions.insert("large", "x".repeat(50_000)).unwrap();
@@ -261,12 +263,22 @@ fn keys_of_a_live_cache_are_sorted_and_summed_up_those_in_memory_alone_included(
         text.lines().map(row).collect::<Vec<_>>()
     };
     assert_eq!(columns(&keys(&["--sort", "size", "--limit", "2"])), ["session large", "number 2"]);
-    assert_eq!(columns(&keys(&["--sort", "ttl", "--keyspace", "number"])), ["number 2", "number 1", "number 3"]);
+    assert_eq!(
+        columns(&keys(&["--sort", "ttl", "--keyspace", "number"])),
+        ["number 2", "number 1", "number 3"]
+    );
     // What is not known comes last.
     assert_eq!(keys(&["--sort", "age"]).lines().last(), Some("session\tlarge\t-"));
-    assert_eq!(columns(&keys(&["--sort", "size", "--keyspace", "session", "--prefix", "lar"])), ["session large"]);
-    let json: Value = serde_json::from_str(keys(&["--sort", "size", "--json"]).lines().nth(1).unwrap()).unwrap();
-    assert_eq!((&json["key"], &json["value_bytes"], &json["state"]), (&"2".into(), &5_003.into(), &"live".into()));
+    assert_eq!(
+        columns(&keys(&["--sort", "size", "--keyspace", "session", "--prefix", "lar"])),
+        ["session large"]
+    );
+    let json: Value =
+        serde_json::from_str(keys(&["--sort", "size", "--json"]).lines().nth(1).unwrap()).unwrap();
+    assert_eq!(
+        (&json["key"], &json["value_bytes"], &json["state"]),
+        (&"2".into(), &5_003.into(), &"live".into())
+    );
     let big = keys(&["--big"]);
     let rows: Vec<Vec<&str>> = big.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!((rows[1][0], rows[1][1], rows[1].last()), ("session", "1", Some(&"large")), "{big}");
@@ -275,7 +287,8 @@ fn keys_of_a_live_cache_are_sorted_and_summed_up_those_in_memory_alone_included(
 
 #[test]
 fn keys_at_work_are_spelled_as_keys_are() {
-    const PRODUCTS: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("product").schema("larder-product");
+    const PRODUCTS: KeyspaceDefinition<String, u64> =
+        KeyspaceDefinition::new("product").schema("larder-product");
     let place = Place::new();
     let cache = serve(&place);
     let products = cache.keyspace(PRODUCTS).unwrap();
@@ -288,6 +301,7 @@ fn keys_at_work_are_spelled_as_keys_are() {
     assert!(text.contains("product   product_MTNVTU\n"), "{text}");
     let text = printed(place.dir(), &["hot", "shop.sock", "--keyspace", "product"], 0);
     assert!(text.contains("product   MTNVTU\n"), "{text}");
-    let json: Value = serde_json::from_str(&printed(place.dir(), &["slow", "shop.sock", "--json"], 0)).unwrap();
+    let json: Value =
+        serde_json::from_str(&printed(place.dir(), &["slow", "shop.sock", "--json"], 0)).unwrap();
     assert_eq!(json["loads"][0]["key"], "product_AIRTEL");
 }

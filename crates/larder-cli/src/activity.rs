@@ -12,8 +12,8 @@ use crate::exit::{Exit, Failure};
 use crate::live;
 
 /// Connects to a live cache, by its control socket or by the file that it has.
-fn connect(path: &Path) -> Result<Client, Failure> {
-    live::process_behind(path, false)?.ok_or_else(|| {
+fn connect(path: &Path, json: bool) -> Result<Client, Failure> {
+    live::process_behind(path, json)?.ok_or_else(|| {
         let text = format!(
             "{} is no control socket, nor the file of a process that serves one, and only a live cache knows which keys are at work; \
              give the path after `control=` in the service's LARDER_URL",

@@ -13,7 +13,7 @@ use crate::out::{self, FAINT, NAME, styled};
 const KEYS: usize = 10;
 
 pub(crate) fn run(options: &ActivityOptions) -> Result<Exit, Failure> {
-    let mut client = connect(&options.socket)?;
+    let mut client = connect(&options.socket, options.json)?;
     let limit = options.limit.unwrap_or(KEYS);
     let hot = client.hot_keys(options.keyspace.as_deref(), Some(limit))?;
     if options.json {

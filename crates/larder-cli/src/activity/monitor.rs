@@ -19,7 +19,7 @@ pub(crate) fn run(options: &MonitorOptions) -> Result<Exit, Failure> {
         count: options.count,
         keyspace: options.keyspace.clone(),
     };
-    let mut monitor = connect(&options.socket)?.monitor(&asked)?;
+    let mut monitor = connect(&options.socket, options.json)?.monitor(&asked)?;
     if !options.json {
         match monitor.one_in() {
             1 => eprintln!("larder: every operation is shown"),

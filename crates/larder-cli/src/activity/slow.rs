@@ -11,7 +11,8 @@ use crate::out::{self, FAINT, styled};
 use crate::time::{rfc3339, span};
 
 pub(crate) fn run(options: &ActivityOptions) -> Result<Exit, Failure> {
-    let slow = connect(&options.socket)?.slow_loads(options.keyspace.as_deref(), options.limit)?;
+    let slow =
+        connect(&options.socket, options.json)?.slow_loads(options.keyspace.as_deref(), options.limit)?;
     if options.json {
         out::json(&slow)?;
         return Ok(Exit::Ok);

@@ -68,6 +68,27 @@ fn what_the_application_does_not_allow_is_refused_with_the_setting_that_would() 
 }
 
 #[test]
+fn the_process_that_has_a_file_is_asked_if_it_serves_a_socket() {
+    let place = Place::new();
+    let builder = Cache::builder().path(place.path()).sample_keys(true);
+    let cache = builder.clone().control_socket(place.dir().join("another.sock")).open().unwrap();
+    let names = cache.keyspace(NAMES).unwrap();
+    for _ in 0..1_000 {
+        names.get("none");
+    }
+    let output = larder(place.dir(), &["hot", FILE]);
+    assert!(output.status.success() && stdout(&output).contains("name      none"), "{}", told(&output));
+    assert!(stderr(&output).contains("another.sock"), "{}", stderr(&output));
+    printed(place.dir(), &["slow", FILE, "--json"], 0);
+    printed(place.dir(), &["monitor", FILE, "--count", "0"], 0);
+    cache.close().unwrap();
+    let _cache = builder.open().unwrap();
+    let output = larder(place.dir(), &["hot", FILE]);
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert!(stderr(&output).contains("control="), "{}", stderr(&output));
+}
+
+#[test]
 fn slow_loads_are_shown_newest_first() {
     let place = Place::new();
     let cache = serve(&place);

@@ -223,8 +223,8 @@ impl Client {
 
     /// Removes an entry, durably. How many live ones there were: one or none.
     ///
-    /// The key is spelled as `larder keys` shows it, by the shape that [`keyspaces`](Client::keyspaces) tells; or as `0x` and the hexadecimal digits of
-    /// its bytes.
+    /// The key is spelled as `larder keys --keyspace NAME` shows it, by the shape that
+    /// [`keyspaces`](Client::keyspaces) tells; or as `0x` and the hexadecimal digits of its bytes.
     ///
     /// # Errors
     /// [`ClientError`]; refused as `not_durable`, the entry is gone from memory, and may be back after a restart.

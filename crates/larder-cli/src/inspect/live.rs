@@ -340,7 +340,7 @@ pub(super) fn why(source: &mut Source, options: &KeyOptions) -> Result<Exit, Fai
     let status = &found.status;
     let mut why = times(status) + status.why.as_deref().unwrap_or_default();
     if let Some(advice) = &found.advice {
-        why += &format!(" But {advice}.");
+        why = format!("{why} But {advice}.");
     }
     if options.look.json {
         out::json(&WhyJson { status: found.json(), why })?;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use larder::admin::Admin;
 use larder::{
-    Any, Cache, CacheBuilder, Durability, Error, Follower, InsertOptions, Keyspace, KeyspaceDefinition, Stats,
+    Any, Cache, CacheBuilder, Durability, Error, Follower, InsertOptions, Keyspace, KeyspaceDefinition,
+    SlowLoads, Stats,
 };
 
 use super::lasting;
@@ -83,6 +84,8 @@ fn ask_everything(says: &mut Says, cache: &Cache, versions: &Keyspace<u64, u64>)
     assert!(versions.is_empty());
     says.step("stats");
     assert_eq!(cache.stats(), Stats::default());
+    says.step("keys at work");
+    assert_eq!((cache.hot_keys(None, 9), cache.slow_loads(None, 9)), (None, SlowLoads::default()));
 }
 
 fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
@@ -165,6 +168,9 @@ pub(super) fn busy_cache(path: &Path) -> (Cache, Keyspace<u64, u64>) {
         .memory_capacity(larder::ByteSize::kib(64))
         .write_buffer(larder::ByteSize::kib(64))
         .shards(2)
+        // Every load is kept as a slow one, and some lookups are sampled: in children, too, if they were allowed to.
+        .slow_load(Duration::ZERO)
+        .sample_keys(true)
         .open()
         .unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();

@@ -26,6 +26,8 @@ const PAGES: KeyspaceDefinition<String, String> =
     KeyspaceDefinition::new("page").ttl(Duration::from_hours(24)).version(1);
 /// What this program is told when it is the child.
 const ASK: &str = "--ask";
+/// The same, of a cache that samples keys.
+const ASK_SAMPLED: &str = "--ask-sampled";
 const KEEP: &str = "--keep";
 /// Entries that are resident, and values of so many bytes.
 const ENTRIES: usize = 10_000;
@@ -38,14 +40,19 @@ const COUNTS: usize = 3;
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let is_told = |what: &str| env::args().any(|argument| argument == what);
     if is_told(ASK) {
-        ask()?;
+        ask(false)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if is_told(ASK_SAMPLED) {
+        ask(true)?;
         return Ok(ExitCode::SUCCESS);
     }
     valgrind()?;
-    let mut counts = (0..COUNTS).map(|_| per_hit()).collect::<Result<Vec<f64>, _>>()?;
+    let mut counts = (0..COUNTS).map(|_| per_hit(ASK)).collect::<Result<Vec<f64>, _>>()?;
     counts.sort_by(f64::total_cmp);
     let counted = counts.get(COUNTS / 2).copied().unwrap_or_default();
     println!("instructions per memory hit: {counted:.1}, the median of {counts:.1?}");
+    println!("with sample_keys: {:.1}", per_hit(ASK_SAMPLED)?);
     let kept = Kept::read()?;
     if is_told(KEEP) {
         Kept { instructions: counted.round(), ..kept }.write()?;
@@ -67,8 +74,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 const RETAKE: &str = "cargo run --release -p larder-callgrind -- --keep";
 
 /// Fills a cache and asks it.
-fn ask() -> Result<(), larder::Error> {
-    let cache = Cache::builder().memory_capacity(ByteSize::gib(1)).open()?;
+fn ask(samples_keys: bool) -> Result<(), larder::Error> {
+    let cache = Cache::builder().memory_capacity(ByteSize::gib(1)).sample_keys(samples_keys).open()?;
     let pages = cache.keyspace(PAGES)?;
     let keys: Vec<String> = (0..ENTRIES).map(|number| format!("product_{number:08}")).collect();
     let value = Arc::new("x".repeat(VALUE_LEN));
@@ -91,8 +98,8 @@ fn counted_lookups(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of instructions are below what a double tells apart")]
-fn per_hit() -> Result<f64, Box<dyn Error>> {
-    let count = instructions(&env::current_exe()?, &[ASK], "*counted_lookups*")?;
+fn per_hit(asked: &str) -> Result<f64, Box<dyn Error>> {
+    let count = instructions(&env::current_exe()?, &[asked], "*counted_lookups*")?;
     Ok(count as f64 / (ROUNDS * ENTRIES) as f64)
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn behind(path: &Path, file_only: bool, json: bool) -> Result<Option<
     let file = Inspector::open(path)?.snapshot()?.file();
     match Owner::of(&file) {
         Owner::Answers(client) => {
-            say(json, &asked(&client, &file));
+            say(json, &asked(&client));
             Ok(Some(client))
         }
         Owner::Silent => Ok(None),
@@ -79,9 +79,8 @@ pub(crate) fn is_socket(path: &Path) -> bool {
 }
 
 /// What is said of an owner that was asked in place of its file.
-pub(crate) fn asked(client: &Client, file: &FileFacts) -> String {
-    let (pid, socket) = (client.server().pid, client.path().display());
-    format!("asked process {pid} at {socket}, which has {}", file.path.display())
+pub(crate) fn asked(client: &Client) -> String {
+    format!("asked process {} at {}, which has the file", client.server().pid, client.path().display())
 }
 
 /// Says something besides the answer, on standard error.

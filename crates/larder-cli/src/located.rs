@@ -21,11 +21,11 @@ use std::process::ExitCode;
 use larder::control::{Client, ClientError};
 use larder::inspect::Inspector;
 use larder::{CacheBuilder, URL_VARIABLE};
-use serde_json::json;
 
-use crate::args::{CacheArgument, Command};
+use crate::args::{CacheArgument, Command, TargetOptions};
 use crate::change::target::is_socket;
 use crate::exit::{Exit, Failure, told};
+use crate::live::say;
 
 /// What the name of a URL's scheme may be, whether or not larder takes it.
 const SCHEMES: [&str; 5] = ["file:", "memory:", "redis:", "rediss:", "unix:"];
@@ -189,11 +189,18 @@ fn tell(chosen: &Path, socket: Option<&Path>, json: bool) {
     let shown = std::path::absolute(chosen).unwrap_or_else(|_| chosen.to_owned());
     let through = socket.map_or(String::new(), |socket| format!(" through {}", socket.display()));
     let text = format!("the cache is {}{through}, of {URL_VARIABLE}", shown.display());
-    if json {
-        eprintln!("{}", json!({ "note": text }));
-    } else {
-        eprintln!("larder: {text}");
-    }
+    say(json, &text);
+}
+
+/// What a command does that is told, or not, to leave the process alone.
+fn asks<'a>(file_only: bool) -> Use<'a> {
+    if file_only { Use::File } else { Use::Process }
+}
+
+/// The same of a command that changes a cache.
+fn changes(target: &mut TargetOptions) -> (&mut CacheArgument, bool, Use<'_>) {
+    let uses = if target.file_only { Use::File } else { Use::Change(&mut target.socket) };
+    (&mut target.file, target.json, uses)
 }
 
 fn words(command: &mut Command) -> Option<Words<'_>> {
@@ -218,26 +225,27 @@ fn words(command: &mut Command) -> Option<Words<'_>> {
         }
         // Its single word is a file that is no cache.
         Command::Import(options) => words(&mut options.look.file, options.look.json, Use::File),
-        Command::Stats(options) => words(&mut options.target, options.json, Use::Process),
-        Command::Top(options) => words(&mut options.target, false, Use::Process),
+        Command::Stats(options) => words(&mut options.target, options.json, asks(options.file_only)),
+        Command::Top(options) => words(&mut options.target, false, asks(options.file_only)),
         Command::Hot(options) | Command::Slow(options) => {
             words(&mut options.socket, options.json, Use::Process)
         }
         Command::Monitor(options) => words(&mut options.socket, options.json, Use::Process),
         Command::Flush(options) => words(&mut options.socket, options.json, Use::Process),
         Command::Remove(options) => {
-            let (key, target) = (Some((&*options.key, "larder remove FILE|SOCKET KEY")), &mut options.target);
-            Words { key, ..words(&mut target.file, target.json, Use::Change(&mut target.socket)) }
+            let key = Some((&*options.key, "larder remove FILE|SOCKET KEY"));
+            let (cache, json, uses) = changes(&mut options.target);
+            Words { key, ..words(cache, json, uses) }
         }
         Command::RemovePrefix(options) => {
             let key = Some((&*options.prefix, "larder remove-prefix FILE|SOCKET PREFIX"));
-            let target = &mut options.target;
-            Words { key, ..words(&mut target.file, target.json, Use::Change(&mut target.socket)) }
+            let (cache, json, uses) = changes(&mut options.target);
+            Words { key, ..words(cache, json, uses) }
         }
         Command::Clear(options) => {
             let needs_cache = options.keyspace.is_none() && !options.dry_run;
-            let target = &mut options.target;
-            Words { needs_cache, ..words(&mut target.file, target.json, Use::Change(&mut target.socket)) }
+            let (cache, json, uses) = changes(&mut options.target);
+            Words { needs_cache, ..words(cache, json, uses) }
         }
         Command::Check { .. }
         | Command::Demo(_)

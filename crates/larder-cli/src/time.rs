@@ -39,7 +39,11 @@ pub(crate) fn span(time: Duration) -> String {
 /// How long something took: as a span, but a short one to its tenths of a millisecond.
 pub(crate) fn latency(took: Duration) -> String {
     let ms = took.as_secs_f64() * 1_000.0;
-    if ms < 10.0 { format!("{ms:.1} ms") } else { span(took) }
+    match ms {
+        ..0.1 => "less than 0.1 ms".to_owned(),
+        0.1..10.0 => format!("{ms:.1} ms"),
+        _ => span(took),
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +71,7 @@ mod tests {
         }
         assert_eq!(span(Duration::from_mins(121)), "2 h 1 min");
         assert_eq!(latency(Duration::from_micros(1_250)), "1.2 ms");
+        assert_eq!(latency(Duration::from_micros(40)), "less than 0.1 ms");
         assert_eq!(latency(Duration::from_millis(310)), "310 ms");
     }
 }

@@ -66,3 +66,23 @@ impl fmt::Debug for Error {
         write!(f, "{self} ({variant})")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_is_debugged_as_its_text_with_the_name_of_its_variant() {
+        let text = || "text".to_owned();
+        for (error, variant) in [
+            (Error::Io(io::ErrorKind::NotFound.into()), "Io"),
+            (Error::NotAnExport, "NotAnExport"),
+            (Error::NewerFormat { found: 9, supported: 2 }, "NewerFormat"),
+            (Error::CutOff { entries: 7 }, "CutOff"),
+            (Error::Damaged { place: text(), why: text() }, "Damaged"),
+            (Error::Unfit { what: "a key", why: text() }, "Unfit"),
+        ] {
+            assert_eq!(format!("{error:?}"), format!("{error} ({variant})"));
+        }
+    }
+}

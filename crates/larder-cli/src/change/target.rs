@@ -37,7 +37,7 @@ impl Target {
         let facts = Inspector::open(&file)?.snapshot()?.file();
         match Owner::of(&facts) {
             Owner::Answers(client) => {
-                live::say(json, &live::asked(&client, &facts));
+                live::say(json, &live::asked(&client));
                 Ok(Self::Live { client, file: Some(file) })
             }
             Owner::Mute(error) => Err(in_use(&file, &live::owner_of(&facts), &format!("{error}; stop it"))),

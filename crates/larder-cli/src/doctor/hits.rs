@@ -52,10 +52,20 @@ pub(super) fn hit_rate(looks: Option<&Looks>, in_file: Option<&Lifetime>) -> Lin
                     format!("run this again {} after the start, when it is filled", span(WARM_UP)),
                 )
             }
-            None => Line::warn(check, found, remedy(looks.map(Looks::last), counts)),
+            None => match looks.and_then(well_of_late) {
+                Some(of_late) => Line::pass(check, format!("{found}, and {of_late}")),
+                None => Line::warn(check, found, remedy(looks.map(Looks::last), counts)),
+            },
         }
     };
     line.with("lookups", lookups).with("hit_rate", rate)
+}
+
+/// The rate of late, if it is not poor: a cache that filled for long, or was of no use at night, is well.
+fn well_of_late(looks: &Looks) -> Option<String> {
+    let window = looks.lately(|counts| counts.requests() >= ENOUGH_LATELY)?;
+    let rate = hit_rate_of(&window.counts);
+    (rate >= POOR).then(|| format!("{:.1} % in {}", 100.0 * rate, window.told()))
 }
 
 /// What to do about misses, by what makes most of them.

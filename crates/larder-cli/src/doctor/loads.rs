@@ -88,7 +88,7 @@ pub(super) fn slow(looks: &Looks) -> Line {
         }
     }
     let Some((space, usual)) = slowest else { return Line::pass(check, "too few loads to tell") };
-    let found = format!("half of those of {} take up to {}", space.name, latency(usual));
+    let found = format!("half of those of {} take {}", space.name, latency(usual));
     let remedy = (usual > DEFAULT_SLOW_LOAD).then(|| {
         "the source is slow: look at it first. A longer TTL, or more room where entries are evicted, spares \
             loads"

@@ -1,26 +1,29 @@
-//! `keys`, `get`, `ttl` and `why` of a live cache: what its process says, through its control socket.
+//! `get`, `ttl` and `why` of a live cache, and [`keys`]: what its process says, through its control socket.
 //!
 //! A value that the process does not send is read from its file, if that stands there and has the same change of the
 //! entry: the permission of the file guards it.
+
+mod keys;
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
 use larder::Timestamp;
-use larder::control::{Client, EntryState, FoundIn, KeyStatus, KeyspaceInfo, MAX_PAGE};
+use larder::control::{Client, EntryState, FoundIn, KeyStatus, KeyspaceInfo};
 use larder::inspect::{
     Content, Document, Snapshot, compression_name, escape_control, format_name, spell_hex,
 };
 use serde::Serialize;
 
-use super::existing::Existing;
 use super::get::{self, Extent};
-use super::spelling::{Keys, Misread, Speller, choose, pick};
+use super::spelling::{Keys, Misread, Speller, choose};
 use super::value;
-use crate::args::{GetOptions, KeyOptions, KeysOptions};
+use crate::args::{GetOptions, KeyOptions};
 use crate::exit::{Exit, Failure};
-use crate::out::{self, BAD, FAINT, GOOD, field, json_line, styled};
+use crate::out::{self, BAD, GOOD, field, styled};
 use crate::time::{rfc3339, span};
+
+pub(super) use keys::keys;
 
 /// A live cache, and what it has of keyspaces.
 pub(super) struct Source {
@@ -169,10 +172,17 @@ impl Found {
         let why = self.status.why.clone().or_else(asked);
         let why = why.unwrap_or_else(|| self.status.state.name().to_owned());
         let advice = self.advice.as_ref().map_or_else(String::new, |advice| format!("; {advice}"));
+        let why = lower(why);
         let why = escape_control(&why);
         let text = format!("no entry {} in keyspace {:?}: {why}{advice}", self.shown, self.keyspace);
         Failure::new(exit(self.status.state), text)
     }
+}
+
+/// A sentence that follows a colon.
+fn lower(sentence: String) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 fn exit(state: EntryState) -> Exit {
@@ -359,76 +369,4 @@ fn times(status: &KeyStatus) -> String {
         (Some(only), None) | (None, Some(only)) => format!("It {only}. "),
         (None, None) => String::new(),
     }
-}
-
-pub(super) fn keys(source: &mut Source, options: &KeysOptions) -> Result<Exit, Failure> {
-    let Source { client, keyspaces, snapshot } = source;
-    let all = keys_of(keyspaces, snapshot.as_ref());
-    let chosen = match &options.keyspace {
-        Some(name) => vec![pick(&all, name)?],
-        None => all.clone(),
-    };
-    if options.prefix.is_some() && chosen.len() > 1 {
-        let text = "a prefix is of the keys of one keyspace: give --keyspace";
-        return Err(Failure::new(Exit::Usage, text));
-    }
-    let speller = Speller::new(options.keyspace.as_deref(), all.into_iter());
-    let mut out = out::stdout();
-    let mut left = options.limit.unwrap_or(u64::MAX);
-    for keyspace in chosen {
-        let prefix = match &options.prefix {
-            Some(text) => spell_hex(&prefix(client, keyspace, text)?),
-            None => String::new(),
-        };
-        let mut after: Option<String> = None;
-        loop {
-            let page = client.keys(keyspace.name, &prefix, after.as_deref(), MAX_PAGE, options.all)?;
-            for status in &page.keys {
-                if left == 0 {
-                    out.flush()?;
-                    let limit = options.limit.unwrap_or(0);
-                    eprintln!("larder: there are more keys than the {limit} of --limit");
-                    return Ok(Exit::Ok);
-                }
-                left -= 1;
-                print_key(&mut out, options, (&speller, keyspace), status)?;
-            }
-            after = page.after;
-            if after.is_none() {
-                break;
-            }
-        }
-    }
-    Ok(out.flush().map(|()| Exit::Ok)?)
-}
-
-/// The bytes that the keys begin with; refused if no key begins so, and others are spelled so.
-fn prefix(client: &mut Client, keyspace: Keys<'_>, text: &str) -> Result<Vec<u8>, Failure> {
-    let prefix = keyspace.read_prefix(text)?;
-    match Existing::Live(client).misread_prefix(keyspace, text, &prefix)? {
-        Some(other) => Err(other.refusal()),
-        None => Ok(prefix),
-    }
-}
-
-fn print_key(
-    out: &mut impl Write,
-    options: &KeysOptions,
-    (speller, keyspace): (&Speller<'_>, Keys<'_>),
-    status: &KeyStatus,
-) -> Result<(), Failure> {
-    let key = larder::inspect::KeyShape::Unit.parse_key(&status.key).unwrap_or_default();
-    let shown = speller.spell(keyspace, &key);
-    if options.look.json {
-        return json_line(out, &status_json(keyspace.name, (&key, shown), status));
-    }
-    write!(out, "{}\t{shown}", styled(FAINT, escape_control(keyspace.name)))?;
-    if options.long {
-        let ttl = status.ttl_ms.unwrap_or_default();
-        let len = status.value_bytes.map_or_else(|| "-".to_owned(), |len| len.to_string());
-        let place = status.found_in.map_or("-", FoundIn::name);
-        let flushed = if status.is_unflushed { ",unflushed" } else { "" };
-        write!(out, "\t{}\t{}.{:03}\t{len}\t{place}{flushed}", status.state.name(), ttl / 1000, ttl % 1000)?;
-    }
-    Ok(writeln!(out)?)
 }

@@ -190,9 +190,16 @@ fn the_socket_of_the_url_is_asked_while_a_process_answers_there() {
     assert!(stderr(&output).contains("shop.sock, of LARDER_URL"), "{}", told(&output));
     let output = with_url(&place, &url, &["flush"]);
     assert!(stdout(&output).contains("has committed everything"), "{}", told(&output));
-    let output = with_url(&place, &url, &["remove", "product_MTNVTU", "--keyspace", "product"]);
+    let output = with_url(&place, &url, &["remove", "MTNVTU", "--keyspace", "product"]);
     assert!(stdout(&output).contains("removed 1 entry"), "{}", told(&output));
     assert!(stderr(&output).contains(" through "), "{}", told(&output));
+    // Unless the file alone is wanted.
+    let output = with_url(&place, &url, &["stats", "--file-only"]);
+    assert!(stdout(&output).starts_with("since "), "{}", told(&output));
+    assert!(stderr(&output).contains("shop.larder, of LARDER_URL"), "{}", told(&output));
+    let words = ["remove", "P2", "--keyspace", "product", "--file-only"];
+    let output = with_url(&place, &url, &words);
+    assert_eq!(output.status.code(), Some(4), "{}", told(&output));
     owner.kill();
     // A crash leaves the socket: nobody answers there, and the file is at hand.
     let output = with_url(&place, &url, &["stats"]);

@@ -68,13 +68,22 @@ fn answer(peer: UnixStream) {
         });
         let of_lookups = json!({"samples": 9.0, "sampled_one_in": 1, "per_second": 1.0, "keys": [entry], "keyspaces": [entry, entry]});
         let told = match request["do"].as_str().unwrap_or_default() {
-            "hello" => json!({"ok": {"larder": EVIL, "protocol": 1, "pid": 7, "verbs": [EVIL]}}),
+            "hello" => {
+                json!({"ok": {"larder": EVIL, "protocol": 1, "pid": 7, "verbs": [EVIL], "file": EVIL, "file_identity": EVIL}})
+            }
             "stats" => {
                 json!({"ok": {"keyspaces": [entry], "disk": {"off": EVIL, "quarantined": EVIL, "state": "suspended"}}})
             }
             "keyspaces" => json!({"ok": [entry]}),
             "hot" => json!({"ok": {"half_life": 60.0, "hits": of_lookups, "misses": of_lookups}}),
             "slow" => json!({"ok": {"threshold": 1.0, "total": 1, "loads": [entry]}}),
+            "get" | "ttl" | "why" => {
+                json!({"ok": {"key": EVIL, "state": if line.contains("dead") { "absent" } else { "live" },
+                "ttl_ms": 9, "sequence": 3, "value_format": 9, "value_withheld": EVIL, "why": EVIL}})
+            }
+            "keys" => {
+                json!({"ok": {"keys": [{"key": "0x610000", "state": "live"}, {"key": EVIL, "state": EVIL}]}})
+            }
             "monitor" => json!({"ok": {"one_in": 1}}),
             _ => json!({"error": {"kind": EVIL, "cause": EVIL, "remedy": EVIL}}),
         };
@@ -167,6 +176,15 @@ fn no_subcommand_lets_a_control_character_through() {
         vec!["doctor", of_socket, "--seconds", "0"],
         vec!["stats", of_socket],
         vec!["flush", of_socket],
+        vec!["info", of_socket],
+        vec!["keys", of_socket],
+        vec!["keys", of_socket, "--long", "--keyspace", EVIL],
+        vec!["get", of_socket, &key, "--keyspace", EVIL],
+        vec!["get", "--raw", of_socket, &key, "--keyspace", EVIL],
+        vec!["ttl", of_socket, &key],
+        vec!["why", of_socket, &key],
+        vec!["get", of_socket, "0x64656164", "--keyspace", EVIL],
+        vec!["get", of_socket, "dead", "--keyspace", "none"],
         vec!["hot", of_socket],
         vec!["slow", of_socket],
         vec!["monitor", of_socket],

@@ -146,7 +146,9 @@ fn top_says_that_it_needs_a_terminal() {
         assert_eq!(output.status.code(), Some(2), "{}", told(&output));
         assert_eq!(
             stderr(&output),
-            format!("larder: top needs a terminal; `larder stats {target}` prints once, for whatever reads it\n")
+            format!(
+                "larder: top needs a terminal; `larder stats {target}` prints once, for whatever reads it\n"
+            )
         );
         assert!(output.stdout.is_empty());
     }

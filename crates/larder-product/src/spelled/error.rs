@@ -78,3 +78,29 @@ impl SpelledKeyError {
         Self::Code { text: text.to_owned(), source }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ProductCode, SpelledKey, UserId};
+
+    #[test]
+    fn every_error_is_debugged_as_its_text_with_the_name_of_its_variant() {
+        let long = "x".repeat(101);
+        for (error, variant) in [
+            (ProductCode::new("").unwrap_err(), "Empty"),
+            (ProductCode::new(&long).unwrap_err(), "TooLong"),
+            (ProductCode::new("a b").unwrap_err(), "Forbidden"),
+            ("0".parse::<UserId>().unwrap_err(), "UserId"),
+        ] {
+            assert_eq!(format!("{error:?}"), format!("{error} ({variant})"));
+        }
+        let long = format!("product_{}", "x".repeat(10_000));
+        for (text, variant) in
+            [("letters", "Family"), ("data_package_X", "Parts"), ("product_a b", "Code"), (&*long, "TooLong")]
+        {
+            let error = text.parse::<SpelledKey>().unwrap_err();
+            assert_eq!(format!("{error:?}"), format!("{error} ({variant})"));
+        }
+    }
+}

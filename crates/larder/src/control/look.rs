@@ -2,9 +2,15 @@
 //! reported.
 //!
 //! Memory is looked at first, then the snapshot of the disk, as by a lookup: what left memory before that is
-//! in the snapshot. A page lists memory's keys before it reads the disk, so that an entry that is committed or
-//! evicted in between is in both lists; and it asks memory for each key afterwards. So a page has every entry
-//! that lives throughout, and none that had gone before it was asked for.
+//! in the snapshot. A page is made in these steps:
+//!
+//! 1. The keys in memory are listed.
+//! 2. The disk is read, from one snapshot. An entry that is committed and evicted between (1) and (2) is in
+//!    both lists; with the two in the other order it would be in none.
+//! 3. Memory is asked for each key of the lists. One that has left it since (1), and that (2) did not find, is
+//!    looked up anew: a later snapshot may have it.
+//!
+//! So a page has every entry that lives throughout, and none that had gone before it was asked for.
 //!
 //! A page is bounded on every side: keys, bytes, and the time that reading the disk may take. Each source is
 //! known up to a last key, and the page ends with the lesser of the two.
@@ -175,13 +181,33 @@ pub(super) struct PageRequest<'a> {
     pub(super) all: bool,
 }
 
+/// A step of a page that has been made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Listed,
+    Read,
+}
+
 /// Looks at the keys of a keyspace.
 pub(super) fn page(inner: &Inner, target: &Target, asked: &PageRequest<'_>) -> Result<KeysPage, Refusal> {
+    page_in_steps(inner, target, asked, |_| ())
+}
+
+/// The same; a test does something between the steps.
+fn page_in_steps(
+    inner: &Inner,
+    target: &Target,
+    asked: &PageRequest<'_>,
+    mut between: impl FnMut(Step),
+) -> Result<KeysPage, Refusal> {
     let id = target.id.to_bytes();
     let (prefix, after) = ([&id, asked.prefix].concat(), asked.after.map(|after| [&id, after].concat()));
     let most = asked.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE) as usize;
     let tiers = &inner.tiers;
+    // Step 1.
     let in_memory = tiers.memory.keys_after(&prefix, after.as_deref(), most);
+    between(Step::Listed);
+    // Step 2.
     let mut rows: Vec<(Vec<u8>, Result<OnDisk, Damage>)> = Vec::new();
     let (mut bytes, deadline) = (0, Deadline::after(PAGE_TIME));
     let mut keep = |full: &[u8], record: &[u8]| {
@@ -193,6 +219,7 @@ pub(super) fn page(inner: &Inner, target: &Target, asked: &PageRequest<'_>) -> R
         || tiers.show_records(&prefix, after.as_deref(), &mut keep).map_err(|fault| {
             Refusal::new("failed", format!("the disk can't be read: {fault}"), "see the process's log")
         })?;
+    between(Step::Read);
     let memory_end = in_memory.last().filter(|_| in_memory.len() == most).map(|key| key.to_vec());
     let disk_end = rows.last().filter(|_| !is_whole).map(|row| row.0.clone());
     let end = memory_end.into_iter().chain(disk_end).min();
@@ -205,6 +232,7 @@ pub(super) fn page(inner: &Inner, target: &Target, asked: &PageRequest<'_>) -> R
     let mut left =
         found.into_iter().filter(|(full, _)| end.as_ref().is_none_or(|end| full <= end)).peekable();
     for (full, record) in left.by_ref().take(most) {
+        // Step 3.
         let status = listed(inner, target, &full, record);
         if asked.all || status.state == EntryState::Live {
             page.keys.push(status);

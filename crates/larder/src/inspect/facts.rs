@@ -47,7 +47,7 @@ pub struct FileFacts {
     /// without a socket.
     ///
     /// It is what the lock says, and may be stale: the owner writes it before the socket listens. Ask who
-    /// answers there, as [`Client::connect_to_owner`](crate::control::Client::connect_to_owner) does.
+    /// answers there, as `control::Client::connect_to_owner` does, in a build with the feature `control`.
     pub socket: Option<PathBuf>,
     /// Whether the last commit was that of a close.
     pub closed_cleanly: bool,

@@ -31,6 +31,18 @@ fn every_setting_has_its_option() {
     assert_eq!(CacheBuilder::from_url("memory://?memory=1MiB").unwrap().memory_capacity, ByteSize::mib(1));
 }
 
+#[cfg(all(unix, feature = "control"))]
+#[test]
+fn values_are_shown_through_the_socket_only_if_the_url_says_so() {
+    let shows = |options: &str| {
+        let builder = CacheBuilder::from_url(&format!("memory:?control=/run/a%20b.sock{options}")).unwrap();
+        assert_eq!(builder.control_socket, Some(PathBuf::from("/run/a b.sock")));
+        builder.control_values
+    };
+    assert_eq!([shows(""), shows("&control_values=off"), shows("&control_values=on")], [false, false, true]);
+    assert!(error("memory:?control_values=yes").contains("control_values is \"yes\"; it is on or off"));
+}
+
 #[test]
 fn a_path_may_be_relative_absolute_or_after_an_empty_host() {
     let path = |url| CacheBuilder::from_url(url).unwrap().path.unwrap();

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use larder::ByteSize;
 use larder::control::{Client, Hello, KeyspaceInfo};
-use larder::inspect::format_name;
+use larder::inspect::{escape_control, format_name};
 use larder::{KeyspaceStats, Stats};
 use serde::Serialize;
 
@@ -51,11 +51,12 @@ pub(super) fn run(options: &FileOptions) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     let mut out = out::stdout();
-    field(&mut out, "socket", socket)?;
-    field(&mut out, "process", format!("{}, larder {}", server.pid, server.larder))?;
-    field(&mut out, "file", server.file.as_deref().unwrap_or("none: the cache is in memory alone"))?;
+    field(&mut out, "socket", escape_control(&socket))?;
+    field(&mut out, "process", format!("{}, larder {}", server.pid, escape_control(&server.larder)))?;
+    let file = server.file.as_deref().unwrap_or("none: the cache is in memory alone");
+    field(&mut out, "file", escape_control(file))?;
     if let Some(identity) = &server.file_identity {
-        field(&mut out, "identity", identity)?;
+        field(&mut out, "identity", escape_control(identity))?;
     }
     let values =
         if server.shows_values { "shown" } else { "not shown through the socket (control_values=on)" };

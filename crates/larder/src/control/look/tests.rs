@@ -178,6 +178,35 @@ fn pages_have_every_key_of_both_tiers_once_and_in_order() {
 }
 
 #[test]
+fn an_entry_that_moves_to_the_disk_while_a_page_is_made_is_in_the_page() {
+    for step in [Step::Listed, Step::Read] {
+        let bench = Bench::new();
+        let builder = Cache::builder().path(PATH).volume(&bench.disk).clock(bench.clock.clone()).shards(1);
+        let builder = builder.flush_interval(HOUR).sweep_interval(HOUR).memory_capacity(ByteSize::kib(64));
+        let cache = builder.open().unwrap();
+        await_first_sweep(&cache).unwrap();
+        let (names, kept) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(KEPT).unwrap());
+        names.insert("a", "Ada".to_owned()).unwrap();
+        assert_eq!(status(&cache, "name", b"a\0\0").found_in, Some(FoundIn::Memory));
+        let target = Target::find(cache.inner(), "name").unwrap();
+        let asked = PageRequest { prefix: b"", after: None, limit: None, all: false };
+        let page = page_in_steps(cache.inner(), &target, &asked, |made| {
+            if made == step {
+                cache.flush().unwrap();
+                // Used more often than the entry, which they so push out.
+                for key in (0..200).chain(0..200) {
+                    kept.insert(&key, "x".repeat(1000)).unwrap();
+                    kept.get(&key);
+                }
+                assert_eq!(status(&cache, "name", b"a\0\0").found_in, Some(FoundIn::Disk));
+            }
+        });
+        let keys: Vec<_> = page.unwrap().keys.into_iter().map(|status| status.key).collect();
+        assert_eq!(keys, [spell_hex(b"a\0\0")], "{step:?}");
+    }
+}
+
+#[test]
 fn a_page_is_bounded_by_the_bytes_of_its_keys() {
     let cache = Cache::builder().open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();

@@ -94,3 +94,28 @@ fn an_error_of_a_load_is_debugged_with_the_loaders_own() {
         assert!(error.to_string().len() > 20, "{error}");
     }
 }
+
+#[cfg(all(unix, feature = "control"))]
+#[test]
+fn an_error_of_the_control_socket_is_debugged_as_its_text() {
+    use crate::control::ClientError;
+    let (path, cause) = (PathBuf::from("/run/shop.sock"), "text".to_owned());
+    let refusal = serde_json::json!({ "kind": "busy", "cause": "too many", "remedy": "try again" });
+    for (error, variant, remedy) in [
+        (
+            ClientError::Connect { path: path.clone(), source: std::io::ErrorKind::NotFound.into() },
+            "Connect",
+            "is the process running",
+        ),
+        (
+            ClientError::Disconnected { path: path.clone(), source: std::io::ErrorKind::TimedOut.into() },
+            "Disconnected",
+            "ask again",
+        ),
+        (ClientError::Garbled { path, cause }, "Garbled", "larder of this version"),
+        (ClientError::Refused(serde_json::from_value(refusal).unwrap()), "Refused", "try again"),
+    ] {
+        assert_eq!(format!("{error:?}"), format!("{error} ({variant})"));
+        assert!(error.to_string().contains(remedy), "{error}");
+    }
+}

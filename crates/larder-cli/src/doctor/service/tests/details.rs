@@ -111,6 +111,9 @@ fn a_poor_hit_rate_warns_once_there_were_enough_lookups_and_names_what_makes_the
         let line = rate(json!({"uptime": 900.0, "memory": {"hits": hits}, "misses": misses}));
         assert_eq!(line.verdict, verdict, "{line:?}");
     }
+    let well = rate(json!({"uptime": 9_000.0, "memory": {"hits": 4_000}, "misses": 6_000,
+        "recent": [{"over": 60.0, "counts": {"memory_hits": 900, "misses": 100}}]}));
+    assert_eq!(well.verdict, Verdict::Pass, "it took long to fill: {well:?}");
     let new = rate(json!({"uptime": 30.0, "memory": {"hits": 100}, "misses": 9_000}));
     assert_eq!(new.verdict, Verdict::Unknown, "it is still filling: {new:?}");
     for (more, remedy) in [

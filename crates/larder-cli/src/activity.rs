@@ -6,9 +6,12 @@ pub(crate) mod slow;
 
 use std::path::Path;
 
-use larder::control::Client;
+use larder::control::{Client, KeyspaceInfo};
+use larder::inspect::KeyShape;
 
 use crate::exit::{Exit, Failure};
+use crate::inspect::live::keys_of;
+use crate::inspect::spelling::Speller;
 use crate::live;
 
 /// Connects to a live cache, by its control socket or by the file that it has.
@@ -21,4 +24,28 @@ fn connect(path: &Path, json: bool) -> Result<Client, Failure> {
         );
         Failure::new(Exit::Usage, text)
     })
+}
+
+/// The keyspaces of a live cache, by which its keys are shown as `larder keys` shows them.
+struct Shown {
+    keyspaces: Vec<KeyspaceInfo>,
+    /// The one of `--keyspace`.
+    only: Option<String>,
+}
+
+impl Shown {
+    fn of(client: &mut Client, only: Option<&str>) -> Result<Self, Failure> {
+        Ok(Self { keyspaces: client.keyspaces()?, only: only.map(str::to_owned) })
+    }
+
+    /// Spells a key in the place of how the process did, unless its keyspace has come since.
+    fn spell(&self, keyspace: &str, key_bytes: &str, key: &mut String) {
+        let keyspaces = keys_of(&self.keyspaces, None);
+        let found = keyspaces.iter().copied().find(|keys| keys.name == keyspace);
+        let bytes = KeyShape::Unit.parse_key(key_bytes).ok();
+        let speller = Speller::new(self.only.as_deref(), keyspaces.iter().copied());
+        if let Some((keys, bytes)) = found.zip(bytes) {
+            *key = speller.spell(keys, &bytes);
+        }
+    }
 }

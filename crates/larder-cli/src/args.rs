@@ -3,6 +3,10 @@
 mod activity;
 mod cache;
 mod change;
+#[cfg(test)]
+mod documented;
+mod examples;
+mod parse;
 
 use std::path::PathBuf;
 
@@ -11,11 +15,13 @@ use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use activity::{ActivityOptions, MonitorOptions, SortBy};
+use cache::is_required;
 pub(crate) use cache::{CacheArgument, NOT_GIVEN};
 pub(crate) use change::{
     ClearOptions, ImportOptions, RemoveOptions, RemovePrefixOptions, SocketOptions, StatsOptions,
     TargetOptions, TopOptions,
 };
+pub(crate) use examples::EXAMPLES;
 
 /// Requests of one phase unless told otherwise: enough that the first load of every popular key is a small
 /// share, as it is in a shop that has been open for a while.
@@ -23,7 +29,7 @@ pub(crate) const DEFAULT_REQUESTS: u64 = 600_000;
 
 #[derive(Debug, Parser)]
 #[command(name = "larder", version, about = "An embedded, persistent, two-tier cache", long_about = None)]
-#[command(after_long_help = EXIT_CODES)]
+#[command(after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -63,15 +69,15 @@ pub(crate) enum Command {
     /// Show the entry of a key.
     ///
     /// The value is shown as its bytes, and the texts it begins with: its type is the application's, and not in the file.
-    #[command(allow_missing_positional = true)]
+    #[command(mut_arg("file", is_required), override_usage = "larder get [OPTIONS] [FILE] <KEY>")]
     Get(GetOptions),
 
     /// Say how long the entry of a key has still to live, in seconds.
-    #[command(allow_missing_positional = true)]
+    #[command(mut_arg("file", is_required), override_usage = "larder ttl [OPTIONS] [FILE] <KEY>")]
     Ttl(KeyOptions),
 
     /// Say why a key is found, or is not.
-    #[command(allow_missing_positional = true)]
+    #[command(mut_arg("file", is_required), override_usage = "larder why [OPTIONS] [FILE] <KEY>")]
     Why(KeyOptions),
 
     /// Check every page and every record of a cache file, without changing it.
@@ -118,13 +124,16 @@ pub(crate) enum Command {
     ///
     /// From a file that nobody has; or, through its control socket, from the cache of the process that has it. Exits with 0 also if there was no such
     /// entry: there is none now.
-    #[command(allow_missing_positional = true)]
+    #[command(mut_arg("file", is_required), override_usage = "larder remove [OPTIONS] [FILE|SOCKET] <KEY>")]
     Remove(RemoveOptions),
 
     /// Remove every entry whose key starts so, durably.
     ///
     /// From a file that nobody has; or, through its control socket, from the cache of the process that has it.
-    #[command(allow_missing_positional = true)]
+    #[command(
+        mut_arg("file", is_required),
+        override_usage = "larder remove-prefix [OPTIONS] [FILE|SOCKET] <PREFIX>"
+    )]
     RemovePrefix(RemovePrefixOptions),
 
     /// Remove all entries, or those of one keyspace, durably.
@@ -144,7 +153,7 @@ pub(crate) enum Command {
     ///
     /// The file is one that nobody has. The export is checked to its end first. Entries keep when they expire; what has expired is skipped, and so is what
     /// the file has of a later time. An import is a write: what was removed since the export comes back.
-    #[command(allow_missing_positional = true)]
+    #[command(mut_arg("file", is_required), override_usage = "larder import [OPTIONS] [FILE] <EXPORT>")]
     Import(ImportOptions),
 
     /// Print what makes a shell complete this command's words.
@@ -232,7 +241,7 @@ pub(crate) struct KeyOptions {
 
     /// The key: `MTNVTU`, `7`, `("MTNDATA", 3)`, `b"MTN\x00"`, a product key as `product_MTNVTU`, or `0x` and the
     /// hexadecimal digits of its bytes.
-    #[arg(allow_hyphen_values = true)]
+    #[arg(index = 2, allow_hyphen_values = true)]
     pub(crate) key: String,
 
     /// The keyspace of the key, which is then taken as it stands [default: the only one, or that of a product

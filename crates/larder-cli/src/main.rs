@@ -40,14 +40,12 @@ mod top;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::args::{Arguments, Command};
 use crate::error::Error;
 
 fn main() -> ExitCode {
     interrupt::survive_file_size_limit();
-    let mut command = Arguments::parse().command;
+    let mut command = Arguments::read(std::env::args_os()).unwrap_or_else(|error| error.exit()).command;
     panics::told_if_uncaught(|| match located::locate(&mut command) {
         Ok(()) => end(run(command)),
         Err(code) => code,

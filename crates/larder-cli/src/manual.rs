@@ -6,7 +6,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use crate::args::{Arguments, EXIT_CODES};
+use crate::args::{Arguments, EXAMPLES, EXIT_CODES};
 use crate::exit::{Exit, Failure};
 
 /// Prints a shell's completions.
@@ -33,8 +33,10 @@ pub(crate) fn page() -> Result<Exit, Failure> {
             page.extend(section(subcommand.clone().bin_name(format!("larder {name}")))?.bytes());
         }
     }
-    // Its lines stay as they are.
-    writeln!(page, ".SH \"EXIT STATUS\"\n.nf\n{EXIT_CODES}\n.fi")?;
+    // Their lines stay as they are.
+    for (title, lines) in [("EXAMPLES", EXAMPLES), ("EXIT STATUS", EXIT_CODES)] {
+        writeln!(page, ".SH \"{title}\"\n.nf\n{lines}\n.fi")?;
+    }
     print(&page)
 }
 

@@ -132,12 +132,6 @@ impl Memory {
         self.budget.capacity()
     }
 
-    /// Returns how much of the capacity is taken. One number, so it is never above the capacity, as a sum over
-    /// shards can be while entries come and go.
-    pub(crate) fn taken(&self) -> u64 {
-        self.budget.used()
-    }
-
     pub(crate) fn last_sequence(&self) -> u64 {
         self.sequence.load(Ordering::SeqCst)
     }

@@ -4,8 +4,10 @@
 
 #[doc(hidden)]
 pub mod bytes;
+mod stall;
 mod volume;
 
+pub use stall::StallingDisk;
 pub use volume::{Act, Failure, Loss, Operation, SimulatedVolume};
 
 use std::time::Duration;

@@ -96,8 +96,10 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Removes a directory that is empty.
-    fn remove_directory(&self, directory: &Path) -> io::Result<()>;
+    /// Removes a directory that is empty. Nothing to do where files need none.
+    fn remove_directory(&self, _directory: &Path) -> io::Result<()> {
+        Ok(())
+    }
 
     /// A directory by its own name, through no symbolic link.
     fn real_directory(&self, directory: &Path) -> io::Result<PathBuf>;

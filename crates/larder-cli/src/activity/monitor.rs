@@ -6,7 +6,7 @@ use larder::Timestamp;
 use larder::control::{Monitor, MonitorOptions as Asked, Monitored, Operation};
 use larder::inspect::escape_control;
 
-use super::connect;
+use super::{Shown, connect};
 use crate::args::MonitorOptions;
 use crate::exit::{Exit, Failure};
 use crate::out::{self, FAINT, json_line, styled};
@@ -19,22 +19,29 @@ pub(crate) fn run(options: &MonitorOptions) -> Result<Exit, Failure> {
         count: options.count,
         keyspace: options.keyspace.clone(),
     };
-    let mut monitor = connect(&options.socket, options.json)?.monitor(&asked)?;
+    let mut client = connect(&options.socket, options.json)?;
+    let shown = Shown::of(&mut client, options.keyspace.as_deref())?;
+    let mut monitor = client.monitor(&asked)?;
     if !options.json {
         match monitor.one_in() {
             1 => eprintln!("larder: every operation is shown"),
             one_in => eprintln!("larder: one operation in {one_in} is shown; --sample 1 shows all"),
         }
     }
-    follow(&mut monitor, options.json)
+    follow(&mut monitor, &shown, options.json)
 }
 
-fn follow(monitor: &mut Monitor, json: bool) -> Result<Exit, Failure> {
+fn follow(monitor: &mut Monitor, shown: &Shown, json: bool) -> Result<Exit, Failure> {
     let mut out = out::stdout();
     loop {
         match monitor.next()? {
-            Monitored::Operation(operation) if json => json_line(&mut out, &operation)?,
-            Monitored::Operation(operation) => print(&mut out, &operation)?,
+            Monitored::Operation(mut seen) => {
+                // The beginning of removed keys is no key.
+                if let Some(keyspace) = seen.keyspace.as_ref().filter(|_| seen.operation != "remove_prefix") {
+                    shown.spell(keyspace, &seen.key_bytes, &mut seen.key);
+                }
+                if json { json_line(&mut out, &seen)? } else { print(&mut out, &seen)? }
+            }
             Monitored::Missed(missed) => {
                 out.flush()?;
                 eprintln!("larder: {missed} more are not shown: they came faster than they could be");

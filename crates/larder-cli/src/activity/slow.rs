@@ -4,15 +4,19 @@ use std::io::Write;
 
 use larder::{SlowLoad, Timestamp};
 
-use super::connect;
+use super::{Shown, connect};
 use crate::args::ActivityOptions;
 use crate::exit::{Exit, Failure};
 use crate::out::{self, FAINT, styled};
 use crate::time::{rfc3339, span};
 
 pub(crate) fn run(options: &ActivityOptions) -> Result<Exit, Failure> {
-    let slow =
-        connect(&options.socket, options.json)?.slow_loads(options.keyspace.as_deref(), options.limit)?;
+    let mut client = connect(&options.socket, options.json)?;
+    let mut slow = client.slow_loads(options.keyspace.as_deref(), options.limit)?;
+    let shown = Shown::of(&mut client, options.keyspace.as_deref())?;
+    for load in &mut slow.loads {
+        shown.spell(&load.keyspace, &load.key_bytes, &mut load.key);
+    }
     if options.json {
         out::json(&slow)?;
         return Ok(Exit::Ok);

@@ -7,10 +7,18 @@ use std::ffi::OsString;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
+use clap::Arg;
+use clap::builder::Resettable;
+
 /// What clap puts in the place of an argument that was not given. No argument of a process holds a zero byte,
 /// so it is told from every one that was: `larder clear "$FILE"` with `FILE` unset names nothing, and must not
 /// reach the cache of `LARDER_URL`.
 pub(crate) const NOT_GIVEN: &str = "\0";
+
+/// The same argument of a command that has another word behind it: see [`super::parse`].
+pub(super) fn is_required(argument: Arg) -> Arg {
+    argument.index(1).required(true).default_value(Resettable::Reset)
+}
 
 /// A cache, as it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]

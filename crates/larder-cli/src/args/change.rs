@@ -33,7 +33,7 @@ pub(crate) struct RemoveOptions {
     pub(crate) target: TargetOptions,
 
     /// The key, as `larder keys` shows it.
-    #[arg(allow_hyphen_values = true)]
+    #[arg(index = 2, allow_hyphen_values = true)]
     pub(crate) key: String,
 
     /// The keyspace of the key, which is then taken as it stands [default: the only one, or that of a product
@@ -52,7 +52,7 @@ pub(crate) struct RemovePrefixOptions {
     pub(crate) target: TargetOptions,
 
     /// How the keys start: a text's first letters, or the first parts of a tuple, as in `("MTNDATA",)`.
-    #[arg(allow_hyphen_values = true)]
+    #[arg(index = 2, allow_hyphen_values = true)]
     pub(crate) prefix: String,
 
     /// The keyspace of the keys [default: the only one].
@@ -84,7 +84,7 @@ pub(crate) struct ImportOptions {
     pub(crate) look: FileOptions,
 
     /// The export, of either form.
-    #[arg(value_hint = ValueHint::FilePath)]
+    #[arg(index = 2, value_hint = ValueHint::FilePath)]
     pub(crate) export: PathBuf,
 
     /// The entries of this keyspace alone.

@@ -1,6 +1,7 @@
 //! `larder keys`: the keys of a file, a line each.
 
 mod big;
+mod live;
 mod sorted;
 
 use std::io::Write;
@@ -14,7 +15,6 @@ use super::spelling::{Keys, Speller};
 use super::{named, open};
 use crate::args::{KeysOptions, SortBy};
 use crate::exit::{Exit, Failure};
-use crate::live;
 use crate::out::{self, FAINT, json_line, styled};
 
 use sorted::{First, SORTED};
@@ -30,12 +30,11 @@ struct Listing<'a> {
 }
 
 pub(crate) fn run(options: &KeysOptions) -> Result<Exit, Failure> {
-    // What is sorted or summed up is read from the file.
+    // What is sorted or summed up is read from the file, where one is given.
     let file_only = options.file_only || options.big || options.sort.is_some();
-    if let Some(client) = live::behind(&options.look.file, file_only, options.look.json)? {
+    if let Some(mut client) = crate::live::behind(&options.look.file, file_only, options.look.json)? {
         if options.big || options.sort.is_some() {
-            let text = "--sort and --big read the file: give FILE in the place of the socket";
-            return Err(Failure::new(Exit::Usage, text));
+            return live::run(&mut client, options);
         }
         return super::live::keys(&mut Source::of(client)?, options);
     }

@@ -241,3 +241,67 @@ fn what_the_values_of_each_keyspace_take_is_shown_with_the_largest() {
     assert!(prefixed.contains("name      0        0 B"), "{prefixed}");
     printed(place.dir(), &["keys", FILE, "--big", "--sort", "size"], 2);
 }
+
+#[test]
+fn keys_of_a_live_cache_are_sorted_and_summed_up_those_in_memory_alone_included() {
+    let place = Place::new();
+    let socket = place.dir().join("shop.sock");
+    let cache = Cache::builder().path(place.path()).control_socket(&socket).open().unwrap();
+    let numbers = cache.keyspace(NUMBERS).unwrap();
+    let only_in_memory: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("session");
+    let sessions = cache.keyspace(only_in_memory.memory_only()).unwrap();
+    for (key, len, minutes) in [(1_u64, 300, 30), (2, 5_000, 10), (3, 200, 50)] {
+        numbers
+            .insert_with(&key, vec![0; len], InsertOptions::new().ttl(Duration::from_mins(minutes)))
+            .unwrap();
+    }
+    cache.flush().unwrap();
+    sessions.insert("large", "x".repeat(50_000)).unwrap();
+    let keys = |arguments: &[&str]| printed(place.dir(), &[&["keys", "shop.sock"], arguments].concat(), 0);
+    let columns = |text: &str| {
+        let row = |line: &str| line.split('\t').take(2).collect::<Vec<_>>().join(" ");
+        text.lines().map(row).collect::<Vec<_>>()
+    };
+    assert_eq!(columns(&keys(&["--sort", "size", "--limit", "2"])), ["session large", "number 2"]);
+    assert_eq!(
+        columns(&keys(&["--sort", "ttl", "--keyspace", "number"])),
+        ["number 2", "number 1", "number 3"]
+    );
+    // What is not known comes last.
+    assert_eq!(keys(&["--sort", "age"]).lines().last(), Some("session\tlarge\t-"));
+    assert_eq!(
+        columns(&keys(&["--sort", "size", "--keyspace", "session", "--prefix", "lar"])),
+        ["session large"]
+    );
+    let json: Value =
+        serde_json::from_str(keys(&["--sort", "size", "--json"]).lines().nth(1).unwrap()).unwrap();
+    assert_eq!(
+        (&json["key"], &json["value_bytes"], &json["state"]),
+        (&"2".into(), &5_003.into(), &"live".into())
+    );
+    let big = keys(&["--big"]);
+    let rows: Vec<Vec<&str>> = big.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!((rows[1][0], rows[1][1], rows[1].last()), ("session", "1", Some(&"large")), "{big}");
+    assert_eq!((rows[2][0], rows[2][1], rows[2].last()), ("number", "3", Some(&"2")), "{big}");
+}
+
+#[test]
+fn keys_at_work_are_spelled_as_keys_are() {
+    const PRODUCTS: KeyspaceDefinition<String, u64> =
+        KeyspaceDefinition::new("product").schema("larder-product");
+    let place = Place::new();
+    let cache = serve(&place);
+    let products = cache.keyspace(PRODUCTS).unwrap();
+    for _ in 0..1_000 {
+        products.get("MTNVTU");
+    }
+    let load = || Ok::<_, std::io::Error>(1);
+    products.get_or_load("AIRTEL", load).unwrap();
+    let text = printed(place.dir(), &["hot", "shop.sock"], 0);
+    assert!(text.contains("product   product_MTNVTU\n"), "{text}");
+    let text = printed(place.dir(), &["hot", "shop.sock", "--keyspace", "product"], 0);
+    assert!(text.contains("product   MTNVTU\n"), "{text}");
+    let json: Value =
+        serde_json::from_str(&printed(place.dir(), &["slow", "shop.sock", "--json"], 0)).unwrap();
+    assert_eq!(json["loads"][0]["key"], "product_AIRTEL");
+}

@@ -3,20 +3,25 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
+mod activity;
 mod bad_files;
 mod change;
 mod child;
+mod conditions;
 mod doctor;
 mod environment;
 mod export;
 mod format;
 mod hostile;
 mod limits;
+mod links;
 mod live;
 mod naming;
 mod operations;
 mod output;
+mod page;
 mod process;
+mod service;
 mod sick;
 mod support;
 mod values;

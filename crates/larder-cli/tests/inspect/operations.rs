@@ -1,23 +1,13 @@
 //! The commands of `docs/operations.md`, run as they stand there, by a shell, on the file that the page
-//! speaks of.
+//! speaks of. Those of a service in a condition are run by [`crate::conditions`].
 
 use std::path::Path;
-use std::process::Command;
 
-use crate::support::{Place, stderr, stdout};
+use crate::conditions::SECTIONS;
+use crate::page::{Example, examples, run};
+use crate::support::{Place, stdout};
 
 const PAGE: &str = include_str!("../../../../docs/operations.md");
-
-/// The blocks of a shell, each with what the page shows that it prints.
-fn examples() -> Vec<(&'static str, &'static str)> {
-    let blocks = PAGE.split("\n```sh\n").skip(1).map(|rest| rest.split_once("\n```\n\n```").unwrap());
-    blocks
-        .map(|(script, after)| {
-            let (_language, shown) = after.split_once('\n').unwrap();
-            (script, shown.split_once("\n```").unwrap().0)
-        })
-        .collect()
-}
 
 /// The store decides how long a file is, and chance what its identity is.
 fn without_what_differs(text: &str) -> String {
@@ -31,16 +21,15 @@ fn every_command_of_the_page_prints_what_is_shown() {
     let place = Place::new();
     place.shop();
     place.settings();
-    let binary = Path::new(env!("CARGO_BIN_EXE_larder")).parent().unwrap();
-    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap_or_default());
-    let examples = examples();
-    assert_eq!(examples.len(), 21);
-    for (script, shown) in examples {
-        let mut shell = Command::new("sh");
-        let output =
-            shell.args(["-euc", script]).current_dir(place.dir()).env("PATH", &path).output().unwrap();
-        assert!(output.status.success(), "{script}\n{}", stderr(&output));
-        assert_eq!(without_what_differs(stdout(&output).trim_end()), without_what_differs(shown), "{script}");
+    let (of_conditions, others): (Vec<Example>, Vec<Example>) =
+        examples(PAGE).into_iter().partition(|example| SECTIONS.contains(&example.section));
+    let told = SECTIONS.map(|section| of_conditions.iter().filter(|one| one.section == section).count());
+    assert!(told.iter().all(|examples| *examples > 0), "a condition without an example: {told:?}");
+    assert!(others.len() >= 18, "{} examples", others.len());
+    for example in others {
+        let printed = run(&example, place.dir());
+        let Example { script, shown, .. } = example;
+        assert_eq!(without_what_differs(printed.trim_end()), without_what_differs(shown), "{script}");
     }
 }
 

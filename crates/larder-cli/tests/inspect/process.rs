@@ -49,6 +49,7 @@ fn what_is_not_in_the_file_is_told_by_its_owner_who_is_named() {
         else {
             panic!("{long}")
         };
+        // With its keyspace named, it is the key itself.
         assert_eq!((key, state, len, tiers), ("NEW", "live", "13", "memory,unflushed"));
         let some = larder(dir, &["keys", target, "--limit", "5"]);
         assert_eq!(stdout(&some).lines().count(), 5);

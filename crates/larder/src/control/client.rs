@@ -17,6 +17,9 @@ use crate::escape::escape_control;
 use crate::observe::{HotKeys, SlowLoads};
 use crate::stats::Stats;
 
+/// How long the first answer is waited for, which says who is there. A verification that is under way for another
+/// peer takes seconds; the socket of another program may never answer.
+const FIRST_ANSWER: Duration = Duration::from_secs(30);
 /// How long an answer is waited for unless set: a verification reads the whole file.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// The longest answer that is read.
@@ -50,7 +53,7 @@ pub enum ClientError {
         source: io::Error,
     },
     /// The connection ended, or the answer did not come in time.
-    #[error("no answer from the cache at {}: {source}; ask again", path.display())]
+    #[error("no answer from the cache at {}: {source}; ask again, unless it is the socket of another program", path.display())]
     Disconnected {
         /// The socket.
         path: PathBuf,
@@ -98,7 +101,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Connect`] when nobody answers; and those of every request.
     pub fn connect(path: impl AsRef<Path>) -> Result<Self, ClientError> {
-        Self::connect_within(path.as_ref(), PATIENCE)
+        Self::connect_within(path.as_ref(), FIRST_ANSWER)
     }
 
     /// The same, with so long a wait for the answer that says who is there.
@@ -220,8 +223,8 @@ impl Client {
 
     /// Removes an entry, durably. How many live ones there were: one or none.
     ///
-    /// The key is spelled as `larder keys` shows it, by the shape that [`keyspaces`](Client::keyspaces) tells; or as `0x` and the hexadecimal digits of
-    /// its bytes.
+    /// The key is spelled as `larder keys --keyspace NAME` shows it, by the shape that
+    /// [`keyspaces`](Client::keyspaces) tells; or as `0x` and the hexadecimal digits of its bytes.
     ///
     /// # Errors
     /// [`ClientError`]; refused as `not_durable`, the entry is gone from memory, and may be back after a restart.
@@ -352,6 +355,13 @@ impl Client {
     }
 
     fn disconnected(&self, source: io::Error) -> ClientError {
+        let source = match source.kind() {
+            // "Resource temporarily unavailable" is what the system says of a wait that is over.
+            io::ErrorKind::WouldBlock => {
+                io::Error::new(io::ErrorKind::TimedOut, "it has said nothing in time")
+            }
+            _ => source,
+        };
         ClientError::Disconnected { path: self.path.clone(), source }
     }
 }

@@ -391,10 +391,6 @@ impl Volume for SimulatedVolume {
         Ok(())
     }
 
-    fn remove_directory(&self, _: &Path) -> io::Result<()> {
-        Ok(())
-    }
-
     fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
         Ok(directory.to_owned())
     }

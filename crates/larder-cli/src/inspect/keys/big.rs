@@ -11,7 +11,7 @@ use crate::exit::{Exit, Failure};
 use crate::out;
 
 #[derive(Debug, Default, Serialize)]
-struct Row {
+pub(super) struct Row {
     keyspace: String,
     entries: u64,
     value_bytes: u64,
@@ -22,12 +22,36 @@ struct Row {
     largest_key_bytes: Option<String>,
 }
 
+impl Row {
+    pub(super) fn of(keyspace: &str) -> Self {
+        Self { keyspace: keyspace.to_owned(), ..Self::default() }
+    }
+
+    /// Counts a value. Returns whether it is the largest so far.
+    pub(super) fn count(&mut self, bytes: u64) -> bool {
+        let is_largest = self.entries == 0 || bytes > self.largest_bytes;
+        self.entries += 1;
+        self.value_bytes += bytes;
+        self.largest_bytes = self.largest_bytes.max(bytes);
+        is_largest
+    }
+
+    /// Ends with the key of the largest value: as it is shown, and its bytes.
+    pub(super) fn end(&mut self, largest: Option<(String, String)>) {
+        self.mean_bytes = self.value_bytes.checked_div(self.entries).unwrap_or(0);
+        (self.largest_key, self.largest_key_bytes) = largest.unzip();
+    }
+}
+
 pub(super) fn run(listing: &Listing<'_>) -> Result<Exit, Failure> {
     let rows = listing.keyspaces.iter().map(|keyspace| row(listing, keyspace));
-    let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
+    print(rows.collect::<Result<Vec<_>, _>>()?, listing.options.look.json)
+}
+
+pub(super) fn print(mut rows: Vec<Row>, json: bool) -> Result<Exit, Failure> {
     // The keyspace with the largest values first.
     rows.sort_by(|one, other| other.largest_bytes.cmp(&one.largest_bytes));
-    if listing.options.look.json {
+    if json {
         out::json(&rows)?;
         return Ok(Exit::Ok);
     }
@@ -46,20 +70,14 @@ pub(super) fn run(listing: &Listing<'_>) -> Result<Exit, Failure> {
 
 fn row(listing: &Listing<'_>, keyspace: &KeyspaceFacts) -> Result<Row, Failure> {
     let all = listing.options.all;
-    let mut row = Row { keyspace: keyspace.name.clone(), ..Row::default() };
+    let mut row = Row::of(&keyspace.name);
     let mut largest: Option<Vec<u8>> = None;
     visit(listing.snapshot, keyspace, &prefix(listing, keyspace)?, all, |entry| {
         let Some(record) = entry.finding.record() else { return };
-        let bytes = record.payload_len() as u64;
-        row.entries += 1;
-        row.value_bytes += bytes;
-        if largest.is_none() || bytes > row.largest_bytes {
-            row.largest_bytes = bytes;
+        if row.count(record.payload_len() as u64) {
             largest = Some(entry.key.clone());
         }
     })?;
-    row.mean_bytes = row.value_bytes.checked_div(row.entries).unwrap_or(0);
-    row.largest_key = largest.as_deref().map(|key| listing.speller.spell(Keys::of(keyspace), key));
-    row.largest_key_bytes = largest.as_deref().map(spell_hex);
+    row.end(largest.map(|key| (listing.speller.spell(Keys::of(keyspace), &key), spell_hex(&key))));
     Ok(row)
 }

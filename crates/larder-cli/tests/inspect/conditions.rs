@@ -1,0 +1,88 @@
+//! Services in eight conditions that operators meet, diagnosed and mended as `docs/operations.md` says.
+//!
+//! Each test plants one condition in a real process with a real file. Then it types what the page has for the
+//! symptom, in the page's order, compares what is printed with what the page shows, applies the remedy, and
+//! asks the service whether the symptom is gone.
+
+mod disk;
+mod locked;
+mod memory;
+mod stale;
+mod types;
+mod wrong_url;
+
+use std::path::Path;
+
+use crate::page::{Example, examples, output, pattern, run};
+use crate::service::Service;
+use crate::support::{Place, stdout};
+
+const PAGE: &str = include_str!("../../../../docs/operations.md");
+
+/// The sections of the page that speak of a service in a condition. Their examples are run here, and those of
+/// the other sections on a file that nothing is wrong with.
+pub(crate) const SECTIONS: [&str; 8] = [
+    "Stale: an answer is old",
+    "Slow: memory is too small",
+    "Slow: the disk is behind",
+    "Full: the disk tier is full",
+    "Damaged: a page or a record",
+    "Locked: the file does not open",
+    "Empty after a restart: another file",
+    "Empty after a restart: values do not decode",
+];
+
+/// What the page says for a symptom, example by example.
+struct Transcript<'a> {
+    dir: &'a Path,
+    rest: std::vec::IntoIter<Example>,
+}
+
+impl<'a> Transcript<'a> {
+    /// The examples of a section, to be typed in a directory.
+    fn of(section: &str, dir: &'a Path) -> Self {
+        assert!(SECTIONS.contains(&section), "{section:?} is not one of the conditions");
+        let found: Vec<Example> =
+            examples(PAGE).into_iter().filter(|example| example.section == section).collect();
+        assert!(!found.is_empty(), "the page has nothing to type for {section:?}");
+        Self { dir, rest: found.into_iter() }
+    }
+
+    /// Types the next commands. They print what the page shows, but for numbers. Answers what they print.
+    fn types(&mut self) -> String {
+        let example = self.rest.next().expect("the page has more to type for this condition");
+        let printed = run(&example, self.dir);
+        let Example { section, script, shown } = example;
+        assert_eq!(pattern(printed.trim_end()), pattern(shown), "{section}: {script}\nprinted\n{printed}");
+        printed
+    }
+
+    /// The same, of commands that print the same at each run: they print exactly what the page shows.
+    fn types_exactly(&mut self) {
+        let shown = self.rest.as_slice().first().map_or("", |example| example.shown);
+        assert_eq!(self.types().trim_end(), shown);
+    }
+
+    /// The page has nothing more to type for this condition.
+    fn ends(self) {
+        assert_eq!(self.rest.as_slice(), [], "these commands of the page are not typed");
+    }
+}
+
+/// The page tells a healthy service from each that is not: what it shows for a condition is not printed of one
+/// that is in none.
+#[test]
+fn of_a_healthy_service_none_of_the_conditions_is_shown() {
+    let place = Place::new();
+    let url = "file:shop.larder?memory=16MiB&disk=64MiB&control=shop.sock";
+    let mut service = Service::start("shop", place.dir(), url);
+    service.tell("serve 2 500 800");
+    service.tell("work 500 800");
+    // An old answer looks like any other: only its source tells.
+    for section in SECTIONS.iter().filter(|section| !section.starts_with("Stale")) {
+        let first = examples(PAGE).into_iter().find(|example| example.section == *section).unwrap();
+        let printed = stdout(&output(&first, place.dir()));
+        assert_ne!(pattern(printed.trim_end()), pattern(first.shown), "{section}: {}", first.script);
+    }
+    service.stop();
+}

@@ -1,0 +1,302 @@
+//! A service with a cache, as operators meet one: another process, started with a `LARDER_URL`, that answers
+//! what it is asked from its cache or from its database.
+//!
+//! It is this test binary, run again. It does what it is told, a line each, and says what came of it.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use larder::clock::{Clock, ManualClock, SystemClock};
+use larder::testing::StallingDisk;
+use larder::{Cache, CacheBuilder, Keyspace, KeyspaceDefinition, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::support::{HOUR, NOW, PRODUCTS, Product};
+use crate::watchdog::{Watch, patience};
+
+const ROLE: &str = "LARDER_TEST_SERVICE";
+
+/// A running service, killed when it is dropped.
+pub(crate) struct Service {
+    child: Child,
+    /// Apart from the child, whose `wait` would close it: what the service forked ends then.
+    orders: ChildStdin,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Service {
+    /// Starts a service with a URL, in a directory. Its role says by which clock it lives and which types it has.
+    pub(crate) fn start(role: &str, dir: &Path, url: &str) -> Self {
+        let (service, said) = Self::try_start(role, dir, url);
+        assert!(said.ends_with("ready"), "{said}");
+        service
+    }
+
+    /// Starts a service that may not come up. Also answers the first thing that it says.
+    pub(crate) fn try_start(role: &str, dir: &Path, url: &str) -> (Self, String) {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "service::service_process", "--nocapture", "--test-threads=1"])
+            .current_dir(dir)
+            .env(ROLE, role)
+            .env("LARDER_URL", url)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (orders, lines) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        let mut service = Self { child, orders, lines };
+        let said = loop {
+            // The test harness speaks first.
+            let line = service.hear("to say whether it is up");
+            if line.contains("service: ") {
+                break line;
+            }
+        };
+        (service, said)
+    }
+
+    /// Tells the service to do something, and answers what came of it.
+    pub(crate) fn tell(&mut self, line: &str) -> String {
+        writeln!(self.orders, "{line}").unwrap();
+        self.hear(line)
+    }
+
+    /// Stops the service as its manager does: it closes its cache and ends.
+    pub(crate) fn stop(mut self) {
+        assert_eq!(self.tell("stop"), "stopped");
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for the process to have ended. What it forked goes on, with the same pipes.
+    pub(crate) fn wait(&mut self) {
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for every process that has the service's pipe to have ended.
+    pub(crate) fn wait_for_forks(mut self) {
+        let _watch = Watch::over("what a service forked".to_owned(), patience());
+        std::io::copy(&mut self.lines, &mut std::io::sink()).unwrap();
+    }
+
+    fn hear(&mut self, over: &str) -> String {
+        let _watch = Watch::over(format!("a service that is told {over:?}"), patience());
+        let mut line = String::new();
+        let len = self.lines.read_line(&mut line).unwrap();
+        assert!(len > 0, "the service ended when it was told {over:?}");
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A product after a release in which its fields were exchanged. Its encoding is as long as before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Renamed {
+    title: String,
+    price: u64,
+}
+
+const RENAMED: KeyspaceDefinition<String, Renamed> = KeyspaceDefinition::new("product").ttl(HOUR).version(1);
+
+/// The keyspace of products as this release declares it.
+#[derive(Clone)]
+enum Products {
+    Of(Keyspace<String, Product>),
+    Renamed(Keyspace<String, Renamed>),
+}
+
+/// What the service is made of.
+struct State {
+    cache: Cache,
+    products: Products,
+    clock: Arc<ManualClock>,
+    disk: StallingDisk,
+    is_stalled: bool,
+    /// What goes on while the service is looked at.
+    worker: Option<JoinHandle<()>>,
+    is_working: Arc<AtomicBool>,
+    /// Prices that were changed. Every other product costs 100.
+    database: HashMap<String, u64>,
+}
+
+#[test]
+fn service_process() {
+    let Ok(role) = std::env::var(ROLE) else { return };
+    let url = std::env::var("LARDER_URL").unwrap();
+    let start = match &*role {
+        "shop that lags" => Timestamp::from_millis(SystemClock::new().wall().as_millis() - 60_000),
+        _ => NOW,
+    };
+    let (clock, disk) = (Arc::new(ManualClock::starting_at(start)), StallingDisk::new());
+    let mut builder = CacheBuilder::from_url(&url).unwrap().stalling_disk(&disk);
+    if ["shop in 2100", "shop that lags"].contains(&&*role) {
+        builder = builder.clock(clock.clone());
+    }
+    let cache = match builder.open() {
+        Ok(cache) => cache,
+        Err(error) => {
+            println!("service: {error}");
+            return;
+        }
+    };
+    let products = match &*role {
+        "renamed product" => Products::Renamed(cache.keyspace(RENAMED).unwrap()),
+        "renamed product, version 2" => Products::Renamed(cache.keyspace(RENAMED.version(2)).unwrap()),
+        _ => Products::Of(cache.keyspace(PRODUCTS).unwrap()),
+    };
+    println!("service: ready");
+    let mut state = State {
+        cache,
+        products,
+        clock,
+        disk,
+        is_stalled: false,
+        worker: None,
+        is_working: Arc::default(),
+        database: HashMap::new(),
+    };
+    let mut line = String::new();
+    while std::io::stdin().read_line(&mut line).unwrap() > 0 {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if words == ["stop"] {
+            state.rest();
+            state.cache.close().unwrap();
+            println!("stopped");
+            return;
+        }
+        let answer = state.does(&words);
+        println!("{answer}");
+        line.clear();
+    }
+}
+
+impl State {
+    fn does(&mut self, words: &[&str]) -> String {
+        let number = |text: &str| text.parse::<u64>().unwrap();
+        match *words {
+            ["price", key] => {
+                let price = self.database.get(key).copied().unwrap_or(100);
+                self.products.price(key, price, 0).to_string()
+            }
+            // The database is changed, and the cache is not told.
+            ["forget", key, price] => {
+                self.database.insert(key.to_owned(), number(price));
+                "updated".to_owned()
+            }
+            ["update", key, price] => {
+                self.database.insert(key.to_owned(), number(price));
+                let Products::Of(products) = &self.products else { panic!("of another release") };
+                products.remove(key).unwrap();
+                "updated".to_owned()
+            }
+            // Asks for each of so many products, with descriptions of so many bytes, in turn.
+            ["serve", rounds, count, len] => {
+                let len = usize::try_from(number(len)).unwrap();
+                for _ in 0..number(rounds) {
+                    for product in 0..number(count) {
+                        self.products.price(&format!("P{product}"), 100, len);
+                    }
+                    if !self.is_stalled {
+                        // What waits for its commit is in memory, however small that is.
+                        self.cache.flush().unwrap();
+                    }
+                }
+                "served".to_owned()
+            }
+            ["work", count, len] => {
+                self.work(number(count), usize::try_from(number(len)).unwrap());
+                "works".to_owned()
+            }
+            ["flush"] => {
+                self.cache.flush().unwrap();
+                "flushed".to_owned()
+            }
+            ["advance", seconds] => {
+                self.clock.advance(Duration::from_secs(number(seconds)));
+                "advanced".to_owned()
+            }
+            ["stall"] => {
+                self.disk.stall();
+                self.is_stalled = true;
+                "stalled".to_owned()
+            }
+            ["resume"] => {
+                self.disk.resume();
+                self.is_stalled = false;
+                "resumed".to_owned()
+            }
+            ["fork", "and", "end"] => fork_and_end(),
+            _ => panic!("not a task: {words:?}"),
+        }
+    }
+
+    /// Goes on to ask for products in turn, some hundreds at a time, until the service is told to rest.
+    fn work(&mut self, count: u64, len: usize) {
+        let (products, is_working) = (self.products.clone(), Arc::clone(&self.is_working));
+        is_working.store(true, Ordering::Relaxed);
+        self.worker = Some(std::thread::spawn(move || {
+            let keys: Vec<String> = (0..count).map(|product| format!("P{product}")).collect();
+            for (asked, key) in keys.iter().cycle().enumerate() {
+                products.price(key, 100, len);
+                if asked % 200 == 0 {
+                    if !is_working.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    // Not all of the machine is the service's.
+                    std::thread::park_timeout(Duration::from_millis(10));
+                }
+            }
+        }));
+    }
+
+    fn rest(&mut self) {
+        self.is_working.store(false, Ordering::Relaxed);
+        if let Some(worker) = self.worker.take() {
+            worker.join().unwrap();
+        }
+    }
+}
+
+impl Products {
+    /// What a product costs, from the cache, or else as the database has it.
+    fn price(&self, key: &str, price: u64, len: usize) -> u64 {
+        let name = || "airtime ".repeat(len / 8);
+        let loaded = match self {
+            Self::Of(products) => products
+                .get_or_load(key, || Ok::<_, std::io::Error>(Product { name: name(), price }))
+                .map(|product| product.price),
+            Self::Renamed(products) => products
+                .get_or_load(key, || Ok::<_, std::io::Error>(Renamed { title: name(), price }))
+                .map(|product| product.price),
+        };
+        loaded.unwrap()
+    }
+}
+
+/// Forks a process that lives on, and ends without closing the cache, as a server does that opens its cache
+/// and then becomes a daemon.
+fn fork_and_end() -> String {
+    match fork::fork().unwrap() {
+        fork::Fork::Parent(pid) => {
+            println!("{pid}");
+            std::process::exit(0);
+        }
+        fork::Fork::Child => {
+            // Until it is killed, or the test has ended.
+            let mut line = String::new();
+            while std::io::stdin().read_line(&mut line).unwrap_or(0) > 0 {}
+            std::process::exit(0);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! A disk that can be made to stall: files of the operating system whose syncs wait.
+//!
+//! A disk that is slow answers in the end, and a disk that fails says so. One that stalls does neither, and
+//! entries wait for their commit meanwhile. A test can't make a real disk stall; it stalls this one.
+
+use std::io;
+use std::ops::{Bound, Range};
+use std::path::{Path, PathBuf};
+
+use parking_lot::{Condvar, Mutex};
+use redb::{BackendError, StorageBackend};
+
+use crate::config::CacheBuilder;
+use crate::sync::Arc;
+use crate::volume::{Anchor, Content, LockFile, OsVolume, Seen, Volume, VolumeFile};
+
+/// The operating system's files, with syncs that wait while the disk is stalled. Clones are the same disk.
+///
+/// ```
+/// use larder::{Cache, KeyspaceDefinition, testing::StallingDisk};
+/// const NAME: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("name");
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("shop.larder");
+/// let disk = StallingDisk::new();
+/// let cache = Cache::builder().path(path).stalling_disk(&disk).open()?;
+/// let names = cache.keyspace(NAME)?;
+/// disk.stall();
+/// names.insert(&7, "Ada".to_owned())?;
+/// assert_eq!(cache.stats().disk.map(|disk| disk.entries), Some(0), "it waits for its commit");
+/// disk.resume();
+/// cache.flush()?;
+/// assert_eq!(cache.stats().disk.map(|disk| disk.entries), Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct StallingDisk {
+    // A lock of its own, as that of the simulated disk: the model checker has no files to wait for.
+    gate: Arc<Gate>,
+}
+
+#[derive(Debug, Default)]
+struct Gate {
+    is_shut: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    /// Waits until the disk goes on.
+    fn pass(&self) {
+        let mut is_shut = self.is_shut.lock();
+        while *is_shut {
+            self.opened.wait(&mut is_shut);
+        }
+    }
+}
+
+impl StallingDisk {
+    /// A disk that does not stall yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes every sync wait from here on.
+    pub fn stall(&self) {
+        *self.gate.is_shut.lock() = true;
+    }
+
+    /// Lets the syncs that wait, and every later one, go on.
+    pub fn resume(&self) {
+        *self.gate.is_shut.lock() = false;
+        self.gate.opened.notify_all();
+    }
+}
+
+impl CacheBuilder {
+    /// Puts the file on a disk that can be stalled. For tests (feature `test-util`).
+    pub fn stalling_disk(mut self, disk: &StallingDisk) -> Self {
+        self.volume = Arc::new(disk.clone());
+        self
+    }
+}
+
+impl Volume for StallingDisk {
+    fn look(&self, path: &Path) -> io::Result<Option<Seen>> {
+        OsVolume.look(path)
+    }
+
+    fn counts_blocks(&self, path: &Path) -> bool {
+        OsVolume.counts_blocks(path)
+    }
+
+    fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
+        let file = OsVolume.open(path, create)?;
+        Ok(VolumeFile::new(StallingFile { file, gate: Arc::clone(&self.gate) }))
+    }
+
+    fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {
+        OsVolume.anchor(path)
+    }
+
+    fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
+        OsVolume.open_lock(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        OsVolume.rename(from, to)
+    }
+
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        OsVolume.replace(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        OsVolume.remove(path)
+    }
+
+    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+        self.gate.pass();
+        OsVolume.sync_directory(directory)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        OsVolume.list(directory)
+    }
+
+    fn create_directories(&self, directory: &Path) -> io::Result<()> {
+        OsVolume.create_directories(directory)
+    }
+
+    fn missing_directories(&self, directory: &Path) -> Vec<PathBuf> {
+        OsVolume.missing_directories(directory)
+    }
+
+    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
+        OsVolume.remove_directory(directory)
+    }
+
+    fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
+        OsVolume.real_directory(directory)
+    }
+}
+
+/// A file whose syncs wait at the gate.
+#[derive(Debug)]
+struct StallingFile {
+    file: VolumeFile,
+    gate: Arc<Gate>,
+}
+
+impl Content for StallingFile {
+    fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.file.punch(offset, len)
+    }
+
+    fn data(&self) -> io::Result<Vec<Range<u64>>> {
+        self.file.data()
+    }
+}
+
+impl StorageBackend for StallingFile {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.gate.pass();
+        self.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.file.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.file.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.query_lock_range(start, end)
+    }
+}

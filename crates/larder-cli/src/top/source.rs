@@ -156,11 +156,11 @@ impl Asker {
         Self { questions, answers, is_waiting: false }
     }
 
-    /// Asks, unless the last question has no answer yet.
-    pub(super) fn ask(&mut self) {
-        if !self.is_waiting {
-            self.is_waiting = self.questions.send(()).is_ok();
-        }
+    /// Asks, unless the last question has no answer yet. Returns whether it did.
+    pub(super) fn ask(&mut self) -> bool {
+        let asks = !self.is_waiting && self.questions.send(()).is_ok();
+        self.is_waiting |= asks;
+        asks
     }
 
     /// The answer, when it was given, if there is one by now.

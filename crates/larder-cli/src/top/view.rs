@@ -62,7 +62,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, look: &Look<'_>, history: &History, co
             None => {}
         }
         if is_old {
-            frame.buffer_mut().set_style(content, Style::new().add_modifier(Modifier::DIM));
+            // Without colours as well: not every terminal makes these dim.
+            let old = Style::new().fg(Color::Reset).add_modifier(Modifier::DIM);
+            frame.buffer_mut().set_style(content, old);
         }
     }
     let keys = ["q leaves", "? help", "p pause", "←→ order", "r reverse", "↑↓ scroll"];
@@ -108,12 +110,10 @@ fn head(frame: &mut Frame<'_>, area: Rect, look: &Look<'_>, history: &History, c
 fn notes(frame: &mut Frame<'_>, rest: &mut Rect, look: &Look<'_>, history: &History) -> bool {
     let patience = 3 * look.interval + Duration::from_secs(1);
     let trouble = history.trouble(look.now, patience).map(|(why, age)| {
-        format!(
-            "NO ANSWER for {}: {}. What is shown is of that time; it is asked again every {}.",
-            span(age),
-            escape_control(why),
-            span(look.interval)
-        )
+        let why = escape_control(why);
+        let stop = if why.ends_with(['.', '?', '!']) { "" } else { "." };
+        let (age, interval) = (span(age), span(look.interval));
+        format!("NO ANSWER for {age}: {why}{stop} What is shown is of that time; it is asked again every {interval}.")
     });
     let news = history.news(look.now).map(|(text, age)| format!("{} ago: {text}.", span(age)));
     let is_old = trouble.is_some();

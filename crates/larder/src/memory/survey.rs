@@ -109,6 +109,12 @@ impl Memory {
         self.shard(key).read().describe(key)
     }
 
+    /// Returns how much of the capacity is taken. One number, so it is never above the capacity, as a sum over
+    /// shards can be while entries come and go.
+    pub(crate) fn taken(&self) -> u64 {
+        self.budget.used()
+    }
+
     /// Costs a short lock a shard, however many keyspaces there are.
     pub(crate) fn totals(&self) -> MemoryTotals {
         let mut totals =

@@ -253,9 +253,10 @@ fn the_last_minutes_are_told_apart_from_all_the_time() {
         let recent = cache.stats().recent.into_iter();
         recent.map(|recent| (recent.over.as_secs(), recent.counts.misses)).collect::<Vec<_>>()
     };
-    let miss = |times: u64| (0..times).for_each(|_| drop(names.get("none")));
     assert_eq!(told(), [], "no time has passed");
-    miss(3);
+    for _ in 0..3 {
+        assert!(names.get("none").is_none());
+    }
     place.clock.advance(Duration::from_secs(30));
     assert_eq!(told(), [(30, 3)], "the cache is younger than a minute");
     assert_eq!(cache.stats().uptime, Duration::from_secs(30));

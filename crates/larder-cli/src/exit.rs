@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::guard::{escape_json, warn};
-pub(crate) use remedy::WHERE;
+pub(crate) use remedy::{WHERE, of_process};
 
 /// A code to exit with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -67,7 +67,9 @@ fn escape(byte: u8, passed: &mut Vec<u8>) {
 impl<W: Write> Write for Guard<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut passed = Vec::with_capacity(bytes.len());
-        bytes.iter().for_each(|&byte| self.take(byte, &mut passed));
+        for &byte in bytes {
+            self.take(byte, &mut passed);
+        }
         self.out.write_all(&passed)?;
         Ok(bytes.len())
     }
@@ -102,7 +104,9 @@ mod tests {
 
     fn guarded(chunks: &[&[u8]]) -> String {
         let mut guard = Guard::new(Vec::new());
-        chunks.iter().for_each(|chunk| guard.write_all(chunk).unwrap());
+        for chunk in chunks {
+            guard.write_all(chunk).unwrap();
+        }
         String::from_utf8_lossy(&guard.out).into_owned()
     }
 

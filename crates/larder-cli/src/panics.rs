@@ -28,7 +28,7 @@ pub(crate) fn told_if_uncaught(command: impl FnOnce() -> ExitCode) -> ExitCode {
     }));
     catch_unwind(AssertUnwindSafe(command)).unwrap_or_else(|_| {
         let last = LAST.lock().map_or_else(|_| String::new(), |last| last.clone());
-        eprintln!("larder: it failed, which is a bug of larder: {last}");
+        crate::guard::warn(&format!("larder: it failed, which is a bug of larder: {last}"));
         ExitCode::from(PANICKED)
     })
 }

@@ -115,6 +115,10 @@ impl fmt::Debug for Listener {
 /// ```
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is opened"]
+#[cfg_attr(
+    all(unix, feature = "control"),
+    expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")
+)]
 pub struct CacheBuilder {
     pub(crate) path: Option<PathBuf>,
     pub(crate) memory_capacity: ByteSize,

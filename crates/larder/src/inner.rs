@@ -345,7 +345,7 @@ fn open_tiers(
     let before = store.lifetime().cloned().unwrap_or_default();
     let shown_at = time.now();
     let extent = Extent::of(&*volume, path).unwrap_or_default();
-    let view = DiskView { quarantines, shown_at, quarantined, extent, ..store.view() };
+    let view = DiskView { extent, quarantined, quarantines, shown_at, ..store.view() };
     let file = CacheFile::new(store, options, Ballast::new(path, capacity), lock)
         .map_err(|error| Error::Io { action: "look at", path: path.to_owned(), cause: error.to_string() })?;
     let (commands, inbox) = unbounded();

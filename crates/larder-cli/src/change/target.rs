@@ -7,7 +7,7 @@ use larder::inspect::{Inspector, escape_control};
 
 use super::in_use;
 use crate::args::TargetOptions;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, of_process};
 use crate::live::{self, Owner};
 
 pub(crate) use crate::live::is_socket;
@@ -71,6 +71,6 @@ impl From<ClientError> for Failure {
             _ => Exit::System,
         };
         // What the process says of itself is in it.
-        Self::new(exit, escape_control(&error.to_string()))
+        Self::new(exit, escape_control(&of_process(&error)))
     }
 }

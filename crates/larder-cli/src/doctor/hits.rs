@@ -121,12 +121,12 @@ pub(super) fn hit_trend(looks: &Looks) -> Line {
     let line = if before.over < WARM_UP || before.counts.requests() < ENOUGH {
         Line::pass(check, format!("{found}; it has not run for long enough to compare"))
     } else {
-        compared(looks, check, found, &window, &before)
+        compared(looks, check, &found, &window, &before)
     };
     line.with("lookups", lookups).with("hit_rate", now).with("seconds", window.over.as_secs_f64())
 }
 
-fn compared(looks: &Looks, check: &'static str, found: String, window: &Window, before: &Window) -> Line {
+fn compared(looks: &Looks, check: &'static str, found: &str, window: &Window, before: &Window) -> Line {
     let (now, then) = (hit_rate_of(&window.counts), hit_rate_of(&before.counts));
     let found = format!("{found}, {:.1} % before", 100.0 * then);
     let has_fallen = then - now >= FALL;

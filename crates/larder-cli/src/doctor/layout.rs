@@ -126,6 +126,6 @@ warn  memory churn
     fn a_path_is_not_broken_and_no_text_moves_the_cursor() {
         let path = "/var/lib/shop/a/rather/long/path/to/shop.larder";
         assert!(Layout(Some(30)).remedy(&format!("chmod 600 {path}")).contains(path));
-        assert_eq!(Layout(None).found("values", "a\u{1B}[2Jb\nc"), "  values        a\\u{1b}[2Jb\\nc");
+        assert_eq!(Layout(None).found("values", "a\u{1B}[2Jb\nc"), "  values        a\\u{1B}[2Jb\\nc");
     }
 }

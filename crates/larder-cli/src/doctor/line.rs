@@ -122,7 +122,7 @@ impl Report {
 
     fn write(&self, out: &mut impl Write, layout: Layout) -> io::Result<()> {
         writeln!(out, "{}", styled(out::NAME, layout.paragraph("", 0, &self.subject)))?;
-        for same in self.lines.chunk_by(|line, next| line.says_the_same(next)) {
+        for same in self.lines.chunk_by(Line::says_the_same) {
             let [line, ..] = same else { continue };
             let (style, word) = match line.verdict {
                 Verdict::Pass => (GOOD, "pass"),

@@ -105,8 +105,8 @@ pub(super) fn file_size(patient: &Patient) -> Line {
     };
     let half = ByteSize::bytes(limit / MAX_LENGTH_PER_CAPACITY);
     let found = format!("{whose} may write no file beyond {} (ulimit -f)", ByteSize::bytes(limit));
-    let live = patient.stats().and_then(|stats| stats.disk.as_ref()).map(|disk| disk.capacity);
-    let is_less = match (&patient.settings, live) {
+    let in_use = patient.stats().and_then(|stats| stats.disk.as_ref()).map(|disk| disk.capacity);
+    let is_less = match (&patient.settings, in_use) {
         (Some(settings), _) => !limit::allows(limit, settings.disk_capacity),
         // It has been lowered to what the limit leaves.
         (None, Some(capacity)) => capacity >= half.as_u64(),

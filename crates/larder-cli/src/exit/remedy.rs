@@ -4,11 +4,15 @@
 //! file. Who runs a command has a cache in mind that is there, and needs to know where it is.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use larder::Error;
+use larder::control::ClientError;
+
+use crate::live::is_socket;
 
 /// Where the paths of a service are to be found.
 pub(crate) const WHERE: &str =
@@ -61,6 +65,24 @@ pub(super) fn told(error: &Error) -> String {
             )
         }
         error => error.to_string(),
+    }
+}
+
+/// The text of an error of a control socket.
+pub(crate) fn of_process(error: &ClientError) -> String {
+    let ClientError::Connect { path, source } = error else { return error.to_string() };
+    let failed = format!("cannot reach a cache at {}: {source}", path.display());
+    match source.kind() {
+        ErrorKind::NotFound => format!("{failed}; {WHERE}"),
+        ErrorKind::ConnectionRefused if is_socket(path) => {
+            format!("{failed}; the process that made this socket has ended: start it, or give the cache file")
+        }
+        ErrorKind::ConnectionRefused => format!("{failed}; it is no socket; {WHERE}"),
+        ErrorKind::PermissionDenied => {
+            let owner = fs::metadata(path).map_or(String::new(), |found| format!(", user {}", found.uid()));
+            format!("{failed}; run as its owner{owner}, or as root")
+        }
+        _ => error.to_string(),
     }
 }
 

@@ -162,7 +162,7 @@ fn write_entry<W: Write>(
                 skipped.damaged += 1;
                 return Ok(());
             };
-            let spelled = speller.spell(Keys::of(facts), &key);
+            let shown = speller.spell(Keys::of(facts), &key);
             let entry = larder_export::Entry {
                 keyspace,
                 key,
@@ -173,7 +173,7 @@ fn write_entry<W: Write>(
                 compression: record.compression,
                 value: value.into_owned(),
             };
-            writer.spelled_entry(&entry, Some(&spelled))?;
+            writer.spelled_entry(&entry, Some(&shown))?;
         }
         Finding::Expired(_) => skipped.expired += 1,
         Finding::Damaged { .. } => skipped.damaged += 1,

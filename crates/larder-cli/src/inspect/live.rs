@@ -310,7 +310,11 @@ fn print_entry(out: &mut impl Write, found: &Found) -> io::Result<()> {
     field(out, "keyspace", format!("{}{version}", escape_control(&found.keyspace)))?;
     field(out, "found in", place(status))?;
     if let Some(written) = status.written_at_ms {
-        field(out, "written", at(written))?;
+        // By the service's clock, which may be another than this machine's.
+        let now = status.expires_at_ms.zip(status.ttl_ms).map(|(expires, ttl)| expires.saturating_sub(ttl));
+        let age = now.map(|now| std::time::Duration::from_millis(now.saturating_sub(written)));
+        let ago = age.map_or_else(String::new, |age| format!(", {} ago", span(age)));
+        field(out, "written", format!("{}{ago}", at(written)))?;
     }
     if let (Some(expires), Some(ttl)) = (status.expires_at_ms, status.ttl_ms) {
         let left = span(std::time::Duration::from_millis(ttl));
@@ -340,7 +344,7 @@ pub(super) fn why(source: &mut Source, options: &KeyOptions) -> Result<Exit, Fai
     let status = &found.status;
     let mut why = times(status) + status.why.as_deref().unwrap_or_default();
     if let Some(advice) = &found.advice {
-        why += &format!(" But {advice}.");
+        why = format!("{why} But {advice}.");
     }
     if options.look.json {
         out::json(&WhyJson { status: found.json(), why })?;

@@ -54,14 +54,14 @@ impl<'a> Keys<'a> {
                 ))
             });
         };
-        let advise = |error| usage(with_advice(error, Misread::of_key(self, text)));
+        let advise = |error| usage(with_advice(&error, Misread::of_key(self, text)));
         shape.parse_key(text).map_err(advise)
     }
 
     /// Reads the bytes that keys begin with from their literal form.
     pub(crate) fn read_prefix(self, text: &str) -> Result<Vec<u8>, Failure> {
         let shape = self.shape().unwrap_or(KeyShape::Unit);
-        let advise = |error| Failure::new(Exit::Usage, with_advice(error, Misread::of_prefix(self, text)));
+        let advise = |error| Failure::new(Exit::Usage, with_advice(&error, Misread::of_prefix(self, text)));
         shape.parse_prefix(text).map_err(advise)
     }
 
@@ -71,7 +71,7 @@ impl<'a> Keys<'a> {
     }
 }
 
-fn with_advice(error: larder::KeyError, misread: Option<Misread<'_>>) -> String {
+fn with_advice(error: &larder::KeyError, misread: Option<Misread<'_>>) -> String {
     misread.map_or_else(|| error.to_string(), |misread| format!("{error}; {}", misread.advice()))
 }
 

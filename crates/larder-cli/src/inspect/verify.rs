@@ -56,19 +56,19 @@ pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
     bar.finish_and_clear();
     let snapshot = inspector.snapshot()?;
     let speller = Speller::of(None, snapshot.keyspaces());
-    let spelled = |keyspace: Option<&str>, key: &[u8]| {
+    let show = |keyspace: Option<&str>, key: &[u8]| {
         let keyspace = keyspace.and_then(|name| snapshot.keyspace(name));
         keyspace.map_or_else(|| spell_hex(key), |facts| speller.spell(Keys::of(facts), key))
     };
     let damaged = found.damaged.iter().map(|record| DamagedJson {
         keyspace: record.keyspace.clone(),
-        key: spelled(record.keyspace.as_deref(), &record.key),
+        key: show(record.keyspace.as_deref(), &record.key),
         key_bytes: spell_hex(&record.key),
     });
     let damaged: Vec<DamagedJson> = damaged.collect();
     let unreadable = found.unreadable.iter().map(|record| UnreadableJson {
         keyspace: record.keyspace.clone(),
-        key: spelled(Some(&record.keyspace), &record.key),
+        key: show(Some(&record.keyspace), &record.key),
         key_bytes: spell_hex(&record.key),
         cause: record.cause.clone(),
     });

@@ -88,7 +88,7 @@ fn child_process() {
     let (Ok(task), Some(path)) = (std::env::var(TASK), std::env::var_os(FILE)) else {
         return;
     };
-    if crate::sick::works(&task, Path::new(&path)) {
+    if crate::sick::works(&task, Path::new(&path), &|| println!("ready")) {
         return;
     }
     let keeps = matches!(&*task, "keep" | "show");

@@ -13,7 +13,9 @@ mod wrong_url;
 
 use std::path::Path;
 
-use crate::page::{Example, examples, pattern, run};
+use crate::page::{Example, examples, output, pattern, run};
+use crate::service::Service;
+use crate::support::{Place, stdout};
 
 const PAGE: &str = include_str!("../../../../docs/operations.md");
 
@@ -65,4 +67,22 @@ impl<'a> Transcript<'a> {
     fn ends(self) {
         assert_eq!(self.rest.as_slice(), [], "these commands of the page are not typed");
     }
+}
+
+/// The page tells a healthy service from each that is not: what it shows for a condition is not printed of one
+/// that is in none.
+#[test]
+fn of_a_healthy_service_none_of_the_conditions_is_shown() {
+    let place = Place::new();
+    let url = "file:shop.larder?memory=16MiB&disk=64MiB&control=shop.sock";
+    let mut service = Service::start("shop", place.dir(), url);
+    service.tell("serve 2 500 800");
+    service.tell("work 500 800");
+    // An old answer looks like any other: only its source tells.
+    for section in SECTIONS.iter().filter(|section| !section.starts_with("Stale")) {
+        let first = examples(PAGE).into_iter().find(|example| example.section == *section).unwrap();
+        let printed = stdout(&output(&first, place.dir()));
+        assert_ne!(pattern(printed.trim_end()), pattern(first.shown), "{section}: {}", first.script);
+    }
+    service.stop();
 }

@@ -95,7 +95,7 @@ fn answer(peer: UnixStream) {
                 json!({"v": 1, "seen": {"at_ms": 1, "operation": EVIL, "keyspace": EVIL, "key": EVIL}}),
                 json!({"v": 1, "ok": {"ended": EVIL, "shown": 1, "missed": 0}}),
             ] {
-                text += &format!("{event}\n");
+                text.extend([event.to_string(), "\n".to_owned()]);
             }
         }
         if lines.get_mut().write_all(text.as_bytes()).is_err() {
@@ -123,33 +123,26 @@ fn said(place: &Place, arguments: &[&str]) -> String {
     told
 }
 
-#[test]
-fn no_subcommand_lets_a_control_character_through() {
-    let place = Place::new();
-    made(&place);
-    serve(&place.dir().join("evil.sock"));
-    std::fs::write(place.dir().join("shop.larder.damaged-\u{1B}[2J\nFORGED"), "").unwrap();
-    let copy = |name: &str| std::fs::copy(place.path(), place.dir().join(name)).unwrap();
-    copy("removed.larder");
-    copy("cleared.larder");
-    let key = format!("a{EVIL}");
-    let named = ["--keyspace", EVIL];
-    let (of_file, of_socket) = (&["--socket", "evil.sock"][..], "evil.sock");
-    let mut commands: Vec<Vec<&str>> = Vec::new();
+/// The name of no keyspace.
+const NONE: &str = "no\u{1B}[2J\nFORGED";
+
+/// Every command on a file. Each key is the first letter of one, and what is hostile.
+fn of_file(keys: &[String; 3]) -> Vec<Vec<&str>> {
+    let key: &str = &keys[0];
+    let mut commands = Vec::new();
     for command in ["info", "keys", "verify", "stats", "doctor", "compact"] {
         commands.push(vec![command, FILE]);
     }
     for command in ["get", "ttl", "why"] {
-        commands.push(vec![command, FILE, &key]);
-        commands.push([&[command, FILE, &key], &named[..]].concat());
-        commands.push(vec![command, FILE, "absent", "--keyspace", EVIL]);
-        commands.push(vec![command, FILE, "absent", "--keyspace", "odd"]);
-        commands.push(vec![command, FILE, "0x00", "--keyspace", "odd"]);
-        commands.push(vec![command, FILE, &key, "--keyspace", "no\u{1B}[2J\nFORGED"]);
+        commands.push(vec![command, FILE, key]);
+        for (key, keyspace) in
+            [(key, EVIL), ("absent", EVIL), ("absent", "odd"), ("0x00", "odd"), (key, NONE)]
+        {
+            commands.push(vec![command, FILE, key, "--keyspace", keyspace]);
+        }
     }
-    for letter in ["a", "b", "c"] {
+    for key in keys {
         for keyspace in [EVIL, "raw\n\u{1B}[2J"] {
-            let key = Box::leak(format!("{letter}{EVIL}").into_boxed_str());
             commands.push(vec!["get", FILE, key, "--full", "--keyspace", keyspace]);
         }
     }
@@ -162,40 +155,61 @@ fn no_subcommand_lets_a_control_character_through() {
         vec!["keys", FILE, "--prefix", EVIL, "--keyspace", EVIL],
         vec!["info", FILE, "--json"],
         vec!["keys", FILE, "--json"],
-        [&["export", FILE, "--output", "shop.export"], &[][..]].concat(),
+        vec!["export", FILE, "--output", "shop.export"],
         vec!["import", "other.larder", "shop.export", "--create"],
         vec!["import", "other.larder", "shop.export", "--replace"],
-        vec!["import", FILE, "shop.export", "--keyspace", "no\u{1B}[2J\nFORGED"],
-        [&["remove", "removed.larder", &key], &named[..]].concat(),
-        vec!["remove", "removed.larder", &key],
+        vec!["import", FILE, "shop.export", "--keyspace", NONE],
+        vec!["remove", "removed.larder", key, "--keyspace", EVIL],
+        vec!["remove", "removed.larder", key],
         vec!["remove-prefix", "removed.larder", "a", "--keyspace", EVIL],
         vec!["remove-prefix", "removed.larder", EVIL],
         vec!["clear", "cleared.larder", "--keyspace", EVIL],
-        vec!["clear", "cleared.larder", "--keyspace", "no\u{1B}[2J\nFORGED"],
-        [&["doctor", FILE, "--seconds", "0"], of_file].concat(),
-        vec!["doctor", of_socket, "--seconds", "0"],
-        vec!["stats", of_socket],
-        vec!["flush", of_socket],
-        vec!["info", of_socket],
-        vec!["keys", of_socket],
-        vec!["keys", of_socket, "--long", "--keyspace", EVIL],
-        vec!["get", of_socket, &key, "--keyspace", EVIL],
-        vec!["get", "--raw", of_socket, &key, "--keyspace", EVIL],
-        vec!["ttl", of_socket, &key],
-        vec!["why", of_socket, &key],
-        vec!["get", of_socket, "0x64656164", "--keyspace", EVIL],
-        vec!["get", of_socket, "dead", "--keyspace", "none"],
-        vec!["hot", of_socket],
-        vec!["slow", of_socket],
-        vec!["monitor", of_socket],
-        vec!["remove", of_socket, &key],
-        vec!["remove", of_socket, &key, "--keyspace", EVIL],
-        vec!["remove-prefix", of_socket, "a", "--keyspace", EVIL],
-        vec!["clear", of_socket],
-        vec!["clear", of_socket, "--keyspace", "none"],
+        vec!["clear", "cleared.larder", "--keyspace", NONE],
         vec!["top", FILE],
         vec!["check", "file:no\u{1B}[2J/\u{202E}x?memory=FORGED"],
     ]);
+    commands
+}
+
+/// Every command that asks a process.
+fn of_socket(key: &str) -> Vec<Vec<&str>> {
+    const SOCKET: &str = "evil.sock";
+    vec![
+        vec!["doctor", FILE, "--seconds", "0", "--socket", SOCKET],
+        vec!["doctor", SOCKET, "--seconds", "0"],
+        vec!["stats", SOCKET],
+        vec!["flush", SOCKET],
+        vec!["info", SOCKET],
+        vec!["keys", SOCKET],
+        vec!["keys", SOCKET, "--long", "--keyspace", EVIL],
+        vec!["get", SOCKET, key, "--keyspace", EVIL],
+        vec!["get", "--raw", SOCKET, key, "--keyspace", EVIL],
+        vec!["ttl", SOCKET, key],
+        vec!["why", SOCKET, key],
+        vec!["get", SOCKET, "0x64656164", "--keyspace", EVIL],
+        vec!["get", SOCKET, "dead", "--keyspace", "none"],
+        vec!["hot", SOCKET],
+        vec!["slow", SOCKET],
+        vec!["monitor", SOCKET],
+        vec!["remove", SOCKET, key],
+        vec!["remove", SOCKET, key, "--keyspace", EVIL],
+        vec!["remove-prefix", SOCKET, "a", "--keyspace", EVIL],
+        vec!["clear", SOCKET],
+        vec!["clear", SOCKET, "--keyspace", "none"],
+    ]
+}
+
+#[test]
+fn no_subcommand_lets_a_control_character_through() {
+    let place = Place::new();
+    made(&place);
+    serve(&place.dir().join("evil.sock"));
+    std::fs::write(place.dir().join("shop.larder.damaged-\u{1B}[2J\nFORGED"), "").unwrap();
+    let copy = |name: &str| std::fs::copy(place.path(), place.dir().join(name)).unwrap();
+    copy("removed.larder");
+    copy("cleared.larder");
+    let keys = ["a", "b", "c"].map(|letter| format!("{letter}{EVIL}"));
+    let commands = [of_file(&keys), of_socket(&keys[0])].concat();
     let mut all = String::new();
     for arguments in &commands {
         all += &said(&place, arguments);

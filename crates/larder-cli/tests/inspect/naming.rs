@@ -19,7 +19,9 @@ const NOTES: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("note");
 fn own(place: &Place) {
     let cache = Cache::builder().path(place.path()).open().unwrap();
     let keys = cache.keyspace(OWN).unwrap();
-    ["1", "2", "product_2", "P00001", "P00002"].into_iter().for_each(|key| keys.insert(key, 0).unwrap());
+    for key in ["1", "2", "product_2", "P00001", "P00002"] {
+        keys.insert(key, 0).unwrap();
+    }
     cache.close().unwrap();
 }
 
@@ -170,7 +172,9 @@ fn a_live_process_is_asked_by_the_same_rule() {
     let place = Place::new();
     let cache = open(&place);
     let keyspace = cache.keyspace(OWN).unwrap();
-    ["1", "2", "P00001"].into_iter().for_each(|key| keyspace.insert(key, 0).unwrap());
+    for key in ["1", "2", "P00001"] {
+        keyspace.insert(key, 0).unwrap();
+    }
     refused(place.dir(), &["remove", "live.sock", "product_1"], 2, &["give --keyspace product 1"]);
     refused(place.dir(), &["remove-prefix", "live.sock", "product_P"], 2, &["give --keyspace product P"]);
     assert_eq!(printed(place.dir(), &["remove", "live.sock", "product_9"], 0), "removed 0 entries\n");

@@ -4,7 +4,7 @@
 //! A page has no second copy of a transcript, and the tests have none either: both are the page's text.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use crate::support::{stderr, stdout};
 use crate::watchdog::{Watch, patience};
@@ -51,15 +51,20 @@ fn block(text: &'static str, section: &str) -> (&'static str, &'static str) {
 
 /// Runs an example's commands in a directory, as a person types them, and answers what they print.
 pub(crate) fn run(example: &Example, dir: &Path) -> String {
-    let Example { section, script, .. } = *example;
+    let Example { section, script, .. } = example;
+    let output = output(example, dir);
+    assert!(output.status.success(), "{section}: {script}\n{}{}", stdout(&output), stderr(&output));
+    stdout(&output)
+}
+
+/// The same, of commands that may fail.
+pub(crate) fn output(Example { section, script, .. }: &Example, dir: &Path) -> Output {
     let _watch = Watch::over(format!("{section}: {script}"), patience());
     let binary = Path::new(env!("CARGO_BIN_EXE_larder")).parent().unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap_or_default());
     let mut shell = Command::new("sh");
     shell.args(["-euc", script]).current_dir(dir).env("PATH", &path).env_remove("LARDER_URL");
-    let output = shell.output().unwrap();
-    assert!(output.status.success(), "{section}: {script}\n{}{}", stdout(&output), stderr(&output));
-    stdout(&output)
+    shell.output().unwrap()
 }
 
 /// A text without what differs from run to run: numbers, with their units, and how columns are padded.

@@ -8,6 +8,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use larder::clock::{Clock, ManualClock, SystemClock};
@@ -108,6 +110,7 @@ struct Renamed {
 const RENAMED: KeyspaceDefinition<String, Renamed> = KeyspaceDefinition::new("product").ttl(HOUR).version(1);
 
 /// The keyspace of products as this release declares it.
+#[derive(Clone)]
 enum Products {
     Of(Keyspace<String, Product>),
     Renamed(Keyspace<String, Renamed>),
@@ -120,6 +123,9 @@ struct State {
     clock: Arc<ManualClock>,
     disk: StallingDisk,
     is_stalled: bool,
+    /// What goes on while the service is looked at.
+    worker: Option<JoinHandle<()>>,
+    is_working: Arc<AtomicBool>,
     /// Prices that were changed. Every other product costs 100.
     database: HashMap<String, u64>,
 }
@@ -150,11 +156,21 @@ fn service_process() {
         _ => Products::Of(cache.keyspace(PRODUCTS).unwrap()),
     };
     println!("service: ready");
-    let mut state = State { cache, products, clock, disk, is_stalled: false, database: HashMap::new() };
+    let mut state = State {
+        cache,
+        products,
+        clock,
+        disk,
+        is_stalled: false,
+        worker: None,
+        is_working: Arc::default(),
+        database: HashMap::new(),
+    };
     let mut line = String::new();
     while std::io::stdin().read_line(&mut line).unwrap() > 0 {
         let words: Vec<&str> = line.split_whitespace().collect();
         if words == ["stop"] {
+            state.rest();
             state.cache.close().unwrap();
             println!("stopped");
             return;
@@ -169,7 +185,10 @@ impl State {
     fn does(&mut self, words: &[&str]) -> String {
         let number = |text: &str| text.parse::<u64>().unwrap();
         match *words {
-            ["price", key] => self.price(key, 0).to_string(),
+            ["price", key] => {
+                let price = self.database.get(key).copied().unwrap_or(100);
+                self.products.price(key, price, 0).to_string()
+            }
             // The database is changed, and the cache is not told.
             ["forget", key, price] => {
                 self.database.insert(key.to_owned(), number(price));
@@ -186,7 +205,7 @@ impl State {
                 let len = usize::try_from(number(len)).unwrap();
                 for _ in 0..number(rounds) {
                     for product in 0..number(count) {
-                        self.price(&format!("P{product}"), len);
+                        self.products.price(&format!("P{product}"), 100, len);
                     }
                     if !self.is_stalled {
                         // What waits for its commit is in memory, however small that is.
@@ -194,6 +213,10 @@ impl State {
                     }
                 }
                 "served".to_owned()
+            }
+            ["work", count, len] => {
+                self.work(number(count), usize::try_from(number(len)).unwrap());
+                "works".to_owned()
             }
             ["flush"] => {
                 self.cache.flush().unwrap();
@@ -218,16 +241,43 @@ impl State {
         }
     }
 
-    /// What a product costs, from the cache or from the database.
-    fn price(&self, key: &str, len: usize) -> u64 {
-        let price = self.database.get(key).copied().unwrap_or(100);
-        let name = "airtime ".repeat(len / 8);
-        let loaded = match &self.products {
-            Products::Of(products) => products
-                .get_or_load(key, || Ok::<_, std::io::Error>(Product { name, price }))
+    /// Goes on to ask for products in turn, some hundreds at a time, until the service is told to rest.
+    fn work(&mut self, count: u64, len: usize) {
+        let (products, is_working) = (self.products.clone(), Arc::clone(&self.is_working));
+        is_working.store(true, Ordering::Relaxed);
+        self.worker = Some(std::thread::spawn(move || {
+            let keys: Vec<String> = (0..count).map(|product| format!("P{product}")).collect();
+            for (asked, key) in keys.iter().cycle().enumerate() {
+                products.price(key, 100, len);
+                if asked % 200 == 0 {
+                    if !is_working.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    // Not all of the machine is the service's.
+                    std::thread::park_timeout(Duration::from_millis(10));
+                }
+            }
+        }));
+    }
+
+    fn rest(&mut self) {
+        self.is_working.store(false, Ordering::Relaxed);
+        if let Some(worker) = self.worker.take() {
+            worker.join().unwrap();
+        }
+    }
+}
+
+impl Products {
+    /// What a product costs, from the cache, or else as the database has it.
+    fn price(&self, key: &str, price: u64, len: usize) -> u64 {
+        let name = || "airtime ".repeat(len / 8);
+        let loaded = match self {
+            Self::Of(products) => products
+                .get_or_load(key, || Ok::<_, std::io::Error>(Product { name: name(), price }))
                 .map(|product| product.price),
-            Products::Renamed(products) => products
-                .get_or_load(key, || Ok::<_, std::io::Error>(Renamed { title: name, price }))
+            Self::Renamed(products) => products
+                .get_or_load(key, || Ok::<_, std::io::Error>(Renamed { title: name(), price }))
                 .map(|product| product.price),
         };
         loaded.unwrap()

@@ -28,22 +28,22 @@ struct Renamed {
     price: u64,
 }
 
-/// Works as a service that has something. Returns whether that is one of these.
-pub(crate) fn works(task: &str, path: &Path) -> bool {
+/// Works as a service that has something, and says when it has begun. Returns whether that is one of these.
+pub(crate) fn works(task: &str, path: &Path, ready: &dyn Fn()) -> bool {
     let builder = || Cache::builder().path(path).control_socket(path.with_extension("sock"));
     match task {
-        "thrash memory" => thrash(builder().memory_capacity(256 << 10).disk_capacity(64 << 20)),
-        "thrash disk" => thrash(builder().memory_capacity(64 << 10).disk_capacity(2 << 20)),
-        "lag" => lag(builder()),
-        "retype" => retype(&builder().open().unwrap()),
-        "orphan" => orphan(&builder().open().unwrap()),
+        "thrash memory" => thrash(builder().memory_capacity(256 << 10).disk_capacity(64 << 20), ready),
+        "thrash disk" => thrash(builder().memory_capacity(64 << 10).disk_capacity(2 << 20), ready),
+        "lag" => lag(builder(), ready),
+        "retype" => retype(&builder().open().unwrap(), ready),
+        "orphan" => orphan(&builder().open().unwrap(), ready),
         _ => return false,
     }
     true
 }
 
 /// Asks for one key after the other, without end.
-fn thrash(builder: CacheBuilder) {
+fn thrash(builder: CacheBuilder, ready: &dyn Fn()) {
     let cache = builder.open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();
     for number in 0_u64.. {
@@ -51,17 +51,17 @@ fn thrash(builder: CacheBuilder) {
         blobs.get_or_load(&key, || Ok::<_, std::io::Error>(vec![7; 2_000])).unwrap();
         if number == 3 * KEYS {
             cache.flush().unwrap();
-            println!("ready");
+            ready();
         }
     }
 }
 
 /// Writes, on a disk that takes a thousand times as long as it does: so the cache's clock has it.
-fn lag(builder: CacheBuilder) {
+fn lag(builder: CacheBuilder, ready: &dyn Fn()) {
     let clock = Arc::new(ManualClock::starting_at(SystemClock::new().wall()));
     let cache = builder.clock(clock.clone()).open().unwrap();
     let products = cache.keyspace(PRODUCTS).unwrap();
-    println!("ready");
+    ready();
     for price in 0.. {
         products.insert(&format!("P{}", price % 100), Product { name: "airtime".to_owned(), price }).unwrap();
         std::thread::park_timeout(Duration::from_micros(100));
@@ -70,24 +70,24 @@ fn lag(builder: CacheBuilder) {
 }
 
 /// Reads what was written as another type.
-fn retype(cache: &Cache) {
+fn retype(cache: &Cache, ready: &dyn Fn()) {
     let products = cache.keyspace(RENAMED).unwrap();
     for number in 0_u64.. {
         products.get(&format!("P{}", number % 200));
         if number == 1_000 {
-            println!("ready");
+            ready();
         }
         std::thread::park_timeout(Duration::from_millis(1));
     }
 }
 
 /// Forks with its cache open. Both go on until they are killed; the child no longer than there is a test.
-fn orphan(cache: &Cache) {
+fn orphan(cache: &Cache, ready: &dyn Fn()) {
     cache.keyspace(PRODUCTS).unwrap();
     cache.flush().unwrap();
     match fork().unwrap() {
         Fork::Parent(_) => {
-            println!("ready");
+            ready();
             loop {
                 std::thread::park();
             }

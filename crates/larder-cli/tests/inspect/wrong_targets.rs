@@ -82,7 +82,7 @@ const TARGETS: &[Target] = &[
         path: "dead.sock",
         code: 5,
         remedy: &["it is a socket", "`larder stats ", "dead.sock` asks the process behind it"],
-        asks: Some((8, "is the process running")),
+        asks: Some((8, "has ended: start it, or give the cache file")),
     },
     Target {
         path: "other.sock",

@@ -150,18 +150,18 @@ pub(super) fn not_sampled() -> Refusal {
 type Names = std::collections::BTreeMap<KeyspaceId, crate::observe::Named>;
 
 fn shown(seen: &Seen, names: &Names) -> Value {
-    let named = names.get(&KeyspaceId::of(&seen.full));
+    let keyspace = names.get(&KeyspaceId::of(&seen.full));
     let key = seen.full.get(KeyspaceId::LEN..).unwrap_or_default();
     let key_bytes = crate::key::spell_hex(key);
-    let spelled = match (seen.verb, named) {
+    let spelled = match (seen.verb, keyspace) {
         // The beginning of keys is no key of their shape.
         (Verb::RemovePrefix, _) | (_, None) => key_bytes.clone(),
-        (_, Some(named)) => named.spell(key),
+        (_, Some(keyspace)) => keyspace.spell(key),
     };
     json!({
         "at_ms": seen.at.as_millis(),
         "operation": word(seen.verb),
-        "keyspace": named.map(|named| &named.name),
+        "keyspace": keyspace.map(|keyspace| &keyspace.name),
         "key": spelled,
         "key_bytes": key_bytes,
     })

@@ -19,7 +19,8 @@ fn bytes(
     text: &str,
     parse: impl FnOnce(&KeyShape, &str) -> Result<Vec<u8>, KeyError>,
 ) -> Result<Vec<u8>, Refusal> {
-    const REMEDY: &str = "spell it as `larder keys --keyspace NAME` shows it, or as 0x and the digits of its bytes";
+    const REMEDY: &str =
+        "spell it as `larder keys --keyspace NAME` shows it, or as 0x and the digits of its bytes";
     let bad = |cause: String| Refusal::new("bad_key", cause, REMEDY);
     let found = match read_hex(text) {
         Some(bytes) => bytes,

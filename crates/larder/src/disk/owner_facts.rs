@@ -21,7 +21,7 @@
 //! The line `socket` names the control socket of the owner, as an absolute path; each byte that is not
 //! printable ASCII, and each `%`, is written as `%XX`. It is written with the lock, before the socket listens,
 //! and goes with the owner. So a reader that finds it may still find no socket there, or after a crash that of
-//! another process: it asks who answers ([`crate::inspect::FileFacts::socket`]).
+//! another process: it asks who answers, as `control::Client::connect_to_owner` does.
 //!
 //! Whatever is not of this form is somebody else's file, such as a `Cargo.lock` beside a cache called
 //! `Cargo`. What a crash made of ours still is: it may end in the middle of a line, and in zeros.

@@ -58,5 +58,6 @@ pub(super) fn open_store(
     Ok((options, OpenStore { opened, mark, snapshot }))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::recent::{HALF_LIFE, Recent, Share};
+use super::recent::{Frequent, HALF_LIFE, Recent};
 use crate::id::KeyspaceId;
 use crate::key::{KeyShape, spell_hex};
 use crate::stats::{Count, seconds};
@@ -209,12 +209,12 @@ impl Sampled {
         // A keyspace that was closed for another version has no name any more.
         let takes = |full: &[u8]| is_meant(full) && named(full).is_some();
         let keyspaces = both.keyspaces.top(KEYSPACES, takes).into_iter().filter_map(|found| {
-            let Share { key, share, error } = found;
+            let Frequent { key, share, error } = found;
             let keyspace = named(key)?.name;
             Some(HotKeyspace { keyspace, share, error, per_second: share * per_second })
         });
         let keys = both.keys.top(most, takes).into_iter().filter_map(|found| {
-            let Share { key: full, share, error } = found;
+            let Frequent { key: full, share, error } = found;
             let (named, key) = (named(full)?, full.get(KeyspaceId::LEN..)?);
             let (key, key_bytes) = (named.spell(key), spell_hex(key));
             Some(HotKey {

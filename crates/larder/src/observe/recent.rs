@@ -29,7 +29,7 @@ pub(super) struct Recent {
 
 /// One key of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Share<'a> {
+pub(super) struct Frequent<'a> {
     pub(super) key: &'a [u8],
     /// The part of all that came.
     pub(super) share: f64,
@@ -57,7 +57,7 @@ impl Recent {
 
     /// Returns the keys that came most often, with the most frequent first: those that a predicate takes, and
     /// that are told from the rest in spite of their errors.
-    pub(super) fn top(&self, most: usize, mut takes: impl FnMut(&[u8]) -> bool) -> Vec<Share<'_>> {
+    pub(super) fn top(&self, most: usize, mut takes: impl FnMut(&[u8]) -> bool) -> Vec<Frequent<'_>> {
         let (total, squares) = (self.summary.total(), self.summary.squares());
         if total <= 0.0 || squares <= 0.0 {
             return Vec::new();
@@ -68,9 +68,9 @@ impl Recent {
             let share = counter.count / total;
             // Two standard deviations of a binomial share.
             let by_sampling = 2.0 * (share * (1.0 - share).max(0.0) / samples).sqrt();
-            Share { key: &counter.key, share, error: counter.error / total + by_sampling }
+            Frequent { key: &counter.key, share, error: counter.error / total + by_sampling }
         });
-        let mut top: Vec<Share<'_>> =
+        let mut top: Vec<Frequent<'_>> =
             shares.filter(|share| share.share > share.error && takes(share.key)).collect();
         top.sort_by(|one, other| other.share.total_cmp(&one.share).then_with(|| one.key.cmp(other.key)));
         top.truncate(most);

@@ -4,6 +4,7 @@
 //! refused means a file of another name nearly always: `~` and `$HOME` that no shell has expanded, `%HOME%`, and
 //! white space or control characters that came with the text.
 
+#[cfg(unix)]
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -63,7 +64,12 @@ pub(super) fn of_text(text: &str) -> Result<PathBuf, Refusal> {
     if let Some(found) = String::from_utf8_lossy(&bytes).chars().find(|found| found.is_control()) {
         return Err((format!("its path has the control character {found:?}"), NO_CONTROL));
     }
-    decoded(bytes).ok_or_else(|| ("its path is not UTF-8".to_owned(), "give a path of UTF-8"))
+    #[cfg(unix)]
+    let path: OsString = std::os::unix::ffi::OsStringExt::from_vec(bytes);
+    #[cfg(not(unix))]
+    let path =
+        String::from_utf8(bytes).map_err(|_| ("its path is not UTF-8".to_owned(), "give a path of UTF-8"))?;
+    Ok(path.into())
 }
 
 fn home(text: &str) -> Refusal {
@@ -92,15 +98,4 @@ fn wrong_escape(text: &str) -> Option<String> {
         let is_byte = escape.len() == 3 && escape.chars().skip(1).all(|digit| digit.is_ascii_hexdigit());
         (!is_byte).then_some(escape)
     })
-}
-
-#[cfg(unix)]
-fn decoded(bytes: Vec<u8>) -> Option<PathBuf> {
-    use std::os::unix::ffi::OsStringExt;
-    Some(OsString::from_vec(bytes).into())
-}
-
-#[cfg(not(unix))]
-fn decoded(bytes: Vec<u8>) -> Option<PathBuf> {
-    Some(OsString::from(String::from_utf8(bytes).ok()?).into())
 }

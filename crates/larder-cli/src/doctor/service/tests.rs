@@ -200,9 +200,12 @@ fn a_service_that_has_just_started_passes_while_it_fills() {
     assert_eq!(complaints(&watched(begun, now, 2)), []);
 }
 
+/// The check that tells a fault, and what plants it.
+type Fault = (&'static str, &'static dyn Fn(&mut Value));
+
 #[test]
 fn each_fault_is_told_by_its_own_line() {
-    let faults: [(&str, &dyn Fn(&mut Value)); 11] = [
+    let faults: [Fault; 11] = [
         ("memory churn", &|now| {
             add(
                 now,

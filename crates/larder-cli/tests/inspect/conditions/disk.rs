@@ -9,19 +9,22 @@ use crate::support::{Place, larder, stdout, told};
 #[test]
 fn a_disk_tier_without_room_is_found_and_more_room_helps() {
     let place = Place::new();
-    let url = |disk: &str| format!("file:shop.larder?memory=256KiB&disk={disk}&control=shop.sock");
-    // Six megabytes of entries, three times over.
-    let work = "serve 3 3000 2000";
+    // A small write buffer, so that what is inserted reaches the disk, and is evicted there, at once.
+    let url = |disk: &str| {
+        format!("file:shop.larder?memory=256KiB&write_buffer=256KiB&flush=20ms&disk={disk}&control=shop.sock")
+    };
+    // Six megabytes of entries: what the service begins with, and what it goes on to ask for.
+    let (begin, work) = ("serve 1 3000 2000", "work 3000 2000");
     let mut service = Service::start("shop", place.dir(), &url("2MiB"));
+    service.tell(begin);
     service.tell(work);
-    service.tell("flush");
 
     let mut page = Transcript::of("Full: the disk tier is full", place.dir());
     page.types();
     service.stop();
     let mut service = Service::start("shop", place.dir(), &url("64MiB"));
+    service.tell(begin);
     service.tell(work);
-    service.tell("flush");
     page.types();
     page.ends();
     service.stop();

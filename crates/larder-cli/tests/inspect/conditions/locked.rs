@@ -20,7 +20,7 @@ fn a_file_that_a_dead_parents_child_holds_is_found_and_the_child_is_ended() {
     drop(second);
 
     let mut page = Transcript::of("Locked: the file does not open", place.dir());
-    page.types();
+    assert!(page.types().contains(&format!("kill {child},")), "the page's remedy names the child");
     kill_process(Pid::from_raw(child).unwrap(), Signal::TERM).unwrap();
     service.wait_for_forks();
     page.types();

@@ -104,7 +104,7 @@ impl Shown {
     fn draw(&mut self, frame: &mut ratatui::Frame<'_>, look: &Look<'_>) {
         match &self.paused {
             Some((at, history)) => {
-                view::draw(frame, &Look { now: *at, ..*look }, history, &mut self.controls)
+                view::draw(frame, &Look { now: *at, ..*look }, history, &mut self.controls);
             }
             None => view::draw(frame, look, &self.history, &mut self.controls),
         }

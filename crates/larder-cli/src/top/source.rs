@@ -133,10 +133,13 @@ pub(super) fn facts(path: &Path) -> Result<Seen, larder::Error> {
     Ok(Seen::File(Box::new(Facts { file, keyspaces, now })))
 }
 
+/// What a source said, and when; or why it said nothing.
+type Answer = (Instant, Result<Seen, String>);
+
 /// Asks a source on a thread of its own, so that a process that hangs does not keep the keys from being heard.
 pub(super) struct Asker {
     questions: Sender<()>,
-    answers: Receiver<(Instant, Result<Seen, String>)>,
+    answers: Receiver<Answer>,
     is_waiting: bool,
 }
 
@@ -164,7 +167,7 @@ impl Asker {
     }
 
     /// The answer, when it was given, if there is one by now.
-    pub(super) fn answer(&mut self) -> Result<Option<(Instant, Result<Seen, String>)>, Failure> {
+    pub(super) fn answer(&mut self) -> Result<Option<Answer>, Failure> {
         match self.answers.try_recv() {
             Ok(answer) => {
                 self.is_waiting = false;

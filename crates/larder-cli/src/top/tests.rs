@@ -162,7 +162,7 @@ fn every_size_shows_something_and_none_panics() {
             for key in ['?', 'x', 'p', 'p', 'l'] {
                 seat.press(KeyCode::Char(key));
                 let drawn = seat.drawn(width, height);
-                assert!(drawn.trim().len() > 0, "{width}×{height}");
+                assert!(!drawn.trim().is_empty(), "{width}×{height}");
             }
             empty.drawn(width, height);
         }

@@ -103,10 +103,11 @@ fn file(disk: &DiskStats, out: &mut Out<'_, '_>) -> fmt::Result {
         let [usual, slow] = [0.5, 0.99].map(|share| disk.commit_latency.quantile(share));
         out.line(&format!("half of the commits took up to {usual:.1?}, 99 % up to {slow:.1?}"))?;
     }
-    out.line(&match flush_lag.is_zero() {
-        true => "no insert waits for its commit".to_owned(),
-        false => format!("the oldest insert that is not committed has waited for {flush_lag:.1?}"),
-    })?;
+    if flush_lag.is_zero() {
+        out.line("no insert waits for its commit")?;
+    } else {
+        out.line(&format!("the oldest insert that is not committed has waited for {flush_lag:.1?}"))?;
+    }
     if !disk.degraded.is_zero() {
         out.line(&format!("the disk tier has been off for {:.1?}", disk.degraded))?;
     }

@@ -1,3 +1,5 @@
+//! How the keyspaces are laid out, ordered, scrolled and paused.
+
 use super::*;
 use crate::top::columns::Column;
 

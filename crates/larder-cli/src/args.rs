@@ -269,6 +269,7 @@ pub(crate) struct GetOptions {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct KeysOptions {
     #[command(flatten)]
     pub(crate) look: FileOptions,

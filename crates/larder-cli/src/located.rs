@@ -128,7 +128,7 @@ fn replace(mut words: Words<'_>) -> Result<(), Failure> {
         Use::Change(socket) => {
             if let (Some(found), Some(_), None) = (located.live_socket(), &located.file, &socket) {
                 live = Some(found.to_owned());
-                *socket = live.clone();
+                socket.clone_from(&live);
             }
             located.file.as_deref()
         }

@@ -40,7 +40,7 @@ pub(crate) fn span(time: Duration) -> String {
 pub(crate) fn latency(took: Duration) -> String {
     let ms = took.as_secs_f64() * 1_000.0;
     match ms {
-        ..0.1 => "less than 0.1 ms".to_owned(),
+        ..0.1 => "<0.1 ms".to_owned(),
         0.1..10.0 => format!("{ms:.1} ms"),
         _ => span(took),
     }
@@ -71,7 +71,7 @@ mod tests {
         }
         assert_eq!(span(Duration::from_mins(121)), "2 h 1 min");
         assert_eq!(latency(Duration::from_micros(1_250)), "1.2 ms");
-        assert_eq!(latency(Duration::from_micros(40)), "less than 0.1 ms");
+        assert_eq!(latency(Duration::from_micros(40)), "<0.1 ms");
         assert_eq!(latency(Duration::from_millis(310)), "310 ms");
     }
 }

@@ -41,12 +41,14 @@ pub(super) fn line(looks: &Looks) -> Option<Line> {
         over if over.is_zero() => format!("the oldest insert waits for {}", span(most)),
         over => format!("the oldest insert waits for {} to {} in {}", span(least), span(most), span(over)),
     };
+    let took = if commits.count() == 0 {
+        "no commit was made yet".to_owned()
+    } else {
+        format!("half of the commits take {}, 99 % up to {}", latency(usual), latency(slow))
+    };
     let found = format!(
-        "{waits}, with a flush interval of {}; half of the commits take {}, one in a hundred {} or more; {} \
-            unsaved",
+        "{waits}, with a flush interval of {}; {took}; {} unsaved",
         span(interval),
-        latency(usual),
-        latency(slow),
         ByteSize::bytes(stats.unsaved_bytes)
     );
     let allowed = (interval * INTERVALS).max(UNNOTICED);

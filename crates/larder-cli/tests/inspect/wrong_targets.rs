@@ -168,7 +168,7 @@ fn each_command_says_what_each_wrong_path_is_and_what_to_do() {
 fn who_may_not_read_a_file_is_told_whose_it_is() {
     let place = Place::new();
     place.shop();
-    fs::set_permissions(place.path(), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o000)).unwrap();
     // The superuser may read everything.
     if fs::File::open(place.path()).is_ok() {
         return;

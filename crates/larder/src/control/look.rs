@@ -16,6 +16,7 @@
 //! known up to a last key, and the page ends with the lesser of the two.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::judge::{Known, OnDisk};
 use super::protocol::Refusal;
@@ -38,7 +39,7 @@ const PAGE: u32 = 256;
 /// A page ends once its keys have so many bytes.
 const PAGE_BYTES: usize = 256 << 10;
 /// A page ends once reading the disk has taken so long. The writer may wait for as long to make room.
-const PAGE_TIME: std::time::Duration = std::time::Duration::from_millis(50);
+const PAGE_TIME: Duration = Duration::from_millis(50);
 
 /// What is to be told of a key besides its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,7 +191,7 @@ enum Step {
 
 /// Looks at the keys of a keyspace.
 pub(super) fn page(inner: &Inner, target: &Target, asked: &PageRequest<'_>) -> Result<KeysPage, Refusal> {
-    page_in_steps(inner, target, asked, |_| ())
+    page_in_steps(inner, target, asked, PAGE_TIME, |_| ())
 }
 
 /// The same; a test does something between the steps.
@@ -198,6 +199,7 @@ fn page_in_steps(
     inner: &Inner,
     target: &Target,
     asked: &PageRequest<'_>,
+    time: Duration,
     mut between: impl FnMut(Step),
 ) -> Result<KeysPage, Refusal> {
     let id = target.id.to_bytes();
@@ -209,7 +211,7 @@ fn page_in_steps(
     between(Step::Listed);
     // Step 2.
     let mut rows: Vec<(Vec<u8>, Result<OnDisk, Damage>)> = Vec::new();
-    let (mut bytes, deadline) = (0, Deadline::after(PAGE_TIME));
+    let (mut bytes, deadline) = (0, Deadline::after(time));
     let mut keep = |full: &[u8], record: &[u8]| {
         rows.push((full.to_vec(), OnDisk::read(full, record)));
         bytes += full.len();

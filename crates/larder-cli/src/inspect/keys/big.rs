@@ -50,7 +50,7 @@ pub(super) fn run(listing: &Listing<'_>) -> Result<Exit, Failure> {
 
 pub(super) fn print(mut rows: Vec<Row>, json: bool) -> Result<Exit, Failure> {
     // The keyspace with the largest values first.
-    rows.sort_by(|one, other| other.largest_bytes.cmp(&one.largest_bytes));
+    rows.sort_by_key(|row| std::cmp::Reverse(row.largest_bytes));
     if json {
         out::json(&rows)?;
         return Ok(Exit::Ok);

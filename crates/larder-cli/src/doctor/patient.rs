@@ -79,6 +79,9 @@ impl Patient {
             Err(error) if patient.file.is_some() => patient.mute = Some(error.to_string()),
             asked => asked?,
         }
+        if let (Some(file), None) = (&patient.file, &patient.snapshot) {
+            patient.snapshot = Some(Inspector::open(file)?.snapshot()?);
+        }
         Ok(patient)
     }
 
@@ -96,6 +99,9 @@ impl Patient {
         let Some(mut client) = client else { return Ok(()) };
         self.look_into_the_file_of(client.server());
         let before = if before.is_empty() { self.holders_now() } else { before };
+        // Not held meanwhile: the service can't reuse space while a snapshot of its file is held, and of a full
+        // file it would have to evict.
+        self.snapshot = None;
         self.looks = Some(looks(&mut client, watch)?);
         self.pid = Some(client.server().pid);
         self.holders = before.that_stayed(&self.holders_now());

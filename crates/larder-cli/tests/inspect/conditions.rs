@@ -13,9 +13,9 @@ mod wrong_url;
 
 use std::path::Path;
 
-use crate::page::{Example, examples, output, pattern, run};
+use crate::page::{Example, examples, output, pattern};
 use crate::service::Service;
-use crate::support::{Place, stdout};
+use crate::support::{Place, larder, stdout, told};
 
 const PAGE: &str = include_str!("../../../../docs/operations.md");
 
@@ -51,9 +51,14 @@ impl<'a> Transcript<'a> {
     /// Types the next commands. They print what the page shows, but for numbers. Answers what they print.
     fn types(&mut self) -> String {
         let example = self.rest.next().expect("the page has more to type for this condition");
-        let printed = run(&example, self.dir);
+        let output = output(&example, self.dir);
+        let printed = stdout(&output);
         let Example { section, script, shown } = example;
-        assert_eq!(pattern(printed.trim_end()), pattern(shown), "{section}: {script}\nprinted\n{printed}");
+        if !output.status.success() || pattern(printed.trim_end()) != pattern(shown) {
+            let doctor = told(&larder(self.dir, &["doctor", "shop.larder"]));
+            let said = told(&output);
+            panic!("{section}: {script}\nprints\n{said}\nand the page shows\n{shown}\ndoctor says\n{doctor}");
+        }
         printed
     }
 

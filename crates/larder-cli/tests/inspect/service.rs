@@ -231,6 +231,10 @@ impl State {
                 self.is_stalled = true;
                 "stalled".to_owned()
             }
+            ["hang"] => {
+                self.disk.await_sync();
+                "hangs".to_owned()
+            }
             ["resume"] => {
                 self.disk.resume();
                 self.is_stalled = false;

@@ -39,6 +39,8 @@ const PAGE_CACHE: usize = 4 << 20;
 /// Redb's header, with its two commit slots, stands within the first bytes of a file (its design document,
 /// "Database file format").
 pub(super) const HEADER_LEN: usize = 320;
+/// How often a file is looked at that changes while it is read as a crash left it.
+const ATTEMPTS: usize = 5;
 /// Where the header says whether a writer has the file open, or left it without closing it.
 const FLAGS_AT: usize = REDB_MAGIC.len();
 const OPEN_FOR_WRITING: u8 = 2;
@@ -90,13 +92,32 @@ impl std::fmt::Debug for Look {
 }
 
 impl Look {
+    /// Opens a file as it stands.
+    ///
+    /// A file that a crash left is read through an overlay, which is right for as long as nobody writes to the
+    /// file. One that changes meanwhile has an owner, which was not seen at an unlucky moment: the file is
+    /// looked at again.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        for _ in 0..ATTEMPTS {
+            if let Some(look) = Self::open_unless_changed(path)? {
+                return Ok(look);
+            }
+        }
+        Err(changed(path))
+    }
+
+    fn open_unless_changed(path: &Path) -> Result<Option<Self>, Error> {
         let file = open_redb(path)?;
         let opened =
             guarded(|| Ok(builder(PAGE_CACHE).open_read_only_with_backend(OsVolume::open_to_read(path)?)?));
         match opened {
-            Ok(db) => Self::shared(path, &file, Guarded::new(db)),
-            Err(fault) if fault.kind == FaultKind::Unrepaired => Self::repaired(path, file),
+            Ok(db) => Self::shared(path, &file, Guarded::new(db)).map(Some),
+            Err(fault) if fault.kind == FaultKind::Unrepaired => {
+                let start = file.start(HEADER_LEN).map_err(|error| io_error("read", path, error))?;
+                let look = Self::repaired(path, file, start.clone());
+                // Whatever was read of a file that has changed, an error too, is of no commit.
+                if header(path)? == start { look.map(Some) } else { Ok(None) }
+            }
             Err(fault) => Err(refused(path, &file, fault)),
         }
     }
@@ -119,9 +140,9 @@ impl Look {
         Ok(Self { entries, expiry, _source: Source::Shared { _db: db }, frozen: None, facts })
     }
 
-    fn repaired(path: &Path, file: VolumeFile) -> Result<Self, Error> {
+    fn repaired(path: &Path, file: VolumeFile, start: Vec<u8>) -> Result<Self, Error> {
         let failed = |error| io_error("read", path, error);
-        let (start, len) = (file.start(HEADER_LEN).map_err(failed)?, len(path, &file)?);
+        let len = len(path, &file)?;
         let overlay = Overlay::frozen(file, len, &start).map_err(failed)?;
         let file = OsVolume::open_to_read(path).map_err(failed)?;
         let db = guarded(|| Ok(builder(PAGE_CACHE).create_with_backend(overlay)?));
@@ -134,10 +155,7 @@ impl Look {
         let condition =
             if owner::holds_lock(path) { Condition::Owned(Owner::beside(path)) } else { Condition::Crashed };
         let facts = Facts { path: path.to_owned(), len, condition, known, lifetime };
-        let look =
-            Self { entries, expiry, _source: Source::Repaired { _db: db }, frozen: Some(start), facts };
-        look.refuse_if_changed()?;
-        Ok(look)
+        Ok(Self { entries, expiry, _source: Source::Repaired { _db: db }, frozen: Some(start), facts })
     }
 
     /// Rows in the order of their keys: those that start with `prefix`, after a key, up to so many, and no
@@ -217,14 +235,19 @@ impl Look {
     fn refuse_if_changed(&self) -> Result<(), Error> {
         let Some(frozen) = &self.frozen else { return Ok(()) };
         let path = &self.facts.path;
-        let start = OsVolume::open_to_read(path).and_then(|file| file.start(HEADER_LEN));
-        let start = start.map_err(|error| io_error("read", path, error))?;
-        if start == *frozen {
-            return Ok(());
-        }
-        let cause = "an owner has opened it meanwhile; try again, and its commits can be followed";
-        Err(Error::Io { action: "read", path: path.clone(), cause: cause.to_owned() })
+        if header(path)? == *frozen { Ok(()) } else { Err(changed(path)) }
     }
+}
+
+/// The header of the file that stands at a path now.
+fn header(path: &Path) -> Result<Vec<u8>, Error> {
+    let start = OsVolume::open_to_read(path).and_then(|file| file.start(HEADER_LEN));
+    start.map_err(|error| io_error("read", path, error))
+}
+
+fn changed(path: &Path) -> Error {
+    let cause = "an owner has opened it meanwhile; try again, and its commits can be followed";
+    Error::Io { action: "read", path: path.to_owned(), cause: cause.to_owned() }
 }
 
 type Tables = (

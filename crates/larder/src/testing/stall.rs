@@ -27,6 +27,7 @@ use crate::volume::{Anchor, Content, LockFile, OsVolume, Seen, Volume, VolumeFil
 /// let names = cache.keyspace(NAME)?;
 /// disk.stall();
 /// names.insert(&7, "Ada".to_owned())?;
+/// disk.await_sync();
 /// assert_eq!(cache.stats().disk.map(|disk| disk.entries), Some(0), "it waits for its commit");
 /// disk.resume();
 /// cache.flush()?;
@@ -41,17 +42,26 @@ pub struct StallingDisk {
 
 #[derive(Debug, Default)]
 struct Gate {
-    is_shut: Mutex<bool>,
-    opened: Condvar,
+    syncs: Mutex<Syncs>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Syncs {
+    are_stalled: bool,
+    waiting: usize,
 }
 
 impl Gate {
     /// Waits until the disk goes on.
     fn pass(&self) {
-        let mut is_shut = self.is_shut.lock();
-        while *is_shut {
-            self.opened.wait(&mut is_shut);
+        let mut syncs = self.syncs.lock();
+        syncs.waiting += 1;
+        self.changed.notify_all();
+        while syncs.are_stalled {
+            self.changed.wait(&mut syncs);
         }
+        syncs.waiting -= 1;
     }
 }
 
@@ -64,13 +74,21 @@ impl StallingDisk {
 
     /// Makes every sync wait from here on.
     pub fn stall(&self) {
-        *self.gate.is_shut.lock() = true;
+        self.gate.syncs.lock().are_stalled = true;
+    }
+
+    /// Waits until a sync waits: a commit is under way then, and does not end.
+    pub fn await_sync(&self) {
+        let mut syncs = self.gate.syncs.lock();
+        while syncs.waiting == 0 {
+            self.gate.changed.wait(&mut syncs);
+        }
     }
 
     /// Lets the syncs that wait, and every later one, go on.
     pub fn resume(&self) {
-        *self.gate.is_shut.lock() = false;
-        self.gate.opened.notify_all();
+        self.gate.syncs.lock().are_stalled = false;
+        self.gate.changed.notify_all();
     }
 }
 

@@ -39,7 +39,10 @@ fn a_writer_that_lags_is_found_and_has_caught_up_when_the_disk_answers() {
     service.tell("flush");
     service.tell("stall");
     service.tell("serve 1 100 800");
-    service.tell("advance 45");
+    // The writer takes them, and its commit does not end.
+    service.tell("advance 1");
+    service.tell("hang");
+    service.tell("advance 44");
 
     let mut page = Transcript::of("Slow: the disk is behind", place.dir());
     page.types();

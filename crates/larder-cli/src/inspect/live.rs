@@ -172,7 +172,7 @@ impl Found {
         let why = self.status.why.clone().or_else(asked);
         let why = why.unwrap_or_else(|| self.status.state.name().to_owned());
         let advice = self.advice.as_ref().map_or_else(String::new, |advice| format!("; {advice}"));
-        let why = lower(why);
+        let why = lower(&why);
         let why = escape_control(&why);
         let text = format!("no entry {} in keyspace {:?}: {why}{advice}", self.shown, self.keyspace);
         Failure::new(exit(self.status.state), text)
@@ -180,7 +180,7 @@ impl Found {
 }
 
 /// A sentence that follows a colon.
-fn lower(sentence: String) -> String {
+fn lower(sentence: &str) -> String {
     let mut letters = sentence.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }

@@ -117,7 +117,8 @@ mod tests {
         let texts = [Family::Products, Family::ProductLists, Family::DataBundles, Family::MerchantAuth];
         prop_oneof![
             Just((Family::Categories, KeyValue::Unit)),
-            (prop::sample::select(&texts), code()).prop_map(|(family, code)| (family, KeyValue::Text(code))),
+            (prop::sample::select(texts.to_vec()), code())
+                .prop_map(|(family, code)| (family, KeyValue::Text(code))),
             (code(), code()).prop_map(|(product, data)| {
                 let parts = vec![KeyValue::Text(product), KeyValue::Text(data)];
                 (Family::DataPackages, KeyValue::Tuple(parts))

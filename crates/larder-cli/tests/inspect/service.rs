@@ -293,7 +293,7 @@ impl Products {
 fn fork_and_end() -> String {
     match fork::fork().unwrap() {
         fork::Fork::Parent(pid) => {
-            println!("{pid}");
+            writeln!(std::io::stdout(), "{pid}").unwrap();
             std::process::exit(0);
         }
         fork::Fork::Child => {

@@ -182,8 +182,11 @@ mod live {
         Client::connect(socket).unwrap().monitor(options).unwrap()
     }
 
+    /// An operation: what it is, of which keyspace, and its key.
+    type Shown = (String, String, String);
+
     /// What is shown until the end, and how it ended: why, shown, missed.
-    fn rest(mut monitor: Monitor) -> (Vec<(String, String, String)>, (String, u64, u64)) {
+    fn rest(mut monitor: Monitor) -> (Vec<Shown>, (String, u64, u64)) {
         let mut shown = Vec::new();
         loop {
             match monitor.next().unwrap() {
@@ -196,7 +199,7 @@ mod live {
         }
     }
 
-    fn row(operation: &str, keyspace: &str, key: &str) -> (String, String, String) {
+    fn row(operation: &str, keyspace: &str, key: &str) -> Shown {
         (operation.to_owned(), keyspace.to_owned(), key.to_owned())
     }
 

@@ -293,7 +293,8 @@ impl Products {
 fn fork_and_end() -> String {
     match fork::fork().unwrap() {
         fork::Fork::Parent(pid) => {
-            println!("{pid}");
+            let mut out = std::io::stdout();
+            writeln!(out, "{pid}").unwrap();
             std::process::exit(0);
         }
         fork::Fork::Child => {

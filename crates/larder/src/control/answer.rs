@@ -61,7 +61,6 @@ fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
         Request::Remove { keyspace, key } => {
             let target = Target::find(inner, &keyspace)?;
             let full = [&target.id.to_bytes()[..], &text::key(target.shape(), &key)?].concat();
-            target.count(inner);
             removed(inner.invalidate([Removal::Key { counters: &target.uncounted, full: &full }])?)
         }
         Request::RemovePrefix { keyspace, prefix } => {
@@ -73,7 +72,8 @@ fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
             let target = Target::find(inner, &keyspace)?;
             remove_all(inner, &target, target.id.to_bytes().to_vec())?
         }
-        Request::ClearAll {} => removed(cache.clear()?),
+        // Not `Cache::clear`, which counts an invalidation of the application.
+        Request::ClearAll {} => removed(inner.invalidate([Removal::Everything])?),
         Request::Flush {} => {
             cache.flush()?;
             done(&serde_json::json!({}))
@@ -121,7 +121,6 @@ fn at(inner: &Inner, keyspace: &str, key: &str, wants: Wants) -> Result<Vec<u8>,
 
 fn remove_all(inner: &Inner, target: &Target, start: Vec<u8>) -> Result<Vec<u8>, Refusal> {
     let scope = Scope::prefix(start);
-    target.count(inner);
     Ok(removed(inner.invalidate([Removal::Scope { counters: &target.uncounted, scope }])?))
 }
 

@@ -99,7 +99,7 @@ pub(super) fn key(inner: &Inner, target: &Target, key: &[u8], wants: Wants) -> K
             disk: if inner.tiers.disk_is_on() { DiskState::On } else { disk },
             off: off.as_deref(),
             fault: fault.as_deref(),
-            undecodable: undecodable.as_deref(),
+            undecodable: undecodable.as_deref().map(|why| reason(inner, why)),
         };
         status.why = Some(explain(&known, &status, &around));
     }
@@ -107,6 +107,14 @@ pub(super) fn key(inner: &Inner, target: &Target, key: &[u8], wants: Wants) -> K
 }
 
 const NOT_ALLOWED: &str = "the application does not allow values to be shown: it would by CacheBuilder::control_values(true), or control_values=on in its URL";
+
+const REASON_NOT_ALLOWED: &str = "the reason may quote it, and the application does not allow values to be shown: it would by CacheBuilder::control_values(true), or control_values=on in its URL; the process's log has the reason of the first";
+
+/// Why a record is no value of the application's type, as far as it may be told: the type's own code says so, and
+/// may quote the value.
+pub(super) fn reason<'a>(inner: &Inner, why: &'a str) -> &'a str {
+    if inner.control_values { why } else { REASON_NOT_ALLOWED }
+}
 
 fn too_long(len: usize) -> String {
     format!(

@@ -3,6 +3,8 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::cache::Cache;
 use crate::clock::ManualClock;
+use crate::codec::Format;
+use crate::control::answer::answer;
 use crate::control::judge::Known;
 use crate::keyspace::{InsertOptions, KeyspaceDefinition};
 use crate::memory::SlotContent;
@@ -385,4 +387,33 @@ fn a_removal_of_many_that_is_still_being_made_is_the_reason() {
     assert!(found.why.unwrap().contains("removed with others"));
     assert_eq!(listed_keys(&cache, "name", b"", 9, false).len(), 39);
     assert!(cache.stats().disk.unwrap().usable_bytes > ByteSize::kib(1).as_u64());
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+enum State {
+    Active,
+}
+
+#[test]
+fn why_a_record_does_not_decode_shows_nothing_of_it_unless_the_application_allows_it() {
+    let bench = Bench::new();
+    let cache = bench.open();
+    let texts = NAMES.format(Format::MessagePack);
+    cache.keyspace(texts).unwrap().insert("a", "hunter2".to_owned()).unwrap();
+    cache.close().unwrap();
+    // Its error quotes the name that it does not know.
+    let states: KeyspaceDefinition<String, State> = KeyspaceDefinition::new("name").ttl(HOUR);
+    for is_allowed in [false, true] {
+        let cache = bench.open_with(is_allowed);
+        let states = cache.keyspace(states.format(Format::MessagePack)).unwrap();
+        let said = why(&cache, "name", b"a\0\0");
+        assert_eq!(said.contains("hunter2"), is_allowed, "{said}");
+        assert!(said.contains("no value of the application's type"), "{said}");
+        assert!(states.get("a").is_none());
+        let answer = answer(&Arc::downgrade(cache.inner()), br#"{"v":1,"do":"stats"}"#);
+        let answer = String::from_utf8(answer).unwrap();
+        assert_eq!(answer.contains("hunter2"), is_allowed, "{answer}");
+        assert!(answer.contains("undecodable_cause\":\""), "{answer}");
+        cache.close().unwrap();
+    }
 }

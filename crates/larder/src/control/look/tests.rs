@@ -220,6 +220,34 @@ fn an_entry_that_moves_to_the_disk_while_a_page_is_made_is_in_the_page() {
 }
 
 #[test]
+fn an_entry_that_leaves_the_disk_for_memory_while_a_page_is_made_is_in_the_page() {
+    let bench = Bench::new();
+    let open = || {
+        let builder = Cache::builder().path(PATH).volume(&bench.disk).clock(bench.clock.clone());
+        let builder = builder.flush_interval(HOUR).sweep_interval(HOUR).disk_capacity(ByteSize::mib(2));
+        builder.open().unwrap()
+    };
+    let cache = open();
+    cache.keyspace(NAMES).unwrap().insert("a", "Ada".to_owned()).unwrap();
+    cache.close().unwrap();
+    let cache = open();
+    let names = cache.keyspace(NAMES).unwrap();
+    assert_eq!(status(&cache, "name", b"a\0\0").found_in, Some(FoundIn::Disk));
+    let target = Target::find(cache.inner(), "name").unwrap();
+    let asked = PageRequest { prefix: b"", after: None, limit: None, all: false };
+    let page = page_in_steps(cache.inner(), &target, &asked, PAGE_TIME, |made| {
+        if made == Step::Listed {
+            // Too large for the file, whose record of the entry goes.
+            names.insert("a", "x".repeat(300 << 10)).unwrap();
+            cache.flush().unwrap();
+            assert_eq!(status(&cache, "name", b"a\0\0").found_in, Some(FoundIn::Memory));
+        }
+    });
+    let keys: Vec<_> = page.unwrap().keys.into_iter().map(|status| status.key).collect();
+    assert_eq!(keys, [spell_hex(b"a\0\0")]);
+}
+
+#[test]
 fn a_page_is_bounded_by_the_bytes_of_its_keys() {
     let cache = Cache::builder().open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();

@@ -86,14 +86,17 @@ impl Observer {
         observer
     }
 
-    /// Whether an operation is sampled that was the `counted`th of its kind on its thread.
+    /// Whether an operation on a key is sampled that was the `counted`th of its kind, of its keyspace and on its
+    /// thread.
     #[inline]
-    pub(crate) fn sample(&self, count: Count, counted: u64) -> Option<Sample> {
+    pub(crate) fn sample(&self, count: Count, counted: u64, full: &[u8]) -> Option<Sample> {
         let threshold = self.thresholds.get(count as usize)?.load(Ordering::Relaxed);
         if threshold == 0 {
             return None;
         }
-        let sample = mixed(counted);
+        // Otherwise of every keyspace the same counts would be sampled, and none of those that have few.
+        let keyspace = u64::from(KeyspaceId::of(full).number());
+        let sample = mixed(counted ^ (keyspace << 32));
         (sample < threshold).then_some(Sample(sample))
     }
 
@@ -186,7 +189,7 @@ mod tests {
     use crate::clock::ManualClock;
 
     fn sampled(observer: &Observer, count: Count, counted: impl Iterator<Item = u64>) -> usize {
-        counted.filter(|&counted| observer.sample(count, counted).is_some()).count()
+        counted.filter(|&counted| observer.sample(count, counted, b"\0\0\0\x01a").is_some()).count()
     }
 
     #[test]
@@ -214,6 +217,17 @@ mod tests {
     }
 
     #[test]
+    fn keyspaces_of_few_lookups_are_sampled_as_others_are() {
+        let on = Observer::new(true, &ManualClock::new());
+        let sampled = (1_u32..=4_000).map(|number| {
+            let full = KeyspaceId::on_disk(number).to_bytes();
+            (1..=16).filter(|&counted| on.sample(Count::MemoryHits, counted, &full).is_some()).count()
+        });
+        let sampled: usize = sampled.sum();
+        assert!((900..=1_100).contains(&sampled), "{sampled} of 64,000");
+    }
+
+    #[test]
     fn a_share_is_within_its_error_in_nineteen_cases_of_twenty_also_of_keys_that_come_in_turn() {
         let clock = std::sync::Arc::new(ManualClock::new());
         let time = CacheTime::new(clock.clone(), crate::Timestamp::ZERO);
@@ -221,8 +235,8 @@ mod tests {
         for (keys, turns) in [(144_u64, 60), (233, 200), (377, 200), (500, 60)] {
             let observer = Observer::new(true, &*clock);
             for counted in 1..=keys * turns {
-                if let Some(sample) = observer.sample(Count::MemoryHits, counted) {
-                    let full = [&b"\0\0\0\x01"[..], &(counted % keys).to_be_bytes()].concat();
+                let full = [&b"\0\0\0\x01"[..], &(counted % keys).to_be_bytes()].concat();
+                if let Some(sample) = observer.sample(Count::MemoryHits, counted, &full) {
                     observer.note(sample, Count::MemoryHits, &full, &time);
                 }
             }
@@ -243,8 +257,9 @@ mod tests {
         let observer = Observer::new(true, &*clock);
         let watcher = observer.watch(1, None).unwrap();
         for counted in 1..=6_400 {
-            let sample = observer.sample(Count::MemoryHits, counted).expect("all are watched");
-            observer.note(sample, Count::MemoryHits, b"\0\0\0\x01a", &time);
+            let full = b"\0\0\0\x01a";
+            let sample = observer.sample(Count::MemoryHits, counted, full).expect("all are watched");
+            observer.note(sample, Count::MemoryHits, full, &time);
         }
         let name = |_| Some(Named { name: "product".to_owned(), shape: None });
         let samples = observer.hot_keys(&*clock, 9, None, &name).unwrap().hits.samples;

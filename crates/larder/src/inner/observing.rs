@@ -14,7 +14,7 @@ impl Inner {
     #[inline]
     pub(crate) fn count(&self, counters: &Counters, count: Count, full: &[u8]) {
         let counted = counters.number(count);
-        if let Some(sample) = self.observer.sample(count, counted) {
+        if let Some(sample) = self.observer.sample(count, counted, full) {
             self.note(sample, count, full);
         }
     }
@@ -31,7 +31,7 @@ impl Inner {
     pub(crate) fn count_prefix(&self, counters: &Counters, start: &[u8]) {
         let counted = counters.number(Count::Invalidations);
         #[cfg(all(unix, feature = "control"))]
-        if let Some(sample) = self.observer.sample(Count::Invalidations, counted) {
+        if let Some(sample) = self.observer.sample(Count::Invalidations, counted, start) {
             self.observer.note_prefix(sample, start, &self.tiers.time);
         }
         #[cfg(not(all(unix, feature = "control")))]

@@ -12,7 +12,7 @@ use larder::control::{Client, ClientError};
 use larder::inspect::{FileFacts, FileState, Inspector, escape_control};
 use serde_json::json;
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::guard::{escape_json, warn};
 
 /// Who has a file, as far as a command can ask.
@@ -36,14 +36,50 @@ impl Owner {
     }
 }
 
+/// The process at a socket that was named beside a file. Refused if it has another file: what is asked about the
+/// one would be answered, or changed, in the other.
+pub(crate) fn of_file(socket: &Path, file: &FileFacts) -> Result<Client, ClientError> {
+    if let FileState::Owned { pid: Some(_), has_ended: false } = file.state {
+        let mut named = file.clone();
+        named.socket = Some(socket.to_owned());
+        if let Some(client) = Client::connect_to_owner(&named)? {
+            return Ok(client);
+        }
+    }
+    // Nothing tells which process has the file, or none has it for now, as while the disk is off. A copy has the
+    // same identity, so the path decides.
+    let client = Client::connect(socket)?;
+    let server = client.server();
+    let is_its = server.file.as_ref().is_some_and(|other| is_same_path(other.as_ref(), &file.path));
+    if is_its {
+        return Ok(client);
+    }
+    let other = server.file.as_deref().unwrap_or("memory alone");
+    let cause = format!("process {} has another cache there, in {other}", server.pid);
+    Err(ClientError::NotOwner { path: socket.to_owned(), cause })
+}
+
+fn is_same_path(one: &Path, other: &Path) -> bool {
+    fs::canonicalize(one).ok().is_some_and(|one| fs::canonicalize(other).ok() == Some(one))
+}
+
+/// Refuses a socket in the place of a file that alone is wanted.
+pub(crate) fn refuse_file_only(path: &Path) -> Failure {
+    let text = format!(
+        "{} is a socket, and --file-only wants the file: give the FILE, or leave --file-only out to ask the process",
+        path.display()
+    );
+    Failure::new(Exit::Usage, text)
+}
+
 /// The process behind a path: its socket, or a file that it has. None for a file that is to be read by itself.
 /// Said on standard error, if it was found from the file.
 pub(crate) fn behind(path: &Path, file_only: bool, json: bool) -> Result<Option<Client>, Failure> {
-    if is_socket(path) {
-        return Ok(Some(Client::connect(path)?));
-    }
-    if file_only {
-        return Ok(None);
+    match (is_socket(path), file_only) {
+        (true, true) => return Err(refuse_file_only(path)),
+        (true, false) => return Ok(Some(Client::connect(path)?)),
+        (false, true) => return Ok(None),
+        (false, false) => {}
     }
     let file = Inspector::open(path)?.snapshot()?.file();
     match Owner::of(&file) {
@@ -66,7 +102,7 @@ pub(crate) fn process_behind(path: &Path, json: bool) -> Result<Option<Client>, 
 
 /// The socket behind a path, for a command that connects anew each time.
 pub(crate) fn socket_behind(path: &Path, file_only: bool) -> Result<Option<PathBuf>, Failure> {
-    if is_socket(path) {
+    if is_socket(path) && !file_only {
         return Ok(Some(path.to_owned()));
     }
     let found = behind(path, file_only, false)?;

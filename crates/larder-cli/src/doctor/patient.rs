@@ -12,7 +12,7 @@ use super::line::Line;
 use super::looks::{LOOKS, Looks};
 use crate::args::DoctorOptions;
 use crate::exit::{Exit, Failure};
-use crate::live::is_socket;
+use crate::live::{is_socket, of_file};
 use crate::out::waiting;
 use crate::time::span;
 use crate::{clock, located};
@@ -92,7 +92,8 @@ impl Patient {
         let file = self.snapshot.as_ref().map(Snapshot::file);
         self.socket = socket.clone().or_else(|| file.as_ref()?.socket.clone());
         let client = match (socket, &file) {
-            (Some(socket), _) => Some(Client::connect(socket)?),
+            (Some(socket), Some(file)) => Some(of_file(&socket, file)?),
+            (Some(socket), None) => Some(Client::connect(socket)?),
             (None, Some(file)) => Client::connect_to_owner(file)?,
             (None, None) => None,
         };

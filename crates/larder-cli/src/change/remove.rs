@@ -135,7 +135,7 @@ fn resolve(
                     let text = escape_control(text);
                     Some(format!("nothing is removed: there is no entry of a key {text}; {}", other.advice()))
                 }
-                _ => None,
+                _ => keyspace.no_key(&key).map(|why| format!("nothing is removed: {why}")),
             };
             Ok((Chosen::Key(keyspace.name.to_owned(), key), refusal))
         }

@@ -77,6 +77,17 @@ impl<'a> Keys<'a> {
         Failure::new(Exit::Usage, text)
     }
 
+    /// Says why bytes are no key of the keyspace, whose shape is known. There may still be a damaged record of them.
+    pub(crate) fn no_key(self, key: &[u8]) -> Option<String> {
+        self.shape()?.decode(key).is_err().then(|| {
+            format!(
+                "{} are not the bytes of a key of shape {}; give the key itself, or its `key_bytes` of `larder keys --json`",
+                spell_hex(key),
+                self.shape
+            )
+        })
+    }
+
     /// Writes a key in its literal form.
     pub(crate) fn show(self, key: &[u8]) -> String {
         self.shape().map_or_else(|| spell_hex(key), |shape| shape.spell_key(key))

@@ -23,7 +23,7 @@ use crate::exit::{Exit, Failure};
 use crate::out::{self, BAD, GOOD, field, styled};
 use crate::time::{rfc3339, span};
 
-pub(super) use keys::keys;
+pub(super) use keys::{keys, long, prefix};
 
 /// A live cache, and what it has of keyspaces.
 pub(super) struct Source {

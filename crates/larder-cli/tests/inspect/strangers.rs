@@ -89,6 +89,15 @@ fn keys_are_removed_through_a_socket_though_the_process_has_not_opened_their_key
     // As they are shown: the file has their shapes, and which keyspaces are the shop's.
     assert!(printed(dir, &["keys", socket], 0).contains("\tproduct_AIRTEL\n"));
     assert_eq!(printed(dir, &["remove", socket, "product_AIRTEL"], 0), "removed 1 entry\n");
+    let sorted = printed(dir, &["keys", socket, "--sort", "size", "--long"], 0);
+    let columns: Vec<&str> =
+        sorted.lines().find(|line| line.contains("product_MTNVTU")).unwrap().split('\t').collect();
+    assert_eq!((columns[2], columns[3], columns[5], columns[6]), ("13", "live", "13", "disk"), "{sorted}");
+    for how in [&["--big"][..], &["--sort", "size"]] {
+        let prefix = ["keys", socket, "--keyspace", "product", "--prefix", "product_MTN"];
+        let output = larder(dir, &[&prefix, how].concat());
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{}", told(&output));
+    }
     let prefix = ["remove-prefix", socket, "(MTNDATA,)", "--keyspace", "data_package"];
     assert_eq!(printed(dir, &prefix, 0), "removed 1 entry\n");
     let spelled = larder(dir, &["remove-prefix", socket, "product_MTN", "--keyspace", "product"]);

@@ -5,7 +5,7 @@
 //! does not answer, a command that looks goes on with the file alone, and says so too; one that changes does not.
 
 use std::fs;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use larder::control::{Client, ClientError};
@@ -47,10 +47,10 @@ pub(crate) fn of_file(socket: &Path, file: &FileFacts) -> Result<Client, ClientE
         }
     }
     // Nothing tells which process has the file, or none has it for now, as while the disk is off. A copy has the
-    // same identity, so the path decides.
+    // same identity, so the place of the file decides.
     let client = Client::connect(socket)?;
     let server = client.server();
-    let is_its = server.file.as_ref().is_some_and(|other| is_same_path(other.as_ref(), &file.path));
+    let is_its = server.file.as_ref().is_some_and(|other| is_same_file(other.as_ref(), &file.path));
     if is_its {
         return Ok(client);
     }
@@ -59,8 +59,10 @@ pub(crate) fn of_file(socket: &Path, file: &FileFacts) -> Result<Client, ClientE
     Err(ClientError::NotOwner { path: socket.to_owned(), cause })
 }
 
-fn is_same_path(one: &Path, other: &Path) -> bool {
-    fs::canonicalize(one).ok().is_some_and(|one| fs::canonicalize(other).ok() == Some(one))
+/// By whatever links.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    place(one).is_some_and(|one| place(other) == Some(one))
 }
 
 /// Refuses a socket in the place of a file that alone is wanted.

@@ -63,6 +63,20 @@ pub(crate) fn value(names: &Names, key: &str) -> Option<String> {
 }
 
 #[test]
+fn a_flush_tells_of_what_was_waiting_when_the_file_was_discarded() {
+    let place = SimulatedPlace::new();
+    let (cache, names) = discarded(&place);
+    place.disk.heal();
+    place.clock.advance(LAST_DISK_RETRY);
+    // A step that makes the fresh file, and is not asked for all.
+    assert!(names.remove("old").is_ok());
+    assert_eq!(state_of(&cache), DiskState::On);
+    assert_eq!(value(&names, "new").as_deref(), Some("new 1"), "in memory alone");
+    assert!(matches!(cache.flush(), Err(Error::NotDurable { .. })), "a restart would not find it");
+    cache.flush().unwrap();
+}
+
+#[test]
 fn a_failed_commit_suspends_the_disk_and_memory_keeps_serving() {
     let place = SimulatedPlace::new();
     let (cache, names) = suspended(&place);

@@ -54,6 +54,7 @@ fn a_writer_that_panics_costs_the_file_and_nothing_else() {
     assert!(!place.disk.files().contains(&PATH.into()));
     assert!(names.remove("new").unwrap());
     clock.time.advance(LAST_DISK_RETRY);
+    assert!(cache.flush().is_err(), "`new` waited when the file went: it is told once");
     cache.flush().unwrap();
     assert_eq!(state_of(&cache), DiskState::On);
     names.insert("late", "late".to_owned()).unwrap();

@@ -122,6 +122,8 @@ impl Writer {
         self.tiers.change_state(DiskState::Discarded);
         self.tiers.memory.buffer().close();
         let mutations = self.tiers.memory.drain(self.now(), remains);
+        // What waited for its commit lives in memory alone from here on, and a flush has to tell that.
+        self.has_unsaved |= mutations.iter().any(|mutation| !mutation.removes());
         self.tiers.settle(&mutations, remains);
     }
 

@@ -94,7 +94,7 @@ impl std::fmt::Debug for Look {
 impl Look {
     /// Opens a file as it stands.
     ///
-    /// A file that a crash left is read through an overlay, which is right for as long as nobody writes to the
+    /// A file that a crash left is read through an overlay, which is right for as long as no process writes to the
     /// file. One that changes meanwhile has an owner, which was not seen at an unlucky moment: the file is
     /// looked at again.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {

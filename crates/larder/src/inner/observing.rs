@@ -30,12 +30,14 @@ impl Inner {
     /// Counts a removal of every key that begins so, and looks at it if it is sampled. Not in a forked child.
     pub(crate) fn count_prefix(&self, counters: &Counters, start: &[u8]) {
         let counted = counters.number(Count::Invalidations);
+        let sample = self.observer.sample(Count::Invalidations, counted);
         #[cfg(all(unix, feature = "control"))]
-        if let Some(sample) = self.observer.sample(Count::Invalidations, counted) {
+        if let Some(sample) = sample {
             self.observer.note_prefix(sample, start, &self.tiers.time);
         }
+        // Prefixes are shown to those who watch, and to no other.
         #[cfg(not(all(unix, feature = "control")))]
-        let _ = (counted, start);
+        let _ = (sample, start);
     }
 
     /// Keeps a slow load.

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use larder::control::{Client, ClientError};
-use larder::inspect::{FileFacts, FileState, Inspector, escape_control};
+use larder::inspect::{FileFacts, FileState, Holder, Inspector, escape_control, holders};
 use serde_json::json;
 
 use crate::exit::Failure;
@@ -99,4 +99,70 @@ pub(crate) fn owner_of(file: &FileFacts) -> String {
         FileState::Owned { pid: Some(pid), .. } => format!("process {pid}{elsewhere}"),
         _ => "another program".to_owned(),
     }
+}
+
+/// Why no process could be asked about a file.
+pub(crate) enum Absent {
+    /// No process has it.
+    Unused,
+    /// Its owner has ended, and one that it forked holds it.
+    Ended {
+        /// All of that, and what to do.
+        told: String,
+    },
+    /// A process has it, and serves no socket, or does not answer there.
+    Unasked,
+}
+
+/// Why [`process_behind`] found no process.
+pub(crate) fn absent(path: &Path) -> Result<Absent, Failure> {
+    let file = Inspector::open(path)?.snapshot()?.file();
+    Ok(match file.state {
+        FileState::Owned { pid: Some(owner), has_ended: true } => {
+            let orphans = orphans(&file);
+            Absent::Ended { told: format!("it is {}; {}", held(owner, &orphans), back(&orphans)) }
+        }
+        FileState::Owned { .. } => Absent::Unasked,
+        _ => Absent::Unused,
+    })
+}
+
+/// How the control socket of an owner that has ended comes back.
+pub(crate) fn back(orphans: &[Holder]) -> String {
+    let pids: Vec<String> = orphans.iter().map(|holder| holder.pid.to_string()).collect();
+    let end = if pids.is_empty() { "end that fork".to_owned() } else { format!("kill {}", pids.join(" ")) };
+    format!("{end}, and start the service: its control socket comes back with it")
+}
+
+/// Why a change of a file would be refused now; none if it would not.
+pub(crate) fn refusal(file: &FileFacts) -> Option<String> {
+    let FileState::Owned { pid, has_ended } = file.state else { return None };
+    let why = match pid {
+        Some(pid) if has_ended => format!("the file is {}", held(pid, &orphans(file))),
+        _ => format!("{} is writing to the file", owner_of(file)),
+    };
+    Some(format!("without --dry-run this would be refused now: {why}"))
+}
+
+/// Processes as they are told: `process 7 (shop-worker)`.
+pub(crate) fn told(processes: &[Holder]) -> String {
+    let word = if processes.len() == 1 { "process" } else { "processes" };
+    let told: Vec<String> = processes.iter().map(Holder::to_string).collect();
+    format!("{word} {}", told.join(", "))
+}
+
+/// Who holds a file whose owner has ended; none of another.
+pub(crate) fn orphans(file: &FileFacts) -> Vec<Holder> {
+    match file.state {
+        FileState::Owned { has_ended: true, .. } => holders(&file.path),
+        _ => Vec::new(),
+    }
+}
+
+/// That forks hold a file whose owner has ended.
+pub(crate) fn held(owner: u32, orphans: &[Holder]) -> String {
+    if orphans.is_empty() {
+        return format!("held by a fork of process {owner}, which has ended");
+    }
+    format!("held by {}, forked by process {owner}, which has ended", told(orphans))
 }

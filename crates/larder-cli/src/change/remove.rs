@@ -22,7 +22,7 @@ use crate::exit::{Exit, Failure};
 use crate::inspect::existing::Existing;
 use crate::inspect::live::keys_of;
 use crate::inspect::spelling::{Keys, Misread, choose, literally, pick};
-use crate::out;
+use crate::{live, out};
 
 const PAGE: usize = 256;
 
@@ -85,7 +85,10 @@ fn run(
     };
     let removed = match (dry_run, snapshot, &mut target) {
         (true, _, Target::Live { client, .. }) => counted::of_process(client, &chosen)?,
-        (true, Some(snapshot), Target::File(_)) => count(&snapshot, &chosen)?,
+        (true, Some(snapshot), Target::File(_)) => {
+            live::refusal(&snapshot.file()).iter().for_each(|refusal| live::say(json, refusal));
+            count(&snapshot, &chosen)?
+        }
         (true, None, Target::File(_)) => 0,
         (false, snapshot, Target::Live { client, .. }) => {
             drop(snapshot);

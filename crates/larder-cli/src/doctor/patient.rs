@@ -158,9 +158,20 @@ impl Patient {
         if self.owner_is_elsewhere() {
             return None;
         }
+        if self.ended_owner().is_some() {
+            return self.pid;
+        }
         match self.snapshot.as_ref().map(|snapshot| snapshot.file().state) {
             Some(FileState::Owned { pid, .. }) => pid.or(self.pid),
             _ => self.pid,
+        }
+    }
+
+    /// The process that the file names as its owner, if it has ended, and one that it forked has the file.
+    pub(super) fn ended_owner(&self) -> Option<u32> {
+        match self.snapshot.as_ref().map(|snapshot| snapshot.file().state) {
+            Some(FileState::Owned { pid, has_ended: true }) => pid,
+            _ => None,
         }
     }
 

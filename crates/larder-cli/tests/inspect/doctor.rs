@@ -130,7 +130,7 @@ fn fault_4_others_may_use_the_file() {
     finds(&place, "directory", "fail", "may replace files");
     set(place.dir(), 0o700);
     set(&place.dir().join("shop.larder.lock"), 0o666);
-    finds(&place, "lock", "warn", "keep it locked");
+    finds(&place, "lock file", "warn", "keep it locked");
 }
 
 #[test]

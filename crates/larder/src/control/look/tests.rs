@@ -3,6 +3,8 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::cache::Cache;
 use crate::clock::ManualClock;
+use crate::codec::Format;
+use crate::control::answer::answer;
 use crate::control::judge::Known;
 use crate::keyspace::{InsertOptions, KeyspaceDefinition};
 use crate::memory::SlotContent;
@@ -218,6 +220,34 @@ fn an_entry_that_moves_to_the_disk_while_a_page_is_made_is_in_the_page() {
 }
 
 #[test]
+fn an_entry_that_leaves_the_disk_for_memory_while_a_page_is_made_is_in_the_page() {
+    let bench = Bench::new();
+    let open = || {
+        let builder = Cache::builder().path(PATH).volume(&bench.disk).clock(bench.clock.clone());
+        let builder = builder.flush_interval(HOUR).sweep_interval(HOUR).disk_capacity(ByteSize::mib(2));
+        builder.open().unwrap()
+    };
+    let cache = open();
+    cache.keyspace(NAMES).unwrap().insert("a", "Ada".to_owned()).unwrap();
+    cache.close().unwrap();
+    let cache = open();
+    let names = cache.keyspace(NAMES).unwrap();
+    assert_eq!(status(&cache, "name", b"a\0\0").found_in, Some(FoundIn::Disk));
+    let target = Target::find(cache.inner(), "name").unwrap();
+    let asked = PageRequest { prefix: b"", after: None, limit: None, all: false };
+    let page = page_in_steps(cache.inner(), &target, &asked, PAGE_TIME, |made| {
+        if made == Step::Listed {
+            // Too large for the file, whose record of the entry goes.
+            names.insert("a", "x".repeat(300 << 10)).unwrap();
+            cache.flush().unwrap();
+            assert_eq!(status(&cache, "name", b"a\0\0").found_in, Some(FoundIn::Memory));
+        }
+    });
+    let keys: Vec<_> = page.unwrap().keys.into_iter().map(|status| status.key).collect();
+    assert_eq!(keys, [spell_hex(b"a\0\0")]);
+}
+
+#[test]
 fn a_page_is_bounded_by_the_bytes_of_its_keys() {
     let cache = Cache::builder().open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();
@@ -385,4 +415,33 @@ fn a_removal_of_many_that_is_still_being_made_is_the_reason() {
     assert!(found.why.unwrap().contains("removed with others"));
     assert_eq!(listed_keys(&cache, "name", b"", 9, false).len(), 39);
     assert!(cache.stats().disk.unwrap().usable_bytes > ByteSize::kib(1).as_u64());
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+enum State {
+    Active,
+}
+
+#[test]
+fn why_a_record_does_not_decode_shows_nothing_of_it_unless_the_application_allows_it() {
+    let bench = Bench::new();
+    let cache = bench.open();
+    let texts = NAMES.format(Format::MessagePack);
+    cache.keyspace(texts).unwrap().insert("a", "hunter2".to_owned()).unwrap();
+    cache.close().unwrap();
+    // Its error quotes the name that it does not know.
+    let states: KeyspaceDefinition<String, State> = KeyspaceDefinition::new("name").ttl(HOUR);
+    for is_allowed in [false, true] {
+        let cache = bench.open_with(is_allowed);
+        let states = cache.keyspace(states.format(Format::MessagePack)).unwrap();
+        let said = why(&cache, "name", b"a\0\0");
+        assert_eq!(said.contains("hunter2"), is_allowed, "{said}");
+        assert!(said.contains("no value of the application's type"), "{said}");
+        assert!(states.get("a").is_none());
+        let answer = answer(&Arc::downgrade(cache.inner()), br#"{"v":1,"do":"stats"}"#);
+        let answer = String::from_utf8(answer).unwrap();
+        assert_eq!(answer.contains("hunter2"), is_allowed, "{answer}");
+        assert!(answer.contains("undecodable_cause\":\""), "{answer}");
+        cache.close().unwrap();
+    }
 }

@@ -245,13 +245,17 @@ impl State {
         }
     }
 
-    /// Goes on to ask for products in turn, some hundreds at a time, until the service is told to rest.
+    /// Goes on to ask for products, some hundreds at a time, until the service is told to rest.
     fn work(&mut self, count: u64, len: usize) {
         let (products, is_working) = (self.products.clone(), Arc::clone(&self.is_working));
         is_working.store(true, Ordering::Relaxed);
         self.worker = Some(std::thread::spawn(move || {
             let keys: Vec<String> = (0..count).map(|product| format!("P{product}")).collect();
-            for (asked, key) in keys.iter().cycle().enumerate() {
+            let mut random = 1_u64;
+            for asked in 0_u64.. {
+                // In no order, so that some of what a small tier holds is asked for.
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let key = &keys[usize::try_from((random >> 33) % count).unwrap()];
                 products.price(key, 100, len);
                 if asked % 200 == 0 {
                     if !is_working.load(Ordering::Relaxed) {

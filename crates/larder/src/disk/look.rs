@@ -32,6 +32,7 @@ use super::tables::{ENTRIES, EXPIRY, after_prefix};
 use crate::error::Error;
 use crate::id::KeyspaceId;
 use crate::stats::Lifetime;
+use crate::sync::thread;
 use crate::units::Timestamp;
 use crate::volume::{OsVolume, VolumeFile};
 
@@ -39,8 +40,9 @@ const PAGE_CACHE: usize = 4 << 20;
 /// Redb's header, with its two commit slots, stands within the first bytes of a file (its design document,
 /// "Database file format").
 pub(super) const HEADER_LEN: usize = 320;
-/// How often a file is looked at that changes while it is read as a crash left it.
-const ATTEMPTS: usize = 5;
+/// How often a file is looked at that is held, or changes, and seems to have been left by a crash: for some
+/// tens of milliseconds, as a commit may take.
+const ATTEMPTS: usize = 200;
 /// Where the header says whether a writer has the file open, or left it without closing it.
 const FLAGS_AT: usize = REDB_MAGIC.len();
 const OPEN_FOR_WRITING: u8 = 2;
@@ -94,24 +96,29 @@ impl std::fmt::Debug for Look {
 impl Look {
     /// Opens a file as it stands.
     ///
-    /// A file that a crash left is read through an overlay, which is right for as long as nobody writes to the
-    /// file. One that changes meanwhile has an owner, which was not seen at an unlucky moment: the file is
-    /// looked at again.
+    /// A file that a crash left is read through an overlay, which is right for as long as no process writes to
+    /// the file. There are moments at which a file in use can't be told from that: one whose lock is held, or
+    /// that changes meanwhile, is looked at again.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        for _ in 0..ATTEMPTS {
-            if let Some(look) = Self::open_unless_changed(path)? {
+        for attempt in 1..=ATTEMPTS {
+            if let Some(look) = Self::open_unless_changed(path, attempt == ATTEMPTS)? {
                 return Ok(look);
             }
+            thread::yield_now();
         }
         Err(changed(path))
     }
 
-    fn open_unless_changed(path: &Path) -> Result<Option<Self>, Error> {
+    fn open_unless_changed(path: &Path, is_last: bool) -> Result<Option<Self>, Error> {
         let file = open_redb(path)?;
         let opened =
             guarded(|| Ok(builder(PAGE_CACHE).open_read_only_with_backend(OsVolume::open_to_read(path)?)?));
         match opened {
             Ok(db) => Self::shared(path, &file, Guarded::new(db)).map(Some),
+            // Held by a process that has not opened it yet, or by a fork of one that has ended, it stays so.
+            Err(fault) if fault.kind == FaultKind::Unrepaired && !is_last && owner::holds_lock(path) => {
+                Ok(None)
+            }
             Err(fault) if fault.kind == FaultKind::Unrepaired => {
                 let start = file.start(HEADER_LEN).map_err(|error| io_error("read", path, error))?;
                 let look = Self::repaired(path, file, start.clone());

@@ -56,11 +56,6 @@ impl Looks {
         [&self.first].into_iter().chain(self.later.iter().map(|(_, stats)| stats))
     }
 
-    /// How much a count grew while it was watched.
-    pub(super) fn grown(&self, count: impl Fn(&Stats) -> u64) -> u64 {
-        count(self.last()).saturating_sub(count(&self.first))
-    }
-
     /// How much a count of a keyspace grew while it was watched.
     pub(super) fn grown_in(&self, keyspace: &KeyspaceStats, count: impl Fn(&KeyspaceStats) -> u64) -> u64 {
         let before = self.keyspace_before(&keyspace.name);

@@ -14,7 +14,7 @@ use super::sorted::{First, SORTED};
 use crate::args::{KeysOptions, SortBy};
 use crate::exit::{Exit, Failure};
 use crate::inspect::live::keys_of;
-use crate::inspect::spelling::{Keys, Speller, pick};
+use crate::inspect::spelling::{Keys, Prefixed, Speller, pick};
 use crate::out::{self, FAINT, json_line, styled};
 
 /// An entry in JSON, by the names that a live cache's keys have.
@@ -38,9 +38,8 @@ pub(super) fn run(client: &mut Client, options: &KeysOptions) -> Result<Exit, Fa
         Some(name) => vec![pick(&all, name)?],
         None => all.clone(),
     };
-    if options.prefix.is_some() && chosen.len() > 1 {
-        let text = "a prefix is of the keys of one keyspace: give --keyspace";
-        return Err(Failure::new(Exit::Usage, text));
+    if let Some(text) = options.prefix.as_ref().filter(|_| chosen.len() > 1) {
+        return Err(Prefixed::Keys(&options.look.file).of_which(&chosen, text));
     }
     let speller = Speller::new(options.keyspace.as_deref(), all.into_iter());
     match options.sort {

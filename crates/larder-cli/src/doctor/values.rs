@@ -8,6 +8,10 @@ use super::line::Line;
 use super::loads::{most_first, named};
 use super::looks::Looks;
 
+/// What is to be known before the version is raised: that drops what was loaded anew, too.
+const ENDS: &str =
+    "After a release it ends by itself, once each entry was loaded anew: look again in ten minutes";
+
 /// What can be wrong with a value that does not decode, where its reason does not say which.
 const CAUSES: &str = "The type has changed: raise the `version` of the keyspace. \
     The type has not, and its values never decode: declare it with Format::MessagePack";
@@ -78,7 +82,7 @@ fn reasons(sick: &[(&KeyspaceStats, u64)], worst: &KeyspaceStats) -> String {
     if reasons.is_empty() {
         reasons.push(format!("{}: the service's log has the reason. {CAUSES}", worst.name));
     }
-    reasons.join(". ")
+    format!("{}. {ENDS}", reasons.join(". "))
 }
 
 /// Keyspaces whose reason is told.
@@ -167,6 +171,8 @@ mod tests {
         for words in ["300 lookups since the start", "none in the last 1 min", "0 of 600 lookups just now"] {
             assert!(over.found.contains(words), "{over:?}");
         }
+        let goes_on = line_of(600, 0, &minutes(1, 300)).remedy.unwrap();
+        assert!(goes_on.ends_with(ENDS), "{goes_on}");
         assert_eq!(line_of(600, 0, &minutes(1, 300)).verdict, Verdict::Warn, "two seconds may have had none");
         let goes_on = line_of(600, 2, &minutes(0, 0));
         assert!(

@@ -6,10 +6,10 @@ pub(crate) mod slow;
 
 use std::path::Path;
 
-use larder::control::{Client, KeyspaceInfo};
-use larder::inspect::KeyShape;
+use larder::control::{Client, ClientError, KeyspaceInfo};
+use larder::inspect::{KeyShape, escape_control};
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, of_process};
 use crate::inspect::live::keys_of;
 use crate::inspect::spelling::Speller;
 use crate::live::{self, Absent};
@@ -36,6 +36,21 @@ fn connect(path: &Path, json: bool) -> Result<Client, Failure> {
             Failure::new(Exit::Usage, text)
         }
     })
+}
+
+/// A refusal of a process that samples no keys: the answer is no, and there is one that needs no sample.
+fn without_sample(path: &Path, error: ClientError) -> Failure {
+    match error {
+        ClientError::Refused(refusal) if refusal.kind == "not_allowed" => {
+            let text = format!(
+                "{}; meanwhile `larder stats {}` shows the misses of each keyspace",
+                of_process(&ClientError::Refused(refusal)),
+                path.display()
+            );
+            Failure::new(Exit::No, escape_control(&text))
+        }
+        error => error.into(),
+    }
 }
 
 /// The keyspaces of a live cache, by which its keys are shown as `larder keys` shows them.

@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes of the commands on a cache file:
   0    it is as asked
-  1    the answer is no: there is no such key or keyspace, or it has expired
+  1    the answer is no: there is no such key or keyspace, it has expired, or the application does not sample keys
   2    the command line is not understood, or neither it nor `LARDER_URL` says which cache
   3    there is no such file
   4    another program has the file, or its owner keeps it from being verified
@@ -64,6 +64,7 @@ pub(crate) enum Command {
     /// List the keys of a cache file.
     ///
     /// One key a line, behind the name of its keyspace and a tab. A key is shown as `get`, `ttl` and `why` read it.
+    #[command(alias = "scan")]
     Keys(KeysOptions),
 
     /// Show the entry of a key.
@@ -113,6 +114,7 @@ pub(crate) enum Command {
     ///
     /// Persistence, permissions, memory and disk against the machine, the clock, how the file was left, leftovers, length, integrity; and of a live cache with a control
     /// socket its disk tier, flushes, hit rate and invalidations. Exits with 0 if all is well, with 9 if it warns, and with 10 if something is wrong. Changes nothing.
+    #[command(alias = "health")]
     Doctor(DoctorOptions),
 
     /// Write the live entries of a cache file to another file, or to standard output.
@@ -124,7 +126,8 @@ pub(crate) enum Command {
     ///
     /// From a file that nobody has; or, through its control socket, from the cache of the process that has it. Exits with 0 also if there was no such
     /// entry: there is none now.
-    #[command(mut_arg("file", is_required), override_usage = "larder remove [OPTIONS] [FILE|SOCKET] <KEY>")]
+    #[command(alias = "del", mut_arg("file", is_required))]
+    #[command(override_usage = "larder remove [OPTIONS] [FILE|SOCKET] <KEY>")]
     Remove(RemoveOptions),
 
     /// Remove every entry whose key starts so, durably.
@@ -171,12 +174,12 @@ pub(crate) enum Command {
 
     /// Try a cache out where it is to work, and say what was found.
     ///
-    /// Opens the cache as a service would (a file that is not there is made), writes a probe, reads it back, lets
+    /// Opens the cache as a service would (a file that is not there is made, and removed at the end), writes a probe, reads it back, lets
     /// it expire and removes it, in memory and in the file; then removes what is left of it. Exits with 0 if every
     /// tier works, with 1 if one does not, and with 2 if the cache could not be opened: then, too, if a service is
     /// using the file, or if neither a URL nor `LARDER_URL` says which cache it is.
     Check {
-        /// The cache, as in `file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB` or `memory:`
+        /// The cache, as in `file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB` or `memory:`, or the path of its file
         /// [default: what the environment variable `LARDER_URL` says].
         url: Option<String>,
     },
@@ -376,5 +379,17 @@ mod tests {
         assert!(Arguments::try_parse_from(["larder", "demo", "--requests", "0"]).is_err());
         assert!(Arguments::try_parse_from(["larder", "demo", "--threads", "0"]).is_err());
         assert!(Arguments::try_parse_from(["larder", "demo", "--requests", "1", "--threads", "1"]).is_ok());
+    }
+
+    #[test]
+    fn the_words_of_other_tools_are_understood_and_not_shown() {
+        for (words, command) in
+            [(&["scan", "F"][..], "Keys"), (&["del", "F", "K"], "Remove"), (&["health", "F"], "Doctor")]
+        {
+            let read = Arguments::read([&["larder"], words].concat()).unwrap();
+            assert!(format!("{:?}", read.command).starts_with(command), "{read:?}");
+        }
+        let help = Arguments::command().render_long_help().to_string();
+        assert!(!["  scan", "  del", "  health"].iter().any(|word| help.contains(word)), "{help}");
     }
 }

@@ -4,6 +4,9 @@
 //! the file: between writing and reading the cache is closed and opened again, so that memory can't answer.
 //! The probe is removed at the end, also of a check that failed; one that was killed leaves it to expire
 //! within [`PROBE_TTL`]. The URL is never printed, since it may hold a password.
+//!
+//! A file that was not there is told of first, since the path may be a mistake, and is removed at the end with
+//! whatever was made for it ([`made`]).
 
 #![expect(clippy::print_stdout, reason = "the command prints what it found")]
 
@@ -12,8 +15,13 @@ use std::time::Duration;
 
 use larder::{ByteSize, Cache, DiskState, InsertOptions, Keyspace, KeyspaceDefinition, URL_VARIABLE};
 
+use self::made::Made;
 use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
 use crate::{clock, limit, located};
+
+mod made;
+mod target;
 
 /// How long a probe lives that nobody could remove.
 const PROBE_TTL: Duration = Duration::from_mins(1);
@@ -76,16 +84,25 @@ impl Findings {
 /// memory works says nothing about the one that the service was to have.
 pub(crate) fn run(url: Option<&str>) -> Result<ExitCode, Failure> {
     let environment = if url.is_some() { None } else { located::environment()? };
-    let Some(url) = url.map(str::to_owned).or(environment) else {
+    let Some(url) = url.map(target::url_of).transpose()?.or(environment) else {
         let text = format!(
             "which cache? Give its URL, as in larder check 'file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB', or set \
              {URL_VARIABLE}; for a cache in memory alone it is memory:"
         );
         return Err(Failure::new(Exit::Usage, text));
     };
-    let failures =
-        check(&|| Cache::open_url(&url)).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
-    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let path = located::Located::of_url(&url)?.file;
+    // Heard, so that what is made is removed: the check is over in a moment.
+    let interrupt = Interrupt::heard()?;
+    let made = path.as_deref().map(Made::by_a_check_of);
+    if let Some(note) = made.as_ref().and_then(Made::note) {
+        println!("note    disk    {note}");
+    }
+    let checked = check(&|| Cache::open_url(&url));
+    let is_removed = made.is_none_or(|made| made.remove());
+    let failures = checked.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    interrupt.check("the probe is removed")?;
+    Ok(if failures == 0 && is_removed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The number of findings that were not as they should be.

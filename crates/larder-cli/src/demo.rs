@@ -50,6 +50,10 @@ const DISK_CAPACITY: ByteSize = ByteSize::mib(256);
 /// The demo up to the restart. Comes back only if it fails.
 pub(crate) fn run(options: DemoOptions) -> Result<Infallible, Error> {
     let site = Site::open(options.dir.as_deref())?;
+    // After it: the file may be one in that directory.
+    if let Some(path) = &options.json {
+        refuse_unwritable(path)?;
+    }
     let directory = Directory::new()?;
     let filled = progress::bar("filling the database", database::ROWS);
     let database = Database::open_or_fill(&site.database(), &directory, &filled)?;
@@ -87,6 +91,17 @@ pub(crate) fn run(options: DemoOptions) -> Result<Infallible, Error> {
         ended: clock::since_epoch(),
     }
     .restart()
+}
+
+/// Refuses a file for the results that could not be written at the end, when the minutes of the demo are over.
+fn refuse_unwritable(path: &Path) -> Result<(), Error> {
+    let is_there = path.symlink_metadata().is_ok();
+    let opened = fs::OpenOptions::new().append(true).create(true).open(path);
+    opened.map_err(Error::file("write the results (--json) to", path))?;
+    if is_there {
+        return Ok(());
+    }
+    fs::remove_file(path).map_err(Error::file("remove", path))
 }
 
 /// The demo from the restart on: `handover` is the file that the old image has left.

@@ -21,6 +21,9 @@ pub(crate) enum Error {
     )]
     ForeignDatabase { path: PathBuf },
 
+    #[error("{} is a file, and --dir takes a directory", path.display())]
+    NotADirectory { path: PathBuf },
+
     #[error("a load failed: {0}")]
     Load(#[from] LoadError<rusqlite::Error>),
 

@@ -18,6 +18,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use larder::control::{Client, ClientError};
 use larder::inspect::Inspector;
 use larder::{CacheBuilder, URL_VARIABLE};
@@ -108,9 +109,40 @@ struct Words<'a> {
 /// The code to exit with, once it is said that no cache was given and `LARDER_URL` names none, or that a URL is
 /// not understood.
 pub(crate) fn locate(command: &mut Command) -> Result<(), ExitCode> {
+    if let Some(json) = names_an_empty_path(command) {
+        return Err(told(json, Err(empty())));
+    }
     let Some(words) = words(command) else { return Ok(()) };
     let json = words.json;
     replace(words).map_err(|failure| told(json, Err(failure)))
+}
+
+/// The failure of a command with an empty path.
+pub(crate) fn empty() -> Failure {
+    Failure::new(Exit::Usage, "the argument is empty; is a shell variable unset?")
+}
+
+/// Whether clap has refused a path because it is empty.
+pub(crate) fn is_of_an_empty_path(error: &clap::Error) -> bool {
+    let value = error.get(ContextKind::InvalidValue);
+    error.kind() == ErrorKind::InvalidValue
+        && matches!(value, Some(ContextValue::String(value)) if value.is_empty())
+}
+
+/// Whether a cache is named by an empty word, as that of `larder info "$FILE"` is where FILE is not set; and if so,
+/// whether the command answers in JSON. Other paths are refused by clap. A key may be empty, unless it is all that
+/// was given.
+fn names_an_empty_path(command: &mut Command) -> Option<bool> {
+    match &*command {
+        Command::Check { url } => return url.as_ref().filter(|url| url.is_empty()).map(|_| false),
+        Command::Doctor(options) => {
+            return options.target.as_ref().filter(|target| target.is_empty()).map(|_| options.json);
+        }
+        _ => {}
+    }
+    let words = words(command)?;
+    let is_key = !words.cache.is_given() && words.key.is_some_and(|(key, _)| key.is_empty());
+    (is_key || words.cache.as_os_str().is_empty()).then_some(words.json)
 }
 
 fn replace(mut words: Words<'_>) -> Result<(), Failure> {

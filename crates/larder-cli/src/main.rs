@@ -45,7 +45,14 @@ use crate::error::Error;
 
 fn main() -> ExitCode {
     interrupt::survive_file_size_limit();
-    let mut command = Arguments::read(std::env::args_os()).unwrap_or_else(|error| error.exit()).command;
+    let mut command = match Arguments::read(std::env::args_os()) {
+        Ok(read) => read.command,
+        Err(error) if located::is_of_an_empty_path(&error) => {
+            let json = std::env::args_os().any(|word| word == "--json");
+            return exit::told(json, Err(located::empty()));
+        }
+        Err(error) => error.exit(),
+    };
     panics::told_if_uncaught(|| match located::locate(&mut command) {
         Ok(()) => end(run(command)),
         Err(code) => code,

@@ -1,6 +1,6 @@
 //! `larder check` as a person runs it: the built command, on a file of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use larder::{Cache, Follower};
@@ -24,6 +24,7 @@ fn url(path: &Path) -> String {
 fn a_file_that_works_is_told_line_by_line_and_left_without_a_probe() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("shop.larder");
+    Cache::builder().path(&path).open().unwrap().close().unwrap();
     for (url, environment) in [(Some(url(&path)), None), (None, Some(url(&path)))] {
         let output = check(url.as_deref(), environment.as_deref());
         assert_eq!(output.status.code(), Some(0), "{}", text(&output));
@@ -77,7 +78,7 @@ fn without_a_url_nothing_is_checked_and_the_check_fails() {
 fn the_panics_of_the_store_on_a_damaged_file_are_not_printed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("shop.larder");
-    assert!(check(Some(&url(&path)), None).status.success());
+    Cache::builder().path(&path).open().unwrap().close().unwrap();
     let whole = std::fs::read(&path).unwrap();
     // Of these the first makes the store panic, which is checked below.
     let mut all = whole.clone();
@@ -130,7 +131,7 @@ fn a_file_in_use_is_named_with_its_owner_and_left_alone() {
 fn a_damaged_file_is_told_of_and_the_fresh_one_is_checked() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("shop.larder");
-    assert!(check(Some(&url(&path)), None).status.success());
+    Cache::builder().path(&path).open().unwrap().close().unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
     // Behind the store's header, so that the file can still be told to be larder's.
     let damaged = bytes.len() / 2;
@@ -139,4 +140,71 @@ fn a_damaged_file_is_told_of_and_the_fresh_one_is_checked() {
     let output = check(Some(&url(&path)), None);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     assert!(text(&output).contains("the file was damaged; it is kept as"), "{}", text(&output));
+}
+
+/// Everything below a directory.
+fn names(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(names(&entry.path()));
+        }
+        found.push(entry.path());
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_file_that_was_not_there_is_told_first_and_removed_with_all_that_was_made_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("other"), "stays").unwrap();
+    let before = names(dir.path());
+    for (path, and) in [("shop.larder", ""), ("new/deep/shop.larder", "/new/deep and ")] {
+        let path = dir.path().join(path);
+        let output = check(Some(&url(&path)), None);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        let first = text(&output).lines().next().unwrap().to_owned();
+        assert!(first.starts_with(&format!("note    disk    {} did not exist", path.display())), "{first}");
+        assert!(first.contains(and), "{first}");
+        assert_eq!(names(dir.path()), before, "{}", path.display());
+    }
+    // Of one that fails, too: the directory's name is a file's.
+    let output = check(Some(&url(&dir.path().join("other/shop.larder"))), None);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    assert_eq!(names(dir.path()), before);
+}
+
+#[test]
+fn a_file_that_was_there_stays_and_an_empty_one_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    std::fs::write(&path, "").unwrap();
+    let output = check(Some(&url(&path)), None);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(
+        text(&output).starts_with("note    disk    ") && text(&output).contains("was empty"),
+        "{}",
+        text(&output)
+    );
+    assert!(path.exists());
+    let output = check(Some(&url(&path)), None);
+    assert!(text(&output).starts_with("opened ") && path.exists(), "{}", text(&output));
+}
+
+#[test]
+fn a_path_is_taken_for_a_file_and_of_a_socket_the_url_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, socket) = (dir.path().join("100 %?.larder"), dir.path().join("shop.sock"));
+    let _cache = Cache::builder().path(&path).control_socket(&socket).open().unwrap();
+    let output = check(path.to_str(), None);
+    assert!(output.status.code() == Some(2) && text(&output).contains("100 %?.larder"), "{}", text(&output));
+    assert!(text(&output).contains(&format!("process {}", std::process::id())), "{}", text(&output));
+    let output = check(socket.to_str(), None);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    assert!(
+        text(&output).contains(&format!("larder check 'file:{}/100 %25%3F.larder'", dir.path().display())),
+        "{}",
+        text(&output)
+    );
 }

@@ -50,3 +50,19 @@ fn a_directory_with_another_database_is_refused() {
     let output = demo(&["--requests", "100", "--dir", dir.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn results_that_could_not_be_written_and_a_file_as_directory_are_refused_before_anything_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let (site, file) = (dir.path().join("site"), dir.path().join("file"));
+    std::fs::write(&file, "").unwrap();
+    for results in [dir.path().to_owned(), dir.path().join("nowhere/results.json")] {
+        let output = demo(&["--dir", site.to_str().unwrap(), "--json", results.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(output.stdout.is_empty() && !site.join("shop.sqlite").exists());
+        assert!(String::from_utf8_lossy(&output.stderr).contains("--json"), "{output:?}");
+    }
+    let output = demo(&["--dir", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is a file, and --dir takes"), "{output:?}");
+}

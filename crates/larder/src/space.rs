@@ -120,6 +120,9 @@ fn counted(space: &Space) -> Lifetime {
         promotions: sums.of(Count::Promotions),
         inserts: sums.of(Count::Inserts),
         invalidations: sums.of(Count::Invalidations),
+        undecodable: sums.of(Count::Undecodable),
+        uncacheable: sums.of(Count::Uncacheable),
+        voided_fills: sums.of(Count::VoidedFills),
         ..Lifetime::default()
     }
 }

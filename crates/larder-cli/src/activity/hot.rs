@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use larder::{HotKey, HotLookups};
 
-use super::{Shown, connect};
+use super::{Shown, connect, without_sample};
 use crate::args::ActivityOptions;
 use crate::exit::{Exit, Failure};
 use crate::out::{self, FAINT, NAME, styled};
@@ -15,7 +15,9 @@ const KEYS: usize = 10;
 pub(crate) fn run(options: &ActivityOptions) -> Result<Exit, Failure> {
     let mut client = connect(&options.socket, options.json)?;
     let limit = options.limit.unwrap_or(KEYS);
-    let mut hot = client.hot_keys(options.keyspace.as_deref(), Some(limit))?;
+    let mut hot = client
+        .hot_keys(options.keyspace.as_deref(), Some(limit))
+        .map_err(|error| without_sample(&options.socket, error))?;
     let shown = Shown::of(&mut client, options.keyspace.as_deref())?;
     for found in hot.hits.keys.iter_mut().chain(&mut hot.misses.keys) {
         shown.spell(&found.keyspace, &found.key_bytes, &mut found.key);

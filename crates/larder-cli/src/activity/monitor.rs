@@ -6,7 +6,7 @@ use larder::Timestamp;
 use larder::control::{Monitor, MonitorOptions as Asked, Monitored, Operation};
 use larder::inspect::escape_control;
 
-use super::{Shown, connect};
+use super::{Shown, connect, without_sample};
 use crate::args::MonitorOptions;
 use crate::exit::{Exit, Failure};
 use crate::out::{self, FAINT, json_line, styled};
@@ -21,7 +21,7 @@ pub(crate) fn run(options: &MonitorOptions) -> Result<Exit, Failure> {
     };
     let mut client = connect(&options.socket, options.json)?;
     let shown = Shown::of(&mut client, options.keyspace.as_deref())?;
-    let mut monitor = client.monitor(&asked)?;
+    let mut monitor = client.monitor(&asked).map_err(|error| without_sample(&options.socket, error))?;
     if !options.json {
         match monitor.one_in() {
             1 => eprintln!("larder: every operation is shown"),

@@ -21,7 +21,7 @@ use crate::args::{ClearOptions, RemoveOptions, RemovePrefixOptions, TargetOption
 use crate::exit::{Exit, Failure};
 use crate::inspect::existing::Existing;
 use crate::inspect::live::{file_of, keys_of};
-use crate::inspect::spelling::{Keys, Misread, choose, literally, pick};
+use crate::inspect::spelling::{Keys, Misread, Prefixed, choose, literally, pick};
 use crate::{live, out};
 
 const PAGE: usize = 256;
@@ -35,7 +35,7 @@ struct RemovedJson {
 /// What is to go, as a person says it.
 enum What<'a> {
     Key(&'a str),
-    Prefix(&'a str),
+    Prefix(&'a str, Prefixed<'a>),
     All,
 }
 
@@ -51,7 +51,9 @@ pub(crate) fn one(options: &RemoveOptions) -> Result<Exit, Failure> {
 }
 
 pub(crate) fn prefix(options: &RemovePrefixOptions) -> Result<Exit, Failure> {
-    run(&options.target, options.keyspace.as_deref(), &What::Prefix(&options.prefix), options.dry_run)
+    let TargetOptions { file, socket, .. } = &options.target;
+    let what = What::Prefix(&options.prefix, Prefixed::Remove(file, socket.as_deref()));
+    run(&options.target, options.keyspace.as_deref(), &what, options.dry_run)
 }
 
 pub(crate) fn clear(options: &ClearOptions) -> Result<Exit, Failure> {
@@ -106,7 +108,7 @@ fn run(
         }
     };
     if let Some(refusal) = refusal.filter(|_| removed == 0) {
-        return Err(Failure::new(Exit::Usage, refusal));
+        return Err(refusal);
     }
     if json {
         out::json(&RemovedJson { removed, dry_run })?;
@@ -124,7 +126,7 @@ fn resolve(
     name: Option<&str>,
     what: &What<'_>,
     existing: &mut Existing<'_>,
-) -> Result<(Chosen, Option<String>), Failure> {
+) -> Result<(Chosen, Option<Failure>), Failure> {
     match what {
         What::Key(text) => {
             let (keyspace, key) = choose(keyspaces, name, text)?;
@@ -136,18 +138,22 @@ fn resolve(
                 // In a keyspace that is not the schema's, the text is only odd if there is such an entry.
                 Some(other) if other.is_of_schema() || existing.has(keyspace, &other.bytes)? => {
                     let text = escape_control(text);
-                    Some(format!("nothing is removed: there is no entry of a key {text}; {}", other.advice()))
+                    let advice = other.advice();
+                    let why = format!("nothing is removed: there is no entry of a key {text}; {advice}");
+                    Some(Failure::new(Exit::Usage, why))
                 }
-                _ => keyspace.no_key(&key).map(|why| format!("nothing is removed: {why}")),
+                _ => keyspace
+                    .no_key(&key)
+                    .map(|why| Failure::new(Exit::Usage, format!("nothing is removed: {why}"))),
             };
             Ok((Chosen::Key(keyspace.name.to_owned(), key), refusal))
         }
-        What::Prefix(text) => {
-            let (keyspace, prefix) = resolve_prefix(keyspaces, name, text)?;
+        What::Prefix(text, asked) => {
+            let (keyspace, prefix) = resolve_prefix(keyspaces, name, text, *asked)?;
             let misread = existing.misread_prefix(keyspace, text, &prefix)?;
             let refusal = misread.map(|other| {
-                let (text, advice) = (escape_control(text), other.advice());
-                format!("nothing is removed: no key begins with {text}; {advice}")
+                let why = format!("nothing is removed: no key begins with {}", escape_control(text));
+                other.refused(*asked, &why)
             });
             Ok((Chosen::Prefix(keyspace.name.to_owned(), prefix), refusal))
         }
@@ -162,16 +168,12 @@ fn resolve_prefix<'a>(
     keyspaces: &[Keys<'a>],
     name: Option<&str>,
     text: &str,
+    asked: Prefixed<'_>,
 ) -> Result<(Keys<'a>, Vec<u8>), Failure> {
     let keyspace = match (name, keyspaces) {
         (Some(name), _) => pick(keyspaces, name)?,
         (None, [only]) => *only,
-        (None, _) => {
-            let misread = keyspaces.iter().find_map(|keyspace| Misread::of_prefix(*keyspace, text));
-            let advice = misread.map_or_else(String::new, |misread| format!("; {}", misread.advice()));
-            let text = format!("a prefix is of the keys of one keyspace: give --keyspace{advice}");
-            return Err(Failure::new(Exit::Usage, text));
-        }
+        (None, _) => return Err(asked.of_which(keyspaces, text)),
     };
     let prefix = keyspace.read_prefix(text)?;
     if prefix.is_empty() {

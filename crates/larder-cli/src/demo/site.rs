@@ -18,6 +18,9 @@ impl Site {
     /// The directory `dir`, made if it is missing, or else a new one among the temporary files.
     pub(crate) fn open(dir: Option<&Path>) -> Result<Self, Error> {
         if let Some(dir) = dir {
+            if dir.exists() && !dir.is_dir() {
+                return Err(Error::NotADirectory { path: dir.to_owned() });
+            }
             fs::create_dir_all(dir).map_err(Error::file("create the directory", dir))?;
             return Ok(Self { dir: dir.to_owned(), temporary: false });
         }

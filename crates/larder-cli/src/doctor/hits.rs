@@ -3,14 +3,11 @@
 use larder::{Lifetime, Stats};
 
 use super::line::Line;
-use super::looks::{Looks, WARM_UP, Window, share};
+use super::looks::{ENOUGH_LATELY, Looks, WARM_UP, Window, share};
 use crate::time::span;
 
 /// Lookups before a rate since the start says anything.
 const ENOUGH: u64 = 1000;
-/// Lookups before a rate of the last minutes does: a burst of some hundred may be a client that asks for what
-/// is not there.
-const ENOUGH_LATELY: u64 = 500;
 /// A cache that answers less than half saves less than it could.
 const POOR: f64 = 0.5;
 /// A fall by so many hundredths of all lookups doubles the misses of a cache that answers 80 %, and is far

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use larder::{DEFAULT_SLOW_LOAD, KeyspaceStats, Stats};
+use larder::{DEFAULT_SLOW_LOAD, KeyspaceStats, Lifetime, Stats};
 
 use super::line::Line;
 use super::looks::{Looks, share};
-use crate::time::{latency, span};
+use crate::time::latency;
 
 /// Loads before a share of them says anything.
 const ENOUGH: u64 = 20;
@@ -107,9 +107,19 @@ pub(super) fn uncacheable(looks: &Looks) -> Line {
         if grows || is_common { space.uncacheable } else { 0 }
     };
     let sick = most_first(stats, found_of);
-    let line = match sick.first() {
-        None => Line::pass(check, format!("{} loaded values could not be cached", stats.uncacheable)),
-        Some((worst, _)) => {
+    let over = looks.of_late(|counts| counts.uncacheable).filter(|window| window.counts.uncacheable == 0);
+    let line = match (sick.first(), over) {
+        (Some(_), Some(window)) => {
+            let found = format!(
+                "{} loaded values could not be cached since the start ({}), none in {}",
+                stats.uncacheable,
+                named(&sick),
+                window.told()
+            );
+            Line::pass(check, found)
+        }
+        (None, _) => Line::pass(check, format!("{} loaded values could not be cached", stats.uncacheable)),
+        (Some((worst, _)), None) => {
             let found = format!(
                 "loaded values that could not be cached, so that each caller loads them anew: {}",
                 named(&sick)
@@ -151,17 +161,22 @@ pub(super) fn too_large(looks: &Looks) -> Line {
 /// Whether what was loaded is of use when it comes.
 pub(super) fn voided(looks: &Looks) -> Line {
     let check = "fills";
-    let fills = |stats: &Stats| stats.loads + stats.promotions;
-    let (recent, recently_voided) = (looks.grown(fills), looks.grown(|stats| stats.voided_fills));
     let stats = looks.last();
-    let (of, voided, when) = if recent >= ENOUGH_FILLS {
-        (recent, recently_voided, format!("in the last {}", span(looks.over())))
-    } else {
-        (fills(stats), stats.voided_fills, "since the start".to_owned())
+    let fills = |counts: &Lifetime| counts.loads + counts.promotions;
+    let Some(window) = looks.lately(|counts| fills(counts) >= ENOUGH_FILLS) else {
+        let start = looks.since_start().counts;
+        let (of, voided) = (fills(&start), start.voided_fills);
+        let found = format!(
+            "{voided} of {of} values were written or invalidated while they were fetched, since the start; few of late"
+        );
+        return Line::pass(check, found).with("fills", of).with("voided", voided);
     };
-    let found =
-        format!("{voided} of {of} values were written or invalidated while they were fetched, {when}");
-    let remedy = (of >= ENOUGH_FILLS && share(voided, of) >= VOIDED).then(|| {
+    let (of, voided) = (fills(&window.counts), window.counts.voided_fills);
+    let found = format!(
+        "{voided} of {of} values were written or invalidated while they were fetched, in {}",
+        window.told()
+    );
+    let remedy = (share(voided, of) >= VOIDED).then(|| {
         let which = most_first(stats, |space| space.voided_fills);
         format!(
             "such a value is not cached ({}): invalidate by key, not by prefix or all, and only what has \

@@ -12,6 +12,9 @@ use larder::{KeyspaceStats, Latencies, Lifetime, Stats};
 pub(super) const LOOKS: u32 = 8;
 /// A cache that was opened a shorter while ago is still filling: its misses and its rates say nothing yet.
 pub(super) const WARM_UP: Duration = Duration::from_mins(10);
+/// Lookups before a rate of the last minutes says anything: a burst of some hundred may be a client that asks
+/// for what is not there.
+pub(super) const ENOUGH_LATELY: u64 = 500;
 
 /// Statistics of one process, each with the time since the first; never empty.
 #[derive(Debug)]
@@ -53,11 +56,6 @@ impl Looks {
         [&self.first].into_iter().chain(self.later.iter().map(|(_, stats)| stats))
     }
 
-    /// How much a count grew while it was watched.
-    pub(super) fn grown(&self, count: impl Fn(&Stats) -> u64) -> u64 {
-        count(self.last()).saturating_sub(count(&self.first))
-    }
-
     /// How much a count of a keyspace grew while it was watched.
     pub(super) fn grown_in(&self, keyspace: &KeyspaceStats, count: impl Fn(&KeyspaceStats) -> u64) -> u64 {
         let before = self.keyspace_before(&keyspace.name);
@@ -97,11 +95,30 @@ impl Looks {
     /// What it did of late: the shortest span in which a count is enough. That since the start is one of them
     /// only while the cache is new: later on it speaks of the past.
     pub(super) fn lately(&self, enough: impl Fn(&Lifetime) -> bool) -> Option<Window> {
+        self.watched().into_iter().chain(self.told_as_recent()).find(|window| enough(&window.counts))
+    }
+
+    /// Where something was counted of late that may be over: the watch, if it was counted there; or else the
+    /// last minute, or the last ten while the last had few lookups. A count that was rare in a busy minute is
+    /// not taken for over because two seconds had none. None if there was no lookup: that says nothing.
+    pub(super) fn of_late(&self, count: impl Fn(&Lifetime) -> u64) -> Option<Window> {
+        let watched = self.watched();
+        if let Some(window) = watched.clone().filter(|window| count(&window.counts) > 0) {
+            return Some(window);
+        }
+        let recent: Vec<Window> = self.told_as_recent().collect();
+        let busy = recent.iter().find(|window| window.counts.requests() >= ENOUGH_LATELY);
+        let window = busy.or(recent.last()).cloned().or(watched);
+        window.filter(|window| window.counts.requests() + count(&window.counts) > 0)
+    }
+
+    /// The spans that the statistics themselves tell of, the shortest first; and that since the start, while the
+    /// cache is new.
+    fn told_as_recent(&self) -> impl Iterator<Item = Window> {
         let recent = self.last().recent.iter();
         let recent =
             recent.map(|recent| Window { over: recent.over, counts: recent.counts.clone(), is_all: false });
-        let start = Some(self.since_start()).filter(|start| start.over < WARM_UP);
-        self.watched().into_iter().chain(recent).chain(start).find(|window| enough(&window.counts))
+        recent.chain(Some(self.since_start()).filter(|start| start.over < WARM_UP))
     }
 
     /// What it did before a span that ends now.
@@ -157,6 +174,9 @@ fn totals(stats: &Stats) -> Lifetime {
     totals.disk_evictions = disk.evictions;
     totals.disk_expirations = disk.expirations;
     totals.commits = disk.commits;
+    totals.undecodable = stats.keyspaces.iter().map(|space| space.undecodable).sum();
+    totals.uncacheable = stats.uncacheable;
+    totals.voided_fills = stats.voided_fills;
     totals
 }
 
@@ -176,6 +196,9 @@ fn minus(now: &Lifetime, before: &Lifetime) -> Lifetime {
         (&mut grown.disk_evictions, before.disk_evictions),
         (&mut grown.disk_expirations, before.disk_expirations),
         (&mut grown.commits, before.commits),
+        (&mut grown.undecodable, before.undecodable),
+        (&mut grown.uncacheable, before.uncacheable),
+        (&mut grown.voided_fills, before.voided_fills),
     ] {
         *count = count.saturating_sub(before);
     }

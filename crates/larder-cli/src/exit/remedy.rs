@@ -10,8 +10,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use larder::Error;
-use larder::control::ClientError;
+use larder::control::{Client, ClientError};
+use larder::inspect::escape_control;
 
+use crate::inspect::spelling::shell_word;
 use crate::live::is_socket;
 
 /// Where the paths of a service are to be found.
@@ -104,12 +106,35 @@ fn not_a_file(path: &Path) -> Option<String> {
         return Some(format!("it is a symbolic link; give what it leads to: {}", target.display()));
     }
     if kind.is_socket() {
-        let shown = path.display();
-        return Some(format!(
-            "it is a socket, and this reads a file; `larder stats {shown}` asks the process behind it, and {WHERE}"
-        ));
+        return Some(a_socket(path));
     }
     Some(format!("it is a device or a pipe; {WHERE}"))
+}
+
+/// What a socket is, and the file of the process behind it, which the same command takes.
+fn a_socket(path: &Path) -> String {
+    let shown = path.display();
+    let server = Client::connect(path).ok().map(|client| client.server().clone());
+    let Some((pid, file)) = server.and_then(|server| Some((server.pid, server.file?))) else {
+        return format!(
+            "it is a socket, and this reads a file; `larder stats {shown}` asks the process behind it, and {WHERE}"
+        );
+    };
+    let verb = std::env::args().nth(1).unwrap_or_default();
+    let (file, word) = (escape_control(&file), shell_word(&file));
+    match &*verb {
+        "compact" => format!(
+            "it is the control socket of process {pid}, whose file is {file}; stop it, and give the file: larder \
+             compact {word}"
+        ),
+        "import" => format!(
+            "it is the control socket of process {pid}, whose file is {file}; stop it, and give the file: larder \
+             import {word} EXPORT"
+        ),
+        verb => format!(
+            "it is the control socket of process {pid}, and this reads its file, {file}: larder {verb} {word}"
+        ),
+    }
 }
 
 /// The caches of a directory: what has a lock beside it.

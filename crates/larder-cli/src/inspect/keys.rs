@@ -11,7 +11,7 @@ use larder::inspect::{Entry, Finding, KeyspaceFacts, Record, Snapshot, escape_co
 use super::existing::Existing;
 use super::key::{KeyJson, state};
 use super::live::Source;
-use super::spelling::{Keys, Speller};
+use super::spelling::{Keys, Prefixed, Speller};
 use super::{named, open};
 use crate::args::{KeysOptions, SortBy};
 use crate::exit::{Exit, Failure};
@@ -45,9 +45,9 @@ pub(crate) fn run(options: &KeysOptions) -> Result<Exit, Failure> {
         Some(name) => std::slice::from_ref(named(&snapshot, name)?),
         None => snapshot.keyspaces(),
     };
-    if options.prefix.is_some() && keyspaces.len() > 1 {
-        let text = "a prefix is of the keys of one keyspace: give --keyspace";
-        return Err(Failure::new(Exit::Usage, format!("{text}; {}", super::which_there_are(&snapshot))));
+    if let Some(text) = options.prefix.as_ref().filter(|_| keyspaces.len() > 1) {
+        let keyspaces: Vec<Keys<'_>> = keyspaces.iter().map(Keys::of).collect();
+        return Err(Prefixed::Keys(&options.look.file).of_which(&keyspaces, text));
     }
     let speller = Speller::of(options.keyspace.as_deref(), snapshot.keyspaces());
     let listing = Listing { options, snapshot: &snapshot, keyspaces, speller };
@@ -140,7 +140,7 @@ fn prefix(listing: &Listing<'_>, keyspace: &KeyspaceFacts) -> Result<Vec<u8>, Fa
     let Some(text) = &listing.options.prefix else { return Ok(Vec::new()) };
     let prefix = Keys::of(keyspace).read_prefix(text)?;
     match Existing::Of(listing.snapshot).misread_prefix(Keys::of(keyspace), text, &prefix)? {
-        Some(other) => Err(other.refusal()),
+        Some(other) => Err(other.refusal(&listing.options.look.file)),
         None => Ok(prefix),
     }
 }

@@ -15,6 +15,8 @@
 //! that key, given the same `--keyspace`; or refuses for want of `--keyspace`, and then reads it with the name
 //! that is shown beside it. It never reads another key.
 
+use std::path::Path;
+
 use larder::inspect::{KeyShape, KeySpelling, KeyValue, KeyspaceFacts, escape_control, spell_hex};
 use larder_product::ProductKeySpelling;
 
@@ -162,7 +164,7 @@ pub(crate) fn literally(keyspace: Keys<'_>, key: &str) -> String {
 
 /// A text as a shell reads it back, as one word. A control character has no such form that a terminal may
 /// show, and is escaped.
-fn shell_word(text: &str) -> String {
+pub(crate) fn shell_word(text: &str) -> String {
     let text = escape_control(text);
     let is_plain =
         |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.' | '%' | '/' | ':');
@@ -270,9 +272,16 @@ impl<'a> Misread<'a> {
         })
     }
 
-    /// The failure of a command that was given a prefix that no key has.
-    pub(crate) fn refusal(&self) -> Failure {
-        Failure::new(Exit::Usage, format!("no key begins with {}; {}", self.given, self.advice()))
+    /// The failure of `larder keys` on a cache that was given a prefix that no key has.
+    pub(crate) fn refusal(&self, cache: &Path) -> Failure {
+        let asked = Prefixed::Keys(cache);
+        self.refused(asked, &format!("no key begins with {}", self.given))
+    }
+
+    /// The failure of a command that was given a prefix. It begins with a line that can be typed as it stands.
+    pub(crate) fn refused(&self, asked: Prefixed<'_>, why: &str) -> Failure {
+        let instead = asked.line(self).map_or_else(String::new, |line| format!("try: {line}\n"));
+        Failure::new(Exit::Usage, format!("{instead}{why}; {}", self.advice()))
     }
 
     /// Returns whether the keyspace is of the schema that spells so.
@@ -301,6 +310,48 @@ impl<'a> Misread<'a> {
         format!(
             "{recorded}, so {given} is taken as it stands; if it was meant as {schema} spells a {what}, give {instead}"
         )
+    }
+}
+
+/// A command that takes a prefix, and the cache that it was given.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Prefixed<'a> {
+    Keys(&'a Path),
+    /// The socket, if one was given beside the file.
+    Remove(&'a Path, Option<&'a Path>),
+}
+
+impl Prefixed<'_> {
+    /// The command for what a schema spells so. None where that would remove a whole keyspace.
+    fn line(self, misread: &Misread<'_>) -> Option<String> {
+        let word = |path: &Path| shell_word(&path.to_string_lossy());
+        let (keyspace, prefix) = (shell_word(misread.keyspace.name), shell_word(&misread.instead));
+        match self {
+            Self::Keys(cache) if misread.bytes.is_empty() => {
+                Some(format!("larder keys {} --keyspace {keyspace}", word(cache)))
+            }
+            Self::Keys(cache) => {
+                Some(format!("larder keys {} --keyspace {keyspace} --prefix {prefix}", word(cache)))
+            }
+            Self::Remove(..) if misread.bytes.is_empty() => None,
+            Self::Remove(cache, socket) => {
+                let socket = socket.map_or_else(String::new, |socket| format!(" --socket {}", word(socket)));
+                Some(format!("larder remove-prefix {}{socket} --keyspace {keyspace} {prefix}", word(cache)))
+            }
+        }
+    }
+
+    /// The failure for want of `--keyspace`, in a cache that has several.
+    pub(crate) fn of_which(self, keyspaces: &[Keys<'_>], text: &str) -> Failure {
+        let why = "a prefix is of the keys of one keyspace: give --keyspace";
+        let mut misread: Vec<_> =
+            keyspaces.iter().filter_map(|keys| Misread::of_prefix(*keys, text)).collect();
+        misread.sort_by_key(|other| !other.is_of_schema());
+        match misread.first() {
+            Some(other) if other.is_of_schema() => other.refused(self, why),
+            Some(other) => Failure::new(Exit::Usage, format!("{why}; {}", other.advice())),
+            None => Failure::new(Exit::Usage, format!("{why}; {}", which_of(keyspaces))),
+        }
     }
 }
 

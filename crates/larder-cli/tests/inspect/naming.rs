@@ -133,6 +133,17 @@ fn with_a_keyspace_a_key_is_itself_and_without_one_it_is_spelled() {
     let prefix = ["remove-prefix", FILE, "product_P0000", "--keyspace", "product"];
     refused(place.dir(), &prefix, 2, &["nothing is removed", "--keyspace product P0000"]);
     refused(place.dir(), &["remove-prefix", FILE, "product_P0000"], 2, &["--keyspace product P0000"]);
+    let pasted = |words: &[&str], line: &str| {
+        let said = stderr(&larder(place.dir(), words));
+        assert_eq!(said.lines().next().unwrap(), format!("larder: try: larder {line}"), "{said}");
+    };
+    for keyspace in [&[][..], &["--keyspace", "product"]] {
+        let keys = [&["keys", FILE, "--prefix", "product_P0000"], keyspace].concat();
+        pasted(&keys, "keys shop.larder --keyspace product --prefix P0000");
+        let remove = [&["remove-prefix", FILE, "product_P0000"], keyspace].concat();
+        pasted(&remove, "remove-prefix shop.larder --keyspace product P0000");
+    }
+    pasted(&["keys", FILE, "--prefix", "product_"], "keys shop.larder --keyspace product");
     let package = ["remove-prefix", FILE, "data_package_MTNDATA_", "--keyspace", "data_package"];
     refused(place.dir(), &package, 2, &[r#"--keyspace data_package '("MTNDATA")'"#]);
     // It is the beginning of a key, and so is taken for it.

@@ -193,3 +193,55 @@ fn a_file_that_another_program_has_is_told_with_how_to_name_that_program() {
         assert!(stderr(&output).contains("`fuser "), "{words:?}: {}", told(&output));
     }
 }
+
+#[test]
+fn of_the_socket_of_a_process_its_file_is_named_with_the_same_command() {
+    let place = Place::new();
+    let socket = place.dir().join("shop.sock");
+    let _cache = larder::Cache::builder().path(place.path()).control_socket(&socket).open().unwrap();
+    let export = Place::new();
+    prepare(&export);
+    let export = export.dir().join("empty.export");
+    for (words, code, command) in [
+        (&["verify", "shop.sock"][..], 5, "larder verify /"),
+        (&["export", "shop.sock"], 5, "larder export /"),
+        (&["compact", "shop.sock"], 5, "stop it, and give the file: larder compact /"),
+        (&["import", "shop.sock", export.to_str().unwrap()], 5, "give the file: larder import /"),
+        (&["import", "shop.larder", "shop.sock"], 5, "it is a socket, and no export"),
+    ] {
+        let output = larder(place.dir(), words);
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {}", told(&output));
+        assert!(stderr(&output).contains(command), "{words:?}: {}", told(&output));
+        let names_file = stderr(&output).contains(&place.path().display().to_string());
+        assert!(names_file || words[2..].contains(&"shop.sock"), "{words:?}: {}", told(&output));
+    }
+}
+
+#[test]
+fn an_empty_argument_is_told_as_that() {
+    let place = Place::new();
+    place.shop();
+    let others: [&[&str]; 12] = [
+        &["top", "CACHE"],
+        &["hot", "CACHE"],
+        &["slow", "CACHE"],
+        &["monitor", "CACHE"],
+        &["flush", "CACHE"],
+        &["check", "CACHE"],
+        &["import", "shop.larder", "CACHE"],
+        &["export", "shop.larder", "--output", "CACHE"],
+        &["doctor", "shop.larder", "--socket", "CACHE"],
+        &["clear", "shop.larder", "--socket", "CACHE"],
+        &["demo", "--dir", "CACHE"],
+        &["get", "CACHE"],
+    ];
+    for words in COMMANDS.iter().chain(&others) {
+        let words: Vec<&str> = words.iter().map(|word| if *word == "CACHE" { "" } else { *word }).collect();
+        let output = larder(place.dir(), &words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {}", told(&output));
+        let said = "larder: the argument is empty; is a shell variable unset?\n";
+        assert_eq!(stderr(&output), said, "{words:?}");
+    }
+    let output = larder(place.dir(), &["info", "", "--json"]);
+    assert!(stderr(&output).starts_with("{\"error\":\"the argument is empty"), "{}", told(&output));
+}

@@ -41,10 +41,16 @@ pub struct Lifetime {
     pub faults: u64,
     /// Times that the file was found to be damaged, and replaced.
     pub quarantines: u64,
+    /// Lookups that found a record whose value did not decode: each was a miss.
+    pub undecodable: u64,
+    /// Loaded values that could not be cached.
+    pub uncacheable: u64,
+    /// Loaded or promoted values that were not cached, because their key was written or invalidated meanwhile.
+    pub voided_fills: u64,
 }
 
 /// How many counts there are, in the order in which the file has them: new ones come last.
-const COUNTS: usize = 16;
+const COUNTS: usize = 19;
 
 impl Lifetime {
     pub(crate) fn numbers(&self) -> [u64; COUNTS] {
@@ -65,6 +71,9 @@ impl Lifetime {
             self.commits,
             self.faults,
             self.quarantines,
+            self.undecodable,
+            self.uncacheable,
+            self.voided_fills,
         ]
     }
 
@@ -89,6 +98,9 @@ impl Lifetime {
             commits: next(),
             faults: next(),
             quarantines: next(),
+            undecodable: next(),
+            uncacheable: next(),
+            voided_fills: next(),
         }
     }
 
@@ -117,7 +129,7 @@ mod tests {
     fn the_numbers_are_the_counts_in_their_order() {
         let counts = Lifetime::of(1..=COUNTS as u64);
         assert!(counts.numbers().into_iter().eq(1..=COUNTS as u64));
-        assert_eq!((counts.openings, counts.misses, counts.quarantines), (1, 4, 16));
+        assert_eq!((counts.openings, counts.misses, counts.voided_fills), (1, 4, 19));
         assert_eq!(Lifetime::of([7, 5]).since(&Lifetime::of([4, 6])), Lifetime::of([3]));
         assert_eq!(Lifetime::of([7]).plus(&counts).openings, 8);
         assert_eq!(Lifetime::of([0, u64::MAX]).plus(&counts).memory_hits, u64::MAX);

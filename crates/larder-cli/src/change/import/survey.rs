@@ -10,6 +10,7 @@ use larder_export::{Error, Item, Keyspace, Reader};
 
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
+use crate::live::is_socket;
 use crate::out::progress;
 
 /// What is in an export that is whole.
@@ -76,6 +77,13 @@ impl Survey {
 
 /// Opens an export: a file, since it is read twice.
 pub(super) fn open(path: &Path) -> Result<File, Failure> {
+    if is_socket(path) {
+        let text = format!(
+            "cannot read {}: it is a socket, and no export; give the file that `larder export FILE --output EXPORT` wrote",
+            path.display()
+        );
+        return Err(Failure::new(Exit::NotLarder, text));
+    }
     let file = File::open(path).map_err(|error| reading(path, &error.into()))?;
     if file.metadata().is_ok_and(|found| found.is_file()) {
         return Ok(file);

@@ -167,6 +167,13 @@ fn what_is_evicted_and_not_asked_for_again_is_no_churn() {
 fn what_was_long_ago_is_not_told_as_of_late() {
     let ever = json!({"uptime": 86_400.0, "loads": 100, "load_failures": 50, "keyspaces": []});
     assert_eq!(complaints(&Looks::of(stats(ever))), []);
+    let ever = json!({"uptime": 86_400.0, "loads": 100, "voided_fills": 50, "uncacheable": 9,
+        "recent": [{"over": 600.0, "counts": {"memory_hits": 7, "loads": 7}}],
+        "keyspaces": [{"name": "product", "loads": 100, "uncacheable": 9, "voided_fills": 50}]});
+    assert_eq!(complaints(&Looks::of(stats(ever.clone()))), []);
+    let mut again = ever;
+    again["recent"][0]["counts"]["uncacheable"] = json!(1);
+    assert_eq!(complaints(&Looks::of(stats(again))), [("uncacheable", Verdict::Warn)]);
     let new = json!({"uptime": 60.0, "loads": 100, "load_failures": 50, "keyspaces": []});
     assert_eq!(complaints(&Looks::of(stats(new))), [("loads", Verdict::Warn)]);
 }

@@ -14,7 +14,7 @@ use super::sorted::{First, SORTED};
 use crate::args::{KeysOptions, SortBy};
 use crate::exit::{Exit, Failure};
 use crate::inspect::live::{file_of, keys_of, long, prefix};
-use crate::inspect::spelling::{Keys, Speller, pick};
+use crate::inspect::spelling::{Keys, Prefixed, Speller, pick};
 use crate::out::{self, FAINT, json_line, styled};
 
 /// An entry in JSON, by the names that a live cache's keys have.
@@ -39,9 +39,8 @@ pub(super) fn run(client: &mut Client, options: &KeysOptions) -> Result<Exit, Fa
         Some(name) => vec![pick(&all, name)?],
         None => all.clone(),
     };
-    if options.prefix.is_some() && chosen.len() > 1 {
-        let text = "a prefix is of the keys of one keyspace: give --keyspace";
-        return Err(Failure::new(Exit::Usage, text));
+    if let Some(text) = options.prefix.as_ref().filter(|_| chosen.len() > 1) {
+        return Err(Prefixed::Keys(&options.look.file).of_which(&chosen, text));
     }
     let speller = Speller::new(options.keyspace.as_deref(), all.into_iter());
     match options.sort {
@@ -58,7 +57,7 @@ fn visit(
     mut show: impl FnMut(&KeyStatus),
 ) -> Result<(), Failure> {
     let prefix = match &options.prefix {
-        Some(text) => spell_hex(&prefix(client, keyspace, text)?),
+        Some(text) => spell_hex(&prefix(client, keyspace, text, &options.look.file)?),
         None => String::new(),
     };
     let mut after: Option<String> = None;

@@ -1,6 +1,7 @@
 //! `larder keys` of a live cache: page by page, as its process lists them.
 
 use std::io::Write;
+use std::path::Path;
 
 use larder::control::{Client, FoundIn, KeyStatus, MAX_PAGE};
 use larder::inspect::{escape_control, spell_hex};
@@ -9,7 +10,7 @@ use super::{Source, keys_of, status_json};
 use crate::args::KeysOptions;
 use crate::exit::{Exit, Failure};
 use crate::inspect::existing::Existing;
-use crate::inspect::spelling::{Keys, Speller, pick};
+use crate::inspect::spelling::{Keys, Prefixed, Speller, pick};
 use crate::out::{self, FAINT, json_line, styled};
 
 pub(in crate::inspect) fn keys(source: &mut Source, options: &KeysOptions) -> Result<Exit, Failure> {
@@ -19,16 +20,15 @@ pub(in crate::inspect) fn keys(source: &mut Source, options: &KeysOptions) -> Re
         Some(name) => vec![pick(&all, name)?],
         None => all.clone(),
     };
-    if options.prefix.is_some() && chosen.len() > 1 {
-        let text = "a prefix is of the keys of one keyspace: give --keyspace";
-        return Err(Failure::new(Exit::Usage, text));
+    if let Some(text) = options.prefix.as_ref().filter(|_| chosen.len() > 1) {
+        return Err(Prefixed::Keys(&options.look.file).of_which(&chosen, text));
     }
     let speller = Speller::new(options.keyspace.as_deref(), all.into_iter());
     let mut out = out::stdout();
     let mut left = options.limit.unwrap_or(u64::MAX);
     for keyspace in chosen {
         let prefix = match &options.prefix {
-            Some(text) => spell_hex(&prefix(client, keyspace, text)?),
+            Some(text) => spell_hex(&prefix(client, keyspace, text, &options.look.file)?),
             None => String::new(),
         };
         let mut after: Option<String> = None;
@@ -58,10 +58,11 @@ pub(in crate::inspect) fn prefix(
     client: &mut Client,
     keyspace: Keys<'_>,
     text: &str,
+    cache: &Path,
 ) -> Result<Vec<u8>, Failure> {
     let prefix = keyspace.read_prefix(text)?;
     match Existing::Live(client).misread_prefix(keyspace, text, &prefix)? {
-        Some(other) => Err(other.refusal()),
+        Some(other) => Err(other.refusal(cache)),
         None => Ok(prefix),
     }
 }

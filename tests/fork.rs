@@ -64,12 +64,18 @@ fn assert_orphaned(place: &Place, owner: u32) {
     // It ends while this goes on.
     for _ in 0..100_000 {
         let error = Cache::builder().path(place.path()).open().unwrap_err();
-        let Error::InUse { pid: Some(pid), has_ended, .. } = error else {
-            panic!("not held by a fork: {error}")
+        let text = error.to_string();
+        let Error::InUse { pid: Some(pid), has_ended, holders, .. } = error else {
+            panic!("not held by a fork: {text}")
         };
         assert_eq!(pid, owner);
         if has_ended {
-            let text = error.to_string();
+            let [child] = &holders[..] else { panic!("{holders:?}") };
+            assert_ne!(child.pid, owner);
+            assert!(
+                text.contains(&format!("kill {}", child.pid)) && text.contains(&child.to_string()),
+                "{text}"
+            );
             assert!(text.contains("has ended") && text.contains("a process that it forked"), "{text}");
             return;
         }

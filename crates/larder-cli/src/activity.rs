@@ -12,17 +12,29 @@ use larder::inspect::{KeyShape, escape_control};
 use crate::exit::{Exit, Failure, of_process};
 use crate::inspect::live::keys_of;
 use crate::inspect::spelling::Speller;
-use crate::live;
+use crate::live::{self, Absent};
 
 /// Connects to a live cache, by its control socket or by the file that it has.
 fn connect(path: &Path, json: bool) -> Result<Client, Failure> {
-    live::process_behind(path, json)?.ok_or_else(|| {
-        let text = format!(
-            "{} is no control socket, nor the file of a process that serves one, and only a live cache knows which keys are at work; \
-             give the path after `control=` in the service's LARDER_URL",
-            path.display()
-        );
-        Failure::new(Exit::Usage, text)
+    if let Some(client) = live::process_behind(path, json)? {
+        return Ok(client);
+    }
+    let (shown, why) = (path.display(), "only a live cache knows which keys are at work");
+    Err(match live::absent(path)? {
+        Absent::Ended { told } => Failure::new(Exit::InUse, format!("{shown}: {told}; {why}")),
+        Absent::Unused => {
+            let text = format!(
+                "no process has {shown}, and {why}: start the service, with control=PATH in its LARDER_URL"
+            );
+            Failure::new(Exit::Usage, text)
+        }
+        Absent::Unasked => {
+            let text = format!(
+                "{shown} is no control socket, nor the file of a process that serves one, and {why}; \
+                 give the path after `control=` in the service's LARDER_URL"
+            );
+            Failure::new(Exit::Usage, text)
+        }
     })
 }
 

@@ -19,7 +19,7 @@ use crate::exit::{Exit, Failure};
 /// Opens a file to change it. A process that has it is named, with what to do instead.
 fn own(opened: Result<Admin, larder::Error>, instead: Option<&str>) -> Result<Admin, Failure> {
     opened.map_err(|error| match error {
-        larder::Error::InUse { path, pid, has_ended: false, is_elsewhere, socket } => {
+        larder::Error::InUse { path, pid, has_ended: false, is_elsewhere, socket, .. } => {
             let owner = match pid {
                 Some(pid) if is_elsewhere => format!("process {pid} of another container"),
                 Some(pid) => format!("process {pid}"),

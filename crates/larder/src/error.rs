@@ -4,17 +4,19 @@
 //! they become counted misses ([`Stats`](crate::Stats)).
 
 mod debug;
+mod in_use;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::codec::CodecError;
-use crate::escape::escape_control;
+use crate::disk::Holder;
 use crate::sync::Arc;
 use crate::units::ByteSize;
+use in_use::in_use;
 
 /// An error of the cache. Its text names the cause, the value and the way out.
 ///
@@ -52,7 +54,7 @@ pub enum Error {
     },
 
     /// Another owner holds the file, in this process or another.
-    #[error("cannot open {}: {}", path.display(), in_use(*pid, *has_ended, *is_elsewhere, socket.as_deref()))]
+    #[error("cannot open {}: {}", path.display(), in_use(*pid, *has_ended, *is_elsewhere, socket.as_deref(), holders))]
     InUse {
         /// The cache file.
         path: PathBuf,
@@ -65,6 +67,8 @@ pub enum Error {
         is_elsewhere: bool,
         /// Its control socket, if it has named one: what has the file can be asked there.
         socket: Option<PathBuf>,
+        /// Where the owner has ended, the processes that hold its file, as far as they are seen from here.
+        holders: Vec<Holder>,
     },
 
     /// The path is taken by something that is not a file: a directory, a symbolic link, a device.
@@ -252,31 +256,6 @@ pub enum Error {
     /// This process opened the cache itself: it has inherited nothing.
     #[error("this process opened the cache itself; close it")]
     NotForked,
-}
-
-fn in_use(pid: Option<u32>, has_ended: bool, is_elsewhere: bool, socket: Option<&Path>) -> String {
-    let owner = owner(pid);
-    if has_ended {
-        return format!(
-            "{owner}, which has ended, was writing to it, and a process that it forked still holds the lock; end that one too, or let it call abandon_in_child (an owner of an earlier version in another container looks the same)"
-        );
-    }
-    let place = if is_elsewhere { " of another container (PID namespace)" } else { "" };
-    let ask = socket.map_or_else(String::new, |socket| {
-        let socket = socket.to_string_lossy();
-        format!("ask it through its control socket {}, ", escape_control(&socket))
-    });
-    format!(
-        "{owner}{place} is writing to it; {ask}open it read-only, stop that process, or raise open_timeout to wait for it"
-    )
-}
-
-fn owner(pid: Option<u32>) -> String {
-    match pid {
-        Some(pid) if pid == std::process::id() => format!("this process ({pid})"),
-        Some(pid) => format!("process {pid}"),
-        None => "another process".to_owned(),
-    }
 }
 
 /// Why [`Keyspace::get_or_load`](crate::Keyspace::get_or_load) has no value.

@@ -69,7 +69,8 @@ pub struct Stats {
     /// Values that the application inserted. What a loader returned is stored as well, and counted under
     /// `loads`, not here.
     pub inserts: u64,
-    /// Calls that removed entries: by key, by prefix, or all; each counts once, however many entries it removed.
+    /// Calls of the application that remove entries: by key, by prefix, or all; each counts once, however many
+    /// entries it removed, also none. Removals through the control socket are not among them.
     pub invalidations: u64,
     /// Bytes acknowledged and not yet committed, values and their encodings together. Above the write buffer
     /// only for a single value that is larger than it.
@@ -239,7 +240,8 @@ pub struct KeyspaceStats {
     /// Values that the application inserted. What a loader returned is stored as well, and counted under
     /// `loads`, not here.
     pub inserts: u64,
-    /// Calls that removed entries of this keyspace alone; each counts once.
+    /// Calls of the application that remove entries of this keyspace; each counts once, also if there was
+    /// nothing to remove. Removals through the control socket are not among them.
     pub invalidations: u64,
     /// Entries in memory, those included that wait in the write buffer.
     pub memory_entries: u64,

@@ -21,6 +21,7 @@ use super::{entries, own};
 use crate::args::ImportOptions;
 use crate::exit::{Exit, Failure, WHERE};
 use crate::interrupt::Interrupt;
+use crate::live;
 use crate::out::{self, progress};
 
 const BATCH_ENTRIES: usize = 1000;
@@ -139,6 +140,8 @@ fn rehearse(options: &ImportOptions, survey: &Survey) -> Result<(Written, Vec<St
         Err(failure) if options.create && failure.is(Exit::Missing) => None,
         Err(failure) => return Err(failure),
     };
+    let refusal = snapshot.as_ref().and_then(|snapshot| live::refusal(&snapshot.file()));
+    refusal.iter().for_each(|refusal| live::say(options.look.json, refusal));
     let there = snapshot.as_ref().map_or(&[][..], |snapshot| snapshot.keyspaces());
     let replaced = conflicts(there, survey, options.replace)?;
     let now = snapshot.as_ref().map_or_else(

@@ -20,9 +20,9 @@ use super::{entries, own};
 use crate::args::{ClearOptions, RemoveOptions, RemovePrefixOptions, TargetOptions};
 use crate::exit::{Exit, Failure};
 use crate::inspect::existing::Existing;
-use crate::inspect::live::keys_of;
+use crate::inspect::live::{file_of, keys_of};
 use crate::inspect::spelling::{Keys, Misread, Prefixed, choose, literally, pick};
-use crate::out;
+use crate::{live, out};
 
 const PAGE: usize = 256;
 
@@ -68,9 +68,11 @@ fn run(
 ) -> Result<Exit, Failure> {
     let json = target.json;
     let mut target = Target::of(target)?;
-    let snapshot = match target.file() {
-        Some(file) => Some(crate::inspect::open(file)?),
-        None => None,
+    let snapshot = match (&target, target.file()) {
+        (_, Some(file)) => Some(crate::inspect::open(file)?),
+        // Of a keyspace that the process has not opened, the file alone has the shape and the schema.
+        (Target::Live { client, .. }, None) => file_of(client),
+        (Target::File(_), None) => None,
     };
     let (chosen, refusal) = match (&mut target, &snapshot) {
         // It has keyspaces and entries that the file has not.
@@ -87,7 +89,10 @@ fn run(
     };
     let removed = match (dry_run, snapshot, &mut target) {
         (true, _, Target::Live { client, .. }) => counted::of_process(client, &chosen)?,
-        (true, Some(snapshot), Target::File(_)) => count(&snapshot, &chosen)?,
+        (true, Some(snapshot), Target::File(_)) => {
+            live::refusal(&snapshot.file()).iter().for_each(|refusal| live::say(json, refusal));
+            count(&snapshot, &chosen)?
+        }
         (true, None, Target::File(_)) => 0,
         (false, snapshot, Target::Live { client, .. }) => {
             drop(snapshot);
@@ -137,7 +142,9 @@ fn resolve(
                     let why = format!("nothing is removed: there is no entry of a key {text}; {advice}");
                     Some(Failure::new(Exit::Usage, why))
                 }
-                _ => None,
+                _ => keyspace
+                    .no_key(&key)
+                    .map(|why| Failure::new(Exit::Usage, format!("nothing is removed: {why}"))),
             };
             Ok((Chosen::Key(keyspace.name.to_owned(), key), refusal))
         }

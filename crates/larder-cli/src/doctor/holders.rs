@@ -1,56 +1,48 @@
-//! Which processes hold a cache file: its owner, and those that the owner forked while it had the file open.
-//! A fork copies descriptors, so each of them keeps the file locked when the owner has ended.
-//!
-//! The system tells it of processes of the same user, and root of all (Linux, `/proc/PID/fd`). A process
-//! holds the file if it has both the file and its lock open: one that waits for the lock has the lock alone,
-//! one that reads has the file alone.
+//! Whether the processes that hold a cache file are those that should: see [`larder::inspect::holders`].
 
-use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
-use larder::inspect::{FileFacts, FileState};
+use larder::inspect::{FileFacts, FileState, Holder, holders};
 
 use super::line::Line;
+use crate::live::told;
+use crate::time::span;
 
 /// Generations between an owner and a process that it forked.
 const MAX_GENERATIONS: usize = 64;
+/// Ticks of a second in what the system tells programs, on every machine that Rust runs on.
+const TICKS: u64 = 100;
 
 /// The processes that hold a file, as far as they can be seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Holders {
-    pids: Vec<u32>,
+    found: Vec<Holder>,
 }
 
 impl Holders {
     pub(super) fn of(path: &Path) -> Self {
-        let Ok(path) = path.canonicalize() else { return Self::default() };
-        let mut lock = OsString::from(path.as_os_str());
-        lock.push(".lock");
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let pids = processes.filter_map(|process| process.file_name().to_str()?.parse().ok());
-        let mut pids: Vec<u32> = pids.filter(|pid| has_open(*pid, &[&path, Path::new(&lock)])).collect();
-        pids.sort_unstable();
-        Self { pids }
+        Self { found: holders(path) }
     }
 
     /// Those that still hold it: a child that is about to run another program holds it for a moment.
     pub(super) fn that_stayed(self, later: &Self) -> Self {
-        Self { pids: self.pids.into_iter().filter(|pid| later.pids.contains(pid)).collect() }
+        Self { found: self.found.into_iter().filter(|holder| later.has(holder.pid)).collect() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.pids.is_empty()
+        self.found.is_empty()
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        self.found.iter().map(|holder| holder.pid).collect()
     }
 
     /// Whether a process is seen to hold it.
     pub(super) fn has(&self, pid: u32) -> bool {
-        self.pids.contains(&pid)
-    }
-
-    fn told(&self) -> String {
-        let pids: Vec<String> = self.pids.iter().map(u32::to_string).collect();
-        format!("{} {}", if pids.len() == 1 { "process" } else { "processes" }, pids.join(", "))
+        self.found.iter().any(|holder| holder.pid == pid)
     }
 
     /// Whether the last owner closed the file, or who keeps it.
@@ -80,7 +72,7 @@ impl Holders {
     fn orphaned(&self, check: &'static str, owner: u32) -> Line {
         let later = "have the service open its cache after its last fork, or its children call \
             `Cache::abandon_in_child`";
-        if self.pids.is_empty() {
+        if self.is_empty() {
             let found = format!(
                 "process {owner} has ended, and one that it forked holds the file, which is not seen from \
                     here"
@@ -88,14 +80,18 @@ impl Holders {
             let remedy = format!(
                 "run this as the service's user, or as root, to see which; end that one. Then {later}"
             );
-            return Line::warn(check, found, remedy).with("pid", owner);
+            return Line::fail(check, found, remedy).with("pid", owner);
         }
-        let pids: Vec<String> = self.pids.iter().map(u32::to_string).collect();
-        let found =
-            format!("process {owner} has ended, and {}, forked by it, still holds the file", self.told());
-        let found = if pids.len() > 1 { found.replace("still holds", "still hold") } else { found };
+        let pids: Vec<String> = self.pids().iter().map(u32::to_string).collect();
+        let hold = if pids.len() == 1 { "still holds" } else { "still hold" };
+        let details: Vec<String> = self.found.iter().filter_map(details).collect();
+        let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join("; ")) };
+        let found = format!(
+            "process {owner} has ended, and {}, forked by it, {hold} the file: no service can open it{details}",
+            told(&self.found)
+        );
         let remedy = format!("kill {}, and a new owner can open it. Then {later}", pids.join(" "));
-        Line::warn(check, found, remedy).with("pid", owner).with("holders", self.pids.clone())
+        Line::fail(check, found, remedy).with("pid", owner).with("holders", self.pids())
     }
 
     /// Whether children of a living owner would keep the file when it ends.
@@ -105,22 +101,37 @@ impl Holders {
             let found = format!("what process {owner} and its children have open is not seen from here");
             return Line::unknown(check, found, "run this as the service's user, or as root");
         }
-        let pids = self.pids.iter().copied().filter(|pid| descends(*pid, owner)).collect();
-        let children = Self { pids };
-        if children.pids.is_empty() {
+        let found = self.found.iter().filter(|holder| descends(holder.pid, owner)).cloned().collect();
+        let children = Self { found };
+        if children.is_empty() {
             return Line::pass(check, format!("no child of process {owner} holds the file"));
         }
-        let found = format!("the file is held as well by {}, forked by process {owner}", children.told());
+        let found =
+            format!("the file is held as well by {}, forked by process {owner}", told(&children.found));
         let remedy = "when the owner ends, its next start is refused until these end: open the cache after \
             the last fork, or call `Cache::abandon_in_child` in them";
-        Line::warn(check, found, remedy).with("holders", children.pids)
+        Line::warn(check, found, remedy).with("holders", children.pids())
     }
 }
 
-fn has_open(pid: u32, paths: &[&Path]) -> bool {
-    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let open: Vec<_> = descriptors.filter_map(|descriptor| fs::read_link(descriptor.path()).ok()).collect();
-    paths.iter().all(|path| open.iter().any(|open| open == path))
+/// Whose a process is, and how old: whether it is the one that is to be killed.
+fn details(holder: &Holder) -> Option<String> {
+    let pid = holder.pid;
+    let user = fs::metadata(format!("/proc/{pid}")).ok()?.uid();
+    let age = age(
+        &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?,
+        &fs::read_to_string("/proc/uptime").ok()?,
+    )?;
+    Some(format!("{pid} is of user {user}, and has run for {}", span(age)))
+}
+
+/// How long a process has run, of what the system says of it and of itself. Its start is the twentieth word behind its
+/// name, in ticks of a hundredth of a second since the machine started (`proc_pid_stat(5)`).
+fn age(stat: &str, uptime: &str) -> Option<Duration> {
+    let started: u64 = stat.rsplit(')').next()?.split_whitespace().nth(19)?.parse().ok()?;
+    let (seconds, hundredths) = uptime.split_whitespace().next()?.split_once('.')?;
+    let now = seconds.parse::<u64>().ok()?.checked_mul(TICKS)? + hundredths.parse::<u64>().ok()?.min(TICKS);
+    Some(Duration::from_millis(now.saturating_sub(started) * (1000 / TICKS)))
 }
 
 /// Whether a process descends from another.
@@ -146,22 +157,26 @@ mod tests {
     use super::super::line::Verdict;
     use super::*;
 
+    fn unnamed(pids: &[u32]) -> Holders {
+        Holders { found: pids.iter().map(|&pid| Holder { pid, name: None }).collect() }
+    }
+
     #[test]
-    fn who_has_the_file_and_its_lock_open_holds_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let (path, lock) = (dir.path().join("a b.larder"), dir.path().join("a b.larder.lock"));
+    fn what_is_seen_once_does_not_stay_and_what_is_not_seen_is_not_known() {
+        assert_eq!(unnamed(&[7, 9]).that_stayed(&unnamed(&[9, 11])), unnamed(&[9]));
         let me = std::process::id();
-        let file = fs::File::create(&path).unwrap();
-        assert!(!Holders::of(&path).has(me), "a reader has the file alone");
-        let lock = fs::File::create(lock).unwrap();
-        let holders = Holders::of(&path);
-        assert!(holders.has(me));
-        assert_eq!(holders.forks_line(me).verdict, Verdict::Pass, "it is no child of its own");
-        drop(file);
-        assert!(!Holders::of(&path).has(me), "one that waits for the lock has the lock alone");
-        assert_eq!(holders.clone().that_stayed(&Holders::of(&path)), Holders::default());
-        drop(lock);
-        assert_eq!(holders.forks_line(u32::MAX).verdict, Verdict::Unknown);
+        assert_eq!(unnamed(&[me]).forks_line(me).verdict, Verdict::Pass, "it is no child of its own");
+        assert_eq!(unnamed(&[me]).forks_line(u32::MAX).verdict, Verdict::Unknown);
+    }
+
+    #[test]
+    fn the_age_of_a_process_is_read() {
+        let stat = "7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 12000 1 1";
+        assert_eq!(age(stat, "180.50 300.1\n"), Some(Duration::from_millis(60_500)));
+        assert_eq!((age("", "180.55"), age(stat, "")), (None, None));
+        let me = Holder { pid: std::process::id(), name: None };
+        assert!(details(&me).unwrap().contains("is of user "));
+        assert_eq!(details(&Holder { pid: u32::MAX, name: None }), None);
     }
 
     #[test]
@@ -169,7 +184,7 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         assert!(descends(child.id(), std::process::id()));
         assert!(!descends(std::process::id(), child.id()));
-        let holders = Holders { pids: vec![std::process::id(), child.id()] };
+        let holders = unnamed(&[std::process::id(), child.id()]);
         let line = holders.forks_line(std::process::id());
         assert_eq!(line.verdict, Verdict::Warn, "{line:?}");
         assert!(line.found.contains(&format!("process {}, forked", child.id())), "{line:?}");
@@ -179,13 +194,18 @@ mod tests {
 
     #[test]
     fn an_owner_that_has_ended_is_told_with_those_that_keep_the_file() {
-        let some = Holders { pids: vec![7, 9] }.orphaned("owner", 5);
+        let workers = [u32::MAX - 1, u32::MAX].map(|pid| Holder { pid, name: Some("worker".to_owned()) });
+        let some = Holders { found: workers.to_vec() }.orphaned("owner", 5);
+        assert_eq!(some.verdict, Verdict::Fail, "no service can start");
         assert!(
-            some.found.contains("process 5 has ended, and processes 7, 9, forked by it, still hold the"),
+            some.found.contains(
+                "and processes 4294967294 (worker), 4294967295 (worker), forked by it, still hold the file"
+            ),
             "{some:?}"
         );
-        assert!(some.remedy.unwrap().starts_with("kill 7 9, "));
+        assert!(some.remedy.unwrap().starts_with("kill 4294967294 4294967295, "));
         let none = Holders::default().orphaned("owner", 5);
+        assert_eq!(none.verdict, Verdict::Fail);
         assert!(none.remedy.unwrap().contains("as the service's user"));
     }
 }

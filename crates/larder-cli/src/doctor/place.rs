@@ -69,7 +69,7 @@ fn directory_line(directory: &Path, above: &fs::Metadata) -> Line {
 }
 
 fn lock_line(path: &Path, file: &fs::Metadata, lock: Option<&fs::Metadata>) -> Line {
-    let (check, shown) = ("lock", beside(path, ".lock"));
+    let (check, shown) = ("lock file", beside(path, ".lock"));
     let shown = shown.display();
     match lock {
         None => Line::pass(check, "there is none yet; the next owner makes it"),
@@ -85,7 +85,7 @@ fn lock_line(path: &Path, file: &fs::Metadata, lock: Option<&fs::Metadata>) -> L
             let found = format!("others may write to {shown}, and so keep it locked");
             Line::warn(check, found, format!("chmod 600 {shown}"))
         }
-        Some(_) => Line::pass(check, "it is the file owner's"),
+        Some(_) => Line::pass(check, "it is of the user whose the file is"),
     }
 }
 

@@ -11,12 +11,13 @@ use super::{churn, flush, hits, loads, machine, values};
 use crate::limit;
 use crate::time::span;
 
-/// Lookups before a rate says anything.
-const ENOUGH: u64 = 1000;
 /// A disk with less room is full before long.
 const NO_ROOM: u64 = 16 << 20;
 const ASK: &str =
     "the service tells it: give it a control socket (control=PATH in its URL), which is then asked by itself";
+
+const RUN: &str =
+    "end what holds the file (see `owner`) and start the service: its control socket comes back with it";
 
 /// Whether the memory that the cache may take is there.
 pub(super) fn memory(patient: &Patient) -> Line {
@@ -91,6 +92,10 @@ pub(super) fn file_size(patient: &Patient) -> Line {
         let found = "which limits its owner has is not seen from here: it is of another container";
         return Line::unknown(check, found, "run this where the service runs");
     }
+    if let Some(ended) = patient.ended_owner().filter(|_| patient.pid.is_none()) {
+        let found = format!("process {ended} has ended: which limit the next one has is not known");
+        return Line::unknown(check, found, "run this again when the service runs");
+    }
     let (pid, whose) = match patient.owner() {
         Some(pid) => (Some(pid), format!("process {pid}")),
         None => (None, "this shell".to_owned()),
@@ -138,7 +143,8 @@ pub(super) fn live(patient: &Patient) -> Vec<Line> {
     }
     if patient.is_owned() {
         let unknown = TOLD_BY_A_SERVICE.iter().filter(|check| **check != "hit rate" || in_file.is_none());
-        lines.extend(unknown.map(|check| Line::unknown(check, "the file does not tell", ASK)));
+        let ask = if patient.ended_owner().is_some() { RUN } else { ASK };
+        lines.extend(unknown.map(|check| Line::unknown(check, "the file does not tell", ask)));
     }
     lines
 }
@@ -197,6 +203,12 @@ fn monitoring(patient: &Patient) -> Line {
             );
             Line::pass(check, found).with("pid", pid).with("uptime_seconds", uptime.as_secs_f64())
         }
+        (None, mute, true) if patient.ended_owner().is_some() => {
+            let ended = patient.ended_owner().unwrap_or_default();
+            let why = mute.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+            let found = format!("process {ended} has ended, and its control socket{socket} with it{why}");
+            Line::unknown(check, found, RUN)
+        }
         (None, Some(why), true) => {
             let remedy = "is it the socket of the service's URL? One that was removed comes back when the \
                 service is started again";
@@ -235,16 +247,24 @@ fn disk_tier(stats: &Stats) -> Line {
         .with("degraded_seconds", disk.degraded.as_secs_f64())
 }
 
-/// Whether updates invalidate.
+/// Whether updates invalidate: what an operator removes through the socket is not counted.
 fn invalidation(stats: &Stats) -> Line {
     let check = "invalidation";
-    let found = format!("{} calls removed entries since the start", stats.invalidations);
-    let line = if stats.invalidations == 0 && stats.requests() >= ENOUGH {
-        let remedy = "see that every update of the source calls `remove` or `begin_update`, or that nothing \
-            is updated";
-        Line::unknown(check, found, remedy)
-    } else {
-        Line::pass(check, found)
+    let line = match stats.invalidations {
+        0 if stats.loads == 0 && stats.inserts == 0 => {
+            Line::pass(check, "nothing was loaded or inserted since the start")
+        }
+        0 => Line::unknown(
+            check,
+            "the service made 0 calls to remove entries since the start, so nothing was updated, or an update \
+                forgot to",
+            "if an answer is stale: `larder remove` takes it out; then see that every update of the source \
+                calls `remove` or `begin_update`",
+        ),
+        1 => Line::pass(check, "the service made 1 call to remove entries since the start"),
+        calls => {
+            Line::pass(check, format!("the service made {calls} calls to remove entries since the start"))
+        }
     };
     line.with("invalidations", stats.invalidations)
 }

@@ -5,7 +5,7 @@ mod process;
 use std::io::Write;
 
 use larder::ByteSize;
-use larder::inspect::{FileFacts, FileState, RetiredVersion, Snapshot, escape_control};
+use larder::inspect::{FileFacts, FileState, Holder, RetiredVersion, Snapshot, escape_control};
 use serde::Serialize;
 
 use super::open;
@@ -22,6 +22,8 @@ struct InfoJson {
     owner_pid: Option<u32>,
     /// Whether that process has ended, and one that it forked has the file.
     owner_has_ended: bool,
+    /// The forks of an owner that has ended, as far as they are seen.
+    held_by: Vec<HolderJson>,
     /// Whether its number is one of another container.
     owner_is_elsewhere: bool,
     socket: Option<String>,
@@ -37,6 +39,12 @@ struct InfoJson {
     pending_removals: usize,
     keyspaces: Vec<KeyspaceJson>,
     retired: Vec<RetiredJson>,
+}
+
+#[derive(Serialize)]
+struct HolderJson {
+    pid: u32,
+    name: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -117,6 +125,10 @@ fn as_json(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> InfoJ
         state,
         owner_pid,
         owner_has_ended,
+        held_by: live::orphans(&file)
+            .into_iter()
+            .map(|Holder { pid, name }| HolderJson { pid, name })
+            .collect(),
         owner_is_elsewhere: file.owner_is_elsewhere,
         socket: file.socket.map(|socket| socket.display().to_string()),
         length: file.len,
@@ -196,9 +208,7 @@ fn state(file: &FileFacts) -> String {
         FileState::Owned { pid: Some(_), has_ended: false } => {
             styled(GOOD, format!("in use by {}", live::owner_of(file)))
         }
-        FileState::Owned { pid: Some(pid), .. } => {
-            styled(BAD, format!("held by a fork of process {pid}, which has ended"))
-        }
+        FileState::Owned { pid: Some(pid), .. } => styled(BAD, live::held(pid, &live::orphans(file))),
         FileState::Owned { pid: None, .. } => styled(GOOD, "in use"),
         FileState::Closed => "closed".to_owned(),
         _ => styled(BAD, "left by a crash") + "; its next owner repairs it, and this is what it will find",

@@ -6,12 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use larder::control::{Client, ClientError};
-use larder::inspect::{FileFacts, Inspector, KeyspaceFacts, escape_control};
+use larder::inspect::{FileFacts, Holder, Inspector, KeyspaceFacts, escape_control};
 use larder::{Stats, Timestamp};
 
 use crate::clock;
 use crate::exit::{Exit, Failure};
-use crate::live::socket_behind;
+use crate::live::{orphans, socket_behind};
 
 /// Nobody waits longer for a number that is shown each second.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,6 +38,8 @@ pub(super) struct Facts {
     pub(super) file: FileFacts,
     pub(super) keyspaces: Vec<KeyspaceFacts>,
     pub(super) now: Timestamp,
+    /// The forks of an owner that has ended, which hold the file.
+    pub(super) orphans: Vec<Holder>,
 }
 
 impl Seen {
@@ -130,7 +132,8 @@ fn ask(client: &mut Option<Client>, connections: &mut u64, path: &Path) -> Resul
 pub(super) fn facts(path: &Path) -> Result<Seen, larder::Error> {
     let snapshot = Inspector::open(path)?.snapshot()?;
     let (file, keyspaces, now) = (snapshot.file(), snapshot.keyspaces().to_vec(), snapshot.now());
-    Ok(Seen::File(Box::new(Facts { file, keyspaces, now })))
+    let orphans = orphans(&file);
+    Ok(Seen::File(Box::new(Facts { file, keyspaces, now, orphans })))
 }
 
 /// What a source said, and when; or why it said nothing.

@@ -76,7 +76,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, look: &Look<'_>, history: &History, co
 fn head(frame: &mut Frame<'_>, area: Rect, look: &Look<'_>, history: &History, controls: &Controls) {
     let of = match history.seen() {
         Some(Seen::Live(live)) => format!(": process {}", live.pid),
-        Some(Seen::File(facts)) => format!(": {}", file::state(facts.file.state)),
+        Some(Seen::File(facts)) => format!(": {}", file::state(facts)),
         None => String::new(),
     };
     let every = if controls.is_paused {

@@ -319,3 +319,30 @@ fn a_compaction_that_is_killed_leaves_the_file_whole_and_nothing_beside_it_for_l
     assert!(!unfinished.exists(), "the next owner removes what {cut_off} of them left");
     assert_eq!(entries(&place), kept);
 }
+
+#[test]
+fn a_file_that_no_process_has_is_flushed_and_one_whose_process_serves_no_socket_may_not_be() {
+    let place = Place::new();
+    place.shop();
+    let text = printed(place.dir(), &["flush", FILE], 0);
+    assert_eq!(text, "nothing to flush: no process has shop.larder, and what is in it is committed\n");
+    let json = printed(place.dir(), &["flush", FILE, "--json"], 0);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json, serde_json::json!({"flushed": false, "pid": null}));
+    let output = larder(place.dir(), &["hot", FILE]);
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert!(
+        stderr(&output).contains("no process has shop.larder, and only a live cache"),
+        "{}",
+        told(&output)
+    );
+    let cache = place.open_shop();
+    let output = larder(place.dir(), &["flush", FILE]);
+    assert_eq!(output.status.code(), Some(8), "{}", told(&output));
+    assert!(stderr(&output).contains("can't be asked; give it a control socket"), "{}", told(&output));
+    let output = larder(place.dir(), &["clear", FILE, "--dry-run"]);
+    let refused = format!("this would be refused now: process {} is writing to the file", std::process::id());
+    assert!(stderr(&output).contains(&refused), "{}", told(&output));
+    assert_eq!((output.status.code(), stderr(&output).lines().count()), (Some(0), 1), "{}", told(&output));
+    cache.close().unwrap();
+}

@@ -17,7 +17,7 @@ use larder::testing::StallingDisk;
 use larder::{Cache, CacheBuilder, Keyspace, KeyspaceDefinition, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::support::{HOUR, NOW, PRODUCTS, Product};
+use crate::support::{HOUR, NOW, PRODUCTS, Product, name_this_thread};
 use crate::watchdog::{Watch, patience};
 
 const ROLE: &str = "LARDER_TEST_SERVICE";
@@ -291,6 +291,7 @@ impl Products {
 /// Forks a process that lives on, and ends without closing the cache, as a server does that opens its cache
 /// and then becomes a daemon.
 fn fork_and_end() -> String {
+    name_this_thread("shop-worker");
     match fork::fork().unwrap() {
         fork::Fork::Parent(pid) => {
             let mut out = std::io::stdout();

@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::child::Owner;
-use crate::support::{HOUR, PRODUCTS, Place, Product, larder, told};
+use crate::support::{
+    HOUR, PRODUCTS, Place, Product, larder, name_this_thread, printed, stderr, stdout, told,
+};
 
 const FILE: &str = "shop.larder";
 /// What has more keys than find room.
@@ -85,6 +87,7 @@ fn retype(cache: &Cache, ready: &dyn Fn()) {
 fn orphan(cache: &Cache, ready: &dyn Fn()) {
     cache.keyspace(PRODUCTS).unwrap();
     cache.flush().unwrap();
+    name_this_thread("shop-worker");
     match fork().unwrap() {
         Fork::Parent(_) => {
             ready();
@@ -174,6 +177,39 @@ fn values_of_another_type_are_told_with_their_keyspace_and_their_reason() {
     assert!(remedy.contains("raise the keyspace's version"), "{line:#}");
 }
 
+/// Every command that is kept from the file, or tells of it, names who keeps it.
+fn tell_of_the_fork(place: &Place, owner: u32, child: u64) {
+    let named = format!("held by process {child} (shop-worker), forked by process {owner}, which has ended");
+    assert!(printed(place.dir(), &["info", FILE], 0).contains(&named));
+    let json: Value = serde_json::from_str(&printed(place.dir(), &["info", FILE, "--json"], 0)).unwrap();
+    assert_eq!(json["held_by"], serde_json::json!([{"pid": child, "name": "shop-worker"}]), "{json:#}");
+    assert_eq!((&json["state"], &json["owner_has_ended"]), (&"in_use".into(), &true.into()), "{json:#}");
+    for (asks, code) in [("flush", 4), ("hot", 4), ("slow", 4), ("monitor", 4)] {
+        let output = larder(place.dir(), &[asks, FILE]);
+        assert_eq!(output.status.code(), Some(code), "{}", told(&output));
+        let back = format!("{named}; kill {child}, and start the service: its control socket comes back");
+        assert!(stderr(&output).contains(&back), "{asks}: {}", told(&output));
+    }
+    let output = larder(place.dir(), &["clear", FILE, "--dry-run"]);
+    assert_eq!((output.status.code(), &*stdout(&output)), (Some(0), "would remove 0 entries\n"));
+    let refused = format!("larder: without --dry-run this would be refused now: the file is {named}\n");
+    assert_eq!(stderr(&output), refused);
+    let text = stdout(&larder(place.dir(), &["doctor", FILE]));
+    for found in [
+        format!("?     file size     process {owner} has ended: which limit the next one has is not known"),
+        format!("?     monitoring    process {owner} has ended, and its control socket "),
+    ] {
+        assert!(text.contains(&found), "{found}\n{text}");
+    }
+    assert!(!text.contains("control=PATH"), "it has a socket: {text}");
+    for refused in [&["clear", FILE][..], &["remove", FILE, "MTNVTU"], &["compact", FILE]] {
+        let output = larder(place.dir(), refused);
+        assert_eq!(output.status.code(), Some(4), "{}", told(&output));
+        let named = format!("process {child} (shop-worker); end that (kill {child})");
+        assert!(stderr(&output).contains(&named), "{refused:?}: {}", told(&output));
+    }
+}
+
 #[test]
 fn a_child_that_holds_the_file_of_its_parent_is_named_before_and_after_that_has_ended() {
     let place = Place::new();
@@ -183,13 +219,15 @@ fn a_child_that_holds_the_file_of_its_parent_is_named_before_and_after_that_has_
     let [forks] = &bad[..] else { panic!("{bad:#?}") };
     assert_eq!(forks["check"], "forks", "{forks:#}");
     let child = forks["numbers"]["holders"][0].as_u64().unwrap();
-    assert!(text(forks, "found").contains(&format!("process {child}, forked by process {pid}")), "{forks:#}");
+    let named = format!("process {child} (shop-worker), forked by process {pid}");
+    assert!(text(forks, "found").contains(&named), "{forks:#}");
     let _held = owner.kill_and_keep_its_input();
     let bad = complaints(&place, &[FILE, "--seconds", "0"]);
     let line = bad.iter().find(|line| line["check"] == "owner").unwrap();
-    assert!(
-        text(line, "found").contains(&format!("process {pid} has ended, and process {child}, forked by it"))
-    );
+    assert_eq!(line["verdict"], "fail", "no service can start: {line:#}");
+    let named = format!("process {pid} has ended, and process {child} (shop-worker), forked by it");
+    assert!(text(line, "found").contains(&named), "{line:#}");
+    tell_of_the_fork(&place, pid, child);
     assert!(
         text(line, "remedy").starts_with(&format!("kill {child}, and a new owner can open it")),
         "{line:#}"

@@ -138,3 +138,8 @@ pub(crate) fn printed(dir: &Path, arguments: &[&str], code: i32) -> String {
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", told(&output));
     stdout(&output)
 }
+
+/// Gives the thread that calls a name: that of a process which it forks.
+pub(crate) fn name_this_thread(name: &str) {
+    std::fs::write("/proc/thread-self/comm", name).unwrap();
+}

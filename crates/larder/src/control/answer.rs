@@ -12,6 +12,7 @@ use crate::cache::Cache;
 use crate::inner::Inner;
 use crate::key::Scope;
 use crate::removal::Removal;
+use crate::stats::Stats;
 
 /// Hot keys that are told unless asked otherwise.
 const HOT_KEYS: usize = 20;
@@ -46,7 +47,7 @@ fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
     let inner = cache.inner();
     Ok(match request {
         Request::Hello {} => done(&hello(inner)),
-        Request::Stats {} => done(&cache.stats()),
+        Request::Stats {} => done(&stats(cache)),
         Request::Keyspaces {} => done(&keyspaces(inner)),
         Request::Keys { keyspace, prefix, after, limit, all } => {
             let target = Target::find(inner, &keyspace)?;
@@ -61,7 +62,6 @@ fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
         Request::Remove { keyspace, key } => {
             let target = Target::find(inner, &keyspace)?;
             let full = [&target.id.to_bytes()[..], &text::key(target.shape(), &key)?].concat();
-            target.count(inner);
             removed(inner.invalidate([Removal::Key { counters: &target.uncounted, full: &full }])?)
         }
         Request::RemovePrefix { keyspace, prefix } => {
@@ -73,7 +73,8 @@ fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
             let target = Target::find(inner, &keyspace)?;
             remove_all(inner, &target, target.id.to_bytes().to_vec())?
         }
-        Request::ClearAll {} => removed(cache.clear()?),
+        // Not `Cache::clear`, which counts an invalidation of the application.
+        Request::ClearAll {} => removed(inner.invalidate([Removal::Everything])?),
         Request::Flush {} => {
             cache.flush()?;
             done(&serde_json::json!({}))
@@ -112,6 +113,15 @@ fn hello(inner: &Inner) -> Hello {
     }
 }
 
+/// The statistics, without what might quote a value that is not to be shown.
+fn stats(cache: &Cache) -> Stats {
+    let mut stats = cache.stats();
+    for cause in stats.keyspaces.iter_mut().filter_map(|space| space.undecodable_cause.as_mut()) {
+        *cause = look::reason(cache.inner(), cause).to_owned();
+    }
+    stats
+}
+
 /// What stands for a key.
 fn at(inner: &Inner, keyspace: &str, key: &str, wants: Wants) -> Result<Vec<u8>, Refusal> {
     let target = Target::find(inner, keyspace)?;
@@ -121,7 +131,6 @@ fn at(inner: &Inner, keyspace: &str, key: &str, wants: Wants) -> Result<Vec<u8>,
 
 fn remove_all(inner: &Inner, target: &Target, start: Vec<u8>) -> Result<Vec<u8>, Refusal> {
     let scope = Scope::prefix(start);
-    target.count(inner);
     Ok(removed(inner.invalidate([Removal::Scope { counters: &target.uncounted, scope }])?))
 }
 

@@ -17,9 +17,9 @@ use crate::escape::escape_control;
 use crate::observe::{HotKeys, SlowLoads};
 use crate::stats::Stats;
 
-/// How long the first answer is waited for, which says who is there. A verification that is under way for another
-/// peer takes seconds; the socket of another program may never answer.
-const FIRST_ANSWER: Duration = Duration::from_secs(30);
+/// How long the first answer is waited for, which says who is there: a person waits for it, and the socket of a
+/// process that is stopped never answers. A verification that is under way for another peer may take longer.
+const FIRST_ANSWER: Duration = Duration::from_secs(5);
 /// How long an answer is waited for unless set: a verification reads the whole file.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// The longest answer that is read.
@@ -60,6 +60,14 @@ pub enum ClientError {
         /// The operating system's answer.
         source: io::Error,
     },
+    /// The connection was taken, and nothing said who is there.
+    #[error("connected to {}, and no answer came within {waited:?}: its process may be stopped, or have ended, with one that it forked holding the socket (`larder info` of the cache file tells), or be busy with a long verification or removal: then ask again; or it is the socket of another program", path.display())]
+    Silent {
+        /// The socket.
+        path: PathBuf,
+        /// How long the answer was waited for.
+        waited: Duration,
+    },
     /// What answers is no cache, or one of another version.
     #[error("what answers at {} is not understood: {}; is it the control socket of a larder of this version?", path.display(), escape_control(cause))]
     Garbled {
@@ -87,6 +95,7 @@ impl fmt::Debug for ClientError {
         let variant = match self {
             Self::Connect { .. } => "Connect",
             Self::Disconnected { .. } => "Disconnected",
+            Self::Silent { .. } => "Silent",
             Self::Garbled { .. } => "Garbled",
             Self::Refused(_) => "Refused",
             Self::NotOwner { .. } => "NotOwner",
@@ -99,7 +108,8 @@ impl Client {
     /// Connects to a socket, and asks who is there.
     ///
     /// # Errors
-    /// [`ClientError::Connect`] when nobody answers; and those of every request.
+    /// [`ClientError::Connect`] when no process listens, [`ClientError::Silent`] when none answers within five
+    /// seconds; and those of every request.
     pub fn connect(path: impl AsRef<Path>) -> Result<Self, ClientError> {
         Self::connect_within(path.as_ref(), FIRST_ANSWER)
     }
@@ -110,7 +120,12 @@ impl Client {
         let stream = connect(&path).map_err(|source| ClientError::Connect { path: path.clone(), source })?;
         let mut client = Self { stream: BufReader::new(stream), path, server: Hello::default() };
         client.set_patience(first)?;
-        client.server = client.ask(&Request::Hello {})?;
+        client.server = client.ask(&Request::Hello {}).map_err(|error| match error {
+            ClientError::Disconnected { path, source } if source.kind() == io::ErrorKind::TimedOut => {
+                ClientError::Silent { path, waited: first }
+            }
+            error => error,
+        })?;
         client.set_patience(PATIENCE)?;
         Ok(client)
     }
@@ -174,7 +189,7 @@ impl Client {
     /// [`ClientError`].
     ///
     /// # Cost
-    /// In the process, on a thread that no lookup waits for: one pass over the keys in memory, whatever the
+    /// In the process, on a thread that no lookup waits for: two passes over the keys in memory, whatever the
     /// prefix, and up to 50 ms of reading the disk.
     pub fn keys(
         &mut self,

@@ -4,14 +4,13 @@ use super::protocol::Refusal;
 use crate::codec::ErasedCodec;
 use crate::id::KeyspaceId;
 use crate::inner::Inner;
-use crate::stats::{Count, Counters};
+use crate::stats::Counters;
 
 /// A keyspace: one that is open, or one that stands in the file alone.
 ///
 /// It does not hold the one that is open: a caller that gives it another version would be told that somebody
 /// has a handle.
 pub(super) struct Target {
-    pub(super) name: String,
     pub(super) id: KeyspaceId,
     /// Of one that is open.
     shape: Option<String>,
@@ -19,7 +18,8 @@ pub(super) struct Target {
     pub(super) codec: Option<ErasedCodec>,
     /// The format of its values.
     pub(super) format: Option<u8>,
-    /// What a removal itself counts goes nowhere: see [`count`](Target::count).
+    /// What a removal counts goes nowhere: the statistics tell whether the application invalidates, and that an
+    /// operator does must not hide that it does not.
     pub(super) uncounted: Counters,
 }
 
@@ -28,7 +28,6 @@ impl Target {
         inner.refuse_if_closed()?;
         if let Some(space) = inner.spaces.lock().get(name) {
             return Ok(Self {
-                name: name.to_owned(),
                 id: space.id,
                 shape: Some(space.shape.clone()),
                 version: Some(space.kind.version),
@@ -45,25 +44,10 @@ impl Target {
             ));
         };
         let uncounted = Counters::default();
-        Ok(Self {
-            name: name.to_owned(),
-            id,
-            shape: None,
-            version: None,
-            codec: None,
-            format: None,
-            uncounted,
-        })
+        Ok(Self { id, shape: None, version: None, codec: None, format: None, uncounted })
     }
 
     pub(super) fn shape(&self) -> Option<&str> {
         self.shape.as_deref()
-    }
-
-    /// Counts an invalidation where the keyspace is open.
-    pub(super) fn count(&self, inner: &Inner) {
-        if let Some(space) = inner.spaces.lock().get(&self.name).filter(|space| space.id == self.id) {
-            space.counters.add(Count::Invalidations);
-        }
     }
 }

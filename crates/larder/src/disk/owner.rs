@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use super::evidence::Accepted;
+use super::holders::holders;
 use super::names::{LOCK, beside};
 use super::owner_facts::{MAX_LEN, OwnerFacts};
 use crate::error::Error;
@@ -48,7 +49,8 @@ impl Owner {
     /// The error of a file that this owner has.
     pub(super) fn in_use(self, path: &Path) -> Error {
         let Self { pid, has_ended, is_elsewhere, socket } = self;
-        Error::InUse { path: path.to_owned(), pid, has_ended, is_elsewhere, socket }
+        let holders = if has_ended { holders(path) } else { Vec::new() };
+        Error::InUse { path: path.to_owned(), pid, has_ended, is_elsewhere, socket, holders }
     }
 }
 

@@ -75,7 +75,12 @@ pub const METRICS: &[Metric] = &[
         Unit::Count,
         "Values that the application inserted, by keyspace. Those that loads stored are in larder_loads_total alone.",
     ),
-    m("larder_invalidations_total", Kind::Counter, Unit::Count, "Calls that removed entries, by keyspace."),
+    m(
+        "larder_invalidations_total",
+        Kind::Counter,
+        Unit::Count,
+        "Calls of the application that remove entries, by keyspace. Removals through the control socket are not counted.",
+    ),
     m(
         "larder_evictions_total",
         Kind::Counter,

@@ -158,7 +158,9 @@ fn what_is_evicted_and_not_asked_for_again_is_no_churn() {
         !churns(&new_keys(0)),
         "misses of what the cache never had: the disk still has what memory gave up"
     );
-    assert!(churns(&new_keys(4_000)), "but not while the disk gives it up");
+    let both = told(&service(new_keys(4_000)), None);
+    let sick = both.iter().filter(|line| line.check.ends_with("churn") && line.verdict == Verdict::Warn);
+    assert_eq!(sick.map(|line| line.check).collect::<Vec<_>>(), ["disk churn"], "memory only follows");
 }
 
 #[test]
@@ -289,6 +291,15 @@ fn each_fault_is_told_by_its_own_line() {
 fn values_that_do_not_decode_warn_apart_from_invalidations() {
     let told = stats(json!({"keyspaces": [{"name": "product", "undecodable": 2}], "invalidations": 3}));
     assert_eq!(invalidation(&told).verdict, Verdict::Pass);
+    assert!(invalidation(&told).found.contains("made 3 calls to"));
+    assert!(invalidation(&stats(json!({"invalidations": 1}))).found.contains("made 1 call to"));
+    // A service that only loads may have forgotten to invalidate: that there was no call is no good news.
+    for told in [json!({"loads": 40}), json!({"inserts": 1}), json!({"loads": 4_000, "misses": 4_000})] {
+        let line = invalidation(&stats(told));
+        assert_eq!(line.verdict, Verdict::Unknown, "{line:?}");
+        assert!(line.remedy.unwrap().contains("if an answer is stale"));
+    }
+    assert_eq!(invalidation(&stats(json!({}))).verdict, Verdict::Pass, "there is nothing to be stale");
     assert_eq!(values::line(&Looks::of(told)).verdict, Verdict::Warn);
 }
 

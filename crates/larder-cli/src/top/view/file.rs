@@ -9,6 +9,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders, Row, Table};
 
 use super::{Chart, Look, Vital, charts, vitals};
+use crate::live::held;
 use crate::time::span;
 use crate::top::controls::{Controls, Drawn};
 use crate::top::history::History;
@@ -86,12 +87,10 @@ fn keyspaces(frame: &mut Frame<'_>, area: Rect, facts: &Facts, controls: &mut Co
     frame.render_widget(table, area);
 }
 
-pub(super) fn state(state: FileState) -> String {
-    match state {
+pub(super) fn state(facts: &Facts) -> String {
+    match facts.file.state {
         FileState::Owned { pid: Some(pid), has_ended: false } => format!("in use by process {pid}"),
-        FileState::Owned { pid: Some(pid), .. } => {
-            format!("held by a fork of process {pid}, which has ended")
-        }
+        FileState::Owned { pid: Some(pid), .. } => held(pid, &facts.orphans),
         FileState::Owned { pid: None, .. } => "in use".to_owned(),
         FileState::Closed => "closed".to_owned(),
         _ => "left by a crash".to_owned(),

@@ -8,8 +8,8 @@
 //! A file that was not there is told of first, since the path may be a mistake, and is removed at the end with
 //! whatever was made for it ([`made`]).
 
-#![expect(clippy::print_stdout, reason = "the command prints what it found")]
-
+use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -52,10 +52,10 @@ impl Findings {
     fn add(&mut self, tier: Tier, what: &str, fault: Option<String>) {
         let tier = if tier == Tier::Memory { "memory" } else { "disk" };
         match fault {
-            None => println!("ok      {tier:<7} {what}"),
+            None => line(format_args!("ok      {tier:<7} {what}")),
             Some(fault) => {
                 self.failures += 1;
-                println!("FAILED  {tier:<7} {what}: {fault}");
+                line(format_args!("FAILED  {tier:<7} {what}: {fault}"));
             }
         }
     }
@@ -96,13 +96,18 @@ pub(crate) fn run(url: Option<&str>) -> Result<ExitCode, Failure> {
     let interrupt = Interrupt::heard()?;
     let made = path.as_deref().map(Made::by_a_check_of);
     if let Some(note) = made.as_ref().and_then(Made::note) {
-        println!("note    disk    {note}");
+        line(format_args!("note    disk    {note}"));
     }
     let checked = check(&|| Cache::open_url(&url));
-    let is_removed = made.is_none_or(|made| made.remove());
+    let is_removed = made.is_none_or(|mut made| made.remove());
     let failures = checked.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     interrupt.check("the probe is removed")?;
     Ok(if failures == 0 && is_removed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Prints a line. A reader that went away, as `head` does, is no reason to leave behind what the check has made.
+fn line(text: fmt::Arguments<'_>) {
+    drop(writeln!(io::stdout(), "{text}"));
 }
 
 /// The number of findings that were not as they should be.
@@ -111,17 +116,17 @@ fn check(open: &dyn Fn() -> Result<Cache, larder::Error>) -> Result<u32, larder:
     let cache = open()?;
     let memory = ByteSize::bytes(cache.stats().memory.capacity);
     let Some(disk) = cache.stats().disk else {
-        println!("opened  {memory} of memory, and no file: entries die with the process");
+        line(format_args!("opened  {memory} of memory, and no file: entries die with the process"));
         check_memory(&cache, &mut findings)?;
         return Ok(summary(&findings));
     };
     let (room, entries) = (ByteSize::bytes(disk.capacity), disk.entries);
-    println!("opened  {memory} of memory over a file of at most {room}, with {entries} entries");
+    line(format_args!("opened  {memory} of memory over a file of at most {room}, with {entries} entries"));
     if let Some(limited) = limit::told(room) {
-        println!("note    disk    {limited}");
+        line(format_args!("note    disk    {limited}"));
     }
     if let Some(moved_to) = &disk.quarantined {
-        println!("note    disk    the file was damaged; it is kept as {}", moved_to.display());
+        line(format_args!("note    disk    the file was damaged; it is kept as {}", moved_to.display()));
     }
     check_memory(&cache, &mut findings)?;
 
@@ -130,10 +135,10 @@ fn check(open: &dyn Fn() -> Result<Cache, larder::Error>) -> Result<u32, larder:
     let checked = check_disk(cache.clone(), open, &key, &mut findings);
     let is_removed = remove(&cache, &key).is_ok() || open().and_then(|cache| remove(&cache, &key)).is_ok();
     if !is_removed {
-        println!(
+        line(format_args!(
             "FAILED  disk    the probe could not be removed; it expires within {} s",
             PROBE_TTL.as_secs()
-        );
+        ));
         findings.failures += 1;
     }
     checked?;
@@ -142,8 +147,8 @@ fn check(open: &dyn Fn() -> Result<Cache, larder::Error>) -> Result<u32, larder:
 
 fn summary(findings: &Findings) -> u32 {
     match findings.failures {
-        0 => println!("ok      every tier works, and the probe is gone"),
-        failures => println!("FAILED  {failures} of these findings"),
+        0 => line(format_args!("ok      every tier works, and the probe is gone")),
+        failures => line(format_args!("FAILED  {failures} of these findings")),
     }
     findings.failures
 }

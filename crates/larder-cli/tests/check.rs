@@ -169,7 +169,15 @@ fn a_file_that_was_not_there_is_told_first_and_removed_with_all_that_was_made_fo
         assert!(first.contains(and), "{first}");
         assert_eq!(names(dir.path()), before, "{}", path.display());
     }
-    // Of one that fails, too: the directory's name is a file's.
+    // Of one whose reader has gone away, too.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+    let output =
+        command.args(["check", &url(&dir.path().join("new/shop.larder"))]).stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), text(&output).as_str()), (Some(0), ""));
+    assert_eq!(names(dir.path()), before);
+    // And of one that fails: the directory's name is a file's.
     let output = check(Some(&url(&dir.path().join("other/shop.larder"))), None);
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
     assert_eq!(names(dir.path()), before);

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use larder::inspect::{FileState, Inspector};
 
+use super::line;
+
 /// What a cache puts beside its file.
 const BESIDE: [&str; 3] = [".lock", ".ballast", ".larder-new"];
 
@@ -63,28 +65,38 @@ impl Made {
     }
 
     /// Removes what the check has made. Answers whether that is gone, and says what is not.
-    pub(super) fn remove(self) -> bool {
-        if self.was_there {
+    pub(super) fn remove(&mut self) -> bool {
+        if std::mem::replace(&mut self.was_there, true) {
             return true;
         }
         let state =
             Inspector::open(&self.file).and_then(|file| file.snapshot()).map(|file| file.file().state);
         if let Ok(FileState::Owned { .. }) = state {
-            println!("note    disk    {} is left: a process has opened it meanwhile", self.file.display());
+            line(format_args!(
+                "note    disk    {} is left: a process has opened it meanwhile",
+                self.file.display()
+            ));
             return true;
         }
-        let files = [self.file].into_iter().chain(self.beside);
+        let files = [self.file.clone()].into_iter().chain(self.beside.drain(..));
         let files = files.map(|path| (fs::remove_file(&path), path));
-        let directories = self.directories.into_iter().map(|path| (fs::remove_dir(&path), path));
+        let directories = self.directories.drain(..).map(|path| (fs::remove_dir(&path), path));
         let mut is_removed = true;
         for (outcome, path) in files.chain(directories) {
             if let Err(error) = outcome
                 && error.kind() != std::io::ErrorKind::NotFound
             {
                 is_removed = false;
-                println!("FAILED  disk    {} is left of this check: {error}", path.display());
+                line(format_args!("FAILED  disk    {} is left of this check: {error}", path.display()));
             }
         }
         is_removed
+    }
+}
+
+/// A panic leaves nothing behind, either.
+impl Drop for Made {
+    fn drop(&mut self) {
+        self.remove();
     }
 }

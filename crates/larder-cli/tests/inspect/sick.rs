@@ -37,7 +37,8 @@ pub(crate) fn works(task: &str, path: &Path, ready: &dyn Fn()) -> bool {
         "thrash memory" => thrash(builder().memory_capacity(256 << 10).disk_capacity(64 << 20), ready),
         "thrash disk" => thrash(builder().memory_capacity(64 << 10).disk_capacity(2 << 20), ready),
         "lag" => lag(builder(), ready),
-        "retype" => retype(&builder().open().unwrap(), ready),
+        // A reason may quote a value, and is told where values may be shown.
+        "retype" => retype(&builder().control_values(true).open().unwrap(), ready),
         "orphan" => orphan(&builder().open().unwrap(), ready),
         _ => return false,
     }

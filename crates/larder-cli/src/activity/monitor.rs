@@ -9,6 +9,7 @@ use larder::inspect::escape_control;
 use super::{Shown, connect, without_sample};
 use crate::args::MonitorOptions;
 use crate::exit::{Exit, Failure};
+use crate::live::say;
 use crate::out::{self, FAINT, json_line, styled};
 use crate::time::rfc3339;
 
@@ -44,11 +45,11 @@ fn follow(monitor: &mut Monitor, shown: &Shown, json: bool) -> Result<Exit, Fail
             }
             Monitored::Missed(missed) => {
                 out.flush()?;
-                eprintln!("larder: {missed} more are not shown: they came faster than they could be");
+                say(json, &format!("{missed} more are not shown: they came faster than they could be"));
             }
             Monitored::End(end) => {
                 out.flush()?;
-                eprintln!("larder: {} operations were shown, and {} missed", end.shown, end.missed);
+                say(json, &format!("{} operations were shown, and {} missed", end.shown, end.missed));
                 return Ok(Exit::Ok);
             }
             _ => {}

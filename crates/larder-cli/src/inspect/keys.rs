@@ -15,7 +15,7 @@ use super::spelling::{Keys, Prefixed, Speller};
 use super::{named, open};
 use crate::args::{KeysOptions, SortBy};
 use crate::exit::{Exit, Failure};
-use crate::live::{behind, is_socket};
+use crate::live::{behind, is_socket, say};
 use crate::out::{self, FAINT, json_line, styled};
 
 use sorted::{First, SORTED};
@@ -74,10 +74,7 @@ fn list(listing: &Listing<'_>) -> Result<Exit, Failure> {
             for entry in page.iter().filter(|entry| options.all || entry.finding.live().is_some()) {
                 if left == 0 {
                     out.flush()?;
-                    eprintln!(
-                        "larder: there are more keys than the {} of --limit",
-                        options.limit.unwrap_or(0)
-                    );
+                    say_more(options);
                     return Ok(Exit::Ok);
                 }
                 left -= 1;
@@ -112,9 +109,15 @@ fn sort(listing: &Listing<'_>, by: SortBy) -> Result<Exit, Failure> {
     }
     out.flush()?;
     if seen > limit && options.limit.is_some() {
-        eprintln!("larder: there are more keys than the {limit} of --limit");
+        say_more(options);
     }
     Ok(Exit::Ok)
+}
+
+/// Says that `--limit` has left keys out.
+pub(super) fn say_more(options: &KeysOptions) {
+    let limit = options.limit.unwrap_or_default();
+    say(options.look.json, &format!("there are more keys than the {limit} of --limit"));
 }
 
 /// Shows each entry whose key begins so, page by page: those that are live, or all.

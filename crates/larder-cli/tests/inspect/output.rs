@@ -147,6 +147,11 @@ fn a_limit_is_kept_and_told() {
     let output = larder(place.dir(), &["keys", "shop.larder", "--limit", "2"]);
     assert_eq!(stdout(&output).lines().count(), 2);
     assert_eq!(stderr(&output), "larder: there are more keys than the 2 of --limit\n");
+    for how in [&["--limit", "2"][..], &["--sort", "size", "--limit", "2"]] {
+        let output = larder(place.dir(), &[&["keys", "shop.larder", "--json"], how].concat());
+        let note: Value = serde_json::from_slice(&output.stderr).unwrap();
+        assert_eq!(note["note"], "there are more keys than the 2 of --limit", "{}", stderr(&output));
+    }
     let output = larder(place.dir(), &["keys", "shop.larder", "--limit", "6"]);
     assert_eq!((stdout(&output).lines().count(), stderr(&output)), (6, String::new()));
 }

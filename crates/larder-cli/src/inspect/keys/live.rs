@@ -10,6 +10,7 @@ use larder::inspect::{KeyShape, escape_control, spell_hex};
 use serde::Serialize;
 
 use super::big::{Row, print};
+use super::say_more;
 use super::sorted::{First, SORTED};
 use crate::args::{KeysOptions, SortBy};
 use crate::exit::{Exit, Failure};
@@ -132,7 +133,7 @@ fn sort(
     }
     out.flush()?;
     if seen > limit && options.limit.is_some() {
-        eprintln!("larder: there are more keys than the {limit} of --limit");
+        say_more(options);
     }
     Ok(Exit::Ok)
 }

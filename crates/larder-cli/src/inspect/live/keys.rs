@@ -10,6 +10,7 @@ use super::{Source, keys_of, status_json};
 use crate::args::KeysOptions;
 use crate::exit::{Exit, Failure};
 use crate::inspect::existing::Existing;
+use crate::inspect::keys::say_more;
 use crate::inspect::spelling::{Keys, Prefixed, Speller, pick};
 use crate::out::{self, FAINT, json_line, styled};
 
@@ -37,8 +38,7 @@ pub(in crate::inspect) fn keys(source: &mut Source, options: &KeysOptions) -> Re
             for status in &page.keys {
                 if left == 0 {
                     out.flush()?;
-                    let limit = options.limit.unwrap_or(0);
-                    eprintln!("larder: there are more keys than the {limit} of --limit");
+                    say_more(options);
                     return Ok(Exit::Ok);
                 }
                 left -= 1;

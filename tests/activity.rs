@@ -38,11 +38,14 @@ fn hot_keys_are_those_that_are_asked_for_within_the_error_that_is_told() {
     assert_eq!(hot.hits.keyspaces[0].keyspace, "version");
     assert_eq!((hot.hits.keys[0].key.as_str(), hot.hits.keys[0].keyspace.as_str()), ("0", "version"));
     assert!(hot.hits.keys.len() > 5, "{hot:?}");
-    for key in &hot.hits.keys {
-        let truth = asked[&key.key.parse().unwrap()] / f64::from(lookups);
-        assert!((key.share - truth).abs() <= key.error, "{key:?} is truly {truth}");
+    let is_off = |key: &&larder::HotKey| {
         assert!(key.error < key.share);
-    }
+        let truth = asked[&key.key.parse().unwrap()] / f64::from(lookups);
+        (key.share - truth).abs() > key.error
+    };
+    let off: Vec<_> = hot.hits.keys.iter().filter(is_off).collect();
+    // In one case of twenty; the number of cases is small.
+    assert!(off.len() <= 2, "{off:?} of {:?}", hot.hits.keys);
     // A flood of others, and an hour without: what was hot is not any more.
     place.clock.advance(Duration::from_hours(1));
     let hot = cache.hot_keys(None, 20).unwrap();
@@ -182,8 +185,11 @@ mod live {
         Client::connect(socket).unwrap().monitor(options).unwrap()
     }
 
+    /// An operation: what it is, of which keyspace, and its key.
+    type Shown = (String, String, String);
+
     /// What is shown until the end, and how it ended: why, shown, missed.
-    fn rest(mut monitor: Monitor) -> (Vec<(String, String, String)>, (String, u64, u64)) {
+    fn rest(mut monitor: Monitor) -> (Vec<Shown>, (String, u64, u64)) {
         let mut shown = Vec::new();
         loop {
             match monitor.next().unwrap() {
@@ -196,7 +202,7 @@ mod live {
         }
     }
 
-    fn row(operation: &str, keyspace: &str, key: &str) -> (String, String, String) {
+    fn row(operation: &str, keyspace: &str, key: &str) -> Shown {
         (operation.to_owned(), keyspace.to_owned(), key.to_owned())
     }
 
@@ -246,7 +252,7 @@ mod live {
         assert!(shown.iter().all(|(operation, keyspace, _)| operation == "miss" && keyspace == "version"));
         assert_eq!((end.0.as_str(), end.1), ("peer", shown.len() as u64));
         let sampled = end.1 + end.2;
-        assert!((3_900..=4_100).contains(&sampled), "{sampled} of 40,000");
+        assert!((3_700..=4_300).contains(&sampled), "{sampled} of 40,000");
     }
 
     #[test]

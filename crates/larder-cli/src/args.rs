@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-/// What the commands on a cache file exit with. The table of docs/operations.md says the same.
+/// What the commands on a cache file exit with. The table of docs/command.md says the same.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes of the commands on a cache file:
   0    it is as asked

@@ -36,8 +36,10 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<Exit, Failure> {
     }
     lines.push(service::memory(&patient));
     lines.extend(service::allocator(&patient));
-    lines.push(service::room(&patient));
-    lines.push(service::file_size(&patient));
+    if !patient.is_in_memory_alone() {
+        lines.push(service::room(&patient));
+        lines.push(service::file_size(&patient));
+    }
     if let Some(snapshot) = &patient.snapshot {
         lines.push(file::clock(&snapshot.file(), patient.wall));
     }

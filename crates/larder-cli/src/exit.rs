@@ -1,6 +1,6 @@
 //! How the commands on a cache file end: the code, and what is said of a failure.
 //!
-//! The codes are a promise to scripts; they stand in the help and in docs/operations.md.
+//! The codes are a promise to scripts; they stand in the help and in docs/command.md.
 
 mod remedy;
 

@@ -5,14 +5,14 @@
 //! does not answer, a command that looks goes on with the file alone, and says so too; one that changes does not.
 
 use std::fs;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use larder::control::{Client, ClientError};
 use larder::inspect::{FileFacts, FileState, Holder, Inspector, escape_control, holders};
 use serde_json::json;
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::guard::{escape_json, warn};
 
 /// Who has a file, as far as a command can ask.
@@ -36,14 +36,52 @@ impl Owner {
     }
 }
 
+/// The process at a socket that was named beside a file. Refused if it has another file: what is asked about the
+/// one would be answered, or changed, in the other.
+pub(crate) fn of_file(socket: &Path, file: &FileFacts) -> Result<Client, ClientError> {
+    if let FileState::Owned { pid: Some(_), has_ended: false } = file.state {
+        let mut named = file.clone();
+        named.socket = Some(socket.to_owned());
+        if let Some(client) = Client::connect_to_owner(&named)? {
+            return Ok(client);
+        }
+    }
+    // Nothing tells which process has the file, or none has it for now, as while the disk is off. A copy has the
+    // same identity, so the place of the file decides.
+    let client = Client::connect(socket)?;
+    let server = client.server();
+    let is_its = server.file.as_ref().is_some_and(|other| is_same_file(other.as_ref(), &file.path));
+    if is_its {
+        return Ok(client);
+    }
+    let other = server.file.as_deref().unwrap_or("memory alone");
+    let cause = format!("process {} has another cache there, in {other}", server.pid);
+    Err(ClientError::NotOwner { path: socket.to_owned(), cause })
+}
+
+/// By whatever links.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    place(one).is_some_and(|one| place(other) == Some(one))
+}
+
+/// Refuses a socket in the place of a file that alone is wanted.
+pub(crate) fn refuse_file_only(path: &Path) -> Failure {
+    let text = format!(
+        "{} is a socket, and --file-only wants the file: give the FILE, or leave --file-only out to ask the process",
+        path.display()
+    );
+    Failure::new(Exit::Usage, text)
+}
+
 /// The process behind a path: its socket, or a file that it has. None for a file that is to be read by itself.
 /// Said on standard error, if it was found from the file.
 pub(crate) fn behind(path: &Path, file_only: bool, json: bool) -> Result<Option<Client>, Failure> {
-    if is_socket(path) {
-        return Ok(Some(Client::connect(path)?));
-    }
-    if file_only {
-        return Ok(None);
+    match (is_socket(path), file_only) {
+        (true, true) => return Err(refuse_file_only(path)),
+        (true, false) => return Ok(Some(Client::connect(path)?)),
+        (false, true) => return Ok(None),
+        (false, false) => {}
     }
     let file = Inspector::open(path)?.snapshot()?.file();
     match Owner::of(&file) {
@@ -66,7 +104,7 @@ pub(crate) fn process_behind(path: &Path, json: bool) -> Result<Option<Client>, 
 
 /// The socket behind a path, for a command that connects anew each time.
 pub(crate) fn socket_behind(path: &Path, file_only: bool) -> Result<Option<PathBuf>, Failure> {
-    if is_socket(path) {
+    if is_socket(path) && !file_only {
         return Ok(Some(path.to_owned()));
     }
     let found = behind(path, file_only, false)?;

@@ -25,7 +25,7 @@ use larder::{CacheBuilder, URL_VARIABLE};
 use crate::args::{CacheArgument, Command, TargetOptions};
 use crate::change::target::is_socket;
 use crate::exit::{Exit, Failure, told};
-use crate::live::say;
+use crate::live::{of_file, say};
 
 /// What the name of a URL's scheme may be, whether or not larder takes it.
 const SCHEMES: [&str; 5] = ["file:", "memory:", "redis:", "rediss:", "unix:"];
@@ -60,11 +60,21 @@ impl Located {
         Ok(Self { file: settings.path, socket: settings.control_socket })
     }
 
-    /// The socket, while a process answers there: a crash leaves one that nothing serves.
-    fn live_socket(&self) -> Option<&Path> {
+    /// The socket, while a process answers there that has no other file: a crash leaves one that nothing serves,
+    /// and a URL may name that of another service.
+    fn live_socket(&self, json: bool) -> Option<&Path> {
         let socket = self.socket.as_deref()?;
-        match Client::connect(socket) {
+        let file = self.file.as_ref().and_then(|file| Inspector::open(file).ok()?.snapshot().ok());
+        let answers = match file {
+            Some(file) => of_file(socket, &file.file()),
+            None => Client::connect(socket),
+        };
+        match answers {
             Err(ClientError::Connect { .. }) => None,
+            Err(error @ ClientError::NotOwner { .. }) => {
+                say(json, &error.to_string());
+                None
+            }
             // What else is wrong with it the command itself will say.
             Ok(_) | Err(_) => Some(socket),
         }
@@ -124,9 +134,9 @@ fn replace(mut words: Words<'_>) -> Result<(), Failure> {
     let mut live = None;
     let chosen = match words.uses {
         Use::File => located.file.as_deref(),
-        Use::Process => located.live_socket().or(located.file.as_deref()),
+        Use::Process => located.live_socket(words.json).or(located.file.as_deref()),
         Use::Change(socket) => {
-            if let (Some(found), Some(_), None) = (located.live_socket(), &located.file, &socket) {
+            if let (Some(found), Some(_), None) = (located.live_socket(words.json), &located.file, &socket) {
                 live = Some(found.to_owned());
                 socket.clone_from(&live);
             }

@@ -19,7 +19,7 @@
 //! One thread serves all of them, with their sockets in non-blocking mode. A peer that is slow, sends half a line or does not read its answer is let
 //! go of when its time is over, and keeps neither the cache nor another peer from anything. Lines, peers and answers under way are bounded.
 //! What a request itself takes (the commit of a removal, a verification) the requests of other peers wait for. A page of keys is bounded by
-//! its keys, their bytes and the time that it reads the disk, besides one pass over the keys in memory; a value that is answered, by its bytes.
+//! its keys, their bytes and the time that it reads the disk, besides two passes over the keys in memory; a value that is answered, by its bytes.
 //! A peer that monitors operations is shown a bounded number of them at a time, between the requests of others.
 
 mod answer;
@@ -84,7 +84,8 @@ impl CacheBuilder {
     /// bytes each. Off unless set: the socket's permission then guards what is in the cache, as that of the
     /// file does. Needs the feature `control`.
     ///
-    /// Without it a peer is told everything of an entry but its value.
+    /// Without it a peer is told everything of an entry but its value, and not why a record does not decode, which may
+    /// quote the value.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;

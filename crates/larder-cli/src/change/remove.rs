@@ -20,7 +20,7 @@ use super::{entries, own};
 use crate::args::{ClearOptions, RemoveOptions, RemovePrefixOptions, TargetOptions};
 use crate::exit::{Exit, Failure};
 use crate::inspect::existing::Existing;
-use crate::inspect::live::keys_of;
+use crate::inspect::live::{file_of, keys_of};
 use crate::inspect::spelling::{Keys, Misread, choose, literally, pick};
 use crate::{live, out};
 
@@ -66,9 +66,11 @@ fn run(
 ) -> Result<Exit, Failure> {
     let json = target.json;
     let mut target = Target::of(target)?;
-    let snapshot = match target.file() {
-        Some(file) => Some(crate::inspect::open(file)?),
-        None => None,
+    let snapshot = match (&target, target.file()) {
+        (_, Some(file)) => Some(crate::inspect::open(file)?),
+        // Of a keyspace that the process has not opened, the file alone has the shape and the schema.
+        (Target::Live { client, .. }, None) => file_of(client),
+        (Target::File(_), None) => None,
     };
     let (chosen, refusal) = match (&mut target, &snapshot) {
         // It has keyspaces and entries that the file has not.
@@ -136,7 +138,7 @@ fn resolve(
                     let text = escape_control(text);
                     Some(format!("nothing is removed: there is no entry of a key {text}; {}", other.advice()))
                 }
-                _ => None,
+                _ => keyspace.no_key(&key).map(|why| format!("nothing is removed: {why}")),
             };
             Ok((Chosen::Key(keyspace.name.to_owned(), key), refusal))
         }

@@ -25,7 +25,15 @@ impl Target {
     pub(crate) fn of(options: &TargetOptions) -> Result<Self, Failure> {
         let file = options.file.to_path_buf();
         Ok(match &options.socket {
-            Some(socket) => Self::Live { client: Client::connect(socket)?, file: Some(file) },
+            Some(socket) if is_socket(&file) => {
+                let text = format!("{} and {} are two sockets: give one", file.display(), socket.display());
+                return Err(Failure::new(Exit::Usage, text));
+            }
+            Some(socket) => {
+                let facts = Inspector::open(&file)?.snapshot()?.file();
+                Self::Live { client: live::of_file(socket, &facts)?, file: Some(file) }
+            }
+            None if is_socket(&file) && options.file_only => return Err(live::refuse_file_only(&file)),
             None if is_socket(&file) => Self::Live { client: Client::connect(&file)?, file: None },
             None if options.file_only => Self::File(file),
             None => Self::by_owner(file, options.json)?,

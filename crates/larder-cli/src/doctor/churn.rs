@@ -101,19 +101,15 @@ fn window(looks: &Looks) -> Option<Window> {
 pub(super) fn memory(looks: &Looks) -> Option<Line> {
     let window = window(looks)?;
     let (stats, counts) = (looks.last(), &window.counts);
-    // While the disk evicts nothing, what it does not have was never evicted from memory.
-    let misses = if stats.disk.is_none() || counts.disk_evictions > 0 { counts.misses } else { 0 };
+    // What the disk does not have either is the disk's churn: a larger memory would not mend that.
+    let misses = if stats.disk.is_none() { counts.misses } else { 0 };
     let churn = Churn {
         evictions: counts.memory_evictions,
         entries: stats.memory.entries,
         came_back: counts.disk_hits + misses,
         lookups: counts.requests(),
     };
-    let back = match (&stats.disk, misses) {
-        (None, _) => "are misses",
-        (Some(_), 0) => "are read from disk",
-        (Some(_), _) => "are read from disk or are misses",
-    };
+    let back = if stats.disk.is_none() { "are misses" } else { "are read from disk" };
     Some(churn.line("memory churn", &window, back, SHORT_IN_MEMORY, || memory_remedy(looks)))
 }
 
@@ -155,9 +151,28 @@ pub(super) fn disk(looks: &Looks) -> Option<Line> {
     Some(churn.line("disk churn", &window, "are misses", SHORT_ON_DISK, || {
         let capacity = ByteSize::bytes(disk.capacity);
         let most = evicted_most(looks, |space| space.disk_evictions);
-        format!("raise `disk` in the service's URL ({capacity} now), or store less{most}")
+        let enough = enough(disk.capacity, 1.0 - share(counts.misses, counts.requests()))
+            .map(|bytes| format!("; about {} if all keys are asked for alike", ByteSize::bytes(bytes)))
+            .unwrap_or_default();
+        format!("raise `disk` in the service's URL ({capacity} now{enough}), or store less{most}")
     }))
 }
+
+/// The capacity that would hold every key, from the share of lookups that the present one answers. None if
+/// next to nothing is answered: then nothing is known of how many keys there are.
+fn enough(capacity: u64, answered: f64) -> Option<u64> {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an estimate, for people, in whole MiB"
+    )]
+    let mebibytes = (capacity as f64 / answered / f64::from(1 << 20)).ceil() as u64;
+    (answered >= LEAST_ANSWERED).then_some(mebibytes << 20)
+}
+
+/// The share of lookups from which on the number of keys is estimated.
+const LEAST_ANSWERED: f64 = 0.01;
 
 /// Whether the disk is full, and how much of its capacity entries may take.
 pub(super) fn capacity(disk: &DiskStats) -> Line {

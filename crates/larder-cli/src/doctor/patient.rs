@@ -12,7 +12,7 @@ use super::line::Line;
 use super::looks::{LOOKS, Looks};
 use crate::args::DoctorOptions;
 use crate::exit::{Exit, Failure};
-use crate::live::is_socket;
+use crate::live::{is_socket, of_file};
 use crate::out::waiting;
 use crate::time::span;
 use crate::{clock, located};
@@ -92,7 +92,8 @@ impl Patient {
         let file = self.snapshot.as_ref().map(Snapshot::file);
         self.socket = socket.clone().or_else(|| file.as_ref()?.socket.clone());
         let client = match (socket, &file) {
-            (Some(socket), _) => Some(Client::connect(socket)?),
+            (Some(socket), Some(file)) => Some(of_file(&socket, file)?),
+            (Some(socket), None) => Some(Client::connect(socket)?),
             (None, Some(file)) => Client::connect_to_owner(file)?,
             (None, None) => None,
         };
@@ -190,11 +191,18 @@ impl Patient {
         if is_kept {
             return Line::pass(check, format!("entries are kept in {}", self.place()));
         }
-        Line::warn(
-            check,
-            "the cache is in memory alone: its entries end with the process",
-            "give it a file, as in LARDER_URL=file:/var/lib/shop/shop.larder",
-        )
+        let found = "the cache is in memory alone: its entries end with the process";
+        let file = "give it a file, as in LARDER_URL=file:/var/lib/shop/shop.larder";
+        // A process that is at work so may be meant to be. A URL is looked at before it is used.
+        if self.stats().is_some() {
+            return Line::unknown(check, found, format!("if they are to outlive it, {file}"));
+        }
+        Line::warn(check, found, file)
+    }
+
+    /// Whether the cache has no file, as its process says.
+    pub(super) fn is_in_memory_alone(&self) -> bool {
+        self.file.is_none() && self.stats().is_some_and(|stats| stats.disk.is_none())
     }
 
     fn place(&self) -> String {

@@ -15,6 +15,7 @@ use super::spelling::{Keys, Speller};
 use super::{named, open};
 use crate::args::{KeysOptions, SortBy};
 use crate::exit::{Exit, Failure};
+use crate::live::{behind, is_socket};
 use crate::out::{self, FAINT, json_line, styled};
 
 use sorted::{First, SORTED};
@@ -30,9 +31,10 @@ struct Listing<'a> {
 }
 
 pub(crate) fn run(options: &KeysOptions) -> Result<Exit, Failure> {
+    let file = &options.look.file;
     // What is sorted or summed up is read from the file, where one is given.
-    let file_only = options.file_only || options.big || options.sort.is_some();
-    if let Some(mut client) = crate::live::behind(&options.look.file, file_only, options.look.json)? {
+    let is_read = (options.big || options.sort.is_some()) && !is_socket(file);
+    if let Some(mut client) = behind(file, options.file_only || is_read, options.look.json)? {
         if options.big || options.sort.is_some() {
             return live::run(&mut client, options);
         }

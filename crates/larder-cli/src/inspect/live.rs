@@ -23,7 +23,7 @@ use crate::exit::{Exit, Failure};
 use crate::out::{self, BAD, GOOD, field, styled};
 use crate::time::{rfc3339, span};
 
-pub(super) use keys::keys;
+pub(super) use keys::{keys, long, prefix};
 
 /// A live cache, and what it has of keyspaces.
 pub(super) struct Source {
@@ -104,14 +104,8 @@ impl Source {
     /// Asks a process what it has.
     pub(super) fn of(mut client: Client) -> Result<Self, Failure> {
         let keyspaces = client.keyspaces()?;
-        let server = client.server();
-        let identity = server.file_identity.clone();
-        let snapshot = server.file.as_deref().and_then(|file| super::open(file.as_ref()).ok());
-        // Another file may stand there, as in another container.
-        let is_same = |snapshot: &Snapshot| {
-            snapshot.file().identity.map(|found| found.to_string()) == identity && identity.is_some()
-        };
-        Ok(Self { client, keyspaces, snapshot: snapshot.filter(is_same) })
+        let snapshot = file_of(&client);
+        Ok(Self { client, keyspaces, snapshot })
     }
 
     /// How keys are read and shown: by the shape that the process opened a keyspace with, or else by the file's.
@@ -149,6 +143,16 @@ impl Source {
         let record = finding.live().filter(|record| Some(record.sequence) == found.status.sequence)?;
         record.payload().ok().map(Cow::into_owned)
     }
+}
+
+/// The file of a process, if it is seen from here.
+pub(crate) fn file_of(client: &Client) -> Option<Snapshot> {
+    let server = client.server();
+    let identity = server.file_identity.as_ref()?;
+    let snapshot = super::open(server.file.as_ref()?.as_ref()).ok()?;
+    // Another file may stand there, as in another container.
+    let is_same = snapshot.file().identity.is_some_and(|found| found.to_string() == *identity);
+    is_same.then_some(snapshot)
 }
 
 /// The keyspaces that a process tells of; those that it has not opened, as its file has them.

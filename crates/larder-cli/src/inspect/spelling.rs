@@ -47,12 +47,7 @@ impl<'a> Keys<'a> {
         let Some(shape) = self.shape() else {
             // Any shape will do to read hexadecimal digits.
             let bytes = if text.starts_with("0x") { KeyShape::Unit.parse_key(text).ok() } else { None };
-            return bytes.ok_or_else(|| {
-                usage(format!(
-                    "keyspace {:?} has keys of the application's own shape {:?}; give the key as 0x and the hexadecimal digits of its bytes",
-                    self.name, self.shape
-                ))
-            });
+            return bytes.ok_or_else(|| self.needs_hex("the key"));
         };
         let advise = |error| usage(with_advice(&error, Misread::of_key(self, text)));
         shape.parse_key(text).map_err(advise)
@@ -60,9 +55,37 @@ impl<'a> Keys<'a> {
 
     /// Reads the bytes that keys begin with from their literal form.
     pub(crate) fn read_prefix(self, text: &str) -> Result<Vec<u8>, Failure> {
-        let shape = self.shape().unwrap_or(KeyShape::Unit);
+        let Some(shape) = self.shape() else {
+            // Of `()`, which has no prefix but its bytes.
+            let bytes = if text.starts_with("0x") { KeyShape::Unit.parse_prefix(text).ok() } else { None };
+            return bytes.ok_or_else(|| self.needs_hex("the prefix"));
+        };
         let advise = |error| Failure::new(Exit::Usage, with_advice(&error, Misread::of_prefix(self, text)));
         shape.parse_prefix(text).map_err(advise)
+    }
+
+    /// The failure to read a key whose shape is not known.
+    fn needs_hex(self, what: &str) -> Failure {
+        let why = match self.shape {
+            "" => format!(
+                "the process has not opened keyspace {:?}, and its file is not seen from here",
+                self.name
+            ),
+            shape => format!("keyspace {:?} has keys of the application's own shape {shape:?}", self.name),
+        };
+        let text = format!("{why}; give {what} as 0x and the hexadecimal digits of its bytes");
+        Failure::new(Exit::Usage, text)
+    }
+
+    /// Says why bytes are no key of the keyspace, whose shape is known. There may still be a damaged record of them.
+    pub(crate) fn no_key(self, key: &[u8]) -> Option<String> {
+        self.shape()?.decode(key).is_err().then(|| {
+            format!(
+                "{} are not the bytes of a key of shape {}; give the key itself, or its `key_bytes` of `larder keys --json`",
+                spell_hex(key),
+                self.shape
+            )
+        })
     }
 
     /// Writes a key in its literal form.

@@ -325,7 +325,7 @@ fn a_source_that_hangs_keeps_no_key_waiting() {
 
 #[test]
 fn the_page_of_operations_shows_what_is_drawn() {
-    let page = include_str!("../../../../docs/operations.md");
+    let page = include_str!("../../../../docs/command.md");
     let drawn = include_str!("snapshots/live-80x24.txt");
     for line in drawn.lines().filter(|line| !line.is_empty()) {
         assert!(page.contains(line), "{line}");

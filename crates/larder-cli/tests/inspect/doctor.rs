@@ -104,6 +104,23 @@ fn fault_1_a_cache_in_memory_alone() {
 }
 
 #[test]
+fn a_process_at_work_in_memory_alone_may_be_meant_to_be() {
+    let place = Place::new();
+    let socket = place.dir().join("shop.sock");
+    let cache = Cache::builder().memory_capacity(16 << 20).control_socket(&socket).open().unwrap();
+    let products = cache.keyspace(PRODUCTS).unwrap();
+    products.insert("MTNVTU", Product { name: "airtime".to_owned(), price: 100 }).unwrap();
+    let url = format!("memory:?memory=16MiB&control={}", socket.display());
+    for target in ["shop.sock", &url] {
+        assert_eq!(examined(place.dir(), target, &[]), ("pass".to_owned(), vec![]), "{target}");
+        let text = printed(place.dir(), &["doctor", target, "--seconds", "0"], 0);
+        assert!(text.contains("?     persistence   the cache is in memory alone"), "{target}: {text}");
+        assert!(!text.contains("room on disk"), "{target}: {text}");
+    }
+    drop(cache);
+}
+
+#[test]
 fn fault_2_more_memory_than_there_is() {
     let place = healthy();
     let url = format!("file:{}?memory=16TiB", place.path().display());

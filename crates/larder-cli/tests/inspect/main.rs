@@ -23,6 +23,7 @@ mod page;
 mod process;
 mod service;
 mod sick;
+mod strangers;
 mod support;
 mod values;
 #[path = "../../../../tests/watchdog.rs"]

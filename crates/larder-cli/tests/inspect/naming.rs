@@ -253,3 +253,17 @@ fn what_is_shown_is_read_by_each_command_on_the_file_and_through_the_socket() {
     assert_eq!((notes.iter().count(), products.iter().count()), (0, 0));
     cache.close().unwrap();
 }
+
+#[test]
+fn bytes_that_are_no_key_are_not_taken_for_one_that_has_gone() {
+    let place = Place::new();
+    place.shop();
+    // The text alone, without the end that its encoding has.
+    let words = ["remove", "shop.larder", "0x4D544E565455", "--keyspace", "product"];
+    let output = larder(place.dir(), &words);
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert!(stderr(&output).contains("are not the bytes of a key of shape string"), "{}", told(&output));
+    let whole = ["remove", "shop.larder", "0x4D544E5654550000", "--keyspace", "product"];
+    assert_eq!(printed(place.dir(), &whole, 0), "removed 1 entry\n");
+    assert_eq!(printed(place.dir(), &whole, 0), "removed 0 entries\n");
+}

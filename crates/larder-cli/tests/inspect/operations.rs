@@ -1,5 +1,5 @@
-//! The commands of `docs/operations.md`, run as they stand there, by a shell, on the file that the page
-//! speaks of. Those of a service in a condition are run by [`crate::conditions`].
+//! The commands of `docs/operations.md` and `docs/command.md`, run as they stand there, by a shell, on the file
+//! that the pages speak of. Those of a service in a condition are run by [`crate::conditions`].
 
 use std::path::Path;
 
@@ -7,7 +7,9 @@ use crate::conditions::SECTIONS;
 use crate::page::{Example, examples, run};
 use crate::support::{Place, stdout};
 
-const PAGE: &str = include_str!("../../../../docs/operations.md");
+/// By symptom, and by command.
+const PAGES: [&str; 2] =
+    [include_str!("../../../../docs/operations.md"), include_str!("../../../../docs/command.md")];
 
 /// The store decides how long a file is, and chance what its identity is.
 fn without_what_differs(text: &str) -> String {
@@ -17,12 +19,12 @@ fn without_what_differs(text: &str) -> String {
 }
 
 #[test]
-fn every_command_of_the_page_prints_what_is_shown() {
+fn every_command_of_the_pages_prints_what_is_shown() {
     let place = Place::new();
     place.shop();
     place.settings();
     let (of_conditions, others): (Vec<Example>, Vec<Example>) =
-        examples(PAGE).into_iter().partition(|example| SECTIONS.contains(&example.section));
+        PAGES.into_iter().flat_map(examples).partition(|example| SECTIONS.contains(&example.section));
     let told = SECTIONS.map(|section| of_conditions.iter().filter(|one| one.section == section).count());
     assert!(told.iter().all(|examples| *examples > 0), "a condition without an example: {told:?}");
     assert!(others.len() >= 18, "{} examples", others.len());
@@ -37,7 +39,7 @@ fn every_command_of_the_page_prints_what_is_shown() {
 fn the_page_and_the_help_tell_the_same_exit_codes() {
     let output = crate::support::larder(Path::new("."), &["--help"]);
     let help = stdout(&output);
-    let table = PAGE.split_once("### Exit codes").unwrap().1;
+    let table = PAGES[1].split_once("### Exit codes").unwrap().1;
     let rows = table.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
     let mut told = 0;
     for (code, rest) in rows.filter(|(code, _)| code.parse::<u8>().is_ok()) {
@@ -58,6 +60,9 @@ fn every_command_of_the_help_is_on_the_page() {
     // Those of another page.
     for command in commands.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()) {
         let is_elsewhere = ["", "help", "check", "demo"].contains(&command);
-        assert!(is_elsewhere || PAGE.contains(&format!("larder {command}")), "{command}");
+        assert!(
+            is_elsewhere || PAGES.iter().any(|page| page.contains(&format!("larder {command}"))),
+            "{command}"
+        );
     }
 }

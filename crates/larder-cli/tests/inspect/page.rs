@@ -33,8 +33,8 @@ pub(crate) fn examples(page: &'static str) -> Vec<Example> {
             rest = after;
             if language == "sh" {
                 let next = after.strip_prefix("\n```").and_then(|next| next.split_once('\n'));
-                let (shown, after) =
-                    next.map(|(_, next)| block(next, section)).unwrap_or_else(|| panic!("no output: {text}"));
+                let (_, next) = next.unwrap_or_else(|| panic!("no output: {text}"));
+                let (shown, after) = block(next, section);
                 found.push(Example { section, script: text, shown });
                 rest = after;
             }

@@ -296,7 +296,8 @@ fn fork_and_end() -> String {
     name_this_thread("shop-worker");
     match fork::fork().unwrap() {
         fork::Fork::Parent(pid) => {
-            println!("{pid}");
+            let mut out = std::io::stdout();
+            writeln!(out, "{pid}").unwrap();
             std::process::exit(0);
         }
         fork::Fork::Child => {

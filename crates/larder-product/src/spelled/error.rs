@@ -81,7 +81,6 @@ impl SpelledKeyError {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{ProductCode, SpelledKey, UserId};
 
     #[test]

@@ -12,6 +12,7 @@ use crate::cache::Cache;
 use crate::inner::Inner;
 use crate::key::Scope;
 use crate::removal::Removal;
+use crate::stats::Stats;
 
 /// Hot keys that are told unless asked otherwise.
 const HOT_KEYS: usize = 20;
@@ -46,7 +47,7 @@ fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
     let inner = cache.inner();
     Ok(match request {
         Request::Hello {} => done(&hello(inner)),
-        Request::Stats {} => done(&cache.stats()),
+        Request::Stats {} => done(&stats(cache)),
         Request::Keyspaces {} => done(&keyspaces(inner)),
         Request::Keys { keyspace, prefix, after, limit, all } => {
             let target = Target::find(inner, &keyspace)?;
@@ -110,6 +111,15 @@ fn hello(inner: &Inner) -> Hello {
         file_identity: identity.map(|identity| identity.to_string()),
         shows_values: inner.control_values,
     }
+}
+
+/// The statistics, without what might quote a value that is not to be shown.
+fn stats(cache: &Cache) -> Stats {
+    let mut stats = cache.stats();
+    for cause in stats.keyspaces.iter_mut().filter_map(|space| space.undecodable_cause.as_mut()) {
+        *cause = look::reason(cache.inner(), cause).to_owned();
+    }
+    stats
 }
 
 /// What stands for a key.

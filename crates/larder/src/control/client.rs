@@ -189,7 +189,7 @@ impl Client {
     /// [`ClientError`].
     ///
     /// # Cost
-    /// In the process, on a thread that no lookup waits for: one pass over the keys in memory, whatever the
+    /// In the process, on a thread that no lookup waits for: two passes over the keys in memory, whatever the
     /// prefix, and up to 50 ms of reading the disk.
     pub fn keys(
         &mut self,

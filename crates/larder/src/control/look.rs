@@ -7,10 +7,13 @@
 //! 1. The keys in memory are listed.
 //! 2. The disk is read, from one snapshot. An entry that is committed and evicted between (1) and (2) is in
 //!    both lists; with the two in the other order it would be in none.
-//! 3. Memory is asked for each key of the lists. One that has left it since (1), and that (2) did not find, is
+//! 3. The keys in memory are listed again, if there is a disk. An entry that memory alone has since (1) is in
+//!    neither list: its new value is too large for the file, or the file evicted it after a lookup.
+//! 4. Memory is asked for each key of the lists. One that has left it since, and that (2) did not find, is
 //!    looked up anew: a later snapshot may have it.
 //!
-//! So a page has every entry that lives throughout, and none that had gone before it was asked for.
+//! So a page has every entry that lives throughout, and none that had gone before it was asked for. An entry is
+//! left out only if it leaves the disk between (1) and (2), and memory again between (2) and (3).
 //!
 //! A page is bounded on every side: keys, bytes, and the time that reading the disk may take. Each source is
 //! known up to a last key, and the page ends with the lesser of the two.
@@ -99,7 +102,7 @@ pub(super) fn key(inner: &Inner, target: &Target, key: &[u8], wants: Wants) -> K
             disk: if inner.tiers.disk_is_on() { DiskState::On } else { disk },
             off: off.as_deref(),
             fault: fault.as_deref(),
-            undecodable: undecodable.as_deref(),
+            undecodable: undecodable.as_deref().map(|why| reason(inner, why)),
         };
         status.why = Some(explain(&known, &status, &around));
     }
@@ -107,6 +110,14 @@ pub(super) fn key(inner: &Inner, target: &Target, key: &[u8], wants: Wants) -> K
 }
 
 const NOT_ALLOWED: &str = "the application does not allow values to be shown: it would by CacheBuilder::control_values(true), or control_values=on in its URL";
+
+const REASON_NOT_ALLOWED: &str = "the reason may quote it, and the application does not allow values to be shown: it would by CacheBuilder::control_values(true), or control_values=on in its URL; the process's log has the reason of the first";
+
+/// Why a record is no value of the application's type, as far as it may be told: the type's own code says so, and
+/// may quote the value.
+pub(super) fn reason<'a>(inner: &Inner, why: &'a str) -> &'a str {
+    if inner.control_values { why } else { REASON_NOT_ALLOWED }
+}
 
 fn too_long(len: usize) -> String {
     format!(
@@ -222,19 +233,23 @@ fn page_in_steps(
             Refusal::new("failed", format!("the disk can't be read: {fault}"), "see the process's log")
         })?;
     between(Step::Read);
-    let memory_end = in_memory.last().filter(|_| in_memory.len() == most).map(|key| key.to_vec());
+    // Step 3.
+    let reads_disk = tiers.has_disk() && !target.id.is_memory_only();
+    let again = reads_disk.then(|| tiers.memory.keys_after(&prefix, after.as_deref(), most));
+    let lists = [in_memory, again.unwrap_or_default()];
+    let memory_ends = lists.iter().filter(|keys| keys.len() == most).filter_map(|keys| keys.last());
     let disk_end = rows.last().filter(|_| !is_whole).map(|row| row.0.clone());
-    let end = memory_end.into_iter().chain(disk_end).min();
+    let end = memory_ends.map(|key| key.to_vec()).chain(disk_end).min();
     let mut found: BTreeMap<Vec<u8>, Option<Result<OnDisk, Damage>>> =
         rows.into_iter().map(|(full, record)| (full, Some(record))).collect();
-    for full in in_memory {
+    for full in lists.iter().flatten() {
         found.entry(full.to_vec()).or_default();
     }
     let (mut page, mut last, mut bytes) = (KeysPage::default(), None, 0);
     let mut left =
         found.into_iter().filter(|(full, _)| end.as_ref().is_none_or(|end| full <= end)).peekable();
     for (full, record) in left.by_ref().take(most) {
-        // Step 3.
+        // Step 4.
         let status = listed(inner, target, &full, record);
         if asked.all || status.state == EntryState::Live {
             page.keys.push(status);

@@ -119,7 +119,7 @@ impl Peer {
         self.read()?;
         let is_done = self.line_end().is_some() || self.has_ended;
         let Some(stream) = self.shown.as_mut() else { return Ok(()) };
-        let mut lines = if self.output.is_empty() { stream.lines() } else { Vec::new() };
+        let mut lines = if self.output.is_empty() { stream.lines(is_done) } else { Vec::new() };
         if let Some(why) = if is_done { Some("peer") } else { stream.end() } {
             lines.extend(stream.last(why));
             self.shown = None;

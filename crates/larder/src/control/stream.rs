@@ -99,9 +99,9 @@ impl Stream {
         }
     }
 
-    /// Step 2. Returns lines for the peer, if it is time.
-    pub(super) fn lines(&mut self) -> Vec<u8> {
-        if !self.next.left().is_zero() && !self.until.left().is_zero() {
+    /// Step 2. Returns lines for the peer, if it is time, or if they are the last.
+    pub(super) fn lines(&mut self, are_last: bool) -> Vec<u8> {
+        if !are_last && !self.next.left().is_zero() && !self.until.left().is_zero() {
             return Vec::new();
         }
         let Some(cache) = self.cache.upgrade() else { return Vec::new() };

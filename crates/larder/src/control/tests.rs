@@ -29,10 +29,9 @@ fn every_verb_is_named_by_hello_and_understood() {
     cache.keyspace(OWN).unwrap();
     for verb in VERBS {
         let fields = match *verb {
-            "keys" => r#","keyspace":"own""#,
             "get" | "ttl" | "why" | "remove" => r#","keyspace":"own","key":"a""#,
             "remove_prefix" => r#","keyspace":"own","prefix":"a""#,
-            "clear" => r#","keyspace":"own""#,
+            "keys" | "clear" => r#","keyspace":"own""#,
             _ => "",
         };
         let answer = ask(&cache, &format!(r#"{{"v":1,"do":"{verb}"{fields}}}"#));

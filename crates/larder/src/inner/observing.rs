@@ -14,7 +14,7 @@ impl Inner {
     #[inline]
     pub(crate) fn count(&self, counters: &Counters, count: Count, full: &[u8]) {
         let counted = counters.number(count);
-        if let Some(sample) = self.observer.sample(count, counted) {
+        if let Some(sample) = self.observer.sample(count, counted, full) {
             self.note(sample, count, full);
         }
     }
@@ -30,12 +30,14 @@ impl Inner {
     /// Counts a removal of every key that begins so, and looks at it if it is sampled. Not in a forked child.
     pub(crate) fn count_prefix(&self, counters: &Counters, start: &[u8]) {
         let counted = counters.number(Count::Invalidations);
+        let sample = self.observer.sample(Count::Invalidations, counted, start);
         #[cfg(all(unix, feature = "control"))]
-        if let Some(sample) = self.observer.sample(Count::Invalidations, counted) {
+        if let Some(sample) = sample {
             self.observer.note_prefix(sample, start, &self.tiers.time);
         }
+        // Prefixes are shown to those who watch, and to no other.
         #[cfg(not(all(unix, feature = "control")))]
-        let _ = (counted, start);
+        let _ = (sample, start);
     }
 
     /// Keeps a slow load.

@@ -13,7 +13,7 @@ use super::big::{Row, print};
 use super::sorted::{First, SORTED};
 use crate::args::{KeysOptions, SortBy};
 use crate::exit::{Exit, Failure};
-use crate::inspect::live::keys_of;
+use crate::inspect::live::{file_of, keys_of, long, prefix};
 use crate::inspect::spelling::{Keys, Speller, pick};
 use crate::out::{self, FAINT, json_line, styled};
 
@@ -33,7 +33,8 @@ struct EntryJson<'a> {
 
 pub(super) fn run(client: &mut Client, options: &KeysOptions) -> Result<Exit, Failure> {
     let keyspaces = client.keyspaces()?;
-    let all = keys_of(&keyspaces, None);
+    let file = file_of(client);
+    let all = keys_of(&keyspaces, file.as_ref());
     let chosen = match &options.keyspace {
         Some(name) => vec![pick(&all, name)?],
         None => all.clone(),
@@ -57,7 +58,7 @@ fn visit(
     mut show: impl FnMut(&KeyStatus),
 ) -> Result<(), Failure> {
     let prefix = match &options.prefix {
-        Some(text) => spell_hex(&keyspace.read_prefix(text)?),
+        Some(text) => spell_hex(&prefix(client, keyspace, text)?),
         None => String::new(),
     };
     let mut after: Option<String> = None;
@@ -126,7 +127,8 @@ fn sort(
                 },
             )?;
         } else {
-            writeln!(out, "{}\t{key}\t{figure}", styled(FAINT, escape_control(keyspace.name)))?;
+            write!(out, "{}\t{key}\t{figure}", styled(FAINT, escape_control(keyspace.name)))?;
+            writeln!(out, "{}", if options.long { long(&status) } else { String::new() })?;
         }
     }
     out.flush()?;

@@ -54,7 +54,11 @@ pub(in crate::inspect) fn keys(source: &mut Source, options: &KeysOptions) -> Re
 }
 
 /// The bytes that the keys begin with; refused if no key begins so, and others are spelled so.
-fn prefix(client: &mut Client, keyspace: Keys<'_>, text: &str) -> Result<Vec<u8>, Failure> {
+pub(in crate::inspect) fn prefix(
+    client: &mut Client,
+    keyspace: Keys<'_>,
+    text: &str,
+) -> Result<Vec<u8>, Failure> {
     let prefix = keyspace.read_prefix(text)?;
     match Existing::Live(client).misread_prefix(keyspace, text, &prefix)? {
         Some(other) => Err(other.refusal()),
@@ -75,11 +79,16 @@ fn print_key(
     }
     write!(out, "{}\t{shown}", styled(FAINT, escape_control(keyspace.name)))?;
     if options.long {
-        let ttl = status.ttl_ms.unwrap_or_default();
-        let len = status.value_bytes.map_or_else(|| "-".to_owned(), |len| len.to_string());
-        let place = status.found_in.map_or("-", FoundIn::name);
-        let flushed = if status.is_unflushed { ",unflushed" } else { "" };
-        write!(out, "\t{}\t{}.{:03}\t{len}\t{place}{flushed}", status.state.name(), ttl / 1000, ttl % 1000)?;
+        write!(out, "{}", long(status))?;
     }
     Ok(writeln!(out)?)
+}
+
+/// The columns of `--long`.
+pub(in crate::inspect) fn long(status: &KeyStatus) -> String {
+    let ttl = status.ttl_ms.unwrap_or_default();
+    let len = status.value_bytes.map_or_else(|| "-".to_owned(), |len| len.to_string());
+    let place = status.found_in.map_or("-", FoundIn::name);
+    let flushed = if status.is_unflushed { ",unflushed" } else { "" };
+    format!("\t{}\t{}.{:03}\t{len}\t{place}{flushed}", status.state.name(), ttl / 1000, ttl % 1000)
 }

@@ -1,8 +1,12 @@
+mod pages;
+
 use std::collections::BTreeSet;
 
 use super::*;
 use crate::cache::Cache;
 use crate::clock::ManualClock;
+use crate::codec::Format;
+use crate::control::answer::answer;
 use crate::control::judge::Known;
 use crate::keyspace::{InsertOptions, KeyspaceDefinition};
 use crate::memory::SlotContent;
@@ -189,49 +193,6 @@ fn pages_have_every_key_of_both_tiers_once_and_in_order() {
 }
 
 #[test]
-fn an_entry_that_moves_to_the_disk_while_a_page_is_made_is_in_the_page() {
-    for step in [Step::Listed, Step::Read] {
-        let bench = Bench::new();
-        let builder = Cache::builder().path(PATH).volume(&bench.disk).clock(bench.clock.clone()).shards(1);
-        let builder = builder.flush_interval(HOUR).sweep_interval(HOUR).memory_capacity(ByteSize::kib(64));
-        let cache = builder.open().unwrap();
-        await_first_sweep(&cache).unwrap();
-        let (names, kept) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(KEPT).unwrap());
-        names.insert("a", "Ada".to_owned()).unwrap();
-        assert_eq!(status(&cache, "name", b"a\0\0").found_in, Some(FoundIn::Memory));
-        let target = Target::find(cache.inner(), "name").unwrap();
-        let asked = PageRequest { prefix: b"", after: None, limit: None, all: false };
-        let page = page_in_steps(cache.inner(), &target, &asked, PAGE_TIME, |made| {
-            if made == step {
-                cache.flush().unwrap();
-                // Used more often than the entry, which they so push out.
-                for key in (0..200).chain(0..200) {
-                    kept.insert(&key, "x".repeat(1000)).unwrap();
-                    kept.get(&key);
-                }
-                assert_eq!(status(&cache, "name", b"a\0\0").found_in, Some(FoundIn::Disk));
-            }
-        });
-        let keys: Vec<_> = page.unwrap().keys.into_iter().map(|status| status.key).collect();
-        assert_eq!(keys, [spell_hex(b"a\0\0")], "{step:?}");
-    }
-}
-
-#[test]
-fn a_page_is_bounded_by_the_bytes_of_its_keys() {
-    let cache = Cache::builder().open().unwrap();
-    let names = cache.keyspace(NAMES).unwrap();
-    for number in 0..200 {
-        names.insert(&format!("{number:04000}"), String::new()).unwrap();
-    }
-    let target = Target::find(cache.inner(), "name").unwrap();
-    let asked = PageRequest { prefix: b"", after: None, limit: Some(MAX_PAGE), all: false };
-    let page = super::page(cache.inner(), &target, &asked).unwrap();
-    assert!((60..70).contains(&page.keys.len()) && page.after.is_some(), "{}", page.keys.len());
-    assert_eq!(listed_keys(&cache, "name", b"", MAX_PAGE, false).len(), 200);
-}
-
-#[test]
 fn a_value_is_told_as_it_is_written_and_only_where_the_application_allows_it() {
     let bench = Bench::new();
     let cache = bench.open();
@@ -385,4 +346,33 @@ fn a_removal_of_many_that_is_still_being_made_is_the_reason() {
     assert!(found.why.unwrap().contains("removed with others"));
     assert_eq!(listed_keys(&cache, "name", b"", 9, false).len(), 39);
     assert!(cache.stats().disk.unwrap().usable_bytes > ByteSize::kib(1).as_u64());
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+enum State {
+    Active,
+}
+
+#[test]
+fn why_a_record_does_not_decode_shows_nothing_of_it_unless_the_application_allows_it() {
+    let bench = Bench::new();
+    let cache = bench.open();
+    let texts = NAMES.format(Format::MessagePack);
+    cache.keyspace(texts).unwrap().insert("a", "hunter2".to_owned()).unwrap();
+    cache.close().unwrap();
+    // Its error quotes the name that it does not know.
+    let states: KeyspaceDefinition<String, State> = KeyspaceDefinition::new("name").ttl(HOUR);
+    for is_allowed in [false, true] {
+        let cache = bench.open_with(is_allowed);
+        let states = cache.keyspace(states.format(Format::MessagePack)).unwrap();
+        let said = why(&cache, "name", b"a\0\0");
+        assert_eq!(said.contains("hunter2"), is_allowed, "{said}");
+        assert!(said.contains("no value of the application's type"), "{said}");
+        assert!(states.get("a").is_none());
+        let answer = answer(&Arc::downgrade(cache.inner()), br#"{"v":1,"do":"stats"}"#);
+        let answer = String::from_utf8(answer).unwrap();
+        assert_eq!(answer.contains("hunter2"), is_allowed, "{answer}");
+        assert!(answer.contains("undecodable_cause\":\""), "{answer}");
+        cache.close().unwrap();
+    }
 }

@@ -18,7 +18,7 @@ const ORDER: [&[&str]; 13] = [
     &["memory"],
     &["url"],
     &["config", "stats", "error", "event"],
-    &["record", "key", "codec"],
+    &["record", "key", "codec", "holders"],
     &["clock", "volume"],
     &["escape", "heap", "id", "process", "units", "sync"],
 ];

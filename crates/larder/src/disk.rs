@@ -19,7 +19,6 @@ mod fault;
 mod files;
 mod follow;
 mod format;
-mod holders;
 mod identity;
 mod keyspace_row;
 mod known;
@@ -48,7 +47,6 @@ mod writer;
 
 pub use cache_file::{FIRST_DISK_RETRY, LAST_DISK_RETRY};
 pub use files::MOST_QUARANTINED;
-pub use holders::{Holder, holders};
 pub use identity::FileIdentity;
 pub(crate) use identity::Identities;
 pub use keyspace_row::{MOST_RETIRED_VERSIONS, RetiredVersion};

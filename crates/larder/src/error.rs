@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::codec::CodecError;
-use crate::disk::Holder;
+use crate::holders::Holder;
 use crate::sync::Arc;
 use crate::units::ByteSize;
 use in_use::in_use;

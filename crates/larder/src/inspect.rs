@@ -37,8 +37,9 @@ use crate::error::Error;
 use crate::sync::Arc;
 
 pub use crate::codec::Document;
-pub use crate::disk::{FileIdentity, Holder, MOST_RETIRED_VERSIONS, RetiredVersion, holders};
+pub use crate::disk::{FileIdentity, MOST_RETIRED_VERSIONS, RetiredVersion};
 pub use crate::escape::escape_control;
+pub use crate::holders::{Holder, holders};
 pub use crate::key::{KeyShape, KeyValue, spell_hex};
 pub use content::Content;
 pub(crate) use facts::of_known;

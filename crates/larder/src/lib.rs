@@ -14,6 +14,7 @@ mod escape;
 mod event;
 mod follower;
 pub mod heap;
+mod holders;
 mod id;
 mod inner;
 pub mod inspect;

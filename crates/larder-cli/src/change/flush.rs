@@ -15,7 +15,7 @@ use crate::out;
 pub(crate) fn run(options: &SocketOptions) -> Result<Exit, Failure> {
     let path = &options.socket;
     let Some(mut client) = live::process_behind(path, options.json)? else {
-        return nobody(options);
+        return unasked(options);
     };
     client.flush()?;
     let pid = client.server().pid;
@@ -30,7 +30,7 @@ pub(crate) fn run(options: &SocketOptions) -> Result<Exit, Failure> {
 }
 
 /// No process could be asked.
-fn nobody(options: &SocketOptions) -> Result<Exit, Failure> {
+fn unasked(options: &SocketOptions) -> Result<Exit, Failure> {
     let path = options.socket.display();
     match live::absent(&options.socket)? {
         Absent::Unused if options.json => out::json(&json!({ "flushed": false, "pid": null }))?,

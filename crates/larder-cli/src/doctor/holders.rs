@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-use larder::inspect::{FileFacts, FileState, Holder, holders};
+use larder::inspect::{FileFacts, FileState, Holder, escape_control, holders};
 
 use super::line::Line;
 use crate::live::told;
@@ -122,7 +122,11 @@ fn details(holder: &Holder) -> Option<String> {
         &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?,
         &fs::read_to_string("/proc/uptime").ok()?,
     )?;
-    Some(format!("{pid} is of user {user}, and has run for {}", span(age)))
+    // Its name may be that of the thread which forked.
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let command = String::from_utf8_lossy(words.split(|byte| *byte == 0).next().unwrap_or_default());
+    let command = escape_control(&command);
+    Some(format!("{pid} is of user {user}, has run for {}, and was started as {command}", span(age)))
 }
 
 /// How long a process has run, of what the system says of it and of itself. Its start is the twentieth word behind its
@@ -175,7 +179,12 @@ mod tests {
         assert_eq!(age(stat, "180.50 300.1\n"), Some(Duration::from_millis(60_500)));
         assert_eq!((age("", "180.55"), age(stat, "")), (None, None));
         let me = Holder { pid: std::process::id(), name: None };
-        assert!(details(&me).unwrap().contains("is of user "));
+        let started = std::env::args().next().unwrap();
+        let told = details(&me).unwrap();
+        assert!(
+            told.contains("is of user ") && told.ends_with(&format!("was started as {started}")),
+            "{told}"
+        );
         assert_eq!(details(&Holder { pid: u32::MAX, name: None }), None);
     }
 

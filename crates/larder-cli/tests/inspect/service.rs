@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
@@ -41,6 +42,7 @@ impl Service {
     /// Starts a service that may not come up. Also answers the first thing that it says.
     pub(crate) fn try_start(role: &str, dir: &Path, url: &str) -> (Self, String) {
         let mut child = Command::new(std::env::current_exe().unwrap())
+            .arg0("/srv/shop/bin/shop")
             .args(["--exact", "service::service_process", "--nocapture", "--test-threads=1"])
             .current_dir(dir)
             .env(ROLE, role)

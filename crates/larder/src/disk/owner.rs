@@ -8,10 +8,10 @@
 use std::path::{Path, PathBuf};
 
 use super::evidence::Accepted;
-use super::holders::holders;
 use super::names::{LOCK, beside};
 use super::owner_facts::{MAX_LEN, OwnerFacts};
 use crate::error::Error;
+use crate::holders::holders;
 use crate::volume::OsVolume;
 
 /// More than the id of a process, its name, its state and the number of its threads take.

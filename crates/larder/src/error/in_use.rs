@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::disk::Holder;
 use crate::escape::escape_control;
+use crate::holders::Holder;
 
 pub(super) fn in_use(
     pid: Option<u32>,

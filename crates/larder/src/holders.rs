@@ -8,7 +8,6 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::names::{LOCK, beside};
 use crate::escape::escape_control;
 use crate::volume::{OsVolume, Volume};
 
@@ -37,8 +36,8 @@ impl fmt::Display for Holder {
 /// The processes that hold a cache file, by their ids, as far as they are seen from here: those of the same user,
 /// or all for root, of the same container. None where the system has no such list (it is Linux's).
 ///
-/// The owner of a file is one of them. Where it has ended
-/// ([`FileState::Owned`](crate::inspect::FileState::Owned)), the others are its forks, which keep the next owner out.
+/// The owner of a file is one of them. Where it has ended (`FileState::Owned` of an inspector says so), the others
+/// are its forks, which keep the next owner out.
 ///
 /// ```
 /// let dir = tempfile::tempdir()?;
@@ -56,7 +55,9 @@ impl fmt::Display for Holder {
 #[must_use]
 pub fn holders(path: &Path) -> Vec<Holder> {
     let Some(path) = real(path) else { return Vec::new() };
-    let both = [beside(&path, LOCK), path];
+    let mut lock = path.clone().into_os_string();
+    lock.push(".lock");
+    let both = [PathBuf::from(lock), path];
     let processes = OsVolume.list(Path::new("/proc")).unwrap_or_default();
     let mut pids: Vec<u32> = processes
         .iter()

@@ -62,7 +62,6 @@ fn what_is_not_understood_is_refused_before_anything_goes() {
         (&["remove", FILE, "x", "--keyspace", "session"], 2, "no key of shape (i32, bytes)"),
         (&["clear", FILE, "--socket", "none.sock"], 3, "cannot reach a cache at none.sock"),
         (&["flush", "none.sock"], 3, "cannot reach a cache at none.sock"),
-        (&["flush", FILE], 8, "no process that has it can be asked"),
         (&["import", FILE, "none"], 3, "cannot read none"),
         (&["import", FILE, FILE], 5, "it is not an export of larder's"),
         (&["import", FILE, "."], 5, "no regular file"),

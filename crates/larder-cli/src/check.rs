@@ -5,8 +5,8 @@
 //! The probe is removed at the end, also of a check that failed; one that was killed leaves it to expire
 //! within [`PROBE_TTL`]. The URL is never printed, since it may hold a password.
 //!
-//! A file that was not there is told of first, since the path may be a mistake, and is removed at the end with
-//! whatever was made for it ([`made`]).
+//! A file that was not there is told of first, since the path may be a mistake, and is removed at the end
+//! with whatever was made for it ([`made`]).
 
 use std::fmt;
 use std::io::{self, Write};
@@ -105,7 +105,8 @@ pub(crate) fn run(url: Option<&str>) -> Result<ExitCode, Failure> {
     Ok(if failures == 0 && is_removed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Prints a line. A reader that went away, as `head` does, is no reason to leave behind what the check has made.
+/// Prints a line. A reader that went away, as `head` does, is no reason to leave behind what the check has
+/// made.
 fn line(text: fmt::Arguments<'_>) {
     drop(writeln!(io::stdout(), "{text}"));
 }

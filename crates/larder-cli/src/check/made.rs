@@ -1,8 +1,8 @@
 //! What a check makes on the disk: the file that was not there, what stands beside it, and its directories.
 //!
-//! Only what was not there before the check is removed, and only if the file itself was not: the lock beside a
-//! file that was there may be another process's by now. For the same reason nothing is removed of a file that a
-//! process has opened meanwhile.
+//! Only what was not there before the check is removed, and only if the file itself was not: the lock beside
+//! a file that was there may be another process's by now. For the same reason nothing is removed of a file
+//! that a process has opened meanwhile.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -30,8 +30,9 @@ pub(super) fn stored(path: &Path, unreadable: u64) -> Line {
     Line::warn(check, found, remedy)
 }
 
-/// Whether a live cache could decode what it found. After a release that changed a type, each entry misses once,
-/// is loaded anew and is written again: what is over passes, since another version would drop what is good.
+/// Whether a live cache could decode what it found. After a release that changed a type, each entry misses
+/// once, is loaded anew and is written again: what is over passes, since another version would drop what is
+/// good.
 pub(super) fn line(looks: &Looks) -> Line {
     let check = "values";
     let stats = looks.last();
@@ -51,15 +52,15 @@ pub(super) fn line(looks: &Looks) -> Line {
     let line = match &late {
         None => {
             let found = format!("{total} lookups since the start missed values that did not decode: {named}");
-            let remedy = "without lookups of late it can't be told whether that is over: run this again while the \
-                service is used";
+            let remedy = "without lookups of late it can't be told whether that is over: run this again while \
+                the service is used";
             Line::unknown(check, format!("{found}{watched}"), remedy)
         }
         Some(window) if window.counts.undecodable == 0 => Line::pass(
             check,
             format!(
-                "{total} lookups since the start missed values that did not decode ({named}), none in {}{watched}: \
-                    they were loaded anew; raise the version with the next release that changes the type",
+                "{total} lookups since the start missed values that did not decode ({named}), none in \
+                    {}{watched}: they were loaded anew; raise the version with the next release that changes the type",
                 window.told()
             ),
         ),
@@ -75,8 +76,14 @@ pub(super) fn line(looks: &Looks) -> Line {
 /// The latest reason of each keyspace, with what to do about it.
 fn reasons(sick: &[(&KeyspaceStats, u64)], worst: &KeyspaceStats) -> String {
     let reasons = sick.iter().filter_map(|(space, _)| {
-        let cause = space.undecodable_cause.as_deref()?;
-        Some(format!("{}: {cause}{}", space.name, remedy(cause)))
+        let (name, cause) = (&space.name, space.undecodable_cause.as_deref()?);
+        // A reason may quote a value, and the process shows it where values may be shown.
+        Some(if cause.contains("control_values") {
+            let elsewhere = "the service's log has the reason (control_values=on in its URL shows it here)";
+            format!("{name}: {elsewhere}. {CAUSES}")
+        } else {
+            format!("{name}: {cause}{}", remedy(cause))
+        })
     });
     let mut reasons: Vec<String> = reasons.take(MAX_REASONS).collect();
     if reasons.is_empty() {
@@ -148,6 +155,15 @@ mod tests {
             let told = line.remedy.unwrap();
             assert!(told.starts_with(&format!("product: {cause}")) && told.contains(remedy), "{told}");
         }
+    }
+
+    #[test]
+    fn a_reason_that_is_withheld_is_said_to_be_in_the_log_and_not_taken_for_the_reason() {
+        let withheld = "the application does not allow it: control_values=on in its URL would";
+        let line = told(&json!([{"name": "product", "undecodable": 2, "undecodable_cause": withheld}]));
+        let told = line.remedy.unwrap();
+        assert!(told.starts_with("product: the service's log has the reason (control_values=on"), "{told}");
+        assert!(told.contains("raise the `version`") && !told.contains("does not allow"), "{told}");
     }
 
     #[test]

@@ -25,6 +25,8 @@ mod shape;
 mod tokens;
 
 pub(crate) use checks::ValueChecks;
+#[cfg(all(unix, feature = "control"))]
+pub(crate) use checks::quotes_nothing;
 pub use compression::Compression;
 pub(crate) use compression::inflate;
 pub use document::Document;

@@ -84,8 +84,8 @@ impl CacheBuilder {
     /// bytes each. Off unless set: the socket's permission then guards what is in the cache, as that of the
     /// file does. Needs the feature `control`.
     ///
-    /// Without it a peer is told everything of an entry but its value, and not why a record does not decode, which may
-    /// quote the value.
+    /// Without it a peer is told everything of an entry but its value, and nothing that a type's own code says of a
+    /// record that it does not decode: that may quote the value.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;

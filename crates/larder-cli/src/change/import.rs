@@ -141,7 +141,9 @@ fn rehearse(options: &ImportOptions, survey: &Survey) -> Result<(Written, Vec<St
         Err(failure) => return Err(failure),
     };
     let refusal = snapshot.as_ref().and_then(|snapshot| live::refusal(&snapshot.file()));
-    refusal.iter().for_each(|refusal| live::say(options.look.json, refusal));
+    if let Some(refusal) = refusal {
+        live::say(options.look.json, &refusal);
+    }
     let there = snapshot.as_ref().map_or(&[][..], |snapshot| snapshot.keyspaces());
     let replaced = conflicts(there, survey, options.replace)?;
     let now = snapshot.as_ref().map_or_else(

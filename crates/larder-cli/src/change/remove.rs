@@ -90,7 +90,9 @@ fn run(
     let removed = match (dry_run, snapshot, &mut target) {
         (true, _, Target::Live { client, .. }) => counted::of_process(client, &chosen)?,
         (true, Some(snapshot), Target::File(_)) => {
-            live::refusal(&snapshot.file()).iter().for_each(|refusal| live::say(json, refusal));
+            if let Some(refusal) = live::refusal(&snapshot.file()) {
+                live::say(json, &refusal);
+            }
             count(&snapshot, &chosen)?
         }
         (true, None, Target::File(_)) => 0,

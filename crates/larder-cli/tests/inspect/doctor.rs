@@ -196,7 +196,7 @@ fn fault_8_a_file_that_is_too_long_for_what_is_in_it() {
     let cache = Cache::builder().path(place.path()).open().unwrap();
     let products = cache.keyspace(PRODUCTS).unwrap();
     for number in 0..20_000 {
-        products.insert(&format!("Q{number}"), Product { name: "x".repeat(1_000), price: number }).unwrap();
+        products.insert(&format!("Q{number}"), Product { name: "x".repeat(2_500), price: number }).unwrap();
     }
     cache.flush().unwrap();
     // What stays is spread over the file.

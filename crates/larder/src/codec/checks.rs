@@ -187,6 +187,14 @@ impl ValueChecks {
 const OTHER_KINDS: &str = "the type reads other parts than were written: its fields have changed, or it leaves some out; raise the keyspace's version, or declare Format::MessagePack if the type has not changed";
 const OTHER_NAMES: &str =
     "the fields or variants were written under other names or in another order; raise the keyspace's version";
+const OTHER_ENCODING: &str = "the record is of an earlier version of larder, and the value is not encoded as it was read; insert it again";
+
+/// Whether a reason why a record does not decode is one of ours, and so quotes nothing of the value. A type's own
+/// code may say anything.
+#[cfg(all(unix, feature = "control"))]
+pub(crate) fn quotes_nothing(reason: &str) -> bool {
+    [OTHER_KINDS, OTHER_NAMES, OTHER_ENCODING].contains(&reason)
+}
 
 /// A value without a fingerprint, from a file of the first format: believed if it is written as it was read,
 /// but for the order of what has none (a hash map begins at another entry in each process).
@@ -203,9 +211,7 @@ where
     if again.payload == payload || is_same_in_any_order() {
         return Ok(value);
     }
-    Err(CodecError::new(
-        "the record is of an earlier version of larder, and the value is not encoded as it was read; insert it again",
-    ))
+    Err(CodecError::new(OTHER_ENCODING))
 }
 
 /// Trials within trials, at most: the `Drop` of a value that was decoded for one may store another of its

@@ -27,7 +27,7 @@ use super::status::{EntryState, FoundIn, KeyStatus, KeysPage};
 use super::target::Target;
 use super::why::{Surroundings, explain};
 use crate::clock::Deadline;
-use crate::codec::{Encoding, inflate};
+use crate::codec::{Encoding, inflate, quotes_nothing};
 use crate::id::KeyspaceId;
 use crate::inner::Inner;
 use crate::key::spell_hex;
@@ -113,10 +113,10 @@ const NOT_ALLOWED: &str = "the application does not allow values to be shown: it
 
 const REASON_NOT_ALLOWED: &str = "the reason may quote it, and the application does not allow values to be shown: it would by CacheBuilder::control_values(true), or control_values=on in its URL; the process's log has the reason of the first";
 
-/// Why a record is no value of the application's type, as far as it may be told: the type's own code says so, and
-/// may quote the value.
+/// Why a record is no value of the application's type, as far as it may be told: the type's own code may quote the
+/// value.
 pub(super) fn reason<'a>(inner: &Inner, why: &'a str) -> &'a str {
-    if inner.control_values { why } else { REASON_NOT_ALLOWED }
+    if inner.control_values || quotes_nothing(why) { why } else { REASON_NOT_ALLOWED }
 }
 
 fn too_long(len: usize) -> String {

@@ -4,7 +4,7 @@ use super::Transcript;
 use crate::service::Service;
 use crate::support::Place;
 
-const URL: &str = "file:shop.larder?memory=16MiB&disk=64MiB&control=shop.sock&control_values=on";
+const URL: &str = "file:shop.larder?memory=16MiB&disk=64MiB&control=shop.sock";
 /// What it asks for at first, and all that there is.
 const SOME: &str = "serve 1 200 80";
 const ALL: &str = "serve 1 400 80";

@@ -14,6 +14,8 @@ mod opened;
 mod recent;
 pub(crate) mod seconds;
 
+#[cfg(all(unix, feature = "control"))]
+pub(crate) use cause::Cause;
 pub(crate) use counters::{COUNTS, Count, Counters};
 pub(crate) use latency::Histogram;
 pub use latency::{Latencies, LatencyBucket};

@@ -116,8 +116,15 @@ fn hello(inner: &Inner) -> Hello {
 /// The statistics, without what might quote a value that is not to be shown.
 fn stats(cache: &Cache) -> Stats {
     let mut stats = cache.stats();
-    for cause in stats.keyspaces.iter_mut().filter_map(|space| space.undecodable_cause.as_mut()) {
-        *cause = look::reason(cache.inner(), cause).to_owned();
+    let inner = cache.inner();
+    for told in &mut stats.keyspaces {
+        if let Some(cause) = &mut told.undecodable_cause {
+            *cause = look::reason(inner, cause).to_owned();
+        }
+        // Not the text that was just taken: another may have been noted since.
+        let latest =
+            inner.spaces.lock().get(&told.name).and_then(|space| space.counters.uncacheable_cause.latest());
+        told.uncacheable_cause = latest.map(|cause| look::cause(inner, cause));
     }
     stats
 }

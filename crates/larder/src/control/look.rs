@@ -33,7 +33,7 @@ use crate::inner::Inner;
 use crate::key::spell_hex;
 use crate::memory::KeyInMemory;
 use crate::record::{self, Compression, Damage, Extension};
-use crate::stats::DiskState;
+use crate::stats::{Cause, DiskState};
 
 use super::{MAX_PAGE, MAX_VALUE_SENT};
 
@@ -117,6 +117,11 @@ const REASON_NOT_ALLOWED: &str = "the reason may quote it, and the application d
 /// value.
 pub(super) fn reason<'a>(inner: &Inner, why: &'a str) -> &'a str {
     if inner.control_values || quotes_nothing(why) { why } else { REASON_NOT_ALLOWED }
+}
+
+/// Why values can't be cached, as far as it may be told.
+pub(super) fn cause(inner: &Inner, cause: Cause) -> String {
+    if inner.control_values || !cause.may_quote { cause.text } else { REASON_NOT_ALLOWED.to_owned() }
 }
 
 fn too_long(len: usize) -> String {

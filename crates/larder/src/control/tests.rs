@@ -195,3 +195,27 @@ fn a_keyspace_is_told_with_the_schema_that_the_file_records() {
     assert_eq!(schemas(&cache), [with(None, "own"), with(Some("shop"), "price")]);
     cache.close().unwrap();
 }
+
+/// A value that can't be encoded, and whose own code says so with what is in it.
+#[derive(Debug, serde::Deserialize)]
+struct Secret;
+
+impl serde::Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("no word for hunter2"))
+    }
+}
+
+#[test]
+fn why_a_value_is_not_cached_shows_nothing_of_it_unless_the_application_allows_it() {
+    for is_allowed in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let builder = Cache::builder().path(dir.path().join("a.larder")).control_values(is_allowed);
+        let cache = builder.open().unwrap();
+        let secrets = cache.keyspace(KeyspaceDefinition::<String, Secret>::new("secret")).unwrap();
+        assert!(secrets.get_or_load("a", || Ok::<_, ()>(Secret)).is_ok());
+        let answer = ask(&cache, r#"{"v":1,"do":"stats"}"#);
+        let cause = answer["ok"]["keyspaces"][0]["uncacheable_cause"].as_str().unwrap();
+        assert_eq!(cause.contains("hunter2"), is_allowed, "{cause}");
+    }
+}

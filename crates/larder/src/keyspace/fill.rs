@@ -75,7 +75,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     #[cold]
     fn note_undecodable(&self, key: SlotKey<'_>, error: &CodecError) {
         self.space.counters.add(Count::Undecodable);
-        self.space.counters.undecodable_cause.note(error);
+        self.space.counters.undecodable_cause.note(error, true);
         if !self.space.told_undecodable.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 keyspace = self.space.name,

@@ -214,21 +214,22 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 self.count_uncacheable(
                     key,
                     &"memory has no room for it, and the disk tier is off; raise memory_capacity",
+                    false,
                 );
             }
-            Err(error @ (Error::ValueTooLarge { .. } | Error::Encode { .. })) => {
-                self.count_uncacheable(key, error);
-            }
+            Err(error @ Error::ValueTooLarge { .. }) => self.count_uncacheable(key, error, false),
+            // What the type's own code says.
+            Err(error @ Error::Encode { .. }) => self.count_uncacheable(key, error, true),
             // It is cached; or the cache was closed meanwhile.
             Ok(Written::Saved | Written::InMemory) | Err(_) => {}
         }
     }
 
     /// Counts a loaded value that can't be cached. The first of a keyspace is told in the log.
-    fn count_uncacheable(&self, key: SlotKey<'_>, why: &dyn std::fmt::Display) {
+    fn count_uncacheable(&self, key: SlotKey<'_>, why: &dyn std::fmt::Display, may_quote: bool) {
         let counters = &self.space.counters;
         counters.add(Count::Uncacheable);
-        counters.uncacheable_cause.note(why);
+        counters.uncacheable_cause.note(why, may_quote);
         if !counters.has_told_uncacheable.swap(true, Ordering::Relaxed) {
             let key = self.inner.key_for_log(&self.space, key.bytes);
             tracing::warn!(

@@ -46,9 +46,9 @@ pub(crate) fn of_keyspace(space: &Space, memory: Tally, disk: &DiskTally) -> Key
         promotions: sums.of(Count::Promotions),
         voided_fills: sums.of(Count::VoidedFills),
         uncacheable: sums.of(Count::Uncacheable),
-        uncacheable_cause: space.counters.uncacheable_cause.latest(),
+        uncacheable_cause: space.counters.uncacheable_cause.text(),
         too_large_for_disk: sums.of(Count::TooLargeForDisk),
-        too_large_for_disk_cause: space.counters.too_large_cause.latest(),
+        too_large_for_disk_cause: space.counters.too_large_cause.text(),
         inserts: sums.of(Count::Inserts),
         invalidations: sums.of(Count::Invalidations),
         memory_entries: memory.entries,
@@ -61,6 +61,6 @@ pub(crate) fn of_keyspace(space: &Space, memory: Tally, disk: &DiskTally) -> Key
         disk_evictions: disk.evictions,
         disk_expirations: disk.expirations,
         undecodable: sums.of(Count::Undecodable),
-        undecodable_cause: space.counters.undecodable_cause.latest(),
+        undecodable_cause: space.counters.undecodable_cause.text(),
     }
 }

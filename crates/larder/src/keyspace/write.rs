@@ -244,7 +244,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let counters = &self.space.counters;
         counters.add(Count::TooLargeForDisk);
         let cause = self.too_large_for_file(page);
-        counters.too_large_cause.note(&cause);
+        counters.too_large_cause.note(&cause, false);
         if !counters.has_told_too_large.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 keyspace = self.space.name,

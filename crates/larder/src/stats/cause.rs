@@ -10,9 +10,17 @@ use crate::sync::{Arc, Latest};
 /// Bytes of a reason that are kept. The codec's own are shorter; a panic of a user's type may say anything.
 const MAX_LEN: usize = 400;
 
+/// A reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cause {
+    pub(crate) text: String,
+    /// Whether a type's own code has said it, which may quote the value.
+    pub(crate) may_quote: bool,
+}
+
 /// The latest reason; none before the first.
 #[derive(Debug)]
-pub(crate) struct LatestCause(Latest<String>);
+pub(crate) struct LatestCause(Latest<Cause>);
 
 impl Default for LatestCause {
     fn default() -> Self {
@@ -22,9 +30,10 @@ impl Default for LatestCause {
 
 impl LatestCause {
     /// Keeps a reason in place of the one before.
-    pub(crate) fn note(&self, cause: &dyn Display) {
-        let mut cause = cause.to_string();
-        cause.truncate(cause.floor_char_boundary(MAX_LEN));
+    pub(crate) fn note(&self, cause: &dyn Display, may_quote: bool) {
+        let mut text = cause.to_string();
+        text.truncate(text.floor_char_boundary(MAX_LEN));
+        let cause = Cause { text, may_quote };
         // Most are like the one before: threads that find the same do not contend for it.
         let is_known = self.0.look().as_ref().is_some_and(|known| **known == cause);
         if !is_known {
@@ -32,8 +41,12 @@ impl LatestCause {
         }
     }
 
-    pub(crate) fn latest(&self) -> Option<String> {
-        self.0.look().as_ref().map(|cause| String::clone(cause))
+    pub(crate) fn latest(&self) -> Option<Cause> {
+        self.0.look().as_ref().map(|cause| Cause::clone(cause))
+    }
+
+    pub(crate) fn text(&self) -> Option<String> {
+        self.latest().map(|cause| cause.text)
     }
 }
 
@@ -45,11 +58,11 @@ mod tests {
     fn the_latest_reason_is_kept_up_to_a_length() {
         let cause = LatestCause::default();
         assert_eq!(cause.latest(), None);
-        cause.note(&"the fields have changed");
-        cause.note(&"its Deserialize panicked");
-        assert_eq!(cause.latest().as_deref(), Some("its Deserialize panicked"));
-        cause.note(&"ü".repeat(1_000));
-        cause.note(&format!("x{}", "ü".repeat(1_000)));
-        assert_eq!(cause.latest().map(|cause| cause.len()), Some(399), "cut between two letters");
+        cause.note(&"the fields have changed", false);
+        cause.note(&"its Deserialize panicked", true);
+        assert_eq!(cause.text().as_deref(), Some("its Deserialize panicked"));
+        cause.note(&"ü".repeat(1_000), false);
+        cause.note(&format!("x{}", "ü".repeat(1_000)), false);
+        assert_eq!(cause.text().map(|cause| cause.len()), Some(399), "cut between two letters");
     }
 }

@@ -21,7 +21,7 @@ const WRITTEN: u64 = 2 * (MEMORY + BUFFER);
 const KEPT: u64 = 200;
 /// As many times what is configured may be resident: the measurement shows the true figure, an allocator has
 /// its own way, and a machine with other work to do wakes threads late.
-const MOST: f64 = 2.0;
+const MOST: f64 = 1.7;
 
 /// Runs a child; how many times what is configured it had resident, at most.
 fn measured(size: usize, plant: &str) -> f64 {
@@ -50,7 +50,7 @@ fn a_process_that_keeps_a_copy_of_each_value_is_caught() {
 /// The child's part: `SIZE PLANT`. Inserts, overwrites, reads from disk and removals.
 pub(crate) fn fill(path: &Path, words: &[&str]) {
     let size: usize = words[0].parse().unwrap();
-    let empty = status("VmRSS");
+    let (empty, code) = (status("VmRSS"), status("RssFile"));
     let cache = Cache::builder()
         .path(path)
         .memory_capacity(ByteSize::bytes(MEMORY))
@@ -79,7 +79,8 @@ pub(crate) fn fill(path: &Path, words: &[&str]) {
         }
     }
     cache.flush().unwrap();
-    let taken = status("VmHWM") - empty;
+    // Pages of the program itself that were first used since are not the cache's: a test's program is large.
+    let taken = status("VmHWM") - empty - status("RssFile").saturating_sub(code);
     let of = u32::try_from(taken * 1_000 / (MEMORY + PAGES + BUFFER)).unwrap();
     say(&format!("resident {:.3}", f64::from(of) / 1_000.0));
     cache.close().unwrap();

@@ -74,8 +74,8 @@ fn paths_and_causes_reach_the_terminal_without_control_characters() {
     let mut stats = stats();
     if let Some(disk) = &mut stats.disk {
         disk.off = Some("\u{1b}]0;title\u{7}".to_owned());
-        disk.quarantined = Some("/tmp/a\nb".into());
+        disk.quarantined = Some("/var/a\nb".into());
     }
     let text = stats.to_string();
-    assert!(text.contains("moved to /tmp/a\\nb") && !text.contains('\u{7}'), "{text}");
+    assert!(text.contains("moved to /var/a\\nb") && !text.contains('\u{7}'), "{text}");
 }

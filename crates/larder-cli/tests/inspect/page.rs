@@ -79,6 +79,11 @@ fn line_pattern(line: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in line.split_whitespace() {
         let (core, tail) = word.split_at(word.trim_end_matches([',', '.', ':', ';', ')']).len());
+        // "<0.1 ms" is a time like another.
+        let core = core
+            .strip_prefix('<')
+            .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+            .unwrap_or(core);
         let follows_number = words.last().is_some_and(|last| last.ends_with('#'));
         if follows_number && UNITS.contains(&core) {
             // Of "1 min 0 s" a number is left, with the sign that ends it.

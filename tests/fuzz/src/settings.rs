@@ -23,7 +23,7 @@ pub(crate) fn check(open: Open, data: &[u8]) {
     if settings.has_file {
         // One name in a directory of our own: whatever the bytes, nothing else is touched.
         let name: Vec<u8> = input.rest().iter().copied().filter(|&byte| byte != b'/').collect();
-        is_path_wrong = name == b"..";
+        is_path_wrong = name.is_empty() || name == b"." || name == b"..";
         // Those of the files beside it would be too long.
         is_name_long = name.len() > 224;
         builder = builder.path(dir.path().join(OsStr::from_bytes(&name)));

@@ -201,7 +201,7 @@ fn the_socket_of_the_url_is_asked_while_a_process_answers_there() {
     let output = with_url(&place, &url, &words);
     assert_eq!(output.status.code(), Some(4), "{}", told(&output));
     owner.kill();
-    // A crash leaves the socket: nobody answers there, and the file is at hand.
+    // A crash leaves the socket: no process answers there, and the file is at hand.
     let output = with_url(&place, &url, &["stats"]);
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
     assert!(stdout(&output).starts_with("since "), "{}", told(&output));

@@ -50,7 +50,7 @@ fn made(place: &Place) {
     admin.close().unwrap();
 }
 
-/// Whoever connects is told what is hostile.
+/// Each peer that connects is told what is hostile.
 fn serve(socket: &Path) {
     let listener = UnixListener::bind(socket).unwrap();
     std::thread::spawn(move || listener.incoming().for_each(|peer| answer(peer.unwrap())));

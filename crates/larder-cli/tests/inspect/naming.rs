@@ -44,7 +44,7 @@ fn a_keyspace_that_only_has_the_name_of_the_shops_keeps_its_keys_as_they_are() {
     own(&place);
     let all = ["product\t1", "product\t2", "product\tP00001", "product\tP00002", "product\tproduct_2"];
     assert_eq!(keys(&place), all);
-    // It is not the key 1; and nobody is left to believe that it was removed.
+    // It is not the key 1, and the operator is not told that it was removed.
     let instead = "give --keyspace product 1";
     for arguments in [
         &["remove", FILE, "product_1"][..],

@@ -63,7 +63,7 @@ fn what_is_not_in_the_file_is_told_by_its_owner_who_is_named() {
     assert!(printed(place.dir(), &["flush", FILE], 0).contains("has committed"));
     assert!(printed(place.dir(), &["stats", FILE], 0).contains("hit rate"));
     drop(owner);
-    // Its lock still names the socket, and nobody answers there.
+    // Its lock still names the socket, and no process answers there.
     let left = larder(place.dir(), &["get", FILE, "product_MTNVTU"]);
     assert_eq!((left.status.code(), stderr(&left)), (Some(0), String::new()), "{}", told(&left));
 }

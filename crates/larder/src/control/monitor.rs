@@ -79,8 +79,8 @@ impl Client {
     /// Watches a sample of what the cache does, as it does it. The application must have turned on
     /// [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
     ///
-    /// The cache does not wait for whoever watches: what a ring of 1,024 operations has no place for is counted, and told
-    /// as [`Monitored::Missed`].
+    /// The cache does not wait for the peer that watches: what a ring of 1,024 operations has no place for is
+    /// counted, and told as [`Monitored::Missed`].
     ///
     /// ```no_run
     /// use larder::control::{Client, MonitorOptions, Monitored};

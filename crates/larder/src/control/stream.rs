@@ -9,8 +9,8 @@
 //! 3. When its time or its count is over, when the peer sends another line or ends its side, and when the cache is
 //!    closed, the peer stops watching, and a last line tells the sums.
 //!
-//! An operation wakes nobody for this: the thread looks each tick while there is a stream, and does not wake for
-//! one otherwise.
+//! An operation does not wake the thread for this: the thread looks each tick while there is a stream, and
+//! does not wake for one otherwise.
 
 use std::sync::Weak;
 use std::time::Duration;

@@ -8,8 +8,8 @@ use crate::stats::Counters;
 
 /// A keyspace: one that is open, or one that stands in the file alone.
 ///
-/// It does not hold the one that is open: a caller that gives it another version would be told that somebody
-/// has a handle.
+/// It does not hold the one that is open: a caller that gives it another version would be told that another
+/// caller has a handle.
 pub(super) struct Target {
     pub(super) id: KeyspaceId,
     /// Of one that is open.

@@ -84,7 +84,7 @@ fn complaints(looks: &Looks) -> Vec<(&'static str, Verdict)> {
 #[test]
 fn a_healthy_service_passes() {
     assert_eq!(complaints(&service(usual)), [], "a usual day");
-    assert_eq!(complaints(&service(|_| {})), [], "nobody asks");
+    assert_eq!(complaints(&service(|_| {})), [], "no lookups are made");
     let few = |now: &mut Value| add(now, &[("/memory/hits", 3), ("/misses", 9), ("/loads", 9)]);
     assert_eq!(complaints(&service(few)), [], "at night");
     let imports = |now: &mut Value| {

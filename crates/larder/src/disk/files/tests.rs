@@ -64,6 +64,9 @@ impl Volume for Racing {
         OsVolume.replace(from, to)
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
+        // Were the lock given up before it is removed, another opening could own a file without a name.
+        let mut other = OsVolume.open_lock(path)?;
+        assert!(!other.try_lock()?, "a lock is removed while it is held");
         OsVolume.remove(path)
     }
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
@@ -110,4 +113,13 @@ fn a_lock_is_withdrawn_by_the_opening_that_made_it_alone() {
     fs::write(beside(&path, LOCK), "").unwrap();
     acquire().withdraw(&OsVolume);
     assert!(beside(&path, LOCK).exists(), "an empty file of that name was there");
+}
+
+#[test]
+fn a_lock_is_held_until_it_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, clock) = (dir.path().join("shop.larder"), SystemClock::new());
+    let racing = Racing { withdrawn: Mutex::new(None) };
+    OwnerLock::acquire(&racing, &path, None, Duration::ZERO, &clock).unwrap().withdraw(&racing);
+    assert!(!beside(&path, LOCK).exists());
 }

@@ -28,7 +28,8 @@ impl Client {
     ///
     /// let file = Inspector::open("var/shop.larder")?.snapshot()?.file();
     /// if let Some(mut client) = Client::connect_to_owner(&file)? {
-    ///     println!("process {}: {}", client.server().pid, client.stats()?);
+    ///     let stats = client.stats()?;
+    ///     println!("process {}: {stats}", client.server().pid);
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

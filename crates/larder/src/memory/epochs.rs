@@ -4,7 +4,7 @@
 //! ticket is the epoch that its taker read under the shared lock; it holds for as long as that is still the epoch. A change of another
 //! key with the same epoch voids it too: that promotion is made by the next lookup.
 
-use super::slot::SlotKey;
+use crate::memory::slot_key::SlotKey;
 
 /// Enough that a change rarely meets another key's promotion, which takes a microsecond.
 const EPOCHS: usize = 64;

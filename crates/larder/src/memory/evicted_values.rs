@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use smallvec::SmallVec;
 
-use super::slot::Value;
+use crate::memory::entry::Value;
 
 /// Values that left memory, for their last holder to drop. The writer hands them on: a user's `Drop` may wait
 /// for the writer.

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::policy::SlotId;
 use super::segments::Segments;
+use crate::memory::policy::slot_id::SlotId;
 use crate::units::Timestamp;
 
 const BUCKET_MS: u64 = 1000;

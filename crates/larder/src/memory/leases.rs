@@ -20,9 +20,11 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::epochs::{EpochToken, Epochs};
-use super::slot::{DeferredDrops, SlotKey, Value};
 use super::stored_key::StoredKey;
 use crate::format::key::scope::Scope;
+use crate::memory::deferred_drops::DeferredDrops;
+use crate::memory::entry::Value;
+use crate::memory::slot_key::SlotKey;
 
 use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
 
@@ -146,7 +148,8 @@ impl Leases {
     pub(crate) fn release(&mut self, key: SlotKey<'_>, id: LeaseId, deferred: &mut DeferredDrops) {
         self.change(key, |leases| {
             leases.holders.retain(|holder| *holder != id);
-            deferred.flight(leases.flight.take_if(|(lease, _)| *lease == id));
+            let flight = leases.flight.take_if(|(lease, _)| *lease == id);
+            deferred.flight(flight.map(|(_, flight)| flight));
         });
     }
 
@@ -215,7 +218,7 @@ impl KeyLeases {
     fn revoke(&mut self, deferred: &mut DeferredDrops) {
         self.holders.clear();
         if !failpoint_is_set(Failpoint::KeepFlight) {
-            deferred.flight(self.flight.take());
+            deferred.flight(self.flight.take().map(|(_, flight)| flight));
         }
     }
 

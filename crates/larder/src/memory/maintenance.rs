@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
-use super::slot::KeyspaceUsage;
 use crate::format::keyspace_id::KeyspaceId;
+use crate::memory::keyspace_usage::KeyspaceUsage;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 

@@ -6,18 +6,24 @@
 mod budget;
 pub(crate) mod buffer;
 mod closing;
+mod deferred_drops;
+pub(crate) mod entry;
 mod epochs;
 pub(crate) mod evicted_values;
 mod expiry;
 pub mod heap;
+pub(crate) mod keyspace_usage;
 pub(crate) mod leases;
+pub(crate) mod lookup;
 mod maintenance;
 mod policy;
 mod purge;
+pub(crate) mod purged;
 mod removal;
 mod segments;
 pub(crate) mod shard;
 pub(crate) mod slot;
+pub(crate) mod slot_key;
 mod slots;
 pub(crate) mod stored_key;
 #[cfg(any(test, feature = "test-util"))]
@@ -29,7 +35,10 @@ use buffer::WriteBuffer;
 use evicted_values::EvictedValues;
 use leases::{LeaseId, Permit};
 
-use slot::{DeferredDrops, IncomingEntry, Lookup, MissToken, Refused, SlotKey, Value};
+use crate::memory::deferred_drops::DeferredDrops;
+use crate::memory::entry::{IncomingEntry, Refused, Value};
+use crate::memory::lookup::{Lookup, MissToken};
+use crate::memory::slot_key::SlotKey;
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Deref;

@@ -24,8 +24,9 @@
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
-use super::slot::{Purged, Range};
+use super::slot::Range;
 use crate::format::key::scope::Scope;
+use crate::memory::purged::Purged;
 use crate::sys::sync::Ordering;
 use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;

@@ -2,7 +2,9 @@
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
-use super::slot::{PreviousState, Refused, SlotKey};
+use crate::memory::entry::Refused;
+use crate::memory::lookup::PreviousState;
+use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 impl Memory {

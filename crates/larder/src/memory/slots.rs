@@ -1,9 +1,9 @@
 //! The slots of a shard, by number. Those that are vacant form a list, and are taken again first.
 
-use super::policy::SlotId;
 use super::segments::Segments;
 use super::slot::{Slot, SlotState};
 use super::stored_key::StoredKey;
+use crate::memory::policy::slot_id::SlotId;
 use crate::units::Timestamp;
 
 const NONE: SlotId = SlotId::MAX;

@@ -5,13 +5,15 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::engine::lookup::Stored;
-use crate::format::codec::CodecError;
+use crate::format::codec::error::CodecError;
 use crate::format::key::Key;
 use crate::format::record::Header;
 use crate::memory::Memory;
+use crate::memory::entry::{IncomingEntry, Refused};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::leases::{LeaseId, Permit};
-use crate::memory::slot::{IncomingEntry, Lookup, Refused, SlotKey};
+use crate::memory::lookup::Lookup;
+use crate::memory::slot_key::SlotKey;
 use crate::stats::counters::Count;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;

@@ -3,7 +3,7 @@
 use crate::disk::disk_status::DiskStatus;
 use crate::engine::open_keyspace::OpenKeyspace;
 use crate::engine::shared::Shared;
-use crate::memory::slot::KeyspaceUsage;
+use crate::memory::keyspace_usage::KeyspaceUsage;
 use crate::stats::KeyspaceStats;
 use crate::stats::counters::Count;
 

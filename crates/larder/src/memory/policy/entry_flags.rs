@@ -3,7 +3,7 @@
 //! The uses are counted under a shared lock by many at once: relaxed, and a lost count is harmless. Everything else is changed under
 //! the exclusive lock, when nobody counts, so no change is lost to a count.
 
-use super::SlotId;
+use crate::memory::policy::slot_id::SlotId;
 use crate::memory::segments::make_room;
 use crate::sys::sync::{AtomicU8, Ordering};
 

@@ -30,18 +30,17 @@
 mod entry_flags;
 mod queue;
 mod sketch;
+pub(crate) mod slot_id;
 mod small_queue_target;
 
 use entry_flags::{EntryFlags, QueueOfEntry};
 use queue::{NONE, Queue, QueueNode};
 use sketch::Sketch;
+use slot_id::SlotId;
 use small_queue_target::SmallQueueTarget;
 
 use super::segments::Segments;
 use super::weight::Weight;
-
-/// The id of a slot of the shard; the policy keeps its own data beside the slots, by the same id.
-pub(crate) type SlotId = u32;
 
 /// Entries of main that are looked at for one that was not used.
 const MAX_LOOKS: usize = 8;

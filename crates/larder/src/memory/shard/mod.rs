@@ -20,14 +20,17 @@ use hashbrown::HashTable;
 
 use super::expiry::ExpiryIndex;
 use super::leases::{LeaseId, Leases, Permit};
-use super::policy::{Policy, SlotId};
-use super::slot::{
-    DeferredDrops, DirtyValue, IncomingEntry, KeyspaceUsages, Lookup, MissToken, PreviousState, Range,
-    Refused, Slot, SlotKey, SlotState, Value,
-};
+use super::policy::Policy;
+use super::slot::{DirtyValue, Range, Slot, SlotState};
 use super::slots::Slots;
 use super::weight::Weight;
 use crate::format::keyspace_id::KeyspaceId;
+use crate::memory::deferred_drops::DeferredDrops;
+use crate::memory::entry::{IncomingEntry, Refused, Value};
+use crate::memory::keyspace_usage::KeyspaceUsages;
+use crate::memory::lookup::{Lookup, MissToken, PreviousState};
+use crate::memory::policy::slot_id::SlotId;
+use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{AtomicU64, Ordering};
 use crate::units::Timestamp;

@@ -1,4 +1,4 @@
-//! An entry on its way into a shard: its value, its weight, and what the writer needs to save it.
+//! An entry on its way into a shard: its value, its weight, and the data that the writer needs to save it.
 
 use std::any::Any;
 
@@ -8,10 +8,10 @@ use crate::format::record::{Compression, Extension};
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// A user's value, of the type its keyspace knows.
+/// A user's value. Its keyspace knows the type.
 pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
-/// A value that is acknowledged and not yet committed: what the writer needs to make its record.
+/// A value that is acknowledged and not yet committed, with the data for its record.
 #[derive(Debug)]
 pub(crate) struct Unsaved {
     pub(crate) payload: Vec<u8>,
@@ -19,7 +19,8 @@ pub(crate) struct Unsaved {
     pub(crate) extension: Extension,
     pub(crate) version: u32,
     pub(crate) written_at: Timestamp,
-    /// Whether the file takes it. One that is too large has no payload: its commit deletes what it replaces.
+    /// Whether the file takes the value. If not, the payload is empty, and the commit deletes the older
+    /// record.
     pub(crate) fits_file: bool,
     /// Held for as long as the payload is.
     pub(crate) room: BufferRoom,
@@ -38,24 +39,24 @@ impl Unsaved {
     }
 }
 
-/// An entry to be stored.
+/// An entry to store.
 #[derive(Debug)]
 pub(crate) struct IncomingEntry {
     pub(crate) value: Value,
     pub(crate) expires_at: Timestamp,
     pub(crate) weight: Weight,
-    /// `None` for an entry that is only ever in memory; its weight is then already reserved in the budget.
+    /// `None` for an entry that is only ever in memory. Its weight is then already reserved in the budget.
     pub(crate) unsaved: Option<Arc<Unsaved>>,
 }
 
 /// Why a value was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// Its lease was revoked.
+    /// The lease of the value was revoked.
     Revoked,
-    /// It is to be saved, and was not made to be: the disk tier came back meanwhile.
+    /// The value must be saved, but was not encoded for that: the disk tier came back in the meantime.
     Unsaved,
-    /// Memory has no room for it, and it has no other place.
+    /// Memory has no room for the value, and the value has no other place.
     NoRoom,
     /// The cache is closed.
     Closed,

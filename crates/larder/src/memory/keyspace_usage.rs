@@ -1,21 +1,21 @@
-//! How many entries each keyspace has in a shard, and what they weigh.
+//! How many entries each keyspace has in a shard, and how much they weigh.
 
 use std::collections::HashMap;
 
 use super::weight::Weight;
 use crate::format::keyspace_id::KeyspaceId;
 
-/// What one keyspace holds in a shard.
+/// The entries of one keyspace in a shard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct KeyspaceUsage {
     pub(crate) entries: u64,
-    /// What the clean entries weigh.
+    /// Weight of the clean entries.
     pub(crate) weight: u64,
-    /// What the dirty entries weigh, without their encodings.
+    /// Weight of the dirty entries, without their encodings.
     pub(crate) unsaved_weight: u64,
-    /// Entries removed for room.
+    /// Entries that were removed for room.
     pub(crate) evictions: u64,
-    /// Entries removed for age.
+    /// Entries that were removed for age.
     pub(crate) expirations: u64,
 }
 
@@ -29,7 +29,7 @@ impl KeyspaceUsage {
     }
 }
 
-/// KeyspaceUsages by keyspace, and what all keyspaces have lost.
+/// The usage of each keyspace, and the removals of all keyspaces.
 #[derive(Debug)]
 pub(crate) struct KeyspaceUsages {
     by_keyspace: HashMap<KeyspaceId, KeyspaceUsage, ahash::RandomState>,
@@ -39,7 +39,7 @@ pub(crate) struct KeyspaceUsages {
 
 impl Default for KeyspaceUsages {
     fn default() -> Self {
-        // Numbers of keyspaces follow one another: nobody can choose them.
+        // Fixed seeds: keyspaces are numbered in sequence, so no attacker can choose the numbers.
         let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
         Self { by_keyspace: HashMap::with_hasher(hasher), evictions: 0, expirations: 0 }
     }
@@ -93,12 +93,12 @@ impl KeyspaceUsages {
         (self.evictions, self.expirations)
     }
 
-    /// Returns the tally of a keyspace.
+    /// Returns the usage of a keyspace.
     pub(super) fn get(&self, id: KeyspaceId) -> KeyspaceUsage {
         self.by_keyspace.get(&id).copied().unwrap_or_default()
     }
 
-    /// Forgets a keyspace that was retired, unless it still holds entries.
+    /// Forgets a retired keyspace, unless it still has entries.
     pub(super) fn forget(&mut self, id: KeyspaceId) {
         if self.get(id).entries == 0 {
             self.by_keyspace.remove(&id);

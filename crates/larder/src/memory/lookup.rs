@@ -1,36 +1,36 @@
-//! What a shard answers about a key.
+//! The answers of a shard about a key.
 
 use super::entry::Value;
 use super::epochs::EpochToken;
 use crate::units::Timestamp;
 
-/// What a lookup finds in a shard.
+/// The result of a lookup in a shard.
 #[derive(Debug)]
 pub(crate) enum Lookup {
-    /// A live value.
+    /// A live value, and its expiry.
     Value(Value, Timestamp),
-    /// Nothing live, and nothing live on disk either.
+    /// The key has no live value, and none on disk.
     Negative,
-    /// Nothing: the disk knows.
+    /// The shard has nothing. The disk may have a value.
     Unknown(MissToken),
 }
 
-/// What is to be known of a key that its shard knows nothing of, before the disk is asked.
+/// What a caller needs before it asks the disk about a key that its shard does not have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MissToken {
-    /// The sequence that a record must exceed to be believed.
+    /// A record on disk is visible only if its sequence is greater than this.
     pub(crate) min_visible_sequence: u64,
-    /// The permission to copy what is found into memory.
+    /// The permission to copy the record into memory.
     pub(crate) epoch_token: EpochToken,
 }
 
-/// What stood in a shard before a removal.
+/// The state of a key before a removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PreviousState {
     /// A live value.
     Live,
     /// An expired value or a tombstone.
     Dead,
-    /// Nothing: the disk knows.
+    /// The shard had nothing. The disk may have had a value.
     Nothing,
 }

@@ -1,4 +1,4 @@
-//! What a shard knows of one key, and what is handed in and out of it.
+//! A slot: the state of one key in a shard.
 
 use super::entry::{Unsaved, Value};
 use super::stored_key::StoredKey;
@@ -7,22 +7,23 @@ use crate::format::key::scope::Scope;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// A key of a shard. One line of the processor's cache, and all that a lookup reads.
+/// A key of a shard. It is one line of the processor's cache, and all that a lookup reads.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Slot {
     pub(super) key: StoredKey,
-    /// There is one if the slot is clean or dirty.
+    /// `Some` if the slot is clean or dirty.
     pub(super) value: Option<Value>,
     pub(super) expires_at: Timestamp,
     pub(super) sequence: u64,
-    /// [`SlotKey::short_hash`](super::slot_key::SlotKey::short_hash); in a vacant slot, the next vacant one.
+    /// The key's [`short_hash`](super::slot_key::SlotKey::short_hash). In a vacant slot, the next vacant
+    /// slot.
     pub(super) hash: u32,
     pub(super) state: SlotState,
-    /// Whether a removal that is not committed yet stood here before this: somebody may wait for it, and only
-    /// this key's commit makes it hold.
+    /// Whether this replaced a removal that is not committed yet. A caller may wait for that removal, and
+    /// only the commit of this key makes it durable.
     pub(super) hides_removal: bool,
-    /// Whether the slot stands in the dirty list.
+    /// Whether the slot is in the dirty list.
     pub(super) is_listed: bool,
 }
 
@@ -30,17 +31,17 @@ const _: () = assert!(size_of::<Slot>() == 64);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SlotState {
-    /// No key's.
+    /// The slot belongs to no key.
     Vacant,
-    /// Evictable: on disk, or never to be there. Its weight is charged to the budget.
+    /// Evictable, because the value is on disk or will never be. Its weight is charged to the budget.
     Clean,
     /// Pinned until committed. Charged to the write buffer.
     Dirty,
-    /// Removed, and pinned until that is committed.
+    /// Removed, and pinned until the removal is committed.
     Tombstone,
 }
 
-/// What a dirty slot's value needs besides.
+/// Data of a dirty value that other slots do not need.
 #[derive(Debug)]
 pub(super) struct DirtyValue {
     pub(super) unsaved: Arc<Unsaved>,

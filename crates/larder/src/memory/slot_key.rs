@@ -1,6 +1,6 @@
 //! A key with its hash, as every lookup carries it.
 
-/// A whole key (its keyspace's number, then its own bytes) with its hash: computed once a lookup.
+/// A whole key: the number of its keyspace, then its own bytes. The hash is computed once for each lookup.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SlotKey<'a> {
     pub(crate) hash: u64,
@@ -8,7 +8,7 @@ pub(crate) struct SlotKey<'a> {
 }
 
 impl SlotKey<'_> {
-    /// The half of the hash that does not choose the shard: the shard's table and its policy go by it.
+    /// Returns the half of the hash that does not choose the shard. The shard's table and its policy use it.
     pub(crate) const fn short_hash(self) -> u32 {
         #[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
         let short = self.hash as u32;

@@ -34,11 +34,11 @@ impl Memory {
         entry: IncomingEntry,
         now: Timestamp,
     ) -> Result<u64, Refused> {
-        self.store_keeping(key, entry, now, &mut EvictedValues::default())
+        self.store_entry(key, entry, now, &mut EvictedValues::default())
     }
 
     fn fill(&self, key: SlotKey<'_>, lease: LeaseId, entry: IncomingEntry) -> Result<u64, Refused> {
-        self.fill_keeping(key, lease, entry, &mut EvictedValues::default())
+        self.fill_entry(key, lease, entry, &mut EvictedValues::default())
     }
 
     fn promote(
@@ -48,7 +48,7 @@ impl Memory {
         entry: IncomingEntry,
         sequence: u64,
     ) -> Result<(), Refused> {
-        self.promote_keeping(key, permit, entry, sequence, &mut EvictedValues::default())
+        self.promote_entry(key, permit, entry, sequence, &mut EvictedValues::default())
     }
 }
 

@@ -147,7 +147,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 self.answered(Count::Misses, key);
                 return self.join(flight);
             }
-            Leased::Lease { id, on_disk } => (id, on_disk),
+            Leased::Lease { id, miss_token } => (id, miss_token),
         };
         let flight = made.unwrap_or_else(Flight::new);
         let process = self.shared.tiers.process;

@@ -22,10 +22,10 @@ impl Shard {
         deferred: &mut DeferredDrops,
     ) -> (PreviousState, u64) {
         self.leases.revoke(key, deferred);
-        let prior = self.prior(key, now);
+        let previous = self.previous(key, now);
         let sequence = next(counter);
         self.set(key, SlotValue::Tombstone, Timestamp::ZERO, sequence, deferred);
-        (prior, sequence)
+        (previous, sequence)
     }
 
     /// Takes a tombstone back if it is still the latest word: nothing stands on disk for it to remove.

@@ -40,7 +40,7 @@ impl Memory {
         self.change_shard_of(key, |shard, deferred| shard.cancel_tombstone(key, sequence, deferred));
     }
 
-    /// Bars fills of a key. The removal that follows lowers the fence again.
+    /// Bars fills of a key until the fence is lowered, and revokes its leases.
     pub(crate) fn raise_fence(&self, key: SlotKey<'_>) {
         self.change_shard_of(key, |shard, deferred| shard.leases.raise_fence(key, deferred));
     }

@@ -2,7 +2,7 @@
 //!
 //! A codec's own limit counts bytes. Two kinds of hostile bytes pass it: a sequence of elements that take no
 //! bytes (2^60 times `()` is one length, and a loop without end), and nesting (each level of a recursive type
-//! is one byte, and a stack frame). No serde format on crates.io bounds both, so these limits are our own.
+//! is one byte, and a stack frame). Neither bincode nor rmp-serde bounds both, so these limits are our own.
 //! Values go through [`Bounded`](super::bounded::Bounded), an adaptor around the serde format of the codec,
 //! in both directions: **encoding refuses what decoding would refuse**, so no value is stored that can't be
 //! read back.

@@ -9,7 +9,7 @@
 //!
 //! Memory: 8 to 16 bytes for each entry of the shard.
 //!
-//! Ours and no crate's: it is a few lines, and it works on the 32 bits of hash that the policy keeps for each
+//! Why our own: it is a few lines, and it works on the 32 bits of hash that the policy keeps for each
 //! entry.
 //!
 //! Sources: Cormode, Muthukrishnan, "An improved data stream summary: the count-min sketch", J. Algorithms

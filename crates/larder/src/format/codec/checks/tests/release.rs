@@ -137,7 +137,7 @@ fn what_no_format_takes_is_not_sent_from_one_to_the_other() {
     assert_eq!(text.matches("declare the keyspace").count(), 1, "{text}");
 }
 
-/// Stores forty values that come back, then one that does not. It must be refused, or read back unchanged.
+/// Stores forty values that come back, then one that does not. The last must be refused.
 fn refused_after<V>(usual: impl Fn(u32) -> V, last: V)
 where
     V: Serialize + DeserializeOwned + std::fmt::Debug + PartialEq + 'static,

@@ -5,30 +5,12 @@
 //! stripes, the others share the last one and add to it atomically. Either way no count is lost.
 
 use super::cause::LatestCause;
+use super::count::{COUNTS, Count, Sums};
 use super::latency::Histogram;
 use crate::sys::sync::{AtomicBool, Ordering, StatisticU64};
 
 /// Threads that have a stripe of their own.
 const OWN_STRIPES: usize = 31;
-
-/// What a keyspace counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Count {
-    MemoryHits,
-    DiskHits,
-    Misses,
-    Loads,
-    LoadFailures,
-    VoidedFills,
-    Uncacheable,
-    Promotions,
-    Inserts,
-    Invalidations,
-    Undecodable,
-    TooLargeForDisk,
-}
-
-pub(crate) const COUNTS: usize = 16;
 
 /// The counters of one keyspace.
 #[derive(Debug, Default)]
@@ -84,16 +66,6 @@ impl Counters {
             }
         }
         Sums(sums)
-    }
-}
-
-/// What a keyspace has counted.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sums([u64; COUNTS]);
-
-impl Sums {
-    pub(crate) fn of(&self, count: Count) -> u64 {
-        self.0.get(count as usize).copied().unwrap_or(0)
     }
 }
 

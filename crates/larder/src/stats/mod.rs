@@ -1,6 +1,7 @@
 //! What the cache counts, and how a person reads it.
 
 pub(crate) mod cause;
+pub(crate) mod count;
 pub(crate) mod counters;
 pub(crate) mod cumulative;
 mod display;

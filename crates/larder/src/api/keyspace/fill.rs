@@ -14,7 +14,7 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::memory::leases::{LeaseId, Permit};
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
-use crate::stats::counters::Count;
+use crate::stats::count::Count;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 

@@ -29,7 +29,7 @@ use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD, Weight};
-use crate::stats::counters::Count;
+use crate::stats::count::Count;
 use crate::sys::sync::{Arc, Ordering, thread};
 use crate::units::{ByteSize, Timestamp};
 

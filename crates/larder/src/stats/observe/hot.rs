@@ -14,7 +14,7 @@ use super::named::Named;
 use super::recent::{DecayingSummary, Frequent, HALF_LIFE};
 use crate::format::key::spelling::spell_hex;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::stats::counters::Count;
+use crate::stats::count::Count;
 use crate::stats::seconds;
 use crate::sys::sync::{Mutex, Ordering, StatisticU64};
 

@@ -29,7 +29,7 @@ use slow::{Load, SlowLoads};
 #[cfg(all(unix, feature = "control"))]
 use watch::{Verb, Watcher};
 
-use super::counters::{COUNTS, Count};
+use super::count::{COUNTS, Count};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::clock::Clock;
 use crate::sys::clock::cache_time::CacheTime;

@@ -20,7 +20,7 @@
 use std::collections::VecDeque;
 
 use crate::format::keyspace_id::KeyspaceId;
-use crate::stats::counters::Count;
+use crate::stats::count::Count;
 use crate::sys::sync::{Arc, AtomicSnapshot, Mutex, Ordering, StatisticU64};
 use crate::units::Timestamp;
 

@@ -1,4 +1,4 @@
-//! What a cache file has seen, over all the processes that had it.
+//! The counts of a cache file, over all the processes that had it.
 
 use serde::{Deserialize, Serialize};
 
@@ -36,9 +36,11 @@ macro_rules! cumulative_stats {
 
 // The order is part of the file format. New counts come last.
 cumulative_stats! {
-    /// Counts since the file was made. They are stored with whatever is committed, so a crash loses those since the last commit.
+    /// Counts since the file was made. They are stored with every commit, so a crash loses the counts since
+    /// the last commit.
     ///
-    /// A file of a version of larder that did not count them, or one in which they are damaged, begins at nothing.
+    /// A file of an older version of larder that did not count, or one whose counts are damaged, begins at
+    /// zero.
     #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
     #[serde(default)]
     #[non_exhaustive]
@@ -57,7 +59,7 @@ cumulative_stats! {
         pub load_failures: u64,
         /// Disk hits copied into memory.
         pub promotions: u64,
-        /// Values that the application inserted. What loaders returned is counted under `loads` alone.
+        /// Values that the application inserted. The values of loaders are counted under `loads` alone.
         pub inserts: u64,
         /// Calls that removed entries.
         pub invalidations: u64,
@@ -75,11 +77,12 @@ cumulative_stats! {
         pub faults: u64,
         /// Times that the file was found to be damaged, and replaced.
         pub quarantines: u64,
-        /// Lookups that found a record whose value did not decode: each was a miss.
+        /// Lookups that found a record whose value did not decode. Each was a miss.
         pub undecodable: u64,
         /// Loaded values that could not be cached.
         pub uncacheable: u64,
-        /// Loaded or promoted values that were not cached, because their key was written or invalidated meanwhile.
+        /// Loaded or promoted values that were not cached, because their key was written or invalidated in
+        /// the meantime.
         pub voided_fills: u64,
     }
 }
@@ -89,13 +92,13 @@ impl CumulativeStats {
         Self::of(self.numbers().into_iter().zip(other.numbers()).map(|(one, more)| one.saturating_add(more)))
     }
 
-    /// Returns what was counted after an earlier moment.
+    /// Returns the counts since an earlier moment, whose counts are given.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         let pairs = self.numbers().into_iter().zip(earlier.numbers());
         Self::of(pairs.map(|(now, then)| now.saturating_sub(then)))
     }
 
-    /// Lookups of every kind.
+    /// Returns the number of lookups of every kind.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.memory_hits + self.disk_hits + self.misses

@@ -1,9 +1,9 @@
 //! Statistics for a monitoring system, by way of the [`metrics`](https://docs.rs/metrics) facade (feature
 //! `metrics`).
 //!
-//! A [`Publisher`] takes [`Cache::stats`] and hands it to whatever recorder the application has installed,
-//! under the names in [`METRICS`]. It does so when it is told to, about as often as the metrics are fetched;
-//! lookups know nothing of it.
+//! A [`Publisher`] reads [`Cache::stats`] and passes the numbers to the recorder that the application has
+//! installed, under the names in [`METRICS`]. It does so when [`Publisher::publish`] is called. Call it about
+//! as often as the metrics are fetched. Lookups pay nothing for it.
 //!
 //! ```
 //! use larder::{Cache, metrics::Publisher};
@@ -38,19 +38,19 @@ const TIERS: [(&str, &str); 2] = [("tier", "memory"), ("tier", "disk")];
 pub struct Publisher {
     cache: Cache,
     name: String,
-    /// By metric and keyspace, how many of each bucket have been recorded.
+    /// By metric and keyspace: the number of times that were recorded in each bucket.
     recorded: BTreeMap<(&'static str, String), BTreeMap<Duration, u64>>,
 }
 
 impl Publisher {
-    /// A publisher for a cache; `name` tells it from others of the process, as the label `cache`. It keeps
-    /// the cache open.
+    /// Makes a publisher for a cache. `name` is the label `cache`, which distinguishes caches of one process.
+    /// The publisher keeps the cache open.
     #[must_use]
     pub fn new(cache: &Cache, name: impl Into<String>) -> Self {
         Self { cache: cache.clone(), name: name.into(), recorded: BTreeMap::new() }
     }
 
-    /// Tells the recorder that is installed what the metrics mean.
+    /// Describes the metrics to the installed recorder.
     pub fn describe() {
         for Metric { name, kind, unit, help } in METRICS {
             match kind {
@@ -129,14 +129,14 @@ impl Publisher {
         }
     }
 
-    /// Records what has come to the buckets since the last time.
+    /// Records the times that were added to the buckets since the last call.
     fn latencies(&mut self, name: &'static str, keyspace: Option<&str>, latencies: &Latencies) {
         let of_keyspace = keyspace.map(|keyspace| ("keyspace", keyspace));
         let histogram = histogram!(name, self.labels(of_keyspace.as_slice()));
         let recorded = self.recorded.entry((name, keyspace.unwrap_or_default().to_owned())).or_default();
         for bucket in &latencies.buckets {
             let before = recorded.insert(bucket.up_to, bucket.count).unwrap_or(0);
-            // Fewer when the keyspace was opened with another version, and so counts anew.
+            // Fewer if the keyspace was opened with another version, and so counts from zero.
             let new = bucket.count.checked_sub(before).unwrap_or(bucket.count);
             histogram.record_many(bucket.up_to.as_secs_f64(), usize::try_from(new).unwrap_or(usize::MAX));
         }

@@ -14,25 +14,25 @@ use crate::stats::{DiskState, DiskStats, KeyspaceStats, Stats};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Metric {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// How it behaves.
+    /// The kind.
     pub kind: MetricKind,
-    /// What it counts in.
+    /// The unit.
     pub unit: Unit,
-    /// What it says.
+    /// The help text.
     pub help: &'static str,
 }
 
-/// How a metric behaves.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetricKind {
-    /// It only grows, while the process lives.
+    /// It only grows while the process lives.
     Counter,
     /// It goes up and down.
     Gauge,
-    /// Many values, of which the exporter makes buckets or quantiles.
+    /// It has many values. The exporter makes buckets or quantiles of them.
     Histogram,
 }
 

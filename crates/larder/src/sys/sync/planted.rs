@@ -1,39 +1,40 @@
-//! Faults that the interleavings' own tests plant, to show that they are found: each leaves out one step of
+//! Failpoints, with which the tests of interleavings show that they find faults: each leaves out one step of
 //! the protocol.
 //!
-//! Only the model checker's build can plant one. In any other [`failpoint_is_set`] is a constant, and nothing of
-//! this is left.
+//! Only the model checker's build can set one. In any other build [`failpoint_is_set`] is a constant, and the
+//! compiler removes the rest.
 
-/// A step to be left out.
+/// A step to leave out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(shuttle), expect(unreachable_pub, reason = "public in the model checker's build"))]
 pub enum Failpoint {
-    /// A load is published without a look at its lease.
+    /// A load is published without checking its lease.
     FillWithoutLease,
-    /// What was read from disk is published without a look at its lease.
+    /// A value that was read from disk is published without checking its lease.
     PromoteWithoutLease,
-    /// Whoever comes after an invalidation joins the flight of a load that began before it.
+    /// A caller that comes after an invalidation joins the flight of a load that began before it.
     KeepFlight,
-    /// A range removal takes its sequence before it bars the loads that are in flight.
+    /// A range removal takes its sequence before it bars the loads in flight.
     SkipBarrier,
-    /// While a range removal is not committed, the disk is believed as ever.
+    /// Records on disk stay visible while a range removal is not committed.
     IgnoreFloor,
-    /// A range removal raises its floor in a shard after it has removed what the shard held.
+    /// A range removal inserts its range tombstone into a shard after it has removed the entries of the
+    /// shard.
     RaiseFloorLate,
-    /// The disk is believed again when the row of a range removal is committed, not when its entries are
-    /// gone.
+    /// The range tombstone is removed when the row of the range removal is committed, not when its entries
+    /// are deleted.
     LiftFloorWithRow,
-    /// The disk is believed again before the snapshot without a range removal's entries is there.
+    /// The range tombstone is removed before the snapshot without the removed entries is installed.
     RemoveRangeTombstoneEarly,
-    /// A committed key leaves its shard before the snapshot that shows it is there.
+    /// A committed key leaves its shard before the snapshot that shows it is installed.
     SettleEarly,
-    /// What a failed commit had drained is not committed again.
+    /// Keys that a failed commit had drained are not committed again.
     ForgetDrained,
-    /// A shard that is sealed takes what is stored all the same.
+    /// A sealed shard stores entries all the same.
     StoreInClosed,
     /// The writer drains for the last time before the shards are sealed.
     DrainBeforeSealing,
-    /// Whoever fills the write buffer does not see that somebody waits for it to be committed.
+    /// A caller that fills the write buffer does not see that another caller waits for a commit.
     IgnoreWaiters,
 }
 
@@ -53,7 +54,7 @@ pub(crate) fn failpoint_is_set(fault: Failpoint) -> bool {
     PLANTED.get() == Some(fault)
 }
 
-/// Plants a fault in the executions of this thread, or takes it out.
+/// Sets a failpoint for the executions of this thread, or clears it.
 #[cfg(shuttle)]
 pub fn plant(fault: Option<Failpoint>) {
     PLANTED.set(fault);

@@ -1,4 +1,4 @@
-//! Files of the operating system that are held on to: the anchor of a cache file, and an owner's lock.
+//! Files of the operating system that stay open: the anchor of a cache file, and the file of an owner's lock.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -8,7 +8,7 @@ use std::{fs, io};
 use super::os_metadata::{identity, metadata_at, seen};
 use super::{Anchor, Identity, LockFile, LockPlace, Metadata, limit};
 
-/// Read and written by one thread at a time, since it has one position: that of the cache's writer.
+/// Used by one thread at a time, the cache's writer thread, because the file has one position.
 #[derive(Debug)]
 pub(super) struct OsAnchor {
     file: File,

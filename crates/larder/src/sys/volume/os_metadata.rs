@@ -1,4 +1,4 @@
-//! What the operating system says of a path, and of an open file.
+//! What the operating system says about a path, and about an open file.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -40,7 +40,7 @@ pub(super) fn identity(found: &fs::Metadata) -> Identity {
     Identity(found.dev(), found.ino())
 }
 
-/// Every file counts as the same: an open one can't be replaced there.
+/// All files count as the same, because an open file can't be replaced there.
 #[cfg(not(unix))]
 pub(super) fn identity(_: &fs::Metadata) -> Identity {
     Identity(0, 0)

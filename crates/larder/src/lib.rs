@@ -16,13 +16,13 @@ mod sys;
 pub mod testing;
 mod units;
 
-/// Time: the cache's only source of it.
+/// Time: the only source of it for the cache.
 pub mod clock {
     pub use crate::sys::clock::system::SystemClock;
     pub use crate::sys::clock::{Clock, MAX_COARSE_LAG, ManualClock};
 }
 
-/// What the model checker's tests need beyond the interface; part of no other build.
+/// For the model checker's tests, in no other build.
 #[cfg(shuttle)]
 #[doc(hidden)]
 pub mod model {
@@ -77,7 +77,7 @@ pub use crate::stats::recent::Recent;
 pub use crate::stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
 pub use crate::units::{ByteSize, Timestamp};
 
-/// The example of the README compiles, too.
+/// Compiles the example of the README, too.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 mod readme {}

@@ -39,7 +39,7 @@ impl CacheBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Cache;
+    use crate::api::cache::Cache;
 
     #[test]
     fn the_capacity_is_lowered_to_half_of_the_limit_and_no_further_than_the_least() {

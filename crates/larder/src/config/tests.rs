@@ -1,3 +1,4 @@
+use super::validate::check_ttl;
 use super::*;
 use crate::error::Error;
 

@@ -31,8 +31,8 @@
 use std::collections::VecDeque;
 
 use super::budget::Reservation;
-use crate::sync::planted::{Fault, is_planted};
-use crate::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, Ordering};
+use crate::sys::sync::planted::{Fault, is_planted};
+use crate::sys::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, Ordering};
 
 /// Bytes of unsaved values, bounded.
 #[derive(Debug)]
@@ -222,8 +222,8 @@ impl Drop for Room {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::channel::{Receiver, Sender, bounded, unbounded};
-    use crate::sync::thread;
+    use crate::sys::sync::channel::{Receiver, Sender, bounded, unbounded};
+    use crate::sys::sync::thread;
 
     #[test]
     fn room_is_given_back_once_by_its_last_holder() {

@@ -13,7 +13,9 @@
 //!
 //! A cache without a writer goes from (1) to (3) at once. What (3) lets go of is the caller's to drop.
 
-use super::{Memory, Remains, Shard};
+use super::Memory;
+use super::evicted_values::Remains;
+use super::shard::Shard;
 
 impl Memory {
     /// Step 1.

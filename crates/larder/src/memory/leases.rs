@@ -19,12 +19,12 @@
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use super::slot::Trash;
-use super::tickets::{Ticket, Tickets};
-use super::{SlotKey, StoredKey, Value};
-use crate::key::Scope;
+use super::epochs::{Ticket, Tickets};
+use super::slot::{SlotKey, Trash, Value};
+use super::stored_key::StoredKey;
+use crate::format::key::scope::Scope;
 
-use crate::sync::planted::{Fault, is_planted};
+use crate::sys::sync::planted::{Fault, is_planted};
 
 /// The number of a lease, unique in its shard.
 pub(crate) type LeaseId = u64;
@@ -227,7 +227,7 @@ impl KeyLeases {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::Arc;
+    use crate::sys::sync::Arc;
 
     const KEY: SlotKey<'static> = SlotKey { hash: 7, bytes: b"key" };
     const OTHER: SlotKey<'static> = SlotKey { hash: 7, bytes: b"other" };

@@ -22,11 +22,12 @@
 //! values
 //! a part is dropped on the way, with no lock held and each panic kept until the rest is dropped.
 
+use super::Memory;
+use super::evicted_values::Remains;
 use super::slot::{Purged, Range};
-use super::{Memory, Remains};
-use crate::key::Scope;
-use crate::sync::Ordering;
-use crate::sync::planted::{Fault, is_planted};
+use crate::format::key::scope::Scope;
+use crate::sys::sync::Ordering;
+use crate::sys::sync::planted::{Fault, is_planted};
 use crate::units::Timestamp;
 
 /// Slots looked at under one hold of a shard's lock: some 50 µs where all of them are removed.

@@ -1,7 +1,8 @@
 //! Removing one key from memory, and keeping loads that began before from bringing it back.
 
-use super::slot::SlotKey;
-use super::{Memory, Prior, Refused, Remains};
+use super::Memory;
+use super::evicted_values::Remains;
+use super::slot::{Prior, Refused, SlotKey};
 use crate::units::Timestamp;
 
 impl Memory {

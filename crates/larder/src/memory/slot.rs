@@ -6,14 +6,14 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::buffer::Room;
+use super::epochs::Ticket;
 use super::leases::LeaseId;
 use super::stored_key::StoredKey;
-use super::tickets::Ticket;
 use super::weight::Weight;
-use crate::id::KeyspaceId;
-use crate::key::Scope;
-use crate::record::{Compression, Extension};
-use crate::sync::Arc;
+use crate::format::key::scope::Scope;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::format::record::{Compression, Extension};
+use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
 /// A user's value, of the type its keyspace knows.

@@ -1,8 +1,12 @@
 mod large;
 mod model;
 
+use super::evicted_values::Remains;
+use super::leases::{LeaseId, Permit};
+use super::slot::{Entry, Found, Refused, SlotKey, Unsaved, Value};
+use super::weight::Weight;
 use super::*;
-use crate::key::Scope;
+use crate::format::key::scope::Scope;
 
 const LATER: Timestamp = Timestamp::from_millis(u64::MAX);
 
@@ -98,7 +102,7 @@ fn a_flight_is_let_go_of_without_a_lock() {
     ];
     for (what, change) in changes {
         let memory = Arc::new(Memory::new(1, 1_000, 1 << 20, 0));
-        let (done, is_done) = crate::sync::channel::bounded(1);
+        let (done, is_done) = crate::sys::sync::channel::bounded(1);
         // A deadlock is a failure, not a test that hangs.
         std::thread::spawn(move || {
             let bytes = key_of(1);
@@ -167,7 +171,7 @@ fn a_cache_that_lost_something_fails_the_test_that_had_it() {
         ("room in the write buffer", |memory| std::mem::forget(memory.buffer().reserve(1, || ()))),
     ];
     for (what, lose) in losses {
-        let cache = crate::Cache::builder().open().unwrap();
+        let cache = crate::api::cache::Cache::builder().open().unwrap();
         lose(&cache.inner().tiers.memory);
         let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(cache)));
         assert_eq!(dropped.is_err(), what != "nothing", "{what}");
@@ -203,3 +207,6 @@ fn a_purge_of_very_many_values_drops_most_of_them_on_the_way_and_keeps_a_panic_f
     assert!(catch_unwind(AssertUnwindSafe(|| drop(remains))).is_err(), "the panic is the caller's");
     assert_eq!(Arc::strong_count(&counted), 1);
 }
+
+#[cfg(test)]
+mod hash_distribution;

@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 
-use crate::sync::{Arc, Latest};
+use crate::sys::sync::{Arc, Latest};
 
 /// Bytes of a reason that are kept. The codec's own are shorter; a panic of a user's type may say anything.
 const MAX_LEN: usize = 400;

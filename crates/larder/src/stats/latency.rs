@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sync::{Ordering, StatisticU64};
+use crate::sys::sync::{Ordering, StatisticU64};
 
 /// Buckets to a power of two, as a power of two.
 const PRECISION: u32 = 2;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::lifetime::Lifetime;
+use super::cumulative::Lifetime;
 use crate::units::Timestamp;
 
 /// How long the spans are that are told. A minute shows what has just begun, ten show what is no passing

@@ -11,8 +11,10 @@ use parking_lot::{Condvar, Mutex};
 use redb::{BackendError, StorageBackend};
 
 use crate::config::CacheBuilder;
-use crate::sync::Arc;
-use crate::volume::{Anchor, Content, LockFile, OsVolume, Seen, Volume, VolumeFile};
+use crate::sys::sync::Arc;
+use crate::sys::volume::content::Content;
+use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::{Anchor, LockFile, OsVolume, Seen, Volume};
 
 /// The operating system's files, with syncs that wait while the disk is stalled. Clones are the same disk.
 ///

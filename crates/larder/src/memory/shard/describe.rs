@@ -1,9 +1,9 @@
 //! What stands in a shard, told without a use of it: nothing is counted, marked or changed.
 
-use super::{Shard, State};
+use super::Shard;
 use crate::memory::policy::SlotId;
-use crate::memory::slot::{SlotKey, Unsaved, Value};
-use crate::sync::Arc;
+use crate::memory::slot::{SlotKey, State, Unsaved, Value};
+use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
 /// What a shard says of a key.

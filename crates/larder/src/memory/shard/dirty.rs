@@ -1,11 +1,11 @@
 //! What is not committed yet: removals and values on their way to the disk.
 
 use super::{Content, Shard, next};
-use crate::id::KeyspaceId;
+use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::policy::SlotId;
 use crate::memory::segments::make_room;
 use crate::memory::slot::{Change, Mutation, Prior, Purged, Range, SlotKey, State, Trash};
-use crate::sync::AtomicU64;
+use crate::sys::sync::AtomicU64;
 use crate::units::Timestamp;
 
 impl Shard {

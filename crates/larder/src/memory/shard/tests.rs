@@ -1,9 +1,13 @@
 use super::*;
-use crate::heap::block;
-use crate::key::Scope;
-use crate::memory::WriteBuffer;
-use crate::memory::slot::{Change, Mutation, Purged, Unsaved};
-use crate::sync::Arc;
+use crate::format::key::scope::Scope;
+use crate::memory::buffer::WriteBuffer;
+use crate::memory::heap::block;
+use crate::memory::leases::Permit;
+use crate::memory::slot::{
+    Change, Entry, Found, Mutation, Prior, Purged, Range, Refused, SlotKey, Unsaved, Value,
+};
+use crate::memory::weight::Weight;
+use crate::sys::sync::Arc;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(9_000);
@@ -267,7 +271,7 @@ fn the_stated_overhead_covers_the_bookkeeping() {
     let bytes = kept + table_place(size_of::<SlotId>()) + 2 * size_of::<usize>();
     // What an allocator takes beyond what is asked of it: for the value, and for the little that it owns.
     let blocks = block(16 + 24) - (16 + 24) + block(10) - 10;
-    assert!((bytes + blocks) as u64 <= crate::memory::ENTRY_OVERHEAD, "{bytes} {blocks}");
+    assert!((bytes + blocks) as u64 <= crate::memory::weight::ENTRY_OVERHEAD, "{bytes} {blocks}");
 }
 
 #[test]
@@ -279,7 +283,10 @@ fn the_stated_overhead_of_what_is_unsaved_covers_it() {
     let drained = size_of::<Mutation>() * 9 / 8 + 2 * size_of::<SlotId>();
     let payload = block(10) - 10;
     let bytes = shared + pending + drained + payload;
-    assert!(bytes as u64 <= crate::memory::UNSAVED_OVERHEAD, "{shared} {pending} {drained} {payload}");
+    assert!(
+        bytes as u64 <= crate::memory::weight::UNSAVED_OVERHEAD,
+        "{shared} {pending} {drained} {payload}"
+    );
 }
 
 #[test]

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Shard, SlotKey, State, Tallies};
-use crate::id::KeyspaceId;
-use crate::memory::slot::Tally;
+use super::Shard;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::memory::slot::{SlotKey, State, Tallies, Tally};
 use crate::units::Timestamp;
 
 /// What the slots of one shard add up to.
@@ -76,7 +76,9 @@ impl Shard {
 impl Shard {
     /// What clean entries take, and what those that are dirty take with their encodings.
     pub(in crate::memory) fn taken(&self) -> (u64, u64) {
-        let taken = |pending: &super::Pending| pending.weight.bytes() + pending.unsaved.payload.len() as u64;
+        let taken = |pending: &crate::memory::slot::Pending| {
+            pending.weight.bytes() + pending.unsaved.payload.len() as u64
+        };
         (self.policy.weight(), self.pending.values().map(taken).sum())
     }
 }

@@ -1,11 +1,13 @@
 //! Values larger than the write buffer, in random steps and by hand: what is dirty and what is clean stay
 //! within their bound together.
 
+use crate::memory::evicted_values::Remains;
+use crate::memory::slot::{Entry, Found, Unsaved};
 use proptest::prelude::*;
 
-use super::super::*;
 use super::{clean, key_of};
-use crate::key::Scope;
+use crate::format::key::scope::Scope;
+use crate::memory::*;
 
 const CAPACITY: u64 = 300;
 

@@ -5,14 +5,17 @@
 //! a promotion is two (ask, publish), so that anything may happen to a key in between. That is when room that
 //! was reserved must be given back.
 
+use crate::memory::evicted_values::Remains;
+use crate::memory::leases::Permit;
+use crate::memory::slot::{Change, Entry, Found, Mutation, Refused, Value};
+use crate::memory::weight::Weight;
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::super::slot::{Change, Mutation};
-use super::super::*;
 use super::dirty;
-use crate::key::Scope;
+use crate::format::key::scope::Scope;
+use crate::memory::*;
 
 const CAPACITY: u64 = 300;
 const KEYS: u8 = 24;

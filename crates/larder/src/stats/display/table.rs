@@ -3,7 +3,8 @@
 //! A table that is too wide is folded: its columns go on below, each part with the names again. A cell is never
 //! cut but for a name, which is shortened in its middle, where names of one program differ least.
 
-use std::fmt::{self, Write};
+use std::fmt;
+use std::fmt::Write;
 
 /// Spaces between two columns.
 const GAP: usize = 2;

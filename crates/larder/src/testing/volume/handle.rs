@@ -3,7 +3,8 @@
 //! Range locks are held by handles, as the open file descriptions of an operating system hold them: two handles of one process
 //! exclude each other, and closing a handle gives back what it held.
 
-use std::io::{self, ErrorKind};
+use std::io;
+use std::io::ErrorKind;
 use std::ops::{Bound, Range};
 use std::path::PathBuf;
 
@@ -11,7 +12,8 @@ use redb::{BackendError, StorageBackend};
 
 use super::power::Change;
 use super::{Disk, Failure, Operation, SimulatedVolume};
-use crate::volume::{Anchor, Content, Identity, LockFile, LockPlace, Seen};
+use crate::sys::volume::content::Content;
+use crate::sys::volume::{Anchor, Identity, LockFile, LockPlace, Seen};
 
 #[derive(Debug)]
 pub(super) struct Handle {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::sync::Arc;
+use crate::sys::sync::Arc;
 
 /// What a disk allocates at once.
 pub(super) const PAGE: usize = 4096;

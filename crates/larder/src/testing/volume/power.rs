@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use super::nodes::{Nodes, PAGE};
-use crate::sync::Arc;
+use crate::sys::sync::Arc;
 
 /// What a drive writes as a whole.
 const SECTOR: usize = 512;

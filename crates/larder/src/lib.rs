@@ -21,7 +21,7 @@ mod units;
 #[doc(hidden)]
 pub mod model {
     pub use crate::sys::sync::pass_time;
-    pub use crate::sys::sync::planted::{Fault, plant};
+    pub use crate::sys::sync::planted::{Failpoint, plant};
 }
 
 pub use crate::api::cache::Cache;
@@ -36,13 +36,13 @@ pub use crate::config::settings::Settings;
 pub use crate::config::url::URL_VARIABLE;
 pub use crate::config::{
     CacheBuilder, DEFAULT_DISK_CAPACITY, DEFAULT_FLUSH_INTERVAL, DEFAULT_MEMORY_CAPACITY, DEFAULT_PAGE_CACHE,
-    DEFAULT_SLOW_LOAD, DEFAULT_SWEEP_INTERVAL, DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, LEAST_TTL,
-    MOST_TTL, Weighed,
+    DEFAULT_SLOW_LOAD, DEFAULT_SWEEP_INTERVAL, DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, EntryInfo,
+    MAX_TTL, MIN_TTL,
 };
-pub use crate::disk::file::cache_file::backoff::{FIRST_DISK_RETRY, LAST_DISK_RETRY};
-pub use crate::disk::file::files::MOST_QUARANTINED;
-pub use crate::engine::sweeper::{Swept, WATCH_INTERVAL};
-pub use crate::engine::verify::Verified;
+pub use crate::disk::file::cache_file::backoff::{INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
+pub use crate::disk::file::files::MAX_QUARANTINED;
+pub use crate::engine::sweeper::{SweepReport, WATCH_INTERVAL};
+pub use crate::engine::verify::VerifyReport;
 pub use crate::error::{Error, LoadError};
 pub use crate::event::Event;
 pub use crate::format::codec::compression::Compression;
@@ -51,7 +51,7 @@ pub use crate::format::codec::limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS};
 pub use crate::format::codec::{CodecError, MAX_VALUE_LEN};
 pub use crate::format::key::bytes::{KeyReader, KeyWriter};
 pub use crate::format::key::scope::{Any, KeyPattern, PatternPart, PatternWriter};
-pub use crate::format::key::{AsKey, Key, KeyError, KeyPrefix, MAX_KEY_LEN};
+pub use crate::format::key::{EncodeKey, Key, KeyError, KeyPrefix, MAX_KEY_LEN};
 pub use crate::memory::heap;
 pub use crate::memory::weight::ENTRY_OVERHEAD;
 #[cfg(all(unix, feature = "control"))]
@@ -59,7 +59,7 @@ pub use crate::ops::control;
 #[cfg(feature = "metrics")]
 pub use crate::ops::metrics;
 pub use crate::ops::{admin, inspect};
-pub use crate::stats::cumulative::Lifetime;
+pub use crate::stats::cumulative::CumulativeStats;
 pub use crate::stats::latency::{Latencies, LatencyBucket};
 pub use crate::stats::observe::MAX_HOT_KEYS;
 pub use crate::stats::observe::hot::{HotKey, HotKeys, HotKeyspace, HotLookups};

@@ -9,13 +9,13 @@ use serde::de::DeserializeOwned;
 
 use super::keyspace::definition::KeyspaceDefinition;
 use crate::disk::reader::follow::Followed;
-use crate::disk::store::catalog::Known;
+use crate::disk::store::catalog::Catalog;
 use crate::disk::store::keyspace_row::RetiredVersion;
 use crate::disk::store::snapshot::Snapshot;
 use crate::error::Error;
 use crate::format::codec::checks::ValueChecks;
 use crate::format::key::bytes::KeyWriter;
-use crate::format::key::{AsKey, Key, MAX_KEY_LEN};
+use crate::format::key::{EncodeKey, Key, MAX_KEY_LEN};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record::{Damage, Header};
 use crate::format::{key, record};
@@ -102,8 +102,8 @@ impl Follower {
     /// # Errors
     /// [`Error::Io`] if the file can't be read.
     pub fn keyspaces(&self) -> Result<Vec<FollowedKeyspace>, Error> {
-        let (known, _) = self.file.view(None)?;
-        let rows = known.keyspaces.iter().map(|(name, row)| FollowedKeyspace {
+        let (catalog, _) = self.file.view(None)?;
+        let rows = catalog.keyspaces.iter().map(|(name, row)| FollowedKeyspace {
             name: name.clone(),
             version: row.version,
             key_shape: row.shape.clone(),
@@ -142,7 +142,7 @@ pub struct FollowerKeyspace<K, V> {
 }
 
 /// A live entry: its whole key, its record, what the record says, and the time it was found live at.
-struct Found {
+struct FoundRecord {
     /// The time that it was found live at.
     now: Timestamp,
     full: Vec<u8>,
@@ -153,7 +153,7 @@ struct Found {
 /// The file at one moment, as one keyspace sees it.
 struct View {
     id: KeyspaceId,
-    known: Known,
+    catalog: Catalog,
     now: Timestamp,
     snapshot: Snapshot,
 }
@@ -164,8 +164,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     /// # Errors
     /// [`Error::Io`] if the file can't be read, or what it holds for the key is damaged or of another shape;
     /// [`Error::KeyTooLarge`].
-    pub fn get<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>, Error> {
-        let Some(Found { full, record, header, .. }) = self.find(key)? else {
+    pub fn get<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>, Error> {
+        let Some(FoundRecord { full, record, header, .. }) = self.find(key)? else {
             return Ok(None);
         };
         if header.version != self.definition.schema_version() {
@@ -182,7 +182,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     ///
     /// # Errors
     /// Those of [`get`](FollowerKeyspace::get).
-    pub fn ttl<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Duration>, Error> {
+    pub fn ttl<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Duration>, Error> {
         Ok(self.find(key)?.map(|found| found.header.expires_at.since(found.now)))
     }
 
@@ -210,7 +210,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         Ok(keys)
     }
 
-    fn find<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Found>, Error> {
+    fn find<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<FoundRecord>, Error> {
         // Before the file is asked: whether a key is too long does not depend on what the file has.
         let mut bytes = KeyWriter::default();
         key.encode(&mut bytes);
@@ -222,7 +222,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         let Some(view) = self.view()? else { return Ok(None) };
         let full = [&view.id.to_bytes(), bytes.as_slice()].concat();
         let found = self.record(&view, &full)?;
-        Ok(found.map(|(record, header)| Found { now: view.now, full, record, header }))
+        Ok(found.map(|(record, header)| FoundRecord { now: view.now, full, record, header }))
     }
 
     /// The live record of a whole key.
@@ -230,7 +230,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         let found = view.snapshot.get(full).map_err(|fault| self.follower.failed(&fault.cause))?;
         let Some(record) = found else { return Ok(None) };
         match record::read(full, &record) {
-            Ok((header, ..)) if view.known.is_removed(full, header.sequence) => Ok(None),
+            Ok((header, ..)) if view.catalog.is_removed(full, header.sequence) => Ok(None),
             Ok((header, ..)) if header.expires_at > view.now => Ok(Some((record, header))),
             Ok(_) => Ok(None),
             Err(damage) => Err(self.damaged(damage)),
@@ -244,8 +244,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     /// A new transaction, and the keyspace's number in it: a new version has another. None if the keyspace is
     /// not there.
     fn view(&self) -> Result<Option<View>, Error> {
-        let (known, snapshot) = self.follower.file.view(Some(self.definition.name()))?;
-        let Some(row) = known.keyspaces.get(self.definition.name()) else {
+        let (catalog, snapshot) = self.follower.file.view(Some(self.definition.name()))?;
+        let Some(row) = catalog.keyspaces.get(self.definition.name()) else {
             return Ok(None);
         };
         let is_same_shape = row.shape == K::shape() && row.format == self.definition.value_format().code();
@@ -253,7 +253,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
             return Ok(None);
         }
         // Its own clock may be behind the owner's.
-        let now = self.follower.clock.wall().max(known.state.mark);
-        Ok(Some(View { id: row.id, known, now, snapshot }))
+        let now = self.follower.clock.wall().max(catalog.state.clock_watermark);
+        Ok(Some(View { id: row.id, catalog, now, snapshot }))
     }
 }

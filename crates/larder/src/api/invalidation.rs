@@ -1,13 +1,13 @@
 //! Several removals, made as one.
 
 use super::keyspace::Keyspace;
-use crate::engine::open_keyspace::Space;
+use crate::engine::open_keyspace::OpenKeyspace;
 use crate::engine::removal::Removal;
-use crate::engine::shared::Inner;
+use crate::engine::shared::Shared;
 use crate::error::Error;
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::scope::{KeyPattern, Scope};
-use crate::format::key::{AsKey, Key, KeyPrefix};
+use crate::format::key::{EncodeKey, Key, KeyPrefix};
 use crate::sys::sync::Arc;
 
 /// Removals from one keyspace or several, made with one commit.
@@ -37,35 +37,35 @@ use crate::sys::sync::Arc;
 #[derive(Debug)]
 #[must_use = "nothing is removed before the commit"]
 pub struct Invalidation {
-    inner: Arc<Inner>,
-    steps: Vec<Step>,
+    shared: Arc<Shared>,
+    steps: Vec<InvalidationStep>,
     /// A keyspace that is of another cache.
     foreign: Option<String>,
 }
 
 #[derive(Debug)]
-enum Step {
-    Key(Arc<Space>, KeyWriter),
-    Scope(Arc<Space>, Scope),
+enum InvalidationStep {
+    Key(Arc<OpenKeyspace>, KeyWriter),
+    Scope(Arc<OpenKeyspace>, Scope),
 }
 
 impl Invalidation {
-    pub(crate) fn new(inner: &Arc<Inner>) -> Self {
-        Self { inner: inner.clone(), steps: Vec::new(), foreign: None }
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: shared.clone(), steps: Vec::new(), foreign: None }
     }
 
     /// Adds the removal of a key.
     ///
     /// # Errors
     /// [`Error::KeyTooLarge`].
-    pub fn remove<K: Key, V, Q: AsKey<K> + ?Sized>(
+    pub fn remove<K: Key, V, Q: EncodeKey<K> + ?Sized>(
         &mut self,
         keyspace: &Keyspace<K, V>,
         key: &Q,
     ) -> Result<&mut Self, Error> {
         let full = keyspace.encode(key)?;
-        let space = self.own(keyspace);
-        self.steps.push(Step::Key(space, full));
+        let open_keyspace = self.own(keyspace);
+        self.steps.push(InvalidationStep::Key(open_keyspace, full));
         Ok(self)
     }
 
@@ -101,17 +101,17 @@ impl Invalidation {
     }
 
     fn scope<K, V>(&mut self, keyspace: &Keyspace<K, V>, scope: Scope) -> &mut Self {
-        let space = self.own(keyspace);
-        self.steps.push(Step::Scope(space, scope));
+        let open_keyspace = self.own(keyspace);
+        self.steps.push(InvalidationStep::Scope(open_keyspace, scope));
         self
     }
 
-    fn own<K, V>(&mut self, keyspace: &Keyspace<K, V>) -> Arc<Space> {
-        let space = keyspace.space();
-        if !keyspace.is_of(&self.inner) {
-            self.foreign.get_or_insert_with(|| space.name.clone());
+    fn own<K, V>(&mut self, keyspace: &Keyspace<K, V>) -> Arc<OpenKeyspace> {
+        let open_keyspace = keyspace.open_keyspace();
+        if !keyspace.is_of(&self.shared) {
+            self.foreign.get_or_insert_with(|| open_keyspace.name.clone());
         }
-        space
+        open_keyspace
     }
 
     /// Makes the removals. How many live entries there were.
@@ -135,9 +135,13 @@ impl Invalidation {
                 allowed,
             });
         }
-        self.inner.invalidate(self.steps.iter().map(|step| match step {
-            Step::Key(space, full) => Removal::Key { counters: &space.counters, full: full.as_slice() },
-            Step::Scope(space, scope) => Removal::Scope { counters: &space.counters, scope: scope.clone() },
+        self.shared.invalidate(self.steps.iter().map(|step| match step {
+            InvalidationStep::Key(open_keyspace, full) => {
+                Removal::Key { counters: &open_keyspace.counters, full: full.as_slice() }
+            }
+            InvalidationStep::Scope(open_keyspace, scope) => {
+                Removal::Scope { counters: &open_keyspace.counters, scope: scope.clone() }
+            }
         }))
     }
 }

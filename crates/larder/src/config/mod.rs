@@ -41,24 +41,24 @@ pub const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// A load that takes as long is told in the log. Default 1 s.
 pub const DEFAULT_SLOW_LOAD: Duration = Duration::from_secs(1);
 
-const LEAST_CAPACITY: ByteSize = ByteSize::kib(64);
-const MOST_CAPACITY: ByteSize = ByteSize::gib(1 << 14);
-const LEAST_DISK: ByteSize = ByteSize::mib(1);
-const LEAST_INTERVAL: Duration = Duration::from_millis(1);
-const MOST_INTERVAL: Duration = Duration::from_hours(1);
-const MOST_SHARDS: usize = 1 << 12;
+const MIN_CAPACITY: ByteSize = ByteSize::kib(64);
+const MAX_CAPACITY: ByteSize = ByteSize::gib(1 << 14);
+const MIN_DISK: ByteSize = ByteSize::mib(1);
+const MIN_INTERVAL: Duration = Duration::from_millis(1);
+const MAX_INTERVAL: Duration = Duration::from_hours(1);
+const MAX_SHARDS: usize = 1 << 12;
 /// Capacity of a shard, at the least, unless the number of shards is set.
-const LEAST_SHARD: ByteSize = ByteSize::mib(1);
+const MIN_SHARD: ByteSize = ByteSize::mib(1);
 
 /// The shortest lifetime an entry may be given.
-pub const LEAST_TTL: Duration = Duration::from_millis(1);
+pub const MIN_TTL: Duration = Duration::from_millis(1);
 /// The longest lifetime an entry may be given: ten years.
-pub const MOST_TTL: Duration = Duration::from_hours(87840);
+pub const MAX_TTL: Duration = Duration::from_hours(87840);
 
 /// What a [`weigher`](CacheBuilder::weigher) may weigh an entry by.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
-pub struct Weighed<'a> {
+pub struct EntryInfo<'a> {
     /// The keyspace's name.
     pub keyspace: &'a str,
     /// Bytes of the key, encoded.
@@ -69,10 +69,10 @@ pub struct Weighed<'a> {
     pub value: &'a (dyn Any + Send + Sync),
 }
 
-impl fmt::Debug for Weighed<'_> {
+impl fmt::Debug for EntryInfo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { keyspace, key_len, encoded_len, .. } = self;
-        f.debug_struct("Weighed")
+        f.debug_struct("EntryInfo")
             .field("keyspace", keyspace)
             .field("key_len", key_len)
             .field("encoded_len", encoded_len)
@@ -80,7 +80,7 @@ impl fmt::Debug for Weighed<'_> {
     }
 }
 
-pub(crate) type Weigher = Arc<dyn Fn(&Weighed<'_>) -> u64 + Send + Sync>;
+pub(crate) type Weigher = Arc<dyn Fn(&EntryInfo<'_>) -> u64 + Send + Sync>;
 
 /// What [`on_event`](CacheBuilder::on_event) listens with.
 #[derive(Clone)]
@@ -326,7 +326,7 @@ impl CacheBuilder {
     ///
     /// Its answer is the whole weight of the entry, and counts as at least 1. Called once for each value
     /// stored or promoted, with no lock held.
-    pub fn weigher(mut self, weigher: impl Fn(&Weighed<'_>) -> u64 + Send + Sync + 'static) -> Self {
+    pub fn weigher(mut self, weigher: impl Fn(&EntryInfo<'_>) -> u64 + Send + Sync + 'static) -> Self {
         self.weigher = Some(Arc::new(weigher));
         self
     }
@@ -342,9 +342,9 @@ impl CacheBuilder {
     pub(crate) fn shards_or_default(&self) -> usize {
         self.shards.unwrap_or_else(|| {
             let suits_threads = thread::available_parallelism().map_or(4, std::num::NonZero::get) * 8;
-            let most = self.memory_capacity.as_u64() / LEAST_SHARD.as_u64();
+            let most = self.memory_capacity.as_u64() / MIN_SHARD.as_u64();
             // Rounded down to a power of two here, because it is rounded up later.
-            let suits_capacity = 1 << most.max(1).ilog2().min(MOST_SHARDS.ilog2());
+            let suits_capacity = 1 << most.max(1).ilog2().min(MAX_SHARDS.ilog2());
             suits_threads.min(suits_capacity)
         })
     }

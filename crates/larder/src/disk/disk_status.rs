@@ -12,7 +12,7 @@ use crate::units::Timestamp;
 
 /// A keyspace of the file, as the last commit left it.
 #[derive(Debug, Clone)]
-pub(crate) struct ShownKeyspace {
+pub(crate) struct KeyspaceStatus {
     pub(crate) id: KeyspaceId,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
@@ -23,8 +23,8 @@ pub(crate) struct ShownKeyspace {
 
 /// What the disk tier was after its last commit.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct DiskView {
-    pub(crate) keyspaces: BTreeMap<String, ShownKeyspace>,
+pub(crate) struct DiskStatus {
+    pub(crate) keyspaces: BTreeMap<String, KeyspaceStatus>,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
     /// Which file it is; one of format 1 has no identity yet.
@@ -61,7 +61,7 @@ pub(crate) struct DiskView {
     pub(crate) read_faults: u64,
 }
 
-impl DiskView {
+impl DiskStatus {
     /// Notes that the disk tier is on, or is not, from now.
     pub(crate) fn turn(&mut self, state: DiskState, now: Timestamp) {
         self.state = state;

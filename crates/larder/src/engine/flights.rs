@@ -10,7 +10,7 @@
 //! does this:
 //!
 //! 1. Under the graph's lock it follows the chain *flight → thread that runs it → flight that thread waits
-//!    for → …*. If the chain comes back to itself, waiting would never end: it gets [`Unlanded::Cycle`].
+//!    for → …*. If the chain comes back to itself, waiting would never end: it gets [`UnfinishedFlight::Cycle`].
 //! 2. Otherwise it enters itself, under the same lock. So of the threads that would close a circle, the last
 //!    one always sees it.
 //! 3. It waits, without the graph's lock, until the flight lands or its time is over.
@@ -31,14 +31,14 @@ use crate::memory::slot::Value;
 use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
 use crate::sys::sync::thread::ThreadId;
-use crate::sys::sync::{Arc, Condvar, Latest, Mutex, process_static, thread};
+use crate::sys::sync::{Arc, AtomicSnapshot, Condvar, Mutex, process_static, thread};
 
 /// An error of a loader, of the type its caller knows.
 pub(crate) type AnyError = Arc<dyn Any + Send + Sync>;
 
 /// How a flight ended.
 #[derive(Debug, Clone)]
-pub(crate) enum Landing {
+pub(crate) enum FlightOutcome {
     Value(Value),
     Error(AnyError),
     Panicked,
@@ -47,14 +47,14 @@ pub(crate) enum Landing {
 /// A load that others may wait for.
 #[derive(Debug)]
 pub(crate) struct Flight {
-    pilot: ThreadId,
-    landing: Mutex<Option<Landing>>,
+    leader: ThreadId,
+    outcome: Mutex<Option<FlightOutcome>>,
     landed: Condvar,
 }
 
 /// Why a caller has no landing to answer with.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Unlanded {
+pub(crate) enum UnfinishedFlight {
     /// Waiting would never end.
     Cycle,
     /// The flight did not land in the time that the caller has. It goes on.
@@ -71,7 +71,7 @@ struct WaitGraph {
 
 process_static! {
     /// The wait graph of the process that last waited.
-    static GRAPH: Latest<WaitGraph> = Latest::empty();
+    static GRAPH: AtomicSnapshot<WaitGraph> = AtomicSnapshot::empty();
 }
 
 impl WaitGraph {
@@ -80,7 +80,7 @@ impl WaitGraph {
     fn current() -> Arc<Self> {
         let process = Process::current();
         loop {
-            if let Some(graph) = &*GRAPH.look()
+            if let Some(graph) = &*GRAPH.load()
                 && graph.process == process
             {
                 return graph.clone();
@@ -96,16 +96,16 @@ impl WaitGraph {
 impl Flight {
     /// A flight that this thread will land.
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { pilot: thread::current().id(), landing: Mutex::new(None), landed: Condvar::new() })
+        Arc::new(Self { leader: thread::current().id(), outcome: Mutex::new(None), landed: Condvar::new() })
     }
 
     /// Ends the flight, unless it has ended.
-    pub(crate) fn land(&self, landing: Landing) {
-        let mut left = Some(landing);
+    pub(crate) fn land(&self, outcome: FlightOutcome) {
+        let mut left = Some(outcome);
         {
-            let mut landing = self.landing.lock();
-            if landing.is_none() {
-                *landing = left.take();
+            let mut outcome = self.outcome.lock();
+            if outcome.is_none() {
+                *outcome = left.take();
             }
         }
         self.landed.notify_all();
@@ -113,7 +113,7 @@ impl Flight {
     }
 
     /// Waits for the flight to land; up to `most`, if that is set.
-    pub(crate) fn join(self: &Arc<Self>, most: Option<Duration>) -> Result<Landing, Unlanded> {
+    pub(crate) fn join(self: &Arc<Self>, most: Option<Duration>) -> Result<FlightOutcome, UnfinishedFlight> {
         let me = thread::current().id();
         let graph = WaitGraph::current();
         // Steps 1 and 2.
@@ -121,36 +121,36 @@ impl Flight {
             let mut waits = graph.waits.lock();
             let mut next = Some(self);
             while let Some(flight) = next.filter(|flight| !flight.has_landed()) {
-                if flight.pilot == me {
-                    return Err(Unlanded::Cycle);
+                if flight.leader == me {
+                    return Err(UnfinishedFlight::Cycle);
                 }
-                next = waits.get(&flight.pilot);
+                next = waits.get(&flight.leader);
             }
             waits.insert(me, self.clone());
         }
-        let landing = self.wait(most);
+        let outcome = self.wait(most);
         // Step 4. The caller's own handle keeps the flight, so the landing outlives the lock.
         let left = graph.waits.lock().remove(&me);
         drop(left);
-        landing.ok_or(Unlanded::TimedOut)
+        outcome.ok_or(UnfinishedFlight::TimedOut)
     }
 
-    fn wait(&self, most: Option<Duration>) -> Option<Landing> {
+    fn wait(&self, most: Option<Duration>) -> Option<FlightOutcome> {
         let until = most.map(Deadline::after);
         let mut is_over = false;
-        let mut landing = self.landing.lock();
+        let mut outcome = self.outcome.lock();
         // Looked at once more when the time is over: a flight that has landed is answered.
-        while landing.is_none() && !is_over {
+        while outcome.is_none() && !is_over {
             match until {
-                None => self.landed.wait(&mut landing),
-                Some(until) => is_over = self.landed.wait_for(&mut landing, until.left()).timed_out(),
+                None => self.landed.wait(&mut outcome),
+                Some(until) => is_over = self.landed.wait_for(&mut outcome, until.left()).timed_out(),
             }
         }
-        landing.clone()
+        outcome.clone()
     }
 
     fn has_landed(&self) -> bool {
-        self.landing.lock().is_some()
+        self.outcome.lock().is_some()
     }
 }
 
@@ -170,11 +170,11 @@ mod tests {
         let flight = Flight::new();
         thread::scope(|scope| {
             let waiters: Vec<_> = (0..4).map(|_| scope.spawn(|| flight.join(None))).collect();
-            flight.land(Landing::Value(Arc::new(7_u32)));
-            flight.land(Landing::Panicked);
+            flight.land(FlightOutcome::Value(Arc::new(7_u32)));
+            flight.land(FlightOutcome::Panicked);
             for waiter in waiters {
                 let id = waiter.thread().id();
-                let Ok(Landing::Value(value)) = waiter.join().unwrap() else {
+                let Ok(FlightOutcome::Value(value)) = waiter.join().unwrap() else {
                     panic!("the first landing counts")
                 };
                 assert_eq!(value.downcast_ref(), Some(&7_u32));
@@ -186,9 +186,9 @@ mod tests {
     #[test]
     fn a_thread_does_not_wait_for_itself() {
         let flight = Flight::new();
-        assert_eq!(flight.join(None).unwrap_err(), Unlanded::Cycle);
-        assert_eq!(flight.join(SOON).unwrap_err(), Unlanded::Cycle);
-        flight.land(Landing::Panicked);
+        assert_eq!(flight.join(None).unwrap_err(), UnfinishedFlight::Cycle);
+        assert_eq!(flight.join(SOON).unwrap_err(), UnfinishedFlight::Cycle);
+        flight.land(FlightOutcome::Panicked);
         assert!(flight.join(None).is_ok(), "a landed flight is no wait");
     }
 
@@ -201,13 +201,13 @@ mod tests {
                 let mine = Flight::new();
                 to_me.send(mine.clone()).unwrap();
                 let joined = from_me.recv().unwrap().join(None);
-                mine.land(Landing::Panicked);
+                mine.land(FlightOutcome::Panicked);
                 joined.is_err()
             });
             let mine = Flight::new();
             to_other.send(mine.clone()).unwrap();
             let joined = from_other.recv().unwrap().join(None);
-            mine.land(Landing::Panicked);
+            mine.land(FlightOutcome::Panicked);
             (joined.is_err(), other.join().unwrap())
         });
         assert!(both.0 || both.1, "one of them must see the circle");
@@ -221,8 +221,8 @@ mod tests {
                 let joined = flight.join(SOON);
                 (joined.unwrap_err(), waits(thread::current().id()))
             });
-            assert_eq!(waiter.join().unwrap(), (Unlanded::TimedOut, false));
-            flight.land(Landing::Value(Arc::new(7_u32)));
+            assert_eq!(waiter.join().unwrap(), (UnfinishedFlight::TimedOut, false));
+            flight.land(FlightOutcome::Value(Arc::new(7_u32)));
             assert!(scope.spawn(|| flight.join(SOON)).join().unwrap().is_ok());
         });
     }
@@ -241,14 +241,14 @@ mod tests {
     fn no_landing_is_dropped_under_a_lock() {
         let (asked, answer) = unbounded();
         let flight = Flight::new();
-        let second = Landing::Value(Arc::new(Asks(flight.clone(), asked)));
-        let landing = thread::Builder::new()
+        let second = FlightOutcome::Value(Arc::new(Asks(flight.clone(), asked)));
+        let outcome = thread::Builder::new()
             .spawn(move || {
-                flight.land(Landing::Panicked);
+                flight.land(FlightOutcome::Panicked);
                 flight.land(second);
             })
             .unwrap();
         assert!(answer.recv_timeout(Duration::from_mins(1)).expect("the drop waits for its own thread"));
-        landing.join().unwrap();
+        outcome.join().unwrap();
     }
 }

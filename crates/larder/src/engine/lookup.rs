@@ -6,8 +6,8 @@ use crate::disk::store::snapshot::Snapshot;
 use crate::error::Error;
 use crate::format::record;
 use crate::format::record::{Extension, Header};
-use crate::memory::evicted_values::Remains;
-use crate::memory::slot::{Found, Prior, SlotKey};
+use crate::memory::evicted_values::EvictedValues;
+use crate::memory::slot::{Lookup, PreviousState, SlotKey};
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
@@ -30,28 +30,28 @@ impl Stored {
 impl Tiers {
     /// What memory has of a key, as a use of it.
     #[inline]
-    pub(crate) fn look_in_memory(&self, key: SlotKey<'_>) -> Found {
+    pub(crate) fn look_in_memory(&self, key: SlotKey<'_>) -> Lookup {
         match self.memory.get(key, self.time.span().latest) {
             // It may live for a few milliseconds yet: only for these is the precise time asked for.
-            Found::Dead => self.look_precisely(key),
+            Lookup::Negative => self.look_precisely(key),
             found => found,
         }
     }
 
     #[cold]
-    fn look_precisely(&self, key: SlotKey<'_>) -> Found {
+    fn look_precisely(&self, key: SlotKey<'_>) -> Lookup {
         self.memory.get(key, self.time.now())
     }
 
     /// As [`look_in_memory`](Tiers::look_in_memory), as no use of the key.
-    pub(crate) fn peek(&self, key: SlotKey<'_>) -> Found {
+    pub(crate) fn peek(&self, key: SlotKey<'_>) -> Lookup {
         match self.memory.peek(key, self.time.span().latest) {
-            Found::Dead => self.memory.peek(key, self.time.now()),
+            Lookup::Negative => self.memory.peek(key, self.time.now()),
             found => found,
         }
     }
 
-    /// The record of a key on disk, if its sequence is above `floor` and it is not known to have expired:
+    /// The record of a key on disk, if its sequence is above `min_visible_sequence` and it is not known to have expired:
     /// whoever serves it looks at its expiry after that. Damage and faults are counted misses.
     ///
     /// The snapshot is loaded here, after the caller missed in the shard (invariant 4): whatever left the
@@ -59,16 +59,24 @@ impl Tiers {
     ///
     /// A forked child finds nothing on disk: the locks of the store's cache of pages may be held by threads
     /// that it does not have, and its parent may use the pages of the snapshot for something else.
-    pub(crate) fn read(&self, key: SlotKey<'_>, floor: u64) -> Option<Stored> {
+    pub(crate) fn read(&self, key: SlotKey<'_>, min_visible_sequence: u64) -> Option<Stored> {
         let record = self.raw(key)?;
-        let stored = self.live(key, record, floor, self.time.span().earliest)?;
+        let stored = self.live(key, record, min_visible_sequence, self.time.span().earliest)?;
         self.uses.mark(key.hash);
         Some(stored)
     }
 
-    fn live(&self, key: SlotKey<'_>, record: Vec<u8>, floor: u64, now: Timestamp) -> Option<Stored> {
+    fn live(
+        &self,
+        key: SlotKey<'_>,
+        record: Vec<u8>,
+        min_visible_sequence: u64,
+        now: Timestamp,
+    ) -> Option<Stored> {
         match record::read(key.bytes, &record) {
-            Ok((header, extension, payload)) if header.sequence > floor && header.expires_at > now => {
+            Ok((header, extension, payload))
+                if header.sequence > min_visible_sequence && header.expires_at > now =>
+            {
                 let payload_at = record.len() - payload.len();
                 Some(Stored { header, extension, record, payload_at })
             }
@@ -85,36 +93,36 @@ impl Tiers {
     ///
     /// # Errors
     /// When the cache is closed: nobody would commit it.
-    pub(crate) fn bury(
+    pub(crate) fn insert_tombstone(
         &self,
         key: SlotKey<'_>,
         now: Timestamp,
-        remains: &mut Remains,
+        evicted_values: &mut EvictedValues,
     ) -> Result<Option<bool>, Error> {
         // A removal waits for its commit all the same. Without a snapshot it would not know what it removed.
         drop(self.awaited_snapshot());
         // The snapshot is loaded under the lock that the tombstone is laid under. Nothing of the key being on
         // its way to the disk, it shows what the disk has; a later one may show instead what came after this
         // removal.
-        let (prior, sequence, floor, snapshot) = self
+        let (prior, sequence, min_visible_sequence, snapshot) = self
             .memory
-            .bury(key, now, remains, || self.snapshots.current().clone())
+            .insert_tombstone(key, now, evicted_values, || self.snapshots.current().clone())
             .map_err(|_| Error::Closed)?;
         Ok(match prior {
-            Prior::Live => Some(true),
-            Prior::Dead => Some(false),
-            Prior::Nothing => {
+            PreviousState::Live => Some(true),
+            PreviousState::Dead => Some(false),
+            PreviousState::Nothing => {
                 // Nothing is known of the disk, so the tombstone is committed.
                 let Some(snapshot) = snapshot else { return Ok(Some(false)) };
                 match snapshot.get(key.bytes) {
-                    // With a range removal pending (`floor`), only that range's commit is sure to find
+                    // With a range removal pending (`min_visible_sequence`), only that range's commit is sure to find
                     // nothing.
-                    Ok(None) if floor == 0 => {
-                        self.memory.unbury(key, sequence);
+                    Ok(None) if min_visible_sequence == 0 => {
+                        self.memory.cancel_tombstone(key, sequence);
                         None
                     }
                     Ok(None) => Some(false),
-                    Ok(Some(record)) => Some(self.live(key, record, floor, now).is_some()),
+                    Ok(Some(record)) => Some(self.live(key, record, min_visible_sequence, now).is_some()),
                     Err(fault) => {
                         self.report(&snapshot, fault);
                         Some(false)
@@ -143,10 +151,10 @@ impl Tiers {
     /// A live entry as either tier has it, without promotion or use: its expiry.
     pub(crate) fn expiry_of(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Timestamp> {
         match self.memory.peek(key, now) {
-            Found::Value(_, expires_at) => Some(expires_at),
-            Found::Dead => None,
-            Found::Nothing(absent) => {
-                let expires_at = self.read(key, absent.floor)?.header.expires_at;
+            Lookup::Value(_, expires_at) => Some(expires_at),
+            Lookup::Negative => None,
+            Lookup::Unknown(absent) => {
+                let expires_at = self.read(key, absent.min_visible_sequence)?.header.expires_at;
                 (expires_at > now).then_some(expires_at)
             }
         }

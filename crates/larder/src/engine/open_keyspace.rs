@@ -12,15 +12,15 @@ use crate::format::codec::format::Format;
 use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::counters::{Count, Counters};
-use crate::stats::cumulative::Lifetime;
+use crate::stats::cumulative::CumulativeStats;
 use crate::stats::observe::hot::Named;
 use crate::sys::sync::{Arc, AtomicBool, Condvar, Mutex};
 
 #[derive(Debug)]
-pub(crate) struct Space {
+pub(crate) struct OpenKeyspace {
     pub(crate) name: String,
     pub(crate) id: KeyspaceId,
-    pub(crate) kind: Kind,
+    pub(crate) kind: KeyspaceType,
     /// The shape of its keys.
     pub(crate) shape: String,
     /// Its values' codec.
@@ -38,7 +38,7 @@ pub(crate) struct Space {
     pub(crate) slow_load: Duration,
 }
 
-impl Space {
+impl OpenKeyspace {
     /// Returns its name, and what spells its keys.
     pub(crate) fn named(&self) -> Named {
         Named { name: self.name.clone(), shape: self.shape.parse().ok() }
@@ -49,53 +49,56 @@ impl Space {
 ///
 /// A sum over all costs as much as there are keyspaces, and the file notes the sum with each commit. So the
 /// ledger keeps the sum of what each keyspace was last asked for, and a commit asks only a few of them, in
-/// turn ([`Ledger::sum_of_some`]).
+/// turn ([`CounterRegistry::sum_of_some`]).
 #[derive(Debug, Default)]
-pub(crate) struct Ledger(Mutex<Accounts>);
+pub(crate) struct CounterRegistry(Mutex<Accounts>);
 
 #[derive(Debug, Default)]
 struct Accounts {
     open: BTreeMap<KeyspaceId, Account>,
     /// What was noted of all keyspaces.
-    sum: Lifetime,
+    sum: CumulativeStats,
     /// The keyspace that was asked last.
     last: Option<KeyspaceId>,
 }
 
 #[derive(Debug)]
 struct Account {
-    space: Arc<Space>,
+    open_keyspace: Arc<OpenKeyspace>,
     /// What it had counted when it was last asked. That much of it is in the sum.
-    noted: Lifetime,
+    noted: CumulativeStats,
 }
 
 impl Account {
     /// Asks the keyspace what it has counted. Returns what is new.
-    fn ask(&mut self) -> Lifetime {
-        let counted = counted(&self.space);
+    fn ask(&mut self) -> CumulativeStats {
+        let counted = counted(&self.open_keyspace);
         let new = counted.since(&self.noted);
         self.noted = counted;
         new
     }
 }
 
-impl Ledger {
+impl CounterRegistry {
     /// Enters a keyspace. The list of open ones holds it as well.
-    pub(crate) fn enter(&self, space: Arc<Space>) {
-        self.0.lock().open.insert(space.id, Account { space, noted: Lifetime::default() });
+    pub(crate) fn enter(&self, open_keyspace: Arc<OpenKeyspace>) {
+        self.0
+            .lock()
+            .open
+            .insert(open_keyspace.id, Account { open_keyspace, noted: CumulativeStats::default() });
     }
 
     /// Keeps what a keyspace has counted that nobody has open any more.
-    pub(crate) fn strike(&self, space: &Arc<Space>) {
+    pub(crate) fn strike(&self, open_keyspace: &Arc<OpenKeyspace>) {
         let mut accounts = self.0.lock();
-        if let Some(mut account) = accounts.open.remove(&space.id) {
+        if let Some(mut account) = accounts.open.remove(&open_keyspace.id) {
             accounts.sum = accounts.sum.plus(&account.ask());
         }
     }
 
     /// Returns the sum of what all keyspaces had counted when they were last asked, after asking up to `most`
     /// of them anew, in turn.
-    pub(crate) fn sum_of_some(&self, most: usize) -> Lifetime {
+    pub(crate) fn sum_of_some(&self, most: usize) -> CumulativeStats {
         let mut accounts = self.0.lock();
         let Accounts { open, sum, last } = &mut *accounts;
         let after = last.map_or(Bound::Unbounded, Bound::Excluded);
@@ -112,9 +115,9 @@ impl Ledger {
     }
 }
 
-fn counted(space: &Space) -> Lifetime {
-    let sums = space.counters.sums();
-    Lifetime {
+fn counted(open_keyspace: &OpenKeyspace) -> CumulativeStats {
+    let sums = open_keyspace.counters.sums();
+    CumulativeStats {
         memory_hits: sums.of(Count::MemoryHits),
         disk_hits: sums.of(Count::DiskHits),
         misses: sums.of(Count::Misses),
@@ -126,7 +129,7 @@ fn counted(space: &Space) -> Lifetime {
         undecodable: sums.of(Count::Undecodable),
         uncacheable: sums.of(Count::Uncacheable),
         voided_fills: sums.of(Count::VoidedFills),
-        ..Lifetime::default()
+        ..CumulativeStats::default()
     }
 }
 
@@ -168,7 +171,7 @@ impl Drop for Opening<'_> {
 
 /// What two handles of one keyspace must agree on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Kind {
+pub(crate) struct KeyspaceType {
     key: TypeId,
     value: TypeId,
     pub(crate) version: u32,
@@ -177,7 +180,7 @@ pub(crate) struct Kind {
     names: (&'static str, &'static str),
 }
 
-impl Kind {
+impl KeyspaceType {
     pub(crate) fn new<K: Key, V: 'static>(version: u32, format: Format, memory_only: bool) -> Self {
         Self {
             key: TypeId::of::<K>(),
@@ -198,7 +201,7 @@ impl Kind {
     }
 }
 
-impl std::fmt::Display for Kind {
+impl std::fmt::Display for KeyspaceType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let tiers = if self.memory_only { ", memory only" } else { "" };
         write!(f, "<{}, {}> version {}, {}{tiers}", self.names.0, self.names.1, self.version, self.format)
@@ -209,11 +212,11 @@ impl std::fmt::Display for Kind {
 mod tests {
     use super::*;
 
-    fn space(number: u32) -> Arc<Space> {
-        Arc::new(Space {
+    fn open_keyspace(number: u32) -> Arc<OpenKeyspace> {
+        Arc::new(OpenKeyspace {
             name: format!("{number}"),
             id: KeyspaceId::on_disk(number),
-            kind: Kind::new::<u64, u64>(0, Format::Bincode, false),
+            kind: KeyspaceType::new::<u64, u64>(0, Format::Bincode, false),
             shape: String::new(),
             codec: ErasedCodec::of::<u64>(Format::Bincode),
             schema: None,
@@ -226,26 +229,26 @@ mod tests {
 
     #[test]
     fn a_ledger_asks_keyspaces_in_turn_and_loses_no_count() {
-        let ledger = Ledger::default();
-        assert_eq!(ledger.sum_of_some(4), Lifetime::default(), "none is open");
-        let spaces: Vec<_> = (1..=10).map(space).collect();
-        for space in &spaces {
-            ledger.enter(space.clone());
-            space.counters.add(Count::Misses);
+        let registry = CounterRegistry::default();
+        assert_eq!(registry.sum_of_some(4), CumulativeStats::default(), "none is open");
+        let open_keyspaces: Vec<_> = (1..=10).map(open_keyspace).collect();
+        for open_keyspace in &open_keyspaces {
+            registry.enter(open_keyspace.clone());
+            open_keyspace.counters.add(Count::Misses);
         }
-        let misses = |most| ledger.sum_of_some(most).misses;
+        let misses = |most| registry.sum_of_some(most).misses;
         assert_eq!([misses(4), misses(4), misses(4)], [4, 8, 10]);
         assert_eq!(misses(usize::MAX), 10, "none is counted twice");
-        for space in &spaces {
-            space.counters.add(Count::Misses);
+        for open_keyspace in &open_keyspaces {
+            open_keyspace.counters.add(Count::Misses);
         }
         // What a keyspace has counted stays when it goes, whenever it was last asked.
-        ledger.strike(&spaces[0]);
-        ledger.strike(&spaces[5]);
-        ledger.strike(&spaces[5]);
+        registry.strike(&open_keyspaces[0]);
+        registry.strike(&open_keyspaces[5]);
+        registry.strike(&open_keyspaces[5]);
         assert_eq!(misses(0), 12);
         assert_eq!([misses(3), misses(3), misses(3)], [15, 18, 20]);
-        spaces[7].counters.add(Count::Inserts);
-        assert_eq!(ledger.sum_of_some(usize::MAX).inserts, 1);
+        open_keyspaces[7].counters.add(Count::Inserts);
+        assert_eq!(registry.sum_of_some(usize::MAX).inserts, 1);
     }
 }

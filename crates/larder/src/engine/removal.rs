@@ -11,14 +11,14 @@
 //! by its
 //! commit, exactly.
 
-use super::shared::Inner;
+use super::shared::Shared;
 use super::writer::command::Acknowledge;
 use crate::disk::store::batch::range::RangeRemoval;
 use crate::error::Error;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::memory::evicted_values::Remains;
-use crate::memory::slot::{Prior, Purged};
+use crate::memory::evicted_values::EvictedValues;
+use crate::memory::slot::{PreviousState, Purged};
 use crate::stats::counters::{Count, Counters};
 
 /// One removal of several.
@@ -34,7 +34,7 @@ pub(crate) enum Removal<'a> {
 
 /// What the removals have done so far, and what is left to do.
 #[derive(Default)]
-struct Pending {
+struct PendingRemovals {
     live: u64,
     ranges: Vec<RangeRemoval>,
     /// Whether the entries of one are to be deleted behind the answer.
@@ -43,20 +43,20 @@ struct Pending {
     has_tombstones: bool,
     /// What the shards let go of. Dropped last: what a user's `Drop` does, a panic included, leaves no
     /// removal half made.
-    remains: Remains,
+    evicted_values: EvictedValues,
 }
 
-impl Inner {
+impl Shared {
     /// Makes removals, with one commit. How many live entries went.
     pub(crate) fn invalidate<'a>(
         &self,
         removals: impl IntoIterator<Item = Removal<'a>>,
     ) -> Result<u64, Error> {
         self.refuse_if_unusable()?;
-        let mut pending = Pending::default();
+        let mut pending = PendingRemovals::default();
         for removal in removals {
             match removal {
-                Removal::Key { counters, full } => self.lay_tombstone(counters, full, &mut pending)?,
+                Removal::Key { counters, full } => self.insert_tombstone(counters, full, &mut pending)?,
                 Removal::Scope { counters, scope } => {
                     self.count_prefix(counters, scope.start());
                     let is_memory_only = KeyspaceId::of(scope.start()).is_memory_only();
@@ -65,7 +65,7 @@ impl Inner {
                 Removal::Everything => self.purge(Scope::prefix([]), self.tiers.has_disk(), &mut pending),
             }
         }
-        let Pending { live, ranges, is_large, has_tombstones, remains: _remains } = pending;
+        let PendingRemovals { live, ranges, is_large, has_tombstones, evicted_values: _remains } = pending;
         if !ranges.is_empty() {
             if is_large {
                 self.tiers.wait_for_few_ranges()?;
@@ -78,29 +78,35 @@ impl Inner {
         Ok(live)
     }
 
-    fn lay_tombstone(&self, counters: &Counters, full: &[u8], pending: &mut Pending) -> Result<(), Error> {
+    fn insert_tombstone(
+        &self,
+        counters: &Counters,
+        full: &[u8],
+        pending: &mut PendingRemovals,
+    ) -> Result<(), Error> {
         let tiers = &self.tiers;
         let key = tiers.memory.key(full);
         let now = tiers.time.now();
         self.count(counters, Count::Invalidations, full);
         if KeyspaceId::of(full).is_memory_only() {
-            pending.live += u64::from(tiers.memory.forget(key, now, &mut pending.remains) == Prior::Live);
-        } else if let Some(was_live) = tiers.bury(key, now, &mut pending.remains)? {
+            pending.live +=
+                u64::from(tiers.memory.forget(key, now, &mut pending.evicted_values) == PreviousState::Live);
+        } else if let Some(was_live) = tiers.insert_tombstone(key, now, &mut pending.evicted_values)? {
             pending.live += u64::from(was_live);
             pending.has_tombstones = true;
         }
         Ok(())
     }
 
-    fn purge(&self, scope: Scope, is_on_disk: bool, pending: &mut Pending) {
+    fn purge(&self, scope: Scope, is_on_disk: bool, pending: &mut PendingRemovals) {
         let now = self.tiers.time.now();
         let tiers = &self.tiers;
-        let remains = &mut pending.remains;
-        let (range, purged) = tiers.memory.purge(scope, is_on_disk, now, tiers.range_rows, remains);
-        let Purged { memory_only, known, unlisted, earlier } = purged;
+        let evicted_values = &mut pending.evicted_values;
+        let (range, purged) = tiers.memory.purge(scope, is_on_disk, now, tiers.range_rows, evicted_values);
+        let Purged { memory_only, memory_keys, unlisted, earlier } = purged;
         pending.live += memory_only;
         if is_on_disk {
-            let mut removal = RangeRemoval { range, known, unlisted, on_disk: 0 };
+            let mut removal = RangeRemoval { range, memory_keys, unlisted, on_disk: 0 };
             let (on_disk, is_large) = tiers.count_on_disk(&removal, &earlier, now);
             removal.on_disk = on_disk;
             pending.is_large |= is_large;

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::tiers::Tiers;
 use crate::disk::store::batch::range::RangeRemoval;
-use crate::disk::store::guard::{Fault, guarded};
+use crate::disk::store::guard::{StoreError, guarded};
 use crate::disk::store::range_removals::any_takes;
 use crate::disk::store::snapshot::Snapshot;
 use crate::disk::store::tables::after_prefix;
@@ -24,7 +24,7 @@ const CHUNK: usize = 1024;
 /// What does not count.
 struct Uncounted<'a> {
     /// Keys that memory knew.
-    known: HashSet<&'a [u8]>,
+    memory_keys: HashSet<&'a [u8]>,
     /// Removals that were made before.
     earlier: &'a [Range],
     /// Keyspaces that are not retired.
@@ -34,7 +34,7 @@ struct Uncounted<'a> {
 
 /// A chunk of a count.
 #[derive(Default)]
-struct Counted {
+struct RemovalCount {
     seen: usize,
     live: u64,
     /// Where to go on; none at the end of the scope.
@@ -48,14 +48,14 @@ impl Snapshot {
         after: Option<&[u8]>,
         most: usize,
         uncounted: &Uncounted<'_>,
-    ) -> Result<Counted, Fault> {
+    ) -> Result<RemovalCount, StoreError> {
         use std::ops::Bound::{Excluded, Included, Unbounded};
         let start = range.scope.start();
         let from = after.map_or(Included(&**start), Excluded);
         let end = after_prefix(start);
         let to = end.as_deref().map_or(Unbounded, Excluded);
         let counted = guarded(|| {
-            let mut counted = Counted::default();
+            let mut counted = RemovalCount::default();
             for row in self.rows((from, to))? {
                 let (key, record) = row?;
                 let key = key.value();
@@ -67,7 +67,7 @@ impl Snapshot {
                 let is_counted = header.sequence <= range.sequence
                     && header.expires_at > uncounted.now
                     && range.scope.covers(key)
-                    && !uncounted.known.contains(key)
+                    && !uncounted.memory_keys.contains(key)
                     && uncounted.keyspaces.contains(&KeyspaceId::of(key))
                     && !any_takes(uncounted.earlier, key, &header);
                 counted.live += u64::from(is_counted);
@@ -79,7 +79,7 @@ impl Snapshot {
         })?;
         // On a damaged page they may be in any order, and a count that goes on after the last never ends.
         let is_forward = counted.last.as_deref().zip(after).is_none_or(|(last, after)| last > after);
-        if is_forward { Ok(counted) } else { Err(Fault::damage("keys are out of order")) }
+        if is_forward { Ok(counted) } else { Err(StoreError::damage("keys are out of order")) }
     }
 }
 
@@ -95,7 +95,7 @@ impl Tiers {
     ) -> (u64, bool) {
         let view = self.view();
         let uncounted = Uncounted {
-            known: removal.known.iter().map(|(key, _)| &**key).collect(),
+            memory_keys: removal.memory_keys.iter().map(|(key, _)| &**key).collect(),
             earlier,
             keyspaces: view.keyspaces.values().map(|keyspace| keyspace.id).collect(),
             now,

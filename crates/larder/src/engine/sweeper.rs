@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 
 use super::tiers::Tiers;
 use crate::event::Event;
-use crate::memory::evicted_values::Remains;
+use crate::memory::evicted_values::EvictedValues;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
 /// The longest sleep: a bound for arithmetic, not a tick that anything depends on.
-const LONGEST_SLEEP: Duration = Duration::from_hours(24);
+const MAX_SLEEP: Duration = Duration::from_hours(24);
 
 /// How often an idle cache looks whether its file is still in its place, or less often, if its
 /// [`sweep_interval`](crate::CacheBuilder::sweep_interval) is longer. A cache that is written to looks with
@@ -30,19 +30,19 @@ pub const WATCH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What wakes the sweeper.
 #[derive(Debug)]
-pub(crate) enum Nudge {
+pub(crate) enum SweeperMessage {
     /// Time, or what is to expire next, has changed.
-    Look,
+    Wake,
     /// An event for the application's listener.
     Tell(Event),
     /// Values to drop that the writer must not: a user's `Drop` may wait for it.
-    Bury(Remains),
+    DropValues(EvictedValues),
 }
 
 /// What a sweep removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Swept {
+pub struct SweepReport {
     /// Expired entries removed from memory.
     pub memory: u64,
     /// Expired entries deleted from disk.
@@ -68,45 +68,47 @@ impl Sweeper {
     ///
     /// A listener may fork, and return in the child: what is left of the thread there ends, and leaves
     /// everything as it is.
-    pub(crate) fn run(mut self, nudges: Receiver<Nudge>) {
-        self.sweep_until_stopped(&nudges);
+    pub(crate) fn run(mut self, messages: Receiver<SweeperMessage>) {
+        self.sweep_until_stopped(&messages);
         if !self.tiers.process.is_current() {
-            std::mem::forget((self, nudges));
+            std::mem::forget((self, messages));
         }
     }
 
-    fn sweep_until_stopped(&mut self, nudges: &Receiver<Nudge>) {
+    fn sweep_until_stopped(&mut self, messages: &Receiver<SweeperMessage>) {
         while self.tiers.process.is_current() {
-            let nudge = nudges.recv_timeout(self.sleep(self.tiers.time.now()));
-            self.tiers.sweeper_is_nudged.store(false, Ordering::SeqCst);
+            let message = messages.recv_timeout(self.sleep(self.tiers.time.now()));
+            self.tiers.sweeper_is_woken.store(false, Ordering::SeqCst);
             let is_stopping = self.tiers.is_stopping.load(Ordering::SeqCst);
-            match nudge {
-                Ok(nudge) => self.heed(nudge),
+            match message {
+                Ok(message) => self.heed(message),
                 Err(RecvTimeoutError::Timeout) if !is_stopping => self.step(),
                 Err(_) => return,
             }
             if is_stopping {
                 // What was left to it before it was stopped is not forgotten.
-                while let Ok(nudge) = nudges.try_recv() {
-                    self.heed(nudge);
+                while let Ok(message) = messages.try_recv() {
+                    self.heed(message);
                 }
                 return;
             }
         }
     }
 
-    fn heed(&self, nudge: Nudge) {
-        match nudge {
-            Nudge::Look => {}
-            Nudge::Tell(event) => self.tiers.call_listener(&event),
-            Nudge::Bury(remains) => drop(catch_unwind(AssertUnwindSafe(|| drop(remains)))),
+    fn heed(&self, message: SweeperMessage) {
+        match message {
+            SweeperMessage::Wake => {}
+            SweeperMessage::Tell(event) => self.tiers.call_listener(&event),
+            SweeperMessage::DropValues(evicted_values) => {
+                drop(catch_unwind(AssertUnwindSafe(|| drop(evicted_values))))
+            }
         }
     }
 
     /// How long there is nothing to do.
     fn sleep(&self, now: Timestamp) -> Duration {
         let due = match self.tiers.next_sweep.load(Ordering::SeqCst) {
-            u64::MAX => LONGEST_SLEEP,
+            u64::MAX => MAX_SLEEP,
             next => Timestamp::from_millis(next).since(now),
         };
         let pause = self.last.map_or(Duration::ZERO, |last| self.interval.saturating_sub(now.since(last)));
@@ -116,9 +118,9 @@ impl Sweeper {
     /// How long until the file is to be looked at.
     fn until_watch(&self, now: Timestamp) -> Duration {
         if !self.tiers.has_disk() {
-            return LONGEST_SLEEP;
+            return MAX_SLEEP;
         }
-        WATCH_INTERVAL.max(self.interval).saturating_sub(now.since(self.watched)).min(LONGEST_SLEEP)
+        WATCH_INTERVAL.max(self.interval).saturating_sub(now.since(self.watched)).min(MAX_SLEEP)
     }
 
     fn step(&mut self) {
@@ -144,10 +146,10 @@ mod tests {
     use crate::api::cache::Cache;
     use crate::api::keyspace::Keyspace;
     use crate::api::keyspace::definition::KeyspaceDefinition;
-    use crate::disk::disk_status::DiskView;
+    use crate::disk::disk_status::DiskStatus;
     use crate::memory::Memory;
     use crate::stats::DiskState;
-    use crate::stats::cumulative::Lifetime;
+    use crate::stats::cumulative::CumulativeStats;
     use crate::sys::clock::ManualClock;
     use crate::sys::clock::cache_time::CacheTime;
     use crate::sys::sync::StatisticU64;
@@ -158,7 +160,7 @@ mod tests {
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(10_000)));
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0);
-        let (tiers, _nudges) = Tiers::new(memory, time, None, None, DiskView::default(), None, 0);
+        let (tiers, _nudges) = Tiers::new(memory, time, None, None, DiskStatus::default(), None, 0);
         (clock, Sweeper::new(tiers, Duration::from_secs(1)))
     }
 
@@ -169,7 +171,7 @@ mod tests {
         assert_eq!(sweeper.sleep(now()), Duration::ZERO, "the first look is at once");
         sweeper.step();
         let now = sweeper.tiers.time.now();
-        assert_eq!(sweeper.sleep(now), LONGEST_SLEEP, "nothing to expire, nothing to wake for");
+        assert_eq!(sweeper.sleep(now), MAX_SLEEP, "nothing to expire, nothing to wake for");
         sweeper.tiers.plan_sweep(Timestamp::from_millis(10_200));
         assert_eq!(sweeper.sleep(now), Duration::from_secs(1), "two sweeps are an interval apart");
         clock.advance(Duration::from_millis(1_500));
@@ -182,12 +184,15 @@ mod tests {
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
         let (commands, _inbox) = unbounded();
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0);
-        let (tiers, _nudges) = Tiers::new(memory, time, None, Some(commands), DiskView::default(), None, 0);
+        let (tiers, _nudges) = Tiers::new(memory, time, None, Some(commands), DiskStatus::default(), None, 0);
         tiers.next_sweep.store(u64::MAX, Ordering::SeqCst);
         let misses = Arc::new(StatisticU64::new(0));
         let counted = misses.clone();
-        let counting = move |_| Lifetime { misses: counted.load(Ordering::Relaxed), ..Lifetime::default() };
-        tiers.count(Lifetime::default(), Box::new(counting));
+        let counting = move |_| CumulativeStats {
+            misses: counted.load(Ordering::Relaxed),
+            ..CumulativeStats::default()
+        };
+        tiers.count(CumulativeStats::default(), Box::new(counting));
         let mut sweeper = Sweeper::new(tiers.clone(), Duration::from_secs(1));
         for _ in 0..12 {
             misses.fetch_add(1, Ordering::Relaxed);
@@ -218,7 +223,7 @@ mod tests {
         cache.close().unwrap();
         clock.advance(Duration::from_secs(20));
         let (cache, names) = open();
-        while cache.inner().tiers.next_sweep.load(Ordering::SeqCst) == 0 {
+        while cache.shared().tiers.next_sweep.load(Ordering::SeqCst) == 0 {
             crate::sys::sync::thread::yield_now();
         }
         (cache, names)
@@ -227,13 +232,13 @@ mod tests {
     /// Plans nothing, as a sweep does that finds nothing.
     fn plan_nothing(cache: &Cache) {
         cache.sweep().unwrap();
-        cache.inner().tiers.next_sweep.store(u64::MAX, Ordering::SeqCst);
+        cache.shared().tiers.next_sweep.store(u64::MAX, Ordering::SeqCst);
     }
 
     /// In how many seconds the sweeper means to look.
     fn planned(cache: &Cache) -> u64 {
-        let next = Timestamp::from_millis(cache.inner().tiers.next_sweep.load(Ordering::SeqCst));
-        next.since(cache.inner().tiers.time.now()).as_secs()
+        let next = Timestamp::from_millis(cache.shared().tiers.next_sweep.load(Ordering::SeqCst));
+        next.since(cache.shared().tiers.time.now()).as_secs()
     }
 
     /// What gives memory an entry, and in how many seconds that expires then.

@@ -2,14 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use super::sweeper::{Nudge, Swept};
+use super::sweeper::{SweepReport, SweeperMessage};
 use super::writer::command::{Acknowledge, Command};
-use super::writer_metrics::Counted;
+use super::writer_metrics::WriterMetrics;
 use crate::config::Listener;
-use crate::disk::disk_status::DiskView;
+use crate::disk::disk_status::DiskStatus;
 use crate::disk::store::batch::range::RangeRemoval;
 use crate::disk::store::catalog::Registration;
-use crate::disk::store::guard::Fault;
+use crate::disk::store::guard::StoreError;
 use crate::disk::store::range_removals::MAX_PENDING;
 use crate::disk::store::snapshot::{Snapshot, SnapshotCell};
 use crate::disk::store::uses::Uses;
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::Memory;
-use crate::memory::evicted_values::Remains;
+use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot::Mutation;
 use crate::stats::DiskState;
 use crate::sys::clock::cache_time::CacheTime;
@@ -47,23 +47,23 @@ pub(crate) struct Tiers {
     pub(crate) writer_is_armed: AtomicBool,
     /// When the sweeper means to look next, in ms.
     pub(crate) next_sweep: AtomicU64,
-    sweeper_nudge: Sender<Nudge>,
-    pub(crate) sweeper_is_nudged: AtomicBool,
+    sweeper_messages: Sender<SweeperMessage>,
+    pub(crate) sweeper_is_woken: AtomicBool,
     pub(crate) is_stopping: AtomicBool,
     /// What the writer let go of after the sweeper had ended.
-    left: Mutex<Remains>,
+    left: Mutex<EvictedValues>,
     /// What happened after the sweeper had ended.
     untold: Mutex<Vec<Event>>,
     /// The generation of the snapshot that a lookup last reported a fault of.
     reported_generation: AtomicU64,
-    view: Mutex<DiskView>,
+    view: Mutex<DiskStatus>,
     /// What was read from disk of late.
     pub(crate) uses: Uses,
     /// Rows that a range removal may look at in the commit that acknowledges it.
     pub(crate) range_rows: usize,
     pub(crate) damaged_records: StatisticU64,
     read_faults: StatisticU64,
-    pub(crate) counted: Counted,
+    pub(crate) counted: WriterMetrics,
 }
 
 impl Tiers {
@@ -72,11 +72,11 @@ impl Tiers {
         time: CacheTime,
         snapshot: Option<Snapshot>,
         commands: Option<Sender<Command>>,
-        view: DiskView,
+        view: DiskStatus,
         listener: Option<Listener>,
         range_rows: usize,
-    ) -> (Arc<Self>, Receiver<Nudge>) {
-        let (sweeper_nudge, nudged) = unbounded();
+    ) -> (Arc<Self>, Receiver<SweeperMessage>) {
+        let (sweeper_messages, messages) = unbounded();
         let tiers = Self {
             process: memory.process,
             memory,
@@ -88,8 +88,8 @@ impl Tiers {
             writer_is_armed: AtomicBool::new(false),
             // Look once at the start: entries may have expired while the file was closed.
             next_sweep: AtomicU64::new(0),
-            sweeper_nudge,
-            sweeper_is_nudged: AtomicBool::new(false),
+            sweeper_messages,
+            sweeper_is_woken: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
             left: Mutex::default(),
             untold: Mutex::default(),
@@ -99,9 +99,9 @@ impl Tiers {
             range_rows,
             damaged_records: StatisticU64::new(0),
             read_faults: StatisticU64::new(0),
-            counted: Counted::default(),
+            counted: WriterMetrics::default(),
         };
-        (Arc::new(tiers), nudged)
+        (Arc::new(tiers), messages)
     }
 
     /// Notes uses of entries on disk from here on, which may be charged for so many bytes.
@@ -137,7 +137,8 @@ impl Tiers {
             tracing::warn!("{event}");
         }
         if self.listener.is_some()
-            && let Err(SendError(Nudge::Tell(event))) = self.sweeper_nudge.send(Nudge::Tell(event))
+            && let Err(SendError(SweeperMessage::Tell(event))) =
+                self.sweeper_messages.send(SweeperMessage::Tell(event))
         {
             self.untold.lock().push(event);
         }
@@ -158,7 +159,7 @@ impl Tiers {
         }
     }
 
-    pub(crate) fn view(&self) -> DiskView {
+    pub(crate) fn view(&self) -> DiskStatus {
         let mut view = self.view.lock().clone();
         view.damaged_records = self.damaged_records.load(Ordering::Relaxed);
         view.read_faults = self.read_faults.load(Ordering::Relaxed);
@@ -166,20 +167,20 @@ impl Tiers {
     }
 
     /// Looks at a part of the view, without a copy of all of it. The lock is held meanwhile.
-    pub(crate) fn with_view<R>(&self, look: impl FnOnce(&DiskView) -> R) -> R {
+    pub(crate) fn with_view<R>(&self, look: impl FnOnce(&DiskStatus) -> R) -> R {
         look(&self.view.lock())
     }
 
-    pub(crate) fn change_view(&self, change: impl FnOnce(&mut DiskView)) {
+    pub(crate) fn change_view(&self, change: impl FnOnce(&mut DiskStatus)) {
         change(&mut self.view.lock());
     }
 
     /// Tells the writer, which alone acts on it, that a lookup failed.
-    pub(crate) fn report(&self, snapshot: &Snapshot, fault: Fault) {
+    pub(crate) fn report(&self, snapshot: &Snapshot, fault: StoreError) {
         self.read_faults.fetch_add(1, Ordering::Relaxed);
         // Once a handle: a failing disk is asked by every lookup.
         if self.reported_generation.fetch_max(snapshot.generation, Ordering::Relaxed) < snapshot.generation {
-            self.send(Command::Fault(snapshot.generation, fault));
+            self.send(Command::ReportFault(snapshot.generation, fault));
         }
     }
 
@@ -199,13 +200,13 @@ impl Tiers {
     }
 
     /// After time was moved by hand: the sweeper looks what is due, and the writer whether an outage is.
-    pub(crate) fn look_at_time(&self) {
+    pub(crate) fn check_retry(&self) {
         if !self.process.is_current() {
             return;
         }
-        self.nudge_sweeper();
+        self.wake_sweeper();
         if self.has_disk() && !self.disk_is_on() {
-            self.send(Command::Look);
+            self.send(Command::CheckRetry);
         }
     }
 
@@ -225,7 +226,7 @@ impl Tiers {
     pub(crate) fn plan_sweep(&self, expires_at: Timestamp) {
         if expires_at.as_millis() < self.next_sweep.load(Ordering::Relaxed) {
             self.next_sweep.fetch_min(expires_at.as_millis(), Ordering::SeqCst);
-            self.nudge_sweeper();
+            self.wake_sweeper();
         }
     }
 
@@ -235,16 +236,16 @@ impl Tiers {
         self.next_sweep.load(Ordering::SeqCst) == 0
     }
 
-    pub(crate) fn nudge_sweeper(&self) {
+    pub(crate) fn wake_sweeper(&self) {
         // One that is not looked at yet will do.
-        if !self.sweeper_is_nudged.swap(true, Ordering::SeqCst) {
-            drop(self.sweeper_nudge.send(Nudge::Look));
+        if !self.sweeper_is_woken.swap(true, Ordering::SeqCst) {
+            drop(self.sweeper_messages.send(SweeperMessage::Wake));
         }
     }
 
     pub(crate) fn stop_sweeper(&self) {
         self.is_stopping.store(true, Ordering::SeqCst);
-        self.nudge_sweeper();
+        self.wake_sweeper();
     }
 
     /// Waits until everything that is dirty now is committed.
@@ -285,11 +286,11 @@ impl Tiers {
     }
 
     /// Deletes what has expired, from both tiers, in bounded transactions.
-    pub(crate) fn sweep(&self) -> Result<Swept, Error> {
+    pub(crate) fn sweep(&self) -> Result<SweepReport, Error> {
         // Planned anew before looking: what is stored from here on lowers it again.
         self.next_sweep.store(u64::MAX, Ordering::SeqCst);
         let mut panic = None;
-        let mut swept = Swept { memory: self.memory.expire(self.time.now(), &mut panic), disk: 0 };
+        let mut swept = SweepReport { memory: self.memory.expire(self.time.now(), &mut panic), disk: 0 };
         let on_disk = self.sweep_disk();
         if let Some(next) = self.memory.next_expiry() {
             self.next_sweep.fetch_min(next.as_millis(), Ordering::SeqCst);
@@ -321,15 +322,15 @@ impl Tiers {
     }
 
     /// Settles a committed batch. The snapshot that shows it is installed already (invariant 2).
-    pub(crate) fn settle(&self, mutations: &[Mutation], remains: &mut Remains) {
+    pub(crate) fn mark_clean(&self, mutations: &[Mutation], evicted_values: &mut EvictedValues) {
         let mut settled = 0;
         for mutation in mutations {
-            self.memory.settle(mutation, remains);
+            self.memory.mark_clean(mutation, evicted_values);
             settled += mutation.weight();
             // What is evicted for a whole write buffer would be as much again, and nothing counts it any
             // more.
             if settled >= HANDED_OVER {
-                self.hand_over(std::mem::take(remains));
+                self.hand_over(std::mem::take(evicted_values));
                 settled = 0;
             }
         }
@@ -342,16 +343,17 @@ impl Tiers {
 
     /// Leaves values to the sweeper to drop: a user's `Drop` may wait for the writer, and so must not run on
     /// it. When the sweeper has ended, to whoever closes the cache.
-    pub(crate) fn hand_over(&self, remains: Remains) {
-        if !remains.is_empty()
-            && let Err(SendError(Nudge::Bury(remains))) = self.sweeper_nudge.send(Nudge::Bury(remains))
+    pub(crate) fn hand_over(&self, evicted_values: EvictedValues) {
+        if !evicted_values.is_empty()
+            && let Err(SendError(SweeperMessage::DropValues(evicted_values))) =
+                self.sweeper_messages.send(SweeperMessage::DropValues(evicted_values))
         {
-            self.left.lock().append(remains);
+            self.left.lock().append(evicted_values);
         }
     }
 
     /// What the sweeper has ended too early for.
-    pub(crate) fn take_left(&self) -> Remains {
+    pub(crate) fn take_left(&self) -> EvictedValues {
         std::mem::take(&mut *self.left.lock())
     }
 

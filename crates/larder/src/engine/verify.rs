@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tiers::Tiers;
 use super::writer::command::Command;
-use crate::disk::store::guard::Fault;
+use crate::disk::store::guard::StoreError;
 use crate::error::Error;
 use crate::format::record;
 use crate::sys::sync::Arc;
@@ -16,7 +16,7 @@ const VERIFY_ROWS: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
-pub struct Verified {
+pub struct VerifyReport {
     /// What was wrong with the file's pages, if anything was: the file was then moved aside.
     pub damage: Option<String>,
     /// Records checked.
@@ -39,7 +39,7 @@ impl Tiers {
             let Some(snapshot) = self.awaited_snapshot() else {
                 return Err(unreadable("the disk tier is off"));
             };
-            let failed = |fault: Fault| {
+            let failed = |fault: StoreError| {
                 let cause = fault.cause.clone();
                 self.report(&snapshot, fault);
                 unreadable(&cause)

@@ -4,14 +4,14 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::tiers::Tiers;
-use crate::stats::cumulative::Lifetime;
+use crate::stats::cumulative::CumulativeStats;
 use crate::stats::latency::Histogram;
 use crate::stats::recent::{Notes, Recent};
 use crate::sys::sync::{Mutex, Ordering, StatisticU64};
 use crate::units::Timestamp;
 
 /// Returns what the keyspaces of a cache have counted, after asking so many of them anew.
-pub(crate) type Counting = Box<dyn Fn(usize) -> Lifetime + Send + Sync>;
+pub(crate) type Counting = Box<dyn Fn(usize) -> CumulativeStats + Send + Sync>;
 
 /// Keyspaces that a commit asks for what they have counted: asking one reads some kilobytes that other
 /// threads write.
@@ -21,31 +21,31 @@ pub(crate) const ASKED_BY_A_COMMIT: usize = 16;
 const ASKED_BY_A_NOTE: usize = 1024;
 
 #[derive(Default)]
-pub(crate) struct Counted {
+pub(crate) struct WriterMetrics {
     pub(crate) commit_times: Histogram,
-    pub(crate) lag: Lag,
+    pub(crate) lag: FlushLag,
     /// What the file had seen when it was opened, and what to add to it.
-    lifetime: OnceLock<(Lifetime, Counting)>,
+    lifetime: OnceLock<(CumulativeStats, Counting)>,
     /// Totals at some moments of the last minutes.
     notes: Mutex<Notes>,
 }
 
-impl std::fmt::Debug for Counted {
+impl std::fmt::Debug for WriterMetrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Counted")
+        f.write_str("WriterMetrics")
     }
 }
 
 /// Since when inserts wait for their commit; zeros for none.
 #[derive(Debug, Default)]
-pub(crate) struct Lag {
+pub(crate) struct FlushLag {
     /// The first that was stored since the writer last drained.
     waiting_since: StatisticU64,
     /// The first of those that it has drained, and not committed yet. Written by the writer alone.
     drained_since: StatisticU64,
 }
 
-impl Lag {
+impl FlushLag {
     /// Something became dirty, and the writer knew of nothing that was.
     pub(crate) fn arm(&self, now: Timestamp) {
         self.waiting_since.store(now.as_millis(), Ordering::Relaxed);
@@ -73,7 +73,7 @@ impl Lag {
 
 impl Tiers {
     /// From here on commits note what was counted, on top of what the file had seen before.
-    pub(crate) fn count(&self, before: Lifetime, counting: Counting) {
+    pub(crate) fn count(&self, before: CumulativeStats, counting: Counting) {
         drop(self.counted.lifetime.set((before, counting)));
         // What is told as recent begins with the opening.
         self.note_totals(self.time.now());
@@ -88,17 +88,17 @@ impl Tiers {
     }
 
     /// Returns what was counted in the last minutes, of which these are the totals.
-    pub(crate) fn recent(&self, now: Timestamp, totals: &Lifetime) -> Vec<Recent> {
+    pub(crate) fn recent(&self, now: Timestamp, totals: &CumulativeStats) -> Vec<Recent> {
         self.counted.notes.lock().recent(now, totals)
     }
 
     /// What the file has seen, with so many commits more. Asks up to `most_asked` keyspaces for what they
     /// have counted since they were last asked.
-    pub(crate) fn lifetime(&self, commits: u64, most_asked: usize) -> Option<Lifetime> {
+    pub(crate) fn lifetime(&self, commits: u64, most_asked: usize) -> Option<CumulativeStats> {
         let (before, counting) = self.counted.lifetime.get()?;
         let (keyspaces, memory) = (counting(most_asked), self.memory.totals());
         self.with_view(|view| {
-            let tiers = Lifetime {
+            let tiers = CumulativeStats {
                 openings: 1,
                 memory_evictions: memory.evictions,
                 memory_expirations: memory.expirations,
@@ -107,7 +107,7 @@ impl Tiers {
                 commits: view.commits + commits,
                 faults: view.faults,
                 quarantines: view.quarantines,
-                ..Lifetime::default()
+                ..CumulativeStats::default()
             };
             Some(before.plus(&keyspaces).plus(&tiers))
         })
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn the_lag_is_that_of_the_oldest_insert_that_is_not_committed() {
         let at = Timestamp::from_millis;
-        let lag = Lag::default();
+        let lag = FlushLag::default();
         assert_eq!(lag.age(at(1_000)), Duration::ZERO);
         lag.arm(at(1_000));
         lag.begin();

@@ -1,4 +1,4 @@
-//! Tickets: permissions to fill a key from the disk, taken by reading a number.
+//! Epochs: permissions to fill a key from the disk, taken by reading a number.
 //!
 //! The keys of a shard share a few epochs, by hash. Whatever revokes a key's leases moves its epoch on, in the same locked step. A
 //! ticket is the epoch that its taker read under the shared lock; it holds for as long as that is still the epoch. A change of another
@@ -11,25 +11,25 @@ const EPOCHS: usize = 64;
 
 /// The epochs of a shard.
 #[derive(Debug)]
-pub(super) struct Tickets([u32; EPOCHS]);
+pub(super) struct Epochs([u32; EPOCHS]);
 
 /// An epoch as it was. Wrapping around takes four thousand million changes, within one lookup.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ticket(u32);
+pub(crate) struct EpochToken(u32);
 
-impl Default for Tickets {
+impl Default for Epochs {
     fn default() -> Self {
         Self([0; EPOCHS])
     }
 }
 
-impl Tickets {
-    pub(super) fn take(&self, key: SlotKey<'_>) -> Ticket {
-        Ticket(self.0.get(epoch_of(key)).copied().unwrap_or_default())
+impl Epochs {
+    pub(super) fn take(&self, key: SlotKey<'_>) -> EpochToken {
+        EpochToken(self.0.get(epoch_of(key)).copied().unwrap_or_default())
     }
 
-    pub(super) fn holds(&self, key: SlotKey<'_>, ticket: Ticket) -> bool {
-        self.take(key).0 == ticket.0
+    pub(super) fn holds(&self, key: SlotKey<'_>, epoch_token: EpochToken) -> bool {
+        self.take(key).0 == epoch_token.0
     }
 
     pub(super) fn revoke(&mut self, key: SlotKey<'_>) {

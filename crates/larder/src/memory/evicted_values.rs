@@ -4,7 +4,7 @@
 //! they are dropped one by one, each with its panic caught. The first panic goes on when all are dropped: it
 //! belongs to the caller.
 //!
-//! Whoever lets go of very many drops a batch of them now and then ([`Remains::drop_if_many`]): held to the
+//! Whoever lets go of very many drops a batch of them now and then ([`EvictedValues::drop_if_many`]): held to the
 //! end they would take as much memory again as they did in the cache.
 
 use std::any::Any;
@@ -17,7 +17,7 @@ use super::slot::Value;
 /// Values that left memory, for their last holder to drop. The writer hands them on: a user's `Drop` may wait
 /// for the writer.
 #[derive(Debug, Default)]
-pub(crate) struct Remains {
+pub(crate) struct EvictedValues {
     values: SmallVec<[Value; 2]>,
     /// The first panic of those that were dropped already.
     panic: Option<Box<dyn Any + Send>>,
@@ -26,7 +26,7 @@ pub(crate) struct Remains {
 /// Values that may wait to be dropped until a removal is committed.
 pub(super) const MAX_WAITING: usize = 1024;
 
-impl Remains {
+impl EvictedValues {
     pub(crate) fn is_empty(&self) -> bool {
         self.values.is_empty() && self.panic.is_none()
     }
@@ -65,7 +65,7 @@ impl Remains {
     }
 }
 
-impl Drop for Remains {
+impl Drop for EvictedValues {
     fn drop(&mut self) {
         self.drop_values();
         if let Some(panic) = self.panic.take()

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Memory;
-use super::evicted_values::Remains;
-use super::slot::Tally;
+use super::evicted_values::EvictedValues;
+use super::slot::KeyspaceUsage;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
@@ -33,11 +33,12 @@ impl Memory {
         let mut expired = 0;
         for shard in &self.shards {
             loop {
-                let mut remains = Remains::default();
-                let batch =
-                    self.keeping(shard, &mut remains, |shard, trash| shard.expire(now, EXPIRE_BATCH, trash));
+                let mut evicted_values = EvictedValues::default();
+                let batch = self.keeping(shard, &mut evicted_values, |shard, deferred| {
+                    shard.expire(now, EXPIRE_BATCH, deferred)
+                });
                 // In batches: all of them may be a good part of what memory holds.
-                if let Err(dropped) = catch_unwind(AssertUnwindSafe(|| drop(remains))) {
+                if let Err(dropped) = catch_unwind(AssertUnwindSafe(|| drop(evicted_values))) {
                     panic.get_or_insert(dropped);
                 }
                 expired += batch as u64;
@@ -121,7 +122,7 @@ impl Memory {
         let mut totals =
             MemoryTotals { bypassed: self.bypassed.load(Ordering::Relaxed), ..MemoryTotals::default() };
         for shard in &self.shards {
-            let (evictions, expirations) = shard.read().tallies.removed();
+            let (evictions, expirations) = shard.read().usages.removed();
             totals.evictions += evictions;
             totals.expirations += expirations;
         }
@@ -129,21 +130,21 @@ impl Memory {
     }
 
     /// Returns what each keyspace holds and has lost.
-    pub(crate) fn tallies(&self) -> BTreeMap<KeyspaceId, Tally> {
-        let mut sums = BTreeMap::<_, Tally>::new();
+    pub(crate) fn usages(&self) -> BTreeMap<KeyspaceId, KeyspaceUsage> {
+        let mut sums = BTreeMap::<_, KeyspaceUsage>::new();
         for shard in &self.shards {
-            for (id, tally) in shard.read().tallies.iter() {
-                sums.entry(id).or_default().add(tally);
+            for (id, usage) in shard.read().usages.iter() {
+                sums.entry(id).or_default().add(usage);
             }
         }
         sums
     }
 
     /// Returns what one keyspace holds and has lost.
-    pub(crate) fn tally(&self, id: KeyspaceId) -> Tally {
-        let mut sum = Tally::default();
+    pub(crate) fn usage(&self, id: KeyspaceId) -> KeyspaceUsage {
+        let mut sum = KeyspaceUsage::default();
         for shard in &self.shards {
-            sum.add(shard.read().tallies.get(id));
+            sum.add(shard.read().usages.get(id));
         }
         sum
     }
@@ -151,7 +152,7 @@ impl Memory {
     /// Forgets what was counted of a keyspace that was retired and purged.
     pub(crate) fn forget_keyspace(&self, id: KeyspaceId) {
         for shard in &self.shards {
-            shard.write().tallies.forget(id);
+            shard.write().usages.forget(id);
         }
     }
 }

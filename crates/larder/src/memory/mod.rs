@@ -26,10 +26,10 @@ pub(crate) mod weight;
 mod write_back;
 
 use buffer::WriteBuffer;
-use evicted_values::Remains;
+use evicted_values::EvictedValues;
 use leases::{LeaseId, Permit};
 
-use slot::{Absent, Entry, Found, Refused, SlotKey, Trash, Value};
+use slot::{DeferredDrops, IncomingEntry, Lookup, MissToken, Refused, SlotKey, Value};
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Deref;
@@ -84,7 +84,7 @@ pub(crate) enum Leased {
     /// Another caller is loading the key: join its flight.
     Flight(Value),
     /// A lease, and what to know before the disk is asked; none if it has nothing live.
-    Lease { id: LeaseId, on_disk: Option<Absent> },
+    Lease { id: LeaseId, on_disk: Option<MissToken> },
 }
 
 impl Memory {
@@ -131,13 +131,13 @@ impl Memory {
 
     /// In a forked child, a key whose shard can't be looked at has nothing.
     #[inline]
-    pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Found {
-        self.read(key).map_or(Found::Dead, |shard| shard.get(key, now))
+    pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
+        self.read(key).map_or(Lookup::Negative, |shard| shard.get(key, now))
     }
 
     /// A lookup that counts as no use.
-    pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Found {
-        self.read(key).map_or(Found::Dead, |shard| shard.peek(key, now))
+    pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
+        self.read(key).map_or(Lookup::Negative, |shard| shard.peek(key, now))
     }
 
     /// The shard of a key, under its shared lock; none in a forked child, if a thread of its parent was
@@ -157,7 +157,7 @@ impl Memory {
     }
 
     /// Takes a lease on a key even if it has a value, so as to write that value again.
-    pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Found) {
+    pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Lookup) {
         let mut shard = self.shard(key).write();
         (shard.leases.take_over(key), shard.peek(key, now))
     }
@@ -172,9 +172,9 @@ impl Memory {
     ) -> Leased {
         let mut shard = self.shard(key).write();
         let on_disk = match shard.get(key, now) {
-            Found::Value(value, _) => return Leased::Value(value),
-            Found::Dead => None,
-            Found::Nothing(absent) => Some(absent),
+            Lookup::Value(value, _) => return Leased::Value(value),
+            Lookup::Negative => None,
+            Lookup::Unknown(absent) => Some(absent),
         };
         if let Some(flight) = shard.leases.flight(key) {
             return Leased::Flight(flight);
@@ -185,7 +185,7 @@ impl Memory {
     }
 
     pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
-        self.locked(key, |shard, trash| shard.leases.release(key, lease, trash));
+        self.locked(key, |shard, deferred| shard.leases.release(key, lease, deferred));
     }
 
     /// Stores an explicit write. An entry that is not to be saved is evicted at once if memory has no room
@@ -196,22 +196,23 @@ impl Memory {
     pub(crate) fn store_keeping(
         &self,
         key: SlotKey<'_>,
-        entry: Entry,
+        entry: IncomingEntry,
         now: Timestamp,
-        remains: &mut Remains,
+        evicted_values: &mut EvictedValues,
     ) -> Result<u64, Refused> {
         if entry.unsaved.is_none() && !KeyspaceId::of(key.bytes).is_memory_only() {
             // Before the shard takes it: whoever asks after every shard refuses such entries knows of all
             // that were stored.
             self.has_unsaved.store(true, Ordering::SeqCst);
         }
-        let store =
-            |shard: &mut Shard, entry, trash: &mut Trash| shard.store(key, entry, &self.sequence, trash);
-        self.charged(key, entry, remains, store).map_err(|refused| match refused {
+        let store = |shard: &mut Shard, entry, deferred: &mut DeferredDrops| {
+            shard.store(key, entry, &self.sequence, deferred)
+        };
+        self.charged(key, entry, evicted_values, store).map_err(|refused| match refused {
             // What it would have replaced must not outlive it.
-            Refused::NoRoom => {
-                self.keeping(self.shard(key), remains, |shard, trash| shard.forget_replaced(key, now, trash))
-            }
+            Refused::NoRoom => self.keeping(self.shard(key), evicted_values, |shard, deferred| {
+                shard.forget_replaced(key, now, deferred)
+            }),
             other => other,
         })
     }
@@ -226,13 +227,13 @@ impl Memory {
         &self,
         key: SlotKey<'_>,
         lease: LeaseId,
-        entry: Entry,
-        remains: &mut Remains,
+        entry: IncomingEntry,
+        evicted_values: &mut EvictedValues,
     ) -> Result<u64, Refused> {
-        let fill = |shard: &mut Shard, entry, trash: &mut Trash| {
-            shard.fill(key, lease, entry, &self.sequence, trash)
+        let fill = |shard: &mut Shard, entry, deferred: &mut DeferredDrops| {
+            shard.fill(key, lease, entry, &self.sequence, deferred)
         };
-        self.charged(key, entry, remains, fill)
+        self.charged(key, entry, evicted_values, fill)
     }
 
     /// Publishes what was read from disk, if the permission still holds.
@@ -240,13 +241,14 @@ impl Memory {
         &self,
         key: SlotKey<'_>,
         permit: Permit,
-        entry: Entry,
+        entry: IncomingEntry,
         sequence: u64,
-        remains: &mut Remains,
+        evicted_values: &mut EvictedValues,
     ) -> Result<(), Refused> {
-        let promote =
-            |shard: &mut Shard, entry, trash: &mut Trash| shard.promote(key, permit, entry, sequence, trash);
-        self.charged(key, entry, remains, promote)
+        let promote = |shard: &mut Shard, entry, deferred: &mut DeferredDrops| {
+            shard.promote(key, permit, entry, sequence, deferred)
+        };
+        self.charged(key, entry, evicted_values, promote)
     }
 
     /// Stores an entry, its weight reserved if it is not to be saved: it is clean from the start then.
@@ -257,31 +259,32 @@ impl Memory {
     fn charged<R>(
         &self,
         key: SlotKey<'_>,
-        entry: Entry,
+        entry: IncomingEntry,
         // Not dropped here: a user's `Drop` must not run while weight is reserved that is nobody's yet, since
         // it may wait for that weight.
-        remains: &mut Remains,
-        store: impl FnOnce(&mut Shard, Entry, &mut Trash) -> Result<R, Refused>,
+        evicted_values: &mut EvictedValues,
+        store: impl FnOnce(&mut Shard, IncomingEntry, &mut DeferredDrops) -> Result<R, Refused>,
     ) -> Result<R, Refused> {
         let weight = if entry.unsaved.is_none() { entry.weight.bytes() } else { 0 };
         let is_reserved = self.budget.try_reserve(weight);
         let mut left = Some((entry, store));
         let mut stored = Err(Refused::NoRoom);
         if is_reserved || weight <= self.budget.capacity() {
-            self.keeping(self.shard(key), remains, |shard, trash| {
-                if (is_reserved || (shard.evict(trash) && trash.give_room(weight)))
+            self.keeping(self.shard(key), evicted_values, |shard, deferred| {
+                if (is_reserved || (shard.evict(deferred) && deferred.give_room(weight)))
                     && let Some((entry, store)) = left.take()
                 {
-                    stored = store(shard, entry, trash);
+                    stored = store(shard, entry, deferred);
                 }
             });
         }
         if let Some((entry, store)) = left {
-            if !self.reserve_keeping(key, weight, remains) {
+            if !self.reserve_keeping(key, weight, evicted_values) {
                 self.bypassed.fetch_add(1, Ordering::Relaxed);
                 return Err(Refused::NoRoom);
             }
-            stored = self.keeping(self.shard(key), remains, |shard, trash| store(shard, entry, trash));
+            stored = self
+                .keeping(self.shard(key), evicted_values, |shard, deferred| store(shard, entry, deferred));
         }
         stored.inspect_err(|_| self.budget.release(weight))
     }
@@ -289,21 +292,21 @@ impl Memory {
     /// Reserves room in the budget for a key, evicting as needed: first from its own shard, so that shards
     /// keep their sizes and each chooses among the entries that the new one competes with, then from one
     /// after another. No lock is held at the call.
-    fn reserve_keeping(&self, key: SlotKey<'_>, weight: u64, remains: &mut Remains) -> bool {
+    fn reserve_keeping(&self, key: SlotKey<'_>, weight: u64, evicted_values: &mut EvictedValues) -> bool {
         if weight > self.budget.capacity() {
             return false;
         }
         if self.budget.try_reserve(weight) {
             return true;
         }
-        self.keeping(self.shard(key), remains, Shard::evict);
+        self.keeping(self.shard(key), evicted_values, Shard::evict);
         let mut idle = 0;
         while !self.budget.try_reserve(weight) {
             let next = self.next_victim.fetch_add(1, Ordering::Relaxed);
             let Some(shard) = self.shards.get(next & (self.shards.len() - 1)) else {
                 return false;
             };
-            if self.keeping(shard, remains, Shard::evict) {
+            if self.keeping(shard, evicted_values, Shard::evict) {
                 idle = 0;
                 continue;
             }
@@ -326,27 +329,31 @@ impl Memory {
         self.shards.get(at).expect("a masked index is below the power of two that is the length")
     }
 
-    fn locked<R>(&self, key: SlotKey<'_>, change: impl FnOnce(&mut Shard, &mut Trash) -> R) -> R {
+    fn locked<R>(&self, key: SlotKey<'_>, change: impl FnOnce(&mut Shard, &mut DeferredDrops) -> R) -> R {
         self.locked_shard(self.shard(key), change)
     }
 
     /// Changes a shard under its lock. What it lets go of is dropped after the lock (invariant 5), its weight
     /// given back.
-    fn locked_shard<R>(&self, shard: &RwLock<Shard>, change: impl FnOnce(&mut Shard, &mut Trash) -> R) -> R {
-        self.keeping(shard, &mut Remains::default(), change)
+    fn locked_shard<R>(
+        &self,
+        shard: &RwLock<Shard>,
+        change: impl FnOnce(&mut Shard, &mut DeferredDrops) -> R,
+    ) -> R {
+        self.keeping(shard, &mut EvictedValues::default(), change)
     }
 
     /// Changes a shard under its lock. What it lets go of is left to the caller, its weight given back.
     fn keeping<R>(
         &self,
         shard: &RwLock<Shard>,
-        remains: &mut Remains,
-        change: impl FnOnce(&mut Shard, &mut Trash) -> R,
+        evicted_values: &mut EvictedValues,
+        change: impl FnOnce(&mut Shard, &mut DeferredDrops) -> R,
     ) -> R {
-        let mut trash = Trash::default();
-        let result = change(&mut shard.write(), &mut trash);
-        self.budget.release(trash.weight);
-        remains.extend(trash.values);
+        let mut deferred = DeferredDrops::default();
+        let result = change(&mut shard.write(), &mut deferred);
+        self.budget.release(deferred.weight);
+        evicted_values.extend(deferred.values);
         result
     }
 }

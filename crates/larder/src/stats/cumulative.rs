@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
-pub struct Lifetime {
+pub struct CumulativeStats {
     /// Times that the file was opened as a cache.
     pub openings: u64,
     /// Lookups answered from memory.
@@ -52,7 +52,7 @@ pub struct Lifetime {
 /// How many counts there are, in the order in which the file has them: new ones come last.
 const COUNTS: usize = 19;
 
-impl Lifetime {
+impl CumulativeStats {
     pub(crate) fn numbers(&self) -> [u64; COUNTS] {
         [
             self.openings,
@@ -127,11 +127,11 @@ mod tests {
 
     #[test]
     fn the_numbers_are_the_counts_in_their_order() {
-        let counts = Lifetime::of(1..=COUNTS as u64);
+        let counts = CumulativeStats::of(1..=COUNTS as u64);
         assert!(counts.numbers().into_iter().eq(1..=COUNTS as u64));
         assert_eq!((counts.openings, counts.misses, counts.voided_fills), (1, 4, 19));
-        assert_eq!(Lifetime::of([7, 5]).since(&Lifetime::of([4, 6])), Lifetime::of([3]));
-        assert_eq!(Lifetime::of([7]).plus(&counts).openings, 8);
-        assert_eq!(Lifetime::of([0, u64::MAX]).plus(&counts).memory_hits, u64::MAX);
+        assert_eq!(CumulativeStats::of([7, 5]).since(&CumulativeStats::of([4, 6])), CumulativeStats::of([3]));
+        assert_eq!(CumulativeStats::of([7]).plus(&counts).openings, 8);
+        assert_eq!(CumulativeStats::of([0, u64::MAX]).plus(&counts).memory_hits, u64::MAX);
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use cumulative::Lifetime;
+use cumulative::CumulativeStats;
 use latency::Latencies;
 
 use recent::Recent;
@@ -78,7 +78,7 @@ pub struct Stats {
     /// Each keyspace opened since the start, by name.
     pub keyspaces: Vec<KeyspaceStats>,
     /// Counts since the file was made, those above included; none in a cache that is only in memory.
-    pub lifetime: Option<Lifetime>,
+    pub lifetime: Option<CumulativeStats>,
     /// What was counted in about the last minute, and in the last ten once the cache has been open for as long;
     /// the shortest first. Empty in a cache that is only in memory.
     pub recent: Vec<Recent>,

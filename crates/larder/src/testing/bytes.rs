@@ -9,7 +9,7 @@ use crate::format::codec::CodecError;
 use crate::format::codec::checks::ValueChecks;
 use crate::format::codec::format::Format;
 use crate::format::key::bytes::KeyWriter;
-use crate::format::key::{AsKey, Key, KeyError, KeyPrefix};
+use crate::format::key::{EncodeKey, Key, KeyError, KeyPrefix};
 use crate::format::record::{Compression, Extension, Header};
 use crate::format::{codec, key, record};
 use crate::units::Timestamp;
@@ -250,7 +250,7 @@ impl ReleaseChecks {
 
 /// The bytes of a key, without its keyspace's number.
 #[must_use]
-pub fn encode_key<K>(key: &(impl AsKey<K> + ?Sized)) -> Vec<u8> {
+pub fn encode_key<K>(key: &(impl EncodeKey<K> + ?Sized)) -> Vec<u8> {
     let mut out = KeyWriter::default();
     key.encode(&mut out);
     out.as_slice().to_vec()

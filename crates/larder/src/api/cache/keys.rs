@@ -16,19 +16,20 @@ impl Cache {
     /// Some 100 µs. Lookups go on meanwhile; those that would be sampled are not.
     #[must_use]
     pub fn hot_keys(&self, keyspace: Option<&str>, most: usize) -> Option<HotKeys> {
-        if self.inner.is_forked() {
+        if self.shared.is_forked() {
             return None;
         }
-        let id = |name: &str| self.inner.spaces.lock().get(name).map(|space| space.id);
+        let id =
+            |name: &str| self.shared.open_keyspaces.lock().get(name).map(|open_keyspace| open_keyspace.id);
         match keyspace.map(|name| (name, id(name))) {
-            None => self.inner.hot_keys(None, most),
+            None => self.shared.hot_keys(None, most),
             // Shares are of all lookups: those of a keyspace that is not open are none.
-            Some((_, None)) => self.inner.hot_keys(None, 0).map(|mut hot| {
+            Some((_, None)) => self.shared.hot_keys(None, 0).map(|mut hot| {
                 hot.hits.keyspaces.clear();
                 hot.misses.keyspaces.clear();
                 hot
             }),
-            Some((_, id)) => self.inner.hot_keys(id, most),
+            Some((_, id)) => self.shared.hot_keys(id, most),
         }
     }
 
@@ -56,6 +57,6 @@ impl Cache {
     /// ```
     #[must_use]
     pub fn slow_loads(&self, keyspace: Option<&str>, most: usize) -> SlowLoads {
-        if self.inner.is_forked() { SlowLoads::default() } else { self.inner.slow_loads(keyspace, most) }
+        if self.shared.is_forked() { SlowLoads::default() } else { self.shared.slow_loads(keyspace, most) }
     }
 }

@@ -12,9 +12,9 @@ use super::keyspace::definition::KeyspaceDefinition;
 use crate::config::CacheBuilder;
 use crate::config::url::URL_VARIABLE;
 use crate::engine::removal::Removal;
-use crate::engine::shared::Inner;
-use crate::engine::sweeper::Swept;
-use crate::engine::verify::Verified;
+use crate::engine::shared::Shared;
+use crate::engine::sweeper::SweepReport;
+use crate::engine::verify::VerifyReport;
 use crate::error::Error;
 use crate::format::key::Key;
 use crate::stats::Stats;
@@ -44,7 +44,7 @@ use crate::sys::sync::Arc;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Cache {
-    inner: Arc<Inner>,
+    shared: Arc<Shared>,
 }
 
 impl CacheBuilder {
@@ -70,11 +70,11 @@ impl CacheBuilder {
         if let Some(path) = &control_socket {
             crate::ops::control::listen::refuse_unfit(path)?;
         }
-        let cache = Cache { inner: Inner::open(self)? };
+        let cache = Cache { shared: Shared::open(self)? };
         #[cfg(all(unix, feature = "control"))]
         if let Some(path) = control_socket {
             // After the file, which an old process may have had until now, and its socket with it.
-            crate::ops::control::serve::serve(&cache.inner, &path)?;
+            crate::ops::control::serve::serve(&cache.shared, &path)?;
         }
         Ok(cache)
     }
@@ -142,7 +142,7 @@ impl Cache {
         &self,
         definition: KeyspaceDefinition<K, V>,
     ) -> Result<Keyspace<K, V>, Error> {
-        Keyspace::open(&self.inner, definition)
+        Keyspace::open(&self.shared, definition)
     }
 
     /// Removes every entry of every keyspace, from both tiers. Durable when it returns; how many live entries
@@ -156,16 +156,16 @@ impl Cache {
     /// One transaction that deletes all; O(entries).
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn clear(&self) -> Result<u64, Error> {
-        self.inner.refuse_if_unusable()?;
-        for space in self.inner.spaces.lock().values() {
-            space.counters.add(Count::Invalidations);
+        self.shared.refuse_if_unusable()?;
+        for open_keyspace in self.shared.open_keyspaces.lock().values() {
+            open_keyspace.counters.add(Count::Invalidations);
         }
-        self.inner.invalidate([Removal::Everything])
+        self.shared.invalidate([Removal::Everything])
     }
 
     /// Begins removals from one keyspace or several that are to be made with one commit.
     pub fn invalidation(&self) -> Invalidation {
-        Invalidation::new(&self.inner)
+        Invalidation::new(&self.shared)
     }
 
     /// Commits every insert that has returned.
@@ -183,7 +183,7 @@ impl Cache {
     /// # Cost
     /// One commit, shared with whoever else waits for one.
     pub fn flush(&self) -> Result<(), Error> {
-        self.inner.flush()
+        self.shared.flush()
     }
 
     /// Deletes what has expired from both tiers, now. The sweeper does the same in its own time.
@@ -193,9 +193,9 @@ impl Cache {
     /// # Errors
     /// [`Error::NotDurable`] when the writer thread panicked before it answered; [`Error::Closed`],
     /// [`Error::Forked`].
-    pub fn sweep(&self) -> Result<Swept, Error> {
-        self.inner.refuse_if_unusable()?;
-        self.inner.tiers.sweep()
+    pub fn sweep(&self) -> Result<SweepReport, Error> {
+        self.shared.refuse_if_unusable()?;
+        self.shared.tiers.sweep()
     }
 
     /// Checks every page of the file, and every record in it, while the cache goes on.
@@ -210,15 +210,15 @@ impl Cache {
     ///
     /// # Cost
     /// About a second for each gigabyte of file, twice; commits wait for the first half of it.
-    pub fn verify(&self) -> Result<Verified, Error> {
-        self.inner.refuse_if_unusable()?;
-        let tiers = &self.inner.tiers;
+    pub fn verify(&self) -> Result<VerifyReport, Error> {
+        self.shared.refuse_if_unusable()?;
+        let tiers = &self.shared.tiers;
         if !tiers.has_disk() {
-            return Ok(Verified::default());
+            return Ok(VerifyReport::default());
         }
         let damage = tiers.verify()?;
         let (records, damaged_records) = tiers.verify_records()?;
-        Ok(Verified { damage, records, damaged_records })
+        Ok(VerifyReport { damage, records, damaged_records })
     }
 
     /// What the cache did and holds. Nothing in a forked child.
@@ -227,7 +227,7 @@ impl Cache {
     /// A few thousand loads and one short lock a shard; independent of the number of entries.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        stats::of(&self.inner)
+        stats::of(&self.shared)
     }
 
     /// Commits what is not committed, ends the threads, and closes the file. Lookups then find nothing, and
@@ -244,7 +244,7 @@ impl Cache {
     /// the same. [`Error::Forked`], and then nothing is closed: see
     /// [`abandon_in_child`](Cache::abandon_in_child).
     pub fn close(&self) -> Result<(), Error> {
-        self.inner.close()
+        self.shared.close()
     }
 
     /// Closes what this process inherited of the cache, if it was forked from the one that opened it.
@@ -282,16 +282,16 @@ impl Cache {
     /// store's locks, as it does a few times for each commit: the file is then locked until this process
     /// ends. It can't happen while nothing is being committed.
     pub fn abandon_in_child(&self) -> Result<(), Error> {
-        self.inner.abandon()
+        self.shared.abandon()
     }
 
     #[cfg(all(unix, feature = "control"))]
-    pub(crate) fn of(inner: Arc<Inner>) -> Self {
-        Self { inner }
+    pub(crate) fn of(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
     #[cfg(any(test, feature = "test-util", all(unix, feature = "control")))]
-    pub(crate) fn inner(&self) -> &Arc<Inner> {
-        &self.inner
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 }

@@ -1,17 +1,17 @@
 //! Statistics, put together from where they are counted.
 
-use crate::api::keyspace::stats::{DiskTally, of_keyspace};
-use crate::disk::disk_status::DiskView;
-use crate::engine::shared::Inner;
+use crate::api::keyspace::stats::{DiskUsage, of_keyspace};
+use crate::disk::disk_status::DiskStatus;
+use crate::engine::shared::Shared;
 use crate::stats::{DiskStats, MemoryStats, Stats};
 
-pub(super) fn of(inner: &Inner) -> Stats {
+pub(super) fn of(shared: &Shared) -> Stats {
     // Counting waits for every shard.
-    if inner.is_forked() {
+    if shared.is_forked() {
         return Stats::default();
     }
-    let tiers = &inner.tiers;
-    let (totals, tallies, view) = (tiers.memory.totals(), tiers.memory.tallies(), tiers.view());
+    let tiers = &shared.tiers;
+    let (totals, usages, view) = (tiers.memory.totals(), tiers.memory.usages(), tiers.view());
     let memory = MemoryStats {
         weight: tiers.memory.taken(),
         capacity: tiers.memory.capacity(),
@@ -22,7 +22,7 @@ pub(super) fn of(inner: &Inner) -> Stats {
     };
     let (now, lifetime) = (tiers.time.now(), tiers.lifetime(0, usize::MAX));
     let mut stats = Stats {
-        uptime: tiers.time.clock().monotonic().saturating_sub(inner.opened.at),
+        uptime: tiers.time.clock().monotonic().saturating_sub(shared.opened.at),
         memory,
         unsaved_bytes: tiers.memory.buffer().used(),
         write_buffer: tiers.memory.buffer().capacity(),
@@ -31,9 +31,9 @@ pub(super) fn of(inner: &Inner) -> Stats {
         ..Stats::default()
     };
     let mut disk_hits = 0;
-    for space in inner.spaces.lock().values() {
-        let tally = tallies.get(&space.id).copied().unwrap_or_default();
-        let keyspace = of_keyspace(space, tally, &DiskTally::of(space, &view));
+    for open_keyspace in shared.open_keyspaces.lock().values() {
+        let usage = usages.get(&open_keyspace.id).copied().unwrap_or_default();
+        let keyspace = of_keyspace(open_keyspace, usage, &DiskUsage::of(open_keyspace, &view));
         stats.memory.hits += keyspace.memory_hits;
         disk_hits += keyspace.disk_hits;
         stats.misses += keyspace.misses;
@@ -49,12 +49,12 @@ pub(super) fn of(inner: &Inner) -> Stats {
         stats.memory.unsaved_weight += keyspace.unsaved_weight;
         stats.keyspaces.push(keyspace);
     }
-    stats.disk = tiers.has_disk().then(|| DiskStats { hits: disk_hits, ..of_disk(inner, view) });
+    stats.disk = tiers.has_disk().then(|| DiskStats { hits: disk_hits, ..of_disk(shared, view) });
     stats
 }
 
-fn of_disk(inner: &Inner, view: DiskView) -> DiskStats {
-    let tiers = &inner.tiers;
+fn of_disk(shared: &Shared, view: DiskStatus) -> DiskStats {
+    let tiers = &shared.tiers;
     let now = tiers.time.now();
     DiskStats {
         hits: 0,
@@ -64,7 +64,7 @@ fn of_disk(inner: &Inner, view: DiskView) -> DiskStats {
         usable_bytes: view.usable,
         file_bytes: view.extent.len,
         allocated_bytes: view.extent.allocated,
-        capacity: inner.disk_capacity,
+        capacity: shared.disk_capacity,
         commits: view.commits,
         evictions: view.evictions,
         expirations: view.expirations,
@@ -74,8 +74,8 @@ fn of_disk(inner: &Inner, view: DiskView) -> DiskStats {
         read_faults: view.read_faults,
         degraded: view.degraded(now),
         flush_lag: tiers.flush_lag(now),
-        flush_interval: inner.opened.flush_interval,
-        page_cache: inner.opened.page_cache,
+        flush_interval: shared.opened.flush_interval,
+        page_cache: shared.opened.page_cache,
         snapshot_age: now.since(view.shown_at),
         commit_latency: tiers.commit_times().latencies(),
         quarantined: view.quarantined,

@@ -13,7 +13,7 @@ use crate::memory::heap::HeapSize;
 
 /// The lifetime of entries whose keyspace sets none: a day.
 pub const DEFAULT_TTL: Duration = Duration::from_hours(24);
-const MOST_NAME_LEN: usize = 255;
+const MAX_NAME_LEN: usize = 255;
 
 /// A keyspace's name, types, lifetime and schema version.
 ///
@@ -201,10 +201,10 @@ impl<K, V> KeyspaceDefinition<K, V> {
 }
 
 pub(crate) fn check_name(setting: &'static str, name: &str) -> Result<(), Error> {
-    if (1..=MOST_NAME_LEN).contains(&name.len()) {
+    if (1..=MAX_NAME_LEN).contains(&name.len()) {
         return Ok(());
     }
-    let allowed = format!("it may be from 1 to {MOST_NAME_LEN} bytes long");
+    let allowed = format!("it may be from 1 to {MAX_NAME_LEN} bytes long");
     Err(Error::InvalidSetting { setting, value: format!("{name:?}"), allowed })
 }
 

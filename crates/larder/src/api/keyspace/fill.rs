@@ -9,9 +9,9 @@ use crate::format::codec::CodecError;
 use crate::format::key::Key;
 use crate::format::record::Header;
 use crate::memory::Memory;
-use crate::memory::evicted_values::Remains;
+use crate::memory::evicted_values::EvictedValues;
 use crate::memory::leases::{LeaseId, Permit};
-use crate::memory::slot::{Entry, Found, Refused, SlotKey};
+use crate::memory::slot::{IncomingEntry, Lookup, Refused, SlotKey};
 use crate::stats::counters::Count;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
@@ -49,10 +49,10 @@ pub(super) struct FromDisk<V> {
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// The live value of a key on disk; what does not decode is a counted miss.
-    pub(super) fn read(&self, key: SlotKey<'_>, floor: u64) -> Option<FromDisk<V>> {
-        let stored = self.inner.tiers.read(key, floor)?;
+    pub(super) fn read(&self, key: SlotKey<'_>, min_visible_sequence: u64) -> Option<FromDisk<V>> {
+        let stored = self.shared.tiers.read(key, min_visible_sequence)?;
         let Header { version, expires_at, sequence, .. } = stored.header;
-        if version != self.space.kind.version {
+        if version != self.open_keyspace.kind.version {
             return None;
         }
         let (value, encoded_len) = match self.decode(&stored) {
@@ -63,26 +63,31 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
         };
         // After reading and decoding, which took time. The precise time is asked for only where it matters.
-        let is_live = expires_at > self.inner.tiers.time.span().latest || expires_at > self.now();
+        let is_live = expires_at > self.shared.tiers.time.span().latest || expires_at > self.now();
         is_live.then(|| FromDisk { value: Arc::new(value), expires_at, sequence, encoded_len })
     }
 
     /// The value of a record, and how long its encoding is.
     fn decode(&self, stored: &Stored) -> Result<(V, usize), CodecError> {
         let Stored { header, extension, .. } = stored;
-        self.space.checks.read(self.space.kind.format, header.compression, extension, stored.payload())
+        self.open_keyspace.checks.read(
+            self.open_keyspace.kind.format,
+            header.compression,
+            extension,
+            stored.payload(),
+        )
     }
 
     /// Counts a record that does not decode. The first of a keyspace is told in the log: the others are
     /// likely to be like it.
     #[cold]
     fn note_undecodable(&self, key: SlotKey<'_>, error: &CodecError) {
-        self.space.counters.add(Count::Undecodable);
-        self.space.counters.undecodable_cause.note(error, true);
-        if !self.space.told_undecodable.swap(true, Ordering::Relaxed) {
+        self.open_keyspace.counters.add(Count::Undecodable);
+        self.open_keyspace.counters.undecodable_cause.note(error, true);
+        if !self.open_keyspace.told_undecodable.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                keyspace = self.space.name,
-                key = self.inner.key_for_log(&self.space, key.bytes),
+                keyspace = self.open_keyspace.name,
+                key = self.shared.key_for_log(&self.open_keyspace, key.bytes),
                 %error,
                 "a record could not be decoded, and is a miss; later ones are counted, and not told"
             );
@@ -90,50 +95,56 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Reads a key from disk and copies it into memory, if the permission still holds then.
-    pub(super) fn promote(&self, key: SlotKey<'_>, permit: Permit, floor: u64) -> Option<Arc<V>> {
-        let found = self.read(key, floor)?;
+    pub(super) fn promote(
+        &self,
+        key: SlotKey<'_>,
+        permit: Permit,
+        min_visible_sequence: u64,
+    ) -> Option<Arc<V>> {
+        let found = self.read(key, min_visible_sequence)?;
         let weight = self.weigh(key, found.encoded_len, &found.value);
-        let entry = Entry { value: found.value.clone(), expires_at: found.expires_at, weight, unsaved: None };
+        let entry =
+            IncomingEntry { value: found.value.clone(), expires_at: found.expires_at, weight, unsaved: None };
         // Dropped last, when it is counted and planned: a user's `Drop` may panic.
-        let mut remains = Remains::default();
+        let mut evicted_values = EvictedValues::default();
         let promoted =
-            self.inner.tiers.memory.promote_keeping(key, permit, entry, found.sequence, &mut remains);
+            self.shared.tiers.memory.promote_keeping(key, permit, entry, found.sequence, &mut evicted_values);
         match promoted {
-            Ok(()) => self.space.counters.add(Count::Promotions),
+            Ok(()) => self.open_keyspace.counters.add(Count::Promotions),
             // Memory counts those that it has no room for, as bypassed.
             Err(Refused::NoRoom) => {}
-            Err(_) => self.space.counters.add(Count::VoidedFills),
+            Err(_) => self.open_keyspace.counters.add(Count::VoidedFills),
         }
-        self.inner.tiers.plan_sweep(found.expires_at);
+        self.shared.tiers.plan_sweep(found.expires_at);
         Some(found.value)
     }
 
     /// A lease on a key together with its live value from either tier, for writing that value again.
     pub(super) fn lease_over<'a>(&'a self, key: SlotKey<'a>) -> (Lease<'a>, Option<Arc<V>>) {
-        let (id, found) = self.inner.tiers.memory.lease_over(key, self.now());
-        let lease = Lease::new(&self.inner.tiers.memory, key, id);
+        let (id, found) = self.shared.tiers.memory.lease_over(key, self.now());
+        let lease = Lease::new(&self.shared.tiers.memory, key, id);
         (lease, self.value_of(key, found))
     }
 
     /// The live value of a key, as no use of it: nothing is counted or promoted.
     pub(super) fn peek_full(&self, full: &[u8]) -> Option<Arc<V>> {
-        let key = self.inner.tiers.memory.key(full);
-        self.value_of(key, self.inner.tiers.peek(key))
+        let key = self.shared.tiers.memory.key(full);
+        self.value_of(key, self.shared.tiers.peek(key))
     }
 
     /// Looks a key up for a caller to whom "not found" is more than a miss: see [`Tiers::look_in_both`].
     ///
     /// [`Tiers::look_in_both`]: crate::engine::tiers::Tiers::look_in_both
     pub(super) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> Option<R> {
-        if self.is_memory_only() { look() } else { self.inner.tiers.look_in_both(look) }
+        if self.is_memory_only() { look() } else { self.shared.tiers.look_in_both(look) }
     }
 
-    fn value_of(&self, key: SlotKey<'_>, found: Found) -> Option<Arc<V>> {
+    fn value_of(&self, key: SlotKey<'_>, found: Lookup) -> Option<Arc<V>> {
         match found {
-            Found::Value(value, _) => Self::typed(value),
-            Found::Dead => None,
-            Found::Nothing(_) if self.is_memory_only() => None,
-            Found::Nothing(absent) => self.read(key, absent.floor).map(|found| found.value),
+            Lookup::Value(value, _) => Self::typed(value),
+            Lookup::Negative => None,
+            Lookup::Unknown(_) if self.is_memory_only() => None,
+            Lookup::Unknown(absent) => self.read(key, absent.min_visible_sequence).map(|found| found.value),
         }
     }
 }

@@ -50,10 +50,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     fn full_keys(&self) -> FullKeys {
-        let prefix = self.space.id.to_bytes();
+        let prefix = self.open_keyspace.id.to_bytes();
         // Listing waits for every shard.
-        let is_forked = self.inner.is_forked();
-        let in_memory = if is_forked { Vec::new() } else { self.inner.tiers.memory.keys(&prefix) };
+        let is_forked = self.shared.is_forked();
+        let in_memory = if is_forked { Vec::new() } else { self.shared.tiers.memory.keys(&prefix) };
         FullKeys {
             prefix,
             in_memory: in_memory.into_iter().peekable(),
@@ -122,7 +122,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let full = self.keys.next(&self.keyspace.inner.tiers)?;
+            let full = self.keys.next(&self.keyspace.shared.tiers)?;
             if let Some(value) = self.keyspace.look_in_both(|| self.keyspace.peek_full(&full))
                 && let Some(key) = FullKeys::decode(&full)
             {
@@ -144,7 +144,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
 
     fn next(&mut self) -> Option<K> {
         loop {
-            let full = self.keys.next(&self.keyspace.inner.tiers)?;
+            let full = self.keys.next(&self.keyspace.shared.tiers)?;
             if self.keyspace.look_in_both(|| self.keyspace.expiry_of(&full, self.keyspace.now())).is_some()
                 && let Some(key) = FullKeys::decode(&full)
             {

@@ -21,16 +21,16 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use super::definition::Durability;
 use super::fill::Lease;
-use super::write::Written;
-use crate::engine::flights::{Flight, Landing, Unlanded};
-use crate::engine::open_keyspace::Space;
-use crate::engine::shared::Inner;
+use super::write::InsertOutcome;
+use crate::engine::flights::{Flight, FlightOutcome, UnfinishedFlight};
+use crate::engine::open_keyspace::OpenKeyspace;
+use crate::engine::shared::Shared;
 use crate::error::{Error, LoadError};
 use crate::format::key::bytes::KeyWriter;
-use crate::format::key::{AsKey, Key};
+use crate::format::key::{EncodeKey, Key};
 use crate::memory::Leased;
 use crate::memory::leases::Permit;
-use crate::memory::slot::{Found, SlotKey, Value};
+use crate::memory::slot::{Lookup, SlotKey, Value};
 use crate::stats::counters::Count;
 use crate::sys::process::Process;
 use crate::sys::sync::{Arc, Ordering};
@@ -39,27 +39,27 @@ use crate::units::millis;
 /// The caller that runs the loader. If it unwinds, its waiters are released.
 ///
 /// A loader may fork, and return in the child: those who wait are in the parent, where it returns as well.
-struct Pilot<'a> {
+struct FlightLeader<'a> {
     process: Process,
     flight: Arc<Flight>,
     lease: Option<Lease<'a>>,
-    landing: Option<Landing>,
+    outcome: Option<FlightOutcome>,
 }
 
-impl Drop for Pilot<'_> {
+impl Drop for FlightLeader<'_> {
     fn drop(&mut self) {
         drop(self.lease.take());
         if !self.process.is_current() {
             return;
         }
-        self.flight.land(self.landing.take().unwrap_or(Landing::Panicked));
+        self.flight.land(self.outcome.take().unwrap_or(FlightOutcome::Panicked));
     }
 }
 
 /// What a caller does after looking for a key.
-enum Next<'a, V, E> {
+enum LoadStep<'a, V, E> {
     Done(Result<Arc<V>, LoadError<E>>),
-    Load(Pilot<'a>),
+    Load(FlightLeader<'a>),
     /// The flight was for another type of error, or the cache is a parent's: load alone.
     LoadAlone,
 }
@@ -80,7 +80,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// let price = prices.get_or_load("MTNVTU", || "100".parse::<u64>())?;
     /// assert_eq!(*price, 100);
     /// let error = prices.get_or_load("AIRTEL", || "none".parse::<u64>()).unwrap_err();
-    /// assert!(!prices.contains("AIRTEL"), "errors are not cached: {error}");
+    /// assert!(!prices.contains_key("AIRTEL"), "errors are not cached: {error}");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -102,36 +102,36 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// If `loader` panics, in the thread that runs it.
     pub fn get_or_load<Q, E, R, F>(&self, key: &Q, loader: F) -> Result<Arc<V>, LoadError<E>>
     where
-        Q: AsKey<K> + ?Sized,
+        Q: EncodeKey<K> + ?Sized,
         E: Send + Sync + 'static,
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<R, E>,
     {
         let mut full = KeyWriter::default();
         self.encode_into(key, &mut full).map_err(LoadError::Key)?;
-        let key = self.inner.tiers.memory.key(full.as_slice());
-        if self.inner.is_closed() {
+        let key = self.shared.tiers.memory.key(full.as_slice());
+        if self.shared.is_closed() {
             return self.run(key, loader);
         }
         match self.find_or_lease(key) {
-            Next::Done(done) => done,
-            Next::LoadAlone => self.run(key, loader),
-            Next::Load(pilot) => self.load(key, pilot, loader),
+            LoadStep::Done(done) => done,
+            LoadStep::LoadAlone => self.run(key, loader),
+            LoadStep::Load(leader) => self.load(key, leader, loader),
         }
     }
 
     /// Steps 1 to 3.
-    fn find_or_lease<'a, E: Send + Sync + 'static>(&'a self, key: SlotKey<'a>) -> Next<'a, V, E> {
-        let memory = &self.inner.tiers.memory;
-        if let Found::Value(value, _) = self.inner.tiers.look_in_memory(key)
+    fn find_or_lease<'a, E: Send + Sync + 'static>(&'a self, key: SlotKey<'a>) -> LoadStep<'a, V, E> {
+        let memory = &self.shared.tiers.memory;
+        if let Lookup::Value(value, _) = self.shared.tiers.look_in_memory(key)
             && let Some(value) = Self::typed(value)
         {
             self.answered(Count::MemoryHits, key);
-            return Next::Done(Ok(value));
+            return LoadStep::Done(Ok(value));
         }
-        if self.inner.is_forked() {
+        if self.shared.is_forked() {
             self.answered(Count::Misses, key);
-            return Next::LoadAlone;
+            return LoadStep::LoadAlone;
         }
         let now = self.now();
         let mut made = None;
@@ -139,7 +139,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let (id, on_disk) = match leased {
             Leased::Value(value) => {
                 self.answered(Count::MemoryHits, key);
-                return Self::typed(value).map_or(Next::LoadAlone, |value| Next::Done(Ok(value)));
+                return Self::typed(value).map_or(LoadStep::LoadAlone, |value| LoadStep::Done(Ok(value)));
             }
             Leased::Flight(flight) => {
                 self.answered(Count::Misses, key);
@@ -148,43 +148,49 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Leased::Lease { id, on_disk } => (id, on_disk),
         };
         let flight = made.unwrap_or_else(Flight::new);
-        let process = self.inner.tiers.process;
-        let mut pilot = Pilot { process, flight, lease: Some(Lease::new(memory, key, id)), landing: None };
+        let process = self.shared.tiers.process;
+        let mut leader =
+            FlightLeader { process, flight, lease: Some(Lease::new(memory, key, id)), outcome: None };
         if let Some(absent) = on_disk
             && !self.is_memory_only()
-            && let Some(value) = self.promote(key, Permit::Lease(id), absent.floor)
+            && let Some(value) = self.promote(key, Permit::Lease(id), absent.min_visible_sequence)
         {
-            pilot.landing = Some(Landing::Value(value.clone()));
+            leader.outcome = Some(FlightOutcome::Value(value.clone()));
             self.answered(Count::DiskHits, key);
-            return Next::Done(Ok(value));
+            return LoadStep::Done(Ok(value));
         }
         self.answered(Count::Misses, key);
-        Next::Load(pilot)
+        LoadStep::Load(leader)
     }
 
-    fn join<E: Send + Sync + 'static>(&self, flight: Value) -> Next<'_, V, E> {
+    fn join<E: Send + Sync + 'static>(&self, flight: Value) -> LoadStep<'_, V, E> {
         let Ok(flight) = Arc::downcast::<Flight>(flight) else {
-            return Next::LoadAlone;
+            return LoadStep::LoadAlone;
         };
-        match flight.join(self.inner.load_timeout) {
-            Err(Unlanded::Cycle) => Next::Done(Err(LoadError::Cycle)),
-            Err(Unlanded::TimedOut) => {
-                let waited = self.inner.load_timeout.unwrap_or_default();
-                Next::Done(Err(LoadError::Timeout { waited }))
+        match flight.join(self.shared.load_timeout) {
+            Err(UnfinishedFlight::Cycle) => LoadStep::Done(Err(LoadError::Cycle)),
+            Err(UnfinishedFlight::TimedOut) => {
+                let waited = self.shared.load_timeout.unwrap_or_default();
+                LoadStep::Done(Err(LoadError::Timeout { waited }))
             }
-            Ok(Landing::Panicked) => Next::Done(Err(LoadError::Panicked)),
-            Ok(Landing::Value(value)) => {
-                Self::typed(value).map_or(Next::LoadAlone, |value| Next::Done(Ok(value)))
+            Ok(FlightOutcome::Panicked) => LoadStep::Done(Err(LoadError::Panicked)),
+            Ok(FlightOutcome::Value(value)) => {
+                Self::typed(value).map_or(LoadStep::LoadAlone, |value| LoadStep::Done(Ok(value)))
             }
-            Ok(Landing::Error(error)) => match Arc::downcast(error) {
-                Ok(error) => Next::Done(Err(LoadError::Loader(error))),
-                Err(_) => Next::LoadAlone,
+            Ok(FlightOutcome::Error(error)) => match Arc::downcast(error) {
+                Ok(error) => LoadStep::Done(Err(LoadError::Loader(error))),
+                Err(_) => LoadStep::LoadAlone,
             },
         }
     }
 
     /// Steps 4 to 6.
-    fn load<E, R, F>(&self, key: SlotKey<'_>, mut pilot: Pilot<'_>, loader: F) -> Result<Arc<V>, LoadError<E>>
+    fn load<E, R, F>(
+        &self,
+        key: SlotKey<'_>,
+        mut leader: FlightLeader<'_>,
+        loader: F,
+    ) -> Result<Arc<V>, LoadError<E>>
     where
         E: Send + Sync + 'static,
         R: Into<Arc<V>>,
@@ -192,28 +198,28 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     {
         let result = self.run(key, loader);
         match &result {
-            Ok(_) if self.inner.is_forked() => {}
+            Ok(_) if self.shared.is_forked() => {}
             Ok(value) => {
                 let ttl = self.definition.default_ttl();
                 // Those who wait get it also if this panics, as a `Serialize` may, or the `Drop` of what is
                 // evicted for it.
-                pilot.landing = Some(Landing::Value(value.clone()));
-                let lease = pilot.lease.take();
+                leader.outcome = Some(FlightOutcome::Value(value.clone()));
+                let lease = leader.lease.take();
                 let written = self.write(key, value, ttl, Durability::Buffered, lease.as_ref());
                 self.count_fill(key, &written);
             }
-            Err(LoadError::Loader(error)) => pilot.landing = Some(Landing::Error(error.clone())),
+            Err(LoadError::Loader(error)) => leader.outcome = Some(FlightOutcome::Error(error.clone())),
             Err(_) => {}
         }
         result
     }
 
     /// Counts a loaded value that is not cached. The caller has it all the same.
-    fn count_fill(&self, key: SlotKey<'_>, written: &Result<Written, Error>) {
-        let counters = &self.space.counters;
+    fn count_fill(&self, key: SlotKey<'_>, written: &Result<InsertOutcome, Error>) {
+        let counters = &self.open_keyspace.counters;
         match written {
-            Ok(Written::Not) => counters.add(Count::VoidedFills),
-            Ok(Written::NoRoom) => {
+            Ok(InsertOutcome::Not) => counters.add(Count::VoidedFills),
+            Ok(InsertOutcome::NoRoom) => {
                 self.count_uncacheable(
                     key,
                     &"memory has no room for it, and the disk tier is off; raise memory_capacity",
@@ -224,19 +230,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             // What the type's own code says.
             Err(error @ Error::Encode { .. }) => self.count_uncacheable(key, error, true),
             // It is cached; or the cache was closed meanwhile.
-            Ok(Written::Saved | Written::InMemory) | Err(_) => {}
+            Ok(InsertOutcome::Saved | InsertOutcome::InMemory) | Err(_) => {}
         }
     }
 
     /// Counts a loaded value that can't be cached. The first of a keyspace is told in the log.
     fn count_uncacheable(&self, key: SlotKey<'_>, why: &dyn std::fmt::Display, may_quote: bool) {
-        let counters = &self.space.counters;
+        let counters = &self.open_keyspace.counters;
         counters.add(Count::Uncacheable);
         counters.uncacheable_cause.note(why, may_quote);
         if !counters.has_told_uncacheable.swap(true, Ordering::Relaxed) {
-            let key = self.inner.key_for_log(&self.space, key.bytes);
+            let key = self.shared.key_for_log(&self.open_keyspace, key.bytes);
             tracing::warn!(
-                keyspace = self.space.name,
+                keyspace = self.open_keyspace.name,
                 key,
                 "a loaded value is not cached, so each caller loads it anew: {why}"
             );
@@ -248,10 +254,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<R, E>,
     {
-        let (inner, space) = (&*self.inner, &*self.space);
-        inner.count(&space.counters, Count::Loads, key.bytes);
-        let began = inner.tiers.time.clock().monotonic();
-        let mut running = Running { inner, space, key, began, has_failed: true };
+        let (shared, open_keyspace) = (&*self.shared, &*self.open_keyspace);
+        shared.count(&open_keyspace.counters, Count::Loads, key.bytes);
+        let began = shared.tiers.time.clock().monotonic();
+        let mut running = Running { shared, open_keyspace, key, began, has_failed: true };
         let result = loader().map(Into::into).map_err(|error| LoadError::Loader(Arc::new(error)));
         running.has_failed = result.is_err();
         result
@@ -260,8 +266,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
 /// A loader at work. When it is dropped it counts, so that one that panics counts too.
 struct Running<'a> {
-    inner: &'a Inner,
-    space: &'a Space,
+    shared: &'a Shared,
+    open_keyspace: &'a OpenKeyspace,
     key: SlotKey<'a>,
     began: Duration,
     has_failed: bool,
@@ -269,17 +275,17 @@ struct Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        let Self { inner, space, key, has_failed, .. } = *self;
-        let took = inner.tiers.time.clock().monotonic().saturating_sub(self.began);
-        space.counters.load_times.record(took);
+        let Self { shared, open_keyspace, key, has_failed, .. } = *self;
+        let took = shared.tiers.time.clock().monotonic().saturating_sub(self.began);
+        open_keyspace.counters.load_times.record(took);
         if has_failed {
-            space.counters.add(Count::LoadFailures);
+            open_keyspace.counters.add(Count::LoadFailures);
         }
-        if took >= space.slow_load {
-            inner.note_slow(space, key.bytes, took, has_failed);
+        if took >= open_keyspace.slow_load {
+            shared.note_slow(open_keyspace, key.bytes, took, has_failed);
             tracing::warn!(
-                keyspace = space.name,
-                key = inner.key_for_log(space, key.bytes),
+                keyspace = open_keyspace.name,
+                key = shared.key_for_log(open_keyspace, key.bytes),
                 took_ms = millis(took),
                 failed = has_failed,
                 "a load was slow"

@@ -6,7 +6,7 @@ use crate::engine::removal::Removal;
 use crate::error::Error;
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::scope::{KeyPattern, PatternWriter, Scope};
-use crate::format::key::{AsKey, Key, KeyPrefix};
+use crate::format::key::{EncodeKey, Key, KeyPrefix};
 
 impl<K: Key, V> Keyspace<K, V> {
     /// Removes the entry of a key, from both tiers. Answers whether there was a live one; while the disk tier
@@ -22,13 +22,13 @@ impl<K: Key, V> Keyspace<K, V> {
     /// # Cost
     /// One commit, shared with whoever else waits for one; none if neither tier has the key.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    pub fn remove<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
+    pub fn remove<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
         let full = self.encode(key)?;
         self.remove_full(full.as_slice())
     }
 
     fn remove_full(&self, full: &[u8]) -> Result<bool, Error> {
-        Ok(self.inner.invalidate([Removal::Key { counters: &self.space.counters, full }])? > 0)
+        Ok(self.shared.invalidate([Removal::Key { counters: &self.open_keyspace.counters, full }])? > 0)
     }
 
     /// Removes the entries of several keys, from both tiers, with one commit. How many live ones there were.
@@ -55,12 +55,13 @@ impl<K: Key, V> Keyspace<K, V> {
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_many<'q, Q>(&self, keys: impl IntoIterator<Item = &'q Q>) -> Result<u64, Error>
     where
-        Q: AsKey<K> + ?Sized + 'q,
+        Q: EncodeKey<K> + ?Sized + 'q,
     {
         let keys = keys.into_iter().map(|key| self.encode(key)).collect::<Result<Vec<_>, Error>>()?;
-        let removals =
-            keys.iter().map(|full| Removal::Key { counters: &self.space.counters, full: full.as_slice() });
-        self.inner.invalidate(removals)
+        let removals = keys
+            .iter()
+            .map(|full| Removal::Key { counters: &self.open_keyspace.counters, full: full.as_slice() });
+        self.shared.invalidate(removals)
     }
 
     /// Removes every entry whose key starts with `prefix`, from both tiers. How many live entries there were.
@@ -165,21 +166,21 @@ impl<K: Key, V> Keyspace<K, V> {
     ///
     /// # Errors
     /// Those of [`remove`](Keyspace::remove); nothing is barred then.
-    pub fn begin_update<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Result<Update, Error> {
-        self.inner.refuse_if_unusable()?;
+    pub fn begin_update<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Update, Error> {
+        self.shared.refuse_if_unusable()?;
         let full = self.encode(key)?;
         // The fence first: a load between the removal and the fence would be cached.
-        let update = Update::raise(&self.inner, full);
+        let update = Update::raise(&self.shared, full);
         self.remove_full(update.key())?;
         Ok(update)
     }
 
     fn remove_scope(&self, scope: Scope) -> Result<u64, Error> {
-        self.inner.invalidate([Removal::Scope { counters: &self.space.counters, scope }])
+        self.shared.invalidate([Removal::Scope { counters: &self.open_keyspace.counters, scope }])
     }
 
     pub(crate) fn prefix_scope(&self, prefix: &impl KeyPrefix<K>) -> Scope {
-        let mut out = KeyWriter::starting_with(&self.space.id.to_bytes());
+        let mut out = KeyWriter::starting_with(&self.open_keyspace.id.to_bytes());
         prefix.encode_prefix(&mut out);
         Scope::prefix(out.as_slice())
     }
@@ -187,7 +188,7 @@ impl<K: Key, V> Keyspace<K, V> {
     pub(crate) fn pattern_scope(&self, pattern: &impl KeyPattern<K>) -> Result<Scope, Error> {
         let mut out = PatternWriter::default();
         pattern.write_pattern(&mut out);
-        out.into_scope(&self.space.id.to_bytes()).map_err(|shape| Error::InvalidSetting {
+        out.into_scope(&self.open_keyspace.id.to_bytes()).map_err(|shape| Error::InvalidSetting {
             setting: "pattern",
             value: format!("Any for a part of shape {shape:?}"),
             allowed: "Any may stand for text, bytes, integers, and tuples and codes made of these".to_owned(),
@@ -195,6 +196,6 @@ impl<K: Key, V> Keyspace<K, V> {
     }
 
     pub(crate) fn whole_scope(&self) -> Scope {
-        Scope::prefix(self.space.id.to_bytes())
+        Scope::prefix(self.open_keyspace.id.to_bytes())
     }
 }

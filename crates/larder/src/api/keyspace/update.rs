@@ -1,6 +1,6 @@
 //! An update in progress: the fence that keeps loads from caching a key.
 
-use crate::engine::shared::Inner;
+use crate::engine::shared::Shared;
 use crate::format::key::bytes::KeyWriter;
 use crate::sys::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::sys::sync::Arc;
 #[derive(Debug)]
 #[must_use = "an update that is dropped at once bars nothing while the change is made"]
 pub struct Update {
-    inner: Arc<Inner>,
+    shared: Arc<Shared>,
     full: KeyWriter,
 }
 
 impl Update {
-    pub(super) fn raise(inner: &Arc<Inner>, full: KeyWriter) -> Self {
-        inner.tiers.memory.raise_fence(inner.tiers.memory.key(full.as_slice()));
-        Self { inner: inner.clone(), full }
+    pub(super) fn raise(shared: &Arc<Shared>, full: KeyWriter) -> Self {
+        shared.tiers.memory.raise_fence(shared.tiers.memory.key(full.as_slice()));
+        Self { shared: shared.clone(), full }
     }
 
     pub(super) fn key(&self) -> &[u8] {
@@ -32,10 +32,10 @@ impl Update {
 
 impl Drop for Update {
     fn drop(&mut self) {
-        if self.inner.is_forked() {
+        if self.shared.is_forked() {
             return;
         }
-        let memory = &self.inner.tiers.memory;
+        let memory = &self.shared.tiers.memory;
         memory.lower_fence(memory.key(self.full.as_slice()));
     }
 }

@@ -14,17 +14,17 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use super::definition::Durability;
 use super::fill::Lease;
-use crate::config::Weighed;
+use crate::config::EntryInfo;
 use crate::disk::store::charging::page_of;
-use crate::engine::shared::Inner;
+use crate::engine::shared::Shared;
 use crate::error::Error;
 use crate::format::codec;
 use crate::format::codec::{CodecError, Encoded, MAX_VALUE_LEN};
 use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record::{Compression, Extension, record_len};
-use crate::memory::evicted_values::Remains;
-use crate::memory::slot::{Entry, Refused, SlotKey, Unsaved};
+use crate::memory::evicted_values::EvictedValues;
+use crate::memory::slot::{IncomingEntry, Refused, SlotKey, Unsaved};
 use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD, Weight};
 use crate::stats::counters::Count;
 use crate::sys::sync::{Arc, Ordering, thread};
@@ -42,13 +42,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         ttl: Duration,
         durability: Durability,
         lease: Option<&Lease<'_>>,
-    ) -> Result<Written, Error> {
+    ) -> Result<InsertOutcome, Error> {
         loop {
             match self.try_write(key, value.clone(), ttl, durability, lease)? {
                 Ok(written) => return Ok(written),
-                Err(Refused::Revoked) => return Ok(Written::Not),
-                Err(Refused::NoRoom) if lease.is_some() => return Ok(Written::NoRoom),
-                Err(Refused::NoRoom) => return Ok(Written::InMemory),
+                Err(Refused::Revoked) => return Ok(InsertOutcome::Not),
+                Err(Refused::NoRoom) if lease.is_some() => return Ok(InsertOutcome::NoRoom),
+                Err(Refused::NoRoom) => return Ok(InsertOutcome::InMemory),
                 // The disk tier came back in between: make it anew, to be saved.
                 Err(Refused::Unsaved) => thread::yield_now(),
                 Err(Refused::Closed) => return Err(Error::Closed),
@@ -63,14 +63,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         ttl: Duration,
         durability: Durability,
         lease: Option<&Lease<'_>>,
-    ) -> Result<Result<Written, Refused>, Error> {
-        let tiers = &self.inner.tiers;
+    ) -> Result<Result<InsertOutcome, Refused>, Error> {
+        let tiers = &self.shared.tiers;
         // Dropped last, when the value is stored, its room can be given back and the writer is told: a user's
         // `Drop` may wait for room, or panic.
-        let mut remains = Remains::default();
+        let mut evicted_values = EvictedValues::default();
         let is_saved = !self.is_memory_only() && tiers.saves();
-        let encode_error = |source| Error::Encode { keyspace: self.space.name.clone(), source };
-        let format = self.space.kind.format;
+        let encode_error = |source| Error::Encode { keyspace: self.open_keyspace.name.clone(), source };
+        let format = self.open_keyspace.kind.format;
         let encoded = is_saved.then(|| codec::encode(format, &*value)).transpose().map_err(encode_error)?;
         let encoded_len = match &encoded {
             Some(encoded) => encoded.payload.len(),
@@ -79,7 +79,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let weight = self.weigh(key, encoded_len, &value);
         self.check_len(encoded_len)?;
         if let Some(encoded) = &encoded {
-            self.space.checks.check(format, &*value, encoded).map_err(encode_error)?;
+            self.open_keyspace.checks.check(format, &*value, encoded).map_err(encode_error)?;
         }
         let mut payload = encoded.map(|encoded| self.deflate(encoded));
         let beyond_file = payload.as_mut().and_then(|payload| self.keep_out_of_file(key, payload));
@@ -91,13 +91,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // part of the lifetime.
         let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.span().earliest };
         let expires_at = now.after(ttl);
-        let unsaved = payload.and_then(|payload| self.unsaved(payload, weight, now, &mut remains));
+        let unsaved = payload.and_then(|payload| self.unsaved(payload, weight, now, &mut evicted_values));
         let is_saved = unsaved.is_some();
         let is_beyond_file = beyond_file.is_some() && is_saved;
-        let entry = Entry { value, expires_at, weight, unsaved };
+        let entry = IncomingEntry { value, expires_at, weight, unsaved };
         let stored = match lease {
-            None => tiers.memory.store_keeping(key, entry, now, &mut remains),
-            Some(lease) => tiers.memory.fill_keeping(key, lease.id, entry, &mut remains),
+            None => tiers.memory.store_keeping(key, entry, now, &mut evicted_values),
+            Some(lease) => tiers.memory.fill_keeping(key, lease.id, entry, &mut evicted_values),
         };
         if is_saved && tiers.memory.buffer().has_waiters() {
             // They asked for room, perhaps before this value was there to be committed: it is what they wait
@@ -112,22 +112,22 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 self.note_beyond_file(key, beyond_file.unwrap_or_default());
             }
         }
-        Ok(stored.map(|_| if is_saved { Written::Saved } else { Written::InMemory }))
+        Ok(stored.map(|_| if is_saved { InsertOutcome::Saved } else { InsertOutcome::InMemory }))
     }
 
     /// Reserves room for a value that is to be committed, waiting for it. `None` once the disk tier is off.
     fn unsaved(
         &self,
-        payload: Payload,
+        payload: EncodedValue,
         weight: Weight,
         written_at: Timestamp,
-        remains: &mut Remains,
+        evicted_values: &mut EvictedValues,
     ) -> Option<Arc<Unsaved>> {
-        let Payload { bytes: payload, compression, extension, fits_file } = payload;
-        let tiers = &self.inner.tiers;
+        let EncodedValue { bytes: payload, compression, extension, fits_file } = payload;
+        let tiers = &self.shared.tiers;
         let buffer = tiers.memory.buffer();
         let bytes = room_for(&payload, weight);
-        let room = tiers.memory.reserve_room(bytes, || tiers.ask_for_room(), remains)?;
+        let room = tiers.memory.reserve_room(bytes, || tiers.ask_for_room(), evicted_values)?;
         // Half full: begin a commit while the other half takes what comes meanwhile. Once for each time the
         // mark is passed.
         let used = buffer.used();
@@ -139,7 +139,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             payload,
             compression,
             extension,
-            version: self.space.kind.version,
+            version: self.open_keyspace.kind.version,
             written_at,
             fits_file,
             room,
@@ -150,14 +150,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn measure(&self, value: &V) -> Result<usize, CodecError> {
         // Of one that may be saved later, what could not be is an error from the beginning.
         if self.is_memory_only() {
-            codec::measured_len(self.space.kind.format, value)
+            codec::measured_len(self.open_keyspace.kind.format, value)
         } else {
-            codec::encoded_len(self.space.kind.format, value)
+            codec::encoded_len(self.open_keyspace.kind.format, value)
         }
     }
 
     /// What is stored of an encoded value: compressed, if the keyspace says so and it becomes shorter.
-    fn deflate(&self, encoded: Encoded) -> Payload {
+    fn deflate(&self, encoded: Encoded) -> EncodedValue {
         let extension = Extension { fingerprint: encoded.fingerprint(), inflated_len: None };
         let Encoded { payload, .. } = encoded;
         let wanted = self.definition.compression().filter(|(_, above)| payload.len() > *above);
@@ -165,9 +165,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match (deflated, u32::try_from(payload.len())) {
             (Some((how, deflated)), Ok(len)) => {
                 let extension = Extension { inflated_len: Some(len), ..extension };
-                Payload { bytes: trimmed(deflated), compression: how.recorded(), extension, fits_file: true }
+                EncodedValue {
+                    bytes: trimmed(deflated),
+                    compression: how.recorded(),
+                    extension,
+                    fits_file: true,
+                }
             }
-            _ => Payload {
+            _ => EncodedValue {
                 bytes: trimmed(payload),
                 compression: Compression::None,
                 extension,
@@ -184,14 +189,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if let Some(weigher) = self.definition.own_weigher() {
             return whole(weigher(value));
         }
-        match self.inner.weigher() {
+        match self.shared.weigher() {
             // What it owns besides is about its encoding. A type that is never dropped owns nothing.
             None if needs_drop::<V>() => whole(in_place.saturating_add(encoded)),
             None => whole(in_place.max(encoded)),
             Some(weigher) => {
                 let value: &(dyn Any + Send + Sync) = &**value;
                 Weight::of(
-                    weigher(&Weighed { keyspace: &self.space.name, key_len, encoded_len, value }).max(1),
+                    weigher(&EntryInfo { keyspace: &self.open_keyspace.name, key_len, encoded_len, value })
+                        .max(1),
                 )
             }
         }
@@ -206,7 +212,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ) -> Error {
         let remedy = remedy.into();
         let (size, max) = (ByteSize::bytes(size), ByteSize::bytes(max));
-        Error::ValueTooLarge { keyspace: self.space.name.clone(), size, bound, max, remedy }
+        Error::ValueTooLarge { keyspace: self.open_keyspace.name.clone(), size, bound, max, remedy }
     }
 
     fn check_len(&self, encoded_len: usize) -> Result<(), Error> {
@@ -219,9 +225,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Takes the payload of a value that is too large for the file, whose commit only deletes what it
     /// replaces. The answer is the page that it would take.
-    fn keep_out_of_file(&self, key: SlotKey<'_>, payload: &mut Payload) -> Option<u64> {
+    fn keep_out_of_file(&self, key: SlotKey<'_>, payload: &mut EncodedValue) -> Option<u64> {
         let page = page_of(key.bytes.len(), record_len(&payload.extension, payload.bytes.len()));
-        if page <= self.inner.most_page() {
+        if page <= self.shared.most_page() {
             return None;
         }
         payload.bytes = Vec::new();
@@ -230,36 +236,36 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     fn too_large_for_file(&self, page: u64) -> Error {
-        let least = ByteSize::bytes(Inner::disk_capacity_for(page));
-        let remedy = if least.as_u64() > self.inner.disk_capacity {
+        let least = ByteSize::bytes(Shared::disk_capacity_for(page));
+        let remedy = if least.as_u64() > self.shared.disk_capacity {
             format!("raise disk_capacity to {least} or more")
         } else {
             "its file was made for a smaller disk_capacity, and could not be made anew when it was opened: free as much \
              room as it takes, and open it again"
                 .to_owned()
         };
-        self.value_too_large(page, "the page it takes on disk", self.inner.most_page(), remedy)
+        self.value_too_large(page, "the page it takes on disk", self.shared.most_page(), remedy)
     }
 
     /// Counts a value that lives in memory alone. The first of a keyspace is told in the log.
     #[cold]
     fn note_beyond_file(&self, key: SlotKey<'_>, page: u64) {
-        let counters = &self.space.counters;
+        let counters = &self.open_keyspace.counters;
         counters.add(Count::TooLargeForDisk);
         let cause = self.too_large_for_file(page);
         counters.too_large_cause.note(&cause, false);
         if !counters.has_told_too_large.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                keyspace = self.space.name,
-                key = self.inner.key_for_log(&self.space, key.bytes),
+                keyspace = self.open_keyspace.name,
+                key = self.shared.key_for_log(&self.open_keyspace, key.bytes),
                 "a value is kept in memory alone, and later ones are counted, and not told: {cause}"
             );
         }
     }
 
     /// Whether a value finds a place; `payload` is what of it is to be saved, if it is.
-    fn check_size(&self, weight: Weight, payload: Option<&Payload>) -> Result<(), Error> {
-        let memory = &self.inner.tiers.memory;
+    fn check_size(&self, weight: Weight, payload: Option<&EncodedValue>) -> Result<(), Error> {
+        let memory = &self.shared.tiers.memory;
         let capacity = memory.capacity();
         // While it waits for its commit, a value that is larger than the write buffer stands in memory's
         // room. One that is not may be heavier than memory, which it then passes by; but not if the file does
@@ -281,7 +287,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 }
 
 /// What is stored of a value: its encoding, compressed or not.
-struct Payload {
+struct EncodedValue {
     bytes: Vec<u8>,
     compression: Compression,
     extension: Extension,
@@ -290,7 +296,7 @@ struct Payload {
 
 /// What became of a value that was to be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Written {
+pub(super) enum InsertOutcome {
     /// It is to be committed.
     Saved,
     /// It lives in memory alone, as far as it finds room.

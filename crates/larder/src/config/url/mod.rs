@@ -48,7 +48,7 @@ const QUOTES: [char; 2] = ['\'', '"'];
 const FILE_OPTIONS: [&str; 6] = ["disk", "write_buffer", "page_cache", "verify", "flush", "open_timeout"];
 
 /// What is wrong, and what would be right.
-type Refusal = (String, &'static str);
+type UrlRefusal = (String, &'static str);
 
 impl CacheBuilder {
     /// The settings that a URL gives; the others are the defaults, and may be set as ever.
@@ -94,7 +94,7 @@ impl CacheBuilder {
     /// is allowed. Whether a value is in its range is checked by [`open`](CacheBuilder::open).
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let url = url.trim_ascii();
-        let refused = |(why, allowed): Refusal| Error::InvalidUrl { url: redacted(url), why, allowed };
+        let refused = |(why, allowed): UrlRefusal| Error::InvalidUrl { url: redacted(url), why, allowed };
         let invalid = |why: String, allowed| Err(refused((why, allowed)));
         if url.starts_with(QUOTES) {
             return invalid("it begins with a quotation mark".to_owned(), "write it without quotation marks");
@@ -146,7 +146,7 @@ impl CacheBuilder {
         Ok(builder)
     }
 
-    fn option(self, name: &str, value: &str) -> Result<Self, Refusal> {
+    fn option(self, name: &str, value: &str) -> Result<Self, UrlRefusal> {
         Ok(match name {
             "memory" => self.memory_capacity(size(name, value)?),
             "disk" => self.disk_capacity(size(name, value)?),
@@ -171,14 +171,14 @@ impl CacheBuilder {
     }
 
     #[cfg(all(unix, feature = "control"))]
-    fn control(self, value: &str) -> Result<Self, Refusal> {
+    fn control(self, value: &str) -> Result<Self, UrlRefusal> {
         let path = path::of_text(value);
         let path = path.map_err(|(why, allowed)| (format!("control is {value:?}: {why}"), allowed))?;
         Ok(self.control_socket(path))
     }
 
     #[cfg(all(unix, feature = "control"))]
-    fn values(self, value: &str) -> Result<Self, Refusal> {
+    fn values(self, value: &str) -> Result<Self, UrlRefusal> {
         match value {
             "on" => Ok(self.control_values(true)),
             "off" => Ok(self.control_values(false)),
@@ -187,13 +187,13 @@ impl CacheBuilder {
     }
 
     #[cfg(not(all(unix, feature = "control")))]
-    fn values(self, _: &str) -> Result<Self, Refusal> {
+    fn values(self, _: &str) -> Result<Self, UrlRefusal> {
         self.control("")
     }
 
     #[cfg(not(all(unix, feature = "control")))]
     #[expect(clippy::unused_self, reason = "as in a build that has the socket")]
-    fn control(self, _: &str) -> Result<Self, Refusal> {
+    fn control(self, _: &str) -> Result<Self, UrlRefusal> {
         Err((
             "control is for a build that has a control socket".to_owned(),
             "build larder with its feature control",
@@ -207,7 +207,7 @@ fn number(value: &str) -> (Option<u64>, &str) {
     (number.parse().ok(), unit)
 }
 
-fn size(name: &str, value: &str) -> Result<ByteSize, Refusal> {
+fn size(name: &str, value: &str) -> Result<ByteSize, UrlRefusal> {
     let bytes = match number(value) {
         (Some(number), "B") => Some(number),
         (Some(number), "KiB") => number.checked_mul(1 << 10),
@@ -224,7 +224,7 @@ fn size(name: &str, value: &str) -> Result<ByteSize, Refusal> {
     })
 }
 
-fn duration(name: &str, value: &str) -> Result<Duration, Refusal> {
+fn duration(name: &str, value: &str) -> Result<Duration, UrlRefusal> {
     let millis = match number(value) {
         (Some(number), "ms") => Some(number),
         (Some(number), "s") => number.checked_mul(1_000),
@@ -237,7 +237,7 @@ fn duration(name: &str, value: &str) -> Result<Duration, Refusal> {
     })
 }
 
-fn switch(name: &str, value: &str) -> Result<bool, Refusal> {
+fn switch(name: &str, value: &str) -> Result<bool, UrlRefusal> {
     match value {
         "on" => Ok(true),
         "off" => Ok(false),

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 
-use super::Refusal;
+use super::UrlRefusal;
 
 const FORM: &str = "write file:PATH, or file:///PATH";
 const WHOLE: &str =
@@ -21,7 +21,7 @@ const TRIM: &str = "leave it out, or write %20 for a space in a name";
 const NO_CONTROL: &str = "give a path without control characters, such as the end of a line";
 
 /// The path that stands behind `file:`.
-pub(super) fn of_place(place: &str) -> Result<PathBuf, Refusal> {
+pub(super) fn of_place(place: &str) -> Result<PathBuf, UrlRefusal> {
     let path = match place.strip_prefix("//") {
         None => place,
         Some(rest) => {
@@ -44,7 +44,7 @@ pub(super) fn of_place(place: &str) -> Result<PathBuf, Refusal> {
 }
 
 /// A path as it is written in a URL.
-pub(super) fn of_text(text: &str) -> Result<PathBuf, Refusal> {
+pub(super) fn of_text(text: &str) -> Result<PathBuf, UrlRefusal> {
     if text.is_empty() {
         return Err(("it names no file".to_owned(), FORM));
     }
@@ -72,7 +72,7 @@ pub(super) fn of_text(text: &str) -> Result<PathBuf, Refusal> {
     Ok(path.into())
 }
 
-fn home(text: &str) -> Refusal {
+fn home(text: &str) -> UrlRefusal {
     let name = text.trim_start_matches('/');
     let name = name.split_once('/').map_or(name, |(name, _)| name);
     (format!("its path begins with {name}, which only a shell expands"), WHOLE)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use redb::StorageBackend;
 
 use super::names::{BALLAST, beside};
-use crate::sys::volume::{SeenKind, Volume};
+use crate::sys::volume::{FileKind, Volume};
 
 /// How a ballast begins: a file of its name that begins otherwise is somebody else's, and left alone.
 const MARK: &[u8] = b"larder: room kept for deletions on a full disk\n";
@@ -43,8 +43,8 @@ impl Ballast {
     }
 
     fn try_take(&self, volume: &dyn Volume) -> std::io::Result<bool> {
-        match volume.look(&self.path)? {
-            Some(seen) if seen.kind != SeenKind::File => return Ok(false),
+        match volume.metadata(&self.path)? {
+            Some(seen) if seen.kind != FileKind::File => return Ok(false),
             Some(seen) if seen.len > 0 => {
                 let start = volume.open(&self.path, false)?.start(MARK.len())?;
                 // A crash may have left it without its mark.
@@ -83,7 +83,7 @@ impl Ballast {
     /// Gives up what an earlier run left, so that a full disk has the room that opening takes. Answers whether there was any.
     pub(crate) fn give_up_left(volume: &dyn Volume, cache_path: &Path) -> bool {
         let path = beside(cache_path, BALLAST);
-        let is_ours = matches!(volume.look(&path), Ok(Some(seen)) if seen.kind == SeenKind::File)
+        let is_ours = matches!(volume.metadata(&path), Ok(Some(seen)) if seen.kind == FileKind::File)
             && volume
                 .open(&path, false)
                 .and_then(|file| file.start(MARK.len()))

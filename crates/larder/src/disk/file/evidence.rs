@@ -30,7 +30,7 @@ use crate::disk::store::identity::FileIdentity;
 use crate::disk::store::tables::marker;
 use crate::format::record::checksum;
 use crate::sys::volume::file::VolumeFile;
-use crate::sys::volume::{Seen, Volume};
+use crate::sys::volume::{Metadata, Volume};
 
 /// Where the mark stands: in the first page, behind the sector with the store's header.
 pub(crate) const MARK_AT: u64 = 512;
@@ -72,7 +72,7 @@ pub(crate) struct FilePlace {
 
 impl FilePlace {
     /// None where the file system does not keep when a file was made.
-    pub(crate) fn of(seen: &Seen) -> Option<Self> {
+    pub(crate) fn of(seen: &Metadata) -> Option<Self> {
         seen.born.map(|born| Self { device: seen.identity.0, inode: seen.identity.1, born })
     }
 
@@ -113,7 +113,7 @@ pub(crate) fn is_ours(
     let Some(accepted) = accepted else { return Ok(false) };
     if start.len() < MARK_END {
         let begins_so = start.iter().zip(&REDB_MAGIC).all(|(found, expected)| found == expected);
-        let place = volume.look(path)?.and_then(|seen| FilePlace::of(&seen));
+        let place = volume.metadata(path)?.and_then(|seen| FilePlace::of(&seen));
         return Ok(begins_so && place.is_some() && place == accepted.place);
     }
     overlay::contains(file, &accepted.identity.to_bytes())

@@ -23,12 +23,12 @@ use super::evidence::Accepted;
 use super::names::{DAMAGED, LOCK, beside, dated};
 use super::owner;
 use super::owner::Owner;
-use super::owner_info::{MAX_LEN, OwnerFacts};
+use super::owner_info::{MAX_LEN, OwnerInfo};
 use crate::disk::store::file_format::FORMAT;
 use crate::error::Error;
 use crate::sys::clock::{Clock, pause};
 use crate::sys::process::Process;
-use crate::sys::volume::{LockFile, LockPlace, SeenKind, Volume};
+use crate::sys::volume::{FileKind, LockFile, LockPlace, Volume};
 
 const LOCK_POLL: Duration = Duration::from_millis(5);
 /// Locks that are taken in vain before one is kept though its path seems to name another file.
@@ -76,7 +76,7 @@ pub(crate) struct OwnerLock {
     file: Box<dyn LockFile>,
     path: PathBuf,
     /// What is written in it.
-    facts: OwnerFacts,
+    facts: OwnerInfo,
     process: Process,
     /// Whether this opening has made the file.
     is_new: bool,
@@ -132,10 +132,10 @@ impl OwnerLock {
         };
         // Somebody else's file may have that name: `Cargo.lock` beside a cache called `Cargo`.
         let content = file.read(MAX_LEN + 1).map_err(|error| io_error("read", &lock_path, error))?;
-        let Some(left) = OwnerFacts::read(&content) else {
+        let Some(left) = OwnerInfo::read(&content) else {
             return Err(Error::Foreign { path: lock_path, why: NO_LOCK.to_owned() });
         };
-        let mut facts = OwnerFacts::own(FORMAT, clock.wall());
+        let mut facts = OwnerInfo::own(FORMAT, clock.wall());
         if let Some(accepted) = left.accepted() {
             facts.set_accepted(&accepted);
         }
@@ -204,7 +204,7 @@ impl OwnerLock {
             }
             return Err(format!("{shown} was {what}, and another process has locked the file in its place"));
         }
-        if OwnerFacts::read(&file.read(MAX_LEN + 1).map_err(failed)?).is_none() {
+        if OwnerInfo::read(&file.read(MAX_LEN + 1).map_err(failed)?).is_none() {
             return Err(format!("{shown} was {what}: {NO_LOCK}"));
         }
         file.write(&self.facts.to_bytes()).map_err(failed)?;
@@ -233,30 +233,30 @@ fn read_owner(file: &mut dyn LockFile) -> Owner {
     owner
 }
 
-fn read_facts(file: &mut dyn LockFile) -> Option<OwnerFacts> {
-    OwnerFacts::read(&file.read(MAX_LEN + 1).ok()?)
+fn read_facts(file: &mut dyn LockFile) -> Option<OwnerInfo> {
+    OwnerInfo::read(&file.read(MAX_LEN + 1).ok()?)
 }
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum PathState {
     Nothing,
     Empty,
     File { len: u64 },
 }
 
 /// Looks without opening or following anything.
-pub(crate) fn standing(volume: &dyn Volume, path: &Path) -> Result<Standing, Error> {
+pub(crate) fn standing(volume: &dyn Volume, path: &Path) -> Result<PathState, Error> {
     let not_a_file = |what| Err(Error::NotAFile { path: path.to_owned(), what });
-    let Some(seen) = volume.look(path).map_err(|error| io_error("look at", path, error))? else {
-        return Ok(Standing::Nothing);
+    let Some(seen) = volume.metadata(path).map_err(|error| io_error("look at", path, error))? else {
+        return Ok(PathState::Nothing);
     };
     match seen.kind {
-        SeenKind::Directory => not_a_file("a directory"),
-        SeenKind::Symlink => not_a_file("a symbolic link"),
-        SeenKind::Special => not_a_file("a device, pipe or socket"),
-        SeenKind::File if seen.len == 0 => Ok(Standing::Empty),
-        SeenKind::File => Ok(Standing::File { len: seen.len }),
+        FileKind::Directory => not_a_file("a directory"),
+        FileKind::Symlink => not_a_file("a symbolic link"),
+        FileKind::Special => not_a_file("a device, pipe or socket"),
+        FileKind::File if seen.len == 0 => Ok(PathState::Empty),
+        FileKind::File => Ok(PathState::File { len: seen.len }),
     }
 }
 
@@ -340,14 +340,14 @@ pub(crate) fn refuse_mount_point(volume: &dyn Volume, path: &Path) -> Result<(),
 }
 
 /// Damaged files that are kept beside a cache; older ones are deleted.
-pub const MOST_QUARANTINED: usize = 3;
+pub const MAX_QUARANTINED: usize = 3;
 
 /// Deletes older damaged files, but not the latest, whatever its name says of the time. Best effort: what
 /// can't be deleted now is deleted after the next.
 pub(crate) fn remove_old_quarantined(volume: &dyn Volume, path: &Path, latest: Option<&Path>) {
     let mut kept = dated(volume, path, DAMAGED);
     kept.retain(|old| Some(&**old) != latest);
-    for old in kept.iter().rev().skip(MOST_QUARANTINED - usize::from(latest.is_some())) {
+    for old in kept.iter().rev().skip(MAX_QUARANTINED - usize::from(latest.is_some())) {
         drop(volume.remove(old));
     }
 }

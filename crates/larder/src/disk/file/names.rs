@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use crate::api::cache::Cache;
     use crate::api::keyspace::definition::KeyspaceDefinition;
-    use crate::disk::file::files::{MOST_QUARANTINED, quarantine};
+    use crate::disk::file::files::{MAX_QUARANTINED, quarantine};
     use crate::sys::volume::OsVolume;
 
     /// A file system's names, in most cases.
@@ -123,10 +123,10 @@ mod tests {
             quarantine(&OsVolume, &path, time).unwrap();
         }
         let left = dated(&OsVolume, &path, DAMAGED);
-        assert_eq!(left.len(), MOST_QUARANTINED);
+        assert_eq!(left.len(), MAX_QUARANTINED);
         assert!(left[0].as_os_str().as_bytes().ends_with(b".damaged-1007"));
         fs::write(beside(&path, ".damaged-1x"), "somebody's").unwrap();
-        assert_eq!(dated(&OsVolume, &path, DAMAGED).len(), MOST_QUARANTINED);
+        assert_eq!(dated(&OsVolume, &path, DAMAGED).len(), MAX_QUARANTINED);
         let cache = Cache::builder().path(&path).open().unwrap();
         cache.keyspace(COUNT).unwrap().insert(&1, 1).unwrap();
         cache.close().unwrap();

@@ -24,19 +24,19 @@ use redb::{Builder, ConcurrencyMode, Database};
 use super::ballast::Ballast;
 use super::compact::widen;
 use super::evidence::Accepted;
-use super::files::{Standing, io_error};
+use super::files::{PathState, io_error};
 use super::names::{self, UNFINISHED, beside};
 use super::overlay::Overlay;
 use super::owner::Owner;
 use super::{evidence, files, overlay};
-use crate::disk::store::catalog::Known;
+use crate::disk::store::catalog::Catalog;
 use crate::disk::store::charging::Charging;
 use crate::disk::store::file_format::FileFormat;
-use crate::disk::store::guard::{Fault, FaultKind, Guarded, guarded};
+use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
 use crate::disk::store::identity::Identities;
 use crate::disk::store::new_file;
 use crate::disk::store::new_file::NewFile;
-use crate::disk::store::redb_store::{Room, Store};
+use crate::disk::store::redb_store::{Store, StoreLimits};
 use crate::disk::store::sparse::{Reserve, SparseFile};
 use crate::disk::store::tables::marker;
 use crate::error::Error;
@@ -59,7 +59,7 @@ pub(crate) struct OpenOptions {
     pub(crate) page_cache: usize,
     /// Every page is verified when the file is no longer than this.
     pub(crate) verify_up_to: u64,
-    pub(crate) room: Room,
+    pub(crate) room: StoreLimits,
     /// The bytes that the file may take: its blocks, where these are counted, and its length elsewhere.
     pub(crate) capacity: u64,
     pub(crate) counts_blocks: bool,
@@ -74,41 +74,43 @@ pub(crate) struct OpenOptions {
 
 /// A file that is open, and how it was found.
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(crate) struct OpenedFile {
     pub(crate) store: Store,
     /// Where a damaged predecessor was moved.
     pub(crate) quarantined: Option<PathBuf>,
 }
 
 /// Opens the file, or makes it. The owner's lock is held.
-pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
+pub(crate) fn open(options: &OpenOptions) -> Result<OpenedFile, Error> {
     let OpenOptions { volume, path, .. } = options;
     let volume = &**volume;
     let standing = files::standing(volume, path)?;
-    if standing != Standing::Nothing {
+    if standing != PathState::Nothing {
         files::refuse_mount_point(volume, path)?;
     }
     let opened = match standing {
-        Standing::Nothing => create_first(options, None),
-        Standing::Empty => {
+        PathState::Nothing => create_first(options, None),
+        PathState::Empty => {
             // Before it is removed: a refusal leaves it.
             refuse_unless_unfinished(options)?;
             volume.remove(path).map_err(|error| io_error("replace the empty file", path, error))?;
             create_first(options, None).inspect_err(|_| drop(volume.open(path, true)))
         }
-        Standing::File { len } => {
+        PathState::File { len } => {
             match refuse_unless_redb(volume, path) {
                 Err(refused @ Error::Foreign { .. }) => return replace_damaged(options, refused),
                 begun => begun?,
             }
             let found =
-                identify(volume, path).and_then(|format| match format.map(|found| found.known(path)) {
+                identify(volume, path).and_then(|format| match format.map(|found| found.catalog(path)) {
                     // Damage to these rows looks like this too.
                     Some(Err(newer)) => verify(volume, path).map(|()| Err(newer)),
                     Some(Ok(_)) => open_ours(options, len)
                         .or_else(|fault| match fault.kind {
                             // Repairing may take room.
-                            FaultKind::Full if Ballast::give_up_left(volume, path) => open_ours(options, len),
+                            StoreErrorKind::Full if Ballast::give_up_left(volume, path) => {
+                                open_ours(options, len)
+                            }
                             _ => Err(fault),
                         })
                         .map(Ok),
@@ -117,9 +119,9 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
                         .map(|()| Err(foreign(path, "it is a redb database without larder's tables"))),
                 });
             match found {
-                Ok(Ok(store)) => Ok(Opened { store, quarantined: None }),
+                Ok(Ok(store)) => Ok(OpenedFile { store, quarantined: None }),
                 Ok(Err(refused)) => Err(refused),
-                Err(fault) if fault.kind == FaultKind::Damage => {
+                Err(fault) if fault.kind == StoreErrorKind::Damage => {
                     let why = format!("it is a damaged redb database ({fault}) with no sign of larder in it");
                     replace_damaged(options, foreign(path, why))
                 }
@@ -130,13 +132,13 @@ pub(crate) fn open(options: &OpenOptions) -> Result<Opened, Error> {
     // Only now that the place is known to be ours. Best effort.
     remove_discarded(volume, path);
     // A compaction that was cut off.
-    let is_left = files::standing(volume, &unfinished(path)).is_ok_and(|found| found != Standing::Nothing);
+    let is_left = files::standing(volume, &unfinished(path)).is_ok_and(|found| found != PathState::Nothing);
     if is_left && refuse_unless_unfinished(options).is_ok() {
         drop(remove_unfinished(options));
     }
-    let Opened { store, quarantined } = opened;
+    let OpenedFile { store, quarantined } = opened;
     let store = widen(store, options).map_err(|fault| refusal(path, fault))?;
-    Ok(Opened { store, quarantined })
+    Ok(OpenedFile { store, quarantined })
 }
 
 /// Deletes what a crash left of files that were put out of service. Best effort, and nothing that is not
@@ -157,16 +159,18 @@ pub(crate) fn foreign(path: &Path, why: impl Into<String>) -> Error {
 }
 
 /// The error of a fault that is not damage.
-pub(crate) fn refusal(path: &Path, fault: Fault) -> Error {
+pub(crate) fn refusal(path: &Path, fault: StoreError) -> Error {
     let path = path.to_owned();
     match fault.kind {
-        FaultKind::Locked => Owner::default().in_use(&path),
-        FaultKind::Denied => Error::Permission {
+        StoreErrorKind::Locked => Owner::default().in_use(&path),
+        StoreErrorKind::Denied => Error::Permission {
             action: "open",
             path,
             source: std::io::Error::new(std::io::ErrorKind::PermissionDenied, fault.cause),
         },
-        FaultKind::Full => Error::Io { action: "open", path, cause: format!("{fault}; {}", files::ROOM) },
+        StoreErrorKind::Full => {
+            Error::Io { action: "open", path, cause: format!("{fault}; {}", files::ROOM) }
+        }
         _ => Error::Io { action: "open", path, cause: fault.cause },
     }
 }
@@ -184,12 +188,12 @@ pub(crate) fn builder(page_cache: usize) -> Builder {
 }
 
 /// The format of a larder file; `None` if the file has no table of ours. Changes nothing.
-fn identify(volume: &dyn Volume, path: &Path) -> Result<Option<FileFormat>, Fault> {
+fn identify(volume: &dyn Volume, path: &Path) -> Result<Option<FileFormat>, StoreError> {
     let file = || volume.open(path, false);
     let read_only = guarded(|| Ok(builder(SMALL_CACHE).open_read_only_with_backend(file()?)?));
     match read_only {
         Ok(db) => FileFormat::of(&*Guarded::new(db)),
-        Err(fault) if fault.kind == FaultKind::Unrepaired => {
+        Err(fault) if fault.kind == StoreErrorKind::Unrepaired => {
             let repaired = guarded(|| Ok(builder(SMALL_CACHE).create_with_backend(Overlay::new(file()?)?)?))?;
             FileFormat::of(&*Guarded::new(repaired))
         }
@@ -198,17 +202,17 @@ fn identify(volume: &dyn Volume, path: &Path) -> Result<Option<FileFormat>, Faul
 }
 
 /// Checks every page of a file. Changes nothing.
-fn verify(volume: &dyn Volume, path: &Path) -> Result<(), Fault> {
+fn verify(volume: &dyn Volume, path: &Path) -> Result<(), StoreError> {
     verify_pages(|| Overlay::new(volume.open(path, false)?))
 }
 
 /// Checks every page of a file that this process has open, as it stands. Changes nothing; nobody may write
 /// meanwhile.
-pub(crate) fn verify_own(volume: &dyn Volume, path: &Path) -> Result<(), Fault> {
+pub(crate) fn verify_own(volume: &dyn Volume, path: &Path) -> Result<(), StoreError> {
     verify_pages(|| Overlay::of_own(volume.open(path, false)?))
 }
 
-fn verify_pages(overlay: impl FnOnce() -> std::io::Result<Overlay>) -> Result<(), Fault> {
+fn verify_pages(overlay: impl FnOnce() -> std::io::Result<Overlay>) -> Result<(), StoreError> {
     let mut builder = builder(SMALL_CACHE);
     builder.set_check_integrity_on_open(true);
     let db = guarded(|| Ok(builder.create_with_backend(overlay()?)?))?;
@@ -216,7 +220,7 @@ fn verify_pages(overlay: impl FnOnce() -> std::io::Result<Overlay>) -> Result<()
 }
 
 /// Opens a larder file for writing.
-pub(crate) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, Fault> {
+pub(crate) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, StoreError> {
     let mut store = Store::of_file(open_database(options, len <= options.verify_up_to)?, options)?;
     if let Some(charging) = options.charging {
         store.charge_by(charging)?;
@@ -237,7 +241,7 @@ pub(crate) struct OpenDatabase {
 }
 
 /// Opens the database of a file for writing.
-pub(crate) fn open_database(options: &OpenOptions, verifies: bool) -> Result<OpenDatabase, Fault> {
+pub(crate) fn open_database(options: &OpenOptions, verifies: bool) -> Result<OpenDatabase, StoreError> {
     let mut builder = builder(options.page_cache);
     builder.set_check_integrity_on_open(verifies);
     let file = options.volume.open(&options.path, false)?;
@@ -254,7 +258,7 @@ pub(crate) fn open_database(options: &OpenOptions, verifies: bool) -> Result<Ope
 }
 
 /// Moves a damaged file aside, if there is evidence that it is ours. Otherwise the answer is `refused`.
-fn replace_damaged(options: &OpenOptions, refused: Error) -> Result<Opened, Error> {
+fn replace_damaged(options: &OpenOptions, refused: Error) -> Result<OpenedFile, Error> {
     let OpenOptions { volume, path, accepted, .. } = options;
     let is_ours = volume
         .open(path, false)
@@ -268,16 +272,16 @@ fn replace_damaged(options: &OpenOptions, refused: Error) -> Result<Opened, Erro
     create_first(options, Some(aside))
 }
 
-fn create_first(options: &OpenOptions, quarantined: Option<PathBuf>) -> Result<Opened, Error> {
+fn create_first(options: &OpenOptions, quarantined: Option<PathBuf>) -> Result<OpenedFile, Error> {
     refuse_unless_unfinished(options)?;
-    let known = Known::fresh(options.now, options.identities);
-    let create = || create(options, &known, &mut Made::default());
+    let catalog = Catalog::fresh(options.now, options.identities);
+    let create = || create(options, &catalog, &mut CreatedFile::default());
     let created = create().or_else(|fault| match fault.kind {
-        FaultKind::Full if Ballast::give_up_left(&*options.volume, &options.path) => create(),
+        StoreErrorKind::Full if Ballast::give_up_left(&*options.volume, &options.path) => create(),
         _ => Err(fault),
     });
     let store = created.map_err(|fault| refusal(&options.path, fault))?;
-    Ok(Opened { store, quarantined })
+    Ok(OpenedFile { store, quarantined })
 }
 
 /// What a file is called until it is whole.
@@ -288,7 +292,7 @@ pub(crate) fn unfinished(path: &Path) -> PathBuf {
 /// A file of the unfinished one's name that does not begin as one may is somebody else's.
 pub(crate) fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Error> {
     let path = unfinished(&options.path);
-    if files::standing(&*options.volume, &path)? == Standing::Nothing {
+    if files::standing(&*options.volume, &path)? == PathState::Nothing {
         return Ok(());
     }
     let start = options.volume.open(&path, false).and_then(|file| file.start(REDB_MAGIC.len()));
@@ -301,7 +305,7 @@ pub(crate) fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Erro
 }
 
 /// Removes an unfinished file that a crash left: the owner's lock says that nobody is at work on it.
-pub(crate) fn remove_unfinished(options: &OpenOptions) -> Result<(), Fault> {
+pub(crate) fn remove_unfinished(options: &OpenOptions) -> Result<(), StoreError> {
     match options.volume.remove(&unfinished(&options.path)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
@@ -311,13 +315,13 @@ pub(crate) fn remove_unfinished(options: &OpenOptions) -> Result<(), Fault> {
 /// A file that was made and has not been put to use: it is known by its anchor, so that a later try can
 /// remove it.
 #[derive(Debug, Default)]
-pub(crate) struct Made(Option<Box<dyn Anchor>>);
+pub(crate) struct CreatedFile(Option<Box<dyn Anchor>>);
 
-impl Made {
+impl CreatedFile {
     /// Removes what an earlier try left at the path.
-    pub(crate) fn remove(&mut self, options: &OpenOptions) -> Result<(), Fault> {
+    pub(crate) fn remove(&mut self, options: &OpenOptions) -> Result<(), StoreError> {
         if let Some(anchor) = &self.0
-            && let Some(seen) = options.volume.look(&options.path)?
+            && let Some(seen) = options.volume.metadata(&options.path)?
             && seen.identity == anchor.identity()
         {
             options.volume.remove(&options.path)?;
@@ -338,7 +342,11 @@ impl Made {
 
 /// Makes a new file under a temporary name and renames it into place, durably. Which one it is, is told by
 /// `made`.
-pub(crate) fn create(options: &OpenOptions, known: &Known, made: &mut Made) -> Result<Store, Fault> {
+pub(crate) fn create(
+    options: &OpenOptions,
+    catalog: &Catalog,
+    made: &mut CreatedFile,
+) -> Result<Store, StoreError> {
     let OpenOptions { volume, path, .. } = options;
     let volume = &**volume;
     let temporary = unfinished(path);
@@ -346,7 +354,7 @@ pub(crate) fn create(options: &OpenOptions, known: &Known, made: &mut Made) -> R
     let file = volume.open(&temporary, true)?;
     let file = NewFile::new(file, options.capacity);
     let finished = guarded(|| Ok(builder(options.page_cache).create_with_backend(file)?))
-        .and_then(|db| Store::initialise(&db, known).and_then(|()| close(db)))
+        .and_then(|db| Store::initialise(&db, catalog).and_then(|()| close(db)))
         .and_then(|()| Ok(volume.anchor(&temporary)?))
         .and_then(|anchor| {
             made.0 = Some(anchor);
@@ -357,7 +365,7 @@ pub(crate) fn create(options: &OpenOptions, known: &Known, made: &mut Made) -> R
         return Err(fault);
     }
     let opened =
-        files::sync_directory_of(volume, path).map_err(Fault::from).and_then(|()| open_ours(options, 0));
+        files::sync_directory_of(volume, path).map_err(StoreError::from).and_then(|()| open_ours(options, 0));
     if opened.is_err() {
         // Nobody has used it yet: the next try begins anew.
         drop(made.remove(options));
@@ -365,6 +373,6 @@ pub(crate) fn create(options: &OpenOptions, known: &Known, made: &mut Made) -> R
     opened
 }
 
-pub(crate) fn close(db: Database) -> Result<(), Fault> {
+pub(crate) fn close(db: Database) -> Result<(), StoreError> {
     guarded(|| Ok(db.close()?))
 }

@@ -20,11 +20,11 @@ pub(crate) struct Overlay {
     file: VolumeFile,
     /// Whether this process has the file open already, so that its locks are ours.
     is_own: bool,
-    changes: Mutex<Changes>,
+    changes: Mutex<OverlayPages>,
 }
 
 #[derive(Debug)]
-struct Changes {
+struct OverlayPages {
     len: u64,
     /// Bytes of the file below this are still the file's, where no block replaces them.
     file_len: u64,
@@ -34,7 +34,7 @@ struct Changes {
 impl Overlay {
     pub(crate) fn new(file: VolumeFile) -> io::Result<Self> {
         let len = file.len()?;
-        let changes = Mutex::new(Changes { len, file_len: len, blocks: HashMap::new() });
+        let changes = Mutex::new(OverlayPages { len, file_len: len, blocks: HashMap::new() });
         Ok(Self { file, is_own: false, changes })
     }
 
@@ -55,7 +55,7 @@ impl Overlay {
         Ok(overlay)
     }
 
-    fn block(&self, changes: &Changes, number: u64) -> io::Result<Box<[u8]>> {
+    fn block(&self, changes: &OverlayPages, number: u64) -> io::Result<Box<[u8]>> {
         if let Some(block) = changes.blocks.get(&number) {
             return Ok(block.clone());
         }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::evidence::Accepted;
 use super::names::{LOCK, beside};
-use super::owner_info::{MAX_LEN, OwnerFacts};
+use super::owner_info::{MAX_LEN, OwnerInfo};
 use crate::error::Error;
 use crate::sys::holders::holders;
 use crate::sys::volume::OsVolume;
@@ -19,7 +19,7 @@ use crate::sys::volume::OsVolume;
 const STAT_LEN: u64 = 1024;
 /// More than the list of all locks of a machine takes.
 #[cfg(target_os = "linux")]
-const MOST_LOCKS: u64 = 4 << 20;
+const MAX_LOCKS: u64 = 4 << 20;
 
 /// Who an owner says it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,7 +35,7 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    pub(crate) fn of(facts: &OwnerFacts) -> Self {
+    pub(crate) fn of(facts: &OwnerInfo) -> Self {
         let is_elsewhere = facts.is_elsewhere(namespace().as_deref());
         let has_ended = !is_elsewhere && facts.pid.is_some_and(has_ended);
         Self { pid: facts.pid, has_ended, is_elsewhere, socket: facts.socket() }
@@ -60,8 +60,8 @@ pub(crate) fn accepted(path: &Path) -> Option<Accepted> {
 }
 
 /// What stands beside a cache file of its owner, or of one that was killed.
-fn facts(path: &Path) -> Option<OwnerFacts> {
-    OwnerFacts::read(&OsVolume::read_beside(&beside(path, LOCK), MAX_LEN as u64 + 1).ok()?)
+fn facts(path: &Path) -> Option<OwnerInfo> {
+    OwnerInfo::read(&OsVolume::read_beside(&beside(path, LOCK), MAX_LEN as u64 + 1).ok()?)
 }
 
 /// The namespace of process ids that this process is in, by its number; none where there is no such thing.
@@ -99,8 +99,8 @@ fn is_zombie(_: u32) -> bool {
 #[cfg(target_os = "linux")]
 pub(crate) fn holds_lock(path: &Path) -> bool {
     use crate::sys::volume::Volume;
-    let Ok(Some(lock)) = OsVolume.look(&beside(path, LOCK)) else { return false };
-    let Ok(list) = OsVolume::read_beside(Path::new("/proc/locks"), MOST_LOCKS) else { return false };
+    let Ok(Some(lock)) = OsVolume.metadata(&beside(path, LOCK)) else { return false };
+    let Ok(list) = OsVolume::read_beside(Path::new("/proc/locks"), MAX_LOCKS) else { return false };
     let owner = facts(path).and_then(|facts| facts.pid);
     String::from_utf8_lossy(&list).lines().any(|line| is_lock_of(line, lock.identity.1, owner))
 }

@@ -50,13 +50,13 @@ const MAX_PID_LEN: usize = 20;
 
 /// What an owner says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct OwnerFacts {
+pub(crate) struct OwnerInfo {
     /// None in a lock that nobody holds.
     pub(crate) pid: Option<u32>,
     lines: Vec<(String, String)>,
 }
 
-impl OwnerFacts {
+impl OwnerInfo {
     /// What this process says.
     pub(crate) fn own(format: u32, started: Timestamp) -> Self {
         let mut facts = Self { pid: Some(std::process::id()), lines: Vec::new() };
@@ -227,21 +227,21 @@ mod tests {
     use super::*;
 
     fn pid(bytes: &[u8]) -> Option<u32> {
-        OwnerFacts::read(bytes).unwrap().pid
+        OwnerInfo::read(bytes).unwrap().pid
     }
 
     #[test]
     fn the_bytes_are_pinned() {
-        let facts = OwnerFacts::own(2, Timestamp::from_millis(1_767_225_600_000));
+        let facts = OwnerInfo::own(2, Timestamp::from_millis(1_767_225_600_000));
         let pid = std::process::id();
         let text = format!("{pid}\nformat=2\nstarted=1767225600000\n");
         assert_eq!(String::from_utf8(facts.to_bytes()).unwrap(), text);
-        assert_eq!(OwnerFacts::read(text.as_bytes()), Some(facts));
+        assert_eq!(OwnerInfo::read(text.as_bytes()), Some(facts));
     }
 
     #[test]
     fn what_is_left_names_the_file_and_no_owner() {
-        let mut facts = OwnerFacts::own(2, Timestamp::from_millis(1));
+        let mut facts = OwnerInfo::own(2, Timestamp::from_millis(1));
         assert_eq!((facts.accepted(), facts.left().to_bytes()), (None, vec![]));
         let text = "\nfile=000102030405060708090a0b0c0d0e0f\nplace=66:7:8\n";
         let identity = FileIdentity::from_bytes(std::array::from_fn(|at| u8::try_from(at).unwrap()));
@@ -249,20 +249,20 @@ mod tests {
         facts.set_accepted(&accepted);
         facts.set_accepted(&accepted);
         assert_eq!(String::from_utf8(facts.left().to_bytes()).unwrap(), text);
-        let read = OwnerFacts::read(text.as_bytes()).unwrap();
+        let read = OwnerInfo::read(text.as_bytes()).unwrap();
         assert_eq!((read.pid, read.accepted()), (None, Some(accepted)));
         for len in 0..text.len() {
-            let cut = OwnerFacts::read(&text.as_bytes()[..len]).unwrap();
+            let cut = OwnerInfo::read(&text.as_bytes()[..len]).unwrap();
             assert!(cut.accepted().is_none_or(|cut| cut.identity == identity), "cut to {len}");
         }
-        let harmed = OwnerFacts::read(b"\nfile=0g\nplace=1\n").unwrap();
+        let harmed = OwnerInfo::read(b"\nfile=0g\nplace=1\n").unwrap();
         assert_eq!(harmed.accepted(), None);
     }
 
     #[test]
     fn a_socket_is_named_in_printable_ascii_and_goes_with_its_owner() {
         use std::os::unix::ffi::OsStrExt;
-        let mut facts = OwnerFacts::own(2, Timestamp::from_millis(1));
+        let mut facts = OwnerInfo::own(2, Timestamp::from_millis(1));
         assert_eq!(facts.socket(), None);
         for (path, line) in [
             (&b"/run/shop/larder.sock"[..], "/run/shop/larder.sock"),
@@ -272,24 +272,24 @@ mod tests {
             let path = Path::new(std::ffi::OsStr::from_bytes(path));
             facts.set_socket(path);
             assert_eq!(facts.get(SOCKET), Some(line));
-            let read = OwnerFacts::read(&facts.to_bytes()).unwrap();
+            let read = OwnerInfo::read(&facts.to_bytes()).unwrap();
             assert_eq!(read.socket().as_deref(), Some(path));
         }
         assert_eq!(facts.left().socket(), None);
         for planted in ["", "a.sock", "/a%", "/a%4", "/a%zz", "/a%+1", "/a%00", "/a%\u{e4}"] {
-            let facts = OwnerFacts { pid: Some(1), lines: vec![(SOCKET.to_owned(), planted.to_owned())] };
+            let facts = OwnerInfo { pid: Some(1), lines: vec![(SOCKET.to_owned(), planted.to_owned())] };
             assert_eq!(facts.socket(), None, "{planted:?}");
         }
     }
 
     #[test]
     fn an_owner_of_another_namespace_is_known_as_one() {
-        let mut facts = OwnerFacts::own(2, Timestamp::from_millis(1));
+        let mut facts = OwnerInfo::own(2, Timestamp::from_millis(1));
         assert!(!facts.is_elsewhere(Some("1")), "an earlier version says nothing");
         facts.set_namespace(None);
         assert!(!facts.is_elsewhere(Some("1")));
         facts.set_namespace(Some("4026531836"));
-        let read = OwnerFacts::read(&facts.to_bytes()).unwrap();
+        let read = OwnerInfo::read(&facts.to_bytes()).unwrap();
         assert!(!read.is_elsewhere(Some("4026531836")) && read.is_elsewhere(Some("4026532200")));
         assert!(!read.is_elsewhere(None), "this process does not know its own");
     }
@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(pid(b"4711\n"), Some(4711));
         assert_eq!(pid(b"4711"), Some(4711));
         assert_eq!(pid(b""), None);
-        let later = OwnerFacts::read(b"4711\nformat=9\nsocket=/run/shop=1.sock\nnew_line=\n").unwrap();
+        let later = OwnerInfo::read(b"4711\nformat=9\nsocket=/run/shop=1.sock\nnew_line=\n").unwrap();
         assert_eq!(later.get("socket"), Some("/run/shop=1.sock"));
         assert_eq!(
             (later.get("format"), later.get("new_line"), later.get("none")),
@@ -309,11 +309,11 @@ mod tests {
 
     #[test]
     fn what_a_crash_leaves_of_a_lock_is_ours() {
-        let whole = OwnerFacts::own(2, Timestamp::from_millis(1)).to_bytes();
+        let whole = OwnerInfo::own(2, Timestamp::from_millis(1)).to_bytes();
         for len in 0..=whole.len() {
-            assert!(OwnerFacts::read(&whole[..len]).is_some(), "cut to {len} bytes");
+            assert!(OwnerInfo::read(&whole[..len]).is_some(), "cut to {len} bytes");
             let zeros = [&whole[..len], &vec![0; whole.len() - len]].concat();
-            assert!(OwnerFacts::read(&zeros).is_some(), "zeros from byte {len}");
+            assert!(OwnerInfo::read(&zeros).is_some(), "zeros from byte {len}");
         }
     }
 
@@ -333,26 +333,26 @@ mod tests {
             b"123456789012345678901\n",
         ];
         for other in others {
-            assert_eq!(OwnerFacts::read(other), None, "{}", String::from_utf8_lossy(other));
+            assert_eq!(OwnerInfo::read(other), None, "{}", String::from_utf8_lossy(other));
         }
         let many = |count: usize| [&b"1\n"[..], &b"a=b\n".repeat(count)].concat();
         assert!(
-            OwnerFacts::read(&many(MAX_LINES)).is_some() && OwnerFacts::read(&many(MAX_LINES + 1)).is_none()
+            OwnerInfo::read(&many(MAX_LINES)).is_some() && OwnerInfo::read(&many(MAX_LINES + 1)).is_none()
         );
         let long = |len: usize| [&b"1\na="[..], &vec![b'x'; len - 4]].concat();
-        assert!(OwnerFacts::read(&long(MAX_LEN)).is_some() && OwnerFacts::read(&long(MAX_LEN + 1)).is_none());
+        assert!(OwnerInfo::read(&long(MAX_LEN)).is_some() && OwnerInfo::read(&long(MAX_LEN + 1)).is_none());
     }
 
     proptest! {
         #[test]
         fn what_is_set_is_read(lines in proptest::collection::vec(("[a-z_A]{0,9}", "[ -~ü\n]{0,600}"), 0..20)) {
-            let mut facts = OwnerFacts { pid: Some(7), lines: vec![] };
+            let mut facts = OwnerInfo { pid: Some(7), lines: vec![] };
             for (name, value) in &lines {
                 facts.set(name, value);
             }
             let bytes = facts.to_bytes();
             prop_assert!(bytes.len() <= MAX_LEN);
-            let read = OwnerFacts::read(&bytes).unwrap();
+            let read = OwnerInfo::read(&bytes).unwrap();
             prop_assert!(read.lines.iter().all(|line| facts.lines.contains(line)) && read.pid == Some(7));
         }
     }

@@ -12,23 +12,23 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::file_snapshot::{Condition, Look, refused};
+use super::file_snapshot::{Condition, FileSnapshot, refused};
 use crate::config::ranges::RANGE_ROWS;
 use crate::disk::file::ballast::Ballast;
-use crate::disk::file::compact::{Copied, take_place, write_copy};
+use crate::disk::file::compact::{CopyReport, take_place, write_copy};
 use crate::disk::file::evidence::{Accepted, FilePlace};
-use crate::disk::file::files::{OwnerLock, Standing, io_error, refuse_mount_point, standing};
+use crate::disk::file::files::{OwnerLock, PathState, io_error, refuse_mount_point, standing};
 use crate::disk::file::names::refuse_too_long;
 use crate::disk::file::open::{
-    OpenOptions, Opened, open, open_ours, refusal, refuse_unless_unfinished, remove_unfinished,
+    OpenOptions, OpenedFile, open, open_ours, refusal, refuse_unless_unfinished, remove_unfinished,
 };
 use crate::disk::store::batch::range::RangeRemoval;
-use crate::disk::store::catalog::{Adopted, Known, Registration};
+use crate::disk::store::catalog::{Catalog, PendingRegistrations, Registration};
 use crate::disk::store::charging::page_of;
-use crate::disk::store::guard::{Fault, FaultKind};
+use crate::disk::store::guard::{StoreError, StoreErrorKind};
 use crate::disk::store::identity::{FileIdentity, Identities};
-use crate::disk::store::redb_store::commit::{Batch, Outcome};
-use crate::disk::store::redb_store::{Room, Store};
+use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
+use crate::disk::store::redb_store::{Store, StoreLimits};
 use crate::error::Error;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
@@ -52,7 +52,7 @@ pub(crate) struct Edit {
     store: Option<Store>,
     /// What a file says that was compacted and closed. The next change opens it again: a commit finds no free
     /// page in such a file and doubles it, so none is made that changes nothing.
-    compacted: Option<Known>,
+    compacted: Option<Catalog>,
     sequence: u64,
     now: Timestamp,
     process: Process,
@@ -75,8 +75,8 @@ impl Edit {
         verify_up_to: u64,
         makes: bool,
     ) -> Result<Self, Error> {
-        let is_new = makes && standing(&OsVolume, path)? == Standing::Nothing;
-        if !is_new && let Condition::Owned(owner) = Look::open(path)?.facts.condition {
+        let is_new = makes && standing(&OsVolume, path)? == PathState::Nothing;
+        if !is_new && let Condition::Owned(owner) = FileSnapshot::open(path)?.facts.condition {
             return Err(owner.in_use(path));
         }
         refuse_too_long(&OsVolume, path)?;
@@ -84,7 +84,7 @@ impl Edit {
         let lock = OwnerLock::acquire(&OsVolume, path, None, Duration::ZERO, clock)?;
         match open_locked(path, clock, (verify_up_to, is_new), &lock) {
             Ok((options, store)) => {
-                let (sequence, now) = (store.last_sequence(), clock.wall().max(store.mark()));
+                let (sequence, now) = (store.last_sequence(), clock.wall().max(store.clock_watermark()));
                 let process = Process::current();
                 Ok(Self { options, store: Some(store), compacted: None, sequence, now, process, lock })
             }
@@ -101,8 +101,8 @@ impl Edit {
     }
 
     /// What the file knows of its keyspaces; none after a fault.
-    pub(crate) fn known(&self) -> Option<&Known> {
-        self.store.as_ref().map(|store| &store.known).or(self.compacted.as_ref())
+    pub(crate) fn catalog(&self) -> Option<&Catalog> {
+        self.store.as_ref().map(|store| &store.catalog).or(self.compacted.as_ref())
     }
 
     /// The number for the next change.
@@ -121,9 +121,9 @@ impl Edit {
     pub(crate) fn live(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<record::Header>>, Error> {
         self.open_again()?;
         let store = usable(self.store.as_ref())?;
-        let read = store
-            .snapshot(0)
-            .and_then(|snapshot| keys.iter().map(|key| snapshot.get(key)).collect::<Result<Vec<_>, Fault>>());
+        let read = store.snapshot(0).and_then(|snapshot| {
+            keys.iter().map(|key| snapshot.get(key)).collect::<Result<Vec<_>, StoreError>>()
+        });
         let records = read.map_err(|fault| told(&self.options.path, fault))?;
         let live = |record: Vec<u8>| record::peek(&record).filter(|header| header.expires_at > self.now);
         Ok(records.into_iter().map(|record| record.and_then(live)).collect())
@@ -161,7 +161,7 @@ impl Edit {
     /// Deletes every key in a scope; how many live ones there were.
     pub(crate) fn remove_scope(&mut self, scope: Scope) -> Result<u64, Error> {
         let range = Range { scope, sequence: self.next_sequence() };
-        let removal = RangeRemoval { range, known: Vec::new(), unlisted: 0, on_disk: 0 };
+        let removal = RangeRemoval { range, memory_keys: Vec::new(), unlisted: 0, on_disk: 0 };
         let removed = self.commit(&[], &[removal], &[], 0)?.removed.first().copied().unwrap_or(0);
         // A large one has its row now, and so holds. What it covers is deleted in parts.
         let store = self.store.as_mut().ok_or(Error::Closed)?;
@@ -190,7 +190,7 @@ impl Edit {
         let written = write_copy(store, &self.options, self.now, go_on);
         let Some(copied) = written.map_err(|fault| self.not_compacted(fault))? else { return Ok(None) };
         let store = self.store.take().ok_or(Error::Closed)?;
-        let old = store.known.clone();
+        let old = store.catalog.clone();
         let closed = store.close().and_then(|()| Ok(self.len()?));
         let len_before = closed.map_err(|fault| {
             drop(remove_unfinished(&self.options));
@@ -198,11 +198,11 @@ impl Edit {
         })?;
         let is_taken = take_place(&self.options, &copied).map_err(|fault| self.not_compacted(fault))?;
         if is_taken {
-            self.accept(copied.known.identity);
+            self.accept(copied.catalog.identity);
         }
         Ok(Some(if is_taken {
-            let Copied { len, expired, known, .. } = copied;
-            self.compacted = Some(known);
+            let CopyReport { len, expired, catalog, .. } = copied;
+            self.compacted = Some(catalog);
             Compaction { len_before, len, expired }
         } else {
             self.compacted = Some(old);
@@ -212,20 +212,20 @@ impl Edit {
 
     /// The lock names a file by its place, too, by which its stump is known. Best effort, as for a cache.
     fn accept(&mut self, identity: Option<FileIdentity>) {
-        let seen = self.options.volume.look(&self.options.path).ok().flatten();
+        let seen = self.options.volume.metadata(&self.options.path).ok().flatten();
         if let (Some(identity), Some(seen)) = (identity, seen) {
             drop(self.lock.accept(Accepted { identity, place: FilePlace::of(&seen) }));
         }
     }
 
     fn len(&self) -> std::io::Result<u64> {
-        Ok(self.options.volume.look(&self.options.path)?.map_or(0, |seen| seen.len))
+        Ok(self.options.volume.metadata(&self.options.path)?.map_or(0, |seen| seen.len))
     }
 
-    fn not_compacted(&self, fault: Fault) -> Error {
+    fn not_compacted(&self, fault: StoreError) -> Error {
         let path = self.options.path.clone();
         match fault.kind {
-            FaultKind::Full => {
+            StoreErrorKind::Full => {
                 let most = ByteSize::bytes(self.len().unwrap_or(0));
                 let cause = format!(
                     "{fault}; a copy that takes up to {most} is written beside the file before it takes its \
@@ -233,7 +233,7 @@ impl Edit {
                 );
                 Error::Io { action: "compact", path, cause }
             }
-            FaultKind::Io => Error::Io { action: "compact", path, cause: fault.cause },
+            StoreErrorKind::Io => Error::Io { action: "compact", path, cause: fault.cause },
             _ => told(&path, fault),
         }
     }
@@ -272,7 +272,8 @@ impl Edit {
         register: &'a [Registration],
         sweep: usize,
     ) -> Batch<'a> {
-        static NONE: std::sync::LazyLock<Adopted> = std::sync::LazyLock::new(Adopted::default);
+        static NONE: std::sync::LazyLock<PendingRegistrations> =
+            std::sync::LazyLock::new(PendingRegistrations::default);
         Batch {
             mutations,
             ranges,
@@ -296,7 +297,7 @@ impl Edit {
         ranges: &[RangeRemoval],
         register: &[Registration],
         sweep: usize,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<CommitOutcome, Error> {
         self.open_again()?;
         usable(self.store.as_ref())?;
         let batch = self.batch(mutations, ranges, register, sweep);
@@ -305,7 +306,7 @@ impl Edit {
         let committed = match store.commit(&batch) {
             // The store takes nothing more after it failed, and can be opened again. Even deletions take
             // room.
-            Err(fault) if fault.kind == FaultKind::Full && Ballast::give_up_left(&OsVolume, path) => {
+            Err(fault) if fault.kind == StoreErrorKind::Full && Ballast::give_up_left(&OsVolume, path) => {
                 drop(store.close());
                 store = open_ours(&self.options, u64::MAX).map_err(|fault| told(path, fault))?;
                 store.commit(&batch)
@@ -337,7 +338,7 @@ fn open_locked(
         page_cache: PAGE_CACHE,
         verify_up_to,
         // The capacity is a setting of its owner, who brings the file down to it.
-        room: Room::UNBOUNDED,
+        room: StoreLimits::UNBOUNDED,
         capacity: u64::MAX,
         counts_blocks: OsVolume.counts_blocks(path),
         charging: None,
@@ -345,13 +346,13 @@ fn open_locked(
         identities: Identities::default(),
         accepted: lock.accepted(),
     };
-    let store = if is_new && standing(&OsVolume, path)? == Standing::Nothing {
-        let Opened { store, .. } = open(&options)?;
+    let store = if is_new && standing(&OsVolume, path)? == PathState::Nothing {
+        let OpenedFile { store, .. } = open(&options)?;
         store
     } else {
-        let len = Look::open(path)?.facts.len;
+        let len = FileSnapshot::open(path)?.facts.len;
         let opened = match open_ours(&options, len) {
-            Err(fault) if fault.kind == FaultKind::Full && Ballast::give_up_left(&OsVolume, path) => {
+            Err(fault) if fault.kind == StoreErrorKind::Full && Ballast::give_up_left(&OsVolume, path) => {
                 open_ours(&options, len)
             }
             opened => opened,
@@ -365,14 +366,15 @@ fn open_locked(
 }
 
 /// The error of a fault.
-fn told(path: &Path, fault: Fault) -> Error {
+fn told(path: &Path, fault: StoreError) -> Error {
     let path: PathBuf = path.to_owned();
     match (fault.kind, OsVolume::open_to_read(&path)) {
-        (FaultKind::Damage, Ok(file)) => refused(&path, &file, fault),
-        (FaultKind::Damage, Err(error)) => io_error("read", &path, error),
-        (FaultKind::Io | FaultKind::Full | FaultKind::TooLarge | FaultKind::Unrepaired, _) => {
-            Error::Io { action: "change", path, cause: fault.cause }
-        }
+        (StoreErrorKind::Damage, Ok(file)) => refused(&path, &file, fault),
+        (StoreErrorKind::Damage, Err(error)) => io_error("read", &path, error),
+        (
+            StoreErrorKind::Io | StoreErrorKind::Full | StoreErrorKind::TooLarge | StoreErrorKind::Unrepaired,
+            _,
+        ) => Error::Io { action: "change", path, cause: fault.cause },
         _ => refusal(&path, fault),
     }
 }

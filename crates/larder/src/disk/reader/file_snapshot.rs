@@ -18,20 +18,20 @@ use std::path::{Path, PathBuf};
 use redb::{Database, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableDatabase};
 
 use super::pages::{Pages, verify_pages};
-use crate::disk::file::files::{Standing, io_error};
+use crate::disk::file::files::{PathState, io_error};
 use crate::disk::file::open::{REDB_MAGIC, builder, foreign};
 use crate::disk::file::overlay::Overlay;
 use crate::disk::file::owner::Owner;
 use crate::disk::file::{evidence, files, owner};
-use crate::disk::store::catalog::Known;
+use crate::disk::store::catalog::Catalog;
 use crate::disk::store::expiry;
 use crate::disk::store::file_format::FileFormat;
-use crate::disk::store::guard::{Fault, FaultKind, Guarded, guarded};
+use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
 use crate::disk::store::redb_store::Store;
 use crate::disk::store::tables::{ENTRIES, EXPIRY, after_prefix};
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::stats::cumulative::Lifetime;
+use crate::stats::cumulative::CumulativeStats;
 use crate::sys::sync::thread;
 use crate::sys::volume::OsVolume;
 use crate::sys::volume::file::VolumeFile;
@@ -61,26 +61,26 @@ pub(crate) enum Condition {
 
 /// What is known of the file besides its entries.
 #[derive(Debug, Clone)]
-pub(crate) struct Facts {
+pub(crate) struct FileContents {
     pub(crate) path: PathBuf,
     pub(crate) len: u64,
     pub(crate) condition: Condition,
-    pub(crate) known: Known,
-    pub(crate) lifetime: Option<Lifetime>,
+    pub(crate) catalog: Catalog,
+    pub(crate) lifetime: Option<CumulativeStats>,
 }
 
 /// A row of the table of entries.
 pub(crate) type Row = (Vec<u8>, Vec<u8>);
 
 /// A file at one moment.
-pub(crate) struct Look {
+pub(crate) struct FileSnapshot {
     // The tables before what they are of: fields are dropped in this order.
     entries: Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
     expiry: Guarded<ReadOnlyTable<&'static [u8], ()>>,
     _source: Source,
     /// The header that a crash left, while the file is read through an overlay.
     frozen: Option<Vec<u8>>,
-    pub(crate) facts: Facts,
+    pub(crate) facts: FileContents,
 }
 
 enum Source {
@@ -88,13 +88,13 @@ enum Source {
     Repaired { _db: Guarded<Database> },
 }
 
-impl std::fmt::Debug for Look {
+impl std::fmt::Debug for FileSnapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Look").field("facts", &self.facts).finish_non_exhaustive()
+        f.debug_struct("FileSnapshot").field("facts", &self.facts).finish_non_exhaustive()
     }
 }
 
-impl Look {
+impl FileSnapshot {
     /// Opens a file as it stands.
     ///
     /// A file that a crash left is read through an overlay, which is right for as long as no process writes to
@@ -117,10 +117,10 @@ impl Look {
         match opened {
             Ok(db) => Self::shared(path, &file, Guarded::new(db)).map(Some),
             // Held by a process that has not opened it yet, or by a fork of one that has ended, it stays so.
-            Err(fault) if fault.kind == FaultKind::Unrepaired && !is_last && owner::holds_lock(path) => {
+            Err(fault) if fault.kind == StoreErrorKind::Unrepaired && !is_last && owner::holds_lock(path) => {
                 Ok(None)
             }
-            Err(fault) if fault.kind == FaultKind::Unrepaired => {
+            Err(fault) if fault.kind == StoreErrorKind::Unrepaired => {
                 let start = file.start(HEADER_LEN).map_err(|error| io_error("read", path, error))?;
                 let look = Self::repaired(path, file, start.clone());
                 // Whatever was read of a file that has changed, an error too, is of no commit.
@@ -143,8 +143,9 @@ impl Look {
         let txn = Guarded::new(txn);
         let format = format(path, file, FileFormat::at(&txn))?;
         let read = tables(&txn, format);
-        let (known, lifetime, entries, expiry) = read.map_err(|fault| refused(path, file, fault))?;
-        let facts = Facts { path: path.to_owned(), len: len(path, file)?, condition, known, lifetime };
+        let (catalog, lifetime, entries, expiry) = read.map_err(|fault| refused(path, file, fault))?;
+        let facts =
+            FileContents { path: path.to_owned(), len: len(path, file)?, condition, catalog, lifetime };
         Ok(Self { entries, expiry, _source: Source::Shared { _db: db }, frozen: None, facts })
     }
 
@@ -159,10 +160,10 @@ impl Look {
         let txn = Guarded::new(txn);
         let format = format(path, &file, FileFormat::at(&txn))?;
         let read = tables(&txn, format);
-        let (known, lifetime, entries, expiry) = read.map_err(|fault| refused(path, &file, fault))?;
+        let (catalog, lifetime, entries, expiry) = read.map_err(|fault| refused(path, &file, fault))?;
         let condition =
             if owner::holds_lock(path) { Condition::Owned(Owner::beside(path)) } else { Condition::Crashed };
-        let facts = Facts { path: path.to_owned(), len, condition, known, lifetime };
+        let facts = FileContents { path: path.to_owned(), len, condition, catalog, lifetime };
         Ok(Self { entries, expiry, _source: Source::Repaired { _db: db }, frozen: Some(start), facts })
     }
 
@@ -196,7 +197,7 @@ impl Look {
         // come to an end.
         let is_ordered = rows.is_sorted_by(|(one, _), (next, _)| one < next)
             && rows.first().zip(after).is_none_or(|((first, _), after)| first.as_slice() > after);
-        if is_ordered { Ok(rows) } else { self.believed(Err(Fault::damage("keys are out of order"))) }
+        if is_ordered { Ok(rows) } else { self.believed(Err(StoreError::damage("keys are out of order"))) }
     }
 
     /// The record of a whole key.
@@ -228,7 +229,7 @@ impl Look {
     }
 
     /// What was read, unless the file that it was read from is no longer the one that was frozen.
-    fn believed<T>(&self, read: Result<T, Fault>) -> Result<T, Error> {
+    fn believed<T>(&self, read: Result<T, StoreError>) -> Result<T, Error> {
         self.refuse_if_changed()?;
         read.map_err(|fault| match OsVolume::open_to_read(&self.facts.path) {
             Ok(file) => refused(&self.facts.path, &file, fault),
@@ -259,17 +260,17 @@ fn changed(path: &Path) -> Error {
 }
 
 type Tables = (
-    Known,
-    Option<Lifetime>,
+    Catalog,
+    Option<CumulativeStats>,
     Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
     Guarded<ReadOnlyTable<&'static [u8], ()>>,
 );
 
-fn tables(txn: &ReadTransaction, format: u32) -> Result<Tables, Fault> {
-    let known = Store::known_at(txn, format, None)?;
+fn tables(txn: &ReadTransaction, format: u32) -> Result<Tables, StoreError> {
+    let catalog = Store::known_at(txn, format, None)?;
     let entries = guarded(|| Ok(txn.open_table(ENTRIES)?))?;
     let expiry = guarded(|| Ok(txn.open_table(EXPIRY)?))?;
-    Ok((known, Store::lifetime_at(txn)?, Guarded::new(entries), Guarded::new(expiry)))
+    Ok((catalog, Store::lifetime_at(txn)?, Guarded::new(entries), Guarded::new(expiry)))
 }
 
 fn len(path: &Path, file: &VolumeFile) -> Result<u64, Error> {
@@ -279,9 +280,9 @@ fn len(path: &Path, file: &VolumeFile) -> Result<u64, Error> {
 /// Opens a file that begins as redb's do, to be read.
 pub(crate) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {
     match files::standing(&OsVolume, path)? {
-        Standing::Nothing => return Err(Error::Missing { path: path.to_owned() }),
-        Standing::Empty => return Err(foreign(path, "it is empty: no cache has been opened on it yet")),
-        Standing::File { .. } => {}
+        PathState::Nothing => return Err(Error::Missing { path: path.to_owned() }),
+        PathState::Empty => return Err(foreign(path, "it is empty: no cache has been opened on it yet")),
+        PathState::File { .. } => {}
     }
     let opened = OsVolume::open_to_read(path).and_then(|file| Ok((file.start(REDB_MAGIC.len())?, file)));
     match opened {
@@ -298,9 +299,13 @@ pub(crate) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {
 }
 
 /// The format, if it is one that this version reads.
-fn format(path: &Path, file: &VolumeFile, found: Result<Option<FileFormat>, Fault>) -> Result<u32, Error> {
+fn format(
+    path: &Path,
+    file: &VolumeFile,
+    found: Result<Option<FileFormat>, StoreError>,
+) -> Result<u32, Error> {
     match found.map_err(|fault| refused(path, file, fault))? {
-        Some(found) => found.known(path),
+        Some(found) => found.catalog(path),
         // Damage to the list of tables looks like this too.
         None => match verify_pages(path)? {
             Pages::Damaged(cause) if shows_larder(path, file) => {
@@ -317,23 +322,23 @@ fn shows_larder(path: &Path, file: &VolumeFile) -> bool {
 }
 
 /// The error of a fault.
-pub(crate) fn refused(path: &Path, file: &VolumeFile, fault: Fault) -> Error {
+pub(crate) fn refused(path: &Path, file: &VolumeFile, fault: StoreError) -> Error {
     match fault.kind {
-        FaultKind::Damage if shows_larder(path, file) => {
+        StoreErrorKind::Damage if shows_larder(path, file) => {
             Error::Damaged { path: path.to_owned(), cause: fault.cause }
         }
-        FaultKind::Damage => {
+        StoreErrorKind::Damage => {
             foreign(path, format!("it is a damaged redb database ({fault}) with no sign of larder in it"))
         }
-        FaultKind::Locked => Owner::beside(path).in_use(path),
-        FaultKind::Denied => {
+        StoreErrorKind::Locked => Owner::beside(path).in_use(path),
+        StoreErrorKind::Denied => {
             io_error("read", path, std::io::Error::new(std::io::ErrorKind::PermissionDenied, fault.cause))
         }
-        FaultKind::Unrepaired
-        | FaultKind::Io
-        | FaultKind::Full
-        | FaultKind::TooLarge
-        | FaultKind::Displaced
-        | FaultKind::Removed => Error::Io { action: "read", path: path.to_owned(), cause: fault.cause },
+        StoreErrorKind::Unrepaired
+        | StoreErrorKind::Io
+        | StoreErrorKind::Full
+        | StoreErrorKind::TooLarge
+        | StoreErrorKind::Displaced
+        | StoreErrorKind::Removed => Error::Io { action: "read", path: path.to_owned(), cause: fault.cause },
     }
 }

@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 use redb::{ReadOnlyDatabase, ReadableDatabase};
 
 use crate::disk::file::files;
-use crate::disk::file::files::{Standing, io_error};
+use crate::disk::file::files::{PathState, io_error};
 use crate::disk::file::open::{builder, foreign, refuse_unless_redb};
 use crate::disk::file::owner::Owner;
-use crate::disk::store::catalog::Known;
+use crate::disk::store::catalog::Catalog;
 use crate::disk::store::file_format::FileFormat;
-use crate::disk::store::guard::{Fault, FaultKind, Guarded, guarded};
+use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
 use crate::disk::store::redb_store::Store;
 use crate::disk::store::snapshot::Snapshot;
 use crate::error::Error;
@@ -50,11 +50,11 @@ impl std::fmt::Debug for FollowedFile {
 impl FollowedFile {
     fn open(path: &Path, page_cache: usize) -> Result<Self, Error> {
         let nothing = || io_error("open", path, std::io::ErrorKind::NotFound.into());
-        if files::standing(&OsVolume, path)? == Standing::Nothing {
+        if files::standing(&OsVolume, path)? == PathState::Nothing {
             return Err(nothing());
         }
         // Before the file is opened: if another takes its place in between, the next lookup notices.
-        let seen = OsVolume.look(path).map_err(|error| io_error("look at", path, error))?;
+        let seen = OsVolume.metadata(path).map_err(|error| io_error("look at", path, error))?;
         let identity = seen.ok_or_else(nothing)?.identity;
         refuse_unless_redb(&OsVolume, path)?;
         let opened =
@@ -76,7 +76,7 @@ impl Followed {
 
     /// The file that stands at the path now.
     fn current(&self) -> Result<Arc<FollowedFile>, Error> {
-        let seen = OsVolume.look(&self.path).map_err(|error| io_error("look at", &self.path, error))?;
+        let seen = OsVolume.metadata(&self.path).map_err(|error| io_error("look at", &self.path, error))?;
         let mut file = self.file.lock();
         if seen.is_none_or(|seen| seen.identity != file.identity) {
             *file = Arc::new(FollowedFile::open(&self.path, self.page_cache)?);
@@ -89,7 +89,7 @@ impl Followed {
     ///
     /// An owner of a later version may have upgraded the file since it was opened, so the format is read each
     /// time.
-    pub(crate) fn view(&self, only: Option<&str>) -> Result<(Known, Snapshot), Error> {
+    pub(crate) fn view(&self, only: Option<&str>) -> Result<(Catalog, Snapshot), Error> {
         // A thread of the parent may have had the lock at the fork, or one of the store's.
         if !self.process.is_current() {
             return Err(Error::Forked);
@@ -98,33 +98,35 @@ impl Followed {
         let failed = |fault| refused(&self.path, fault);
         let txn = Guarded::new(guarded(|| Ok(file.db.begin_read()?)).map_err(failed)?);
         let format = format(&self.path, FileFormat::at(&txn))?;
-        let known = Store::known_at(&txn, format, only).map_err(failed)?;
-        Ok((known, Snapshot::at(&txn, 0).map_err(failed)?))
+        let catalog = Store::known_at(&txn, format, only).map_err(failed)?;
+        Ok((catalog, Snapshot::at(&txn, 0).map_err(failed)?))
     }
 }
 
 /// The format, if it is one that this version reads.
-fn format(path: &Path, found: Result<Option<FileFormat>, Fault>) -> Result<u32, Error> {
+fn format(path: &Path, found: Result<Option<FileFormat>, StoreError>) -> Result<u32, Error> {
     let found = found.map_err(|fault| refused(path, fault))?;
-    found.ok_or_else(|| foreign(path, "it is a redb database without larder's tables"))?.known(path)
+    found.ok_or_else(|| foreign(path, "it is a redb database without larder's tables"))?.catalog(path)
 }
 
-fn refused(path: &Path, fault: Fault) -> Error {
+fn refused(path: &Path, fault: StoreError) -> Error {
     let cause = match fault.kind {
-        FaultKind::Unrepaired => {
+        StoreErrorKind::Unrepaired => {
             "its owner crashed and it has not been opened for writing since; open it as a cache once"
                 .to_owned()
         }
-        FaultKind::Damage => format!("it is damaged ({fault}); open it as a cache, which moves it aside"),
-        FaultKind::Locked => {
+        StoreErrorKind::Damage => {
+            format!("it is damaged ({fault}); open it as a cache, which moves it aside")
+        }
+        StoreErrorKind::Locked => {
             return Owner::default().in_use(path);
         }
-        FaultKind::Io
-        | FaultKind::Full
-        | FaultKind::TooLarge
-        | FaultKind::Denied
-        | FaultKind::Displaced
-        | FaultKind::Removed => fault.cause,
+        StoreErrorKind::Io
+        | StoreErrorKind::Full
+        | StoreErrorKind::TooLarge
+        | StoreErrorKind::Denied
+        | StoreErrorKind::Displaced
+        | StoreErrorKind::Removed => fault.cause,
     };
     Error::Io { action: "follow", path: path.to_owned(), cause }
 }

@@ -16,7 +16,7 @@ use super::file_snapshot::{HEADER_LEN, open_redb, refused};
 use crate::disk::file::files::io_error;
 use crate::disk::file::open::builder;
 use crate::disk::file::overlay::Overlay;
-use crate::disk::store::guard::{Fault, FaultKind, Guarded, guarded};
+use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
 use crate::error::Error;
 use crate::sys::volume::OsVolume;
 use crate::sys::volume::file::VolumeFile;
@@ -54,8 +54,8 @@ pub(crate) fn verify_pages(path: &Path) -> Result<Pages, Error> {
         let pinned = match pinned {
             Ok(pinned) => Some(pinned),
             // Left by a crash: nobody writes to it, or the header will tell.
-            Err(fault) if fault.kind == FaultKind::Unrepaired => None,
-            Err(fault) if fault.kind == FaultKind::Damage => return Ok(Pages::Damaged(fault.cause)),
+            Err(fault) if fault.kind == StoreErrorKind::Unrepaired => None,
+            Err(fault) if fault.kind == StoreErrorKind::Damage => return Ok(Pages::Damaged(fault.cause)),
             Err(fault) => return Err(refused(path, &file, fault)),
         };
         if file.start(HEADER_LEN).map_err(failed)? != before {
@@ -67,7 +67,7 @@ pub(crate) fn verify_pages(path: &Path) -> Result<Pages, Error> {
         match checked {
             Ok(()) if has_stood_still => return Ok(Pages::Whole),
             Ok(()) => {}
-            Err(fault) if fault.kind == FaultKind::Damage => {
+            Err(fault) if fault.kind == StoreErrorKind::Damage => {
                 damage_shown += 1;
                 if is_unchanged || damage_shown == DAMAGE_SHOWS {
                     return Ok(Pages::Damaged(fault.cause));
@@ -79,7 +79,7 @@ pub(crate) fn verify_pages(path: &Path) -> Result<Pages, Error> {
     Ok(Pages::Unknown("its owner commits without a pause; try again, or have the owner verify it".to_owned()))
 }
 
-fn check(path: &Path, start: &[u8]) -> Result<(), Fault> {
+fn check(path: &Path, start: &[u8]) -> Result<(), StoreError> {
     let mut builder = builder(PAGE_CACHE);
     builder.set_check_integrity_on_open(true);
     let db = guarded(|| {

@@ -9,21 +9,21 @@ use super::file_format::{FEATURES, FORMAT};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::keyspace_rows::{Keyspaces, Retired, clamped};
-use super::tables::State;
+use super::tables::CommitState;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::slot::Range;
 use crate::units::Timestamp;
 
 /// What the metadata tables say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Known {
+pub(crate) struct Catalog {
     /// The version of the file's format.
     pub(crate) format: u32,
     /// What its readers must know, a bit each.
     pub(crate) features: u64,
     /// Which file it is; a file of format 1 has none yet.
     pub(crate) identity: Option<FileIdentity>,
-    pub(crate) state: State,
+    pub(crate) state: CommitState,
     pub(crate) keyspaces: Keyspaces,
     /// Keyspaces to be deleted, with the bytes they are still charged for.
     pub(crate) retired: Retired,
@@ -49,15 +49,15 @@ pub(crate) struct Registration {
     pub(crate) schema: Option<String>,
 }
 
-impl Known {
+impl Catalog {
     /// What a file without entries says.
-    pub(crate) fn fresh(mark: Timestamp, identities: Identities) -> Self {
-        let state = State { mark, next_keyspace: 1, closed_cleanly: true, sequence: 0 };
+    pub(crate) fn fresh(clock_watermark: Timestamp, identities: Identities) -> Self {
+        let state = CommitState { clock_watermark, next_keyspace: 1, closed_cleanly: true, sequence: 0 };
         let features = FEATURES;
         Self {
             format: FORMAT,
             features,
-            identity: Some(identities.make(mark, None)),
+            identity: Some(identities.make(clock_watermark, None)),
             state,
             ..Self::default()
         }
@@ -65,16 +65,16 @@ impl Known {
 
     /// The same keyspaces without their entries, for a file that takes this one's place: handles go on with
     /// their numbers. It is another file, of another identity.
-    pub(crate) fn emptied(&self, mark: Timestamp, sequence: u64, identities: Identities) -> Self {
-        let identity = Some(identities.make(mark, self.identity));
-        let nothing = Self { state: self.state, identity, ..Self::fresh(mark, identities) };
+    pub(crate) fn emptied(&self, clock_watermark: Timestamp, sequence: u64, identities: Identities) -> Self {
+        let identity = Some(identities.make(clock_watermark, self.identity));
+        let nothing = Self { state: self.state, identity, ..Self::fresh(clock_watermark, identities) };
         let charging = self.charging;
         let keyspaces = self.keyspaces.clone();
-        let mut known = Self { keyspaces, charging, charging_on_file: charging, ..nothing };
-        known.keyspaces.empty_all();
-        known.state.mark = known.state.mark.max(mark);
-        known.state.sequence = known.state.sequence.max(sequence);
-        known
+        let mut catalog = Self { keyspaces, charging, charging_on_file: charging, ..nothing };
+        catalog.keyspaces.empty_all();
+        catalog.state.clock_watermark = catalog.state.clock_watermark.max(clock_watermark);
+        catalog.state.sequence = catalog.state.sequence.max(sequence);
+        catalog
     }
 
     /// Returns the bytes that all entries are charged for, those of retired keyspaces included.
@@ -88,7 +88,7 @@ impl Known {
     }
 
     /// Takes over what was opened while the file was out of service.
-    pub(crate) fn adopt(&mut self, adopted: &Adopted) {
+    pub(crate) fn adopt(&mut self, adopted: &PendingRegistrations) {
         let mut draft = Draft::of(self);
         draft.adopt(adopted);
         let changes = draft.into_changes();
@@ -110,7 +110,7 @@ impl Registration {
 ///
 /// A keyspace of a name that the file does not have is numbered without a commit:
 ///
-/// 1. [`Adopted::number`] gives it the next number that neither the file nor another opening has.
+/// 1. [`PendingRegistrations::number`] gives it the next number that neither the file nor another opening has.
 /// 2. Its opening is answered.
 /// 3. Whatever commits next enters its row, in the same transaction as its first entry or in an earlier one
 ///    ([`Draft::adopt`]).
@@ -120,7 +120,7 @@ impl Registration {
 /// (of another version or shape) is entered before its opening is answered: a removal of what it does not
 /// find commits nothing, and an owner of the version before must not find it either.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Adopted {
+pub(crate) struct PendingRegistrations {
     /// By name, the latest, and when it was registered: an earlier version's number is retired.
     pub(crate) keyspaces: BTreeMap<String, (Registration, KeyspaceId, Timestamp)>,
     pub(crate) retired: BTreeSet<KeyspaceId>,
@@ -130,34 +130,34 @@ pub(crate) struct Adopted {
     is_urgent: bool,
 }
 
-impl Adopted {
+impl PendingRegistrations {
     /// Numbers a keyspace that needs no commit before its opening is answered. Returns its number, and
     /// whether the file has still to learn of it; none if it needs one.
-    pub(crate) fn number(&mut self, known: &Known, wanted: &Registration) -> Option<(KeyspaceId, bool)> {
+    pub(crate) fn number(&mut self, catalog: &Catalog, wanted: &Registration) -> Option<(KeyspaceId, bool)> {
         if let Some((pending, id, _)) = self.keyspaces.get(&wanted.name) {
             return (pending == wanted).then_some((*id, true));
         }
-        if let Some(row) = known.keyspaces.get(&wanted.name) {
+        if let Some(row) = catalog.keyspaces.get(&wanted.name) {
             let is_whole = row.schema.is_some() || wanted.schema.is_none();
             return (wanted.is_served_by(row) && is_whole).then_some((row.id, false));
         }
-        let id = KeyspaceId::on_disk(self.next.max(known.state.next_keyspace));
+        let id = KeyspaceId::on_disk(self.next.max(catalog.state.next_keyspace));
         // It takes no other's place, so nobody will ask when that was.
-        self.note(wanted, id, known.state.mark);
+        self.note(wanted, id, catalog.state.clock_watermark);
         Some((id, true))
     }
 
-    /// Notes a keyspace that `known`, which has these taken over already, numbers.
+    /// Notes a keyspace that `catalog`, which has these taken over already, numbers.
     pub(crate) fn register(
         &mut self,
-        known: &mut Known,
+        catalog: &mut Catalog,
         wanted: &Registration,
         now: Timestamp,
     ) -> KeyspaceId {
-        let mut draft = Draft::of(known);
+        let mut draft = Draft::of(catalog);
         let (id, retired) = draft.register(wanted, now);
         let changes = draft.into_changes();
-        known.accept(changes);
+        catalog.accept(changes);
         self.retired.extend(retired);
         self.is_urgent = true;
         self.note(wanted, id, now);

@@ -7,18 +7,18 @@
 //! 2. The transaction notes its changes in the draft, and writes them ([`super::redb_store::metadata::write_draft`]).
 //! 3. The transaction commits. After an error or a panic the draft is dropped, and what is known is as it
 //!    was.
-//! 4. [`Draft::into_changes`] ends the borrow, and [`Known::accept`] takes the changes over.
+//! 4. [`Draft::into_changes`] ends the borrow, and [`Catalog::accept`] takes the changes over.
 
 use std::collections::BTreeMap;
 
 use super::batch::Deltas;
-use super::catalog::{Adopted, Known, Registration};
+use super::catalog::{Catalog, PendingRegistrations, Registration};
 use super::charging::Charging;
 use super::file_format::{FEATURES, FORMAT};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::keyspace_rows::{Retired, Usage, clamped};
-use super::tables::State;
+use super::tables::CommitState;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::slot::Range;
 use crate::units::Timestamp;
@@ -26,11 +26,11 @@ use crate::units::Timestamp;
 /// What is known, with the changes of a transaction that has not succeeded yet.
 #[derive(Debug)]
 pub(crate) struct Draft<'a> {
-    known: &'a Known,
+    catalog: &'a Catalog,
     pub(crate) format: u32,
     pub(crate) features: u64,
     pub(crate) identity: Option<FileIdentity>,
-    pub(crate) state: State,
+    pub(crate) state: CommitState,
     pub(crate) retired: RetiredDraft<'a>,
     /// The range removals that are to be pending: a few.
     pub(crate) ranges: Vec<Range>,
@@ -43,11 +43,11 @@ pub(crate) struct Draft<'a> {
 
 /// What a transaction has changed, once it has succeeded.
 #[derive(Debug)]
-pub(crate) struct Changes {
+pub(crate) struct DraftChanges {
     format: u32,
     features: u64,
     identity: Option<FileIdentity>,
-    state: State,
+    state: CommitState,
     rows: BTreeMap<String, KeyspaceRow>,
     retired: BTreeMap<KeyspaceId, Option<u64>>,
     ranges: Vec<Range>,
@@ -56,22 +56,22 @@ pub(crate) struct Changes {
 /// The retired keyspaces, with the changes of a transaction.
 #[derive(Debug)]
 pub(crate) struct RetiredDraft<'a> {
-    known: &'a Retired,
+    catalog: &'a Retired,
     /// The bytes of those that differ; none of those that are deleted.
     changed: BTreeMap<KeyspaceId, Option<u64>>,
 }
 
 impl<'a> Draft<'a> {
     /// Begins without a change.
-    pub(crate) fn of(known: &'a Known) -> Self {
+    pub(crate) fn of(catalog: &'a Catalog) -> Self {
         Self {
-            known,
-            format: known.format,
-            features: known.features,
-            identity: known.identity,
-            state: known.state,
-            retired: RetiredDraft { known: &known.retired, changed: BTreeMap::new() },
-            ranges: known.ranges.clone(),
+            catalog,
+            format: catalog.format,
+            features: catalog.features,
+            identity: catalog.identity,
+            state: catalog.state,
+            retired: RetiredDraft { catalog: &catalog.retired, changed: BTreeMap::new() },
+            ranges: catalog.ranges.clone(),
             rows: BTreeMap::new(),
             names: BTreeMap::new(),
             usage: Usage::default(),
@@ -79,8 +79,8 @@ impl<'a> Draft<'a> {
     }
 
     /// Returns what is known before the transaction.
-    pub(crate) fn before(&self) -> &'a Known {
-        self.known
+    pub(crate) fn before(&self) -> &'a Catalog {
+        self.catalog
     }
 
     /// Returns the rows that differ, by name.
@@ -90,32 +90,32 @@ impl<'a> Draft<'a> {
 
     /// Returns the rule by which entries are charged.
     pub(crate) fn charging(&self) -> Charging {
-        self.known.charging
+        self.catalog.charging
     }
 
     /// Returns whether nothing differs.
     pub(crate) fn is_unchanged(&self) -> bool {
         self.rows.is_empty()
             && self.retired.changed.is_empty()
-            && self.state == self.known.state
-            && self.ranges == self.known.ranges
-            && (self.format, self.identity) == (self.known.format, self.known.identity)
+            && self.state == self.catalog.state
+            && self.ranges == self.catalog.ranges
+            && (self.format, self.identity) == (self.catalog.format, self.catalog.identity)
     }
 
     /// Ends the draft of a transaction that has succeeded.
-    pub(crate) fn into_changes(self) -> Changes {
+    pub(crate) fn into_changes(self) -> DraftChanges {
         let Self { format, features, identity, state, rows, retired, ranges, .. } = self;
-        Changes { format, features, identity, state, rows, retired: retired.changed, ranges }
+        DraftChanges { format, features, identity, state, rows, retired: retired.changed, ranges }
     }
 
     /// Returns the row of a name.
     pub(crate) fn row(&self, name: &str) -> Option<&KeyspaceRow> {
-        self.rows.get(name).or_else(|| self.known.keyspaces.get(name))
+        self.rows.get(name).or_else(|| self.catalog.keyspaces.get(name))
     }
 
     /// Returns the name of the keyspace that has a number.
     fn name_of(&self, id: KeyspaceId) -> Option<&str> {
-        let name = self.names.get(&id).map(String::as_str).or_else(|| self.known.keyspaces.name_of(id))?;
+        let name = self.names.get(&id).map(String::as_str).or_else(|| self.catalog.keyspaces.name_of(id))?;
         // The transaction may have given the name another number.
         self.row(name).filter(|row| row.id == id).map(|_| name)
     }
@@ -128,7 +128,7 @@ impl<'a> Draft<'a> {
 
     /// Returns the bytes that all entries are charged for, those of retired keyspaces included.
     pub(crate) fn live_bytes(&self) -> u64 {
-        clamped(self.known.keyspaces.usage().plus(self.usage).bytes + self.retired.bytes())
+        clamped(self.catalog.keyspaces.usage().plus(self.usage).bytes + self.retired.bytes())
     }
 
     /// Counts the entries that the transaction has written and deleted.
@@ -157,7 +157,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Takes over what was opened and is not in the file yet, whatever of it the file knows already.
-    pub(crate) fn adopt(&mut self, adopted: &Adopted) {
+    pub(crate) fn adopt(&mut self, adopted: &PendingRegistrations) {
         for (wanted, id, registered_at) in adopted.keyspaces.values() {
             if self.row(&wanted.name).is_none_or(|row| row.id != *id) {
                 self.replace(wanted, *id, *registered_at);
@@ -239,14 +239,14 @@ impl RetiredDraft<'_> {
     fn get(&self, id: KeyspaceId) -> Option<u64> {
         match self.changed.get(&id) {
             Some(changed) => *changed,
-            None => self.known.get(&id).copied(),
+            None => self.catalog.get(&id).copied(),
         }
     }
 
     /// Returns the retired keyspaces. Those that the transaction itself retires come last.
     pub(crate) fn ids(&self) -> impl Iterator<Item = KeyspaceId> + '_ {
-        let new = self.changed.iter().filter(|(id, bytes)| bytes.is_some() && !self.known.contains_key(id));
-        let kept = self.known.keys().filter(|id| self.contains_key(**id));
+        let new = self.changed.iter().filter(|(id, bytes)| bytes.is_some() && !self.catalog.contains_key(id));
+        let kept = self.catalog.keys().filter(|id| self.contains_key(**id));
         kept.chain(new.map(|(id, _)| id)).copied()
     }
 
@@ -266,17 +266,17 @@ impl RetiredDraft<'_> {
 
     fn bytes(&self) -> i128 {
         let difference = |(id, bytes): (&KeyspaceId, &Option<u64>)| {
-            i128::from(bytes.unwrap_or(0)) - i128::from(self.known.get(id).copied().unwrap_or(0))
+            i128::from(bytes.unwrap_or(0)) - i128::from(self.catalog.get(id).copied().unwrap_or(0))
         };
-        self.known.bytes() + self.changed.iter().map(difference).sum::<i128>()
+        self.catalog.bytes() + self.changed.iter().map(difference).sum::<i128>()
     }
 }
 
-impl Known {
+impl Catalog {
     /// Takes over what a transaction has changed that has succeeded. Returns the names of the rows that
     /// differ.
-    pub(crate) fn accept(&mut self, changes: Changes) -> Vec<String> {
-        let Changes { format, features, identity, state, rows, retired, ranges } = changes;
+    pub(crate) fn accept(&mut self, changes: DraftChanges) -> Vec<String> {
+        let DraftChanges { format, features, identity, state, rows, retired, ranges } = changes;
         (self.format, self.features, self.identity) = (format, features, identity);
         (self.state, self.ranges) = (state, ranges);
         self.charging_on_file = self.charging;

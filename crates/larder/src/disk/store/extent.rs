@@ -7,7 +7,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::sys::volume::{SeenKind, Volume};
+use crate::sys::volume::{FileKind, Volume};
 
 /// What a file takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,7 +20,7 @@ pub(crate) struct Extent {
 impl Extent {
     /// Looks at a file; one that is missing takes nothing.
     pub(crate) fn of(volume: &dyn Volume, path: &Path) -> io::Result<Self> {
-        let seen = volume.look(path)?.filter(|seen| seen.kind == SeenKind::File);
+        let seen = volume.metadata(path)?.filter(|seen| seen.kind == FileKind::File);
         Ok(seen.map_or_else(Self::default, |seen| Self { len: seen.len, allocated: seen.allocated }))
     }
 

@@ -5,13 +5,13 @@
 //! may pass over needs neither: tables, rows of the metadata and fields of keyspaces.
 //!
 //! A file of an older format is read as it is. The first commit upgrades it, in the same transaction
-//! ([`super::catalog::Known::upgrade`]).
+//! ([`super::catalog::Catalog::upgrade`]).
 
 use std::path::Path;
 
 use redb::{ReadTransaction, ReadableDatabase, TableError};
 
-use super::guard::{Fault, Guarded, guarded};
+use super::guard::{Guarded, StoreError, guarded};
 use super::tables::{FEATURES_ROW, FORMAT_ROW, META};
 use crate::error::Error;
 
@@ -35,13 +35,13 @@ pub(crate) struct FileFormat {
 
 impl FileFormat {
     /// The format of a larder file; `None` if the file has no table of ours.
-    pub(crate) fn of(db: &impl ReadableDatabase) -> Result<Option<Self>, Fault> {
+    pub(crate) fn of(db: &impl ReadableDatabase) -> Result<Option<Self>, StoreError> {
         let txn = Guarded::new(guarded(|| Ok(db.begin_read()?))?);
         Self::at(&txn)
     }
 
     /// The same, in a transaction.
-    pub(crate) fn at(txn: &ReadTransaction) -> Result<Option<Self>, Fault> {
+    pub(crate) fn at(txn: &ReadTransaction) -> Result<Option<Self>, StoreError> {
         let rows = guarded(|| {
             let meta = match txn.open_table(META) {
                 Ok(meta) => meta,
@@ -59,8 +59,8 @@ impl FileFormat {
         })?;
         match rows {
             None => Ok(None),
-            Some((None, _)) => Err(Fault::damage("the format version is missing")),
-            Some((_, Some(Err(_)))) => Err(Fault::damage("the row of features is illegible")),
+            Some((None, _)) => Err(StoreError::damage("the format version is missing")),
+            Some((_, Some(Err(_)))) => Err(StoreError::damage("the row of features is illegible")),
             Some((Some(version), features)) => Ok(Some(Self {
                 version: u32::from_be_bytes(version),
                 features: features.and_then(Result::ok).map_or(0, u64::from_be_bytes),
@@ -73,7 +73,7 @@ impl FileFormat {
     }
 
     /// The format's version, if this version of larder reads the file.
-    pub(crate) fn known(self, path: &Path) -> Result<u32, Error> {
+    pub(crate) fn catalog(self, path: &Path) -> Result<u32, Error> {
         let path = || path.to_owned();
         if self.version > FORMAT {
             return Err(Error::NewerFormat { path: path(), found: self.version, supported: FORMAT });

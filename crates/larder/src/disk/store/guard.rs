@@ -14,13 +14,13 @@ use crate::sys::process::Process;
 
 /// A failed call into the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault {
-    pub(crate) kind: FaultKind,
+pub(crate) struct StoreError {
+    pub(crate) kind: StoreErrorKind,
     pub(crate) cause: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FaultKind {
+pub(crate) enum StoreErrorKind {
     /// The file is not what was written.
     Damage,
     /// The file is in use, by its lock.
@@ -41,36 +41,36 @@ pub(crate) enum FaultKind {
     Io,
 }
 
-impl Fault {
+impl StoreError {
     pub(crate) fn io(cause: impl Into<String>) -> Self {
-        Self { kind: FaultKind::Io, cause: cause.into() }
+        Self { kind: StoreErrorKind::Io, cause: cause.into() }
     }
 
     pub(crate) fn damage(cause: impl Into<String>) -> Self {
-        Self { kind: FaultKind::Damage, cause: cause.into() }
+        Self { kind: StoreErrorKind::Damage, cause: cause.into() }
     }
 
     pub(crate) fn displaced(cause: &str) -> Self {
-        Self { kind: FaultKind::Displaced, cause: cause.to_owned() }
+        Self { kind: StoreErrorKind::Displaced, cause: cause.to_owned() }
     }
 
     pub(crate) fn removed() -> Self {
-        Self { kind: FaultKind::Removed, cause: "the cache file was removed".to_owned() }
+        Self { kind: StoreErrorKind::Removed, cause: "the cache file was removed".to_owned() }
     }
 
     /// Whether a restart would not find the file that is open.
     pub(crate) fn is_of_place(&self) -> bool {
-        matches!(self.kind, FaultKind::Displaced | FaultKind::Removed)
+        matches!(self.kind, StoreErrorKind::Displaced | StoreErrorKind::Removed)
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.cause)
     }
 }
 
-impl From<redb::Error> for Fault {
+impl From<redb::Error> for StoreError {
     fn from(error: redb::Error) -> Self {
         let kind = match &error {
             redb::Error::Corrupted(_)
@@ -79,29 +79,29 @@ impl From<redb::Error> for Fault {
             | redb::Error::TableTypeMismatch { .. }
             | redb::Error::TableIsMultimap(_)
             | redb::Error::TableDoesNotExist(_)
-            | redb::Error::TypeDefinitionChanged { .. } => FaultKind::Damage,
+            | redb::Error::TypeDefinitionChanged { .. } => StoreErrorKind::Damage,
             redb::Error::Io(error) => of_io(error),
-            redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => FaultKind::Locked,
-            redb::Error::RepairAborted => FaultKind::Unrepaired,
-            _ => FaultKind::Io,
+            redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => StoreErrorKind::Locked,
+            redb::Error::RepairAborted => StoreErrorKind::Unrepaired,
+            _ => StoreErrorKind::Io,
         };
         Self { kind, cause: error.to_string() }
     }
 }
 
-impl From<io::Error> for Fault {
+impl From<io::Error> for StoreError {
     fn from(error: io::Error) -> Self {
         Self { kind: of_io(&error), cause: error.to_string() }
     }
 }
 
-fn of_io(error: &io::Error) -> FaultKind {
+fn of_io(error: &io::Error) -> StoreErrorKind {
     match error.kind() {
-        ErrorKind::InvalidData | ErrorKind::UnexpectedEof => FaultKind::Damage,
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FaultKind::Full,
-        ErrorKind::FileTooLarge => FaultKind::TooLarge,
-        ErrorKind::PermissionDenied => FaultKind::Denied,
-        _ => FaultKind::Io,
+        ErrorKind::InvalidData | ErrorKind::UnexpectedEof => StoreErrorKind::Damage,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreErrorKind::Full,
+        ErrorKind::FileTooLarge => StoreErrorKind::TooLarge,
+        ErrorKind::PermissionDenied => StoreErrorKind::Denied,
+        _ => StoreErrorKind::Io,
     }
 }
 
@@ -109,10 +109,10 @@ fn of_io(error: &io::Error) -> FaultKind {
 ///
 /// What a panic leaves half done is a transaction that is dropped, never committed, so nothing it touched is
 /// used again.
-pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, Fault> {
+pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(result) => result.map_err(Fault::from),
-        Err(panic) => Err(Fault::damage(format!("the store panicked: {}", panic_message(&*panic)))),
+        Ok(result) => result.map_err(StoreError::from),
+        Err(panic) => Err(StoreError::damage(format!("the store panicked: {}", panic_message(&*panic)))),
     }
 }
 
@@ -185,16 +185,19 @@ mod tests {
 
     #[test]
     fn only_a_file_that_is_not_what_was_written_counts_as_damaged() {
-        let kind = |error: redb::Error| Fault::from(error).kind;
-        assert_eq!(kind(redb::Error::Corrupted(String::new())), FaultKind::Damage);
-        assert_eq!(kind(io::Error::from(ErrorKind::UnexpectedEof).into()), FaultKind::Damage);
-        assert_eq!(kind(io::Error::from(ErrorKind::StorageFull).into()), FaultKind::Full);
-        assert_eq!(kind(io::Error::from(ErrorKind::PermissionDenied).into()), FaultKind::Denied);
-        assert_eq!(kind(io::Error::from(ErrorKind::TimedOut).into()), FaultKind::Io);
-        assert_eq!(kind(redb::Error::PreviousIo), FaultKind::Io);
-        assert_eq!(kind(redb::Error::DatabaseAlreadyOpen), FaultKind::Locked);
+        let kind = |error: redb::Error| StoreError::from(error).kind;
+        assert_eq!(kind(redb::Error::Corrupted(String::new())), StoreErrorKind::Damage);
+        assert_eq!(kind(io::Error::from(ErrorKind::UnexpectedEof).into()), StoreErrorKind::Damage);
+        assert_eq!(kind(io::Error::from(ErrorKind::StorageFull).into()), StoreErrorKind::Full);
+        assert_eq!(kind(io::Error::from(ErrorKind::PermissionDenied).into()), StoreErrorKind::Denied);
+        assert_eq!(kind(io::Error::from(ErrorKind::TimedOut).into()), StoreErrorKind::Io);
+        assert_eq!(kind(redb::Error::PreviousIo), StoreErrorKind::Io);
+        assert_eq!(kind(redb::Error::DatabaseAlreadyOpen), StoreErrorKind::Locked);
         drop(Guarded::new(Panics));
         let fault = guarded::<()>(|| panic!("page {}", 7)).unwrap_err();
-        assert_eq!((fault.kind, fault.cause.as_str()), (FaultKind::Damage, "the store panicked: page 7"));
+        assert_eq!(
+            (fault.kind, fault.cause.as_str()),
+            (StoreErrorKind::Damage, "the store panicked: page 7")
+        );
     }
 }

@@ -41,7 +41,7 @@ const SCHEMA: u16 = 0x8004;
 const RETIRED_VERSIONS: u16 = 0x8005;
 
 /// Retired versions that a file remembers of a keyspace.
-pub const MOST_RETIRED_VERSIONS: usize = 16;
+pub const MAX_RETIRED_VERSIONS: usize = 16;
 /// A version and a time.
 const RETIRED_LEN: usize = 12;
 
@@ -160,7 +160,7 @@ impl KeyspaceRow {
     /// The versions that are retired once another takes this one's place.
     pub(crate) fn retired_versions_with_this(&self, now: Timestamp) -> Vec<RetiredVersion> {
         let this = RetiredVersion { version: self.version, retired_at: now };
-        let spare = (self.retired_versions.len() + 1).saturating_sub(MOST_RETIRED_VERSIONS);
+        let spare = (self.retired_versions.len() + 1).saturating_sub(MAX_RETIRED_VERSIONS);
         self.retired_versions.iter().copied().chain([this]).skip(spare).collect()
     }
 }

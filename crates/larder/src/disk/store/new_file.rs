@@ -29,8 +29,8 @@ use crate::sys::volume::file::VolumeFile;
 /// The part of the capacity that a region takes: one in so many, rounded up to a power of two.
 const REGION_SHARE: u64 = 8;
 /// A new file has 17 pages, which one region holds.
-const LEAST_REGION: u64 = 32 * BLOCK;
-const MOST_REGION: u64 = 1 << 32;
+const MIN_REGION: u64 = 32 * BLOCK;
+const MAX_REGION: u64 = 1 << 32;
 const PAGE_SIZE_AT: usize = 12;
 const REGION_PAGES_AT: usize = 20;
 
@@ -47,13 +47,13 @@ pub(crate) fn most_page(capacity: u64) -> u64 {
 
 /// The bytes of a region of a file that is made for a capacity.
 pub(crate) fn region_for(capacity: u64) -> u64 {
-    (capacity / REGION_SHARE).min(MOST_REGION).next_power_of_two().max(LEAST_REGION)
+    (capacity / REGION_SHARE).min(MAX_REGION).next_power_of_two().max(MIN_REGION)
 }
 
 /// The bytes of a region of a file that there is.
 pub(crate) fn region_len(file: &VolumeFile) -> io::Result<u64> {
     let start = file.start(REGION_PAGES_AT + 4)?;
-    Ok(number_at(&start, REGION_PAGES_AT).map_or(MOST_REGION, |pages| u64::from(pages) * BLOCK))
+    Ok(number_at(&start, REGION_PAGES_AT).map_or(MAX_REGION, |pages| u64::from(pages) * BLOCK))
 }
 
 fn number_at(bytes: &[u8], at: usize) -> Option<u32> {
@@ -184,7 +184,7 @@ mod tests {
     fn a_region_is_a_power_of_two_and_holds_the_largest_page() {
         for capacity in [1 << 20, 3 << 20, 64 << 20, 100 << 20, 1 << 30, 1 << 44, u64::MAX] {
             let region = region_for(capacity);
-            assert!(region.is_power_of_two() && (LEAST_REGION..=MOST_REGION).contains(&region));
+            assert!(region.is_power_of_two() && (MIN_REGION..=MAX_REGION).contains(&region));
             assert!(region >= most_page(capacity), "{capacity}");
         }
     }

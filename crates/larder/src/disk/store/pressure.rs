@@ -16,7 +16,7 @@ const CLOSE: u64 = 16;
 const FALL: u64 = 2;
 /// The limit without pressure is at most so many times the least: a file that stays too large in spite of
 /// that is compacted.
-const LEAST_PART: u64 = 8;
+const MIN_PART: u64 = 8;
 /// The limit rises by one part in so many with each transaction.
 const RISE: u64 = 512;
 
@@ -43,7 +43,7 @@ impl Pressure {
 
     /// Takes notice that the file would have exceeded its capacity.
     pub(crate) fn note_refusal(&mut self, live: u64) {
-        self.now = (self.now.min(live) / 8 * 7).max(self.most / LEAST_PART).min(self.now);
+        self.now = (self.now.min(live) / 8 * 7).max(self.most / MIN_PART).min(self.now);
     }
 
     /// Takes notice of what the file takes after a transaction that left it charged for `live`.
@@ -52,7 +52,7 @@ impl Pressure {
         let growth = extent.growth_close_to(last, capacity, CLOSE);
         if growth > 0 {
             let fallen = self.now.min(live).saturating_sub(growth.saturating_mul(FALL));
-            self.now = fallen.max(self.most / LEAST_PART).min(self.now);
+            self.now = fallen.max(self.most / MIN_PART).min(self.now);
         } else {
             self.now = self.now.saturating_add(self.most / RISE).min(self.most);
         }

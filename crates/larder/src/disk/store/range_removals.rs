@@ -40,10 +40,10 @@ use std::time::Duration;
 use redb::{ReadTransaction, ReadableTable, TableError, WriteTransaction};
 
 use super::batch::Entries;
-use super::batch::range::{Part, PartLimits, takes};
-use super::catalog::Known;
+use super::batch::range::{PartLimits, RemovalPart, takes};
+use super::catalog::Catalog;
 use super::draft::Draft;
-use super::guard::{Fault, guarded};
+use super::guard::{StoreError, guarded};
 use super::redb_store::Store;
 use super::redb_store::metadata::write_draft;
 use super::tables::RANGES;
@@ -58,7 +58,7 @@ pub(crate) const PART_TIME: Duration = Duration::from_millis(2);
 pub(crate) const MAX_PENDING: usize = 16;
 
 /// The range removals that a file has still to make, earliest first.
-pub(crate) fn pending(txn: &ReadTransaction) -> Result<Vec<Range>, Fault> {
+pub(crate) fn pending(txn: &ReadTransaction) -> Result<Vec<Range>, StoreError> {
     let rows = guarded(|| {
         let table = match txn.open_table(RANGES) {
             Ok(table) => table,
@@ -73,7 +73,7 @@ pub(crate) fn pending(txn: &ReadTransaction) -> Result<Vec<Range>, Fault> {
         Ok(rows)
     })?;
     let legible: Option<Vec<Range>> = rows.into_iter().collect();
-    legible.ok_or_else(|| Fault::damage("a range removal is illegible"))
+    legible.ok_or_else(|| StoreError::damage("a range removal is illegible"))
 }
 
 fn read(sequence: &[u8], scope: &[u8]) -> Option<Range> {
@@ -95,7 +95,7 @@ pub(crate) fn write(txn: &WriteTransaction, old: &[Range], new: &[Range]) -> Res
     Ok(())
 }
 
-impl Known {
+impl Catalog {
     /// Whether a range removal covers what stands under a whole key, so that it is not to be shown.
     pub(crate) fn is_removed(&self, key: &[u8], sequence: u64) -> bool {
         self.ranges.iter().any(|range| range.sequence >= sequence && range.scope.covers(key))
@@ -127,17 +127,17 @@ impl Cursor {
     pub(crate) fn advance(
         &mut self,
         entries: &mut Entries<'_>,
-        known: &mut Draft<'_>,
+        catalog: &mut Draft<'_>,
         limits: &PartLimits<'_>,
-    ) -> Result<Part, redb::Error> {
-        let Some(range) = known.ranges.first() else { return Ok(Part::default()) };
+    ) -> Result<RemovalPart, redb::Error> {
+        let Some(range) = catalog.ranges.first() else { return Ok(RemovalPart::default()) };
         if self.sequence != range.sequence {
             *self = Self { sequence: range.sequence, after: Vec::new() };
         }
-        let part = entries.remove_covered(range, &self.after, limits, &known.retired)?;
+        let part = entries.remove_covered(range, &self.after, limits, &catalog.retired)?;
         match &part.last {
             Some(last) => self.after.clone_from(last),
-            None => drop(known.ranges.remove(0)),
+            None => drop(catalog.ranges.remove(0)),
         }
         Ok(part)
     }
@@ -145,33 +145,33 @@ impl Cursor {
 
 impl Store {
     /// Makes every range removal that the file has still to make. Answers how many live entries went.
-    pub(crate) fn make_ranges(&mut self) -> Result<u64, Fault> {
+    pub(crate) fn make_ranges(&mut self) -> Result<u64, StoreError> {
         let mut live = 0;
-        while !self.known.ranges.is_empty() {
+        while !self.catalog.ranges.is_empty() {
             live += self.make_part(RANGE_ROWS)?.live;
         }
         Ok(live)
     }
 
     /// Makes the next part, in a transaction of its own.
-    pub(crate) fn make_part(&mut self, rows: usize) -> Result<Part, Fault> {
-        let (mut known, mut cursor) = (Draft::of(&self.known), self.cursor.clone());
+    pub(crate) fn make_part(&mut self, rows: usize) -> Result<RemovalPart, StoreError> {
+        let (mut catalog, mut cursor) = (Draft::of(&self.catalog), self.cursor.clone());
         let (part, next_expiry) = guarded(|| {
             let mut txn = self.db.begin_write()?;
             txn.set_quick_repair(true);
             let (part, next_expiry) = {
-                let mut entries = Entries::open(&txn, known.state.mark, known.charging())?;
+                let mut entries = Entries::open(&txn, catalog.state.clock_watermark, catalog.charging())?;
                 let limits = PartLimits { rows, is_over: &|| false };
-                let part = cursor.advance(&mut entries, &mut known, &limits)?;
-                known.apply(&entries.deltas);
+                let part = cursor.advance(&mut entries, &mut catalog, &limits)?;
+                catalog.apply(&entries.deltas);
                 (part, entries.next_expiry()?)
             };
-            known.upgrade(known.state.mark, self.identities);
-            write_draft(&txn, &known)?;
+            catalog.upgrade(catalog.state.clock_watermark, self.identities);
+            write_draft(&txn, &catalog)?;
             txn.commit()?;
             Ok((part, next_expiry))
         })?;
-        let changes = known.into_changes();
+        let changes = catalog.into_changes();
         self.accept(changes);
         (self.cursor, self.next_expiry) = (cursor, next_expiry);
         Ok(part)

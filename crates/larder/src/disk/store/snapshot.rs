@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, StorageError};
 
-use super::guard::{Fault, Guarded, guarded};
+use super::guard::{Guarded, StoreError, guarded};
 use super::tables::{ENTRIES, after_prefix};
 use crate::sys::clock::pause;
-use crate::sys::sync::{Arc, AtomicU64, Latest, Ordering, thread};
+use crate::sys::sync::{Arc, AtomicSnapshot, AtomicU64, Ordering, thread};
 
 /// How often a lookup that holds a snapshot is given way to, before each pause.
-const MOST_YIELDS: u32 = 1_000;
+const MAX_YIELDS: u32 = 1_000;
 /// A lookup that has not let go after so many pauses is left to itself.
-const MOST_PAUSES: u32 = 20;
+const MAX_PAUSES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The committed entries at one moment.
@@ -35,13 +35,13 @@ impl std::fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn take(db: &impl ReadableDatabase, generation: u64) -> Result<Self, Fault> {
+    pub(crate) fn take(db: &impl ReadableDatabase, generation: u64) -> Result<Self, StoreError> {
         let txn = Guarded::new(guarded(|| Ok(db.begin_read()?))?);
         Self::at(&txn, generation)
     }
 
     /// The entries that a transaction sees.
-    pub(crate) fn at(txn: &ReadTransaction, generation: u64) -> Result<Self, Fault> {
+    pub(crate) fn at(txn: &ReadTransaction, generation: u64) -> Result<Self, StoreError> {
         let entries = guarded(|| Ok(txn.open_table(ENTRIES)?))?;
         Ok(Self { entries: Guarded::new(entries), generation })
     }
@@ -55,7 +55,7 @@ impl Snapshot {
     }
 
     /// The record of a key, copied out.
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         guarded(|| Ok(self.entries.get_owned(key)?.map(|record| record.value().to_vec())))
     }
 
@@ -67,7 +67,7 @@ impl Snapshot {
         prefix: &[u8],
         after: Option<&[u8]>,
         show: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, StoreError> {
         let end = after_prefix(prefix);
         let start = after.map_or(Bound::Included(prefix), Bound::Excluded);
         let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
@@ -89,7 +89,7 @@ impl Snapshot {
             }
             Ok(true)
         })?;
-        if is_ordered { Ok(shown) } else { Err(Fault::damage("keys are out of order")) }
+        if is_ordered { Ok(shown) } else { Err(StoreError::damage("keys are out of order")) }
     }
 
     /// Up to `most` keys with a prefix, in order, after a key.
@@ -98,7 +98,7 @@ impl Snapshot {
         prefix: &[u8],
         after: Option<&[u8]>,
         most: usize,
-    ) -> Result<Vec<Arc<[u8]>>, Fault> {
+    ) -> Result<Vec<Arc<[u8]>>, StoreError> {
         use std::ops::Bound::{Excluded, Included, Unbounded};
         let end = after_prefix(prefix);
         let start = after.map_or(Included(prefix), Excluded);
@@ -111,21 +111,21 @@ impl Snapshot {
         // come to an end.
         let is_ordered = keys.is_sorted_by(|one, next| one < next)
             && keys.first().zip(after).is_none_or(|(first, after)| **first > *after);
-        if is_ordered { Ok(keys) } else { Err(Fault::damage("keys are out of order")) }
+        if is_ordered { Ok(keys) } else { Err(StoreError::damage("keys are out of order")) }
     }
 }
 
 /// The current snapshot; none while the disk tier is off, and while the writer makes room in the file.
 #[derive(Debug)]
 pub(crate) struct SnapshotCell {
-    latest: Latest<Snapshot>,
+    latest: AtomicSnapshot<Snapshot>,
     /// How often there has come to be none.
     withdrawals: AtomicU64,
 }
 
 impl SnapshotCell {
     pub(crate) fn new(snapshot: Option<Snapshot>) -> Self {
-        Self { latest: Latest::new(snapshot.map(Arc::new)), withdrawals: AtomicU64::new(0) }
+        Self { latest: AtomicSnapshot::new(snapshot.map(Arc::new)), withdrawals: AtomicU64::new(0) }
     }
 
     /// How often there has come to be no snapshot. A lookup that found one current after it read this number,
@@ -137,7 +137,7 @@ impl SnapshotCell {
     /// To be held for one lookup.
     #[inline]
     pub(crate) fn current(&self) -> impl Deref<Target = Option<Arc<Snapshot>>> {
-        self.latest.look()
+        self.latest.load()
     }
 
     /// Replaces the snapshot. The old one is dropped when its last lookup lets go.
@@ -149,8 +149,8 @@ impl SnapshotCell {
     /// as soon as they have copied a record.
     pub(crate) fn withdraw(&self) -> bool {
         let Some(old) = self.replace(None) else { return true };
-        for _ in 0..MOST_PAUSES {
-            for _ in 0..MOST_YIELDS {
+        for _ in 0..MAX_PAUSES {
+            for _ in 0..MAX_YIELDS {
                 if Arc::strong_count(&old) == 1 {
                     return true;
                 }

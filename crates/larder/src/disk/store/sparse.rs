@@ -40,7 +40,7 @@ use crate::sys::volume::file::VolumeFile;
 const METADATA_SHARE: u64 = 128;
 /// The part of the blocks that is the reserve: one in so many.
 const RESERVE_SHARE: u64 = 64;
-const LEAST_RESERVE: u64 = 16;
+const MIN_RESERVE: u64 = 16;
 
 /// A file that leaves zeros at the end of pages unwritten.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Reserve {
 
 /// How many of the blocks that a file may take are its reserve.
 fn reserved(most: u64) -> u64 {
-    (most / RESERVE_SHARE).clamp(LEAST_RESERVE.min(most / 8), most)
+    (most / RESERVE_SHARE).clamp(MIN_RESERVE.min(most / 8), most)
 }
 
 /// Which blocks of a file may have data.

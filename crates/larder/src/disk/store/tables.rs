@@ -6,7 +6,7 @@
 //! | | `"features"` | what a reader must know, a bit each, 8 |
 //! | | `"identity"` | 16 random bytes ([`super::identity`]) |
 //! | | `"state"` | last sequence 8, time mark 8 (ms since 1970), next keyspace number 4, closed cleanly 1 |
-//! | | `"lifetime"` | counts since the file was made, 8 each, in the order of [`Lifetime`]; the XXH3-64 of these, 8 |
+//! | | `"lifetime"` | counts since the file was made, 8 each, in the order of [`CumulativeStats`]; the XXH3-64 of these, 8 |
 //! | | `"charging"` | by which rule entries are charged ([`super::charging`]), 1; missing for the first |
 //! | `larder.keyspaces` | name | number, version, counts, and fields ([`super::keyspace_row`]) |
 //! | `larder.retired` | keyspace number | bytes it is still charged for, until its entries are deleted |
@@ -22,17 +22,19 @@
 use redb::{TableDefinition, TableHandle};
 
 use crate::format::record::{Damage, Fields, checksum};
-use crate::stats::cumulative::Lifetime;
+use crate::stats::cumulative::CumulativeStats;
 use crate::units::Timestamp;
 
-type Bytes = &'static [u8];
+type RowBytes = &'static [u8];
 
-pub(crate) const META: TableDefinition<'static, &str, Bytes> = TableDefinition::new("larder.meta");
-pub(crate) const KEYSPACES: TableDefinition<'static, &str, Bytes> = TableDefinition::new("larder.keyspaces");
+pub(crate) const META: TableDefinition<'static, &str, RowBytes> = TableDefinition::new("larder.meta");
+pub(crate) const KEYSPACES: TableDefinition<'static, &str, RowBytes> =
+    TableDefinition::new("larder.keyspaces");
 pub(crate) const RETIRED: TableDefinition<'static, u32, u64> = TableDefinition::new("larder.retired");
-pub(crate) const ENTRIES: TableDefinition<'static, Bytes, Bytes> = TableDefinition::new("larder.entries");
-pub(crate) const EXPIRY: TableDefinition<'static, Bytes, ()> = TableDefinition::new("larder.expiry");
-pub(crate) const RANGES: TableDefinition<'static, Bytes, Bytes> = TableDefinition::new("larder.ranges");
+pub(crate) const ENTRIES: TableDefinition<'static, RowBytes, RowBytes> =
+    TableDefinition::new("larder.entries");
+pub(crate) const EXPIRY: TableDefinition<'static, RowBytes, ()> = TableDefinition::new("larder.expiry");
+pub(crate) const RANGES: TableDefinition<'static, RowBytes, RowBytes> = TableDefinition::new("larder.ranges");
 
 pub(crate) const FORMAT_ROW: &str = "format";
 pub(crate) const FEATURES_ROW: &str = "features";
@@ -48,19 +50,19 @@ pub(crate) fn marker() -> Vec<u8> {
 
 /// Where the cache stood at its last commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct State {
+pub(crate) struct CommitState {
     pub(crate) sequence: u64,
-    pub(crate) mark: Timestamp,
+    pub(crate) clock_watermark: Timestamp,
     /// Numbers are not used twice: memory may still hold entries of a keyspace that is gone.
     pub(crate) next_keyspace: u32,
     pub(crate) closed_cleanly: bool,
 }
 
-impl State {
+impl CommitState {
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(21);
         bytes.extend_from_slice(&self.sequence.to_be_bytes());
-        bytes.extend_from_slice(&self.mark.as_millis().to_be_bytes());
+        bytes.extend_from_slice(&self.clock_watermark.as_millis().to_be_bytes());
         bytes.extend_from_slice(&self.next_keyspace.to_be_bytes());
         bytes.push(u8::from(self.closed_cleanly));
         bytes
@@ -70,25 +72,25 @@ impl State {
         let mut fields = Fields(bytes);
         Ok(Self {
             sequence: u64::from_be_bytes(fields.take()?),
-            mark: Timestamp::from_millis(u64::from_be_bytes(fields.take()?)),
+            clock_watermark: Timestamp::from_millis(u64::from_be_bytes(fields.take()?)),
             next_keyspace: u32::from_be_bytes(fields.take()?),
             closed_cleanly: fields.take()? == [1],
         })
     }
 }
 
-pub(crate) fn lifetime_to_bytes(lifetime: &Lifetime) -> Vec<u8> {
+pub(crate) fn lifetime_to_bytes(lifetime: &CumulativeStats) -> Vec<u8> {
     let mut bytes: Vec<u8> = lifetime.numbers().into_iter().flat_map(u64::to_be_bytes).collect();
     bytes.extend_from_slice(&checksum(LIFETIME_ROW.as_bytes(), &bytes).to_be_bytes());
     bytes
 }
 
 /// The counts of a row; none if it is damaged.
-pub(crate) fn read_lifetime(bytes: &[u8]) -> Option<Lifetime> {
+pub(crate) fn read_lifetime(bytes: &[u8]) -> Option<CumulativeStats> {
     let (counts, sum) = bytes.split_last_chunk::<8>()?;
     let (numbers, rest) = counts.as_chunks::<8>();
     let is_whole = rest.is_empty() && checksum(LIFETIME_ROW.as_bytes(), counts).to_be_bytes() == *sum;
-    is_whole.then(|| Lifetime::of(numbers.iter().map(|number| u64::from_be_bytes(*number))))
+    is_whole.then(|| CumulativeStats::of(numbers.iter().map(|number| u64::from_be_bytes(*number))))
 }
 
 /// The least byte string above every one that starts with `prefix`; `None` when there is none.
@@ -107,16 +109,16 @@ mod tests {
 
     #[test]
     fn the_state_reads_back_and_its_bytes_are_pinned() {
-        let mark = Timestamp::from_millis(3);
-        let state = State { sequence: 258, mark, next_keyspace: 4, closed_cleanly: true };
+        let clock_watermark = Timestamp::from_millis(3);
+        let state = CommitState { sequence: 258, clock_watermark, next_keyspace: 4, closed_cleanly: true };
         assert_eq!(state.to_bytes(), [0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 4, 1]);
-        assert_eq!(State::read(&state.to_bytes()), Ok(state));
-        assert!(State::read(&state.to_bytes()[..20]).is_err());
+        assert_eq!(CommitState::read(&state.to_bytes()), Ok(state));
+        assert!(CommitState::read(&state.to_bytes()[..20]).is_err());
     }
 
     #[test]
     fn lifetime_counts_read_back_and_damaged_ones_are_none() {
-        let counts = Lifetime::of(1..=19);
+        let counts = CumulativeStats::of(1..=19);
         let row = lifetime_to_bytes(&counts);
         assert_eq!(row.len(), 20 * 8);
         assert_eq!(&row[..16], [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2]);

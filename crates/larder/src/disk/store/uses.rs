@@ -11,9 +11,9 @@ use crate::sys::sync::{Ordering, StatisticU64};
 
 /// Charged bytes for each bit: two bits or more for the smallest of entries.
 const BYTES_PER_BIT: u64 = 64;
-const FEWEST_BITS: u64 = 1 << 12;
+const MIN_BITS: u64 = 1 << 12;
 /// 2 MiB.
-const MOST_BITS: u64 = 1 << 24;
+const MAX_BITS: u64 = 1 << 24;
 
 /// Bits by hash. Without a file it has none.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub(crate) struct Uses(OnceLock<Box<[StatisticU64]>>);
 impl Uses {
     /// Makes room for the entries of a file that may be charged for so many bytes.
     pub(crate) fn size_for(&self, live_limit: u64) {
-        let bits = (live_limit / BYTES_PER_BIT).clamp(FEWEST_BITS, MOST_BITS).next_power_of_two();
+        let bits = (live_limit / BYTES_PER_BIT).clamp(MIN_BITS, MAX_BITS).next_power_of_two();
         self.0.get_or_init(|| (0..bits / 64).map(|_| StatisticU64::new(0)).collect());
     }
 
@@ -71,7 +71,7 @@ mod tests {
             let uses = Uses::default();
             uses.size_for(live_limit);
             let bits = uses.0.get().unwrap().len() as u64 * 64;
-            assert!((FEWEST_BITS..=MOST_BITS).contains(&bits));
+            assert!((MIN_BITS..=MAX_BITS).contains(&bits));
             uses.mark(u64::MAX);
             assert!(uses.take(u64::MAX));
         }

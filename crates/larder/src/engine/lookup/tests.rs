@@ -32,9 +32,9 @@ fn on_disk() -> (SimulatedVolume, Cache, Keyspace<(u64, u64), u64>) {
 #[test]
 fn a_walk_waits_for_a_snapshot_that_is_withdrawn_to_make_room() {
     let (_disk, cache, names) = on_disk();
-    let withdraw = || assert!(cache.inner().tiers.snapshots.withdraw());
+    let withdraw = || assert!(cache.shared().tiers.snapshots.withdraw());
     withdraw();
-    assert_eq!(names.len(), ENTRIES);
+    assert_eq!(names.count(), ENTRIES);
     withdraw();
     assert_eq!(names.keys().count() as u64, ENTRIES);
     // At any moment of a walk: within a chunk, and between two.
@@ -53,7 +53,7 @@ fn a_walk_waits_for_a_snapshot_that_is_withdrawn_to_make_room() {
 #[test]
 fn a_removal_never_takes_a_withdrawn_snapshot_for_an_empty_disk() {
     let (disk, cache, names) = on_disk();
-    let withdraw = || assert!(cache.inner().tiers.snapshots.withdraw());
+    let withdraw = || assert!(cache.shared().tiers.snapshots.withdraw());
     withdraw();
     assert!(names.remove(&(0, 0)).unwrap());
     withdraw();
@@ -66,13 +66,13 @@ fn a_removal_never_takes_a_withdrawn_snapshot_for_an_empty_disk() {
     assert_eq!(names.remove_prefix((1,)).unwrap(), ENTRIES / 2);
     cache.close().unwrap();
     let (_cache, names) = opened(&disk);
-    assert_eq!(names.len(), ENTRIES / 2 - 4, "none came back");
+    assert_eq!(names.count(), ENTRIES / 2 - 4, "none came back");
 }
 
 #[test]
 fn what_was_not_found_while_there_was_no_snapshot_is_looked_up_again() {
     let (_disk, cache, names) = on_disk();
-    let tiers = &cache.inner().tiers;
+    let tiers = &cache.shared().tiers;
     let looks = Cell::new(0);
     // The snapshot goes after it was seen, and is back before the number is read again.
     let found = tiers.look_in_both(|| {

@@ -21,7 +21,7 @@
 //! makes what could not be made before it: all of (3) and (4), if it was the writer. Hence an answer on a
 //! thread of the application means that (5) was reached, whoever began, and the path may be opened again.
 
-use super::Inner;
+use super::Shared;
 use crate::error::Error;
 use crate::sys::sync::channel::Receiver;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
@@ -30,12 +30,12 @@ use crate::sys::sync::{Condvar, Mutex, Ordering, thread};
 /// How far the closing has come.
 #[derive(Debug, Default)]
 pub(crate) struct Closing {
-    progress: Mutex<Progress>,
+    progress: Mutex<ClosingProgress>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Progress {
+struct ClosingProgress {
     stage: Stage,
     /// Why what was inserted may not be on disk. Every caller is told: each may have inserted some of it.
     failure: Option<String>,
@@ -60,7 +60,7 @@ struct Ending {
     answer: Option<Receiver<Result<(), Error>>>,
 }
 
-impl Progress {
+impl ClosingProgress {
     fn outcome(&self) -> Result<(), Error> {
         self.failure.clone().map_or(Ok(()), |cause| Err(Error::NotDurable { cause }))
     }
@@ -114,7 +114,7 @@ impl Closing {
     }
 }
 
-impl Inner {
+impl Shared {
     /// Closes the cache, in the order that the module states. Calling it again waits for the caller that is
     /// at work, and answers as that one.
     pub(crate) fn close(&self) -> Result<(), Error> {
@@ -152,10 +152,10 @@ impl Inner {
     /// Step 1, and what begins (2) and (3).
     fn begin_to_end(&self) -> Ending {
         self.is_closed.store(true, Ordering::Release);
-        let attendants = std::mem::take(&mut *self.attendants.lock());
+        let service_threads = std::mem::take(&mut *self.service_threads.lock());
         let workers = std::mem::take(&mut *self.workers.lock());
         let mut threads: Vec<_> =
-            attendants.into_iter().map(crate::engine::service_thread::Attendant::stop).collect();
+            service_threads.into_iter().map(crate::engine::service_thread::ServiceThread::stop).collect();
         self.tiers.stop_sweeper();
         threads.extend(workers.sweeper);
         // Not on the writer, which these may be waiting for.

@@ -11,31 +11,31 @@ mod opening;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::open_keyspace::{Ledger, Openings, Space};
-use super::service_thread::Attendant;
-use super::sweeper::{Nudge, Sweeper};
+use super::open_keyspace::{CounterRegistry, OpenKeyspace, Openings};
+use super::service_thread::ServiceThread;
+use super::sweeper::{Sweeper, SweeperMessage};
 use super::tiers::Tiers;
 use super::writer::command::Acknowledge;
 use super::writer::{Limits, Writer};
 use crate::config::{CacheBuilder, Weigher};
-use crate::disk::disk_status::DiskView;
+use crate::disk::disk_status::DiskStatus;
 use crate::disk::file::ballast::Ballast;
 use crate::disk::file::cache_file::CacheFile;
 use crate::disk::file::files::{OwnerLock, absolute, in_real_directory, no_lock, syncs_directory_of};
 use crate::disk::file::names::refuse_too_long;
 use crate::disk::file::new_directories::NewDirectories;
-use crate::disk::file::open::Opened;
+use crate::disk::file::open::OpenedFile;
 use crate::disk::store::catalog::Registration;
 use crate::disk::store::extent::Extent;
 use crate::disk::store::new_file::PAGE_SHARE;
-use crate::disk::store::redb_store::Room;
+use crate::disk::store::redb_store::StoreLimits;
 use crate::error::Error;
 use crate::event::Event;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::Memory;
-use crate::stats::cumulative::Lifetime;
+use crate::stats::cumulative::CumulativeStats;
 use crate::stats::observe::Observer;
-use crate::stats::opened::Opened as OpenedWith;
+use crate::stats::opened::OpenedWith;
 use crate::sys::clock::cache_time::CacheTime;
 use crate::sys::sync::channel::unbounded;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
@@ -64,16 +64,16 @@ const CHANGE_SHARE: u64 = 64;
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
 /// Pages that an eviction may replace: a leaf of each table.
 const BYTES_PER_EVICTION: u64 = 2 * 4096;
-const FEWEST_CHANGES: u64 = 16;
-const MOST_CHANGES: u64 = 1 << 16;
+const MIN_CHANGES: u64 = 16;
+const MAX_CHANGES: u64 = 1 << 16;
 /// What is told of a file system that can't make names durable.
 const NO_DIRECTORY_SYNC: &str = "the file system of the cache file can't sync a directory, so that a loss of power \
     may bring back a file that was discarded, with what was removed meanwhile; put the file on a local disk";
 /// A time mark this far ahead of the wall clock says that one of them is wrong: no entry's age can be told.
-const FARTHEST_MARK_MS: u64 = 3_600_000;
+const MAX_WATERMARK_AHEAD_MS: u64 = 3_600_000;
 
 #[derive(Debug)]
-pub(crate) struct Inner {
+pub(crate) struct Shared {
     pub(crate) tiers: Arc<Tiers>,
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) disk_capacity: u64,
@@ -88,17 +88,17 @@ pub(crate) struct Inner {
     pub(crate) control_values: bool,
     weigher: Option<WeigherBox>,
     /// By name.
-    pub(crate) spaces: Mutex<BTreeMap<String, Arc<Space>>>,
+    pub(crate) open_keyspaces: Mutex<BTreeMap<String, Arc<OpenKeyspace>>>,
     pub(crate) openings: Openings,
     /// The same, for those who only count.
-    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) registry: Arc<CounterRegistry>,
     next_memory_only: Mutex<u32>,
     is_closed: AtomicBool,
     workers: Mutex<Workers>,
     worker_ids: Mutex<Vec<ThreadId>>,
     writer_id: Option<ThreadId>,
     /// Threads that serve the cache to others; they may hold it.
-    attendants: Mutex<Vec<Attendant>>,
+    service_threads: Mutex<Vec<ServiceThread>>,
     closing: Closing,
     /// The files that it has open; none without a file.
     pub(crate) files: Option<Arc<TrackedVolume>>,
@@ -118,7 +118,7 @@ struct Workers {
     writer: Option<JoinHandle<()>>,
 }
 
-impl Inner {
+impl Shared {
     pub(crate) fn open(mut config: CacheBuilder) -> Result<Arc<Self>, Error> {
         config.validate()?;
         let limit = config.volume.file_size_limit();
@@ -126,40 +126,40 @@ impl Inner {
         let mut workers = Workers::default();
         let mut files = None;
         let mut most_page = config.disk_capacity.as_u64() / PAGE_SHARE;
-        let (tiers, nudges, before) = match &config.path {
+        let (tiers, messages, before) = match &config.path {
             None => {
                 let time = CacheTime::new(config.clock.clone(), Timestamp::ZERO);
                 let listener = config.listener.clone();
-                let (tiers, nudges) =
-                    Tiers::new(memory(&config, 0), time, None, None, DiskView::default(), listener, 0);
-                (tiers, nudges, None)
+                let (tiers, messages) =
+                    Tiers::new(memory(&config, 0), time, None, None, DiskStatus::default(), listener, 0);
+                (tiers, messages, None)
             }
             Some(path) => {
                 // A process may change its directory; its cache file stays where it is.
                 let path = absolute(path)?;
                 let volume = TrackedVolume::new(config.volume.clone(), &path);
-                let (tiers, nudges, before, largest_page) =
+                let (tiers, messages, before, largest_page) =
                     open_tiers(&config, &path, &volume, &mut workers)?;
                 files = Some(volume);
                 most_page = most_page.min(largest_page);
-                (tiers, nudges, before)
+                (tiers, messages, before)
             }
         };
         if let Some(cause) = limited {
             tiers.tell(Event::DiskLimited { cause });
         }
-        let ledger = Arc::<Ledger>::default();
+        let registry = Arc::<CounterRegistry>::default();
         if let Some(before) = before {
-            let ledger = ledger.clone();
-            tiers.count(before, Box::new(move |most_asked| ledger.sum_of_some(most_asked)));
+            let registry = registry.clone();
+            tiers.count(before, Box::new(move |most_asked| registry.sum_of_some(most_asked)));
         }
         let waker = Arc::downgrade(&tiers);
         tiers.time.clock().on_jump(Box::new(move || {
             if let Some(tiers) = waker.upgrade() {
-                tiers.look_at_time();
+                tiers.check_retry();
             }
         }));
-        let inner = Arc::new(Self {
+        let shared = Arc::new(Self {
             tiers: tiers.clone(),
             load_timeout: config.load_timeout,
             disk_capacity: config.disk_capacity.as_u64(),
@@ -172,23 +172,23 @@ impl Inner {
             observer: Observer::new(config.sample_keys, &**tiers.time.clock()),
             checks_every_value: config.check_every_value || cfg!(debug_assertions),
             weigher: config.weigher.map(WeigherBox),
-            spaces: Mutex::new(BTreeMap::new()),
+            open_keyspaces: Mutex::new(BTreeMap::new()),
             openings: Openings::default(),
-            ledger: ledger.clone(),
+            registry: registry.clone(),
             next_memory_only: Mutex::new(0),
             is_closed: AtomicBool::new(false),
             worker_ids: Mutex::new(workers.writer.iter().map(|writer| writer.thread().id()).collect()),
             writer_id: workers.writer.as_ref().map(|writer| writer.thread().id()),
             workers: Mutex::new(workers),
-            attendants: Mutex::new(Vec::new()),
+            service_threads: Mutex::new(Vec::new()),
             closing: Closing::default(),
             files,
         });
         let sweeper = Sweeper::new(tiers, config.sweep_interval);
-        let handle = spawn("larder-sweeper", move || sweeper.run(nudges))?;
-        inner.worker_ids.lock().push(handle.thread().id());
-        inner.workers.lock().sweeper = Some(handle);
-        Ok(inner)
+        let handle = spawn("larder-sweeper", move || sweeper.run(messages))?;
+        shared.worker_ids.lock().push(handle.thread().id());
+        shared.workers.lock().sweeper = Some(handle);
+        Ok(shared)
     }
 
     pub(crate) fn weigher(&self) -> Option<&Weigher> {
@@ -236,9 +236,9 @@ impl Inner {
 
     /// Has a thread told to end, and joined, when the cache is closed.
     #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
-    pub(crate) fn attend(&self, attendant: Attendant) {
-        self.worker_ids.lock().push(attendant.thread.thread().id());
-        self.attendants.lock().push(attendant);
+    pub(crate) fn attend(&self, service_thread: ServiceThread) {
+        self.worker_ids.lock().push(service_thread.thread.thread().id());
+        self.service_threads.lock().push(service_thread);
     }
 
     /// Commits what is dirty.
@@ -267,7 +267,7 @@ impl Inner {
         std::mem::forget(self.tiers.clone());
         // To drop a handle is to detach the thread, and there is none.
         std::mem::forget(std::mem::take(self.workers.get_mut()));
-        for Attendant { stop, thread } in std::mem::take(self.attendants.get_mut()) {
+        for ServiceThread { stop, thread } in std::mem::take(self.service_threads.get_mut()) {
             std::mem::forget(thread);
             // Not called: the thread is another process's. Its end of the socket is closed here.
             drop(stop);
@@ -275,7 +275,7 @@ impl Inner {
     }
 }
 
-impl Drop for Inner {
+impl Drop for Shared {
     fn drop(&mut self) {
         if self.is_forked() {
             return self.leave_to_parent();
@@ -313,22 +313,22 @@ fn live_limit(capacity: u64, counts_blocks: bool) -> u64 {
 }
 
 /// What may be live in a file of this capacity.
-fn room(capacity: u64, counts_blocks: bool) -> Room {
-    let evictions = (capacity / BATCH_SHARE / BYTES_PER_EVICTION).clamp(FEWEST_CHANGES, MOST_CHANGES);
-    Room {
+fn room(capacity: u64, counts_blocks: bool) -> StoreLimits {
+    let evictions = (capacity / BATCH_SHARE / BYTES_PER_EVICTION).clamp(MIN_CHANGES, MAX_CHANGES);
+    StoreLimits {
         live_limit: live_limit(capacity, counts_blocks),
         most_evictions: usize::try_from(evictions).unwrap_or(usize::MAX),
     }
 }
 
-type Nudges = crate::sys::sync::channel::Receiver<Nudge>;
+type SweeperMessages = crate::sys::sync::channel::Receiver<SweeperMessage>;
 
 fn open_tiers(
     config: &CacheBuilder,
     path: &std::path::Path,
     files: &Arc<TrackedVolume>,
     workers: &mut Workers,
-) -> Result<(Arc<Tiers>, Nudges, Option<Lifetime>, u64), Error> {
+) -> Result<(Arc<Tiers>, SweeperMessages, Option<CumulativeStats>, u64), Error> {
     let volume: Arc<dyn Volume> = files.clone();
     // A refusal leaves nothing: neither the directories, nor the lock.
     let directories = NewDirectories::create(&*volume, path)?;
@@ -345,29 +345,29 @@ fn open_tiers(
         }
     };
     directories.keep();
-    let OpenStore { opened: Opened { mut store, quarantined }, mark, snapshot } = opened;
+    let OpenStore { opened: OpenedFile { mut store, quarantined }, clock_watermark, snapshot } = opened;
     let (capacity, counts_blocks) = (options.capacity, options.counts_blocks);
     let largest_page = store.largest_page();
-    let time = CacheTime::new(config.clock.clone(), mark);
+    let time = CacheTime::new(config.clock.clone(), clock_watermark);
     let memory = memory(config, store.last_sequence());
     // Before the first lookup: what these cover is gone for those who removed it.
-    memory.raise_floors(store.ranges());
+    memory.insert_range_tombstones(store.ranges());
     let quarantines = u64::from(quarantined.is_some());
     let before = store.lifetime().cloned().unwrap_or_default();
     let shown_at = time.now();
     let extent = Extent::of(&*volume, path).unwrap_or_default();
-    let view = DiskView { extent, quarantined, quarantines, shown_at, ..store.view() };
+    let view = DiskStatus { extent, quarantined, quarantines, shown_at, ..store.view() };
     let file = CacheFile::new(store, options, Ballast::new(path, capacity), lock)
         .map_err(|error| Error::Io { action: "look at", path: path.to_owned(), cause: error.to_string() })?;
     let (commands, inbox) = unbounded();
     let (listener, range_rows) = (config.listener.clone(), config.ranges.rows);
-    let (tiers, nudges) =
+    let (tiers, messages) =
         Tiers::new(memory, time, Some(snapshot), Some(commands), view, listener, range_rows);
     if !syncs_directory_of(&*volume, path) {
         tiers.tell(Event::DiskLimited { cause: NO_DIRECTORY_SYNC.to_owned() });
     }
     tiers.note_uses(live_limit(capacity, counts_blocks));
-    let changes = (capacity / CHANGE_SHARE / BYTES_PER_CHANGE).clamp(FEWEST_CHANGES, MOST_CHANGES);
+    let changes = (capacity / CHANGE_SHARE / BYTES_PER_CHANGE).clamp(MIN_CHANGES, MAX_CHANGES);
     let limits = Limits {
         flush_interval: config.flush_interval,
         most_changes: usize::try_from(changes).unwrap_or(usize::MAX),
@@ -376,5 +376,5 @@ fn open_tiers(
     };
     let writer = Writer::new(tiers.clone(), file, limits);
     workers.writer = Some(spawn("larder-writer", move || writer.run(&inbox))?);
-    Ok((tiers, nudges, Some(before), largest_page))
+    Ok((tiers, messages, Some(before), largest_page))
 }

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Inner;
-use crate::engine::open_keyspace::Space;
+use super::Shared;
+use crate::engine::open_keyspace::OpenKeyspace;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::counters::{Count, Counters};
 use crate::stats::observe::Sample;
 use crate::stats::observe::hot::{HotKeys, Named};
 use crate::stats::observe::slow::{Load, SlowLoads};
 
-impl Inner {
+impl Shared {
     /// Counts an operation on a whole key, and looks at it if it is sampled.
     #[inline]
     pub(crate) fn count(&self, counters: &Counters, count: Count, full: &[u8]) {
@@ -44,19 +44,25 @@ impl Inner {
 
     /// Keeps a slow load.
     #[cold]
-    pub(crate) fn note_slow(&self, space: &Space, full: &[u8], took: Duration, has_failed: bool) {
+    pub(crate) fn note_slow(
+        &self,
+        open_keyspace: &OpenKeyspace,
+        full: &[u8],
+        took: Duration,
+        has_failed: bool,
+    ) {
         if self.is_forked() {
             return;
         }
         let key = full.get(KeyspaceId::LEN..).unwrap_or_default().to_vec();
         let ended_at = self.tiers.time.now();
-        self.observer.note_slow(Load { keyspace: space.named(), key, ended_at, took, has_failed });
+        self.observer.note_slow(Load { keyspace: open_keyspace.named(), key, ended_at, took, has_failed });
     }
 
     /// Spells a key for the log, if the application allows it. Otherwise it may be a secret.
-    pub(crate) fn key_for_log(&self, space: &Space, full: &[u8]) -> Option<String> {
+    pub(crate) fn key_for_log(&self, open_keyspace: &OpenKeyspace, full: &[u8]) -> Option<String> {
         let key = full.get(KeyspaceId::LEN..)?;
-        self.logs_keys.then(|| space.named().spell(key))
+        self.logs_keys.then(|| open_keyspace.named().spell(key))
     }
 
     /// Returns the hot keys, of all keyspaces or of one; none if keys are not sampled.
@@ -72,6 +78,10 @@ impl Inner {
 
     /// Returns the keyspaces that are open, by their numbers.
     pub(crate) fn names(&self) -> BTreeMap<KeyspaceId, Named> {
-        self.spaces.lock().values().map(|space| (space.id, space.named())).collect()
+        self.open_keyspaces
+            .lock()
+            .values()
+            .map(|open_keyspace| (open_keyspace.id, open_keyspace.named()))
+            .collect()
     }
 }

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::{FARTHEST_MARK_MS, room};
+use super::{MAX_WATERMARK_AHEAD_MS, room};
 use crate::config::CacheBuilder;
 use crate::disk::file::cache_file::FIRST_GENERATION;
 use crate::disk::file::files::OwnerLock;
-use crate::disk::file::open::{OpenOptions, Opened, open};
+use crate::disk::file::open::{OpenOptions, OpenedFile, open};
 use crate::disk::store::charging::Charging;
 use crate::disk::store::extent::Extent;
 use crate::disk::store::identity::Identities;
@@ -18,8 +18,8 @@ use crate::units::Timestamp;
 
 /// A store that is open, as far as it can be refused.
 pub(crate) struct OpenStore {
-    pub(crate) opened: Opened,
-    pub(crate) mark: Timestamp,
+    pub(crate) opened: OpenedFile,
+    pub(crate) clock_watermark: Timestamp,
     pub(crate) snapshot: Snapshot,
 }
 
@@ -49,17 +49,17 @@ pub(crate) fn open_store(
     let mut opened = open(&options)?;
     let store = &mut opened.store;
     let failed = |cause: String| Error::Io { action: "open", path: path.to_owned(), cause };
-    let mut mark = store.mark();
-    if mark.as_millis() > wall.as_millis().saturating_add(FARTHEST_MARK_MS) {
+    let mut clock_watermark = store.clock_watermark();
+    if clock_watermark.as_millis() > wall.as_millis().saturating_add(MAX_WATERMARK_AHEAD_MS) {
         store.wipe(wall).map_err(|fault| failed(fault.cause))?;
-        mark = wall;
+        clock_watermark = wall;
     }
     let extent = Extent::of(&**volume, path).map_err(|error| failed(error.to_string()))?;
     if extent.exceeds(capacity) {
-        store.shrink(mark.max(wall)).map_err(|fault| failed(fault.cause))?;
+        store.shrink(clock_watermark.max(wall)).map_err(|fault| failed(fault.cause))?;
     }
     let snapshot = store.snapshot(FIRST_GENERATION).map_err(|fault| failed(fault.cause))?;
-    Ok((options, OpenStore { opened, mark, snapshot }))
+    Ok((options, OpenStore { opened, clock_watermark, snapshot }))
 }
 
 #[cfg(test)]

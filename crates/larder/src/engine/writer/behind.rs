@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use super::Writer;
 use super::command::{Command, Waiting};
-use crate::disk::file::cache_file::Standing;
+use crate::disk::file::cache_file::ServiceState;
 use crate::disk::store::range_removals::PART_TIME;
-use crate::memory::evicted_values::Remains;
+use crate::memory::evicted_values::EvictedValues;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sys::sync::planted;
-use crate::sys::sync::planted::is_planted;
+use crate::sys::sync::planted::failpoint_is_set;
 
 /// Parts after a command that are short: who comes again soon waits no longer for a part than for its commit.
 const SHORT_PARTS: u32 = 64;
@@ -64,60 +64,61 @@ impl Writer {
     }
 
     fn make_part(&mut self, part_time: Duration) {
-        let mut remains = Remains::default();
+        let mut evicted_values = EvictedValues::default();
         let nobody = Waiting { part_time: Some(part_time), ..Waiting::default() };
         let made = catch_unwind(AssertUnwindSafe(|| {
             self.file.check_content()?;
-            self.commit(&[], &nobody, (true, false), &mut remains)
+            self.commit(&[], &nobody, (true, false), &mut evicted_values)
         }));
         match made {
             // The next step would take what this part has written for another program's.
             Ok(Ok(_)) => self.file.remember(),
             Ok(Err(fault)) => {
                 self.fail_unasked(fault);
-                self.lift_floors();
+                self.remove_range_tombstones();
                 self.announce();
             }
             Err(panic) => drop(self.survive(&*panic)),
         }
         // A part is a step of its own for those who look whether the file was changed by others.
         self.file.remember();
-        self.tiers.hand_over(remains);
+        self.tiers.hand_over(evicted_values);
     }
 
     /// Tells who asked for a part that it was made, as far as the disk allows.
     pub(super) fn answer_parts(&mut self, waiting: &mut Waiting) {
-        self.lift_floors();
+        self.remove_range_tombstones();
         for reply in waiting.parts.drain(..) {
             drop(reply.send(Ok(())));
         }
     }
 
     /// The mistake that the model checker must find.
-    pub(super) fn lift_floors_early(&mut self, waiting: &Waiting) {
-        if is_planted(planted::Fault::LiftFloorEarly) {
-            self.note_floors(waiting);
+    pub(super) fn remove_range_tombstones_early(&mut self, waiting: &Waiting) {
+        if failpoint_is_set(planted::Failpoint::RemoveRangeTombstoneEarly) {
+            self.note_range_tombstones(waiting);
         }
     }
 
     /// After what the writer could do for the range removals of a step: their floors are its own to lift.
-    pub(super) fn note_floors(&mut self, waiting: &Waiting) {
-        self.floors.extend(waiting.ranges.iter().map(|removal| removal.range.sequence));
-        self.lift_floors();
+    pub(super) fn note_range_tombstones(&mut self, waiting: &Waiting) {
+        self.range_tombstones.extend(waiting.ranges.iter().map(|removal| removal.range.sequence));
+        self.remove_range_tombstones();
     }
 
     /// Lifts the floors of range removals of which nothing is left on disk. The snapshot that shows that is
     /// installed already.
-    pub(super) fn lift_floors(&mut self) {
+    pub(super) fn remove_range_tombstones(&mut self) {
         // It will be opened again, with its rows.
-        if self.floors.is_empty() || self.file.standing() == Standing::Suspended {
+        if self.range_tombstones.is_empty() || self.file.standing() == ServiceState::Suspended {
             return;
         }
         let pending: Vec<u64> = self.file.ranges().iter().map(|range| range.sequence).collect();
-        let is_made =
-            |sequence: &mut u64| !pending.contains(sequence) || is_planted(planted::Fault::LiftFloorWithRow);
-        for sequence in self.floors.extract_if(.., is_made) {
-            self.tiers.memory.lift_floor(sequence);
+        let is_made = |sequence: &mut u64| {
+            !pending.contains(sequence) || failpoint_is_set(planted::Failpoint::LiftFloorWithRow)
+        };
+        for sequence in self.range_tombstones.extract_if(.., is_made) {
+            self.tiers.memory.remove_range_tombstone(sequence);
         }
     }
 }

@@ -21,22 +21,26 @@
 
 use super::Writer;
 use crate::disk::file::cache_file::CacheFile;
-use crate::disk::file::cache_file::backoff::{FIRST_DISK_RETRY, LAST_DISK_RETRY};
-use crate::disk::store::guard::{Fault, FaultKind};
-use crate::disk::store::redb_store::commit::{Batch, Outcome};
+use crate::disk::file::cache_file::backoff::{INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
+use crate::disk::store::guard::{StoreError, StoreErrorKind};
+use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
 use crate::engine::tiers::Tiers;
 use crate::engine::writer_metrics::ASKED_BY_A_COMMIT;
 
 /// How often a transaction is repeated that would take the file beyond its bounds.
-const MOST_REFUSALS: u32 = 8;
+const MAX_REFUSALS: u32 = 8;
 /// How often, before the bound is lifted for a file that another process reads.
-const MOST_REFUSALS_WHILE_READ: u32 = 1;
+const MAX_REFUSALS_WHILE_READ: u32 = 1;
 
 /// Commits a batch, within what the file may take.
-pub(super) fn commit(file: &mut CacheFile, tiers: &Tiers, batch: &Batch<'_>) -> Result<Outcome, Fault> {
+pub(super) fn commit(
+    file: &mut CacheFile,
+    tiers: &Tiers,
+    batch: &Batch<'_>,
+) -> Result<CommitOutcome, StoreError> {
     let (mut refusals, mut read_by_others) = (0, 0);
     loop {
-        let Some(store) = file.store_mut() else { return Err(Fault::io("the file is out of service")) };
+        let Some(store) = file.store_mut() else { return Err(StoreError::io("the file is out of service")) };
         // The last commit of all notes everything.
         let most_asked = if batch.closing { usize::MAX } else { ASKED_BY_A_COMMIT };
         if let Some(lifetime) = tiers.lifetime(1, most_asked) {
@@ -44,12 +48,12 @@ pub(super) fn commit(file: &mut CacheFile, tiers: &Tiers, batch: &Batch<'_>) -> 
         }
         // What is left to do after the first refusals is to evict.
         store.reserve.allow(refusals > 1);
-        store.reserve.lift(read_by_others > MOST_REFUSALS_WHILE_READ);
+        store.reserve.lift(read_by_others > MAX_REFUSALS_WHILE_READ);
         let committed = store.commit(batch);
         store.reserve.allow(false);
         store.reserve.lift(false);
         match committed {
-            Err(fault) if fault.kind == FaultKind::TooLarge && refusals < MOST_REFUSALS => {
+            Err(fault) if fault.kind == StoreErrorKind::TooLarge && refusals < MAX_REFUSALS => {
                 refusals += 1;
                 tiers.snapshots.withdraw();
                 read_by_others += u32::from(!file.make_way(fault, tiers.time.now())?);
@@ -85,9 +89,9 @@ impl Writer {
         // transaction, or a value of a good part of the capacity, for a while.
         if self.file.is_too_large() {
             self.compact_at = self.now().after(self.compact_wait);
-            self.compact_wait = (2 * self.compact_wait).min(LAST_DISK_RETRY);
+            self.compact_wait = (2 * self.compact_wait).min(MAX_RETRY_DELAY);
         } else {
-            self.compact_wait = FIRST_DISK_RETRY;
+            self.compact_wait = INITIAL_RETRY_DELAY;
         }
     }
 }

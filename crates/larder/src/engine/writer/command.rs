@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::disk::store::batch::range::RangeRemoval;
 use crate::disk::store::catalog::Registration;
-use crate::disk::store::guard::Fault;
-use crate::disk::store::redb_store::commit::Outcome;
+use crate::disk::store::guard::StoreError;
+use crate::disk::store::redb_store::commit::CommitOutcome;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::channel::Sender;
@@ -33,7 +33,7 @@ pub(crate) enum Command {
     /// Somebody waits for room in the write buffer: commit now, or stop saving.
     Full,
     /// Time was moved by hand: an outage may be due for another look.
-    Look,
+    CheckRetry,
     /// Look whether the file is still in its place, though nobody asks for anything.
     Watch,
     Commit(Acknowledge, Reply<()>),
@@ -47,7 +47,7 @@ pub(crate) enum Command {
     /// Check every page of the file.
     Verify(Reply<Option<String>>),
     /// A lookup failed, in a snapshot of this generation.
-    Fault(u64, Fault),
+    ReportFault(u64, StoreError),
     ShutDown(Reply<()>),
 }
 
@@ -68,14 +68,14 @@ pub(crate) struct Waiting {
     pub(crate) verifications: Vec<Reply<Option<String>>>,
     /// Somebody waits for room in the write buffer.
     pub(crate) is_full: bool,
-    pub(crate) fault: Option<(u64, Fault)>,
+    pub(crate) fault: Option<(u64, StoreError)>,
     pub(crate) shut_down: Option<Reply<()>>,
 }
 
 impl Waiting {
     pub(crate) fn add(&mut self, command: Command) {
         match command {
-            Command::Wake | Command::Hurry | Command::Look | Command::Watch => {}
+            Command::Wake | Command::Hurry | Command::CheckRetry | Command::Watch => {}
             Command::Full => self.is_full = true,
             Command::Commit(acknowledge, reply) => self.commits.push((acknowledge, reply)),
             Command::RemoveRanges(removals, reply) => {
@@ -93,7 +93,7 @@ impl Waiting {
             }
             Command::Verify(reply) => self.verifications.push(reply),
             // The latest handle's fault counts; an older one's must not hide it.
-            Command::Fault(generation, fault) => {
+            Command::ReportFault(generation, fault) => {
                 if self.fault.as_ref().is_none_or(|(known, _)| *known <= generation) {
                     self.fault = Some((generation, fault));
                 }
@@ -173,7 +173,7 @@ pub(crate) fn unsaved() -> Error {
 ///
 /// `writes_are_lost` says that some of its writes went with a file that was discarded; `is_unsaved`, that memory took values while there was
 /// none.
-pub(crate) fn acknowledge(replies: Replies, outcome: Outcome, writes_are_lost: bool, is_unsaved: bool) {
+pub(crate) fn acknowledge(replies: Replies, outcome: CommitOutcome, writes_are_lost: bool, is_unsaved: bool) {
     for (kind, reply) in replies.commits {
         drop(reply.send(match kind {
             Acknowledge::Flush if is_unsaved => Err(unsaved()),

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// The longest that those who wait are held up for others to share their commit: a third of what it takes.
 ///
 /// None under the model checker: there only the end of everything else ends a wait.
-const MOST_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(200) };
+const MAX_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(200) };
 
 /// What became of a command that may open a keyspace.
 pub(super) enum Numbered {
@@ -26,14 +26,14 @@ impl Writer {
     /// it waits a moment, so that they share the next commit too, in place of taking turns in two groups. Who
     /// comes alone waits for the first few times after a crowd.
     pub(super) fn gather(&mut self, commands: &Receiver<Command>, waiting: &mut Waiting) {
-        let until = Deadline::after(MOST_GATHERING);
+        let until = Deadline::after(MAX_GATHERING);
         loop {
             while let Ok(command) = commands.try_recv() {
                 self.take(command, waiting);
             }
             let callers = waiting.callers();
             let is_urgent =
-                callers == 0 || MOST_GATHERING.is_zero() || waiting.is_full || waiting.shut_down.is_some();
+                callers == 0 || MAX_GATHERING.is_zero() || waiting.is_full || waiting.shut_down.is_some();
             if is_urgent || callers >= self.companions {
                 break;
             }
@@ -54,7 +54,7 @@ impl Writer {
     }
 
     /// Answers the opening of a keyspace that needs no commit before: see
-    /// [`Adopted`](crate::disk::store::catalog::Adopted).
+    /// [`Adopted`](crate::disk::store::catalog::PendingRegistrations).
     pub(super) fn number_at_once(&mut self, command: Command) -> Numbered {
         let Command::Register(wanted, reply) = command else { return Numbered::Not(command) };
         match self.file.number(&wanted) {

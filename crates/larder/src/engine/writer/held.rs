@@ -1,6 +1,6 @@
 //! Writes that wait for their commit: those of one step after another, first come, first committed.
 //!
-//! A transaction evicts no more than [`Room::most_evictions`](crate::disk::store::redb_store::Room) entries, since it
+//! A transaction evicts no more than [`Room::most_evictions`](crate::disk::store::redb_store::StoreLimits) entries, since it
 //! replaces pages for each. When a batch needs more room than that, the transaction makes what room it may
 //! and writes none of the batch's values. They are *held*: dirty in their shards, and listed here. The order:
 //!
@@ -25,10 +25,10 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::command::{Acknowledge, Reply, Waiting};
-use super::{Limits, Progress, Writer};
+use super::{Limits, StepProgress, Writer};
 use crate::disk::store::batch::range::RangeRemoval;
-use crate::disk::store::guard::Fault;
-use crate::memory::evicted_values::Remains;
+use crate::disk::store::guard::StoreError;
+use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot::{Change, Mutation};
 
 /// Those who wait for a commit, and for which.
@@ -203,11 +203,11 @@ impl Writer {
     pub(super) fn commit_all(
         &mut self,
         waiting: &Waiting,
-        progress: &mut Progress,
-        remains: &mut Remains,
-    ) -> Result<(), Fault> {
+        progress: &mut StepProgress,
+        evicted_values: &mut EvictedValues,
+    ) -> Result<(), StoreError> {
         let mut drained = Vec::new();
-        self.tiers.memory.drain_into(&mut drained, self.now(), remains);
+        self.tiers.memory.drain_into(&mut drained, self.now(), evicted_values);
         let (mut removals, writes): (Vec<_>, Vec<_>) = drained.into_iter().partition(Mutation::removes);
         self.held.add(writes, &mut removals, &waiting.ranges);
         let mut removals = VecDeque::from(removals);
@@ -220,7 +220,7 @@ impl Writer {
             let at = if may_write { self.held.fill(&mut batch, self.limits) } else { None };
             let is_last = removals.is_empty() && !self.held.has_writes();
             let is_first = progress.first.is_none();
-            let outcome = match self.commit(&batch, waiting, (is_first, is_last), remains) {
+            let outcome = match self.commit(&batch, waiting, (is_first, is_last), evicted_values) {
                 Ok(outcome) => outcome,
                 Err(fault) => {
                     // Those that an earlier part made are in a file that a restart does not find.
@@ -239,7 +239,7 @@ impl Writer {
                 self.held.committed(at);
             }
             // What was evicted for the part is not to wait for the others: nothing counts it any more.
-            self.tiers.hand_over(std::mem::take(remains));
+            self.tiers.hand_over(std::mem::take(evicted_values));
             self.held.is_over = needs_room && !self.held.has_writes();
             if removals.is_empty() && !self.held.has_work() {
                 self.file.committed(self.now());

@@ -37,12 +37,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::tiers::Tiers;
-use crate::disk::file::cache_file::backoff::FIRST_DISK_RETRY;
-use crate::disk::file::cache_file::{CacheFile, Standing};
-use crate::disk::store::catalog::Adopted;
-use crate::disk::store::guard::{Fault, panic_message};
-use crate::disk::store::redb_store::commit::{Batch, Outcome};
-use crate::memory::evicted_values::Remains;
+use crate::disk::file::cache_file::backoff::INITIAL_RETRY_DELAY;
+use crate::disk::file::cache_file::{CacheFile, ServiceState};
+use crate::disk::store::catalog::PendingRegistrations;
+use crate::disk::store::guard::{StoreError, panic_message};
+use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
+use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot::Mutation;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
@@ -71,7 +71,7 @@ pub(crate) struct Writer {
     file: CacheFile,
     limits: Limits,
     /// What users have been told of the file.
-    announced: Standing,
+    announced: ServiceState,
     /// Whether memory took values while there was no file, and no flush has been answered so since.
     has_unsaved: bool,
     /// What waits for its commit longer than a step.
@@ -83,7 +83,7 @@ pub(crate) struct Writer {
     /// How many callers shared a commit lately; half as many with each that fewer shared.
     companions: usize,
     /// Range removals whose floors stand in the shards, by their sequences.
-    floors: Vec<u64>,
+    range_tombstones: Vec<u64>,
     /// When a file that could not be shortened may be tried again.
     compact_at: Timestamp,
     /// How long after the next try in vain; doubled with each.
@@ -92,9 +92,9 @@ pub(crate) struct Writer {
 
 /// How far a step has come.
 #[derive(Default)]
-struct Progress {
+struct StepProgress {
     /// What the first part did, once it is committed.
-    first: Option<Outcome>,
+    first: Option<CommitOutcome>,
     /// Whether every removal of the step is committed, if not every write.
     removals_are_durable: bool,
     /// Whether a part was committed to a file that was discarded after it.
@@ -103,20 +103,20 @@ struct Progress {
 
 impl Writer {
     pub(crate) fn new(tiers: Arc<Tiers>, file: CacheFile, limits: Limits) -> Self {
-        let floors = file.ranges().iter().map(|range| range.sequence).collect();
+        let range_tombstones = file.ranges().iter().map(|range| range.sequence).collect();
         Self {
             tiers,
             file,
             limits,
-            announced: Standing::InService,
+            announced: ServiceState::InService,
             has_unsaved: false,
             held: Held::default(),
             has_unflushed: false,
             is_to_renew: false,
             companions: 0,
-            floors,
+            range_tombstones,
             compact_at: Timestamp::ZERO,
-            compact_wait: FIRST_DISK_RETRY,
+            compact_wait: INITIAL_RETRY_DELAY,
         }
     }
 
@@ -132,7 +132,7 @@ impl Writer {
                     flush.get_or_insert_with(|| Deadline::after(self.limits.flush_interval));
                     continue;
                 }
-                Ok(Command::Look) if self.file.retry_at().is_none() => continue,
+                Ok(Command::CheckRetry) if self.file.retry_at().is_none() => continue,
                 Ok(Command::Watch) if !self.file.needs_step() => continue,
                 Ok(command) => match self.number_at_once(command) {
                     Numbered::Answered { is_new } => {
@@ -165,7 +165,7 @@ impl Writer {
 
     /// After a panic in whatever the writer was doing. The answer is a command that asks for nothing.
     fn survive(&mut self, panic: &(dyn Any + Send)) -> Command {
-        let why = Fault::io(format!("the writer panicked: {}", panic_message(panic)));
+        let why = StoreError::io(format!("the writer panicked: {}", panic_message(panic)));
         drop(catch_unwind(AssertUnwindSafe(|| self.give_up(why))));
         Command::Hurry
     }
@@ -208,16 +208,16 @@ impl Writer {
         {
             self.fail(fault);
         }
-        let mut remains = Remains::default();
+        let mut evicted_values = EvictedValues::default();
         // Before the last drain: what is stored before is committed, what comes later is refused.
-        if waiting.shut_down.is_some() && !planted::is_planted(planted::Fault::DrainBeforeSealing) {
+        if waiting.shut_down.is_some() && !planted::failpoint_is_set(planted::Failpoint::DrainBeforeSealing) {
             self.tiers.memory.seal();
         }
-        let progress = self.commit_or_degrade(&waiting, &mut remains);
+        let progress = self.commit_or_degrade(&waiting, &mut evicted_values);
         self.keep_to_capacity();
         self.file.remember();
         self.announce();
-        if self.file.standing() != Standing::Suspended && !self.held.has_work() {
+        if self.file.standing() != ServiceState::Suspended && !self.held.has_work() {
             // Committed; or it lives in memory alone from here on.
             self.tiers.counted.lag.end();
         }
@@ -239,9 +239,9 @@ impl Writer {
         }
         self.answer_parts(&mut waiting);
         for reply in std::mem::take(&mut waiting.verifications) {
-            drop(reply.send(self.verify(&mut remains)));
+            drop(reply.send(self.verify(&mut evicted_values)));
         }
-        self.tiers.hand_over(remains);
+        self.tiers.hand_over(evicted_values);
         if let Some(reply) = waiting.shut_down.take() {
             drop(reply.send(self.close(was_unsaved)));
         }
@@ -253,8 +253,8 @@ impl Writer {
         mutations: &[Mutation],
         waiting: &Waiting,
         (is_first, is_last): (bool, bool),
-        remains: &mut Remains,
-    ) -> Result<Outcome, Fault> {
+        evicted_values: &mut EvictedValues,
+    ) -> Result<CommitOutcome, StoreError> {
         let is_over = self.part_is_over(waiting);
         let has_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
         let now = self.tiers.time.now();
@@ -262,7 +262,7 @@ impl Writer {
         let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
         // Who sweeps asks for no commit: with nothing to delete there is none.
         let leaves_new = mutations.is_empty() && waiting.only_sweeps() && adopted.may_wait();
-        let none = Adopted::default();
+        let none = PendingRegistrations::default();
         let take_use = |key: &[u8]| self.tiers.uses.take(self.tiers.memory.key(key).hash);
         let batch = Batch {
             mutations,
@@ -283,7 +283,7 @@ impl Writer {
         let outcome = bounds::commit(&mut self.file, &self.tiers, &batch)?;
         let generation = self.file.generation();
         let Some(store) = self.file.store_mut() else {
-            return Err(Fault::io("the file is out of service"));
+            return Err(StoreError::io("the file is out of service"));
         };
         if outcome.is_committed {
             self.tiers.counted.commit_times.record(self.tiers.time.clock().monotonic().saturating_sub(began));
@@ -294,32 +294,38 @@ impl Writer {
         }
         let snapshot = snapshot?;
         self.file.watch()?;
-        if planted::is_planted(planted::Fault::SettleEarly) {
-            self.tiers.settle(mutations, remains);
+        if planted::failpoint_is_set(planted::Failpoint::SettleEarly) {
+            self.tiers.mark_clean(mutations, evicted_values);
         }
-        self.lift_floors_early(waiting);
+        self.remove_range_tombstones_early(waiting);
         self.tiers.snapshots.install(Some(snapshot));
         if outcome.needs_room {
             // Its values were not written: they stay dirty.
             let deletions = mutations.iter().filter(|mutation| !mutation.is_put());
-            self.settle(&deletions.cloned().collect::<Vec<_>>(), waiting, is_first, remains);
+            self.mark_clean(&deletions.cloned().collect::<Vec<_>>(), waiting, is_first, evicted_values);
         } else {
-            self.settle(mutations, waiting, is_first, remains);
+            self.mark_clean(mutations, waiting, is_first, evicted_values);
             self.has_unflushed |= mutations.iter().any(|mutation| !mutation.removes());
         }
         self.note(&outcome, now);
         Ok(outcome)
     }
 
-    fn settle(&mut self, mutations: &[Mutation], waiting: &Waiting, is_first: bool, remains: &mut Remains) {
-        self.tiers.settle(mutations, remains);
+    fn mark_clean(
+        &mut self,
+        mutations: &[Mutation],
+        waiting: &Waiting,
+        is_first: bool,
+        evicted_values: &mut EvictedValues,
+    ) {
+        self.tiers.mark_clean(mutations, evicted_values);
         // The first part made the ranges, or their rows.
         if is_first {
-            self.note_floors(waiting);
+            self.note_range_tombstones(waiting);
         }
     }
 
-    fn note(&mut self, outcome: &Outcome, now: Timestamp) {
+    fn note(&mut self, outcome: &CommitOutcome, now: Timestamp) {
         let extent = self.file.note_extent();
         let Some(store) = self.file.store_mut() else { return };
         if !outcome.retired.is_empty() {
@@ -333,7 +339,7 @@ impl Writer {
             view.expirations += outcome.swept;
             view.shown_at = now;
             // Of a keyspace that is retired nobody asks.
-            let gone = outcome.gone.iter().filter(|(id, ..)| store.known.keyspaces.name_of(*id).is_some());
+            let gone = outcome.gone.iter().filter(|(id, ..)| store.catalog.keyspaces.name_of(*id).is_some());
             for (id, evicted, swept) in gone {
                 let gone = view.gone.entry(*id).or_default();
                 *gone = (gone.0 + evicted, gone.1 + swept);

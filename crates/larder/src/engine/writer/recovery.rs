@@ -19,20 +19,24 @@
 
 use super::command::{Acknowledge, Waiting, unsaved};
 use super::held::Held;
-use super::{Progress, Writer};
-use crate::disk::file::cache_file::Standing;
+use super::{StepProgress, Writer};
+use crate::disk::file::cache_file::ServiceState;
 use crate::disk::file::open::verify_own;
-use crate::disk::store::guard::{Fault, FaultKind};
+use crate::disk::store::guard::{StoreError, StoreErrorKind};
 use crate::error::Error;
 use crate::event::Event;
-use crate::memory::evicted_values::Remains;
+use crate::memory::evicted_values::EvictedValues;
 use crate::stats::DiskState;
 
 impl Writer {
     /// Commits what is dirty. When the disk fails, goes as far down as those who wait need.
-    pub(super) fn commit_or_degrade(&mut self, waiting: &Waiting, remains: &mut Remains) -> Progress {
+    pub(super) fn commit_or_degrade(
+        &mut self,
+        waiting: &Waiting,
+        evicted_values: &mut EvictedValues,
+    ) -> StepProgress {
         let is_retry = self.is_due() || waiting.shut_down.is_some() || std::mem::take(&mut self.is_to_renew);
-        let mut progress = Progress::default();
+        let mut progress = StepProgress::default();
         // Each way back is tried once in a step.
         let (mut may_resume, mut may_renew) = (true, true);
         loop {
@@ -40,20 +44,20 @@ impl Writer {
             let is_full = waiting.is_full && self.tiers.memory.buffer().has_waiters();
             let is_urgent = is_full || (waiting.has_invalidation() && !progress.removals_are_durable);
             match self.file.standing() {
-                Standing::InService => match self.commit_all(waiting, &mut progress, remains) {
+                ServiceState::InService => match self.commit_all(waiting, &mut progress, evicted_values) {
                     Ok(()) => return progress,
                     Err(fault) => self.fail(fault),
                 },
-                Standing::Suspended if may_resume && (is_urgent || is_retry) => {
+                ServiceState::Suspended if may_resume && (is_urgent || is_retry) => {
                     may_resume = false;
                     self.file.resume(self.now());
                 }
-                Standing::Suspended if is_urgent => {
-                    let why = self.file.why().cloned().unwrap_or_else(|| Fault::io("the disk failed"));
+                ServiceState::Suspended if is_urgent => {
+                    let why = self.file.why().cloned().unwrap_or_else(|| StoreError::io("the disk failed"));
                     self.file.discard(why, self.now());
                 }
-                Standing::Suspended => return progress,
-                Standing::Discarded { .. } if may_renew => {
+                ServiceState::Suspended => return progress,
+                ServiceState::Discarded { .. } if may_renew => {
                     may_renew = false;
                     if is_urgent || is_retry {
                         self.file.put_aside(self.now());
@@ -64,8 +68,8 @@ impl Writer {
                         progress.writes_are_lost |= progress.first.take().is_some() | self.held.lose_begun();
                     }
                 }
-                Standing::Discarded { .. } => {
-                    self.stop_saving(remains);
+                ServiceState::Discarded { .. } => {
+                    self.stop_saving(evicted_values);
                     return progress;
                 }
             }
@@ -87,44 +91,44 @@ impl Writer {
     }
 
     /// Step 1.
-    pub(super) fn fail(&mut self, fault: Fault) {
+    pub(super) fn fail(&mut self, fault: StoreError) {
         self.tiers.snapshots.install(None);
         self.tiers.change_view(|view| view.faults += 1);
         self.file.fail(fault, self.now());
-        self.tiers.memory.relist();
+        self.tiers.memory.requeue();
         self.held.forget_writes();
     }
 
     /// Step 1, for what nobody waits for, or is answered already. A file that is discarded so has a step at
     /// once that makes a fresh one, or stops saving: until then a write is neither to be saved nor kept.
-    pub(super) fn fail_unasked(&mut self, fault: Fault) {
+    pub(super) fn fail_unasked(&mut self, fault: StoreError) {
         self.fail(fault);
-        self.is_to_renew = matches!(self.file.standing(), Standing::Discarded { .. });
+        self.is_to_renew = matches!(self.file.standing(), ServiceState::Discarded { .. });
     }
 
     /// After a panic: nobody knows what was half done, so the file goes.
-    pub(super) fn give_up(&mut self, why: Fault) {
-        let mut remains = Remains::default();
+    pub(super) fn give_up(&mut self, why: StoreError) {
+        let mut evicted_values = EvictedValues::default();
         self.tiers.snapshots.install(None);
         self.tiers.change_view(|view| view.faults += 1);
         self.file.discard(why, self.now());
-        self.tiers.memory.relist();
+        self.tiers.memory.requeue();
         // Who waited for these learns that nobody answers.
         self.held = Held::default();
-        self.stop_saving(&mut remains);
+        self.stop_saving(&mut evicted_values);
         self.announce();
-        self.tiers.hand_over(remains);
+        self.tiers.hand_over(evicted_values);
     }
 
     /// Step 4. What is stored dirty meanwhile is settled by the next step.
-    fn stop_saving(&mut self, remains: &mut Remains) {
+    fn stop_saving(&mut self, evicted_values: &mut EvictedValues) {
         self.tiers.memory.stop_saving();
         self.tiers.change_state(DiskState::Discarded);
         self.tiers.memory.buffer().close();
-        let mutations = self.tiers.memory.drain(self.now(), remains);
+        let mutations = self.tiers.memory.drain(self.now(), evicted_values);
         // What waited for its commit lives in memory alone from here on, and a flush has to tell that.
         self.has_unsaved |= mutations.iter().any(|mutation| !mutation.removes());
-        self.tiers.settle(&mutations, remains);
+        self.tiers.mark_clean(&mutations, evicted_values);
     }
 
     /// Tells users what has become of the file since they were last told.
@@ -135,19 +139,19 @@ impl Writer {
         let quarantined = self.file.take_quarantined();
         let discarded = self.file.take_discarded();
         let state = match standing {
-            Standing::InService => DiskState::On,
-            Standing::Suspended => DiskState::Suspended,
-            Standing::Discarded { .. } => DiskState::Discarded,
+            ServiceState::InService => DiskState::On,
+            ServiceState::Suspended => DiskState::Suspended,
+            ServiceState::Discarded { .. } => DiskState::Discarded,
         };
         for event in self.file.take_events() {
             self.tiers.tell(event);
         }
-        let is_suspended = standing == Standing::Suspended && was != standing;
-        let is_back = standing == Standing::InService && (was != standing || !discarded.is_empty());
-        let kept_entries = discarded.is_empty() && !matches!(was, Standing::Discarded { .. });
+        let is_suspended = standing == ServiceState::Suspended && was != standing;
+        let is_back = standing == ServiceState::InService && (was != standing || !discarded.is_empty());
+        let kept_entries = discarded.is_empty() && !matches!(was, ServiceState::Discarded { .. });
         self.tiers.change_state(state);
         let now = self.now();
-        let damaged = discarded.iter().filter(|fault| fault.kind == FaultKind::Damage).count() as u64;
+        let damaged = discarded.iter().filter(|fault| fault.kind == StoreErrorKind::Damage).count() as u64;
         self.tiers.change_view(|view| {
             view.turn(state, now);
             view.quarantines += damaged;
@@ -162,7 +166,7 @@ impl Writer {
         for fault in &discarded {
             let cause = fault.to_string();
             self.tiers.tell(match fault.kind {
-                FaultKind::Damage => Event::DiskQuarantined { cause, moved_to: quarantined.clone() },
+                StoreErrorKind::Damage => Event::DiskQuarantined { cause, moved_to: quarantined.clone() },
                 _ => Event::DiskDiscarded { cause },
             });
         }
@@ -193,7 +197,7 @@ impl Writer {
         for reply in replies.sweeps {
             drop(reply.send(Ok((0, false))));
         }
-        self.note_floors(waiting);
+        self.note_range_tombstones(waiting);
     }
 
     /// Closes the file.
@@ -205,7 +209,7 @@ impl Writer {
     }
 
     /// Checks every page. A damaged file makes room for a fresh one; the answer is what was wrong.
-    pub(super) fn verify(&mut self, remains: &mut Remains) -> Result<Option<String>, Error> {
+    pub(super) fn verify(&mut self, evicted_values: &mut EvictedValues) -> Result<Option<String>, Error> {
         let (volume, path) = (self.file.options().volume.clone(), self.file.options().path.clone());
         let failed = |cause: String| Error::Verify { cause };
         if let Some(why) = self.file.why() {
@@ -214,12 +218,12 @@ impl Writer {
         // Nobody else writes the file, and this thread does not while it verifies.
         match verify_own(&*volume, &path) {
             Ok(()) => Ok(None),
-            Err(fault) if fault.kind == FaultKind::Damage => {
+            Err(fault) if fault.kind == StoreErrorKind::Damage => {
                 // It may be another file's that stands at the path by now.
                 let fault = self.file.watch().err().unwrap_or(fault);
                 let cause = fault.to_string();
                 self.fail(fault);
-                self.commit_or_degrade(&Waiting::default(), remains);
+                self.commit_or_degrade(&Waiting::default(), evicted_values);
                 self.announce();
                 Ok(Some(cause))
             }

@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::api::cache::Cache;
-use crate::disk::file::cache_file::backoff::LAST_DISK_RETRY;
-use crate::disk::store::guard::FaultKind;
-use crate::memory::slot::{Entry, Refused};
+use crate::disk::file::cache_file::backoff::MAX_RETRY_DELAY;
+use crate::disk::store::guard::StoreErrorKind;
+use crate::memory::slot::{IncomingEntry, Refused};
 use crate::memory::weight::Weight;
 use crate::stats::DiskState;
 use crate::sys::clock::ManualClock;
@@ -27,13 +27,13 @@ fn a_fault_of_an_older_handle_changes_nothing() {
     disk.fail_once(disk.operations().len() as u64, Failure::Io);
     // The removal closes the file and opens it again: what is reported of the first handle is history.
     assert!(names.remove(&1).unwrap());
-    let tiers = cache.inner().tiers.clone();
-    let old = Fault { kind: FaultKind::Damage, cause: "of the first handle".to_owned() };
-    assert!(tiers.send(Command::Fault(1, old.clone())));
+    let tiers = cache.shared().tiers.clone();
+    let old = StoreError { kind: StoreErrorKind::Damage, cause: "of the first handle".to_owned() };
+    assert!(tiers.send(Command::ReportFault(1, old.clone())));
     cache.flush().unwrap();
     let stats = cache.stats().disk.unwrap();
     assert_eq!((stats.state, stats.faults, stats.discards), (DiskState::On, 1, 0));
-    assert!(tiers.send(Command::Fault(2, old)));
+    assert!(tiers.send(Command::ReportFault(2, old)));
     cache.flush().unwrap();
     assert_eq!(cache.stats().disk.unwrap().discards, 1, "one of the handle that is open is not");
 }
@@ -65,11 +65,11 @@ fn a_fresh_file_takes_no_value_that_was_made_not_to_be_saved() {
     let names = cache.keyspace(NAME).unwrap();
     names.insert(&1, 1).unwrap();
     cache.flush().unwrap();
-    let tiers = &cache.inner().tiers;
+    let tiers = &cache.shared().tiers;
     let full = tiers.memory.keys(&[]).remove(0);
     let store_unsaved = || {
         let (value, expires_at) = (Arc::new(2_u64), tiers.time.now().after(Duration::from_hours(1)));
-        let entry = Entry { value, expires_at, weight: Weight::of(200), unsaved: None };
+        let entry = IncomingEntry { value, expires_at, weight: Weight::of(200), unsaved: None };
         tiers.memory.store(tiers.memory.key(&full), entry, tiers.time.now())
     };
     assert_eq!(store_unsaved(), Err(Refused::Unsaved), "there is a file");
@@ -78,7 +78,7 @@ fn a_fresh_file_takes_no_value_that_was_made_not_to_be_saved() {
     assert_eq!(cache.stats().disk.unwrap().state, DiskState::Discarded);
     assert!(store_unsaved().is_ok(), "there is none");
     disk.heal();
-    clock.advance(LAST_DISK_RETRY);
+    clock.advance(MAX_RETRY_DELAY);
     drop(cache.flush());
     assert_eq!(cache.stats().disk.unwrap().state, DiskState::On);
     // Stored now, it could replace one that the file has, which would show again once this was evicted.

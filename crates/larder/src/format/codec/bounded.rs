@@ -5,10 +5,10 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 
 use super::limits::{Elements, Exceeded, MAX_DEPTH};
-use super::shape::{Place, Shape};
+use super::shape::{PartPlace, Shape};
 
 /// What a codec writes besides the values themselves.
-pub(super) trait Encoding: Copy {
+pub(super) trait EncodingKind: Copy {
     /// Whether kinds and names can be told from the bytes, so that a reader may ask for whatever is there.
     const DESCRIBES_ITSELF: bool;
 }
@@ -21,11 +21,11 @@ pub(super) struct Positional;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SelfDescribing;
 
-impl Encoding for Positional {
+impl EncodingKind for Positional {
     const DESCRIBES_ITSELF: bool = false;
 }
 
-impl Encoding for SelfDescribing {
+impl EncodingKind for SelfDescribing {
     const DESCRIBES_ITSELF: bool = true;
 }
 
@@ -92,16 +92,16 @@ pub(super) struct Bounded<'a, T, E> {
     pub(super) inner: T,
     pub(super) session: &'a Session,
     /// Where the part stands. Kept up to date only where names are seen: while encoding.
-    pub(super) place: Place,
+    pub(super) place: PartPlace,
     /// Levels that may still be entered.
     levels: usize,
     encoding: PhantomData<E>,
 }
 
-impl<'a, T, E: Encoding> Bounded<'a, T, E> {
+impl<'a, T, E: EncodingKind> Bounded<'a, T, E> {
     /// A whole value.
     pub(super) fn new(inner: T, session: &'a Session) -> Self {
-        Self { inner, session, place: Place::ROOT, levels: MAX_DEPTH, encoding: PhantomData }
+        Self { inner, session, place: PartPlace::ROOT, levels: MAX_DEPTH, encoding: PhantomData }
     }
 
     /// Another part at the same depth and place.
@@ -112,12 +112,12 @@ impl<'a, T, E: Encoding> Bounded<'a, T, E> {
 
     /// Another part at the same depth.
     #[inline]
-    pub(super) fn at<U>(&self, place: Place, inner: U) -> Bounded<'a, U, E> {
+    pub(super) fn at<U>(&self, place: PartPlace, inner: U) -> Bounded<'a, U, E> {
         Bounded { inner, session: self.session, place, levels: self.levels, encoding: PhantomData }
     }
 
     /// The same part, at another place.
-    pub(super) fn moved(self, place: Place) -> Self {
+    pub(super) fn moved(self, place: PartPlace) -> Self {
         Self { place, ..self }
     }
 

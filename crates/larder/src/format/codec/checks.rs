@@ -218,7 +218,7 @@ where
 
 /// Trials within trials, at most: the `Drop` of a value that was decoded for one may store another of its
 /// type, whose trial has a value to drop, and so on. What is stored deeper down is not tried.
-const MOST_TRIALS_AT_ONCE: u32 = 4;
+const MAX_TRIALS_AT_ONCE: u32 = 4;
 
 std::thread_local! {
     /// The trials that the thread is in.
@@ -232,7 +232,7 @@ impl Trial {
     fn begin() -> Option<Self> {
         TRIALS.with(|trials| {
             let begun = trials.get() + 1;
-            (begun <= MOST_TRIALS_AT_ONCE).then(|| {
+            (begun <= MAX_TRIALS_AT_ONCE).then(|| {
                 trials.set(begun);
                 Self
             })

@@ -42,14 +42,14 @@ impl<'a> Document<'a> {
 
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        Next(&Cell::new(Tokens(self.0))).serialize(out)
+        NextValue(&Cell::new(Tokens(self.0))).serialize(out)
     }
 }
 
 /// The value that comes next. Its writer has moved on behind it.
-struct Next<'c, 'a>(&'c Cell<Tokens<'a>>);
+struct NextValue<'c, 'a>(&'c Cell<Tokens<'a>>);
 
-impl<'a> Next<'_, 'a> {
+impl<'a> NextValue<'_, 'a> {
     fn token(&self) -> Result<Token<'a>, CodecError> {
         let mut tokens = self.0.get();
         let token = tokens.next();
@@ -115,7 +115,7 @@ impl<'a> Next<'_, 'a> {
     }
 }
 
-impl Serialize for Next<'_, '_> {
+impl Serialize for NextValue<'_, '_> {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
         match self.token().map_err(S::Error::custom)? {
             Token::Nil => out.serialize_unit(),

@@ -34,7 +34,7 @@ pub const MAX_EMPTY_ELEMENTS: usize = 1 << 16;
 /// Encoding stops here without looking at the length first. Well above what fits a value, so that a value
 /// which is merely too long is told so by its length.
 #[expect(clippy::cast_possible_truncation, reason = "64 MiB are an address on every platform")]
-pub(super) const MOST_ELEMENTS: usize = 4 * MAX_VALUE_LEN.as_u64() as usize;
+pub(super) const MAX_ELEMENTS: usize = 4 * MAX_VALUE_LEN.as_u64() as usize;
 
 /// A limit that a value does not keep. Its text is for the caller whose value it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl fmt::Display for Exceeded {
             ),
             Self::MostElements => write!(
                 f,
-                "the value has more than {MOST_ELEMENTS} elements in sequences and maps, and a value has at most {MAX_VALUE_LEN}; store a part of it, or where it is"
+                "the value has more than {MAX_ELEMENTS} elements in sequences and maps, and a value has at most {MAX_VALUE_LEN}; store a part of it, or where it is"
             ),
             Self::Elements => write!(
                 f,
@@ -79,7 +79,7 @@ impl Elements {
 
     /// Of a value whose length is not known yet: [`check`](Elements::check) it when it is.
     pub(super) fn of_unknown() -> Self {
-        Self { most: MOST_ELEMENTS, spent: Cell::new(0) }
+        Self { most: MAX_ELEMENTS, spent: Cell::new(0) }
     }
 
     /// Whether decoding so many bytes would allow what was spent.
@@ -91,7 +91,7 @@ impl Elements {
         let spent = self.spent.get().saturating_add(elements);
         self.spent.set(spent);
         match spent > self.most {
-            true if self.most == MOST_ELEMENTS => Err(Exceeded::MostElements),
+            true if self.most == MAX_ELEMENTS => Err(Exceeded::MostElements),
             true => Err(Exceeded::Elements),
             false => Ok(()),
         }

@@ -36,7 +36,7 @@ pub(super) fn encode<V: Serialize>(value: &V, session: &Session) -> Result<Vec<u
 
 /// How many bytes a value has.
 pub(super) fn encoded_len<V: Serialize>(value: &V, session: &Session) -> Result<usize, CodecError> {
-    let mut counter = Counter(0);
+    let mut counter = LengthCounter(0);
     write(value, session, &mut counter)?;
     Ok(counter.0)
 }
@@ -60,9 +60,9 @@ pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8], session: &Session) -> Re
     }
 }
 
-struct Counter(usize);
+struct LengthCounter(usize);
 
-impl io::Write for Counter {
+impl io::Write for LengthCounter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0 = self.0.saturating_add(bytes.len());
         Ok(bytes.len())

@@ -44,7 +44,7 @@ impl From<DecodeError> for CodecError {
 
 /// The bytes of a value.
 pub(super) fn encode<V: Serialize>(value: &V, session: &Session) -> Result<Vec<u8>, CodecError> {
-    let mut bytes = Bytes(Vec::new());
+    let mut bytes = ByteSlice(Vec::new());
     let value = Bounded::<_, Positional>::new(value, session);
     bincode::serde::encode_into_writer(value, &mut bytes, ENCODING)?;
     Ok(bytes.0)
@@ -52,7 +52,7 @@ pub(super) fn encode<V: Serialize>(value: &V, session: &Session) -> Result<Vec<u
 
 /// How many bytes a value has.
 pub(super) fn encoded_len<V: Serialize>(value: &V, session: &Session) -> Result<usize, CodecError> {
-    let mut counter = Counter(0);
+    let mut counter = ByteCounter(0);
     let value = Bounded::<_, Positional>::new(value, session);
     bincode::serde::encode_into_writer(value, &mut counter, ENCODING)?;
     Ok(counter.0)
@@ -104,9 +104,9 @@ impl<'de> Visitor<'de> for ByteBuffer {
     }
 }
 
-struct Bytes(Vec<u8>);
+struct ByteSlice(Vec<u8>);
 
-impl Writer for Bytes {
+impl Writer for ByteSlice {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         self.0.extend_from_slice(bytes);
@@ -114,9 +114,9 @@ impl Writer for Bytes {
     }
 }
 
-struct Counter(usize);
+struct ByteCounter(usize);
 
-impl Writer for Counter {
+impl Writer for ByteCounter {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         self.0 = self.0.saturating_add(bytes.len());

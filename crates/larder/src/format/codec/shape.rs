@@ -30,7 +30,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// A part of a value, as serde calls for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Kind {
+pub(super) enum PartKind {
     Bool = 1,
     I8 = 2,
     I16 = 3,
@@ -64,9 +64,9 @@ pub(super) enum Kind {
 
 /// Where a part stands in a value: a hash of the names and positions that lead to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place(u64);
+pub(super) struct PartPlace(u64);
 
-impl Place {
+impl PartPlace {
     pub(super) const ROOT: Self = Self(0x9E37_79B9_7F4A_7C15);
 
     /// Any element of a sequence.
@@ -146,19 +146,19 @@ impl Shape {
     }
 
     #[inline]
-    pub(super) fn kind(&self, kind: Kind) {
+    pub(super) fn kind(&self, kind: PartKind) {
         self.kinds_of(kind, 0, 1);
     }
 
     /// A kind with a length or an index.
     #[inline]
-    pub(super) fn kind_with(&self, kind: Kind, number: usize) {
+    pub(super) fn kind_with(&self, kind: PartKind, number: usize) {
         self.kinds_of(kind, number, 1);
     }
 
     /// A kind that comes so many times in a row.
     #[inline]
-    pub(super) fn kinds_of(&self, kind: Kind, number: usize, times: usize) {
+    pub(super) fn kinds_of(&self, kind: PartKind, number: usize, times: usize) {
         if !self.is_noted {
             return;
         }
@@ -183,7 +183,7 @@ impl Shape {
 
     /// Notes that a kind stands at a place.
     #[inline]
-    pub(super) fn edge(&self, place: Place, kind: Kind) {
+    pub(super) fn edge(&self, place: PartPlace, kind: PartKind) {
         if !self.is_noted {
             return;
         }
@@ -195,7 +195,7 @@ impl Shape {
     }
 
     /// Notes the names at a place: those of all fields of a struct, or that of a variant.
-    pub(super) fn names(&self, place: Place, names: u64) {
+    pub(super) fn names(&self, place: PartPlace, names: u64) {
         if self.is_noted {
             self.names.borrow_mut().insert(fold(place.0, names));
         }
@@ -277,14 +277,14 @@ mod tests {
 
     #[test]
     fn kinds_depend_on_order_and_number_and_names_on_neither() {
-        use Kind::{Str, U8};
-        let shape = |kinds: &[Kind], names: &[u64]| {
+        use PartKind::{Str, U8};
+        let shape = |kinds: &[PartKind], names: &[u64]| {
             let shape = Shape::new();
             for kind in kinds {
                 shape.kind(*kind);
             }
             for name in names {
-                shape.names(Place::ROOT, *name);
+                shape.names(PartPlace::ROOT, *name);
             }
             shape.finish()
         };
@@ -301,9 +301,9 @@ mod tests {
     #[test]
     fn a_run_counts_as_its_parts_do() {
         let (one, other) = (Shape::new(), Shape::new());
-        one.kinds_of(Kind::U8, 0, 3);
-        one.kinds_of(Kind::U8, 0, 0);
-        (0..3).for_each(|_| other.kind(Kind::U8));
+        one.kinds_of(PartKind::U8, 0, 3);
+        one.kinds_of(PartKind::U8, 0, 0);
+        (0..3).for_each(|_| other.kind(PartKind::U8));
         assert_eq!(one.finish(), other.finish());
     }
 
@@ -311,7 +311,7 @@ mod tests {
     fn more_names_than_fit_in_place_are_still_a_set() {
         let sum = |rounds: u64| {
             let shape = Shape::new();
-            (0..rounds * 100).for_each(|at| shape.names(Place::ROOT, at % 100));
+            (0..rounds * 100).for_each(|at| shape.names(PartPlace::ROOT, at % 100));
             shape.finish().names
         };
         assert_eq!(sum(1), sum(3));

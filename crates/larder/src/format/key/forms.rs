@@ -1,7 +1,7 @@
 //! The types that are keys, and the forms that look them up.
 
 use super::bytes::{KeyReader, KeyWriter};
-use super::{AsKey, Key, KeyError, KeyPrefix};
+use super::{EncodeKey, Key, KeyError, KeyPrefix};
 
 impl Key for String {
     fn shape() -> String {
@@ -13,13 +13,13 @@ impl Key for String {
     }
 }
 
-impl AsKey<String> for String {
+impl EncodeKey<String> for String {
     fn encode(&self, out: &mut KeyWriter) {
         out.text(self);
     }
 }
 
-impl AsKey<String> for str {
+impl EncodeKey<String> for str {
     fn encode(&self, out: &mut KeyWriter) {
         out.text(self);
     }
@@ -41,19 +41,19 @@ impl Key for Vec<u8> {
     }
 }
 
-impl AsKey<Vec<u8>> for Vec<u8> {
+impl EncodeKey<Vec<u8>> for Vec<u8> {
     fn encode(&self, out: &mut KeyWriter) {
         out.bytes(self);
     }
 }
 
-impl AsKey<Vec<u8>> for [u8] {
+impl EncodeKey<Vec<u8>> for [u8] {
     fn encode(&self, out: &mut KeyWriter) {
         out.bytes(self);
     }
 }
 
-impl<const N: usize> AsKey<Vec<u8>> for [u8; N] {
+impl<const N: usize> EncodeKey<Vec<u8>> for [u8; N] {
     fn encode(&self, out: &mut KeyWriter) {
         out.bytes(self);
     }
@@ -81,7 +81,7 @@ impl Key for () {
     }
 }
 
-impl AsKey<()> for () {
+impl EncodeKey<()> for () {
     fn encode(&self, _out: &mut KeyWriter) {}
 }
 
@@ -97,7 +97,7 @@ macro_rules! integer_keys {
             }
         }
 
-        impl AsKey<$integer> for $integer {
+        impl EncodeKey<$integer> for $integer {
             fn encode(&self, out: &mut KeyWriter) {
                 out.$integer(*self);
             }
@@ -119,7 +119,7 @@ macro_rules! tuple_keys {
             }
         }
 
-        impl<$($part: Key, $form: AsKey<$part>),+> AsKey<($($part,)+)> for ($($form,)+) {
+        impl<$($part: Key, $form: EncodeKey<$part>),+> EncodeKey<($($part,)+)> for ($($form,)+) {
             fn encode(&self, out: &mut KeyWriter) {
                 $(self.$at.encode(out);)+
             }
@@ -133,7 +133,7 @@ tuple_keys!(A FA 0, B FB 1, C FC 2, D FD 3);
 
 macro_rules! tuple_prefixes {
     ($($form:ident $part:ident $at:tt),+; $($rest:ident),+) => {
-        impl<$($part: Key, $form: AsKey<$part>,)+ $($rest),+> KeyPrefix<($($part,)+ $($rest),+)> for ($($form,)+) {
+        impl<$($part: Key, $form: EncodeKey<$part>,)+ $($rest),+> KeyPrefix<($($part,)+ $($rest),+)> for ($($form,)+) {
             fn encode_prefix(&self, out: &mut KeyWriter) {
                 $(self.$at.encode(out);)+
             }

@@ -31,10 +31,10 @@ pub const MAX_KEY_LEN: usize = 4096;
 /// A type that can be the key of a [`Keyspace`](crate::Keyspace).
 ///
 /// Implemented for `String`, `Vec<u8>`, the integers, `()`, and tuples of two to four keys. For a code type of your own,
-/// delegate to the part it is made of, and give every borrowed form an [`AsKey`]:
+/// delegate to the part it is made of, and give every borrowed form an [`EncodeKey`]:
 ///
 /// ```
-/// use larder::{AsKey, Key, KeyError, KeyReader, KeyWriter};
+/// use larder::{EncodeKey, Key, KeyError, KeyReader, KeyWriter};
 ///
 /// struct ProductCode(String);
 ///
@@ -47,13 +47,13 @@ pub const MAX_KEY_LEN: usize = 4096;
 ///     }
 /// }
 ///
-/// impl AsKey<ProductCode> for ProductCode {
+/// impl EncodeKey<ProductCode> for ProductCode {
 ///     fn encode(&self, out: &mut KeyWriter) {
 ///         out.text(&self.0);
 ///     }
 /// }
 ///
-/// impl AsKey<ProductCode> for str {
+/// impl EncodeKey<ProductCode> for str {
 ///     fn encode(&self, out: &mut KeyWriter) {
 ///         out.text(self);
 ///     }
@@ -61,7 +61,7 @@ pub const MAX_KEY_LEN: usize = 4096;
 /// ```
 ///
 /// Encoding must be the same for equal keys, different for different ones, and what `decode` reads back.
-pub trait Key: AsKey<Self> + Sized + Send + Sync + 'static {
+pub trait Key: EncodeKey<Self> + Sized + Send + Sync + 'static {
     /// The shape of the encoding, such as `string` or `(string, u64)`. It is stored with the keyspace: a keyspace whose keys
     /// changed shape starts empty.
     fn shape() -> String;
@@ -76,7 +76,7 @@ pub trait Key: AsKey<Self> + Sized + Send + Sync + 'static {
 /// A form that looks up a `K`: it encodes to the same bytes as the `K` it stands for.
 ///
 /// `str` for `String`, `[u8]` for `Vec<u8>`, `(&str, u64)` for `(String, u64)`, and references to any of them.
-pub trait AsKey<K: ?Sized> {
+pub trait EncodeKey<K: ?Sized> {
     /// Writes the key's bytes.
     fn encode(&self, out: &mut KeyWriter);
 }
@@ -90,7 +90,7 @@ pub trait KeyPrefix<K> {
     fn encode_prefix(&self, out: &mut KeyWriter);
 }
 
-impl<K, T: AsKey<K> + ?Sized> AsKey<K> for &T {
+impl<K, T: EncodeKey<K> + ?Sized> EncodeKey<K> for &T {
     fn encode(&self, out: &mut KeyWriter) {
         T::encode(self, out);
     }

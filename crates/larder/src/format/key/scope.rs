@@ -5,7 +5,7 @@
 //! of a commit.
 
 use super::bytes::KeyWriter;
-use super::{AsKey, Key};
+use super::{EncodeKey, Key};
 use crate::sys::sync::Arc;
 
 /// A part of a tuple key that may be anything, in a pattern for
@@ -17,12 +17,12 @@ pub struct Any;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scope {
     prefix: Arc<[u8]>,
-    rest: Arc<[Part]>,
+    rest: Arc<[ScopePart]>,
 }
 
 /// What follows the prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum ScopePart {
     /// A part of this width, whatever it is.
     Any(Width),
     /// These bytes.
@@ -56,9 +56,9 @@ impl Scope {
         let mut bytes = [&len(self.prefix.len())[..], &self.prefix].concat();
         for part in &*self.rest {
             match part {
-                Part::Exact(exact) => bytes.extend([&[EXACT], &len(exact.len())[..], exact].concat()),
-                Part::Any(Width::Fixed(width)) => bytes.extend([&[FIXED], &len(*width)[..]].concat()),
-                Part::Any(Width::Terminated) => bytes.push(TERMINATED),
+                ScopePart::Exact(exact) => bytes.extend([&[EXACT], &len(exact.len())[..], exact].concat()),
+                ScopePart::Any(Width::Fixed(width)) => bytes.extend([&[FIXED], &len(*width)[..]].concat()),
+                ScopePart::Any(Width::Terminated) => bytes.push(TERMINATED),
             }
         }
         bytes
@@ -71,9 +71,9 @@ impl Scope {
         let mut rest = Vec::new();
         while let Some(&kind) = left.split_off_first() {
             rest.push(match kind {
-                EXACT => Part::Exact(counted(&mut left)?.into()),
-                FIXED => Part::Any(Width::Fixed(length(&mut left)?)),
-                TERMINATED => Part::Any(Width::Terminated),
+                EXACT => ScopePart::Exact(counted(&mut left)?.into()),
+                FIXED => ScopePart::Any(Width::Fixed(length(&mut left)?)),
+                TERMINATED => ScopePart::Any(Width::Terminated),
                 _ => return None,
             });
         }
@@ -92,9 +92,9 @@ impl Scope {
         };
         for part in &*self.rest {
             let after = match part {
-                Part::Exact(bytes) => left.strip_prefix(&**bytes),
-                Part::Any(Width::Fixed(width)) => left.get(*width..),
-                Part::Any(Width::Terminated) => after_end_mark(left),
+                ScopePart::Exact(bytes) => left.strip_prefix(&**bytes),
+                ScopePart::Any(Width::Fixed(width)) => left.get(*width..),
+                ScopePart::Any(Width::Terminated) => after_end_mark(left),
             };
             let Some(after) = after else { return false };
             left = after;
@@ -136,18 +136,18 @@ fn after_end_mark(bytes: &[u8]) -> Option<&[u8]> {
 /// Where a pattern writes its parts.
 #[derive(Debug, Default)]
 pub struct PatternWriter {
-    parts: Vec<Part>,
+    parts: Vec<ScopePart>,
     unknown: Option<String>,
 }
 
 impl PatternWriter {
     fn exact(&mut self, bytes: &[u8]) {
-        self.parts.push(Part::Exact(bytes.into()));
+        self.parts.push(ScopePart::Exact(bytes.into()));
     }
 
     fn any<K: Key>(&mut self) {
         match widths(&K::shape()) {
-            Ok(widths) => self.parts.extend(widths.into_iter().map(Part::Any)),
+            Ok(widths) => self.parts.extend(widths.into_iter().map(ScopePart::Any)),
             Err(shape) => self.unknown = Some(shape),
         }
     }
@@ -160,7 +160,7 @@ impl PatternWriter {
         // What is exact at the start narrows the walk.
         let mut parts = self.parts.into_iter().peekable();
         let mut prefix = keyspace.to_vec();
-        while let Some(Part::Exact(bytes)) = parts.next_if(|part| matches!(part, Part::Exact(_))) {
+        while let Some(ScopePart::Exact(bytes)) = parts.next_if(|part| matches!(part, ScopePart::Exact(_))) {
             prefix.extend_from_slice(&bytes);
         }
         Ok(Scope { prefix: prefix.into(), rest: parts.collect() })
@@ -197,7 +197,7 @@ impl<K: Key> PatternPart<K> for Any {
     }
 }
 
-impl<K: Key, Q: AsKey<K> + ?Sized> PatternPart<K> for &Q {
+impl<K: Key, Q: EncodeKey<K> + ?Sized> PatternPart<K> for &Q {
     fn write(&self, out: &mut PatternWriter) {
         let mut bytes = KeyWriter::starting_with(&[]);
         self.encode(&mut bytes);

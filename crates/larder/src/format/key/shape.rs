@@ -9,9 +9,9 @@ use super::KeyError;
 use super::bytes::{KeyReader, KeyWriter};
 
 /// Shapes nest no deeper than this. A file may say anything.
-const MOST_DEPTH: usize = 8;
+const MAX_DEPTH: usize = 8;
 /// Parts of a tuple. Larder's own have up to four.
-const MOST_PARTS: usize = 16;
+const MAX_PARTS: usize = 16;
 
 /// The shape of a keyspace's keys, as the file keeps it.
 ///
@@ -206,7 +206,7 @@ fn read_shape(text: &str, depth: usize) -> Option<(KeyShape, &str)> {
         return Some((KeyShape::Unit, rest));
     }
     let mut parts = Vec::new();
-    while depth < MOST_DEPTH && parts.len() < MOST_PARTS {
+    while depth < MAX_DEPTH && parts.len() < MAX_PARTS {
         let (part, after) = read_shape(rest, depth + 1)?;
         parts.push(part);
         if let Some(after) = after.strip_prefix(')') {
@@ -240,11 +240,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::format::key::{AsKey, Key};
+    use crate::format::key::{EncodeKey, Key};
 
     fn agrees<K: Key>(key: &K, value: &KeyValue) {
         let mut bytes = KeyWriter::default();
-        AsKey::encode(key, &mut bytes);
+        EncodeKey::encode(key, &mut bytes);
         let shape: KeyShape = K::shape().parse().unwrap();
         assert_eq!(shape.to_string(), K::shape());
         assert_eq!(shape.encode(value).unwrap(), bytes.as_slice());

@@ -2,7 +2,7 @@ use super::bytes::KeyWriter;
 use super::*;
 use proptest::prelude::*;
 
-fn encoded<K: Key>(key: &(impl AsKey<K> + ?Sized)) -> Vec<u8> {
+fn encoded<K: Key>(key: &(impl EncodeKey<K> + ?Sized)) -> Vec<u8> {
     let mut out = KeyWriter::default();
     key.encode(&mut out);
     out.as_slice().to_vec()

@@ -8,14 +8,14 @@ use crate::memory::segments::make_room;
 use crate::sys::sync::{AtomicU8, Ordering};
 
 /// Uses are counted up to this between two looks; a hot entry is then no longer written to.
-const MOST_USES: u8 = 0b1111;
+const MAX_USES: u8 = 0b1111;
 const IN_SMALL: u8 = 1 << 4;
 const IN_MAIN: u8 = 1 << 5;
 const PROVEN: u8 = 1 << 6;
 const KNOWN: u8 = 1 << 7;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum QueueOfEntry {
     /// Not evictable: the slot is free, or pinned because it is not on disk yet.
     Detached,
     Small,
@@ -24,9 +24,9 @@ pub(super) enum Place {
 
 /// The marks, by slot.
 #[derive(Debug, Default)]
-pub(super) struct Marks(Vec<AtomicU8>);
+pub(super) struct EntryFlags(Vec<AtomicU8>);
 
-impl Marks {
+impl EntryFlags {
     /// Makes room for a slot, by an eighth at a time.
     pub(super) fn cover(&mut self, id: SlotId) {
         let wanted = id as usize + 1;
@@ -42,7 +42,7 @@ impl Marks {
     pub(super) fn touch(&self, id: SlotId) {
         if let Some(mark) = self.0.get(id as usize) {
             let mark_now = mark.load(Ordering::Relaxed);
-            if mark_now & MOST_USES < MOST_USES {
+            if mark_now & MAX_USES < MAX_USES {
                 mark.store(mark_now + 1, Ordering::Relaxed);
             }
         }
@@ -51,27 +51,27 @@ impl Marks {
     /// The uses since the last look.
     pub(super) fn take_uses(&mut self, id: SlotId) -> u8 {
         let mark = self.get(id);
-        self.set(id, mark & !MOST_USES);
-        mark & MOST_USES
+        self.set(id, mark & !MAX_USES);
+        mark & MAX_USES
     }
 
-    pub(super) fn place(&self, id: SlotId) -> Place {
+    pub(super) fn place(&self, id: SlotId) -> QueueOfEntry {
         let mark = self.get(id);
         if mark & IN_SMALL != 0 {
-            Place::Small
+            QueueOfEntry::Small
         } else if mark & IN_MAIN != 0 {
-            Place::Main
+            QueueOfEntry::Main
         } else {
-            Place::Detached
+            QueueOfEntry::Detached
         }
     }
 
-    pub(super) fn put(&mut self, id: SlotId, place: Place) {
+    pub(super) fn put(&mut self, id: SlotId, place: QueueOfEntry) {
         let rest = self.get(id) & !(IN_SMALL | IN_MAIN);
         let bits = match place {
-            Place::Detached => 0,
-            Place::Small => IN_SMALL,
-            Place::Main => IN_MAIN,
+            QueueOfEntry::Detached => 0,
+            QueueOfEntry::Small => IN_SMALL,
+            QueueOfEntry::Main => IN_MAIN,
         };
         self.set(id, rest | bits);
     }
@@ -86,7 +86,7 @@ impl Marks {
         self.set(id, if is_proven { rest | PROVEN } else { rest });
     }
 
-    /// Marks the entry as known; whether it was already.
+    /// EntryFlags the entry as known; whether it was already.
     pub(super) fn know(&mut self, id: SlotId) -> bool {
         let mark = self.get(id);
         self.set(id, mark | KNOWN);

@@ -32,10 +32,10 @@ mod queue;
 mod sketch;
 mod small_queue_target;
 
-use entry_flags::{Marks, Place};
-use queue::{NONE, Node, Queue};
+use entry_flags::{EntryFlags, QueueOfEntry};
+use queue::{NONE, Queue, QueueNode};
 use sketch::Sketch;
-use small_queue_target::Share;
+use small_queue_target::SmallQueueTarget;
 
 use super::segments::Segments;
 use super::weight::Weight;
@@ -44,39 +44,39 @@ use super::weight::Weight;
 pub(crate) type SlotId = u32;
 
 /// Entries of main that are looked at for one that was not used.
-const MOST_LOOKS: usize = 8;
+const MAX_LOOKS: usize = 8;
 
 /// The eviction policy of one shard.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    nodes: Segments<Node>,
-    marks: Marks,
+    nodes: Segments<QueueNode>,
+    marks: EntryFlags,
     small: Queue,
     main: Queue,
     /// The newest of the founders: from here on, the small queue holds what came before it began. [`NONE`]
     /// when they are gone.
-    founder: SlotId,
+    warmup_cursor: SlotId,
     /// Whether an entry was ever evicted. Until then nothing is counted.
     is_full: bool,
     sketch: Sketch,
-    share: Share,
+    share: SmallQueueTarget,
 }
 
 impl Policy {
     /// Bytes that an entry takes here: its node and its mark.
     #[cfg(test)]
-    pub(crate) const NODE_LEN: usize = size_of::<Node>() + 1;
+    pub(crate) const NODE_LEN: usize = size_of::<QueueNode>() + 1;
 
     pub(crate) fn new() -> Self {
         Self {
             nodes: Segments::new(),
-            marks: Marks::default(),
+            marks: EntryFlags::default(),
             small: Queue::new(),
             main: Queue::new(),
-            founder: NONE,
+            warmup_cursor: NONE,
             is_full: false,
             sketch: Sketch::default(),
-            share: Share::new(),
+            share: SmallQueueTarget::new(),
         }
     }
 
@@ -93,7 +93,7 @@ impl Policy {
 
     /// Makes an entry evictable.
     pub(crate) fn attach(&mut self, id: SlotId, hash: u32, weight: Weight) {
-        self.nodes.fill_up(id as usize + 1, &Node::VACANT);
+        self.nodes.fill_up(id as usize + 1, &QueueNode::VACANT);
         self.marks.cover(id);
         self.detach(id);
         if let Some(node) = self.nodes.get_mut(id as usize) {
@@ -105,14 +105,14 @@ impl Policy {
             self.sketch.add(hash, 1);
             self.share.arrived(hash);
         }
-        self.push(id, if self.marks.is_proven(id) { Place::Main } else { Place::Small });
+        self.push(id, if self.marks.is_proven(id) { QueueOfEntry::Main } else { QueueOfEntry::Small });
     }
 
     /// Makes an entry unevictable, and remembers what is known of it until it is attached again.
     pub(crate) fn detach(&mut self, id: SlotId) {
         let place = self.marks.place(id);
-        if place != Place::Detached {
-            self.marks.set_proven(id, place == Place::Main);
+        if place != QueueOfEntry::Detached {
+            self.marks.set_proven(id, place == QueueOfEntry::Main);
             self.unlink(id);
         }
     }
@@ -131,7 +131,7 @@ impl Policy {
         if !std::mem::replace(&mut self.is_full, true) {
             self.found();
         }
-        let victim = self.founder_to_evict().or_else(|| self.choose())?;
+        let victim = self.warmup_victim().or_else(|| self.choose())?;
         self.forget(victim);
         Some(victim)
     }
@@ -153,7 +153,7 @@ impl Policy {
         let (mut id, mut weight) = (self.small.newest, 0);
         while let Some(&node) = self.nodes.get(id as usize) {
             if weight < newcomers {
-                self.founder = node.older;
+                self.warmup_cursor = node.older;
             }
             weight += node.weight.bytes();
             self.sketch.add(node.hash, 1);
@@ -161,10 +161,10 @@ impl Policy {
         }
     }
 
-    fn founder_to_evict(&mut self) -> Option<SlotId> {
-        while let Some(&node) = self.nodes.get(self.founder as usize) {
-            let id = self.founder;
-            if self.look(id) || self.sketch.estimate(node.hash) > 1 {
+    fn warmup_victim(&mut self) -> Option<SlotId> {
+        while let Some(&node) = self.nodes.get(self.warmup_cursor as usize) {
+            let id = self.warmup_cursor;
+            if self.take_uses(id) || self.sketch.estimate(node.hash) > 1 {
                 self.move_to_main(id);
             } else {
                 return Some(id);
@@ -183,7 +183,7 @@ impl Policy {
                 return self.rival().or(Some(self.main.oldest));
             }
             let node = *self.nodes.get(id as usize)?;
-            let was_used = self.look(id);
+            let was_used = self.take_uses(id);
             let frequency = self.sketch.estimate(node.hash);
             let is_wanted = was_used || frequency > 1;
             // Terminates: the small queue only shrinks here.
@@ -208,12 +208,12 @@ impl Policy {
 
     /// The first at the end of main that was not used since the last look. Who was goes back to the start.
     fn rival(&mut self) -> Option<SlotId> {
-        for _ in 0..MOST_LOOKS {
+        for _ in 0..MAX_LOOKS {
             let id = self.main.oldest;
             if id == NONE {
                 return None;
             }
-            if !self.look(id) {
+            if !self.take_uses(id) {
                 return Some(id);
             }
             self.share.main_was_used(self.main.len);
@@ -223,7 +223,7 @@ impl Policy {
     }
 
     /// Whether an entry was used since the last look; its uses are counted.
-    fn look(&mut self, id: SlotId) -> bool {
+    fn take_uses(&mut self, id: SlotId) -> bool {
         let uses = self.marks.take_uses(id);
         if let Some(node) = self.nodes.get(id as usize)
             && uses > 0
@@ -235,28 +235,28 @@ impl Policy {
 
     fn move_to_main(&mut self, id: SlotId) {
         self.unlink(id);
-        self.push(id, Place::Main);
+        self.push(id, QueueOfEntry::Main);
     }
 
-    fn push(&mut self, id: SlotId, place: Place) {
+    fn push(&mut self, id: SlotId, place: QueueOfEntry) {
         self.marks.put(id, place);
         match place {
-            Place::Detached => {}
-            Place::Small => self.small.push(&mut self.nodes, id),
-            Place::Main => self.main.push(&mut self.nodes, id),
+            QueueOfEntry::Detached => {}
+            QueueOfEntry::Small => self.small.push(&mut self.nodes, id),
+            QueueOfEntry::Main => self.main.push(&mut self.nodes, id),
         }
     }
 
     fn unlink(&mut self, id: SlotId) {
-        if id == self.founder {
-            self.founder = self.nodes.get(id as usize).map_or(NONE, |node| node.older);
+        if id == self.warmup_cursor {
+            self.warmup_cursor = self.nodes.get(id as usize).map_or(NONE, |node| node.older);
         }
         match self.marks.place(id) {
-            Place::Detached => {}
-            Place::Small => self.small.remove(&mut self.nodes, id),
-            Place::Main => self.main.remove(&mut self.nodes, id),
+            QueueOfEntry::Detached => {}
+            QueueOfEntry::Small => self.small.remove(&mut self.nodes, id),
+            QueueOfEntry::Main => self.main.remove(&mut self.nodes, id),
         }
-        self.marks.put(id, Place::Detached);
+        self.marks.put(id, QueueOfEntry::Detached);
     }
 }
 

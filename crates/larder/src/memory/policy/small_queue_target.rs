@@ -24,7 +24,7 @@ const SHRINKAGE: u64 = WHOLE / 40;
 
 /// The share of the small queue, and the ghosts that it is learnt from.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(super) struct SmallQueueTarget {
     small: u64,
     /// By hash: half of it, and the time of the eviction.
     ghosts: Vec<(u16, u16)>,
@@ -34,7 +34,7 @@ pub(super) struct Share {
     lifetime: u64,
 }
 
-impl Share {
+impl SmallQueueTarget {
     pub(super) fn new() -> Self {
         Self { small: FIRST, ghosts: Vec::new(), evictions: 0, tick: 1, lifetime: 0 }
     }

@@ -5,7 +5,7 @@
 //! committed them *and* installed the snapshot that shows them (invariant 2), and only if their sequence is
 //! still the committed one.
 //!
-//! A shard does no I/O, asks no clock, and drops no value: what it lets go of is handed out as [`Trash`].
+//! A shard does no I/O, asks no clock, and drops no value: what it lets go of is handed out as [`DeferredDrops`].
 
 #[cfg(all(unix, feature = "control"))]
 pub(crate) mod describe;
@@ -22,12 +22,13 @@ use super::expiry::ExpiryIndex;
 use super::leases::{LeaseId, Leases, Permit};
 use super::policy::{Policy, SlotId};
 use super::slot::{
-    Absent, Entry, Found, Pending, Prior, Range, Refused, Slot, SlotKey, State, Tallies, Trash, Value,
+    DeferredDrops, DirtyValue, IncomingEntry, KeyspaceUsages, Lookup, MissToken, PreviousState, Range,
+    Refused, Slot, SlotKey, SlotState, Value,
 };
 use super::slots::Slots;
 use super::weight::Weight;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::sys::sync::planted::{Fault, is_planted};
+use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{AtomicU64, Ordering};
 use crate::units::Timestamp;
 
@@ -41,7 +42,7 @@ pub(crate) struct Shard {
     /// Slots dirtied since the writer last drained.
     dirty: Vec<SlotId>,
     /// What the dirty slots have besides: few at a time, so they do not take room in every slot.
-    pending: HashMap<SlotId, Pending, ahash::RandomState>,
+    pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
     /// Range removals that are not committed yet.
     ranges: Vec<Range>,
     /// Whether what belongs on disk is to be committed. If it is, a value that is not is refused: once
@@ -49,7 +50,7 @@ pub(crate) struct Shard {
     saves: bool,
     /// Whether the shard takes nothing any more ([`super::closing`]).
     is_closed: bool,
-    pub(super) tallies: Tallies,
+    pub(super) usages: KeyspaceUsages,
 }
 
 impl Shard {
@@ -65,45 +66,48 @@ impl Shard {
             ranges: Vec::new(),
             saves: true,
             is_closed: false,
-            tallies: Tallies::default(),
+            usages: KeyspaceUsages::default(),
         }
     }
 
     /// Looks a key up. Takes `&self`: a hit needs only the shared lock.
     #[inline]
-    pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Found {
+    pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let Some((id, slot)) = self.find(key) else {
-            return Found::Nothing(self.absent(key));
+            return Lookup::Unknown(self.absent(key));
         };
         match &slot.value {
             Some(value) if slot.expires_at > now => {
                 self.policy.touch(id);
-                Found::Value(value.clone(), slot.expires_at)
+                Lookup::Value(value.clone(), slot.expires_at)
             }
             // The disk holds this entry or an older one of the key: nothing live.
-            _ => Found::Dead,
+            _ => Lookup::Negative,
         }
     }
 
     /// Looks a key up without counting it as a use.
-    pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Found {
+    pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let Some((_, slot)) = self.find(key) else {
-            return Found::Nothing(self.absent(key));
+            return Lookup::Unknown(self.absent(key));
         };
         match &slot.value {
-            Some(value) if slot.expires_at > now => Found::Value(value.clone(), slot.expires_at),
-            _ => Found::Dead,
+            Some(value) if slot.expires_at > now => Lookup::Value(value.clone(), slot.expires_at),
+            _ => Lookup::Negative,
         }
     }
 
-    fn absent(&self, key: SlotKey<'_>) -> Absent {
-        Absent { floor: self.floor(key), ticket: self.leases.ticket(key) }
+    fn absent(&self, key: SlotKey<'_>) -> MissToken {
+        MissToken {
+            min_visible_sequence: self.min_visible_sequence(key),
+            epoch_token: self.leases.epoch_token(key),
+        }
     }
 
     /// The sequence that a record on disk must exceed to be believed: that of the latest uncommitted range
     /// removal.
-    pub(crate) fn floor(&self, key: SlotKey<'_>) -> u64 {
-        if is_planted(Fault::IgnoreFloor) {
+    pub(crate) fn min_visible_sequence(&self, key: SlotKey<'_>) -> u64 {
+        if failpoint_is_set(Failpoint::IgnoreFloor) {
             return 0;
         }
         let matching = self.ranges.iter().filter(|range| range.scope.covers(key.bytes));
@@ -115,34 +119,39 @@ impl Shard {
     pub(crate) fn store(
         &mut self,
         key: SlotKey<'_>,
-        entry: Entry,
+        entry: IncomingEntry,
         counter: &AtomicU64,
-        trash: &mut Trash,
+        deferred: &mut DeferredDrops,
     ) -> Result<u64, Refused> {
         if self.is_closed() || (entry.unsaved.is_none() && self.must_save(key)) {
-            trash.refused(entry);
+            deferred.refused(entry);
             return Err(if self.is_closed() { Refused::Closed } else { Refused::Unsaved });
         }
-        self.leases.revoke(key, trash);
+        self.leases.revoke(key, deferred);
         let sequence = next(counter);
-        self.put(key, entry, sequence, trash);
+        self.put(key, entry, sequence, deferred);
         Ok(sequence)
     }
 
     /// Removes what an unsaved write replaces that finds no room itself; unless it must be saved.
-    pub(crate) fn forget_replaced(&mut self, key: SlotKey<'_>, now: Timestamp, trash: &mut Trash) -> Refused {
+    pub(crate) fn forget_replaced(
+        &mut self,
+        key: SlotKey<'_>,
+        now: Timestamp,
+        deferred: &mut DeferredDrops,
+    ) -> Refused {
         if self.is_closed() {
             return Refused::Closed;
         }
         if self.must_save(key) {
             return Refused::Unsaved;
         }
-        self.forget(key, now, trash);
+        self.forget(key, now, deferred);
         Refused::NoRoom
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.is_closed && !is_planted(Fault::StoreInClosed)
+        self.is_closed && !failpoint_is_set(Failpoint::StoreInClosed)
     }
 
     /// From here on nothing is stored, filled, promoted or removed by a tombstone.
@@ -151,11 +160,11 @@ impl Shard {
     }
 
     /// Lets go of every entry and takes nothing any more. Leases stay with those who hold them.
-    pub(crate) fn close(&mut self, trash: &mut Trash) {
+    pub(crate) fn close(&mut self, deferred: &mut DeferredDrops) {
         self.seal();
         for id in 0..self.slots.end() {
             if self.slots.get(id).is_some() {
-                self.remove(id, trash);
+                self.remove(id, deferred);
             }
         }
         self.dirty.clear();
@@ -171,15 +180,15 @@ impl Shard {
         &mut self,
         key: SlotKey<'_>,
         lease: LeaseId,
-        entry: Entry,
+        entry: IncomingEntry,
         counter: &AtomicU64,
-        trash: &mut Trash,
+        deferred: &mut DeferredDrops,
     ) -> Result<u64, Refused> {
-        if !self.leases.holds(key, lease) && !is_planted(Fault::FillWithoutLease) {
-            trash.refused(entry);
+        if !self.leases.holds(key, lease) && !failpoint_is_set(Failpoint::FillWithoutLease) {
+            deferred.refused(entry);
             return Err(Refused::Revoked);
         }
-        self.store(key, entry, counter, trash)
+        self.store(key, entry, counter, deferred)
     }
 
     /// Publishes what was read from disk, if the permission still holds and the key has nothing in the shard.
@@ -187,48 +196,53 @@ impl Shard {
         &mut self,
         key: SlotKey<'_>,
         permit: Permit,
-        entry: Entry,
+        entry: IncomingEntry,
         sequence: u64,
-        trash: &mut Trash,
+        deferred: &mut DeferredDrops,
     ) -> Result<(), Refused> {
-        let may_fill = self.leases.permits(key, permit) || is_planted(Fault::PromoteWithoutLease);
+        let may_fill = self.leases.permits(key, permit) || failpoint_is_set(Failpoint::PromoteWithoutLease);
         if !may_fill || self.is_closed() || self.find(key).is_some() {
-            trash.refused(entry);
+            deferred.refused(entry);
             return Err(if self.is_closed() { Refused::Closed } else { Refused::Revoked });
         }
-        self.put(key, entry, sequence, trash);
+        self.put(key, entry, sequence, deferred);
         Ok(())
     }
 
     /// Removes a key that is not to be on disk.
-    pub(crate) fn forget(&mut self, key: SlotKey<'_>, now: Timestamp, trash: &mut Trash) -> Prior {
-        self.leases.revoke(key, trash);
+    pub(crate) fn forget(
+        &mut self,
+        key: SlotKey<'_>,
+        now: Timestamp,
+        deferred: &mut DeferredDrops,
+    ) -> PreviousState {
+        self.leases.revoke(key, deferred);
         let prior = self.prior(key, now);
         if let Some((id, _)) = self.find(key) {
-            self.remove(id, trash);
+            self.remove(id, deferred);
         }
         prior
     }
 
     /// Evicts one clean entry. Answers whether there was one.
-    pub(crate) fn evict(&mut self, trash: &mut Trash) -> bool {
+    pub(crate) fn evict(&mut self, deferred: &mut DeferredDrops) -> bool {
         let Some(id) = self.policy.evict() else {
             return false;
         };
         if let Some(slot) = self.slots.get(id) {
-            self.tallies.evicted(&slot.key);
+            self.usages.evicted(&slot.key);
         }
-        self.remove(id, trash);
+        self.remove(id, deferred);
         true
     }
 
     /// Removes up to `most` expired clean entries; how many.
-    pub(crate) fn expire(&mut self, now: Timestamp, most: usize, trash: &mut Trash) -> usize {
+    pub(crate) fn expire(&mut self, now: Timestamp, most: usize, deferred: &mut DeferredDrops) -> usize {
         let mut expired = 0;
         for id in self.expiry.due(now, most) {
             if let Some(slot) = self.slots.get(id).filter(|slot| slot.expires_at <= now) {
-                self.tallies.expired(&slot.key);
-                self.remove(id, trash);
+                self.usages.expired(&slot.key);
+                self.remove(id, deferred);
                 expired += 1;
             }
         }
@@ -242,7 +256,7 @@ impl Shard {
 
     #[cfg(test)]
     pub(crate) fn has_clean(&self, key: SlotKey<'_>) -> bool {
-        self.find(key).is_some_and(|(_, slot)| slot.state == State::Clean)
+        self.find(key).is_some_and(|(_, slot)| slot.state == SlotState::Clean)
     }
 
     /// Whether a key has a value, committed or not.
@@ -250,11 +264,11 @@ impl Shard {
         self.find(key).is_some_and(|(_, slot)| slot.value.is_some())
     }
 
-    fn prior(&self, key: SlotKey<'_>, now: Timestamp) -> Prior {
+    fn prior(&self, key: SlotKey<'_>, now: Timestamp) -> PreviousState {
         match self.peek(key, now) {
-            Found::Value(..) => Prior::Live,
-            Found::Dead => Prior::Dead,
-            Found::Nothing(_) => Prior::Nothing,
+            Lookup::Value(..) => PreviousState::Live,
+            Lookup::Negative => PreviousState::Dead,
+            Lookup::Unknown(_) => PreviousState::Nothing,
         }
     }
 
@@ -269,51 +283,51 @@ impl Shard {
         found
     }
 
-    fn put(&mut self, key: SlotKey<'_>, entry: Entry, sequence: u64, trash: &mut Trash) {
-        let Entry { value, expires_at, weight, unsaved } = entry;
+    fn put(&mut self, key: SlotKey<'_>, entry: IncomingEntry, sequence: u64, deferred: &mut DeferredDrops) {
+        let IncomingEntry { value, expires_at, weight, unsaved } = entry;
         let content = match unsaved {
-            Some(unsaved) => Content::Dirty(value, Pending { unsaved, weight }),
-            None => Content::Clean(value, weight),
+            Some(unsaved) => SlotValue::Dirty(value, DirtyValue { unsaved, weight }),
+            None => SlotValue::Clean(value, weight),
         };
-        self.set(key, content, expires_at, sequence, trash);
+        self.set(key, content, expires_at, sequence, deferred);
     }
 
     /// Gives a key new content, whatever it had.
     fn set(
         &mut self,
         key: SlotKey<'_>,
-        content: Content,
+        content: SlotValue,
         expires_at: Timestamp,
         sequence: u64,
-        trash: &mut Trash,
+        deferred: &mut DeferredDrops,
     ) {
         let id = match self.find(key) {
             Some((id, _)) => id,
             None => self.take(key),
         };
-        self.strip(id, trash);
+        self.strip(id, deferred);
         let Some(slot) = self.slots.get_mut(id) else {
             return;
         };
         // A new slot begins as a tombstone that nobody laid.
-        let was_removed = slot.state == State::Tombstone && slot.sequence > 0;
+        let was_removed = slot.state == SlotState::Tombstone && slot.sequence > 0;
         (slot.expires_at, slot.sequence) = (expires_at, sequence);
         match content {
-            Content::Clean(value, weight) => {
-                (slot.value, slot.state) = (Some(value), State::Clean);
+            SlotValue::Clean(value, weight) => {
+                (slot.value, slot.state) = (Some(value), SlotState::Clean);
                 slot.hides_removal |= was_removed;
-                self.tallies.add_clean(key.bytes, weight);
+                self.usages.add_clean(key.bytes, weight);
                 self.policy.attach(id, key.short_hash(), weight);
                 self.expiry.add(id, expires_at);
                 return;
             }
-            Content::Dirty(value, pending) => {
-                (slot.value, slot.state) = (Some(value), State::Dirty);
+            SlotValue::Dirty(value, pending) => {
+                (slot.value, slot.state) = (Some(value), SlotState::Dirty);
                 slot.hides_removal |= was_removed;
-                self.tallies.add_dirty(key.bytes, pending.weight);
+                self.usages.add_dirty(key.bytes, pending.weight);
                 self.pending.insert(id, pending);
             }
-            Content::Tombstone => slot.state = State::Tombstone,
+            SlotValue::Tombstone => slot.state = SlotState::Tombstone,
         }
         if !std::mem::replace(&mut slot.is_listed, true) {
             self.dirty.push(id);
@@ -321,27 +335,27 @@ impl Shard {
     }
 
     /// Takes a slot's value, and what it is charged off the books; its state is the caller's to change.
-    fn strip(&mut self, id: SlotId, trash: &mut Trash) {
+    fn strip(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         let Some(slot) = self.slots.get_mut(id) else {
             return;
         };
         match slot.state {
-            State::Vacant | State::Tombstone => return,
-            State::Clean => {
+            SlotState::Vacant | SlotState::Tombstone => return,
+            SlotState::Clean => {
                 let weight = self.policy.weight_of(id);
-                trash.weight += weight.bytes();
+                deferred.weight += weight.bytes();
                 self.policy.detach(id);
                 self.expiry.remove(id, slot.expires_at);
-                self.tallies.subtract_clean(&slot.key, weight);
+                self.usages.subtract_clean(&slot.key, weight);
             }
-            State::Dirty => {
+            SlotState::Dirty => {
                 let pending = self.pending.remove(&id);
                 let weight = pending.as_ref().map_or(Weight::ZERO, |pending| pending.weight);
-                self.tallies.subtract_dirty(&slot.key, weight);
-                trash.unsaved.extend(pending.map(|pending| pending.unsaved));
+                self.usages.subtract_dirty(&slot.key, weight);
+                deferred.unsaved.extend(pending.map(|pending| pending.unsaved));
             }
         }
-        trash.values.extend(slot.value.take());
+        deferred.values.extend(slot.value.take());
     }
 
     fn take(&mut self, key: SlotKey<'_>) -> SlotId {
@@ -352,8 +366,8 @@ impl Shard {
         id
     }
 
-    fn remove(&mut self, id: SlotId, trash: &mut Trash) {
-        self.strip(id, trash);
+    fn remove(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
+        self.strip(id, deferred);
         self.policy.forget(id);
         let Some(slot) = self.slots.vacate(id) else {
             return;
@@ -365,11 +379,11 @@ impl Shard {
 }
 
 /// What a key is given.
-enum Content {
+enum SlotValue {
     /// A value that is on disk, or never to be there. Its weight is reserved.
     Clean(Value, Weight),
     /// A value to be committed.
-    Dirty(Value, Pending),
+    Dirty(Value, DirtyValue),
     /// A removal to be committed.
     Tombstone,
 }

@@ -30,7 +30,7 @@ mod entry;
 
 use std::path::Path;
 
-use super::inspect::facts::{KeyspaceFacts, of_known};
+use super::inspect::facts::{KeyspaceFacts, of_catalog};
 use crate::api::keyspace::definition::check_name;
 use crate::config::DEFAULT_VERIFY_ON_OPEN;
 use crate::disk::file::files::absolute;
@@ -105,7 +105,7 @@ impl Admin {
     /// The keyspaces, by name.
     #[must_use]
     pub fn keyspaces(&self) -> Vec<KeyspaceFacts> {
-        self.edit.known().map(of_known).unwrap_or_default()
+        self.edit.catalog().map(of_catalog).unwrap_or_default()
     }
 
     /// Finds a keyspace, or makes it. If the file has one of the name with another version, another shape of
@@ -246,7 +246,7 @@ impl Admin {
     }
 
     fn id(&self, name: &str) -> Option<(KeyspaceId, u32)> {
-        self.edit.known()?.keyspaces.get(name).map(|row| (row.id, row.version))
+        self.edit.catalog()?.keyspaces.get(name).map(|row| (row.id, row.version))
     }
 }
 

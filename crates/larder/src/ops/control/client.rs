@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::listen::connect;
 use super::protocol::{Hello, KeyspaceInfo, PROTOCOL, Refusal, Removed, Request};
 use super::status::{KeyStatus, KeysPage};
-use crate::engine::sweeper::Swept;
-use crate::engine::verify::Verified;
+use crate::engine::sweeper::SweepReport;
+use crate::engine::verify::VerifyReport;
 use crate::stats::Stats;
 use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::SlowLoads;
@@ -285,7 +285,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn sweep(&mut self) -> Result<Swept, ClientError> {
+    pub fn sweep(&mut self) -> Result<SweepReport, ClientError> {
         self.ask(&Request::Sweep {})
     }
 
@@ -293,7 +293,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn verify(&mut self) -> Result<Verified, ClientError> {
+    pub fn verify(&mut self) -> Result<VerifyReport, ClientError> {
         self.ask(&Request::Verify {})
     }
 

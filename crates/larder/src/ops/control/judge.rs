@@ -32,7 +32,7 @@ impl OnDisk {
 
 /// Everything that is known of a key.
 #[derive(Debug)]
-pub(super) struct Known<'a> {
+pub(super) struct KeyEvidence<'a> {
     pub(super) memory: &'a KeyInMemory,
     pub(super) disk: Option<Result<OnDisk, Damage>>,
     /// The version that the keyspace is open with; none if it is not open.
@@ -40,7 +40,7 @@ pub(super) struct Known<'a> {
     pub(super) now: Timestamp,
 }
 
-impl Known<'_> {
+impl KeyEvidence<'_> {
     /// What a lookup would find. The key and the value are the caller's to add.
     pub(super) fn status(&self) -> KeyStatus {
         let mut status = match &self.memory.slot {
@@ -105,7 +105,7 @@ impl Known<'_> {
         show(&mut status, &record);
         let Header { version, sequence, expires_at, .. } = record.header;
         status.state = match () {
-            () if sequence <= self.memory.floor => EntryState::Removed,
+            () if sequence <= self.memory.min_visible_sequence => EntryState::Removed,
             () if self.version.is_some_and(|open| open != version) => EntryState::OtherVersion,
             () if expires_at <= self.now => EntryState::Expired,
             () => EntryState::Live,

@@ -17,24 +17,24 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
 use crate::disk::file::owner::has_ended;
 use crate::error::Error;
-use crate::sys::sync::{Arc, Latest, process_static};
+use crate::sys::sync::{Arc, AtomicSnapshot, process_static};
 use crate::sys::volume::{OsVolume, Volume};
 
 process_static! {
     /// The sockets that this process and its ancestors listened on.
-    static MADE: Latest<Vec<Made>> = Latest::empty();
+    static MADE: AtomicSnapshot<Vec<CreatedSocket>> = AtomicSnapshot::empty();
 }
 
 /// A socket that a process has made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Made {
+struct CreatedSocket {
     pid: u32,
     file: (u64, u64),
     /// When its file was put into place, in seconds and nanoseconds: numbers of files are used again.
     at: (i64, i64),
 }
 
-impl Made {
+impl CreatedSocket {
     fn of(pid: u32, found: &fs::Metadata) -> Self {
         Self { pid, file: (found.dev(), found.ino()), at: (found.ctime(), found.ctime_nsec()) }
     }
@@ -58,7 +58,7 @@ impl Made {
 
     /// Whether this is a socket of an ancestor that has ended.
     fn is_inherited(found: &fs::Metadata) -> bool {
-        let made = MADE.look();
+        let made = MADE.load();
         let mut all = made.iter().flat_map(|made| made.iter());
         all.any(|made| {
             *made == Self::of(made.pid, found) && made.pid != std::process::id() && has_ended(made.pid)
@@ -96,7 +96,7 @@ impl Listening {
             if let Ok(placed) = fs::symlink_metadata(&path)
                 && (placed.dev(), placed.ino()) == (found.dev(), found.ino())
             {
-                Made::of(std::process::id(), &placed).note();
+                CreatedSocket::of(std::process::id(), &placed).note();
             }
             Ok((listener, (found.dev(), found.ino())))
         };
@@ -120,7 +120,7 @@ pub(crate) fn refuse_unfit(path: &Path) -> Result<(), Error> {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        Made::forget(self.identity);
+        CreatedSocket::forget(self.identity);
         let is_ours = |found: &fs::Metadata| (found.dev(), found.ino()) == self.identity;
         if fs::symlink_metadata(&self.path).is_ok_and(|found| is_ours(&found)) {
             drop(fs::remove_file(&self.path));
@@ -173,7 +173,7 @@ fn make_room(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
             fs::remove_file(path).map_err(|error| refused(path, error.to_string(), remedy(&error)))
         }
-        Ok(_) if Made::is_inherited(&found) => {
+        Ok(_) if CreatedSocket::is_inherited(&found) => {
             fs::remove_file(path).map_err(|error| refused(path, error.to_string(), remedy(&error)))
         }
         Err(error) if error.kind() != ErrorKind::WouldBlock => {

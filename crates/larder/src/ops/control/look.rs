@@ -21,12 +21,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::judge::{Known, OnDisk};
+use super::judge::{KeyEvidence, OnDisk};
 use super::protocol::Refusal;
 use super::status::{EntryState, FoundIn, KeyStatus, KeysPage};
 use super::target::Target;
 use super::why::{Surroundings, explain};
-use crate::engine::shared::Inner;
+use crate::engine::shared::Shared;
 use crate::format::codec::checks::quotes_nothing;
 use crate::format::codec::compression::inflate;
 use crate::format::codec::erased::Encoding;
@@ -50,26 +50,26 @@ const PAGE_TIME: Duration = Duration::from_millis(50);
 
 /// What is to be told of a key besides its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wants {
+pub(super) enum KeyQuery {
     Status,
     Value,
     Why,
 }
 
 /// Looks at one key, given by its bytes.
-pub(super) fn key(inner: &Inner, target: &Target, key: &[u8], wants: Wants) -> KeyStatus {
+pub(super) fn key(shared: &Shared, target: &Target, key: &[u8], wants: KeyQuery) -> KeyStatus {
     let full = [&target.id.to_bytes(), key].concat();
-    let memory = inner.tiers.memory.describe(&full);
-    let (bytes, fault) = match inner.tiers.show_record(&full) {
+    let memory = shared.tiers.memory.describe(&full);
+    let (bytes, fault) = match shared.tiers.show_record(&full) {
         _ if target.id.is_memory_only() => (None, None),
         Ok(bytes) => (bytes, None),
         Err(fault) => (None, Some(fault)),
     };
     let disk = bytes.as_deref().map(|bytes| OnDisk::read(&full, bytes));
-    let known = Known { memory: &memory, disk, version: target.version, now: inner.tiers.time.now() };
+    let known = KeyEvidence { memory: &memory, disk, version: target.version, now: shared.tiers.time.now() };
     let mut status = known.status();
     status.key = spell_hex(key);
-    if wants == Wants::Status {
+    if wants == KeyQuery::Status {
         return status;
     }
     let payload = bytes.as_deref().and_then(|bytes| record::read(&full, bytes).ok());
@@ -79,7 +79,7 @@ pub(super) fn key(inner: &Inner, target: &Target, key: &[u8], wants: Wants) -> K
         (status.found_in, status.ttl_ms) = (None, None);
     }
     status.value_format = target.format;
-    let asked = matches!(status.state, EntryState::Live) && wants == Wants::Value;
+    let asked = matches!(status.state, EntryState::Live) && wants == KeyQuery::Value;
     match encoded(target, &memory, &status, payload, if asked { MAX_VALUE_SENT } else { 0 }) {
         _ if status.state != EntryState::Live => {}
         Ok(Encoding::TooLong(len)) => {
@@ -88,25 +88,25 @@ pub(super) fn key(inner: &Inner, target: &Target, key: &[u8], wants: Wants) -> K
         }
         Ok(Encoding::Whole(value)) => {
             status.value_bytes = Some(value.len() as u64);
-            if asked && inner.control_values {
+            if asked && shared.control_values {
                 status.value = Some(spell_hex(&value));
             }
         }
         Err(why) => status.value_withheld = asked.then_some(why),
     }
-    if asked && !inner.control_values {
+    if asked && !shared.control_values {
         status.value_withheld = Some(NOT_ALLOWED.to_owned());
     }
-    if wants == Wants::Why {
-        let (disk, off) = inner.tiers.with_view(|view| (view.state, view.off.clone()));
+    if wants == KeyQuery::Why {
+        let (disk, off) = shared.tiers.with_view(|view| (view.state, view.off.clone()));
         let around = Surroundings {
             is_open: target.codec.is_some(),
             is_memory_only: target.id.is_memory_only(),
-            has_file: inner.tiers.has_disk(),
-            disk: if inner.tiers.disk_is_on() { DiskState::On } else { disk },
+            has_file: shared.tiers.has_disk(),
+            disk: if shared.tiers.disk_is_on() { DiskState::On } else { disk },
             off: off.as_deref(),
             fault: fault.as_deref(),
-            undecodable: undecodable.as_deref().map(|why| reason(inner, why)),
+            undecodable: undecodable.as_deref().map(|why| reason(shared, why)),
         };
         status.why = Some(explain(&known, &status, &around));
     }
@@ -119,13 +119,13 @@ const REASON_NOT_ALLOWED: &str = "the reason may quote it, and the application d
 
 /// Why a record is no value of the application's type, as far as it may be told: the type's own code may quote the
 /// value.
-pub(super) fn reason<'a>(inner: &Inner, why: &'a str) -> &'a str {
-    if inner.control_values || quotes_nothing(why) { why } else { REASON_NOT_ALLOWED }
+pub(super) fn reason<'a>(shared: &Shared, why: &'a str) -> &'a str {
+    if shared.control_values || quotes_nothing(why) { why } else { REASON_NOT_ALLOWED }
 }
 
 /// Why values can't be cached, as far as it may be told.
-pub(super) fn cause(inner: &Inner, cause: Cause) -> String {
-    if inner.control_values || !cause.may_quote { cause.text } else { REASON_NOT_ALLOWED.to_owned() }
+pub(super) fn cause(shared: &Shared, cause: Cause) -> String {
+    if shared.control_values || !cause.may_quote { cause.text } else { REASON_NOT_ALLOWED.to_owned() }
 }
 
 fn too_long(len: usize) -> String {
@@ -135,10 +135,10 @@ fn too_long(len: usize) -> String {
 }
 
 /// A record, as it is read: its header, what it has besides, its payload.
-type Payload<'a> = (record::Header, Extension, &'a [u8]);
+type RecordParts<'a> = (record::Header, Extension, &'a [u8]);
 
 /// Why a lookup would not decode a record that it would find on disk.
-fn undecodable(target: &Target, status: &KeyStatus, payload: Option<Payload<'_>>) -> Option<String> {
+fn undecodable(target: &Target, status: &KeyStatus, payload: Option<RecordParts<'_>>) -> Option<String> {
     if status.found_in != Some(FoundIn::Disk) {
         return None;
     }
@@ -152,7 +152,7 @@ fn encoded(
     target: &Target,
     memory: &KeyInMemory,
     status: &KeyStatus,
-    payload: Option<Payload<'_>>,
+    payload: Option<RecordParts<'_>>,
     most: usize,
 ) -> Result<Encoding, String> {
     let on_disk = payload.filter(|_| matches!(status.found_in, Some(FoundIn::Disk | FoundIn::Both)));
@@ -204,32 +204,32 @@ pub(super) struct PageRequest<'a> {
 
 /// A step of a page that has been made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum PageStep {
     Listed,
     Read,
 }
 
 /// Looks at the keys of a keyspace.
-pub(super) fn page(inner: &Inner, target: &Target, asked: &PageRequest<'_>) -> Result<KeysPage, Refusal> {
-    page_in_steps(inner, target, asked, PAGE_TIME, |_| ())
+pub(super) fn page(shared: &Shared, target: &Target, asked: &PageRequest<'_>) -> Result<KeysPage, Refusal> {
+    page_in_steps(shared, target, asked, PAGE_TIME, |_| ())
 }
 
 /// The same; a test does something between the steps.
 fn page_in_steps(
-    inner: &Inner,
+    shared: &Shared,
     target: &Target,
     asked: &PageRequest<'_>,
     time: Duration,
-    mut between: impl FnMut(Step),
+    mut between: impl FnMut(PageStep),
 ) -> Result<KeysPage, Refusal> {
     let id = target.id.to_bytes();
     let (prefix, after) = ([&id, asked.prefix].concat(), asked.after.map(|after| [&id, after].concat()));
     let most = asked.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE) as usize;
-    let tiers = &inner.tiers;
-    // Step 1.
+    let tiers = &shared.tiers;
+    // PageStep 1.
     let in_memory = tiers.memory.keys_after(&prefix, after.as_deref(), most);
-    between(Step::Listed);
-    // Step 2.
+    between(PageStep::Listed);
+    // PageStep 2.
     let mut rows: Vec<(Vec<u8>, Result<OnDisk, Damage>)> = Vec::new();
     let (mut bytes, deadline) = (0, Deadline::after(time));
     let mut keep = |full: &[u8], record: &[u8]| {
@@ -241,8 +241,8 @@ fn page_in_steps(
         || tiers.show_records(&prefix, after.as_deref(), &mut keep).map_err(|fault| {
             Refusal::new("failed", format!("the disk can't be read: {fault}"), "see the process's log")
         })?;
-    between(Step::Read);
-    // Step 3.
+    between(PageStep::Read);
+    // PageStep 3.
     let reads_disk = tiers.has_disk() && !target.id.is_memory_only();
     let again = reads_disk.then(|| tiers.memory.keys_after(&prefix, after.as_deref(), most));
     let lists = [in_memory, again.unwrap_or_default()];
@@ -258,8 +258,8 @@ fn page_in_steps(
     let mut left =
         found.into_iter().filter(|(full, _)| end.as_ref().is_none_or(|end| full <= end)).peekable();
     for (full, record) in left.by_ref().take(most) {
-        // Step 4.
-        let status = listed(inner, target, &full, record);
+        // PageStep 4.
+        let status = listed(shared, target, &full, record);
         if asked.all || status.state == EntryState::Live {
             page.keys.push(status);
         }
@@ -275,14 +275,20 @@ fn page_in_steps(
 }
 
 /// The status of a key of a page, which the page's snapshot has, or memory had.
-fn listed(inner: &Inner, target: &Target, full: &[u8], record: Option<Result<OnDisk, Damage>>) -> KeyStatus {
+fn listed(
+    shared: &Shared,
+    target: &Target,
+    full: &[u8],
+    record: Option<Result<OnDisk, Damage>>,
+) -> KeyStatus {
     let key = full.get(KeyspaceId::LEN..).unwrap_or_default();
-    let memory = inner.tiers.memory.describe(full);
+    let memory = shared.tiers.memory.describe(full);
     if record.is_none() && memory.slot.is_none() {
         // It left memory meanwhile: a later snapshot than the page's may have it.
-        return self::key(inner, target, key, Wants::Status);
+        return self::key(shared, target, key, KeyQuery::Status);
     }
-    let known = Known { memory: &memory, disk: record, version: target.version, now: inner.tiers.time.now() };
+    let known =
+        KeyEvidence { memory: &memory, disk: record, version: target.version, now: shared.tiers.time.now() };
     KeyStatus { key: spell_hex(key), ..known.status() }
 }
 

@@ -107,7 +107,7 @@ impl CacheBuilder {
 #[doc(hidden)]
 #[must_use]
 pub fn answer_line(cache: &crate::api::cache::Cache, line: &[u8]) -> Vec<u8> {
-    answer::answer(&std::sync::Arc::downgrade(cache.inner()), line)
+    answer::answer(&std::sync::Arc::downgrade(cache.shared()), line)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use super::client::{Client, ClientError};
 use super::protocol::Hello;
-use crate::ops::inspect::facts::{FileFacts, FileState};
+use crate::ops::inspect::facts::{FileInfo, FileState};
 
 impl Client {
     /// Connects to the process that has a file, through the control socket that it names beside it. None if
@@ -37,7 +37,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::NotOwner`] if what answers is not the process that has the file; and those of
     /// [`connect`](Client::connect), after five seconds at most.
-    pub fn connect_to_owner(file: &FileFacts) -> Result<Option<Self>, ClientError> {
+    pub fn connect_to_owner(file: &FileInfo) -> Result<Option<Self>, ClientError> {
         let (FileState::Owned { pid, has_ended: false }, Some(socket)) = (file.state, &file.socket) else {
             return Ok(None);
         };
@@ -50,7 +50,7 @@ impl Client {
 }
 
 /// How what answers differs from the owner of a file.
-fn differs(server: &Hello, pid: Option<u32>, file: &FileFacts) -> Option<String> {
+fn differs(server: &Hello, pid: Option<u32>, file: &FileInfo) -> Option<String> {
     let Some(pid) = pid else { return Some("the file does not say which process has it".to_owned()) };
     if server.pid != pid {
         return Some(format!("process {} answers there, and process {pid} has the file", server.pid));
@@ -79,7 +79,7 @@ mod tests {
     use crate::api::cache::Cache;
     use crate::ops::inspect::Inspector;
 
-    fn facts(path: &Path) -> FileFacts {
+    fn facts(path: &Path) -> FileInfo {
         Inspector::open(path).unwrap().snapshot().unwrap().file()
     }
 
@@ -97,7 +97,7 @@ mod tests {
         // Through a link to its directory, and by its path alone, as of a file without an identity.
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(dir.path(), &link).unwrap();
-        let by_link = FileFacts { path: link.join("shop.larder"), identity: None, ..found.clone() };
+        let by_link = FileInfo { path: link.join("shop.larder"), identity: None, ..found.clone() };
         assert!(Client::connect_to_owner(&by_link).unwrap().is_some());
         cache.close().unwrap();
         assert_eq!(facts(&path).socket, None, "the line goes with the owner");
@@ -115,15 +115,15 @@ mod tests {
         let _one = Cache::builder().path(place("one")).control_socket(place("1.sock")).open().unwrap();
         let _two = Cache::builder().path(place("two")).control_socket(place("2.sock")).open().unwrap();
         let found = facts(&place("one"));
-        let planted = FileFacts { socket: Some(place("2.sock")), ..found.clone() };
+        let planted = FileInfo { socket: Some(place("2.sock")), ..found.clone() };
         let Err(ClientError::NotOwner { cause, .. }) = Client::connect_to_owner(&planted) else {
             panic!("another cache of the same process")
         };
         assert!(cause.contains("two"), "{cause}");
         let state = FileState::Owned { pid: Some(1), has_ended: false };
-        let other = FileFacts { state, ..found.clone() };
+        let other = FileInfo { state, ..found.clone() };
         assert!(matches!(Client::connect_to_owner(&other), Err(ClientError::NotOwner { .. })));
-        let ended = FileFacts { state: FileState::Owned { pid: Some(1), has_ended: true }, ..found };
+        let ended = FileInfo { state: FileState::Owned { pid: Some(1), has_ended: true }, ..found };
         assert!(Client::connect_to_owner(&ended).unwrap().is_none());
     }
 

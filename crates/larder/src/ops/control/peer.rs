@@ -36,7 +36,7 @@ pub(super) struct Peer {
 
 /// What a peer needs to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wants {
+pub(super) enum PeerState {
     ToBeRead,
     ToBeWritten,
     /// It has a request ready.
@@ -61,13 +61,13 @@ impl Peer {
         })
     }
 
-    pub(super) fn wants(&self) -> Wants {
+    pub(super) fn wants(&self) -> PeerState {
         match () {
-            () if self.shown.is_some() => Wants::Stream,
-            () if !self.output.is_empty() => Wants::ToBeWritten,
-            () if self.line_end().is_some() => Wants::Attention,
-            () if self.has_ended => Wants::Nothing,
-            () => Wants::ToBeRead,
+            () if self.shown.is_some() => PeerState::Stream,
+            () if !self.output.is_empty() => PeerState::ToBeWritten,
+            () if self.line_end().is_some() => PeerState::Attention,
+            () if self.has_ended => PeerState::Nothing,
+            () => PeerState::ToBeRead,
         }
     }
 
@@ -87,7 +87,7 @@ impl Peer {
 
     /// Goes on as far as it can without waiting, and answers one request at most. Whether the peer stays.
     pub(super) fn step(&mut self, answer: impl FnOnce(&[u8]) -> (Vec<u8>, Option<Stream>)) -> bool {
-        let goes_on = self.advance(answer).is_ok() && self.wants() != Wants::Nothing;
+        let goes_on = self.advance(answer).is_ok() && self.wants() != PeerState::Nothing;
         // The pause of a stream is no limit.
         goes_on && (self.shown.is_some() || !self.left().is_zero())
     }
@@ -97,10 +97,10 @@ impl Peer {
         if self.shown.is_some() {
             self.go_on()?;
         }
-        if self.wants() == Wants::ToBeRead {
+        if self.wants() == PeerState::ToBeRead {
             self.read()?;
         }
-        if self.wants() != Wants::Attention {
+        if self.wants() != PeerState::Attention {
             return Ok(());
         }
         let end = self.line_end().unwrap_or(self.input.len());

@@ -12,9 +12,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::answer::answer_or_stream;
 use super::listen::Listening;
-use super::peer::{Peer, Wants};
-use crate::engine::service_thread::Attendant;
-use crate::engine::shared::{Inner, spawn};
+use super::peer::{Peer, PeerState};
+use crate::engine::service_thread::ServiceThread;
+use crate::engine::shared::{Shared, spawn};
 use crate::error::Error;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
@@ -26,7 +26,7 @@ pub const MAX_PEERS: usize = 32;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Begins to serve a cache on a socket, until the cache is closed.
-pub(crate) fn serve(cache: &Arc<Inner>, path: &Path) -> Result<(), Error> {
+pub(crate) fn serve(cache: &Arc<Shared>, path: &Path) -> Result<(), Error> {
     let listening = Listening::at(path)?;
     let failed = |error: std::io::Error| Error::ControlSocket {
         path: path.to_owned(),
@@ -43,13 +43,13 @@ pub(crate) fn serve(cache: &Arc<Inner>, path: &Path) -> Result<(), Error> {
     };
     let thread = spawn("larder-control", move || server.run())?;
     // The other end sees that, though a forked child may have this one open, too.
-    cache.attend(Attendant { stop: Box::new(move || drop(stop.shutdown(Shutdown::Both))), thread });
+    cache.attend(ServiceThread { stop: Box::new(move || drop(stop.shutdown(Shutdown::Both))), thread });
     Ok(())
 }
 
 #[derive(Debug)]
 struct Server {
-    cache: Weak<Inner>,
+    cache: Weak<Shared>,
     listening: Listening,
     /// Readable once the cache is being closed.
     stopped: UnixStream,
@@ -77,10 +77,10 @@ impl Server {
         }
         for peer in &self.peers {
             let (flags, most) = match peer.wants() {
-                Wants::Stream => (peer.stream_flags(), peer.left()),
-                Wants::ToBeRead => (PollFlags::IN, peer.left()),
-                Wants::ToBeWritten => (PollFlags::OUT, peer.left()),
-                Wants::Attention | Wants::Nothing => (PollFlags::empty(), Duration::ZERO),
+                PeerState::Stream => (peer.stream_flags(), peer.left()),
+                PeerState::ToBeRead => (PollFlags::IN, peer.left()),
+                PeerState::ToBeWritten => (PollFlags::OUT, peer.left()),
+                PeerState::Attention | PeerState::Nothing => (PollFlags::empty(), Duration::ZERO),
             };
             fds.push(PollFd::from_borrowed_fd(peer.stream.as_fd(), flags));
             wait = Some(wait.map_or(most, |wait| wait.min(most)));

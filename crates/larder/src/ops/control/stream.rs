@@ -18,9 +18,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::protocol::{MonitorRequest, PROTOCOL, Refusal, done, to_line};
-use crate::engine::shared::Inner;
+use crate::engine::shared::Shared;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::stats::observe::watch::{MAX_WATCHERS, Seen, Verb, Watcher};
+use crate::stats::observe::watch::{MAX_WATCHERS, ObservedOperation, Verb, Watcher};
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 
@@ -39,7 +39,7 @@ pub const MAX_MONITOR_SECONDS: u64 = 3600;
 /// What a peer is shown, until it stops watching.
 #[derive(Debug)]
 pub(super) struct Stream {
-    cache: Weak<Inner>,
+    cache: Weak<Shared>,
     watcher: Arc<Watcher>,
     until: Deadline,
     next: Deadline,
@@ -52,7 +52,7 @@ pub(super) struct Stream {
 impl Stream {
     /// Step 1. `only` is the keyspace that the request names.
     pub(super) fn begin(
-        cache: &Arc<Inner>,
+        cache: &Arc<Shared>,
         request: &MonitorRequest,
         only: Option<KeyspaceId>,
     ) -> Result<(Vec<u8>, Self), Refusal> {
@@ -147,9 +147,9 @@ pub(super) fn not_sampled() -> Refusal {
     Refusal::new("not_allowed", cause, remedy)
 }
 
-type Names = std::collections::BTreeMap<KeyspaceId, crate::stats::observe::hot::Named>;
+type KeyspaceNames = std::collections::BTreeMap<KeyspaceId, crate::stats::observe::hot::Named>;
 
-fn shown(seen: &Seen, names: &Names) -> Value {
+fn shown(seen: &ObservedOperation, names: &KeyspaceNames) -> Value {
     let keyspace = names.get(&KeyspaceId::of(&seen.full));
     let key = seen.full.get(KeyspaceId::LEN..).unwrap_or_default();
     let key_bytes = crate::format::key::spelling::spell_hex(key);

@@ -1,7 +1,7 @@
 //! The keyspace that a request is about.
 
 use super::protocol::Refusal;
-use crate::engine::shared::Inner;
+use crate::engine::shared::Shared;
 use crate::format::codec::erased::ErasedCodec;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::counters::Counters;
@@ -24,19 +24,19 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn find(inner: &Inner, name: &str) -> Result<Self, Refusal> {
-        inner.refuse_if_closed()?;
-        if let Some(space) = inner.spaces.lock().get(name) {
+    pub(super) fn find(shared: &Shared, name: &str) -> Result<Self, Refusal> {
+        shared.refuse_if_closed()?;
+        if let Some(open_keyspace) = shared.open_keyspaces.lock().get(name) {
             return Ok(Self {
-                id: space.id,
-                shape: Some(space.shape.clone()),
-                version: Some(space.kind.version),
-                codec: Some(space.codec),
-                format: Some(space.kind.format.code()),
+                id: open_keyspace.id,
+                shape: Some(open_keyspace.shape.clone()),
+                version: Some(open_keyspace.kind.version),
+                codec: Some(open_keyspace.codec),
+                format: Some(open_keyspace.kind.format.code()),
                 uncounted: Counters::default(),
             });
         }
-        let Some(id) = inner.tiers.with_view(|view| view.keyspaces.get(name).map(|row| row.id)) else {
+        let Some(id) = shared.tiers.with_view(|view| view.keyspaces.get(name).map(|row| row.id)) else {
             return Err(Refusal::new(
                 "unknown_keyspace",
                 format!("the cache has no keyspace {name:?}"),

@@ -7,7 +7,7 @@ const PRICE: KeyspaceDefinition<(String, u64), u64> = KeyspaceDefinition::new("p
 const OWN: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("own");
 
 fn ask(cache: &Cache, line: &str) -> serde_json::Value {
-    let answer = answer::answer(&crate::sys::sync::Arc::downgrade(cache.inner()), line.as_bytes());
+    let answer = answer::answer(&crate::sys::sync::Arc::downgrade(cache.shared()), line.as_bytes());
     assert_eq!(
         answer.iter().position(|&byte| byte == b'\n'),
         Some(answer.len() - 1),

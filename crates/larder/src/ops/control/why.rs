@@ -1,6 +1,6 @@
 //! Why a lookup of a key finds it or does not, in sentences for a person.
 
-use super::judge::Known;
+use super::judge::KeyEvidence;
 use super::status::{EntryState, FoundIn, KeyStatus};
 use crate::format::record::Damage;
 use crate::memory::shard::describe::SlotContent;
@@ -25,7 +25,7 @@ pub(super) struct Surroundings<'a> {
 }
 
 /// The sentences.
-pub(super) fn explain(known: &Known<'_>, status: &KeyStatus, around: &Surroundings<'_>) -> String {
+pub(super) fn explain(known: &KeyEvidence<'_>, status: &KeyStatus, around: &Surroundings<'_>) -> String {
     let mut said = match status.state {
         EntryState::Live => live(known, status, around),
         EntryState::Removed if known.memory.slot.is_some() => {
@@ -61,7 +61,7 @@ pub(super) fn explain(known: &Known<'_>, status: &KeyStatus, around: &Surroundin
     said
 }
 
-fn live(known: &Known<'_>, status: &KeyStatus, around: &Surroundings<'_>) -> String {
+fn live(known: &KeyEvidence<'_>, status: &KeyStatus, around: &Surroundings<'_>) -> String {
     let place = match (status.found_in, &known.memory.slot) {
         (Some(FoundIn::Disk), _) if !around.is_open => {
             "It is on disk. This process has not opened the keyspace."
@@ -76,7 +76,7 @@ fn live(known: &Known<'_>, status: &KeyStatus, around: &Surroundings<'_>) -> Str
     place.to_owned()
 }
 
-fn in_memory(known: &Known<'_>, slot: &SlotContent, around: &Surroundings<'_>) -> String {
+fn in_memory(known: &KeyEvidence<'_>, slot: &SlotContent, around: &Surroundings<'_>) -> String {
     let never = "it ends with the process";
     if !around.has_file {
         return format!("It is in memory. The cache has no file: {never}.");

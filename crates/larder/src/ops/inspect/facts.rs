@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::disk::reader::file_snapshot::{Condition, Facts};
-use crate::disk::store::catalog::Known;
+use crate::disk::reader::file_snapshot::{Condition, FileContents};
+use crate::disk::store::catalog::Catalog;
 use crate::disk::store::identity::FileIdentity;
 use crate::disk::store::keyspace_row::RetiredVersion;
 use crate::format::codec::format::Format;
@@ -21,7 +21,7 @@ pub enum FileState {
         /// The process, where that can be told.
         pid: Option<u32>,
         /// Whether that process has ended. Then one that it forked holds the file still. Not where it is of
-        /// another namespace of process ids ([`FileFacts::owner_is_elsewhere`]).
+        /// another namespace of process ids ([`FileInfo::owner_is_elsewhere`]).
         has_ended: bool,
     },
     /// Nobody has it; its last owner closed it.
@@ -33,7 +33,7 @@ pub enum FileState {
 /// What a file says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct FileFacts {
+pub struct FileInfo {
     /// Where it stands.
     pub path: PathBuf,
     /// Its length in bytes.
@@ -86,7 +86,7 @@ pub struct KeyspaceFacts {
     /// one.
     pub schema: Option<String>,
     /// Versions of it that were retired, oldest first, up to the latest
-    /// [`MOST_RETIRED_VERSIONS`](crate::inspect::MOST_RETIRED_VERSIONS).
+    /// [`MAX_RETIRED_VERSIONS`](crate::inspect::MAX_RETIRED_VERSIONS).
     pub retired_versions: Vec<RetiredVersion>,
     /// The fingerprint of its values' type; zero if there is none.
     pub fingerprint: u64,
@@ -145,17 +145,17 @@ pub const fn format_name(value_format: u8) -> &'static str {
     }
 }
 
-pub(super) fn file(facts: &Facts) -> FileFacts {
-    let state = facts.known.state;
+pub(super) fn file(facts: &FileContents) -> FileInfo {
+    let state = facts.catalog.state;
     let owner = match &facts.condition {
         Condition::Owned(owner) => Some(owner),
         Condition::Closed | Condition::Crashed => None,
     };
-    FileFacts {
+    FileInfo {
         path: facts.path.clone(),
         len: facts.len,
-        format: facts.known.format,
-        identity: facts.known.identity,
+        format: facts.catalog.format,
+        identity: facts.catalog.identity,
         state: match &facts.condition {
             Condition::Owned(owner) => FileState::Owned { pid: owner.pid, has_ended: owner.has_ended },
             Condition::Closed => FileState::Closed,
@@ -165,19 +165,19 @@ pub(super) fn file(facts: &Facts) -> FileFacts {
         socket: owner.and_then(|owner| owner.socket.clone()),
         closed_cleanly: state.closed_cleanly,
         sequence: state.sequence,
-        last_flush: state.mark,
-        entries: facts.known.entries(),
-        bytes: facts.known.live_bytes(),
-        pending_removals: facts.known.ranges.len(),
+        last_flush: state.clock_watermark,
+        entries: facts.catalog.entries(),
+        bytes: facts.catalog.live_bytes(),
+        pending_removals: facts.catalog.ranges.len(),
     }
 }
 
-pub(super) fn keyspaces(facts: &Facts) -> Vec<KeyspaceFacts> {
-    of_known(&facts.known)
+pub(super) fn keyspaces(facts: &FileContents) -> Vec<KeyspaceFacts> {
+    of_catalog(&facts.catalog)
 }
 
-pub(crate) fn of_known(known: &Known) -> Vec<KeyspaceFacts> {
-    let rows = known.keyspaces.iter().map(|(name, row)| KeyspaceFacts {
+pub(crate) fn of_catalog(catalog: &Catalog) -> Vec<KeyspaceFacts> {
+    let rows = catalog.keyspaces.iter().map(|(name, row)| KeyspaceFacts {
         name: name.clone(),
         number: row.id.number(),
         version: row.version,
@@ -192,7 +192,7 @@ pub(crate) fn of_known(known: &Known) -> Vec<KeyspaceFacts> {
     rows.collect()
 }
 
-pub(super) fn retired(facts: &Facts) -> Vec<RetiredKeyspace> {
-    let rows = facts.known.retired.iter();
+pub(super) fn retired(facts: &FileContents) -> Vec<RetiredKeyspace> {
+    let rows = facts.catalog.retired.iter();
     rows.map(|(id, &bytes)| RetiredKeyspace { number: id.number(), bytes }).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::disk::store::catalog::Known;
+use crate::disk::store::catalog::Catalog;
 use crate::format::codec::CodecError;
 use crate::format::codec::compression::inflate;
 use crate::format::record;
@@ -84,7 +84,7 @@ pub const fn compression_name(compression: u8) -> &'static str {
 /// What a lookup of a key would find in the file, and why it would miss.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Finding {
+pub enum RecordStatus {
     /// A live entry.
     Live(Record),
     /// An entry that has expired: a miss, until the sweeper deletes it.
@@ -117,11 +117,11 @@ pub enum Finding {
 pub struct Entry {
     /// The key's bytes, without the number of its keyspace.
     pub key: Vec<u8>,
-    /// What stands there; never [`Finding::Absent`] or [`Finding::Retired`].
-    pub finding: Finding,
+    /// What stands there; never [`RecordStatus::Absent`] or [`RecordStatus::Retired`].
+    pub finding: RecordStatus,
 }
 
-impl Finding {
+impl RecordStatus {
     /// The record, if there is one that is whole.
     #[must_use]
     pub fn record(&self) -> Option<&Record> {
@@ -145,10 +145,10 @@ impl Finding {
     }
 
     /// Judges the bytes that stand under a whole key.
-    pub(super) fn of(known: &Known, full: &[u8], bytes: &[u8], version: u32, now: Timestamp) -> Self {
+    pub(super) fn of(catalog: &Catalog, full: &[u8], bytes: &[u8], version: u32, now: Timestamp) -> Self {
         match read(full, bytes) {
             Err(cause) => Self::Damaged { cause },
-            Ok(record) if known.is_removed(full, record.sequence) => Self::Removed(record),
+            Ok(record) if catalog.is_removed(full, record.sequence) => Self::Removed(record),
             Ok(record) if record.version != version => Self::OtherVersion(record),
             Ok(record) if record.expires_at > now => Self::Live(record),
             Ok(record) => Self::Expired(record),

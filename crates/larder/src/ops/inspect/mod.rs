@@ -32,14 +32,14 @@ mod verify;
 use std::path::{Path, PathBuf};
 
 use crate::disk::file::files::absolute;
-use crate::disk::reader::file_snapshot::Look;
+use crate::disk::reader::file_snapshot::FileSnapshot;
 use crate::error::Error;
 use crate::sys::clock::Clock;
 use crate::sys::clock::system::SystemClock;
 use crate::sys::sync::Arc;
 
 pub use crate::disk::store::identity::FileIdentity;
-pub use crate::disk::store::keyspace_row::{MOST_RETIRED_VERSIONS, RetiredVersion};
+pub use crate::disk::store::keyspace_row::{MAX_RETIRED_VERSIONS, RetiredVersion};
 pub use crate::format::codec::document::Document;
 pub use crate::format::key::shape::{KeyShape, KeyValue};
 pub use crate::format::key::spelling::spell_hex;
@@ -47,12 +47,12 @@ pub use crate::sys::escape::escape_control;
 pub use crate::sys::holders::{Holder, holders};
 pub use content::Content;
 
-pub use facts::{FileFacts, FileState, KeyspaceFacts, RetiredKeyspace, format_name};
-pub use finding::{Entry, Finding, Record, compression_name};
+pub use facts::{FileInfo, FileState, KeyspaceFacts, RetiredKeyspace, format_name};
+pub use finding::{Entry, Record, RecordStatus, compression_name};
 pub use key_spelling::KeySpelling;
 pub use snapshot::Snapshot;
 pub use verify::{
-    DamagedRecord, FileVerified, MOST_DAMAGED_NAMED, Miscounted, PagesVerified, UnreadableRecord,
+    DamagedRecord, FileVerifyReport, MAX_DAMAGED_NAMED, Miscounted, PageVerifyReport, UnreadableRecord,
 };
 
 /// Opens a cache file to be looked into, as often as asked.
@@ -98,9 +98,9 @@ impl Inspector {
     /// Opening the file: well below a millisecond. A file that a crash left is repaired in memory first,
     /// which takes milliseconds.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
-        let look = Look::open(&self.path)?;
+        let look = FileSnapshot::open(&self.path)?;
         // Its own clock may be behind the owner's.
-        let now = self.clock.wall().max(look.facts.known.state.mark);
+        let now = self.clock.wall().max(look.facts.catalog.state.clock_watermark);
         Ok(Snapshot::new(look, now))
     }
 

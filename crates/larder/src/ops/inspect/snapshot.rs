@@ -2,29 +2,29 @@
 
 use std::collections::HashMap;
 
-use super::facts::{FileFacts, KeyspaceFacts, RetiredKeyspace};
-use super::finding::{Entry, Finding};
+use super::facts::{FileInfo, KeyspaceFacts, RetiredKeyspace};
+use super::finding::{Entry, RecordStatus};
 use super::{facts, finding};
-use crate::disk::reader::file_snapshot::Look;
+use crate::disk::reader::file_snapshot::FileSnapshot;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::stats::cumulative::Lifetime;
+use crate::stats::cumulative::CumulativeStats;
 use crate::units::Timestamp;
 
 /// A page ends once its records have so many bytes: values may be large.
-const MOST_PAGE_BYTES: usize = 1 << 20;
+const MAX_PAGE_BYTES: usize = 1 << 20;
 
 /// A file as one commit left it.
 #[derive(Debug)]
 pub struct Snapshot {
-    pub(super) look: Look,
+    pub(super) look: FileSnapshot,
     now: Timestamp,
     keyspaces: Vec<KeyspaceFacts>,
     retired: Vec<RetiredKeyspace>,
 }
 
 impl Snapshot {
-    pub(super) fn new(look: Look, now: Timestamp) -> Self {
+    pub(super) fn new(look: FileSnapshot, now: Timestamp) -> Self {
         let (keyspaces, retired) = (facts::keyspaces(&look.facts), facts::retired(&look.facts));
         Self { look, now, keyspaces, retired }
     }
@@ -38,14 +38,14 @@ impl Snapshot {
 
     /// What the file says of itself.
     #[must_use]
-    pub fn file(&self) -> FileFacts {
+    pub fn file(&self) -> FileInfo {
         facts::file(&self.look.facts)
     }
 
     /// Counts since the file was made, as its last commit has them; none if it has none, as of an earlier
     /// version.
     #[must_use]
-    pub fn lifetime(&self) -> Option<&Lifetime> {
+    pub fn lifetime(&self) -> Option<&CumulativeStats> {
         self.look.facts.lifetime.as_ref()
     }
 
@@ -99,10 +99,10 @@ impl Snapshot {
     ) -> Result<Vec<Entry>, Error> {
         let prefix = full(keyspace.id(), prefix);
         let after = after.map(|key| full(keyspace.id(), key));
-        let rows = self.look.rows(&prefix, after.as_deref(), most, MOST_PAGE_BYTES)?;
-        let known = &self.look.facts.known;
+        let rows = self.look.rows(&prefix, after.as_deref(), most, MAX_PAGE_BYTES)?;
+        let catalog = &self.look.facts.catalog;
         let entries = rows.into_iter().map(|(mut key, record)| {
-            let finding = Finding::of(known, &key, &record, keyspace.version, self.now);
+            let finding = RecordStatus::of(catalog, &key, &record, keyspace.version, self.now);
             key.drain(..KeyspaceId::LEN.min(key.len()));
             Entry { key, finding }
         });
@@ -113,20 +113,26 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is no error.
-    pub fn find(&self, keyspace: &KeyspaceFacts, key: &[u8]) -> Result<Finding, Error> {
+    pub fn find(&self, keyspace: &KeyspaceFacts, key: &[u8]) -> Result<RecordStatus, Error> {
         let whole = full(keyspace.id(), key);
         if let Some(record) = self.look.record(&whole)? {
-            return Ok(Finding::of(&self.look.facts.known, &whole, &record, keyspace.version, self.now));
+            return Ok(RecordStatus::of(
+                &self.look.facts.catalog,
+                &whole,
+                &record,
+                keyspace.version,
+                self.now,
+            ));
         }
         for RetiredKeyspace { number, .. } in &self.retired {
             let whole = full(KeyspaceId::on_disk(*number), key);
             let record = self.look.record(&whole)?.and_then(|bytes| finding::read(&whole, &bytes).ok());
-            let record = record.filter(|record| !self.look.facts.known.is_removed(&whole, record.sequence));
+            let record = record.filter(|record| !self.look.facts.catalog.is_removed(&whole, record.sequence));
             if let Some(record) = record {
-                return Ok(Finding::Retired { number: *number, record });
+                return Ok(RecordStatus::Retired { number: *number, record });
             }
         }
-        Ok(Finding::Absent)
+        Ok(RecordStatus::Absent)
     }
 }
 

@@ -34,7 +34,7 @@ fn crashed(path: &Path) -> (tempfile::TempDir, PathBuf) {
     (dir, copy)
 }
 
-fn find(snapshot: &Snapshot, key: &str) -> Finding {
+fn find(snapshot: &Snapshot, key: &str) -> RecordStatus {
     let keyspace = snapshot.keyspace("name").unwrap();
     snapshot.find(keyspace, &keyspace.shape().unwrap().parse_key(key).unwrap()).unwrap()
 }
@@ -48,11 +48,11 @@ fn a_snapshot_is_one_commit_whatever_comes_after_it() {
     let before = inspector.snapshot().unwrap();
     put(&cache, "two", "2");
     assert!(cache.keyspace(NAMES).unwrap().remove("one").unwrap());
-    assert!(find(&before, "one").live().is_some() && find(&before, "two") == Finding::Absent);
+    assert!(find(&before, "one").live().is_some() && find(&before, "two") == RecordStatus::Absent);
     let keyspace = before.keyspace("name").unwrap();
     assert_eq!((keyspace.entries, before.page(keyspace, &[], None, 9).unwrap().len()), (1, 1));
     let after = inspector.snapshot().unwrap();
-    assert!(find(&after, "two").live().is_some() && find(&after, "one") == Finding::Absent);
+    assert!(find(&after, "two").live().is_some() && find(&after, "one") == RecordStatus::Absent);
     assert!(after.file().sequence > before.file().sequence);
     assert_eq!(after.file().state, FileState::Owned { pid: Some(std::process::id()), has_ended: false });
 }
@@ -97,7 +97,7 @@ fn what_has_expired_is_told_apart_and_counted() {
     clock.advance(HOUR);
     let snapshot = inspector.snapshot().unwrap();
     assert!(
-        matches!(find(&snapshot, "one"), Finding::Expired(record) if *record.payload().unwrap() == *b"\x011")
+        matches!(find(&snapshot, "one"), RecordStatus::Expired(record) if *record.payload().unwrap() == *b"\x011")
     );
     assert_eq!(snapshot.unswept().unwrap(), [1]);
     assert_eq!(snapshot.keyspaces()[0].entries, 1);
@@ -156,9 +156,9 @@ fn verifying_beside_an_owner_at_work_never_tells_of_damage_that_is_not_there() {
         let mut told = 0;
         for _ in 0..10 {
             let found = inspector.verify(&mut |_, _| {});
-            told += u32::from(found.as_ref().is_ok_and(|found| found.pages == PagesVerified::Whole));
+            told += u32::from(found.as_ref().is_ok_and(|found| found.pages == PageVerifyReport::Whole));
             // The other thread must come to an end, whatever was found.
-            if !found.as_ref().is_ok_and(FileVerified::is_whole) {
+            if !found.as_ref().is_ok_and(FileVerifyReport::is_whole) {
                 is_over.store(true, Ordering::Relaxed);
                 panic!("{found:?}");
             }
@@ -190,7 +190,7 @@ fn damage_is_found_where_it_is() {
     }
     fs::write(&path, &bytes).unwrap();
     let found = inspector.verify(&mut |_, _| {}).unwrap();
-    assert!(matches!(found.pages, PagesVerified::Damaged { .. }), "{found:?}");
+    assert!(matches!(found.pages, PageVerifyReport::Damaged { .. }), "{found:?}");
     assert_eq!((found.records, found.damaged_records), (2_000, 1));
     assert_eq!(
         found.damaged,

@@ -18,24 +18,24 @@ const ROWS: usize = 256;
 const ROW_BYTES: usize = 4 << 20;
 
 /// Damaged records of which the key is told, and unreadable ones. All are counted.
-pub const MOST_DAMAGED_NAMED: usize = 100;
+pub const MAX_DAMAGED_NAMED: usize = 100;
 
 /// What [`Inspector::verify`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct FileVerified {
+pub struct FileVerifyReport {
     /// What the pages of the file are like.
-    pub pages: PagesVerified,
+    pub pages: PageVerifyReport,
     /// Records that were checked.
     pub records: u64,
     /// Records of these that are damaged.
     pub damaged_records: u64,
-    /// The keys of the first of these: see [`MOST_DAMAGED_NAMED`].
+    /// The keys of the first of these: see [`MAX_DAMAGED_NAMED`].
     pub damaged: Vec<DamagedRecord>,
     /// Records that are as they were written, and whose value no lookup can read, whatever its type: see
     /// [`Content::Unreadable`]. Each is a miss.
     pub unreadable_records: u64,
-    /// The keys of the first of these: see [`MOST_DAMAGED_NAMED`].
+    /// The keys of the first of these: see [`MAX_DAMAGED_NAMED`].
     pub unreadable: Vec<UnreadableRecord>,
     /// Keyspaces that have other than the entries they should have.
     pub miscounted: Vec<Miscounted>,
@@ -44,7 +44,7 @@ pub struct FileVerified {
 /// What the pages of a file are like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum PagesVerified {
+pub enum PageVerifyReport {
     /// As they were written.
     Whole,
     /// Not as they were written.
@@ -93,24 +93,24 @@ pub struct Miscounted {
     pub found: u64,
 }
 
-impl FileVerified {
+impl FileVerifyReport {
     /// Whether the file is as it was written, as far as could be told. A value that can't be read does not
     /// count: it was written so.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        let is_damaged = matches!(self.pages, PagesVerified::Damaged { .. });
+        let is_damaged = matches!(self.pages, PageVerifyReport::Damaged { .. });
         !is_damaged && self.damaged_records == 0 && self.miscounted.is_empty()
     }
 }
 
-impl FileVerified {
+impl FileVerifyReport {
     /// Checks the record that stands under a whole key.
     fn check_record(&mut self, facts: Option<&KeyspaceFacts>, full: &[u8], bytes: &[u8]) {
         self.records += 1;
         let key = || full.get(KeyspaceId::LEN..).unwrap_or_default().to_vec();
         let Ok(record) = finding::read(full, bytes) else {
             self.damaged_records += 1;
-            if self.damaged.len() < MOST_DAMAGED_NAMED {
+            if self.damaged.len() < MAX_DAMAGED_NAMED {
                 let keyspace = facts.map(|facts| facts.name.clone());
                 self.damaged.push(DamagedRecord { keyspace, key: key() });
             }
@@ -124,7 +124,7 @@ impl FileVerified {
             Ok(_) => return,
         };
         self.unreadable_records += 1;
-        if self.unreadable.len() < MOST_DAMAGED_NAMED {
+        if self.unreadable.len() < MAX_DAMAGED_NAMED {
             self.unreadable.push(UnreadableRecord { keyspace: facts.name.clone(), key: key(), cause });
         }
     }
@@ -143,13 +143,13 @@ impl Inspector {
     /// # Cost
     /// The whole file is read, and its entries once more: some three seconds for a gigabyte. Meanwhile the
     /// owner can't reuse space.
-    pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<FileVerified, Error> {
+    pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<FileVerifyReport, Error> {
         let pages = match crate::disk::reader::pages::verify_pages(&self.path)? {
-            Pages::Whole => PagesVerified::Whole,
-            Pages::Damaged(cause) => PagesVerified::Damaged { cause },
-            Pages::Unknown(cause) => PagesVerified::Unknown { cause },
+            Pages::Whole => PageVerifyReport::Whole,
+            Pages::Damaged(cause) => PageVerifyReport::Damaged { cause },
+            Pages::Unknown(cause) => PageVerifyReport::Unknown { cause },
         };
-        let nothing = FileVerified {
+        let nothing = FileVerifyReport {
             pages,
             records: 0,
             damaged_records: 0,
@@ -170,9 +170,9 @@ impl Inspector {
 impl Snapshot {
     fn verify_records(
         &self,
-        mut found: FileVerified,
+        mut found: FileVerifyReport,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<FileVerified, Error> {
+    ) -> Result<FileVerifyReport, Error> {
         let expected = self.file().entries;
         // The first of those that a damaged file gives one number.
         let places: HashMap<KeyspaceId, usize> =

@@ -27,7 +27,7 @@ use crate::api::cache::Cache;
 use crate::stats::latency::Latencies;
 use crate::stats::{DiskState, DiskStats, KeyspaceStats, Stats};
 
-pub use names::{Kind, METRICS, Metric};
+pub use names::{METRICS, Metric, MetricKind};
 
 /// Publishes the statistics of one cache.
 #[derive(Debug)]
@@ -50,9 +50,9 @@ impl Publisher {
     pub fn describe() {
         for Metric { name, kind, unit, help } in METRICS {
             match kind {
-                Kind::Counter => describe_counter!(*name, *unit, *help),
-                Kind::Gauge => describe_gauge!(*name, *unit, *help),
-                Kind::Histogram => describe_histogram!(*name, *unit, *help),
+                MetricKind::Counter => describe_counter!(*name, *unit, *help),
+                MetricKind::Gauge => describe_gauge!(*name, *unit, *help),
+                MetricKind::Histogram => describe_histogram!(*name, *unit, *help),
             }
         }
     }

@@ -36,7 +36,7 @@ fn every_metric_is_published_under_its_name_with_its_kind_and_what_it_means() {
     for Metric { name, kind, .. } in METRICS {
         assert!(is_published(name), "{name} is missing from\n{text}");
         assert!(text.contains(&format!("# HELP {name} ")), "{name} is not described");
-        let is_counted = *kind == Kind::Counter;
+        let is_counted = *kind == MetricKind::Counter;
         assert_eq!(name.ends_with("_total"), is_counted, "{name}: Prometheus' convention for counters");
     }
     let published: BTreeSet<&str> =
@@ -71,7 +71,7 @@ fn the_dashboard_asks_only_for_metrics_that_there_are() {
     for name in &asked {
         let of_histogram = ["_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
         let known = METRICS.iter().any(|metric| {
-            metric.name == name || (metric.kind == Kind::Histogram && Some(metric.name) == of_histogram)
+            metric.name == name || (metric.kind == MetricKind::Histogram && Some(metric.name) == of_histogram)
         });
         assert!(known, "{name} is in the dashboard, and is no metric");
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::recent::{Frequent, HALF_LIFE, Recent};
+use super::recent::{DecayingSummary, Frequent, HALF_LIFE};
 use crate::format::key::shape::KeyShape;
 use crate::format::key::spelling::spell_hex;
 use crate::format::keyspace_id::KeyspaceId;
@@ -175,13 +175,14 @@ struct Sampled {
 
 #[derive(Debug)]
 struct Both {
-    keys: Recent,
-    keyspaces: Recent,
+    keys: DecayingSummary,
+    keyspaces: DecayingSummary,
 }
 
 impl Sampled {
     fn new(one_in: u64, now: Duration) -> Self {
-        let both = Both { keys: Recent::new(KEYS, now), keyspaces: Recent::new(KEYSPACES, now) };
+        let both =
+            Both { keys: DecayingSummary::new(KEYS, now), keyspaces: DecayingSummary::new(KEYSPACES, now) };
         Self { one_in, began: now, recent: Mutex::new(both), skipped: StatisticU64::new(0) }
     }
 

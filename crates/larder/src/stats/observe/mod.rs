@@ -54,7 +54,7 @@ pub(crate) struct Observer {
     thresholds: [StatisticU64; COUNTS],
     /// None if the application has not turned it on.
     hot: Option<Box<hot::Hot>>,
-    slow: Box<slow::Ring>,
+    slow: Box<slow::SlowLoadRing>,
     #[cfg(all(unix, feature = "control"))]
     watchers: Box<watch::Watchers>,
 }

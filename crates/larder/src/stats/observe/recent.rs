@@ -14,11 +14,11 @@ use super::summary::Summary;
 pub const HALF_LIFE: Duration = Duration::from_mins(1);
 
 /// Half-lives after which counts are scaled back. Far from where adding 1 to a weight would be lost.
-const MOST_HALVES: f64 = 30.0;
+const MAX_HALVES: f64 = 30.0;
 
 /// A summary of the last minutes.
 #[derive(Debug)]
-pub(super) struct Recent {
+pub(super) struct DecayingSummary {
     summary: Summary,
     /// The time, in seconds, at which the weight is 1.
     landmark: u64,
@@ -38,7 +38,7 @@ pub(super) struct Frequent<'a> {
     pub(super) error: f64,
 }
 
-impl Recent {
+impl DecayingSummary {
     pub(super) fn new(capacity: usize, now: Duration) -> Self {
         Self { summary: Summary::new(capacity), landmark: now.as_secs(), second: now.as_secs(), weight: 1.0 }
     }
@@ -84,7 +84,7 @@ impl Recent {
         }
         self.second = second;
         let halves = Duration::from_secs(second - self.landmark).div_duration_f64(HALF_LIFE);
-        if halves < MOST_HALVES {
+        if halves < MAX_HALVES {
             self.weight = halves.exp2();
         } else {
             self.summary.scale((-halves).exp2());
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn what_came_a_half_life_ago_counts_half_however_long_it_goes_on() {
-        let mut recent = Recent::new(8, START);
+        let mut recent = DecayingSummary::new(8, START);
         let mut now = START;
         for _ in 0..200 {
             for _ in 0..64 {
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn after_a_long_silence_nothing_is_left_and_counting_goes_on() {
-        let mut recent = Recent::new(8, START);
+        let mut recent = DecayingSummary::new(8, START);
         for _ in 0..100 {
             recent.add(b"old", START);
         }
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_key_that_can_not_be_told_from_the_rest_is_not_shown() {
-        let mut recent = Recent::new(16, START);
+        let mut recent = DecayingSummary::new(16, START);
         for number in 0_u32..4_000 {
             recent.add(&(number % 400).to_be_bytes(), START);
         }

@@ -53,7 +53,7 @@ pub struct SlowLoad {
 
 /// A ring of them.
 #[derive(Debug, Default)]
-pub(super) struct Ring(Mutex<Kept>);
+pub(super) struct SlowLoadRing(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -72,7 +72,7 @@ pub(crate) struct Load {
     pub(crate) has_failed: bool,
 }
 
-impl Ring {
+impl SlowLoadRing {
     pub(super) fn add(&self, load: Load) {
         let oldest = {
             let mut kept = self.0.lock();
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_latest_are_kept_and_all_are_counted() {
-        let ring = Ring::default();
+        let ring = SlowLoadRing::default();
         for number in 1_u64..=300 {
             let name = if number % 2 == 0 { "even" } else { "odd" };
             ring.add(Load {

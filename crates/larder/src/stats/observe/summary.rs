@@ -23,7 +23,7 @@ use crate::sys::sync::hash_seeds;
 /// The counters.
 #[derive(Debug)]
 pub(super) struct Summary {
-    counters: Vec<Counter>,
+    counters: Vec<SummaryCounter>,
     /// Numbers of counters, by their keys.
     ids: HashTable<u32>,
     /// Numbers of counters as a binary heap: no counter is less than the one at half its place.
@@ -36,7 +36,7 @@ pub(super) struct Summary {
 
 /// One key's counter.
 #[derive(Debug)]
-pub(super) struct Counter {
+pub(super) struct SummaryCounter {
     pub(super) key: Vec<u8>,
     pub(super) count: f64,
     pub(super) error: f64,
@@ -70,7 +70,7 @@ impl Summary {
     }
 
     /// Returns the counters, in no order.
-    pub(super) fn counters(&self) -> &[Counter] {
+    pub(super) fn counters(&self) -> &[SummaryCounter] {
         &self.counters
     }
 
@@ -109,7 +109,7 @@ impl Summary {
     fn begin(&mut self, key: &[u8], hash: u64) -> u32 {
         let id = u32::try_from(self.counters.len()).unwrap_or(u32::MAX);
         let place = self.heap.len();
-        self.counters.push(Counter { key: key.to_vec(), count: 0.0, error: 0.0, hash, place });
+        self.counters.push(SummaryCounter { key: key.to_vec(), count: 0.0, error: 0.0, hash, place });
         self.heap.push(id);
         self.enter(id, hash);
         self.rise(place);

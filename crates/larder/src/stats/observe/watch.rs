@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::counters::Count;
-use crate::sys::sync::{Arc, Latest, Mutex, Ordering, StatisticU64};
+use crate::sys::sync::{Arc, AtomicSnapshot, Mutex, Ordering, StatisticU64};
 use crate::units::Timestamp;
 
 /// Watchers at a time.
@@ -33,7 +33,7 @@ const RING_BYTES: usize = 1 << 20;
 
 /// What a watcher sees of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct ObservedOperation {
     pub(crate) verb: Verb,
     /// The whole key; of a removal of many, what they begin with.
     pub(crate) full: Vec<u8>,
@@ -69,13 +69,13 @@ impl Verb {
 pub(crate) struct Watcher {
     pub(super) threshold: u64,
     only: Option<KeyspaceId>,
-    ring: Mutex<Ring>,
+    ring: Mutex<WatchRing>,
     missed: StatisticU64,
 }
 
 #[derive(Debug, Default)]
-struct Ring {
-    seen: VecDeque<Seen>,
+struct WatchRing {
+    seen: VecDeque<ObservedOperation>,
     key_bytes: usize,
 }
 
@@ -88,7 +88,7 @@ impl Watcher {
             let has_room = ring.seen.len() < RING && ring.key_bytes + full.len() <= RING_BYTES;
             if has_room {
                 ring.key_bytes += full.len();
-                ring.seen.push_back(Seen { verb, full: full.to_vec(), at });
+                ring.seen.push_back(ObservedOperation { verb, full: full.to_vec(), at });
             }
             has_room
         });
@@ -98,10 +98,10 @@ impl Watcher {
     }
 
     /// Takes what it was offered, up to so many, in the order in which it was.
-    pub(crate) fn take(&self, most: usize) -> Vec<Seen> {
+    pub(crate) fn take(&self, most: usize) -> Vec<ObservedOperation> {
         let mut ring = self.ring.lock();
         let taken = most.min(ring.seen.len());
-        let seen: Vec<Seen> = ring.seen.drain(..taken).collect();
+        let seen: Vec<ObservedOperation> = ring.seen.drain(..taken).collect();
         ring.key_bytes -= seen.iter().map(|seen| seen.full.len()).sum::<usize>();
         seen
     }
@@ -123,16 +123,16 @@ pub(super) struct Watchers {
     /// Held while the list and the thresholds change.
     all: Mutex<Vec<Arc<Watcher>>>,
     /// What operations look at.
-    shown: Latest<Vec<Arc<Watcher>>>,
+    shown: AtomicSnapshot<Vec<Arc<Watcher>>>,
 }
 
 impl Watchers {
     pub(super) fn none() -> Self {
-        Self { all: Mutex::new(Vec::new()), shown: Latest::new(None) }
+        Self { all: Mutex::new(Vec::new()), shown: AtomicSnapshot::new(None) }
     }
 
     pub(super) fn offer(&self, sample: u64, verb: Verb, full: &[u8], now: impl FnOnce() -> Timestamp) {
-        let shown = self.shown.look();
+        let shown = self.shown.load();
         let Some(watchers) = &*shown else { return };
         let at = now();
         for watcher in watchers.iter().filter(|watcher| sample < watcher.threshold) {
@@ -205,7 +205,7 @@ mod tests {
         }
         assert_eq!(watcher.take(usize::MAX).len(), RING_BYTES / 4096);
         watchers.offer(0, Verb::Miss, &full(1, b"b"), || AT);
-        assert_eq!(watcher.take(9), [Seen { verb: Verb::Miss, full: full(1, b"b"), at: AT }]);
+        assert_eq!(watcher.take(9), [ObservedOperation { verb: Verb::Miss, full: full(1, b"b"), at: AT }]);
         // While it takes, or another thread offers.
         let missed = watcher.missed();
         let busy = watcher.ring.lock();

@@ -11,19 +11,19 @@
 //! off before the end.
 //!
 //! Two clocks are 45 ns, a good part of a hit. So there is a cheaper reading as well, of a clock that stands
-//! still between two ticks of the kernel: it gives a [`Span`] that the time lies in. Who finds that an entry
+//! still between two ticks of the kernel: it gives a [`TimeBounds`] that the time lies in. Who finds that an entry
 //! outlives the span need not know the time; who does not asks for it. The wall clock is then looked at once
 //! a tick, so a jump forwards is noticed a tick late.
 
 use std::time::Duration;
 
-use super::{Clock, MOST_COARSE_LAG};
+use super::{Clock, MAX_COARSE_LAG};
 use crate::sys::sync::{Arc, AtomicU64, Ordering};
 use crate::units::{Timestamp, millis};
 
 /// Two moments that the time is not before and not after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
+pub(crate) struct TimeBounds {
     pub(crate) earliest: Timestamp,
     pub(crate) latest: Timestamp,
 }
@@ -41,10 +41,10 @@ pub(crate) struct CacheTime {
 }
 
 impl CacheTime {
-    /// Time that starts at the wall clock, or at `mark` where that is later.
-    pub(crate) fn new(clock: Arc<dyn Clock>, mark: Timestamp) -> Self {
+    /// Time that starts at the wall clock, or at `clock_watermark` where that is later.
+    pub(crate) fn new(clock: Arc<dyn Clock>, clock_watermark: Timestamp) -> Self {
         // The wall clock first, as in `now`.
-        let start = clock.wall().max(mark).as_millis();
+        let start = clock.wall().max(clock_watermark).as_millis();
         let origin = clock.monotonic();
         Self { clock, origin, offset_ms: AtomicU64::new(start), tick_ms: AtomicU64::new(0) }
     }
@@ -67,10 +67,10 @@ impl CacheTime {
 
     /// What the time lies in: a single reading of a coarse clock, where there is one.
     #[inline]
-    pub(crate) fn span(&self) -> Span {
+    pub(crate) fn span(&self) -> TimeBounds {
         let Some(coarse) = self.clock.coarse_monotonic() else {
             let now = self.now();
-            return Span { earliest: now, latest: now };
+            return TimeBounds { earliest: now, latest: now };
         };
         // Only compared, so it may wrap around.
         let tick = coarse.as_secs().wrapping_mul(1000).wrapping_add(u64::from(coarse.subsec_millis()));
@@ -83,8 +83,8 @@ impl CacheTime {
         }
         let earliest = self.counted(coarse).saturating_add(self.offset_ms.load(Ordering::Relaxed));
         // One more for the part of a millisecond that was cut off.
-        let latest = earliest.saturating_add(millis(MOST_COARSE_LAG) + 1);
-        Span { earliest: Timestamp::from_millis(earliest), latest: Timestamp::from_millis(latest) }
+        let latest = earliest.saturating_add(millis(MAX_COARSE_LAG) + 1);
+        TimeBounds { earliest: Timestamp::from_millis(earliest), latest: Timestamp::from_millis(latest) }
     }
 
     /// Milliseconds since the cache was opened. A coarse clock may still be behind that moment.
@@ -107,9 +107,9 @@ mod tests {
     use crate::sys::clock::system::SystemClock;
     use crate::sys::sync::Mutex;
 
-    fn time_at(wall: u64, mark: u64) -> (Arc<ManualClock>, CacheTime) {
+    fn time_at(wall: u64, clock_watermark: u64) -> (Arc<ManualClock>, CacheTime) {
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(wall)));
-        let time = CacheTime::new(clock.clone(), Timestamp::from_millis(mark));
+        let time = CacheTime::new(clock.clone(), Timestamp::from_millis(clock_watermark));
         (clock, time)
     }
 
@@ -259,16 +259,16 @@ mod tests {
         fn an_entry_has_expired_once_the_clock_has_advanced_by_its_lifetime(
             monotonic in any_reading(),
             wall in any_ms(),
-            mark in any_ms(),
+            clock_watermark in any_ms(),
             is_coarse in any::<bool>(),
             ttl in (1_u64..100_000).prop_map(Duration::from_millis),
             jumps in proptest::collection::vec(any_ms(), 0..4),
         ) {
             let monotonic = Mutex::new(monotonic);
             let clock = Arc::new(Extreme { monotonic, wall_ms: AtomicU64::new(wall), is_coarse });
-            let time = CacheTime::new(clock.clone(), Timestamp::from_millis(mark));
+            let time = CacheTime::new(clock.clone(), Timestamp::from_millis(clock_watermark));
             let start = time.now();
-            prop_assert_eq!(start.as_millis(), wall.max(mark));
+            prop_assert_eq!(start.as_millis(), wall.max(clock_watermark));
             let expires_at = start.after(ttl);
             let half = ttl / 2;
             let may_advance = clock.monotonic().checked_add(ttl).is_some();

@@ -13,7 +13,7 @@ use crate::units::{Timestamp, millis};
 
 /// How far [`Clock::coarse_monotonic`] may be behind: 14 ms, the slowest tick of a Linux kernel (10 ms) and
 /// one of the usual length.
-pub const MOST_COARSE_LAG: Duration = Duration::from_millis(14);
+pub const MAX_COARSE_LAG: Duration = Duration::from_millis(14);
 
 /// A source of time. [`SystemClock`] unless a test sets another.
 pub trait Clock: Send + Sync + fmt::Debug + 'static {
@@ -25,7 +25,7 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
     fn wall(&self) -> Timestamp;
 
     /// A reading of the monotonic clock that costs a fraction and is never ahead of it, and behind by no more
-    /// than [`MOST_COARSE_LAG`]; none where there is no such thing. Lookups use it to tell that an entry is
+    /// than [`MAX_COARSE_LAG`]; none where there is no such thing. Lookups use it to tell that an entry is
     /// live for certain.
     fn coarse_monotonic(&self) -> Option<Duration> {
         None
@@ -53,9 +53,9 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
 /// let sessions = cache.keyspace(SESSION)?;
 /// sessions.insert(&7, "Ada".to_owned())?;
 /// clock.advance(Duration::from_secs(299));
-/// assert!(sessions.contains(&7));
+/// assert!(sessions.contains_key(&7));
 /// clock.advance(Duration::from_secs(1));
-/// assert!(!sessions.contains(&7));
+/// assert!(!sessions.contains_key(&7));
 /// # Ok::<(), larder::Error>(())
 /// ```
 pub struct ManualClock {

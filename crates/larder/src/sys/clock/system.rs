@@ -49,7 +49,7 @@ mod monotonic {
 
     use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 
-    use crate::sys::clock::MOST_COARSE_LAG;
+    use crate::sys::clock::MAX_COARSE_LAG;
 
     /// Both clocks count from here, so that the coarse one is never ahead of the other.
     #[derive(Debug, Clone, Copy)]
@@ -61,7 +61,7 @@ mod monotonic {
     impl Origin {
         pub(super) fn now() -> Self {
             let tick = duration(clock_getres(ClockId::MonotonicCoarse));
-            Self { at: duration(clock_gettime(ClockId::Monotonic)), ticks_often: tick < MOST_COARSE_LAG }
+            Self { at: duration(clock_gettime(ClockId::Monotonic)), ticks_often: tick < MAX_COARSE_LAG }
         }
 
         pub(super) fn elapsed(&self) -> Duration {

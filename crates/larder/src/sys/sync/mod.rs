@@ -20,8 +20,8 @@ use native as primitives;
 #[cfg(shuttle)]
 pub use model::channel::pass_time;
 pub(crate) use primitives::{
-    AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Condvar, Latest, Mutex, RwLock, RwLockReadGuard, channel,
-    hash_seeds, process_static, thread,
+    AtomicBool, AtomicSnapshot, AtomicU8, AtomicU64, AtomicUsize, Condvar, Mutex, RwLock, RwLockReadGuard,
+    channel, hash_seeds, process_static, thread,
 };
 pub(crate) use std::sync::Arc;
 pub(crate) use std::sync::atomic::Ordering;

@@ -10,16 +10,16 @@ pub(crate) use std::thread;
 /// A value that is replaced as a whole, and looked at without a lock and without a count that threads would
 /// share: `arc_swap`'s.
 #[derive(Debug)]
-pub(crate) struct Latest<T>(arc_swap::ArcSwapOption<T>);
+pub(crate) struct AtomicSnapshot<T>(arc_swap::ArcSwapOption<T>);
 
-impl<T> Latest<T> {
+impl<T> AtomicSnapshot<T> {
     pub(crate) fn new(value: Option<Arc<T>>) -> Self {
         Self(arc_swap::ArcSwapOption::new(value))
     }
 
     /// To be held for a short while.
     #[inline]
-    pub(crate) fn look(&self) -> impl Deref<Target = Option<Arc<T>>> {
+    pub(crate) fn load(&self) -> impl Deref<Target = Option<Arc<T>>> {
         self.0.load()
     }
 

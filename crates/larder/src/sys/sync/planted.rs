@@ -1,13 +1,13 @@
 //! Faults that the interleavings' own tests plant, to show that they are found: each leaves out one step of
 //! the protocol.
 //!
-//! Only the model checker's build can plant one. In any other [`is_planted`] is a constant, and nothing of
+//! Only the model checker's build can plant one. In any other [`failpoint_is_set`] is a constant, and nothing of
 //! this is left.
 
 /// A step to be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(shuttle), expect(unreachable_pub, reason = "public in the model checker's build"))]
-pub enum Fault {
+pub enum Failpoint {
     /// A load is published without a look at its lease.
     FillWithoutLease,
     /// What was read from disk is published without a look at its lease.
@@ -24,7 +24,7 @@ pub enum Fault {
     /// gone.
     LiftFloorWithRow,
     /// The disk is believed again before the snapshot without a range removal's entries is there.
-    LiftFloorEarly,
+    RemoveRangeTombstoneEarly,
     /// A committed key leaves its shard before the snapshot that shows it is there.
     SettleEarly,
     /// What a failed commit had drained is not committed again.
@@ -38,23 +38,23 @@ pub enum Fault {
 }
 
 #[cfg(not(shuttle))]
-pub(crate) const fn is_planted(_fault: Fault) -> bool {
+pub(crate) const fn failpoint_is_set(_fault: Failpoint) -> bool {
     false
 }
 
 #[cfg(shuttle)]
 std::thread_local! {
     /// All threads of an execution are coroutines of one thread of the system.
-    static PLANTED: std::cell::Cell<Option<Fault>> = const { std::cell::Cell::new(None) };
+    static PLANTED: std::cell::Cell<Option<Failpoint>> = const { std::cell::Cell::new(None) };
 }
 
 #[cfg(shuttle)]
-pub(crate) fn is_planted(fault: Fault) -> bool {
+pub(crate) fn failpoint_is_set(fault: Failpoint) -> bool {
     PLANTED.get() == Some(fault)
 }
 
 /// Plants a fault in the executions of this thread, or takes it out.
 #[cfg(shuttle)]
-pub fn plant(fault: Option<Fault>) {
+pub fn plant(fault: Option<Failpoint>) {
     PLANTED.set(fault);
 }

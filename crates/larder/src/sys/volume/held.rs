@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::{Anchor, Identity, LockFile, LockPlace, OsVolume, Seen, Volume, identity, limit, seen};
+use super::{Anchor, Identity, LockFile, LockPlace, Metadata, OsVolume, Volume, identity, limit, seen};
 
 /// Read and written by one thread at a time, since it has one position: that of the cache's writer.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Anchor for OsAnchor {
         self.file.metadata().map(|_| true)
     }
 
-    fn look(&self) -> io::Result<Seen> {
+    fn metadata(&self) -> io::Result<Metadata> {
         Ok(seen(&self.file.metadata()?))
     }
 
@@ -101,7 +101,7 @@ impl LockFile for OsLock {
     }
 
     fn place(&self) -> io::Result<LockPlace> {
-        Ok(match OsVolume.look(&self.path)? {
+        Ok(match OsVolume.metadata(&self.path)? {
             None => LockPlace::Nothing,
             Some(found) if found.identity == identity(&self.file.metadata()?) => LockPlace::Held,
             Some(_) => LockPlace::Other,

@@ -30,8 +30,8 @@ const DIR_MODE: u32 = 0o700;
 
 /// What a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Seen {
-    pub(crate) kind: SeenKind,
+pub(crate) struct Metadata {
+    pub(crate) kind: FileKind,
     pub(crate) len: u64,
     /// Bytes that are allocated to it; none where the file system can't be believed ([`content`]).
     pub(crate) allocated: Option<u64>,
@@ -42,7 +42,7 @@ pub(crate) struct Seen {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SeenKind {
+pub(crate) enum FileKind {
     File,
     Directory,
     Symlink,
@@ -56,7 +56,7 @@ pub(crate) struct Identity(pub(crate) u64, pub(crate) u64);
 /// A file system.
 pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Looks at a path without opening or following anything. None if there is nothing.
-    fn look(&self, path: &Path) -> io::Result<Option<Seen>>;
+    fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>>;
 
     /// Whether it tells the blocks of a file.
     fn counts_blocks(&self, path: &Path) -> bool;
@@ -126,7 +126,7 @@ pub(crate) trait Anchor: fmt::Debug + Send + Sync {
     fn has_name(&self) -> io::Result<bool>;
 
     /// The file itself, wherever it stands by now.
-    fn look(&self) -> io::Result<Seen>;
+    fn metadata(&self) -> io::Result<Metadata>;
 
     /// The first bytes of the file, as many as there are up to `most`.
     fn start(&self, most: usize) -> io::Result<Vec<u8>>;
@@ -174,14 +174,14 @@ pub(crate) trait LockFile: fmt::Debug + Send + Sync {
 pub(crate) struct OsVolume;
 
 impl Volume for OsVolume {
-    fn look(&self, path: &Path) -> io::Result<Option<Seen>> {
+    fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>> {
         let found = match fs::symlink_metadata(path) {
             Ok(found) => found,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let allocated = self.counts_blocks(path).then(|| content::allocated(&found));
-        Ok(Some(Seen { allocated, ..seen(&found) }))
+        Ok(Some(Metadata { allocated, ..seen(&found) }))
     }
 
     fn counts_blocks(&self, path: &Path) -> bool {
@@ -295,16 +295,16 @@ impl OsVolume {
     }
 }
 
-fn seen(found: &fs::Metadata) -> Seen {
+fn seen(found: &fs::Metadata) -> Metadata {
     let kind = match found.file_type() {
-        kind if kind.is_dir() => SeenKind::Directory,
-        kind if kind.is_symlink() => SeenKind::Symlink,
-        kind if kind.is_file() => SeenKind::File,
-        _ => SeenKind::Special,
+        kind if kind.is_dir() => FileKind::Directory,
+        kind if kind.is_symlink() => FileKind::Symlink,
+        kind if kind.is_file() => FileKind::File,
+        _ => FileKind::Special,
     };
     let born = found.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     let born = born.and_then(|since| u64::try_from(since.as_nanos()).ok());
-    Seen { kind, len: found.len(), allocated: None, identity: identity(found), born }
+    Metadata { kind, len: found.len(), allocated: None, identity: identity(found), born }
 }
 
 #[cfg(unix)]

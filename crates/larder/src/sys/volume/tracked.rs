@@ -27,7 +27,7 @@ use redb::{BackendError, StorageBackend};
 
 use super::content::Content;
 use super::file::VolumeFile;
-use super::{Anchor, Identity, LockFile, LockPlace, Seen, Volume};
+use super::{Anchor, Identity, LockFile, LockPlace, Metadata, Volume};
 use crate::sys::process::Process;
 use crate::sys::sync::{Arc, UncontendedRwLock};
 
@@ -37,12 +37,12 @@ pub(crate) struct TrackedVolume {
     volume: Arc<dyn Volume>,
     process: Process,
     path: PathBuf,
-    opened: UncontendedRwLock<Vec<Opened>>,
+    opened: UncontendedRwLock<Vec<TrackedHandle>>,
 }
 
 /// A file that is open as long as its handle lives.
 #[derive(Debug)]
-struct Opened {
+struct TrackedHandle {
     slot: Weak<dyn Empty>,
     /// Whether a lock may hang on its descriptor.
     is_locking: bool,
@@ -50,14 +50,14 @@ struct Opened {
 
 /// Where a handle finds its file.
 #[derive(Debug)]
-struct Slot<T>(UncontendedRwLock<Option<T>>);
+struct TrackedSlot<T>(UncontendedRwLock<Option<T>>);
 
 trait Empty: std::fmt::Debug + Send + Sync {
     /// Closes the file, unless somebody uses it. Answers whether it is closed.
     fn empty(&self) -> bool;
 }
 
-impl<T: std::fmt::Debug + Send + Sync> Empty for Slot<T> {
+impl<T: std::fmt::Debug + Send + Sync> Empty for TrackedSlot<T> {
     fn empty(&self) -> bool {
         self.0.try_write().is_some_and(|mut file| {
             drop(file.take());
@@ -89,19 +89,23 @@ impl TrackedVolume {
         let held = || io::Error::other("a thread of the parent was using the lock at the moment of the fork");
         let opened = self.opened.try_read().ok_or_else(held)?;
         let mut is_unlocked = true;
-        for Opened { slot, is_locking } in &*opened {
+        for TrackedHandle { slot, is_locking } in &*opened {
             let is_closed = slot.upgrade().is_none_or(|slot| slot.empty());
             is_unlocked &= is_closed || !is_locking;
         }
         if is_unlocked { Ok(()) } else { Err(held()) }
     }
 
-    fn track<T: std::fmt::Debug + Send + Sync + 'static>(&self, file: T, is_locking: bool) -> Arc<Slot<T>> {
-        let slot = Arc::new(Slot(UncontendedRwLock::new(Some(file))));
-        let weak: Weak<Slot<T>> = Arc::downgrade(&slot);
+    fn track<T: std::fmt::Debug + Send + Sync + 'static>(
+        &self,
+        file: T,
+        is_locking: bool,
+    ) -> Arc<TrackedSlot<T>> {
+        let slot = Arc::new(TrackedSlot(UncontendedRwLock::new(Some(file))));
+        let weak: Weak<TrackedSlot<T>> = Arc::downgrade(&slot);
         let mut opened = self.opened.write();
         opened.retain(|opened| opened.slot.strong_count() > 0);
-        opened.push(Opened { slot: weak, is_locking });
+        opened.push(TrackedHandle { slot: weak, is_locking });
         slot
     }
 
@@ -111,8 +115,8 @@ impl TrackedVolume {
 }
 
 impl Volume for TrackedVolume {
-    fn look(&self, path: &Path) -> io::Result<Option<Seen>> {
-        self.volume.look(path)
+    fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>> {
+        self.volume.metadata(path)
     }
 
     fn counts_blocks(&self, path: &Path) -> bool {
@@ -187,7 +191,7 @@ impl Volume for TrackedVolume {
 
 #[derive(Debug)]
 struct TrackedFile {
-    slot: Arc<Slot<Box<dyn Content>>>,
+    slot: Arc<TrackedSlot<Box<dyn Content>>>,
     process: Process,
 }
 
@@ -275,7 +279,7 @@ impl StorageBackend for TrackedFile {
 
 #[derive(Debug)]
 struct TrackedAnchor {
-    slot: Arc<Slot<Box<dyn Anchor>>>,
+    slot: Arc<TrackedSlot<Box<dyn Anchor>>>,
     process: Process,
     identity: Identity,
 }
@@ -295,8 +299,8 @@ impl Anchor for TrackedAnchor {
         self.with(|anchor| anchor.has_name())
     }
 
-    fn look(&self) -> io::Result<Seen> {
-        self.with(|anchor| anchor.look())
+    fn metadata(&self) -> io::Result<Metadata> {
+        self.with(|anchor| anchor.metadata())
     }
 
     fn start(&self, most: usize) -> io::Result<Vec<u8>> {
@@ -314,7 +318,7 @@ impl Anchor for TrackedAnchor {
 
 #[derive(Debug)]
 struct TrackedLock {
-    slot: Arc<Slot<Box<dyn LockFile>>>,
+    slot: Arc<TrackedSlot<Box<dyn LockFile>>>,
     process: Process,
 }
 

@@ -10,10 +10,10 @@ use std::path::PathBuf;
 
 use redb::{BackendError, StorageBackend};
 
-use super::power::Change;
+use super::power::JournalEntry;
 use super::{Disk, Failure, Operation, SimulatedVolume};
 use crate::sys::volume::content::Content;
-use crate::sys::volume::{Anchor, Identity, LockFile, LockPlace, Seen};
+use crate::sys::volume::{Anchor, Identity, LockFile, LockPlace, Metadata};
 
 #[derive(Debug)]
 pub(super) struct Handle {
@@ -104,7 +104,7 @@ impl Content for Handle {
             if disk.has_no_holes {
                 return Err(ErrorKind::Unsupported.into());
             }
-            disk.change(Change::Punch { id: self.node, offset, len });
+            disk.change(JournalEntry::Punch { id: self.node, offset, len });
             Ok(())
         })
     }
@@ -131,14 +131,14 @@ impl StorageBackend for Handle {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.with(Operation::SetLen, |disk| {
-            disk.change(Change::SetLen { id: self.node, len });
+            disk.change(JournalEntry::SetLen { id: self.node, len });
             Ok(())
         })
     }
 
     fn sync_data(&self) -> io::Result<()> {
         self.with(Operation::Sync, |disk| {
-            disk.change(Change::SyncNode { id: self.node });
+            disk.change(JournalEntry::SyncNode { id: self.node });
             Ok(())
         })
     }
@@ -154,7 +154,7 @@ impl StorageBackend for Handle {
         if !disk.has_room_for(self.node, offset, written.len()) {
             return Err(Failure::Full.into());
         }
-        disk.change(Change::Write { id: self.node, offset, data: written.into() });
+        disk.change(JournalEntry::Write { id: self.node, offset, data: written.into() });
         failed.map_or(Ok(()), |failure| Err(failure.into()))
     }
 
@@ -221,7 +221,7 @@ impl Anchor for SimulatedAnchor {
         Ok(disk.nodes.is_named(self.node))
     }
 
-    fn look(&self) -> io::Result<Seen> {
+    fn metadata(&self) -> io::Result<Metadata> {
         let mut disk = self.volume.disk.lock();
         disk.begin(Operation::Look)?;
         Ok(disk.seen(self.node))
@@ -239,7 +239,7 @@ impl Anchor for SimulatedAnchor {
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut disk = self.volume.disk.lock();
         disk.begin(Operation::Write)?;
-        disk.change(Change::Write { id: self.node, offset, data: bytes.into() });
+        disk.change(JournalEntry::Write { id: self.node, offset, data: bytes.into() });
         Ok(())
     }
 }

@@ -20,12 +20,12 @@ use parking_lot::Mutex;
 use crate::config::CacheBuilder;
 use crate::sys::sync::Arc;
 use crate::sys::volume::file::VolumeFile;
-use crate::sys::volume::{Anchor, Identity, LockFile, Seen, SeenKind, Volume};
+use crate::sys::volume::{Anchor, FileKind, Identity, LockFile, Metadata, Volume};
 use acts::Act;
 use handle::{Handle, Lock};
 use nodes::Nodes;
 use power::Loss;
-use power::{Change, Journal};
+use power::{Journal, JournalEntry};
 
 /// A disk that a test has in its hands. Clones are the same disk.
 ///
@@ -201,14 +201,14 @@ impl SimulatedVolume {
     /// Puts a file on the disk, or other bytes into one that is there, durably and past its users: damage, or somebody else's file.
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) {
         let mut disk = self.disk.lock();
-        disk.change(Change::Plant { path: path.as_ref().to_owned(), bytes: bytes.into() });
+        disk.change(JournalEntry::Plant { path: path.as_ref().to_owned(), bytes: bytes.into() });
     }
 
     /// Removes a file durably and past its users.
     pub fn unlink(&self, path: impl AsRef<Path>) {
         let mut disk = self.disk.lock();
-        disk.change(Change::Remove { path: path.as_ref().to_owned() });
-        disk.change(Change::SyncNames);
+        disk.change(JournalEntry::Remove { path: path.as_ref().to_owned() });
+        disk.change(JournalEntry::SyncNames);
     }
 
     /// How many changes the disk has seen: the moments at which it can lose power are 0 to this number.
@@ -269,20 +269,20 @@ impl Disk {
         Err(failure)
     }
 
-    fn change(&mut self, change: Change) {
+    fn change(&mut self, change: JournalEntry) {
         change.apply(&mut self.nodes);
-        let is_sync = matches!(change, Change::SyncNode { .. } | Change::SyncNames);
+        let is_sync = matches!(change, JournalEntry::SyncNode { .. } | JournalEntry::SyncNames);
         if !(is_sync && self.loses_syncs) {
             self.journal.push(change);
         }
     }
 
-    fn seen(&self, id: u64) -> Seen {
+    fn seen(&self, id: u64) -> Metadata {
         // An unstable one is another with each look.
         let identity =
             Identity(if self.has_unstable_identities { self.operations.len() as u64 } else { 0 }, id);
         let allocated = (!self.hides_blocks).then(|| self.nodes.allocated(id));
-        Seen { kind: SeenKind::File, len: self.nodes.len(id), allocated, identity, born: Some(id) }
+        Metadata { kind: FileKind::File, len: self.nodes.len(id), allocated, identity, born: Some(id) }
     }
 
     fn has_room_for(&self, id: u64, offset: u64, len: usize) -> bool {
@@ -302,7 +302,7 @@ impl From<Failure> for io::Error {
 }
 
 impl Volume for SimulatedVolume {
-    fn look(&self, path: &Path) -> io::Result<Option<Seen>> {
+    fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>> {
         let mut disk = self.disk.lock();
         disk.begin(Operation::Look)?;
         Ok(disk.nodes.at(path).map(|id| disk.seen(id)))
@@ -320,7 +320,7 @@ impl Volume for SimulatedVolume {
                 return Err(ErrorKind::NotFound.into());
             }
             let id = disk.nodes.next_id();
-            disk.change(Change::Create { path: path.to_owned(), id });
+            disk.change(JournalEntry::Create { path: path.to_owned(), id });
         }
         let id = disk.nodes.at(path).ok_or(ErrorKind::NotFound)?;
         disk.nodes.opened(id);
@@ -347,7 +347,7 @@ impl Volume for SimulatedVolume {
             (None, _) => Err(ErrorKind::NotFound.into()),
             (_, Some(_)) => Err(ErrorKind::AlreadyExists.into()),
             _ => {
-                disk.change(Change::Rename { from: from.to_owned(), to: to.to_owned() });
+                disk.change(JournalEntry::Rename { from: from.to_owned(), to: to.to_owned() });
                 Ok(())
             }
         }
@@ -359,7 +359,7 @@ impl Volume for SimulatedVolume {
         if disk.nodes.at(from).is_none() {
             return Err(ErrorKind::NotFound.into());
         }
-        disk.change(Change::Rename { from: from.to_owned(), to: to.to_owned() });
+        disk.change(JournalEntry::Rename { from: from.to_owned(), to: to.to_owned() });
         Ok(())
     }
 
@@ -369,14 +369,14 @@ impl Volume for SimulatedVolume {
         if disk.nodes.at(path).is_none() {
             return Err(ErrorKind::NotFound.into());
         }
-        disk.change(Change::Remove { path: path.to_owned() });
+        disk.change(JournalEntry::Remove { path: path.to_owned() });
         Ok(())
     }
 
     fn sync_directory(&self, _: &Path) -> io::Result<()> {
         let mut disk = self.disk.lock();
         disk.begin(Operation::SyncDirectory)?;
-        disk.change(Change::SyncNames);
+        disk.change(JournalEntry::SyncNames);
         Ok(())
     }
 

@@ -15,12 +15,12 @@ type Page = Arc<[u8]>;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Nodes {
     names: BTreeMap<PathBuf, u64>,
-    by_id: HashMap<u64, Node>,
+    by_id: HashMap<u64, SimulatedFile>,
     last_id: u64,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Node {
+struct SimulatedFile {
     len: u64,
     /// A page that was never written takes no room and reads as zeros.
     pages: BTreeMap<u64, Page>,

@@ -32,18 +32,18 @@ use super::ballast::Ballast;
 use super::files;
 use super::files::OwnerLock;
 use super::names::{DAMAGED, DISCARDED};
-use super::open::{Made, OpenOptions};
-use crate::disk::store::catalog::{Adopted, Known, Registration};
+use super::open::{CreatedFile, OpenOptions};
+use crate::disk::store::catalog::{Catalog, PendingRegistrations, Registration};
 use crate::disk::store::extent::Extent;
-use crate::disk::store::guard::{Fault, FaultKind};
+use crate::disk::store::guard::{StoreError, StoreErrorKind};
 use crate::disk::store::redb_store::Store;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::slot::Range;
 use crate::sys::volume::Anchor;
 use crate::units::Timestamp;
-use backoff::{Backoff, LAST_DISK_RETRY, Outage};
-use place::Place;
-use quarantine::Aside;
+use backoff::{Backoff, MAX_RETRY_DELAY, Outage};
+use place::PathPlace;
+use quarantine::Quarantine;
 use watch::Watch;
 
 /// The number of the first handle of a file.
@@ -55,16 +55,16 @@ pub(crate) struct CacheFile {
     /// Which file it is. None once a discarded one is gone: it would keep its room.
     anchor: Option<Box<dyn Anchor>>,
     /// A fresh file that was made and could not be used.
-    unused: Made,
-    state: State,
+    unused: CreatedFile,
+    state: FilePhase,
     backoff: Backoff,
     /// Which handle of the file this is.
     generation: u64,
     /// What the file that is out of service knew, and the keyspaces that were opened since. Nothing while it
     /// is in service.
-    known: Known,
+    catalog: Catalog,
     /// The keyspaces that were opened and that the file has still to learn of.
-    adopted: Adopted,
+    adopted: PendingRegistrations,
     ballast: Ballast,
     ballast_again_at: Timestamp,
     /// Whether the disk was full when the file was last opened: deletions go first.
@@ -72,7 +72,7 @@ pub(crate) struct CacheFile {
     /// Where the latest damaged file was moved, until somebody asks.
     quarantined: Option<PathBuf>,
     /// Why the file was discarded, each time, until somebody asks.
-    discarded: Vec<Fault>,
+    discarded: Vec<StoreError>,
     watch: Watch,
     /// Held until the file is closed: fields are dropped in this order.
     lock: OwnerLock,
@@ -83,17 +83,17 @@ pub(crate) struct CacheFile {
     clippy::large_enum_variant,
     reason = "there is one for each cache, and it is in service nearly always"
 )]
-enum State {
+enum FilePhase {
     InService(Store),
     /// Closed, and still at its path: it will be opened again.
     Suspended(Outage),
     /// Never to be opened again.
-    Discarded(Outage, Aside),
+    Discarded(Outage, Quarantine),
 }
 
 /// What became of a file that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum ServiceState {
     InService,
     Suspended,
     /// `is_gone` says that no restart can find it.
@@ -113,13 +113,13 @@ impl CacheFile {
     ) -> std::io::Result<Self> {
         let mut file = Self {
             anchor: Some(options.volume.anchor(&options.path)?),
-            unused: Made::default(),
+            unused: CreatedFile::default(),
             backoff: Backoff::default(),
             options,
-            known: Known::default(),
-            state: State::InService(store),
+            catalog: Catalog::default(),
+            state: FilePhase::InService(store),
             generation: FIRST_GENERATION,
-            adopted: Adopted::default(),
+            adopted: PendingRegistrations::default(),
             ballast,
             ballast_again_at: Timestamp::ZERO,
             is_short_of_room: false,
@@ -133,11 +133,13 @@ impl CacheFile {
         Ok(file)
     }
 
-    pub(crate) fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> ServiceState {
         match &self.state {
-            State::InService(_) => Standing::InService,
-            State::Suspended(_) => Standing::Suspended,
-            State::Discarded(_, aside) => Standing::Discarded { is_gone: matches!(aside, Aside::Gone) },
+            FilePhase::InService(_) => ServiceState::InService,
+            FilePhase::Suspended(_) => ServiceState::Suspended,
+            FilePhase::Discarded(_, aside) => {
+                ServiceState::Discarded { is_gone: matches!(aside, Quarantine::Gone) }
+            }
         }
     }
 
@@ -147,14 +149,14 @@ impl CacheFile {
 
     pub(crate) fn store(&self) -> Option<&Store> {
         match &self.state {
-            State::InService(store) => Some(store),
+            FilePhase::InService(store) => Some(store),
             _ => None,
         }
     }
 
     pub(crate) fn store_mut(&mut self) -> Option<&mut Store> {
         match &mut self.state {
-            State::InService(store) => Some(store),
+            FilePhase::InService(store) => Some(store),
             _ => None,
         }
     }
@@ -165,7 +167,7 @@ impl CacheFile {
     }
 
     /// Why it is out of service.
-    pub(crate) fn why(&self) -> Option<&Fault> {
+    pub(crate) fn why(&self) -> Option<&StoreError> {
         self.outage().map(|outage| &outage.why)
     }
 
@@ -176,43 +178,43 @@ impl CacheFile {
 
     fn outage(&self) -> Option<&Outage> {
         match &self.state {
-            State::InService(_) => None,
-            State::Suspended(outage) | State::Discarded(outage, _) => Some(outage),
+            FilePhase::InService(_) => None,
+            FilePhase::Suspended(outage) | FilePhase::Discarded(outage, _) => Some(outage),
         }
     }
 
     /// Takes the file out of service after a fault: suspended, or, if it is damaged or was removed,
     /// discarded.
-    pub(crate) fn fail(&mut self, fault: Fault, now: Timestamp) {
-        if matches!(fault.kind, FaultKind::Damage | FaultKind::Removed) {
+    pub(crate) fn fail(&mut self, fault: StoreError, now: Timestamp) {
+        if matches!(fault.kind, StoreErrorKind::Damage | StoreErrorKind::Removed) {
             self.discard(fault, now);
         } else if self.close_store() {
             let wait = self.backoff.fails(now);
-            self.state = State::Suspended(Outage::new(fault, wait, now));
+            self.state = FilePhase::Suspended(Outage::new(fault, wait, now));
         }
     }
 
     /// Takes the file out of service for good. What is left of it is put aside as far as the disk allows, now
     /// or at a later [`CacheFile::put_aside`].
-    pub(crate) fn discard(&mut self, fault: Fault, now: Timestamp) {
+    pub(crate) fn discard(&mut self, fault: StoreError, now: Timestamp) {
         let was_open = self.close_store();
-        if !matches!(self.state, State::Discarded(..)) {
+        if !matches!(self.state, FilePhase::Discarded(..)) {
             let retry_at = self.retry_at().filter(|_| !was_open);
             let retry_at = retry_at.unwrap_or_else(|| now.after(self.backoff.fails(now)));
             self.discarded.push(fault.clone());
-            self.state = State::Discarded(Outage { why: fault, retry_at }, Aside::AtItsPath);
+            self.state = FilePhase::Discarded(Outage { why: fault, retry_at }, Quarantine::AtItsPath);
         }
         self.put_aside(now);
     }
 
     /// Closes the store and keeps what it knew. Answers whether it was open.
     fn close_store(&mut self) -> bool {
-        let why = Fault::io("the file is being closed");
-        let closed = State::Suspended(Outage { why, retry_at: Timestamp::ZERO });
+        let why = StoreError::io("the file is being closed");
+        let closed = FilePhase::Suspended(Outage { why, retry_at: Timestamp::ZERO });
         match std::mem::replace(&mut self.state, closed) {
-            State::InService(mut store) => {
-                self.known = std::mem::take(&mut store.known);
-                self.known.adopt(&self.adopted);
+            FilePhase::InService(mut store) => {
+                self.catalog = std::mem::take(&mut store.catalog);
+                self.catalog.adopt(&self.adopted);
                 // Its error says nothing that the fault did not.
                 drop(store.close());
                 true
@@ -230,22 +232,23 @@ impl CacheFile {
         if self.would_rename()
             && let Err(fault) = self.hold_lock()
         {
-            if let State::Discarded(outage, _) = &mut self.state {
-                outage.failed_again(Fault { kind: outage.why.kind, ..fault }, &mut self.backoff, now);
+            if let FilePhase::Discarded(outage, _) = &mut self.state {
+                outage.failed_again(StoreError { kind: outage.why.kind, ..fault }, &mut self.backoff, now);
             }
             return;
         }
-        let Self { state: State::Discarded(outage, aside), anchor: Some(anchor), options, backoff, .. } =
-            self
+        let Self {
+            state: FilePhase::Discarded(outage, aside), anchor: Some(anchor), options, backoff, ..
+        } = self
         else {
             return;
         };
         let (volume, path) = (&*options.volume, &options.path);
-        let is_damaged = outage.why.kind == FaultKind::Damage;
+        let is_damaged = outage.why.kind == StoreErrorKind::Damage;
         let word = if is_damaged { DAMAGED } else { DISCARDED };
         match aside.advance(volume, path, &**anchor, word, now) {
             Err(error) => {
-                let why = Fault { kind: outage.why.kind, ..Fault::from(error) };
+                let why = StoreError { kind: outage.why.kind, ..StoreError::from(error) };
                 outage.failed_again(why, backoff, now);
             }
             Ok(renamed) => {
@@ -263,29 +266,30 @@ impl CacheFile {
 
     /// Whether putting a discarded file aside is to rename it.
     fn would_rename(&self) -> bool {
-        let (State::Discarded(_, Aside::AtItsPath), Some(anchor)) = (&self.state, &self.anchor) else {
+        let (FilePhase::Discarded(_, Quarantine::AtItsPath), Some(anchor)) = (&self.state, &self.anchor)
+        else {
             return false;
         };
-        let place = Place::of(&*self.options.volume, &self.options.path, &**anchor);
+        let place = PathPlace::of(&*self.options.volume, &self.options.path, &**anchor);
         place.is_ok_and(|place| place.fault().is_none())
     }
 
-    /// Numbers a keyspace whose opening needs no commit before it is answered: see [`Adopted`]. Returns its
+    /// Numbers a keyspace whose opening needs no commit before it is answered: see [`PendingRegistrations`]. Returns its
     /// number, and whether the file has still to learn of it. None if it needs one, and while the file is out
     /// of service.
     pub(crate) fn number(&mut self, wanted: &Registration) -> Option<(KeyspaceId, bool)> {
-        let State::InService(store) = &self.state else { return None };
-        self.adopted.number(&store.known, wanted)
+        let FilePhase::InService(store) = &self.state else { return None };
+        self.adopted.number(&store.catalog, wanted)
     }
 
     /// Numbers a keyspace that is opened while the file is out of service. The file learns of it when it is
     /// in service again.
     pub(crate) fn register_meanwhile(&mut self, wanted: &Registration, now: Timestamp) -> KeyspaceId {
-        self.adopted.register(&mut self.known, wanted, now)
+        self.adopted.register(&mut self.catalog, wanted, now)
     }
 
     /// What the file has still to learn of.
-    pub(crate) fn adopted(&self) -> &Adopted {
+    pub(crate) fn adopted(&self) -> &PendingRegistrations {
         &self.adopted
     }
 
@@ -296,7 +300,7 @@ impl CacheFile {
 
     /// After a commit that entered the adopted keyspaces.
     pub(crate) fn has_learned(&mut self) {
-        self.adopted = Adopted::default();
+        self.adopted = PendingRegistrations::default();
     }
 
     /// After a commit of everything: the disk has room.
@@ -304,7 +308,7 @@ impl CacheFile {
         self.is_short_of_room = false;
         if !self.ballast.is_held() && now >= self.ballast_again_at {
             self.ballast.take(&*self.options.volume);
-            self.ballast_again_at = now.after(LAST_DISK_RETRY);
+            self.ballast_again_at = now.after(MAX_RETRY_DELAY);
         }
     }
 
@@ -324,7 +328,7 @@ impl CacheFile {
     }
 
     /// Why the file was discarded, each time since this was last asked.
-    pub(crate) fn take_discarded(&mut self) -> Vec<Fault> {
+    pub(crate) fn take_discarded(&mut self) -> Vec<StoreError> {
         std::mem::take(&mut self.discarded)
     }
 
@@ -352,18 +356,18 @@ impl CacheFile {
     }
 
     /// Closes the file for good. A restart finds it, or the answer is an error.
-    pub(crate) fn close(&mut self) -> Result<(), Fault> {
-        let why = Fault::io("the cache is closed");
-        let closed = State::Suspended(Outage { why, retry_at: Timestamp::ZERO });
+    pub(crate) fn close(&mut self) -> Result<(), StoreError> {
+        let why = StoreError::io("the cache is closed");
+        let closed = FilePhase::Suspended(Outage { why, retry_at: Timestamp::ZERO });
         match std::mem::replace(&mut self.state, closed) {
-            State::InService(store) => {
+            FilePhase::InService(store) => {
                 store.close()?;
                 let Some(anchor) = &self.anchor else { return Ok(()) };
-                let place = Place::of(&*self.options.volume, &self.options.path, &**anchor)?;
+                let place = PathPlace::of(&*self.options.volume, &self.options.path, &**anchor)?;
                 place.fault().map_or(Ok(()), Err)
             }
-            State::Suspended(outage) | State::Discarded(outage, _) => {
-                Err(Fault { cause: format!("the disk tier is off: {}", outage.why), ..outage.why })
+            FilePhase::Suspended(outage) | FilePhase::Discarded(outage, _) => {
+                Err(StoreError { cause: format!("the disk tier is off: {}", outage.why), ..outage.why })
             }
         }
     }

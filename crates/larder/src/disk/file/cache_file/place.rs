@@ -20,12 +20,12 @@ use redb::StorageBackend;
 
 use crate::disk::file::evidence::{PROBE_AT, PROBE_LEN};
 use crate::disk::reader::file_snapshot::HEADER_LEN;
-use crate::disk::store::guard::Fault;
-use crate::sys::volume::{Anchor, SeenKind, Volume};
+use crate::disk::store::guard::StoreError;
+use crate::sys::volume::{Anchor, FileKind, Volume};
 
 /// Where the file is that is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum PathPlace {
     /// At its path.
     Here,
     /// At its path, as what was written into it tells: its identity says otherwise.
@@ -38,12 +38,12 @@ pub(super) enum Place {
     Replaced,
 }
 
-impl Place {
+impl PathPlace {
     /// Looks where the file is.
     pub(super) fn of(volume: &dyn Volume, path: &Path, anchor: &dyn Anchor) -> io::Result<Self> {
-        Ok(match volume.look(path)? {
+        Ok(match volume.metadata(path)? {
             Some(seen) if seen.identity == anchor.identity() => Self::Here,
-            Some(seen) if seen.kind == SeenKind::File && probe(volume, path, anchor) => Self::HereByProbe,
+            Some(seen) if seen.kind == FileKind::File && probe(volume, path, anchor) => Self::HereByProbe,
             Some(_) => Self::Replaced,
             None if anchor.has_name()? => Self::Moved,
             None => Self::Removed,
@@ -51,12 +51,14 @@ impl Place {
     }
 
     /// What it means that the file is there.
-    pub(super) fn fault(self) -> Option<Fault> {
+    pub(super) fn fault(self) -> Option<StoreError> {
         match self {
             Self::Here | Self::HereByProbe => None,
-            Self::Removed => Some(Fault::removed()),
-            Self::Moved => Some(Fault::displaced("the cache file was moved away")),
-            Self::Replaced => Some(Fault::displaced("another file stands in the place of the cache file")),
+            Self::Removed => Some(StoreError::removed()),
+            Self::Moved => Some(StoreError::displaced("the cache file was moved away")),
+            Self::Replaced => {
+                Some(StoreError::displaced("another file stands in the place of the cache file"))
+            }
         }
     }
 }
@@ -83,22 +85,22 @@ fn probe(volume: &dyn Volume, path: &Path, anchor: &dyn Anchor) -> bool {
 
 /// What the last step left in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Content {
+pub(super) struct WrittenBytes {
     start: Vec<u8>,
     len: u64,
 }
 
-impl Content {
+impl WrittenBytes {
     pub(super) fn of(anchor: &dyn Anchor) -> io::Result<Self> {
-        Ok(Self { start: anchor.start(HEADER_LEN)?, len: anchor.look()?.len })
+        Ok(Self { start: anchor.start(HEADER_LEN)?, len: anchor.metadata()?.len })
     }
 
     /// What it means that the file is this now.
-    pub(super) fn became(&self, now: &Self) -> Option<Fault> {
+    pub(super) fn became(&self, now: &Self) -> Option<StoreError> {
         if self == now {
             return None;
         }
-        Some(Fault::damage(if self.len == now.len {
+        Some(StoreError::damage(if self.len == now.len {
             "another program has overwritten it".to_owned()
         } else {
             format!("another program has made {} bytes of its {}", now.len, self.len)

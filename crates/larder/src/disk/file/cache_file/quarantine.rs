@@ -6,14 +6,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::place::Place;
+use super::place::PathPlace;
 use crate::disk::file::{files, names};
 use crate::sys::volume::{Anchor, Volume};
 use crate::units::Timestamp;
 
 /// How far a discarded file has been put aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Aside {
+pub(super) enum Quarantine {
     AtItsPath,
     /// Renamed, but the rename may not outlive a crash.
     Renamed(PathBuf),
@@ -22,7 +22,7 @@ pub(super) enum Aside {
     Gone,
 }
 
-impl Aside {
+impl Quarantine {
     /// Goes as far as the disk allows. When it answers `Ok` the file is gone; where to, if it was renamed by this.
     pub(super) fn advance(
         &mut self,
@@ -63,23 +63,23 @@ fn rename(
     anchor: &dyn Anchor,
     word: &str,
     now: Timestamp,
-) -> io::Result<Aside> {
-    let identity = |path: &Path| Ok::<_, io::Error>(volume.look(path)?.map(|seen| seen.identity));
-    match Place::of(volume, path, anchor)? {
-        Place::Here | Place::HereByProbe => {
-            return files::move_aside(volume, path, word, now.as_millis()).map(Aside::Renamed);
+) -> io::Result<Quarantine> {
+    let identity = |path: &Path| Ok::<_, io::Error>(volume.metadata(path)?.map(|seen| seen.identity));
+    match PathPlace::of(volume, path, anchor)? {
+        PathPlace::Here | PathPlace::HereByProbe => {
+            return files::move_aside(volume, path, word, now.as_millis()).map(Quarantine::Renamed);
         }
         // It may be an older copy of ours, which a restart would take for the cache file.
-        Place::Replaced => {
+        PathPlace::Replaced => {
             return Err(io::Error::other("another file stands in the place of the cache file"));
         }
-        Place::Removed => return Ok(Aside::Deleted),
-        Place::Moved => {}
+        PathPlace::Removed => return Ok(Quarantine::Deleted),
+        PathPlace::Moved => {}
     }
     // A rename that was reported as failed may have been made.
     for aside in names::dated(volume, path, word) {
         if identity(&aside)? == Some(anchor.identity()) {
-            return Ok(Aside::Renamed(aside));
+            return Ok(Quarantine::Renamed(aside));
         }
     }
     Err(io::Error::other("the cache file was moved away, and might come back"))

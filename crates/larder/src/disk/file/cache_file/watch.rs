@@ -16,10 +16,10 @@
 //! process out, and would be given up by closing. But nothing is renamed, opened or made until the lock is
 //! this process's again: out of service, the file may be the other's.
 
-use super::place::{Content, Place};
-use super::{CacheFile, Standing, State};
+use super::place::{PathPlace, WrittenBytes};
+use super::{CacheFile, FilePhase, ServiceState};
 use crate::disk::file::evidence::{Accepted, FilePlace, MARK_AT, MARK_END, mark, marked};
-use crate::disk::store::guard::Fault;
+use crate::disk::store::guard::StoreError;
 use crate::disk::store::identity::FileIdentity;
 use crate::event::Event;
 
@@ -27,7 +27,7 @@ use crate::event::Event;
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     /// What the last step left in the file; none if that could not be read.
-    content: Option<Content>,
+    content: Option<WrittenBytes>,
     /// Of which handle of the file, and with which identity, the mark and the lock tell.
     accepted: Option<(u64, FileIdentity)>,
     /// Whether the file system was found to give the file changing identities.
@@ -43,13 +43,13 @@ impl CacheFile {
     ///
     /// # Errors
     /// When the file is not as the last step left it, or can't be looked at.
-    pub(crate) fn check_content(&self) -> Result<(), Fault> {
-        let (State::InService(store), Some(anchor), Some(left)) =
+    pub(crate) fn check_content(&self) -> Result<(), StoreError> {
+        let (FilePhase::InService(store), Some(anchor), Some(left)) =
             (&self.state, &self.anchor, &self.watch.content)
         else {
             return Ok(());
         };
-        left.became(&Content::of(&**anchor)?).map_or(Ok(()), |fault| {
+        left.became(&WrittenBytes::of(&**anchor)?).map_or(Ok(()), |fault| {
             store.seal.set();
             Err(fault)
         })
@@ -59,10 +59,10 @@ impl CacheFile {
     ///
     /// # Errors
     /// When a restart would not find the file that is open, or that can't be told.
-    pub(crate) fn watch(&mut self) -> Result<(), Fault> {
-        let (State::InService(_), Some(anchor)) = (&self.state, &self.anchor) else { return Ok(()) };
-        let place = Place::of(&*self.options.volume, &self.options.path, &**anchor)?;
-        if place == Place::HereByProbe && !std::mem::replace(&mut self.watch.is_unstable, true) {
+    pub(crate) fn watch(&mut self) -> Result<(), StoreError> {
+        let (FilePhase::InService(_), Some(anchor)) = (&self.state, &self.anchor) else { return Ok(()) };
+        let place = PathPlace::of(&*self.options.volume, &self.options.path, &**anchor)?;
+        if place == PathPlace::HereByProbe && !std::mem::replace(&mut self.watch.is_unstable, true) {
             self.watch.events.push(Event::FileIdentityUnstable);
         }
         if let Some(fault) = place.fault() {
@@ -77,8 +77,8 @@ impl CacheFile {
     /// lock.
     pub(crate) fn remember(&mut self) {
         self.accept();
-        if let (State::InService(_), Some(anchor)) = (&self.state, &self.anchor) {
-            self.watch.content = Content::of(&**anchor).ok();
+        if let (FilePhase::InService(_), Some(anchor)) = (&self.state, &self.anchor) {
+            self.watch.content = WrittenBytes::of(&**anchor).ok();
         }
     }
 
@@ -92,10 +92,10 @@ impl CacheFile {
     /// file that was made and could not be used has nothing in it. What can't be looked at can't be opened
     /// either.
     pub(crate) fn leaves_nothing(&self) -> bool {
-        if self.standing() != (Standing::Discarded { is_gone: true }) {
+        if self.standing() != (ServiceState::Discarded { is_gone: true }) {
             return false;
         }
-        let found = self.options.volume.look(&self.options.path);
+        let found = self.options.volume.metadata(&self.options.path);
         found.ok().flatten().is_none_or(|seen| self.unused.is(seen.identity))
     }
 
@@ -108,7 +108,7 @@ impl CacheFile {
     ///
     /// # Errors
     /// When another has it, or it can't be taken again.
-    pub(super) fn hold_lock(&mut self) -> Result<(), Fault> {
+    pub(super) fn hold_lock(&mut self) -> Result<(), StoreError> {
         let held = self.lock.keep(&*self.options.volume);
         let told = match &held {
             Ok(Some(cause)) => Some(Event::LockLost { cause: cause.clone(), is_held: true }),
@@ -119,7 +119,7 @@ impl CacheFile {
         };
         self.watch.events.extend(told);
         self.watch.has_lost_lock = held.is_err();
-        held.map(drop).map_err(Fault::io)
+        held.map(drop).map_err(StoreError::io)
     }
 
     /// What was known of the file before it went out of service says nothing of the one that is in service
@@ -131,9 +131,9 @@ impl CacheFile {
     /// Best effort: what fails is done after the next step. Without it a file that is cut can't be told from
     /// somebody else's.
     fn accept(&mut self) {
-        let (State::InService(store), Some(anchor)) = (&self.state, &self.anchor) else { return };
+        let (FilePhase::InService(store), Some(anchor)) = (&self.state, &self.anchor) else { return };
         // A file of the first format has none before its first commit.
-        let Some(identity) = store.known.identity else { return };
+        let Some(identity) = store.catalog.identity else { return };
         let accepted = Some((self.generation, identity));
         if self.watch.accepted == accepted {
             return;
@@ -142,7 +142,7 @@ impl CacheFile {
             if marked(&start) != Some(identity) {
                 anchor.write(MARK_AT, &mark(identity))?;
             }
-            let place = FilePlace::of(&anchor.look()?);
+            let place = FilePlace::of(&anchor.metadata()?);
             self.lock.accept(Accepted { identity, place })
         });
         if done.is_ok() {

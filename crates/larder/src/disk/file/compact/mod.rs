@@ -35,15 +35,15 @@ use super::evidence::{MARK_AT, mark};
 use super::files::sync_directory_of;
 use super::open::{OpenOptions, builder, close, open_ours, remove_unfinished, unfinished};
 use crate::disk::store::batch::Deltas;
-use crate::disk::store::catalog::Known;
+use crate::disk::store::catalog::Catalog;
 use crate::disk::store::draft::Draft;
 use crate::disk::store::expiry;
-use crate::disk::store::guard::{Fault, Guarded, guarded};
+use crate::disk::store::guard::{Guarded, StoreError, guarded};
 use crate::disk::store::keyspace_row::KeyspaceRow;
 use crate::disk::store::keyspace_rows::Retired;
 use crate::disk::store::new_file::{NewFile, most_page, region_for};
 use crate::disk::store::redb_store::Store;
-use crate::disk::store::redb_store::metadata::write_known;
+use crate::disk::store::redb_store::metadata::write_catalog;
 use crate::disk::store::sparse::SparseFile;
 use crate::disk::store::tables::{ENTRIES, EXPIRY, KEYSPACES, META, RANGES, RETIRED};
 use crate::format::keyspace_id::KeyspaceId;
@@ -55,13 +55,13 @@ const ROWS: u64 = 256;
 
 /// A copy that is whole, closed, and beside its file.
 #[derive(Debug)]
-pub(crate) struct Copied {
+pub(crate) struct CopyReport {
     path: PathBuf,
     pub(crate) len: u64,
     /// Entries that were left out because they had expired.
     pub(crate) expired: u64,
     /// What the copy says of itself.
-    pub(crate) known: Known,
+    pub(crate) catalog: Catalog,
 }
 
 /// Steps 1 to 3. None if it was not to go on. Then, and after an error, nothing is left of the copy.
@@ -70,7 +70,7 @@ pub(crate) fn write_copy(
     options: &OpenOptions,
     now: Timestamp,
     go_on: &mut dyn FnMut() -> bool,
-) -> Result<Option<Copied>, Fault> {
+) -> Result<Option<CopyReport>, StoreError> {
     write_with(region(store, options), store, options, now, go_on)
 }
 
@@ -80,7 +80,7 @@ fn write_with(
     options: &OpenOptions,
     now: Timestamp,
     go_on: &mut dyn FnMut() -> bool,
-) -> Result<Option<Copied>, Fault> {
+) -> Result<Option<CopyReport>, StoreError> {
     remove_unfinished(options)?;
     let path = unfinished(&options.path);
     let copied =
@@ -93,9 +93,9 @@ fn write_with(
 
 /// Steps 5 and 6; the file is closed. Answers whether the copy took its place. After an error nobody knows
 /// which of the two stands there after a crash: nothing may be committed to it.
-pub(crate) fn take_place(options: &OpenOptions, copied: &Copied) -> Result<bool, Fault> {
+pub(crate) fn take_place(options: &OpenOptions, copied: &CopyReport) -> Result<bool, StoreError> {
     let volume = &*options.volume;
-    let len = volume.look(&options.path)?.map_or(0, |seen| seen.len);
+    let len = volume.metadata(&options.path)?.map_or(0, |seen| seen.len);
     let is_taken = copied.len <= len;
     if !is_taken {
         volume.remove(&copied.path)?;
@@ -104,7 +104,7 @@ pub(crate) fn take_place(options: &OpenOptions, copied: &Copied) -> Result<bool,
     replace_by(options, copied).map(|()| true)
 }
 
-fn replace_by(options: &OpenOptions, copied: &Copied) -> Result<(), Fault> {
+fn replace_by(options: &OpenOptions, copied: &CopyReport) -> Result<(), StoreError> {
     let volume = &*options.volume;
     if let Err(error) = volume.replace(&copied.path, &options.path) {
         drop(volume.remove(&copied.path));
@@ -118,11 +118,11 @@ fn replace_by(options: &OpenOptions, copied: &Copied) -> Result<(), Fault> {
 ///
 /// # Errors
 /// When nobody knows which of the two stands at the path, or what does can't be opened.
-pub(crate) fn widen(store: Store, options: &OpenOptions) -> Result<Store, Fault> {
+pub(crate) fn widen(store: Store, options: &OpenOptions) -> Result<Store, StoreError> {
     if store.largest_page() >= most_page(options.capacity) {
         return Ok(store);
     }
-    let now = store.mark().max(options.now);
+    let now = store.clock_watermark().max(options.now);
     let Ok(Some(copied)) = write_copy(&store, options, now, &mut || true) else { return Ok(store) };
     store.close()?;
     replace_by(options, &copied)?;
@@ -135,7 +135,7 @@ pub(crate) fn widen(store: Store, options: &OpenOptions) -> Result<Store, Fault>
 ///
 /// # Errors
 /// As of [`widen`].
-pub(crate) fn narrow(store: Store, options: &OpenOptions, now: Timestamp) -> Result<Store, Fault> {
+pub(crate) fn narrow(store: Store, options: &OpenOptions, now: Timestamp) -> Result<Store, StoreError> {
     // A large record may share its page with a small one.
     let Ok(region) = store.largest_record_page().map(|page| (2 * page).max(region_for(options.capacity)))
     else {
@@ -166,11 +166,11 @@ fn fill(
     options: &OpenOptions,
     now: Timestamp,
     go_on: &mut dyn FnMut() -> bool,
-) -> Result<Option<Copied>, Fault> {
+) -> Result<Option<CopyReport>, StoreError> {
     let mut db = Guarded::new(db);
     let old = Guarded::new(guarded(|| Ok(store.db.begin_read()?))?);
-    let mut known = store.known.clone();
-    let mut copy = Copy { now, known: &store.known, counts: Deltas::new(), expired: 0, rows: 0, go_on };
+    let mut catalog = store.catalog.clone();
+    let mut copy = Copy { now, catalog: &store.catalog, counts: Deltas::new(), expired: 0, rows: 0, go_on };
     let end = guarded(|| {
         let mut txn = db.begin_write()?;
         txn.set_quick_repair(true);
@@ -179,8 +179,8 @@ fn fill(
             txn.abort()?;
             return Ok(end);
         }
-        copy.finish(&mut known, options);
-        write_known(&txn, &known)?;
+        copy.finish(&mut catalog, options);
+        write_catalog(&txn, &catalog)?;
         txn.commit()?;
         Ok(end)
     })?;
@@ -189,7 +189,7 @@ fn fill(
         End::Whole => {}
         End::Stopped => return Ok(None),
         End::Unknown(name) => {
-            return Err(Fault::io(format!(
+            return Err(StoreError::io(format!(
                 "it has the table {name:?}, of a kind that this version of larder cannot copy; compact it with \
                  the version that wrote it"
             )));
@@ -197,8 +197,8 @@ fn fill(
     }
     compact(&mut db)?;
     db.into_inner().map_or(Ok(()), close)?;
-    let len = options.volume.look(path)?.map_or(0, |seen| seen.len);
-    Ok(Some(Copied { path: path.to_owned(), len, expired, known }))
+    let len = options.volume.metadata(path)?.map_or(0, |seen| seen.len);
+    Ok(Some(CopyReport { path: path.to_owned(), len, expired, catalog }))
 }
 
 /// The regions of a copy: those of the file, whose values it must have pages for, unless its capacity asks
@@ -209,13 +209,13 @@ fn region(store: &Store, options: &OpenOptions) -> u64 {
 }
 
 /// A new database with regions of so many bytes, and the mark of the old one.
-fn make(path: &Path, store: &Store, options: &OpenOptions, region: u64) -> Result<Database, Fault> {
+fn make(path: &Path, store: &Store, options: &OpenOptions, region: u64) -> Result<Database, StoreError> {
     let builder = builder(options.page_cache);
     let file = NewFile::with_regions(options.volume.open(path, true)?, region);
     close(guarded(|| Ok(builder.create_with_backend(file)?))?)?;
     let file = options.volume.open(path, false)?;
     // Its first commit makes this durable, too: a copy that is cut is as much ours as what it replaces.
-    if let Some(identity) = store.known.identity {
+    if let Some(identity) = store.catalog.identity {
         file.write(MARK_AT, &mark(identity))?;
     }
     if options.counts_blocks {
@@ -226,7 +226,7 @@ fn make(path: &Path, store: &Store, options: &OpenOptions, region: u64) -> Resul
 }
 
 /// Moves the pages of the copy to its beginning: a file grows by doubling, so that they lie scattered.
-fn compact(db: &mut Database) -> Result<(), Fault> {
+fn compact(db: &mut Database) -> Result<(), StoreError> {
     guarded(|| match db.compact() {
         // Only a reader could hinder it, and the copy has none.
         Ok(_) | Err(CompactionError::TransactionInProgress) => Ok(()),
@@ -238,7 +238,7 @@ fn compact(db: &mut Database) -> Result<(), Fault> {
 struct Copy<'a> {
     now: Timestamp,
     /// What the file says.
-    known: &'a Known,
+    catalog: &'a Catalog,
     /// Entries that were copied, and the bytes that they are charged for, by keyspace.
     counts: Deltas,
     expired: u64,
@@ -286,7 +286,7 @@ impl Copy<'_> {
                 copied.insert(key, record)?;
                 let count = self.counts.entry(KeyspaceId::of(key)).or_default();
                 let charge =
-                    i64::try_from(self.known.charging.charge(key.len(), record.len())).unwrap_or(i64::MAX);
+                    i64::try_from(self.catalog.charging.charge(key.len(), record.len())).unwrap_or(i64::MAX);
                 *count = (count.0 + 1, count.1.saturating_add(charge));
             }
             if !self.goes_on() {
@@ -300,11 +300,11 @@ impl Copy<'_> {
     /// evidence of damage, and stays until the sweeper takes it.
     fn is_kept(&mut self, key: &[u8], record: &[u8]) -> bool {
         let id = KeyspaceId::of(key);
-        if self.known.retired.contains_key(&id) {
+        if self.catalog.retired.contains_key(&id) {
             return false;
         }
         let Some(header) = record::peek(record) else { return true };
-        if self.known.is_removed(key, header.sequence) {
+        if self.catalog.is_removed(key, header.sequence) {
             return false;
         }
         let is_expired = header.delete_after <= self.now;
@@ -354,21 +354,21 @@ impl Copy<'_> {
     }
 
     /// What the copy says of itself.
-    fn finish(&self, known: &mut Known, options: &OpenOptions) {
-        known.retired = Retired::default();
-        known.ranges.clear();
-        for (name, row) in self.known.keyspaces.iter() {
+    fn finish(&self, catalog: &mut Catalog, options: &OpenOptions) {
+        catalog.retired = Retired::default();
+        catalog.ranges.clear();
+        for (name, row) in self.catalog.keyspaces.iter() {
             let (entries, bytes) = self.counts.get(&row.id).copied().unwrap_or_default();
             let row =
                 KeyspaceRow { entries: entries.unsigned_abs(), bytes: bytes.unsigned_abs(), ..row.clone() };
-            known.keyspaces.put(name.clone(), row);
+            catalog.keyspaces.put(name.clone(), row);
         }
-        known.state.mark = known.state.mark.max(self.now);
-        known.state.closed_cleanly = true;
-        let mut draft = Draft::of(known);
-        draft.upgrade(draft.state.mark, options.identities);
+        catalog.state.clock_watermark = catalog.state.clock_watermark.max(self.now);
+        catalog.state.closed_cleanly = true;
+        let mut draft = Draft::of(catalog);
+        draft.upgrade(draft.state.clock_watermark, options.identities);
         let changes = draft.into_changes();
-        known.accept(changes);
+        catalog.accept(changes);
     }
 }
 

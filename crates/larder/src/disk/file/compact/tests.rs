@@ -7,7 +7,7 @@ use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::definition::KeyspaceDefinition;
 use crate::config::ranges::RANGE_ROWS;
 use crate::disk::store::identity::Identities;
-use crate::disk::store::redb_store::Room;
+use crate::disk::store::redb_store::StoreLimits;
 use crate::disk::store::redb_store::commit::Batch;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
@@ -32,7 +32,7 @@ fn options(volume: Arc<dyn Volume>, path: &Path) -> OpenOptions {
         path: path.to_owned(),
         page_cache: 1 << 20,
         verify_up_to: 0,
-        room: Room::UNBOUNDED,
+        room: StoreLimits::UNBOUNDED,
         accepted: None,
         counts_blocks: volume.counts_blocks(path),
         charging: None,
@@ -64,7 +64,7 @@ fn shop() -> SimulatedVolume {
 }
 
 fn now(store: &Store) -> Timestamp {
-    store.mark()
+    store.clock_watermark()
 }
 
 /// Compacts a file to the end: whether the copy took its place.
@@ -80,12 +80,12 @@ const REMOVED: u64 = 40;
 
 fn remove_one(options: &OpenOptions) {
     let mut store = open_ours(options, u64::MAX).unwrap();
-    let id = store.known.keyspaces["name"].id;
+    let id = store.catalog.keyspaces["name"].id;
     let key: Vec<u8> = [&id.to_bytes()[..], &REMOVED.to_be_bytes()].concat();
     let sequence = store.last_sequence() + 1;
     let deletion =
         Mutation { key: key.as_slice().into(), sequence, change: Change::Delete, hides_removal: false };
-    let adopted = crate::disk::store::catalog::Adopted::default();
+    let adopted = crate::disk::store::catalog::PendingRegistrations::default();
     let batch = Batch {
         mutations: &[deletion],
         ranges: &[],
@@ -93,7 +93,7 @@ fn remove_one(options: &OpenOptions) {
         adopt: &adopted,
         register: &[],
         sweep: 0,
-        now: store.mark(),
+        now: store.clock_watermark(),
         sequence,
         closing: false,
         is_resident: &|_| false,
@@ -144,7 +144,7 @@ fn a_compaction_that_is_given_up_or_finds_no_room_leaves_nothing() {
     let mut files = disk.files();
     disk.set_capacity(Some(disk.used() + (8 << 10)));
     let fault = write_copy(&store, &options, now(&store), &mut || true).unwrap_err();
-    assert_eq!(fault.kind, crate::disk::store::guard::FaultKind::Full);
+    assert_eq!(fault.kind, crate::disk::store::guard::StoreErrorKind::Full);
     files.sort();
     assert_eq!(disk.files(), files);
     disk.set_capacity(None);
@@ -257,30 +257,30 @@ fn what_no_lookup_may_find_is_left_out_and_the_counts_agree() {
     cache.close().unwrap();
     let options = options(Arc::new(OsVolume), &path);
     let mut store = open_ours(&options, u64::MAX).unwrap();
-    let id = store.known.keyspaces["name"].id;
+    let id = store.catalog.keyspaces["name"].id;
     // A range removal that is still to be made, of the 20 keys that begin the keyspace; and a keyspace that
     // is retired.
     let scope = Scope::prefix([&id.to_bytes()[..], &[0; 7]].concat());
-    let retired = KeyspaceId::on_disk(store.known.state.next_keyspace);
+    let retired = KeyspaceId::on_disk(store.catalog.state.next_keyspace);
     let txn = store.db.begin_write().unwrap();
     txn.open_table(RANGES).unwrap().insert(&[255; 8][..], scope.to_bytes().as_slice()).unwrap();
     txn.open_table(RETIRED).unwrap().insert(retired.number(), 77).unwrap();
     let old = [&retired.to_bytes()[..], b"old"].concat();
     txn.open_table(ENTRIES).unwrap().insert(old.as_slice(), &[0; 60][..]).unwrap();
     txn.commit().unwrap();
-    store.known = Store::read_known(&*store.db).unwrap();
+    store.catalog = Store::read_known(&*store.db).unwrap();
     let copied = write_copy(&store, &options, Timestamp::from_millis(2_000), &mut || true).unwrap().unwrap();
     store.close().unwrap();
     assert!(take_place(&options, &copied).unwrap());
     assert_eq!(copied.expired, 40);
-    let known = Store::read_known(&*{
+    let catalog = Store::read_known(&*{
         let db = guarded(|| Ok(builder(1 << 20).create_with_backend(OsVolume.open(&path, false)?)?)).unwrap();
         Guarded::new(db)
     })
     .unwrap();
-    assert_eq!(known, copied.known);
-    assert_eq!((known.keyspaces["name"].entries, known.keyspaces["brief"].entries), (0, 0));
-    assert!(known.retired.is_empty() && known.ranges.is_empty() && known.state.closed_cleanly);
+    assert_eq!(catalog, copied.catalog);
+    assert_eq!((catalog.keyspaces["name"].entries, catalog.keyspaces["brief"].entries), (0, 0));
+    assert!(catalog.retired.is_empty() && catalog.ranges.is_empty() && catalog.state.closed_cleanly);
     let verified = Inspector::open(&path).unwrap().verify(&mut |_, _| {}).unwrap();
     assert!(verified.is_whole() && verified.records == 0, "{verified:?}");
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::sys::clock::system::SystemClock;
 use crate::sys::sync::Mutex;
 use crate::sys::volume::file::VolumeFile;
-use crate::sys::volume::{Anchor, OsVolume, Seen};
+use crate::sys::volume::{Anchor, Metadata, OsVolume};
 
 #[test]
 fn only_the_latest_damaged_files_are_kept() {
@@ -48,8 +48,8 @@ impl Volume for Racing {
         Ok(file)
     }
 
-    fn look(&self, path: &Path) -> io::Result<Option<Seen>> {
-        OsVolume.look(path)
+    fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>> {
+        OsVolume.metadata(path)
     }
     fn counts_blocks(&self, path: &Path) -> bool {
         OsVolume.counts_blocks(path)

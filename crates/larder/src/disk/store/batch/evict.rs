@@ -11,7 +11,7 @@
 //!   memory.
 //! - A *turn* covers what was written before it began. Then the hand goes back to the first rows. So nothing
 //!   is taken while an older entry has not been looked at, however few are unused.
-//! - What memory holds is passed over, too: it is used without the disk being told. After [`MOST_LOOKS`]
+//! - What memory holds is passed over, too: it is used without the disk being told. After [`MAX_LOOKS`]
 //!   rows, or a whole turn, nothing is passed over any more, so that a memory tier which holds nearly
 //!   everything does not make each eviction a walk over the whole table. What the batch is about to write is
 //!   passed over always.
@@ -34,10 +34,10 @@ use crate::units::Timestamp;
 /// Rows of a class looked at together.
 const ROWS: usize = 32;
 /// Rows that one eviction may pass over.
-const MOST_LOOKS: usize = 4096;
+const MAX_LOOKS: usize = 4096;
 /// Turns that an eviction may begin. In the first, which is whole, it may pass over everything; so in the
 /// second it passes over nothing but what is about to be written.
-const MOST_TURNS: usize = 2;
+const MAX_TURNS: usize = 2;
 
 /// What is to be known of a key before it is evicted.
 type IsKey<'a> = &'a dyn Fn(&[u8]) -> bool;
@@ -112,7 +112,7 @@ impl Entries<'_> {
             let next = heads.iter_mut().filter_map(|head| Some((head.written_at(now)?, head)));
             let next = next.filter(|next| next.0 <= turned_at).min_by_key(|next| next.0);
             let Some((_, head)) = next else {
-                if turns == MOST_TURNS {
+                if turns == MAX_TURNS {
                     break;
                 }
                 turns += 1;
@@ -127,7 +127,7 @@ impl Entries<'_> {
             }
             looks += 1;
             let is_spared = |key: &[u8]| {
-                let may_spare = looks <= MOST_LOOKS && turns <= 1;
+                let may_spare = looks <= MAX_LOOKS && turns <= 1;
                 let is_used = (spared.take_use)(key) || (spared.is_resident)(key);
                 (spared.is_written)(key) || (is_used && may_spare)
             };

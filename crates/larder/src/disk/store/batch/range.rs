@@ -21,10 +21,10 @@ use crate::memory::stored_key::StoredKey;
 pub(crate) struct RangeRemoval {
     pub(crate) range: Range,
     /// Keys that memory knew, and whether they were live: what the disk has of these does not count.
-    pub(crate) known: Vec<(StoredKey, bool)>,
+    pub(crate) memory_keys: Vec<(StoredKey, bool)>,
     /// Live entries that memory had besides, which the disk has too unless it evicted them.
     pub(crate) unlisted: u64,
-    /// Live entries on disk that are not `known`, as far as they were counted before the commit.
+    /// Live entries on disk that are not `memory_keys`, as far as they were counted before the commit.
     pub(crate) on_disk: u64,
 }
 
@@ -40,7 +40,7 @@ impl RangeRemoval {
     }
 
     fn listed(&self) -> u64 {
-        self.known.iter().filter(|(_, is_live)| *is_live).count() as u64
+        self.memory_keys.iter().filter(|(_, is_live)| *is_live).count() as u64
     }
 
     /// How many live entries went, if so many that memory did not list were found on disk.
@@ -62,7 +62,7 @@ const ROWS_BETWEEN_LOOKS: usize = 32;
 
 /// What a part of a removal did.
 #[derive(Debug, Default)]
-pub(crate) struct Part {
+pub(crate) struct RemovalPart {
     /// The last key that was dealt with; none once there are no more.
     pub(crate) last: Option<Vec<u8>>,
     /// Rows that were deleted.
@@ -89,7 +89,7 @@ impl Entries<'_> {
         earlier: &[Range],
         most: usize,
     ) -> Result<Option<u64>, StorageError> {
-        let known: HashSet<&[u8]> = removal.known.iter().map(|(key, _)| &**key).collect();
+        let memory_keys: HashSet<&[u8]> = removal.memory_keys.iter().map(|(key, _)| &**key).collect();
         let (mut live, mut covered) = (0, Vec::new());
         for (seen, row) in self.rows_of(&removal.range.scope, &[])?.enumerate() {
             if seen == most {
@@ -104,7 +104,7 @@ impl Entries<'_> {
             let Some(header) = header else { continue };
             let is_gone = || any_takes(earlier, key, &header);
             let is_counted = header.expires_at > self.now
-                && !known.contains(key)
+                && !memory_keys.contains(key)
                 && !retired.contains_key(KeyspaceId::of(key));
             live += u64::from(is_counted && !is_gone());
         }
@@ -121,8 +121,8 @@ impl Entries<'_> {
         after: &[u8],
         limits: &PartLimits<'_>,
         retired: &RetiredDraft<'_>,
-    ) -> Result<Part, StorageError> {
-        let (mut part, mut covered) = (Part::default(), Vec::new());
+    ) -> Result<RemovalPart, StorageError> {
+        let (mut part, mut covered) = (RemovalPart::default(), Vec::new());
         for (seen, row) in (1..).zip(self.rows_of(&range.scope, after)?) {
             let (key, record) = row?;
             if takes(range, key.value(), record::peek(record.value()).as_ref()) {

@@ -1,6 +1,6 @@
 //! Drafts against a model that copies everything, visits every row, and keeps no sum.
 
-use crate::disk::store::catalog::{Known, Registration};
+use crate::disk::store::catalog::{Catalog, Registration};
 use crate::disk::store::identity::Identities;
 use std::collections::BTreeSet;
 
@@ -83,7 +83,7 @@ impl Model {
         Some(old.id)
     }
 
-    fn adopt(&mut self, adopted: &Adopted) {
+    fn adopt(&mut self, adopted: &PendingRegistrations) {
         for (wanted, id, at) in adopted.keyspaces.values() {
             if self.rows.get(&wanted.name).is_none_or(|row| row.id != *id) {
                 self.replace(wanted, *id, *at);
@@ -108,16 +108,16 @@ impl Model {
         }
     }
 
-    fn assert_is(&self, known: &Known) {
-        assert_eq!((&self.rows, &self.retired), (&*known.keyspaces, &*known.retired));
-        assert_eq!(self.next, known.state.next_keyspace);
+    fn assert_is(&self, catalog: &Catalog) {
+        assert_eq!((&self.rows, &self.retired), (&*catalog.keyspaces, &*catalog.retired));
+        assert_eq!(self.next, catalog.state.next_keyspace);
         let bytes: u64 = self.rows.values().map(|row| row.bytes).chain(self.retired.values().copied()).sum();
-        assert_eq!(known.live_bytes(), bytes);
-        assert_eq!(known.entries(), self.rows.values().map(|row| row.entries).sum::<u64>());
+        assert_eq!(catalog.live_bytes(), bytes);
+        assert_eq!(catalog.entries(), self.rows.values().map(|row| row.entries).sum::<u64>());
         let numbers = |id| self.rows.iter().find(|(_, row)| row.id == id).map(|(name, _)| name.as_str());
         for number in 0..self.next + 2 {
             let id = KeyspaceId::on_disk(number);
-            assert_eq!(known.keyspaces.name_of(id), numbers(id));
+            assert_eq!(catalog.keyspaces.name_of(id), numbers(id));
         }
     }
 }
@@ -130,11 +130,11 @@ fn make(step: &Step, draft: &mut Draft<'_>, model: &mut Model, now: Timestamp) {
             assert_eq!(draft.register(&wanted, now), model.register(&wanted, now));
         }
         Step::Adopt(name, versions) => {
-            let mut known = Known::default();
-            known.state.next_keyspace = draft.state.next_keyspace;
-            let mut adopted = Adopted::default();
+            let mut catalog = Catalog::default();
+            catalog.state.next_keyspace = draft.state.next_keyspace;
+            let mut adopted = PendingRegistrations::default();
             for version in versions {
-                adopted.register(&mut known, &wanted(*name, *version, None), now);
+                adopted.register(&mut catalog, &wanted(*name, *version, None), now);
             }
             draft.adopt(&adopted);
             model.adopt(&adopted);
@@ -163,38 +163,38 @@ proptest! {
         // The steps of each, and whether it succeeds.
         transactions in prop::collection::vec((prop::collection::vec(step(), 0..5), any::<bool>()), 1..12),
     ) {
-        let mut known = Known::fresh(Timestamp::ZERO, Identities::default());
+        let mut catalog = Catalog::fresh(Timestamp::ZERO, Identities::default());
         let mut model = Model { next: 1, ..Model::default() };
         for (at, (steps, succeeds)) in transactions.iter().enumerate() {
-            let (before, now) = (known.clone(), Timestamp::from_millis(at as u64));
+            let (before, now) = (catalog.clone(), Timestamp::from_millis(at as u64));
             let mut changed = model.clone();
-            let mut draft = Draft::of(&known);
+            let mut draft = Draft::of(&catalog);
             for step in steps {
                 make(step, &mut draft, &mut changed, now);
             }
             prop_assert!(!draft.is_unchanged() || changed == model, "a change would not be committed");
             if *succeeds {
                 let changes = draft.into_changes();
-                known.accept(changes);
+                catalog.accept(changes);
                 model = changed;
             } else {
-                prop_assert_eq!(&known, &before);
+                prop_assert_eq!(&catalog, &before);
             }
-            model.assert_is(&known);
+            model.assert_is(&catalog);
         }
     }
 }
 
 #[test]
 fn a_draft_holds_only_what_differs() {
-    let mut known = Known::fresh(Timestamp::ZERO, Identities::default());
-    let mut draft = Draft::of(&known);
+    let mut catalog = Catalog::fresh(Timestamp::ZERO, Identities::default());
+    let mut draft = Draft::of(&catalog);
     for name in 0..=99 {
         draft.register(&wanted(name, 0, None), Timestamp::ZERO);
     }
     let changes = draft.into_changes();
-    assert_eq!(known.accept(changes).len(), 100);
-    let mut draft = Draft::of(&known);
+    assert_eq!(catalog.accept(changes).len(), 100);
+    let mut draft = Draft::of(&catalog);
     let (id, _) = draft.register(&wanted(7, 0, None), Timestamp::ZERO);
     assert!(draft.is_unchanged(), "it was there");
     draft.apply(&Deltas::from([(id, (1, 100))]));
@@ -205,7 +205,7 @@ fn a_draft_holds_only_what_differs() {
 
 #[test]
 fn the_sums_of_a_damaged_file_do_not_overflow() {
-    let mut known = Known::fresh(Timestamp::ZERO, Identities::default());
+    let mut catalog = Catalog::fresh(Timestamp::ZERO, Identities::default());
     let row = |number| KeyspaceRow {
         id: KeyspaceId::on_disk(number),
         version: 0,
@@ -220,19 +220,19 @@ fn the_sums_of_a_damaged_file_do_not_overflow() {
     };
     // Two of one number, as well.
     for (name, number) in [("one", 1), ("two", 2), ("three", 2)] {
-        known.keyspaces.put(name.to_owned(), row(number));
+        catalog.keyspaces.put(name.to_owned(), row(number));
     }
-    known.retired.set(KeyspaceId::on_disk(3), Some(u64::MAX));
-    assert_eq!((known.entries(), known.live_bytes()), (u64::MAX, u64::MAX));
-    let mut draft = Draft::of(&known);
+    catalog.retired.set(KeyspaceId::on_disk(3), Some(u64::MAX));
+    assert_eq!((catalog.entries(), catalog.live_bytes()), (u64::MAX, u64::MAX));
+    let mut draft = Draft::of(&catalog);
     for number in 1..=3 {
         draft.apply(&Deltas::from([(KeyspaceId::on_disk(number), (-1, i64::MIN))]));
     }
     let changes = draft.into_changes();
-    known.accept(changes);
+    catalog.accept(changes);
     for name in ["one", "two", "three"] {
-        known.keyspaces.put(name.to_owned(), KeyspaceRow { entries: 1, bytes: 2, ..row(4) });
+        catalog.keyspaces.put(name.to_owned(), KeyspaceRow { entries: 1, bytes: 2, ..row(4) });
     }
-    known.retired.set(KeyspaceId::on_disk(3), None);
-    assert_eq!((known.entries(), known.live_bytes()), (3, 6));
+    catalog.retired.set(KeyspaceId::on_disk(3), None);
+    assert_eq!((catalog.entries(), catalog.live_bytes()), (3, 6));
 }

@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use redb::WriteTransaction;
 
 use super::metadata::write_draft;
-use super::{EVICT_AHEAD, Room, Store};
+use super::{EVICT_AHEAD, Store, StoreLimits};
 use crate::disk::store::batch::Entries;
 use crate::disk::store::batch::evict::{Hand, Spared};
 use crate::disk::store::batch::range::{PartLimits, RangeRemoval};
-use crate::disk::store::catalog::{Adopted, Registration};
+use crate::disk::store::catalog::{PendingRegistrations, Registration};
 use crate::disk::store::draft::Draft;
-use crate::disk::store::guard::{Fault, guarded};
+use crate::disk::store::guard::{StoreError, guarded};
 use crate::disk::store::range_removals::Cursor;
 use crate::disk::store::tables::{LIFETIME_ROW, META, lifetime_to_bytes};
 use crate::format::keyspace_id::KeyspaceId;
@@ -27,7 +27,7 @@ pub(crate) struct Batch<'a> {
     /// Whether this batch, the first of the step, deletes the ranges.
     pub(crate) is_first: bool,
     /// What was opened while the file was out of service, under the numbers that its handles have.
-    pub(crate) adopt: &'a Adopted,
+    pub(crate) adopt: &'a PendingRegistrations,
     pub(crate) register: &'a [Registration],
     /// How many due entries to delete at most.
     pub(crate) sweep: usize,
@@ -47,7 +47,7 @@ pub(crate) struct Batch<'a> {
 
 /// What a transaction did.
 #[derive(Debug, Default)]
-pub(crate) struct Outcome {
+pub(crate) struct CommitOutcome {
     /// Whether there was anything to commit.
     pub(crate) is_committed: bool,
     /// Live entries removed, for each range removal.
@@ -71,38 +71,38 @@ const MAX_PARTS: usize = 8;
 
 impl Store {
     /// Commits a batch: all of it, durably, or nothing.
-    pub(crate) fn commit(&mut self, batch: &Batch<'_>) -> Result<Outcome, Fault> {
-        let mut known = Draft::of(&self.known);
-        let mut outcome = Outcome::default();
-        known.adopt(batch.adopt);
+    pub(crate) fn commit(&mut self, batch: &Batch<'_>) -> Result<CommitOutcome, StoreError> {
+        let mut catalog = Draft::of(&self.catalog);
+        let mut outcome = CommitOutcome::default();
+        catalog.adopt(batch.adopt);
         for wanted in batch.register {
-            let (id, retired) = known.register(wanted, batch.now);
+            let (id, retired) = catalog.register(wanted, batch.now);
             outcome.registered.push(id);
             outcome.retired.extend(retired);
         }
-        if self.changes_nothing(batch) && known.is_unchanged() {
-            return Ok(Outcome { next_expiry: self.next_expiry, ..outcome });
+        if self.changes_nothing(batch) && catalog.is_unchanged() {
+            return Ok(CommitOutcome { next_expiry: self.next_expiry, ..outcome });
         }
         outcome.is_committed = true;
-        known.upgrade(batch.now, self.identities);
-        let room = Room { live_limit: self.pressure.limit(), ..self.room };
+        catalog.upgrade(batch.now, self.identities);
+        let room = StoreLimits { live_limit: self.pressure.limit(), ..self.room };
         let hand = &mut self.hand;
         let mut cursor = self.cursor.clone();
         guarded(|| {
             let mut txn = self.db.begin_write()?;
             // Reopening after a crash then takes milliseconds, whatever the size of the file.
             txn.set_quick_repair(true);
-            change_entries(&txn, batch, &mut known, &mut outcome, (room, hand, &mut cursor))?;
-            known.state.sequence = known.state.sequence.max(batch.sequence);
-            known.state.mark = known.state.mark.max(batch.now);
-            known.state.closed_cleanly = batch.closing && !outcome.needs_room;
-            write_draft(&txn, &known)?;
+            change_entries(&txn, batch, &mut catalog, &mut outcome, (room, hand, &mut cursor))?;
+            catalog.state.sequence = catalog.state.sequence.max(batch.sequence);
+            catalog.state.clock_watermark = catalog.state.clock_watermark.max(batch.now);
+            catalog.state.closed_cleanly = batch.closing && !outcome.needs_room;
+            write_draft(&txn, &catalog)?;
             if let Some(lifetime) = &self.lifetime {
                 txn.open_table(META)?.insert(LIFETIME_ROW, lifetime_to_bytes(lifetime).as_slice())?;
             }
             Ok(txn.commit()?)
         })?;
-        let changes = known.into_changes();
+        let changes = catalog.into_changes();
         self.accept(changes);
         (self.cursor, self.next_expiry) = (cursor, outcome.next_expiry);
         Ok(outcome)
@@ -110,9 +110,10 @@ impl Store {
 
     fn changes_nothing(&self, batch: &Batch<'_>) -> bool {
         let has_ranges = batch.is_first && !batch.ranges.is_empty();
-        let is_due = self.next_expiry.is_some_and(|next| next <= batch.now) || !self.known.retired.is_empty();
-        let is_over = self.known.live_bytes() > self.pressure.limit();
-        let has_part = batch.part.is_some() && !self.known.ranges.is_empty();
+        let is_due =
+            self.next_expiry.is_some_and(|next| next <= batch.now) || !self.catalog.retired.is_empty();
+        let is_over = self.catalog.live_bytes() > self.pressure.limit();
+        let has_part = batch.part.is_some() && !self.catalog.ranges.is_empty();
         batch.mutations.is_empty()
             && !has_ranges
             && !has_part
@@ -130,31 +131,31 @@ impl Store {
 fn change_entries(
     txn: &WriteTransaction,
     batch: &Batch<'_>,
-    known: &mut Draft<'_>,
-    outcome: &mut Outcome,
-    (room, hand, cursor): (Room, &mut Hand, &mut Cursor),
+    catalog: &mut Draft<'_>,
+    outcome: &mut CommitOutcome,
+    (room, hand, cursor): (StoreLimits, &mut Hand, &mut Cursor),
 ) -> Result<(), redb::Error> {
-    let mut entries = Entries::open(txn, batch.now, known.charging())?;
+    let mut entries = Entries::open(txn, batch.now, catalog.charging())?;
     // 1.
     if let Some(is_over) = batch.part {
-        cursor.advance(&mut entries, known, &PartLimits { rows: batch.range_rows, is_over })?;
+        cursor.advance(&mut entries, catalog, &PartLimits { rows: batch.range_rows, is_over })?;
     }
     for removal in batch.ranges.iter().filter(|_| batch.is_first) {
-        let made = entries.remove_range(removal, &known.retired, &known.ranges, batch.range_rows)?;
+        let made = entries.remove_range(removal, &catalog.retired, &catalog.ranges, batch.range_rows)?;
         if made.is_none() {
-            known.add_range(&removal.range);
+            catalog.add_range(&removal.range);
         }
         outcome.removed.push(made.unwrap_or_else(|| removal.total(removal.on_disk)));
     }
-    sweep(&mut entries, batch, known, outcome)?;
+    sweep(&mut entries, batch, catalog, outcome)?;
     let (values, deletions): (Vec<&Mutation>, Vec<&Mutation>) =
         batch.mutations.iter().partition(|mutation| entries.is_value(mutation, batch.ranges));
     for mutation in deletions {
         entries.remove(&mutation.key)?;
     }
-    known.apply(&std::mem::take(&mut entries.deltas));
+    catalog.apply(&std::mem::take(&mut entries.deltas));
     // 2.
-    make_room(&mut entries, batch, &values, known, outcome, (room, hand, cursor))?;
+    make_room(&mut entries, batch, &values, catalog, outcome, (room, hand, cursor))?;
     // 3.
     for mutation in values {
         if !outcome.needs_room {
@@ -163,7 +164,7 @@ fn change_entries(
             entries.remove(&mutation.key)?;
         }
     }
-    known.apply(&std::mem::take(&mut entries.deltas));
+    catalog.apply(&std::mem::take(&mut entries.deltas));
     outcome.next_expiry = entries.next_expiry()?;
     Ok(())
 }
@@ -171,8 +172,8 @@ fn change_entries(
 fn sweep(
     entries: &mut Entries<'_>,
     batch: &Batch<'_>,
-    known: &mut Draft<'_>,
-    outcome: &mut Outcome,
+    catalog: &mut Draft<'_>,
+    outcome: &mut CommitOutcome,
 ) -> Result<(), redb::Error> {
     if batch.sweep == 0 {
         return Ok(());
@@ -184,14 +185,14 @@ fn sweep(
         let swept = before.get(&id).map_or(0, |delta| delta.0) - after.0;
         outcome.gone.extend(u64::try_from(swept).ok().filter(|swept| *swept > 0).map(|swept| (id, 0, swept)));
     }
-    for id in known.retired.ids().take(batch.sweep - rows).collect::<Vec<_>>() {
+    for id in catalog.retired.ids().take(batch.sweep - rows).collect::<Vec<_>>() {
         let asked = batch.sweep - rows;
         if asked == 0 {
             break;
         }
         let deleted = entries.sweep_retired(id, asked)?;
         if deleted < asked {
-            known.retired.remove(id);
+            catalog.retired.remove(id);
         }
         // One without entries counts too: there may be many.
         rows += deleted.max(1);
@@ -206,11 +207,11 @@ fn make_room(
     entries: &mut Entries<'_>,
     batch: &Batch<'_>,
     values: &[&Mutation],
-    known: &mut Draft<'_>,
-    outcome: &mut Outcome,
-    (room, hand, cursor): (Room, &mut Hand, &mut Cursor),
+    catalog: &mut Draft<'_>,
+    outcome: &mut CommitOutcome,
+    (room, hand, cursor): (StoreLimits, &mut Hand, &mut Cursor),
 ) -> Result<(), redb::Error> {
-    let live = known.live_bytes();
+    let live = catalog.live_bytes();
     // Most batches fit whatever their values replace. To look these up takes as long as to write them.
     let most: u64 = values.iter().map(|mutation| entries.charge_of(mutation)).sum();
     if live.saturating_add(most) <= room.live_limit {
@@ -219,15 +220,15 @@ fn make_room(
     // Entries that pending range removals cover are nobody's, so they give up their room first: a bounded
     // number of parts.
     for _ in 0..MAX_PARTS {
-        if known.ranges.is_empty()
-            || known.live_bytes().saturating_add_signed(entries.growth(values)?) <= room.live_limit
+        if catalog.ranges.is_empty()
+            || catalog.live_bytes().saturating_add_signed(entries.growth(values)?) <= room.live_limit
         {
             break;
         }
-        cursor.advance(entries, known, &PartLimits { rows: batch.range_rows, is_over: &|| false })?;
-        known.apply(&std::mem::take(&mut entries.deltas));
+        cursor.advance(entries, catalog, &PartLimits { rows: batch.range_rows, is_over: &|| false })?;
+        catalog.apply(&std::mem::take(&mut entries.deltas));
     }
-    let needed = known.live_bytes().saturating_add_signed(entries.growth(values)?);
+    let needed = catalog.live_bytes().saturating_add_signed(entries.growth(values)?);
     if needed <= room.live_limit {
         return Ok(());
     }
@@ -238,7 +239,7 @@ fn make_room(
     let evicted = entries.evict(bytes, room.most_evictions, spared, hand)?;
     outcome.evicted = evicted.entries;
     outcome.gone.extend(entries.deltas.iter().map(|(&id, delta)| (id, delta.0.unsigned_abs(), 0)));
-    known.apply(&std::mem::take(&mut entries.deltas));
+    catalog.apply(&std::mem::take(&mut entries.deltas));
     let needed = needed.saturating_sub(evicted.bytes);
     outcome.needs_room = needed > room.live_limit && evicted.has_more;
     Ok(())

@@ -2,7 +2,7 @@
 
 use redb::{Table, WriteTransaction};
 
-use crate::disk::store::catalog::Known;
+use crate::disk::store::catalog::Catalog;
 use crate::disk::store::draft::Draft;
 use crate::disk::store::range_removals;
 use crate::disk::store::tables::{
@@ -10,20 +10,20 @@ use crate::disk::store::tables::{
 };
 
 /// Writes every metadata row, for a file that has none.
-pub(crate) fn write_known(txn: &WriteTransaction, known: &Known) -> Result<(), redb::Error> {
+pub(crate) fn write_catalog(txn: &WriteTransaction, catalog: &Catalog) -> Result<(), redb::Error> {
     let mut meta = txn.open_table(META)?;
-    meta.insert(STATE_ROW, known.state.to_bytes().as_slice())?;
-    meta.insert(CHARGING_ROW, [known.charging.code()].as_slice())?;
-    write_format(&mut meta, known.format, known.features)?;
-    if let Some(identity) = known.identity {
+    meta.insert(STATE_ROW, catalog.state.to_bytes().as_slice())?;
+    meta.insert(CHARGING_ROW, [catalog.charging.code()].as_slice())?;
+    write_format(&mut meta, catalog.format, catalog.features)?;
+    if let Some(identity) = catalog.identity {
         meta.insert(IDENTITY_ROW, identity.to_bytes().as_slice())?;
     }
     let mut table = txn.open_table(KEYSPACES)?;
-    for (name, row) in known.keyspaces.iter() {
+    for (name, row) in catalog.keyspaces.iter() {
         table.insert(name.as_str(), row.to_bytes().as_slice())?;
     }
     let mut table = txn.open_table(RETIRED)?;
-    for (id, bytes) in known.retired.iter() {
+    for (id, bytes) in catalog.retired.iter() {
         table.insert(id.number(), bytes)?;
     }
     Ok(())

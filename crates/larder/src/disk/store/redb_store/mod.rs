@@ -7,7 +7,7 @@ pub(crate) mod commit;
 pub(crate) mod metadata;
 mod shorten;
 
-use metadata::write_known;
+use metadata::write_catalog;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +15,12 @@ use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use super::batch::Entries;
 use super::batch::evict::Hand;
-use super::catalog::Known;
+use super::catalog::Catalog;
 use super::charging::{Charging, page_of};
-use super::draft::{Changes, Draft};
+use super::draft::{Draft, DraftChanges};
 use super::extent::Extent;
 use super::file_format::{FORMAT_1, FileFormat};
-use super::guard::{Fault, Guarded, guarded};
+use super::guard::{Guarded, StoreError, guarded};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
 use super::keyspace_rows::Retired;
@@ -29,15 +29,15 @@ use super::range_removals::Cursor;
 use super::snapshot::Snapshot;
 use super::sparse::Reserve;
 use super::tables::{
-    CHARGING_ROW, ENTRIES, EXPIRY, FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES, LIFETIME_ROW, META,
-    RETIRED, STATE_ROW, State, read_lifetime,
+    CHARGING_ROW, CommitState, ENTRIES, EXPIRY, FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES,
+    LIFETIME_ROW, META, RETIRED, STATE_ROW, read_lifetime,
 };
 use super::{expiry, range_removals};
-use crate::disk::disk_status::{DiskView, ShownKeyspace};
+use crate::disk::disk_status::{DiskStatus, KeyspaceStatus};
 use crate::disk::file::open::{OpenDatabase, OpenOptions};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::slot::Range;
-use crate::stats::cumulative::Lifetime;
+use crate::stats::cumulative::CumulativeStats;
 use crate::sys::volume::seal::Seal;
 use crate::units::Timestamp;
 
@@ -46,7 +46,7 @@ const EVICT_AHEAD: u64 = 256;
 
 /// How much may be live in a file, and how fast it makes room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Room {
+pub(crate) struct StoreLimits {
     /// Bytes that entries may be charged for, all together.
     pub(crate) live_limit: u64,
     /// Entries that one transaction may evict: it replaces a page of each table for each of them, and the old
@@ -54,7 +54,7 @@ pub(crate) struct Room {
     pub(crate) most_evictions: usize,
 }
 
-impl Room {
+impl StoreLimits {
     /// The room of a file whose capacity is a setting of somebody else's.
     pub(crate) const UNBOUNDED: Self = Self { live_limit: u64::MAX, most_evictions: usize::MAX };
 }
@@ -62,8 +62,8 @@ impl Room {
 /// An open file.
 pub(crate) struct Store {
     pub(crate) db: Guarded<Database>,
-    pub(crate) known: Known,
-    room: Room,
+    pub(crate) catalog: Catalog,
+    room: StoreLimits,
     pub(crate) pressure: Pressure,
     pub(crate) reserve: Reserve,
     /// The largest page that the file can have ([`super::new_file`]).
@@ -72,7 +72,7 @@ pub(crate) struct Store {
     hand: Hand,
     /// When the earliest entry may be deleted.
     pub(crate) next_expiry: Option<Timestamp>,
-    lifetime: Option<Lifetime>,
+    lifetime: Option<CumulativeStats>,
     pub(crate) identities: Identities,
     /// The keyspaces whose rows have changed since [`Store::show`] was last called; none before the first
     /// call.
@@ -87,26 +87,26 @@ pub(crate) struct Store {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("known", &self.known).finish_non_exhaustive()
+        f.debug_struct("Store").field("known", &self.catalog).finish_non_exhaustive()
     }
 }
 
 impl Store {
     /// Makes the tables of a new file that knows this much, and commits them.
-    pub(crate) fn initialise(db: &Database, known: &Known) -> Result<(), Fault> {
+    pub(crate) fn initialise(db: &Database, catalog: &Catalog) -> Result<(), StoreError> {
         guarded(|| {
             let mut txn = db.begin_write()?;
             txn.set_quick_repair(true);
-            Entries::open(&txn, known.state.mark, known.charging)?;
+            Entries::open(&txn, catalog.state.clock_watermark, catalog.charging)?;
             txn.open_table(KEYSPACES)?;
             txn.open_table(RETIRED)?;
-            write_known(&txn, known)?;
+            write_catalog(&txn, catalog)?;
             Ok(txn.commit()?)
         })
     }
 
     /// Reads what the metadata tables say.
-    pub(crate) fn read_known(db: &impl ReadableDatabase) -> Result<Known, Fault> {
+    pub(crate) fn read_known(db: &impl ReadableDatabase) -> Result<Catalog, StoreError> {
         let txn = Guarded::new(guarded(|| Ok(db.begin_read()?))?);
         let format = FileFormat::at(&txn)?.ok_or_else(|| illegible(FORMAT_ROW))?;
         Self::known_at(&txn, format.version(), None)
@@ -114,10 +114,14 @@ impl Store {
 
     /// What the metadata tables of a file of this format say in a transaction: of all keyspaces, or of the
     /// one of this name `only`, whatever the number of others.
-    pub(crate) fn known_at(txn: &ReadTransaction, format: u32, only: Option<&str>) -> Result<Known, Fault> {
-        let mut known = guarded(|| {
+    pub(crate) fn known_at(
+        txn: &ReadTransaction,
+        format: u32,
+        only: Option<&str>,
+    ) -> Result<Catalog, StoreError> {
+        let mut catalog = guarded(|| {
             let meta = txn.open_table(META)?;
-            let state = meta.get(STATE_ROW)?.and_then(|row| State::read(row.value()).ok());
+            let state = meta.get(STATE_ROW)?.and_then(|row| CommitState::read(row.value()).ok());
             let Some(state) = state else {
                 return Ok(Err(illegible(STATE_ROW)));
             };
@@ -135,45 +139,45 @@ impl Store {
             let Some(charging) = charging else { return Ok(Err(illegible(CHARGING_ROW))) };
             let features = meta.get(FEATURES_ROW)?.and_then(|row| row.value().try_into().ok());
             let features = features.map_or(0, u64::from_be_bytes);
-            let mut known = Known {
+            let mut catalog = Catalog {
                 format,
                 features,
                 identity,
                 state,
                 charging,
                 charging_on_file: charging,
-                ..Known::default()
+                ..Catalog::default()
             };
-            let take = |known: &mut Known, name: &str, row: &[u8]| {
+            let take = |catalog: &mut Catalog, name: &str, row: &[u8]| {
                 let row = KeyspaceRow::read(row, format).map_err(|_| illegible(name))?;
-                known.keyspaces.put(name.to_owned(), row);
+                catalog.keyspaces.put(name.to_owned(), row);
                 Ok(())
             };
             let keyspaces = txn.open_table(KEYSPACES)?;
             if let Some(name) = only {
                 let row = keyspaces.get(name)?;
-                let taken = row.map_or(Ok(()), |row| take(&mut known, name, row.value()));
-                return Ok(taken.map(|()| known));
+                let taken = row.map_or(Ok(()), |row| take(&mut catalog, name, row.value()));
+                return Ok(taken.map(|()| catalog));
             }
             for row in keyspaces.iter()? {
                 let (name, row) = row?;
-                if let Err(fault) = take(&mut known, name.value(), row.value()) {
+                if let Err(fault) = take(&mut catalog, name.value(), row.value()) {
                     return Ok(Err(fault));
                 }
             }
             for row in txn.open_table(RETIRED)?.iter()? {
                 let (id, bytes) = row?;
-                known.retired.set(KeyspaceId::on_disk(id.value()), Some(bytes.value()));
+                catalog.retired.set(KeyspaceId::on_disk(id.value()), Some(bytes.value()));
             }
-            Ok(Ok(known))
+            Ok(Ok(catalog))
         })??;
-        known.ranges = range_removals::pending(txn)?;
-        Ok(known)
+        catalog.ranges = range_removals::pending(txn)?;
+        Ok(catalog)
     }
 
-    pub(crate) fn new(db: Database, room: Room, identities: Identities) -> Result<Self, Fault> {
+    pub(crate) fn new(db: Database, room: StoreLimits, identities: Identities) -> Result<Self, StoreError> {
         let db = Guarded::new(db);
-        let known = Self::read_known(&*db)?;
+        let catalog = Self::read_known(&*db)?;
         let next_expiry = guarded(|| Ok(expiry::next(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
         let largest_page = u64::MAX;
@@ -181,7 +185,7 @@ impl Store {
         let reserve = Reserve::default();
         Ok(Self {
             db,
-            known,
+            catalog,
             room,
             pressure,
             reserve,
@@ -199,8 +203,8 @@ impl Store {
 
     /// Counts what the entries are charged for anew, if the file did so by another rule: one pass over them.
     /// The file names the rule with its next commit.
-    pub(crate) fn charge_by(&mut self, charging: Charging) -> Result<(), Fault> {
-        if self.known.charging == charging {
+    pub(crate) fn charge_by(&mut self, charging: Charging) -> Result<(), StoreError> {
+        if self.catalog.charging == charging {
             return Ok(());
         }
         let mut charged: BTreeMap<KeyspaceId, u64> = BTreeMap::new();
@@ -214,26 +218,26 @@ impl Store {
             Ok(())
         })?;
         let bytes_of = |id: &KeyspaceId| charged.get(id).copied().unwrap_or(0);
-        for (name, row) in self.known.keyspaces.clone().iter() {
+        for (name, row) in self.catalog.keyspaces.clone().iter() {
             let bytes = bytes_of(&row.id);
-            self.known.keyspaces.put(name.clone(), KeyspaceRow { bytes, ..row.clone() });
+            self.catalog.keyspaces.put(name.clone(), KeyspaceRow { bytes, ..row.clone() });
         }
-        for id in self.known.retired.keys().copied().collect::<Vec<_>>() {
-            self.known.retired.set(id, Some(bytes_of(&id)));
+        for id in self.catalog.retired.keys().copied().collect::<Vec<_>>() {
+            self.catalog.retired.set(id, Some(bytes_of(&id)));
         }
-        self.known.charging = charging;
+        self.catalog.charging = charging;
         Ok(())
     }
 
     /// The store of a file that was opened so.
-    pub(crate) fn of_file(opened: OpenDatabase, options: &OpenOptions) -> Result<Self, Fault> {
+    pub(crate) fn of_file(opened: OpenDatabase, options: &OpenOptions) -> Result<Self, StoreError> {
         let OpenDatabase { db, seal, reserve, largest_page } = opened;
         let store = Self::new(db, options.room, options.identities)?;
         Ok(Self { options: Some(options.clone()), seal, reserve, largest_page, ..store })
     }
 
     /// The counts that the file has in a transaction; none if it has none that can be read.
-    pub(crate) fn lifetime_at(txn: &ReadTransaction) -> Result<Option<Lifetime>, Fault> {
+    pub(crate) fn lifetime_at(txn: &ReadTransaction) -> Result<Option<CumulativeStats>, StoreError> {
         guarded(|| {
             let row = txn.open_table(META)?.get(LIFETIME_ROW)?;
             Ok(row.and_then(|row| read_lifetime(row.value())))
@@ -247,34 +251,34 @@ impl Store {
 
     /// The counts that the file has, or is to have with its next commit; none if it has none that can be
     /// read.
-    pub(crate) fn lifetime(&self) -> Option<&Lifetime> {
+    pub(crate) fn lifetime(&self) -> Option<&CumulativeStats> {
         self.lifetime.as_ref()
     }
 
     /// Counts to be written with the next commit. They are no reason for one.
-    pub(crate) fn note_lifetime(&mut self, lifetime: Lifetime) {
+    pub(crate) fn note_lifetime(&mut self, lifetime: CumulativeStats) {
         self.lifetime = Some(lifetime);
     }
 
-    pub(crate) fn snapshot(&self, generation: u64) -> Result<Snapshot, Fault> {
+    pub(crate) fn snapshot(&self, generation: u64) -> Result<Snapshot, StoreError> {
         Snapshot::take(&*self.db, generation)
     }
 
     /// What the file says on opening.
-    pub(crate) fn view(&mut self) -> DiskView {
-        let mut view = DiskView {
-            recovered_entries: self.known.entries(),
-            was_closed_cleanly: self.known.state.closed_cleanly,
-            ..DiskView::default()
+    pub(crate) fn view(&mut self) -> DiskStatus {
+        let mut view = DiskStatus {
+            recovered_entries: self.catalog.entries(),
+            was_closed_cleanly: self.catalog.state.closed_cleanly,
+            ..DiskStatus::default()
         };
         self.show(&mut view);
         view
     }
 
     /// Brings a view up to date. Costs what has changed since the last call; the first call, all keyspaces.
-    pub(crate) fn show(&mut self, view: &mut DiskView) {
-        let keyspaces = &self.known.keyspaces;
-        let shown = |row: &KeyspaceRow| ShownKeyspace {
+    pub(crate) fn show(&mut self, view: &mut DiskStatus) {
+        let keyspaces = &self.catalog.keyspaces;
+        let shown = |row: &KeyspaceRow| KeyspaceStatus {
             id: row.id,
             entries: row.entries,
             bytes: row.bytes,
@@ -296,16 +300,16 @@ impl Store {
                 }
             }
         }
-        (view.entries, view.bytes) = (self.known.entries(), self.known.live_bytes());
-        view.identity = self.known.identity;
-        view.pending_removals = self.known.ranges.len() as u64;
+        (view.entries, view.bytes) = (self.catalog.entries(), self.catalog.live_bytes());
+        view.identity = self.catalog.identity;
+        view.pending_removals = self.catalog.ranges.len() as u64;
         // Of a limit that has just fallen the next commit makes true what is above it.
         view.usable = self.pressure.limit().max(view.bytes);
     }
 
     /// Takes over what a transaction has changed that has succeeded.
-    pub(crate) fn accept(&mut self, changes: Changes) {
-        let names = self.known.accept(changes);
+    pub(crate) fn accept(&mut self, changes: DraftChanges) {
+        let names = self.catalog.accept(changes);
         if let Some(unseen) = &mut self.unseen {
             unseen.extend(names);
         }
@@ -313,7 +317,7 @@ impl Store {
 
     /// Takes notice of what the file takes after a commit.
     pub(crate) fn note_extent(&mut self, extent: Extent, capacity: u64) {
-        self.pressure.note(extent, capacity, self.known.live_bytes());
+        self.pressure.note(extent, capacity, self.catalog.live_bytes());
     }
 
     pub(crate) fn largest_page(&self) -> u64 {
@@ -321,7 +325,7 @@ impl Store {
     }
 
     /// The page of the largest record that there is.
-    pub(crate) fn largest_record_page(&self) -> Result<u64, Fault> {
+    pub(crate) fn largest_record_page(&self) -> Result<u64, StoreError> {
         guarded(|| {
             let mut most = 0;
             for row in self.db.begin_read()?.open_table(ENTRIES)?.iter()? {
@@ -332,49 +336,49 @@ impl Store {
         })
     }
 
-    pub(crate) fn mark(&self) -> Timestamp {
-        self.known.state.mark
+    pub(crate) fn clock_watermark(&self) -> Timestamp {
+        self.catalog.state.clock_watermark
     }
 
     pub(crate) fn last_sequence(&self) -> u64 {
         // A row is never later, unless somebody has damaged the file: it would cover what is written from now
         // on.
-        self.known.ranges.iter().map(|range| range.sequence).fold(self.known.state.sequence, u64::max)
+        self.catalog.ranges.iter().map(|range| range.sequence).fold(self.catalog.state.sequence, u64::max)
     }
 
     /// The range removals that are pending.
     pub(crate) fn ranges(&self) -> &[Range] {
-        &self.known.ranges
+        &self.catalog.ranges
     }
 
     /// Deletes every entry: their times can't be trusted.
-    pub(crate) fn wipe(&mut self, mark: Timestamp) -> Result<(), Fault> {
-        let mut known = self.known.clone();
-        known.retired = Retired::default();
-        known.keyspaces.empty_all();
-        known.ranges.clear();
-        known.state.mark = mark;
-        let mut draft = Draft::of(&known);
-        draft.upgrade(mark, self.identities);
+    pub(crate) fn wipe(&mut self, clock_watermark: Timestamp) -> Result<(), StoreError> {
+        let mut catalog = self.catalog.clone();
+        catalog.retired = Retired::default();
+        catalog.keyspaces.empty_all();
+        catalog.ranges.clear();
+        catalog.state.clock_watermark = clock_watermark;
+        let mut draft = Draft::of(&catalog);
+        draft.upgrade(clock_watermark, self.identities);
         let changes = draft.into_changes();
-        known.accept(changes);
+        catalog.accept(changes);
         guarded(|| {
             let mut txn = self.db.begin_write()?;
             txn.set_quick_repair(true);
             txn.delete_table(ENTRIES)?;
             txn.delete_table(EXPIRY)?;
             txn.delete_table(RETIRED)?;
-            range_removals::write(&txn, &self.known.ranges, &[])?;
-            Entries::open(&txn, mark, known.charging)?;
-            write_known(&txn, &known)?;
+            range_removals::write(&txn, &self.catalog.ranges, &[])?;
+            Entries::open(&txn, clock_watermark, catalog.charging)?;
+            write_catalog(&txn, &catalog)?;
             Ok(txn.commit()?)
         })?;
-        self.known = known;
+        self.catalog = catalog;
         Ok(())
     }
 
     /// Closes the file, so that it can be opened, renamed or copied.
-    pub(crate) fn close(self) -> Result<(), Fault> {
+    pub(crate) fn close(self) -> Result<(), StoreError> {
         // Everything is committed. A close that is refused its few blocks would leave a file that readers,
         // who may not repair it, refuse; and one that is longer than its capacity comes down to it only by
         // being closed.
@@ -383,8 +387,8 @@ impl Store {
     }
 }
 
-fn illegible(row: &str) -> Fault {
-    Fault::damage(format!("the row {row:?} of the metadata is illegible"))
+fn illegible(row: &str) -> StoreError {
+    StoreError::damage(format!("the row {row:?} of the metadata is illegible"))
 }
 
 #[cfg(test)]

@@ -18,23 +18,23 @@ use super::Store;
 use super::commit::Batch;
 use crate::config::ranges::RANGE_ROWS;
 use crate::disk::file::open::{OpenDatabase, open_database};
-use crate::disk::store::catalog::Adopted;
+use crate::disk::store::catalog::PendingRegistrations;
 use crate::disk::store::extent::Extent;
-use crate::disk::store::guard::{Fault, FaultKind, Guarded, guarded};
+use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
 use crate::units::Timestamp;
 
 impl Store {
     /// Brings a file that was made with a larger capacity down to this one: deletes what has expired, evicts,
     /// and gives unused pages back to the file system. These last only if no follower reads the file just
     /// now; it stays longer then.
-    pub(crate) fn shrink(&mut self, now: Timestamp) -> Result<(), Fault> {
+    pub(crate) fn shrink(&mut self, now: Timestamp) -> Result<(), StoreError> {
         const ROWS: usize = 1000;
         loop {
             let outcome = self.commit(&Batch {
                 mutations: &[],
                 ranges: &[],
                 is_first: true,
-                adopt: &Adopted::default(),
+                adopt: &PendingRegistrations::default(),
                 register: &[],
                 sweep: ROWS,
                 now,
@@ -54,7 +54,7 @@ impl Store {
 
     /// Gives unused pages back to the file system; not while anybody reads. Answers whether it could. After
     /// an error the store can only be closed.
-    pub(crate) fn compact(&mut self) -> Result<bool, Fault> {
+    pub(crate) fn compact(&mut self) -> Result<bool, StoreError> {
         self.open_again()?;
         if !self.is_too_large()? {
             return Ok(true);
@@ -65,14 +65,14 @@ impl Store {
         self.open_again()?;
         match moved {
             // The file was opened again all the same, and is longer than it was to be.
-            Err(fault) if fault.kind != FaultKind::Damage => Ok(false),
+            Err(fault) if fault.kind != StoreErrorKind::Damage => Ok(false),
             moved => moved,
         }
     }
 
     /// Step 2 alone: pages move to the front of the file, and what is behind them is given back. Answers
     /// whether they could: not while anybody reads.
-    pub(crate) fn move_pages(&mut self) -> Result<bool, Fault> {
+    pub(crate) fn move_pages(&mut self) -> Result<bool, StoreError> {
         self.reserve.allow(true);
         let moved = guarded(|| match self.db.compact() {
             Ok(_) => Ok(true),
@@ -84,7 +84,7 @@ impl Store {
     }
 
     /// Steps 1 and 3.
-    fn open_again(&mut self) -> Result<(), Fault> {
+    fn open_again(&mut self) -> Result<(), StoreError> {
         let Some(options) = &self.options else { return Ok(()) };
         self.reserve.lift(true);
         if let Some(db) = self.db.take() {
@@ -97,7 +97,7 @@ impl Store {
         Ok(())
     }
 
-    fn is_too_large(&self) -> Result<bool, Fault> {
+    fn is_too_large(&self) -> Result<bool, StoreError> {
         let Some(options) = &self.options else { return Ok(true) };
         Ok(Extent::of(&*options.volume, &options.path)?.exceeds(options.capacity))
     }
@@ -113,7 +113,7 @@ mod tests {
     use crate::api::keyspace::definition::KeyspaceDefinition;
     use crate::disk::file::open::{OpenOptions, open_ours};
     use crate::disk::store::identity::Identities;
-    use crate::disk::store::redb_store::Room;
+    use crate::disk::store::redb_store::StoreLimits;
     use crate::sys::sync::Arc;
     use crate::sys::volume::Volume;
     use crate::testing::volume::SimulatedVolume;
@@ -153,7 +153,7 @@ mod tests {
             path: Path::new(PATH).to_owned(),
             page_cache: 1 << 20,
             verify_up_to: 0,
-            room: Room::UNBOUNDED,
+            room: StoreLimits::UNBOUNDED,
             capacity,
             now: Timestamp::ZERO,
             identities: Identities::default(),
@@ -185,7 +185,7 @@ mod tests {
                 assert!(store.compact().unwrap());
                 let after = len(&disk);
                 assert!(after <= before, "{sizes:?} {count} {removed}: {before} became {after}");
-                let entries = store.known.entries();
+                let entries = store.catalog.entries();
                 assert_eq!(entries, count - count.div_ceil(10) * removed);
                 store.close().unwrap();
                 assert!(len(&disk) <= before, "closing lengthened it");

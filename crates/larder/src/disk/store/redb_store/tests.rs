@@ -1,9 +1,9 @@
 mod ranges;
 mod room;
 
-use super::Room;
-use super::commit::{Batch, Outcome};
-use crate::disk::store::catalog::{Adopted, Known, Registration};
+use super::StoreLimits;
+use super::commit::{Batch, CommitOutcome};
+use crate::disk::store::catalog::{Catalog, PendingRegistrations, Registration};
 use crate::disk::store::identity::Identities;
 use redb::backends::InMemoryBackend;
 use redb::{ReadableTable, ReadableTableMetadata};
@@ -12,7 +12,7 @@ use super::*;
 use crate::config::ranges::RANGE_ROWS;
 use crate::disk::store::batch::range::RangeRemoval;
 use crate::disk::store::file_format::FORMAT;
-use crate::disk::store::guard::FaultKind;
+use crate::disk::store::guard::StoreErrorKind;
 use crate::disk::store::tables::{ENTRIES, EXPIRY};
 use crate::format::codec::format::Format;
 use crate::format::key::scope::Scope;
@@ -22,17 +22,18 @@ use crate::memory::slot::{Change, Mutation, Range, Unsaved};
 use crate::memory::weight::Weight;
 use crate::sys::sync::Arc;
 
-static NOTHING_ADOPTED: std::sync::LazyLock<Adopted> = std::sync::LazyLock::new(Adopted::default);
+static NOTHING_ADOPTED: std::sync::LazyLock<PendingRegistrations> =
+    std::sync::LazyLock::new(PendingRegistrations::default);
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(50_000);
 
 fn store(live_limit: u64) -> Store {
-    store_with(Room { live_limit, most_evictions: usize::MAX })
+    store_with(StoreLimits { live_limit, most_evictions: usize::MAX })
 }
 
-fn store_with(room: Room) -> Store {
+fn store_with(room: StoreLimits) -> Store {
     let db = redb::Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
-    Store::initialise(&db, &Known::fresh(NOW, Identities::default())).unwrap();
+    Store::initialise(&db, &Catalog::fresh(NOW, Identities::default())).unwrap();
     Store::new(db, room, Identities::default()).unwrap()
 }
 
@@ -93,7 +94,7 @@ fn put_long(key: &[u8], sequence: u64, expires_at: Timestamp, len: usize) -> Mut
     }
 }
 
-fn registered(store: &mut Store, version: u32) -> Outcome {
+fn registered(store: &mut Store, version: u32) -> CommitOutcome {
     let wanted = wanted(version);
     store.commit(&Batch { register: &[wanted], ..batch(&[], &[]) }).unwrap()
 }
@@ -128,16 +129,16 @@ fn validate(store: &Store) {
     let charged = |id: KeyspaceId| {
         let rows = entries.iter().unwrap().map(Result::unwrap);
         let own = rows.filter(|(key, _)| KeyspaceId::of(key.value()) == id);
-        own.map(|(key, record)| store.known.charging.charge(key.value().len(), record.value().len()))
+        own.map(|(key, record)| store.catalog.charging.charge(key.value().len(), record.value().len()))
             .collect::<Vec<_>>()
     };
-    for row in store.known.keyspaces.values() {
+    for row in store.catalog.keyspaces.values() {
         assert_eq!((row.entries, row.bytes), (charged(row.id).len() as u64, charged(row.id).iter().sum()));
     }
-    for (id, bytes) in store.known.retired.iter() {
+    for (id, bytes) in store.catalog.retired.iter() {
         assert_eq!(*bytes, charged(*id).iter().sum::<u64>());
     }
-    assert_eq!(Store::read_known(&*store.db).unwrap(), store.known, "what is kept is what the file says");
+    assert_eq!(Store::read_known(&*store.db).unwrap(), store.catalog, "what is kept is what the file says");
 }
 
 #[test]
@@ -149,7 +150,7 @@ fn a_range_removal_spares_what_was_written_after_it() {
     // not.
     store.commit(&batch(&[old, new], &[])).unwrap();
     let range = Range { scope: Scope::prefix(id.to_bytes()), sequence: 5 };
-    let removal = RangeRemoval { range, known: vec![], unlisted: 0, on_disk: 0 };
+    let removal = RangeRemoval { range, memory_keys: vec![], unlisted: 0, on_disk: 0 };
     let late = [put(&key(id, "drained late"), 4, LATER), put(&key(id, "newest"), 7, LATER)];
     let outcome = store.commit(&batch(&late, &[removal])).unwrap();
     assert_eq!(outcome.removed, [1]);
@@ -172,7 +173,7 @@ fn overwriting_removing_and_sweeping_keep_every_count() {
     let removed =
         Mutation { key: (&*key(id, "3")).into(), sequence: 20, change: Change::Delete, hides_removal: false };
     store.commit(&batch(&[removed], &[])).unwrap();
-    assert_eq!(store.known.entries(), 6);
+    assert_eq!(store.catalog.entries(), 6);
     let due = Timestamp::from_millis(17_000);
     let first = store.commit(&Batch { sweep: 2, now: due, ..batch(&[], &[]) }).unwrap();
     assert_eq!((first.swept, first.more_to_sweep), (2, true));
@@ -233,10 +234,10 @@ fn a_retired_keyspace_is_swept_and_its_number_not_used_again() {
     let outcome = registered(&mut store, 1);
     assert_eq!(outcome.retired, [old]);
     assert_ne!(outcome.registered, [old]);
-    assert_eq!(store.known.entries(), 0);
+    assert_eq!(store.catalog.entries(), 0);
     validate(&store);
     store.commit(&Batch { sweep: 10, ..batch(&[], &[]) }).unwrap();
-    assert!(store.known.retired.is_empty() && store.known.live_bytes() == 0);
+    assert!(store.catalog.retired.is_empty() && store.catalog.live_bytes() == 0);
     validate(&store);
     assert!(!registered(&mut store, 2).registered.contains(&old));
 }
@@ -249,7 +250,7 @@ fn values_in_another_format_begin_empty_under_a_new_number() {
     let packed = Registration { format: Format::MessagePack.code(), ..wanted(3) };
     let outcome = store.commit(&Batch { register: &[packed], now: LATER, ..batch(&[], &[]) }).unwrap();
     assert_eq!(outcome.retired, [old]);
-    let row = &store.known.keyspaces["name"];
+    let row = &store.catalog.keyspaces["name"];
     assert_eq!((row.format, row.entries), (Format::MessagePack.code(), 0));
     let retired: Vec<_> = row.retired_versions.iter().map(|old| (old.version, old.retired_at)).collect();
     assert_eq!(retired, [(3, LATER)]);
@@ -263,7 +264,7 @@ fn a_keyspace_has_the_schema_of_the_definition_that_made_it() {
         let wanted = Registration { schema: schema.map(str::to_owned), ..wanted(version) };
         store.commit(&Batch { register: &[wanted], ..batch(&[], &[]) }).unwrap();
         validate(&store);
-        store.known.keyspaces["name"].schema.clone()
+        store.catalog.keyspaces["name"].schema.clone()
     };
     assert_eq!(schema_after(0, None), None);
     assert_eq!(schema_after(0, Some("shop")).as_deref(), Some("shop"), "the first to name one");
@@ -278,12 +279,13 @@ fn fields_of_a_later_version_outlive_commits_and_not_the_entries() {
     let mut store = store(1 << 30);
     let id = registered(&mut store, 0).registered[0];
     let later = [0x90, 0, 0, 0, 0, 3, 1, 2, 3];
-    let with_later = [&store.known.keyspaces["name"].to_bytes()[..], &later].concat();
+    let with_later = [&store.catalog.keyspaces["name"].to_bytes()[..], &later].concat();
     let txn = store.db.begin_write().unwrap();
     txn.open_table(KEYSPACES).unwrap().insert("name", with_later.as_slice()).unwrap();
     txn.commit().unwrap();
     let Store { db, .. } = store;
-    let mut store = Store::new(db.into_inner().unwrap(), Room::UNBOUNDED, Identities::default()).unwrap();
+    let mut store =
+        Store::new(db.into_inner().unwrap(), StoreLimits::UNBOUNDED, Identities::default()).unwrap();
     store.commit(&batch(&[put(&key(id, "a"), 1, LATER)], &[])).unwrap();
     let row = |store: &Store| {
         let txn = store.db.begin_read().unwrap();
@@ -299,11 +301,14 @@ fn a_file_in_the_place_of_another_has_its_keyspaces_and_an_identity_of_its_own()
     let mut store = store(1 << 30);
     registered(&mut store, 0);
     registered(&mut store, 1);
-    let (old, fresh) = (&store.known, store.known.emptied(LATER, 20, Identities::default()));
+    let (old, fresh) = (&store.catalog, store.catalog.emptied(LATER, 20, Identities::default()));
     assert!(fresh.identity.is_some() && fresh.identity != old.identity);
     assert_eq!(fresh.keyspaces, old.keyspaces, "none had entries");
     assert!(fresh.retired.is_empty() && !old.retired.is_empty());
-    assert_eq!((fresh.state.mark, fresh.state.sequence, fresh.state.next_keyspace), (LATER, 20, 3));
-    let of_format_1 = Known { format: 1, identity: None, ..old.clone() };
+    assert_eq!(
+        (fresh.state.clock_watermark, fresh.state.sequence, fresh.state.next_keyspace),
+        (LATER, 20, 3)
+    );
+    let of_format_1 = Catalog { format: 1, identity: None, ..old.clone() };
     assert_eq!(of_format_1.emptied(LATER, 20, Identities::default()).format, FORMAT);
 }

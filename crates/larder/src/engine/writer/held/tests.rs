@@ -10,17 +10,17 @@ use crate::config::ranges::RANGE_ROWS;
 use crate::disk::file::ballast::Ballast;
 use crate::disk::file::cache_file::{CacheFile, FIRST_GENERATION};
 use crate::disk::file::files::OwnerLock;
-use crate::disk::file::open::{OpenOptions, Opened, open};
+use crate::disk::file::open::{OpenOptions, OpenedFile, open};
 use crate::disk::store::catalog::Registration;
 use crate::disk::store::identity::Identities;
-use crate::disk::store::redb_store::Room;
+use crate::disk::store::redb_store::StoreLimits;
 use crate::engine::tiers::Tiers;
 use crate::error::Error;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record;
 use crate::memory::Memory;
-use crate::memory::slot::{Entry, Unsaved};
+use crate::memory::slot::{IncomingEntry, Unsaved};
 use crate::memory::stored_key::StoredKey;
 use crate::memory::weight::Weight;
 use crate::sys::clock::ManualClock;
@@ -32,7 +32,7 @@ use crate::testing::volume::{Failure, SimulatedVolume};
 use crate::units::Timestamp;
 
 const LIVE_LIMIT: u64 = 40_000;
-const MOST_EVICTIONS: usize = 4;
+const MAX_EVICTIONS: usize = 4;
 const SMALL: usize = 100;
 const LARGE: usize = 3_900;
 
@@ -42,7 +42,7 @@ struct Machine {
     clock: Arc<ManualClock>,
     tiers: Arc<Tiers>,
     writer: Writer,
-    space: KeyspaceId,
+    open_keyspace: KeyspaceId,
     _inbox: Receiver<Command>,
 }
 
@@ -65,13 +65,13 @@ impl Machine {
             path: path.clone(),
             page_cache: 1 << 20,
             verify_up_to: 0,
-            room: Room { live_limit: LIVE_LIMIT, most_evictions: MOST_EVICTIONS },
+            room: StoreLimits { live_limit: LIVE_LIMIT, most_evictions: MAX_EVICTIONS },
             capacity: u64::MAX,
             now: Timestamp::from_millis(1_000),
             identities: Identities::new(Some(1)),
             accepted: None,
         };
-        let Opened { mut store, .. } = open(&options).unwrap();
+        let OpenedFile { mut store, .. } = open(&options).unwrap();
         let (snapshot, view) = (store.snapshot(FIRST_GENERATION).unwrap(), store.view());
         let file =
             CacheFile::new(store, options, Ballast::new(Path::new("/cache/none"), 1 << 20), lock).unwrap();
@@ -87,7 +87,8 @@ impl Machine {
             deletes_between_steps: true,
         };
         let writer = Writer::new(tiers.clone(), file, limits);
-        let mut machine = Self { disk, clock, tiers, writer, space: KeyspaceId::on_disk(1), _inbox: inbox };
+        let mut machine =
+            Self { disk, clock, tiers, writer, open_keyspace: KeyspaceId::on_disk(1), _inbox: inbox };
         let (reply, registered) = bounded(1);
         let registration = Registration {
             name: "name".to_owned(),
@@ -98,12 +99,12 @@ impl Machine {
             schema: None,
         };
         machine.step([Command::Register(registration, reply)]);
-        machine.space = registered.try_recv().unwrap().unwrap();
+        machine.open_keyspace = registered.try_recv().unwrap().unwrap();
         machine
     }
 
     fn key(&self, name: u16) -> StoredKey {
-        [&self.space.to_bytes()[..], &name.to_be_bytes()].concat().as_slice().into()
+        [&self.open_keyspace.to_bytes()[..], &name.to_be_bytes()].concat().as_slice().into()
     }
 
     /// Stores a value; its sequence.
@@ -115,25 +116,38 @@ impl Machine {
         let unsaved = Arc::new(Unsaved::uncompressed(vec![7; len], 0, self.tiers.time.now(), room));
         let expires_at = self.tiers.time.now().after(Duration::from_hours(1));
         let value: Arc<u16> = Arc::new(name);
-        let entry = Entry { value, expires_at, weight: Weight::of(len as u64), unsaved: Some(unsaved) };
-        memory.store_keeping(memory.key(&key), entry, self.tiers.time.now(), &mut Remains::default()).unwrap()
+        let entry =
+            IncomingEntry { value, expires_at, weight: Weight::of(len as u64), unsaved: Some(unsaved) };
+        memory
+            .store_keeping(memory.key(&key), entry, self.tiers.time.now(), &mut EvictedValues::default())
+            .unwrap()
     }
 
     fn remove(&self, name: u16) -> u64 {
-        let (memory, key, mut remains) = (&self.tiers.memory, self.key(name), Remains::default());
-        memory.bury(memory.key(&key), self.tiers.time.now(), &mut remains, || ()).unwrap().1
+        let (memory, key, mut evicted_values) =
+            (&self.tiers.memory, self.key(name), EvictedValues::default());
+        memory
+            .insert_tombstone(memory.key(&key), self.tiers.time.now(), &mut evicted_values, || ())
+            .unwrap()
+            .1
     }
 
     /// Removes everything; the sequence, and the command that has it committed.
     fn clear(&self) -> (u64, Command, Receiver<Result<u64, Error>>) {
-        let (scope, mut remains) = (Scope::prefix(self.space.to_bytes()), Remains::default());
+        let (scope, mut evicted_values) =
+            (Scope::prefix(self.open_keyspace.to_bytes()), EvictedValues::default());
         let (range, purged) =
-            self.tiers.memory.purge(scope, true, self.tiers.time.now(), RANGE_ROWS, &mut remains);
+            self.tiers.memory.purge(scope, true, self.tiers.time.now(), RANGE_ROWS, &mut evicted_values);
         let (sequence, (reply, answer)) = (range.sequence, bounded(1));
         (
             sequence,
             Command::RemoveRanges(
-                vec![RangeRemoval { range, known: purged.known, unlisted: purged.unlisted, on_disk: 0 }],
+                vec![RangeRemoval {
+                    range,
+                    memory_keys: purged.memory_keys,
+                    unlisted: purged.unlisted,
+                    on_disk: 0,
+                }],
                 reply,
             ),
             answer,
@@ -145,7 +159,7 @@ impl Machine {
         commands.into_iter().for_each(|command| waiting.add(command));
         self.writer.step(waiting);
         if let Some(store) = self.writer.file.store() {
-            assert!(store.known.live_bytes() <= LIVE_LIMIT, "at the end of every step");
+            assert!(store.catalog.live_bytes() <= LIVE_LIMIT, "at the end of every step");
         }
     }
 
@@ -234,7 +248,7 @@ fn closing_commits_what_is_held() {
     drop(machine.writer);
     let again = crate::api::cache::Cache::builder().path("/cache/shop.larder").volume(&machine.disk);
     let again = again.clock(machine.clock).open().unwrap();
-    let tiers = &again.inner().tiers;
+    let tiers = &again.shared().tiers;
     assert!(tiers.snapshots.current().as_ref().unwrap().get(&key).unwrap().is_some());
     assert!(tiers.view().was_closed_cleanly);
 }
@@ -390,7 +404,7 @@ fn a_held_value_waits_for_a_part_of_a_large_removal_at_the_most() {
     }
     machine.step([]);
     assert!(machine.writer.held.is_pending() && !machine.writer.file.ranges().is_empty());
-    let entries = |machine: &Machine| machine.writer.file.store().unwrap().known.entries();
+    let entries = |machine: &Machine| machine.writer.file.store().unwrap().catalog.entries();
     let (_nobody, commands) = unbounded();
     let before = entries(&machine);
     assert!(matches!(machine.writer.next_or_part(&commands, None), Ok(Command::Hurry)));

@@ -7,10 +7,10 @@ use serde::de::{
 };
 
 use super::visit::AnyKind;
-use crate::format::codec::bounded::{Bounded, Encoding, Session};
-use crate::format::codec::shape::Kind;
+use crate::format::codec::bounded::{Bounded, EncodingKind, Session};
+use crate::format::codec::shape::PartKind;
 
-impl<'de, A: SeqAccess<'de>, E: Encoding> SeqAccess<'de> for Bounded<'_, A, E> {
+impl<'de, A: SeqAccess<'de>, E: EncodingKind> SeqAccess<'de> for Bounded<'_, A, E> {
     type Error = A::Error;
 
     #[inline]
@@ -25,7 +25,7 @@ impl<'de, A: SeqAccess<'de>, E: Encoding> SeqAccess<'de> for Bounded<'_, A, E> {
     }
 }
 
-impl<'de, A: MapAccess<'de>, E: Encoding> MapAccess<'de> for Bounded<'_, A, E> {
+impl<'de, A: MapAccess<'de>, E: EncodingKind> MapAccess<'de> for Bounded<'_, A, E> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
@@ -43,7 +43,7 @@ impl<'de, A: MapAccess<'de>, E: Encoding> MapAccess<'de> for Bounded<'_, A, E> {
     }
 }
 
-impl<'a, 'de, A: EnumAccess<'de>, E: Encoding> EnumAccess<'de> for Bounded<'a, A, E> {
+impl<'a, 'de, A: EnumAccess<'de>, E: EncodingKind> EnumAccess<'de> for Bounded<'a, A, E> {
     type Error = A::Error;
     type Variant = Bounded<'a, A::Variant, E>;
 
@@ -59,11 +59,11 @@ impl<'a, 'de, A: EnumAccess<'de>, E: Encoding> EnumAccess<'de> for Bounded<'a, A
 }
 
 /// The level was entered with the enum.
-impl<'de, A: VariantAccess<'de>, E: Encoding> VariantAccess<'de> for Bounded<'_, A, E> {
+impl<'de, A: VariantAccess<'de>, E: EncodingKind> VariantAccess<'de> for Bounded<'_, A, E> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {
-        self.ask(Kind::Unit);
+        self.ask(PartKind::Unit);
         self.inner.unit_variant()
     }
 
@@ -75,13 +75,13 @@ impl<'de, A: VariantAccess<'de>, E: Encoding> VariantAccess<'de> for Bounded<'_,
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
         let within = self.with(());
         let visitor = self.with(visitor);
-        within.ask(Kind::Group);
+        within.ask(PartKind::Group);
         let value = if E::DESCRIBES_ITSELF {
             self.inner.tuple_variant(len, AnyKind(visitor))?
         } else {
             self.inner.tuple_variant(len, visitor)?
         };
-        within.ask(Kind::End);
+        within.ask(PartKind::End);
         Ok(value)
     }
 
@@ -92,13 +92,13 @@ impl<'de, A: VariantAccess<'de>, E: Encoding> VariantAccess<'de> for Bounded<'_,
     ) -> Result<V::Value, A::Error> {
         let within = self.with(());
         let visitor = self.with(visitor);
-        within.ask(Kind::Group);
+        within.ask(PartKind::Group);
         let value = if E::DESCRIBES_ITSELF {
             self.inner.struct_variant(fields, AnyKind(visitor))?
         } else {
             self.inner.struct_variant(fields, visitor)?
         };
-        within.ask(Kind::End);
+        within.ask(PartKind::End);
         Ok(value)
     }
 }
@@ -143,7 +143,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Index<'_, V> {
     }
 
     fn visit_u32<R: Error>(self, index: u32) -> Result<V::Value, R> {
-        self.session.shape.kind_with(Kind::Variant, index as usize);
+        self.session.shape.kind_with(PartKind::Variant, index as usize);
         self.inner.visit_u32(index)
     }
 }

@@ -10,11 +10,11 @@ mod visit;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
 
-use super::bounded::{Bounded, Encoding};
-use super::shape::Kind;
-use visit::{AnyKind, Copied, Counted};
+use super::bounded::{Bounded, EncodingKind};
+use super::shape::PartKind;
+use visit::{AnyKind, CopiedKey, CountedSeed};
 
-impl<'de, S: DeserializeSeed<'de>, E: Encoding> DeserializeSeed<'de> for Bounded<'_, S, E> {
+impl<'de, S: DeserializeSeed<'de>, E: EncodingKind> DeserializeSeed<'de> for Bounded<'_, S, E> {
     type Value = S::Value;
 
     #[inline]
@@ -27,9 +27,9 @@ impl<'de, S: DeserializeSeed<'de>, E: Encoding> DeserializeSeed<'de> for Bounded
 /// Why a type that asks for whatever is there can't be read from a positional encoding.
 const NOT_DESCRIBED: &str = "Format::Bincode does not say which kinds of values it holds, and this type asks for that (an enum with serde's tag or untagged, a flattened struct, a value of any shape); declare the keyspace with Format::MessagePack";
 
-impl<T, E: Encoding> Bounded<'_, T, E> {
+impl<T, E: EncodingKind> Bounded<'_, T, E> {
     #[inline]
-    fn ask(&self, kind: Kind) {
+    fn ask(&self, kind: PartKind) {
         if !E::DESCRIBES_ITSELF || self.session.is_trial {
             self.session.shape.kind(kind);
         }
@@ -40,7 +40,7 @@ macro_rules! leaves {
     ($($method:ident $kind:ident),* $(,)?) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            self.ask(Kind::$kind);
+            self.ask(PartKind::$kind);
             if E::DESCRIBES_ITSELF {
                 let found = AnyKind(self.with(visitor));
                 return self.inner.$method(found);
@@ -70,26 +70,26 @@ macro_rules! compounds {
         fn $method<V: Visitor<'de>>(self, $($arg: $type,)* visitor: V) -> Result<V::Value, D::Error> {
             if E::DESCRIBES_ITSELF {
                 let within = self.with(());
-                let kind: Option<Kind> = $kind;
+                let kind: Option<PartKind> = $kind;
                 if let Some(kind) = kind {
                     within.ask(kind);
                 }
                 let found = AnyKind(self.with(visitor));
                 let value = self.inner.$method($($arg,)* found)?;
                 if $group {
-                    within.ask(Kind::End);
+                    within.ask(PartKind::End);
                 }
                 return Ok(value);
             }
             let level = self.enter().map_err(Error::custom)?;
             if $group {
-                level.ask(Kind::Group);
+                level.ask(PartKind::Group);
             }
             let within = level.with(());
             let visitor = $wrap(level.with(visitor));
             let value = level.inner.$method($($arg,)* visitor)?;
             if $group {
-                within.ask(Kind::End);
+                within.ask(PartKind::End);
             }
             Ok(value)
         }
@@ -102,7 +102,7 @@ fn Plain<T>(visitor: T) -> T {
     visitor
 }
 
-impl<'de, D: Deserializer<'de>, E: Encoding> Deserializer<'de> for Bounded<'_, D, E> {
+impl<'de, D: Deserializer<'de>, E: EncodingKind> Deserializer<'de> for Bounded<'_, D, E> {
     type Error = D::Error;
 
     leaves!(
@@ -141,7 +141,7 @@ impl<'de, D: Deserializer<'de>, E: Encoding> Deserializer<'de> for Bounded<'_, D
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.ask(Kind::Unit);
+        self.ask(PartKind::Unit);
         if E::DESCRIBES_ITSELF {
             let found = AnyKind(self.with(visitor));
             return self.inner.deserialize_unit_struct(name, found);
@@ -150,33 +150,33 @@ impl<'de, D: Deserializer<'de>, E: Encoding> Deserializer<'de> for Bounded<'_, D
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.ask(Kind::Str);
+        self.ask(PartKind::Str);
         if E::DESCRIBES_ITSELF {
             let found = AnyKind(self.with(visitor));
             return self.inner.deserialize_string(found);
         }
-        self.inner.deserialize_str(Copied(visitor))
+        self.inner.deserialize_str(CopiedKey(visitor))
     }
 
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.ask(Kind::Bytes);
+        self.ask(PartKind::Bytes);
         if E::DESCRIBES_ITSELF {
             let found = AnyKind(self.with(visitor));
             return self.inner.deserialize_byte_buf(found);
         }
-        self.inner.deserialize_bytes(Copied(visitor))
+        self.inner.deserialize_bytes(CopiedKey(visitor))
     }
 
     // The lengths of tuples and structs are the type's, not the bytes': nothing is paid for them.
     compounds!(
         deserialize_option() Plain false None,
         deserialize_newtype_struct(name: &'static str) Plain false None,
-        deserialize_enum(name: &'static str, variants: &'static [&'static str]) Plain false Some(Kind::Variant),
-        deserialize_seq() Counted false Some(Kind::Seq),
-        deserialize_map() Counted false Some(Kind::Map),
-        deserialize_tuple(len: usize) Plain true Some(Kind::Group),
-        deserialize_tuple_struct(name: &'static str, len: usize) Plain true Some(Kind::Group),
-        deserialize_struct(name: &'static str, fields: &'static [&'static str]) Plain true Some(Kind::Group),
+        deserialize_enum(name: &'static str, variants: &'static [&'static str]) Plain false Some(PartKind::Variant),
+        deserialize_seq() CountedSeed false Some(PartKind::Seq),
+        deserialize_map() CountedSeed false Some(PartKind::Map),
+        deserialize_tuple(len: usize) Plain true Some(PartKind::Group),
+        deserialize_tuple_struct(name: &'static str, len: usize) Plain true Some(PartKind::Group),
+        deserialize_struct(name: &'static str, fields: &'static [&'static str]) Plain true Some(PartKind::Group),
     );
 
     #[inline]

@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde::de::{Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::format::codec::bounded::{Bounded, Encoding};
-use crate::format::codec::shape::Kind;
+use crate::format::codec::bounded::{Bounded, EncodingKind};
+use crate::format::codec::shape::PartKind;
 
 /// The visitor of a compound whose level was entered when it was asked for.
-impl<'de, V: Visitor<'de>, E: Encoding> Visitor<'de> for Bounded<'_, V, E> {
+impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for Bounded<'_, V, E> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -16,12 +16,12 @@ impl<'de, V: Visitor<'de>, E: Encoding> Visitor<'de> for Bounded<'_, V, E> {
     }
 
     fn visit_none<R: Error>(self) -> Result<V::Value, R> {
-        self.ask(Kind::None);
+        self.ask(PartKind::None);
         self.inner.visit_none()
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        self.ask(Kind::Some);
+        self.ask(PartKind::Some);
         let deserializer = self.with(deserializer);
         self.inner.visit_some(deserializer)
     }
@@ -49,9 +49,9 @@ impl<'de, V: Visitor<'de>, E: Encoding> Visitor<'de> for Bounded<'_, V, E> {
 
 /// The visitor of a sequence or a map, whose length the bytes tell: all of its elements are paid for before
 /// the first is read, and before the visitor can claim memory for them.
-pub(super) struct Counted<T>(pub(super) T);
+pub(super) struct CountedSeed<T>(pub(super) T);
 
-impl<'de, V: Visitor<'de>, E: Encoding> Visitor<'de> for Counted<Bounded<'_, V, E>> {
+impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for CountedSeed<Bounded<'_, V, E>> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,14 +60,14 @@ impl<'de, V: Visitor<'de>, E: Encoding> Visitor<'de> for Counted<Bounded<'_, V, 
 
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
         let len = known(access.size_hint())?;
-        self.0.session.shape.kind_with(Kind::Seq, len);
+        self.0.session.shape.kind_with(PartKind::Seq, len);
         self.0.pay(len).map_err(Error::custom)?;
         self.0.visit_seq(access)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
         let len = known(access.size_hint())?;
-        self.0.session.shape.kind_with(Kind::Map, len);
+        self.0.session.shape.kind_with(PartKind::Map, len);
         self.0.pay(len).map_err(Error::custom)?;
         self.0.visit_map(access)
     }
@@ -91,7 +91,7 @@ macro_rules! scalars {
     )*};
 }
 
-impl<'de, V: Visitor<'de>, E: Encoding> Visitor<'de> for AnyKind<Bounded<'_, V, E>> {
+impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for AnyKind<Bounded<'_, V, E>> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -156,9 +156,9 @@ impl<'de, V: Visitor<'de>, E: Encoding> Visitor<'de> for AnyKind<Bounded<'_, V, 
 }
 
 /// The visitor of an owned string or buffer, shown a borrowed one.
-pub(super) struct Copied<V>(pub(super) V);
+pub(super) struct CopiedKey<V>(pub(super) V);
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Copied<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for CopiedKey<V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

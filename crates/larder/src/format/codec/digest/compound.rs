@@ -23,7 +23,7 @@ pub(super) enum Gathering {
     Unordered,
 }
 
-pub(super) struct Compound<'a> {
+pub(super) struct CompoundDigest<'a> {
     inside: Digesting<'a>,
     fields: Option<&'a RefCell<Vec<(&'static str, Digest)>>>,
     gathering: Gathering,
@@ -32,7 +32,7 @@ pub(super) struct Compound<'a> {
     parts: u64,
 }
 
-impl<'a> Compound<'a> {
+impl<'a> CompoundDigest<'a> {
     pub(super) fn new(
         inside: Digesting<'a>,
         fields: Option<&'a RefCell<Vec<(&'static str, Digest)>>>,
@@ -76,7 +76,7 @@ impl<'a> Compound<'a> {
 
 macro_rules! unnamed {
     ($($compound:ident $method:ident),*) => {$(
-        impl $compound for Compound<'_> {
+        impl $compound for CompoundDigest<'_> {
             type Ok = Digest;
             type Error = CodecError;
 
@@ -102,7 +102,7 @@ unnamed!(
 
 macro_rules! named {
     ($($compound:ident),*) => {$(
-        impl $compound for Compound<'_> {
+        impl $compound for CompoundDigest<'_> {
             type Ok = Digest;
             type Error = CodecError;
 
@@ -119,7 +119,7 @@ macro_rules! named {
 
 named!(SerializeStruct, SerializeStructVariant);
 
-impl SerializeMap for Compound<'_> {
+impl SerializeMap for CompoundDigest<'_> {
     type Ok = Digest;
     type Error = CodecError;
 

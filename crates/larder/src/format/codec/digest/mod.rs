@@ -13,8 +13,8 @@ use serde::ser::Serializer;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::CodecError;
-use super::shape::{Kind, fold, name};
-use compound::{Compound, Gathering};
+use super::shape::{PartKind, fold, name};
+use compound::{CompoundDigest, Gathering};
 
 /// What a value serializes as, in two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,17 +26,17 @@ pub(super) struct Digest {
 }
 
 impl Digest {
-    fn of(kind: Kind, content: u64) -> Self {
+    fn of(kind: PartKind, content: u64) -> Self {
         let digest = fold(kind as u64, content);
         Self { strict: digest, loose: digest }
     }
 
-    fn bytes(kind: Kind, bytes: &[u8]) -> Self {
+    fn bytes(kind: PartKind, bytes: &[u8]) -> Self {
         Self::of(kind, xxh3_64(bytes))
     }
 
     /// This, as part of something.
-    fn within(self, kind: Kind, content: u64) -> Self {
+    fn within(self, kind: PartKind, content: u64) -> Self {
         let around = Self::of(kind, content);
         Self { strict: fold(around.strict, self.strict), loose: fold(around.loose, self.loose) }
     }
@@ -74,8 +74,8 @@ impl<'a> Digesting<'a> {
         Self { fields: None, ..self }
     }
 
-    fn compound(self, gathering: Gathering, seed: Digest) -> Compound<'a> {
-        Compound::new(self.inside(), self.fields, gathering, seed)
+    fn compound(self, gathering: Gathering, seed: Digest) -> CompoundDigest<'a> {
+        CompoundDigest::new(self.inside(), self.fields, gathering, seed)
     }
 }
 
@@ -83,7 +83,7 @@ macro_rules! numbers {
     ($($method:ident($type:ty) $kind:ident $number:expr;)*) => {$(
         fn $method(self, value: $type) -> Result<Digest, CodecError> {
             let number: fn($type) -> u64 = $number;
-            Ok(Digest::of(Kind::$kind, number(value)))
+            Ok(Digest::of(PartKind::$kind, number(value)))
         }
     )*};
 }
@@ -91,13 +91,13 @@ macro_rules! numbers {
 impl<'a> Serializer for Digesting<'a> {
     type Ok = Digest;
     type Error = CodecError;
-    type SerializeSeq = Compound<'a>;
-    type SerializeTuple = Compound<'a>;
-    type SerializeTupleStruct = Compound<'a>;
-    type SerializeTupleVariant = Compound<'a>;
-    type SerializeMap = Compound<'a>;
-    type SerializeStruct = Compound<'a>;
-    type SerializeStructVariant = Compound<'a>;
+    type SerializeSeq = CompoundDigest<'a>;
+    type SerializeTuple = CompoundDigest<'a>;
+    type SerializeTupleStruct = CompoundDigest<'a>;
+    type SerializeTupleVariant = CompoundDigest<'a>;
+    type SerializeMap = CompoundDigest<'a>;
+    type SerializeStruct = CompoundDigest<'a>;
+    type SerializeStructVariant = CompoundDigest<'a>;
 
     numbers! {
         serialize_bool(bool) Bool u64::from;
@@ -115,31 +115,31 @@ impl<'a> Serializer for Digesting<'a> {
     }
 
     fn serialize_i128(self, value: i128) -> Result<Digest, CodecError> {
-        Ok(Digest::bytes(Kind::I128, &value.to_le_bytes()))
+        Ok(Digest::bytes(PartKind::I128, &value.to_le_bytes()))
     }
 
     fn serialize_u128(self, value: u128) -> Result<Digest, CodecError> {
-        Ok(Digest::bytes(Kind::U128, &value.to_le_bytes()))
+        Ok(Digest::bytes(PartKind::U128, &value.to_le_bytes()))
     }
 
     fn serialize_str(self, text: &str) -> Result<Digest, CodecError> {
-        Ok(Digest::bytes(Kind::Str, text.as_bytes()))
+        Ok(Digest::bytes(PartKind::Str, text.as_bytes()))
     }
 
     fn serialize_bytes(self, bytes: &[u8]) -> Result<Digest, CodecError> {
-        Ok(Digest::bytes(Kind::Bytes, bytes))
+        Ok(Digest::bytes(PartKind::Bytes, bytes))
     }
 
     fn serialize_none(self) -> Result<Digest, CodecError> {
-        Ok(Digest::of(Kind::None, 0))
+        Ok(Digest::of(PartKind::None, 0))
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Digest, CodecError> {
-        Ok(value.serialize(self.inside())?.within(Kind::Some, 0))
+        Ok(value.serialize(self.inside())?.within(PartKind::Some, 0))
     }
 
     fn serialize_unit(self) -> Result<Digest, CodecError> {
-        Ok(Digest::of(Kind::Unit, 0))
+        Ok(Digest::of(PartKind::Unit, 0))
     }
 
     fn serialize_unit_struct(self, _: &'static str) -> Result<Digest, CodecError> {
@@ -152,7 +152,7 @@ impl<'a> Serializer for Digesting<'a> {
         index: u32,
         variant: &'static str,
     ) -> Result<Digest, CodecError> {
-        Ok(Digest::of(Kind::Variant, variant_of(index, variant)))
+        Ok(Digest::of(PartKind::Variant, variant_of(index, variant)))
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -170,26 +170,26 @@ impl<'a> Serializer for Digesting<'a> {
         variant: &'static str,
         value: &T,
     ) -> Result<Digest, CodecError> {
-        Ok(value.serialize(self.inside())?.within(Kind::Variant, variant_of(index, variant)))
+        Ok(value.serialize(self.inside())?.within(PartKind::Variant, variant_of(index, variant)))
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Compound<'a>, CodecError> {
-        Ok(self.compound(Gathering::Sequence, Digest::of(Kind::Seq, 0)))
+    fn serialize_seq(self, _: Option<usize>) -> Result<CompoundDigest<'a>, CodecError> {
+        Ok(self.compound(Gathering::Sequence, Digest::of(PartKind::Seq, 0)))
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Compound<'a>, CodecError> {
-        Ok(self.compound(Gathering::Unordered, Digest::of(Kind::Map, 0)))
+    fn serialize_map(self, _: Option<usize>) -> Result<CompoundDigest<'a>, CodecError> {
+        Ok(self.compound(Gathering::Unordered, Digest::of(PartKind::Map, 0)))
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Compound<'a>, CodecError> {
-        Ok(self.compound(Gathering::Ordered, Digest::of(Kind::Group, 0)))
+    fn serialize_tuple(self, _: usize) -> Result<CompoundDigest<'a>, CodecError> {
+        Ok(self.compound(Gathering::Ordered, Digest::of(PartKind::Group, 0)))
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Compound<'a>, CodecError> {
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<CompoundDigest<'a>, CodecError> {
         self.serialize_tuple(len)
     }
 
-    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Compound<'a>, CodecError> {
+    fn serialize_struct(self, _: &'static str, len: usize) -> Result<CompoundDigest<'a>, CodecError> {
         self.serialize_tuple(len)
     }
 
@@ -199,8 +199,8 @@ impl<'a> Serializer for Digesting<'a> {
         index: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Compound<'a>, CodecError> {
-        Ok(self.compound(Gathering::Ordered, Digest::of(Kind::Variant, variant_of(index, variant))))
+    ) -> Result<CompoundDigest<'a>, CodecError> {
+        Ok(self.compound(Gathering::Ordered, Digest::of(PartKind::Variant, variant_of(index, variant))))
     }
 
     fn serialize_struct_variant(
@@ -209,7 +209,7 @@ impl<'a> Serializer for Digesting<'a> {
         index: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Compound<'a>, CodecError> {
+    ) -> Result<CompoundDigest<'a>, CodecError> {
         self.serialize_tuple_variant(name, index, variant, len)
     }
 

@@ -6,21 +6,21 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::refusal::Refusal;
-use crate::format::codec::bounded::{Bounded, Encoding};
-use crate::format::codec::shape::{Kind, Place, fold};
+use super::refusal::EncodeRefusal;
+use crate::format::codec::bounded::{Bounded, EncodingKind};
+use crate::format::codec::shape::{PartKind, PartPlace, fold};
 
 /// A compound that is being encoded.
-pub(in crate::format::codec) struct Compound<'a, C, E> {
+pub(in crate::format::codec) struct EncodeCompound<'a, C, E> {
     within: Bounded<'a, (), E>,
     inner: C,
-    parts: Parts,
+    parts: CompoundParts,
 }
 
 /// What is known of a compound's parts.
-pub(super) struct Parts {
+pub(super) struct CompoundParts {
     /// Where they stand: that of an element or a key, else of the compound.
-    place: Place,
+    place: PartPlace,
     /// How many were announced.
     len: Option<usize>,
     seen: usize,
@@ -30,26 +30,26 @@ pub(super) struct Parts {
     owner: &'static str,
 }
 
-impl Parts {
-    pub(super) fn counted(place: Place, len: Option<usize>) -> Self {
+impl CompoundParts {
+    pub(super) fn counted(place: PartPlace, len: Option<usize>) -> Self {
         Self { place, len, seen: 0, names: 0, owner: "" }
     }
 
-    pub(super) fn named(place: Place, len: usize, owner: &'static str) -> Self {
+    pub(super) fn named(place: PartPlace, len: usize, owner: &'static str) -> Self {
         Self { place, len: Some(len), seen: 0, names: 0, owner }
     }
 }
 
-impl<'a, C, E: Encoding> Compound<'a, C, E> {
-    pub(super) fn new(within: Bounded<'a, (), E>, inner: C, parts: Parts) -> Self {
+impl<'a, C, E: EncodingKind> EncodeCompound<'a, C, E> {
+    pub(super) fn new(within: Bounded<'a, (), E>, inner: C, parts: CompoundParts) -> Self {
         Self { within, inner, parts }
     }
 
     /// A reader goes by the length that was announced.
-    fn check_len(&self) -> Result<(), Refusal> {
+    fn check_len(&self) -> Result<(), EncodeRefusal> {
         match self.parts.len {
             Some(len) if len != self.parts.seen => {
-                Err(Refusal::Length { announced: len, written: self.parts.seen })
+                Err(EncodeRefusal::Length { announced: len, written: self.parts.seen })
             }
             _ => Ok(()),
         }
@@ -57,36 +57,36 @@ impl<'a, C, E: Encoding> Compound<'a, C, E> {
 
     /// Notes the end of a group of parts.
     fn end_group(&self) {
-        self.within.session.shape.kind(Kind::End);
+        self.within.session.shape.kind(PartKind::End);
     }
 
-    fn end_struct(&self) -> Result<(), Refusal> {
+    fn end_struct(&self) -> Result<(), EncodeRefusal> {
         if E::DESCRIBES_ITSELF {
             self.check_len()?;
         }
         let shape = &self.within.session.shape;
-        shape.names(self.within.place, fold(self.parts.names, Kind::Group as u64));
+        shape.names(self.within.place, fold(self.parts.names, PartKind::Group as u64));
         // A field may be left out without a word: other names are something new.
-        shape.edge(self.within.place.named(self.parts.names), Kind::Group);
+        shape.edge(self.within.place.named(self.parts.names), PartKind::Group);
         self.end_group();
         Ok(())
     }
 
-    fn skip(&self, field: &'static str) -> Result<(), Refusal> {
+    fn skip(&self, field: &'static str) -> Result<(), EncodeRefusal> {
         if E::DESCRIBES_ITSELF || self.within.session.is_measured {
             // What a reader takes for an absent field is to be tried like what it takes for one that is
             // there.
             self.within
                 .session
                 .shape
-                .edge(self.parts.place.named(self.within.session.shape.name(field)), Kind::End);
+                .edge(self.parts.place.named(self.within.session.shape.name(field)), PartKind::End);
             return Ok(());
         }
-        Err(Refusal::Skipped { field, owner: self.parts.owner })
+        Err(EncodeRefusal::Skipped { field, owner: self.parts.owner })
     }
 }
 
-impl<C: SerializeSeq, E: Encoding> SerializeSeq for Compound<'_, C, E> {
+impl<C: SerializeSeq, E: EncodingKind> SerializeSeq for EncodeCompound<'_, C, E> {
     type Ok = C::Ok;
     type Error = C::Error;
 
@@ -103,7 +103,7 @@ impl<C: SerializeSeq, E: Encoding> SerializeSeq for Compound<'_, C, E> {
     }
 }
 
-impl<C: SerializeMap, E: Encoding> SerializeMap for Compound<'_, C, E> {
+impl<C: SerializeMap, E: EncodingKind> SerializeMap for EncodeCompound<'_, C, E> {
     type Ok = C::Ok;
     type Error = C::Error;
 
@@ -124,10 +124,10 @@ impl<C: SerializeMap, E: Encoding> SerializeMap for Compound<'_, C, E> {
     }
 }
 
-/// Parts without names.
+/// CompoundParts without names.
 macro_rules! tuples {
     ($($compound:ident $method:ident),*) => {$(
-        impl<C: $compound, E: Encoding> $compound for Compound<'_, C, E> {
+        impl<C: $compound, E: EncodingKind> $compound for EncodeCompound<'_, C, E> {
             type Ok = C::Ok;
             type Error = C::Error;
 
@@ -148,10 +148,10 @@ macro_rules! tuples {
 
 tuples!(SerializeTuple serialize_element, SerializeTupleStruct serialize_field, SerializeTupleVariant serialize_field);
 
-/// Parts with names.
+/// CompoundParts with names.
 macro_rules! structs {
     ($($compound:ident),*) => {$(
-        impl<C: $compound, E: Encoding> $compound for Compound<'_, C, E> {
+        impl<C: $compound, E: EncodingKind> $compound for EncodeCompound<'_, C, E> {
             type Ok = C::Ok;
             type Error = C::Error;
 

@@ -71,7 +71,7 @@ where
     Leading { bytes, other }
 }
 
-type No = Impossible<u8, NotAByte>;
+type NotOneByte = Impossible<u8, NotAByte>;
 
 macro_rules! no {
     ($($method:ident($($value:ty),*)),* $(,)?) => {$(
@@ -82,7 +82,7 @@ macro_rules! no {
     )*};
     (compound $($method:ident($($value:ty),*)),* $(,)?) => {$(
         #[inline]
-        fn $method(self, $(_: $value),*) -> Result<No, NotAByte> {
+        fn $method(self, $(_: $value),*) -> Result<NotOneByte, NotAByte> {
             Err(NotAByte)
         }
     )*};
@@ -91,13 +91,13 @@ macro_rules! no {
 impl Serializer for OneByte {
     type Ok = u8;
     type Error = NotAByte;
-    type SerializeSeq = No;
-    type SerializeTuple = No;
-    type SerializeTupleStruct = No;
-    type SerializeTupleVariant = No;
-    type SerializeMap = No;
-    type SerializeStruct = No;
-    type SerializeStructVariant = No;
+    type SerializeSeq = NotOneByte;
+    type SerializeTuple = NotOneByte;
+    type SerializeTupleStruct = NotOneByte;
+    type SerializeTupleVariant = NotOneByte;
+    type SerializeMap = NotOneByte;
+    type SerializeStruct = NotOneByte;
+    type SerializeStructVariant = NotOneByte;
 
     #[inline]
     fn serialize_u8(self, byte: u8) -> Result<u8, NotAByte> {

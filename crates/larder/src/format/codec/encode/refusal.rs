@@ -6,7 +6,7 @@ use crate::format::codec::limits::Exceeded;
 
 /// Why a value can't be encoded in its keyspace's format. The text names the way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum EncodeRefusal {
     /// A limit that decoding keeps too.
     Exceeded(Exceeded),
     /// `Serialize` left a field out, and a reader of a positional encoding takes the next field for it.
@@ -25,7 +25,7 @@ pub(super) enum Refusal {
     NothingInSome,
 }
 
-impl From<Exceeded> for Refusal {
+impl From<Exceeded> for EncodeRefusal {
     fn from(exceeded: Exceeded) -> Self {
         Self::Exceeded(exceeded)
     }
@@ -34,7 +34,7 @@ impl From<Exceeded> for Refusal {
 /// What to do where a positional encoding does not carry a type.
 const NAME_THE_FIELDS: &str = "declare the keyspace with Format::MessagePack, which names its fields";
 
-impl fmt::Display for Refusal {
+impl fmt::Display for EncodeRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exceeded(exceeded) => exceeded.fmt(f),

@@ -21,7 +21,7 @@ fn refused<T>(what: &str) -> Result<T, CodecError> {
     )))
 }
 
-type No = Impossible<Vec<u8>, CodecError>;
+type NotBytes = Impossible<Vec<u8>, CodecError>;
 
 macro_rules! refused {
     ($($method:ident($($value:ty),*) $answer:ty, $what:literal;)*) => {$(
@@ -36,11 +36,11 @@ impl Serializer for Asking {
     type Error = CodecError;
     type SerializeSeq = Collected;
     type SerializeTuple = Collected;
-    type SerializeTupleStruct = No;
-    type SerializeTupleVariant = No;
-    type SerializeMap = No;
-    type SerializeStruct = No;
-    type SerializeStructVariant = No;
+    type SerializeTupleStruct = NotBytes;
+    type SerializeTupleVariant = NotBytes;
+    type SerializeMap = NotBytes;
+    type SerializeStruct = NotBytes;
+    type SerializeStructVariant = NotBytes;
 
     fn serialize_bytes(self, bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
         Ok(bytes.to_vec())
@@ -85,11 +85,11 @@ impl Serializer for Asking {
         serialize_unit() Vec<u8>, "a unit";
         serialize_unit_struct(&'static str) Vec<u8>, "a unit struct";
         serialize_unit_variant(&'static str, u32, &'static str) Vec<u8>, "an enum";
-        serialize_tuple_struct(&'static str, usize) No, "a tuple struct";
-        serialize_tuple_variant(&'static str, u32, &'static str, usize) No, "an enum";
-        serialize_map(Option<usize>) No, "a map";
-        serialize_struct(&'static str, usize) No, "a struct";
-        serialize_struct_variant(&'static str, u32, &'static str, usize) No, "an enum";
+        serialize_tuple_struct(&'static str, usize) NotBytes, "a tuple struct";
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) NotBytes, "an enum";
+        serialize_map(Option<usize>) NotBytes, "a map";
+        serialize_struct(&'static str, usize) NotBytes, "a struct";
+        serialize_struct_variant(&'static str, u32, &'static str, usize) NotBytes, "an enum";
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<Vec<u8>, CodecError> {

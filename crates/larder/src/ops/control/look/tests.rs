@@ -8,7 +8,7 @@ use crate::api::keyspace::definition::{InsertOptions, KeyspaceDefinition};
 use crate::format::codec::format::Format;
 use crate::memory::shard::describe::SlotContent;
 use crate::ops::control::answer::answer;
-use crate::ops::control::judge::Known;
+use crate::ops::control::judge::KeyEvidence;
 use crate::sys::clock::ManualClock;
 use crate::sys::sync::Arc;
 use crate::testing::await_first_sweep;
@@ -44,17 +44,17 @@ impl Bench {
     }
 }
 
-fn told(cache: &Cache, keyspace: &str, key: &[u8], wants: Wants) -> KeyStatus {
-    let target = Target::find(cache.inner(), keyspace).unwrap();
-    super::key(cache.inner(), &target, key, wants)
+fn told(cache: &Cache, keyspace: &str, key: &[u8], wants: KeyQuery) -> KeyStatus {
+    let target = Target::find(cache.shared(), keyspace).unwrap();
+    super::key(cache.shared(), &target, key, wants)
 }
 
 fn status(cache: &Cache, keyspace: &str, key: &[u8]) -> KeyStatus {
-    told(cache, keyspace, key, Wants::Status)
+    told(cache, keyspace, key, KeyQuery::Status)
 }
 
 fn why(cache: &Cache, keyspace: &str, key: &[u8]) -> String {
-    told(cache, keyspace, key, Wants::Why).why.unwrap()
+    told(cache, keyspace, key, KeyQuery::Why).why.unwrap()
 }
 
 fn place(status: &KeyStatus) -> (EntryState, Option<FoundIn>, bool) {
@@ -84,7 +84,7 @@ fn an_entry_is_told_with_the_tiers_that_have_it_and_whether_it_is_committed() {
     assert_eq!(place(&status(&cache, "name", b"a\0\0")), (EntryState::Live, Some(FoundIn::Disk), false));
     assert!(why(&cache, "name", b"a\0\0").contains("has not opened the keyspace"));
     let names = cache.keyspace(NAMES).unwrap();
-    let on_disk = told(&cache, "name", b"a\0\0", Wants::Why);
+    let on_disk = told(&cache, "name", b"a\0\0", KeyQuery::Why);
     assert_eq!(place(&on_disk), (EntryState::Live, Some(FoundIn::Disk), false));
     assert!(on_disk.why.unwrap().contains("the next lookup reads it from there"));
     assert_eq!((on_disk.version, on_disk.value_bytes, on_disk.memory_bytes), (Some(0), Some(4), None));
@@ -112,7 +112,7 @@ fn looking_is_no_use_of_anything() {
     cache.keyspace(NAMES).unwrap();
     let before = cache.stats();
     for _ in 0..3 {
-        for wants in [Wants::Status, Wants::Value, Wants::Why] {
+        for wants in [KeyQuery::Status, KeyQuery::Value, KeyQuery::Why] {
             assert_eq!(
                 told(&cache, "name", b"7\0\0", wants).found_in,
                 Some(FoundIn::Disk),
@@ -138,11 +138,11 @@ fn listed_within(
     (prefix, limit, all): (&[u8], u32, bool),
     time: Duration,
 ) -> Vec<String> {
-    let target = Target::find(cache.inner(), keyspace).unwrap();
+    let target = Target::find(cache.shared(), keyspace).unwrap();
     let (mut keys, mut after): (Vec<String>, Option<Vec<u8>>) = (Vec::new(), None);
     for _ in 0..10_000 {
         let asked = PageRequest { prefix, after: after.as_deref(), limit: Some(limit), all };
-        let page = page_in_steps(cache.inner(), &target, &asked, time, |_| ()).unwrap();
+        let page = page_in_steps(cache.shared(), &target, &asked, time, |_| ()).unwrap();
         assert!(page.keys.len() <= limit.clamp(1, MAX_PAGE) as usize);
         keys.extend(page.keys.into_iter().map(|status| status.key));
         let Some(next) = page.after else { return keys };
@@ -199,7 +199,7 @@ fn a_value_is_told_as_it_is_written_and_only_where_the_application_allows_it() {
     let cache = bench.open();
     let (names, kept) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(KEPT).unwrap());
     names.insert("a", "Ada".to_owned()).unwrap();
-    let refused = told(&cache, "name", b"a\0\0", Wants::Value);
+    let refused = told(&cache, "name", b"a\0\0", KeyQuery::Value);
     assert_eq!((refused.value, refused.value_bytes), (None, Some(4)));
     assert!(refused.value_withheld.unwrap().contains("control_values=on"));
     drop((names, kept));
@@ -208,7 +208,7 @@ fn a_value_is_told_as_it_is_written_and_only_where_the_application_allows_it() {
     let (names, kept) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(KEPT).unwrap());
     names.insert("b", "Bob".to_owned()).unwrap();
     kept.insert(&7, "seven".to_owned()).unwrap();
-    let value = |keyspace: &str, key: &[u8]| told(&cache, keyspace, key, Wants::Value);
+    let value = |keyspace: &str, key: &[u8]| told(&cache, keyspace, key, KeyQuery::Value);
     let bob = value("name", b"b\0\0");
     assert_eq!((bob.value.as_deref(), bob.value_format), (Some("0x03426F62"), Some(0)), "to be committed");
     assert_eq!(value("name", b"a\0\0").value.as_deref(), Some("0x03416461"), "on disk");
@@ -233,7 +233,7 @@ fn a_load_under_way_is_told() {
     let cache = Cache::builder().open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();
     let loaded = names.get_or_load("a", || {
-        let loading = told(&cache, "name", b"a\0\0", Wants::Why);
+        let loading = told(&cache, "name", b"a\0\0", KeyQuery::Why);
         assert_eq!((loading.state, loading.is_loading), (EntryState::Absent, true));
         let said = loading.why.unwrap();
         assert!(
@@ -254,7 +254,7 @@ fn a_record_that_is_no_value_of_the_type_is_told_with_the_reason() {
     cache.close().unwrap();
     let cache = bench.open_with(true);
     let names = cache.keyspace(NAMES).unwrap();
-    let found = told(&cache, "name", b"a\0\0", Wants::Value);
+    let found = told(&cache, "name", b"a\0\0", KeyQuery::Value);
     assert_eq!((found.state, found.found_in, found.value), (EntryState::Undecodable, None, None));
     let said = why(&cache, "name", b"a\0\0");
     assert!(said.contains("no value of the application's type: "), "{said}");
@@ -303,9 +303,12 @@ fn slot(value: Option<u8>, sequence: u64) -> SlotContent {
 
 #[test]
 fn what_a_lookup_finds_is_judged_in_its_order() {
-    let judged = |slot: Option<SlotContent>, floor: u64, disk: Option<Result<OnDisk, Damage>>, now: u64| {
-        let memory = KeyInMemory { slot, floor, is_loading: false };
-        let known = Known { memory: &memory, disk, version: Some(3), now: Timestamp::from_millis(now) };
+    let judged = |slot: Option<SlotContent>,
+                  min_visible_sequence: u64,
+                  disk: Option<Result<OnDisk, Damage>>,
+                  now: u64| {
+        let memory = KeyInMemory { slot, min_visible_sequence, is_loading: false };
+        let known = KeyEvidence { memory: &memory, disk, version: Some(3), now: Timestamp::from_millis(now) };
         place(&known.status())
     };
     let live = |place: FoundIn| (EntryState::Live, Some(place), false);
@@ -342,7 +345,7 @@ fn a_removal_of_many_that_is_still_being_made_is_the_reason() {
     let cache = open();
     let names = cache.keyspace(NAMES).unwrap();
     names.remove_prefix("4").unwrap();
-    let found = told(&cache, "name", b"49\0\0", Wants::Why);
+    let found = told(&cache, "name", b"49\0\0", KeyQuery::Why);
     assert_eq!(found.state, EntryState::Removed, "{found:?}");
     assert!(found.why.unwrap().contains("removed with others"));
     assert_eq!(listed_keys(&cache, "name", b"", 9, false).len(), 39);
@@ -370,7 +373,7 @@ fn why_a_record_does_not_decode_shows_nothing_of_it_unless_the_application_allow
         assert_eq!(said.contains("hunter2"), is_allowed, "{said}");
         assert!(said.contains("no value of the application's type"), "{said}");
         assert!(states.get("a").is_none());
-        let answer = answer(&Arc::downgrade(cache.inner()), br#"{"v":1,"do":"stats"}"#);
+        let answer = answer(&Arc::downgrade(cache.shared()), br#"{"v":1,"do":"stats"}"#);
         let answer = String::from_utf8(answer).unwrap();
         assert_eq!(answer.contains("hunter2"), is_allowed, "{answer}");
         assert!(answer.contains("undecodable_cause\":\""), "{answer}");

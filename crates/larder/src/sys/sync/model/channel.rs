@@ -4,7 +4,7 @@
 //! Time does not pass under the model checker, so it decides when a wait has been too long. A wait of no
 //! length ends at once. Any other on an empty channel ends in one of three ways, by a choice that belongs to
 //! the schedule: at once, after the other threads have done something, or never. The last is what finds a
-//! thread that nothing but a timeout would wake. A receiver times out at most [`MOST_TIMEOUTS`] times, so
+//! thread that nothing but a timeout would wake. A receiver times out at most [`MAX_TIMEOUTS`] times, so
 //! that a thread which only waits for time to pass does not make a schedule endless.
 
 use std::cell::RefCell;
@@ -18,9 +18,9 @@ use shuttle::rand::{RngCore, thread_rng};
 use crate::sys::sync::{Arc, Ordering};
 
 /// Timeouts of one receiver in one execution.
-const MOST_TIMEOUTS: usize = 4;
+const MAX_TIMEOUTS: usize = 4;
 /// Chances that other threads get before a wait is over.
-pub(super) const MOST_CHANCES: u64 = 16;
+pub(super) const MAX_CHANCES: u64 = 16;
 
 /// Everybody at the other end is gone.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct SendError<T>(pub(crate) T);
 
 /// There is no message.
 #[derive(Debug)]
-pub(crate) struct Empty;
+pub(crate) struct EmptyChannel;
 
 /// Why a wait ended without a message.
 #[derive(Debug)]
@@ -46,11 +46,11 @@ struct Channel<T> {
     /// A permit for each message: what makes an operation one point of the schedule.
     permits: BatchSemaphore,
     /// Not interleaved, and never contended: it is held between two points.
-    state: std::sync::Mutex<State<T>>,
+    state: std::sync::Mutex<ChannelState<T>>,
 }
 
 #[derive(Debug)]
-struct State<T> {
+struct ChannelState<T> {
     messages: VecDeque<T>,
     /// Whether the receiver waits as if its time would never be over.
     is_timed: bool,
@@ -71,7 +71,7 @@ pub(crate) struct Receiver<T> {
 }
 
 pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
-    let state = State { messages: VecDeque::new(), is_timed: false, senders: 1, is_received: true };
+    let state = ChannelState { messages: VecDeque::new(), is_timed: false, senders: 1, is_received: true };
     let permits = BatchSemaphore::new(0, Fairness::Unfair);
     let channel = Arc::new(Channel { permits, state: std::sync::Mutex::new(state) });
     (Sender(channel.clone()), Receiver { channel, timeouts: 0.into() })
@@ -83,7 +83,7 @@ pub(crate) fn bounded<T>(_capacity: usize) -> (Sender<T>, Receiver<T>) {
 }
 
 impl<T> Channel<T> {
-    fn state(&self) -> std::sync::MutexGuard<'_, State<T>> {
+    fn state(&self) -> std::sync::MutexGuard<'_, ChannelState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -156,12 +156,12 @@ impl<T: 'static> Receiver<T> {
     /// Waits for a message, for a time that the schedule chooses.
     pub(crate) fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         let may_end = timeout.is_zero()
-            || self.timeouts.load(Ordering::Relaxed) < MOST_TIMEOUTS
+            || self.timeouts.load(Ordering::Relaxed) < MAX_TIMEOUTS
                 && thread_rng().next_u64().is_multiple_of(2);
         if !may_end {
             return self.recv_until_time_passes();
         }
-        let mut chances = if timeout.is_zero() { 0 } else { thread_rng().next_u64() % MOST_CHANCES };
+        let mut chances = if timeout.is_zero() { 0 } else { thread_rng().next_u64() % MAX_CHANCES };
         loop {
             // A plain point, which leaves the priorities of PCT alone.
             if let Ok(message) = self.try_recv() {
@@ -206,10 +206,10 @@ impl<T> Receiver<T> {
         }
     }
 
-    pub(crate) fn try_recv(&self) -> Result<T, Empty> {
+    pub(crate) fn try_recv(&self) -> Result<T, EmptyChannel> {
         match self.channel.permits.try_acquire(1) {
-            Err(_) if !self.channel.permits.is_closed() => Err(Empty),
-            _ => self.channel.pop().ok_or(Empty),
+            Err(_) if !self.channel.permits.is_closed() => Err(EmptyChannel),
+            _ => self.channel.pop().ok_or(EmptyChannel),
         }
     }
 }

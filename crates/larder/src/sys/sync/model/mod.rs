@@ -49,14 +49,14 @@ pub(crate) fn hash_seeds() -> ahash::RandomState {
 
 /// A value that is replaced as a whole: a lock here, whose every step is the checker's to delay.
 #[derive(Debug)]
-pub(crate) struct Latest<T>(RwLock<Option<Arc<T>>>);
+pub(crate) struct AtomicSnapshot<T>(RwLock<Option<Arc<T>>>);
 
-impl<T> Latest<T> {
+impl<T> AtomicSnapshot<T> {
     pub(crate) fn new(value: Option<Arc<T>>) -> Self {
         Self(RwLock::new(value))
     }
 
-    pub(crate) fn look(&self) -> impl Deref<Target = Option<Arc<T>>> {
+    pub(crate) fn load(&self) -> impl Deref<Target = Option<Arc<T>>> {
         Looked(self.0.read().clone())
     }
 
@@ -170,7 +170,7 @@ impl Condvar {
             self.wait(guard);
             return WaitTimeoutResult { timed_out: false };
         }
-        for _ in 0..=thread_rng().next_u64() % channel::MOST_CHANCES {
+        for _ in 0..=thread_rng().next_u64() % channel::MAX_CHANCES {
             guard.held = None;
             // A plain point, which leaves the priorities of PCT alone.
             guard.held = Some(guard.lock.lock().unwrap_or_else(PoisonError::into_inner));

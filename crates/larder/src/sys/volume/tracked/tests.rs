@@ -43,7 +43,7 @@ fn what_is_released_is_closed_and_its_locks_with_it() {
     assert!(other.try_lock().unwrap());
     file.len().unwrap_err();
     anchor.has_name().unwrap_err();
-    assert_eq!(anchor.identity(), volume.look(volume.path()).unwrap().unwrap().identity);
+    assert_eq!(anchor.identity(), volume.metadata(volume.path()).unwrap().unwrap().identity);
     volume.release().unwrap();
 }
 

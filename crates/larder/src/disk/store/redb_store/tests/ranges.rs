@@ -4,14 +4,14 @@ use super::*;
 use crate::disk::store::batch::range::RangeRemoval;
 use crate::disk::store::charging::Charging;
 use crate::disk::store::identity::Identities;
-use crate::disk::store::redb_store::Room;
+use crate::disk::store::redb_store::StoreLimits;
 use crate::disk::store::redb_store::commit::Batch;
 use crate::disk::store::tables::RANGES;
 
 const ROWS: usize = 4;
 
 fn removal(scope: Scope, sequence: u64) -> RangeRemoval {
-    RangeRemoval { range: Range { scope, sequence }, known: vec![], unlisted: 0, on_disk: 0 }
+    RangeRemoval { range: Range { scope, sequence }, memory_keys: vec![], unlisted: 0, on_disk: 0 }
 }
 
 /// A batch in which a removal of more than [`ROWS`] rows is a large one.
@@ -34,15 +34,15 @@ fn has(store: &Store, id: KeyspaceId, name: &str) -> bool {
 
 /// The rows of the table, as a restart finds them.
 fn rows(store: &Store) -> Vec<u64> {
-    let known = Store::read_known(&*store.db).unwrap();
-    known.ranges.iter().map(|range| range.sequence).collect()
+    let catalog = Store::read_known(&*store.db).unwrap();
+    catalog.ranges.iter().map(|range| range.sequence).collect()
 }
 
 #[test]
 fn a_small_removal_is_made_at_once_and_a_large_one_is_a_row_until_its_last_part() {
     let (mut store, id) = filled(1 << 30, ROWS);
     let outcome = store.commit(&small(&[], &[removal(Scope::prefix(id.to_bytes()), 5)])).unwrap();
-    assert_eq!((outcome.removed, rows(&store), store.known.entries()), (vec![ROWS as u64], vec![], 0));
+    assert_eq!((outcome.removed, rows(&store), store.catalog.entries()), (vec![ROWS as u64], vec![], 0));
     validate(&store);
     let (mut store, id) = filled(1 << 30, 2 * ROWS + 1);
     let counted = RangeRemoval { on_disk: 7, unlisted: 3, ..removal(Scope::prefix(id.to_bytes()), 5) };
@@ -50,16 +50,18 @@ fn a_small_removal_is_made_at_once_and_a_large_one_is_a_row_until_its_last_part(
     let outcome = store.commit(&small(&late, &[counted])).unwrap();
     assert_eq!((outcome.removed, rows(&store)), (vec![7], vec![5]), "as many as were counted before");
     assert!(has(&store, id, "00000") && !has(&store, id, "drained late"));
-    assert!(store.known.is_removed(&key(id, "00000"), 3) && !store.known.is_removed(&key(id, "00002"), 6));
+    assert!(
+        store.catalog.is_removed(&key(id, "00000"), 3) && !store.catalog.is_removed(&key(id, "00002"), 6)
+    );
     validate(&store);
     for left in [2 * ROWS + 1 - 3, ROWS + 1 - 3 + 1] {
         store.commit(&Batch { part: Some(&|| false), ..small(&[], &[]) }).unwrap();
-        assert_eq!(store.known.entries(), left as u64 - u64::from(left < ROWS));
+        assert_eq!(store.catalog.entries(), left as u64 - u64::from(left < ROWS));
         assert_eq!(rows(&store), [5], "the row stands as long as anything may");
         validate(&store);
     }
     store.commit(&Batch { part: Some(&|| false), ..small(&[], &[]) }).unwrap();
-    assert_eq!((store.known.entries(), rows(&store)), (1, vec![]));
+    assert_eq!((store.catalog.entries(), rows(&store)), (1, vec![]));
     assert!(has(&store, id, "00002"), "written after it");
     validate(&store);
     let outcome = store.commit(&Batch { part: Some(&|| false), ..small(&[], &[]) }).unwrap();
@@ -71,14 +73,14 @@ fn a_part_ends_when_its_time_is_over_and_the_next_goes_on_there() {
     let (mut store, id) = filled(1 << 30, 1_000);
     store.commit(&small(&[], &[removal(Scope::prefix(id.to_bytes()), 5)])).unwrap();
     let mut parts = 0;
-    while !store.known.ranges.is_empty() {
-        let before = store.known.entries();
+    while !store.catalog.ranges.is_empty() {
+        let before = store.catalog.entries();
         store.commit(&Batch { part: Some(&|| true), ..batch(&[], &[]) }).unwrap();
-        assert!((1..=32).contains(&(before - store.known.entries())) || store.known.ranges.is_empty());
+        assert!((1..=32).contains(&(before - store.catalog.entries())) || store.catalog.ranges.is_empty());
         parts += 1;
     }
     assert!(parts > 1_000 / 33, "{parts} parts");
-    assert_eq!(store.known.entries(), 0);
+    assert_eq!(store.catalog.entries(), 0);
     validate(&store);
 }
 
@@ -100,7 +102,7 @@ fn a_removal_that_contains_another_takes_its_place() {
     assert_eq!(rows(&store), [5, 6], "a narrower one is another");
     store.commit(&small(&[], &[removal(whole.clone(), 7)])).unwrap();
     assert_eq!(rows(&store), [7]);
-    assert_eq!(store.known.ranges, [Range { scope: whole, sequence: 7 }]);
+    assert_eq!(store.catalog.ranges, [Range { scope: whole, sequence: 7 }]);
     validate(&store);
 }
 
@@ -116,10 +118,10 @@ fn dead_entries_give_up_their_room_before_live_ones() {
     store.commit(&batch(&puts("live", 3, 100), &[])).unwrap();
     store.commit(&batch(&puts("old", 4, 190), &[])).unwrap();
     store.commit(&small(&[], &[removal(Scope::prefix(key(id, "old")), 5)])).unwrap();
-    assert!(store.known.live_bytes() > live_limit * 9 / 10);
+    assert!(store.catalog.live_bytes() > live_limit * 9 / 10);
     let outcome = store.commit(&Batch { range_rows: 32, ..batch(&puts("new", 6, 60), &[]) }).unwrap();
     assert_eq!(outcome.evicted, 0);
-    assert!(store.known.live_bytes() <= live_limit);
+    assert!(store.catalog.live_bytes() <= live_limit);
     assert!((0..100).all(|number| has(&store, id, &format!("live{number:05}"))));
     assert_eq!(rows(&store), [5], "only as much as is needed");
     validate(&store);
@@ -151,30 +153,30 @@ fn range_removals_that_stand_in_a_file_are_made_in_transactions_of_a_bounded_siz
             txn.open_table(RANGES).unwrap().insert(*key, *scope).unwrap();
         }
         txn.commit().unwrap();
-        Store::new(store.db.into_inner().unwrap(), Room::UNBOUNDED, Identities::default())
+        Store::new(store.db.into_inner().unwrap(), StoreLimits::UNBOUNDED, Identities::default())
     };
     let scope = Scope::prefix(id.to_bytes()).to_bytes();
     let narrow = Scope::prefix(key(id, "00000")).to_bytes();
     let [two, four] = [2_u64, 4].map(u64::to_be_bytes);
     let mut store = plant(store, &[(&two, &narrow), (&four, &scope)]).unwrap();
-    let covers = |store: &Store, name: &str, sequence| store.known.is_removed(&key(id, name), sequence);
+    let covers = |store: &Store, name: &str, sequence| store.catalog.is_removed(&key(id, name), sequence);
     assert!(covers(&store, "00000", 2) && covers(&store, "00001", 4));
-    assert!(!covers(&store, "00001", 5) && !store.known.is_removed(&key(other, "00000"), 3));
+    assert!(!covers(&store, "00001", 5) && !store.catalog.is_removed(&key(other, "00000"), 3));
     assert_eq!(store.make_part(RANGE_ROWS).unwrap().deleted, 0, "it covers nothing so old");
     let part = store.make_part(RANGE_ROWS).unwrap();
     assert_eq!(part.last.as_deref(), Some(&*key(id, &name(RANGE_ROWS - 1))));
-    assert_eq!(store.known.entries(), (count + 1 - RANGE_ROWS) as u64, "so many, and no more");
-    let before = store.known.state;
+    assert_eq!(store.catalog.entries(), (count + 1 - RANGE_ROWS) as u64, "so many, and no more");
+    let before = store.catalog.state;
     store.make_ranges().unwrap();
-    assert_eq!(store.known.entries(), 1);
-    assert_eq!(store.known.state, before, "no change of the cache's own");
+    assert_eq!(store.catalog.entries(), 1);
+    assert_eq!(store.catalog.state, before, "no change of the cache's own");
     let snapshot = store.snapshot(1).unwrap();
     assert!(snapshot.get(&key(id, &name(count))).unwrap().is_some(), "written after it");
     assert!(snapshot.get(&key(other, &name(0))).unwrap().is_some(), "not in its scope");
     drop(snapshot);
-    let row = store.known.keyspaces["name"].clone();
-    assert_eq!(Store::read_known(&*store.db).unwrap(), store.known);
+    let row = store.catalog.keyspaces["name"].clone();
+    assert_eq!(Store::read_known(&*store.db).unwrap(), store.catalog);
     assert_eq!(row.bytes, Charging::ByLength.charge(key(id, &name(count)).len(), 152));
     let illegible = plant(store, &[(&two, &[9])]).unwrap_err();
-    assert_eq!(illegible.kind, FaultKind::Damage);
+    assert_eq!(illegible.kind, StoreErrorKind::Damage);
 }

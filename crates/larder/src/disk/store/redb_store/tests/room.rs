@@ -4,7 +4,7 @@ use super::*;
 use crate::disk::store::batch::range::RangeRemoval;
 use crate::disk::store::charging::Charging;
 use crate::disk::store::identity::Identities;
-use crate::disk::store::redb_store::Room;
+use crate::disk::store::redb_store::StoreLimits;
 use crate::disk::store::redb_store::commit::Batch;
 use crate::disk::store::snapshot::Snapshot;
 
@@ -16,7 +16,7 @@ fn what_a_commit_writes_is_not_its_own_victim() {
     for number in 0..200 {
         store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
     }
-    assert!(store.known.live_bytes() > live_limit / 2);
+    assert!(store.catalog.live_bytes() > live_limit / 2);
     // It expires before all others, and takes all the room that one entry may have.
     let (soon, name) = (Timestamp::from_millis(1_001), key(id, "large"));
     let len = (32 << 10) - 200;
@@ -25,7 +25,7 @@ fn what_a_commit_writes_is_not_its_own_victim() {
             <= live_limit - live_limit / EVICT_AHEAD
     );
     let outcome = store.commit(&batch(&[put_long(&name, 500, soon, len)], &[])).unwrap();
-    assert!(outcome.evicted > 0 && store.known.live_bytes() <= live_limit);
+    assert!(outcome.evicted > 0 && store.catalog.live_bytes() <= live_limit);
     assert!(store.snapshot(1).unwrap().get(&name).unwrap().is_some());
     validate(&store);
     // The next commit takes it first.
@@ -38,7 +38,7 @@ fn what_a_commit_writes_is_not_its_own_victim() {
 
 #[test]
 fn a_transaction_evicts_so_many_and_writes_nothing_until_there_is_room() {
-    let room = Room { live_limit: 10_000, most_evictions: 5 };
+    let room = StoreLimits { live_limit: 10_000, most_evictions: 5 };
     let mut store = store_with(room);
     let id = registered(&mut store, 0).registered[0];
     for number in 100..200 {
@@ -57,9 +57,9 @@ fn a_transaction_evicts_so_many_and_writes_nothing_until_there_is_room() {
     let mutations = [removal, replaced, large];
     let mut transactions = 0;
     loop {
-        let (entries, outcome) = (store.known.entries(), store.commit(&batch(&mutations, &[])).unwrap());
+        let (entries, outcome) = (store.catalog.entries(), store.commit(&batch(&mutations, &[])).unwrap());
         validate(&store);
-        assert!(outcome.evicted <= 5 && store.known.live_bytes() <= room.live_limit);
+        assert!(outcome.evicted <= 5 && store.catalog.live_bytes() <= room.live_limit);
         transactions += 1;
         assert!(!has(&store, "198"), "a removal is not held");
         assert_eq!(has(&store, "large"), !outcome.needs_room);
@@ -67,7 +67,7 @@ fn a_transaction_evicts_so_many_and_writes_nothing_until_there_is_room() {
         if !outcome.needs_room {
             break;
         }
-        assert!(store.known.entries() < entries);
+        assert!(store.catalog.entries() < entries);
     }
     assert!(transactions > 2);
 }
@@ -79,12 +79,12 @@ fn a_file_above_its_limit_is_brought_down_in_transactions_of_a_bounded_size() {
     let mutations: Vec<_> =
         (0..50).map(|number| put(&key(id, &format!("{number:02}")), number, LATER)).collect();
     store.commit(&batch(&mutations, &[])).unwrap();
-    let room = Room { live_limit: store.known.live_bytes() / 2, most_evictions: 4 };
+    let room = StoreLimits { live_limit: store.catalog.live_bytes() / 2, most_evictions: 4 };
     let mut store = Store::new(store.db.into_inner().unwrap(), room, Identities::default()).unwrap();
     let outcome = store.commit(&batch(&[], &[])).unwrap();
     assert_eq!((outcome.evicted, outcome.needs_room), (4, true));
     store.shrink(NOW).unwrap();
-    assert!(store.known.live_bytes() <= room.live_limit && store.known.entries() > 20);
+    assert!(store.catalog.live_bytes() <= room.live_limit && store.catalog.entries() > 20);
     validate(&store);
 }
 
@@ -97,9 +97,9 @@ fn a_file_that_was_charged_by_another_rule_is_counted_anew_and_names_the_rule_wi
         let len = [10, 1_000, 3_000, 20_000][usize::try_from(number).unwrap() % 4];
         store.commit(&batch(&[put_long(&key(id, &format!("{number}")), number, LATER, len)], &[])).unwrap();
     }
-    let by_length = store.known.live_bytes();
+    let by_length = store.catalog.live_bytes();
     store.charge_by(Charging::ByBlocks).unwrap();
-    let by_blocks = store.known.live_bytes();
+    let by_blocks = store.catalog.live_bytes();
     assert_ne!(by_length, by_blocks);
     assert_eq!(Store::read_known(&*store.db).unwrap().live_bytes(), by_length, "nothing is written yet");
     // What goes and comes is charged by the new rule, and every row is written.
@@ -113,13 +113,13 @@ fn a_file_that_was_charged_by_another_rule_is_counted_anew_and_names_the_rule_wi
         ))
         .unwrap();
     validate(&store);
-    assert_eq!(store.known.live_bytes(), by_blocks);
+    assert_eq!(store.catalog.live_bytes(), by_blocks);
     let written = Store::read_known(&*store.db).unwrap();
-    assert_eq!(written, store.known);
+    assert_eq!(written, store.catalog);
     assert_eq!(written.charging, Charging::ByBlocks);
-    assert!(store.known.retired.get(&retired).is_none());
+    assert!(store.catalog.retired.get(&retired).is_none());
     store.charge_by(Charging::ByLength).unwrap();
-    assert_eq!(store.known.live_bytes(), by_length);
+    assert_eq!(store.catalog.live_bytes(), by_length);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn eviction_takes_what_was_written_first_and_memory_does_not_hold() {
         let mutation = put(&key(id, &name(number)), number, Timestamp::from_millis(10_000 + number));
         let is_resident = |key: &[u8]| *key == *resident;
         store.commit(&Batch { is_resident: &is_resident, ..batch(&[mutation], &[]) }).unwrap();
-        assert!(store.known.live_bytes() <= 2_000);
+        assert!(store.catalog.live_bytes() <= 2_000);
         validate(&store);
     }
     let snapshot = store.snapshot(1).unwrap();
@@ -147,7 +147,7 @@ fn eviction_takes_what_was_written_first_and_memory_does_not_hold() {
 
 #[test]
 fn rows_without_a_class_of_entries_that_never_expire_go_with_them() {
-    let room = Room { live_limit: 100_000, most_evictions: usize::MAX };
+    let room = StoreLimits { live_limit: 100_000, most_evictions: usize::MAX };
     let mut store = store_with(room);
     let id = registered(&mut store, 0).registered[0];
     let never = Timestamp::from_millis(u64::MAX);
@@ -161,15 +161,15 @@ fn rows_without_a_class_of_entries_that_never_expire_go_with_them() {
     validate(&store);
     let end = Timestamp::from_millis(u64::MAX - 1);
     let swept = store.commit(&Batch { sweep: 100, now: end, ..batch(&[], &[]) }).unwrap();
-    assert_eq!((swept.swept, store.known.entries()), (1, 2), "at the end of time alone these go");
+    assert_eq!((swept.swept, store.catalog.entries()), (1, 2), "at the end of time alone these go");
     validate(&store);
     store.commit(&Batch { sweep: 100, now: never, ..batch(&[], &[]) }).unwrap();
-    assert_eq!(store.known.entries(), 0);
+    assert_eq!(store.catalog.entries(), 0);
     validate(&store);
 }
 
 /// As the version before wrote them.
-fn without_classes(store: Store, room: Room) -> Store {
+fn without_classes(store: Store, room: StoreLimits) -> Store {
     let txn = store.db.begin_write().unwrap();
     {
         let mut table = txn.open_table(EXPIRY).unwrap();
@@ -193,7 +193,7 @@ fn rows_without_a_class_are_served_until_they_are_gone() {
         let rows = table.iter().unwrap().map(|row| row.unwrap().0.value().to_vec());
         rows.filter(|row| row.first() == Some(&expiry::UNCLASSED)).count()
     };
-    let room = Room { live_limit: 10_000, most_evictions: usize::MAX };
+    let room = StoreLimits { live_limit: 10_000, most_evictions: usize::MAX };
     let mut store = store_with(room);
     let id = registered(&mut store, 0).registered[0];
     let name = |number: u64| key(id, &format!("{number:02}"));
@@ -201,18 +201,20 @@ fn rows_without_a_class_are_served_until_they_are_gone() {
     let mutations: Vec<_> = (0..40).map(|number| put(&name(number), 1, until(number))).collect();
     store.commit(&batch(&mutations, &[])).unwrap();
     let mut store = without_classes(store, room);
-    assert_eq!((unclassed(&store), store.known.features, store.next_expiry), (40, 0, Some(until(0))));
+    assert_eq!((unclassed(&store), store.catalog.features, store.next_expiry), (40, 0, Some(until(0))));
     validate(&store);
     // Overwritten with the same expiry, and with another; removed; removed by a range; swept.
     let removal = Mutation { change: Change::Delete, ..put(&name(7), 2, LATER) };
     let changes = [put(&name(5), 2, until(5)), put(&name(6), 2, LATER), removal];
     store.commit(&batch(&changes, &[])).unwrap();
-    assert_eq!((unclassed(&store), store.known.entries()), (37, 39));
-    assert_ne!(store.known.features, 0, "the first commit says that there are classes");
+    assert_eq!((unclassed(&store), store.catalog.entries()), (37, 39));
+    assert_ne!(store.catalog.features, 0, "the first commit says that there are classes");
     validate(&store);
     let range = Range { scope: Scope::prefix(key(id, "1")), sequence: 9 };
-    store.commit(&batch(&[], &[RangeRemoval { range, known: vec![], unlisted: 0, on_disk: 0 }])).unwrap();
-    assert_eq!((unclassed(&store), store.known.entries()), (27, 29));
+    store
+        .commit(&batch(&[], &[RangeRemoval { range, memory_keys: vec![], unlisted: 0, on_disk: 0 }]))
+        .unwrap();
+    assert_eq!((unclassed(&store), store.catalog.entries()), (27, 29));
     validate(&store);
     let swept = store.commit(&Batch { sweep: 100, now: until(2), ..batch(&[], &[]) }).unwrap();
     assert_eq!((swept.swept, unclassed(&store), swept.next_expiry), (3, 24, Some(until(3))));
@@ -223,7 +225,7 @@ fn rows_without_a_class_are_served_until_they_are_gone() {
         store.commit(&batch(&[put(&name(number), number, until(3))], &[])).unwrap();
         validate(&store);
     }
-    assert!(unclassed(&store) < 24 && store.known.live_bytes() <= room.live_limit);
+    assert!(unclassed(&store) < 24 && store.catalog.live_bytes() <= room.live_limit);
     let snapshot = store.snapshot(1).unwrap();
     assert!((100..130).chain([5, 6]).all(|number| snapshot.get(&name(number)).unwrap().is_some()));
 }

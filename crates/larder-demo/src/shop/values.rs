@@ -1,15 +1,15 @@
 //! The shop's value types, as an application of larder-product declares them.
 //!
-//! Every value carries its revision: the highest among the rows it was read from. Revisions are handed out
-//! inside the write transactions of the database, so a value with revision r shows every change up to r, and
-//! one with a lower revision does not show change r.
+//! Every value has a revision: the highest among the rows that it was read from. Revisions are assigned
+//! inside the write transactions of the database. So a value with revision r shows every change up to r, and
+//! a value with a lower revision does not show change r.
 
 use std::sync::Arc;
 
 use larder_product::Shop;
 use serde::{Deserialize, Serialize};
 
-use crate::demo::directory::{Directory, Subject};
+use super::catalog::{Catalog, Subject};
 
 /// The types of the demo's shop.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Shop for DemoShop {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Categories {
-    /// Code and name of each.
+    /// The code and the name of each category.
     pub(crate) categories: Vec<(String, String)>,
     pub(crate) revision: u64,
 }
@@ -89,7 +89,7 @@ pub(crate) struct Merchant {
     pub(crate) revision: u64,
 }
 
-/// What a request was answered with.
+/// The answer to a request.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Categories(Arc<Categories>),
@@ -102,6 +102,7 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
+    /// Returns the revision of the value.
     pub(crate) fn revision(&self) -> u64 {
         match self {
             Self::Categories(categories) => categories.revision,
@@ -114,28 +115,26 @@ impl Answer {
         }
     }
 
-    /// Is this an answer to that question at all?
-    pub(crate) fn is_about(&self, subject: Subject, directory: &Directory) -> bool {
+    /// Returns whether this is an answer to a request for `subject`.
+    pub(crate) fn is_about(&self, subject: Subject, catalog: &Catalog) -> bool {
         match (self, subject) {
             (Self::Categories(_), Subject::Categories) => true,
             (Self::ProductList(list), Subject::ProductList(n)) => {
-                list.category == directory.category(n).as_str()
+                list.category == catalog.category(n).as_str()
             }
-            (Self::Product(product), Subject::Product(n)) => product.code == directory.product(n).as_str(),
+            (Self::Product(product), Subject::Product(n)) => product.code == catalog.product(n).as_str(),
             (Self::DataPackage(package), Subject::DataPackage(n)) => {
-                let (product, data) = directory.data_package(n);
+                let (product, data) = catalog.data_package(n);
                 package.product == product.as_str() && package.code == data.as_str()
             }
             (Self::DataBundles(bundles), Subject::DataBundles(n)) => {
-                bundles.product == directory.data_product(n).as_str()
+                bundles.product == catalog.data_product(n).as_str()
             }
             (Self::Discount(discount), Subject::Discount(n)) => {
-                let (user, product) = directory.discount(n);
+                let (user, product) = catalog.discount(n);
                 discount.user == user.get() && discount.product == product.as_str()
             }
-            (Self::Merchant(merchant), Subject::Merchant(n)) => {
-                merchant.code == directory.merchant(n).as_str()
-            }
+            (Self::Merchant(merchant), Subject::Merchant(n)) => merchant.code == catalog.merchant(n).as_str(),
             _ => false,
         }
     }

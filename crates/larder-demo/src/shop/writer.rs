@@ -1,8 +1,8 @@
-//! Changing the shop's database: one row and one revision a transaction.
+//! Changes of the shop's database: each transaction changes one row and assigns one revision.
 
 use rusqlite::{Connection, Params, Transaction, TransactionBehavior};
 
-use crate::demo::directory::{Change, Directory};
+use super::catalog::{Catalog, Change};
 
 /// The connection that changes the shop's database.
 #[derive(Debug)]
@@ -15,9 +15,9 @@ impl Writer {
         Self { connection }
     }
 
-    /// Commits `change` and returns the revision that it got, which is higher than any before.
-    pub(crate) fn apply(&mut self, change: Change, directory: &Directory) -> rusqlite::Result<u64> {
-        // Taken as a writer from the start, so that revisions are handed out in the order of the commits.
+    /// Commits `change` and returns its revision, which is higher than every earlier one.
+    pub(crate) fn apply(&mut self, change: Change, catalog: &Catalog) -> rusqlite::Result<u64> {
+        // Immediate: the transaction is a writer from its start, so revisions are assigned in commit order.
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let revision: u64 = transaction.query_row(
             "UPDATE clock SET revision = revision + 1 RETURNING revision",
@@ -28,15 +28,15 @@ impl Writer {
             Change::Category(category) => one_row(
                 &transaction,
                 "UPDATE category SET name = code || ' as of ' || ?2, revision = ?2 WHERE code = ?1",
-                (directory.category(category).as_str(), revision),
+                (catalog.category(category).as_str(), revision),
             ),
             Change::Product(product) => one_row(
                 &transaction,
                 "UPDATE product SET price = 100 + ?2 % 900, revision = ?2 WHERE code = ?1",
-                (directory.product(product).as_str(), revision),
+                (catalog.product(product).as_str(), revision),
             ),
             Change::DataPackage(package) => {
-                let (product, data) = directory.data_package(package);
+                let (product, data) = catalog.data_package(package);
                 one_row(
                     &transaction,
                     "UPDATE data_package SET price = 250 + ?3 % 5000, revision = ?3
@@ -45,7 +45,7 @@ impl Writer {
                 )
             }
             Change::Discount(discount) => {
-                let (user, product) = directory.discount(discount);
+                let (user, product) = catalog.discount(discount);
                 one_row(
                     &transaction,
                     "UPDATE discount SET percent = ?3 % 30, revision = ?3 WHERE user = ?1 AND product = ?2",
@@ -55,7 +55,7 @@ impl Writer {
             Change::Merchant(merchant) => one_row(
                 &transaction,
                 "UPDATE merchant SET token = hex(?2), revision = ?2 WHERE code = ?1",
-                (directory.merchant(merchant).as_str(), revision),
+                (catalog.merchant(merchant).as_str(), revision),
             ),
         }?;
         transaction.commit()?;
@@ -63,7 +63,7 @@ impl Writer {
     }
 }
 
-/// Runs an update that must find its row.
+/// Runs an update that must change exactly one row.
 fn one_row(transaction: &Transaction<'_>, sql: &str, values: impl Params) -> rusqlite::Result<()> {
     match transaction.prepare_cached(sql)?.execute(values)? {
         1 => Ok(()),

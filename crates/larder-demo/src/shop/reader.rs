@@ -1,14 +1,14 @@
-//! Reading the shop's database: one query for each kind of question, counted.
+//! Reading the shop's database: one query for each kind of request. The queries are counted.
 //!
-//! Each answer is read by a single statement, hence from a single snapshot of the database. That is what
-//! makes its highest revision say which changes it shows.
+//! A single statement reads each answer, so the answer comes from a single snapshot of the database. That is
+//! why its highest revision says which changes it shows.
 
 use std::cell::Cell;
 
 use larder_product::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use rusqlite::{Connection, Params, Row};
 
-use crate::demo::shop::{
+use super::values::{
     Categories, DataBundles, DataPackage, Discount, ListedProduct, Merchant, Product, ProductList,
 };
 
@@ -24,7 +24,7 @@ impl Reader {
         Self { connection, queries: Cell::new(0) }
     }
 
-    /// How many queries this connection has run.
+    /// Returns the number of queries that this connection has run.
     pub(crate) const fn queries(&self) -> u64 {
         self.queries.get()
     }

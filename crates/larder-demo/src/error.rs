@@ -1,4 +1,4 @@
-//! Why the command could not do what was asked.
+//! Why the demo could not run.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,10 +16,13 @@ pub(crate) enum Error {
     Database(#[from] rusqlite::Error),
 
     #[error(
-        "{} is a database of something else; give --dir a directory of its own",
+        "{} is a database of another program; give --dir a directory of its own",
         path.display()
     )]
     ForeignDatabase { path: PathBuf },
+
+    #[error("the argument is empty; is a shell variable unset?")]
+    EmptyArgument,
 
     #[error("{} is a file, and --dir takes a directory", path.display())]
     NotADirectory { path: PathBuf },
@@ -27,10 +30,12 @@ pub(crate) enum Error {
     #[error("a load failed: {0}")]
     Load(#[from] LoadError<rusqlite::Error>),
 
-    #[error("the demo made an unsound code: {0}")]
+    #[error("the demo made an invalid code: {0}")]
     Code(#[from] CodeError),
 
-    #[error("asked for {asked}, and the answer was of something else: the demo or the cache is broken")]
+    #[error(
+        "the request was for {asked}, and the answer was about something else: the demo or the cache is broken"
+    )]
     WrongAnswer { asked: String },
 
     #[error("cannot {doing} {}: {source}", path.display())]
@@ -47,13 +52,13 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// An I/O error, with what was being done and to which file.
+    /// Wraps an I/O error with the operation and the file.
     pub(crate) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { doing, path, source }
     }
 
-    /// A JSON error, with the file it happened in.
+    /// Wraps a JSON error with the file.
     pub(crate) fn json(path: impl Into<PathBuf>) -> impl FnOnce(serde_json::Error) -> Self {
         let path = path.into();
         move |source| Self::Json { path, source }

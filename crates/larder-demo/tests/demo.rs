@@ -1,23 +1,24 @@
-//! `larder demo` as a person runs it: the built command, on its own files, through its restart.
+//! The built program, run on its own files and through its restart.
 
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
+const GUIDE: &str = include_str!("../../../docs/guide.md");
+const README: &str = include_str!("../../../README.md");
+/// How the pages start the demo.
+const COMMAND: &str = "\ncargo run --release -p larder-demo";
+
 fn demo(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_larder"))
-        .arg("demo")
-        .args(arguments)
-        .output()
-        .expect("the built command runs")
+    Command::new(env!("CARGO_BIN_EXE_larder-demo")).args(arguments).output().expect("the built program runs")
 }
 
 #[test]
 fn a_short_demo_restarts_itself_and_sees_no_stale_answer() {
     let dir = tempfile::tempdir().unwrap();
-    let (site, json) = (dir.path().join("site"), dir.path().join("results.json"));
+    let (demo_dir, json) = (dir.path().join("site"), dir.path().join("results.json"));
     let arguments = ["--requests", "10000", "--threads", "3", "--seed", "7"];
-    let files = ["--dir", site.to_str().unwrap(), "--json", json.to_str().unwrap()];
+    let files = ["--dir", demo_dir.to_str().unwrap(), "--json", json.to_str().unwrap()];
     let output = demo(&[&arguments[..], &files[..]].concat());
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
@@ -36,11 +37,11 @@ fn a_short_demo_restarts_itself_and_sees_no_stale_answer() {
         "a warm start is no better than a cold one: {results:#}"
     );
     assert!(text.contains("stale answers: none"), "{text}");
-    assert!(site.join("shop.sqlite").exists() && !site.join("handover.json").exists());
+    assert!(demo_dir.join("shop.sqlite").exists() && !demo_dir.join("handover.json").exists());
 }
 
 #[test]
-fn a_directory_with_another_database_is_refused() {
+fn a_directory_with_the_database_of_another_program_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(
         dir.path().join("shop.sqlite"),
@@ -54,15 +55,33 @@ fn a_directory_with_another_database_is_refused() {
 #[test]
 fn results_that_could_not_be_written_and_a_file_as_directory_are_refused_before_anything_is_done() {
     let dir = tempfile::tempdir().unwrap();
-    let (site, file) = (dir.path().join("site"), dir.path().join("file"));
+    let (demo_dir, file) = (dir.path().join("site"), dir.path().join("file"));
     std::fs::write(&file, "").unwrap();
     for results in [dir.path().to_owned(), dir.path().join("nowhere/results.json")] {
-        let output = demo(&["--dir", site.to_str().unwrap(), "--json", results.to_str().unwrap()]);
+        let output = demo(&["--dir", demo_dir.to_str().unwrap(), "--json", results.to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(2));
-        assert!(output.stdout.is_empty() && !site.join("shop.sqlite").exists());
+        assert!(output.stdout.is_empty() && !demo_dir.join("shop.sqlite").exists());
         assert!(String::from_utf8_lossy(&output.stderr).contains("--json"), "{output:?}");
     }
     let output = demo(&["--dir", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("is a file, and --dir takes"), "{output:?}");
+}
+
+#[test]
+fn an_empty_argument_is_refused_with_its_usual_cause() {
+    let output = demo(&["--dir", ""]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(text, "larder-demo: the argument is empty; is a shell variable unset?\n");
+}
+
+#[test]
+fn the_command_of_the_guide_works_and_the_readme_starts_the_demo_alike() {
+    let (_, arguments) = GUIDE.split_once(COMMAND).expect("the guide starts the demo");
+    let arguments: Vec<_> = arguments.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(arguments[0], "--");
+    let output = demo(&arguments[1..]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(README.contains(COMMAND));
 }

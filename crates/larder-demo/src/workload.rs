@@ -1,21 +1,22 @@
-//! The workload: which things are asked for, and which are changed.
+//! The workload: which subjects are requested, and which rows are changed.
 //!
-//! Popularity follows Zipf's law within each family: the n-th most popular thing is asked for in proportion
-//! to 1/n, as page views of shops and songs are. Changes follow the same law, so that what is read most is
-//! what changes most: the hardest case for a cache that must not be stale.
+//! Popularity follows Zipf's law within each family: requests for the n-th most popular subject are in
+//! proportion to 1/n, like page views of shops and plays of songs. Changes follow the same law, so the rows
+//! that are read most also change most. This is the hardest case for a cache that must not serve stale
+//! answers.
 
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_distr::{Distribution, Zipf};
 
-use crate::demo::directory::{
+use crate::shop::catalog::{
     CATEGORIES, Change, DATA_PACKAGES, DATA_PRODUCTS, DISCOUNTS, MERCHANTS, PRODUCTS, Subject,
 };
 
 /// Zipf's exponent.
 const SKEW: f64 = 1.0;
 
-/// What a shop's visitors and editors do.
+/// The requests of a shop's visitors, and the changes of its editors.
 #[derive(Debug)]
 pub(crate) struct Workload {
     categories: Popularity,
@@ -38,7 +39,7 @@ impl Workload {
         }
     }
 
-    /// What the next request asks for: mostly products, as the pages of a shop do.
+    /// Draws the subject of the next request: mostly a product, as on the pages of a shop.
     pub(crate) fn subject(&self, rng: &mut impl Rng) -> Subject {
         match rng.random_range(0..100) {
             0..67 => Subject::Product(self.products.draw(rng)),
@@ -51,7 +52,7 @@ impl Workload {
         }
     }
 
-    /// What the next change is about: mostly a product.
+    /// Draws the next change: mostly of a product.
     pub(crate) fn change(&self, rng: &mut impl Rng) -> Change {
         match rng.random_range(0..100) {
             0..70 => Change::Product(self.products.draw(rng)),
@@ -63,42 +64,43 @@ impl Workload {
     }
 }
 
-/// How popular each of a family's things is.
+/// The popularity of each member of a family.
 #[derive(Debug)]
 struct Popularity {
     ranks: Zipf<f64>,
-    things: usize,
+    members: usize,
 }
 
 impl Popularity {
-    #[expect(clippy::cast_precision_loss, reason = "a shop has fewer than 2^52 things")]
+    #[expect(clippy::cast_precision_loss, reason = "a shop has fewer than 2^52 rows")]
     #[expect(clippy::expect_used, reason = "the sizes are constants above 0, and so is the skew")]
-    fn among(things: usize) -> Self {
-        Self { ranks: Zipf::new(things as f64, SKEW).expect("a family has things"), things }
+    fn among(members: usize) -> Self {
+        Self { ranks: Zipf::new(members as f64, SKEW).expect("a family has members"), members }
     }
 
-    /// A number below that of the things, the lower ones more often.
+    /// Draws a number below that of the members. Lower numbers come more often.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ranks are whole, from 1 up")]
     fn draw(&self, rng: &mut impl Rng) -> usize {
         let rank = self.ranks.sample(rng) as usize;
-        rank.clamp(1, self.things) - 1
+        rank.clamp(1, self.members) - 1
     }
 }
 
-/// Which of a run's random streams: the same stream of the same seed draws the same.
+/// A random stream of a run. The same stream of the same seed draws the same numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stream {
-    /// Before the restart, of one thread. Drawn twice: without the cache, and with it.
+    /// The requests of one thread before the restart. Drawn twice: without the cache, and with it.
     Before(u64),
-    /// After the restart, of one thread.
+    /// The requests of one thread after the restart.
     After(u64),
     /// The changes before the restart.
     ChangesBefore,
-    /// The changes after it.
+    /// The changes after the restart.
     ChangesAfter,
 }
 
 impl Stream {
+    /// Returns the stream's generator for a run with this seed.
     pub(crate) fn rng(self, seed: u64) -> StdRng {
         let stream = match self {
             Self::ChangesBefore => 0,
@@ -106,7 +108,7 @@ impl Stream {
             Self::Before(thread) => 2 + 2 * thread,
             Self::After(thread) => 3 + 2 * thread,
         };
-        // Far apart, so that neighbouring seeds share no streams.
+        // The factor puts seeds far apart, so that neighbouring seeds share no streams.
         StdRng::seed_from_u64(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(stream))
     }
 }
@@ -129,11 +131,11 @@ mod tests {
     }
 
     #[test]
-    fn the_first_product_is_asked_for_ten_times_as_often_as_the_tenth() {
+    fn the_first_product_is_requested_ten_times_as_often_as_the_tenth() {
         let requests = first(200_000, Stream::Before(0), 1);
-        let asked =
+        let requested =
             |product| requests.iter().filter(|subject| **subject == Subject::Product(product)).count();
-        let (first, tenth) = (asked(0), asked(9));
+        let (first, tenth) = (requested(0), requested(9));
         assert!((8 * tenth..12 * tenth).contains(&first), "{first} and {tenth}");
     }
 }

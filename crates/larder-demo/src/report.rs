@@ -1,4 +1,4 @@
-//! The results: as JSON for programs, as a table for people, and held against the targets.
+//! The results: as JSON for programs, as a table for people, and compared with the targets.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,60 +8,60 @@ use comfy_table::{CellAlignment, Table};
 use larder::Stats;
 use serde::{Deserialize, Serialize};
 
-use crate::demo::phase::{FIRST, Seen};
+use crate::phase::{FIRST, PhaseResult};
 
-/// What the demo has found. The field names are those of the JSON file.
+/// The results of the demo. The field names are those of the JSON file.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) without: Traffic,
-    pub(crate) cold: Cached,
-    pub(crate) restarted: Restarted,
+    pub(crate) cold: CachedTraffic,
+    pub(crate) restarted: RestartedTraffic,
     pub(crate) stale_answers: u64,
 }
 
-/// Requests, and what they cost.
+/// Requests, their queries and their latencies.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Traffic {
     pub(crate) requests: u64,
-    /// Queries that requests made; changes make none of these.
+    /// Queries that requests made. The statements of changes are not counted.
     pub(crate) queries: u64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
 }
 
 impl Traffic {
-    pub(crate) fn of(seen: &mut Seen) -> Self {
+    pub(crate) fn of(result: &mut PhaseResult) -> Self {
         Self {
-            requests: seen.requests,
-            queries: seen.queries,
-            p50_us: micros(seen.latencies.percentile(50)),
-            p99_us: micros(seen.latencies.percentile(99)),
+            requests: result.requests,
+            queries: result.queries,
+            p50_us: micros(result.latencies.percentile(50)),
+            p99_us: micros(result.latencies.percentile(99)),
         }
     }
 }
 
-/// Traffic with larder before the database.
+/// Traffic with larder in front of the database.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Cached {
+pub(crate) struct CachedTraffic {
     #[serde(flatten)]
     pub(crate) traffic: Traffic,
     pub(crate) hit_rate: f64,
     pub(crate) memory_hit_rate: f64,
     pub(crate) disk_hit_rate: f64,
-    /// The share of the queries that the same number of requests makes without larder.
+    /// The share of the queries without larder that the cache saved, for the same number of requests.
     pub(crate) queries_saved: f64,
 }
 
-impl Cached {
-    pub(crate) fn of(seen: &mut Seen, stats: &Stats, without: &Traffic) -> Self {
-        let traffic = Traffic::of(seen);
+impl CachedTraffic {
+    pub(crate) fn of(result: &mut PhaseResult, stats: &Stats, without: &Traffic) -> Self {
+        let traffic = Traffic::of(result);
         let disk_hits = stats.disk.as_ref().map_or(0, |disk| disk.hits);
-        let queries_each = share(without.queries, without.requests);
+        let queries_each = ratio(without.queries, without.requests);
         Self {
-            hit_rate: share(stats.memory.hits + disk_hits, traffic.requests),
-            memory_hit_rate: share(stats.memory.hits, traffic.requests),
-            disk_hit_rate: share(disk_hits, traffic.requests),
-            queries_saved: 1.0 - share(traffic.queries, traffic.requests) / queries_each,
+            hit_rate: ratio(stats.memory.hits + disk_hits, traffic.requests),
+            memory_hit_rate: ratio(stats.memory.hits, traffic.requests),
+            disk_hit_rate: ratio(disk_hits, traffic.requests),
+            queries_saved: 1.0 - ratio(traffic.queries, traffic.requests) / queries_each,
             traffic,
         }
     }
@@ -69,67 +69,63 @@ impl Cached {
 
 /// Traffic after the restart.
 #[derive(Debug, Serialize)]
-pub(crate) struct Restarted {
+pub(crate) struct RestartedTraffic {
     #[serde(flatten)]
-    pub(crate) cached: Cached,
-    /// The share of the first thousand requests that made no query.
+    pub(crate) cached: CachedTraffic,
+    /// The share of the first thousand requests that needed no query.
     pub(crate) first_1000_hit_rate: f64,
-    /// From the end of the old process image to the first answer from the cache; nothing if there was none.
+    /// The time from the end of the old process image to the first answer from the cache, if there was one.
     pub(crate) first_hit_ms: Option<f64>,
 }
 
-impl Restarted {
-    pub(crate) fn of(seen: &mut Seen, stats: &Stats, without: &Traffic) -> Self {
+impl RestartedTraffic {
+    pub(crate) fn of(result: &mut PhaseResult, stats: &Stats, without: &Traffic) -> Self {
         Self {
-            first_1000_hit_rate: share(seen.first_hits, seen.requests.min(FIRST)),
-            first_hit_ms: seen.first_hit.map(millis),
-            cached: Cached::of(seen, stats, without),
+            first_1000_hit_rate: ratio(result.first_hits, result.requests.min(FIRST)),
+            first_hit_ms: result.first_hit.map(millis),
+            cached: CachedTraffic::of(result, stats, without),
         }
     }
 }
 
-/// Something the demo sets out to show.
+/// A figure that the demo should reach.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Target {
     pub(crate) claim: &'static str,
-    pub(crate) least: f64,
+    pub(crate) min: f64,
     pub(crate) found: f64,
 }
 
 impl Target {
     pub(crate) fn is_met(&self) -> bool {
-        self.found >= self.least
+        self.found >= self.min
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.is_met() { "met   " } else { "MISSED" };
-        write!(f, "{verdict}  {}: {}, target {}", self.claim, percent(self.found), percent(self.least))
+        write!(f, "{verdict}  {}: {}, target {}", self.claim, percent(self.found), percent(self.min))
     }
 }
 
 impl Report {
-    /// The guide's promise: nine of ten requests are hits, and as many queries saved.
+    /// The guide's promise: 90 % of the requests are hits, and 90 % of the queries are saved.
     const PROMISED: f64 = 0.90;
-    /// "Within a few points" of the rate before the restart.
-    const FEW_POINTS: f64 = 0.03;
+    /// How far the hit rate after the restart may be below the rate before it.
+    const RESTART_TOLERANCE: f64 = 0.03;
 
     pub(crate) fn targets(&self) -> [Target; 4] {
-        let warm = (self.cold.hit_rate - Self::FEW_POINTS).max(0.0);
+        let warm = (self.cold.hit_rate - Self::RESTART_TOLERANCE).max(0.0);
         [
-            Target { claim: "hit rate", least: Self::PROMISED, found: self.cold.hit_rate },
-            Target { claim: "queries saved", least: Self::PROMISED, found: self.cold.queries_saved },
+            Target { claim: "hit rate", min: Self::PROMISED, found: self.cold.hit_rate },
+            Target { claim: "queries saved", min: Self::PROMISED, found: self.cold.queries_saved },
             Target {
                 claim: "hit rate of the first 1,000 requests after the restart",
-                least: warm,
+                min: warm,
                 found: self.restarted.first_1000_hit_rate,
             },
-            Target {
-                claim: "hit rate after the restart",
-                least: warm,
-                found: self.restarted.cached.hit_rate,
-            },
+            Target { claim: "hit rate after the restart", min: warm, found: self.restarted.cached.hit_rate },
         ]
     }
 
@@ -138,22 +134,22 @@ impl Report {
         let (cold, warm) = (&self.cold, &self.restarted.cached);
         let traffic = [&self.without, &cold.traffic, &warm.traffic];
         let none = || NONE.to_owned();
-        let of_all = |text: fn(&Traffic) -> String| traffic.map(text);
-        let of_cached = |value: fn(&Cached) -> f64| [none(), percent(value(cold)), percent(value(warm))];
-        let of_restarted = |text: String| [none(), none(), text];
+        let all = |text: fn(&Traffic) -> String| traffic.map(text);
+        let cached = |value: fn(&CachedTraffic) -> f64| [none(), percent(value(cold)), percent(value(warm))];
+        let restarted = |text: String| [none(), none(), text];
         let first_hit = self.restarted.first_hit_ms.map_or_else(none, |ms| format!("{ms:.1} ms"));
         let rows = [
-            ("requests", of_all(|phase| count(phase.requests))),
-            ("database queries", of_all(|phase| count(phase.queries))),
-            ("queries saved", of_cached(|phase| phase.queries_saved)),
-            ("hit rate", of_cached(|phase| phase.hit_rate)),
-            ("  from memory", of_cached(|phase| phase.memory_hit_rate)),
-            ("  from disk", of_cached(|phase| phase.disk_hit_rate)),
-            ("  of the first 1,000 requests", of_restarted(percent(self.restarted.first_1000_hit_rate))),
-            ("latency, p50", of_all(|phase| format!("{:.1} µs", phase.p50_us))),
-            ("latency, p99", of_all(|phase| format!("{:.1} µs", phase.p99_us))),
-            ("time to first hit", of_restarted(first_hit)),
-            ("stale answers, in all", of_restarted(count(self.stale_answers))),
+            ("requests", all(|phase| count(phase.requests))),
+            ("database queries", all(|phase| count(phase.queries))),
+            ("queries saved", cached(|phase| phase.queries_saved)),
+            ("hit rate", cached(|phase| phase.hit_rate)),
+            ("  from memory", cached(|phase| phase.memory_hit_rate)),
+            ("  from disk", cached(|phase| phase.disk_hit_rate)),
+            ("  of the first 1,000 requests", restarted(percent(self.restarted.first_1000_hit_rate))),
+            ("latency, p50", all(|phase| format!("{:.1} µs", phase.p50_us))),
+            ("latency, p99", all(|phase| format!("{:.1} µs", phase.p99_us))),
+            ("time to first hit", restarted(first_hit)),
+            ("stale answers, in all", restarted(count(self.stale_answers))),
         ];
         let mut table = Table::new();
         table.load_style(UTF8_FULL_CONDENSED);
@@ -169,7 +165,7 @@ impl Report {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-fn share(part: u64, whole: u64) -> f64 {
+fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
@@ -183,11 +179,11 @@ fn millis(duration: Duration) -> f64 {
     duration.as_nanos() as f64 / 1e6
 }
 
-fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
+fn percent(ratio: f64) -> String {
+    format!("{:.1} %", ratio * 100.0)
 }
 
-/// A count with its thousands apart: `1,234,567`.
+/// Formats a count with separators: `1,234,567`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
@@ -204,8 +200,8 @@ pub(crate) fn count(number: u64) -> String {
 mod tests {
     use super::*;
 
-    fn cached(hit_rate: f64) -> Cached {
-        Cached {
+    fn cached(hit_rate: f64) -> CachedTraffic {
+        CachedTraffic {
             traffic: Traffic { requests: 600_000, queries: 30_000, p50_us: 1.0, p99_us: 9.0 },
             hit_rate,
             memory_hit_rate: hit_rate - 0.2,
@@ -218,7 +214,7 @@ mod tests {
         Report {
             without: Traffic { requests: 600_000, queries: 600_000, p50_us: 10.0, p99_us: 99.0 },
             cold: cached(cold),
-            restarted: Restarted {
+            restarted: RestartedTraffic {
                 cached: cached(restarted),
                 first_1000_hit_rate: first,
                 first_hit_ms: Some(4.2),
@@ -228,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_are_met_at_their_least_and_missed_below() {
+    fn targets_are_met_at_their_minimum_and_missed_below() {
         let met = |report: Report| report.targets().map(|target| target.is_met());
         assert_eq!(met(report(0.90, 0.88, 0.95)), [true; 4]);
         assert_eq!(met(report(0.89, 0.88, 0.95)), [false, false, true, true]);
@@ -254,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_shows_counts_and_shares_as_people_read_them() {
+    fn the_table_shows_counts_with_separators_and_shares_in_percent() {
         let table = report(0.95, 0.96, 0.97).table().to_string();
         for text in ["600,000", "95.0 %", "4.2 ms", "stale answers"] {
             assert!(table.contains(text), "{text} is not in\n{table}");

@@ -1,27 +1,27 @@
-//! The shop's database: a file of rusqlite's, filled once.
+//! The shop's database: an `SQLite` file that is filled once.
 //!
-//! Filling is one transaction that ends by marking the file as the demo's, so a file is either empty or
-//! whole, and a later run on the same directory takes it as it finds it. A database without that mark is
-//! somebody else's and is left alone.
+//! One transaction fills it, and marks the file as the demo's at its end. So a file is either empty or
+//! complete, and a later run in the same directory uses it as it is. A database without that mark belongs to
+//! another program, and is not changed.
 
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 use rusqlite::{Connection, OpenFlags, Transaction, params};
 
-use crate::demo::directory::{
-    CATEGORIES, DATA_PACKAGES, DATA_PRODUCTS, DISCOUNTS, Directory, MERCHANTS, PRODUCTS, category_of,
+use super::catalog::{
+    CATEGORIES, Catalog, DATA_PACKAGES, DATA_PRODUCTS, DISCOUNTS, MERCHANTS, PRODUCTS, category_of,
 };
-use crate::demo::reader::Reader;
-use crate::demo::writer::Writer;
+use super::reader::Reader;
+use super::writer::Writer;
 use crate::error::Error;
 
-/// Rows that filling inserts, for a progress bar.
+/// Number of rows that filling inserts, for a progress bar.
 pub(crate) const ROWS: u64 = (CATEGORIES + PRODUCTS + DATA_PACKAGES + MERCHANTS + DISCOUNTS) as u64;
 
 /// Marks a file as the demo's (its `application_id`): "lard", in bytes.
 const APPLICATION_ID: i32 = 0x6c61_7264;
-/// The revision of every row that was never changed.
+/// The revision of a row that was never changed.
 const FIRST_REVISION: u64 = 1;
 
 const SCHEMA: &str = "
@@ -47,19 +47,15 @@ const SCHEMA: &str = "
     ) WITHOUT ROWID;
 ";
 
-/// A shop's database that exists and is filled.
+/// A filled database of the shop.
 #[derive(Debug)]
 pub(crate) struct Database {
     path: PathBuf,
 }
 
 impl Database {
-    /// Opens the shop's database at `path`, creating and filling it if it is not there.
-    pub(crate) fn open_or_fill(
-        path: &Path,
-        directory: &Directory,
-        filled: &ProgressBar,
-    ) -> Result<Self, Error> {
+    /// Opens the shop's database at `path`. Creates and fills it if it is missing.
+    pub(crate) fn open_or_fill(path: &Path, catalog: &Catalog, filled: &ProgressBar) -> Result<Self, Error> {
         let mut connection = Connection::open(path)?;
         let mark: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
         if mark != APPLICATION_ID {
@@ -68,19 +64,19 @@ impl Database {
             if mark != 0 || tables != 0 {
                 return Err(Error::ForeignDatabase { path: path.to_owned() });
             }
-            // Readers go on while a change is committed, as in any shop that takes SQLite seriously.
+            // With a write-ahead log, readers do not wait while a change is committed.
             connection.pragma_update(None, "journal_mode", "wal")?;
-            fill(&mut connection, directory, filled)?;
+            fill(&mut connection, catalog, filled)?;
         }
         Ok(Self { path: path.to_owned() })
     }
 
-    /// The shop's database at `path`, which an earlier image of this process has filled.
+    /// Returns the shop's database at `path`, which an earlier image of this process has filled.
     pub(crate) fn filled(path: &Path) -> Self {
         Self { path: path.to_owned() }
     }
 
-    /// A connection that reads.
+    /// Opens a connection that reads.
     pub(crate) fn reader(&self) -> Result<Reader, Error> {
         Ok(Reader::new(Connection::open_with_flags(
             &self.path,
@@ -88,7 +84,7 @@ impl Database {
         )?))
     }
 
-    /// A connection that writes.
+    /// Opens a connection that writes.
     pub(crate) fn writer(&self) -> Result<Writer, Error> {
         Ok(Writer::new(Connection::open_with_flags(
             &self.path,
@@ -97,33 +93,29 @@ impl Database {
     }
 }
 
-fn fill(connection: &mut Connection, directory: &Directory, filled: &ProgressBar) -> Result<(), Error> {
+fn fill(connection: &mut Connection, catalog: &Catalog, filled: &ProgressBar) -> Result<(), Error> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(SCHEMA)?;
     transaction.execute("INSERT INTO clock VALUES (?1)", [FIRST_REVISION])?;
-    fill_catalogue(&transaction, directory, filled)?;
-    fill_merchants(&transaction, directory, filled)?;
+    fill_catalog(&transaction, catalog, filled)?;
+    fill_merchants(&transaction, catalog, filled)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.commit()?;
     Ok(())
 }
 
-fn fill_catalogue(
-    transaction: &Transaction<'_>,
-    directory: &Directory,
-    filled: &ProgressBar,
-) -> Result<(), Error> {
+fn fill_catalog(transaction: &Transaction<'_>, catalog: &Catalog, filled: &ProgressBar) -> Result<(), Error> {
     let mut insert = transaction.prepare("INSERT INTO category VALUES (?1, ?2, ?3)")?;
     for n in 0..CATEGORIES {
-        insert.execute(params![directory.category(n).as_str(), format!("Category {n}"), FIRST_REVISION])?;
+        insert.execute(params![catalog.category(n).as_str(), format!("Category {n}"), FIRST_REVISION])?;
     }
     filled.inc(CATEGORIES as u64);
 
     let mut insert = transaction.prepare("INSERT INTO product VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     for n in 0..PRODUCTS {
         insert.execute(params![
-            directory.product(n).as_str(),
-            directory.category(category_of(n)).as_str(),
+            catalog.product(n).as_str(),
+            catalog.category(category_of(n)).as_str(),
             format!("Product {n}"),
             description(n),
             100 + n % 900,
@@ -134,7 +126,7 @@ fn fill_catalogue(
 
     let mut insert = transaction.prepare("INSERT INTO data_package VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for n in 0..DATA_PACKAGES {
-        let (product, data) = directory.data_package(n);
+        let (product, data) = catalog.data_package(n);
         let gigabytes = n / DATA_PRODUCTS + 1;
         insert.execute(params![
             product.as_str(),
@@ -150,14 +142,14 @@ fn fill_catalogue(
 
 fn fill_merchants(
     transaction: &Transaction<'_>,
-    directory: &Directory,
+    catalog: &Catalog,
     filled: &ProgressBar,
 ) -> Result<(), Error> {
     let mut insert = transaction.prepare("INSERT INTO merchant VALUES (?1, ?2, ?3, ?4)")?;
     for n in 0..MERCHANTS {
         let token = format!("{:016x}", n * 0x9e37_79b9);
         insert.execute(params![
-            directory.merchant(n).as_str(),
+            catalog.merchant(n).as_str(),
             format!("Merchant {n}"),
             token,
             FIRST_REVISION
@@ -167,14 +159,14 @@ fn fill_merchants(
 
     let mut insert = transaction.prepare("INSERT INTO discount VALUES (?1, ?2, ?3, ?4)")?;
     for n in 0..DISCOUNTS {
-        let (user, product) = directory.discount(n);
+        let (user, product) = catalog.discount(n);
         insert.execute(params![user.get(), product.as_str(), n % 30, FIRST_REVISION])?;
         filled.inc(1);
     }
     Ok(())
 }
 
-/// A product's description, of a length such descriptions have: 400 to 1,200 bytes.
+/// Returns a product's description of a usual length: 400 to 1,200 bytes.
 fn description(product: usize) -> String {
     const SENTENCES: [&str; 4] = [
         "Delivered to the customer's phone within seconds of the payment, at any hour of the day. ",
@@ -188,31 +180,31 @@ fn description(product: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::directory::Change;
+    use crate::shop::catalog::Change;
 
     #[test]
-    fn a_filled_shop_is_taken_as_it_is_found() {
+    fn a_filled_database_is_used_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("shop.sqlite");
-        let directory = Directory::new().unwrap();
-        let database = Database::open_or_fill(&path, &directory, &ProgressBar::hidden()).unwrap();
-        let revision = database.writer().unwrap().apply(Change::Product(7), &directory).unwrap();
+        let catalog = Catalog::new().unwrap();
+        let database = Database::open_or_fill(&path, &catalog, &ProgressBar::hidden()).unwrap();
+        let revision = database.writer().unwrap().apply(Change::Product(7), &catalog).unwrap();
 
         let bar = ProgressBar::hidden();
-        let database = Database::open_or_fill(&path, &directory, &bar).unwrap();
-        assert_eq!(bar.position(), 0, "filled twice");
-        let product = database.reader().unwrap().product(directory.product(7)).unwrap();
+        let database = Database::open_or_fill(&path, &catalog, &bar).unwrap();
+        assert_eq!(bar.position(), 0, "it was filled twice");
+        let product = database.reader().unwrap().product(catalog.product(7)).unwrap();
         assert_eq!(product.revision, revision);
     }
 
     #[test]
-    fn a_database_of_something_else_is_refused_and_left_alone() {
+    fn a_database_of_another_program_is_refused_and_not_changed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("shop.sqlite");
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE precious (id)").unwrap();
         let before = std::fs::read(&path).unwrap();
 
-        let refused = Database::open_or_fill(&path, &Directory::new().unwrap(), &ProgressBar::hidden());
+        let refused = Database::open_or_fill(&path, &Catalog::new().unwrap(), &ProgressBar::hidden());
         assert!(matches!(refused, Err(Error::ForeignDatabase { .. })));
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }

@@ -1,28 +1,30 @@
-//! Latencies: every one of them is kept, so that percentiles are exact.
+//! Latencies of requests. Every latency is kept, so percentiles are exact.
 
 use std::time::Duration;
 
-/// How long each of many requests took, in nanoseconds.
+/// The latency of each request, in nanoseconds.
 #[derive(Debug, Default)]
 pub(crate) struct Latencies {
     nanos: Vec<u32>,
 }
 
 impl Latencies {
+    /// Returns an empty list with room for this number of requests.
     pub(crate) fn with_capacity(requests: usize) -> Self {
         Self { nanos: Vec::with_capacity(requests) }
     }
 
-    /// Four seconds and more count as four.
+    /// Adds a latency. The longest that can be kept is about four seconds; longer ones count as that.
     pub(crate) fn record(&mut self, latency: Duration) {
         self.nanos.push(u32::try_from(latency.as_nanos()).unwrap_or(u32::MAX));
     }
 
+    /// Adds all latencies of `others`.
     pub(crate) fn merge(&mut self, mut others: Self) {
         self.nanos.append(&mut others.nanos);
     }
 
-    /// The least latency that `percent` of the requests did not exceed; zero if there were none.
+    /// Returns the smallest latency that `percent` of the requests did not exceed; zero without requests.
     pub(crate) fn percentile(&mut self, percent: usize) -> Duration {
         let rank = (self.nanos.len() * percent).div_ceil(100);
         if rank == 0 {

@@ -1,8 +1,9 @@
-//! The shop's directory: what exists in it, the code of each thing, and how things hang together.
+//! The shop's catalog: its categories, products, merchants and users, their codes, and how they depend on
+//! each other.
 //!
-//! Requests and updates name things by a number, so that they can be drawn from a distribution. The lower the
-//! number the more popular the thing; its code says nothing of that, so popular rows lie scattered in the
-//! database as they do in a real one.
+//! Requests and changes name each of them by a number, so that it can be drawn from a distribution. Lower
+//! numbers are more popular. The code does not follow the number, so popular rows are scattered in the
+//! database, as in a real one.
 
 use larder_product::{CategoryCode, CodeError, DataCode, MerchantCode, ProductCode, UserId};
 
@@ -10,24 +11,25 @@ use larder_product::{CategoryCode, CodeError, DataCode, MerchantCode, ProductCod
 pub(crate) const CATEGORIES: usize = 50;
 /// Products, spread evenly over the categories.
 pub(crate) const PRODUCTS: usize = 20_000;
-/// Products that have data packages: one in twenty.
+/// Products with data packages: one in twenty.
 pub(crate) const DATA_PRODUCTS: usize = PRODUCTS / DATA_PRODUCT_EVERY;
-/// Data packages of each such product.
+/// Data packages of each product that has any.
 pub(crate) const PACKAGES_EACH: usize = 8;
 /// Data packages in all.
 pub(crate) const DATA_PACKAGES: usize = DATA_PRODUCTS * PACKAGES_EACH;
-/// Merchants that log in.
+/// Merchants.
 pub(crate) const MERCHANTS: usize = 40;
-/// Users who have discounts.
+/// Users with discounts.
 pub(crate) const USERS: usize = 200;
 /// Discounts in all: every user has one on each of the twenty most popular products.
 pub(crate) const DISCOUNTS: usize = USERS * 20;
 
 const DATA_PRODUCT_EVERY: usize = 20;
-/// Scatters numbers over codes. No divisor in common with `PRODUCTS`, or two numbers would share a code.
+/// Scatters numbers over codes. It has no divisor in common with `PRODUCTS`. Otherwise two numbers would have
+/// one code.
 const SCATTER: usize = 7919;
 
-/// Something that can be asked for, by its number.
+/// The subject of a request, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Subject {
     Categories,
@@ -39,7 +41,7 @@ pub(crate) enum Subject {
     Merchant(usize),
 }
 
-/// Something that can be updated, by its number.
+/// A change of the database, by the number of the changed row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     Category(usize),
@@ -50,7 +52,7 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    /// What reads differently after this change.
+    /// Returns the subjects whose answers this change affects.
     pub(crate) fn subjects(self) -> impl Iterator<Item = Subject> {
         let (changed, derived) = match self {
             Self::Category(category) => (Subject::Categories, Some(Subject::ProductList(category))),
@@ -67,19 +69,19 @@ impl Change {
     }
 }
 
-/// The category of a product.
+/// Returns the category of a product.
 pub(crate) const fn category_of(product: usize) -> usize {
     product % CATEGORIES
 }
 
-/// The number that a data package's product has among the data products.
+/// Returns the number of a data package's product among the products with data packages.
 pub(crate) const fn data_product_of(package: usize) -> usize {
     package / PACKAGES_EACH
 }
 
-/// The codes of everything in the shop.
+/// The codes of everything in the shop, by number.
 #[derive(Debug)]
-pub(crate) struct Directory {
+pub(crate) struct Catalog {
     categories: Vec<CategoryCode>,
     products: Vec<ProductCode>,
     packages: Vec<DataCode>,
@@ -88,7 +90,7 @@ pub(crate) struct Directory {
 }
 
 #[expect(clippy::indexing_slicing, reason = "numbers are drawn below the constants that size these lists")]
-impl Directory {
+impl Catalog {
     pub(crate) fn new() -> Result<Self, CodeError> {
         let scattered = |number: usize| number * SCATTER % PRODUCTS;
         Ok(Self {
@@ -116,7 +118,7 @@ impl Directory {
         &self.products[product]
     }
 
-    /// The product that has the `data_product`-th list of data packages.
+    /// Returns the product with the `data_product`-th list of data packages.
     pub(crate) fn data_product(&self, data_product: usize) -> &ProductCode {
         self.product(data_product * DATA_PRODUCT_EVERY)
     }
@@ -142,19 +144,19 @@ mod tests {
 
     #[test]
     fn everything_has_a_code_of_its_own() {
-        let directory = Directory::new().unwrap();
-        let products: HashSet<_> = (0..PRODUCTS).map(|n| directory.product(n)).collect();
-        let packages: HashSet<_> = (0..DATA_PACKAGES).map(|n| directory.data_package(n)).collect();
-        let discounts: HashSet<_> = (0..DISCOUNTS).map(|n| directory.discount(n)).collect();
+        let catalog = Catalog::new().unwrap();
+        let products: HashSet<_> = (0..PRODUCTS).map(|n| catalog.product(n)).collect();
+        let packages: HashSet<_> = (0..DATA_PACKAGES).map(|n| catalog.data_package(n)).collect();
+        let discounts: HashSet<_> = (0..DISCOUNTS).map(|n| catalog.discount(n)).collect();
         assert_eq!((products.len(), packages.len(), discounts.len()), (PRODUCTS, DATA_PACKAGES, DISCOUNTS));
     }
 
     #[test]
-    fn a_change_is_seen_where_the_changed_row_is_read() {
-        let seen = |change: Change| change.subjects().collect::<Vec<_>>();
-        assert_eq!(seen(Change::Product(51)), [Subject::Product(51), Subject::ProductList(1)]);
-        assert_eq!(seen(Change::DataPackage(17)), [Subject::DataPackage(17), Subject::DataBundles(2)]);
-        assert_eq!(seen(Change::Category(3)), [Subject::Categories, Subject::ProductList(3)]);
-        assert_eq!(seen(Change::Discount(9)), [Subject::Discount(9)]);
+    fn a_change_affects_the_subjects_that_read_the_changed_row() {
+        let subjects = |change: Change| change.subjects().collect::<Vec<_>>();
+        assert_eq!(subjects(Change::Product(51)), [Subject::Product(51), Subject::ProductList(1)]);
+        assert_eq!(subjects(Change::DataPackage(17)), [Subject::DataPackage(17), Subject::DataBundles(2)]);
+        assert_eq!(subjects(Change::Category(3)), [Subject::Categories, Subject::ProductList(3)]);
+        assert_eq!(subjects(Change::Discount(9)), [Subject::Discount(9)]);
     }
 }

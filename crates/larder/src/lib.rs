@@ -75,7 +75,7 @@ pub use stats::{
 pub use units::{ByteSize, Timestamp};
 pub use url::URL_VARIABLE;
 
-/// The example of the README compiles, too.
+/// Compiles the example of the package's README.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 mod readme {}

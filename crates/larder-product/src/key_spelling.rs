@@ -1,15 +1,15 @@
-//! The shop's spelling, for a tool that has a cache file and none of the shop's types.
+//! The spelling of the shop's keys, for a tool that has a cache file and none of the shop's types.
 
 use larder::inspect::{KeySpelling, KeyValue};
 
-use super::{
+use crate::families::SCHEMA;
+use crate::family::Family;
+use crate::spelled::{
     CATEGORIES, DATA_BUNDLES, DATA_PACKAGE, MERCHANT_AUTH, MERCHANT_DISCOUNT, PRODUCT, PRODUCT_LIST,
     SpelledKey,
 };
-use crate::families::SCHEMA;
-use crate::family::Family;
 
-/// The spelling of the shop's keys, for tools that look into a cache file: [`SpelledKey`] for keys without
+/// The spelling of the shop's keys, for tools that read a cache file. It is [`SpelledKey`] for keys without
 /// their types.
 ///
 /// # Examples
@@ -79,7 +79,7 @@ impl KeySpelling for ProductKeySpelling {
         if let Some(code) = text.strip_prefix(PRODUCT_LIST) {
             return of(Family::ProductLists, text_of(code));
         }
-        // Before products: the spelling of the category list begins as theirs do.
+        // Before products, because the spelling of the category list also begins with `product_`.
         if text == CATEGORIES {
             return of(Family::Categories, KeyValue::Unit);
         }
@@ -92,7 +92,7 @@ impl KeySpelling for ProductKeySpelling {
         if let Some(code) = text.strip_prefix(MERCHANT_AUTH) {
             return of(Family::MerchantAuth, text_of(code));
         }
-        // Of a pair, the first part is whole once an underscore ends it. Two could end at either.
+        // An underscore ends the first part of a pair. With two underscores, either could end it.
         if let Some(rest) = text.strip_prefix(DATA_PACKAGE) {
             let product = rest.strip_suffix('_').filter(|product| !product.contains('_'))?;
             return of(Family::DataPackages, first_part(text_of(product)));
@@ -132,7 +132,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_spelled_is_read_back((family, key) in keys()) {
+        fn a_spelled_key_is_read_back((family, key) in keys()) {
             if let Some(spelled) = ProductKeySpelling.spell(family.keyspace(), &key) {
                 prop_assert!(!spelled.starts_with('"') && !spelled.starts_with("0x"));
                 let read = ProductKeySpelling.read(&spelled);
@@ -141,7 +141,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_read_is_spelled_back(text in "(product_|products_category_|data_package_|data_bundles_|merchant_discount_|merchant_auth_)[A-Z0-9_%]{0,9}") {
+        fn a_spelling_that_is_read_is_spelled_again(text in "(product_|products_category_|data_package_|data_bundles_|merchant_discount_|merchant_auth_)[A-Z0-9_%]{0,9}") {
             if let Some((keyspace, key)) = ProductKeySpelling.read(&text) {
                 prop_assert_eq!(ProductKeySpelling.spell(&keyspace, &key), Some(text));
             }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_beginning_of_spelled_keys_is_read_as_the_beginning_of_keys() {
+    fn the_prefix_of_a_spelling_is_read_as_the_prefix_of_keys() {
         let prefix = |text: &str| ProductKeySpelling.read_prefix(text);
         let text = |keyspace: &str, code: &str| Some((keyspace.to_owned(), text_of(code)));
         assert_eq!(prefix("product_P0000"), text("product", "P0000"));

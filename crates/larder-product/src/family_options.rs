@@ -1,4 +1,5 @@
-//! What a deployment says otherwise: lifetimes, and where logins are kept, without a new build.
+//! Options of a deployment: the TTLs of families, and whether logins are kept on disk. They need no new
+//! build.
 
 use std::env;
 use std::fmt;
@@ -10,7 +11,7 @@ use crate::family::Family;
 /// The environment variable that [`Families::from_env`] reads.
 pub const FAMILIES_VARIABLE: &str = "LARDER_FAMILIES";
 
-/// An option of a deployment that can't be taken. The text says which, why, and what is allowed.
+/// A refused option of a deployment. The text has the option, the reason, and what is allowed.
 ///
 /// # Examples
 /// ```
@@ -18,7 +19,8 @@ pub const FAMILIES_VARIABLE: &str = "LARDER_FAMILIES";
 /// let error = Families::<AirtimeShop>::guide().with_options("product=10").unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "the family option \"product=10\" is refused: a lifetime is a whole number with ms, s, m or h, such as 10m",
+///     "the family option \"product=10\" is refused: \
+///      a lifetime is a whole number with ms, s, m or h, such as 10m",
 /// );
 /// ```
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +30,7 @@ pub struct FamilyOptionError {
     why: &'static str,
 }
 
-/// The text, with the name of the type behind it: what `unwrap` shows has the remedy.
+/// Writes the text of the error and the name of its type, so that the message of `unwrap` has the remedy.
 impl fmt::Debug for FamilyOptionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self} (FamilyOptionError)")
@@ -42,7 +44,7 @@ const LIFETIME: &str = "a lifetime is a whole number with ms, s, m or h, such as
 const UTF_8: &str = "it is not UTF-8";
 
 impl<S: Shop> Families<S> {
-    /// The guide's families, with what the environment variable `LARDER_FAMILIES` says otherwise.
+    /// Returns the guide's families, changed by the options in the environment variable `LARDER_FAMILIES`.
     ///
     /// # Errors
     /// Those of [`with_options`](Self::with_options).
@@ -51,7 +53,8 @@ impl<S: Shop> Families<S> {
     /// ```
     /// # use larder::Cache;
     /// # use larder_product::{Families, ProductCache, doc::AirtimeShop};
-    /// let families = Families::<AirtimeShop>::from_env()?; // LARDER_FAMILIES=product=10m&merchant_discount=1m
+    /// // LARDER_FAMILIES=product=10m&merchant_discount=1m
+    /// let families = Families::<AirtimeShop>::from_env()?;
     /// let shop = ProductCache::open_with(&Cache::from_env()?, families)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -65,13 +68,13 @@ impl<S: Shop> Families<S> {
         }
     }
 
-    /// These families, with what `options` say otherwise: `FAMILY=LIFETIME`, with `&` between several, where a
-    /// family goes by the name of its keyspace. `merchant_auth=disk` is [`logins_on_disk`](Self::logins_on_disk).
-    /// White space before and behind them is skipped, such as the end of the line that they were read from.
+    /// Returns these families, changed by `options`: `FAMILY=LIFETIME`, with `&` between several. A family is
+    /// named by its keyspace. `merchant_auth=disk` is [`logins_on_disk`](Self::logins_on_disk). White space
+    /// around the options is skipped, such as the end of the line that they were read from.
     ///
     /// # Errors
-    /// [`FamilyOptionError`] for a family or a lifetime that is none. Whether a lifetime is in the cache's range
-    /// is checked when the families are opened.
+    /// [`FamilyOptionError`] for an unknown family or an invalid lifetime. Whether a lifetime is in the
+    /// cache's range is checked when the families are opened.
     ///
     /// # Examples
     /// ```
@@ -110,7 +113,7 @@ impl<S: Shop> Families<S> {
     }
 }
 
-/// A lifetime as the options of a cache's URL have it.
+/// Parses a lifetime, in the form that the options of a cache's URL have.
 fn lifetime(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
     let unit = match unit {
@@ -158,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_option_is_refused_with_what_is_allowed() {
+    fn a_wrong_option_is_refused_with_what_is_allowed() {
         for (options, allowed) in [
             ("product", FORM),
             ("products=10m", FAMILIES),

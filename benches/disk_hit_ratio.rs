@@ -29,11 +29,11 @@ use larder_benches::Pace;
 use larder_benches::eviction::{Model, Order};
 
 /// Requests of a trace that are played.
-const MOST_REQUESTS: usize = 1_500_000;
+const MAX_REQUESTS: usize = 1_500_000;
 const HOURS: [u64; 3] = [1, 6, 24];
 const MS_PER_HOUR: u64 = 3_600_000;
-const LEAST_DISK: usize = 16;
-const LEAST_MEMORY: usize = 4;
+const MIN_DISK: usize = 16;
+const MIN_MEMORY: usize = 4;
 /// Requests of a trace that are played on the store, and over how many hours.
 const STORE_REQUESTS: usize = 200_000;
 const STORE_HOURS: u64 = 6;
@@ -64,7 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{:24}{}", "trace, hours", Order::ALL.map(|order| format!("{:>15}", order.name())).concat());
     let mut rows: Vec<Vec<f64>> = Vec::new();
     for trace in &traces {
-        let requests = read(trace, pace.pick(MOST_REQUESTS, MOST_REQUESTS / 50))?;
+        let requests = read(trace, pace.pick(MAX_REQUESTS, MAX_REQUESTS / 50))?;
         let (disk, memory) = tiers(&requests);
         for hours in HOURS {
             let row = Order::ALL.map(|order| played(&requests, order, hours, disk, memory));
@@ -116,7 +116,7 @@ fn read(path: &Path, most: usize) -> Result<Vec<u64>, Box<dyn Error>> {
 /// How many entries the disk and memory have room for: a tenth and a hundredth of the keys.
 fn tiers(requests: &[u64]) -> (usize, usize) {
     let keys = requests.iter().collect::<HashSet<_>>().len();
-    ((keys / 10).max(LEAST_DISK), (keys / 100).max(LEAST_MEMORY))
+    ((keys / 10).max(MIN_DISK), (keys / 100).max(MIN_MEMORY))
 }
 
 /// Percent of the requests that hit in a model of so many entries, when they are spread over so many hours.

@@ -26,17 +26,17 @@ use larder_benches::traces::{Row, mean, mean_of, parse};
 use larder_benches::{Against, Contest, Measured, Pace, Unit};
 
 /// Requests of a trace that are run: enough to fill every capacity many times over.
-const MOST_REQUESTS: usize = 1_500_000;
+const MAX_REQUESTS: usize = 1_500_000;
 /// Capacities, in thousandths of the distinct keys of a trace, and the least in entries.
 const CAPACITIES: [usize; 6] = [5, 10, 50, 100, 250, 500];
 const SHARES: [&str; 6] = ["0.5 %", "1 %", "5 %", "10 %", "25 %", "50 %"];
-const LEAST_CAPACITY: usize = 16;
+const MIN_CAPACITY: usize = 16;
 /// The weight of every entry: the least capacity of larder, so that a capacity of a single entry is a legal one.
 const WEIGHT: ByteSize = ByteSize::kib(64);
 
 const ONE_SHARD: &str = "larder, one shard";
 /// Percentage points that larder may lag behind the best peer of a row.
-const MOST_BEHIND: f64 = 2.0;
+const MAX_BEHIND: f64 = 2.0;
 
 const KEYS: KeyspaceDefinition<u64, ()> =
     KeyspaceDefinition::new("trace").ttl(Duration::from_hours(24 * 365));
@@ -161,7 +161,7 @@ fn report_worst(rows: &[Row], pace: &Pace) {
         contest.target_of(
             name,
             None,
-            Against::Bound(MOST_BEHIND),
+            Against::Bound(MAX_BEHIND),
             1.0,
             &format!("{name}: at most 2 points behind"),
         );
@@ -177,9 +177,9 @@ fn rows(path: &Path, pace: &Pace) -> Result<Vec<Row>, Box<dyn Error>> {
     let mut requests = read(path)?;
     // Of the whole trace, as the peers' figures are.
     let distinct = requests.iter().collect::<HashSet<_>>().len();
-    requests.truncate(MOST_REQUESTS);
+    requests.truncate(MAX_REQUESTS);
     let run = |share: &usize| {
-        let capacity = (distinct * share / 1000).max(LEAST_CAPACITY);
+        let capacity = (distinct * share / 1000).max(MIN_CAPACITY);
         let mut hits = BTreeMap::from([(OURS.to_owned(), larder(&requests, capacity, None)?)]);
         if !pace.is_quick {
             hits.insert(ONE_SHARD.to_owned(), larder(&requests, capacity, Some(1))?);

@@ -43,9 +43,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let dir = tempfile::tempdir()?;
-    let large = Swept::new(&dir.path().join("large"), live)?;
+    let large = SweepReport::new(&dir.path().join("large"), live)?;
     if pace.wants(ROW, &each) {
-        let small = Swept::new(&dir.path().join("small"), 10_000)?;
+        let small = SweepReport::new(&dir.path().join("small"), 10_000)?;
         proportional(&pace, &each, &large, &small, most);
     }
     // Memory has room for a tenth of the living: a stream of half of them finds few of those it asked for a while ago.
@@ -58,13 +58,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// A cache whose time is set by hand, and that holds so many entries with a long life.
-struct Swept {
+struct SweepReport {
     cache: Cache,
     pages: Keyspace<String, Page>,
     clock: Arc<ManualClock>,
 }
 
-impl Swept {
+impl SweepReport {
     fn new(path: &Path, live: usize) -> Result<Self, larder::Error> {
         let clock = Arc::new(ManualClock::new());
         let memory = (live * (TEXT_LEN + 300) / 10) as u64;
@@ -107,9 +107,9 @@ impl Swept {
     }
 }
 
-fn proportional<'a>(pace: &Pace, setting: &str, large: &'a Swept, small: &'a Swept, most: usize) {
+fn proportional<'a>(pace: &Pace, setting: &str, large: &'a SweepReport, small: &'a SweepReport, most: usize) {
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
-    let mut enter = |name: &str, swept: &'a Swept, count: usize| {
+    let mut enter = |name: &str, swept: &'a SweepReport, count: usize| {
         contest.contestant(name, TERMS, move || {
             swept.store(count);
             nanos_each(swept.sweep(count), count)
@@ -133,7 +133,7 @@ fn proportional<'a>(pace: &Pace, setting: &str, large: &'a Swept, small: &'a Swe
     contest.run(pace);
 }
 
-fn undisturbed(pace: &Pace, setting: &str, swept: &Swept, most: usize, keys: &[String]) {
+fn undisturbed(pace: &Pace, setting: &str, swept: &SweepReport, most: usize, keys: &[String]) {
     // As many lookups without as there were with.
     let asked = Cell::new(WARM_UP);
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
@@ -165,7 +165,7 @@ fn measured(sorted: &[f64]) -> Measured {
 }
 
 /// Looks keys up, round and round, until told to stop; how long each took, the shortest first, in nanoseconds.
-fn lookups(swept: &Swept, keys: &[String], is_over: impl Fn(usize) -> bool) -> Vec<f64> {
+fn lookups(swept: &SweepReport, keys: &[String], is_over: impl Fn(usize) -> bool) -> Vec<f64> {
     let mut times = Vec::new();
     for key in keys.iter().cycle() {
         if is_over(times.len()) {

@@ -18,7 +18,7 @@ use crate::support::Place;
 use sample::Sample;
 
 /// Rounds that a child makes however little time it has. Each has two samples.
-const FEWEST_ROUNDS: u64 = 5;
+const MIN_ROUNDS: u64 = 5;
 /// Samples of a run that takes no longer than it must.
 const WARM_UP: usize = 6;
 /// The same for one that has time: what is filled, fragmented or allocated for the first time is so by then.

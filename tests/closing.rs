@@ -24,7 +24,7 @@ const KEYS: u64 = 4;
 /// Every entry that a lookup of some kind finds.
 fn found(versions: &Keyspace<u64, u64>) -> Vec<u64> {
     let looks =
-        |key: &u64| versions.get(key).is_some() || versions.peek(key).is_some() || versions.contains(key);
+        |key: &u64| versions.get(key).is_some() || versions.peek(key).is_some() || versions.contains_key(key);
     versions
         .keys()
         .chain(versions.iter().map(|(key, _)| key))
@@ -128,7 +128,7 @@ fn lookups_on_disk_do_not_hold_the_file_that_is_closed() {
                 });
             }
             cache.close().unwrap();
-            assert_eq!(place.builder().open().unwrap().keyspace(BLOBS).unwrap().len(), 200);
+            assert_eq!(place.builder().open().unwrap().keyspace(BLOBS).unwrap().count(), 200);
             assert!((0..200).all(|key| blobs.get(&key).is_none() && blobs.ttl(&key).is_none()));
         });
     });

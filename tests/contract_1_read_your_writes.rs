@@ -26,7 +26,7 @@ fn contract_1_a_write_is_seen_at_once_and_after_eviction() {
     let stats = cache.stats();
     assert!(stats.disk.unwrap().hits > 1_000, "most of them had to come from disk");
     assert!(names.remove("7").unwrap());
-    assert!(names.get("7").is_none() && !names.contains("7"));
+    assert!(names.get("7").is_none() && !names.contains_key("7"));
     assert_eq!(cache.clear().unwrap(), 1_999);
     assert!(names.get("8").is_none() && names.is_empty());
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use larder::admin::Admin;
 use larder::clock::{Clock, ManualClock, SystemClock};
 use larder::testing::SimulatedVolume;
-use larder::{Cache, Follower, InsertOptions, Swept, Timestamp};
+use larder::{Cache, Follower, InsertOptions, SweepReport, Timestamp};
 
 use crate::support::{HOUR, NAMES, Place};
 
@@ -28,13 +28,13 @@ fn contract_2_an_entry_lives_for_its_ttl_in_either_tier_and_not_longer() {
     cache.flush().unwrap();
     insert(&names, "buffered", MINUTE);
     place.clock.advance(Duration::from_millis(59_999));
-    assert!(names.contains("buffered") && names.get("clean").is_some());
+    assert!(names.contains_key("buffered") && names.get("clean").is_some());
     assert_eq!(names.ttl("clean"), Some(Duration::from_millis(1)));
     place.clock.advance(Duration::from_millis(1));
     for key in ["buffered", "clean"] {
-        assert!(names.get(key).is_none() && !names.contains(key) && names.ttl(key).is_none(), "{key}");
+        assert!(names.get(key).is_none() && !names.contains_key(key) && names.ttl(key).is_none(), "{key}");
     }
-    assert_eq!(names.len(), 0);
+    assert_eq!(names.count(), 0);
     assert!(!names.remove("clean").unwrap(), "an expired entry is not there to be removed");
 }
 
@@ -152,13 +152,13 @@ fn contract_2_the_sweeper_deletes_what_expired_and_nothing_else() {
     assert_eq!(cache.stats().disk.unwrap().entries, 5_000);
     place.clock.advance(2 * MINUTE);
     // The sweeper was woken by the clock and may have been faster.
-    let Swept { .. } = cache.sweep().unwrap();
+    let SweepReport { .. } = cache.sweep().unwrap();
     let stats = cache.stats();
     let disk = stats.disk.unwrap();
     assert_eq!((disk.entries, disk.expirations), (2_501, 2_499));
     assert_eq!(stats.memory.entries, 2_501);
-    assert_eq!(names.len(), 2_501);
-    assert!(names.contains("short 7"));
+    assert_eq!(names.count(), 2_501);
+    assert!(names.contains_key("short 7"));
 }
 
 /// A follower's clock may be behind the owner's: what the last commit knew to be expired stays so.
@@ -244,11 +244,11 @@ fn contract_2_no_clock_makes_an_entry_immortal() {
             clock.advance(Duration::from_millis(59_999));
             // At its end time stands still, and nothing lives.
             if wall <= u64::MAX - 70_000 {
-                assert!(names.contains("dies"), "{wall} {monotonic:?}: too soon");
+                assert!(names.contains_key("dies"), "{wall} {monotonic:?}: too soon");
             }
             clock.advance(Duration::from_millis(1));
             let is_gone =
-                names.get("dies").is_none() && !names.contains("dies") && names.keys().next().is_none();
+                names.get("dies").is_none() && !names.contains_key("dies") && names.keys().next().is_none();
             assert!(is_gone, "{wall} {monotonic:?}: it outlives its TTL");
             cache.sweep().unwrap();
             let stats = cache.stats();

@@ -146,7 +146,7 @@ fn contract_5_raw_bytes_are_stored_as_they_are() {
     let snapshot = inspector.snapshot().unwrap();
     let keyspace = &snapshot.keyspaces()[0];
     let entries = snapshot.page(keyspace, &[], None, 10).unwrap();
-    let larder::inspect::Finding::Live(record) = &entries[0].finding else { panic!("{entries:?}") };
+    let larder::inspect::RecordStatus::Live(record) = &entries[0].finding else { panic!("{entries:?}") };
     assert_eq!(*record.payload().unwrap(), bytes, "not a byte is added");
 }
 

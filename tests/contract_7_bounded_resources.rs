@@ -208,7 +208,7 @@ fn contract_7_the_file_stays_under_its_capacity() {
     // The first commit may evict a little more.
     cache.flush().unwrap();
     let kept = cache.stats().disk.unwrap().entries;
-    assert_eq!(kept, cache.keyspace(BLOBS).unwrap().len());
+    assert_eq!(kept, cache.keyspace(BLOBS).unwrap().count());
     assert!(kept <= disk.entries && kept > disk.entries / 2, "{kept} of {} entries", disk.entries);
 }
 
@@ -228,7 +228,7 @@ fn contract_7_a_file_made_larger_is_brought_under_a_smaller_capacity() {
         disk.allocated_bytes.unwrap_or(disk.file_bytes) <= 4 << 20 && disk.file_bytes <= 8 << 20,
         "{disk:?}"
     );
-    assert!(disk.recovered_entries > 0 && disk.recovered_entries == cache.keyspace(BLOBS).unwrap().len());
+    assert!(disk.recovered_entries > 0 && disk.recovered_entries == cache.keyspace(BLOBS).unwrap().count());
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn contract_7_entries_that_memory_holds_are_evicted_from_disk_last() {
     cache.close().unwrap();
     let cache = place.open();
     let blobs = cache.keyspace(BLOBS).unwrap();
-    let kept = (0..20).filter(|key| blobs.contains(key)).count();
+    let kept = (0..20).filter(|key| blobs.contains_key(key)).count();
     assert!(kept >= 18, "{kept} of 20 hot entries are on disk, though they expire first");
 }
 
@@ -277,7 +277,7 @@ fn contract_7_writers_wait_for_room_and_go_on() {
             });
         }
     });
-    assert_eq!(blobs.len(), 400);
+    assert_eq!(blobs.count(), 400);
     // One that is larger than the buffer waits until it is empty, and goes alone.
     blobs.insert(&1, vec![0; 64 << 10]).unwrap();
     blobs.insert(&2, vec![0; 1 << 20]).unwrap();
@@ -350,7 +350,7 @@ fn contract_7_a_users_drop_may_call_the_cache() {
     let value = Keeper(Some(OnDrop(Box::new(move || {
         if let Some(keepers) = weak.lock().unwrap().take() {
             // Under a shard's lock this would never return.
-            assert!(!keepers.contains(&1));
+            assert!(!keepers.contains_key(&1));
             counted.fetch_add(1, Ordering::SeqCst);
         }
     }))));

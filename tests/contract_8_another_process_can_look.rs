@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use larder::admin::Admin;
 use larder::clock::Clock;
-use larder::inspect::{FileState, Finding, Inspector};
+use larder::inspect::{FileState, Inspector, RecordStatus};
 use larder::{Cache, Error, Follower};
 
 use crate::child::Worker;
@@ -149,7 +149,7 @@ fn contract_8_a_file_can_be_inspected_in_every_state_and_is_never_changed() {
     worker.tell("7");
     assert_eq!(worker.line().as_deref(), Some("done"));
     // Not before: the first commit enters the keyspace.
-    assert_eq!(find(2), Finding::Absent);
+    assert_eq!(find(2), RecordStatus::Absent);
     assert_eq!(*find(1).live().unwrap().payload().unwrap(), [7], "a commit is seen");
     drop(worker.kill());
     let left = std::fs::read(place.path()).unwrap();

@@ -73,11 +73,11 @@ fn is_quarantined(place: &Place, what: &str) {
     let aside = cache.stats().disk.unwrap().quarantined.unwrap_or_else(|| panic!("{what}: nothing is aside"));
     assert!(fs::read(aside).unwrap() == before, "{what}: it was changed");
     let blobs = cache.keyspace(BLOBS).unwrap();
-    assert_eq!(blobs.len(), 0, "{what}");
+    assert_eq!(blobs.count(), 0, "{what}");
     blobs.insert(&1, vec![1]).unwrap();
     drop(blobs);
     cache.close().unwrap();
-    assert_eq!(open(place).unwrap().keyspace(BLOBS).unwrap().len(), 1, "{what}");
+    assert_eq!(open(place).unwrap().keyspace(BLOBS).unwrap().count(), 1, "{what}");
 }
 
 /// Whether a file has lost nothing but free pages.

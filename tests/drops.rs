@@ -59,7 +59,7 @@ fn call_everything(cache: &Cache) {
         drop(names.get_or_load("c", || Ok::<_, String>("3".to_owned())));
         drop(names.begin_update("a").map(larder::Update::finish));
         drop((names.remove("a"), names.remove_many(["b", "c"]), names.remove_prefix("d"), names.clear()));
-        _ = (names.contains("a"), names.ttl("a"), names.len(), names.iter().count());
+        _ = (names.contains_key("a"), names.ttl("a"), names.count(), names.iter().count());
     }
     if let Ok(pairs) = cache.keyspace(PAIRS) {
         drop((pairs.insert(&(1, 2), 3), pairs.remove_matching((Any, &2))));
@@ -342,16 +342,16 @@ fn drops_that_panic_leave_the_cache_usable() {
         drop(catch_unwind(AssertUnwindSafe(|| lets_go(&place, &cache, &grenades))));
         is_armed.store(false, Ordering::SeqCst);
         if what == "closed" {
-            assert_eq!(place.open().keyspace(GRENADES).unwrap().len(), 30);
+            assert_eq!(place.open().keyspace(GRENADES).unwrap().count(), 30);
             continue;
         }
         for key in 300..350 {
             let load = || Ok::<_, ()>(Grenade { filler: vec![], is_armed: None });
             drop(grenades.get_or_load(&key, load));
-            assert!(grenades.contains(&key), "{what}: a load of key {key} is cached");
+            assert!(grenades.contains_key(&key), "{what}: a load of key {key} is cached");
         }
         drop((grenades, cache.close()));
-        assert!(place.open().keyspace(GRENADES).unwrap().len() >= 50, "{what}");
+        assert!(place.open().keyspace(GRENADES).unwrap().count() >= 50, "{what}");
     }
 }
 
@@ -366,7 +366,7 @@ impl Drop for Returning {
     fn drop(&mut self) {
         if let Some(keyspace) = RETURNS_TO.get()
             && !IS_OVER.load(Ordering::SeqCst)
-            && !keyspace.contains(&self.0)
+            && !keyspace.contains_key(&self.0)
         {
             drop(keyspace.insert(&self.0, Returning(self.0)));
         }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use larder::{Cache, Durability, Error, Event, InsertOptions, Keyspace, LAST_DISK_RETRY};
+use larder::{Cache, Durability, Error, Event, InsertOptions, Keyspace, MAX_RETRY_DELAY};
 
 use crate::harness::Harness;
 use crate::support::{Place, Random, VERSIONS, spin};
@@ -176,7 +176,7 @@ impl Round {
             do_act(true);
         }
         if random.below(12) == 0 {
-            self.place.clock.advance(LAST_DISK_RETRY);
+            self.place.clock.advance(MAX_RETRY_DELAY);
         }
     }
 

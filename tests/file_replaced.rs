@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use larder::{
-    Cache, DiskState, Durability, Error, Event, FIRST_DISK_RETRY, Follower, InsertOptions, Keyspace,
+    Cache, DiskState, Durability, Error, Event, Follower, INITIAL_RETRY_DELAY, InsertOptions, Keyspace,
     WATCH_INTERVAL,
 };
 
@@ -79,7 +79,7 @@ impl Watched {
     }
 
     fn retry(&self) {
-        self.place.clock.advance(FIRST_DISK_RETRY);
+        self.place.clock.advance(INITIAL_RETRY_DELAY);
         drop(self.cache.flush());
     }
 }
@@ -179,11 +179,11 @@ fn a_file_that_was_moved_away_suspends_the_disk_until_it_is_back() {
     is_not_durable(watched.insert_now("new", "new 1"));
     watched.is_suspended(MOVED);
     is_not_durable(watched.cache.flush());
-    assert!(watched.names.contains("kept") && watched.names.contains("new"), "memory serves");
+    assert!(watched.names.contains_key("kept") && watched.names.contains_key("new"), "memory serves");
     watched.retry();
     assert_eq!(state_of(&watched.cache), DiskState::Suspended);
     fs::rename(&elsewhere, watched.path()).unwrap();
-    watched.place.clock.advance(10 * FIRST_DISK_RETRY);
+    watched.place.clock.advance(10 * INITIAL_RETRY_DELAY);
     watched.cache.flush().unwrap();
     watched.wait_for("it is back", |event| *event == Event::DiskRecovered { kept_entries: true });
     assert!(watched.names.remove("old").unwrap());
@@ -209,7 +209,7 @@ fn removals_beside_a_file_that_was_moved_away_are_not_durable() {
     fs::rename(watched.path(), &elsewhere).unwrap();
     is_not_durable(watched.names.remove("kept"));
     is_not_durable(watched.names.clear());
-    assert!(!watched.names.contains("kept"), "memory is clean");
+    assert!(!watched.names.contains_key("kept"), "memory is clean");
     // It comes back with what was removed: so it is put out of service, and a fresh one made.
     fs::rename(&elsewhere, watched.path()).unwrap();
     assert_eq!(watched.names.clear().unwrap(), 0);
@@ -235,7 +235,7 @@ fn a_copy_in_the_place_of_the_file_is_not_believed_and_not_touched() {
         is_not_durable(watched.insert_now("new", "new 1"));
         let off = disk_of(&watched.cache).off.unwrap();
         assert!(off.contains(REPLACED), "{off}");
-        assert!(!watched.names.contains("kept") && watched.names.contains("old"));
+        assert!(!watched.names.contains_key("kept") && watched.names.contains_key("old"));
         is_not_durable(watched.cache.close());
         assert!(fs::read(watched.path()).unwrap() == before, "the copy was touched");
     }
@@ -317,7 +317,7 @@ fn a_directory_that_was_removed_is_made_anew_with_a_file_and_a_lock() {
     drop(names);
     cache.close().unwrap();
     let reopened = place.builder().path(&path).open().unwrap().keyspace(NAMES).unwrap();
-    assert!(reopened.contains("new") && !reopened.contains("kept"));
+    assert!(reopened.contains_key("new") && !reopened.contains_key("kept"));
 }
 
 #[test]
@@ -333,12 +333,12 @@ fn a_directory_that_was_renamed_is_waited_for() {
     is_not_durable(cache.flush());
     assert!(!here.exists(), "nothing is made in its place");
     fs::rename(&there, &here).unwrap();
-    place.clock.advance(FIRST_DISK_RETRY);
+    place.clock.advance(INITIAL_RETRY_DELAY);
     cache.flush().unwrap();
     drop(names);
     cache.close().unwrap();
     let reopened = place.builder().path(here.join("shop.larder")).open().unwrap().keyspace(NAMES).unwrap();
-    assert!(reopened.contains("new") && reopened.contains("kept"));
+    assert!(reopened.contains_key("new") && reopened.contains_key("kept"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use larder::{Cache, DiskState, Error, Event, FIRST_DISK_RETRY};
+use larder::{Cache, DiskState, Error, Event, INITIAL_RETRY_DELAY};
 
 use crate::file_replaced::{Watched, is_not_durable, some};
 use crate::simulated::state_of;
@@ -49,7 +49,7 @@ fn a_lock_that_another_has_leaves_the_file_in_service_and_in_its_place() {
     assert!(fs::read(watched.path()).unwrap().is_empty());
     drop(other);
     assert!(watched.names.remove("old").is_ok());
-    watched.place.clock.advance(10 * FIRST_DISK_RETRY);
+    watched.place.clock.advance(10 * INITIAL_RETRY_DELAY);
     drop(watched.cache.flush());
     watched.cache.flush().unwrap();
     assert_eq!(state_of(&watched.cache), DiskState::On);

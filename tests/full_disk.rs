@@ -3,7 +3,7 @@
 //! Removals must hold while it is full, whether the ballast makes room for them or the file has to go; and when there is room again
 //! the cache takes entries as before.
 
-use larder::{ByteSize, Cache, DiskState, Keyspace, KeyspaceDefinition, LAST_DISK_RETRY};
+use larder::{ByteSize, Cache, DiskState, Keyspace, KeyspaceDefinition, MAX_RETRY_DELAY};
 
 use crate::harness::Harness;
 use crate::simulated::{SimulatedPlace, disk_of, state_of};
@@ -19,7 +19,7 @@ fn open(place: &SimulatedPlace) -> (Cache, Keyspace<u64, Vec<u8>>) {
 }
 
 /// Inserts in one filling, at most: a file that has grown large enough may need no more room.
-const MOST_INSERTS: u64 = 3_000;
+const MAX_INSERTS: u64 = 3_000;
 /// Fillings of one disk.
 const FILLINGS: usize = 3;
 
@@ -30,7 +30,7 @@ fn fill_and_free(place: &SimulatedPlace, random: &mut Random) -> (u64, bool) {
     place.disk.set_capacity(Some(place.disk.used() + random.below(3 << 20)));
     let first = random.below(1_000);
     let mut key = first;
-    while state_of(&cache) == DiskState::On && key < first + MOST_INSERTS {
+    while state_of(&cache) == DiskState::On && key < first + MAX_INSERTS {
         many.insert(&key, vec![7; 1 + usize::try_from(random.below(8_000)).unwrap()]).unwrap();
         key += 1;
         if random.below(20) == 0 {
@@ -49,7 +49,7 @@ fn fill_and_free(place: &SimulatedPlace, random: &mut Random) -> (u64, bool) {
     assert!(removed.iter().all(|key| found.get(key).is_none()), "a removal on a full disk came back");
     // Room again.
     place.disk.set_capacity(None);
-    place.clock.advance(LAST_DISK_RETRY);
+    place.clock.advance(MAX_RETRY_DELAY);
     // The first may tell of what was inserted while there was no file.
     drop(cache.flush());
     cache.flush().unwrap();

@@ -14,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use larder::admin::Admin;
-use larder::inspect::{FileState, Finding, Inspector, KeyspaceFacts, Snapshot};
+use larder::inspect::{FileState, Inspector, KeyspaceFacts, RecordStatus, Snapshot};
 use larder::testing::{Loss, SimulatedVolume};
 use larder::{Cache, Follower};
 use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -85,7 +85,10 @@ fn of_name<'a>(snapshot: &'a Snapshot, name: &str) -> &'a KeyspaceFacts {
 fn live(snapshot: &Snapshot) -> u64 {
     let pages = snapshot.keyspaces().iter().map(|facts| snapshot.page(facts, &[], None, 100).unwrap());
     let count = |page: Vec<larder::inspect::Entry>| {
-        assert!(page.iter().all(|entry| matches!(entry.finding, Finding::Live(_) | Finding::Expired(_))));
+        assert!(
+            page.iter()
+                .all(|entry| matches!(entry.finding, RecordStatus::Live(_) | RecordStatus::Expired(_)))
+        );
         page.iter().filter(|entry| entry.finding.live().is_some()).count() as u64
     };
     pages.map(count).sum()

@@ -14,7 +14,7 @@ use crate::simulated::SimulatedPlace;
 use crate::workload::{Call, Run, calls, check};
 
 /// Operations that a workload may take: each is failed in turn.
-const MOST_OPERATIONS: usize = 600;
+const MAX_OPERATIONS: usize = 600;
 
 /// How the disk is made to fail at an operation.
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +112,7 @@ fn fail_everywhere(seed: u64, one_in: usize) -> u64 {
     let failed = AtomicU64::new(0);
     for (at, calls) in workloads(seed).iter().enumerate() {
         let mut operations = operations(calls);
-        operations.truncate(MOST_OPERATIONS);
+        operations.truncate(MAX_OPERATIONS);
         let numbered =
             operations.iter().enumerate().skip(usize::try_from(seed).unwrap() % one_in).step_by(one_in);
         let work: Vec<_> = numbered

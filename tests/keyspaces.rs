@@ -1,6 +1,6 @@
 //! Keyspaces: their types, versions and tiers; walking them; and what one cache holds of several.
 
-use larder::{Cache, Error, KeyspaceDefinition, Swept};
+use larder::{Cache, Error, KeyspaceDefinition, SweepReport};
 
 use crate::support::{NAMES, Place, VERSIONS};
 
@@ -44,7 +44,7 @@ fn a_new_version_or_key_shape_begins_empty_and_frees_the_old_entries() {
 
     let cache = place.open();
     assert_eq!(cache.stats().disk.unwrap().recovered_entries, 1);
-    let Swept { .. } = cache.sweep().unwrap();
+    let SweepReport { .. } = cache.sweep().unwrap();
     let disk = cache.stats().disk.unwrap();
     assert_eq!(disk.bytes, larder_bytes(&cache), "what is charged is what the one entry takes");
     assert!(disk.bytes < 500);
@@ -93,9 +93,9 @@ fn keyspaces_do_not_see_one_another() {
         space.insert("key", space.name().to_owned()).unwrap();
     }
     assert_eq!(others.clear().unwrap(), 1);
-    assert!(others.is_empty() && names.contains("key") && memory.contains("key"));
+    assert!(others.is_empty() && names.contains_key("key") && memory.contains_key("key"));
     assert_eq!(memory.remove_prefix("k").unwrap(), 1);
-    assert!(names.contains("key"));
+    assert!(names.contains_key("key"));
     memory.insert("key", String::new()).unwrap();
     assert_eq!(cache.clear().unwrap(), 2);
 }
@@ -124,7 +124,7 @@ fn a_walk_is_in_key_order_over_all_tiers() {
     expected.sort();
     assert_eq!(pairs.keys().collect::<Vec<_>>(), expected);
     assert_eq!(pairs.iter().map(|(key, _)| key).collect::<Vec<_>>(), expected);
-    assert_eq!(pairs.len(), 797);
+    assert_eq!(pairs.count(), 797);
     assert_eq!(
         pairs.remove_prefix(("a",)).unwrap(),
         expected.iter().filter(|key| key.0 == "a").count() as u64

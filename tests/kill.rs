@@ -23,7 +23,7 @@ const CHAIN: u64 = 6;
 const VERSIONS_OF_A_RUN: u64 = 1_000_000;
 
 /// The most lines that a child says before it is killed.
-const MOST_LINES: usize = 400;
+const MAX_LINES: usize = 400;
 
 /// When to kill.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Moment {
                     let line = worker.line().ok_or("the child ended by itself; its own message is above")?;
                     let is_it = line.split(' ').next() == Some(word);
                     // A child with a planted fault may never say it.
-                    left = if said.len() < MOST_LINES { left - u64::from(is_it) } else { 0 };
+                    left = if said.len() < MAX_LINES { left - u64::from(is_it) } else { 0 };
                     said.push(line);
                 }
                 micros

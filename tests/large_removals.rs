@@ -3,7 +3,7 @@
 //! The caches here take a few keys for many, and go step by step: each commit makes a part.
 
 use larder::testing::{Act, Failure, Operation, SimulatedVolume};
-use larder::{Any, ByteSize, Cache, DiskState, KeyspaceDefinition, LAST_DISK_RETRY};
+use larder::{Any, ByteSize, Cache, DiskState, KeyspaceDefinition, MAX_RETRY_DELAY};
 
 use crate::simulated::{PATH, SimulatedPlace, wait_until};
 use crate::support::{HOUR, Place};
@@ -76,7 +76,7 @@ fn contract_3_a_large_removal_holds_from_its_answer_on() {
     let pairs = cache.keyspace(PAIRS).unwrap();
     assert_eq!(pairs.keys().collect::<Vec<_>>(), all_but(1).collect::<Vec<_>>());
     settle(&cache);
-    assert_eq!(pairs.len(), 2 * NUMBERS);
+    assert_eq!(pairs.count(), 2 * NUMBERS);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn contract_3_a_cache_that_is_closed_in_between_goes_on_after_it_is_opened() {
     let pairs = cache.keyspace(PAIRS).unwrap();
     assert!(pairs.keys().all(|key| key.0 == 1));
     settle(&cache);
-    assert_eq!((cache.stats().disk.unwrap().entries, pairs.len()), (NUMBERS, NUMBERS));
+    assert_eq!((cache.stats().disk.unwrap().entries, pairs.count()), (NUMBERS, NUMBERS));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn contract_3_a_pending_removal_outlives_an_outage_and_goes_with_a_discarded_fil
             assert_eq!(cache.stats().disk.unwrap().state, DiskState::Discarded);
         }
         disk.heal();
-        place.clock.advance(LAST_DISK_RETRY);
+        place.clock.advance(MAX_RETRY_DELAY);
         drop(cache.flush());
         assert_eq!(cache.stats().disk.unwrap().state, DiskState::On);
         assert!((0..NUMBERS).all(|number| pairs.get(&(0, number)).is_none()), "{discards}");

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use larder::clock::Clock;
 use larder::{
-    Any, ByteSize, Cache, Durability, InsertOptions, Keyspace, KeyspaceDefinition, Timestamp, Update, Weighed,
+    Any, ByteSize, Cache, Durability, EntryInfo, InsertOptions, Keyspace, KeyspaceDefinition, Timestamp,
+    Update,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
@@ -30,7 +31,7 @@ const TIGHT: ByteSize = ByteSize::kib(64);
 /// What most entries weigh in a tight memory, which has room for five.
 const TIGHT_WEIGHT: u64 = 12 << 10;
 
-fn weigh(weighed: &Weighed<'_>) -> u64 {
+fn weigh(weighed: &EntryInfo<'_>) -> u64 {
     match weighed.value.downcast_ref::<u64>() {
         // With its encoding, larger than the write buffer.
         Some(value) if value.is_multiple_of(4) => TIGHT.as_u64(),
@@ -258,7 +259,7 @@ impl Run {
                 let wall = self.place.clock.wall().as_millis().saturating_add_signed(by);
                 self.place.clock.set_wall(Timestamp::from_millis(wall));
                 // A jump that nobody looks at before the next is none.
-                self.spaces[0].contains(&("", 0));
+                self.spaces[0].contains_key(&("", 0));
                 self.now = self.now.max(self.place.clock.wall());
             }
             Step::Flush => {
@@ -287,7 +288,7 @@ impl Run {
                     self.spaces[at].iter().map(|(key, value)| (key, *value)).collect::<Vec<_>>(),
                     expected
                 );
-                assert_eq!(self.spaces[at].len(), expected.len() as u64);
+                assert_eq!(self.spaces[at].count(), expected.len() as u64);
             }
             Step::Reopen => {
                 self.updates.clear();

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use larder::testing::{Failure, Loss, Operation, SimulatedVolume};
-use larder::{ByteSize, Cache, DiskState, FIRST_DISK_RETRY, LAST_DISK_RETRY};
+use larder::{ByteSize, Cache, DiskState, INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
 
 use crate::harness::Harness;
 use crate::simulated::{SimulatedPlace, disk_of, state_of, wait_until};
@@ -103,7 +103,7 @@ impl Trial {
             if is_healed {
                 self.place.disk.heal();
             }
-            let pause = [FIRST_DISK_RETRY, LAST_DISK_RETRY][usize::from(random.below(3) > 0)];
+            let pause = [INITIAL_RETRY_DELAY, MAX_RETRY_DELAY][usize::from(random.below(3) > 0)];
             self.place.clock.advance(pause);
             if is_healed {
                 self.let_go_on(random);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use larder::testing::{Failure, Operation};
 use larder::{
-    ByteSize, Cache, DiskState, Durability, Error, Event, FIRST_DISK_RETRY, InsertOptions, Keyspace,
-    KeyspaceDefinition, LAST_DISK_RETRY,
+    ByteSize, Cache, DiskState, Durability, Error, Event, INITIAL_RETRY_DELAY, InsertOptions, Keyspace,
+    KeyspaceDefinition, MAX_RETRY_DELAY,
 };
 
 use crate::simulated::{PATH, SimulatedPlace, disk_of, state_of, wait_until};
@@ -52,7 +52,7 @@ pub(crate) fn discarded(place: &SimulatedPlace) -> (Cache, Names) {
 /// Lets the disk work again, and waits for the cache to use it. The first flush after a time without a file tells of it.
 pub(crate) fn recover(place: &SimulatedPlace, cache: &Cache) {
     place.disk.heal();
-    place.clock.advance(LAST_DISK_RETRY);
+    place.clock.advance(MAX_RETRY_DELAY);
     drop(cache.flush());
     cache.flush().unwrap();
     assert_eq!(state_of(cache), DiskState::On);
@@ -67,7 +67,7 @@ fn a_flush_tells_of_what_was_waiting_when_the_file_was_discarded() {
     let place = SimulatedPlace::new();
     let (cache, names) = discarded(&place);
     place.disk.heal();
-    place.clock.advance(LAST_DISK_RETRY);
+    place.clock.advance(MAX_RETRY_DELAY);
     // A step that makes the fresh file, and is not asked for all.
     assert!(names.remove("old").is_ok());
     assert_eq!(state_of(&cache), DiskState::On);
@@ -85,7 +85,7 @@ fn a_failed_commit_suspends_the_disk_and_memory_keeps_serving() {
     names.insert("kept", "kept 2".to_owned()).unwrap();
     assert_eq!(value(&names, "kept").as_deref(), Some("kept 2"));
     let loaded = names.get_or_load("loaded", || Ok::<_, Error>("loaded".to_owned())).unwrap();
-    assert!(*loaded == "loaded" && names.contains("loaded"));
+    assert!(*loaded == "loaded" && names.contains_key("loaded"));
     let immediate = InsertOptions::new().durability(Durability::Immediate);
     assert!(matches!(names.insert_with("now", String::new(), immediate), Err(Error::NotDurable { .. })));
     let disk = disk_of(&cache);
@@ -103,7 +103,7 @@ fn a_suspended_disk_comes_back_with_its_entries_and_takes_what_was_written_meanw
     names.insert("old", "old 2".to_owned()).unwrap();
     place.disk.heal();
     assert_eq!(state_of(&cache), DiskState::Suspended, "not before its time");
-    place.clock.advance(FIRST_DISK_RETRY);
+    place.clock.advance(INITIAL_RETRY_DELAY);
     wait_until("the file is tried again without anybody asking", || state_of(&cache) == DiskState::On);
     assert_eq!(value(&names, "kept").as_deref(), Some("kept 1"), "the disk is asked again");
     let disk = disk_of(&cache);
@@ -123,7 +123,7 @@ fn each_retry_that_fails_doubles_the_wait() {
     let place = SimulatedPlace::new();
     let (cache, _names) = suspended(&place);
     place.disk.fail_from(0, Failure::Io);
-    let mut wait = FIRST_DISK_RETRY;
+    let mut wait = INITIAL_RETRY_DELAY;
     for _ in 0..12 {
         let before = disk_of(&cache);
         place.clock.advance(wait.saturating_sub(Duration::from_millis(1)));
@@ -133,9 +133,9 @@ fn each_retry_that_fails_doubles_the_wait() {
         assert!(cache.flush().is_err());
         assert!(place.disk.failed() > tried, "after {wait:?} it is tried again");
         assert_eq!(disk_of(&cache).faults, before.faults, "a retry that fails is no new fault");
-        wait = (wait * 2).min(LAST_DISK_RETRY);
+        wait = (wait * 2).min(MAX_RETRY_DELAY);
     }
-    assert_eq!(wait, LAST_DISK_RETRY);
+    assert_eq!(wait, MAX_RETRY_DELAY);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn an_invalidation_that_cannot_be_committed_discards_the_file_and_holds() {
     names.insert("old", "old 3".to_owned()).unwrap();
     // A fresh file is made when the disk allows, and takes what is written from then on.
     place.disk.heal();
-    place.clock.advance(LAST_DISK_RETRY);
+    place.clock.advance(MAX_RETRY_DELAY);
     let told = cache.flush().unwrap_err().to_string();
     assert!(told.contains("lives in memory alone"), "{told}");
     cache.flush().unwrap();
@@ -196,7 +196,7 @@ fn a_file_that_cannot_be_put_aside_refuses_invalidations_until_it_can() {
     assert!(cache.clear().is_ok(), "renaming works again, and that is enough");
     assert!(!place.disk.files().contains(&PATH.into()));
     recover(&place, &cache);
-    assert_eq!(place.moved_to(place.disk.copy()).open().keyspace(NAMES).unwrap().len(), 0);
+    assert_eq!(place.moved_to(place.disk.copy()).open().keyspace(NAMES).unwrap().count(), 0);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_full_write_buffer_does_not_hold_writers_up_for_ever() {
         blobs.insert(&key, vec![2; 1_000]).unwrap();
     }
     assert_eq!(state_of(&cache), DiskState::Discarded);
-    assert_eq!(blobs.len(), 200, "they live in memory");
+    assert_eq!(blobs.count(), 200, "they live in memory");
     recover(&place, &cache);
     for key in 0..200 {
         blobs.insert(&key, vec![3; 1_000]).unwrap();
@@ -280,7 +280,7 @@ fn a_suspended_file_that_is_damaged_when_it_opens_again_is_quarantined() {
     let mut bytes = place.disk.read(PATH).unwrap();
     bytes[4096..].fill(0xA5);
     place.disk.write(PATH, &bytes);
-    place.clock.advance(FIRST_DISK_RETRY);
+    place.clock.advance(INITIAL_RETRY_DELAY);
     cache.flush().unwrap();
     let disk = disk_of(&cache);
     assert_eq!((disk.state, disk.discards), (DiskState::On, 1));
@@ -326,7 +326,7 @@ fn a_keyspace_opened_during_an_outage_is_on_disk_after_it() {
         assert_eq!(reopened.keyspace(VERSIONS).unwrap().get(&2).as_deref(), Some(&2));
         let names = reopened.keyspace(NAMES.version(9)).unwrap();
         assert_eq!(value(&names, "new").as_deref(), Some("new 9"));
-        assert_eq!(names.len(), 1);
+        assert_eq!(names.count(), 1);
     }
 }
 
@@ -354,7 +354,7 @@ fn the_ballast_lets_removals_through_on_a_full_disk() {
     assert!(crashed.get(&1).is_none() && crashed.get(&2).is_some());
     // Room again.
     place.disk.set_capacity(None);
-    place.clock.advance(LAST_DISK_RETRY);
+    place.clock.advance(MAX_RETRY_DELAY);
     cache.flush().unwrap();
     assert_eq!(state_of(&cache), DiskState::On);
     assert!((0..900).all(|key| many.get(&key).is_some() == (key != 1)));

@@ -4,7 +4,7 @@
 use std::fs;
 
 use larder::testing::{Failure, Loss};
-use larder::{Cache, DiskState, Error, LAST_DISK_RETRY};
+use larder::{Cache, DiskState, Error, MAX_RETRY_DELAY};
 
 use crate::outages::{WRITES, suspended};
 use crate::simulated::{PATH, SimulatedPlace, disk_of, state_of};
@@ -60,7 +60,7 @@ fn letters_written_into_the_cache_file_itself_are_kept_aside() {
     place.disk.fail_every(&WRITES, Failure::Io);
     assert!(names.remove("kept").is_ok());
     place.disk.heal();
-    place.clock.advance(LAST_DISK_RETRY);
+    place.clock.advance(MAX_RETRY_DELAY);
     drop(cache.flush());
     assert_eq!(state_of(&cache), DiskState::On);
     let kept = place.disk.files();

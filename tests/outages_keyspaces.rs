@@ -2,7 +2,7 @@
 //! learns of them without being taken for damaged.
 
 use larder::testing::Failure;
-use larder::{Cache, DiskState, KeyspaceDefinition, LAST_DISK_RETRY};
+use larder::{Cache, DiskState, KeyspaceDefinition, MAX_RETRY_DELAY};
 
 use crate::outages::{recover, suspended};
 use crate::simulated::{SimulatedPlace, disk_of, state_of};
@@ -29,7 +29,7 @@ fn keyspaces_opened_before_and_after_a_way_back_that_fails_stay_apart() {
         one.insert(&1, 111).unwrap();
         // The file opens again, perhaps, and then fails again.
         place.disk.fail_from(place.next_operation() + operation, Failure::Io);
-        place.clock.advance(LAST_DISK_RETRY);
+        place.clock.advance(MAX_RETRY_DELAY);
         drop(cache.flush());
         if state_of(&cache) == DiskState::On {
             continue;
@@ -58,7 +58,7 @@ fn a_keyspace_that_changes_its_version_twice_in_an_outage_keeps_the_file() {
         names.insert("kept", "kept 9".to_owned()).unwrap();
         // The commit that tells the file fails, and nobody knows how far it came.
         place.disk.fail_once(place.next_operation() + operation, Failure::Io);
-        place.clock.advance(LAST_DISK_RETRY);
+        place.clock.advance(MAX_RETRY_DELAY);
         drop(cache.flush());
         assert_file_is_kept(&place, &cache, operation);
         assert_eq!(names.keys().collect::<Vec<_>>(), ["kept"], "operation {operation}");

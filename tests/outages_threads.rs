@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use larder::testing::{Failure, Operation};
-use larder::{ByteSize, Cache, DiskState, Error, Keyspace, KeyspaceDefinition, LAST_DISK_RETRY};
+use larder::{ByteSize, Cache, DiskState, Error, Keyspace, KeyspaceDefinition, MAX_RETRY_DELAY};
 use serde::{Deserialize, Serialize};
 
 use crate::harness::Harness;
@@ -46,7 +46,7 @@ fn lookups_in_flight_are_no_reason_to_lose_the_file() {
             });
             drop(cache.flush());
             place.disk.heal();
-            place.clock.advance(LAST_DISK_RETRY);
+            place.clock.advance(MAX_RETRY_DELAY);
             cache.flush().unwrap();
         });
     });
@@ -63,7 +63,7 @@ fn what_is_told_of_a_disk_that_is_back_includes_that_it_came_back() {
         names.insert("kept", "kept 2".to_owned()).unwrap();
         assert!(cache.flush().is_err());
         place.disk.heal();
-        place.clock.advance(LAST_DISK_RETRY);
+        place.clock.advance(MAX_RETRY_DELAY);
         wait_until("it is back", || {
             let disk = disk_of(&cache);
             assert!(disk.state != DiskState::On || disk.recoveries == 1, "On, and no recovery");

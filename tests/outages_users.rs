@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use larder::clock::{Clock, ManualClock};
 use larder::testing::{Failure, Operation};
-use larder::{Cache, DiskState, Event, Keyspace, LAST_DISK_RETRY, Timestamp};
+use larder::{Cache, DiskState, Event, Keyspace, MAX_RETRY_DELAY, Timestamp};
 
 use crate::simulated::{PATH, SimulatedPlace, disk_of, state_of, wait_until};
 use crate::support::NAMES;
@@ -53,7 +53,7 @@ fn a_writer_that_panics_costs_the_file_and_nothing_else() {
     assert_eq!((names.get("old"), names.get("new").is_some()), (None, true));
     assert!(!place.disk.files().contains(&PATH.into()));
     assert!(names.remove("new").unwrap());
-    clock.time.advance(LAST_DISK_RETRY);
+    clock.time.advance(MAX_RETRY_DELAY);
     assert!(cache.flush().is_err(), "`new` waited when the file went: it is told once");
     cache.flush().unwrap();
     assert_eq!(state_of(&cache), DiskState::On);
@@ -94,7 +94,7 @@ fn a_listener_may_call_the_cache_and_may_panic() {
     wait_until("both events are told", || called.load(Ordering::SeqCst) == 2);
     assert_eq!((state_of(&cache), names.get("told")), (DiskState::Discarded, None));
     place.disk.heal();
-    place.clock.advance(LAST_DISK_RETRY);
+    place.clock.advance(MAX_RETRY_DELAY);
     wait_until("the recovery is told", || called.load(Ordering::SeqCst) == 3);
     *handle.lock().unwrap() = None;
     cache.close().unwrap();
@@ -115,7 +115,7 @@ fn another_file_in_the_place_of_a_suspended_one_is_neither_served_nor_touched() 
     place.disk.heal();
     place.disk.unlink(PATH);
     place.disk.write(PATH, &older);
-    place.clock.advance(LAST_DISK_RETRY);
+    place.clock.advance(MAX_RETRY_DELAY);
     assert!(cache.flush().is_err());
     assert_eq!(state_of(&cache), DiskState::Suspended);
     assert_eq!(names.get("old").as_deref().map(String::as_str), Some("newer"));

@@ -2,7 +2,7 @@
 //! back is left alone for longer each time.
 
 use larder::testing::{Failure, Operation};
-use larder::{ByteSize, Cache, DiskState, Error, FIRST_DISK_RETRY, Keyspace, LAST_DISK_RETRY};
+use larder::{ByteSize, Cache, DiskState, Error, INITIAL_RETRY_DELAY, Keyspace, MAX_RETRY_DELAY};
 
 use crate::harness::Harness;
 use crate::outages::{discarded, recover, suspended};
@@ -49,7 +49,7 @@ fn a_disk_that_is_full_again_at_the_first_commit_is_left_alone_for_longer() {
     let mut last = place.next_operation();
     // Thirty seconds.
     for _ in 0..300 {
-        place.clock.advance(FIRST_DISK_RETRY);
+        place.clock.advance(INITIAL_RETRY_DELAY);
         assert!(cache.flush().is_err());
         let now = place.next_operation();
         tries += u64::from(now > last);
@@ -72,7 +72,7 @@ fn a_bad_sector_does_not_make_the_tier_flap() {
             state_of(&cache) == DiskState::Suspended
         });
         place.disk.heal();
-        place.clock.advance(FIRST_DISK_RETRY);
+        place.clock.advance(INITIAL_RETRY_DELAY);
         drop(cache.flush());
         if state_of(&cache) != DiskState::On {
             break;
@@ -88,7 +88,7 @@ fn a_fresh_file_that_could_not_be_used_does_not_bar_the_next() {
         let place = SimulatedPlace::new();
         let (cache, _names) = discarded(&place);
         place.disk.fail_from(place.next_operation() + operation, Failure::Io);
-        place.clock.advance(LAST_DISK_RETRY);
+        place.clock.advance(MAX_RETRY_DELAY);
         drop(cache.flush());
         place.retry(&cache);
         let disk = disk_of(&cache);
@@ -114,7 +114,7 @@ fn calls_that_cannot_wait_do_not_put_the_next_try_off() {
         assert!(names.remove("kept").is_err());
     }
     place.disk.heal();
-    place.clock.advance(FIRST_DISK_RETRY);
+    place.clock.advance(INITIAL_RETRY_DELAY);
     drop(cache.flush());
     assert_eq!(state_of(&cache), DiskState::On, "ten calls in no time at all are one failure");
 }
@@ -157,7 +157,7 @@ fn fail_and_heal(seed: u64) {
         drop(cache.sweep());
         if round == 2 {
             place.disk.heal();
-            place.clock.advance(LAST_DISK_RETRY);
+            place.clock.advance(MAX_RETRY_DELAY);
         }
     }
     drop(cache.flush());

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use larder::admin::Admin;
-use larder::inspect::{Finding, Inspector, PagesVerified};
+use larder::inspect::{Inspector, PageVerifyReport, RecordStatus};
 use larder::testing::{Loss, SimulatedVolume};
 use larder::{Cache, DiskStats, Error, Follower};
 use redb::{ConcurrencyMode, Database, TableDefinition};
@@ -82,9 +82,9 @@ fn contract_3_an_owner_shows_nothing_that_the_removals_in_its_file_cover_and_del
     assert!(disk(&cache).pending_removals > 0, "their entries are deleted behind");
     assert!((0..49).all(|number| names.get(&format!("{number:03}")).is_none()));
     assert!((0..49).all(|number| names.peek(&format!("{number:03}")).is_none()));
-    assert!(!names.contains("001") && names.ttl("001").is_none());
+    assert!(!names.contains_key("001") && names.ttl("001").is_none());
     assert!((0..COUNT).all(|number| versions.get(&number).is_none()));
-    assert_eq!((names.keys().collect::<Vec<_>>(), names.len()), (vec!["049".to_owned()], 1));
+    assert_eq!((names.keys().collect::<Vec<_>>(), names.count()), (vec!["049".to_owned()], 1));
     assert_eq!(names.iter().map(|(_, value)| value.to_string()).collect::<Vec<_>>(), ["again"]);
     assert!(versions.is_empty() && versions.keys().next().is_none());
     assert!(!names.touch("002").unwrap());
@@ -125,9 +125,9 @@ fn contract_3_nobody_who_reads_a_file_shows_what_its_removals_cover() {
     assert_eq!(page.len(), 50);
     assert_eq!(page.iter().filter(|entry| entry.finding.live().is_some()).count(), 1);
     let found = snapshot.find(facts, b"001\0\0").unwrap();
-    assert!(matches!(&found, Finding::Removed(record) if record.sequence == 2), "{found:?}");
+    assert!(matches!(&found, RecordStatus::Removed(record) if record.sequence == 2), "{found:?}");
     let verified = inspector.verify(&mut |_, _| {}).unwrap();
-    assert!(verified.is_whole() && verified.pages == PagesVerified::Whole, "{verified:?}");
+    assert!(verified.is_whole() && verified.pages == PageVerifyReport::Whole, "{verified:?}");
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn contract_3_the_removals_of_a_file_that_a_crash_left_hold() {
     let inspector = Inspector::open_with_clock(&copy, place.clock.clone()).unwrap();
     let snapshot = inspector.snapshot().unwrap();
     let names = snapshot.keyspace("name").unwrap();
-    assert!(matches!(snapshot.find(names, b"049\0\0").unwrap(), Finding::Removed(_)));
+    assert!(matches!(snapshot.find(names, b"049\0\0").unwrap(), RecordStatus::Removed(_)));
     assert!(snapshot.find(names, b"x\0\0").unwrap().live().is_some());
 }
 

@@ -138,7 +138,7 @@ fn a_walk_and_a_clear_find_what_memory_alone_still_holds() {
     }
     cache.flush().unwrap();
     assert!(cache.stats().disk.unwrap().entries < 1_000, "the disk had to evict");
-    assert_eq!(blobs.len(), 2_000);
+    assert_eq!(blobs.count(), 2_000);
     assert_eq!(blobs.iter().count(), 2_000);
     assert_eq!(blobs.clear().unwrap(), 2_000);
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use larder::clock::ManualClock;
 use larder::testing::{SimulatedVolume, await_first_sweep};
-use larder::{Cache, CacheBuilder, DiskState, DiskStats, Event, LAST_DISK_RETRY};
+use larder::{Cache, CacheBuilder, DiskState, DiskStats, Event, MAX_RETRY_DELAY};
 
 use crate::support::{HOUR, watch_this_test};
 use crate::watchdog::Watch;
@@ -73,7 +73,7 @@ impl SimulatedPlace {
     pub(crate) fn retry(&self, cache: &Cache) {
         self.disk.heal();
         for _ in 0..5 {
-            self.clock.advance(LAST_DISK_RETRY);
+            self.clock.advance(MAX_RETRY_DELAY);
             // The first after a time without a file tells of it.
             drop(cache.flush());
         }

@@ -193,7 +193,7 @@ fn lifetime_counts_begin_anew_when_they_are_damaged_and_outlive_the_loss_of_the_
         txn.commit().unwrap();
         drop(db);
         let cache = place.open();
-        assert!(cache.keyspace(NAMES).unwrap().contains("a"), "a file without them is a file");
+        assert!(cache.keyspace(NAMES).unwrap().contains_key("a"), "a file without them is a file");
         assert_eq!(insert(&cache), 1, "{row:?}");
         cache.close().unwrap();
     }

@@ -255,7 +255,7 @@ impl Run {
     /// The disk works again: so does the cache, after its wait.
     pub(crate) fn heal(&mut self) {
         self.place.disk.heal();
-        self.place.clock.advance(larder::LAST_DISK_RETRY);
+        self.place.clock.advance(larder::MAX_RETRY_DELAY);
         self.space();
         let (cache, space) = self.cache.as_ref().unwrap();
         // The first may tell of what was inserted while there was no file.

@@ -51,7 +51,7 @@ impl Order {
 /// Lifetimes in seconds, by the hash of a key.
 const LIFETIMES: [u64; 3] = [300, 7_200, 86_400];
 /// Rows that an eviction may pass over.
-const MOST_LOOKS: usize = 4096;
+const MAX_LOOKS: usize = 4096;
 
 #[derive(Debug, Clone, Copy)]
 struct OnDisk {
@@ -193,7 +193,7 @@ impl Model {
             Order::Sample => self.sampled(),
             Order::Hand | Order::Turn | Order::TurnAndMemory => self.at_hand(now),
             Order::Expiry | Order::Write | Order::Use => {
-                let spared = self.ordered.iter().take(MOST_LOOKS);
+                let spared = self.ordered.iter().take(MAX_LOOKS);
                 spared.map(|(_, key)| *key).find(|key| !self.memory.contains_key(key))
             }
         };
@@ -204,7 +204,7 @@ impl Model {
     }
 
     fn at_hand(&mut self, now: u64) -> Option<u64> {
-        for _ in 0..MOST_LOOKS {
+        for _ in 0..MAX_LOOKS {
             let next = self.ordered.range((self.hand, u64::MAX)..).next().copied();
             let is_in_turn = |place: (u64, u64)| self.order == Order::Hand || place.0 <= self.turned_at;
             let Some((place, key)) = next.filter(|(place, _)| is_in_turn(*place)) else {

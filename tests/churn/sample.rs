@@ -16,7 +16,7 @@ pub(super) const FILE_BOUND: u64 = DISK_CAPACITY.as_u64();
 /// back is of that order. A leak of a page at each opening, or of 100 bytes at each step, exceeds it within a minute.
 const GROWTH: u64 = 12 << 20;
 /// Files beside the cache: itself, its lock, and what it may need to recover from a full disk.
-const MOST_FILES: u64 = 4;
+const MAX_FILES: u64 = 4;
 /// A writer and a sweeper.
 const THREADS_OF_A_CACHE: u64 = 2;
 /// A file, opened twice and once more to be punched, its anchor and its lock, and a lock again while another
@@ -81,7 +81,7 @@ pub(super) fn check(samples: &[Sample], warm_up: usize) -> Result<(), String> {
         let open = u64::from(sample.is_open);
         let bounds = [
             ("bytes of the file", sample.file_bytes, FILE_BOUND),
-            ("files", sample.files, MOST_FILES),
+            ("files", sample.files, MAX_FILES),
             ("descriptors", sample.descriptors, descriptors + open * DESCRIPTORS_OF_A_CACHE),
             ("threads", sample.threads, threads + open * THREADS_OF_A_CACHE),
         ];

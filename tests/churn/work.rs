@@ -45,7 +45,7 @@ pub(crate) fn wear(path: &Path, words: &[&str]) {
     let clock = SystemClock::new();
     let mut version = 0;
     let mut rounds = 0;
-    while rounds < super::FEWEST_ROUNDS || clock.monotonic() < seconds {
+    while rounds < super::MIN_ROUNDS || clock.monotonic() < seconds {
         for _ in 0..CYCLES {
             let cache = open(path);
             let blobs = cache.keyspace(BLOBS).unwrap();

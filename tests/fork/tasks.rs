@@ -80,7 +80,7 @@ fn ask_everything(says: &mut Says, cache: &Cache, versions: &Keyspace<u64, u64>)
     invalidation.remove(versions, &1).unwrap();
     refused("invalidation", is_forked(&invalidation.commit()));
     says.step("len");
-    assert_eq!((versions.len(), versions.iter().count(), versions.keys().count()), (0, 0, 0));
+    assert_eq!((versions.count(), versions.iter().count(), versions.keys().count()), (0, 0, 0));
     assert!(versions.is_empty());
     says.step("stats");
     assert_eq!(cache.stats(), Stats::default());
@@ -119,7 +119,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
                 (versions.peek(&1).as_deref(), versions.peek(&2).as_deref()),
                 (Some(&10), on_disk.as_ref())
             );
-            assert_eq!((versions.contains(&1), versions.contains(&2)), (true, on_disk.is_some()));
+            assert_eq!((versions.contains_key(&1), versions.contains_key(&2)), (true, on_disk.is_some()));
             assert_eq!((versions.ttl(&1).is_some(), versions.ttl(&2).is_some()), (true, on_disk.is_some()));
             says.step("get_or_load");
             let load = |key: u64| versions.get_or_load(&key, || Ok::<u64, ()>(7)).unwrap();
@@ -150,7 +150,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
     assert!(matches!(cache.abandon_in_child(), Err(Error::NotForked)));
     drop(update);
     pairs.get_or_load(&(3, 3), || Ok::<u64, ()>(33)).unwrap();
-    assert!(pairs.contains(&(3, 3)), "the child's drop left the parent's fence to the parent");
+    assert!(pairs.contains_key(&(3, 3)), "the child's drop left the parent's fence to the parent");
     assert_eq!((versions.get(&1).as_deref(), versions.get(&2).as_deref()), (Some(&10), Some(&20)));
     assert!(versions.remove(&1).unwrap());
     cache.close().unwrap();
@@ -207,7 +207,7 @@ fn busy(path: &Path) {
                     for key in round..round + 50 {
                         assert!(versions.get(&key).is_none_or(|value| *value == key));
                         assert!(versions.peek(&key).is_none_or(|value| *value == key));
-                        versions.contains(&key);
+                        versions.contains_key(&key);
                         let loaded = versions.get_or_load(&key, || Ok::<u64, ()>(key)).unwrap();
                         assert_eq!(*loaded, key);
                     }

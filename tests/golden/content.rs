@@ -142,8 +142,8 @@ pub(crate) fn owner_finds_what_is_left(cache: &Cache) {
         let left = (number % 3 != 1).then_some(number * 1_000);
         assert_eq!(prices.get(&price_key(number)).as_deref().copied(), left);
     }
-    assert_eq!((prices.len(), cache.keyspace(COUNTERS).unwrap().len()), (8, 0));
-    assert_eq!(cache.keyspace(PRODUCTS).unwrap().len(), 12);
+    assert_eq!((prices.count(), cache.keyspace(COUNTERS).unwrap().count()), (8, 0));
+    assert_eq!(cache.keyspace(PRODUCTS).unwrap().count(), 12);
 }
 
 /// The same as a process beside.

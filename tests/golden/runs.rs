@@ -4,7 +4,7 @@
 //! that byte. Integers are big endian.
 
 /// A shorter run costs more than it saves.
-const LEAST_RUN: usize = 16;
+const MIN_RUN: usize = 16;
 
 pub(crate) fn packed(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -16,7 +16,7 @@ pub(crate) fn packed(bytes: &[u8]) -> Vec<u8> {
         out.push(run.first().copied().unwrap_or_default());
     };
     for run in bytes.chunk_by(|one, next| one == next) {
-        if run.len() < LEAST_RUN {
+        if run.len() < MIN_RUN {
             plain.extend_from_slice(run);
         } else {
             piece(&mut plain, run);

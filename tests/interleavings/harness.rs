@@ -20,7 +20,7 @@ const SCHEDULES: u64 = 2_000;
 /// redb's commit needs more than shuttle's usual stack.
 const STACK: usize = 256 << 10;
 /// A schedule that is longer does not end.
-const MOST_STEPS: usize = 100_000;
+const MAX_STEPS: usize = 100_000;
 
 thread_local! {
     static SCRATCH: RefCell<Option<tempfile::TempDir>> = const { RefCell::new(None) };
@@ -81,7 +81,7 @@ pub(crate) fn run(scenario: fn(), first_seed: u64, schedules: u64) -> Result<(),
     let explorer = Explorer::new(first_seed, schedules, current_seed.clone());
     let mut config = Config::new();
     config.stack_size = STACK;
-    config.max_steps = MaxSteps::FailAfter(MOST_STEPS);
+    config.max_steps = MaxSteps::FailAfter(MAX_STEPS);
     config.silence_warnings = true;
     // The seed is shorter.
     config.failure_persistence = FailurePersistence::None;

@@ -146,7 +146,7 @@ impl Place {
     /// As `open_full`; and values from [`LARGE`] on are larger than the write buffer: they go alone, and take
     /// memory's room.
     pub(crate) fn open_with_large(&self) -> Cache {
-        let weigh = |weighed: &larder::Weighed<'_>| match weighed.value.downcast_ref::<u64>() {
+        let weigh = |weighed: &larder::EntryInfo<'_>| match weighed.value.downcast_ref::<u64>() {
             Some(&value) if value >= LARGE => (64 << 10) - 1,
             _ => HEAVY / 2,
         };

@@ -62,7 +62,7 @@ fn a_floor_that_goes_when_a_large_removal_is_answered_is_caught() {
 #[test]
 #[ignore = "40,000 schedules do not show it: the scenario has to be brought closer to the moment"]
 fn a_floor_that_goes_before_the_disk_shows_it_is_caught() {
-    assert_caught(Fault::LiftFloorEarly, crate::reads::a_large_removal_agrees_with_reads);
+    assert_caught(Fault::RemoveRangeTombstoneEarly, crate::reads::a_large_removal_agrees_with_reads);
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl<'a> Owner<'a> {
         let (space, full, removes_up_to) = (self.space().clone(), self.key(key), self.number);
         let removed = std::thread::scope(|scope| {
             let removing = scope.spawn(|| space.remove(&full).map(drop));
-            while !removing.is_finished() && space.contains(&full) {
+            while !removing.is_finished() && space.contains_key(&full) {
                 std::thread::yield_now();
             }
             self.insert(key);

@@ -13,7 +13,7 @@ use super::{Peer, Session};
 use crate::disk::PAGE_CACHE;
 use crate::workload::Page;
 
-/// The tables of a larder file, as `docs/design.md` and the cache's `disk/tables.rs` have them.
+/// The tables of a larder file, as `docs/design.md` and the cache's `disk/store/tables.rs` have them.
 const KEYSPACES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("larder.keyspaces");
 const ENTRIES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("larder.entries");
 const EXPIRY: TableDefinition<'static, &[u8], ()> = TableDefinition::new("larder.expiry");

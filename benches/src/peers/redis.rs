@@ -17,7 +17,7 @@ use super::{Peer, Session};
 use crate::workload::Page;
 
 /// How long a server is waited for.
-const MOST_TRIES: u32 = 200;
+const MAX_TRIES: u32 = 200;
 const BETWEEN_TRIES: Duration = Duration::from_millis(25);
 /// Pages that are sent together while a server is filled.
 const FILL_BATCH: usize = 1_000;
@@ -61,7 +61,7 @@ impl Server {
         })?;
         let sockets = [Address::Unix(socket.clone()), Address::Tcp(port)].map(|address| Redis { address });
         let server = Self { process, unix: Address::Unix(socket) };
-        for _ in 0..MOST_TRIES {
+        for _ in 0..MAX_TRIES {
             let answer = Connection::open(&server.unix).and_then(|mut client| client.ask(&[b"PING"]));
             if answer.is_ok_and(|answer| answer.as_deref() == Some(b"PONG")) {
                 return Ok((server, sockets));

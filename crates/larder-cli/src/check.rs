@@ -242,7 +242,7 @@ mod tests {
     fn probes_in(path: &Path) -> u64 {
         let cache = open(path).unwrap();
         let probes = cache.keyspace(BOTH_TIERS).unwrap();
-        probes.len().max(on_disk(&cache))
+        probes.count().max(on_disk(&cache))
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use larder::control::{Client, ClientError};
-use larder::inspect::{FileFacts, FileState, Holder, Inspector, escape_control, holders};
+use larder::inspect::{FileInfo, FileState, Holder, Inspector, escape_control, holders};
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
@@ -27,7 +27,7 @@ pub(crate) enum Owner {
 
 impl Owner {
     /// The owner of a file.
-    pub(crate) fn of(file: &FileFacts) -> Self {
+    pub(crate) fn of(file: &FileInfo) -> Self {
         match Client::connect_to_owner(file) {
             Ok(Some(client)) => Self::Answers(client),
             Ok(None) => Self::Silent,
@@ -38,7 +38,7 @@ impl Owner {
 
 /// The process at a socket that was named beside a file. Refused if it has another file: what is asked about the
 /// one would be answered, or changed, in the other.
-pub(crate) fn of_file(socket: &Path, file: &FileFacts) -> Result<Client, ClientError> {
+pub(crate) fn of_file(socket: &Path, file: &FileInfo) -> Result<Client, ClientError> {
     if let FileState::Owned { pid: Some(_), has_ended: false } = file.state {
         let mut named = file.clone();
         named.socket = Some(socket.to_owned());
@@ -131,7 +131,7 @@ pub(crate) fn say(json: bool, text: &str) {
 }
 
 /// The process that has a file, in words.
-pub(crate) fn owner_of(file: &FileFacts) -> String {
+pub(crate) fn owner_of(file: &FileInfo) -> String {
     let elsewhere = if file.owner_is_elsewhere { " of another container" } else { "" };
     match file.state {
         FileState::Owned { pid: Some(pid), .. } => format!("process {pid}{elsewhere}"),
@@ -173,7 +173,7 @@ pub(crate) fn back(orphans: &[Holder]) -> String {
 }
 
 /// Why a change of a file would be refused now; none if it would not.
-pub(crate) fn refusal(file: &FileFacts) -> Option<String> {
+pub(crate) fn refusal(file: &FileInfo) -> Option<String> {
     let FileState::Owned { pid, has_ended } = file.state else { return None };
     let why = match pid {
         Some(pid) if has_ended => format!("the file is {}", held(pid, &orphans(file))),
@@ -190,7 +190,7 @@ pub(crate) fn told(processes: &[Holder]) -> String {
 }
 
 /// Who holds a file whose owner has ended; none of another.
-pub(crate) fn orphans(file: &FileFacts) -> Vec<Holder> {
+pub(crate) fn orphans(file: &FileInfo) -> Vec<Holder> {
     match file.state {
         FileState::Owned { has_ended: true, .. } => holders(&file.path),
         _ => Vec::new(),

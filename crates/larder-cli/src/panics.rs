@@ -55,7 +55,9 @@ mod tests {
         {
             assert!(is_of_store(Path::new(ours)), "{ours}");
         }
-        for other in ["crates/larder/src/disk/store.rs", "src/redb.rs", "/x/redb-derive-1.0/src/lib.rs"] {
+        for other in
+            ["crates/larder/src/disk/store/redb_store/mod.rs", "src/redb.rs", "/x/redb-derive-1.0/src/lib.rs"]
+        {
             assert!(!is_of_store(Path::new(other)), "{other}");
         }
     }

@@ -14,7 +14,7 @@ use crate::{live, out};
 #[derive(Serialize)]
 struct FileJson<'a> {
     file: String,
-    lifetime: Option<&'a larder::Lifetime>,
+    lifetime: Option<&'a larder::CumulativeStats>,
 }
 
 pub(crate) fn run(options: &StatsOptions) -> Result<Exit, Failure> {

@@ -7,14 +7,13 @@ mod debug;
 mod in_use;
 
 use std::borrow::Cow;
-use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
+use std::{fmt, io};
 
-use crate::codec::CodecError;
-use crate::holders::Holder;
-use crate::sync::Arc;
+use crate::format::codec::CodecError;
+use crate::sys::holders::Holder;
+use crate::sys::sync::Arc;
 use crate::units::ByteSize;
 use in_use::in_use;
 

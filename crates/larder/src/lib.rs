@@ -1,79 +1,74 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("lib.md")]
 
-pub mod admin;
-mod cache;
-pub mod clock;
-mod codec;
+mod api;
 mod config;
-#[cfg(all(unix, feature = "control"))]
-pub mod control;
 mod disk;
+mod engine;
 mod error;
-mod escape;
 mod event;
-mod follower;
-pub mod heap;
-mod holders;
-mod id;
-mod inner;
-pub mod inspect;
-mod invalidation;
-mod key;
-mod keyspace;
-mod load;
+mod format;
 mod memory;
-#[cfg(feature = "metrics")]
-pub mod metrics;
-mod observe;
-mod process;
-mod record;
-mod removal;
-mod space;
+mod ops;
 mod stats;
-mod sync;
+mod sys;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 mod units;
-mod url;
-mod volume;
 
 /// What the model checker's tests need beyond the interface; part of no other build.
 #[cfg(shuttle)]
 #[doc(hidden)]
 pub mod model {
-    pub use crate::sync::pass_time;
-    pub use crate::sync::planted::{Fault, plant};
+    pub use crate::sys::sync::pass_time;
+    pub use crate::sys::sync::planted::{Failpoint, plant};
 }
 
-pub use cache::Cache;
-pub use codec::{CodecError, Compression, Format, MAX_DEPTH, MAX_EMPTY_ELEMENTS, MAX_VALUE_LEN};
-pub use config::{
+pub use crate::api::cache::Cache;
+pub use crate::api::follower::{FollowedKeyspace, Follower, FollowerKeyspace};
+pub use crate::api::invalidation::Invalidation;
+pub use crate::api::keyspace::Keyspace;
+pub use crate::api::keyspace::definition::{DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition};
+pub use crate::api::keyspace::iter::{Iter, Keys};
+pub use crate::api::keyspace::update::Update;
+pub use crate::config::file_size::MAX_LENGTH_PER_CAPACITY;
+pub use crate::config::settings::Settings;
+pub use crate::config::url::URL_VARIABLE;
+pub use crate::config::{
     CacheBuilder, DEFAULT_DISK_CAPACITY, DEFAULT_FLUSH_INTERVAL, DEFAULT_MEMORY_CAPACITY, DEFAULT_PAGE_CACHE,
-    DEFAULT_SLOW_LOAD, DEFAULT_SWEEP_INTERVAL, DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, LEAST_TTL,
-    MAX_LENGTH_PER_CAPACITY, MOST_TTL, Settings, Weighed,
+    DEFAULT_SLOW_LOAD, DEFAULT_SWEEP_INTERVAL, DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, EntryInfo,
+    MAX_TTL, MIN_TTL,
 };
-pub use disk::{FIRST_DISK_RETRY, LAST_DISK_RETRY, MOST_QUARANTINED, Swept, Verified, WATCH_INTERVAL};
-pub use error::{Error, LoadError};
-pub use event::Event;
-pub use follower::{FollowedKeyspace, Follower, FollowerKeyspace};
-pub use invalidation::Invalidation;
-pub use key::{
-    Any, AsKey, Key, KeyError, KeyPattern, KeyPrefix, KeyReader, KeyWriter, MAX_KEY_LEN, PatternPart,
-    PatternWriter,
-};
-pub use keyspace::{
-    DEFAULT_TTL, Durability, InsertOptions, Iter, Keys, Keyspace, KeyspaceDefinition, Update,
-};
-pub use memory::ENTRY_OVERHEAD;
-pub use observe::{
-    HALF_LIFE, HotKey, HotKeys, HotKeyspace, HotLookups, MAX_HOT_KEYS, MAX_SLOW_LOADS, SlowLoad, SlowLoads,
-};
-pub use stats::{
-    DiskState, DiskStats, KeyspaceStats, Latencies, LatencyBucket, Lifetime, MemoryStats, Recent, Stats,
-};
-pub use units::{ByteSize, Timestamp};
-pub use url::URL_VARIABLE;
+pub use crate::disk::file::cache_file::backoff::{INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
+pub use crate::disk::file::files::MAX_QUARANTINED;
+pub use crate::engine::sweeper::{SweepReport, WATCH_INTERVAL};
+pub use crate::engine::verify::VerifyReport;
+pub use crate::error::{Error, LoadError};
+pub use crate::event::Event;
+pub use crate::format::codec::compression::Compression;
+pub use crate::format::codec::format::Format;
+pub use crate::format::codec::limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS};
+pub use crate::format::codec::{CodecError, MAX_VALUE_LEN};
+pub use crate::format::key::bytes::{KeyReader, KeyWriter};
+pub use crate::format::key::scope::{Any, KeyPattern, PatternPart, PatternWriter};
+pub use crate::format::key::{EncodeKey, Key, KeyError, KeyPrefix, MAX_KEY_LEN};
+pub use crate::memory::heap;
+pub use crate::memory::weight::ENTRY_OVERHEAD;
+#[cfg(all(unix, feature = "control"))]
+pub use crate::ops::control;
+#[cfg(feature = "metrics")]
+pub use crate::ops::metrics;
+pub use crate::ops::{admin, inspect};
+pub use crate::stats::cumulative::CumulativeStats;
+pub use crate::stats::latency::{Latencies, LatencyBucket};
+pub use crate::stats::observe::MAX_HOT_KEYS;
+pub use crate::stats::observe::hot::{HotKey, HotKeys, HotKeyspace, HotLookups};
+pub use crate::stats::observe::recent::HALF_LIFE;
+pub use crate::stats::observe::slow::{MAX_SLOW_LOADS, SlowLoad, SlowLoads};
+pub use crate::stats::recent::Recent;
+pub use crate::stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
+pub use crate::sys::clock;
+pub use crate::units::{ByteSize, Timestamp};
 
 /// Compiles the example of the package's README.
 #[cfg(doctest)]

@@ -19,7 +19,7 @@ const SPACE: KeyspaceDefinition<u64, Vec<u8>> =
     KeyspaceDefinition::new("space").ttl(Duration::from_hours(87_600));
 const ENTRIES: u64 = 40;
 const PAGE: usize = 4096;
-const MOST_EDITS: usize = 32;
+const MAX_EDITS: usize = 32;
 
 /// How the target opens a cache; a test gives it a broken way.
 pub(crate) type Open = fn(&Path, CacheBuilder) -> Result<Cache, Error>;
@@ -124,7 +124,7 @@ fn serves_nothing_wrong(cache: &Cache, dir: &Path) {
 
 /// Changes a file as damage, or somebody, might.
 fn edited(mut file: Vec<u8>, input: &mut Input<'_>) -> Vec<u8> {
-    for _ in 0..MOST_EDITS {
+    for _ in 0..MAX_EDITS {
         if input.is_empty() || file.is_empty() {
             break;
         }

@@ -19,9 +19,9 @@ const SPACES: [KeyspaceDefinition<Key, u64>; 2] =
     [KeyspaceDefinition::new("one").ttl(TTL), KeyspaceDefinition::new("two").ttl(TTL)];
 /// Texts that are prefixes of each other, with the bytes that keys escape.
 const TEXTS: [&str; 4] = ["", "a", "ab", "a\0"];
-const MOST_STEPS: usize = 300;
+const MAX_STEPS: usize = 300;
 /// Reopening costs milliseconds; a fuzzer has better uses for them.
-const MOST_REOPENED: usize = 3;
+const MAX_REOPENED: usize = 3;
 
 /// How the target removes a key; a test gives it a broken way.
 pub(crate) type Remove = fn(&Space, &Key) -> Result<bool, Error>;
@@ -29,7 +29,7 @@ pub(crate) type Remove = fn(&Space, &Key) -> Result<bool, Error>;
 pub(crate) fn check(remove: Remove, data: &[u8]) {
     let mut input = Input::new(data);
     let mut run = Run::new(remove, input.below(4) == 1);
-    for _ in 0..MOST_STEPS {
+    for _ in 0..MAX_STEPS {
         if input.is_empty() {
             break;
         }
@@ -154,7 +154,7 @@ impl Run {
     }
 
     fn reopen(&mut self) {
-        if !self.is_on_disk || self.reopened == MOST_REOPENED {
+        if !self.is_on_disk || self.reopened == MAX_REOPENED {
             return;
         }
         self.reopened += 1;

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
-use larder::{ByteSize, Cache, CacheBuilder, Error, KeyspaceDefinition, LEAST_TTL, MOST_TTL};
+use larder::{ByteSize, Cache, CacheBuilder, Error, KeyspaceDefinition, MAX_TTL, MIN_TTL};
 
 use crate::input::Input;
 
@@ -129,10 +129,10 @@ fn works(cache: &Cache, settings: &Settings) {
         Ok(space) => space,
         Err(error) => {
             assert!(matches!(error, Error::InvalidSetting { setting: "ttl", .. }), "{error}");
-            return assert!(!(LEAST_TTL..=MOST_TTL).contains(&settings.ttl), "{error}");
+            return assert!(!(MIN_TTL..=MAX_TTL).contains(&settings.ttl), "{error}");
         }
     };
-    assert!((LEAST_TTL..=MOST_TTL).contains(&settings.ttl), "{:?} was accepted", settings.ttl);
+    assert!((MIN_TTL..=MAX_TTL).contains(&settings.ttl), "{:?} was accepted", settings.ttl);
     space.insert(&7, "value".to_owned()).unwrap();
     let found = space.get(&7);
     let may_have_expired = settings.ttl < Duration::from_mins(1);

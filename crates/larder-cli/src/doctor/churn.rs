@@ -168,11 +168,11 @@ fn enough(capacity: u64, answered: f64) -> Option<u64> {
         reason = "an estimate, for people, in whole MiB"
     )]
     let mebibytes = (capacity as f64 / answered / f64::from(1 << 20)).ceil() as u64;
-    (answered >= LEAST_ANSWERED).then_some(mebibytes << 20)
+    (answered >= MIN_ANSWERED).then_some(mebibytes << 20)
 }
 
 /// The share of lookups from which on the number of keys is estimated.
-const LEAST_ANSWERED: f64 = 0.01;
+const MIN_ANSWERED: f64 = 0.01;
 
 /// Whether the disk is full, and how much of its capacity entries may take.
 pub(super) fn capacity(disk: &DiskStats) -> Line {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use larder::inspect::{FileFacts, Snapshot};
+use larder::inspect::{FileInfo, Snapshot};
 use larder::{ByteSize, Timestamp};
 
 use super::line::Line;
@@ -11,7 +11,7 @@ use crate::exit::Failure;
 use crate::time::{rfc3339, span};
 
 /// A time mark so far ahead of the clock makes the next owner drop every entry.
-const FARTHEST_MARK: Duration = Duration::from_hours(1);
+const MAX_MARK: Duration = Duration::from_hours(1);
 /// A mark may be a little ahead: the cache's time never goes back.
 const NEAR: Duration = Duration::from_secs(5);
 /// A file is not too long for what is in it below this, nor below so many times that: pages are half full,
@@ -21,12 +21,12 @@ const BLOATED: u64 = 6;
 /// So few entries that have expired are nothing to speak of.
 const FEW: u64 = 1000;
 
-pub(super) fn clock(file: &FileFacts, wall: Timestamp) -> Line {
+pub(super) fn clock(file: &FileInfo, wall: Timestamp) -> Line {
     let check = "clock";
     let ahead = file.last_flush.since(wall);
     let found =
         format!("the last commit was made {}, {} ahead of this clock", rfc3339(file.last_flush), span(ahead));
-    if ahead > FARTHEST_MARK {
+    if ahead > MAX_MARK {
         let remedy = "set the clock right before a service opens the file: it would drop every entry";
         return Line::fail(check, found, remedy);
     }
@@ -50,7 +50,7 @@ pub(super) fn lines(path: &Path, snapshot: &Snapshot, is_owned: bool) -> Result<
     ])
 }
 
-fn bloat(path: &Path, file: &FileFacts, is_owned: bool) -> Line {
+fn bloat(path: &Path, file: &FileInfo, is_owned: bool) -> Line {
     let check = "length";
     let (len, used) = (ByteSize::bytes(file.len), ByteSize::bytes(file.bytes));
     let found = format!("{len}, for entries that are charged {used}");
@@ -62,7 +62,7 @@ fn bloat(path: &Path, file: &FileFacts, is_owned: bool) -> Line {
     Line::pass(check, found).with("length_bytes", file.len).with("charged_bytes", file.bytes)
 }
 
-fn expired(path: &Path, file: &FileFacts, unswept: u64, is_owned: bool) -> Line {
+fn expired(path: &Path, file: &FileInfo, unswept: u64, is_owned: bool) -> Line {
     let check = "expired";
     let found = format!("{unswept} of {} entries have expired and are not deleted", file.entries);
     let is_much = unswept > FEW && unswept * 4 > file.entries;

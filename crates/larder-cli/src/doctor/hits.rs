@@ -1,6 +1,6 @@
 //! How many lookups are answered, since the start and of late; and if few are, what takes the entries away.
 
-use larder::{Lifetime, Stats};
+use larder::{CumulativeStats, Stats};
 
 use super::line::Line;
 use super::looks::{ENOUGH_LATELY, Looks, WARM_UP, Window, share};
@@ -17,12 +17,12 @@ const FALL: f64 = 0.2;
 const MAIN_CAUSE: f64 = 0.3;
 const ASK: &str = "the service tells it, where it has a control socket (control=PATH in its URL)";
 
-fn hit_rate_of(counts: &Lifetime) -> f64 {
+fn hit_rate_of(counts: &CumulativeStats) -> f64 {
     share(counts.memory_hits + counts.disk_hits, counts.requests())
 }
 
 /// The rate since the start, or, if that says nothing yet, since the file was made.
-pub(super) fn hit_rate(looks: Option<&Looks>, in_file: Option<&Lifetime>) -> Line {
+pub(super) fn hit_rate(looks: Option<&Looks>, in_file: Option<&CumulativeStats>) -> Line {
     let check = "hit rate";
     let start = looks.map(Looks::since_start);
     let ever = looks.and_then(|looks| looks.last().lifetime.as_ref()).or(in_file);
@@ -66,7 +66,7 @@ fn well_of_late(looks: &Looks) -> Option<String> {
 }
 
 /// What to do about misses, by what makes most of them.
-fn remedy(stats: Option<&Stats>, counts: &Lifetime) -> String {
+fn remedy(stats: Option<&Stats>, counts: &CumulativeStats) -> String {
     let of_misses = |count: u64| share(count, counts.misses);
     let undecodable = stats.map_or(0, |stats| stats.keyspaces.iter().map(|space| space.undecodable).sum());
     let evictions = match stats {

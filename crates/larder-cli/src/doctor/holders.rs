@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-use larder::inspect::{FileFacts, FileState, Holder, escape_control, holders};
+use larder::inspect::{FileInfo, FileState, Holder, escape_control, holders};
 
 use super::line::Line;
 use crate::live::told;
@@ -46,7 +46,7 @@ impl Holders {
     }
 
     /// Whether the last owner closed the file, or who keeps it.
-    pub(super) fn owner_line(&self, file: &FileFacts) -> Line {
+    pub(super) fn owner_line(&self, file: &FileInfo) -> Line {
         let check = "owner";
         match file.state {
             FileState::Owned { pid: Some(pid), has_ended: true } => self.orphaned(check, pid),

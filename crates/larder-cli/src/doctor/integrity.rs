@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use larder::ByteSize;
-use larder::inspect::{FileFacts, Inspector, PagesVerified};
+use larder::inspect::{FileInfo, Inspector, PageVerifyReport};
 
 use super::line::Line;
 use super::values;
@@ -13,7 +13,7 @@ use crate::out::progress;
 /// A longer file is read only if it is asked for: this one takes a second.
 const BUDGET: ByteSize = ByteSize::mib(256);
 
-pub(super) fn lines(path: &Path, file: &FileFacts, deep: bool) -> Result<Vec<Line>, Failure> {
+pub(super) fn lines(path: &Path, file: &FileInfo, deep: bool) -> Result<Vec<Line>, Failure> {
     let (check, shown) = ("integrity", path.display());
     if file.len > BUDGET.as_u64() && !deep {
         let found = format!("not checked: the file is longer than {BUDGET}");
@@ -28,7 +28,7 @@ pub(super) fn lines(path: &Path, file: &FileFacts, deep: bool) -> Result<Vec<Lin
     bar.finish_and_clear();
     let look = format!("larder verify {shown} tells which; a damaged record is loaded anew");
     let integrity = match &verified.pages {
-        PagesVerified::Damaged { cause } => {
+        PageVerifyReport::Damaged { cause } => {
             let remedy = "stop the service and move the file away: a fresh one is made. Find out what \
                 damaged it (the disk's log)";
             Line::fail(check, format!("its pages are damaged: {cause}"), remedy)
@@ -40,7 +40,7 @@ pub(super) fn lines(path: &Path, file: &FileFacts, deep: bool) -> Result<Vec<Lin
             let remedy = "stop the service and move the file away: a fresh one is made";
             Line::fail(check, "its entries are not as many as it says", remedy)
         }
-        PagesVerified::Whole => {
+        PageVerifyReport::Whole => {
             Line::pass(check, format!("every page and {} records are whole", verified.records))
         }
         _ => Line::unknown(

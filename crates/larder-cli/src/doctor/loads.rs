@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{DEFAULT_SLOW_LOAD, KeyspaceStats, Lifetime, Stats};
+use larder::{CumulativeStats, DEFAULT_SLOW_LOAD, KeyspaceStats, Stats};
 
 use super::line::Line;
 use super::looks::{Looks, share};
@@ -162,7 +162,7 @@ pub(super) fn too_large(looks: &Looks) -> Line {
 pub(super) fn voided(looks: &Looks) -> Line {
     let check = "fills";
     let stats = looks.last();
-    let fills = |counts: &Lifetime| counts.loads + counts.promotions;
+    let fills = |counts: &CumulativeStats| counts.loads + counts.promotions;
     let Some(window) = looks.lately(|counts| fills(counts) >= ENOUGH_FILLS) else {
         let start = looks.since_start().counts;
         let (of, voided) = (fills(&start), start.voided_fills);

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use larder::{KeyspaceStats, Latencies, Lifetime, Stats};
+use larder::{CumulativeStats, KeyspaceStats, Latencies, Stats};
 
 /// Looks that are taken: the lag of the disk goes up and down between two commits, and its least is to be
 /// seen.
@@ -28,7 +28,7 @@ pub(super) struct Looks {
 #[derive(Debug, Clone)]
 pub(super) struct Window {
     pub(super) over: Duration,
-    pub(super) counts: Lifetime,
+    pub(super) counts: CumulativeStats,
     /// Whether it began with the cache.
     is_all: bool,
 }
@@ -94,14 +94,14 @@ impl Looks {
 
     /// What it did of late: the shortest span in which a count is enough. That since the start is one of them
     /// only while the cache is new: later on it speaks of the past.
-    pub(super) fn lately(&self, enough: impl Fn(&Lifetime) -> bool) -> Option<Window> {
+    pub(super) fn lately(&self, enough: impl Fn(&CumulativeStats) -> bool) -> Option<Window> {
         self.watched().into_iter().chain(self.told_as_recent()).find(|window| enough(&window.counts))
     }
 
     /// Where something was counted of late that may be over: the watch, if it was counted there; or else the
     /// last minute, or the last ten while the last had few lookups. A count that was rare in a busy minute is
     /// not taken for over because two seconds had none. None if there was no lookup: that says nothing.
-    pub(super) fn of_late(&self, count: impl Fn(&Lifetime) -> u64) -> Option<Window> {
+    pub(super) fn of_late(&self, count: impl Fn(&CumulativeStats) -> u64) -> Option<Window> {
         let watched = self.watched();
         if let Some(window) = watched.clone().filter(|window| count(&window.counts) > 0) {
             return Some(window);
@@ -158,9 +158,9 @@ pub(super) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-fn totals(stats: &Stats) -> Lifetime {
+fn totals(stats: &Stats) -> CumulativeStats {
     let disk = stats.disk.clone().unwrap_or_default();
-    let mut totals = Lifetime::default();
+    let mut totals = CumulativeStats::default();
     totals.memory_hits = stats.memory.hits;
     totals.disk_hits = disk.hits;
     totals.misses = stats.misses;
@@ -180,7 +180,7 @@ fn totals(stats: &Stats) -> Lifetime {
     totals
 }
 
-fn minus(now: &Lifetime, before: &Lifetime) -> Lifetime {
+fn minus(now: &CumulativeStats, before: &CumulativeStats) -> CumulativeStats {
     let mut grown = now.clone();
     for (count, before) in [
         (&mut grown.memory_hits, before.memory_hits),

@@ -1,6 +1,6 @@
 //! What the settings and the statistics of a service say, held against the machine.
 
-use larder::{ByteSize, DiskState, LAST_DISK_RETRY, Lifetime, MAX_LENGTH_PER_CAPACITY, Stats};
+use larder::{ByteSize, CumulativeStats, DiskState, MAX_LENGTH_PER_CAPACITY, MAX_RETRY_DELAY, Stats};
 
 use super::allocator::Process;
 use super::line::Line;
@@ -168,7 +168,7 @@ const TOLD_BY_A_SERVICE: [&str; 14] = [
 ];
 
 /// What the statistics say, by themselves.
-pub(super) fn told(looks: &Looks, in_file: Option<&Lifetime>) -> Vec<Line> {
+pub(super) fn told(looks: &Looks, in_file: Option<&CumulativeStats>) -> Vec<Line> {
     let stats = looks.last();
     let mut lines = vec![hits::hit_rate(Some(looks), in_file), hits::hit_trend(looks)];
     lines.extend(churn::memory(looks));
@@ -226,7 +226,7 @@ fn disk_tier(stats: &Stats) -> Line {
     let check = "disk tier";
     let Some(disk) = &stats.disk else { return Line::pass(check, "there is none") };
     let why = disk.off.as_deref().unwrap_or("the disk failed");
-    let retries = format!("it is tried again, at least every {}", span(LAST_DISK_RETRY));
+    let retries = format!("it is tried again, at least every {}", span(MAX_RETRY_DELAY));
     let again = format!("mend what it names (`df`, the disk's log); {retries}");
     let line = match disk.state {
         DiskState::On if disk.suspensions + disk.discards > 0 => Line::warn(

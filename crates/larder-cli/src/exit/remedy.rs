@@ -20,7 +20,7 @@ use crate::live::is_socket;
 pub(crate) const WHERE: &str =
     "the LARDER_URL of the service has the path of its cache, and of its control socket (control=PATH)";
 /// The caches of a directory that are named.
-const MOST_NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// The text of an error, with what to do about it at the command line.
 pub(super) fn told(error: &Error) -> String {
@@ -146,7 +146,7 @@ fn caches_in(directory: &Path) -> Vec<PathBuf> {
         .filter(|path| path.is_file())
         .collect();
     found.sort();
-    found.truncate(MOST_NAMED);
+    found.truncate(MAX_NAMED);
     found
 }
 

@@ -11,7 +11,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
-use larder::inspect::{Entry, Finding, KeyspaceFacts, Snapshot};
+use larder::inspect::{Entry, KeyspaceFacts, RecordStatus, Snapshot};
 use larder_export::{Form, Header, Keyspace, Skipped, Writer};
 use serde::Serialize;
 use tempfile::NamedTempFile;
@@ -155,7 +155,7 @@ fn write_entry<W: Write>(
 ) -> Result<(), Failure> {
     let Entry { key, finding, .. } = entry;
     match finding {
-        Finding::Live(record) => {
+        RecordStatus::Live(record) => {
             // As it was before it was compressed: an export can be read anywhere. What can't be inflated is a
             // miss to every lookup.
             let Ok(value) = record.payload() else {
@@ -175,10 +175,10 @@ fn write_entry<W: Write>(
             };
             writer.spelled_entry(&entry, Some(&shown))?;
         }
-        Finding::Expired(_) => skipped.expired += 1,
-        Finding::Damaged { .. } => skipped.damaged += 1,
+        RecordStatus::Expired(_) => skipped.expired += 1,
+        RecordStatus::Damaged { .. } => skipped.damaged += 1,
         // It is in no cache any more.
-        Finding::Removed(_) => {}
+        RecordStatus::Removed(_) => {}
         _ => skipped.other_version += 1,
     }
     Ok(())

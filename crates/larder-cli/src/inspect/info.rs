@@ -5,7 +5,7 @@ mod process;
 use std::io::Write;
 
 use larder::ByteSize;
-use larder::inspect::{FileFacts, FileState, Holder, RetiredVersion, Snapshot, escape_control};
+use larder::inspect::{FileInfo, FileState, Holder, RetiredVersion, Snapshot, escape_control};
 use serde::Serialize;
 
 use super::open;
@@ -203,7 +203,7 @@ fn print(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> Result<
     Ok(out.flush()?)
 }
 
-fn state(file: &FileFacts) -> String {
+fn state(file: &FileInfo) -> String {
     match file.state {
         FileState::Owned { pid: Some(_), has_ended: false } => {
             styled(GOOD, format!("in use by {}", live::owner_of(file)))

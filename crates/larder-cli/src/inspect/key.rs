@@ -2,7 +2,7 @@
 //!
 //! Which key a text means is decided in [`spelling`](super::spelling).
 
-use larder::inspect::{Finding, KeyspaceFacts, Record, Snapshot, spell_hex};
+use larder::inspect::{KeyspaceFacts, Record, RecordStatus, Snapshot, spell_hex};
 use serde::Serialize;
 
 use super::spelling::{Keys, Misread, Speller, choose};
@@ -16,7 +16,7 @@ pub(super) struct Found {
     pub(super) snapshot: Snapshot,
     pub(super) keyspace: KeyspaceFacts,
     pub(super) key: Vec<u8>,
-    pub(super) finding: Finding,
+    pub(super) finding: RecordStatus,
     /// The key as it is shown.
     pub(super) shown: String,
     /// What else the text may have been meant for, if there is nothing under the key.
@@ -39,23 +39,23 @@ pub(super) fn find(options: &KeyOptions) -> Result<Found, Failure> {
 }
 
 /// A word for what was found.
-pub(super) const fn state(finding: &Finding) -> &'static str {
+pub(super) const fn state(finding: &RecordStatus) -> &'static str {
     match finding {
-        Finding::Live(_) => "live",
-        Finding::Expired(_) => "expired",
-        Finding::OtherVersion(_) => "other_version",
-        Finding::Removed(_) => "removed",
-        Finding::Retired { .. } => "retired",
-        Finding::Damaged { .. } => "damaged",
+        RecordStatus::Live(_) => "live",
+        RecordStatus::Expired(_) => "expired",
+        RecordStatus::OtherVersion(_) => "other_version",
+        RecordStatus::Removed(_) => "removed",
+        RecordStatus::Retired { .. } => "retired",
+        RecordStatus::Damaged { .. } => "damaged",
         _ => "absent",
     }
 }
 
 /// The exit code of a command that wants a live entry.
-pub(super) const fn exit(finding: &Finding) -> Exit {
+pub(super) const fn exit(finding: &RecordStatus) -> Exit {
     match finding {
-        Finding::Live(_) => Exit::Ok,
-        Finding::Damaged { .. } => Exit::Damaged,
+        RecordStatus::Live(_) => Exit::Ok,
+        RecordStatus::Damaged { .. } => Exit::Damaged,
         _ => Exit::No,
     }
 }
@@ -91,7 +91,7 @@ impl KeyJson {
         snapshot: &Snapshot,
         keyspace: &KeyspaceFacts,
         (key, shown): (&[u8], String),
-        finding: &Finding,
+        finding: &RecordStatus,
     ) -> Self {
         let record = |record: &Record| RecordJson {
             version: record.version,
@@ -125,20 +125,20 @@ impl KeyJson {
 pub(super) fn no_entry(found: &Found) -> Failure {
     let (name, now) = (&found.shown, found.snapshot.now());
     let why = match &found.finding {
-        Finding::Expired(record) => {
+        RecordStatus::Expired(record) => {
             format!("it expired {} ago", crate::time::span(now.since(record.expires_at)))
         }
-        Finding::OtherVersion(record) => {
+        RecordStatus::OtherVersion(record) => {
             format!(
                 "its record is of version {}, and the keyspace of {}",
                 record.version, found.keyspace.version
             )
         }
-        Finding::Removed(_) => {
+        RecordStatus::Removed(_) => {
             "it was removed, with others, and its record is still to be deleted".to_owned()
         }
-        Finding::Retired { .. } => "it is of an earlier version of the keyspace".to_owned(),
-        Finding::Damaged { cause } => format!("its record is damaged: {cause}"),
+        RecordStatus::Retired { .. } => "it is of an earlier version of the keyspace".to_owned(),
+        RecordStatus::Damaged { cause } => format!("its record is damaged: {cause}"),
         _ => "it was never written, or is gone".to_owned(),
     };
     let advice = found.advice.as_ref().map_or_else(String::new, |advice| format!("; {advice}"));

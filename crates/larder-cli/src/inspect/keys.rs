@@ -6,7 +6,7 @@ mod sorted;
 
 use std::io::Write;
 
-use larder::inspect::{Entry, Finding, KeyspaceFacts, Record, Snapshot, escape_control};
+use larder::inspect::{Entry, KeyspaceFacts, Record, RecordStatus, Snapshot, escape_control};
 
 use super::existing::Existing;
 use super::key::{KeyJson, state};
@@ -152,7 +152,7 @@ fn print(
     out: &mut impl Write,
     listing: &Listing<'_>,
     keyspace: &KeyspaceFacts,
-    (key, finding): (&[u8], &Finding),
+    (key, finding): (&[u8], &RecordStatus),
     figure: Option<&str>,
 ) -> Result<(), Failure> {
     let Listing { options, snapshot, speller, .. } = listing;

@@ -11,7 +11,7 @@ use larder::inspect::Document;
 use serde::Serialize;
 
 /// Texts at the beginning of a value that are told.
-const MOST_TEXTS: usize = 8;
+const MAX_TEXTS: usize = 8;
 const ROW: usize = 16;
 
 /// The texts that a value looks like it begins with.
@@ -21,7 +21,7 @@ pub(super) fn texts(value: &[u8]) -> Vec<&str> {
     while let Some((text, after)) = text(rest) {
         texts.push(text);
         rest = after;
-        if texts.len() == MOST_TEXTS {
+        if texts.len() == MAX_TEXTS {
             break;
         }
     }

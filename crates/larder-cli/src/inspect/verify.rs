@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use larder::inspect::{FileVerified, Inspector, PagesVerified, escape_control, spell_hex};
+use larder::inspect::{FileVerifyReport, Inspector, PageVerifyReport, escape_control, spell_hex};
 use serde::Serialize;
 
 use super::spelling::{Keys, Speller};
@@ -83,21 +83,21 @@ pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
     }
     Ok(match (&found.pages, found.is_whole()) {
         (_, false) => Exit::Damaged,
-        (PagesVerified::Unknown { .. }, true) => Exit::InUse,
+        (PageVerifyReport::Unknown { .. }, true) => Exit::InUse,
         (_, true) => Exit::Ok,
     })
 }
 
 fn as_json(
     file: String,
-    found: &FileVerified,
+    found: &FileVerifyReport,
     damaged: Vec<DamagedJson>,
     unreadable: Vec<UnreadableJson>,
 ) -> VerifyJson {
     let (pages, pages_cause) = match &found.pages {
-        PagesVerified::Whole => ("whole", None),
-        PagesVerified::Damaged { cause } => ("damaged", Some(cause.clone())),
-        PagesVerified::Unknown { cause } => ("unknown", Some(cause.clone())),
+        PageVerifyReport::Whole => ("whole", None),
+        PageVerifyReport::Damaged { cause } => ("damaged", Some(cause.clone())),
+        PageVerifyReport::Unknown { cause } => ("unknown", Some(cause.clone())),
         _ => ("unknown", None),
     };
     let miscounted = found.miscounted.iter().map(|keyspace| MiscountedJson {
@@ -121,18 +121,18 @@ fn as_json(
 
 fn print(
     file: &str,
-    found: &FileVerified,
+    found: &FileVerifyReport,
     damaged: &[DamagedJson],
     unreadable: &[UnreadableJson],
 ) -> Result<(), Failure> {
     let mut out = out::stdout();
     field(&mut out, "file", file)?;
     let pages = match &found.pages {
-        PagesVerified::Whole => styled(GOOD, "whole"),
-        PagesVerified::Damaged { cause } => {
+        PageVerifyReport::Whole => styled(GOOD, "whole"),
+        PageVerifyReport::Damaged { cause } => {
             format!("{}: {}", styled(BAD, "damaged"), escape_control(cause))
         }
-        PagesVerified::Unknown { cause } => format!("not checked: {}", escape_control(cause)),
+        PageVerifyReport::Unknown { cause } => format!("not checked: {}", escape_control(cause)),
         _ => "not checked".to_owned(),
     };
     field(&mut out, "pages", pages)?;

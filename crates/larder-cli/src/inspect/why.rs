@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use larder::inspect::{Content, Finding, Record, escape_control};
+use larder::inspect::{Content, Record, RecordStatus, escape_control};
 use serde::Serialize;
 
 use super::key::{self, Found, KeyJson, find};
@@ -75,7 +75,7 @@ fn value(found: &Found, record: &Record) -> String {
 fn explain(found: &Found) -> String {
     let now = found.snapshot.now();
     match &found.finding {
-        Finding::Live(record) => format!(
+        RecordStatus::Live(record) => format!(
             "It was written at {}, by change {}, and expires at {}, in {}. {}",
             rfc3339(record.written_at),
             record.sequence,
@@ -83,27 +83,27 @@ fn explain(found: &Found) -> String {
             span(record.expires_at.since(now)),
             value(found, record),
         ),
-        Finding::Expired(record) => format!(
+        RecordStatus::Expired(record) => format!(
             "It expired at {}, {} ago, and is not swept yet; it was written at {}.",
             rfc3339(record.expires_at),
             span(now.since(record.expires_at)),
             rfc3339(record.written_at),
         ),
-        Finding::OtherVersion(record) => format!(
+        RecordStatus::OtherVersion(record) => format!(
             "Its record is of version {} of the keyspace, which has version {}.",
             record.version, found.keyspace.version,
         ),
-        Finding::Removed(record) => format!(
+        RecordStatus::Removed(record) => format!(
             "It was removed with others after it was written, at {}. Its record is still to be deleted: its owner does that between its commits.",
             rfc3339(record.written_at),
         ),
-        Finding::Retired { number, record } => format!(
+        RecordStatus::Retired { number, record } => format!(
             "A record of this key, written at {}, stands in keyspace number {number}, which is retired: the keyspace was opened \
              with another version or shape since, now version {}, and nobody looks there.",
             rfc3339(record.written_at),
             found.keyspace.version,
         ),
-        Finding::Damaged { cause } => {
+        RecordStatus::Damaged { cause } => {
             format!("Its record is damaged: {cause}. Its owner counts a miss, and loads it anew.")
         }
         _ => "There is no record of it: it was never written, or has been removed, evicted or swept. What was inserted within the \

@@ -14,10 +14,10 @@ use super::text::{bytes, count, per_second, percent, time, trend, width};
 /// Columns between two.
 pub(super) const GAP: usize = 1;
 /// What a name gets before there is room for more columns.
-const LEAST_NAME: usize = 10;
+const MIN_NAME: usize = 10;
 /// What hits over time say something in.
-const LEAST_TREND: usize = 10;
-const MOST_TREND: usize = 60;
+const MIN_TREND: usize = 10;
+const MAX_TREND: usize = 60;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
@@ -60,7 +60,7 @@ const fn spec(column: Column, head: &'static str, room: usize, rank: u8, key: Op
 
 /// In the order in which they stand.
 const SPECS: [Spec; 19] = [
-    spec(Column::Name, "keyspace", LEAST_NAME, 0, Some('n')),
+    spec(Column::Name, "keyspace", MIN_NAME, 0, Some('n')),
     spec(Column::Lookups, "look/s", 5, 1, Some('l')),
     spec(Column::HitRate, "hit %", 5, 2, None),
     spec(Column::MemoryRate, "mem %", 5, 8, None),
@@ -78,7 +78,7 @@ const SPECS: [Spec; 19] = [
     spec(Column::DiskEntries, "on disk", 5, 18, None),
     spec(Column::MemoryBytes, "memory", 8, 5, Some('b')),
     spec(Column::DiskBytes, "disk", 8, 7, Some('d')),
-    spec(Column::Trend, "hits over time", LEAST_TREND, 10, None),
+    spec(Column::Trend, "hits over time", MIN_TREND, 10, None),
 ];
 
 /// The column that a key orders by.
@@ -190,7 +190,7 @@ impl Row<'_> {
 
 /// Which columns stand side by side in this much room, and how wide each is. `longest` is the longest name.
 pub(super) fn layout(room: usize, longest: usize, sort: Column, has_disk: bool) -> Vec<(Column, usize)> {
-    let least_name = longest.clamp(width(Column::Name.spec().head) + 1, (room / 4).max(LEAST_NAME));
+    let least_name = longest.clamp(width(Column::Name.spec().head) + 1, (room / 4).max(MIN_NAME));
     // A mark stands beside each head that can order.
     let room_of = |spec: &Spec| match spec.column {
         Column::Name => least_name,
@@ -218,7 +218,7 @@ pub(super) fn layout(room: usize, longest: usize, sort: Column, has_disk: bool) 
     for (column, width) in &mut columns {
         let most = match column {
             Column::Name => longest,
-            Column::Trend => MOST_TREND,
+            Column::Trend => MAX_TREND,
             _ => continue,
         };
         let more = left.min(most.saturating_sub(*width));

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use larder::control::{Client, ClientError};
-use larder::inspect::{FileFacts, Holder, Inspector, KeyspaceFacts, escape_control};
+use larder::inspect::{FileInfo, Holder, Inspector, KeyspaceFacts, escape_control};
 use larder::{Stats, Timestamp};
 
 use crate::clock;
@@ -35,7 +35,7 @@ pub(super) struct Live {
 /// What a file says.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
-    pub(super) file: FileFacts,
+    pub(super) file: FileInfo,
     pub(super) keyspaces: Vec<KeyspaceFacts>,
     pub(super) now: Timestamp,
     /// The forks of an owner that has ended, which hold the file.

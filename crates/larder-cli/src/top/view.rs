@@ -24,11 +24,11 @@ use super::text::{shortened, width, wrapped};
 use crate::time::span;
 
 /// What charts need to say something.
-const LEAST_FOR_CHARTS: (u16, u16) = (60, 18);
+const MIN_FOR_CHARTS: (u16, u16) = (60, 18);
 /// From this width on, numbers stand in two columns.
 const TWO_COLUMNS: u16 = 140;
 /// Rows that are kept for the keyspaces: their title, their heads and three of them.
-const LEAST_FOR_KEYSPACES: u16 = 5;
+const MIN_FOR_KEYSPACES: u16 = 5;
 
 /// What is drawn, besides the history.
 #[derive(Debug, Clone, Copy)]
@@ -142,7 +142,7 @@ struct Chart {
 
 /// Charts side by side, the newest at the right; or their titles in a line where there is no room for them.
 fn charts(frame: &mut Frame<'_>, rest: &mut Rect, look: &Look<'_>, of: [Chart; 3]) {
-    if rest.width < LEAST_FOR_CHARTS.0 || rest.height < LEAST_FOR_CHARTS.1 {
+    if rest.width < MIN_FOR_CHARTS.0 || rest.height < MIN_FOR_CHARTS.1 {
         let line = fitted("", &of.map(|chart| chart.title), rest.width);
         frame.render_widget(Paragraph::new(line), take(rest, 1));
         return;
@@ -187,7 +187,7 @@ fn vitals(frame: &mut Frame<'_>, rest: &mut Rect, of: impl Fn(u16) -> (Vec<Vital
         left.append(&mut right);
     }
     let is_urgent = left.iter().chain(&right).any(|vital| vital.rank == URGENT);
-    let kept = if is_urgent { 3 } else { LEAST_FOR_KEYSPACES };
+    let kept = if is_urgent { 3 } else { MIN_FOR_KEYSPACES };
     let most = usize::from(rest.height.saturating_sub(kept));
     let [left, right] = [left, right].map(|list| most_important(list, most));
     let area = take(rest, u16::try_from(left.len().max(right.len())).unwrap_or(u16::MAX));

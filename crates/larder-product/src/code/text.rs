@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use larder::{AsKey, Key, KeyError, KeyReader, KeyWriter};
+use larder::{EncodeKey, Key, KeyError, KeyReader, KeyWriter};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::error::CodeError;
@@ -95,7 +95,7 @@ macro_rules! text_code {
             }
         }
 
-        impl AsKey<$name> for $name {
+        impl EncodeKey<$name> for $name {
             fn encode(&self, out: &mut KeyWriter) {
                 out.text(&self.0);
             }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use larder::{AsKey, Key, KeyError, KeyReader, KeyWriter};
+use larder::{EncodeKey, Key, KeyError, KeyReader, KeyWriter};
 use serde::{Deserialize, Serialize};
 
 use super::error::CodeError;
@@ -76,7 +76,7 @@ impl From<UserId> for u64 {
     }
 }
 
-impl AsKey<Self> for UserId {
+impl EncodeKey<Self> for UserId {
     fn encode(&self, out: &mut KeyWriter) {
         out.u64(self.0);
     }

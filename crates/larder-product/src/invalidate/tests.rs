@@ -45,13 +45,13 @@ fn stock(shop: ProductCache<AirtimeShop>) -> ProductCache<AirtimeShop> {
 /// Returns the number of entries in each family, in the guide's order.
 fn held(shop: &ProductCache<AirtimeShop>) -> [u64; 7] {
     [
-        shop.categories.len(),
-        shop.product_lists.len(),
-        shop.products.len(),
-        shop.data_packages.len(),
-        shop.data_bundles.len(),
-        shop.merchant_discounts.len(),
-        shop.merchant_auth.len(),
+        shop.categories.count(),
+        shop.product_lists.count(),
+        shop.products.count(),
+        shop.data_packages.count(),
+        shop.data_bundles.count(),
+        shop.merchant_discounts.count(),
+        shop.merchant_auth.count(),
     ]
 }
 

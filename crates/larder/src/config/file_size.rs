@@ -1,6 +1,6 @@
 //! The capacity of the file under the process's limit on the length of files.
 
-use super::{CacheBuilder, LEAST_DISK};
+use super::{CacheBuilder, MIN_DISK};
 use crate::error::Error;
 use crate::units::ByteSize;
 
@@ -17,8 +17,8 @@ impl CacheBuilder {
         if most >= asked {
             return Ok(None);
         }
-        if most < LEAST_DISK {
-            let least = ByteSize::bytes(LEAST_DISK.as_u64() * MAX_LENGTH_PER_CAPACITY);
+        if most < MIN_DISK {
+            let least = ByteSize::bytes(MIN_DISK.as_u64() * MAX_LENGTH_PER_CAPACITY);
             return Err(Error::InvalidSetting {
                 setting: "disk_capacity",
                 value: asked.to_string(),
@@ -39,7 +39,7 @@ impl CacheBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Cache;
+    use crate::api::cache::Cache;
 
     #[test]
     fn the_capacity_is_lowered_to_half_of_the_limit_and_no_further_than_the_least() {
@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(fit(Some(32 << 20)), Ok((None, ByteSize::mib(16))));
         let (told, capacity) = fit(Some((32 << 20) - 1)).unwrap();
         assert!(told.unwrap().contains("ulimit -f") && capacity < ByteSize::mib(16));
-        assert_eq!(fit(Some(2 << 20)).unwrap().1, LEAST_DISK);
+        assert_eq!(fit(Some(2 << 20)).unwrap().1, MIN_DISK);
         let refused = fit(Some((2 << 20) - 1)).unwrap_err();
         assert!(refused.contains("ulimit -f") && refused.contains("raise that limit"), "{refused}");
         let mut in_memory = Cache::builder();

@@ -1,3 +1,4 @@
+use super::validate::check_ttl;
 use super::*;
 use crate::error::Error;
 
@@ -45,5 +46,5 @@ fn every_setting_out_of_range_is_refused_by_its_name() {
 #[test]
 fn a_lifetime_is_at_least_a_millisecond_and_at_most_ten_years() {
     assert!(check_ttl(Duration::ZERO).is_err() && check_ttl(Duration::MAX).is_err());
-    assert!(check_ttl(LEAST_TTL).is_ok() && check_ttl(MOST_TTL).is_ok());
+    assert!(check_ttl(MIN_TTL).is_ok() && check_ttl(MAX_TTL).is_ok());
 }

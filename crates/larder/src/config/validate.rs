@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{
-    CacheBuilder, LEAST_CAPACITY, LEAST_DISK, LEAST_INTERVAL, LEAST_TTL, MOST_CAPACITY, MOST_INTERVAL,
-    MOST_SHARDS, MOST_TTL,
+    CacheBuilder, MAX_CAPACITY, MAX_INTERVAL, MAX_SHARDS, MAX_TTL, MIN_CAPACITY, MIN_DISK, MIN_INTERVAL,
+    MIN_TTL,
 };
 use crate::error::Error;
 use crate::units::ByteSize;
@@ -13,20 +13,20 @@ use crate::units::ByteSize;
 impl CacheBuilder {
     /// Checks every setting.
     pub(crate) fn validate(&self) -> Result<(), Error> {
-        within("memory_capacity", self.memory_capacity, LEAST_CAPACITY)?;
-        within("disk_capacity", self.disk_capacity, LEAST_DISK)?;
-        within("write_buffer", self.write_buffer, LEAST_CAPACITY)?;
-        within("page_cache", self.page_cache, LEAST_CAPACITY)?;
-        lasts("flush_interval", self.flush_interval, LEAST_INTERVAL)?;
-        lasts("sweep_interval", self.sweep_interval, LEAST_INTERVAL)?;
+        within("memory_capacity", self.memory_capacity, MIN_CAPACITY)?;
+        within("disk_capacity", self.disk_capacity, MIN_DISK)?;
+        within("write_buffer", self.write_buffer, MIN_CAPACITY)?;
+        within("page_cache", self.page_cache, MIN_CAPACITY)?;
+        lasts("flush_interval", self.flush_interval, MIN_INTERVAL)?;
+        lasts("sweep_interval", self.sweep_interval, MIN_INTERVAL)?;
         lasts("open_timeout", self.open_timeout, Duration::ZERO)?;
         if let Some(timeout) = self.load_timeout {
-            lasts("load_timeout", timeout, LEAST_INTERVAL)?;
+            lasts("load_timeout", timeout, MIN_INTERVAL)?;
         }
         if let Some(shards) = self.shards
-            && !(1..=MOST_SHARDS).contains(&shards)
+            && !(1..=MAX_SHARDS).contains(&shards)
         {
-            let allowed = format!("it may be from 1 to {MOST_SHARDS}");
+            let allowed = format!("it may be from 1 to {MAX_SHARDS}");
             return Err(Error::InvalidSetting { setting: "shards", value: shards.to_string(), allowed });
         }
         if let Some(path) = self.path.as_deref().filter(|path| !names_a_file(path)) {
@@ -49,28 +49,28 @@ fn names_a_file(path: &Path) -> bool {
 }
 
 fn within(setting: &'static str, value: ByteSize, least: ByteSize) -> Result<(), Error> {
-    if (least..=MOST_CAPACITY).contains(&value) {
+    if (least..=MAX_CAPACITY).contains(&value) {
         return Ok(());
     }
-    let allowed = format!("it may be from {least} to {MOST_CAPACITY}");
+    let allowed = format!("it may be from {least} to {MAX_CAPACITY}");
     Err(Error::InvalidSetting { setting, value: value.to_string(), allowed })
 }
 
 fn lasts(setting: &'static str, value: Duration, least: Duration) -> Result<(), Error> {
-    if (least..=MOST_INTERVAL).contains(&value) {
+    if (least..=MAX_INTERVAL).contains(&value) {
         return Ok(());
     }
-    let allowed = format!("it may be from {least:?} to {MOST_INTERVAL:?}");
+    let allowed = format!("it may be from {least:?} to {MAX_INTERVAL:?}");
     Err(Error::InvalidSetting { setting, value: format!("{value:?}"), allowed })
 }
 
 /// Checks a lifetime.
 pub(crate) fn check_ttl(ttl: Duration) -> Result<(), Error> {
-    if (LEAST_TTL..=MOST_TTL).contains(&ttl) {
+    if (MIN_TTL..=MAX_TTL).contains(&ttl) {
         return Ok(());
     }
     let allowed = format!(
-        "it may be from {LEAST_TTL:?} to {MOST_TTL:?}; to keep a value out of the cache, do not insert it"
+        "it may be from {MIN_TTL:?} to {MAX_TTL:?}; to keep a value out of the cache, do not insert it"
     );
     Err(Error::InvalidSetting { setting: "ttl", value: format!("{ttl:?}"), allowed })
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::escape::escape_control;
-use crate::holders::Holder;
+use crate::sys::escape::escape_control;
+use crate::sys::holders::Holder;
 
 pub(super) fn in_use(
     pid: Option<u32>,

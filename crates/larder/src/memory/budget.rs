@@ -5,7 +5,7 @@
 //! A dirty value that is larger than the write buffer reserves here what the buffer is too small for: see
 //! [`Reservation`].
 
-use crate::sync::{Arc, AtomicU64, Ordering};
+use crate::sys::sync::{Arc, AtomicU64, Ordering};
 
 #[derive(Debug)]
 pub(crate) struct Budget {

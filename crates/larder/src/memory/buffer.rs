@@ -1,6 +1,6 @@
 //! The write buffer: how many bytes may be acknowledged and not yet committed.
 //!
-//! Room is reserved before a shard is locked, and belongs to the value it was reserved for: it is given back
+//! BufferRoom is reserved before a shard is locked, and belongs to the value it was reserved for: it is given back
 //! when the last holder of the unsaved value (its slot, or the writer's batch) lets go, so it can't be given
 //! back twice, or too early.
 //!
@@ -31,8 +31,8 @@
 use std::collections::VecDeque;
 
 use super::budget::Reservation;
-use crate::sync::planted::{Fault, is_planted};
-use crate::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, Ordering};
+use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
+use crate::sys::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, Ordering};
 
 /// Bytes of unsaved values, bounded.
 #[derive(Debug)]
@@ -45,37 +45,37 @@ pub(crate) struct WriteBuffer {
     /// How many of these are large.
     large: AtomicUsize,
     closed: AtomicBool,
-    gate: Mutex<Queue>,
+    gate: Mutex<WaitQueue>,
     freed: Condvar,
 }
 
 /// Those who wait for room, in the order in which they came.
 #[derive(Debug, Default)]
-struct Queue {
+struct WaitQueue {
     last_number: u64,
-    places: VecDeque<Place>,
+    places: VecDeque<QueuePlace>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct QueuePlace {
     number: u64,
     is_large: bool,
 }
 
-impl Queue {
-    fn enter(&mut self, is_large: bool) -> Place {
+impl WaitQueue {
+    fn enter(&mut self, is_large: bool) -> QueuePlace {
         self.last_number += 1;
-        let place = Place { number: self.last_number, is_large };
+        let place = QueuePlace { number: self.last_number, is_large };
         self.places.push_back(place);
         place
     }
 
-    fn leave(&mut self, place: Place) {
+    fn leave(&mut self, place: QueuePlace) {
         self.places.retain(|other| other.number != place.number);
     }
 
     /// Whether nobody queues before this one whom it must let pass.
-    fn is_next(&self, place: Place) -> bool {
+    fn is_next(&self, place: QueuePlace) -> bool {
         let mut before = self.places.iter().take_while(|other| other.number < place.number);
         if place.is_large { before.next().is_none() } else { !before.any(|other| other.is_large) }
     }
@@ -106,7 +106,7 @@ impl WriteBuffer {
     /// is closed.
     ///
     /// The caller holds no lock. The numbers are those of the module.
-    pub(crate) fn reserve(self: &Arc<Self>, bytes: u64, on_full: impl Fn()) -> Option<Room> {
+    pub(crate) fn reserve(self: &Arc<Self>, bytes: u64, on_full: impl Fn()) -> Option<BufferRoom> {
         if self.closed.load(Ordering::SeqCst) {
             return None;
         }
@@ -116,7 +116,7 @@ impl WriteBuffer {
         if queued.load(Ordering::SeqCst) == 0 && self.try_take(bytes) {
             return Some(self.room(bytes));
         }
-        // 2. SeqCst: `waiting` pairs with the load in `Room::drop`, so that either the try of (4) sees the
+        // 2. SeqCst: `waiting` pairs with the load in `BufferRoom::drop`, so that either the try of (4) sees the
         //    room that was freed, or the
         // one who freed it sees somebody waiting; and with the load in `has_waiters`, so that whoever stores
         // after the writer has looked asks it again.
@@ -142,14 +142,14 @@ impl WriteBuffer {
         }
     }
 
-    fn room(self: &Arc<Self>, bytes: u64) -> Room {
-        Room { buffer: self.clone(), bytes, beyond: None }
+    fn room(self: &Arc<Self>, bytes: u64) -> BufferRoom {
+        BufferRoom { buffer: self.clone(), bytes, beyond: None }
     }
 
     /// Whether somebody waits for room. Asked after a value was stored, which the waiter's `on_full` may have
     /// come too early for.
     pub(crate) fn has_waiters(&self) -> bool {
-        self.waiting.load(Ordering::SeqCst) > 0 && !is_planted(Fault::IgnoreWaiters)
+        self.waiting.load(Ordering::SeqCst) > 0 && !failpoint_is_set(Failpoint::IgnoreWaiters)
     }
 
     /// Turns waiters and later callers away: nothing will be committed any more.
@@ -173,16 +173,16 @@ impl WriteBuffer {
     }
 }
 
-/// Room in the write buffer, given back on drop.
+/// BufferRoom in the write buffer, given back on drop.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct BufferRoom {
     buffer: Arc<WriteBuffer>,
     bytes: u64,
     /// Of a large value: what is reserved in the budget for what is beyond the buffer.
     beyond: Option<Reservation>,
 }
 
-impl Room {
+impl BufferRoom {
     /// By how much this is larger than the buffer.
     pub(super) fn excess(&self) -> u64 {
         self.bytes.saturating_sub(self.buffer.capacity)
@@ -206,7 +206,7 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for BufferRoom {
     fn drop(&mut self) {
         // Before the buffer is empty: the next large value finds the budget as it will be.
         drop(self.beyond.take());
@@ -222,8 +222,8 @@ impl Drop for Room {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::channel::{Receiver, Sender, bounded, unbounded};
-    use crate::sync::thread;
+    use crate::sys::sync::channel::{Receiver, Sender, bounded, unbounded};
+    use crate::sys::sync::thread;
 
     #[test]
     fn room_is_given_back_once_by_its_last_holder() {

@@ -13,7 +13,9 @@
 //!
 //! A cache without a writer goes from (1) to (3) at once. What (3) lets go of is the caller's to drop.
 
-use super::{Memory, Remains, Shard};
+use super::Memory;
+use super::evicted_values::EvictedValues;
+use super::shard::Shard;
 
 impl Memory {
     /// Step 1.
@@ -24,12 +26,12 @@ impl Memory {
     }
 
     /// Steps 1 and 3. Turns away who waits for room in the write buffer too.
-    pub(crate) fn close(&self) -> Remains {
+    pub(crate) fn close(&self) -> EvictedValues {
         self.buffer.close();
-        let mut remains = Remains::default();
+        let mut evicted_values = EvictedValues::default();
         for shard in &self.shards {
-            self.keeping(shard, &mut remains, Shard::close);
+            self.keeping(shard, &mut evicted_values, Shard::close);
         }
-        remains
+        evicted_values
     }
 }

@@ -13,7 +13,7 @@ const BUCKET_MS: u64 = 1000;
 const NONE: SlotId = SlotId::MAX;
 
 #[derive(Debug, Clone, Copy)]
-struct Node {
+struct ExpiryNode {
     newer: SlotId,
     older: SlotId,
 }
@@ -21,7 +21,7 @@ struct Node {
 /// The expiry order of one shard's slots, to the second.
 #[derive(Debug)]
 pub(crate) struct ExpiryIndex {
-    nodes: Segments<Node>,
+    nodes: Segments<ExpiryNode>,
     newest: BTreeMap<u64, SlotId>,
 }
 
@@ -32,7 +32,7 @@ fn bucket(expires_at: Timestamp) -> u64 {
 impl ExpiryIndex {
     /// Bytes that a slot takes here.
     #[cfg(test)]
-    pub(crate) const NODE_LEN: usize = size_of::<Node>();
+    pub(crate) const NODE_LEN: usize = size_of::<ExpiryNode>();
 
     pub(crate) const fn new() -> Self {
         Self { nodes: Segments::new(), newest: BTreeMap::new() }
@@ -41,19 +41,19 @@ impl ExpiryIndex {
     /// Lists a slot that is not listed.
     pub(crate) fn add(&mut self, id: SlotId, expires_at: Timestamp) {
         let at = id as usize;
-        self.nodes.fill_up(at + 1, &Node { newer: NONE, older: NONE });
+        self.nodes.fill_up(at + 1, &ExpiryNode { newer: NONE, older: NONE });
         let older = self.newest.insert(bucket(expires_at), id).unwrap_or(NONE);
         if let Some(node) = self.nodes.get_mut(older as usize) {
             node.newer = id;
         }
         if let Some(node) = self.nodes.get_mut(at) {
-            *node = Node { newer: NONE, older };
+            *node = ExpiryNode { newer: NONE, older };
         }
     }
 
     /// Unlists a slot that was listed with this expiry.
     pub(crate) fn remove(&mut self, id: SlotId, expires_at: Timestamp) {
-        let Some(&Node { newer, older }) = self.nodes.get(id as usize) else {
+        let Some(&ExpiryNode { newer, older }) = self.nodes.get(id as usize) else {
             return;
         };
         if let Some(node) = self.nodes.get_mut(older as usize) {

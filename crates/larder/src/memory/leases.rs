@@ -6,10 +6,10 @@
 //! caller that runs the loader and goes with it, so that nobody who comes after an invalidation joins a load
 //! that began before it.
 //!
-//! A promotion has no flight and lasts a microsecond, so it is content with a [`Ticket`], which costs nothing
+//! A promotion has no flight and lasts a microsecond, so it is content with a [`EpochToken`], which costs nothing
 //! to take.
 //!
-//! What is let go of here is handed out as [`Trash`], flights included: the last holder of a flight drops a
+//! What is let go of here is handed out as [`DeferredDrops`], flights included: the last holder of a flight drops a
 //! user's value or error.
 //!
 //! A *fence* bars fills of one key without barring loads: leases taken while it stands never hold. A
@@ -19,12 +19,12 @@
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use super::slot::Trash;
-use super::tickets::{Ticket, Tickets};
-use super::{SlotKey, StoredKey, Value};
-use crate::key::Scope;
+use super::epochs::{EpochToken, Epochs};
+use super::slot::{DeferredDrops, SlotKey, Value};
+use super::stored_key::StoredKey;
+use crate::format::key::scope::Scope;
 
-use crate::sync::planted::{Fault, is_planted};
+use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
 
 /// The number of a lease, unique in its shard.
 pub(crate) type LeaseId = u64;
@@ -34,13 +34,13 @@ pub(crate) struct Leases {
     keys: HashTable<KeyLeases>,
     barriers: Vec<Scope>,
     last_id: LeaseId,
-    tickets: Tickets,
+    epochs: Epochs,
 }
 
 /// What a promotion holds: a ticket, or the lease of the load that it is a part of.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Permit {
-    Ticket(Ticket),
+    EpochToken(EpochToken),
     Lease(LeaseId),
 }
 
@@ -77,17 +77,17 @@ impl Leases {
     }
 
     /// Drops every lease on keys in a scope, and bars new ones.
-    pub(crate) fn raise_barrier(&mut self, scope: &Scope, trash: &mut Trash) {
+    pub(crate) fn raise_barrier(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
         self.barriers.push(scope.clone());
-        self.revoke_scope(scope, trash);
+        self.revoke_scope(scope, deferred);
     }
 
     /// Takes one barrier away, with the flights that began behind it.
-    pub(crate) fn lower_barrier(&mut self, scope: &Scope, trash: &mut Trash) {
+    pub(crate) fn lower_barrier(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
         if let Some(at) = self.barriers.iter().position(|barrier| barrier == scope) {
             self.barriers.swap_remove(at);
         }
-        self.revoke_scope(scope, trash);
+        self.revoke_scope(scope, deferred);
     }
 
     /// The flight that a caller of this key may join.
@@ -111,8 +111,8 @@ impl Leases {
     }
 
     /// A permission to copy into memory what the disk has of a key. Needs no exclusive lock.
-    pub(crate) fn ticket(&self, key: SlotKey<'_>) -> Ticket {
-        self.tickets.take(key)
+    pub(crate) fn epoch_token(&self, key: SlotKey<'_>) -> EpochToken {
+        self.epochs.take(key)
     }
 
     /// Whether what was read since the permission was given may be published.
@@ -121,8 +121,8 @@ impl Leases {
             Permit::Lease(id) => self.holds(key, id),
             // One that was taken behind a fence or a barrier meets it here, or was revoked when it was
             // lowered.
-            Permit::Ticket(ticket) => {
-                self.tickets.holds(key, ticket) && !self.is_behind_barrier(key) && !self.is_fenced(key)
+            Permit::EpochToken(epoch_token) => {
+                self.epochs.holds(key, epoch_token) && !self.is_behind_barrier(key) && !self.is_fenced(key)
             }
         }
     }
@@ -143,43 +143,43 @@ impl Leases {
     }
 
     /// Gives a lease back, with its flight.
-    pub(crate) fn release(&mut self, key: SlotKey<'_>, id: LeaseId, trash: &mut Trash) {
+    pub(crate) fn release(&mut self, key: SlotKey<'_>, id: LeaseId, deferred: &mut DeferredDrops) {
         self.change(key, |leases| {
             leases.holders.retain(|holder| *holder != id);
-            trash.flight(leases.flight.take_if(|(lease, _)| *lease == id));
+            deferred.flight(leases.flight.take_if(|(lease, _)| *lease == id));
         });
     }
 
     /// Drops every lease on a key, and detaches its flight.
-    pub(crate) fn revoke(&mut self, key: SlotKey<'_>, trash: &mut Trash) {
-        self.tickets.revoke(key);
-        self.change(key, |leases| leases.revoke(trash));
+    pub(crate) fn revoke(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
+        self.epochs.revoke(key);
+        self.change(key, |leases| leases.revoke(deferred));
     }
 
     /// Drops every lease on keys in a scope.
-    fn revoke_scope(&mut self, scope: &Scope, trash: &mut Trash) {
-        self.tickets.revoke_all();
+    fn revoke_scope(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
+        self.epochs.revoke_all();
         self.keys.retain(|leases| {
             if scope.covers(&leases.key) {
-                leases.revoke(trash);
+                leases.revoke(deferred);
             }
             !leases.is_idle()
         });
     }
 
-    pub(crate) fn raise_fence(&mut self, key: SlotKey<'_>, trash: &mut Trash) {
-        self.tickets.revoke(key);
+    pub(crate) fn raise_fence(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
+        self.epochs.revoke(key);
         let leases = self.of(key);
         leases.fences += 1;
-        leases.revoke(trash);
+        leases.revoke(deferred);
     }
 
     /// Takes one fence away. Loads that began behind it are not cached, and nobody joins them any more.
-    pub(crate) fn lower_fence(&mut self, key: SlotKey<'_>, trash: &mut Trash) {
-        self.tickets.revoke(key);
+    pub(crate) fn lower_fence(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
+        self.epochs.revoke(key);
         self.change(key, |leases| {
             leases.fences = leases.fences.saturating_sub(1);
-            leases.revoke(trash);
+            leases.revoke(deferred);
         });
     }
 
@@ -212,10 +212,10 @@ impl Leases {
 }
 
 impl KeyLeases {
-    fn revoke(&mut self, trash: &mut Trash) {
+    fn revoke(&mut self, deferred: &mut DeferredDrops) {
         self.holders.clear();
-        if !is_planted(Fault::KeepFlight) {
-            trash.flight(self.flight.take());
+        if !failpoint_is_set(Failpoint::KeepFlight) {
+            deferred.flight(self.flight.take());
         }
     }
 
@@ -227,7 +227,7 @@ impl KeyLeases {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::Arc;
+    use crate::sys::sync::Arc;
 
     const KEY: SlotKey<'static> = SlotKey { hash: 7, bytes: b"key" };
     const OTHER: SlotKey<'static> = SlotKey { hash: 7, bytes: b"other" };
@@ -236,13 +236,13 @@ mod tests {
     fn revoking_a_key_leaves_other_keys_of_the_same_hash_alone() {
         let mut leases = Leases::default();
         let (one, two, other) = (leases.take(KEY), leases.take(KEY), leases.take(OTHER));
-        leases.revoke(KEY, &mut Trash::default());
+        leases.revoke(KEY, &mut DeferredDrops::default());
         assert!(!leases.holds(KEY, one) && !leases.holds(KEY, two));
         assert!(leases.holds(OTHER, other));
-        leases.raise_barrier(&Scope::prefix(*b"ot"), &mut Trash::default());
+        leases.raise_barrier(&Scope::prefix(*b"ot"), &mut DeferredDrops::default());
         let behind = leases.take(OTHER);
         assert!(!leases.holds(OTHER, behind), "a lease taken behind a barrier never holds");
-        leases.lower_barrier(&Scope::prefix(*b"ot"), &mut Trash::default());
+        leases.lower_barrier(&Scope::prefix(*b"ot"), &mut DeferredDrops::default());
         assert!(!leases.holds(OTHER, behind) && leases.is_empty());
     }
 
@@ -251,53 +251,53 @@ mod tests {
         let mut leases = Leases::default();
         let old = leases.take(KEY);
         leases.attach(KEY, old, Arc::new("old flight"));
-        leases.revoke(KEY, &mut Trash::default());
+        leases.revoke(KEY, &mut DeferredDrops::default());
         assert!(leases.flight(KEY).is_none());
         let new = leases.take(KEY);
         leases.attach(KEY, new, Arc::new("new flight"));
-        leases.release(KEY, old, &mut Trash::default());
+        leases.release(KEY, old, &mut DeferredDrops::default());
         assert!(leases.flight(KEY).is_some() && leases.holds(KEY, new));
     }
 
     #[test]
     fn a_lease_taken_behind_a_fence_never_holds() {
         let mut leases = Leases::default();
-        leases.raise_fence(KEY, &mut Trash::default());
-        leases.raise_fence(KEY, &mut Trash::default());
+        leases.raise_fence(KEY, &mut DeferredDrops::default());
+        leases.raise_fence(KEY, &mut DeferredDrops::default());
         let behind = leases.take(KEY);
         let over = leases.take_over(KEY);
         assert!(leases.holds(KEY, over), "what is there may be written again");
-        leases.lower_fence(KEY, &mut Trash::default());
+        leases.lower_fence(KEY, &mut DeferredDrops::default());
         let still_behind = leases.take(KEY);
-        leases.lower_fence(KEY, &mut Trash::default());
+        leases.lower_fence(KEY, &mut DeferredDrops::default());
         assert!(!leases.holds(KEY, behind) && !leases.holds(KEY, still_behind));
         let after = leases.take(KEY);
         assert!(leases.holds(KEY, after));
-        leases.release(KEY, after, &mut Trash::default());
+        leases.release(KEY, after, &mut DeferredDrops::default());
         assert!(leases.is_empty());
     }
 
     #[test]
     fn a_ticket_does_not_outlast_a_fence_or_a_barrier() {
         let mut leases = Leases::default();
-        let permits = |leases: &Leases, ticket| leases.permits(KEY, Permit::Ticket(ticket));
-        let before = leases.ticket(KEY);
+        let permits = |leases: &Leases, epoch_token| leases.permits(KEY, Permit::EpochToken(epoch_token));
+        let before = leases.epoch_token(KEY);
         assert!(permits(&leases, before));
-        leases.raise_fence(KEY, &mut Trash::default());
-        let behind = leases.ticket(KEY);
+        leases.raise_fence(KEY, &mut DeferredDrops::default());
+        let behind = leases.epoch_token(KEY);
         assert!(!permits(&leases, before) && !permits(&leases, behind));
-        leases.lower_fence(KEY, &mut Trash::default());
+        leases.lower_fence(KEY, &mut DeferredDrops::default());
         assert!(!permits(&leases, behind));
-        let before = leases.ticket(KEY);
-        leases.raise_barrier(&Scope::prefix(*b"k"), &mut Trash::default());
-        let behind = leases.ticket(KEY);
+        let before = leases.epoch_token(KEY);
+        leases.raise_barrier(&Scope::prefix(*b"k"), &mut DeferredDrops::default());
+        let behind = leases.epoch_token(KEY);
         assert!(!permits(&leases, before) && !permits(&leases, behind));
-        leases.lower_barrier(&Scope::prefix(*b"k"), &mut Trash::default());
+        leases.lower_barrier(&Scope::prefix(*b"k"), &mut DeferredDrops::default());
         assert!(!permits(&leases, behind));
-        let after = leases.ticket(KEY);
+        let after = leases.epoch_token(KEY);
         assert!(permits(&leases, after));
-        leases.revoke(OTHER, &mut Trash::default());
-        leases.revoke(KEY, &mut Trash::default());
+        leases.revoke(OTHER, &mut DeferredDrops::default());
+        leases.revoke(KEY, &mut DeferredDrops::default());
         assert!(!permits(&leases, after));
     }
 }

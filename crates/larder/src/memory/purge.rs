@@ -9,7 +9,7 @@
 //!    lock,
 //!    so that no lookup waits for a whole shard. With the last of them the barrier is lowered.
 //! 4. The floor stays until nothing of the range is left on disk and the snapshot says so
-//!    ([`Memory::lift_floor`]).
+//!    ([`Memory::remove_range_tombstone`]).
 //!
 //! With (2) before (1) a load could publish, in a shard that (3) has not reached, an old value with a newer
 //! sequence. With the floor raised after a key was removed, a lookup between the two would find on disk what
@@ -22,11 +22,12 @@
 //! values
 //! a part is dropped on the way, with no lock held and each panic kept until the rest is dropped.
 
+use super::Memory;
+use super::evicted_values::EvictedValues;
 use super::slot::{Purged, Range};
-use super::{Memory, Remains};
-use crate::key::Scope;
-use crate::sync::Ordering;
-use crate::sync::planted::{Fault, is_planted};
+use crate::format::key::scope::Scope;
+use crate::sys::sync::Ordering;
+use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 /// Slots looked at under one hold of a shard's lock: some 50 µs where all of them are removed.
@@ -36,35 +37,37 @@ const SLOTS: u32 = if cfg!(shuttle) { 1 } else { 512 };
 
 impl Memory {
     /// Removes every key in a scope, at one sequence, and lists up to `most_listed` of them. If the scope
-    /// `is_on_disk`, the range is pending there from here on, until [`Memory::lift_floor`].
+    /// `is_on_disk`, the range is pending there from here on, until [`Memory::remove_range_tombstone`].
     pub(crate) fn purge(
         &self,
         scope: Scope,
         is_on_disk: bool,
         now: Timestamp,
         most_listed: usize,
-        remains: &mut Remains,
+        evicted_values: &mut EvictedValues,
     ) -> (Range, Purged) {
-        for shard in self.shards.iter().filter(|_| !is_planted(Fault::SkipBarrier)) {
-            self.keeping(shard, remains, |shard, trash| shard.leases.raise_barrier(&scope, trash));
+        for shard in self.shards.iter().filter(|_| !failpoint_is_set(Failpoint::SkipBarrier)) {
+            self.keeping(shard, evicted_values, |shard, deferred| {
+                shard.leases.raise_barrier(&scope, deferred)
+            });
         }
         let sequence = self.sequence.fetch_add(1, Ordering::SeqCst) + 1;
         let range = Range { scope, sequence };
         let mut purged = Purged::default();
         for shard in &self.shards {
-            let is_late = is_planted(Fault::RaiseFloorLate);
+            let is_late = failpoint_is_set(Failpoint::RaiseFloorLate);
             let mut next = Some(0);
             while let Some(from) = next {
-                next = self.keeping(shard, remains, |shard, trash| {
+                next = self.keeping(shard, evicted_values, |shard, deferred| {
                     if from == 0 && is_on_disk && !is_late {
-                        purged.earlier = shard.raise_floor(&range);
+                        purged.earlier = shard.insert_range_tombstone(&range);
                     }
-                    shard.purge_part(&range, now, (from, SLOTS), most_listed, &mut purged, trash)
+                    shard.purge_part(&range, now, (from, SLOTS), most_listed, &mut purged, deferred)
                 });
-                remains.drop_if_many();
+                evicted_values.drop_if_many();
             }
             if is_late {
-                shard.write().raise_floor(&range);
+                shard.write().insert_range_tombstone(&range);
             }
         }
         purged.earlier.retain(|earlier| earlier.sequence < range.sequence);
@@ -72,19 +75,19 @@ impl Memory {
     }
 
     /// Disbelieves the disk in ranges that are pending in its file. Called before the first lookup.
-    pub(crate) fn raise_floors(&self, ranges: &[Range]) {
+    pub(crate) fn insert_range_tombstones(&self, ranges: &[Range]) {
         for shard in &self.shards {
             let mut shard = shard.write();
             for range in ranges {
-                shard.raise_floor(range);
+                shard.insert_range_tombstone(range);
             }
         }
     }
 
     /// Step 4: nothing of the range is left on disk.
-    pub(crate) fn lift_floor(&self, sequence: u64) {
+    pub(crate) fn remove_range_tombstone(&self, sequence: u64) {
         for shard in &self.shards {
-            shard.write().lift_floor(sequence);
+            shard.write().remove_range_tombstone(sequence);
         }
     }
 }

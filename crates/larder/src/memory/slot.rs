@@ -5,15 +5,15 @@ use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
-use super::buffer::Room;
+use super::buffer::BufferRoom;
+use super::epochs::EpochToken;
 use super::leases::LeaseId;
 use super::stored_key::StoredKey;
-use super::tickets::Ticket;
 use super::weight::Weight;
-use crate::id::KeyspaceId;
-use crate::key::Scope;
-use crate::record::{Compression, Extension};
-use crate::sync::Arc;
+use crate::format::key::scope::Scope;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::format::record::{Compression, Extension};
+use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
 /// A user's value, of the type its keyspace knows.
@@ -46,12 +46,17 @@ pub(crate) struct Unsaved {
     /// Whether the file takes it. One that is too large has no payload: its commit deletes what it replaces.
     pub(crate) fits_file: bool,
     /// Held for as long as the payload is.
-    pub(crate) room: Room,
+    pub(crate) room: BufferRoom,
 }
 
 #[cfg(test)]
 impl Unsaved {
-    pub(crate) fn uncompressed(payload: Vec<u8>, version: u32, written_at: Timestamp, room: Room) -> Self {
+    pub(crate) fn uncompressed(
+        payload: Vec<u8>,
+        version: u32,
+        written_at: Timestamp,
+        room: BufferRoom,
+    ) -> Self {
         let (compression, extension) = (Compression::None, Extension::default());
         Self { payload, compression, extension, version, written_at, fits_file: true, room }
     }
@@ -59,7 +64,7 @@ impl Unsaved {
 
 /// An entry to be stored.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct IncomingEntry {
     pub(crate) value: Value,
     pub(crate) expires_at: Timestamp,
     pub(crate) weight: Weight,
@@ -91,7 +96,7 @@ pub(super) struct Slot {
     pub(super) sequence: u64,
     /// [`SlotKey::short_hash`]; in a vacant slot, the next vacant one.
     pub(super) hash: u32,
-    pub(super) state: State,
+    pub(super) state: SlotState,
     /// Whether a removal that is not committed yet stood here before this: somebody may wait for it, and only
     /// this key's commit makes it hold.
     pub(super) hides_removal: bool,
@@ -102,7 +107,7 @@ pub(super) struct Slot {
 const _: () = assert!(size_of::<Slot>() == 64);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum SlotState {
     /// No key's.
     Vacant,
     /// Evictable: on disk, or never to be there. Its weight is charged to the budget.
@@ -115,34 +120,34 @@ pub(super) enum State {
 
 /// What a dirty slot's value needs besides.
 #[derive(Debug)]
-pub(super) struct Pending {
+pub(super) struct DirtyValue {
     pub(super) unsaved: Arc<Unsaved>,
     pub(super) weight: Weight,
 }
 
 /// What a lookup finds in a shard.
 #[derive(Debug)]
-pub(crate) enum Found {
+pub(crate) enum Lookup {
     /// A live value.
     Value(Value, Timestamp),
     /// Nothing live, and nothing live on disk either.
-    Dead,
+    Negative,
     /// Nothing: the disk knows.
-    Nothing(Absent),
+    Unknown(MissToken),
 }
 
 /// What is to be known of a key that its shard knows nothing of, before the disk is asked.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Absent {
+pub(crate) struct MissToken {
     /// The sequence that a record must exceed to be believed.
-    pub(crate) floor: u64,
+    pub(crate) min_visible_sequence: u64,
     /// The permission to copy what is found into memory.
-    pub(crate) ticket: Ticket,
+    pub(crate) epoch_token: EpochToken,
 }
 
 /// What stood in a shard before a removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Prior {
+pub(crate) enum PreviousState {
     /// A live value.
     Live,
     /// An expired value or a tombstone.
@@ -200,7 +205,7 @@ pub(crate) struct Purged {
     pub(crate) memory_only: u64,
     /// Keys of the disk tier that memory knew, and whether they were live: what the disk says of these does
     /// not count. All that were not committed yet, and of the others the first, up to a bound.
-    pub(crate) known: Vec<(StoredKey, bool)>,
+    pub(crate) memory_keys: Vec<(StoredKey, bool)>,
     /// Live entries beyond that bound. They were committed: the disk has them, unless it evicted them.
     pub(crate) unlisted: u64,
     /// Range removals that were made before and are still pending: what they cover was not there any more.
@@ -209,7 +214,7 @@ pub(crate) struct Purged {
 
 /// What is to be dropped once the lock is released: a user's `Drop` may call the cache.
 #[derive(Debug, Default)]
-pub(crate) struct Trash {
+pub(crate) struct DeferredDrops {
     pub(super) values: SmallVec<[Value; 2]>,
     /// Dropping the last holder of one wakes those who wait for room in the write buffer.
     pub(super) unsaved: SmallVec<[Arc<Unsaved>; 1]>,
@@ -217,9 +222,9 @@ pub(crate) struct Trash {
     pub(super) weight: u64,
 }
 
-impl Trash {
+impl DeferredDrops {
     /// Takes an entry that was refused.
-    pub(super) fn refused(&mut self, entry: Entry) {
+    pub(super) fn refused(&mut self, entry: IncomingEntry) {
         self.values.push(entry.value);
         self.unsaved.extend(entry.unsaved);
     }
@@ -239,7 +244,7 @@ impl Trash {
 
 /// What one keyspace holds in a shard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct KeyspaceUsage {
     pub(crate) entries: u64,
     /// What the clean entries weigh.
     pub(crate) weight: u64,
@@ -251,7 +256,7 @@ pub(crate) struct Tally {
     pub(crate) expirations: u64,
 }
 
-impl Tally {
+impl KeyspaceUsage {
     pub(super) fn add(&mut self, other: Self) {
         self.entries += other.entries;
         self.weight += other.weight;
@@ -261,15 +266,15 @@ impl Tally {
     }
 }
 
-/// Tallies by keyspace, and what all keyspaces have lost.
+/// KeyspaceUsages by keyspace, and what all keyspaces have lost.
 #[derive(Debug)]
-pub(crate) struct Tallies {
-    by_keyspace: HashMap<KeyspaceId, Tally, ahash::RandomState>,
+pub(crate) struct KeyspaceUsages {
+    by_keyspace: HashMap<KeyspaceId, KeyspaceUsage, ahash::RandomState>,
     evictions: u64,
     expirations: u64,
 }
 
-impl Default for Tallies {
+impl Default for KeyspaceUsages {
     fn default() -> Self {
         // Numbers of keyspaces follow one another: nobody can choose them.
         let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
@@ -277,34 +282,34 @@ impl Default for Tallies {
     }
 }
 
-impl Tallies {
+impl KeyspaceUsages {
     pub(super) fn add_clean(&mut self, key: &[u8], weight: Weight) {
-        let tally = self.of(key);
-        (tally.entries, tally.weight) = (tally.entries + 1, tally.weight + weight.bytes());
+        let usage = self.of(key);
+        (usage.entries, usage.weight) = (usage.entries + 1, usage.weight + weight.bytes());
     }
 
     pub(super) fn add_dirty(&mut self, key: &[u8], weight: Weight) {
-        let tally = self.of(key);
-        (tally.entries, tally.unsaved_weight) = (tally.entries + 1, tally.unsaved_weight + weight.bytes());
+        let usage = self.of(key);
+        (usage.entries, usage.unsaved_weight) = (usage.entries + 1, usage.unsaved_weight + weight.bytes());
     }
 
     pub(super) fn subtract_clean(&mut self, key: &[u8], weight: Weight) {
-        let tally = self.of(key);
-        (tally.entries, tally.weight) = (tally.entries - 1, tally.weight - weight.bytes());
+        let usage = self.of(key);
+        (usage.entries, usage.weight) = (usage.entries - 1, usage.weight - weight.bytes());
     }
 
     pub(super) fn subtract_dirty(&mut self, key: &[u8], weight: Weight) {
-        let tally = self.of(key);
-        (tally.entries, tally.unsaved_weight) = (tally.entries - 1, tally.unsaved_weight - weight.bytes());
+        let usage = self.of(key);
+        (usage.entries, usage.unsaved_weight) = (usage.entries - 1, usage.unsaved_weight - weight.bytes());
     }
 
     /// Counts an entry as clean that was counted as dirty.
     pub(super) fn mark_clean(&mut self, key: &[u8], weight: Weight) {
-        let (tally, bytes) = (self.of(key), weight.bytes());
-        (tally.unsaved_weight, tally.weight) = (tally.unsaved_weight - bytes, tally.weight + bytes);
+        let (usage, bytes) = (self.of(key), weight.bytes());
+        (usage.unsaved_weight, usage.weight) = (usage.unsaved_weight - bytes, usage.weight + bytes);
     }
 
-    fn of(&mut self, key: &[u8]) -> &mut Tally {
+    fn of(&mut self, key: &[u8]) -> &mut KeyspaceUsage {
         self.by_keyspace.entry(KeyspaceId::of(key)).or_default()
     }
 
@@ -326,7 +331,7 @@ impl Tallies {
     }
 
     /// Returns the tally of a keyspace.
-    pub(super) fn get(&self, id: KeyspaceId) -> Tally {
+    pub(super) fn get(&self, id: KeyspaceId) -> KeyspaceUsage {
         self.by_keyspace.get(&id).copied().unwrap_or_default()
     }
 
@@ -337,7 +342,7 @@ impl Tallies {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (KeyspaceId, Tally)> + '_ {
-        self.by_keyspace.iter().map(|(id, tally)| (*id, *tally))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (KeyspaceId, KeyspaceUsage)> + '_ {
+        self.by_keyspace.iter().map(|(id, usage)| (*id, *usage))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::policy::SlotId;
 use super::segments::Segments;
-use super::slot::{Slot, State};
+use super::slot::{Slot, SlotState};
 use super::stored_key::StoredKey;
 use crate::units::Timestamp;
 
@@ -35,19 +35,19 @@ impl Slots {
 
     #[inline]
     pub(super) fn get(&self, id: SlotId) -> Option<&Slot> {
-        self.all.get(id as usize).filter(|slot| slot.state != State::Vacant)
+        self.all.get(id as usize).filter(|slot| slot.state != SlotState::Vacant)
     }
 
     pub(super) fn get_mut(&mut self, id: SlotId) -> Option<&mut Slot> {
-        self.all.get_mut(id as usize).filter(|slot| slot.state != State::Vacant)
+        self.all.get_mut(id as usize).filter(|slot| slot.state != SlotState::Vacant)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (SlotId, &Slot)> {
-        (0..).zip(self.all.iter()).filter(|(_, slot)| slot.state != State::Vacant)
+        (0..).zip(self.all.iter()).filter(|(_, slot)| slot.state != SlotState::Vacant)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (SlotId, &mut Slot)> {
-        (0..).zip(self.all.iter_mut()).filter(|(_, slot)| slot.state != State::Vacant)
+        (0..).zip(self.all.iter_mut()).filter(|(_, slot)| slot.state != SlotState::Vacant)
     }
 
     /// Takes a slot for a key: as a tombstone that nobody laid, which has no sequence.
@@ -58,7 +58,7 @@ impl Slots {
             expires_at: Timestamp::ZERO,
             sequence: 0,
             hash,
-            state: State::Tombstone,
+            state: SlotState::Tombstone,
             hides_removal: false,
             is_listed: false,
         };
@@ -81,7 +81,7 @@ impl Slots {
             expires_at: Timestamp::ZERO,
             sequence: 0,
             hash: self.vacant,
-            state: State::Vacant,
+            state: SlotState::Vacant,
             hides_removal: false,
             is_listed: false,
         };

@@ -8,17 +8,17 @@ const IN_PLACE: usize = 22;
 
 /// The owned bytes of a whole key, in 24 bytes.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct StoredKey(Bytes);
+pub(crate) struct StoredKey(KeyBytes);
 
 #[derive(Clone, PartialEq, Eq)]
-enum Bytes {
+enum KeyBytes {
     InPlace { len: u8, bytes: [u8; IN_PLACE] },
     Boxed(Box<[u8]>),
 }
 
 impl StoredKey {
     /// What a vacant slot has.
-    pub(super) const EMPTY: Self = Self(Bytes::InPlace { len: 0, bytes: [0; IN_PLACE] });
+    pub(super) const EMPTY: Self = Self(KeyBytes::InPlace { len: 0, bytes: [0; IN_PLACE] });
 }
 
 impl From<&[u8]> for StoredKey {
@@ -27,9 +27,9 @@ impl From<&[u8]> for StoredKey {
         match (bytes.get_mut(..key.len()), u8::try_from(key.len())) {
             (Some(room), Ok(len)) => {
                 room.copy_from_slice(key);
-                Self(Bytes::InPlace { len, bytes })
+                Self(KeyBytes::InPlace { len, bytes })
             }
-            _ => Self(Bytes::Boxed(key.into())),
+            _ => Self(KeyBytes::Boxed(key.into())),
         }
     }
 }
@@ -40,8 +40,8 @@ impl Deref for StoredKey {
     #[inline]
     fn deref(&self) -> &[u8] {
         match &self.0 {
-            Bytes::InPlace { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
-            Bytes::Boxed(bytes) => bytes,
+            KeyBytes::InPlace { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            KeyBytes::Boxed(bytes) => bytes,
         }
     }
 }
@@ -63,7 +63,7 @@ mod tests {
             let key: Vec<u8> = (0..len).map(|at| u8::try_from(at).unwrap()).collect();
             let stored = StoredKey::from(key.as_slice());
             assert_eq!(*stored, *key);
-            assert_eq!(matches!(stored.0, Bytes::InPlace { .. }), len <= IN_PLACE);
+            assert_eq!(matches!(stored.0, KeyBytes::InPlace { .. }), len <= IN_PLACE);
         }
     }
 }

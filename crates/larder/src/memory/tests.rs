@@ -1,37 +1,52 @@
 mod large;
 mod model;
 
+use super::evicted_values::EvictedValues;
+use super::leases::{LeaseId, Permit};
+use super::slot::{IncomingEntry, Lookup, Refused, SlotKey, Unsaved, Value};
+use super::weight::Weight;
 use super::*;
-use crate::key::Scope;
+use crate::format::key::scope::Scope;
 
 const LATER: Timestamp = Timestamp::from_millis(u64::MAX);
 
-fn clean(weight: u64) -> Entry {
-    Entry { value: Arc::new(()), expires_at: LATER, weight: Weight::of(weight), unsaved: None }
+fn clean(weight: u64) -> IncomingEntry {
+    IncomingEntry { value: Arc::new(()), expires_at: LATER, weight: Weight::of(weight), unsaved: None }
 }
 
 fn key_of(number: u8) -> [u8; 5] {
     [0x80, 0, 0, 1, number]
 }
 
-fn dirty(memory: &Memory, weight: u64) -> Entry {
+fn dirty(memory: &Memory, weight: u64) -> IncomingEntry {
     let room = memory.buffer().reserve(1, || ()).unwrap();
     let unsaved = Unsaved::uncompressed(vec![], 0, Timestamp::ZERO, room);
-    Entry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
+    IncomingEntry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
 }
 
 /// Stored with what goes for it dropped at once.
 impl Memory {
-    pub(crate) fn store(&self, key: SlotKey<'_>, entry: Entry, now: Timestamp) -> Result<u64, Refused> {
-        self.store_keeping(key, entry, now, &mut Remains::default())
+    pub(crate) fn store(
+        &self,
+        key: SlotKey<'_>,
+        entry: IncomingEntry,
+        now: Timestamp,
+    ) -> Result<u64, Refused> {
+        self.store_keeping(key, entry, now, &mut EvictedValues::default())
     }
 
-    fn fill(&self, key: SlotKey<'_>, lease: LeaseId, entry: Entry) -> Result<u64, Refused> {
-        self.fill_keeping(key, lease, entry, &mut Remains::default())
+    fn fill(&self, key: SlotKey<'_>, lease: LeaseId, entry: IncomingEntry) -> Result<u64, Refused> {
+        self.fill_keeping(key, lease, entry, &mut EvictedValues::default())
     }
 
-    fn promote(&self, key: SlotKey<'_>, permit: Permit, entry: Entry, sequence: u64) -> Result<(), Refused> {
-        self.promote_keeping(key, permit, entry, sequence, &mut Remains::default())
+    fn promote(
+        &self,
+        key: SlotKey<'_>,
+        permit: Permit,
+        entry: IncomingEntry,
+        sequence: u64,
+    ) -> Result<(), Refused> {
+        self.promote_keeping(key, permit, entry, sequence, &mut EvictedValues::default())
     }
 }
 
@@ -42,11 +57,11 @@ fn a_large_value_may_take_the_room_of_entries_in_every_shard() {
         memory.store(memory.key(&key_of(key)), clean(10), Timestamp::ZERO).unwrap();
     }
     memory.store(memory.key(&key_of(200)), clean(1_000), Timestamp::ZERO).unwrap();
-    assert!(matches!(memory.get(memory.key(&key_of(200)), Timestamp::ZERO), Found::Value(..)));
+    assert!(matches!(memory.get(memory.key(&key_of(200)), Timestamp::ZERO), Lookup::Value(..)));
     memory.validate();
     let refused = memory.store(memory.key(&key_of(201)), clean(1_001), Timestamp::ZERO);
     assert_eq!(refused, Err(Refused::NoRoom));
-    assert!(matches!(memory.get(memory.key(&key_of(201)), Timestamp::ZERO), Found::Nothing(_)));
+    assert!(matches!(memory.get(memory.key(&key_of(201)), Timestamp::ZERO), Lookup::Unknown(_)));
     assert_eq!(memory.totals().bypassed, 1);
 }
 
@@ -61,7 +76,7 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     };
     // As the purge of another thread stands between its first pass and its second.
     for shard in &memory.shards {
-        shard.write().leases.raise_barrier(&Scope::prefix(&bytes[..4]), &mut Trash::default());
+        shard.write().leases.raise_barrier(&Scope::prefix(&bytes[..4]), &mut DeferredDrops::default());
     }
     assert!(memory.fill(key, id, dirty(&memory, 1)).is_err());
     let (over, ..) = memory.lease_over(key, Timestamp::ZERO);
@@ -75,7 +90,7 @@ impl Drop for Caller {
     fn drop(&mut self) {
         if let Some(memory) = self.0.upgrade() {
             drop(memory.get(memory.key(&key_of(1)), Timestamp::ZERO));
-            memory.forget(memory.key(&key_of(2)), Timestamp::ZERO, &mut Remains::default());
+            memory.forget(memory.key(&key_of(2)), Timestamp::ZERO, &mut EvictedValues::default());
         }
     }
 }
@@ -87,10 +102,12 @@ fn a_flight_is_let_go_of_without_a_lock() {
     let changes: [(&str, Change); 8] = [
         ("store", |memory, key, _| _ = memory.store(key, clean(1), Timestamp::ZERO)),
         ("fill", |memory, key, lease| _ = memory.fill(key, lease, clean(1))),
-        ("forget", |memory, key, _| _ = memory.forget(key, Timestamp::ZERO, &mut Remains::default())),
-        ("bury", |memory, key, _| _ = memory.bury(key, Timestamp::ZERO, &mut Remains::default(), || ())),
+        ("forget", |memory, key, _| _ = memory.forget(key, Timestamp::ZERO, &mut EvictedValues::default())),
+        ("bury", |memory, key, _| {
+            _ = memory.insert_tombstone(key, Timestamp::ZERO, &mut EvictedValues::default(), || ())
+        }),
         ("purge", |memory, _, _| {
-            memory.purge(Scope::prefix([]), true, Timestamp::ZERO, 1000, &mut Remains::default());
+            memory.purge(Scope::prefix([]), true, Timestamp::ZERO, 1000, &mut EvictedValues::default());
         }),
         ("release", Memory::release),
         ("raise a fence", |memory, key, _| memory.raise_fence(key)),
@@ -98,7 +115,7 @@ fn a_flight_is_let_go_of_without_a_lock() {
     ];
     for (what, change) in changes {
         let memory = Arc::new(Memory::new(1, 1_000, 1 << 20, 0));
-        let (done, is_done) = crate::sync::channel::bounded(1);
+        let (done, is_done) = crate::sys::sync::channel::bounded(1);
         // A deadlock is a failure, not a test that hangs.
         std::thread::spawn(move || {
             let bytes = key_of(1);
@@ -123,37 +140,37 @@ fn a_closed_shard_takes_nothing_and_gives_back_what_was_reserved() {
     let key = |at: usize| memory.key(&bytes[at]);
     memory.store(key(0), clean(10), now).unwrap();
     memory.store(key(1), dirty(&memory, 10), now).unwrap();
-    memory.bury(key(2), now, &mut Remains::default(), || ()).unwrap();
+    memory.insert_tombstone(key(2), now, &mut EvictedValues::default(), || ()).unwrap();
     let flight = || Arc::new(()) as Value;
     let Leased::Lease { id, .. } = memory.lease_to_load(key(3), now, flight) else { panic!("a lease") };
-    let Found::Nothing(absent) = memory.get(key(4), now) else { panic!("nothing") };
-    let drained = |memory: &Memory| memory.drain(now, &mut Remains::default()).len();
+    let Lookup::Unknown(absent) = memory.get(key(4), now) else { panic!("nothing") };
+    let drained = |memory: &Memory| memory.drain(now, &mut EvictedValues::default()).len();
     memory.seal();
-    let refused = |room: fn(&Memory, u64) -> Entry| {
+    let refused = |room: fn(&Memory, u64) -> IncomingEntry| {
         let late = [
             memory.store(key(5), clean(10), now).map(drop),
             memory.store(key(0), room(&memory, 10), now).map(drop),
             memory.store(key(0), clean(5_000), now).map(drop),
             memory.fill(key(3), id, room(&memory, 10)).map(drop),
-            memory.bury(key(0), now, &mut Remains::default(), || ()).map(drop),
+            memory.insert_tombstone(key(0), now, &mut EvictedValues::default(), || ()).map(drop),
         ];
         assert!(late[..2].iter().chain(&late[3..]).all(|late| *late == Err(Refused::Closed)), "{late:?}");
         assert!(late[2].is_err());
-        let ticket = Permit::Ticket(absent.ticket);
-        assert!(memory.promote(key(4), ticket, clean(10), 1).is_err());
+        let epoch_token = Permit::EpochToken(absent.epoch_token);
+        assert!(memory.promote(key(4), epoch_token, clean(10), 1).is_err());
     };
     refused(dirty);
     assert!(
-        matches!(memory.get(key(0), now), Found::Value(..)),
+        matches!(memory.get(key(0), now), Lookup::Value(..)),
         "what was stored stays until it is committed"
     );
     assert_eq!(drained(&memory), 2, "a value and a tombstone, of before");
-    let remains = memory.close();
-    assert_eq!((remains.len(), memory.budget.used(), memory.buffer().used()), (2, 0, 0));
+    let evicted_values = memory.close();
+    assert_eq!((evicted_values.len(), memory.budget.used(), memory.buffer().used()), (2, 0, 0));
     // No room is given any more.
     refused(|_, weight| clean(weight));
     assert_eq!((memory.budget.used(), memory.buffer().used(), drained(&memory)), (0, 0, 0));
-    assert!((0..8).all(|at| matches!(memory.get(key(at), now), Found::Nothing(_))));
+    assert!((0..8).all(|at| matches!(memory.get(key(at), now), Lookup::Unknown(_))));
     memory.validate();
 }
 /// Every cache of a test looks at its sums when its last handle goes.
@@ -167,8 +184,8 @@ fn a_cache_that_lost_something_fails_the_test_that_had_it() {
         ("room in the write buffer", |memory| std::mem::forget(memory.buffer().reserve(1, || ()))),
     ];
     for (what, lose) in losses {
-        let cache = crate::Cache::builder().open().unwrap();
-        lose(&cache.inner().tiers.memory);
+        let cache = crate::api::cache::Cache::builder().open().unwrap();
+        lose(&cache.shared().tiers.memory);
         let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(cache)));
         assert_eq!(dropped.is_err(), what != "nothing", "{what}");
     }
@@ -192,14 +209,17 @@ fn a_purge_of_very_many_values_drops_most_of_them_on_the_way_and_keeps_a_panic_f
     for number in 0..10_000_u32 {
         let bytes = [&[0x80, 0, 0, 1][..], &number.to_be_bytes()].concat();
         let value: Value = if number == 5_000 { Arc::new(Thrower) } else { Arc::new(counted.clone()) };
-        memory.store(memory.key(&bytes), Entry { value, ..clean(1) }, Timestamp::ZERO).unwrap();
+        memory.store(memory.key(&bytes), IncomingEntry { value, ..clean(1) }, Timestamp::ZERO).unwrap();
     }
-    let mut remains = Remains::default();
-    let (_, purged) = memory.purge(Scope::prefix([]), false, Timestamp::ZERO, 0, &mut remains);
+    let mut evicted_values = EvictedValues::default();
+    let (_, purged) = memory.purge(Scope::prefix([]), false, Timestamp::ZERO, 0, &mut evicted_values);
     assert_eq!((purged.memory_only, memory.keys(&[]).len()), (10_000, 0), "the panic keeps nothing");
     let left = Arc::strong_count(&counted) - 1;
-    assert_eq!(left, remains.len());
+    assert_eq!(left, evicted_values.len());
     assert!(left <= 2_048, "{left} values wait");
-    assert!(catch_unwind(AssertUnwindSafe(|| drop(remains))).is_err(), "the panic is the caller's");
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(evicted_values))).is_err(), "the panic is the caller's");
     assert_eq!(Arc::strong_count(&counted), 1);
 }
+
+#[cfg(test)]
+mod hash_distribution;

@@ -5,7 +5,7 @@
 //! by the model after each step, and by every cache of a test when its last handle goes.
 
 use super::Memory;
-use super::shard::ShardSums;
+use super::shard::validate::ShardSums;
 
 impl Memory {
     /// Compares every sum with the slots, between two calls.

@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 
-use crate::sync::{Arc, Latest};
+use crate::sys::sync::{Arc, AtomicSnapshot};
 
 /// Bytes of a reason that are kept. The codec's own are shorter; a panic of a user's type may say anything.
 const MAX_LEN: usize = 400;
@@ -20,11 +20,11 @@ pub(crate) struct Cause {
 
 /// The latest reason; none before the first.
 #[derive(Debug)]
-pub(crate) struct LatestCause(Latest<Cause>);
+pub(crate) struct LatestCause(AtomicSnapshot<Cause>);
 
 impl Default for LatestCause {
     fn default() -> Self {
-        Self(Latest::new(None))
+        Self(AtomicSnapshot::new(None))
     }
 }
 
@@ -35,14 +35,14 @@ impl LatestCause {
         text.truncate(text.floor_char_boundary(MAX_LEN));
         let cause = Cause { text, may_quote };
         // Most are like the one before: threads that find the same do not contend for it.
-        let is_known = self.0.look().as_ref().is_some_and(|known| **known == cause);
+        let is_known = self.0.load().as_ref().is_some_and(|known| **known == cause);
         if !is_known {
             drop(self.0.swap(Some(Arc::new(cause))));
         }
     }
 
     pub(crate) fn latest(&self) -> Option<Cause> {
-        self.0.look().as_ref().map(|cause| Cause::clone(cause))
+        self.0.load().as_ref().map(|cause| Cause::clone(cause))
     }
 
     pub(crate) fn text(&self) -> Option<String> {

@@ -6,7 +6,7 @@
 
 use super::cause::LatestCause;
 use super::latency::Histogram;
-use crate::sync::{AtomicBool, Ordering, StatisticU64};
+use crate::sys::sync::{AtomicBool, Ordering, StatisticU64};
 
 /// Threads that have a stripe of their own.
 const OWN_STRIPES: usize = 31;

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sync::{Ordering, StatisticU64};
+use crate::sys::sync::{Ordering, StatisticU64};
 
 /// Buckets to a power of two, as a power of two.
 const PRECISION: u32 = 2;
 /// The largest power of two, in microseconds: 19 hours. What takes longer is in its last bucket.
-const MOST_POWER: u32 = 36;
-const BUCKETS: usize = ((MOST_POWER - PRECISION + 2) << PRECISION) as usize;
+const MAX_POWER: u32 = 36;
+const BUCKETS: usize = ((MAX_POWER - PRECISION + 2) << PRECISION) as usize;
 
 /// Times as they are recorded.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ fn bucket_of(us: u64) -> usize {
     let Some(power) = us.checked_ilog2().filter(|power| *power >= PRECISION) else {
         return usize::try_from(us).unwrap_or(0);
     };
-    if power > MOST_POWER {
+    if power > MAX_POWER {
         return BUCKETS - 1;
     }
     let within = (us >> (power - PRECISION)) & ((1 << PRECISION) - 1);

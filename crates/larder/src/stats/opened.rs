@@ -5,14 +5,14 @@ use std::time::Duration;
 use crate::config::CacheBuilder;
 
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(crate) struct OpenedWith {
     /// By the monotonic clock.
     pub(crate) at: Duration,
     pub(crate) flush_interval: Duration,
     pub(crate) page_cache: u64,
 }
 
-impl Opened {
+impl OpenedWith {
     pub(crate) fn now(config: &CacheBuilder) -> Self {
         Self {
             at: config.clock.monotonic(),

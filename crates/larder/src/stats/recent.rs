@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::lifetime::Lifetime;
+use super::cumulative::CumulativeStats;
 use crate::units::Timestamp;
 
 /// How long the spans are that are told. A minute shows what has just begun, ten show what is no passing
@@ -37,15 +37,15 @@ pub struct Recent {
     #[serde(with = "super::seconds")]
     pub over: Duration,
     /// What was counted in it, by the names of the counts since the file was made.
-    pub counts: Lifetime,
+    pub counts: CumulativeStats,
 }
 
 /// Totals at some moments, the oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Notes(VecDeque<(Timestamp, Lifetime)>);
+pub(crate) struct Notes(VecDeque<(Timestamp, CumulativeStats)>);
 
 impl Notes {
-    pub(crate) fn add(&mut self, now: Timestamp, totals: Lifetime) {
+    pub(crate) fn add(&mut self, now: Timestamp, totals: CumulativeStats) {
         if self.0.len() == MAX_NOTES {
             self.0.pop_front();
         }
@@ -54,8 +54,8 @@ impl Notes {
 
     /// Returns what was counted in each of the spans that the notes reach back for, the shortest first. While
     /// they reach back for none, that is what was counted since the first note.
-    pub(crate) fn recent(&self, now: Timestamp, totals: &Lifetime) -> Vec<Recent> {
-        let is_old = |span: Duration| move |note: &&(Timestamp, Lifetime)| now.since(note.0) >= span;
+    pub(crate) fn recent(&self, now: Timestamp, totals: &CumulativeStats) -> Vec<Recent> {
+        let is_old = |span: Duration| move |note: &&(Timestamp, CumulativeStats)| now.since(note.0) >= span;
         let mut from: Vec<_> =
             SPANS.into_iter().filter_map(|span| self.0.iter().rev().find(is_old(span))).collect();
         if from.is_empty() {
@@ -72,8 +72,8 @@ impl Notes {
 mod tests {
     use super::*;
 
-    fn misses(misses: u64) -> Lifetime {
-        Lifetime { misses, ..Lifetime::default() }
+    fn misses(misses: u64) -> CumulativeStats {
+        CumulativeStats { misses, ..CumulativeStats::default() }
     }
 
     fn told(notes: &Notes, second: u64, total: u64) -> Vec<(u64, u64)> {

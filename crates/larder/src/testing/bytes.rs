@@ -5,9 +5,13 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::{self, CodecError, Format, ValueChecks};
-use crate::key::{self, AsKey, Key, KeyError, KeyPrefix, KeyWriter};
-use crate::record::{self, Compression, Extension, Header};
+use crate::format::codec::CodecError;
+use crate::format::codec::checks::ValueChecks;
+use crate::format::codec::format::Format;
+use crate::format::key::bytes::KeyWriter;
+use crate::format::key::{EncodeKey, Key, KeyError, KeyPrefix};
+use crate::format::record::{Compression, Extension, Header};
+use crate::format::{codec, key, record};
 use crate::units::Timestamp;
 
 /// A record, read.
@@ -150,7 +154,7 @@ where
 /// The payload, compressed with LZ4; none if that makes it no shorter.
 #[must_use]
 pub fn deflate_lz4(payload: &[u8]) -> Option<Vec<u8>> {
-    codec::Compression::Lz4.deflate(payload)
+    crate::format::codec::compression::Compression::Lz4.deflate(payload)
 }
 
 /// Encodes a value, and tries whether it comes back, as an insert into a keyspace does with its first.
@@ -246,7 +250,7 @@ impl ReleaseChecks {
 
 /// The bytes of a key, without its keyspace's number.
 #[must_use]
-pub fn encode_key<K>(key: &(impl AsKey<K> + ?Sized)) -> Vec<u8> {
+pub fn encode_key<K>(key: &(impl EncodeKey<K> + ?Sized)) -> Vec<u8> {
     let mut out = KeyWriter::default();
     key.encode(&mut out);
     out.as_slice().to_vec()

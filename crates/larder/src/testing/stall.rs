@@ -11,8 +11,10 @@ use parking_lot::{Condvar, Mutex};
 use redb::{BackendError, StorageBackend};
 
 use crate::config::CacheBuilder;
-use crate::sync::Arc;
-use crate::volume::{Anchor, Content, LockFile, OsVolume, Seen, Volume, VolumeFile};
+use crate::sys::sync::Arc;
+use crate::sys::volume::content::Content;
+use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::{Anchor, LockFile, Metadata, OsVolume, Volume};
 
 /// The operating system's files, with syncs that wait while the disk is stalled. Clones are the same disk.
 ///
@@ -101,8 +103,8 @@ impl CacheBuilder {
 }
 
 impl Volume for StallingDisk {
-    fn look(&self, path: &Path) -> io::Result<Option<Seen>> {
-        OsVolume.look(path)
+    fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>> {
+        OsVolume.metadata(path)
     }
 
     fn counts_blocks(&self, path: &Path) -> bool {

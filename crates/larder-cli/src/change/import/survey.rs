@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, ErrorKind};
 use std::path::Path;
 
-use larder::MOST_TTL;
+use larder::MAX_TTL;
 use larder::inspect::KeyShape;
 use larder_export::{Error, Item, Keyspace, Reader};
 
@@ -46,7 +46,7 @@ impl Survey {
                         return Err(damaged("its key is not of the shape of its keyspace"));
                     }
                     let lifetime = u128::from(entry.expires_at_ms.saturating_sub(entry.written_at_ms));
-                    if lifetime > MOST_TTL.as_millis() {
+                    if lifetime > MAX_TTL.as_millis() {
                         return Err(damaged("it lives longer than an entry may"));
                     }
                     survey.entries += u64::from(survey.name(entry.keyspace).is_some());

@@ -2,8 +2,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::Cache;
-use crate::sync::Arc;
+use crate::api::cache::Cache;
+use crate::sys::sync::Arc;
 
 /// The variants of an enum, as its source has them.
 fn variants(source: &'static str, name: &str) -> Vec<&'static str> {
@@ -45,7 +45,10 @@ fn examples() -> Vec<Error> {
             max: 8.into(),
             remedy: "raise memory_capacity".into(),
         },
-        Error::Encode { keyspace: text.clone(), source: crate::CodecError::of_unknown_format(9) },
+        Error::Encode {
+            keyspace: text.clone(),
+            source: crate::format::codec::CodecError::of_unknown_format(9),
+        },
         Error::NotDurable { cause: text.clone() },
         Error::Verify { cause: text },
         Error::Closed,
@@ -99,7 +102,7 @@ fn an_error_of_a_load_is_debugged_with_the_loaders_own() {
 #[cfg(all(unix, feature = "control"))]
 #[test]
 fn an_error_of_the_control_socket_is_debugged_as_its_text() {
-    use crate::control::ClientError;
+    use crate::ops::control::client::ClientError;
     let (path, cause) = (PathBuf::from("/run/shop.sock"), "text".to_owned());
     let refusal = serde_json::json!({ "kind": "busy", "cause": "too many", "remedy": "try again" });
     for (error, variant, remedy) in [

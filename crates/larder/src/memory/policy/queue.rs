@@ -8,14 +8,14 @@ pub(super) const NONE: SlotId = SlotId::MAX;
 
 /// What a policy keeps of an entry besides its mark: 16 bytes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Node {
+pub(super) struct QueueNode {
     newer: SlotId,
     pub(super) older: SlotId,
     pub(super) weight: Weight,
     pub(super) hash: u32,
 }
 
-impl Node {
+impl QueueNode {
     pub(super) const VACANT: Self = Self { newer: NONE, older: NONE, weight: Weight::ZERO, hash: 0 };
 }
 
@@ -34,7 +34,7 @@ impl Queue {
     }
 
     /// Adds a slot that is in no queue as the newest.
-    pub(super) fn push(&mut self, nodes: &mut Segments<Node>, id: SlotId) {
+    pub(super) fn push(&mut self, nodes: &mut Segments<QueueNode>, id: SlotId) {
         let older = self.newest;
         let Some(node) = nodes.get_mut(id as usize) else {
             return;
@@ -50,8 +50,8 @@ impl Queue {
     }
 
     /// Takes out a slot that is in this queue.
-    pub(super) fn remove(&mut self, nodes: &mut Segments<Node>, id: SlotId) {
-        let Some(&Node { newer, older, weight, .. }) = nodes.get(id as usize) else {
+    pub(super) fn remove(&mut self, nodes: &mut Segments<QueueNode>, id: SlotId) {
+        let Some(&QueueNode { newer, older, weight, .. }) = nodes.get(id as usize) else {
             return;
         };
         self.weight -= weight.bytes();

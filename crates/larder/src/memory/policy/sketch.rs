@@ -11,9 +11,9 @@
 
 /// Uses counted for each entry before all counts are halved, and the least for a shard of few entries.
 const PERIOD: u64 = 20;
-const LEAST_PERIOD: u64 = 2_000;
+const MIN_PERIOD: u64 = 2_000;
 /// Words of a shard of few entries: enough for the keys of the least period.
-const LEAST_WORDS: usize = 512;
+const MIN_WORDS: usize = 512;
 /// A counter's largest value.
 const MOST: u64 = 15;
 /// The upper three bits of each counter, once all have been shifted by one.
@@ -30,8 +30,8 @@ pub(super) struct Sketch {
 impl Sketch {
     /// Makes room for the keys of so many entries, keeping what is known.
     pub(super) fn fit(&mut self, entries: usize) {
-        self.period = (entries as u64 * PERIOD).max(LEAST_PERIOD);
-        let wanted = (entries.next_power_of_two()).max(LEAST_WORDS);
+        self.period = (entries as u64 * PERIOD).max(MIN_PERIOD);
+        let wanted = (entries.next_power_of_two()).max(MIN_WORDS);
         if self.words.is_empty() {
             self.words.resize(wanted, 0);
         }

@@ -1,3 +1,4 @@
+use crate::memory::weight::Weight;
 use std::collections::HashMap;
 
 use proptest::prelude::*;
@@ -177,7 +178,7 @@ fn what_is_kept_of_keys_that_are_gone_is_bounded() {
 
 #[test]
 fn a_node_and_its_mark_are_as_small_as_documented() {
-    assert_eq!((size_of::<Node>(), size_of::<crate::sync::AtomicU8>()), (16, 1));
+    assert_eq!((size_of::<QueueNode>(), size_of::<crate::sys::sync::AtomicU8>()), (16, 1));
 }
 
 proptest! {

@@ -1,9 +1,9 @@
 //! What stands in a shard, told without a use of it: nothing is counted, marked or changed.
 
-use super::{Shard, State};
+use super::Shard;
 use crate::memory::policy::SlotId;
-use crate::memory::slot::{SlotKey, Unsaved, Value};
-use crate::sync::Arc;
+use crate::memory::slot::{SlotKey, SlotState, Unsaved, Value};
+use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
 /// What a shard says of a key.
@@ -11,7 +11,7 @@ use crate::units::Timestamp;
 pub(crate) struct KeyInMemory {
     pub(crate) slot: Option<SlotContent>,
     /// The sequence that a record on disk must exceed to be believed.
-    pub(crate) floor: u64,
+    pub(crate) min_visible_sequence: u64,
     /// Whether a caller is loading it.
     pub(crate) is_loading: bool,
 }
@@ -49,9 +49,9 @@ impl Shard {
     /// Tells what stands for a key.
     pub(crate) fn describe(&self, key: SlotKey<'_>) -> KeyInMemory {
         let slot = self.find(key).map(|(id, slot)| {
-            let pending = self.pending.get(&id).filter(|_| slot.state == State::Dirty);
+            let pending = self.pending.get(&id).filter(|_| slot.state == SlotState::Dirty);
             let weight = match slot.state {
-                State::Clean => self.policy.weight_of(id).bytes(),
+                SlotState::Clean => self.policy.weight_of(id).bytes(),
                 _ => pending.map_or(0, |pending| pending.weight.bytes()),
             };
             SlotContent {
@@ -63,6 +63,10 @@ impl Shard {
                 hides_removal: slot.hides_removal,
             }
         });
-        KeyInMemory { slot, floor: self.floor(key), is_loading: self.leases.has_flight(key) }
+        KeyInMemory {
+            slot,
+            min_visible_sequence: self.min_visible_sequence(key),
+            is_loading: self.leases.has_flight(key),
+        }
     }
 }

@@ -1,36 +1,38 @@
 //! What is not committed yet: removals and values on their way to the disk.
 
-use super::{Content, Shard, next};
-use crate::id::KeyspaceId;
+use super::{Shard, SlotValue, next};
+use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::policy::SlotId;
 use crate::memory::segments::make_room;
-use crate::memory::slot::{Change, Mutation, Prior, Purged, Range, SlotKey, State, Trash};
-use crate::sync::AtomicU64;
+use crate::memory::slot::{
+    Change, DeferredDrops, Mutation, PreviousState, Purged, Range, SlotKey, SlotState,
+};
+use crate::sys::sync::AtomicU64;
 use crate::units::Timestamp;
 
 impl Shard {
     /// Removes a key by a tombstone, to be committed.
-    pub(crate) fn bury(
+    pub(crate) fn insert_tombstone(
         &mut self,
         key: SlotKey<'_>,
         now: Timestamp,
         counter: &AtomicU64,
-        trash: &mut Trash,
-    ) -> (Prior, u64) {
-        self.leases.revoke(key, trash);
+        deferred: &mut DeferredDrops,
+    ) -> (PreviousState, u64) {
+        self.leases.revoke(key, deferred);
         let prior = self.prior(key, now);
         let sequence = next(counter);
-        self.set(key, Content::Tombstone, Timestamp::ZERO, sequence, trash);
+        self.set(key, SlotValue::Tombstone, Timestamp::ZERO, sequence, deferred);
         (prior, sequence)
     }
 
     /// Takes a tombstone back if it is still the latest word: nothing stands on disk for it to remove.
-    pub(crate) fn unbury(&mut self, key: SlotKey<'_>, sequence: u64, trash: &mut Trash) {
+    pub(crate) fn cancel_tombstone(&mut self, key: SlotKey<'_>, sequence: u64, deferred: &mut DeferredDrops) {
         if let Some((id, slot)) = self.find(key)
             && slot.sequence == sequence
-            && slot.state == State::Tombstone
+            && slot.state == SlotState::Tombstone
         {
-            self.remove(id, trash);
+            self.remove(id, deferred);
             // The writer may not look at the list for long.
             if let Some(at) = self.dirty.iter().rposition(|&dirty| dirty == id) {
                 self.dirty.swap_remove(at);
@@ -38,9 +40,9 @@ impl Shard {
         }
     }
 
-    /// The range is disbelieved on disk from here on, until [`Shard::lift_floor`]. Answers the removals that
+    /// The range is disbelieved on disk from here on, until [`Shard::remove_range_tombstone`]. Answers the removals that
     /// are pending already.
-    pub(crate) fn raise_floor(&mut self, range: &Range) -> Vec<Range> {
+    pub(crate) fn insert_range_tombstone(&mut self, range: &Range) -> Vec<Range> {
         let earlier = self.ranges.clone();
         // A shard that is closed, or about to be, answers no lookup that asks the disk.
         if !self.is_closed {
@@ -62,7 +64,7 @@ impl Shard {
         (from, most): (SlotId, SlotId),
         most_listed: usize,
         purged: &mut Purged,
-        trash: &mut Trash,
+        deferred: &mut DeferredDrops,
     ) -> Option<SlotId> {
         let end = self.slots.end();
         let to = from.saturating_add(most).min(end);
@@ -73,43 +75,43 @@ impl Shard {
             }
             let is_live = slot.expires_at > now;
             match slot.state {
-                State::Clean if KeyspaceId::of(&slot.key).is_memory_only() => {
+                SlotState::Clean if KeyspaceId::of(&slot.key).is_memory_only() => {
                     purged.memory_only += u64::from(is_live);
-                    self.remove(id, trash);
+                    self.remove(id, deferred);
                 }
-                State::Clean if purged.known.len() >= most_listed => {
+                SlotState::Clean if purged.memory_keys.len() >= most_listed => {
                     purged.unlisted += u64::from(is_live);
-                    self.remove(id, trash);
+                    self.remove(id, deferred);
                 }
-                State::Clean => {
-                    purged.known.push((slot.key.clone(), is_live));
-                    self.remove(id, trash);
+                SlotState::Clean => {
+                    purged.memory_keys.push((slot.key.clone(), is_live));
+                    self.remove(id, deferred);
                 }
-                State::Dirty => {
-                    purged.known.push((slot.key.clone(), is_live));
-                    self.entomb(id, trash);
+                SlotState::Dirty => {
+                    purged.memory_keys.push((slot.key.clone(), is_live));
+                    self.convert_to_tombstone(id, deferred);
                 }
                 // A removal that somebody waits for stays until it is committed.
-                State::Tombstone => purged.known.push((slot.key.clone(), false)),
-                State::Vacant => {}
+                SlotState::Tombstone => purged.memory_keys.push((slot.key.clone(), false)),
+                SlotState::Vacant => {}
             }
         }
         if to < end {
             return Some(to);
         }
-        self.leases.lower_barrier(&range.scope, trash);
+        self.leases.lower_barrier(&range.scope, deferred);
         None
     }
 
     /// From here on the disk is believed again, as far as this range goes.
-    pub(crate) fn lift_floor(&mut self, sequence: u64) {
+    pub(crate) fn remove_range_tombstone(&mut self, sequence: u64) {
         self.ranges.retain(|range| range.sequence != sequence);
     }
 
     /// Lists every dirty key that the writer has drained: its commit failed.
-    pub(crate) fn relist(&mut self) {
+    pub(crate) fn requeue(&mut self) {
         for (id, slot) in self.slots.iter_mut() {
-            let is_dirty = matches!(slot.state, State::Dirty | State::Tombstone);
+            let is_dirty = matches!(slot.state, SlotState::Dirty | SlotState::Tombstone);
             if is_dirty && !std::mem::replace(&mut slot.is_listed, true) {
                 self.dirty.push(id);
             }
@@ -126,25 +128,25 @@ impl Shard {
     }
 
     /// Hands the dirty keys to the writer; they stay dirty. A value that has expired becomes a tombstone.
-    pub(crate) fn drain(&mut self, now: Timestamp, out: &mut Vec<Mutation>, trash: &mut Trash) {
+    pub(crate) fn drain(&mut self, now: Timestamp, out: &mut Vec<Mutation>, deferred: &mut DeferredDrops) {
         make_room(out, self.dirty.len());
         for id in std::mem::take(&mut self.dirty) {
             let Some(slot) = self.slots.get_mut(id) else { continue };
             if !std::mem::take(&mut slot.is_listed) {
                 continue;
             }
-            if slot.state == State::Dirty && slot.expires_at <= now {
-                self.tallies.expired(&slot.key);
-                self.entomb(id, trash);
+            if slot.state == SlotState::Dirty && slot.expires_at <= now {
+                self.usages.expired(&slot.key);
+                self.convert_to_tombstone(id, deferred);
             }
             let Some(slot) = self.slots.get(id) else { continue };
             let change = match (slot.state, self.pending.get(&id)) {
-                (State::Dirty, Some(pending)) => Change::Put {
+                (SlotState::Dirty, Some(pending)) => Change::Put {
                     unsaved: pending.unsaved.clone(),
                     expires_at: slot.expires_at,
                     weight: pending.weight,
                 },
-                (State::Tombstone, _) => Change::Delete,
+                (SlotState::Tombstone, _) => Change::Delete,
                 _ => continue,
             };
             let (key, sequence) = (slot.key.clone(), slot.sequence);
@@ -155,7 +157,13 @@ impl Shard {
     /// After a commit, and after its snapshot was installed: the key is clean, if nothing happened to it
     /// since. `keep` says that the value's weight is reserved in the budget; otherwise the value leaves
     /// memory. Answers whether it stays.
-    pub(crate) fn settle(&mut self, key: SlotKey<'_>, sequence: u64, keep: bool, trash: &mut Trash) -> bool {
+    pub(crate) fn mark_clean(
+        &mut self,
+        key: SlotKey<'_>,
+        sequence: u64,
+        keep: bool,
+        deferred: &mut DeferredDrops,
+    ) -> bool {
         let Some((id, slot)) = self.find(key) else {
             return false;
         };
@@ -163,13 +171,13 @@ impl Shard {
             return false;
         }
         match slot.state {
-            State::Vacant | State::Clean => false,
-            State::Dirty if keep => {
-                self.clean(id, trash);
+            SlotState::Vacant | SlotState::Clean => false,
+            SlotState::Dirty if keep => {
+                self.clean(id, deferred);
                 true
             }
-            State::Dirty | State::Tombstone => {
-                self.remove(id, trash);
+            SlotState::Dirty | SlotState::Tombstone => {
+                self.remove(id, deferred);
                 false
             }
         }
@@ -177,22 +185,22 @@ impl Shard {
 
     /// Turns a dirty value that will not be written into a tombstone of the same sequence: what it replaced
     /// may still be on disk, and a removal that it replaced may still be waited for.
-    fn entomb(&mut self, id: SlotId, trash: &mut Trash) {
-        self.strip(id, trash);
+    fn convert_to_tombstone(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
+        self.strip(id, deferred);
         if let Some(slot) = self.slots.get_mut(id) {
-            (slot.expires_at, slot.state) = (Timestamp::ZERO, State::Tombstone);
+            (slot.expires_at, slot.state) = (Timestamp::ZERO, SlotState::Tombstone);
         }
     }
 
     /// Turns the value of a dirty slot into a clean one, its weight being reserved.
-    fn clean(&mut self, id: SlotId, trash: &mut Trash) {
+    fn clean(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         let (Some(slot), Some(pending)) = (self.slots.get_mut(id), self.pending.remove(&id)) else {
             return;
         };
-        (slot.state, slot.is_listed, slot.hides_removal) = (State::Clean, false, false);
-        self.tallies.mark_clean(&slot.key, pending.weight);
+        (slot.state, slot.is_listed, slot.hides_removal) = (SlotState::Clean, false, false);
+        self.usages.mark_clean(&slot.key, pending.weight);
         self.policy.attach(id, slot.hash, pending.weight);
         self.expiry.add(id, slot.expires_at);
-        trash.unsaved.push(pending.unsaved);
+        deferred.unsaved.push(pending.unsaved);
     }
 }

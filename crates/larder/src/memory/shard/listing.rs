@@ -1,7 +1,7 @@
 //! Listing the keys of a shard.
 
 use super::Shard;
-use crate::sync::Arc;
+use crate::sys::sync::Arc;
 
 impl Shard {
     /// The keys with a prefix.

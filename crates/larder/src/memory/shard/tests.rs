@@ -1,9 +1,13 @@
 use super::*;
-use crate::heap::block;
-use crate::key::Scope;
-use crate::memory::WriteBuffer;
-use crate::memory::slot::{Change, Mutation, Purged, Unsaved};
-use crate::sync::Arc;
+use crate::format::key::scope::Scope;
+use crate::memory::buffer::WriteBuffer;
+use crate::memory::heap::block;
+use crate::memory::leases::Permit;
+use crate::memory::slot::{
+    Change, IncomingEntry, Lookup, Mutation, PreviousState, Purged, Range, Refused, SlotKey, Unsaved, Value,
+};
+use crate::memory::weight::Weight;
+use crate::sys::sync::Arc;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(9_000);
@@ -12,7 +16,7 @@ const KEY: SlotKey<'static> = SlotKey { hash: 7, bytes: b"\0\0\0\x01key" };
 struct Bench {
     shard: Shard,
     counter: AtomicU64,
-    trash: Trash,
+    deferred: DeferredDrops,
     buffer: Arc<WriteBuffer>,
 }
 
@@ -21,15 +25,15 @@ impl Bench {
         Self {
             shard: Shard::new(),
             counter: AtomicU64::new(0),
-            trash: Trash::default(),
+            deferred: DeferredDrops::default(),
             buffer: WriteBuffer::new(1 << 20),
         }
     }
 
-    fn dirty(&self, value: u32) -> Entry {
+    fn dirty(&self, value: u32) -> IncomingEntry {
         let room = self.buffer.reserve(10, || ()).unwrap();
         let unsaved = Unsaved::uncompressed(vec![], 0, NOW, room);
-        Entry {
+        IncomingEntry {
             value: Arc::new(value),
             expires_at: LATER,
             weight: Weight::of(10),
@@ -39,24 +43,24 @@ impl Bench {
 
     fn store(&mut self, key: SlotKey<'_>, value: u32) -> u64 {
         let entry = self.dirty(value);
-        self.shard.store(key, entry, &self.counter, &mut self.trash).unwrap()
+        self.shard.store(key, entry, &self.counter, &mut self.deferred).unwrap()
     }
 
-    fn bury(&mut self, key: SlotKey<'_>) -> (Prior, u64) {
-        self.shard.bury(key, NOW, &self.counter, &mut self.trash)
+    fn insert_tombstone(&mut self, key: SlotKey<'_>) -> (PreviousState, u64) {
+        self.shard.insert_tombstone(key, NOW, &self.counter, &mut self.deferred)
     }
 
     fn drain(&mut self, now: Timestamp) -> Vec<Mutation> {
         let mut out = Vec::new();
-        self.shard.drain(now, &mut out, &mut self.trash);
+        self.shard.drain(now, &mut out, &mut self.deferred);
         self.shard.validate();
         out
     }
 
     fn purge(&mut self, prefix: &[u8]) -> (Range, Purged) {
-        self.shard.leases.raise_barrier(&Scope::prefix(prefix), &mut self.trash);
+        self.shard.leases.raise_barrier(&Scope::prefix(prefix), &mut self.deferred);
         let range = Range { scope: Scope::prefix(prefix), sequence: next(&self.counter) };
-        self.shard.raise_floor(&range);
+        self.shard.insert_range_tombstone(&range);
         let mut purged = Purged::default();
         while self.purge_part(&range, 0, 1000, &mut purged).is_some() {}
         self.shard.validate();
@@ -71,12 +75,12 @@ impl Bench {
         most_listed: usize,
         purged: &mut Purged,
     ) -> Option<SlotId> {
-        self.shard.purge_part(range, NOW, (from, 2), most_listed, purged, &mut self.trash)
+        self.shard.purge_part(range, NOW, (from, 2), most_listed, purged, &mut self.deferred)
     }
 
     fn value(&self) -> Option<u32> {
         match self.shard.get(KEY, NOW) {
-            Found::Value(value, _) => Value::downcast(value).ok().map(|value: Arc<u32>| *value),
+            Lookup::Value(value, _) => Value::downcast(value).ok().map(|value: Arc<u32>| *value),
             _ => None,
         }
     }
@@ -89,16 +93,16 @@ fn a_committed_value_is_clean_only_if_nothing_happened_since() {
     assert_eq!(bench.drain(NOW).len(), 1);
     let second = bench.store(KEY, 2);
     assert!(
-        !bench.shard.settle(KEY, first, true, &mut bench.trash),
+        !bench.shard.mark_clean(KEY, first, true, &mut bench.deferred),
         "the commit of an older value settles nothing"
     );
-    assert!(!bench.shard.evict(&mut bench.trash), "the newer value is pinned");
+    assert!(!bench.shard.evict(&mut bench.deferred), "the newer value is pinned");
     assert_eq!(bench.drain(NOW)[0].sequence, second);
-    assert!(bench.shard.settle(KEY, second, true, &mut bench.trash));
+    assert!(bench.shard.mark_clean(KEY, second, true, &mut bench.deferred));
     bench.shard.validate();
     assert_eq!(bench.value(), Some(2));
-    assert!(bench.shard.evict(&mut bench.trash));
-    assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing(_)));
+    assert!(bench.shard.evict(&mut bench.deferred));
+    assert!(matches!(bench.shard.get(KEY, NOW), Lookup::Unknown(_)));
 }
 
 #[test]
@@ -107,11 +111,11 @@ fn room_in_the_write_buffer_is_held_until_the_commit_settles() {
     let sequence = bench.store(KEY, 1);
     let batch = bench.drain(NOW);
     bench.store(KEY, 2);
-    bench.trash = Trash::default();
+    bench.deferred = DeferredDrops::default();
     assert_eq!(bench.buffer.used(), 20, "the replaced value is still in the writer's batch");
     drop(batch);
     assert_eq!(bench.buffer.used(), 10);
-    bench.shard.settle(KEY, sequence, true, &mut bench.trash);
+    bench.shard.mark_clean(KEY, sequence, true, &mut bench.deferred);
     assert_eq!(bench.buffer.used(), 10);
 }
 
@@ -120,33 +124,33 @@ fn a_tombstone_stays_until_its_own_commit() {
     let mut bench = Bench::new();
     let stored = bench.store(KEY, 1);
     bench.drain(NOW);
-    let (prior, buried) = bench.bury(KEY);
-    assert_eq!(prior, Prior::Live);
-    bench.shard.settle(KEY, stored, true, &mut bench.trash);
+    let (prior, buried) = bench.insert_tombstone(KEY);
+    assert_eq!(prior, PreviousState::Live);
+    bench.shard.mark_clean(KEY, stored, true, &mut bench.deferred);
     assert!(
-        matches!(bench.shard.get(KEY, NOW), Found::Dead),
+        matches!(bench.shard.get(KEY, NOW), Lookup::Negative),
         "the disk shows the old value now: don't look there"
     );
     assert!(matches!(bench.drain(NOW)[..], [Mutation { change: Change::Delete, .. }]));
-    bench.shard.settle(KEY, buried, false, &mut bench.trash);
-    assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing(_)));
+    bench.shard.mark_clean(KEY, buried, false, &mut bench.deferred);
+    assert!(matches!(bench.shard.get(KEY, NOW), Lookup::Unknown(_)));
     assert_eq!(bench.shard.validate().clean_weight, 0);
 }
 
 #[test]
 fn a_purge_keeps_removals_that_somebody_waits_for() {
     let mut bench = Bench::new();
-    bench.bury(KEY);
+    bench.insert_tombstone(KEY);
     let other = SlotKey { hash: 7, bytes: b"\0\0\0\x01other" };
-    bench.bury(other);
+    bench.insert_tombstone(other);
     bench.store(other, 2);
     let (range, purged) = bench.purge(b"\0\0\0\x01");
-    assert_eq!(purged.known.iter().filter(|(_, is_live)| *is_live).count(), 1);
-    assert_eq!(bench.shard.floor(KEY), range.sequence);
+    assert_eq!(purged.memory_keys.iter().filter(|(_, is_live)| *is_live).count(), 1);
+    assert_eq!(bench.shard.min_visible_sequence(KEY), range.sequence);
     let changes: Vec<_> = bench.drain(NOW).into_iter().map(|mutation| mutation.change).collect();
     assert!(matches!(changes[..], [Change::Delete, Change::Delete]), "{changes:?}");
-    bench.shard.lift_floor(range.sequence);
-    assert_eq!(bench.shard.floor(KEY), 0);
+    bench.shard.remove_range_tombstone(range.sequence);
+    assert_eq!(bench.shard.min_visible_sequence(KEY), 0);
 }
 
 #[test]
@@ -167,26 +171,30 @@ fn a_purge_in_parts_lets_nothing_old_come_in_between_two_of_them() {
     }
     for mutation in bench.drain(NOW) {
         let key = SlotKey { hash: 10 + u64::from(mutation.key[8]), bytes: &mutation.key };
-        bench.shard.settle(key, mutation.sequence, true, &mut bench.trash);
+        bench.shard.mark_clean(key, mutation.sequence, true, &mut bench.deferred);
     }
     let scope = Scope::prefix(&b"\0\0\0\x01"[..]);
-    bench.shard.leases.raise_barrier(&scope, &mut bench.trash);
+    bench.shard.leases.raise_barrier(&scope, &mut bench.deferred);
     let range = Range { scope, sequence: next(&bench.counter) };
-    assert!(bench.shard.raise_floor(&range).is_empty());
+    assert!(bench.shard.insert_range_tombstone(&range).is_empty());
     let mut purged = Purged::default();
     let next_slot = bench.purge_part(&range, 0, 3, &mut purged);
     assert_eq!(next_slot, Some(2));
     // The first key's slot is free, and looked at no more.
     let first = SlotKey { hash: 10, bytes: &names[0] };
-    assert_eq!(bench.shard.floor(first), range.sequence, "on disk it is disbelieved");
-    let permit = Permit::Ticket(bench.shard.leases.ticket(first));
-    let entry = Entry { unsaved: None, ..bench.dirty(1) };
-    assert!(bench.shard.promote(first, permit, entry, 1, &mut bench.trash).is_err(), "it is barred");
+    assert_eq!(bench.shard.min_visible_sequence(first), range.sequence, "on disk it is disbelieved");
+    let permit = Permit::EpochToken(bench.shard.leases.epoch_token(first));
+    let entry = IncomingEntry { unsaved: None, ..bench.dirty(1) };
+    assert!(bench.shard.promote(first, permit, entry, 1, &mut bench.deferred).is_err(), "it is barred");
     assert_eq!(bench.purge_part(&range, 2, 3, &mut purged), Some(4));
     assert_eq!(bench.purge_part(&range, 4, 3, &mut purged), None);
-    assert_eq!((purged.known.len(), purged.unlisted), (3, 2), "listed up to the bound, and counted beyond");
+    assert_eq!(
+        (purged.memory_keys.len(), purged.unlisted),
+        (3, 2),
+        "listed up to the bound, and counted beyond"
+    );
     assert!(bench.shard.leases.is_empty(), "the barrier is gone");
-    assert_eq!(bench.shard.raise_floor(&range), [range], "the next purge is told of this one");
+    assert_eq!(bench.shard.insert_range_tombstone(&range), [range], "the next purge is told of this one");
 }
 
 #[test]
@@ -204,10 +212,10 @@ fn every_change_of_a_key_revokes_its_leases() {
             bench.store(KEY, 9);
         }),
         ("bury", |bench| {
-            bench.bury(KEY);
+            bench.insert_tombstone(KEY);
         }),
         ("forget", |bench| {
-            bench.shard.forget(KEY, NOW, &mut bench.trash);
+            bench.shard.forget(KEY, NOW, &mut bench.deferred);
         }),
         ("purge", |bench| {
             bench.purge(b"\0\0");
@@ -215,18 +223,18 @@ fn every_change_of_a_key_revokes_its_leases() {
     ];
     for (name, change) in changes {
         let mut bench = Bench::new();
-        let (lease, ticket) = (bench.shard.leases.take(KEY), bench.shard.leases.ticket(KEY));
+        let (lease, epoch_token) = (bench.shard.leases.take(KEY), bench.shard.leases.epoch_token(KEY));
         change(&mut bench);
         let entry = bench.dirty(1);
-        assert!(bench.shard.fill(KEY, lease, entry, &bench.counter, &mut bench.trash).is_err(), "{name}");
+        assert!(bench.shard.fill(KEY, lease, entry, &bench.counter, &mut bench.deferred).is_err(), "{name}");
         let entry = bench.dirty(1);
         assert!(
-            bench.shard.promote(KEY, Permit::Lease(lease), entry, 0, &mut bench.trash).is_err(),
+            bench.shard.promote(KEY, Permit::Lease(lease), entry, 0, &mut bench.deferred).is_err(),
             "{name}"
         );
         let entry = bench.dirty(1);
-        let permit = Permit::Ticket(ticket);
-        assert!(bench.shard.promote(KEY, permit, entry, 0, &mut bench.trash).is_err(), "{name}");
+        let permit = Permit::EpochToken(epoch_token);
+        assert!(bench.shard.promote(KEY, permit, entry, 0, &mut bench.deferred).is_err(), "{name}");
         assert_ne!(bench.value(), Some(1), "{name}");
     }
 }
@@ -236,22 +244,22 @@ fn a_promotion_never_replaces_what_is_there() {
     let mut bench = Bench::new();
     let (promotion, load) = (bench.shard.leases.take(KEY), bench.shard.leases.take(KEY));
     let entry = bench.dirty(2);
-    assert!(bench.shard.fill(KEY, load, entry, &bench.counter, &mut bench.trash).is_ok());
+    assert!(bench.shard.fill(KEY, load, entry, &bench.counter, &mut bench.deferred).is_ok());
     let entry = bench.dirty(1);
-    assert!(bench.shard.promote(KEY, Permit::Lease(promotion), entry, 0, &mut bench.trash).is_err());
+    assert!(bench.shard.promote(KEY, Permit::Lease(promotion), entry, 0, &mut bench.deferred).is_err());
     assert_eq!(bench.value(), Some(2));
 }
 
 #[test]
 fn a_tombstone_is_taken_back_only_by_its_own_sequence() {
     let mut bench = Bench::new();
-    let (_, first) = bench.bury(KEY);
-    let (prior, second) = bench.bury(KEY);
-    assert_eq!(prior, Prior::Dead);
-    bench.shard.unbury(KEY, first, &mut bench.trash);
+    let (_, first) = bench.insert_tombstone(KEY);
+    let (prior, second) = bench.insert_tombstone(KEY);
+    assert_eq!(prior, PreviousState::Dead);
+    bench.shard.cancel_tombstone(KEY, first, &mut bench.deferred);
     assert_eq!(bench.drain(NOW).len(), 1, "the second removal still waits");
-    bench.shard.unbury(KEY, second, &mut bench.trash);
-    assert!(matches!(bench.shard.get(KEY, NOW), Found::Nothing(_)));
+    bench.shard.cancel_tombstone(KEY, second, &mut bench.deferred);
+    assert!(matches!(bench.shard.get(KEY, NOW), Lookup::Unknown(_)));
 }
 
 /// A hash table's place for an element, of which up to seven in fifteen stand empty.
@@ -267,28 +275,31 @@ fn the_stated_overhead_covers_the_bookkeeping() {
     let bytes = kept + table_place(size_of::<SlotId>()) + 2 * size_of::<usize>();
     // What an allocator takes beyond what is asked of it: for the value, and for the little that it owns.
     let blocks = block(16 + 24) - (16 + 24) + block(10) - 10;
-    assert!((bytes + blocks) as u64 <= crate::memory::ENTRY_OVERHEAD, "{bytes} {blocks}");
+    assert!((bytes + blocks) as u64 <= crate::memory::weight::ENTRY_OVERHEAD, "{bytes} {blocks}");
 }
 
 #[test]
 fn the_stated_overhead_of_what_is_unsaved_covers_it() {
     let counters = 2 * size_of::<usize>();
     let shared = block(counters + size_of::<Unsaved>());
-    let pending = table_place(size_of::<(SlotId, Pending)>());
+    let pending = table_place(size_of::<(SlotId, DirtyValue)>());
     // Drained, in a list that has an eighth to spare; and listed, in one that is doubled.
     let drained = size_of::<Mutation>() * 9 / 8 + 2 * size_of::<SlotId>();
     let payload = block(10) - 10;
     let bytes = shared + pending + drained + payload;
-    assert!(bytes as u64 <= crate::memory::UNSAVED_OVERHEAD, "{shared} {pending} {drained} {payload}");
+    assert!(
+        bytes as u64 <= crate::memory::weight::UNSAVED_OVERHEAD,
+        "{shared} {pending} {drained} {payload}"
+    );
 }
 
 #[test]
 fn a_value_that_is_to_be_on_disk_is_stored_unsaved_only_while_there_is_no_disk() {
     let mut bench = Bench::new();
-    let unsaved = |bench: &Bench| Entry { unsaved: None, ..bench.dirty(1) };
+    let unsaved = |bench: &Bench| IncomingEntry { unsaved: None, ..bench.dirty(1) };
     let store = |bench: &mut Bench| {
         let entry = unsaved(bench);
-        bench.shard.store(KEY, entry, &bench.counter, &mut bench.trash)
+        bench.shard.store(KEY, entry, &bench.counter, &mut bench.deferred)
     };
     assert_eq!(store(&mut bench), Err(Refused::Unsaved), "once evicted, an older one on disk would show");
     assert!(bench.shard.find(KEY).is_none());
@@ -296,7 +307,7 @@ fn a_value_that_is_to_be_on_disk_is_stored_unsaved_only_while_there_is_no_disk()
     assert!(store(&mut bench).is_ok());
     bench.shard.start_saving();
     assert_eq!(store(&mut bench), Err(Refused::Unsaved));
-    let refused = bench.shard.forget_replaced(KEY, NOW, &mut bench.trash);
+    let refused = bench.shard.forget_replaced(KEY, NOW, &mut bench.deferred);
     assert_eq!(refused, Refused::Unsaved, "what stands there is not to be forgotten without a tombstone");
     assert!(bench.shard.find(KEY).is_some());
 }
@@ -307,8 +318,8 @@ fn what_a_failed_commit_drained_is_drained_again() {
     bench.store(KEY, 1);
     let drained = bench.drain(NOW);
     assert_eq!((drained.len(), bench.drain(NOW).len()), (1, 0));
-    bench.shard.relist();
-    bench.shard.relist();
+    bench.shard.requeue();
+    bench.shard.requeue();
     let again = bench.drain(NOW);
     assert_eq!((again.len(), again[0].sequence), (1, drained[0].sequence));
 }

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Shard, SlotKey, State, Tallies};
-use crate::id::KeyspaceId;
-use crate::memory::slot::Tally;
+use super::Shard;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::memory::slot::{KeyspaceUsage, KeyspaceUsages, SlotKey, SlotState};
 use crate::units::Timestamp;
 
 /// What the slots of one shard add up to.
@@ -31,7 +31,7 @@ impl Shard {
     /// # Panics
     /// When a count disagrees.
     pub(in crate::memory) fn validate(&self) -> ShardSums {
-        let mut tallies = Tallies::default();
+        let mut usages = KeyspaceUsages::default();
         let mut sums = ShardSums { saves: self.saves, ranges: self.ranges.len(), ..ShardSums::default() };
         let listed = self.expiry.due(Timestamp::from_millis(u64::MAX), usize::MAX);
         let listed: HashSet<_> = listed.into_iter().collect();
@@ -39,21 +39,21 @@ impl Shard {
         for (id, slot) in self.slots.iter() {
             let key = SlotKey { hash: u64::from(slot.hash), bytes: &slot.key };
             assert_eq!(self.find(key).map(|(id, _)| id), Some(id), "a slot is found by its key");
-            assert_eq!(slot.value.is_some(), matches!(slot.state, State::Clean | State::Dirty));
-            assert_eq!(self.pending.contains_key(&id), slot.state == State::Dirty);
-            let is_clean = slot.state == State::Clean;
+            assert_eq!(slot.value.is_some(), matches!(slot.state, SlotState::Clean | SlotState::Dirty));
+            assert_eq!(self.pending.contains_key(&id), slot.state == SlotState::Dirty);
+            let is_clean = slot.state == SlotState::Clean;
             assert_eq!(listed.contains(&id), is_clean, "exactly the clean entries are listed by expiry");
             assert!(!slot.is_listed || dirty.contains(&id), "what counts as listed is listed");
             match self.pending.get(&id) {
                 Some(pending) => {
                     sums.dirty += 1;
                     sums.beyond += pending.unsaved.room.beyond();
-                    tallies.add_dirty(&slot.key, pending.weight);
+                    usages.add_dirty(&slot.key, pending.weight);
                 }
                 None if is_clean => {
                     let weight = self.policy.weight_of(id);
                     sums.clean_weight += weight.bytes();
-                    tallies.add_clean(&slot.key, weight);
+                    usages.add_clean(&slot.key, weight);
                 }
                 None => {}
             }
@@ -61,11 +61,11 @@ impl Shard {
         assert_eq!(self.pending.len(), sums.dirty, "only dirty entries have something pending");
         assert_eq!(self.policy.weight(), sums.clean_weight, "the policy holds exactly the clean entries");
         assert_eq!(self.ids.len(), self.slots.len());
-        assert_eq!(held(&self.tallies), held(&tallies), "the tallies are those of the slots");
-        let lost = self.tallies.iter().fold((0, 0), |(evictions, expirations), (_, tally)| {
-            (evictions + tally.evictions, expirations + tally.expirations)
+        assert_eq!(held(&self.usages), held(&usages), "the tallies are those of the slots");
+        let lost = self.usages.iter().fold((0, 0), |(evictions, expirations), (_, usage)| {
+            (evictions + usage.evictions, expirations + usage.expirations)
         });
-        let (evictions, expirations) = self.tallies.removed();
+        let (evictions, expirations) = self.usages.removed();
         // More in all: keyspaces that are gone have no tally.
         assert!(lost.0 <= evictions && lost.1 <= expirations, "the sums have what the tallies have");
         sums
@@ -76,14 +76,16 @@ impl Shard {
 impl Shard {
     /// What clean entries take, and what those that are dirty take with their encodings.
     pub(in crate::memory) fn taken(&self) -> (u64, u64) {
-        let taken = |pending: &super::Pending| pending.weight.bytes() + pending.unsaved.payload.len() as u64;
+        let taken = |pending: &crate::memory::slot::DirtyValue| {
+            pending.weight.bytes() + pending.unsaved.payload.len() as u64
+        };
         (self.policy.weight(), self.pending.values().map(taken).sum())
     }
 }
 
-fn held(tallies: &Tallies) -> BTreeSet<(KeyspaceId, u64, u64, u64)> {
-    let held = tallies.iter().map(|(id, tally)| {
-        let Tally { entries, weight, unsaved_weight, .. } = tally;
+fn held(usages: &KeyspaceUsages) -> BTreeSet<(KeyspaceId, u64, u64, u64)> {
+    let held = usages.iter().map(|(id, usage)| {
+        let KeyspaceUsage { entries, weight, unsaved_weight, .. } = usage;
         (id, entries, weight, unsaved_weight)
     });
     held.filter(|(_, entries, clean, dirty)| *entries > 0 || *clean > 0 || *dirty > 0).collect()

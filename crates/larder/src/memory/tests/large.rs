@@ -1,41 +1,45 @@
 //! Values larger than the write buffer, in random steps and by hand: what is dirty and what is clean stay
 //! within their bound together.
 
+use crate::memory::evicted_values::EvictedValues;
+use crate::memory::slot::{IncomingEntry, Lookup, Unsaved};
 use proptest::prelude::*;
 
-use super::super::*;
 use super::{clean, key_of};
-use crate::key::Scope;
+use crate::format::key::scope::Scope;
+use crate::memory::*;
 
 const CAPACITY: u64 = 300;
 
-fn dirty(memory: &Memory, weight: u64) -> Entry {
-    encoded(memory, weight, 1, &mut Remains::default())
+fn dirty(memory: &Memory, weight: u64) -> IncomingEntry {
+    encoded(memory, weight, 1, &mut EvictedValues::default())
 }
 
 /// A value of that weight with an encoding of that length. While there is no room for it, what is dirty is
 /// committed.
-fn encoded(memory: &Memory, weight: u64, len: usize, remains: &mut Remains) -> Entry {
-    let room = memory.reserve_room(weight + len as u64, || commit(memory, None), remains).unwrap();
+fn encoded(memory: &Memory, weight: u64, len: usize, evicted_values: &mut EvictedValues) -> IncomingEntry {
+    let room = memory.reserve_room(weight + len as u64, || commit(memory, None), evicted_values).unwrap();
     let unsaved = Unsaved::uncompressed(vec![0; len], 0, Timestamp::ZERO, room);
-    Entry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
+    IncomingEntry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
 }
 
 fn store_encoded(memory: &Memory, key: u8, weight: u64, len: usize) {
-    let mut remains = Remains::default();
-    let entry = encoded(memory, weight, len, &mut remains);
+    let mut evicted_values = EvictedValues::default();
+    let entry = encoded(memory, weight, len, &mut evicted_values);
     memory.store(memory.key(&key_of(key)), entry, Timestamp::ZERO).unwrap();
 }
 
 /// A commit, during which a key is removed.
 fn commit(memory: &Memory, removed: Option<u8>) {
-    let mut remains = Remains::default();
-    let drained = memory.drain(Timestamp::ZERO, &mut remains);
+    let mut evicted_values = EvictedValues::default();
+    let drained = memory.drain(Timestamp::ZERO, &mut evicted_values);
     if let Some(key) = removed {
-        memory.bury(memory.key(&key_of(key)), Timestamp::ZERO, &mut Remains::default(), || ()).unwrap();
+        memory
+            .insert_tombstone(memory.key(&key_of(key)), Timestamp::ZERO, &mut EvictedValues::default(), || ())
+            .unwrap();
     }
     for mutation in &drained {
-        memory.settle(mutation, &mut remains);
+        memory.mark_clean(mutation, &mut evicted_values);
         check_bounds(memory);
     }
 }
@@ -58,7 +62,7 @@ enum Step {
     StoreEncoded(u8, u64, usize),
     Get(u8),
     Forget(u8),
-    Bury(u8),
+    InsertTombstone(u8),
     Commit,
     RemoveDuringCommit(u8),
     Purge(Option<u8>),
@@ -73,7 +77,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(key, weight, len)| Step::StoreEncoded(key, weight, len)),
         4 => (0_u8..40).prop_map(Step::Get),
         1 => (0_u8..40).prop_map(Step::Forget),
-        1 => (0_u8..40).prop_map(Step::Bury),
+        1 => (0_u8..40).prop_map(Step::InsertTombstone),
         2 => Just(Step::Commit),
         2 => (0_u8..40).prop_map(Step::RemoveDuringCommit),
         1 => proptest::option::of(0_u8..40).prop_map(Step::Purge),
@@ -89,14 +93,19 @@ fn run(memory: &Memory, step: &Step) {
             let bytes = key_of(key);
             memory.store(memory.key(&bytes), dirty(memory, weight), now).unwrap();
             assert!(
-                matches!(memory.get(memory.key(&bytes), now), Found::Value(..)),
+                matches!(memory.get(memory.key(&bytes), now), Lookup::Value(..)),
                 "dirty entries are pinned"
             );
         }
         Step::StoreEncoded(key, weight, len) => store_encoded(memory, key, weight, len),
         Step::Get(key) => drop(memory.get(memory.key(&key_of(key)), now)),
-        Step::Forget(key) => drop(memory.forget(memory.key(&key_of(key)), now, &mut Remains::default())),
-        Step::Bury(key) => drop(memory.bury(memory.key(&key_of(key)), now, &mut Remains::default(), || ())),
+        Step::Forget(key) => {
+            let _ = memory.forget(memory.key(&key_of(key)), now, &mut EvictedValues::default());
+        }
+        Step::InsertTombstone(key) => {
+            let _ =
+                memory.insert_tombstone(memory.key(&key_of(key)), now, &mut EvictedValues::default(), || ());
+        }
         Step::Commit => {
             commit(memory, None);
             assert_eq!(memory.buffer().used(), 0, "what is committed has given its room back");
@@ -105,14 +114,14 @@ fn run(memory: &Memory, step: &Step) {
         Step::Purge(key) => {
             let prefix = key.map_or(vec![], |key| key_of(key).to_vec());
             let (range, _) =
-                memory.purge(Scope::prefix(prefix.clone()), true, now, 1000, &mut Remains::default());
+                memory.purge(Scope::prefix(prefix.clone()), true, now, 1000, &mut EvictedValues::default());
             assert!(
                 memory
                     .keys(&prefix)
                     .iter()
-                    .all(|key| matches!(memory.get(memory.key(key), now), Found::Dead))
+                    .all(|key| matches!(memory.get(memory.key(key), now), Lookup::Negative))
             );
-            memory.lift_floor(range.sequence);
+            memory.remove_range_tombstone(range.sequence);
         }
         Step::Expire => drop(memory.expire(now, &mut None)),
     }
@@ -129,7 +138,7 @@ proptest! {
         }
         // The capacity is there to be used, not only bounded: no weight was lost on the way.
         commit(&memory, None);
-        memory.purge(Scope::prefix([]), false, Timestamp::ZERO, 1000, &mut Remains::default());
+        memory.purge(Scope::prefix([]), false, Timestamp::ZERO, 1000, &mut EvictedValues::default());
         prop_assert_eq!((memory.budget.used(), memory.buffer().used()), (0, 0));
     }
 }
@@ -157,10 +166,10 @@ fn a_value_larger_than_the_write_buffer_takes_memorys_room_until_it_is_committed
         assert!(clean() <= beside && clean() + 30 > beside, "{} clean beside {weight} and {len}", clean());
         check_bounds(&memory);
         commit(&memory, None);
-        assert!(matches!(memory.get(key, Timestamp::ZERO), Found::Value(..)), "it stays in memory");
+        assert!(matches!(memory.get(key, Timestamp::ZERO), Lookup::Value(..)), "it stays in memory");
         assert!(clean() - weight <= after && clean() <= 1_000);
         memory.validate();
-        memory.forget(key, Timestamp::ZERO, &mut Remains::default());
+        memory.forget(key, Timestamp::ZERO, &mut EvictedValues::default());
     }
 }
 
@@ -171,7 +180,7 @@ fn a_large_value_that_finds_no_room_when_it_is_committed_gives_back_what_it_had(
     // Of a fill on another thread, which is about to be published.
     assert!(memory.budget.try_reserve(980));
     commit(&memory, None);
-    assert!(matches!(memory.get(memory.key(&key_of(1)), Timestamp::ZERO), Found::Nothing(_)));
+    assert!(matches!(memory.get(memory.key(&key_of(1)), Timestamp::ZERO), Lookup::Unknown(_)));
     assert_eq!((memory.budget.used(), memory.buffer().used(), memory.totals().bypassed), (980, 0, 1));
 }
 
@@ -194,7 +203,8 @@ fn what_is_evicted_may_write_a_large_value_when_it_is_dropped() {
     let store = |key: u8, entry| {
         memory.store(memory.key(&key_of(key)), entry, Timestamp::ZERO).unwrap_or_default();
     };
-    let writes = |weight| Entry { value: Arc::new(WritesOnDrop(Arc::downgrade(&memory))), ..clean(weight) };
+    let writes =
+        |weight| IncomingEntry { value: Arc::new(WritesOnDrop(Arc::downgrade(&memory))), ..clean(weight) };
     // Evicted for a clean one, in its own shard or in another; then for a large one.
     for key in 2..40 {
         commit(&memory, None);

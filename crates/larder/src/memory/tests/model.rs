@@ -5,14 +5,17 @@
 //! a promotion is two (ask, publish), so that anything may happen to a key in between. That is when room that
 //! was reserved must be given back.
 
+use crate::memory::evicted_values::EvictedValues;
+use crate::memory::leases::Permit;
+use crate::memory::slot::{Change, IncomingEntry, Lookup, Mutation, Refused, Value};
+use crate::memory::weight::Weight;
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::super::slot::{Change, Mutation};
-use super::super::*;
 use super::dirty;
-use crate::key::Scope;
+use crate::format::key::scope::Scope;
+use crate::memory::*;
 
 const CAPACITY: u64 = 300;
 const KEYS: u8 = 24;
@@ -31,7 +34,7 @@ enum Step {
     StoreDirty(u8, u64, u64),
     Get(u8),
     Forget(u8),
-    Bury(u8),
+    InsertTombstone(u8),
     /// Takes a lease for a load.
     AskToLoad(u8),
     /// Takes a ticket for a promotion.
@@ -62,7 +65,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (key(), weight(), ttl()).prop_map(|(key, weight, ttl)| Step::StoreDirty(key, weight, ttl)),
         3 => key().prop_map(Step::Get),
         1 => key().prop_map(Step::Forget),
-        1 => key().prop_map(Step::Bury),
+        1 => key().prop_map(Step::InsertTombstone),
         3 => key().prop_map(Step::AskToLoad),
         3 => key().prop_map(Step::AskToPromote),
         5 => (weight(), any::<bool>()).prop_map(|(weight, saved)| Step::Publish(weight, saved)),
@@ -94,19 +97,19 @@ impl Run {
         Self { memory, now, drained: Vec::new(), asked: Vec::new(), saves: true }
     }
 
-    fn clean(&self, weight: u64, ttl: u64) -> Entry {
+    fn clean(&self, weight: u64, ttl: u64) -> IncomingEntry {
         let expires_at = Timestamp::from_millis(self.now.as_millis() + ttl);
-        Entry { value: Arc::new(()), expires_at, weight: Weight::of(weight), unsaved: None }
+        IncomingEntry { value: Arc::new(()), expires_at, weight: Weight::of(weight), unsaved: None }
     }
 
-    fn dirty(&self, weight: u64, ttl: u64) -> Entry {
-        Entry { unsaved: dirty(&self.memory, weight).unsaved, ..self.clean(weight, ttl) }
+    fn dirty(&self, weight: u64, ttl: u64) -> IncomingEntry {
+        IncomingEntry { unsaved: dirty(&self.memory, weight).unsaved, ..self.clean(weight, ttl) }
     }
 
     fn live(&self) -> BTreeSet<u8> {
         let is_live = |number: &u8| {
             let bytes = key_of(*number);
-            matches!(self.memory.peek(self.memory.key(&bytes), self.now), Found::Value(..))
+            matches!(self.memory.peek(self.memory.key(&bytes), self.now), Lookup::Value(..))
         };
         (0..KEYS).filter(is_live).collect()
     }
@@ -129,18 +132,18 @@ impl Run {
             }
             Step::Get(number) => drop(self.memory.get(self.memory.key(&key_of(number)), now)),
             Step::Forget(number) => {
-                let (bytes, mut remains) = (key_of(number), Remains::default());
-                self.memory.forget(self.memory.key(&bytes), now, &mut remains);
+                let (bytes, mut evicted_values) = (key_of(number), EvictedValues::default());
+                self.memory.forget(self.memory.key(&bytes), now, &mut evicted_values);
             }
-            Step::Bury(number) => {
-                let (bytes, mut remains) = (key_of(number), Remains::default());
-                _ = self.memory.bury(self.memory.key(&bytes), now, &mut remains, || ());
+            Step::InsertTombstone(number) => {
+                let (bytes, mut evicted_values) = (key_of(number), EvictedValues::default());
+                _ = self.memory.insert_tombstone(self.memory.key(&bytes), now, &mut evicted_values, || ());
             }
             Step::AskToLoad(number) => self.ask_to_load(number),
             Step::AskToPromote(number) => {
                 let bytes = key_of(number);
-                if let Found::Nothing(absent) = self.memory.get(self.memory.key(&bytes), now) {
-                    self.asked.push((bytes, Permit::Ticket(absent.ticket)));
+                if let Lookup::Unknown(absent) = self.memory.get(self.memory.key(&bytes), now) {
+                    self.asked.push((bytes, Permit::EpochToken(absent.epoch_token)));
                 }
             }
             Step::Publish(weight, is_saved) => self.publish(weight, is_saved),
@@ -151,12 +154,12 @@ impl Run {
                     true,
                     now,
                     1000,
-                    &mut Remains::default(),
+                    &mut EvictedValues::default(),
                 );
                 let is_gone =
-                    |key: &Arc<[u8]>| matches!(self.memory.get(self.memory.key(key), now), Found::Dead);
+                    |key: &Arc<[u8]>| matches!(self.memory.get(self.memory.key(key), now), Lookup::Negative);
                 assert!(self.memory.keys(&prefix).iter().all(is_gone));
-                self.memory.lift_floor(range.sequence);
+                self.memory.remove_range_tombstone(range.sequence);
             }
             Step::Advance(ms) => self.now = Timestamp::from_millis(now.as_millis() + ms),
             Step::Expire => self.expire(),
@@ -166,24 +169,24 @@ impl Run {
 
     /// What the writer does.
     fn work(&mut self, step: &Step) {
-        let mut remains = Remains::default();
+        let mut evicted_values = EvictedValues::default();
         match step {
             // A drain comes after everything of the one before was settled or listed again.
             Step::Drain if self.drained.is_empty() => {
-                self.drained = self.memory.drain(self.now, &mut remains);
+                self.drained = self.memory.drain(self.now, &mut evicted_values);
             }
             Step::Settle => {
                 if let Some(drained) = self.drained.pop() {
-                    self.memory.settle(&drained, &mut remains);
+                    self.memory.mark_clean(&drained, &mut evicted_values);
                 }
             }
             Step::Relist => {
                 self.drained.clear();
-                self.memory.relist();
+                self.memory.requeue();
             }
             Step::StopSaving => {
                 self.drained.clear();
-                self.memory.relist();
+                self.memory.requeue();
                 self.memory.stop_saving();
                 self.saves = false;
             }
@@ -217,7 +220,7 @@ impl Run {
                 self.memory.release(key, lease);
                 assert!(!is_filled || self.live().contains(&bytes[4]));
             }
-            Permit::Ticket(_) => {
+            Permit::EpochToken(_) => {
                 let is_promoted = self.memory.promote(key, permit, self.clean(weight, 2_000), 0).is_ok();
                 assert!(!is_promoted || self.live().contains(&bytes[4]));
             }
@@ -265,8 +268,9 @@ impl Run {
         }
         self.memory.validate_at_end();
         assert_eq!(self.memory.buffer().used(), 0);
-        let (range, _) = self.memory.purge(Scope::prefix([]), false, self.now, 1000, &mut Remains::default());
-        self.memory.lift_floor(range.sequence);
+        let (range, _) =
+            self.memory.purge(Scope::prefix([]), false, self.now, 1000, &mut EvictedValues::default());
+        self.memory.remove_range_tombstone(range.sequence);
         for number in 0..30 {
             let bytes = [0x80, 0, 0, 2, number];
             self.memory.store(self.memory.key(&bytes), self.clean(CAPACITY / 30, 10_000), self.now).unwrap();

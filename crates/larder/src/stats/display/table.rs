@@ -3,12 +3,13 @@
 //! A table that is too wide is folded: its columns go on below, each part with the names again. A cell is never
 //! cut but for a name, which is shortened in its middle, where names of one program differ least.
 
-use std::fmt::{self, Write};
+use std::fmt;
+use std::fmt::Write;
 
 /// Spaces between two columns.
 const GAP: usize = 2;
 /// Columns that a shortened name has at least.
-const LEAST_NAME: usize = 8;
+const MIN_NAME: usize = 8;
 
 /// Where text goes, and how wide that is.
 pub(super) struct Out<'a, 'b> {
@@ -88,7 +89,7 @@ fn parts(widths: &mut [usize], most: Option<usize>) -> Vec<Vec<usize>> {
     if all.saturating_add(*name) <= most {
         return vec![(1..=others.len()).collect()];
     }
-    *name = (*name).min((most / 3).max(LEAST_NAME));
+    *name = (*name).min((most / 3).max(MIN_NAME));
     let mut parts = vec![Vec::new()];
     let mut used = *name;
     for (column, width) in others.iter().enumerate() {

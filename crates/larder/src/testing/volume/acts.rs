@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::power::Change;
+use super::power::JournalEntry;
 use super::{Disk, SimulatedVolume};
 
 /// What another process does to files.
@@ -45,14 +45,14 @@ impl Disk {
     /// Does to files what another process does: durably, and past their users.
     pub(super) fn act(&mut self, act: Act) {
         match act {
-            Act::Unlink(path) => self.change(Change::Remove { path }),
-            Act::Rename(from, to) => self.change(Change::Rename { from, to }),
+            Act::Unlink(path) => self.change(JournalEntry::Remove { path }),
+            Act::Rename(from, to) => self.change(JournalEntry::Rename { from, to }),
             Act::Replace(path, bytes) => {
-                self.change(Change::Remove { path: path.clone() });
-                self.change(Change::Plant { path, bytes: bytes.into() });
+                self.change(JournalEntry::Remove { path: path.clone() });
+                self.change(JournalEntry::Plant { path, bytes: bytes.into() });
             }
-            Act::Overwrite(path, bytes) => self.change(Change::Plant { path, bytes: bytes.into() }),
+            Act::Overwrite(path, bytes) => self.change(JournalEntry::Plant { path, bytes: bytes.into() }),
         }
-        self.change(Change::SyncNames);
+        self.change(JournalEntry::SyncNames);
     }
 }

@@ -3,15 +3,17 @@
 //! Range locks are held by handles, as the open file descriptions of an operating system hold them: two handles of one process
 //! exclude each other, and closing a handle gives back what it held.
 
-use std::io::{self, ErrorKind};
+use std::io;
+use std::io::ErrorKind;
 use std::ops::{Bound, Range};
 use std::path::PathBuf;
 
 use redb::{BackendError, StorageBackend};
 
-use super::power::Change;
+use super::power::JournalEntry;
 use super::{Disk, Failure, Operation, SimulatedVolume};
-use crate::volume::{Anchor, Content, Identity, LockFile, LockPlace, Seen};
+use crate::sys::volume::content::Content;
+use crate::sys::volume::{Anchor, Identity, LockFile, LockPlace, Metadata};
 
 #[derive(Debug)]
 pub(super) struct Handle {
@@ -102,7 +104,7 @@ impl Content for Handle {
             if disk.has_no_holes {
                 return Err(ErrorKind::Unsupported.into());
             }
-            disk.change(Change::Punch { id: self.node, offset, len });
+            disk.change(JournalEntry::Punch { id: self.node, offset, len });
             Ok(())
         })
     }
@@ -129,14 +131,14 @@ impl StorageBackend for Handle {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.with(Operation::SetLen, |disk| {
-            disk.change(Change::SetLen { id: self.node, len });
+            disk.change(JournalEntry::SetLen { id: self.node, len });
             Ok(())
         })
     }
 
     fn sync_data(&self) -> io::Result<()> {
         self.with(Operation::Sync, |disk| {
-            disk.change(Change::SyncNode { id: self.node });
+            disk.change(JournalEntry::SyncNode { id: self.node });
             Ok(())
         })
     }
@@ -152,7 +154,7 @@ impl StorageBackend for Handle {
         if !disk.has_room_for(self.node, offset, written.len()) {
             return Err(Failure::Full.into());
         }
-        disk.change(Change::Write { id: self.node, offset, data: written.into() });
+        disk.change(JournalEntry::Write { id: self.node, offset, data: written.into() });
         failed.map_or(Ok(()), |failure| Err(failure.into()))
     }
 
@@ -219,7 +221,7 @@ impl Anchor for SimulatedAnchor {
         Ok(disk.nodes.is_named(self.node))
     }
 
-    fn look(&self) -> io::Result<Seen> {
+    fn metadata(&self) -> io::Result<Metadata> {
         let mut disk = self.volume.disk.lock();
         disk.begin(Operation::Look)?;
         Ok(disk.seen(self.node))
@@ -237,7 +239,7 @@ impl Anchor for SimulatedAnchor {
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut disk = self.volume.disk.lock();
         disk.begin(Operation::Write)?;
-        disk.change(Change::Write { id: self.node, offset, data: bytes.into() });
+        disk.change(JournalEntry::Write { id: self.node, offset, data: bytes.into() });
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::sync::Arc;
+use crate::sys::sync::Arc;
 
 /// What a disk allocates at once.
 pub(super) const PAGE: usize = 4096;
@@ -15,12 +15,12 @@ type Page = Arc<[u8]>;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Nodes {
     names: BTreeMap<PathBuf, u64>,
-    by_id: HashMap<u64, Node>,
+    by_id: HashMap<u64, SimulatedFile>,
     last_id: u64,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Node {
+struct SimulatedFile {
     len: u64,
     /// A page that was never written takes no room and reads as zeros.
     pages: BTreeMap<u64, Page>,

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use super::nodes::{Nodes, PAGE};
-use crate::sync::Arc;
+use crate::sys::sync::Arc;
 
 /// What a drive writes as a whole.
 const SECTOR: usize = 512;
@@ -32,7 +32,7 @@ impl Loss {
 
 /// A change to a disk.
 #[derive(Debug, Clone)]
-pub(super) enum Change {
+pub(super) enum JournalEntry {
     Create {
         path: PathBuf,
         id: u64,
@@ -69,7 +69,7 @@ pub(super) enum Change {
     },
 }
 
-impl Change {
+impl JournalEntry {
     /// Makes the change.
     pub(super) fn apply(&self, nodes: &mut Nodes) {
         match self {
@@ -108,7 +108,7 @@ impl Change {
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     start: Nodes,
-    changes: Vec<Change>,
+    changes: Vec<JournalEntry>,
 }
 
 impl Journal {
@@ -116,7 +116,7 @@ impl Journal {
         self.changes.len()
     }
 
-    pub(super) fn push(&mut self, change: Change) {
+    pub(super) fn push(&mut self, change: JournalEntry) {
         self.changes.push(change);
     }
 
@@ -132,13 +132,13 @@ impl Journal {
                 continue;
             }
             match (loss, change) {
-                (Loss::Torn, Change::Write { id, offset, data }) => {
+                (Loss::Torn, JournalEntry::Write { id, offset, data }) => {
                     for (number, sector) in data.chunks(SECTOR).enumerate().filter(|_| random.coin()) {
                         nodes.write(*id, offset + (number * SECTOR) as u64, sector);
                     }
                 }
                 // A file system may have journalled a part of it.
-                (Loss::Torn, Change::Punch { id, offset, len }) => {
+                (Loss::Torn, JournalEntry::Punch { id, offset, len }) => {
                     let pages = (*offset..offset + len).step_by(PAGE).filter(|_| random.coin());
                     for at in pages {
                         nodes.punch(*id, at, (PAGE as u64).min(offset + len - at));
@@ -154,22 +154,22 @@ impl Journal {
 }
 
 /// For each change, whether a sync made it certain.
-fn certainty(happened: &[Change]) -> Vec<bool> {
+fn certainty(happened: &[JournalEntry]) -> Vec<bool> {
     let mut synced = std::collections::HashSet::new();
     let mut names_are_synced = false;
     let mut certain: Vec<bool> = happened
         .iter()
         .rev()
         .map(|change| match (change, change.node()) {
-            (Change::SyncNames, _) => {
+            (JournalEntry::SyncNames, _) => {
                 names_are_synced = true;
                 true
             }
-            (Change::SyncNode { id }, _) => {
+            (JournalEntry::SyncNode { id }, _) => {
                 synced.insert(*id);
                 true
             }
-            (Change::Plant { .. }, _) => true,
+            (JournalEntry::Plant { .. }, _) => true,
             (_, Some(id)) => synced.contains(&id),
             (_, None) => names_are_synced,
         })

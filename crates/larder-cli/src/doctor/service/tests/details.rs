@@ -102,7 +102,7 @@ fn a_disk_tier_that_is_off_fails_and_one_that_was_off_warns() {
 
 #[test]
 fn a_poor_hit_rate_warns_once_there_were_enough_lookups_and_names_what_makes_the_misses() {
-    let ever: Lifetime = serde_json::from_value(json!({"memory_hits": 100, "misses": 900})).unwrap();
+    let ever: CumulativeStats = serde_json::from_value(json!({"memory_hits": 100, "misses": 900})).unwrap();
     assert_eq!(hits::hit_rate(None, Some(&ever)).verdict, Verdict::Warn);
     let rate = |told: Value| hits::hit_rate(Some(&Looks::of(stats(told))), None);
     for (hits, misses, verdict) in

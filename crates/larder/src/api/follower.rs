@@ -1,0 +1,259 @@
+//! Looking into a cache that another process is using.
+
+use std::marker::PhantomData;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::keyspace::definition::KeyspaceDefinition;
+use crate::disk::reader::follow::Followed;
+use crate::disk::store::catalog::Catalog;
+use crate::disk::store::keyspace_row::RetiredVersion;
+use crate::disk::store::snapshot::Snapshot;
+use crate::error::Error;
+use crate::format::codec::checks::ValueChecks;
+use crate::format::key::bytes::KeyWriter;
+use crate::format::key::{EncodeKey, Key, MAX_KEY_LEN};
+use crate::format::keyspace_id::KeyspaceId;
+use crate::format::record::{Damage, Header};
+use crate::format::{key, record};
+use crate::sys::clock::Clock;
+use crate::sys::clock::system::SystemClock;
+use crate::sys::sync::Arc;
+use crate::units::Timestamp;
+
+const PAGE_CACHE: usize = 4 << 20;
+const CHUNK: usize = 256;
+
+/// A cache file, opened to be read while another process writes it.
+///
+/// It sees what the owner has committed: an insert within the owner's flush interval, a removal before it
+/// returned there. Nothing in the file is changed and its owner is not disturbed. Every lookup begins a
+/// transaction of its own (some microseconds), so that a follower never keeps the owner from reusing space.
+///
+/// If the owner had to replace the file, because its disk failed or it was damaged, the follower goes on with
+/// the new one; until there is one, its lookups are errors.
+///
+/// ```no_run
+/// use larder::{Follower, KeyspaceDefinition};
+///
+/// const NAME: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("name");
+///
+/// let follower = Follower::open("var/shop.larder")?;
+/// for keyspace in follower.keyspaces()? {
+///     println!("{}: {} entries", keyspace.name, keyspace.entries);
+/// }
+/// let name = follower.keyspace(NAME).get(&7)?;
+/// # Ok::<(), larder::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Follower {
+    file: Arc<Followed>,
+    path: Arc<Path>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A keyspace as a follower finds it in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FollowedKeyspace {
+    /// Its name.
+    pub name: String,
+    /// The version of its values' shape.
+    pub version: u32,
+    /// The shape of its keys, such as `(string, u64)`.
+    pub key_shape: String,
+    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
+    pub value_format: u8,
+    /// The name of the schema that it belongs to, if any.
+    pub schema: Option<String>,
+    /// Versions of it that were retired, oldest first, up to the latest 16.
+    pub retired_versions: Vec<RetiredVersion>,
+    /// Its entries, those included that have expired and are not yet swept.
+    pub entries: u64,
+    /// Bytes these are charged for.
+    pub bytes: u64,
+}
+
+impl Follower {
+    /// Opens a cache file to follow it. In a process that is forked later, its lookups are [`Error::Forked`].
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file is missing, or was left by a crash and not opened by an owner since;
+    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::NotAFile`] and [`Error::Permission`] as for a
+    /// cache; [`Error::InUse`] while a program that is not larder has it open for itself.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with_clock(path, Arc::new(SystemClock::new()))
+    }
+
+    /// Opens a cache file to follow it, by another clock.
+    ///
+    /// # Errors
+    /// Those of [`open`](Follower::open).
+    pub fn open_with_clock(path: impl AsRef<Path>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        Ok(Self { file: Arc::new(Followed::open(path, PAGE_CACHE)?), path: path.into(), clock })
+    }
+
+    /// The keyspaces in the file, by name.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file can't be read.
+    pub fn keyspaces(&self) -> Result<Vec<FollowedKeyspace>, Error> {
+        let (catalog, _) = self.file.view(None)?;
+        let rows = catalog.keyspaces.iter().map(|(name, row)| FollowedKeyspace {
+            name: name.clone(),
+            version: row.version,
+            key_shape: row.shape.clone(),
+            value_format: row.format,
+            schema: row.schema.clone(),
+            retired_versions: row.retired_versions.clone(),
+            entries: row.entries,
+            bytes: row.bytes,
+        });
+        Ok(rows.collect())
+    }
+
+    /// A keyspace to look into. Entries of another version are not found.
+    #[must_use]
+    pub fn keyspace<K: Key, V>(&self, definition: KeyspaceDefinition<K, V>) -> FollowerKeyspace<K, V> {
+        FollowerKeyspace {
+            follower: self.clone(),
+            definition,
+            checks: ValueChecks::new(false),
+            types: PhantomData,
+        }
+    }
+
+    fn failed(&self, cause: &str) -> Error {
+        Error::Io { action: "read", path: self.path.to_path_buf(), cause: cause.to_owned() }
+    }
+}
+
+/// A keyspace of a [`Follower`].
+#[derive(Debug)]
+pub struct FollowerKeyspace<K, V> {
+    follower: Follower,
+    definition: KeyspaceDefinition<K, V>,
+    checks: ValueChecks,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+/// A live entry: its whole key, its record, what the record says, and the time it was found live at.
+struct FoundRecord {
+    /// The time that it was found live at.
+    now: Timestamp,
+    full: Vec<u8>,
+    record: Vec<u8>,
+    header: Header,
+}
+
+/// The file at one moment, as one keyspace sees it.
+struct View {
+    id: KeyspaceId,
+    catalog: Catalog,
+    now: Timestamp,
+    snapshot: Snapshot,
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
+    /// The committed, live value of a key.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file can't be read, or what it holds for the key is damaged or of another shape;
+    /// [`Error::KeyTooLarge`].
+    pub fn get<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>, Error> {
+        let Some(FoundRecord { full, record, header, .. }) = self.find(key)? else {
+            return Ok(None);
+        };
+        if header.version != self.definition.schema_version() {
+            return Ok(None);
+        }
+        let (_, extension, payload) = record::read(&full, &record).map_err(|damage| self.damaged(damage))?;
+        self.checks
+            .read(self.definition.value_format(), header.compression, &extension, payload)
+            .map(|(value, _)| Some(value))
+            .map_err(|error| self.follower.failed(&format!("a value does not decode: {error}")))
+    }
+
+    /// How long the entry of a key has still to live; none if there is none.
+    ///
+    /// # Errors
+    /// Those of [`get`](FollowerKeyspace::get).
+    pub fn ttl<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Duration>, Error> {
+        Ok(self.find(key)?.map(|found| found.header.expires_at.since(found.now)))
+    }
+
+    /// The keys of the live entries, in order, as one commit had them up to every 256th key.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file can't be read.
+    pub fn keys(&self) -> Result<Vec<K>, Error> {
+        let mut keys = Vec::new();
+        let mut last: Option<Arc<[u8]>> = None;
+        while let Some(view) = self.view()? {
+            let chunk = view.snapshot.keys(&view.id.to_bytes(), last.as_deref(), CHUNK);
+            let chunk = chunk.map_err(|fault| self.follower.failed(&fault.cause))?;
+            for full in &chunk {
+                let is_live = self.record(&view, full)?.is_some();
+                keys.extend(
+                    full.get(KeyspaceId::LEN..).filter(|_| is_live).and_then(|key| key::decode(key).ok()),
+                );
+            }
+            if chunk.len() < CHUNK {
+                break;
+            }
+            last = chunk.last().cloned();
+        }
+        Ok(keys)
+    }
+
+    fn find<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<FoundRecord>, Error> {
+        // Before the file is asked: whether a key is too long does not depend on what the file has.
+        let mut bytes = KeyWriter::default();
+        key.encode(&mut bytes);
+        let len = bytes.as_slice().len();
+        if len > MAX_KEY_LEN {
+            let keyspace = self.definition.name().to_owned();
+            return Err(Error::KeyTooLarge { keyspace, len, max: MAX_KEY_LEN });
+        }
+        let Some(view) = self.view()? else { return Ok(None) };
+        let full = [&view.id.to_bytes(), bytes.as_slice()].concat();
+        let found = self.record(&view, &full)?;
+        Ok(found.map(|(record, header)| FoundRecord { now: view.now, full, record, header }))
+    }
+
+    /// The live record of a whole key.
+    fn record(&self, view: &View, full: &[u8]) -> Result<Option<(Vec<u8>, Header)>, Error> {
+        let found = view.snapshot.get(full).map_err(|fault| self.follower.failed(&fault.cause))?;
+        let Some(record) = found else { return Ok(None) };
+        match record::read(full, &record) {
+            Ok((header, ..)) if view.catalog.is_removed(full, header.sequence) => Ok(None),
+            Ok((header, ..)) if header.expires_at > view.now => Ok(Some((record, header))),
+            Ok(_) => Ok(None),
+            Err(damage) => Err(self.damaged(damage)),
+        }
+    }
+
+    fn damaged(&self, damage: Damage) -> Error {
+        self.follower.failed(&format!("a record is damaged: {damage:?}"))
+    }
+
+    /// A new transaction, and the keyspace's number in it: a new version has another. None if the keyspace is
+    /// not there.
+    fn view(&self) -> Result<Option<View>, Error> {
+        let (catalog, snapshot) = self.follower.file.view(Some(self.definition.name()))?;
+        let Some(row) = catalog.keyspaces.get(self.definition.name()) else {
+            return Ok(None);
+        };
+        let is_same_shape = row.shape == K::shape() && row.format == self.definition.value_format().code();
+        if row.version != self.definition.schema_version() || !is_same_shape {
+            return Ok(None);
+        }
+        // Its own clock may be behind the owner's.
+        let now = self.follower.clock.wall().max(catalog.state.clock_watermark);
+        Ok(Some(View { id: row.id, catalog, now, snapshot }))
+    }
+}

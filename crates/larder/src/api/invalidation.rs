@@ -1,0 +1,147 @@
+//! Several removals, made as one.
+
+use super::keyspace::Keyspace;
+use crate::engine::open_keyspace::OpenKeyspace;
+use crate::engine::removal::Removal;
+use crate::engine::shared::Shared;
+use crate::error::Error;
+use crate::format::key::bytes::KeyWriter;
+use crate::format::key::scope::{KeyPattern, Scope};
+use crate::format::key::{EncodeKey, Key, KeyPrefix};
+use crate::sys::sync::Arc;
+
+/// Removals from one keyspace or several, made with one commit.
+/// [`Cache::invalidation`](crate::Cache::invalidation) begins one.
+///
+/// For an update that makes entries of several keyspaces stale: a product, and the lists that it stands in.
+/// Name the source before what is derived from it, so that a list which is rebuilt in between from the old
+/// product is removed as well.
+///
+/// Nothing happens before [`commit`](Invalidation::commit). Then the removals are visible one after another,
+/// and durable together: a crash before it has returned leaves all of them to be made again or none, except
+/// for one of many thousands of keys, which takes several transactions.
+///
+/// ```
+/// # use larder::{Cache, KeyspaceDefinition};
+/// # const PRODUCT: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("product");
+/// # const LIST: KeyspaceDefinition<String, Vec<u64>> = KeyspaceDefinition::new("list");
+/// # let cache = Cache::builder().open()?;
+/// let (products, lists) = (cache.keyspace(PRODUCT)?, cache.keyspace(LIST)?);
+/// products.insert("MTNVTU", 100)?;
+/// lists.insert("AIRTIME", vec![100])?;
+/// let mut stale = cache.invalidation();
+/// stale.remove(&products, "MTNVTU")?.clear(&lists);
+/// assert_eq!(stale.commit()?, 2);
+/// # Ok::<(), larder::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing is removed before the commit"]
+pub struct Invalidation {
+    shared: Arc<Shared>,
+    steps: Vec<InvalidationStep>,
+    /// A keyspace that is of another cache.
+    foreign: Option<String>,
+}
+
+#[derive(Debug)]
+enum InvalidationStep {
+    Key(Arc<OpenKeyspace>, KeyWriter),
+    Scope(Arc<OpenKeyspace>, Scope),
+}
+
+impl Invalidation {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: shared.clone(), steps: Vec::new(), foreign: None }
+    }
+
+    /// Adds the removal of a key.
+    ///
+    /// # Errors
+    /// [`Error::KeyTooLarge`].
+    pub fn remove<K: Key, V, Q: EncodeKey<K> + ?Sized>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: &Q,
+    ) -> Result<&mut Self, Error> {
+        let full = keyspace.encode(key)?;
+        let open_keyspace = self.own(keyspace);
+        self.steps.push(InvalidationStep::Key(open_keyspace, full));
+        Ok(self)
+    }
+
+    /// Adds the removal of every key that starts with `prefix`.
+    #[expect(clippy::needless_pass_by_value, reason = "a prefix reads best without an ampersand")]
+    pub fn remove_prefix<K: Key, V>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        prefix: impl KeyPrefix<K>,
+    ) -> &mut Self {
+        let scope = keyspace.prefix_scope(&prefix);
+        self.scope(keyspace, scope)
+    }
+
+    /// Adds the removal of every key that has the parts of `pattern`.
+    ///
+    /// # Errors
+    /// Those of [`Keyspace::remove_matching`] for a pattern that can't be.
+    #[expect(clippy::needless_pass_by_value, reason = "a pattern reads best without an ampersand")]
+    pub fn remove_matching<K: Key, V>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        pattern: impl KeyPattern<K>,
+    ) -> Result<&mut Self, Error> {
+        let scope = keyspace.pattern_scope(&pattern)?;
+        Ok(self.scope(keyspace, scope))
+    }
+
+    /// Adds the removal of every key of a keyspace.
+    pub fn clear<K: Key, V>(&mut self, keyspace: &Keyspace<K, V>) -> &mut Self {
+        let scope = keyspace.whole_scope();
+        self.scope(keyspace, scope)
+    }
+
+    fn scope<K, V>(&mut self, keyspace: &Keyspace<K, V>, scope: Scope) -> &mut Self {
+        let open_keyspace = self.own(keyspace);
+        self.steps.push(InvalidationStep::Scope(open_keyspace, scope));
+        self
+    }
+
+    fn own<K, V>(&mut self, keyspace: &Keyspace<K, V>) -> Arc<OpenKeyspace> {
+        let open_keyspace = keyspace.open_keyspace();
+        if !keyspace.is_of(&self.shared) {
+            self.foreign.get_or_insert_with(|| open_keyspace.name.clone());
+        }
+        open_keyspace
+    }
+
+    /// Makes the removals. How many live entries there were.
+    ///
+    /// Durable when it returns, as [`Keyspace::remove`] is.
+    ///
+    /// # Errors
+    /// [`Error::NotDurable`] when they could not be committed *and* the file could not be put out of service;
+    /// memory is clean either way. [`Error::InvalidSetting`] if a keyspace is of another cache; nothing was
+    /// removed then. [`Error::Closed`], [`Error::Forked`].
+    ///
+    /// # Cost
+    /// One commit, shared with whoever else waits for one; and that of each removal in memory.
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub fn commit(self) -> Result<u64, Error> {
+        if let Some(name) = self.foreign {
+            let allowed = "it must be a keyspace of the cache that the invalidation was begun on".to_owned();
+            return Err(Error::InvalidSetting {
+                setting: "keyspace",
+                value: format!("{name:?} of another cache"),
+                allowed,
+            });
+        }
+        self.shared.invalidate(self.steps.iter().map(|step| match step {
+            InvalidationStep::Key(open_keyspace, full) => {
+                Removal::Key { counters: &open_keyspace.counters, full: full.as_slice() }
+            }
+            InvalidationStep::Scope(open_keyspace, scope) => {
+                Removal::Scope { counters: &open_keyspace.counters, scope: scope.clone() }
+            }
+        }))
+    }
+}

@@ -1,0 +1,155 @@
+//! Walking a keyspace in key order.
+//!
+//! The keys come from two sorted sources: those in memory, listed when the walk begins, and those on disk,
+//! read in chunks, each from the snapshot of its moment, so that a slow walk keeps no old pages alive. Each
+//! key is then looked up as any other key is. Hence a walk yields every entry that lives throughout, once,
+//! and never one that had expired or been invalidated when it was yielded; of entries that come or go
+//! meanwhile it may yield either. While the writer has withdrawn the snapshot to make room, a walk waits for
+//! the next one: to take that for the end of the disk would leave out all that follows.
+//!
+//! The list from memory is made before the first chunk is read: an entry that is committed or evicted in
+//! between is then in both, and one in neither can't have lived throughout.
+
+use std::collections::VecDeque;
+use std::iter::Peekable;
+use std::vec::IntoIter;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use crate::format::key;
+use crate::format::key::Key;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::sys::sync::Arc;
+
+/// Keys read from disk at once.
+const CHUNK: usize = 256;
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// The live entries in key order, as no use of them: nothing is counted or promoted.
+    ///
+    /// Not a snapshot: entries written or removed meanwhile may or may not be seen, but none is yielded after
+    /// it expired or was invalidated.
+    ///
+    /// # Cost
+    /// One pass over the entries in memory to begin; then one lookup for each entry, and one decoding for
+    /// each that is on disk alone.
+    #[must_use]
+    pub fn iter(&self) -> Iter<K, V> {
+        Iter { keys: self.full_keys(), keyspace: self.clone() }
+    }
+
+    /// The keys of the live entries in key order.
+    ///
+    /// # Cost
+    /// As [`iter`](Keyspace::iter), without decoding values.
+    #[must_use]
+    pub fn keys(&self) -> Keys<K, V> {
+        Keys { keys: self.full_keys(), keyspace: self.clone() }
+    }
+
+    fn full_keys(&self) -> FullKeys {
+        let prefix = self.open_keyspace.id.to_bytes();
+        // Listing waits for every shard.
+        let is_forked = self.shared.is_forked();
+        let in_memory = if is_forked { Vec::new() } else { self.shared.tiers.memory.keys(&prefix) };
+        FullKeys {
+            prefix,
+            in_memory: in_memory.into_iter().peekable(),
+            chunk: VecDeque::new(),
+            last_on_disk: None,
+            disk_is_done: is_forked || self.is_memory_only(),
+        }
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> IntoIterator for &Keyspace<K, V> {
+    type Item = (K, Arc<V>);
+    type IntoIter = Iter<K, V>;
+
+    fn into_iter(self) -> Iter<K, V> {
+        self.iter()
+    }
+}
+
+#[derive(Debug)]
+struct FullKeys {
+    prefix: [u8; KeyspaceId::LEN],
+    in_memory: Peekable<IntoIter<Arc<[u8]>>>,
+    chunk: VecDeque<Arc<[u8]>>,
+    last_on_disk: Option<Arc<[u8]>>,
+    disk_is_done: bool,
+}
+
+impl FullKeys {
+    fn next(&mut self, tiers: &crate::engine::tiers::Tiers) -> Option<Arc<[u8]>> {
+        if self.chunk.is_empty() && !self.disk_is_done {
+            self.chunk = tiers.keys_on_disk(&self.prefix, self.last_on_disk.as_deref(), CHUNK).into();
+            self.disk_is_done = self.chunk.len() < CHUNK;
+            self.last_on_disk = self.chunk.back().cloned();
+        }
+        let in_memory = match (self.in_memory.peek(), self.chunk.front()) {
+            (Some(in_memory), Some(on_disk)) => in_memory <= on_disk,
+            (in_memory, _) => in_memory.is_some(),
+        };
+        if !in_memory {
+            return self.chunk.pop_front();
+        }
+        let key = self.in_memory.next();
+        if self.chunk.front() == key.as_ref() {
+            self.chunk.pop_front();
+        }
+        key
+    }
+
+    fn decode<K: Key>(full: &[u8]) -> Option<K> {
+        // What does not decode as a key was damaged, or made by a key type of the same shape with other
+        // rules: no entry of this one.
+        key::decode(full.get(KeyspaceId::LEN..)?).ok()
+    }
+}
+
+/// The live entries of a keyspace, in key order. Made by [`Keyspace::iter`].
+#[derive(Debug)]
+pub struct Iter<K, V> {
+    keyspace: Keyspace<K, V>,
+    keys: FullKeys,
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator for Iter<K, V> {
+    type Item = (K, Arc<V>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let full = self.keys.next(&self.keyspace.shared.tiers)?;
+            if let Some(value) = self.keyspace.look_in_both(|| self.keyspace.peek_full(&full))
+                && let Some(key) = FullKeys::decode(&full)
+            {
+                return Some((key, value));
+            }
+        }
+    }
+}
+
+/// The keys of the live entries of a keyspace, in order. Made by [`Keyspace::keys`].
+#[derive(Debug)]
+pub struct Keys<K, V> {
+    keyspace: Keyspace<K, V>,
+    keys: FullKeys,
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator for Keys<K, V> {
+    type Item = K;
+
+    fn next(&mut self) -> Option<K> {
+        loop {
+            let full = self.keys.next(&self.keyspace.shared.tiers)?;
+            if self.keyspace.look_in_both(|| self.keyspace.expiry_of(&full, self.keyspace.now())).is_some()
+                && let Some(key) = FullKeys::decode(&full)
+            {
+                return Some(key);
+            }
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Loading what no tier has: one loader for all who ask for a key at once.
+//!
+//! 1. Look in memory under the shared lock. A hit ends here.
+//! 2. Under the exclusive lock, look again; join the flight that hangs there; else take a lease and hang a
+//!    flight on it.
+//! 3. Look on disk, in a snapshot loaded after (2).
+//! 4. Run the loader, with no lock held.
+//! 5. Publish, if the lease still holds: a write or an invalidation after (2) has revoked it, and the value
+//!    may be older than that.
+//! 6. Take the flight down with the lease, then land it. In this order: whoever comes in between starts anew,
+//!    instead of joining a load that has ended.
+//!
+//! Whatever takes an exclusive lock (2, 5, 6) is not done in a forked child, which runs the loader and
+//! answers with its value.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use super::definition::Durability;
+use super::fill::Lease;
+use super::write::InsertOutcome;
+use crate::engine::flights::{Flight, FlightOutcome, UnfinishedFlight};
+use crate::engine::open_keyspace::OpenKeyspace;
+use crate::engine::shared::Shared;
+use crate::error::{Error, LoadError};
+use crate::format::key::bytes::KeyWriter;
+use crate::format::key::{EncodeKey, Key};
+use crate::memory::Leased;
+use crate::memory::leases::Permit;
+use crate::memory::slot::{Lookup, SlotKey, Value};
+use crate::stats::counters::Count;
+use crate::sys::process::Process;
+use crate::sys::sync::{Arc, Ordering};
+use crate::units::millis;
+
+/// The caller that runs the loader. If it unwinds, its waiters are released.
+///
+/// A loader may fork, and return in the child: those who wait are in the parent, where it returns as well.
+struct FlightLeader<'a> {
+    process: Process,
+    flight: Arc<Flight>,
+    lease: Option<Lease<'a>>,
+    outcome: Option<FlightOutcome>,
+}
+
+impl Drop for FlightLeader<'_> {
+    fn drop(&mut self) {
+        drop(self.lease.take());
+        if !self.process.is_current() {
+            return;
+        }
+        self.flight.land(self.outcome.take().unwrap_or(FlightOutcome::Panicked));
+    }
+}
+
+/// What a caller does after looking for a key.
+enum LoadStep<'a, V, E> {
+    Done(Result<Arc<V>, LoadError<E>>),
+    Load(FlightLeader<'a>),
+    /// The flight was for another type of error, or the cache is a parent's: load alone.
+    LoadAlone,
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// The live value of a key; if there is none, the value that `loader` makes, which is cached for the
+    /// keyspace's lifetime.
+    ///
+    /// Callers that ask for one key at once run one loader and share its answer. A value whose key was
+    /// written or invalidated while it was loaded is returned and not cached, and callers that come after the
+    /// invalidation do not wait for that load.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// let price = prices.get_or_load("MTNVTU", || "100".parse::<u64>())?;
+    /// assert_eq!(*price, 100);
+    /// let error = prices.get_or_load("AIRTEL", || "none".parse::<u64>()).unwrap_err();
+    /// assert!(!prices.contains_key("AIRTEL"), "errors are not cached: {error}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// A value that can't be cached (too large, or not to be encoded) is returned all the same, and loaded
+    /// anew by the next caller. It is counted as [`uncacheable`](crate::KeyspaceStats::uncacheable), and the
+    /// first of a keyspace is told in the log, with what to do.
+    ///
+    /// # Errors
+    /// [`LoadError::Loader`] with the loader's error, shared by all who waited; [`LoadError::Panicked`] if
+    /// the loader that this caller waited for panicked; [`LoadError::Cycle`] if waiting would never end, be
+    /// the loads that wait for one another of one cache or of several; [`LoadError::Timeout`] after
+    /// [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set; [`LoadError::Key`] for a key that
+    /// is too long. Failures of the cache are none: the value is then returned and not cached.
+    ///
+    /// A loader must not join a thread that asks for the loader's own key: the cache sees loads, and not what
+    /// a thread waits for elsewhere. Without a `load_timeout` such a wait lasts for ever.
+    ///
+    /// # Panics
+    /// If `loader` panics, in the thread that runs it.
+    pub fn get_or_load<Q, E, R, F>(&self, key: &Q, loader: F) -> Result<Arc<V>, LoadError<E>>
+    where
+        Q: EncodeKey<K> + ?Sized,
+        E: Send + Sync + 'static,
+        R: Into<Arc<V>>,
+        F: FnOnce() -> Result<R, E>,
+    {
+        let mut full = KeyWriter::default();
+        self.encode_into(key, &mut full).map_err(LoadError::Key)?;
+        let key = self.shared.tiers.memory.key(full.as_slice());
+        if self.shared.is_closed() {
+            return self.run(key, loader);
+        }
+        match self.find_or_lease(key) {
+            LoadStep::Done(done) => done,
+            LoadStep::LoadAlone => self.run(key, loader),
+            LoadStep::Load(leader) => self.load(key, leader, loader),
+        }
+    }
+
+    /// Steps 1 to 3.
+    fn find_or_lease<'a, E: Send + Sync + 'static>(&'a self, key: SlotKey<'a>) -> LoadStep<'a, V, E> {
+        let memory = &self.shared.tiers.memory;
+        if let Lookup::Value(value, _) = self.shared.tiers.look_in_memory(key)
+            && let Some(value) = Self::typed(value)
+        {
+            self.answered(Count::MemoryHits, key);
+            return LoadStep::Done(Ok(value));
+        }
+        if self.shared.is_forked() {
+            self.answered(Count::Misses, key);
+            return LoadStep::LoadAlone;
+        }
+        let now = self.now();
+        let mut made = None;
+        let leased = memory.lease_to_load(key, now, || made.insert(Flight::new()).clone() as Value);
+        let (id, on_disk) = match leased {
+            Leased::Value(value) => {
+                self.answered(Count::MemoryHits, key);
+                return Self::typed(value).map_or(LoadStep::LoadAlone, |value| LoadStep::Done(Ok(value)));
+            }
+            Leased::Flight(flight) => {
+                self.answered(Count::Misses, key);
+                return self.join(flight);
+            }
+            Leased::Lease { id, on_disk } => (id, on_disk),
+        };
+        let flight = made.unwrap_or_else(Flight::new);
+        let process = self.shared.tiers.process;
+        let mut leader =
+            FlightLeader { process, flight, lease: Some(Lease::new(memory, key, id)), outcome: None };
+        if let Some(absent) = on_disk
+            && !self.is_memory_only()
+            && let Some(value) = self.promote(key, Permit::Lease(id), absent.min_visible_sequence)
+        {
+            leader.outcome = Some(FlightOutcome::Value(value.clone()));
+            self.answered(Count::DiskHits, key);
+            return LoadStep::Done(Ok(value));
+        }
+        self.answered(Count::Misses, key);
+        LoadStep::Load(leader)
+    }
+
+    fn join<E: Send + Sync + 'static>(&self, flight: Value) -> LoadStep<'_, V, E> {
+        let Ok(flight) = Arc::downcast::<Flight>(flight) else {
+            return LoadStep::LoadAlone;
+        };
+        match flight.join(self.shared.load_timeout) {
+            Err(UnfinishedFlight::Cycle) => LoadStep::Done(Err(LoadError::Cycle)),
+            Err(UnfinishedFlight::TimedOut) => {
+                let waited = self.shared.load_timeout.unwrap_or_default();
+                LoadStep::Done(Err(LoadError::Timeout { waited }))
+            }
+            Ok(FlightOutcome::Panicked) => LoadStep::Done(Err(LoadError::Panicked)),
+            Ok(FlightOutcome::Value(value)) => {
+                Self::typed(value).map_or(LoadStep::LoadAlone, |value| LoadStep::Done(Ok(value)))
+            }
+            Ok(FlightOutcome::Error(error)) => match Arc::downcast(error) {
+                Ok(error) => LoadStep::Done(Err(LoadError::Loader(error))),
+                Err(_) => LoadStep::LoadAlone,
+            },
+        }
+    }
+
+    /// Steps 4 to 6.
+    fn load<E, R, F>(
+        &self,
+        key: SlotKey<'_>,
+        mut leader: FlightLeader<'_>,
+        loader: F,
+    ) -> Result<Arc<V>, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        R: Into<Arc<V>>,
+        F: FnOnce() -> Result<R, E>,
+    {
+        let result = self.run(key, loader);
+        match &result {
+            Ok(_) if self.shared.is_forked() => {}
+            Ok(value) => {
+                let ttl = self.definition.default_ttl();
+                // Those who wait get it also if this panics, as a `Serialize` may, or the `Drop` of what is
+                // evicted for it.
+                leader.outcome = Some(FlightOutcome::Value(value.clone()));
+                let lease = leader.lease.take();
+                let written = self.write(key, value, ttl, Durability::Buffered, lease.as_ref());
+                self.count_fill(key, &written);
+            }
+            Err(LoadError::Loader(error)) => leader.outcome = Some(FlightOutcome::Error(error.clone())),
+            Err(_) => {}
+        }
+        result
+    }
+
+    /// Counts a loaded value that is not cached. The caller has it all the same.
+    fn count_fill(&self, key: SlotKey<'_>, written: &Result<InsertOutcome, Error>) {
+        let counters = &self.open_keyspace.counters;
+        match written {
+            Ok(InsertOutcome::Not) => counters.add(Count::VoidedFills),
+            Ok(InsertOutcome::NoRoom) => {
+                self.count_uncacheable(
+                    key,
+                    &"memory has no room for it, and the disk tier is off; raise memory_capacity",
+                    false,
+                );
+            }
+            Err(error @ Error::ValueTooLarge { .. }) => self.count_uncacheable(key, error, false),
+            // What the type's own code says.
+            Err(error @ Error::Encode { .. }) => self.count_uncacheable(key, error, true),
+            // It is cached; or the cache was closed meanwhile.
+            Ok(InsertOutcome::Saved | InsertOutcome::InMemory) | Err(_) => {}
+        }
+    }
+
+    /// Counts a loaded value that can't be cached. The first of a keyspace is told in the log.
+    fn count_uncacheable(&self, key: SlotKey<'_>, why: &dyn std::fmt::Display, may_quote: bool) {
+        let counters = &self.open_keyspace.counters;
+        counters.add(Count::Uncacheable);
+        counters.uncacheable_cause.note(why, may_quote);
+        if !counters.has_told_uncacheable.swap(true, Ordering::Relaxed) {
+            let key = self.shared.key_for_log(&self.open_keyspace, key.bytes);
+            tracing::warn!(
+                keyspace = self.open_keyspace.name,
+                key,
+                "a loaded value is not cached, so each caller loads it anew: {why}"
+            );
+        }
+    }
+
+    fn run<E, R, F>(&self, key: SlotKey<'_>, loader: F) -> Result<Arc<V>, LoadError<E>>
+    where
+        R: Into<Arc<V>>,
+        F: FnOnce() -> Result<R, E>,
+    {
+        let (shared, open_keyspace) = (&*self.shared, &*self.open_keyspace);
+        shared.count(&open_keyspace.counters, Count::Loads, key.bytes);
+        let began = shared.tiers.time.clock().monotonic();
+        let mut running = Running { shared, open_keyspace, key, began, has_failed: true };
+        let result = loader().map(Into::into).map_err(|error| LoadError::Loader(Arc::new(error)));
+        running.has_failed = result.is_err();
+        result
+    }
+}
+
+/// A loader at work. When it is dropped it counts, so that one that panics counts too.
+struct Running<'a> {
+    shared: &'a Shared,
+    open_keyspace: &'a OpenKeyspace,
+    key: SlotKey<'a>,
+    began: Duration,
+    has_failed: bool,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let Self { shared, open_keyspace, key, has_failed, .. } = *self;
+        let took = shared.tiers.time.clock().monotonic().saturating_sub(self.began);
+        open_keyspace.counters.load_times.record(took);
+        if has_failed {
+            open_keyspace.counters.add(Count::LoadFailures);
+        }
+        if took >= open_keyspace.slow_load {
+            shared.note_slow(open_keyspace, key.bytes, took, has_failed);
+            tracing::warn!(
+                keyspace = open_keyspace.name,
+                key = shared.key_for_log(open_keyspace, key.bytes),
+                took_ms = millis(took),
+                failed = has_failed,
+                "a load was slow"
+            );
+        }
+    }
+}

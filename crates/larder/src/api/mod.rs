@@ -1,0 +1,6 @@
+//! What users call: the cache, its keyspaces, invalidations of several keys, and a reader of a live file.
+
+pub(crate) mod cache;
+pub(crate) mod follower;
+pub(crate) mod invalidation;
+pub(crate) mod keyspace;

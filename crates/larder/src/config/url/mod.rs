@@ -1,0 +1,285 @@
+//! Settings from a URL, as a deployment writes them into its environment.
+//!
+//! ```text
+//! memory:?memory=64MiB
+//! file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB&flush=100ms
+//! redis://:password@10.0.0.7:6379/1        (not yet)
+//! ```
+//!
+//! The part after `file:` is a path, relative ones included; `file:///var/…` means the same as `file:/var/…`.
+//! Bytes that a URL has no place for are written `%XX`. White space around a URL is no part of it. A password
+//! is never shown: not in an error, not in a log line.
+//!
+//! What a path may be is decided in [`path`]: the path of a socket goes by the same rules as that of the file.
+
+mod path;
+
+use std::time::Duration;
+
+use super::CacheBuilder;
+use crate::error::Error;
+use crate::units::ByteSize;
+
+/// The environment variable that [`Cache::from_env`](crate::Cache::from_env) reads.
+pub const URL_VARIABLE: &str = "LARDER_URL";
+
+const SCHEMES: &str = "a URL begins with file: (two tiers) or memory: (memory only)";
+const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout, load_timeout, slow_load (durations), sample_keys, log_keys (on or off), shards, control (a socket's path) and control_values (on or off)";
+/// Those that may be shown with their values; what stands in others might be a password.
+const KNOWN_OPTIONS: [&str; 15] = [
+    "memory",
+    "disk",
+    "write_buffer",
+    "page_cache",
+    "verify",
+    "flush",
+    "sweep",
+    "open_timeout",
+    "load_timeout",
+    "slow_load",
+    "sample_keys",
+    "log_keys",
+    "shards",
+    "control",
+    "control_values",
+];
+/// What a file of variables keeps around a value, where a shell would take it away.
+const QUOTES: [char; 2] = ['\'', '"'];
+const FILE_OPTIONS: [&str; 6] = ["disk", "write_buffer", "page_cache", "verify", "flush", "open_timeout"];
+
+/// What is wrong, and what would be right.
+type UrlRefusal = (String, &'static str);
+
+impl CacheBuilder {
+    /// The settings that a URL gives; the others are the defaults, and may be set as ever.
+    ///
+    /// | part | means |
+    /// |---|---|
+    /// | `file:PATH` | [`path`](CacheBuilder::path); `%XX` stands for a byte |
+    /// | `memory:` | no path: memory only |
+    /// | `memory=64MiB` | [`memory_capacity`](CacheBuilder::memory_capacity) |
+    /// | `disk=1GiB` | [`disk_capacity`](CacheBuilder::disk_capacity) |
+    /// | `write_buffer=8MiB` | [`write_buffer`](CacheBuilder::write_buffer) |
+    /// | `page_cache=64MiB` | [`page_cache`](CacheBuilder::page_cache) |
+    /// | `verify=16MiB` | [`verify_on_open`](CacheBuilder::verify_on_open) |
+    /// | `flush=100ms` | [`flush_interval`](CacheBuilder::flush_interval) |
+    /// | `sweep=1s` | [`sweep_interval`](CacheBuilder::sweep_interval) |
+    /// | `open_timeout=5s` | [`open_timeout`](CacheBuilder::open_timeout) |
+    /// | `load_timeout=5s` | [`load_timeout`](CacheBuilder::load_timeout) |
+    /// | `slow_load=1s` | [`slow_load`](CacheBuilder::slow_load) |
+    /// | `sample_keys=on` | [`sample_keys`](CacheBuilder::sample_keys): `on` or `off` |
+    /// | `log_keys=on` | [`log_keys`](CacheBuilder::log_keys): `on` or `off` |
+    /// | `shards=16` | [`shards`](CacheBuilder::shards) |
+    /// | `control=PATH` | `control_socket`, in a build with the feature `control`; `%XX` stands for a byte |
+    /// | `control_values=on` | `control_values`, in a build with the feature `control`; `off` is the default |
+    ///
+    /// Sizes are whole numbers with `B`, `KiB`, `MiB`, `GiB` or `TiB`; durations whole numbers with `ms`,
+    /// `s`, `m` or `h`. Each option is given once.
+    ///
+    /// White space before and behind the URL is skipped, such as the end of the line that it was read from. Within
+    /// it, a path neither begins nor ends with white space, and holds no control character, written `%XX` or not.
+    /// `~` and `$HOME` are what a shell expands, and refused: two programs with different home directories would
+    /// open different files. A file that is called so is written `./~`, or with `%24` for the `$`.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let url = format!("file:{}/shop.larder?memory=64MiB&disk=1GiB", dir.path().display());
+    /// let cache = larder::CacheBuilder::from_url(&url)?.open()?; // file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB
+    /// assert_eq!(cache.stats().disk.unwrap().capacity, 1 << 30);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidUrl`] for a scheme, an option, a number or a unit that is none of these; it says what
+    /// is allowed. Whether a value is in its range is checked by [`open`](CacheBuilder::open).
+    pub fn from_url(url: &str) -> Result<Self, Error> {
+        let url = url.trim_ascii();
+        let refused = |(why, allowed): UrlRefusal| Error::InvalidUrl { url: redacted(url), why, allowed };
+        let invalid = |why: String, allowed| Err(refused((why, allowed)));
+        if url.starts_with(QUOTES) {
+            return invalid("it begins with a quotation mark".to_owned(), "write it without quotation marks");
+        }
+        let Some((scheme, rest)) = url.split_once(':') else {
+            return invalid("it has no scheme".to_owned(), SCHEMES);
+        };
+        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let is_file = match scheme {
+            "file" => true,
+            "memory" => false,
+            "redis" | "rediss" | "unix" => {
+                return invalid(
+                    format!("{scheme}: is for the remote tier, which this version does not have"),
+                    SCHEMES,
+                );
+            }
+            _ => return invalid(format!("its scheme is {scheme:?}"), SCHEMES),
+        };
+        let mut builder = Self::default();
+        if is_file {
+            builder = builder.path(path::of_place(place).map_err(refused)?);
+        } else if !matches!(place, "" | "//") {
+            return invalid(
+                format!("memory: is followed by {:?}", without_user(place)),
+                "it has no path; write file:PATH for a file",
+            );
+        }
+        let mut given = Vec::new();
+        for option in query.split('&').filter(|option| !option.is_empty()) {
+            let Some((name, value)) = option.split_once('=') else {
+                return invalid(
+                    format!("the option {option:?} has no value"),
+                    "write NAME=VALUE, with & between options",
+                );
+            };
+            if given.contains(&name) {
+                return invalid(format!("it has the option {name:?} twice"), "give each option once");
+            }
+            given.push(name);
+            if !is_file && FILE_OPTIONS.contains(&name) {
+                return invalid(
+                    format!("{name} is a setting of the file, and there is none"),
+                    "write file:PATH for a file",
+                );
+            }
+            builder = builder.option(name, value).map_err(refused)?;
+        }
+        Ok(builder)
+    }
+
+    fn option(self, name: &str, value: &str) -> Result<Self, UrlRefusal> {
+        Ok(match name {
+            "memory" => self.memory_capacity(size(name, value)?),
+            "disk" => self.disk_capacity(size(name, value)?),
+            "write_buffer" => self.write_buffer(size(name, value)?),
+            "page_cache" => self.page_cache(size(name, value)?),
+            "verify" => self.verify_on_open(size(name, value)?),
+            "flush" => self.flush_interval(duration(name, value)?),
+            "sweep" => self.sweep_interval(duration(name, value)?),
+            "open_timeout" => self.open_timeout(duration(name, value)?),
+            "load_timeout" => self.load_timeout(duration(name, value)?),
+            "slow_load" => self.slow_load(duration(name, value)?),
+            "sample_keys" => self.sample_keys(switch(name, value)?),
+            "log_keys" => self.log_keys(switch(name, value)?),
+            "shards" => match number(value) {
+                (Some(shards), "") => self.shards(usize::try_from(shards).unwrap_or(usize::MAX)),
+                _ => return Err((format!("shards is {value:?}"), "it is a whole number")),
+            },
+            "control" => self.control(value)?,
+            "control_values" => self.values(value)?,
+            _ => return Err((format!("it has the option {name:?}"), OPTIONS)),
+        })
+    }
+
+    #[cfg(all(unix, feature = "control"))]
+    fn control(self, value: &str) -> Result<Self, UrlRefusal> {
+        let path = path::of_text(value);
+        let path = path.map_err(|(why, allowed)| (format!("control is {value:?}: {why}"), allowed))?;
+        Ok(self.control_socket(path))
+    }
+
+    #[cfg(all(unix, feature = "control"))]
+    fn values(self, value: &str) -> Result<Self, UrlRefusal> {
+        match value {
+            "on" => Ok(self.control_values(true)),
+            "off" => Ok(self.control_values(false)),
+            _ => Err((format!("control_values is {value:?}"), "it is on or off")),
+        }
+    }
+
+    #[cfg(not(all(unix, feature = "control")))]
+    fn values(self, _: &str) -> Result<Self, UrlRefusal> {
+        self.control("")
+    }
+
+    #[cfg(not(all(unix, feature = "control")))]
+    #[expect(clippy::unused_self, reason = "as in a build that has the socket")]
+    fn control(self, _: &str) -> Result<Self, UrlRefusal> {
+        Err((
+            "control is for a build that has a control socket".to_owned(),
+            "build larder with its feature control",
+        ))
+    }
+}
+
+fn number(value: &str) -> (Option<u64>, &str) {
+    let digits = value.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = value.split_at(digits);
+    (number.parse().ok(), unit)
+}
+
+fn size(name: &str, value: &str) -> Result<ByteSize, UrlRefusal> {
+    let bytes = match number(value) {
+        (Some(number), "B") => Some(number),
+        (Some(number), "KiB") => number.checked_mul(1 << 10),
+        (Some(number), "MiB") => number.checked_mul(1 << 20),
+        (Some(number), "GiB") => number.checked_mul(1 << 30),
+        (Some(number), "TiB") => number.checked_mul(1 << 40),
+        _ => None,
+    };
+    bytes.map(ByteSize::bytes).ok_or_else(|| {
+        (
+            format!("{name} is {value:?}"),
+            "a size is a whole number with B, KiB, MiB, GiB or TiB, such as 64MiB",
+        )
+    })
+}
+
+fn duration(name: &str, value: &str) -> Result<Duration, UrlRefusal> {
+    let millis = match number(value) {
+        (Some(number), "ms") => Some(number),
+        (Some(number), "s") => number.checked_mul(1_000),
+        (Some(number), "m") => number.checked_mul(60_000),
+        (Some(number), "h") => number.checked_mul(3_600_000),
+        _ => None,
+    };
+    millis.map(Duration::from_millis).ok_or_else(|| {
+        (format!("{name} is {value:?}"), "a duration is a whole number with ms, s, m or h, such as 100ms")
+    })
+}
+
+fn switch(name: &str, value: &str) -> Result<bool, UrlRefusal> {
+    match value {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err((format!("{name} is {value:?}"), "a switch is on or off")),
+    }
+}
+
+/// A URL as it may be shown: without what may be a password, before an `@` in the place of its host or in an
+/// option.
+pub(crate) fn redacted(url: &str) -> String {
+    let shown = without_user(url);
+    let Some((place, query)) = shown.split_once('?') else {
+        return shown;
+    };
+    let options = query.split('&').map(|option| match option.split_once('=') {
+        Some((name, _)) if !KNOWN_OPTIONS.contains(&name) => format!("{name}=…"),
+        _ => option.to_owned(),
+    });
+    format!("{place}?{}", options.collect::<Vec<_>>().join("&"))
+}
+
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("//") else {
+        // Without a host there is no place for a password; whoever wrote one all the same would not want it
+        // shown.
+        return match url.rsplit_once('@') {
+            Some((_, shown)) if !url.starts_with("file:") => format!("…@{shown}"),
+            _ => url.to_owned(),
+        };
+    };
+    let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let last_at = rest.rfind('@');
+    let hidden = match last_at {
+        // A password may hold a slash that nobody encoded.
+        Some(at) if at < host_end || !scheme.starts_with("file") => at + 1,
+        _ => 0,
+    };
+    match rest.get(hidden..) {
+        Some(shown) if hidden > 0 => format!("{scheme}//…@{shown}"),
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! How long a failed disk is left alone: longer each time it fails again, and from the start again once it has worked for as long.
+
+use std::time::Duration;
+
+use crate::disk::store::guard::StoreError;
+use crate::units::Timestamp;
+
+/// How long a failed disk tier waits before it is tried again, the first time; each time after that twice as long.
+pub const INITIAL_RETRY_DELAY: Duration = Duration::from_millis(100);
+/// The longest wait between two tries of a failed disk tier.
+pub const MAX_RETRY_DELAY: Duration = Duration::from_secs(30);
+
+/// The wait that a next outage begins with.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    wait: Duration,
+    in_service_since: Timestamp,
+}
+
+impl Backoff {
+    pub(super) fn enters_service(&mut self, now: Timestamp) {
+        self.in_service_since = now;
+    }
+
+    /// The wait after a failure: a disk that fails as soon as it is in service again is not one that works.
+    pub(super) fn fails(&mut self, now: Timestamp) -> Duration {
+        let has_recovered = now.since(self.in_service_since) >= self.wait;
+        self.wait = if has_recovered { INITIAL_RETRY_DELAY } else { twice(self.wait) };
+        self.wait
+    }
+}
+
+fn twice(wait: Duration) -> Duration {
+    (wait * 2).clamp(INITIAL_RETRY_DELAY, MAX_RETRY_DELAY)
+}
+
+/// Why a file is out of service, and when that is to be looked at again.
+#[derive(Debug, Clone)]
+pub(super) struct Outage {
+    pub(super) why: StoreError,
+    pub(super) retry_at: Timestamp,
+}
+
+impl Outage {
+    pub(super) fn new(why: StoreError, wait: Duration, now: Timestamp) -> Self {
+        Self { why, retry_at: now.after(wait) }
+    }
+
+    /// A try was in vain. One that was made before its time, for somebody who could not wait, does not put the next off.
+    pub(super) fn failed_again(&mut self, why: StoreError, backoff: &mut Backoff, now: Timestamp) {
+        if now >= self.retry_at {
+            backoff.wait = twice(backoff.wait);
+            self.retry_at = now.after(backoff.wait);
+        }
+        self.why = why;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_until_the_disk_has_worked_for_as_long() {
+        let at = |ms: u64| Timestamp::from_millis(1_000_000 + ms);
+        let mut backoff = Backoff::default();
+        assert_eq!(backoff.fails(at(0)), INITIAL_RETRY_DELAY);
+        backoff.enters_service(at(100));
+        assert_eq!(
+            backoff.fails(at(150)),
+            INITIAL_RETRY_DELAY * 2,
+            "it worked for less than it was waited for"
+        );
+        backoff.enters_service(at(400));
+        assert_eq!(backoff.fails(at(600)), INITIAL_RETRY_DELAY);
+        let mut outage = Outage::new(StoreError::io("first"), backoff.wait, at(600));
+        outage.failed_again(StoreError::io("early"), &mut backoff, at(650));
+        assert_eq!(outage.retry_at, at(700), "somebody who could not wait");
+        for _ in 0..20 {
+            outage.failed_again(StoreError::io("in time"), &mut backoff, outage.retry_at);
+        }
+        assert_eq!(backoff.wait, MAX_RETRY_DELAY);
+    }
+}

@@ -1,0 +1,376 @@
+//! Making a file as short as its entries need: by a copy beside it that takes its place.
+//!
+//! redb compacts a file by moving its pages, in commits that have no way back: a crash in between leaves a
+//! file whose every page must be read before it can be used, and the first commit afterwards finds no free
+//! page and doubles the file. So the file itself is not changed here. With the owner's lock held:
+//!
+//! 1. What an earlier copy left is removed.
+//! 2. A copy is written under the name of an unfinished file, in one transaction: each table in the order of
+//!    its keys, so that leaves are full. What has expired, what a pending range removal covers, and what
+//!    keyspaces left that are retired, is left out, and the counts of keyspaces agree with that. All else is
+//!    kept byte for byte, also rows and tables that this version does not know.
+//! 3. The copy is compacted and closed: it is on the disk, and says that it was closed.
+//! 4. The file is closed.
+//! 5. If the copy is no longer than the file, it is renamed over the file, in one step; otherwise it is
+//!    removed.
+//! 6. The directory is synced, before the file that stands at the path now takes a commit: a removal in it
+//!    would otherwise be undone by a crash that brings the old file back.
+//!
+//! A crash before (5) leaves the file as it was, and an unfinished one beside it, which the next opening
+//! removes. Until (6) a crash leaves one of two files that answer every lookup alike.
+//!
+//! Readers hinder nothing: the old file stays whole for as long as somebody has it open. A follower compares
+//! identities before each lookup, and opens the new one.
+
+mod unknown;
+
+use std::path::{Path, PathBuf};
+
+use redb::{
+    CompactionError, Database, Key, MultimapTableHandle, ReadTransaction, ReadableDatabase, ReadableTable,
+    StorageBackend, TableDefinition, TableHandle, Value, WriteTransaction,
+};
+
+use super::evidence::{MARK_AT, mark};
+use super::files::sync_directory_of;
+use super::open::{OpenOptions, builder, close, open_ours, remove_unfinished, unfinished};
+use crate::disk::store::batch::Deltas;
+use crate::disk::store::catalog::Catalog;
+use crate::disk::store::draft::Draft;
+use crate::disk::store::expiry;
+use crate::disk::store::guard::{Guarded, StoreError, guarded};
+use crate::disk::store::keyspace_row::KeyspaceRow;
+use crate::disk::store::keyspace_rows::Retired;
+use crate::disk::store::new_file::{NewFile, most_page, region_for};
+use crate::disk::store::redb_store::Store;
+use crate::disk::store::redb_store::metadata::write_catalog;
+use crate::disk::store::sparse::SparseFile;
+use crate::disk::store::tables::{ENTRIES, EXPIRY, KEYSPACES, META, RANGES, RETIRED};
+use crate::format::keyspace_id::KeyspaceId;
+use crate::format::record;
+use crate::units::Timestamp;
+
+/// Rows copied between two questions whether to go on.
+const ROWS: u64 = 256;
+
+/// A copy that is whole, closed, and beside its file.
+#[derive(Debug)]
+pub(crate) struct CopyReport {
+    path: PathBuf,
+    pub(crate) len: u64,
+    /// Entries that were left out because they had expired.
+    pub(crate) expired: u64,
+    /// What the copy says of itself.
+    pub(crate) catalog: Catalog,
+}
+
+/// Steps 1 to 3. None if it was not to go on. Then, and after an error, nothing is left of the copy.
+pub(crate) fn write_copy(
+    store: &Store,
+    options: &OpenOptions,
+    now: Timestamp,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Option<CopyReport>, StoreError> {
+    write_with(region(store, options), store, options, now, go_on)
+}
+
+fn write_with(
+    region: u64,
+    store: &Store,
+    options: &OpenOptions,
+    now: Timestamp,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Option<CopyReport>, StoreError> {
+    remove_unfinished(options)?;
+    let path = unfinished(&options.path);
+    let copied =
+        make(&path, store, options, region).and_then(|db| fill(db, &path, store, options, now, go_on));
+    if !matches!(copied, Ok(Some(_))) {
+        drop(options.volume.remove(&path));
+    }
+    copied
+}
+
+/// Steps 5 and 6; the file is closed. Answers whether the copy took its place. After an error nobody knows
+/// which of the two stands there after a crash: nothing may be committed to it.
+pub(crate) fn take_place(options: &OpenOptions, copied: &CopyReport) -> Result<bool, StoreError> {
+    let volume = &*options.volume;
+    let len = volume.metadata(&options.path)?.map_or(0, |seen| seen.len);
+    let is_taken = copied.len <= len;
+    if !is_taken {
+        volume.remove(&copied.path)?;
+        return Ok(false);
+    }
+    replace_by(options, copied).map(|()| true)
+}
+
+fn replace_by(options: &OpenOptions, copied: &CopyReport) -> Result<(), StoreError> {
+    let volume = &*options.volume;
+    if let Err(error) = volume.replace(&copied.path, &options.path) {
+        drop(volume.remove(&copied.path));
+        return Err(error.into());
+    }
+    Ok(sync_directory_of(volume, &options.path)?)
+}
+
+/// Makes a file anew that was made for a smaller capacity, and has no pages for the values that it may take
+/// now. If there is no room for the copy, it stays as it is.
+///
+/// # Errors
+/// When nobody knows which of the two stands at the path, or what does can't be opened.
+pub(crate) fn widen(store: Store, options: &OpenOptions) -> Result<Store, StoreError> {
+    if store.largest_page() >= most_page(options.capacity) {
+        return Ok(store);
+    }
+    let now = store.clock_watermark().max(options.now);
+    let Ok(Some(copied)) = write_copy(&store, options, now, &mut || true) else { return Ok(store) };
+    store.close()?;
+    replace_by(options, &copied)?;
+    open_ours(options, 0)
+}
+
+/// Makes a file anew whose regions are too large for its capacity, as those of the versions before are: a
+/// file of one region doubles when it must grow, beyond what it may, and so can't even make room. If there is
+/// none for the copy, it stays as it is.
+///
+/// # Errors
+/// As of [`widen`].
+pub(crate) fn narrow(store: Store, options: &OpenOptions, now: Timestamp) -> Result<Store, StoreError> {
+    // A large record may share its page with a small one.
+    let Ok(region) = store.largest_record_page().map(|page| (2 * page).max(region_for(options.capacity)))
+    else {
+        return Ok(store);
+    };
+    if store.largest_page() <= region {
+        return Ok(store);
+    }
+    let Ok(Some(copied)) = write_with(region, &store, options, now, &mut || true) else { return Ok(store) };
+    // To close it takes room that it can't have. What was committed is in the copy.
+    drop(store.close());
+    replace_by(options, &copied)?;
+    open_ours(options, 0)
+}
+
+/// How a copy ended.
+enum End {
+    Whole,
+    Stopped,
+    /// It has a table that can't be copied.
+    Unknown(String),
+}
+
+fn fill(
+    db: Database,
+    path: &Path,
+    store: &Store,
+    options: &OpenOptions,
+    now: Timestamp,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Option<CopyReport>, StoreError> {
+    let mut db = Guarded::new(db);
+    let old = Guarded::new(guarded(|| Ok(store.db.begin_read()?))?);
+    let mut catalog = store.catalog.clone();
+    let mut copy = Copy { now, catalog: &store.catalog, counts: Deltas::new(), expired: 0, rows: 0, go_on };
+    let end = guarded(|| {
+        let mut txn = db.begin_write()?;
+        txn.set_quick_repair(true);
+        let end = copy.tables(&old, &txn)?;
+        if !matches!(end, End::Whole) {
+            txn.abort()?;
+            return Ok(end);
+        }
+        copy.finish(&mut catalog, options);
+        write_catalog(&txn, &catalog)?;
+        txn.commit()?;
+        Ok(end)
+    })?;
+    let expired = copy.expired;
+    match end {
+        End::Whole => {}
+        End::Stopped => return Ok(None),
+        End::Unknown(name) => {
+            return Err(StoreError::io(format!(
+                "it has the table {name:?}, of a kind that this version of larder cannot copy; compact it with \
+                 the version that wrote it"
+            )));
+        }
+    }
+    compact(&mut db)?;
+    db.into_inner().map_or(Ok(()), close)?;
+    let len = options.volume.metadata(path)?.map_or(0, |seen| seen.len);
+    Ok(Some(CopyReport { path: path.to_owned(), len, expired, catalog }))
+}
+
+/// The regions of a copy: those of the file, whose values it must have pages for, unless its capacity asks
+/// for larger ones. A tool has no capacity of its own.
+fn region(store: &Store, options: &OpenOptions) -> u64 {
+    let wanted = if options.capacity == u64::MAX { 0 } else { region_for(options.capacity) };
+    store.largest_page().max(wanted)
+}
+
+/// A new database with regions of so many bytes, and the mark of the old one.
+fn make(path: &Path, store: &Store, options: &OpenOptions, region: u64) -> Result<Database, StoreError> {
+    let builder = builder(options.page_cache);
+    let file = NewFile::with_regions(options.volume.open(path, true)?, region);
+    close(guarded(|| Ok(builder.create_with_backend(file)?))?)?;
+    let file = options.volume.open(path, false)?;
+    // Its first commit makes this durable, too: a copy that is cut is as much ours as what it replaces.
+    if let Some(identity) = store.catalog.identity {
+        file.write(MARK_AT, &mark(identity))?;
+    }
+    if options.counts_blocks {
+        let file = SparseFile::new(file, options.capacity)?;
+        return guarded(|| Ok(builder.create_with_backend(file)?));
+    }
+    guarded(|| Ok(builder.create_with_backend(file)?))
+}
+
+/// Moves the pages of the copy to its beginning: a file grows by doubling, so that they lie scattered.
+fn compact(db: &mut Database) -> Result<(), StoreError> {
+    guarded(|| match db.compact() {
+        // Only a reader could hinder it, and the copy has none.
+        Ok(_) | Err(CompactionError::TransactionInProgress) => Ok(()),
+        Err(error) => Err(error.into()),
+    })
+}
+
+/// A copy under way.
+struct Copy<'a> {
+    now: Timestamp,
+    /// What the file says.
+    catalog: &'a Catalog,
+    /// Entries that were copied, and the bytes that they are charged for, by keyspace.
+    counts: Deltas,
+    expired: u64,
+    rows: u64,
+    go_on: &'a mut dyn FnMut() -> bool,
+}
+
+impl Copy<'_> {
+    fn tables(&mut self, old: &ReadTransaction, new: &WriteTransaction) -> Result<End, redb::Error> {
+        if let Some(table) = old.list_multimap_tables()?.next() {
+            return Ok(End::Unknown(table.name().to_owned()));
+        }
+        let mut names: Vec<String> = old.list_tables()?.map(|table| table.name().to_owned()).collect();
+        // The rows of the expiry table are held against the entries that were copied.
+        names.sort_by_key(|name| name == EXPIRY.name());
+        for name in names {
+            let end = match name.as_str() {
+                name if name == ENTRIES.name() => self.entries(old, new)?,
+                name if name == EXPIRY.name() => self.expiry(old, new)?,
+                name if name == META.name() => self.all(old, new, META)?,
+                name if name == KEYSPACES.name() => self.all(old, new, KEYSPACES)?,
+                // What they speak of is not copied.
+                name if name == RETIRED.name() || name == RANGES.name() => End::Whole,
+                name => self.unknown(old, new, name)?,
+            };
+            if !matches!(end, End::Whole) {
+                return Ok(end);
+            }
+        }
+        Ok(End::Whole)
+    }
+
+    /// Whether to go on with the next row.
+    fn goes_on(&mut self) -> bool {
+        self.rows += 1;
+        !self.rows.is_multiple_of(ROWS) || (self.go_on)()
+    }
+
+    fn entries(&mut self, old: &ReadTransaction, new: &WriteTransaction) -> Result<End, redb::Error> {
+        let (rows, mut copied) = (old.open_table(ENTRIES)?, new.open_table(ENTRIES)?);
+        for row in rows.iter()? {
+            let (key, record) = row?;
+            let (key, record) = (key.value(), record.value());
+            if self.is_kept(key, record) {
+                copied.insert(key, record)?;
+                let count = self.counts.entry(KeyspaceId::of(key)).or_default();
+                let charge =
+                    i64::try_from(self.catalog.charging.charge(key.len(), record.len())).unwrap_or(i64::MAX);
+                *count = (count.0 + 1, count.1.saturating_add(charge));
+            }
+            if !self.goes_on() {
+                return Ok(End::Stopped);
+            }
+        }
+        Ok(End::Whole)
+    }
+
+    /// Whether a lookup may still find an entry. Of one without a legible header that can't be told: it is
+    /// evidence of damage, and stays until the sweeper takes it.
+    fn is_kept(&mut self, key: &[u8], record: &[u8]) -> bool {
+        let id = KeyspaceId::of(key);
+        if self.catalog.retired.contains_key(&id) {
+            return false;
+        }
+        let Some(header) = record::peek(record) else { return true };
+        if self.catalog.is_removed(key, header.sequence) {
+            return false;
+        }
+        let is_expired = header.delete_after <= self.now;
+        self.expired += u64::from(is_expired);
+        !is_expired
+    }
+
+    /// Copies the rows that are of entries which were copied.
+    fn expiry(&mut self, old: &ReadTransaction, new: &WriteTransaction) -> Result<End, redb::Error> {
+        let (rows, mut copied) = (old.open_table(EXPIRY)?, new.open_table(EXPIRY)?);
+        let entries = new.open_table(ENTRIES)?;
+        for row in rows.iter()? {
+            let row = row?.0;
+            let row = row.value();
+            let is_own = match expiry::split(row) {
+                None => false,
+                Some((_, key)) => entries.get(key)?.is_some_and(|record| {
+                    record::peek(record.value()).is_none_or(|header| expiry::is_own(row, &header, key))
+                }),
+            };
+            if is_own {
+                copied.insert(row, ())?;
+            }
+            if !self.goes_on() {
+                return Ok(End::Stopped);
+            }
+        }
+        Ok(End::Whole)
+    }
+
+    /// Copies a table as it is.
+    fn all<K: Key + 'static, V: Value + 'static>(
+        &mut self,
+        old: &ReadTransaction,
+        new: &WriteTransaction,
+        table: TableDefinition<'_, K, V>,
+    ) -> Result<End, redb::Error> {
+        let (rows, mut copied) = (old.open_table(table)?, new.open_table(table)?);
+        for row in rows.iter()? {
+            let (key, value) = row?;
+            copied.insert(key.value(), value.value())?;
+            if !self.goes_on() {
+                return Ok(End::Stopped);
+            }
+        }
+        Ok(End::Whole)
+    }
+
+    /// What the copy says of itself.
+    fn finish(&self, catalog: &mut Catalog, options: &OpenOptions) {
+        catalog.retired = Retired::default();
+        catalog.ranges.clear();
+        for (name, row) in self.catalog.keyspaces.iter() {
+            let (entries, bytes) = self.counts.get(&row.id).copied().unwrap_or_default();
+            let row =
+                KeyspaceRow { entries: entries.unsigned_abs(), bytes: bytes.unsigned_abs(), ..row.clone() };
+            catalog.keyspaces.put(name.clone(), row);
+        }
+        catalog.state.clock_watermark = catalog.state.clock_watermark.max(self.now);
+        catalog.state.closed_cleanly = true;
+        let mut draft = Draft::of(catalog);
+        draft.upgrade(draft.state.clock_watermark, options.identities);
+        let changes = draft.into_changes();
+        catalog.accept(changes);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! Whose a file is that can't be read: evidence that only a file has which was accepted as a cache's.
+//!
+//! A file that was cut or overwritten may have lost the name of our tables, which stands wherever the store
+//! put it. So an owner leaves two things once it has accepted a file:
+//!
+//! - The **mark**, in the file: a word, the file's identity and their checksum, in the part of the first page
+//!   that the store leaves alone. Whatever is cut off the end of a file, it stays.
+//! - The **lines of the lock** (`<path>.lock`), which stay when the cache is closed: the identity of the file
+//!   that was accepted at this path, and which file of the file system that was.
+//!
+//! A file is ours if
+//!
+//! 1. it begins as the store's files do, and the name of our tables stands in it; or
+//! 2. it has the mark, and the lock names no other identity; or
+//! 3. it is too short to have a mark, and so to be anybody's database; it begins as the store's files do, as
+//!    far as it goes; and it is the very file that the lock names; or
+//! 4. the identity that the lock names, 16 random bytes, stands in it: of a file whose first page was
+//!    overwritten.
+//!
+//! So what takes the place of a file of ours later is not ours by what that one left: it has neither the mark
+//! nor the identity. An inode may be used again, and so the lock names a file by the time of its making, too.
+//! Where the file system does not keep that, (3) finds nothing.
+
+use std::path::Path;
+use std::{fmt, io};
+
+use super::open::REDB_MAGIC;
+use super::overlay;
+use crate::disk::store::identity::FileIdentity;
+use crate::disk::store::tables::marker;
+use crate::format::record::checksum;
+use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::{Metadata, Volume};
+
+/// Where the mark stands: in the first page, behind the sector with the store's header.
+pub(crate) const MARK_AT: u64 = 512;
+const WORD: [u8; 16] = *b"larder's file:\0\0";
+const MARK_LEN: usize = WORD.len() + FileIdentity::LEN + 8;
+/// The first bytes of a file, its mark included.
+pub(crate) const MARK_END: usize = 512 + MARK_LEN;
+
+/// Where a number stands by which a file is told from its copies ([`super::cache_file`]), and its length.
+pub(crate) const PROBE_AT: usize = 1024;
+pub(crate) const PROBE_LEN: usize = 8;
+
+/// The mark of a file with this identity.
+pub(crate) fn mark(identity: FileIdentity) -> [u8; MARK_LEN] {
+    let mut bytes = [0; MARK_LEN];
+    let parts = WORD.iter().chain(&identity.to_bytes()).copied().collect::<Vec<u8>>();
+    let sum = checksum(&WORD, &parts).to_be_bytes();
+    for (at, byte) in bytes.iter_mut().zip(parts.iter().chain(&sum)) {
+        *at = *byte;
+    }
+    bytes
+}
+
+/// The identity in the mark of a file that begins with these bytes; none without a whole mark.
+pub(crate) fn marked(start: &[u8]) -> Option<FileIdentity> {
+    let found = start.get(usize::try_from(MARK_AT).ok()?..MARK_END)?;
+    let identity = found.get(WORD.len()..WORD.len() + FileIdentity::LEN)?.try_into().ok()?;
+    let identity = FileIdentity::from_bytes(identity);
+    (mark(identity) == found).then_some(identity)
+}
+
+/// Which file of the file system a file is, for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FilePlace {
+    device: u64,
+    inode: u64,
+    born: u64,
+}
+
+impl FilePlace {
+    /// None where the file system does not keep when a file was made.
+    pub(crate) fn of(seen: &Metadata) -> Option<Self> {
+        seen.born.map(|born| Self { device: seen.identity.0, inode: seen.identity.1, born })
+    }
+
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split(':').map(|part| part.parse().ok());
+        let place = Self { device: parts.next()??, inode: parts.next()??, born: parts.next()?? };
+        parts.next().is_none().then_some(place)
+    }
+}
+
+impl fmt::Display for FilePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.device, self.inode, self.born)
+    }
+}
+
+/// The file that was accepted at a path last, as its lock names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    pub(crate) identity: FileIdentity,
+    pub(crate) place: Option<FilePlace>,
+}
+
+/// Whether a file that can't be read is ours: see the module.
+pub(crate) fn is_ours(
+    volume: &dyn Volume,
+    path: &Path,
+    file: &VolumeFile,
+    accepted: Option<&Accepted>,
+) -> io::Result<bool> {
+    let start = file.start(MARK_END)?;
+    if start.starts_with(&REDB_MAGIC) && overlay::contains(file, &marker())? {
+        return Ok(true);
+    }
+    if let Some(identity) = marked(&start) {
+        return Ok(accepted.is_none_or(|accepted| accepted.identity == identity));
+    }
+    let Some(accepted) = accepted else { return Ok(false) };
+    if start.len() < MARK_END {
+        let begins_so = start.iter().zip(&REDB_MAGIC).all(|(found, expected)| found == expected);
+        let place = volume.metadata(path)?.and_then(|seen| FilePlace::of(&seen));
+        return Ok(begins_so && place.is_some() && place == accepted.place);
+    }
+    overlay::contains(file, &accepted.identity.to_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_read_as_it_was_made_or_not_at_all() {
+        let identity = FileIdentity::from_bytes([7; 16]);
+        let mut start = vec![0; MARK_END];
+        start[512..].copy_from_slice(&mark(identity));
+        assert_eq!(marked(&start), Some(identity));
+        for len in 0..start.len() {
+            assert_eq!(marked(&start[..len]), None, "cut to {len}");
+        }
+        for at in 512..start.len() {
+            let mut harmed = start.clone();
+            harmed[at] ^= 1;
+            assert_eq!(marked(&harmed), None, "byte {at} is another");
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_mark_are_pinned() {
+        let mark = mark(FileIdentity::from_bytes(*b"0123456789abcdef"));
+        assert_eq!(&mark[..32], b"larder's file:\0\x000123456789abcdef");
+        let sum = u64::from_be_bytes(mark[32..].try_into().unwrap());
+        assert_eq!(sum, checksum(b"larder's file:\0\0", &mark[..32]));
+    }
+
+    #[test]
+    fn a_place_is_read_as_it_was_written() {
+        let place = FilePlace { device: 66, inode: u64::MAX, born: 1_767_225_600_000_000_000 };
+        assert_eq!(FilePlace::read(&place.to_string()), Some(place));
+        for other in ["", "1:2", "1:2:3:4", "1:2:x", "1:2:-3"] {
+            assert_eq!(FilePlace::read(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The rows of the expiry table: when each entry may be deleted, in classes of lifetimes.
+//!
+//! A row begins with the class of its entry's lifetime, which is its logarithm, so the rows of a class stand
+//! in the order of their expiry, which nearly is that in which they were written. Hence the sweeper finds
+//! what is due at the heads of all classes, eviction finds what was written first there too, and neither
+//! needs a table of its own.
+//!
+//! | offset | size | |
+//! |---|---|---|
+//! | 0 | 1 | class: 1 and the bits of the lifetime in ms; 0 in a row of a version without classes |
+//! | 1 | 7 | delete-after, ms since 1970; the largest number for what does not fit |
+//! | 8 | … | keyspace number 4, key |
+//!
+//! A version without classes wrote delete-after in 8 bytes, of which the first is 0 for the next two million
+//! years: its rows are class 0, and served until their entries are overwritten or gone. What an entry that
+//! has such a row is deleted or overwritten by looks for the row of its class first, and for that one then. A
+//! file that has rows with classes says so by a feature ([`super::file_format`]).
+
+use redb::{ReadableTable, StorageError};
+
+use crate::format::record::Header;
+use crate::units::Timestamp;
+
+/// The class of rows that were written without one.
+pub(crate) const UNCLASSED: u8 = 0;
+/// What stands in a row for this moment and all that are later.
+const LAST_MS: u64 = (1 << 56) - 1;
+
+/// The row of an entry.
+pub(crate) fn row(header: &Header, key: &[u8]) -> Vec<u8> {
+    row_of(class(header), header.delete_after, key)
+}
+
+/// The row that a version without classes has written of an entry: it wrote every time in full, the end of
+/// time too.
+pub(crate) fn unclassed(header: &Header, key: &[u8]) -> Vec<u8> {
+    [&header.delete_after.as_millis().to_be_bytes()[..], key].concat()
+}
+
+/// Whether a row is that of the entry with this header.
+pub(crate) fn is_own(found: &[u8], header: &Header, key: &[u8]) -> bool {
+    found == row(header, key) || found == unclassed(header, key)
+}
+
+fn class(header: &Header) -> u8 {
+    let lifetime = header.delete_after.as_millis().saturating_sub(header.written_at.as_millis());
+    u8::try_from(1 + u64::BITS - lifetime.leading_zeros()).unwrap_or(u8::MAX)
+}
+
+fn row_of(class: u8, delete_after: Timestamp, key: &[u8]) -> Vec<u8> {
+    let mut row = Vec::with_capacity(8 + key.len());
+    row.extend_from_slice(&delete_after.as_millis().min(LAST_MS).to_be_bytes());
+    row.extend_from_slice(key);
+    if let Some(first) = row.first_mut() {
+        *first = class;
+    }
+    row
+}
+
+/// Takes a row apart: when its entry may be deleted, and the entry's key. Where the time did not fit, it is
+/// the latest that does, and the entry has the true one ([`is_rounded`]).
+pub(crate) fn split(row: &[u8]) -> Option<(Timestamp, &[u8])> {
+    let (mut head, key) = row.split_first_chunk::<8>().map(|(head, key)| (*head, key))?;
+    head[0] = 0;
+    Some((Timestamp::from_millis(u64::from_be_bytes(head)), key))
+}
+
+/// Whether a row tells an earlier time than that of its entry.
+pub(crate) fn is_rounded(row: &[u8]) -> bool {
+    split(row).is_some_and(|(at, _)| at.as_millis() == LAST_MS)
+}
+
+/// The end of the rows of a class whose time has come: above every row of this moment, also at the end of
+/// time.
+pub(crate) fn end_of_due(class: u8, now: Timestamp) -> Vec<u8> {
+    // No keyspace on disk has a number that starts so.
+    row_of(class, now, &[u8::MAX])
+}
+
+/// The end of the rows of a class; none of the last.
+pub(crate) fn end_of_class(class: u8) -> Option<[u8; 1]> {
+    class.checked_add(1).map(|next| [next])
+}
+
+/// The classes that have rows, and the first row of each.
+pub(crate) fn heads(
+    table: &impl ReadableTable<&'static [u8], ()>,
+) -> Result<Vec<(u8, Vec<u8>)>, StorageError> {
+    let (mut heads, mut from) = (Vec::new(), Some([UNCLASSED]));
+    while let Some(start) = from
+        && let Some(row) = table.range::<&[u8]>(start.as_slice()..)?.next()
+    {
+        let row = row?.0.value().to_vec();
+        let class = row.first().copied().unwrap_or(UNCLASSED);
+        heads.push((class, row));
+        from = end_of_class(class);
+    }
+    Ok(heads)
+}
+
+/// When the earliest entry may be deleted.
+pub(crate) fn next(table: &impl ReadableTable<&'static [u8], ()>) -> Result<Option<Timestamp>, StorageError> {
+    let heads = heads(table)?;
+    Ok(heads.iter().filter_map(|(_, row)| split(row)).map(|(at, _)| at).min())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::record::Compression;
+
+    fn header(written_at: u64, delete_after: u64) -> Header {
+        Header {
+            format: 2,
+            compression: Compression::None,
+            version: 0,
+            sequence: 1,
+            written_at: Timestamp::from_millis(written_at),
+            expires_at: Timestamp::from_millis(delete_after),
+            delete_after: Timestamp::from_millis(delete_after),
+        }
+    }
+
+    #[test]
+    fn a_row_reads_back_and_its_bytes_are_pinned() {
+        let header = header(1_000, 301_000);
+        let row = row(&header, b"key");
+        // 300,000 ms have 19 bits.
+        assert_eq!(row, [20, 0, 0, 0, 0, 4, 0x97, 0xC8, b'k', b'e', b'y']);
+        assert_eq!(split(&row), Some((header.delete_after, &b"key"[..])));
+        assert!(is_own(&row, &header, b"key") && is_own(&unclassed(&header, b"key"), &header, b"key"));
+        assert!(!is_own(&row, &header, b"kex"));
+        let later = Header { delete_after: Timestamp::from_millis(301_001), ..header };
+        assert!(!is_own(&row, &later, b"key"));
+        assert_eq!(split(&row[..7]), None);
+    }
+
+    #[test]
+    fn the_end_of_time_is_in_no_class_too_late_to_be_swept() {
+        for written_at in [0, 1 << 40] {
+            let header = header(written_at, u64::MAX);
+            let row = row(&header, &[0, 0, 0, 1, b'k']);
+            assert!(is_rounded(&row) && split(&row).unwrap().0 == Timestamp::from_millis(LAST_MS));
+            assert!(row < end_of_due(row[0], Timestamp::from_millis(u64::MAX)));
+            // As a version without classes wrote it.
+            let old = [&[u8::MAX; 8][..], &[0, 0, 0, 1, b'k']].concat();
+            assert!(is_own(&old, &header, &[0, 0, 0, 1, b'k']));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Which cache file a file is, whatever its path: files that belong to it name it by this.
+
+use std::fmt;
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::sys::sync::hash_seeds;
+use crate::units::Timestamp;
+
+/// The identity of a cache file: 16 random bytes, given to it when it was made or upgraded, and kept for as
+/// long as it is.
+///
+/// A fresh file in the place of one that was discarded has another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileIdentity([u8; Self::LEN]);
+
+impl FileIdentity {
+    pub(crate) const LEN: usize = 16;
+
+    /// The identity of these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; Self::LEN] {
+        self.0
+    }
+}
+
+/// Where identities come from: chance, or a seed in a cache that is to do the same in each run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Identities {
+    seed: Option<u64>,
+}
+
+impl Identities {
+    pub(crate) const fn new(seed: Option<u64>) -> Self {
+        Self { seed }
+    }
+
+    /// A new identity, for a file in the place of `replaced`.
+    ///
+    /// The seeds of hashes are the crate's access to randomness. A child that was forked has inherited them,
+    /// so the process and the time are hashed with them.
+    pub(crate) fn make(self, now: Timestamp, replaced: Option<FileIdentity>) -> FileIdentity {
+        let told = (now.as_millis(), replaced.map(FileIdentity::to_bytes));
+        let half = |which: u8| match self.seed {
+            None => hash_seeds().hash_one((which, std::process::id(), told)),
+            Some(seed) => xxh3_64_with_seed(format!("{which} {told:?}").as_bytes(), seed),
+        };
+        let mut bytes = [0; FileIdentity::LEN];
+        for (at, byte) in bytes.iter_mut().zip([half(0), half(1)].map(u64::to_be_bytes).as_flattened()) {
+            *at = *byte;
+        }
+        FileIdentity(bytes)
+    }
+}
+
+impl fmt::Display for FileIdentity {
+    /// As 32 hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_makes_the_same_ones_again_and_another_for_each_file() {
+        let (seven, eight) = (Identities::new(Some(7)), Identities::new(Some(8)));
+        let first = seven.make(Timestamp::ZERO, None);
+        assert_eq!(seven.make(Timestamp::ZERO, None), first);
+        let second = seven.make(Timestamp::ZERO, Some(first));
+        let third = seven.make(Timestamp::ZERO, Some(second));
+        assert!(first != second && second != third && third != first);
+        assert_ne!(eight.make(Timestamp::ZERO, None), first);
+    }
+
+    #[test]
+    fn no_two_are_alike_and_each_is_spelled_as_its_bytes() {
+        let now = Timestamp::from_millis(1);
+        let random = Identities::default();
+        assert_ne!(random.make(now, None), random.make(now, None));
+        let [first, second] = random.make(now, None).to_bytes().as_chunks::<8>().0.try_into().unwrap();
+        assert_ne!(first, second, "each half is of its own");
+        let mut bytes = [0; FileIdentity::LEN];
+        (bytes[0], bytes[15]) = (0x0A, 0xF1);
+        assert_eq!(FileIdentity::from_bytes(bytes).to_string(), "0a0000000000000000000000000000f1");
+    }
+}

@@ -1,0 +1,122 @@
+//! The rows of keyspaces, and of retired ones, with their sums and an index by number.
+//!
+//! A row changes only through the methods of these types, which keep the sums and the index. So nothing that
+//! asks for a sum, or for the keyspace of a key, visits all rows.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use super::keyspace_row::KeyspaceRow;
+use crate::format::keyspace_id::KeyspaceId;
+
+/// The rows of keyspaces, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Keyspaces {
+    rows: BTreeMap<String, KeyspaceRow>,
+    names: BTreeMap<KeyspaceId, String>,
+    usage: Usage,
+}
+
+/// What keyspaces hold together. Wide enough for any rows, since those of a damaged file say anything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) entries: i128,
+    pub(crate) bytes: i128,
+}
+
+impl Usage {
+    fn of(row: &KeyspaceRow) -> Self {
+        Self { entries: row.entries.into(), bytes: row.bytes.into() }
+    }
+
+    /// The difference that a row makes in the place of another.
+    pub(crate) fn difference(old: Option<&KeyspaceRow>, new: &KeyspaceRow) -> Self {
+        Self::default().plus(Self::of(new)).minus(old.map(Self::of).unwrap_or_default())
+    }
+
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self { entries: self.entries + other.entries, bytes: self.bytes + other.bytes }
+    }
+
+    fn minus(self, other: Self) -> Self {
+        Self { entries: self.entries - other.entries, bytes: self.bytes - other.bytes }
+    }
+}
+
+/// A sum as it is shown. Only the rows of a damaged file exceed it.
+pub(crate) fn clamped(sum: i128) -> u64 {
+    u64::try_from(sum.max(0)).unwrap_or(u64::MAX)
+}
+
+impl Deref for Keyspaces {
+    type Target = BTreeMap<String, KeyspaceRow>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.rows
+    }
+}
+
+impl Keyspaces {
+    /// Returns the name of the keyspace that has a number.
+    pub(crate) fn name_of(&self, id: KeyspaceId) -> Option<&str> {
+        self.names.get(&id).map(String::as_str)
+    }
+
+    /// Returns the sums over all rows.
+    pub(crate) fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// Sets the row of a name.
+    pub(crate) fn put(&mut self, name: String, row: KeyspaceRow) {
+        self.usage = self.usage.plus(Usage::difference(self.rows.get(&name), &row));
+        let id = row.id;
+        let old = self.rows.insert(name.clone(), row);
+        // In a damaged file two names may have one number.
+        if let Some(old) = old.filter(|old| old.id != id)
+            && self.name_of(old.id) == Some(name.as_str())
+        {
+            self.names.remove(&old.id);
+        }
+        self.names.insert(id, name);
+    }
+
+    /// Takes the entries of every keyspace away.
+    pub(crate) fn empty_all(&mut self) {
+        for row in self.rows.values_mut() {
+            (row.entries, row.bytes) = (0, 0);
+        }
+        self.usage = Usage::default();
+    }
+}
+
+/// The keyspaces that are to be deleted, with the bytes that each is still charged for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Retired {
+    rows: BTreeMap<KeyspaceId, u64>,
+    bytes: i128,
+}
+
+impl Deref for Retired {
+    type Target = BTreeMap<KeyspaceId, u64>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.rows
+    }
+}
+
+impl Retired {
+    /// Returns the sum over all rows.
+    pub(crate) fn bytes(&self) -> i128 {
+        self.bytes
+    }
+
+    /// Sets the bytes of a keyspace, or removes its row.
+    pub(crate) fn set(&mut self, id: KeyspaceId, bytes: Option<u64>) {
+        let old = match bytes {
+            Some(bytes) => self.rows.insert(id, bytes),
+            None => self.rows.remove(&id),
+        };
+        self.bytes += i128::from(bytes.unwrap_or(0)) - i128::from(old.unwrap_or(0));
+    }
+}

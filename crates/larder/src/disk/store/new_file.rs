@@ -1,0 +1,191 @@
+//! How far a file grows at once.
+//!
+//! redb divides a file into regions of equal size. A file of one region doubles when it must grow; one of
+//! several grows by a region. Left to itself redb makes regions of 4 GiB, so that a file of any smaller
+//! capacity doubles, and comes to be up to three times as long as what is in use.
+//!
+//! The size of a region stands in the header (bytes 20 to 23, in pages: redb's design document, "Database
+//! header"), is fixed when a file is made, and is read from there by everyone who opens it. redb's builder
+//! has no setting for it; but it writes the header of a new file, and then reads it. So the size is put into
+//! the header on its way to the file:
+//!
+//! 1. Whatever is written at the file's start, while it is made, gets the size of a region, if it is a header
+//!    with redb's size of a page and of a region.
+//! 2. redb reads it, and goes on with regions of that size.
+//!
+//! Should a later redb begin otherwise, its files have its own regions.
+//!
+//! No page is larger than a region: [`region_len`] tells the size, and larger values are kept out of the
+//! file. One whose capacity is raised is made anew when it is opened, by a copy ([`crate::disk::file::compact`]).
+
+use std::io;
+use std::ops::Bound;
+
+use redb::{BackendError, StorageBackend};
+
+use crate::sys::volume::content::BLOCK;
+use crate::sys::volume::file::VolumeFile;
+
+/// The part of the capacity that a region takes: one in so many, rounded up to a power of two.
+const REGION_SHARE: u64 = 8;
+/// A new file has 17 pages, which one region holds.
+const MIN_REGION: u64 = 32 * BLOCK;
+const MAX_REGION: u64 = 1 << 32;
+const PAGE_SIZE_AT: usize = 12;
+const REGION_PAGES_AT: usize = 20;
+
+/// The part of the capacity that the page of one value may take: one in so many. A transaction writes a
+/// larger one beside the page that it replaces, and one that was replaced before.
+pub(crate) const PAGE_SHARE: u64 = 16;
+/// The page of the largest value that there may be.
+const LARGEST_PAGE: u64 = 1 << 27;
+
+/// The largest page of a value that a file with this capacity is to take.
+pub(crate) fn most_page(capacity: u64) -> u64 {
+    (capacity / PAGE_SHARE).min(LARGEST_PAGE)
+}
+
+/// The bytes of a region of a file that is made for a capacity.
+pub(crate) fn region_for(capacity: u64) -> u64 {
+    (capacity / REGION_SHARE).min(MAX_REGION).next_power_of_two().max(MIN_REGION)
+}
+
+/// The bytes of a region of a file that there is.
+pub(crate) fn region_len(file: &VolumeFile) -> io::Result<u64> {
+    let start = file.start(REGION_PAGES_AT + 4)?;
+    Ok(number_at(&start, REGION_PAGES_AT).map_or(MAX_REGION, |pages| u64::from(pages) * BLOCK))
+}
+
+fn number_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// A file that is being made.
+#[derive(Debug)]
+pub(crate) struct NewFile {
+    file: VolumeFile,
+    region_pages: u32,
+}
+
+impl NewFile {
+    pub(crate) fn new(file: VolumeFile, capacity: u64) -> Self {
+        Self::with_regions(file, region_for(capacity))
+    }
+
+    /// A file that is made with regions of so many bytes.
+    pub(crate) fn with_regions(file: VolumeFile, region: u64) -> Self {
+        Self { file, region_pages: u32::try_from(region / BLOCK).unwrap_or(1 << 20) }
+    }
+
+    /// A header with the size of a region, if these bytes are one (1).
+    fn header(&self, offset: u64, data: &[u8]) -> Option<Vec<u8>> {
+        let is_header = offset == 0
+            && number_at(data, PAGE_SIZE_AT).map(u64::from) == Some(BLOCK)
+            && number_at(data, REGION_PAGES_AT) == Some(1 << 20);
+        let mut header = is_header.then(|| data.to_vec())?;
+        let place = header.get_mut(REGION_PAGES_AT..REGION_PAGES_AT + 4)?;
+        place.copy_from_slice(&self.region_pages.to_le_bytes());
+        Some(header)
+    }
+}
+
+impl StorageBackend for NewFile {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        match self.header(offset, data) {
+            Some(header) => self.file.write(offset, &header),
+            None => self.file.write(offset, data),
+        }
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.file.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.query_lock_range(start, end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use redb::{Builder, TableDefinition};
+
+    use super::*;
+    use crate::sys::volume::Volume;
+    use crate::testing::volume::SimulatedVolume;
+
+    const TABLE: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("table");
+
+    #[test]
+    fn a_file_grows_by_a_region_and_is_whole() {
+        let disk = SimulatedVolume::new();
+        let path = Path::new("/cache/file");
+        let open = |create| Volume::open(&disk, path, create).unwrap();
+        let capacity = 4 << 20;
+        let db = Builder::new().create_with_backend(NewFile::new(open(true), capacity)).unwrap();
+        let (mut last, mut most_growth) = (open(false).len().unwrap(), 0);
+        for round in 0..60_u64 {
+            let txn = db.begin_write().unwrap();
+            for key in 0..4 {
+                txn.open_table(TABLE).unwrap().insert(round * 4 + key, vec![7; 30_000].as_slice()).unwrap();
+            }
+            txn.commit().unwrap();
+            let len = open(false).len().unwrap();
+            (most_growth, last) = (most_growth.max(len.saturating_sub(last)), len);
+        }
+        assert_eq!(region_for(capacity), 512 << 10);
+        assert_eq!(region_len(&open(false)).unwrap(), 512 << 10);
+        assert!(last > 7 << 20 && most_growth <= 2 * (512 << 10), "grew by {most_growth} at once, to {last}");
+        db.close().unwrap();
+        let mut builder = Builder::new();
+        let db = builder.set_check_integrity_on_open(true).create_with_backend(open(false)).unwrap();
+        drop(db);
+    }
+
+    #[test]
+    fn a_region_is_a_power_of_two_and_holds_the_largest_page() {
+        for capacity in [1 << 20, 3 << 20, 64 << 20, 100 << 20, 1 << 30, 1 << 44, u64::MAX] {
+            let region = region_for(capacity);
+            assert!(region.is_power_of_two() && (MIN_REGION..=MAX_REGION).contains(&region));
+            assert!(region >= most_page(capacity), "{capacity}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Which entries were read from disk of late: what an eviction passes over once.
+//!
+//! A bit for the hash of a key, in a table whose size follows the file's capacity and is bounded. A lookup
+//! that the disk answers sets it, and the hand of the eviction clears it as it passes ([`super::batch`]),
+//! which is how uses age. Two keys may share a bit: then one of them is passed over for the other's use.
+//! After a restart nothing is known of uses, and entries leave in the order in which they were written.
+
+use std::sync::OnceLock;
+
+use crate::sys::sync::{Ordering, StatisticU64};
+
+/// Charged bytes for each bit: two bits or more for the smallest of entries.
+const BYTES_PER_BIT: u64 = 64;
+const MIN_BITS: u64 = 1 << 12;
+/// 2 MiB.
+const MAX_BITS: u64 = 1 << 24;
+
+/// Bits by hash. Without a file it has none.
+#[derive(Debug, Default)]
+pub(crate) struct Uses(OnceLock<Box<[StatisticU64]>>);
+
+impl Uses {
+    /// Makes room for the entries of a file that may be charged for so many bytes.
+    pub(crate) fn size_for(&self, live_limit: u64) {
+        let bits = (live_limit / BYTES_PER_BIT).clamp(MIN_BITS, MAX_BITS).next_power_of_two();
+        self.0.get_or_init(|| (0..bits / 64).map(|_| StatisticU64::new(0)).collect());
+    }
+
+    /// Notes a use.
+    pub(crate) fn mark(&self, hash: u64) {
+        if let Some((word, bit)) = self.bit(hash)
+            // Mostly it is set: then the line stays shared.
+            && word.load(Ordering::Relaxed) & bit == 0
+        {
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there was a use since this was last asked.
+    pub(crate) fn take(&self, hash: u64) -> bool {
+        self.bit(hash).is_some_and(|(word, bit)| {
+            word.load(Ordering::Relaxed) & bit != 0 && word.fetch_and(!bit, Ordering::Relaxed) & bit != 0
+        })
+    }
+
+    fn bit(&self, hash: u64) -> Option<(&StatisticU64, u64)> {
+        let words = self.0.get()?;
+        let at = usize::try_from(hash / 64).unwrap_or(0) & (words.len() - 1);
+        words.get(at).map(|word| (word, 1 << (hash % 64)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_use_is_told_once_and_only_of_its_hash() {
+        let uses = Uses::default();
+        uses.mark(7);
+        assert!(!uses.take(7), "there is no file");
+        uses.size_for(1 << 20);
+        uses.mark(7);
+        uses.mark(7);
+        assert!(!uses.take(8) && !uses.take(7 + 64) && uses.take(7) && !uses.take(7));
+    }
+
+    #[test]
+    fn its_size_is_bounded() {
+        for live_limit in [0, 1, 1 << 20, u64::MAX] {
+            let uses = Uses::default();
+            uses.size_for(live_limit);
+            let bits = uses.0.get().unwrap().len() as u64 * 64;
+            assert!((MIN_BITS..=MAX_BITS).contains(&bits));
+            uses.mark(u64::MAX);
+            assert!(uses.take(u64::MAX));
+        }
+    }
+}

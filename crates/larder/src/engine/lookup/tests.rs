@@ -1,0 +1,99 @@
+use std::cell::Cell;
+use std::time::Duration;
+
+use crate::api::cache::Cache;
+use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::definition::KeyspaceDefinition;
+use crate::testing::volume::SimulatedVolume;
+
+const NAMES: KeyspaceDefinition<(u64, u64), u64> =
+    KeyspaceDefinition::new("name").ttl(Duration::from_hours(1));
+const ENTRIES: u64 = 600;
+
+fn opened(disk: &SimulatedVolume) -> (Cache, Keyspace<(u64, u64), u64>) {
+    let builder = Cache::builder().path("/cache/shop.larder").volume(disk);
+    let cache = builder.flush_interval(Duration::from_hours(1)).open().unwrap();
+    let names = cache.keyspace(NAMES).unwrap();
+    (cache, names)
+}
+
+/// A cache whose entries are on disk alone.
+fn on_disk() -> (SimulatedVolume, Cache, Keyspace<(u64, u64), u64>) {
+    let disk = SimulatedVolume::new();
+    let (cache, names) = opened(&disk);
+    for key in 0..ENTRIES {
+        names.insert(&(key % 2, key), key).unwrap();
+    }
+    cache.close().unwrap();
+    let (cache, names) = opened(&disk);
+    (disk, cache, names)
+}
+
+#[test]
+fn a_walk_waits_for_a_snapshot_that_is_withdrawn_to_make_room() {
+    let (_disk, cache, names) = on_disk();
+    let withdraw = || assert!(cache.shared().tiers.snapshots.withdraw());
+    withdraw();
+    assert_eq!(names.count(), ENTRIES);
+    withdraw();
+    assert_eq!(names.keys().count() as u64, ENTRIES);
+    // At any moment of a walk: within a chunk, and between two.
+    for at in [1, 100, 255, 256, 257, 512, 599] {
+        let seen = names.iter().enumerate().inspect(|(number, _)| {
+            if *number == at {
+                withdraw();
+            }
+        });
+        assert_eq!(seen.count() as u64, ENTRIES, "withdrawn after {at}");
+    }
+    withdraw();
+    assert_eq!(cache.verify().unwrap().records, ENTRIES);
+}
+
+#[test]
+fn a_removal_never_takes_a_withdrawn_snapshot_for_an_empty_disk() {
+    let (disk, cache, names) = on_disk();
+    let withdraw = || assert!(cache.shared().tiers.snapshots.withdraw());
+    withdraw();
+    assert!(names.remove(&(0, 0)).unwrap());
+    withdraw();
+    assert_eq!(names.remove_many([&(0, 2), &(0, 4)]).unwrap(), 2);
+    withdraw();
+    assert!(names.touch(&(0, 6)).unwrap(), "it is on disk");
+    withdraw();
+    names.begin_update(&(0, 6)).unwrap().finish();
+    withdraw();
+    assert_eq!(names.remove_prefix((1,)).unwrap(), ENTRIES / 2);
+    cache.close().unwrap();
+    let (_cache, names) = opened(&disk);
+    assert_eq!(names.count(), ENTRIES / 2 - 4, "none came back");
+}
+
+#[test]
+fn what_was_not_found_while_there_was_no_snapshot_is_looked_up_again() {
+    let (_disk, cache, names) = on_disk();
+    let tiers = &cache.shared().tiers;
+    let looks = Cell::new(0);
+    // The snapshot goes after it was seen, and is back before the number is read again.
+    let found = tiers.look_in_both(|| {
+        looks.set(looks.get() + 1);
+        if looks.get() == 1 {
+            tiers.snapshots.withdraw();
+            let found = names.peek(&(0, 0));
+            cache.flush().unwrap();
+            return found;
+        }
+        names.peek(&(0, 0))
+    });
+    assert!(found.is_some() && looks.get() == 2);
+    // What is not there is looked up once, also where the tier is off.
+    looks.set(0);
+    let miss = || {
+        looks.set(looks.get() + 1);
+        names.peek(&(9, 9))
+    };
+    assert!(tiers.look_in_both(miss).is_none() && looks.get() == 1);
+    tiers.hide_disk();
+    cache.close().unwrap();
+    assert!(tiers.look_in_both(miss).is_none() && looks.get() == 2);
+}

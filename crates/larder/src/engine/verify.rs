@@ -1,0 +1,65 @@
+//! Checking the whole file on demand: its pages by the writer, its records by whoever asks.
+
+use serde::{Deserialize, Serialize};
+
+use super::tiers::Tiers;
+use super::writer::command::Command;
+use crate::disk::store::guard::StoreError;
+use crate::error::Error;
+use crate::format::record;
+use crate::sys::sync::Arc;
+
+/// Keys listed together while records are verified: no transaction is kept open for longer.
+const VERIFY_ROWS: usize = 256;
+
+/// What [`Cache::verify`](crate::Cache::verify) found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct VerifyReport {
+    /// What was wrong with the file's pages, if anything was: the file was then moved aside.
+    pub damage: Option<String>,
+    /// Records checked.
+    pub records: u64,
+    /// Records of these that are damaged.
+    pub damaged_records: u64,
+}
+
+impl Tiers {
+    /// Has every page of the file checked; what was wrong with it.
+    pub(crate) fn verify(&self) -> Result<Option<String>, Error> {
+        self.ask(Command::Verify)?
+    }
+
+    /// Checks every record on disk: how many there are, and how many of these are damaged.
+    pub(crate) fn verify_records(&self) -> Result<(u64, u64), Error> {
+        let (mut records, mut damaged) = (0, 0);
+        let mut after: Option<Arc<[u8]>> = None;
+        loop {
+            let Some(snapshot) = self.awaited_snapshot() else {
+                return Err(unreadable("the disk tier is off"));
+            };
+            let failed = |fault: StoreError| {
+                let cause = fault.cause.clone();
+                self.report(&snapshot, fault);
+                unreadable(&cause)
+            };
+            let keys = snapshot.keys(&[], after.as_deref(), VERIFY_ROWS).map_err(failed)?;
+            for key in &keys {
+                // One that went meanwhile is none.
+                if let Some(record) = snapshot.get(key).map_err(failed)? {
+                    records += 1;
+                    damaged += u64::from(record::read(key, &record).is_err());
+                }
+            }
+            if keys.len() < VERIFY_ROWS {
+                return Ok((records, damaged));
+            }
+            after = keys.last().cloned();
+        }
+    }
+}
+
+fn unreadable(cause: &str) -> Error {
+    Error::Verify { cause: cause.to_owned() }
+}

@@ -1,0 +1,412 @@
+use crate::disk::store::batch::range::RangeRemoval;
+use crate::engine::writer::command::{Acknowledge, Command};
+use crate::engine::writer::{Limits, Writer};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::*;
+use crate::config::ranges::RANGE_ROWS;
+use crate::disk::file::ballast::Ballast;
+use crate::disk::file::cache_file::{CacheFile, FIRST_GENERATION};
+use crate::disk::file::files::OwnerLock;
+use crate::disk::file::open::{OpenOptions, OpenedFile, open};
+use crate::disk::store::catalog::Registration;
+use crate::disk::store::identity::Identities;
+use crate::disk::store::redb_store::StoreLimits;
+use crate::engine::tiers::Tiers;
+use crate::error::Error;
+use crate::format::key::scope::Scope;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::format::record;
+use crate::memory::Memory;
+use crate::memory::slot::{IncomingEntry, Unsaved};
+use crate::memory::stored_key::StoredKey;
+use crate::memory::weight::Weight;
+use crate::sys::clock::ManualClock;
+use crate::sys::clock::cache_time::CacheTime;
+use crate::sys::sync::Arc;
+use crate::sys::sync::channel::{Receiver, bounded, unbounded};
+use crate::sys::volume::Volume;
+use crate::testing::volume::{Failure, SimulatedVolume};
+use crate::units::Timestamp;
+
+const LIVE_LIMIT: u64 = 40_000;
+const MAX_EVICTIONS: usize = 4;
+const SMALL: usize = 100;
+const LARGE: usize = 3_900;
+
+/// A writer that is stepped by hand.
+struct Machine {
+    disk: SimulatedVolume,
+    clock: Arc<ManualClock>,
+    tiers: Arc<Tiers>,
+    writer: Writer,
+    open_keyspace: KeyspaceId,
+    _inbox: Receiver<Command>,
+}
+
+type Answer = Receiver<Result<(), Error>>;
+
+impl Machine {
+    fn new() -> Self {
+        Self::with_range_rows(RANGE_ROWS)
+    }
+
+    fn with_range_rows(range_rows: usize) -> Self {
+        let (disk, clock, path) =
+            (SimulatedVolume::new(), Arc::new(ManualClock::new()), PathBuf::from("/cache/shop.larder"));
+        let volume: Arc<dyn Volume> = Arc::new(disk.clone());
+        let lock = OwnerLock::acquire(&*volume, &path, None, Duration::ZERO, &*clock).unwrap();
+        let options = OpenOptions {
+            counts_blocks: false,
+            charging: None,
+            volume,
+            path: path.clone(),
+            page_cache: 1 << 20,
+            verify_up_to: 0,
+            room: StoreLimits { live_limit: LIVE_LIMIT, most_evictions: MAX_EVICTIONS },
+            capacity: u64::MAX,
+            now: Timestamp::from_millis(1_000),
+            identities: Identities::new(Some(1)),
+            accepted: None,
+        };
+        let OpenedFile { mut store, .. } = open(&options).unwrap();
+        let (snapshot, view) = (store.snapshot(FIRST_GENERATION).unwrap(), store.view());
+        let file =
+            CacheFile::new(store, options, Ballast::new(Path::new("/cache/none"), 1 << 20), lock).unwrap();
+        let (commands, inbox) = unbounded();
+        let memory = Memory::new(1, 1 << 20, 1 << 20, 0).seeded(1);
+        let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
+        let (tiers, _nudges) =
+            Tiers::new(memory, time, Some(snapshot), Some(commands), view, None, range_rows);
+        let limits = Limits {
+            flush_interval: Duration::from_hours(1),
+            most_changes: 8,
+            most_bytes: 1 << 20,
+            deletes_between_steps: true,
+        };
+        let writer = Writer::new(tiers.clone(), file, limits);
+        let mut machine =
+            Self { disk, clock, tiers, writer, open_keyspace: KeyspaceId::on_disk(1), _inbox: inbox };
+        let (reply, registered) = bounded(1);
+        let registration = Registration {
+            name: "name".to_owned(),
+            version: 0,
+            shape: "u8".to_owned(),
+            format: 0,
+            fingerprint: 0,
+            schema: None,
+        };
+        machine.step([Command::Register(registration, reply)]);
+        machine.open_keyspace = registered.try_recv().unwrap().unwrap();
+        machine
+    }
+
+    fn key(&self, name: u16) -> StoredKey {
+        [&self.open_keyspace.to_bytes()[..], &name.to_be_bytes()].concat().as_slice().into()
+    }
+
+    /// Stores a value; its sequence.
+    fn store(&self, name: u16, len: usize) -> u64 {
+        // So that of two entries the later expires later.
+        self.clock.advance(Duration::from_millis(1));
+        let (memory, key) = (&self.tiers.memory, self.key(name));
+        let room = memory.buffer().reserve(len as u64, || ()).unwrap();
+        let unsaved = Arc::new(Unsaved::uncompressed(vec![7; len], 0, self.tiers.time.now(), room));
+        let expires_at = self.tiers.time.now().after(Duration::from_hours(1));
+        let value: Arc<u16> = Arc::new(name);
+        let entry =
+            IncomingEntry { value, expires_at, weight: Weight::of(len as u64), unsaved: Some(unsaved) };
+        memory
+            .store_keeping(memory.key(&key), entry, self.tiers.time.now(), &mut EvictedValues::default())
+            .unwrap()
+    }
+
+    fn remove(&self, name: u16) -> u64 {
+        let (memory, key, mut evicted_values) =
+            (&self.tiers.memory, self.key(name), EvictedValues::default());
+        memory
+            .insert_tombstone(memory.key(&key), self.tiers.time.now(), &mut evicted_values, || ())
+            .unwrap()
+            .1
+    }
+
+    /// Removes everything; the sequence, and the command that has it committed.
+    fn clear(&self) -> (u64, Command, Receiver<Result<u64, Error>>) {
+        let (scope, mut evicted_values) =
+            (Scope::prefix(self.open_keyspace.to_bytes()), EvictedValues::default());
+        let (range, purged) =
+            self.tiers.memory.purge(scope, true, self.tiers.time.now(), RANGE_ROWS, &mut evicted_values);
+        let (sequence, (reply, answer)) = (range.sequence, bounded(1));
+        (
+            sequence,
+            Command::RemoveRanges(
+                vec![RangeRemoval {
+                    range,
+                    memory_keys: purged.memory_keys,
+                    unlisted: purged.unlisted,
+                    on_disk: 0,
+                }],
+                reply,
+            ),
+            answer,
+        )
+    }
+
+    fn step(&mut self, commands: impl IntoIterator<Item = Command>) {
+        let mut waiting = Waiting::default();
+        commands.into_iter().for_each(|command| waiting.add(command));
+        self.writer.step(waiting);
+        if let Some(store) = self.writer.file.store() {
+            assert!(store.catalog.live_bytes() <= LIVE_LIMIT, "at the end of every step");
+        }
+    }
+
+    /// Steps until nothing is held; how many steps that took.
+    fn finish(&mut self) -> usize {
+        let mut steps = 0;
+        while self.writer.held.is_pending() {
+            self.step([]);
+            steps += 1;
+            assert!(steps < 1_000, "it does not end");
+        }
+        steps
+    }
+
+    /// The sequence of what a restart would find of a key.
+    fn on_disk(&self, name: u16) -> Option<u64> {
+        let snapshot = self.tiers.snapshots.current().clone()?;
+        let record = snapshot.get(&self.key(name)).unwrap()?;
+        Some(record::peek(&record).unwrap().sequence)
+    }
+
+    fn fill(&mut self) {
+        for name in 100..400 {
+            self.store(name, SMALL);
+            self.step([]);
+        }
+        self.finish();
+    }
+}
+
+fn commit(kind: Acknowledge) -> (Command, Answer) {
+    let (reply, answer) = bounded(1);
+    (Command::Commit(kind, reply), answer)
+}
+
+#[test]
+fn a_value_that_needs_many_evictions_waits_and_a_removal_does_not() {
+    let mut machine = Machine::new();
+    machine.fill();
+    machine.store(1, LARGE);
+    let (wait, written) = commit(Acknowledge::Write);
+    let commits = machine.tiers.view().commits;
+    machine.step([wait]);
+    assert_eq!(machine.tiers.view().commits, commits + 1, "a transaction that makes room, and ends the step");
+    assert!(written.try_recv().is_err() && machine.on_disk(1).is_none(), "it is held");
+    assert!(!machine.tiers.memory.has_clean(&machine.key(1)), "memory must not evict it");
+    machine.remove(399);
+    let (wait, removed) = commit(Acknowledge::Invalidation);
+    machine.step([wait]);
+    assert!(removed.try_recv().unwrap().is_ok(), "the removal is answered");
+    assert!(machine.on_disk(399).is_none());
+    assert!(
+        written.try_recv().is_err() && machine.on_disk(1).is_none(),
+        "before there is room for the value"
+    );
+    assert!(machine.finish() > 1);
+    assert!(written.try_recv().unwrap().is_ok());
+    assert!(machine.on_disk(1).is_some());
+}
+
+#[test]
+fn a_removal_that_a_held_value_has_replaced_is_made_without_it() {
+    let mut machine = Machine::new();
+    machine.fill();
+    assert!(machine.on_disk(399).is_some());
+    machine.remove(399);
+    machine.store(399, LARGE);
+    let (wait, removed) = commit(Acknowledge::Invalidation);
+    machine.step([wait]);
+    assert!(removed.try_recv().unwrap().is_ok());
+    assert!(machine.on_disk(399).is_none(), "neither what was removed nor what replaced it");
+    machine.finish();
+    assert!(machine.on_disk(399).is_some());
+}
+
+#[test]
+fn closing_commits_what_is_held() {
+    let mut machine = Machine::new();
+    machine.fill();
+    machine.store(1, LARGE);
+    machine.step([]);
+    let key = machine.key(1);
+    let (reply, closed) = bounded(1);
+    machine.step([Command::ShutDown(reply)]);
+    assert!(closed.try_recv().unwrap().is_ok());
+    drop(machine.writer);
+    let again = crate::api::cache::Cache::builder().path("/cache/shop.larder").volume(&machine.disk);
+    let again = again.clock(machine.clock).open().unwrap();
+    let tiers = &again.shared().tiers;
+    assert!(tiers.snapshots.current().as_ref().unwrap().get(&key).unwrap().is_some());
+    assert!(tiers.view().was_closed_cleanly);
+}
+
+/// Numbers that a seed decides.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+
+    fn is_one_in(&mut self, chances: u64) -> bool {
+        self.below(chances) == 0
+    }
+}
+
+/// Somebody who waits for a commit, and for what.
+struct Waiter {
+    kind: Acknowledge,
+    /// Written in its step, by key.
+    writes: HashMap<u16, u64>,
+    removals: HashMap<u16, u64>,
+    answer: Answer,
+}
+
+/// A history of a machine, with what each caller was promised when it was answered.
+struct History {
+    machine: Machine,
+    random: Random,
+    writes: HashMap<u16, u64>,
+    /// The last removal of each key.
+    removals: HashMap<u16, u64>,
+    cleared: u64,
+    waiters: Vec<Waiter>,
+}
+
+impl History {
+    fn change(&mut self) {
+        for _ in 0..self.random.below(4) {
+            let name = u16::try_from(self.random.below(4)).unwrap();
+            if self.random.is_one_in(4) {
+                self.removals.insert(name, self.machine.remove(name));
+            } else {
+                let len = if self.random.is_one_in(3) { LARGE } else { SMALL };
+                self.writes.insert(name, self.machine.store(name, len));
+            }
+        }
+        if self.random.is_one_in(6) {
+            for name in 100..130 {
+                self.machine.store(name, SMALL);
+            }
+        }
+        if self.random.is_one_in(30) {
+            let disk = &self.machine.disk;
+            disk.fail_once(disk.operations().len() as u64 + self.random.below(9), Failure::Io);
+        }
+    }
+
+    fn step(&mut self) {
+        let mut commands = Vec::new();
+        let cleared = self.random.is_one_in(20).then(|| self.machine.clear());
+        let cleared = cleared.map(|(sequence, command, answer)| {
+            commands.push(command);
+            self.cleared = sequence;
+            answer
+        });
+        for kind in [Acknowledge::Invalidation, Acknowledge::Flush] {
+            if self.random.is_one_in(3) {
+                let (command, answer) = commit(kind);
+                commands.push(command);
+                let is_flush = kind == Acknowledge::Flush;
+                let writes = if is_flush { std::mem::take(&mut self.writes) } else { HashMap::new() };
+                self.waiters.push(Waiter { kind, writes, removals: self.removals.clone(), answer });
+            }
+        }
+        self.writes.clear();
+        self.machine.step(commands);
+        if let Some(answer) = cleared {
+            assert!(answer.try_recv().unwrap().is_ok());
+            let is_newer = |name| self.machine.on_disk(name).is_none_or(|found| found > self.cleared);
+            assert!((0..4).chain(100..400).all(is_newer));
+        }
+        self.judge();
+    }
+
+    /// Checks what was answered against what a restart would find.
+    fn judge(&mut self) {
+        let (machine, removals, cleared) = (&self.machine, &self.removals, self.cleared);
+        let has_lost_a_file = machine.tiers.view().discards > 0;
+        self.waiters.retain(|waiter| {
+            let Ok(answer) = waiter.answer.try_recv() else {
+                assert!(
+                    waiter.kind != Acknowledge::Invalidation,
+                    "an invalidation waits for no more than a step"
+                );
+                return true;
+            };
+            for (name, removal) in waiter.removals.iter().filter(|_| answer.is_ok()) {
+                let found = machine.on_disk(*name);
+                assert!(
+                    found.is_none_or(|found| found > *removal),
+                    "{name}, removed at {removal}: {found:?}"
+                );
+            }
+            for (name, write) in waiter.writes.iter().filter(|_| answer.is_ok() && !has_lost_a_file) {
+                let removed = removals.get(name).copied().unwrap_or(0).max(cleared);
+                let found = machine.on_disk(*name);
+                let is_there = removed > *write || found.is_some_and(|found| found >= *write);
+                assert!(is_there, "{name}, written at {write}: {found:?}");
+            }
+            false
+        });
+    }
+}
+
+#[test]
+fn held_values_keep_what_was_answered() {
+    let rounds = std::env::var("LARDER_HELD").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(12_u64);
+    for seed in 1..=rounds {
+        println!("LARDER_HELD={rounds}, seed {seed}");
+        let mut machine = Machine::new();
+        machine.fill();
+        let random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let (writes, removals, waiters) = (HashMap::new(), HashMap::new(), Vec::new());
+        let mut history = History { machine, random, writes, removals, cleared: 0, waiters };
+        for _ in 0..60 {
+            history.change();
+            history.step();
+        }
+        history.machine.disk.heal();
+        history.machine.finish();
+        history.judge();
+        assert!(history.waiters.is_empty(), "everybody is answered");
+    }
+}
+
+#[test]
+fn a_held_value_waits_for_a_part_of_a_large_removal_at_the_most() {
+    let mut machine = Machine::with_range_rows(1);
+    for name in 0..100 {
+        machine.store(name, SMALL);
+    }
+    machine.step([]);
+    let (_, clear, cleared) = machine.clear();
+    machine.step([clear]);
+    assert!(cleared.try_recv().unwrap().is_ok());
+    for name in 200..209 {
+        machine.store(name, LARGE);
+    }
+    machine.step([]);
+    assert!(machine.writer.held.is_pending() && !machine.writer.file.ranges().is_empty());
+    let entries = |machine: &Machine| machine.writer.file.store().unwrap().catalog.entries();
+    let (_nobody, commands) = unbounded();
+    let before = entries(&machine);
+    assert!(matches!(machine.writer.next_or_part(&commands, None), Ok(Command::Hurry)));
+    assert_eq!(entries(&machine), before - 1);
+}

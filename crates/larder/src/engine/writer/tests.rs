@@ -1,0 +1,86 @@
+use std::time::Duration;
+
+use super::*;
+use crate::api::cache::Cache;
+use crate::disk::file::cache_file::backoff::MAX_RETRY_DELAY;
+use crate::disk::store::guard::StoreErrorKind;
+use crate::memory::slot::{IncomingEntry, Refused};
+use crate::memory::weight::Weight;
+use crate::stats::DiskState;
+use crate::sys::clock::ManualClock;
+use crate::testing::volume::{Failure, Operation, SimulatedVolume};
+
+const NAME: crate::api::keyspace::definition::KeyspaceDefinition<u64, u64> =
+    crate::api::keyspace::definition::KeyspaceDefinition::new("name");
+
+fn cache(disk: &SimulatedVolume) -> Cache {
+    let builder = Cache::builder().path("/cache/shop.larder").volume(disk);
+    builder.flush_interval(Duration::from_hours(1)).open().unwrap()
+}
+
+#[test]
+fn a_fault_of_an_older_handle_changes_nothing() {
+    let disk = SimulatedVolume::new();
+    let cache = cache(&disk);
+    let names = cache.keyspace(NAME).unwrap();
+    names.insert(&1, 1).unwrap();
+    disk.fail_once(disk.operations().len() as u64, Failure::Io);
+    // The removal closes the file and opens it again: what is reported of the first handle is history.
+    assert!(names.remove(&1).unwrap());
+    let tiers = cache.shared().tiers.clone();
+    let old = StoreError { kind: StoreErrorKind::Damage, cause: "of the first handle".to_owned() };
+    assert!(tiers.send(Command::ReportFault(1, old.clone())));
+    cache.flush().unwrap();
+    let stats = cache.stats().disk.unwrap();
+    assert_eq!((stats.state, stats.faults, stats.discards), (DiskState::On, 1, 0));
+    assert!(tiers.send(Command::ReportFault(2, old)));
+    cache.flush().unwrap();
+    assert_eq!(cache.stats().disk.unwrap().discards, 1, "one of the handle that is open is not");
+}
+
+#[test]
+fn deletions_are_committed_before_anything_else_on_a_disk_that_was_full() {
+    let disk = SimulatedVolume::new();
+    let cache = cache(&disk);
+    let names = cache.keyspace(NAME).unwrap();
+    for key in 0..50 {
+        names.insert(&key, key).unwrap();
+    }
+    cache.flush().unwrap();
+    let committed = cache.stats().disk.unwrap().commits;
+    disk.fail_once(disk.operations().len() as u64, Failure::Full);
+    names.insert(&99, 99).unwrap();
+    assert!(names.remove(&1).unwrap());
+    assert_eq!(cache.stats().disk.unwrap().commits, committed + 2, "one for the removal, one for the rest");
+    let kinds = disk.operations();
+    assert!(kinds.contains(&Operation::Remove), "the ballast was given up");
+}
+
+#[test]
+fn a_fresh_file_takes_no_value_that_was_made_not_to_be_saved() {
+    let disk = SimulatedVolume::new();
+    let clock = Arc::new(ManualClock::new());
+    let builder = Cache::builder().path("/cache/shop.larder").volume(&disk).clock(clock.clone());
+    let cache = builder.stepped(1).open().unwrap();
+    let names = cache.keyspace(NAME).unwrap();
+    names.insert(&1, 1).unwrap();
+    cache.flush().unwrap();
+    let tiers = &cache.shared().tiers;
+    let full = tiers.memory.keys(&[]).remove(0);
+    let store_unsaved = || {
+        let (value, expires_at) = (Arc::new(2_u64), tiers.time.now().after(Duration::from_hours(1)));
+        let entry = IncomingEntry { value, expires_at, weight: Weight::of(200), unsaved: None };
+        tiers.memory.store(tiers.memory.key(&full), entry, tiers.time.now())
+    };
+    assert_eq!(store_unsaved(), Err(Refused::Unsaved), "there is a file");
+    disk.fail_every(&[Operation::Write, Operation::SetLen, Operation::Sync], Failure::Io);
+    drop(names.remove(&1));
+    assert_eq!(cache.stats().disk.unwrap().state, DiskState::Discarded);
+    assert!(store_unsaved().is_ok(), "there is none");
+    disk.heal();
+    clock.advance(MAX_RETRY_DELAY);
+    drop(cache.flush());
+    assert_eq!(cache.stats().disk.unwrap().state, DiskState::On);
+    // Stored now, it could replace one that the file has, which would show again once this was evicted.
+    assert_eq!(store_unsaved(), Err(Refused::Unsaved), "there is one again");
+}

@@ -1,0 +1,330 @@
+//! Whether the values of a keyspace come back as they went in: tried on some when they are written, and noted
+//! of all that are read.
+//!
+//! No type says what its serde attributes do, so a value is believed only after it was seen to come back.
+//! Before a value is stored, it is decoded from its bytes, and the two are compared ([`digest`]): the first
+//! of a keyspace, those with a kind or a name at a place where none of the earlier had it, and each in debug
+//! builds or if the builder says so. After so many trials the fingerprint alone guards what is read.
+//!
+//! Not where there is none: in an encoding that describes itself, a type that asks for whatever is there (an
+//! untagged enum, a flattened map) gets what the bytes look like, and of two values of one shape the one
+//! comes back and the other does not. So does one that asks for other parts than were written: it passes over
+//! a field (`skip_deserializing`, a name that only one side has), or reads a number as another type. Each
+//! value of such a type is tried, once one of them was seen to ask so; and each that has a map of unknown
+//! length, where a field that is left out is not told from a key that is not there.
+
+use std::any::type_name;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::bounded::Session;
+use super::compression::inflate;
+use super::format::Format;
+use super::limits::Elements;
+use super::shape::{EDGE_WORDS, Edges, halves};
+use super::{CodecError, Encoded, decode, decoding, digest, raw, shape_of};
+use crate::format::record;
+use crate::format::record::Extension;
+use crate::sys::sync::{Ordering, StatisticU64};
+
+/// The first values of a keyspace, each of which is tried.
+const FIRST_VALUES: u64 = 16;
+/// Values that are tried at most for what is new about them: a type whose every value is unlike the others
+/// would pay for ever.
+const MAX_TRIALS: u64 = 1_024;
+/// Sets of names that are remembered, by their hash.
+const REMEMBERED: usize = 64;
+
+/// What is known of the values of one keyspace.
+#[derive(Debug)]
+pub(crate) struct ValueChecks {
+    /// Whether each value is tried.
+    is_thorough: bool,
+    trials: StatisticU64,
+    /// Whether a value was seen to ask for whatever is there, or for other parts than were written: 0 or 1.
+    asks_for_any: StatisticU64,
+    /// The edges of values that came back.
+    edges: [StatisticU64; EDGE_WORDS],
+    /// The names of values that came back, each at the place of its hash; with 2^32 added, so that 0 is none.
+    names: [StatisticU64; REMEMBERED],
+}
+
+impl ValueChecks {
+    /// `is_thorough` says that each value is tried.
+    pub(crate) fn new(is_thorough: bool) -> Self {
+        Self {
+            is_thorough,
+            trials: StatisticU64::new(0),
+            asks_for_any: StatisticU64::new(0),
+            edges: [const { StatisticU64::new(0) }; EDGE_WORDS],
+            names: [const { StatisticU64::new(0) }; REMEMBERED],
+        }
+    }
+
+    /// As in a release build without the builder's switch, whatever this build is.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn of_a_release() -> Self {
+        Self { is_thorough: false, ..Self::new(false) }
+    }
+
+    /// Tries whether an encoded value comes back, if that is to be tried.
+    ///
+    /// # Errors
+    /// That it does not, and what to do.
+    pub(crate) fn check<V>(&self, format: Format, value: &V, encoded: &Encoded) -> Result<(), CodecError>
+    where
+        V: Serialize + DeserializeOwned + 'static,
+    {
+        if !self.wants(encoded) || (format == Format::Raw && raw::is_known(value)) {
+            return Ok(());
+        }
+        let Some(_trial) = Trial::begin() else { return Ok(()) };
+        let session = Session::trying(Elements::of(encoded.payload.len()));
+        // Not its `Deserialize` alone: its `Serialize` may panic for what came back.
+        let comes_back = catch_unwind(AssertUnwindSafe(|| comes_back(format, value, encoded, &session)));
+        self.note(&session);
+        if format == Format::MessagePack && session.shape.finish().kinds != encoded.shape.kinds {
+            self.asks_for_any.store(1, Ordering::Relaxed);
+        }
+        comes_back.unwrap_or_else(|panic| Err(CodecError::of_panic("Serialize", &*panic)))?;
+        self.trials.fetch_add(1, Ordering::Relaxed);
+        for (known, new) in self.edges.iter().zip(encoded.shape.edges) {
+            known.fetch_or(new, Ordering::Relaxed);
+        }
+        self.remember(encoded.shape.names);
+        Ok(())
+    }
+
+    fn wants(&self, encoded: &Encoded) -> bool {
+        if self.is_thorough || encoded.has_open_map || self.asks_for_any.load(Ordering::Relaxed) != 0 {
+            return true;
+        }
+        let trials = self.trials.load(Ordering::Relaxed);
+        trials < FIRST_VALUES || (trials < MAX_TRIALS && self.is_new(&encoded.shape.edges))
+    }
+
+    fn note(&self, session: &Session) {
+        if session.asked_for_any.get() {
+            self.asks_for_any.store(1, Ordering::Relaxed);
+        }
+    }
+
+    fn is_new(&self, edges: &Edges) -> bool {
+        self.edges.iter().zip(edges).any(|(known, new)| new & !known.load(Ordering::Relaxed) != 0)
+    }
+
+    fn remember(&self, names: u32) {
+        if let Some(place) = self.names.get(names as usize % REMEMBERED) {
+            place.store(1 << 32 | u64::from(names), Ordering::Relaxed);
+        }
+    }
+
+    fn remembers(&self, names: u32) -> bool {
+        let place = self.names.get(names as usize % REMEMBERED);
+        names == 0 || place.is_some_and(|place| place.load(Ordering::Relaxed) == 1 << 32 | u64::from(names))
+    }
+
+    /// The value of a record, and how long its encoding is. A panic of its `Deserialize` is an error like
+    /// another.
+    ///
+    /// # Errors
+    /// That the bytes are no value of the type, or were written as something else.
+    pub(crate) fn read<V>(
+        &self,
+        format: Format,
+        compression: record::Compression,
+        extension: &Extension,
+        payload: &[u8],
+    ) -> Result<(V, usize), CodecError>
+    where
+        V: Serialize + DeserializeOwned + 'static,
+    {
+        let inflated = match compression {
+            record::Compression::None => None,
+            how => Some(inflate(how, payload, extension.inflated_len)?),
+        };
+        let payload = inflated.as_deref().unwrap_or(payload);
+        let read = || self.read_unguarded(format, payload, extension.fingerprint);
+        let value = catch_unwind(AssertUnwindSafe(read))
+            .unwrap_or_else(|panic| Err(CodecError::of_panic("Deserialize", &*panic)))?;
+        Ok((value, payload.len()))
+    }
+
+    fn read_unguarded<V>(
+        &self,
+        format: Format,
+        payload: &[u8],
+        fingerprint: Option<u64>,
+    ) -> Result<V, CodecError>
+    where
+        V: Serialize + DeserializeOwned + 'static,
+    {
+        let session = decoding(payload);
+        let value = decode::<V>(format, payload, &session)?;
+        self.note(&session);
+        let kinds = session.shape.finish().kinds;
+        if format != Format::Bincode {
+            return Ok(value);
+        }
+        let Some(fingerprint) = fingerprint else {
+            return unmarked(value, payload);
+        };
+        let (written, names) = halves(fingerprint);
+        if kinds != written {
+            return Err(CodecError::new(OTHER_KINDS));
+        }
+        if !self.remembers(names) {
+            if shape_of(&value)?.names != names {
+                return Err(CodecError::new(OTHER_NAMES));
+            }
+            self.remember(names);
+        }
+        Ok(value)
+    }
+}
+
+const OTHER_KINDS: &str = "the type reads other parts than were written: its fields have changed, or it leaves some out; raise the keyspace's version, or declare Format::MessagePack if the type has not changed";
+const OTHER_NAMES: &str =
+    "the fields or variants were written under other names or in another order; raise the keyspace's version";
+const OTHER_ENCODING: &str = "the record is of an earlier version of larder, and the value is not encoded as it was read; insert it again";
+
+/// Whether a reason why a record does not decode is one of ours, and so quotes nothing of the value. A type's own
+/// code may say anything.
+#[cfg(all(unix, feature = "control"))]
+pub(crate) fn quotes_nothing(reason: &str) -> bool {
+    [OTHER_KINDS, OTHER_NAMES, OTHER_ENCODING].contains(&reason)
+}
+
+/// A value without a fingerprint, from a file of the first format: believed if it is written as it was read,
+/// but for the order of what has none (a hash map begins at another entry in each process).
+fn unmarked<V>(value: V, payload: &[u8]) -> Result<V, CodecError>
+where
+    V: Serialize + DeserializeOwned + 'static,
+{
+    let again = super::encode(Format::Bincode, &value)?;
+    let is_same_in_any_order = || {
+        let session = decoding(&again.payload);
+        counted(&again.payload) == counted(payload)
+            && comes_back(Format::Bincode, &value, &again, &session).is_ok()
+    };
+    if again.payload == payload || is_same_in_any_order() {
+        return Ok(value);
+    }
+    Err(CodecError::new(OTHER_ENCODING))
+}
+
+/// Trials within trials, at most: the `Drop` of a value that was decoded for one may store another of its
+/// type, whose trial has a value to drop, and so on. What is stored deeper down is not tried.
+const MAX_TRIALS_AT_ONCE: u32 = 4;
+
+std::thread_local! {
+    /// The trials that the thread is in.
+    static TRIALS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A trial, until it is dropped.
+struct Trial;
+
+impl Trial {
+    fn begin() -> Option<Self> {
+        TRIALS.with(|trials| {
+            let begun = trials.get() + 1;
+            (begun <= MAX_TRIALS_AT_ONCE).then(|| {
+                trials.set(begun);
+                Self
+            })
+        })
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        TRIALS.with(|trials| trials.set(trials.get().saturating_sub(1)));
+    }
+}
+
+/// How often each byte is there.
+fn counted(bytes: &[u8]) -> [u32; 256] {
+    let mut counts = [0; 256];
+    for byte in bytes {
+        if let Some(count) = counts.get_mut(usize::from(*byte)) {
+            *count += 1;
+        }
+    }
+    counts
+}
+
+/// A value whose `Drop` may panic: that is its own affair, and says nothing of the one that is stored.
+struct Quiet<V>(Option<V>);
+
+impl<V> Quiet<V> {
+    fn value(&self) -> &V {
+        self.0.as_ref().expect("it is taken out by the drop alone")
+    }
+}
+
+impl<V> Drop for Quiet<V> {
+    fn drop(&mut self) {
+        let value = self.0.take();
+        drop(catch_unwind(AssertUnwindSafe(|| drop(value))));
+    }
+}
+
+/// What to do about a value that does not come back.
+fn advice(format: Format, session: &Session) -> &'static str {
+    match format {
+        Format::Bincode => "; declare the keyspace with Format::MessagePack, or change the type",
+        // Format::Bincode refuses a type that asks for whatever is there.
+        Format::MessagePack if session.asked_for_any.get() => {
+            "; Format::Bincode does not take it either: tag the variants of an untagged enum, give a flattened map keys that are no fields' names, and store 128-bit integers as text"
+        }
+        Format::MessagePack => "; declare the keyspace with Format::Bincode, or change the type",
+        Format::Raw => "; declare the keyspace with Format::Bincode or Format::MessagePack",
+    }
+}
+
+/// Decodes a value that was just encoded, and compares.
+fn comes_back<V>(format: Format, value: &V, encoded: &Encoded, session: &Session) -> Result<(), CodecError>
+where
+    V: Serialize + DeserializeOwned + 'static,
+{
+    let refused = |why: &dyn std::fmt::Display| {
+        let (name, why) = (type_name::<V>(), why.to_string());
+        // Some errors know the way out themselves.
+        let advice = if why.contains("Format::") { "" } else { advice(format, session) };
+        Err(CodecError::new(format_args!(
+            "a value of type {name} does not come back from {format}: {why}{advice}"
+        )))
+    };
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode::<V>(format, &encoded.payload, session)));
+    let decoded = decoded.unwrap_or_else(|panic| Err(CodecError::of_panic("Deserialize", &*panic)));
+    let decoded = match decoded {
+        Ok(decoded) => Quiet(Some(decoded)),
+        Err(error) => return refused(&error),
+    };
+    if format == Format::Bincode && session.shape.finish().kinds != encoded.shape.kinds {
+        return refused(&"it reads other parts than it writes");
+    }
+    let is_human_readable = format == Format::MessagePack;
+    let digest = |value: &V| digest::of(value, is_human_readable);
+    let (before, after) = (digest(value)?, digest(decoded.value())?);
+    // A value that serializes in another way each time can't be judged.
+    if before.agrees(after) || !before.agrees(digest(value)?) {
+        return Ok(());
+    }
+    let fields = |value: &V| digest::fields(value, is_human_readable);
+    let changed = fields(value)
+        .into_iter()
+        .zip(fields(decoded.value()))
+        .find(|(one, other)| one.0 != other.0 || !one.1.agrees(other.1));
+    match changed {
+        Some(((field, _), _)) => refused(&format_args!("the field {field:?} is another one afterwards")),
+        None => refused(&"it is another value afterwards"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! Compressed payloads, and how long they were.
+//!
+//! LZ4: Yann Collet, LZ4 block format, <https://github.com/lz4/lz4>. Zstandard: RFC 8878.
+
+use super::{CodecError, MAX_VALUE_LEN};
+use crate::format::record;
+
+/// How long values of a keyspace are made shorter on disk. See
+/// [`KeyspaceDefinition::compress`](crate::KeyspaceDefinition::compress).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Compression {
+    /// LZ4: fast. Text and JSON become about half as long.
+    Lz4,
+    /// Zstandard: slower than LZ4 and shorter by about a third. Feature `zstd`.
+    #[cfg(feature = "zstd")]
+    Zstd,
+}
+
+/// The level that Zstandard's own command has by default.
+#[cfg(feature = "zstd")]
+const ZSTD_LEVEL: i32 = 3;
+
+/// LZ4 makes at most 255 bytes of one.
+const MAX_LZ4_RATIO: usize = 255;
+
+impl Compression {
+    pub(crate) const fn recorded(self) -> record::Compression {
+        match self {
+            Self::Lz4 => record::Compression::Lz4,
+            #[cfg(feature = "zstd")]
+            Self::Zstd => record::Compression::Zstd,
+        }
+    }
+
+    /// The way that a record has; none if this build does not know how to compress so.
+    pub(crate) const fn of_recorded(recorded: record::Compression) -> Option<Self> {
+        match recorded {
+            record::Compression::Lz4 => Some(Self::Lz4),
+            #[cfg(feature = "zstd")]
+            record::Compression::Zstd => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    /// The payload, compressed; none if that makes it no shorter.
+    pub(crate) fn deflate(self, payload: &[u8]) -> Option<Vec<u8>> {
+        let deflated = match self {
+            Self::Lz4 => Some(lz4_flex::block::compress(payload)),
+            #[cfg(feature = "zstd")]
+            Self::Zstd => zstd::bulk::compress(payload, ZSTD_LEVEL).ok(),
+        };
+        deflated.filter(|deflated| deflated.len() < payload.len())
+    }
+}
+
+/// The payload of a record as it was before it was compressed to `bytes`. The length is checked before memory
+/// is taken for it.
+pub(crate) fn inflate(
+    how: record::Compression,
+    bytes: &[u8],
+    inflated_len: Option<u32>,
+) -> Result<Vec<u8>, CodecError> {
+    let Some(len) = inflated_len else {
+        return Err(CodecError::new("it is compressed, and does not say how long it was"));
+    };
+    if u64::from(len) > MAX_VALUE_LEN.as_u64() {
+        return Err(CodecError::new(format_args!(
+            "{len} bytes are more than the {MAX_VALUE_LEN} of a value"
+        )));
+    }
+    let len = len as usize;
+    let inflated = match how {
+        record::Compression::None => return Err(CodecError::new("it is not compressed")),
+        record::Compression::Lz4 => {
+            if len > bytes.len().saturating_mul(MAX_LZ4_RATIO) {
+                return Err(CodecError::new("LZ4 makes no such length of so few bytes"));
+            }
+            lz4_flex::block::decompress(bytes, len).map_err(CodecError::new)?
+        }
+        record::Compression::Zstd => inflate_zstd(bytes, len)?,
+    };
+    if inflated.len() == len {
+        Ok(inflated)
+    } else {
+        Err(CodecError::new(format_args!("it inflates to {} bytes in place of {len}", inflated.len())))
+    }
+}
+
+#[cfg(feature = "zstd")]
+fn inflate_zstd(bytes: &[u8], len: usize) -> Result<Vec<u8>, CodecError> {
+    zstd::bulk::decompress(bytes, len).map_err(CodecError::new)
+}
+
+#[cfg(all(feature = "zstd-read", not(feature = "zstd")))]
+use inflate_zstd_in_rust as inflate_zstd;
+
+#[cfg(not(any(feature = "zstd", feature = "zstd-read")))]
+fn inflate_zstd(_: &[u8], _: usize) -> Result<Vec<u8>, CodecError> {
+    Err(CodecError::new("it is compressed with Zstandard; build larder with the feature zstd"))
+}
+
+/// Inflates without the C library. Slower, so only a build without that library uses it.
+#[cfg(all(feature = "zstd-read", any(test, not(feature = "zstd"))))]
+fn inflate_zstd_in_rust(bytes: &[u8], len: usize) -> Result<Vec<u8>, CodecError> {
+    let mut inflated = vec![0; len];
+    let read = ruzstd::decoding::FrameDecoder::new().decode_all(bytes, &mut inflated);
+    inflated.truncate(read.map_err(CodecError::new)?);
+    Ok(inflated)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WAYS: &[Compression] = &[
+        Compression::Lz4,
+        #[cfg(feature = "zstd")]
+        Compression::Zstd,
+    ];
+
+    fn text() -> Vec<u8> {
+        (0..200)
+            .flat_map(|number: u32| format!("{{\"code\":\"MTN{number}\",\"price\":{number}}}").into_bytes())
+            .collect()
+    }
+
+    #[test]
+    fn what_is_compressed_inflates_to_what_it_was() {
+        for way in WAYS {
+            let text = text();
+            let deflated = way.deflate(&text).unwrap();
+            assert!(deflated.len() * 2 < text.len(), "{way:?}: {} of {}", deflated.len(), text.len());
+            let len = u32::try_from(text.len()).unwrap();
+            assert_eq!(inflate(way.recorded(), &deflated, Some(len)).unwrap(), text);
+            for wrong in [len - 1, len + 1, 0] {
+                assert!(inflate(way.recorded(), &deflated, Some(wrong)).is_err(), "{way:?}: {wrong}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_become_shorter_is_left_as_it_is() {
+        for way in WAYS {
+            assert_eq!(way.deflate(b"abc"), None, "{way:?}");
+            assert_eq!(way.deflate(b""), None, "{way:?}");
+        }
+    }
+
+    #[cfg(all(feature = "zstd", feature = "zstd-read"))]
+    #[test]
+    fn both_decoders_of_zstandard_read_the_same() {
+        let noise = |len: u64| (0..len).map(|at| (at * at >> 7).to_be_bytes()[7]).collect::<Vec<u8>>();
+        for payload in [text(), noise(300), noise(300_000), vec![7; 1 << 20]] {
+            let deflated = Compression::Zstd.deflate(&payload).unwrap();
+            let (len, cut) = (payload.len(), &deflated[..deflated.len() - 1]);
+            assert_eq!(inflate_zstd_in_rust(&deflated, len).unwrap(), payload);
+            assert_eq!(inflate_zstd(&deflated, len).unwrap(), payload);
+            for (bytes, len) in [(cut, len), (&deflated[1..], len), (&deflated, len - 1)] {
+                assert!(inflate_zstd_in_rust(bytes, len).is_err() && inflate_zstd(bytes, len).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_is_refused_before_memory_is_taken_for_it() {
+        let deflated = Compression::Lz4.deflate(&text()).unwrap();
+        for len in [u32::MAX, 64 << 20 | 1] {
+            let error = inflate(record::Compression::Lz4, &deflated, Some(len)).unwrap_err();
+            assert!(error.to_string().contains("64 MiB"), "{error}");
+        }
+        assert!(inflate(record::Compression::Lz4, &deflated, None).is_err());
+        assert!(inflate(record::Compression::Lz4, &[0; 4], Some(4096)).is_err());
+    }
+}

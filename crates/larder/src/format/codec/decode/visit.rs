@@ -1,0 +1,175 @@
+//! The visitors of a value: what they are shown has the session around it.
+
+use std::fmt;
+
+use serde::de::{Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
+
+use crate::format::codec::bounded::{Bounded, EncodingKind};
+use crate::format::codec::shape::PartKind;
+
+/// The visitor of a compound whose level was entered when it was asked for.
+impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for Bounded<'_, V, E> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.expecting(f)
+    }
+
+    fn visit_none<R: Error>(self) -> Result<V::Value, R> {
+        self.ask(PartKind::None);
+        self.inner.visit_none()
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+        self.ask(PartKind::Some);
+        let deserializer = self.with(deserializer);
+        self.inner.visit_some(deserializer)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+        let deserializer = self.with(deserializer);
+        self.inner.visit_newtype_struct(deserializer)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
+        let access = self.with(access);
+        self.inner.visit_seq(access)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
+        let access = self.with(access);
+        self.inner.visit_map(access)
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
+        let access = self.with(access);
+        self.inner.visit_enum(access)
+    }
+}
+
+/// The visitor of a sequence or a map, whose length the bytes tell: all of its elements are paid for before
+/// the first is read, and before the visitor can claim memory for them.
+pub(super) struct CountedSeed<T>(pub(super) T);
+
+impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for CountedSeed<Bounded<'_, V, E>> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
+        let len = known(access.size_hint())?;
+        self.0.session.shape.kind_with(PartKind::Seq, len);
+        self.0.pay(len).map_err(Error::custom)?;
+        self.0.visit_seq(access)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
+        let len = known(access.size_hint())?;
+        self.0.session.shape.kind_with(PartKind::Map, len);
+        self.0.pay(len).map_err(Error::custom)?;
+        self.0.visit_map(access)
+    }
+}
+
+/// A codec that does not know a length before it has read the elements can't be bounded this way.
+fn known<R: Error>(len: Option<usize>) -> Result<usize, R> {
+    len.ok_or_else(|| Error::custom("the length of a sequence is not known before its elements are read"))
+}
+
+/// The visitor of whatever an encoding that describes itself holds. A compound is a level, whichever part
+/// asked for it: content that is buffered to be looked at twice passes here when it is read.
+pub(super) struct AnyKind<T>(pub(super) T);
+
+macro_rules! scalars {
+    ($($method:ident($type:ty)),* $(,)?) => {$(
+        #[inline]
+        fn $method<R: Error>(self, value: $type) -> Result<V::Value, R> {
+            self.0.inner.$method(value)
+        }
+    )*};
+}
+
+impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for AnyKind<Bounded<'_, V, E>> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.inner.expecting(f)
+    }
+
+    scalars!(
+        visit_bool(bool),
+        visit_i8(i8),
+        visit_i16(i16),
+        visit_i32(i32),
+        visit_i64(i64),
+        visit_i128(i128),
+        visit_u8(u8),
+        visit_u16(u16),
+        visit_u32(u32),
+        visit_u64(u64),
+        visit_u128(u128),
+        visit_f32(f32),
+        visit_f64(f64),
+        visit_char(char),
+        visit_str(&str),
+        visit_borrowed_str(&'de str),
+        visit_string(String),
+        visit_bytes(&[u8]),
+        visit_borrowed_bytes(&'de [u8]),
+        visit_byte_buf(Vec<u8>),
+    );
+
+    fn visit_none<R: Error>(self) -> Result<V::Value, R> {
+        self.0.visit_none()
+    }
+
+    fn visit_unit<R: Error>(self) -> Result<V::Value, R> {
+        self.0.inner.visit_unit()
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+        self.0.enter().map_err(Error::custom)?.visit_some(deserializer)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+        self.0.enter().map_err(Error::custom)?.visit_newtype_struct(deserializer)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
+        let level = self.0.enter().map_err(Error::custom)?;
+        // Each element takes a byte, so one of unknown length ends with the bytes.
+        level.pay(access.size_hint().unwrap_or(0)).map_err(Error::custom)?;
+        level.visit_seq(access)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
+        let level = self.0.enter().map_err(Error::custom)?;
+        level.pay(access.size_hint().unwrap_or(0)).map_err(Error::custom)?;
+        level.visit_map(access)
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
+        self.0.enter().map_err(Error::custom)?.visit_enum(access)
+    }
+}
+
+/// The visitor of an owned string or buffer, shown a borrowed one.
+pub(super) struct CopiedKey<V>(pub(super) V);
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for CopiedKey<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<V::Value, E> {
+        self.0.visit_string(text.to_owned())
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<V::Value, E> {
+        self.0.visit_byte_buf(bytes.to_vec())
+    }
+}

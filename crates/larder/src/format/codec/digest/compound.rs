@@ -1,0 +1,141 @@
+//! The digest of a compound, from those of its parts.
+
+use std::cell::RefCell;
+
+use serde::Serialize;
+use serde::ser::{
+    SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant,
+};
+
+use super::{Digest, Digesting};
+use crate::format::codec::CodecError;
+use crate::format::codec::shape::{fold, name};
+
+/// How the digests of parts become one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gathering {
+    /// One after another.
+    Ordered,
+    /// One after another, or, loosely, in any order.
+    Sequence,
+    /// In any order.
+    Unordered,
+}
+
+pub(super) struct CompoundDigest<'a> {
+    inside: Digesting<'a>,
+    fields: Option<&'a RefCell<Vec<(&'static str, Digest)>>>,
+    gathering: Gathering,
+    so_far: Digest,
+    key: Option<Digest>,
+    parts: u64,
+}
+
+impl<'a> CompoundDigest<'a> {
+    pub(super) fn new(
+        inside: Digesting<'a>,
+        fields: Option<&'a RefCell<Vec<(&'static str, Digest)>>>,
+        gathering: Gathering,
+        so_far: Digest,
+    ) -> Self {
+        Self { inside, fields, gathering, so_far, key: None, parts: 0 }
+    }
+
+    fn add(&mut self, part: Digest) {
+        let Digest { strict, loose } = self.so_far;
+        let strict_part = if self.gathering == Gathering::Unordered {
+            strict.wrapping_add(part.strict)
+        } else {
+            fold(strict, part.strict)
+        };
+        let loose_part = if self.gathering == Gathering::Ordered {
+            fold(loose, part.loose)
+        } else {
+            loose.wrapping_add(part.loose)
+        };
+        self.so_far = Digest { strict: strict_part, loose: loose_part };
+        self.parts += 1;
+    }
+
+    fn field<T: Serialize + ?Sized>(&mut self, field: &'static str, value: &T) -> Result<(), CodecError> {
+        let digest = value.serialize(self.inside)?;
+        if let Some(fields) = self.fields {
+            fields.borrow_mut().push((field, digest));
+        }
+        let named = name(field);
+        self.add(Digest { strict: fold(named, digest.strict), loose: fold(named, digest.loose) });
+        Ok(())
+    }
+
+    fn finish(self) -> Digest {
+        let Digest { strict, loose } = self.so_far;
+        Digest { strict: fold(strict, self.parts), loose: fold(loose, self.parts) }
+    }
+}
+
+macro_rules! unnamed {
+    ($($compound:ident $method:ident),*) => {$(
+        impl $compound for CompoundDigest<'_> {
+            type Ok = Digest;
+            type Error = CodecError;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), CodecError> {
+                let digest = value.serialize(self.inside)?;
+                self.add(digest);
+                Ok(())
+            }
+
+            fn end(self) -> Result<Digest, CodecError> {
+                Ok(self.finish())
+            }
+        }
+    )*};
+}
+
+unnamed!(
+    SerializeSeq serialize_element,
+    SerializeTuple serialize_element,
+    SerializeTupleStruct serialize_field,
+    SerializeTupleVariant serialize_field
+);
+
+macro_rules! named {
+    ($($compound:ident),*) => {$(
+        impl $compound for CompoundDigest<'_> {
+            type Ok = Digest;
+            type Error = CodecError;
+
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, field: &'static str, value: &T) -> Result<(), CodecError> {
+                self.field(field, value)
+            }
+
+            fn end(self) -> Result<Digest, CodecError> {
+                Ok(self.finish())
+            }
+        }
+    )*};
+}
+
+named!(SerializeStruct, SerializeStructVariant);
+
+impl SerializeMap for CompoundDigest<'_> {
+    type Ok = Digest;
+    type Error = CodecError;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), CodecError> {
+        self.key = Some(key.serialize(self.inside)?);
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), CodecError> {
+        let Digest { strict, loose } = value.serialize(self.inside)?;
+        let key = self.key.take().unwrap_or(Digest { strict: 0, loose: 0 });
+        self.add(Digest { strict: fold(key.strict, strict), loose: fold(key.loose, loose) });
+        Ok(())
+    }
+
+    fn end(self) -> Result<Digest, CodecError> {
+        Ok(self.finish())
+    }
+}

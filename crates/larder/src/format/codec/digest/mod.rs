@@ -1,0 +1,223 @@
+//! The digest of a value: of all that it serializes as, so that two values can be compared without an `Eq`.
+//!
+//! Not of its bytes: an untagged `A(u8)` and `B(u16)` of one number have the same bytes and are two values,
+//! and two hash maps with the same entries have different ones and are the same. So each call of serde counts
+//! with its kind: widths, `Some` and `None`, names, the bits of floats. Entries of maps count in any order.
+
+mod compound;
+
+use std::cell::RefCell;
+
+use serde::Serialize;
+use serde::ser::Serializer;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::CodecError;
+use super::shape::{PartKind, fold, name};
+use compound::{CompoundDigest, Gathering};
+
+/// What a value serializes as, in two numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Digest {
+    /// With sequences in their order.
+    strict: u64,
+    /// With sequences in any order: those of a hash set are in none.
+    loose: u64,
+}
+
+impl Digest {
+    fn of(kind: PartKind, content: u64) -> Self {
+        let digest = fold(kind as u64, content);
+        Self { strict: digest, loose: digest }
+    }
+
+    fn bytes(kind: PartKind, bytes: &[u8]) -> Self {
+        Self::of(kind, xxh3_64(bytes))
+    }
+
+    /// This, as part of something.
+    fn within(self, kind: PartKind, content: u64) -> Self {
+        let around = Self::of(kind, content);
+        Self { strict: fold(around.strict, self.strict), loose: fold(around.loose, self.loose) }
+    }
+
+    /// Whether they are of the same value, but for the order of what has none.
+    pub(super) fn agrees(self, other: Self) -> bool {
+        self.strict == other.strict || self.loose == other.loose
+    }
+}
+
+/// The digest of a value in a format that calls itself human-readable, or does not.
+pub(super) fn of<V: Serialize>(value: &V, is_human_readable: bool) -> Result<Digest, CodecError> {
+    value.serialize(Digesting { is_human_readable, fields: None })
+}
+
+/// The fields of a struct, with their digests; none of anything else.
+pub(super) fn fields<V: Serialize>(value: &V, is_human_readable: bool) -> Vec<(&'static str, Digest)> {
+    let fields = RefCell::new(Vec::new());
+    // What was digested before an error is what there is.
+    drop(value.serialize(Digesting { is_human_readable, fields: Some(&fields) }));
+    fields.into_inner()
+}
+
+/// A serializer that writes nothing.
+#[derive(Clone, Copy)]
+struct Digesting<'a> {
+    is_human_readable: bool,
+    /// Where the fields of the outermost struct go.
+    fields: Option<&'a RefCell<Vec<(&'static str, Digest)>>>,
+}
+
+impl<'a> Digesting<'a> {
+    /// For a part.
+    fn inside(self) -> Digesting<'a> {
+        Self { fields: None, ..self }
+    }
+
+    fn compound(self, gathering: Gathering, seed: Digest) -> CompoundDigest<'a> {
+        CompoundDigest::new(self.inside(), self.fields, gathering, seed)
+    }
+}
+
+macro_rules! numbers {
+    ($($method:ident($type:ty) $kind:ident $number:expr;)*) => {$(
+        fn $method(self, value: $type) -> Result<Digest, CodecError> {
+            let number: fn($type) -> u64 = $number;
+            Ok(Digest::of(PartKind::$kind, number(value)))
+        }
+    )*};
+}
+
+impl<'a> Serializer for Digesting<'a> {
+    type Ok = Digest;
+    type Error = CodecError;
+    type SerializeSeq = CompoundDigest<'a>;
+    type SerializeTuple = CompoundDigest<'a>;
+    type SerializeTupleStruct = CompoundDigest<'a>;
+    type SerializeTupleVariant = CompoundDigest<'a>;
+    type SerializeMap = CompoundDigest<'a>;
+    type SerializeStruct = CompoundDigest<'a>;
+    type SerializeStructVariant = CompoundDigest<'a>;
+
+    numbers! {
+        serialize_bool(bool) Bool u64::from;
+        serialize_i8(i8) I8 |number| u64::from_le_bytes(i64::from(number).to_le_bytes());
+        serialize_i16(i16) I16 |number| u64::from_le_bytes(i64::from(number).to_le_bytes());
+        serialize_i32(i32) I32 |number| u64::from_le_bytes(i64::from(number).to_le_bytes());
+        serialize_i64(i64) I64 |number| u64::from_le_bytes(number.to_le_bytes());
+        serialize_u8(u8) U8 u64::from;
+        serialize_u16(u16) U16 u64::from;
+        serialize_u32(u32) U32 u64::from;
+        serialize_u64(u64) U64 |number| number;
+        serialize_f32(f32) F32 |number| u64::from(number.to_bits());
+        serialize_f64(f64) F64 f64::to_bits;
+        serialize_char(char) Char |char| u64::from(u32::from(char));
+    }
+
+    fn serialize_i128(self, value: i128) -> Result<Digest, CodecError> {
+        Ok(Digest::bytes(PartKind::I128, &value.to_le_bytes()))
+    }
+
+    fn serialize_u128(self, value: u128) -> Result<Digest, CodecError> {
+        Ok(Digest::bytes(PartKind::U128, &value.to_le_bytes()))
+    }
+
+    fn serialize_str(self, text: &str) -> Result<Digest, CodecError> {
+        Ok(Digest::bytes(PartKind::Str, text.as_bytes()))
+    }
+
+    fn serialize_bytes(self, bytes: &[u8]) -> Result<Digest, CodecError> {
+        Ok(Digest::bytes(PartKind::Bytes, bytes))
+    }
+
+    fn serialize_none(self) -> Result<Digest, CodecError> {
+        Ok(Digest::of(PartKind::None, 0))
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Digest, CodecError> {
+        Ok(value.serialize(self.inside())?.within(PartKind::Some, 0))
+    }
+
+    fn serialize_unit(self) -> Result<Digest, CodecError> {
+        Ok(Digest::of(PartKind::Unit, 0))
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<Digest, CodecError> {
+        self.serialize_unit()
+    }
+
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        index: u32,
+        variant: &'static str,
+    ) -> Result<Digest, CodecError> {
+        Ok(Digest::of(PartKind::Variant, variant_of(index, variant)))
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<Digest, CodecError> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<Digest, CodecError> {
+        Ok(value.serialize(self.inside())?.within(PartKind::Variant, variant_of(index, variant)))
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<CompoundDigest<'a>, CodecError> {
+        Ok(self.compound(Gathering::Sequence, Digest::of(PartKind::Seq, 0)))
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<CompoundDigest<'a>, CodecError> {
+        Ok(self.compound(Gathering::Unordered, Digest::of(PartKind::Map, 0)))
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<CompoundDigest<'a>, CodecError> {
+        Ok(self.compound(Gathering::Ordered, Digest::of(PartKind::Group, 0)))
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<CompoundDigest<'a>, CodecError> {
+        self.serialize_tuple(len)
+    }
+
+    fn serialize_struct(self, _: &'static str, len: usize) -> Result<CompoundDigest<'a>, CodecError> {
+        self.serialize_tuple(len)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        index: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<CompoundDigest<'a>, CodecError> {
+        Ok(self.compound(Gathering::Ordered, Digest::of(PartKind::Variant, variant_of(index, variant))))
+    }
+
+    fn serialize_struct_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<CompoundDigest<'a>, CodecError> {
+        self.serialize_tuple_variant(name, index, variant, len)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        self.is_human_readable
+    }
+}
+
+fn variant_of(index: u32, variant: &str) -> u64 {
+    fold(name(variant), u64::from(index))
+}

@@ -1,0 +1,175 @@
+//! Asks a value whether it is a byte, and which.
+
+use std::fmt;
+
+use serde::ser::{Error, Impossible, Serialize, Serializer};
+
+/// A serializer of bytes alone. Compiled for a type, it is a constant answer, or the byte.
+pub(in crate::format::codec) struct OneByte;
+
+#[derive(Debug)]
+pub(in crate::format::codec) struct NotAByte;
+
+impl fmt::Display for NotAByte {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it is not a byte")
+    }
+}
+
+impl std::error::Error for NotAByte {}
+
+impl Error for NotAByte {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self
+    }
+}
+
+/// The bytes that a sequence begins with.
+pub(super) struct Leading<T> {
+    pub(super) bytes: Vec<u8>,
+    /// The element after them, if it is none.
+    pub(super) other: Option<T>,
+}
+
+impl<T> Default for Leading<T> {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), other: None }
+    }
+}
+
+/// Takes bytes from a sequence of so many elements, up to the first element that is none.
+pub(super) fn leading<I: Iterator>(elements: &mut I, len: usize) -> Leading<I::Item>
+where
+    I::Item: Serialize,
+{
+    let Some(first) = elements.next() else { return Leading::default() };
+    let Ok(byte) = first.serialize(OneByte) else {
+        return Leading { bytes: Vec::new(), other: Some(first) };
+    };
+    // Only now: most sequences are of something else. Filled in place, which the compiler turns into a copy
+    // where every element is a byte.
+    let mut bytes = vec![0; len];
+    let (mut filled, mut other) = (0, None);
+    if let Some((head, tail)) = bytes.split_first_mut() {
+        *head = byte;
+        filled = 1;
+        // Zipped in this order: the other would take an element that has no place.
+        for (place, element) in tail.iter_mut().zip(&mut *elements) {
+            let Ok(byte) = element.serialize(OneByte) else {
+                other = Some(element);
+                break;
+            };
+            *place = byte;
+            filled += 1;
+        }
+    }
+    if other.is_none() {
+        // One that announced fewer elements than it has: the count of them is checked where there is another.
+        other = elements.next();
+    }
+    bytes.truncate(filled);
+    Leading { bytes, other }
+}
+
+type NotOneByte = Impossible<u8, NotAByte>;
+
+macro_rules! no {
+    ($($method:ident($($value:ty),*)),* $(,)?) => {$(
+        #[inline]
+        fn $method(self, $(_: $value),*) -> Result<u8, NotAByte> {
+            Err(NotAByte)
+        }
+    )*};
+    (compound $($method:ident($($value:ty),*)),* $(,)?) => {$(
+        #[inline]
+        fn $method(self, $(_: $value),*) -> Result<NotOneByte, NotAByte> {
+            Err(NotAByte)
+        }
+    )*};
+}
+
+impl Serializer for OneByte {
+    type Ok = u8;
+    type Error = NotAByte;
+    type SerializeSeq = NotOneByte;
+    type SerializeTuple = NotOneByte;
+    type SerializeTupleStruct = NotOneByte;
+    type SerializeTupleVariant = NotOneByte;
+    type SerializeMap = NotOneByte;
+    type SerializeStruct = NotOneByte;
+    type SerializeStructVariant = NotOneByte;
+
+    #[inline]
+    fn serialize_u8(self, byte: u8) -> Result<u8, NotAByte> {
+        Ok(byte)
+    }
+
+    no!(
+        serialize_bool(bool),
+        serialize_i8(i8),
+        serialize_i16(i16),
+        serialize_i32(i32),
+        serialize_i64(i64),
+        serialize_i128(i128),
+        serialize_u16(u16),
+        serialize_u32(u32),
+        serialize_u64(u64),
+        serialize_u128(u128),
+        serialize_f32(f32),
+        serialize_f64(f64),
+        serialize_char(char),
+        serialize_str(&str),
+        serialize_bytes(&[u8]),
+        serialize_none(),
+        serialize_unit(),
+        serialize_unit_struct(&'static str),
+        serialize_unit_variant(&'static str, u32, &'static str),
+    );
+
+    no!(compound
+        serialize_seq(Option<usize>),
+        serialize_tuple(usize),
+        serialize_tuple_struct(&'static str, usize),
+        serialize_tuple_variant(&'static str, u32, &'static str, usize),
+        serialize_map(Option<usize>),
+        serialize_struct(&'static str, usize),
+        serialize_struct_variant(&'static str, u32, &'static str, usize),
+    );
+
+    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<u8, NotAByte> {
+        Err(NotAByte)
+    }
+
+    // It would take a level, which the fast way does not count.
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, _: &T) -> Result<u8, NotAByte> {
+        Err(NotAByte)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: &T,
+    ) -> Result<u8, NotAByte> {
+        Err(NotAByte)
+    }
+
+    // As in the encodings that ask.
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    // A type of no interest here may take long to print.
+    fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Result<u8, NotAByte> {
+        Err(NotAByte)
+    }
+
+    fn collect_seq<I>(self, _: I) -> Result<u8, NotAByte>
+    where
+        I: IntoIterator,
+        I::Item: Serialize,
+    {
+        Err(NotAByte)
+    }
+}

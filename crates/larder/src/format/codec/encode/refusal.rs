@@ -1,0 +1,62 @@
+//! What is not encoded, because it would not come back as it was.
+
+use std::fmt;
+
+use crate::format::codec::limits::Exceeded;
+
+/// Why a value can't be encoded in its keyspace's format. The text names the way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EncodeRefusal {
+    /// A limit that decoding keeps too.
+    Exceeded(Exceeded),
+    /// `Serialize` left a field out, and a reader of a positional encoding takes the next field for it.
+    Skipped {
+        field: &'static str,
+        owner: &'static str,
+    },
+    SeqOfUnknownLength,
+    MapOfUnknownLength,
+    /// Another number of parts than was announced.
+    Length {
+        announced: usize,
+        written: usize,
+    },
+    /// `Some` of what is written as nothing, which would be read as `None`.
+    NothingInSome,
+}
+
+impl From<Exceeded> for EncodeRefusal {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::Exceeded(exceeded)
+    }
+}
+
+/// What to do where a positional encoding does not carry a type.
+const NAME_THE_FIELDS: &str = "declare the keyspace with Format::MessagePack, which names its fields";
+
+impl fmt::Display for EncodeRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exceeded(exceeded) => exceeded.fmt(f),
+            Self::Skipped { field, owner } => write!(
+                f,
+                "the field {field:?} of {owner} is left out of this value (skip_serializing_if), and Format::Bincode would read the next field in its place; {NAME_THE_FIELDS}"
+            ),
+            Self::SeqOfUnknownLength => write!(
+                f,
+                "it has a sequence whose length is not known before its elements, which Format::Bincode can't write; {NAME_THE_FIELDS}"
+            ),
+            Self::MapOfUnknownLength => write!(
+                f,
+                "it has a map whose length is not known before its entries, as a struct with a flattened field is, which Format::Bincode can't write; {NAME_THE_FIELDS}"
+            ),
+            Self::Length { announced, written } => write!(
+                f,
+                "its Serialize announces {announced} parts of a compound and writes {written}; correct that implementation"
+            ),
+            Self::NothingInSome => f.write_str(
+                "it has a Some(None) or Some(()), which Format::MessagePack writes as None; use an enum in place of the inner Option, or Format::Bincode",
+            ),
+        }
+    }
+}

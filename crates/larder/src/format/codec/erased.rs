@@ -1,0 +1,109 @@
+//! The codec of a keyspace without its type: for what knows the keyspace alone, such as the control socket.
+
+use std::any::Any;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::checks::ValueChecks;
+use super::format::Format;
+use super::{CodecError, MAX_VALUE_LEN, encode, encoded_len};
+use crate::format::record::{Compression, Extension};
+
+/// Encodes and decodes the values of one keyspace.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
+pub(crate) struct ErasedCodec {
+    pub(crate) format: Format,
+    encode: fn(Format, &(dyn Any + Send + Sync), usize) -> Result<Encoding, CodecError>,
+    decode: fn(Format, Compression, &Extension, &[u8]) -> Result<(), CodecError>,
+}
+
+/// The encoding of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Whole(Vec<u8>),
+    /// It was not made: it would be longer than was asked for.
+    TooLong(usize),
+}
+
+impl ErasedCodec {
+    /// The codec of a type.
+    pub(crate) fn of<V: Serialize + DeserializeOwned + Send + Sync + 'static>(format: Format) -> Self {
+        Self { format, encode: encode_value::<V>, decode: decode_value::<V> }
+    }
+}
+
+#[cfg(all(unix, feature = "control"))]
+impl ErasedCodec {
+    /// The encoding of a value of the keyspace, if it is no longer than `most`. The value's own code runs, and
+    /// may panic.
+    ///
+    /// # Errors
+    /// That the format can't write it: a value that is kept in memory alone may be such.
+    pub(crate) fn encode(
+        &self,
+        value: &(dyn Any + Send + Sync),
+        most: usize,
+    ) -> Result<Encoding, CodecError> {
+        (self.encode)(self.format, value, most)
+    }
+
+    /// Tries whether the payload of a record is a value of the keyspace, as a lookup would read it. Nothing is
+    /// learnt of it. The value's own code runs: its panic is an error, but for that of its `Drop`.
+    ///
+    /// # Errors
+    /// Why a lookup could not read it.
+    pub(crate) fn try_decode(
+        &self,
+        compression: Compression,
+        extension: &Extension,
+        payload: &[u8],
+    ) -> Result<(), CodecError> {
+        (self.decode)(self.format, compression, extension, payload)
+    }
+}
+
+fn encode_value<V: Serialize + 'static>(
+    format: Format,
+    value: &(dyn Any + Send + Sync),
+    most: usize,
+) -> Result<Encoding, CodecError> {
+    let value = value.downcast_ref::<V>().ok_or_else(|| CodecError::new("it is of another type"))?;
+    let len = encoded_len(format, value)?;
+    if len > most || len as u64 > MAX_VALUE_LEN.as_u64() {
+        return Ok(Encoding::TooLong(len));
+    }
+    Ok(Encoding::Whole(encode(format, value)?.payload))
+}
+
+fn decode_value<V: Serialize + DeserializeOwned + 'static>(
+    format: Format,
+    compression: Compression,
+    extension: &Extension,
+    payload: &[u8],
+) -> Result<(), CodecError> {
+    ValueChecks::new(false).read::<V>(format, compression, extension, payload).map(drop)
+}
+
+#[cfg(all(test, unix, feature = "control"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_encoded_as_a_write_encodes_it_and_no_longer_than_asked_for() {
+        for format in [Format::Bincode, Format::MessagePack] {
+            let codec = ErasedCodec::of::<(String, u64)>(format);
+            let value = ("MTN airtime".to_owned(), 100_u64);
+            let expected = encode(format, &value).unwrap().payload;
+            let len = expected.len();
+            assert_eq!(codec.encode(&value, len).unwrap(), Encoding::Whole(expected.clone()));
+            assert_eq!(codec.encode(&value, len - 1).unwrap(), Encoding::TooLong(len));
+            assert!(codec.encode(&7_u8, len).is_err(), "a value of another type");
+            let extension = Extension::default();
+            codec.try_decode(Compression::None, &extension, &expected).unwrap();
+            let cut = expected.get(..len - 1).unwrap();
+            assert!(codec.try_decode(Compression::None, &extension, cut).is_err());
+        }
+    }
+}

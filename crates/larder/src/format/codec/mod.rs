@@ -1,0 +1,194 @@
+//! Values to bytes and back, through serde, in the [`Format`] of their keyspace.
+//!
+//! One file for each format knows its library: [`positional`], [`message_pack`], [`raw`]. No type of theirs
+//! is public.
+//!
+//! Whatever the bytes, decoding ends, within memory and stack that are bounded by their number and the
+//! value's type: the [`limits`] are kept around the codecs, not by them ([`bounded`]). What encodes also
+//! decodes. And what decodes is what was encoded: [`shape`] says how that is known of an encoding without
+//! names, [`checks`] what is tried before a value is stored.
+
+mod bounded;
+pub(crate) mod checks;
+pub(crate) mod compression;
+mod decode;
+mod digest;
+pub(crate) mod document;
+mod encode;
+pub(crate) mod erased;
+pub(crate) mod format;
+pub(crate) mod limits;
+mod message_pack;
+mod positional;
+mod raw;
+mod shape;
+mod tokens;
+
+use format::Format;
+
+use std::any::Any;
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::units::ByteSize;
+use bounded::Session;
+use limits::Elements;
+use shape::Finished;
+
+/// The most bytes a value may have, encoded. Longer ones are refused, in both directions.
+pub const MAX_VALUE_LEN: ByteSize = ByteSize::mib(64);
+
+/// Why a value could not be turned into bytes, or bytes into a value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CodecError(String);
+
+/// The text, with the name of the type behind it.
+impl fmt::Debug for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} (CodecError)")
+    }
+}
+
+impl CodecError {
+    fn new(message: impl fmt::Display) -> Self {
+        Self(message.to_string())
+    }
+
+    /// A value of a format that a later version has.
+    pub(crate) fn of_unknown_format(code: u8) -> Self {
+        Self::new(format_args!(
+            "its format has the number {code}, which this version does not know; upgrade larder"
+        ))
+    }
+
+    fn of_panic(what: &str, panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Self(format!("its {what} panicked: {}", text.unwrap_or("without a message")))
+    }
+}
+
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CodecError {}
+
+impl serde::ser::Error for CodecError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(message)
+    }
+}
+
+impl serde::de::Error for CodecError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(message)
+    }
+}
+
+/// A value as bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Encoded {
+    pub(crate) payload: Vec<u8>,
+    shape: Finished,
+    is_positional: bool,
+    has_open_map: bool,
+}
+
+impl Encoded {
+    /// What a record of it carries, so that nothing else is read from it.
+    pub(crate) fn fingerprint(&self) -> Option<u64> {
+        self.is_positional.then(|| self.shape.fingerprint())
+    }
+}
+
+/// The bytes of a value.
+pub(crate) fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Result<Encoded, CodecError> {
+    let session = Session::new(Elements::of_unknown());
+    let payload = match format {
+        Format::Bincode => positional::encode(value, &session)?,
+        Format::MessagePack => message_pack::encode(value, &session)?,
+        Format::Raw => raw::encode(value)?,
+    };
+    session.check(payload.len()).map_err(CodecError::new)?;
+    Ok(Encoded {
+        payload,
+        shape: session.shape.finish(),
+        is_positional: format == Format::Bincode,
+        has_open_map: session.has_open_map.get(),
+    })
+}
+
+/// How many bytes [`encode`] would make, without making them.
+pub(crate) fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
+    let session = Session::counting();
+    let len = match format {
+        Format::Bincode => positional::encoded_len(value, &session)?,
+        Format::MessagePack => message_pack::encoded_len(value, &session)?,
+        Format::Raw => raw::encoded_len(value)?,
+    };
+    session.check(len).map_err(CodecError::new)?;
+    Ok(len)
+}
+
+/// About how many bytes a value has that is never encoded: one that the format could not give back has a
+/// length, too.
+pub(crate) fn measured_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
+    encoded_len(format, value).or_else(|_| {
+        let session = Session::measuring();
+        message_pack::encoded_len(value, &session)
+    })
+}
+
+/// The shape that a value would be encoded with.
+fn shape_of<V: Serialize>(value: &V) -> Result<Finished, CodecError> {
+    let session = Session::new(Elements::of_unknown());
+    positional::encoded_len(value, &session)?;
+    Ok(session.shape.finish())
+}
+
+/// The value of these bytes, all of them. The session notes what was asked for.
+fn decode<V: DeserializeOwned + 'static>(
+    format: Format,
+    bytes: &[u8],
+    session: &Session,
+) -> Result<V, CodecError> {
+    if bytes.len() as u64 > MAX_VALUE_LEN.as_u64() {
+        return Err(CodecError(format!(
+            "{} bytes are more than the {MAX_VALUE_LEN} of a value",
+            bytes.len()
+        )));
+    }
+    match format {
+        Format::Bincode => {
+            let (value, read) = positional::decode(bytes, session)?;
+            match bytes.len() - read {
+                0 => Ok(value),
+                left => Err(CodecError(format!("{left} bytes follow the end of the value"))),
+            }
+        }
+        Format::MessagePack => message_pack::decode(bytes, session),
+        Format::Raw => raw::decode(bytes, session),
+    }
+}
+
+/// What is noted while so many bytes are decoded.
+fn decoding(bytes: &[u8]) -> Session {
+    Session::new(Elements::of(bytes.len()))
+}
+
+/// The value of these bytes, whatever it was written as.
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) fn decode_unmarked<V: DeserializeOwned + 'static>(
+    format: Format,
+    bytes: &[u8],
+) -> Result<V, CodecError> {
+    decode(format, bytes, &decoding(bytes))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! [`Format::Bincode`](super::format::Format::Bincode): values one after another.
+//!
+//! The one place that knows bincode: version 2.0.1 is its last, and another codec replaces this file.
+//! No bincode type is public. The bytes are part of the file format (a test pins them), so another codec is
+//! another format.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+
+use bincode::config::Configuration;
+use bincode::enc::write::Writer;
+use bincode::error::{DecodeError, EncodeError};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess, Visitor};
+
+use super::CodecError;
+use super::bounded::{Bounded, Positional, Session};
+
+/// Without bincode's own limit: it charges an integer as if it were not shortened, and so would refuse to
+/// decode sequences that it had encoded. Every length is checked against the bytes that are there before it
+/// is believed.
+pub(super) const ENCODING: Configuration = bincode::config::standard();
+
+/// The text alone of an error that came from outside bincode: its own form would be that of a debugger.
+impl From<EncodeError> for CodecError {
+    fn from(error: EncodeError) -> Self {
+        match error {
+            EncodeError::OtherString(text) => Self(text),
+            error => Self::new(error),
+        }
+    }
+}
+
+impl From<DecodeError> for CodecError {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::OtherString(text) => Self(text),
+            DecodeError::UnexpectedEnd { .. } => Self::new("the bytes end before all that the type reads"),
+            error => Self::new(error),
+        }
+    }
+}
+
+/// The bytes of a value.
+pub(super) fn encode<V: Serialize>(value: &V, session: &Session) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = ByteSlice(Vec::new());
+    let value = Bounded::<_, Positional>::new(value, session);
+    bincode::serde::encode_into_writer(value, &mut bytes, ENCODING)?;
+    Ok(bytes.0)
+}
+
+/// How many bytes a value has.
+pub(super) fn encoded_len<V: Serialize>(value: &V, session: &Session) -> Result<usize, CodecError> {
+    let mut counter = ByteCounter(0);
+    let value = Bounded::<_, Positional>::new(value, session);
+    bincode::serde::encode_into_writer(value, &mut counter, ENCODING)?;
+    Ok(counter.0)
+}
+
+/// The value at the beginning of these bytes, and how many it took.
+pub(super) fn decode<V: DeserializeOwned + 'static>(
+    bytes: &[u8],
+    session: &Session,
+) -> Result<(V, usize), CodecError> {
+    let mut buffer: Option<V> = None;
+    let slot: &mut dyn Any = &mut buffer;
+    if let Some(slot) = slot.downcast_mut::<Option<Vec<u8>>>() {
+        let seed = Bounded::<_, Positional>::new(ByteBuffer, session);
+        let (decoded, read) = bincode::serde::seed_decode_from_slice(seed, bytes, ENCODING)?;
+        *slot = Some(decoded);
+        return Ok((buffer.expect("it is of the type that was just stored"), read));
+    }
+    let value = Bounded::<_, Positional>::new(PhantomData::<V>, session);
+    Ok(bincode::serde::seed_decode_from_slice(value, bytes, ENCODING)?)
+}
+
+/// A `Vec<u8>`, read as serde reads one, but for its capacity: serde begins with a mebibyte at most and
+/// doubles it, so that a value of 5 MiB would take 8.
+struct ByteBuffer;
+
+impl<'de> DeserializeSeed<'de> for ByteBuffer {
+    type Value = Vec<u8>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<u8>, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ByteBuffer {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<u8>, A::Error> {
+        // Its elements are paid for before this is asked: no more than there are bytes, and a few.
+        let mut bytes = Vec::with_capacity(elements.size_hint().unwrap_or(0));
+        while let Some(byte) = elements.next_element()? {
+            bytes.push(byte);
+        }
+        Ok(bytes)
+    }
+}
+
+struct ByteSlice(Vec<u8>);
+
+impl Writer for ByteSlice {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+struct ByteCounter(usize);
+
+impl Writer for ByteCounter {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(())
+    }
+}

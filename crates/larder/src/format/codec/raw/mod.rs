@@ -1,0 +1,61 @@
+//! [`Format::Raw`](super::format::Format::Raw): the bytes of a value as they are.
+//!
+//! Byte vectors and strings are copied. Any other type is asked by way of serde for bytes, for text, or for a
+//! sequence of bytes, and given whichever of them it asks for.
+
+mod ask;
+mod give;
+
+use std::any::Any;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::CodecError;
+use super::bounded::Session;
+
+/// The bytes of a value.
+pub(super) fn encode<V: Serialize + 'static>(value: &V) -> Result<Vec<u8>, CodecError> {
+    match known_bytes(value) {
+        Some(bytes) => Ok(bytes.to_vec()),
+        None => ask::bytes_of(value),
+    }
+}
+
+/// How many bytes a value has.
+pub(super) fn encoded_len<V: Serialize + 'static>(value: &V) -> Result<usize, CodecError> {
+    match known_bytes(value) {
+        Some(bytes) => Ok(bytes.len()),
+        None => ask::bytes_of(value).map(|bytes| bytes.len()),
+    }
+}
+
+/// The value of these bytes.
+pub(super) fn decode<V: DeserializeOwned + 'static>(
+    bytes: &[u8],
+    session: &Session,
+) -> Result<V, CodecError> {
+    let mut value: Option<V> = None;
+    let slot: &mut dyn Any = &mut value;
+    if let Some(slot) = slot.downcast_mut::<Option<Vec<u8>>>() {
+        *slot = Some(bytes.to_vec());
+    } else if let Some(slot) = slot.downcast_mut::<Option<Box<[u8]>>>() {
+        *slot = Some(bytes.into());
+    }
+    match value {
+        Some(value) => Ok(value),
+        None => V::deserialize(give::Given(bytes, session)),
+    }
+}
+
+/// Whether the type is known to come back as it went in, without a look at any value.
+pub(super) fn is_known<V: 'static>(value: &V) -> bool {
+    known_bytes(value).is_some()
+}
+
+fn known_bytes<V: 'static>(value: &V) -> Option<&[u8]> {
+    let value: &dyn Any = value;
+    None.or_else(|| value.downcast_ref::<Vec<u8>>().map(Vec::as_slice))
+        .or_else(|| value.downcast_ref::<Box<[u8]>>().map(|bytes| &**bytes))
+        .or_else(|| value.downcast_ref::<String>().map(String::as_bytes))
+}

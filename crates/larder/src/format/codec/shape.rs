@@ -1,0 +1,319 @@
+//! The shape of a value: which kinds of parts it has, in which order, under which names.
+//!
+//! A positional encoding has no names and no kinds: whatever asks for as many bytes as were written gets a
+//! value. So a record of such an encoding carries a *fingerprint* of 8 bytes, in two halves:
+//!
+//! - **Kinds**, in order: each call of the type's `Serialize`, with lengths and the indices of variants.
+//!   Decoding hashes what
+//!   `Deserialize` asks for. The halves are equal only if every byte is read as what it was written as; so a
+//!   field that `Serialize` left out, or a type that has changed, is an error and never a value.
+//! - **Names**, as a set: the fields of each struct and each variant, with the place where they stand. Only
+//!   `Serialize` is called with them one by one: what `Deserialize` is given is a list that includes aliases.
+//!   So they are compared with those that the decoded value serializes with, and an alias that is added
+//!   changes nothing.
+//!
+//! Two things do not count, since types differ in them between `Serialize` and `Deserialize` without harm:
+//! whether a part is a newtype, and whether a group of parts is a tuple or a struct.
+//!
+//! The numbers below are part of the file format. A test pins fingerprints, because one that moved would make
+//! every record a miss.
+//!
+//! The hash is the folded multiplication of wyhash (Wang Yi, <https://github.com/wangyi-fudan/wyhash>); names
+//! are hashed with XXH3.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+
+use smallvec::SmallVec;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A part of a value, as serde calls for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum PartKind {
+    Bool = 1,
+    I8 = 2,
+    I16 = 3,
+    I32 = 4,
+    I64 = 5,
+    I128 = 6,
+    U8 = 7,
+    U16 = 8,
+    U32 = 9,
+    U64 = 10,
+    U128 = 11,
+    F32 = 12,
+    F64 = 13,
+    Char = 14,
+    Str = 15,
+    Bytes = 16,
+    Unit = 17,
+    None = 18,
+    Some = 19,
+    /// With its length.
+    Seq = 20,
+    /// With its length.
+    Map = 21,
+    /// The beginning of a tuple or a struct.
+    Group = 22,
+    /// Its end.
+    End = 23,
+    /// With its index. The number 255 stands for the length of a run.
+    Variant = 24,
+}
+
+/// Where a part stands in a value: a hash of the names and positions that lead to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PartPlace(u64);
+
+impl PartPlace {
+    pub(super) const ROOT: Self = Self(0x9E37_79B9_7F4A_7C15);
+
+    /// Any element of a sequence.
+    pub(super) fn element(self) -> Self {
+        self.below(1)
+    }
+
+    /// Any key of a map.
+    pub(super) fn key(self) -> Self {
+        self.below(2)
+    }
+
+    /// Any value of a map.
+    pub(super) fn value(self) -> Self {
+        self.below(3)
+    }
+
+    /// A part of a tuple, by its position.
+    pub(super) fn position(self, at: usize) -> Self {
+        self.below(4 + ((at as u64) << 8))
+    }
+
+    pub(super) fn named(self, name: u64) -> Self {
+        self.below(name)
+    }
+
+    fn below(self, step: u64) -> Self {
+        Self(fold(self.0, step))
+    }
+}
+
+/// The hash of a field's name, or of a variant's with its index.
+pub(super) fn name(text: &str) -> u64 {
+    xxh3_64(text.as_bytes())
+}
+
+/// Words of the set of edges.
+pub(super) const EDGE_WORDS: usize = 16;
+
+/// Which kinds stand at which places, as a set that may say yes too often (Bloom filter of one hash).
+pub(super) type Edges = [u64; EDGE_WORDS];
+
+/// The shape of a value that is being encoded or decoded, so far.
+#[derive(Debug)]
+pub(super) struct Shape {
+    /// Whether anything is noted. A value that is only measured needs no shape.
+    is_noted: bool,
+    kinds: Cell<u64>,
+    /// The last kind, and how often it came in a row: long sequences of numbers cost a comparison for each.
+    last: Cell<u64>,
+    run: Cell<u64>,
+    names: RefCell<Names>,
+    edges: [Cell<u64>; EDGE_WORDS],
+}
+
+impl Shape {
+    pub(super) fn new() -> Self {
+        Self {
+            is_noted: true,
+            kinds: Cell::new(0),
+            last: Cell::new(0),
+            run: Cell::new(0),
+            names: RefCell::new(Names::default()),
+            edges: [const { Cell::new(0) }; EDGE_WORDS],
+        }
+    }
+
+    /// Of a value that is only measured.
+    pub(super) fn unnoted() -> Self {
+        Self { is_noted: false, ..Self::new() }
+    }
+
+    /// The hash of a field's name, or of a variant's.
+    #[inline]
+    pub(super) fn name(&self, text: &str) -> u64 {
+        if self.is_noted { name(text) } else { 0 }
+    }
+
+    #[inline]
+    pub(super) fn kind(&self, kind: PartKind) {
+        self.kinds_of(kind, 0, 1);
+    }
+
+    /// A kind with a length or an index.
+    #[inline]
+    pub(super) fn kind_with(&self, kind: PartKind, number: usize) {
+        self.kinds_of(kind, number, 1);
+    }
+
+    /// A kind that comes so many times in a row.
+    #[inline]
+    pub(super) fn kinds_of(&self, kind: PartKind, number: usize, times: usize) {
+        if !self.is_noted {
+            return;
+        }
+        let event = kind as u64 | (number as u64) << 8;
+        if event == self.last.get() {
+            self.run.set(self.run.get() + times as u64);
+        } else if times > 0 {
+            self.kinds.set(self.kinds_so_far());
+            self.last.set(event);
+            self.run.set(times as u64);
+        }
+    }
+
+    fn kinds_so_far(&self) -> u64 {
+        let (kinds, last) = (self.kinds.get(), self.last.get());
+        match self.run.get() {
+            0 => kinds,
+            1 => fold(kinds, last),
+            run => fold(fold(kinds, last), u64::from(u8::MAX) | run << 8),
+        }
+    }
+
+    /// Notes that a kind stands at a place.
+    #[inline]
+    pub(super) fn edge(&self, place: PartPlace, kind: PartKind) {
+        if !self.is_noted {
+            return;
+        }
+        let hash = place.0.wrapping_add((kind as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let word = usize::try_from(hash >> 58).unwrap_or(0) % EDGE_WORDS;
+        if let Some(word) = self.edges.get(word) {
+            word.set(word.get() | 1 << (hash >> 32 & 63));
+        }
+    }
+
+    /// Notes the names at a place: those of all fields of a struct, or that of a variant.
+    pub(super) fn names(&self, place: PartPlace, names: u64) {
+        if self.is_noted {
+            self.names.borrow_mut().insert(fold(place.0, names));
+        }
+    }
+
+    /// Both halves of the fingerprint, and the edges.
+    pub(super) fn finish(&self) -> Finished {
+        let names = self.names.borrow().sum;
+        Finished {
+            kinds: half(self.kinds_so_far()),
+            names: half(names),
+            edges: self.edges.each_ref().map(Cell::get),
+        }
+    }
+}
+
+/// The shape of a whole value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Finished {
+    pub(super) kinds: u32,
+    /// 0 for a value without names.
+    pub(super) names: u32,
+    pub(super) edges: Edges,
+}
+
+impl Finished {
+    pub(super) fn fingerprint(&self) -> u64 {
+        u64::from(self.kinds) << 32 | u64::from(self.names)
+    }
+}
+
+/// The halves of a fingerprint: kinds, names.
+pub(super) fn halves(fingerprint: u64) -> (u32, u32) {
+    let low = u32::try_from(fingerprint & u64::from(u32::MAX)).unwrap_or(0);
+    (u32::try_from(fingerprint >> 32).unwrap_or(0), low)
+}
+
+/// A set of hashes and the sum of its members: the sum does not depend on their order, nor on how often each
+/// came, so neither the order of a map nor the length of a sequence moves it.
+#[derive(Debug, Default)]
+struct Names {
+    sum: u64,
+    few: SmallVec<[u64; 12]>,
+    many: HashSet<u64>,
+}
+
+impl Names {
+    fn insert(&mut self, member: u64) {
+        // The last comes again most often: the elements of a sequence are alike.
+        if self.few.last() == Some(&member) || self.few.contains(&member) {
+            return;
+        }
+        if self.few.len() < self.few.inline_size() {
+            self.few.push(member);
+        } else if !self.many.insert(member) {
+            return;
+        }
+        self.sum = self.sum.wrapping_add(member);
+    }
+}
+
+fn half(hash: u64) -> u32 {
+    if hash == 0 {
+        return 0;
+    }
+    u32::try_from(fold(hash, 0xD6E8_FEB8_6659_FD93) >> 32).unwrap_or(0)
+}
+
+/// Mixes two numbers into one: a multiplication of 64 by 64 bits, its halves folded.
+pub(super) fn fold(one: u64, other: u64) -> u64 {
+    let product = u128::from(one ^ 0xA076_1D64_78BD_642F) * u128::from(other ^ 0xE703_7ED1_A0B4_28DB);
+    let low = product & u128::from(u64::MAX);
+    u64::try_from((product >> 64) ^ low).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_depend_on_order_and_number_and_names_on_neither() {
+        use PartKind::{Str, U8};
+        let shape = |kinds: &[PartKind], names: &[u64]| {
+            let shape = Shape::new();
+            for kind in kinds {
+                shape.kind(*kind);
+            }
+            for name in names {
+                shape.names(PartPlace::ROOT, *name);
+            }
+            shape.finish()
+        };
+        let base = shape(&[U8, U8, Str], &[1, 2]);
+        assert_eq!(base, shape(&[U8, U8, Str], &[2, 1, 1, 2]));
+        for other in [&[U8, Str, U8][..], &[U8, Str], &[U8, U8, Str, Str], &[]] {
+            assert_ne!(base.kinds, shape(other, &[]).kinds, "{other:?}");
+        }
+        assert_ne!(base.names, shape(&[], &[1]).names);
+        assert_ne!(base.names, shape(&[], &[1, 3]).names);
+        assert_eq!(shape(&[], &[]).fingerprint(), 0);
+    }
+
+    #[test]
+    fn a_run_counts_as_its_parts_do() {
+        let (one, other) = (Shape::new(), Shape::new());
+        one.kinds_of(PartKind::U8, 0, 3);
+        one.kinds_of(PartKind::U8, 0, 0);
+        (0..3).for_each(|_| other.kind(PartKind::U8));
+        assert_eq!(one.finish(), other.finish());
+    }
+
+    #[test]
+    fn more_names_than_fit_in_place_are_still_a_set() {
+        let sum = |rounds: u64| {
+            let shape = Shape::new();
+            (0..rounds * 100).for_each(|at| shape.names(PartPlace::ROOT, at % 100));
+            shape.finish().names
+        };
+        assert_eq!(sum(1), sum(3));
+    }
+}

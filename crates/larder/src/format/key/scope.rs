@@ -1,0 +1,307 @@
+//! Which keys a range removal takes: those with a prefix and, where parts of them are left open, what stands
+//! after these.
+//!
+//! A scope is data, not a function of the user's: it is asked under the locks of the shards and in the middle
+//! of a commit.
+
+use super::bytes::KeyWriter;
+use super::{EncodeKey, Key};
+use crate::sys::sync::Arc;
+
+/// A part of a tuple key that may be anything, in a pattern for
+/// [`remove_matching`](crate::Keyspace::remove_matching).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Any;
+
+/// A set of keys: whole keys of all keyspaces, or of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Scope {
+    prefix: Arc<[u8]>,
+    rest: Arc<[ScopePart]>,
+}
+
+/// What follows the prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ScopePart {
+    /// A part of this width, whatever it is.
+    Any(Width),
+    /// These bytes.
+    Exact(Box<[u8]>),
+}
+
+/// How long the encoding of a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Width {
+    Fixed(usize),
+    /// Up to the end mark of text and bytes.
+    Terminated,
+}
+
+impl Scope {
+    /// Every key that starts with these bytes.
+    pub(crate) fn prefix(prefix: impl Into<Arc<[u8]>>) -> Self {
+        Self { prefix: prefix.into(), rest: Arc::from([]) }
+    }
+
+    /// The bytes that every key of the scope starts with.
+    pub(crate) fn start(&self) -> &Arc<[u8]> {
+        &self.prefix
+    }
+
+    /// The bytes of the scope: the prefix's length 4, the prefix; then for each part its kind, 0 with a
+    /// length 4 and exact bytes, 1 with a width 4 that may be anything, 2 for what ends at an end mark. Big
+    /// endian.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let len = |len: usize| u32::try_from(len).expect("a key has no more than 4096 bytes").to_be_bytes();
+        let mut bytes = [&len(self.prefix.len())[..], &self.prefix].concat();
+        for part in &*self.rest {
+            match part {
+                ScopePart::Exact(exact) => bytes.extend([&[EXACT], &len(exact.len())[..], exact].concat()),
+                ScopePart::Any(Width::Fixed(width)) => bytes.extend([&[FIXED], &len(*width)[..]].concat()),
+                ScopePart::Any(Width::Terminated) => bytes.push(TERMINATED),
+            }
+        }
+        bytes
+    }
+
+    /// The scope of these bytes; none if they are no scope's.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut left = bytes;
+        let prefix = counted(&mut left)?.into();
+        let mut rest = Vec::new();
+        while let Some(&kind) = left.split_off_first() {
+            rest.push(match kind {
+                EXACT => ScopePart::Exact(counted(&mut left)?.into()),
+                FIXED => ScopePart::Any(Width::Fixed(length(&mut left)?)),
+                TERMINATED => ScopePart::Any(Width::Terminated),
+                _ => return None,
+            });
+        }
+        Some(Self { prefix, rest: rest.into() })
+    }
+
+    /// Whether every key of another scope is in this one, as far as can be told from the prefixes.
+    pub(crate) fn contains(&self, other: &Self) -> bool {
+        self == other || (self.rest.is_empty() && other.prefix.starts_with(&self.prefix))
+    }
+
+    /// Whether a key is in the scope.
+    pub(crate) fn covers(&self, key: &[u8]) -> bool {
+        let Some(mut left) = key.strip_prefix(&*self.prefix) else {
+            return false;
+        };
+        for part in &*self.rest {
+            let after = match part {
+                ScopePart::Exact(bytes) => left.strip_prefix(&**bytes),
+                ScopePart::Any(Width::Fixed(width)) => left.get(*width..),
+                ScopePart::Any(Width::Terminated) => after_end_mark(left),
+            };
+            let Some(after) = after else { return false };
+            left = after;
+        }
+        true
+    }
+}
+
+const EXACT: u8 = 0;
+const FIXED: u8 = 1;
+const TERMINATED: u8 = 2;
+
+/// Takes a length.
+fn length(left: &mut &[u8]) -> Option<usize> {
+    let (len, rest) = left.split_first_chunk()?;
+    *left = rest;
+    usize::try_from(u32::from_be_bytes(*len)).ok()
+}
+
+/// Takes bytes behind their length.
+fn counted<'a>(left: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = length(left)?;
+    left.split_off(..len)
+}
+
+/// What stands behind a part of text or bytes.
+fn after_end_mark(bytes: &[u8]) -> Option<&[u8]> {
+    let mut left = bytes;
+    loop {
+        let at = left.iter().position(|&byte| byte == 0)?;
+        match left.get(at..)? {
+            [_, 0, after @ ..] => return Some(after),
+            [_, _, after @ ..] => left = after,
+            _ => return None,
+        }
+    }
+}
+
+/// Where a pattern writes its parts.
+#[derive(Debug, Default)]
+pub struct PatternWriter {
+    parts: Vec<ScopePart>,
+    unknown: Option<String>,
+}
+
+impl PatternWriter {
+    fn exact(&mut self, bytes: &[u8]) {
+        self.parts.push(ScopePart::Exact(bytes.into()));
+    }
+
+    fn any<K: Key>(&mut self) {
+        match widths(&K::shape()) {
+            Ok(widths) => self.parts.extend(widths.into_iter().map(ScopePart::Any)),
+            Err(shape) => self.unknown = Some(shape),
+        }
+    }
+
+    /// The scope of a keyspace's keys with this pattern; or the shape of a part that can't be left open.
+    pub(crate) fn into_scope(self, keyspace: &[u8]) -> Result<Scope, String> {
+        if let Some(shape) = self.unknown {
+            return Err(shape);
+        }
+        // What is exact at the start narrows the walk.
+        let mut parts = self.parts.into_iter().peekable();
+        let mut prefix = keyspace.to_vec();
+        while let Some(ScopePart::Exact(bytes)) = parts.next_if(|part| matches!(part, ScopePart::Exact(_))) {
+            prefix.extend_from_slice(&bytes);
+        }
+        Ok(Scope { prefix: prefix.into(), rest: parts.collect() })
+    }
+}
+
+/// The widths of the parts of a shape, such as `(string, u64)`.
+fn widths(shape: &str) -> Result<Vec<Width>, String> {
+    let parts = shape.split(['(', ')', ',', ' ']).filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            Ok(match part {
+                "string" | "bytes" => Width::Terminated,
+                "u8" | "i8" => Width::Fixed(1),
+                "u16" | "i16" => Width::Fixed(2),
+                "u32" | "i32" => Width::Fixed(4),
+                "u64" | "i64" => Width::Fixed(8),
+                "u128" | "i128" => Width::Fixed(16),
+                unknown => return Err(unknown.to_owned()),
+            })
+        })
+        .collect()
+}
+
+/// A part of a pattern for keys whose part there is a `K`: a form of the `K`, by reference, or [`Any`].
+pub trait PatternPart<K> {
+    /// Writes the part.
+    fn write(&self, out: &mut PatternWriter);
+}
+
+impl<K: Key> PatternPart<K> for Any {
+    fn write(&self, out: &mut PatternWriter) {
+        out.any::<K>();
+    }
+}
+
+impl<K: Key, Q: EncodeKey<K> + ?Sized> PatternPart<K> for &Q {
+    fn write(&self, out: &mut PatternWriter) {
+        let mut bytes = KeyWriter::starting_with(&[]);
+        self.encode(&mut bytes);
+        out.exact(bytes.as_slice());
+    }
+}
+
+/// A pattern for the keys of type `K`, a tuple: each part is given, by reference, or is [`Any`].
+pub trait KeyPattern<K> {
+    /// Writes the parts.
+    fn write_pattern(&self, out: &mut PatternWriter);
+}
+
+macro_rules! tuple_patterns {
+    ($($part:ident $form:ident $at:tt),+) => {
+        impl<$($part: Key, $form: PatternPart<$part>),+> KeyPattern<($($part,)+)> for ($($form,)+) {
+            fn write_pattern(&self, out: &mut PatternWriter) {
+                $(self.$at.write(out);)+
+            }
+        }
+    };
+}
+
+tuple_patterns!(A FA 0, B FB 1);
+tuple_patterns!(A FA 0, B FB 1, C FC 2);
+tuple_patterns!(A FA 0, B FB 1, C FC 2, D FD 3);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn scope<K, P: KeyPattern<K>>(pattern: &P) -> Scope {
+        let mut out = PatternWriter::default();
+        pattern.write_pattern(&mut out);
+        out.into_scope(&[0, 0, 0, 7]).unwrap()
+    }
+
+    fn whole<K: Key>(key: &K) -> Vec<u8> {
+        let mut out = KeyWriter::starting_with(&[0, 0, 0, 7]);
+        key.encode(&mut out);
+        out.as_slice().to_vec()
+    }
+
+    type Parts = (String, u32, Vec<u8>);
+
+    fn parts() -> impl Strategy<Value = Parts> {
+        let text = prop_oneof![Just(String::new()), Just("a".into()), Just("a\0".into()), Just("ab".into())];
+        let bytes = prop_oneof![Just(vec![]), Just(vec![0]), Just(vec![0, 0]), Just(vec![0xFF, 0])];
+        (text, 0_u32..3, bytes)
+    }
+
+    proptest! {
+        #[test]
+        fn a_pattern_covers_exactly_the_keys_that_have_its_parts(key in parts(), wanted in parts()) {
+            let (text, number, bytes) = &wanted;
+            let encoded = whole(&key);
+            let same = (key.0 == wanted.0, key.1 == wanted.1, key.2 == wanted.2);
+            prop_assert_eq!(scope::<Parts, _>(&(Any, Any, bytes)).covers(&encoded), same.2);
+            prop_assert_eq!(scope::<Parts, _>(&(Any, number, Any)).covers(&encoded), same.1);
+            prop_assert_eq!(scope::<Parts, _>(&(text, Any, bytes)).covers(&encoded), same.0 && same.2);
+            prop_assert_eq!(scope::<Parts, _>(&(text, number, bytes)).covers(&encoded), key == wanted);
+            prop_assert!(scope::<Parts, _>(&(Any, Any, Any)).covers(&encoded));
+            for scope in [scope::<Parts, _>(&(Any, Any, bytes)), scope::<Parts, _>(&(text, Any, bytes))] {
+                prop_assert_eq!(Scope::read(&scope.to_bytes()), Some(scope));
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_a_scope_or_none(bytes in proptest::collection::vec(0_u8..5, 0..30)) {
+            if let Some(scope) = Scope::read(&bytes) {
+                prop_assert_eq!(scope.to_bytes(), bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_scope_are_pinned() {
+        let bytes = [&[0, 0, 0, 5, 0, 0, 0, 7, 3][..], &[1, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 9]].concat();
+        let read = Scope::read(&bytes).unwrap();
+        assert_eq!(read, scope::<(u8, u16, String, u8), _>(&(&3_u8, Any, Any, &9_u8)));
+        assert_eq!(read.to_bytes(), bytes);
+        for ill_formed in [&[][..], &[0, 0, 0, 1], &[0, 0, 0, 0, 3], &[0, 0, 0, 0, 1, 0, 0, 0]] {
+            assert_eq!(Scope::read(ill_formed), None, "{ill_formed:?}");
+        }
+        assert!((1..bytes.len() - 1).all(|len| Scope::read(&bytes[..len]).is_none_or(|cut| cut != read)));
+    }
+
+    #[test]
+    fn another_keyspace_is_not_covered_and_what_is_exact_at_the_start_is_a_prefix() {
+        let narrow = scope::<(u8, u16), _>(&(&3_u8, Any));
+        assert_eq!(&**narrow.start(), [0, 0, 0, 7, 3]);
+        assert!(!narrow.covers(&[0, 0, 0, 8, 3, 0, 0]) && narrow.covers(&[0, 0, 0, 7, 3, 0, 0]));
+        assert!(!narrow.covers(&[0, 0, 0, 7, 3, 0]), "cut short");
+    }
+
+    #[test]
+    fn a_part_of_unknown_width_cannot_be_left_open() {
+        assert_eq!(
+            widths("(string, (u8, i128))"),
+            Ok(vec![Width::Terminated, Width::Fixed(1), Width::Fixed(16)])
+        );
+        assert_eq!(widths("(string, uuid)"), Err("uuid".to_owned()));
+        assert_eq!(widths("()"), Ok(vec![]));
+    }
+}

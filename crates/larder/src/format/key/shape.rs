@@ -1,0 +1,292 @@
+//! Keys without their type: read and written by the shape that the file keeps of them.
+//!
+//! A keyspace's row names the shape of its keys, such as `(string, u64)`. That is all that reading their bytes takes, so a program that
+//! knows none of the application's types can show a key, and make one of what a person has typed.
+
+use std::fmt;
+
+use super::KeyError;
+use super::bytes::{KeyReader, KeyWriter};
+
+/// Shapes nest no deeper than this. A file may say anything.
+const MAX_DEPTH: usize = 8;
+/// Parts of a tuple. Larder's own have up to four.
+const MAX_PARTS: usize = 16;
+
+/// The shape of a keyspace's keys, as the file keeps it.
+///
+/// ```
+/// use larder::inspect::{KeyShape, KeyValue};
+///
+/// let shape: KeyShape = "(string, u64)".parse()?;
+/// let key = KeyValue::Tuple(vec![KeyValue::Text("MTNDATA".to_owned()), KeyValue::Unsigned(3)]);
+/// let bytes = shape.encode(&key)?;
+/// assert_eq!(bytes, b"MTNDATA\0\0\0\0\0\0\0\0\0\x03");
+/// assert_eq!(shape.decode(&bytes)?, key);
+/// # Ok::<(), larder::KeyError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyShape {
+    /// `()`: the one key of a keyspace that holds one entry.
+    Unit,
+    /// `string`
+    Text,
+    /// `bytes`
+    Bytes,
+    /// `u8` to `u128`, by its bits.
+    Unsigned(u32),
+    /// `i8` to `i128`, by its bits.
+    Signed(u32),
+    /// `(…, …)`
+    Tuple(Vec<KeyShape>),
+}
+
+/// A key, or the beginning of one, without its type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyValue {
+    /// The key of shape `()`.
+    Unit,
+    /// A text.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// A number without a sign.
+    Unsigned(u128),
+    /// A number with a sign.
+    Signed(i128),
+    /// The parts of a tuple.
+    Tuple(Vec<KeyValue>),
+}
+
+impl KeyShape {
+    /// Reads a key of this shape: all of the bytes.
+    ///
+    /// # Errors
+    /// [`KeyError`] when they are not a key of this shape.
+    pub fn decode(&self, bytes: &[u8]) -> Result<KeyValue, KeyError> {
+        let mut reader = KeyReader::new(bytes);
+        let value = self.read(&mut reader)?;
+        reader.finish()?;
+        Ok(value)
+    }
+
+    fn read(&self, reader: &mut KeyReader<'_>) -> Result<KeyValue, KeyError> {
+        Ok(match self {
+            Self::Unit => KeyValue::Unit,
+            Self::Text => KeyValue::Text(reader.text()?),
+            Self::Bytes => KeyValue::Bytes(reader.bytes()?),
+            Self::Unsigned(8) => KeyValue::Unsigned(reader.u8()?.into()),
+            Self::Unsigned(16) => KeyValue::Unsigned(reader.u16()?.into()),
+            Self::Unsigned(32) => KeyValue::Unsigned(reader.u32()?.into()),
+            Self::Unsigned(64) => KeyValue::Unsigned(reader.u64()?.into()),
+            Self::Unsigned(_) => KeyValue::Unsigned(reader.u128()?),
+            Self::Signed(8) => KeyValue::Signed(reader.i8()?.into()),
+            Self::Signed(16) => KeyValue::Signed(reader.i16()?.into()),
+            Self::Signed(32) => KeyValue::Signed(reader.i32()?.into()),
+            Self::Signed(64) => KeyValue::Signed(reader.i64()?.into()),
+            Self::Signed(_) => KeyValue::Signed(reader.i128()?),
+            Self::Tuple(parts) => {
+                KeyValue::Tuple(parts.iter().map(|part| part.read(reader)).collect::<Result<_, _>>()?)
+            }
+        })
+    }
+
+    /// The bytes of a key of this shape.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the key is of another shape, or a number does not fit.
+    pub fn encode(&self, value: &KeyValue) -> Result<Vec<u8>, KeyError> {
+        let mut out = KeyWriter::default();
+        self.write(value, &mut out)?;
+        Ok(out.as_slice().to_vec())
+    }
+
+    /// The bytes that the keys of this shape begin with which begin so: a text or bytes with their first ones, a tuple with its first
+    /// parts, each whole.
+    ///
+    /// # Errors
+    /// [`KeyError`] when no key of this shape can begin so. Numbers have no beginnings.
+    pub fn encode_prefix(&self, prefix: &KeyValue) -> Result<Vec<u8>, KeyError> {
+        let mut out = KeyWriter::default();
+        match (self, prefix) {
+            (Self::Text, KeyValue::Text(text)) => out.unterminated(text.as_bytes()),
+            (Self::Bytes, KeyValue::Bytes(bytes)) => out.unterminated(bytes),
+            (Self::Tuple(shapes), KeyValue::Tuple(parts)) if parts.len() <= shapes.len() => {
+                for (shape, part) in shapes.iter().zip(parts) {
+                    shape.write(part, &mut out)?;
+                }
+            }
+            (Self::Tuple(_), _) => {
+                return Err(KeyError::new(format!("a prefix of {self} is a tuple of its first parts")));
+            }
+            (Self::Text | Self::Bytes, _) => return Err(self.mismatch(prefix)),
+            _ => return Err(KeyError::new(format!("keys of shape {self} have no prefixes"))),
+        }
+        Ok(out.as_slice().to_vec())
+    }
+
+    fn write(&self, value: &KeyValue, out: &mut KeyWriter) -> Result<(), KeyError> {
+        match (self, value) {
+            (Self::Unit, KeyValue::Unit) => {}
+            (Self::Text, KeyValue::Text(text)) => out.text(text),
+            (Self::Bytes, KeyValue::Bytes(bytes)) => out.bytes(bytes),
+            (Self::Unsigned(bits), KeyValue::Unsigned(number)) => match bits {
+                8 => out.u8(self.fit(*number)?),
+                16 => out.u16(self.fit(*number)?),
+                32 => out.u32(self.fit(*number)?),
+                64 => out.u64(self.fit(*number)?),
+                _ => out.u128(*number),
+            },
+            (Self::Signed(bits), KeyValue::Signed(number)) => match bits {
+                8 => out.i8(self.fit(*number)?),
+                16 => out.i16(self.fit(*number)?),
+                32 => out.i32(self.fit(*number)?),
+                64 => out.i64(self.fit(*number)?),
+                _ => out.i128(*number),
+            },
+            (Self::Tuple(shapes), KeyValue::Tuple(parts)) if parts.len() == shapes.len() => {
+                for (shape, part) in shapes.iter().zip(parts) {
+                    shape.write(part, out)?;
+                }
+            }
+            _ => return Err(self.mismatch(value)),
+        }
+        Ok(())
+    }
+
+    fn fit<N: fmt::Display + Copy, T: TryFrom<N>>(&self, number: N) -> Result<T, KeyError> {
+        T::try_from(number).map_err(|_| KeyError::new(format!("{number} is no {self}")))
+    }
+
+    fn mismatch(&self, value: &KeyValue) -> KeyError {
+        KeyError::new(format!("{value} is no key of shape {self}"))
+    }
+}
+
+impl fmt::Display for KeyShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unit => f.write_str("()"),
+            Self::Text => f.write_str("string"),
+            Self::Bytes => f.write_str("bytes"),
+            Self::Unsigned(bits) => write!(f, "u{bits}"),
+            Self::Signed(bits) => write!(f, "i{bits}"),
+            Self::Tuple(parts) => {
+                let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+                write!(f, "({})", parts.join(", "))
+            }
+        }
+    }
+}
+
+impl std::str::FromStr for KeyShape {
+    type Err = KeyError;
+
+    /// Reads a shape that is made of larder's own parts.
+    ///
+    /// # Errors
+    /// [`KeyError`] for any other: an application's key type may name its shape as it likes.
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let unknown = || KeyError::new(format!("the shape {text:?} is not made of larder's own parts"));
+        let (shape, rest) = read_shape(text, 0).ok_or_else(unknown)?;
+        if rest.is_empty() { Ok(shape) } else { Err(unknown()) }
+    }
+}
+
+/// A shape at the beginning of a text, and what follows it.
+fn read_shape(text: &str, depth: usize) -> Option<(KeyShape, &str)> {
+    let Some(mut rest) = text.strip_prefix('(') else {
+        let end = text.find([',', ')']).unwrap_or(text.len());
+        let (word, rest) = text.split_at(end);
+        return Some((read_word(word)?, rest));
+    };
+    if let Some(rest) = rest.strip_prefix(')') {
+        return Some((KeyShape::Unit, rest));
+    }
+    let mut parts = Vec::new();
+    while depth < MAX_DEPTH && parts.len() < MAX_PARTS {
+        let (part, after) = read_shape(rest, depth + 1)?;
+        parts.push(part);
+        if let Some(after) = after.strip_prefix(')') {
+            return Some((KeyShape::Tuple(parts), after));
+        }
+        rest = after.strip_prefix(", ")?;
+    }
+    None
+}
+
+fn read_word(word: &str) -> Option<KeyShape> {
+    Some(match word {
+        "string" => KeyShape::Text,
+        "bytes" => KeyShape::Bytes,
+        "u8" => KeyShape::Unsigned(8),
+        "u16" => KeyShape::Unsigned(16),
+        "u32" => KeyShape::Unsigned(32),
+        "u64" => KeyShape::Unsigned(64),
+        "u128" => KeyShape::Unsigned(128),
+        "i8" => KeyShape::Signed(8),
+        "i16" => KeyShape::Signed(16),
+        "i32" => KeyShape::Signed(32),
+        "i64" => KeyShape::Signed(64),
+        "i128" => KeyShape::Signed(128),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::format::key::{EncodeKey, Key};
+
+    fn agrees<K: Key>(key: &K, value: &KeyValue) {
+        let mut bytes = KeyWriter::default();
+        EncodeKey::encode(key, &mut bytes);
+        let shape: KeyShape = K::shape().parse().unwrap();
+        assert_eq!(shape.to_string(), K::shape());
+        assert_eq!(shape.encode(value).unwrap(), bytes.as_slice());
+        assert_eq!(&shape.decode(bytes.as_slice()).unwrap(), value);
+    }
+
+    proptest! {
+        #[test]
+        fn a_shape_reads_and_writes_what_the_type_does(
+            text in ".{0,12}", bytes: Vec<u8>, small: i8, number: u64, large: i128, count: u16
+        ) {
+            use KeyValue::{Bytes, Signed, Text, Tuple, Unit, Unsigned};
+            agrees(&(), &Unit);
+            agrees(&text, &Text(text.clone()));
+            agrees(&bytes, &Bytes(bytes.clone()));
+            agrees(&small, &Signed(small.into()));
+            agrees(&number, &Unsigned(number.into()));
+            agrees(&large, &Signed(large));
+            agrees(&count, &Unsigned(count.into()));
+            let parts = vec![Text(text.clone()), Tuple(vec![Signed(small.into()), Bytes(bytes.clone())])];
+            agrees(&(text, (small, bytes)), &Tuple(parts));
+        }
+
+        #[test]
+        fn any_text_is_a_shape_or_refused(text in "[(),u64string ]{0,40}") {
+            if let Ok(shape) = text.parse::<KeyShape>() {
+                prop_assert_eq!(shape.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_a_shape_is_refused() {
+        let shape = |text: &str| text.parse::<KeyShape>().unwrap();
+        assert!(shape("u8").encode(&KeyValue::Unsigned(256)).is_err());
+        assert!(shape("u8").encode(&KeyValue::Text(String::new())).is_err());
+        assert!(shape("(u8, u8)").encode(&KeyValue::Tuple(vec![KeyValue::Unsigned(1)])).is_err());
+        assert!(shape("u64").encode_prefix(&KeyValue::Unsigned(1)).is_err());
+        let first = KeyValue::Tuple(vec![KeyValue::Unsigned(1)]);
+        assert_eq!(shape("(u8, u8)").encode_prefix(&first).unwrap(), [1]);
+        for unknown in ["", "uuid", "(u8", "(u8,u8)", "u8)", &"(".repeat(100_000)] {
+            assert!(unknown.parse::<KeyShape>().is_err(), "{unknown:.20}");
+        }
+    }
+}

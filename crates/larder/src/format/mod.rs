@@ -1,0 +1,6 @@
+//! Bytes of keys, values and records. Nothing here does I/O or reads a clock.
+
+pub(crate) mod codec;
+pub(crate) mod key;
+pub(crate) mod keyspace_id;
+pub(crate) mod record;

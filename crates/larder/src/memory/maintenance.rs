@@ -1,0 +1,158 @@
+//! What concerns every shard: expiring, listing, counting. One lock at a time.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::Memory;
+use super::evicted_values::EvictedValues;
+use super::slot::KeyspaceUsage;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::sys::sync::{Arc, Ordering};
+use crate::units::Timestamp;
+
+/// Expired entries removed under one hold of a shard's lock.
+const EXPIRE_BATCH: usize = 256;
+
+/// Slots looked at under one hold of a shard's shared lock, to list keys.
+#[cfg(all(unix, feature = "control"))]
+const LISTED_SLOTS: u32 = 1024;
+
+/// Sums over all shards, and over all keyspaces.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct MemoryTotals {
+    pub(crate) evictions: u64,
+    pub(crate) expirations: u64,
+    pub(crate) bypassed: u64,
+}
+
+impl Memory {
+    /// Removes expired clean entries; how many. The first panic of a user's `Drop` is left to the caller, who
+    /// has still to plan when to look again.
+    pub(crate) fn expire(&self, now: Timestamp, panic: &mut Option<Box<dyn Any + Send>>) -> u64 {
+        let mut expired = 0;
+        for shard in &self.shards {
+            loop {
+                let mut evicted_values = EvictedValues::default();
+                let batch = self.keeping(shard, &mut evicted_values, |shard, deferred| {
+                    shard.expire(now, EXPIRE_BATCH, deferred)
+                });
+                // In batches: all of them may be a good part of what memory holds.
+                if let Err(dropped) = catch_unwind(AssertUnwindSafe(|| drop(evicted_values))) {
+                    panic.get_or_insert(dropped);
+                }
+                expired += batch as u64;
+                if batch < EXPIRE_BATCH {
+                    break;
+                }
+            }
+        }
+        expired
+    }
+
+    pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
+        self.shards.iter().filter_map(|shard| shard.read().next_expiry()).min()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn has_clean(&self, key: &[u8]) -> bool {
+        let key = self.key(key);
+        self.shard(key).read().has_clean(key)
+    }
+
+    /// Whether memory has a value of a key, committed or not.
+    pub(crate) fn has_value(&self, key: &[u8]) -> bool {
+        let key = self.key(key);
+        self.shard(key).read().has_value(key)
+    }
+
+    /// The keys in memory with a prefix, sorted.
+    pub(crate) fn keys(&self, prefix: &[u8]) -> Vec<Arc<[u8]>> {
+        let mut keys = Vec::new();
+        for shard in &self.shards {
+            shard.read().keys(prefix, &mut keys);
+        }
+        keys.sort_unstable();
+        keys
+    }
+
+    /// The first `most` keys in memory, in order, that have a prefix and come after a key.
+    ///
+    /// # Cost
+    /// One pass over all that memory holds, whatever the prefix, in steps: no lock is held for longer than
+    /// [`LISTED_SLOTS`] slots take. Memory for `most` keys.
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) fn keys_after(&self, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Vec<Arc<[u8]>> {
+        // The greatest of them is at the top, and goes when a lesser one comes.
+        let mut least = std::collections::BinaryHeap::<Arc<[u8]>>::new();
+        let mut show = |key: &[u8]| {
+            if !key.starts_with(prefix) || after.is_some_and(|after| key <= after) {
+                return;
+            }
+            if least.len() < most {
+                least.push(key.into());
+            } else if let Some(mut greatest) = least.peek_mut().filter(|greatest| *key < ***greatest) {
+                *greatest = key.into();
+            }
+        };
+        for shard in &self.shards {
+            let mut next = Some(0);
+            while let Some(from) = next {
+                next = shard.read().list_part((from, LISTED_SLOTS), &mut show);
+            }
+        }
+        least.into_sorted_vec()
+    }
+
+    /// What memory says of a key, as no use of it.
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) fn describe(&self, key: &[u8]) -> super::shard::describe::KeyInMemory {
+        let key = self.key(key);
+        self.shard(key).read().describe(key)
+    }
+
+    /// Returns how much of the capacity is taken. One number, so it is never above the capacity, as a sum over
+    /// shards can be while entries come and go.
+    pub(crate) fn taken(&self) -> u64 {
+        self.budget.used()
+    }
+
+    /// Costs a short lock a shard, however many keyspaces there are.
+    pub(crate) fn totals(&self) -> MemoryTotals {
+        let mut totals =
+            MemoryTotals { bypassed: self.bypassed.load(Ordering::Relaxed), ..MemoryTotals::default() };
+        for shard in &self.shards {
+            let (evictions, expirations) = shard.read().usages.removed();
+            totals.evictions += evictions;
+            totals.expirations += expirations;
+        }
+        totals
+    }
+
+    /// Returns what each keyspace holds and has lost.
+    pub(crate) fn usages(&self) -> BTreeMap<KeyspaceId, KeyspaceUsage> {
+        let mut sums = BTreeMap::<_, KeyspaceUsage>::new();
+        for shard in &self.shards {
+            for (id, usage) in shard.read().usages.iter() {
+                sums.entry(id).or_default().add(usage);
+            }
+        }
+        sums
+    }
+
+    /// Returns what one keyspace holds and has lost.
+    pub(crate) fn usage(&self, id: KeyspaceId) -> KeyspaceUsage {
+        let mut sum = KeyspaceUsage::default();
+        for shard in &self.shards {
+            sum.add(shard.read().usages.get(id));
+        }
+        sum
+    }
+
+    /// Forgets what was counted of a keyspace that was retired and purged.
+    pub(crate) fn forget_keyspace(&self, id: KeyspaceId) {
+        for shard in &self.shards {
+            shard.write().usages.forget(id);
+        }
+    }
+}

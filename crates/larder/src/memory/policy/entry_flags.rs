@@ -1,0 +1,110 @@
+//! What is marked of each entry: a byte, so dense that the marks of a whole shard stay in the processor's cache.
+//!
+//! The uses are counted under a shared lock by many at once: relaxed, and a lost count is harmless. Everything else is changed under
+//! the exclusive lock, when nobody counts, so no change is lost to a count.
+
+use super::SlotId;
+use crate::memory::segments::make_room;
+use crate::sys::sync::{AtomicU8, Ordering};
+
+/// Uses are counted up to this between two looks; a hot entry is then no longer written to.
+const MAX_USES: u8 = 0b1111;
+const IN_SMALL: u8 = 1 << 4;
+const IN_MAIN: u8 = 1 << 5;
+const PROVEN: u8 = 1 << 6;
+const KNOWN: u8 = 1 << 7;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum QueueOfEntry {
+    /// Not evictable: the slot is free, or pinned because it is not on disk yet.
+    Detached,
+    Small,
+    Main,
+}
+
+/// The marks, by slot.
+#[derive(Debug, Default)]
+pub(super) struct EntryFlags(Vec<AtomicU8>);
+
+impl EntryFlags {
+    /// Makes room for a slot, by an eighth at a time.
+    pub(super) fn cover(&mut self, id: SlotId) {
+        let wanted = id as usize + 1;
+        if self.0.len() < wanted {
+            let more = wanted - self.0.len();
+            make_room(&mut self.0, more);
+            self.0.resize_with(wanted, AtomicU8::default);
+        }
+    }
+
+    /// Counts a use.
+    #[inline]
+    pub(super) fn touch(&self, id: SlotId) {
+        if let Some(mark) = self.0.get(id as usize) {
+            let mark_now = mark.load(Ordering::Relaxed);
+            if mark_now & MAX_USES < MAX_USES {
+                mark.store(mark_now + 1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// The uses since the last look.
+    pub(super) fn take_uses(&mut self, id: SlotId) -> u8 {
+        let mark = self.get(id);
+        self.set(id, mark & !MAX_USES);
+        mark & MAX_USES
+    }
+
+    pub(super) fn place(&self, id: SlotId) -> QueueOfEntry {
+        let mark = self.get(id);
+        if mark & IN_SMALL != 0 {
+            QueueOfEntry::Small
+        } else if mark & IN_MAIN != 0 {
+            QueueOfEntry::Main
+        } else {
+            QueueOfEntry::Detached
+        }
+    }
+
+    pub(super) fn put(&mut self, id: SlotId, place: QueueOfEntry) {
+        let rest = self.get(id) & !(IN_SMALL | IN_MAIN);
+        let bits = match place {
+            QueueOfEntry::Detached => 0,
+            QueueOfEntry::Small => IN_SMALL,
+            QueueOfEntry::Main => IN_MAIN,
+        };
+        self.set(id, rest | bits);
+    }
+
+    /// Whether the entry was in main before it was detached, so that an overwrite keeps what was learnt of its key.
+    pub(super) fn is_proven(&self, id: SlotId) -> bool {
+        self.get(id) & PROVEN != 0
+    }
+
+    pub(super) fn set_proven(&mut self, id: SlotId, is_proven: bool) {
+        let rest = self.get(id) & !PROVEN;
+        self.set(id, if is_proven { rest | PROVEN } else { rest });
+    }
+
+    /// EntryFlags the entry as known; whether it was already.
+    pub(super) fn know(&mut self, id: SlotId) -> bool {
+        let mark = self.get(id);
+        self.set(id, mark | KNOWN);
+        mark & KNOWN != 0
+    }
+
+    /// Forgets everything of a slot.
+    pub(super) fn clear(&mut self, id: SlotId) {
+        self.set(id, 0);
+    }
+
+    fn get(&self, id: SlotId) -> u8 {
+        self.0.get(id as usize).map_or(0, |mark| mark.load(Ordering::Relaxed))
+    }
+
+    fn set(&mut self, id: SlotId, mark: u8) {
+        if let Some(slot) = self.0.get_mut(id as usize) {
+            *slot = AtomicU8::new(mark);
+        }
+    }
+}

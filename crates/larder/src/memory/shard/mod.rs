@@ -1,0 +1,405 @@
+//! A shard: what each of its keys is right now, under one lock.
+//!
+//! A key's value or tombstone, its sequence and its leases change together, so no two readers can disagree
+//! about their order (contract 1). Dirty entries are the write buffer: they leave only when the writer has
+//! committed them *and* installed the snapshot that shows them (invariant 2), and only if their sequence is
+//! still the committed one.
+//!
+//! A shard does no I/O, asks no clock, and drops no value: what it lets go of is handed out as [`DeferredDrops`].
+
+#[cfg(all(unix, feature = "control"))]
+pub(crate) mod describe;
+mod dirty;
+mod listing;
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) mod validate;
+
+use std::collections::HashMap;
+
+use hashbrown::HashTable;
+
+use super::expiry::ExpiryIndex;
+use super::leases::{LeaseId, Leases, Permit};
+use super::policy::{Policy, SlotId};
+use super::slot::{
+    DeferredDrops, DirtyValue, IncomingEntry, KeyspaceUsages, Lookup, MissToken, PreviousState, Range,
+    Refused, Slot, SlotKey, SlotState, Value,
+};
+use super::slots::Slots;
+use super::weight::Weight;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
+use crate::sys::sync::{AtomicU64, Ordering};
+use crate::units::Timestamp;
+
+#[derive(Debug)]
+pub(crate) struct Shard {
+    ids: HashTable<SlotId>,
+    slots: Slots,
+    policy: Policy,
+    expiry: ExpiryIndex,
+    pub(super) leases: Leases,
+    /// Slots dirtied since the writer last drained.
+    dirty: Vec<SlotId>,
+    /// What the dirty slots have besides: few at a time, so they do not take room in every slot.
+    pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
+    /// Range removals that are not committed yet.
+    ranges: Vec<Range>,
+    /// Whether what belongs on disk is to be committed. If it is, a value that is not is refused: once
+    /// evicted, an older one on disk would show.
+    saves: bool,
+    /// Whether the shard takes nothing any more ([`super::closing`]).
+    is_closed: bool,
+    pub(super) usages: KeyspaceUsages,
+}
+
+impl Shard {
+    pub(crate) fn new() -> Self {
+        Self {
+            ids: HashTable::new(),
+            slots: Slots::new(),
+            policy: Policy::new(),
+            expiry: ExpiryIndex::new(),
+            leases: Leases::default(),
+            dirty: Vec::new(),
+            pending: HashMap::default(),
+            ranges: Vec::new(),
+            saves: true,
+            is_closed: false,
+            usages: KeyspaceUsages::default(),
+        }
+    }
+
+    /// Looks a key up. Takes `&self`: a hit needs only the shared lock.
+    #[inline]
+    pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
+        let Some((id, slot)) = self.find(key) else {
+            return Lookup::Unknown(self.absent(key));
+        };
+        match &slot.value {
+            Some(value) if slot.expires_at > now => {
+                self.policy.touch(id);
+                Lookup::Value(value.clone(), slot.expires_at)
+            }
+            // The disk holds this entry or an older one of the key: nothing live.
+            _ => Lookup::Negative,
+        }
+    }
+
+    /// Looks a key up without counting it as a use.
+    pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
+        let Some((_, slot)) = self.find(key) else {
+            return Lookup::Unknown(self.absent(key));
+        };
+        match &slot.value {
+            Some(value) if slot.expires_at > now => Lookup::Value(value.clone(), slot.expires_at),
+            _ => Lookup::Negative,
+        }
+    }
+
+    fn absent(&self, key: SlotKey<'_>) -> MissToken {
+        MissToken {
+            min_visible_sequence: self.min_visible_sequence(key),
+            epoch_token: self.leases.epoch_token(key),
+        }
+    }
+
+    /// The sequence that a record on disk must exceed to be believed: that of the latest uncommitted range
+    /// removal.
+    pub(crate) fn min_visible_sequence(&self, key: SlotKey<'_>) -> u64 {
+        if failpoint_is_set(Failpoint::IgnoreFloor) {
+            return 0;
+        }
+        let matching = self.ranges.iter().filter(|range| range.scope.covers(key.bytes));
+        matching.map(|range| range.sequence).max().unwrap_or(0)
+    }
+
+    /// Stores an explicit write: takes the next sequence, revokes the leases on the key, replaces what stood
+    /// there.
+    pub(crate) fn store(
+        &mut self,
+        key: SlotKey<'_>,
+        entry: IncomingEntry,
+        counter: &AtomicU64,
+        deferred: &mut DeferredDrops,
+    ) -> Result<u64, Refused> {
+        if self.is_closed() || (entry.unsaved.is_none() && self.must_save(key)) {
+            deferred.refused(entry);
+            return Err(if self.is_closed() { Refused::Closed } else { Refused::Unsaved });
+        }
+        self.leases.revoke(key, deferred);
+        let sequence = next(counter);
+        self.put(key, entry, sequence, deferred);
+        Ok(sequence)
+    }
+
+    /// Removes what an unsaved write replaces that finds no room itself; unless it must be saved.
+    pub(crate) fn forget_replaced(
+        &mut self,
+        key: SlotKey<'_>,
+        now: Timestamp,
+        deferred: &mut DeferredDrops,
+    ) -> Refused {
+        if self.is_closed() {
+            return Refused::Closed;
+        }
+        if self.must_save(key) {
+            return Refused::Unsaved;
+        }
+        self.forget(key, now, deferred);
+        Refused::NoRoom
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed && !failpoint_is_set(Failpoint::StoreInClosed)
+    }
+
+    /// From here on nothing is stored, filled, promoted or removed by a tombstone.
+    pub(crate) fn seal(&mut self) {
+        self.is_closed = true;
+    }
+
+    /// Lets go of every entry and takes nothing any more. Leases stay with those who hold them.
+    pub(crate) fn close(&mut self, deferred: &mut DeferredDrops) {
+        self.seal();
+        for id in 0..self.slots.end() {
+            if self.slots.get(id).is_some() {
+                self.remove(id, deferred);
+            }
+        }
+        self.dirty.clear();
+        self.ranges.clear();
+    }
+
+    fn must_save(&self, key: SlotKey<'_>) -> bool {
+        self.saves && !KeyspaceId::of(key.bytes).is_memory_only()
+    }
+
+    /// Publishes a load, as a write of its own, if its lease still holds.
+    pub(crate) fn fill(
+        &mut self,
+        key: SlotKey<'_>,
+        lease: LeaseId,
+        entry: IncomingEntry,
+        counter: &AtomicU64,
+        deferred: &mut DeferredDrops,
+    ) -> Result<u64, Refused> {
+        if !self.leases.holds(key, lease) && !failpoint_is_set(Failpoint::FillWithoutLease) {
+            deferred.refused(entry);
+            return Err(Refused::Revoked);
+        }
+        self.store(key, entry, counter, deferred)
+    }
+
+    /// Publishes what was read from disk, if the permission still holds and the key has nothing in the shard.
+    pub(crate) fn promote(
+        &mut self,
+        key: SlotKey<'_>,
+        permit: Permit,
+        entry: IncomingEntry,
+        sequence: u64,
+        deferred: &mut DeferredDrops,
+    ) -> Result<(), Refused> {
+        let may_fill = self.leases.permits(key, permit) || failpoint_is_set(Failpoint::PromoteWithoutLease);
+        if !may_fill || self.is_closed() || self.find(key).is_some() {
+            deferred.refused(entry);
+            return Err(if self.is_closed() { Refused::Closed } else { Refused::Revoked });
+        }
+        self.put(key, entry, sequence, deferred);
+        Ok(())
+    }
+
+    /// Removes a key that is not to be on disk.
+    pub(crate) fn forget(
+        &mut self,
+        key: SlotKey<'_>,
+        now: Timestamp,
+        deferred: &mut DeferredDrops,
+    ) -> PreviousState {
+        self.leases.revoke(key, deferred);
+        let prior = self.prior(key, now);
+        if let Some((id, _)) = self.find(key) {
+            self.remove(id, deferred);
+        }
+        prior
+    }
+
+    /// Evicts one clean entry. Answers whether there was one.
+    pub(crate) fn evict(&mut self, deferred: &mut DeferredDrops) -> bool {
+        let Some(id) = self.policy.evict() else {
+            return false;
+        };
+        if let Some(slot) = self.slots.get(id) {
+            self.usages.evicted(&slot.key);
+        }
+        self.remove(id, deferred);
+        true
+    }
+
+    /// Removes up to `most` expired clean entries; how many.
+    pub(crate) fn expire(&mut self, now: Timestamp, most: usize, deferred: &mut DeferredDrops) -> usize {
+        let mut expired = 0;
+        for id in self.expiry.due(now, most) {
+            if let Some(slot) = self.slots.get(id).filter(|slot| slot.expires_at <= now) {
+                self.usages.expired(&slot.key);
+                self.remove(id, deferred);
+                expired += 1;
+            }
+        }
+        expired
+    }
+
+    /// When the next clean entry will have expired.
+    pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
+        self.expiry.next()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn has_clean(&self, key: SlotKey<'_>) -> bool {
+        self.find(key).is_some_and(|(_, slot)| slot.state == SlotState::Clean)
+    }
+
+    /// Whether a key has a value, committed or not.
+    pub(crate) fn has_value(&self, key: SlotKey<'_>) -> bool {
+        self.find(key).is_some_and(|(_, slot)| slot.value.is_some())
+    }
+
+    fn prior(&self, key: SlotKey<'_>, now: Timestamp) -> PreviousState {
+        match self.peek(key, now) {
+            Lookup::Value(..) => PreviousState::Live,
+            Lookup::Negative => PreviousState::Dead,
+            Lookup::Unknown(_) => PreviousState::Nothing,
+        }
+    }
+
+    #[inline]
+    fn find(&self, key: SlotKey<'_>) -> Option<(SlotId, &Slot)> {
+        let mut found = None;
+        let is_it = |&id: &SlotId| {
+            found = self.slots.get(id).filter(|slot| *slot.key == *key.bytes).map(|slot| (id, slot));
+            found.is_some()
+        };
+        self.ids.find(table_hash(key.short_hash()), is_it);
+        found
+    }
+
+    fn put(&mut self, key: SlotKey<'_>, entry: IncomingEntry, sequence: u64, deferred: &mut DeferredDrops) {
+        let IncomingEntry { value, expires_at, weight, unsaved } = entry;
+        let content = match unsaved {
+            Some(unsaved) => SlotValue::Dirty(value, DirtyValue { unsaved, weight }),
+            None => SlotValue::Clean(value, weight),
+        };
+        self.set(key, content, expires_at, sequence, deferred);
+    }
+
+    /// Gives a key new content, whatever it had.
+    fn set(
+        &mut self,
+        key: SlotKey<'_>,
+        content: SlotValue,
+        expires_at: Timestamp,
+        sequence: u64,
+        deferred: &mut DeferredDrops,
+    ) {
+        let id = match self.find(key) {
+            Some((id, _)) => id,
+            None => self.take(key),
+        };
+        self.strip(id, deferred);
+        let Some(slot) = self.slots.get_mut(id) else {
+            return;
+        };
+        // A new slot begins as a tombstone that nobody laid.
+        let was_removed = slot.state == SlotState::Tombstone && slot.sequence > 0;
+        (slot.expires_at, slot.sequence) = (expires_at, sequence);
+        match content {
+            SlotValue::Clean(value, weight) => {
+                (slot.value, slot.state) = (Some(value), SlotState::Clean);
+                slot.hides_removal |= was_removed;
+                self.usages.add_clean(key.bytes, weight);
+                self.policy.attach(id, key.short_hash(), weight);
+                self.expiry.add(id, expires_at);
+                return;
+            }
+            SlotValue::Dirty(value, pending) => {
+                (slot.value, slot.state) = (Some(value), SlotState::Dirty);
+                slot.hides_removal |= was_removed;
+                self.usages.add_dirty(key.bytes, pending.weight);
+                self.pending.insert(id, pending);
+            }
+            SlotValue::Tombstone => slot.state = SlotState::Tombstone,
+        }
+        if !std::mem::replace(&mut slot.is_listed, true) {
+            self.dirty.push(id);
+        }
+    }
+
+    /// Takes a slot's value, and what it is charged off the books; its state is the caller's to change.
+    fn strip(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
+        let Some(slot) = self.slots.get_mut(id) else {
+            return;
+        };
+        match slot.state {
+            SlotState::Vacant | SlotState::Tombstone => return,
+            SlotState::Clean => {
+                let weight = self.policy.weight_of(id);
+                deferred.weight += weight.bytes();
+                self.policy.detach(id);
+                self.expiry.remove(id, slot.expires_at);
+                self.usages.subtract_clean(&slot.key, weight);
+            }
+            SlotState::Dirty => {
+                let pending = self.pending.remove(&id);
+                let weight = pending.as_ref().map_or(Weight::ZERO, |pending| pending.weight);
+                self.usages.subtract_dirty(&slot.key, weight);
+                deferred.unsaved.extend(pending.map(|pending| pending.unsaved));
+            }
+        }
+        deferred.values.extend(slot.value.take());
+    }
+
+    fn take(&mut self, key: SlotKey<'_>) -> SlotId {
+        let id = self.slots.take(key.bytes, key.short_hash());
+        let slots = &self.slots;
+        let hash_of = |&id: &SlotId| slots.get(id).map_or(0, |slot| table_hash(slot.hash));
+        self.ids.insert_unique(table_hash(key.short_hash()), id, hash_of);
+        id
+    }
+
+    fn remove(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
+        self.strip(id, deferred);
+        self.policy.forget(id);
+        let Some(slot) = self.slots.vacate(id) else {
+            return;
+        };
+        if let Ok(found) = self.ids.find_entry(table_hash(slot.hash), |&other| other == id) {
+            found.remove();
+        }
+    }
+}
+
+/// What a key is given.
+enum SlotValue {
+    /// A value that is on disk, or never to be there. Its weight is reserved.
+    Clean(Value, Weight),
+    /// A value to be committed.
+    Dirty(Value, DirtyValue),
+    /// A removal to be committed.
+    Tombstone,
+}
+
+/// A short hash for a table that takes its buckets from the low bits of a long one, and its tags from the
+/// high bits.
+const fn table_hash(short: u32) -> u64 {
+    (short as u64) << 32 | short as u64
+}
+
+/// The next sequence. Called under the lock of the shard whose key it numbers, so that per key the order of
+/// sequences is the order of changes. Relaxed: the lock orders what matters; across shards only uniqueness
+/// does.
+fn next(counter: &AtomicU64) -> u64 {
+    counter.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+#[cfg(test)]
+mod tests;

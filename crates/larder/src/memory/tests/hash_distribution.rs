@@ -1,0 +1,155 @@
+//! Keys that an attacker chooses spread like any others: over the shards, and over what the hash tables look at first.
+//!
+//! The hash is keyed with a seed that is new for each cache, so nobody can compute keys that meet in one shard or one bucket. What is left
+//! to check is that structure in the keys does not come through, whatever the seed; hence families of keys that a weak hash
+//! is known to fail on, several seeds, and weak hashes that must be caught.
+
+use std::ptr;
+
+use crate::memory::Memory;
+
+const KEYS: u64 = 4096;
+const SHARDS: usize = 16;
+const SEEDS: usize = 6;
+
+type Family = (&'static str, Vec<Vec<u8>>);
+
+/// The keys that begin with a keyspace's number, as all do.
+fn keys(of: impl Fn(u64) -> Vec<u8>) -> Vec<Vec<u8>> {
+    (0..KEYS).map(|number| [&[0, 0, 0, 1], of(number).as_slice()].concat()).collect()
+}
+
+/// A key of 40 equal bytes with a number written over it.
+fn stamped(at: usize, number: u64) -> Vec<u8> {
+    let mut key = vec![b'k'; 40];
+    key[at..at + 2].copy_from_slice(&number.to_be_bytes()[6..]);
+    key
+}
+
+fn families() -> Vec<Family> {
+    let shifted = |bits: u32| keys(|number| (number << bits).to_be_bytes().to_vec());
+    vec![
+        ("sequential integers", shifted(0)),
+        ("multiples of 2^4", shifted(4)),
+        ("multiples of 2^16", shifted(16)),
+        ("multiples of 2^32", shifted(32)),
+        ("multiples of 2^52", shifted(52)),
+        (
+            "signed integers around zero",
+            keys(|number| ((number ^ (1 << 63)) - KEYS / 2).to_be_bytes().to_vec()),
+        ),
+        ("only the first bytes differ", keys(|number| stamped(0, number))),
+        ("only the middle bytes differ", keys(|number| stamped(19, number))),
+        ("only the last bytes differ", keys(|number| stamped(38, number))),
+        ("a long common prefix", keys(|number| format!("{}{number}", "p".repeat(1000)).into_bytes())),
+        ("decimal text", keys(|number| format!("user:{number}\0\0").into_bytes())),
+        ("zeros of growing lengths", keys(|number| vec![0; usize::try_from(number).unwrap()])),
+        (
+            "one bit set",
+            keys(|number| {
+                let mut key = vec![0; 512];
+                key[usize::try_from(number / 8).unwrap()] = 1 << (number % 8);
+                key
+            }),
+        ),
+    ]
+}
+
+/// How far counts are from even, in standard deviations of the chi-squared distribution.
+///
+/// Even counts of a good hash are some deviations off, and rarely more than five; a hash that lets structure through is tens to thousands off.
+#[expect(clippy::cast_precision_loss, reason = "counts of thousands")]
+fn unevenness(counts: &[u32]) -> f64 {
+    let expected = f64::from(counts.iter().sum::<u32>()) / counts.len() as f64;
+    let chi_squared: f64 = counts.iter().map(|&count| (f64::from(count) - expected).powi(2) / expected).sum();
+    let freedom = (counts.len() - 1) as f64;
+    (chi_squared - freedom) / (2.0 * freedom).sqrt()
+}
+
+/// The worst unevenness of the places that the keys get: a shard, a control byte and a bucket of a hash table, or an entry among the ghosts.
+fn worst(keys: &[Vec<u8>], hash: impl Fn(&[u8]) -> u64, shard: impl Fn(&[u8]) -> usize) -> f64 {
+    let mut shards = [0; SHARDS];
+    let (mut controls, mut buckets, mut ghosts) = ([0; 128], [0; 256], [0; 256]);
+    for key in keys {
+        let hash = hash(key);
+        let bits = |from: u32, mask: u64| usize::try_from((hash >> from) & mask).unwrap();
+        shards[shard(key)] += 1;
+        // hashbrown compares the top seven bits first, of the half that a shard goes by, and begins to look at the place that the lowest say.
+        controls[bits(25, 127)] += 1;
+        buckets[bits(0, 255)] += 1;
+        ghosts[bits(24, 255)] += 1;
+    }
+    [&shards[..], &controls, &buckets, &ghosts].into_iter().map(unevenness).fold(f64::MIN, f64::max)
+}
+
+const TOO_UNEVEN: f64 = 10.0;
+
+#[test]
+fn chosen_keys_spread_evenly_whatever_the_seed() {
+    for (family, keys) in families() {
+        for _ in 0..SEEDS {
+            let memory = Memory::new(SHARDS, 1 << 20, 1 << 20, 0);
+            let place = |key: &[u8]| {
+                let shard = memory.shard(memory.key(key));
+                memory.shards.iter().position(|other| ptr::eq(&raw const **other, shard)).unwrap()
+            };
+            let hash = |key: &[u8]| memory.key(key).hash;
+            let worst = worst(&keys, hash, place);
+            assert!(worst < TOO_UNEVEN, "{family}: {worst:.1} standard deviations from even");
+            let mut hashes: Vec<u64> = keys.iter().map(|key| hash(key)).collect();
+            hashes.sort_unstable();
+            hashes.dedup();
+            assert_eq!(hashes.len(), keys.len(), "{family}: two keys have one hash");
+        }
+    }
+}
+
+/// The same keys within one shard: the shard's choice must leave nothing for the table to stumble on.
+#[test]
+fn the_keys_of_one_shard_spread_evenly_over_its_table() {
+    for (family, keys) in families() {
+        let memory = Memory::new(2, 1 << 20, 1 << 20, 0);
+        let first = |key: &[u8]| ptr::eq(memory.shard(memory.key(key)), &raw const *memory.shards[0]);
+        let keys: Vec<Vec<u8>> = keys.into_iter().filter(|key| first(key)).collect();
+        let worst = worst(
+            &keys,
+            |key| memory.key(key).hash,
+            |key| usize::try_from(memory.key(key).hash >> 40 & 15).unwrap(),
+        );
+        assert!(worst < TOO_UNEVEN, "{family}: {worst:.1} standard deviations from even");
+    }
+}
+
+#[test]
+fn every_cache_has_a_seed_of_its_own() {
+    let hashes: Vec<u64> =
+        (0..8).map(|_| Memory::new(1, 1 << 20, 1 << 20, 0).key(b"the same key").hash).collect();
+    for (at, hash) in hashes.iter().enumerate() {
+        assert!(!hashes[..at].contains(hash), "two caches hash alike: {hashes:x?}");
+    }
+}
+
+#[test]
+fn a_weak_hash_is_caught() {
+    type Hash = fn(&[u8]) -> u64;
+    let weak: [(&str, Hash); 3] = [
+        ("the sum of the bytes", |key| key.iter().map(|&byte| u64::from(byte)).sum()),
+        // FxHash's step: the low bits of a product know only the low bits of its factor.
+        ("one multiplication a word", |key| {
+            key.chunks(8).fold(0, |hash: u64, word| {
+                let word = word.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));
+                (hash.rotate_left(5) ^ word).wrapping_mul(0x517C_C1B7_2722_0A95)
+            })
+        }),
+        ("FNV-1a", |key| {
+            key.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+            })
+        }),
+    ];
+    for (name, hash) in weak {
+        let shard = |key: &[u8]| usize::try_from(hash(key) >> 32 & (SHARDS as u64 - 1)).unwrap();
+        let caught = families().iter().any(|(_, keys)| worst(keys, hash, shard) >= TOO_UNEVEN);
+        assert!(caught, "{name} passes");
+    }
+}

@@ -1,0 +1,123 @@
+//! What leads to a commit and follows from it: what the writer drains, and what it settles.
+
+use super::Memory;
+use super::budget::Reservation;
+use super::buffer::BufferRoom;
+use super::evicted_values::EvictedValues;
+use super::shard::Shard;
+use super::slot::{Change, Mutation};
+use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
+use crate::sys::sync::{Ordering, thread};
+use crate::units::Timestamp;
+
+impl Memory {
+    /// Reserves room for a value that is to be committed: in the write buffer, and in the budget for what the
+    /// buffer is too small for, by evicting. Waits for it; `on_full` is called before each wait. `None` once
+    /// the buffer is closed.
+    ///
+    /// So memory and the write buffer together never hold more than their capacities. A large value that,
+    /// with its encoding, is more than both has the whole budget: it stands alone.
+    ///
+    /// No lock is held at the call. What is evicted is for the caller to drop, after the value is stored: a
+    /// user's `Drop` may wait for the very room that the caller has here.
+    pub(crate) fn reserve_room(
+        &self,
+        bytes: u64,
+        on_full: impl Fn(),
+        evicted_values: &mut EvictedValues,
+    ) -> Option<BufferRoom> {
+        let mut room = self.buffer.reserve(bytes, on_full)?;
+        if room.excess() > 0 {
+            room.keep(self.reserve_beyond(room.excess().min(self.budget.capacity()), evicted_values));
+        }
+        Some(room)
+    }
+
+    /// Ends: everything in the budget is evictable, or about to be. Who has reserved weight makes an entry of
+    /// it or gives it back, and runs no code of the user's before that; and there is one large value at a
+    /// time.
+    fn reserve_beyond(&self, weight: u64, evicted_values: &mut EvictedValues) -> Reservation {
+        let mut reservation = Reservation::new(self.budget.clone());
+        let mut idle = 0;
+        while !reservation.grow_to(weight) {
+            let next = self.next_victim.fetch_add(1, Ordering::Relaxed);
+            let shard = self.shards.get(next & (self.shards.len() - 1));
+            if shard.is_some_and(|shard| self.keeping(shard, evicted_values, Shard::evict)) {
+                idle = 0;
+                continue;
+            }
+            idle += 1;
+            if idle % self.shards.len() == 0 {
+                thread::yield_now();
+            }
+        }
+        reservation
+    }
+
+    /// Hands every dirty key to the writer, and what it is not to drop itself.
+    pub(crate) fn drain(&self, now: Timestamp, evicted_values: &mut EvictedValues) -> Vec<Mutation> {
+        let mut mutations = Vec::new();
+        self.drain_into(&mut mutations, now, evicted_values);
+        mutations
+    }
+
+    /// As [`drain`](Memory::drain), into a list that is used again for each step. A list of its own each time
+    /// would be the largest block that is ever freed, and glibc's allocator goes by that: it then keeps all
+    /// blocks up to this size in its arenas, where the holes that they leave are not given back.
+    pub(crate) fn drain_into(
+        &self,
+        mutations: &mut Vec<Mutation>,
+        now: Timestamp,
+        evicted_values: &mut EvictedValues,
+    ) {
+        for shard in &self.shards {
+            self.keeping(shard, evicted_values, |shard, deferred| {
+                shard.drain(now, mutations, deferred);
+            });
+        }
+    }
+
+    /// Lists again what was drained and is not committed.
+    pub(crate) fn requeue(&self) {
+        for shard in self.shards.iter().filter(|_| !failpoint_is_set(Failpoint::ForgetDrained)) {
+            shard.write().requeue();
+        }
+    }
+
+    /// From here on every shard refuses a value that is not to be saved, where it should be.
+    pub(crate) fn start_saving(&self) {
+        for shard in &self.shards {
+            shard.write().start_saving();
+        }
+    }
+
+    /// There is no file any more: values need not be saved, and pending range removals have nothing left to
+    /// remove.
+    pub(crate) fn stop_saving(&self) {
+        for shard in &self.shards {
+            shard.write().stop_saving();
+        }
+    }
+
+    /// Makes a committed key clean (invariant 2: after its snapshot was installed).
+    pub(crate) fn mark_clean(&self, mutation: &Mutation, evicted_values: &mut EvictedValues) {
+        let key = self.key(&mutation.key);
+        let (weight, passed) = match &mutation.change {
+            // What a large value has reserved is passed on to the entry: taken twice, a value of half the
+            // capacity would find no room.
+            Change::Put { weight, unsaved, .. } => (weight.bytes(), unsaved.room.pass_on(weight.bytes())),
+            Change::Delete => (0, 0),
+        };
+        let keep = self.reserve_keeping(key, weight - passed, evicted_values);
+        if !keep {
+            self.bypassed.fetch_add(1, Ordering::Relaxed);
+        }
+        let shard = self.shard(key);
+        let kept = self.keeping(shard, evicted_values, |shard, deferred| {
+            shard.mark_clean(key, mutation.sequence, keep, deferred)
+        });
+        if !kept {
+            self.budget.release(if keep { weight } else { passed });
+        }
+    }
+}

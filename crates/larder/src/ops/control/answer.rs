@@ -1,0 +1,184 @@
+//! Doing what a line asks.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Weak;
+
+use super::look::{KeyQuery, PageRequest};
+use super::protocol::{Hello, KeyspaceInfo, PROTOCOL, Refusal, Removed, Request, VERBS, done};
+use super::stream::{Stream, not_sampled};
+use super::target::Target;
+use super::{look, text};
+use crate::api::cache::Cache;
+use crate::engine::removal::Removal;
+use crate::engine::shared::Shared;
+use crate::format::key::scope::Scope;
+use crate::stats::Stats;
+
+/// Hot keys that are told unless asked otherwise.
+const HOT_KEYS: usize = 20;
+
+/// The answer to a line, as far as it is one line.
+#[cfg(any(test, feature = "test-util"))]
+pub(super) fn answer(cache: &Weak<Shared>, line: &[u8]) -> Vec<u8> {
+    answer_or_stream(cache, line).0
+}
+
+/// The answer to a line, and what follows it. The cache is held for no longer than that takes.
+pub(super) fn answer_or_stream(cache: &Weak<Shared>, line: &[u8]) -> (Vec<u8>, Option<Stream>) {
+    let answer = Request::read(line).and_then(|request| {
+        let shared = cache.upgrade().ok_or_else(Refusal::closed)?;
+        if let Request::Monitor(request) = &request {
+            let only = request.keyspace.as_deref().map(|name| Target::find(&shared, name)).transpose()?;
+            let (line, stream) = Stream::begin(&shared, request, only.map(|only| only.id))?;
+            return Ok((line, Some(stream)));
+        }
+        let cache = Cache::of(shared);
+        // What a removal lets go of is dropped here, and a user's `Drop` may panic.
+        catch_unwind(AssertUnwindSafe(|| execute(&cache, request)))
+            .unwrap_or_else(|_| {
+                Err(Refusal::new("panicked", "the process panicked over it", "see the process's log"))
+            })
+            .map(|line| (line, None))
+    });
+    answer.unwrap_or_else(|refusal| (refusal.to_line(), None))
+}
+
+fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
+    let shared = cache.shared();
+    Ok(match request {
+        Request::Hello {} => done(&hello(shared)),
+        Request::Stats {} => done(&stats(cache)),
+        Request::Keyspaces {} => done(&keyspaces(shared)),
+        Request::Keys { keyspace, prefix, after, limit, all } => {
+            let target = Target::find(shared, &keyspace)?;
+            let prefix = if prefix.is_empty() { Vec::new() } else { text::prefix(target.shape(), &prefix)? };
+            let after = after.map(|after| text::key(target.shape(), &after)).transpose()?;
+            let asked = PageRequest { prefix: &prefix, after: after.as_deref(), limit, all };
+            done(&look::page(shared, &target, &asked)?)
+        }
+        Request::Get { keyspace, key } => at(shared, &keyspace, &key, KeyQuery::Value)?,
+        Request::Ttl { keyspace, key } => at(shared, &keyspace, &key, KeyQuery::Status)?,
+        Request::Why { keyspace, key } => at(shared, &keyspace, &key, KeyQuery::Why)?,
+        Request::Remove { keyspace, key } => {
+            let target = Target::find(shared, &keyspace)?;
+            let full = [&target.id.to_bytes()[..], &text::key(target.shape(), &key)?].concat();
+            removed(shared.invalidate([Removal::Key { counters: &target.uncounted, full: &full }])?)
+        }
+        Request::RemovePrefix { keyspace, prefix } => {
+            let target = Target::find(shared, &keyspace)?;
+            let start = [&target.id.to_bytes()[..], &text::prefix(target.shape(), &prefix)?].concat();
+            remove_all(shared, &target, start)?
+        }
+        Request::Clear { keyspace } => {
+            let target = Target::find(shared, &keyspace)?;
+            remove_all(shared, &target, target.id.to_bytes().to_vec())?
+        }
+        // Not `Cache::clear`, which counts an invalidation of the application.
+        Request::ClearAll {} => removed(shared.invalidate([Removal::Everything])?),
+        Request::Flush {} => {
+            cache.flush()?;
+            done(&serde_json::json!({}))
+        }
+        Request::Sweep {} => done(&cache.sweep()?),
+        Request::Verify {} => done(&cache.verify()?),
+        Request::Hot { keyspace, limit } => {
+            shared.refuse_if_unusable()?;
+            let only = keyspace.map(|name| Target::find(shared, &name)).transpose()?;
+            let hot = shared.hot_keys(only.map(|only| only.id), limit.unwrap_or(HOT_KEYS));
+            done(&hot.ok_or_else(not_sampled)?)
+        }
+        Request::Slow { keyspace, limit } => {
+            shared.refuse_if_unusable()?;
+            // One that there is not is a mistake.
+            keyspace.as_deref().map(|name| Target::find(shared, name)).transpose()?;
+            done(&shared.slow_loads(keyspace.as_deref(), limit.unwrap_or(usize::MAX)))
+        }
+        // Answered before, with what follows it.
+        Request::Monitor(_) => {
+            return Err(Refusal::new("failed", "a stream has no single answer", "report it"));
+        }
+    })
+}
+
+fn hello(shared: &Shared) -> Hello {
+    let identity = shared.tiers.with_view(|view| view.identity);
+    Hello {
+        larder: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol: PROTOCOL,
+        pid: std::process::id(),
+        verbs: VERBS.iter().map(|verb| (*verb).to_owned()).collect(),
+        file: shared.files.as_ref().map(|files| files.path().to_string_lossy().into_owned()),
+        file_identity: identity.map(|identity| identity.to_string()),
+        shows_values: shared.control_values,
+    }
+}
+
+/// The statistics, without what might quote a value that is not to be shown.
+fn stats(cache: &Cache) -> Stats {
+    let mut stats = cache.stats();
+    let shared = cache.shared();
+    for told in &mut stats.keyspaces {
+        if let Some(cause) = &mut told.undecodable_cause {
+            *cause = look::reason(shared, cause).to_owned();
+        }
+        // Not the text that was just taken: another may have been noted since.
+        let latest = shared
+            .open_keyspaces
+            .lock()
+            .get(&told.name)
+            .and_then(|open_keyspace| open_keyspace.counters.uncacheable_cause.latest());
+        told.uncacheable_cause = latest.map(|cause| look::cause(shared, cause));
+    }
+    stats
+}
+
+/// What stands for a key.
+fn at(shared: &Shared, keyspace: &str, key: &str, wants: KeyQuery) -> Result<Vec<u8>, Refusal> {
+    let target = Target::find(shared, keyspace)?;
+    let key = text::key(target.shape(), key)?;
+    Ok(done(&look::key(shared, &target, &key, wants)))
+}
+
+fn remove_all(shared: &Shared, target: &Target, start: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+    let scope = Scope::prefix(start);
+    Ok(removed(shared.invalidate([Removal::Scope { counters: &target.uncounted, scope }])?))
+}
+
+fn removed(removed: u64) -> Vec<u8> {
+    done(&Removed { removed })
+}
+
+/// Those that are open and those that stand in the file alone, by name.
+fn keyspaces(shared: &Shared) -> Vec<KeyspaceInfo> {
+    let view = shared.tiers.view();
+    let open_keyspaces = shared.open_keyspaces.lock();
+    let open = open_keyspaces.values().map(|open_keyspace| {
+        let row = view.keyspaces.get(&open_keyspace.name).filter(|row| row.id == open_keyspace.id);
+        // What the file records, where it has the keyspace: two processes that look must agree.
+        let schema = row.map_or(open_keyspace.schema.map(str::to_owned), |row| row.schema.clone());
+        KeyspaceInfo {
+            name: open_keyspace.name.clone(),
+            is_open: true,
+            version: Some(open_keyspace.kind.version),
+            keys: Some(open_keyspace.shape.clone()),
+            value_format: Some(open_keyspace.kind.format.code()),
+            is_memory_only: open_keyspace.id.is_memory_only(),
+            schema,
+            disk_entries: row.map_or(0, |row| row.entries),
+            disk_bytes: row.map_or(0, |row| row.bytes),
+        }
+    });
+    let closed =
+        view.keyspaces.iter().filter(|(name, _)| !open_keyspaces.contains_key(*name)).map(|(name, row)| {
+            KeyspaceInfo {
+                name: name.clone(),
+                schema: row.schema.clone(),
+                disk_entries: row.entries,
+                disk_bytes: row.bytes,
+                ..KeyspaceInfo::default()
+            }
+        });
+    let mut all: Vec<_> = open.chain(closed).collect();
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    all
+}

@@ -1,0 +1,384 @@
+//! The other end: asks a live cache from another process.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fmt, io};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::listen::connect;
+use super::protocol::{Hello, KeyspaceInfo, PROTOCOL, Refusal, Removed, Request};
+use super::status::{KeyStatus, KeysPage};
+use crate::engine::sweeper::SweepReport;
+use crate::engine::verify::VerifyReport;
+use crate::stats::Stats;
+use crate::stats::observe::hot::HotKeys;
+use crate::stats::observe::slow::SlowLoads;
+use crate::sys::escape::escape_control;
+
+/// How long the first answer is waited for, which says who is there: a person waits for it, and the socket of a
+/// process that is stopped never answers. A verification that is under way for another peer may take longer.
+const FIRST_ANSWER: Duration = Duration::from_secs(5);
+/// How long an answer is waited for unless set: a verification reads the whole file.
+const PATIENCE: Duration = Duration::from_mins(10);
+/// The longest answer that is read.
+const MAX_ANSWER: u64 = 64 << 20;
+
+/// A connection to the control socket of a live cache.
+///
+/// ```no_run
+/// let mut client = larder::control::Client::connect("var/shop.sock")?;
+/// println!("{}", client.stats()?);
+/// client.remove("product", "MTNVTU")?; // durable when it returns
+/// # Ok::<(), larder::control::ClientError>(())
+/// ```
+#[derive(Debug)]
+pub struct Client {
+    stream: BufReader<UnixStream>,
+    path: PathBuf,
+    server: Hello,
+}
+
+/// Why there is no answer.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Nobody answers at the path.
+    #[error("cannot reach a cache at {}: {source}; is the process running, and its control socket there?", path.display())]
+    Connect {
+        /// The socket.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+    /// The connection ended, or the answer did not come in time.
+    #[error("no answer from the cache at {}: {source}; ask again, unless it is the socket of another program", path.display())]
+    Disconnected {
+        /// The socket.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+    /// The connection was taken, and nothing said who is there.
+    #[error("connected to {}, and no answer came within {waited:?}: its process may be stopped, or have ended, with one that it forked holding the socket (`larder info` of the cache file tells), or be busy with a long verification or removal: then ask again; or it is the socket of another program", path.display())]
+    Silent {
+        /// The socket.
+        path: PathBuf,
+        /// How long the answer was waited for.
+        waited: Duration,
+    },
+    /// What answers is no cache, or one of another version.
+    #[error("what answers at {} is not understood: {}; is it the control socket of a larder of this version?", path.display(), escape_control(cause))]
+    Garbled {
+        /// The socket.
+        path: PathBuf,
+        /// What was wrong.
+        cause: String,
+    },
+    /// What answers is not the process that has the file.
+    #[error("what answers at {} is not asked: {cause}; name the owner's socket by hand", path.display())]
+    NotOwner {
+        /// The socket.
+        path: PathBuf,
+        /// Who answers instead.
+        cause: String,
+    },
+    /// The cache refused.
+    #[error("{0}")]
+    Refused(Refusal),
+}
+
+/// The text, with the name of the variant behind it: what `unwrap` shows has the remedy.
+impl fmt::Debug for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variant = match self {
+            Self::Connect { .. } => "Connect",
+            Self::Disconnected { .. } => "Disconnected",
+            Self::Silent { .. } => "Silent",
+            Self::Garbled { .. } => "Garbled",
+            Self::Refused(_) => "Refused",
+            Self::NotOwner { .. } => "NotOwner",
+        };
+        write!(f, "{self} ({variant})")
+    }
+}
+
+impl Client {
+    /// Connects to a socket, and asks who is there.
+    ///
+    /// # Errors
+    /// [`ClientError::Connect`] when no process listens, [`ClientError::Silent`] when none answers within five
+    /// seconds; and those of every request.
+    pub fn connect(path: impl AsRef<Path>) -> Result<Self, ClientError> {
+        Self::connect_within(path.as_ref(), FIRST_ANSWER)
+    }
+
+    /// The same, with so long a wait for the answer that says who is there.
+    pub(super) fn connect_within(path: &Path, first: Duration) -> Result<Self, ClientError> {
+        let path = path.to_owned();
+        let stream = connect(&path).map_err(|source| ClientError::Connect { path: path.clone(), source })?;
+        let mut client = Self { stream: BufReader::new(stream), path, server: Hello::default() };
+        client.set_patience(first)?;
+        client.server = client.ask(&Request::Hello {}).map_err(|error| match error {
+            ClientError::Disconnected { path, source } if source.kind() == io::ErrorKind::TimedOut => {
+                ClientError::Silent { path, waited: first }
+            }
+            error => error,
+        })?;
+        client.set_patience(PATIENCE)?;
+        Ok(client)
+    }
+
+    /// How long to wait for an answer: ten minutes unless set.
+    ///
+    /// # Errors
+    /// [`ClientError::Disconnected`] for a wait of nothing.
+    pub fn set_patience(&mut self, patience: Duration) -> Result<(), ClientError> {
+        let stream = self.stream.get_ref();
+        let set =
+            stream.set_read_timeout(Some(patience)).and_then(|()| stream.set_write_timeout(Some(patience)));
+        set.map_err(|source| self.disconnected(source))
+    }
+
+    /// The socket.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Who answers.
+    #[must_use]
+    pub fn server(&self) -> &Hello {
+        &self.server
+    }
+
+    /// What the cache did and holds.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn stats(&mut self) -> Result<Stats, ClientError> {
+        self.ask(&Request::Stats {})
+    }
+
+    /// Its keyspaces, by name: those that the process has opened, and those that stand in its file alone.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn keyspaces(&mut self) -> Result<Vec<KeyspaceInfo>, ClientError> {
+        self.ask(&Request::Keyspaces {})
+    }
+
+    /// A page of the keys of a keyspace, in the order of their encoded bytes, in memory and on disk: those that
+    /// begin with `prefix` (all, if it is empty), after the key that the page before it ended with, up to
+    /// `limit` and [`MAX_PAGE`](crate::control::MAX_PAGE). With `all`, keys are told too whose entry has
+    /// expired, was removed, or is damaged.
+    ///
+    /// ```no_run
+    /// let mut client = larder::control::Client::connect("var/shop.sock")?;
+    /// let mut page = client.keys("product", "", None, 1000, false)?;
+    /// loop {
+    ///     page.keys.iter().for_each(|key| println!("{}", key.key));
+    ///     let Some(after) = page.after else { break };
+    ///     page = client.keys("product", "", Some(&after), 1000, false)?;
+    /// }
+    /// # Ok::<(), larder::control::ClientError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    ///
+    /// # Cost
+    /// In the process, on a thread that no lookup waits for: two passes over the keys in memory, whatever the
+    /// prefix, and up to 50 ms of reading the disk.
+    pub fn keys(
+        &mut self,
+        keyspace: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+        all: bool,
+    ) -> Result<KeysPage, ClientError> {
+        let (keyspace, prefix) = (keyspace.to_owned(), prefix.to_owned());
+        self.ask(&Request::Keys {
+            keyspace,
+            prefix,
+            after: after.map(str::to_owned),
+            limit: Some(limit),
+            all,
+        })
+    }
+
+    /// What stands for a key, with its value if the application allows it
+    /// ([`CacheBuilder::control_values`](crate::CacheBuilder::control_values)).
+    ///
+    /// # Errors
+    /// [`ClientError`]. That there is no entry is none.
+    pub fn get(&mut self, keyspace: &str, key: &str) -> Result<KeyStatus, ClientError> {
+        self.ask(&Request::Get { keyspace: keyspace.to_owned(), key: key.to_owned() })
+    }
+
+    /// How long the entry of a key has to live; none if there is no live one. In steps of a millisecond.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn ttl(&mut self, keyspace: &str, key: &str) -> Result<Option<Duration>, ClientError> {
+        let status: KeyStatus =
+            self.ask(&Request::Ttl { keyspace: keyspace.to_owned(), key: key.to_owned() })?;
+        Ok(status.ttl_ms.map(Duration::from_millis))
+    }
+
+    /// What stands for a key, and why a lookup finds it or does not ([`KeyStatus::why`]).
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn why(&mut self, keyspace: &str, key: &str) -> Result<KeyStatus, ClientError> {
+        self.ask(&Request::Why { keyspace: keyspace.to_owned(), key: key.to_owned() })
+    }
+
+    /// Removes an entry, durably. How many live ones there were: one or none.
+    ///
+    /// The key is spelled as `larder keys --keyspace NAME` shows it, by the shape that
+    /// [`keyspaces`](Client::keyspaces) tells; or as `0x` and the hexadecimal digits of its bytes.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused as `not_durable`, the entry is gone from memory, and may be back after a restart.
+    pub fn remove(&mut self, keyspace: &str, key: &str) -> Result<u64, ClientError> {
+        self.invalidate(&Request::Remove { keyspace: keyspace.to_owned(), key: key.to_owned() })
+    }
+
+    /// Removes every entry whose key begins so, durably. How many live ones there were.
+    ///
+    /// # Errors
+    /// Those of [`remove`](Client::remove).
+    pub fn remove_prefix(&mut self, keyspace: &str, prefix: &str) -> Result<u64, ClientError> {
+        self.invalidate(&Request::RemovePrefix { keyspace: keyspace.to_owned(), prefix: prefix.to_owned() })
+    }
+
+    /// Removes every entry of a keyspace, durably. How many live ones there were.
+    ///
+    /// # Errors
+    /// Those of [`remove`](Client::remove).
+    pub fn clear(&mut self, keyspace: &str) -> Result<u64, ClientError> {
+        self.invalidate(&Request::Clear { keyspace: keyspace.to_owned() })
+    }
+
+    /// Removes every entry of every keyspace, durably. How many live ones there were.
+    ///
+    /// # Errors
+    /// Those of [`remove`](Client::remove).
+    pub fn clear_all(&mut self) -> Result<u64, ClientError> {
+        self.invalidate(&Request::ClearAll {})
+    }
+
+    /// Commits every insert that has returned.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn flush(&mut self) -> Result<(), ClientError> {
+        self.ask::<Value>(&Request::Flush {}).map(drop)
+    }
+
+    /// Deletes what has expired.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn sweep(&mut self) -> Result<SweepReport, ClientError> {
+        self.ask(&Request::Sweep {})
+    }
+
+    /// Checks every page and record of the file.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn verify(&mut self) -> Result<VerifyReport, ClientError> {
+        self.ask(&Request::Verify {})
+    }
+
+    /// The keys that were asked for most in the last few minutes, up to `limit` of hits and of misses (20 unless set):
+    /// of all keyspaces, or of the one of this name.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused as `not_allowed` if the application has not turned on
+    /// [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
+    pub fn hot_keys(&mut self, keyspace: Option<&str>, limit: Option<usize>) -> Result<HotKeys, ClientError> {
+        self.ask(&Request::Hot { keyspace: keyspace.map(str::to_owned), limit })
+    }
+
+    /// The latest slow loads, up to `limit` (all that are kept unless set), newest first: of all keyspaces, or of the one
+    /// of this name.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn slow_loads(
+        &mut self,
+        keyspace: Option<&str>,
+        limit: Option<usize>,
+    ) -> Result<SlowLoads, ClientError> {
+        self.ask(&Request::Slow { keyspace: keyspace.map(str::to_owned), limit })
+    }
+
+    fn invalidate(&mut self, request: &Request) -> Result<u64, ClientError> {
+        self.ask(request).map(|Removed { removed }| removed)
+    }
+
+    pub(super) fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
+        // One that is over capacity answers before it is asked, and closes: its answer says more than the failed write.
+        let sent = self.stream.get_mut().write_all(&request.to_line());
+        let line = self.read_line();
+        let line = match (line, sent) {
+            (Err(ClientError::Disconnected { .. }), Err(source)) => Err(self.disconnected(source)),
+            (line, _) => line,
+        };
+        self.answer_of(line?)
+    }
+
+    pub(super) fn send(&mut self, line: &[u8]) -> Result<(), ClientError> {
+        let sent = self.stream.get_mut().write_all(line);
+        sent.map_err(|source| self.disconnected(source))
+    }
+
+    /// Reads a line of this version of the protocol.
+    pub(super) fn read_line(&mut self) -> Result<Value, ClientError> {
+        let mut line = Vec::new();
+        let read = self.stream.by_ref().take(MAX_ANSWER).read_until(b'\n', &mut line);
+        if line.is_empty() {
+            let source = read.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
+            return Err(self.disconnected(source));
+        }
+        let line: Value = serde_json::from_slice(&line).map_err(|error| self.garbled(&error))?;
+        if line.get("v") != Some(&PROTOCOL.into()) {
+            return Err(self.garbled(&format!("its version is not {PROTOCOL}")));
+        }
+        Ok(line)
+    }
+
+    /// What a line answers to a request.
+    pub(super) fn answer_of<T: DeserializeOwned>(&self, mut line: Value) -> Result<T, ClientError> {
+        if let Some(refusal) = line.get_mut("error").map(Value::take) {
+            return Err(ClientError::Refused(self.understood(refusal)?));
+        }
+        self.understood(line.get_mut("ok").map(Value::take).unwrap_or_default())
+    }
+
+    pub(super) fn understood<T: DeserializeOwned>(&self, value: Value) -> Result<T, ClientError> {
+        serde_json::from_value(value).map_err(|error| self.garbled(&error))
+    }
+
+    fn garbled(&self, cause: &dyn std::fmt::Display) -> ClientError {
+        ClientError::Garbled { path: self.path.clone(), cause: cause.to_string() }
+    }
+
+    fn disconnected(&self, source: io::Error) -> ClientError {
+        let source = match source.kind() {
+            // "Resource temporarily unavailable" is what the system says of a wait that is over.
+            io::ErrorKind::WouldBlock => {
+                io::Error::new(io::ErrorKind::TimedOut, "it has said nothing in time")
+            }
+            _ => source,
+        };
+        ClientError::Disconnected { path: self.path.clone(), source }
+    }
+}

@@ -1,0 +1,127 @@
+//! What a lookup of a key would find, judged from what memory and the disk say of it. No I/O, no lock.
+//!
+//! The order is that of a lookup: a slot in memory decides, whatever the disk has; without one the record on
+//! disk counts, if no removal of many keys covers it.
+
+use super::status::{EntryState, FoundIn, KeyStatus};
+use crate::format::record;
+use crate::format::record::{Compression, Damage, Extension, Header};
+use crate::memory::shard::describe::{KeyInMemory, SlotContent};
+use crate::units::{Timestamp, millis};
+
+/// What a record on disk says of its entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OnDisk {
+    pub(super) header: Header,
+    pub(super) extension: Extension,
+    pub(super) stored_len: usize,
+}
+
+impl OnDisk {
+    pub(super) fn read(full: &[u8], bytes: &[u8]) -> Result<Self, Damage> {
+        let (header, extension, payload) = record::read(full, bytes)?;
+        Ok(Self { header, extension, stored_len: payload.len() })
+    }
+
+    /// Bytes of the value before it was compressed.
+    pub(super) fn value_len(&self) -> u64 {
+        let inflated = self.extension.inflated_len.filter(|_| self.header.compression != Compression::None);
+        inflated.map_or(self.stored_len as u64, u64::from)
+    }
+}
+
+/// Everything that is known of a key.
+#[derive(Debug)]
+pub(super) struct KeyEvidence<'a> {
+    pub(super) memory: &'a KeyInMemory,
+    pub(super) disk: Option<Result<OnDisk, Damage>>,
+    /// The version that the keyspace is open with; none if it is not open.
+    pub(super) version: Option<u32>,
+    pub(super) now: Timestamp,
+}
+
+impl KeyEvidence<'_> {
+    /// What a lookup would find. The key and the value are the caller's to add.
+    pub(super) fn status(&self) -> KeyStatus {
+        let mut status = match &self.memory.slot {
+            Some(slot) => self.of_slot(slot),
+            None => self.of_disk(),
+        };
+        status.is_loading = self.memory.is_loading;
+        if let Some(expires_at) = status.expires_at_ms.filter(|_| status.state == EntryState::Live) {
+            status.ttl_ms = Some(millis(Timestamp::from_millis(expires_at).since(self.now)));
+        }
+        status
+    }
+
+    /// The record on disk that is this slot's own.
+    fn same_on_disk(&self, slot: &SlotContent) -> Option<OnDisk> {
+        self.disk.and_then(Result::ok).filter(|record| record.header.sequence == slot.sequence)
+    }
+
+    /// Whether what stands in a slot is still to be committed.
+    pub(super) fn is_unflushed(&self, slot: &SlotContent) -> bool {
+        // The commit may have come between the look at memory and the one at the disk.
+        let is_put = slot.unsaved.is_some() && self.same_on_disk(slot).is_none();
+        is_put || slot.value.is_none()
+    }
+
+    fn of_slot(&self, slot: &SlotContent) -> KeyStatus {
+        let mut status = KeyStatus {
+            sequence: Some(slot.sequence),
+            is_unflushed: self.is_unflushed(slot),
+            ..KeyStatus::default()
+        };
+        if slot.value.is_none() {
+            return KeyStatus { state: EntryState::Removed, ..status };
+        }
+        status.version = self.version;
+        status.expires_at_ms = Some(slot.expires_at.as_millis());
+        status.memory_bytes = Some(slot.weight);
+        if let Some(unsaved) = slot.unsaved.as_ref().filter(|unsaved| unsaved.fits_file) {
+            let inflated = unsaved.extension.inflated_len.map(u64::from);
+            status.written_at_ms = Some(unsaved.written_at.as_millis());
+            status.value_bytes = Some(inflated.unwrap_or(unsaved.payload.len() as u64));
+        }
+        let record = self.same_on_disk(slot);
+        if let Some(record) = &record {
+            show(&mut status, record);
+        }
+        (status.state, status.found_in) = match record {
+            _ if slot.expires_at <= self.now => (EntryState::Expired, None),
+            Some(_) => (EntryState::Live, Some(FoundIn::Both)),
+            None => (EntryState::Live, Some(FoundIn::Memory)),
+        };
+        status
+    }
+
+    fn of_disk(&self) -> KeyStatus {
+        let record = match self.disk {
+            None => return KeyStatus::default(),
+            Some(Err(_)) => return KeyStatus { state: EntryState::Damaged, ..KeyStatus::default() },
+            Some(Ok(record)) => record,
+        };
+        let mut status = KeyStatus::default();
+        show(&mut status, &record);
+        let Header { version, sequence, expires_at, .. } = record.header;
+        status.state = match () {
+            () if sequence <= self.memory.min_visible_sequence => EntryState::Removed,
+            () if self.version.is_some_and(|open| open != version) => EntryState::OtherVersion,
+            () if expires_at <= self.now => EntryState::Expired,
+            () => EntryState::Live,
+        };
+        status.found_in = (status.state == EntryState::Live).then_some(FoundIn::Disk);
+        status
+    }
+}
+
+fn show(status: &mut KeyStatus, record: &OnDisk) {
+    let Header { version, sequence, written_at, expires_at, compression, .. } = record.header;
+    status.version = Some(version);
+    status.sequence = Some(sequence);
+    status.written_at_ms = Some(written_at.as_millis());
+    status.expires_at_ms = Some(expires_at.as_millis());
+    status.value_bytes = Some(record.value_len());
+    status.stored_bytes = Some(record.stored_len as u64);
+    status.compression = Some(compression.code());
+}

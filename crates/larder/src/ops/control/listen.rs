@@ -1,0 +1,211 @@
+//! The socket's file: made so that nobody else can connect, and never in the place of anything but a socket that nobody answers on.
+//!
+//! It is bound under another name in a directory that is only ours, given its mode, and renamed into place, which replaces nothing. So
+//! no moment has a socket at the path that others may write, or that does not listen yet and so would look stale to another process.
+//!
+//! A forked child inherits the descriptor, and while it lives a connection to the socket is taken and never answered. So each process knows
+//! the sockets that it and its ancestors made, by their files: one of an ancestor that has ended is as stale as one that refuses, and the child
+//! may have a socket of its own at the path. Another process can't tell, and leaves it alone.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+
+use crate::disk::file::owner::has_ended;
+use crate::error::Error;
+use crate::sys::sync::{Arc, AtomicSnapshot, process_static};
+use crate::sys::volume::{OsVolume, Volume};
+
+process_static! {
+    /// The sockets that this process and its ancestors listened on.
+    static MADE: AtomicSnapshot<Vec<CreatedSocket>> = AtomicSnapshot::empty();
+}
+
+/// A socket that a process has made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct CreatedSocket {
+    pid: u32,
+    file: (u64, u64),
+    /// When its file was put into place, in seconds and nanoseconds: numbers of files are used again.
+    at: (i64, i64),
+}
+
+impl CreatedSocket {
+    fn of(pid: u32, found: &fs::Metadata) -> Self {
+        Self { pid, file: (found.dev(), found.ino()), at: (found.ctime(), found.ctime_nsec()) }
+    }
+
+    /// Notes that this process has made a socket.
+    fn note(self) {
+        MADE.update(|made| {
+            let others = made.iter().flat_map(|made| made.iter().copied());
+            Some(Arc::new(others.chain([self]).collect()))
+        });
+    }
+
+    /// Forgets a socket of this process.
+    fn forget(file: (u64, u64)) {
+        let pid = std::process::id();
+        MADE.update(|made| {
+            let others = made.iter().flat_map(|made| made.iter().copied());
+            Some(Arc::new(others.filter(|made| made.pid != pid || made.file != file).collect()))
+        });
+    }
+
+    /// Whether this is a socket of an ancestor that has ended.
+    fn is_inherited(found: &fs::Metadata) -> bool {
+        let made = MADE.load();
+        let mut all = made.iter().flat_map(|made| made.iter());
+        all.any(|made| {
+            *made == Self::of(made.pid, found) && made.pid != std::process::id() && has_ended(made.pid)
+        })
+    }
+}
+
+/// A socket that listens at a path; its file goes with it.
+#[derive(Debug)]
+pub(super) struct Listening {
+    pub(super) listener: UnixListener,
+    path: PathBuf,
+    /// Which file is ours: another process may have put its own there.
+    identity: (u64, u64),
+}
+
+impl Listening {
+    pub(super) fn at(path: &Path) -> Result<Self, Error> {
+        let failed = |error: io::Error| refused(path, format!("{error}"), remedy(&error));
+        let path = std::path::absolute(path).map_err(failed)?;
+        // It is bound by another name: whether anybody could connect to this one is to be asked.
+        SocketAddrUnix::new(&path).map_err(|error| failed(error.into()))?;
+        let parent = path.parent().unwrap_or(Path::new("/"));
+        OsVolume.create_directories(parent).map_err(failed)?;
+        make_room(&path)?;
+        let private = Private::below(parent).map_err(failed)?;
+        let unfinished = private.0.join("s");
+        let bind = || {
+            let listener = UnixListener::bind(&unfinished)?;
+            listener.set_nonblocking(true)?;
+            fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600))?;
+            let found = fs::symlink_metadata(&unfinished)?;
+            OsVolume.rename(&unfinished, &path)?;
+            // Not if another process was quicker to put its own there.
+            if let Ok(placed) = fs::symlink_metadata(&path)
+                && (placed.dev(), placed.ino()) == (found.dev(), found.ino())
+            {
+                CreatedSocket::of(std::process::id(), &placed).note();
+            }
+            Ok((listener, (found.dev(), found.ino())))
+        };
+        let (listener, identity) = bind().map_err(failed)?;
+        Ok(Self { listener, path, identity })
+    }
+}
+
+/// Refuses a path at which no socket can be made, before the cache has made anything. Whether another process
+/// answers there is asked later: it may be the owner before this one, which is about to end.
+pub(crate) fn refuse_unfit(path: &Path) -> Result<(), Error> {
+    let failed = |error: io::Error| refused(path, format!("{error}"), remedy(&error));
+    let path = std::path::absolute(path).map_err(failed)?;
+    SocketAddrUnix::new(&path).map_err(|error| failed(error.into()))?;
+    let there = path.ancestors().skip(1).find_map(|above| fs::metadata(above).ok());
+    if there.is_some_and(|above| !above.is_dir()) {
+        return Err(failed(ErrorKind::NotADirectory.into()));
+    }
+    refuse_unless_socket(&path).map(drop)
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        CreatedSocket::forget(self.identity);
+        let is_ours = |found: &fs::Metadata| (found.dev(), found.ino()) == self.identity;
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| is_ours(&found)) {
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+/// A directory that nobody else may enter, removed with what is left in it.
+struct Private(PathBuf);
+
+impl Private {
+    fn below(parent: &Path) -> io::Result<Self> {
+        let pid = std::process::id();
+        // Another cache of this process, or what a crash left under the number of this one.
+        for attempt in 0..100 {
+            let path = parent.join(format!(".{pid}-{attempt}"));
+            match fs::DirBuilder::new().mode(0o700).create(&path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                made => return made.map(|()| Self(path)),
+            }
+        }
+        Err(ErrorKind::AlreadyExists.into())
+    }
+}
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        drop(fs::remove_file(self.0.join("s")));
+        drop(fs::remove_dir(&self.0));
+    }
+}
+
+/// Refuses what is no socket. Answers what is known of one that is there.
+fn refuse_unless_socket(path: &Path) -> Result<Option<fs::Metadata>, Error> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(refused(path, error.to_string(), remedy(&error))),
+        Ok(found) if found.file_type().is_socket() => Ok(Some(found)),
+        Ok(_) => {
+            let cause = "what stands there is not a socket, and was left as it is";
+            Err(refused(path, cause, "choose another path, or move it away"))
+        }
+    }
+}
+
+/// Removes a socket that a crash left. Anything else stays, and is an error.
+fn make_room(path: &Path) -> Result<(), Error> {
+    let Some(found) = refuse_unless_socket(path)? else { return Ok(()) };
+    match connect(path) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).map_err(|error| refused(path, error.to_string(), remedy(&error)))
+        }
+        Ok(_) if CreatedSocket::is_inherited(&found) => {
+            fs::remove_file(path).map_err(|error| refused(path, error.to_string(), remedy(&error)))
+        }
+        Err(error) if error.kind() != ErrorKind::WouldBlock => {
+            Err(refused(path, format!("nobody can tell whether the socket there is in use: {error}"), OTHER))
+        }
+        _ => Err(refused(path, "another process, or another cache of this one, answers there", OTHER)),
+    }
+}
+
+const OTHER: &str = "give each cache a socket of its own";
+
+fn refused(path: &Path, cause: impl Into<String>, remedy: &'static str) -> Error {
+    Error::ControlSocket { path: path.to_owned(), cause: cause.into(), remedy }
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::InvalidInput | ErrorKind::InvalidFilename => {
+            "choose a shorter path: a socket's has about 80 bytes"
+        }
+        ErrorKind::PermissionDenied => "choose a directory that this process may write",
+        _ => "choose another path",
+    }
+}
+
+/// Connects without waiting: a process that does not accept is no reason to hang.
+pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
+    let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(true)?;
+    rustix::net::connect(&stream, &SocketAddrUnix::new(path)?)?;
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}

@@ -1,0 +1,296 @@
+//! Looking at the keys of a live cache: one, or a page of them. Nothing is counted, marked, promoted or
+//! reported.
+//!
+//! Memory is looked at first, then the snapshot of the disk, as by a lookup: what left memory before that is
+//! in the snapshot. A page is made in these steps:
+//!
+//! 1. The keys in memory are listed.
+//! 2. The disk is read, from one snapshot. An entry that is committed and evicted between (1) and (2) is in
+//!    both lists; with the two in the other order it would be in none.
+//! 3. The keys in memory are listed again, if there is a disk. An entry that memory alone has since (1) is in
+//!    neither list: its new value is too large for the file, or the file evicted it after a lookup.
+//! 4. Memory is asked for each key of the lists. One that has left it since, and that (2) did not find, is
+//!    looked up anew: a later snapshot may have it.
+//!
+//! So a page has every entry that lives throughout, and none that had gone before it was asked for. An entry is
+//! left out only if it leaves the disk between (1) and (2), and memory again between (2) and (3).
+//!
+//! A page is bounded on every side: keys, bytes, and the time that reading the disk may take. Each source is
+//! known up to a last key, and the page ends with the lesser of the two.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::judge::{KeyEvidence, OnDisk};
+use super::protocol::Refusal;
+use super::status::{EntryState, FoundIn, KeyStatus, KeysPage};
+use super::target::Target;
+use super::why::{Surroundings, explain};
+use crate::engine::shared::Shared;
+use crate::format::codec::checks::quotes_nothing;
+use crate::format::codec::compression::inflate;
+use crate::format::codec::erased::Encoding;
+use crate::format::key::spelling::spell_hex;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::format::record;
+use crate::format::record::{Compression, Damage, Extension};
+use crate::memory::shard::describe::KeyInMemory;
+use crate::stats::DiskState;
+use crate::stats::cause::Cause;
+use crate::sys::clock::Deadline;
+
+use super::{MAX_PAGE, MAX_VALUE_SENT};
+
+/// Keys of a page, unless it is said how many.
+const PAGE: u32 = 256;
+/// A page ends once its keys have so many bytes.
+const PAGE_BYTES: usize = 256 << 10;
+/// A page ends once reading the disk has taken so long. The writer may wait for as long to make room.
+const PAGE_TIME: Duration = Duration::from_millis(50);
+
+/// What is to be told of a key besides its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyQuery {
+    Status,
+    Value,
+    Why,
+}
+
+/// Looks at one key, given by its bytes.
+pub(super) fn key(shared: &Shared, target: &Target, key: &[u8], wants: KeyQuery) -> KeyStatus {
+    let full = [&target.id.to_bytes(), key].concat();
+    let memory = shared.tiers.memory.describe(&full);
+    let (bytes, fault) = match shared.tiers.show_record(&full) {
+        _ if target.id.is_memory_only() => (None, None),
+        Ok(bytes) => (bytes, None),
+        Err(fault) => (None, Some(fault)),
+    };
+    let disk = bytes.as_deref().map(|bytes| OnDisk::read(&full, bytes));
+    let known = KeyEvidence { memory: &memory, disk, version: target.version, now: shared.tiers.time.now() };
+    let mut status = known.status();
+    status.key = spell_hex(key);
+    if wants == KeyQuery::Status {
+        return status;
+    }
+    let payload = bytes.as_deref().and_then(|bytes| record::read(&full, bytes).ok());
+    let undecodable = undecodable(target, &status, payload);
+    if undecodable.is_some() {
+        status.state = EntryState::Undecodable;
+        (status.found_in, status.ttl_ms) = (None, None);
+    }
+    status.value_format = target.format;
+    let asked = matches!(status.state, EntryState::Live) && wants == KeyQuery::Value;
+    match encoded(target, &memory, &status, payload, if asked { MAX_VALUE_SENT } else { 0 }) {
+        _ if status.state != EntryState::Live => {}
+        Ok(Encoding::TooLong(len)) => {
+            status.value_bytes = Some(len as u64);
+            status.value_withheld = asked.then(|| too_long(len));
+        }
+        Ok(Encoding::Whole(value)) => {
+            status.value_bytes = Some(value.len() as u64);
+            if asked && shared.control_values {
+                status.value = Some(spell_hex(&value));
+            }
+        }
+        Err(why) => status.value_withheld = asked.then_some(why),
+    }
+    if asked && !shared.control_values {
+        status.value_withheld = Some(NOT_ALLOWED.to_owned());
+    }
+    if wants == KeyQuery::Why {
+        let (disk, off) = shared.tiers.with_view(|view| (view.state, view.off.clone()));
+        let around = Surroundings {
+            is_open: target.codec.is_some(),
+            is_memory_only: target.id.is_memory_only(),
+            has_file: shared.tiers.has_disk(),
+            disk: if shared.tiers.disk_is_on() { DiskState::On } else { disk },
+            off: off.as_deref(),
+            fault: fault.as_deref(),
+            undecodable: undecodable.as_deref().map(|why| reason(shared, why)),
+        };
+        status.why = Some(explain(&known, &status, &around));
+    }
+    status
+}
+
+const NOT_ALLOWED: &str = "the application does not allow values to be shown: it would by CacheBuilder::control_values(true), or control_values=on in its URL";
+
+const REASON_NOT_ALLOWED: &str = "the reason may quote it, and the application does not allow values to be shown: it would by CacheBuilder::control_values(true), or control_values=on in its URL; the process's log has the reason of the first";
+
+/// Why a record is no value of the application's type, as far as it may be told: the type's own code may quote the
+/// value.
+pub(super) fn reason<'a>(shared: &Shared, why: &'a str) -> &'a str {
+    if shared.control_values || quotes_nothing(why) { why } else { REASON_NOT_ALLOWED }
+}
+
+/// Why values can't be cached, as far as it may be told.
+pub(super) fn cause(shared: &Shared, cause: Cause) -> String {
+    if shared.control_values || !cause.may_quote { cause.text } else { REASON_NOT_ALLOWED.to_owned() }
+}
+
+fn too_long(len: usize) -> String {
+    format!(
+        "the value has {len} bytes, and the socket sends up to {MAX_VALUE_SENT}: look into the file for it"
+    )
+}
+
+/// A record, as it is read: its header, what it has besides, its payload.
+type RecordParts<'a> = (record::Header, Extension, &'a [u8]);
+
+/// Why a lookup would not decode a record that it would find on disk.
+fn undecodable(target: &Target, status: &KeyStatus, payload: Option<RecordParts<'_>>) -> Option<String> {
+    if status.found_in != Some(FoundIn::Disk) {
+        return None;
+    }
+    let (codec, (header, extension, payload)) = target.codec.zip(payload)?;
+    codec.try_decode(header.compression, &extension, payload).err().map(|error| error.to_string())
+}
+
+/// The encoding of the value that a lookup would find, if it is no longer than `most`. The error says why it
+/// can't be told.
+fn encoded(
+    target: &Target,
+    memory: &KeyInMemory,
+    status: &KeyStatus,
+    payload: Option<RecordParts<'_>>,
+    most: usize,
+) -> Result<Encoding, String> {
+    let on_disk = payload.filter(|_| matches!(status.found_in, Some(FoundIn::Disk | FoundIn::Both)));
+    if let Some((header, extension, payload)) = on_disk {
+        return inflated(header.compression, extension, payload, most);
+    }
+    let Some(slot) = &memory.slot else { return Err("there is none".to_owned()) };
+    if let Some(unsaved) = slot.unsaved.as_ref().filter(|unsaved| unsaved.fits_file) {
+        return inflated(unsaved.compression, unsaved.extension, &unsaved.payload, most);
+    }
+    let Some((codec, value)) = target.codec.zip(slot.value.as_ref()) else {
+        return Err("there is none".to_owned());
+    };
+    codec.encode(&**value, most).map_err(|error| format!("the value can't be encoded: {error}"))
+}
+
+fn inflated(
+    compression: Compression,
+    extension: Extension,
+    payload: &[u8],
+    most: usize,
+) -> Result<Encoding, String> {
+    let len = match compression {
+        Compression::None => payload.len(),
+        _ => extension.inflated_len.map_or(payload.len(), |len| len as usize),
+    };
+    if len > most {
+        return Ok(Encoding::TooLong(len));
+    }
+    match compression {
+        Compression::None => Ok(Encoding::Whole(payload.to_vec())),
+        how => inflate(how, payload, extension.inflated_len)
+            .map(Encoding::Whole)
+            .map_err(|error| format!("the value can't be inflated: {error}")),
+    }
+}
+
+/// What a page is to have.
+#[derive(Debug)]
+pub(super) struct PageRequest<'a> {
+    /// Encoded, without the number of the keyspace.
+    pub(super) prefix: &'a [u8],
+    /// The key that the page begins after.
+    pub(super) after: Option<&'a [u8]>,
+    pub(super) limit: Option<u32>,
+    /// Whether keys are told too that have no live entry.
+    pub(super) all: bool,
+}
+
+/// A step of a page that has been made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PageStep {
+    Listed,
+    Read,
+}
+
+/// Looks at the keys of a keyspace.
+pub(super) fn page(shared: &Shared, target: &Target, asked: &PageRequest<'_>) -> Result<KeysPage, Refusal> {
+    page_in_steps(shared, target, asked, PAGE_TIME, |_| ())
+}
+
+/// The same; a test does something between the steps.
+fn page_in_steps(
+    shared: &Shared,
+    target: &Target,
+    asked: &PageRequest<'_>,
+    time: Duration,
+    mut between: impl FnMut(PageStep),
+) -> Result<KeysPage, Refusal> {
+    let id = target.id.to_bytes();
+    let (prefix, after) = ([&id, asked.prefix].concat(), asked.after.map(|after| [&id, after].concat()));
+    let most = asked.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE) as usize;
+    let tiers = &shared.tiers;
+    // PageStep 1.
+    let in_memory = tiers.memory.keys_after(&prefix, after.as_deref(), most);
+    between(PageStep::Listed);
+    // PageStep 2.
+    let mut rows: Vec<(Vec<u8>, Result<OnDisk, Damage>)> = Vec::new();
+    let (mut bytes, deadline) = (0, Deadline::after(time));
+    let mut keep = |full: &[u8], record: &[u8]| {
+        rows.push((full.to_vec(), OnDisk::read(full, record)));
+        bytes += full.len();
+        rows.len() < most && bytes < PAGE_BYTES && !deadline.left().is_zero()
+    };
+    let is_whole = target.id.is_memory_only()
+        || tiers.show_records(&prefix, after.as_deref(), &mut keep).map_err(|fault| {
+            Refusal::new("failed", format!("the disk can't be read: {fault}"), "see the process's log")
+        })?;
+    between(PageStep::Read);
+    // PageStep 3.
+    let reads_disk = tiers.has_disk() && !target.id.is_memory_only();
+    let again = reads_disk.then(|| tiers.memory.keys_after(&prefix, after.as_deref(), most));
+    let lists = [in_memory, again.unwrap_or_default()];
+    let memory_ends = lists.iter().filter(|keys| keys.len() == most).filter_map(|keys| keys.last());
+    let disk_end = rows.last().filter(|_| !is_whole).map(|row| row.0.clone());
+    let end = memory_ends.map(|key| key.to_vec()).chain(disk_end).min();
+    let mut found: BTreeMap<Vec<u8>, Option<Result<OnDisk, Damage>>> =
+        rows.into_iter().map(|(full, record)| (full, Some(record))).collect();
+    for full in lists.iter().flatten() {
+        found.entry(full.to_vec()).or_default();
+    }
+    let (mut page, mut last, mut bytes) = (KeysPage::default(), None, 0);
+    let mut left =
+        found.into_iter().filter(|(full, _)| end.as_ref().is_none_or(|end| full <= end)).peekable();
+    for (full, record) in left.by_ref().take(most) {
+        // PageStep 4.
+        let status = listed(shared, target, &full, record);
+        if asked.all || status.state == EntryState::Live {
+            page.keys.push(status);
+        }
+        bytes += full.len();
+        last = Some(full);
+        if bytes >= PAGE_BYTES {
+            break;
+        }
+    }
+    let next = if left.peek().is_some() { last } else { end };
+    page.after = next.map(|full| spell_hex(full.get(KeyspaceId::LEN..).unwrap_or_default()));
+    Ok(page)
+}
+
+/// The status of a key of a page, which the page's snapshot has, or memory had.
+fn listed(
+    shared: &Shared,
+    target: &Target,
+    full: &[u8],
+    record: Option<Result<OnDisk, Damage>>,
+) -> KeyStatus {
+    let key = full.get(KeyspaceId::LEN..).unwrap_or_default();
+    let memory = shared.tiers.memory.describe(full);
+    if record.is_none() && memory.slot.is_none() {
+        // It left memory meanwhile: a later snapshot than the page's may have it.
+        return self::key(shared, target, key, KeyQuery::Status);
+    }
+    let known =
+        KeyEvidence { memory: &memory, disk: record, version: target.version, now: shared.tiers.time.now() };
+    KeyStatus { key: spell_hex(key), ..known.status() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+//! One peer: what it has sent, what it has still to be sent, and until when it has to move.
+
+use std::io;
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use rustix::event::PollFlags;
+
+use super::protocol::{MAX_LINE, Refusal};
+use super::stream::Stream;
+use crate::sys::clock::Deadline;
+
+/// How long a peer may leave between two requests, in which it has to send the whole of the next.
+pub const IDLE_LIMIT: Duration = Duration::from_mins(1);
+/// How long a peer may take to read its answer.
+pub const READ_LIMIT: Duration = Duration::from_secs(10);
+
+/// Bytes read at once.
+const CHUNK: usize = 4096;
+
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) stream: UnixStream,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    sent: usize,
+    /// When it is let go of.
+    deadline: Deadline,
+    /// Whether nothing more is read from it.
+    has_ended: bool,
+    /// What it is shown, besides the answers to its requests.
+    shown: Option<Stream>,
+}
+
+/// What a peer needs to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PeerState {
+    ToBeRead,
+    ToBeWritten,
+    /// It has a request ready.
+    Attention,
+    /// It is shown a stream: to be written if there is something to write, to be read in any case, since its next
+    /// line ends the stream; and to be looked at when its pause is over.
+    Stream,
+    Nothing,
+}
+
+impl Peer {
+    pub(super) fn new(stream: UnixStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self {
+            stream,
+            input: Vec::new(),
+            output: Vec::new(),
+            sent: 0,
+            deadline: Deadline::after(IDLE_LIMIT),
+            has_ended: false,
+            shown: None,
+        })
+    }
+
+    pub(super) fn wants(&self) -> PeerState {
+        match () {
+            () if self.shown.is_some() => PeerState::Stream,
+            () if !self.output.is_empty() => PeerState::ToBeWritten,
+            () if self.line_end().is_some() => PeerState::Attention,
+            () if self.has_ended => PeerState::Nothing,
+            () => PeerState::ToBeRead,
+        }
+    }
+
+    pub(super) fn left(&self) -> Duration {
+        match &self.shown {
+            None => self.deadline.left(),
+            // Nothing more is taken from the stream before that is read, but the stream may end.
+            Some(stream) if !self.output.is_empty() => stream.left(),
+            Some(stream) => stream.pause(),
+        }
+    }
+
+    /// What a peer waits for that is shown a stream.
+    pub(super) fn stream_flags(&self) -> PollFlags {
+        if self.output.is_empty() { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT }
+    }
+
+    /// Goes on as far as it can without waiting, and answers one request at most. Whether the peer stays.
+    pub(super) fn step(&mut self, answer: impl FnOnce(&[u8]) -> (Vec<u8>, Option<Stream>)) -> bool {
+        let goes_on = self.advance(answer).is_ok() && self.wants() != PeerState::Nothing;
+        // The pause of a stream is no limit.
+        goes_on && (self.shown.is_some() || !self.left().is_zero())
+    }
+
+    fn advance(&mut self, answer: impl FnOnce(&[u8]) -> (Vec<u8>, Option<Stream>)) -> io::Result<()> {
+        self.write()?;
+        if self.shown.is_some() {
+            self.go_on()?;
+        }
+        if self.wants() == PeerState::ToBeRead {
+            self.read()?;
+        }
+        if self.wants() != PeerState::Attention {
+            return Ok(());
+        }
+        let end = self.line_end().unwrap_or(self.input.len());
+        let rest = self.input.split_off(end);
+        let line = std::mem::replace(&mut self.input, rest);
+        // An empty line is no request: whoever types by hand sends some.
+        if line.iter().any(|byte| !byte.is_ascii_whitespace()) {
+            let (answer, shown) = answer(&line);
+            self.shown = shown;
+            self.send(answer);
+        }
+        self.write()
+    }
+
+    /// Shows more of a stream, or ends it.
+    fn go_on(&mut self) -> io::Result<()> {
+        self.read()?;
+        let is_done = self.line_end().is_some() || self.has_ended;
+        let Some(stream) = self.shown.as_mut() else { return Ok(()) };
+        let mut lines = if self.output.is_empty() { stream.lines(is_done) } else { Vec::new() };
+        if let Some(why) = if is_done { Some("peer") } else { stream.end() } {
+            lines.extend(stream.last(why));
+            self.shown = None;
+        }
+        if !lines.is_empty() {
+            self.send(lines);
+        }
+        self.write()
+    }
+
+    /// Where the first line ends. The last may end with what was sent.
+    fn line_end(&self) -> Option<usize> {
+        let end = self.input.iter().position(|&byte| byte == b'\n').map(|at| at + 1);
+        end.or_else(|| (self.has_ended && !self.input.is_empty()).then_some(self.input.len()))
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        let mut chunk = [0; CHUNK];
+        while self.line_end().is_none() && !self.has_ended {
+            match self.stream.read(&mut chunk) {
+                Ok(0) => self.has_ended = true,
+                Ok(read) => self.input.extend_from_slice(chunk.get(..read).unwrap_or_default()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if self.line_end().unwrap_or(self.input.len()) > MAX_LINE {
+                self.input = Vec::new();
+                self.has_ended = true;
+                self.send(too_long().to_line());
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, answer: Vec<u8>) {
+        // What is left of a stream goes before it.
+        self.output.drain(..self.sent);
+        self.sent = 0;
+        self.output.extend(answer);
+        self.deadline = Deadline::after(READ_LIMIT);
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        while let Some(left) = self.output.get(self.sent..).filter(|left| !left.is_empty()) {
+            match self.stream.write(left) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => self.sent += written,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if !self.output.is_empty() {
+            self.output = Vec::new();
+            self.sent = 0;
+            self.deadline = Deadline::after(IDLE_LIMIT);
+        }
+        Ok(())
+    }
+
+    /// Turns a peer away for which there is no place.
+    pub(super) fn turn_away(stream: UnixStream) {
+        let busy = Refusal::new("busy", "too many peers are connected", "try again, or close one of them");
+        if let Ok(mut peer) = Self::new(stream) {
+            peer.send(busy.to_line());
+            drop(peer.write());
+        }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // Not by closing alone: a forked child may have inherited the descriptor, and the peer would not see
+        // that it was let go of.
+        drop(self.stream.shutdown(Shutdown::Both));
+    }
+}
+
+fn too_long() -> Refusal {
+    let cause = format!("the request is longer than {MAX_LINE} bytes");
+    Refusal::new("too_long", cause, "send one request a line, with a key of at most 4,096 bytes")
+}

@@ -1,0 +1,264 @@
+//! What stands in the lines: requests, answers, refusals.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+use crate::sys::escape::escape_control;
+
+/// The version of the protocol: `v` in every request and answer. It is raised when a request would be understood otherwise than before.
+pub const PROTOCOL: u32 = 1;
+
+/// The longest request, in bytes, with its end. A key of the greatest length fits, however it is spelled.
+pub const MAX_LINE: usize = 64 << 10;
+
+/// A request, by its `do`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Request {
+    Hello {},
+    Stats {},
+    Keyspaces {},
+    Keys {
+        keyspace: String,
+        #[serde(default)]
+        prefix: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<u32>,
+        #[serde(default)]
+        all: bool,
+    },
+    Get {
+        keyspace: String,
+        key: String,
+    },
+    Ttl {
+        keyspace: String,
+        key: String,
+    },
+    Why {
+        keyspace: String,
+        key: String,
+    },
+    Remove {
+        keyspace: String,
+        key: String,
+    },
+    RemovePrefix {
+        keyspace: String,
+        prefix: String,
+    },
+    Clear {
+        keyspace: String,
+    },
+    ClearAll {},
+    Flush {},
+    Sweep {},
+    Verify {},
+    Hot {
+        keyspace: Option<String>,
+        limit: Option<usize>,
+    },
+    Slow {
+        keyspace: Option<String>,
+        limit: Option<usize>,
+    },
+    Monitor(MonitorRequest),
+}
+
+/// What a stream of operations is to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct MonitorRequest {
+    pub(super) one_in: Option<u64>,
+    pub(super) seconds: Option<u64>,
+    pub(super) count: Option<u64>,
+    pub(super) keyspace: Option<String>,
+}
+
+impl Request {
+    pub(super) fn to_line(&self) -> Vec<u8> {
+        let mut line = serde_json::to_value(self).unwrap_or_default();
+        if let Value::Object(fields) = &mut line {
+            fields.insert("v".to_owned(), PROTOCOL.into());
+        }
+        to_line(&line)
+    }
+
+    /// Reads a line, whatever is in it.
+    pub(super) fn read(line: &[u8]) -> Result<Self, Refusal> {
+        let malformed = |cause: String| {
+            let remedy = "send an object on one line, as in {\"v\":1,\"do\":\"stats\"}";
+            Refusal::new("malformed", cause, remedy)
+        };
+        let mut fields: Map<String, Value> = serde_json::from_slice(line)
+            .map_err(|error| malformed(format!("the line is no request: {error}")))?;
+        match fields.remove("v") {
+            None => return Err(malformed("the request has no version \"v\"".to_owned())),
+            Some(version) if version == PROTOCOL => {}
+            Some(version) => {
+                return Err(Refusal::new(
+                    "unsupported_version",
+                    format!("the request is of version {version}, and this process speaks {PROTOCOL}"),
+                    "use the larder command of the version that the process was built with",
+                ));
+            }
+        }
+        serde_json::from_value(Value::Object(fields)).map_err(|error| {
+            Refusal::new(
+                "unknown_request",
+                format!("the request is not understood: {error}"),
+                "ask {\"v\":1,\"do\":\"hello\"} for what this process understands",
+            )
+        })
+    }
+}
+
+/// The verbs, as `hello` tells them.
+pub(super) const VERBS: &[&str] = &[
+    "hello",
+    "stats",
+    "keyspaces",
+    "keys",
+    "get",
+    "ttl",
+    "why",
+    "remove",
+    "remove_prefix",
+    "clear",
+    "clear_all",
+    "flush",
+    "sweep",
+    "verify",
+    "hot",
+    "slow",
+    "monitor",
+];
+
+/// Who answers: the answer to `hello`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default)]
+pub struct Hello {
+    /// The version of larder in the process.
+    pub larder: String,
+    /// The version of the protocol that it speaks.
+    pub protocol: u32,
+    /// Its process id.
+    pub pid: u32,
+    /// What it can be asked.
+    pub verbs: Vec<String>,
+    /// Its cache file, by an absolute path; none if the cache is in memory alone.
+    pub file: Option<String>,
+    /// Which file that is, as `larder info` tells it; a file of format 1 has no identity until its first
+    /// commit.
+    pub file_identity: Option<String>,
+    /// Whether `get` answers values.
+    pub shows_values: bool,
+}
+
+/// A keyspace, as `keyspaces` tells of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default)]
+pub struct KeyspaceInfo {
+    /// Its name.
+    pub name: String,
+    /// Whether the process has opened it. Of one that it has not, only what the file counts is known.
+    pub is_open: bool,
+    /// The version of its values' shape.
+    pub version: Option<u32>,
+    /// The shape of its keys, such as `(string, u64)`: how they are spelled in requests.
+    pub keys: Option<String>,
+    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
+    pub value_format: Option<u8>,
+    /// The schema that it belongs to, as the file records it; of one that is not in the file, as its
+    /// definition says. None if it belongs to none.
+    pub schema: Option<String>,
+    /// Whether its entries are kept off the disk.
+    pub is_memory_only: bool,
+    /// Entries on disk, those included that have expired and are not yet swept.
+    pub disk_entries: u64,
+    /// Bytes these are charged for.
+    pub disk_bytes: u64,
+}
+
+/// What an invalidation did.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Removed {
+    pub(super) removed: u64,
+}
+
+/// Why a request was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The kind of reason, for programs: `malformed`, `unsupported_version`, `unknown_request`, `unknown_keyspace`, `bad_key`, `too_long`, `busy`,
+    /// `not_durable`, `not_verified`, `not_allowed`, `closed`, `panicked` or `failed`.
+    pub kind: String,
+    /// What stood against it.
+    pub cause: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl Refusal {
+    pub(super) fn new(kind: &str, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { kind: kind.to_owned(), cause: cause.into(), remedy: remedy.into() }
+    }
+
+    pub(super) fn to_line(&self) -> Vec<u8> {
+        to_line(&serde_json::json!({ "v": PROTOCOL, "error": self }))
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The process that answers says what it likes.
+        write!(f, "{}; {}", escape_control(&self.cause), escape_control(&self.remedy))
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotDurable { cause } => Self::new(
+                "not_durable",
+                format!("not durable: {cause}; memory has the change, the disk may not"),
+                "repeat the request, or remove the file before the process is started again",
+            ),
+            Error::Verify { cause } => {
+                Self::new("not_verified", cause, "verify the file again when the disk works")
+            }
+            Error::Closed => Self::closed(),
+            other => {
+                let text = other.to_string();
+                let (cause, remedy) = text.split_once("; ").unwrap_or((&text, "see the process's log"));
+                Self::new("failed", cause, remedy)
+            }
+        }
+    }
+}
+
+impl Refusal {
+    pub(super) fn closed() -> Self {
+        Self::new("closed", "the cache is closed", "ask the process that has it now")
+    }
+}
+
+/// The line of an answer.
+pub(super) fn done<T: Serialize>(answer: &T) -> Vec<u8> {
+    match serde_json::to_value(answer) {
+        Ok(answer) => to_line(&serde_json::json!({ "v": PROTOCOL, "ok": answer })),
+        Err(error) => Refusal::new("failed", error.to_string(), "report it").to_line(),
+    }
+}
+
+pub(super) fn to_line(value: &Value) -> Vec<u8> {
+    let mut line = value.to_string().into_bytes();
+    line.push(b'\n');
+    line
+}

@@ -1,0 +1,121 @@
+//! The thread of the control socket.
+
+use std::io::ErrorKind;
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Weak;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::answer::answer_or_stream;
+use super::listen::Listening;
+use super::peer::{Peer, PeerState};
+use crate::engine::service_thread::ServiceThread;
+use crate::engine::shared::{Shared, spawn};
+use crate::error::Error;
+use crate::sys::clock::Deadline;
+use crate::sys::sync::Arc;
+
+/// Peers that are served at a time. Any more are told so, and let go of.
+pub const MAX_PEERS: usize = 32;
+
+/// How long nobody is accepted after that failed: the process may have no descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Begins to serve a cache on a socket, until the cache is closed.
+pub(crate) fn serve(cache: &Arc<Shared>, path: &Path) -> Result<(), Error> {
+    let listening = Listening::at(path)?;
+    let failed = |error: std::io::Error| Error::ControlSocket {
+        path: path.to_owned(),
+        cause: error.to_string(),
+        remedy: "raise the process's limit on open files",
+    };
+    let (stop, stopped) = UnixStream::pair().map_err(failed)?;
+    let server = Server {
+        cache: Arc::downgrade(cache),
+        listening,
+        stopped,
+        peers: Vec::new(),
+        accepts_from: Deadline::after(Duration::ZERO),
+    };
+    let thread = spawn("larder-control", move || server.run())?;
+    // The other end sees that, though a forked child may have this one open, too.
+    cache.attend(ServiceThread { stop: Box::new(move || drop(stop.shutdown(Shutdown::Both))), thread });
+    Ok(())
+}
+
+#[derive(Debug)]
+struct Server {
+    cache: Weak<Shared>,
+    listening: Listening,
+    /// Readable once the cache is being closed.
+    stopped: UnixStream,
+    peers: Vec<Peer>,
+    /// When peers are accepted again.
+    accepts_from: Deadline,
+}
+
+impl Server {
+    fn run(mut self) {
+        while self.wait() {
+            self.accept();
+            let cache = &self.cache;
+            self.peers.retain_mut(|peer| peer.step(|line| answer_or_stream(cache, line)));
+        }
+    }
+
+    /// Waits until somebody can go on, or is out of time. False when the cache is being closed.
+    fn wait(&self) -> bool {
+        let pause = self.accepts_from.left();
+        let mut wait = if pause.is_zero() { None } else { Some(pause) };
+        let mut fds = vec![PollFd::new(&self.stopped, PollFlags::IN)];
+        if pause.is_zero() {
+            fds.push(PollFd::new(&self.listening.listener, PollFlags::IN));
+        }
+        for peer in &self.peers {
+            let (flags, most) = match peer.wants() {
+                PeerState::Stream => (peer.stream_flags(), peer.left()),
+                PeerState::ToBeRead => (PollFlags::IN, peer.left()),
+                PeerState::ToBeWritten => (PollFlags::OUT, peer.left()),
+                PeerState::Attention | PeerState::Nothing => (PollFlags::empty(), Duration::ZERO),
+            };
+            fds.push(PollFd::from_borrowed_fd(peer.stream.as_fd(), flags));
+            wait = Some(wait.map_or(most, |wait| wait.min(most)));
+        }
+        let timeout = wait.map(|wait| Timespec {
+            tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX),
+            // Rounded up: what is out of time then is so when it is looked at.
+            tv_nsec: i64::from(wait.subsec_nanos()),
+        });
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) => fds.first().is_none_or(|stopped| stopped.revents().is_empty()),
+            Err(rustix::io::Errno::INTR) => true,
+            // Nothing that another try would mend.
+            Err(_) => false,
+        }
+    }
+
+    fn accept(&mut self) {
+        if !self.accepts_from.left().is_zero() {
+            return;
+        }
+        for _ in 0..MAX_PEERS {
+            match self.listening.listener.accept() {
+                Ok((stream, _)) if self.peers.len() < MAX_PEERS => self.peers.extend(Peer::new(stream)),
+                Ok((stream, _)) => Peer::turn_away(stream),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let is_temporary =
+                        matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted);
+                    if !is_temporary {
+                        self.accepts_from = Deadline::after(ACCEPT_PAUSE);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! A stream of operations to one peer: `monitor`.
+//!
+//! The steps, on the thread of the socket alone:
+//!
+//! 1. The request is answered, and the peer watches ([`Observer::watch`](crate::stats::observe::Observer::watch)).
+//! 2. At most each [`TICK`], and only when everything that was written before has been read, what the watcher was
+//!    offered is taken and written: up to [`CHUNK`] operations, then the other peers have their turn. A peer that
+//!    reads slowly has its ring full meanwhile, and is told how many operations it missed.
+//! 3. When its time or its count is over, when the peer sends another line or ends its side, and when the cache is
+//!    closed, the peer stops watching, and a last line tells the sums.
+//!
+//! An operation does not wake the thread for this: the thread looks each tick while there is a stream, and
+//! does not wake for one otherwise.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::protocol::{MonitorRequest, PROTOCOL, Refusal, done, to_line};
+use crate::engine::shared::Shared;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::stats::observe::watch::{MAX_WATCHERS, ObservedOperation, Verb, Watcher};
+use crate::sys::clock::Deadline;
+use crate::sys::sync::Arc;
+
+/// How often a stream looks for operations.
+pub(super) const TICK: Duration = Duration::from_millis(100);
+/// Operations that are written at a time.
+const CHUNK: usize = 256;
+
+/// One operation in so many is shown unless asked otherwise.
+pub const DEFAULT_MONITOR_SAMPLE: u64 = 100;
+/// How long a stream lasts unless asked otherwise, in seconds.
+pub const DEFAULT_MONITOR_SECONDS: u64 = 60;
+/// How long a stream lasts at most, in seconds.
+pub const MAX_MONITOR_SECONDS: u64 = 3600;
+
+/// What a peer is shown, until it stops watching.
+#[derive(Debug)]
+pub(super) struct Stream {
+    cache: Weak<Shared>,
+    watcher: Arc<Watcher>,
+    until: Deadline,
+    next: Deadline,
+    /// Operations that are still to be shown.
+    left: u64,
+    shown: u64,
+    told_missed: u64,
+}
+
+impl Stream {
+    /// Step 1. `only` is the keyspace that the request names.
+    pub(super) fn begin(
+        cache: &Arc<Shared>,
+        request: &MonitorRequest,
+        only: Option<KeyspaceId>,
+    ) -> Result<(Vec<u8>, Self), Refusal> {
+        cache.refuse_if_unusable()?;
+        if !cache.observer.samples_keys() {
+            return Err(not_sampled());
+        }
+        let one_in = request.one_in.unwrap_or(DEFAULT_MONITOR_SAMPLE).max(1);
+        let seconds = request.seconds.unwrap_or(DEFAULT_MONITOR_SECONDS).min(MAX_MONITOR_SECONDS);
+        let Some(watcher) = cache.observer.watch(one_in, only) else {
+            let cause = format!("{MAX_WATCHERS} peers monitor the cache already");
+            return Err(Refusal::new("busy", cause, "end one of them, or wait until it ends"));
+        };
+        let stream = Self {
+            cache: Arc::downgrade(cache),
+            watcher,
+            until: Deadline::after(Duration::from_secs(seconds)),
+            next: Deadline::after(TICK),
+            left: request.count.unwrap_or(u64::MAX),
+            shown: 0,
+            told_missed: 0,
+        };
+        let begun = done(&json!({ "one_in": one_in, "seconds": seconds, "count": request.count }));
+        Ok((begun, stream))
+    }
+
+    /// How long the thread may sleep before it looks again.
+    pub(super) fn pause(&self) -> Duration {
+        self.next.left().min(self.until.left())
+    }
+
+    /// How long the stream lasts.
+    pub(super) fn left(&self) -> Duration {
+        self.until.left()
+    }
+
+    /// Why the stream is over; none if it goes on.
+    pub(super) fn end(&self) -> Option<&'static str> {
+        match () {
+            () if self.left == 0 => Some("count"),
+            () if self.until.left().is_zero() => Some("seconds"),
+            () if self.cache.upgrade().is_none_or(|cache| cache.is_closed()) => Some("closed"),
+            () => None,
+        }
+    }
+
+    /// Step 2. Returns lines for the peer, if it is time, or if they are the last.
+    pub(super) fn lines(&mut self, are_last: bool) -> Vec<u8> {
+        if !are_last && !self.next.left().is_zero() && !self.until.left().is_zero() {
+            return Vec::new();
+        }
+        let Some(cache) = self.cache.upgrade() else { return Vec::new() };
+        let seen = self.watcher.take(CHUNK.min(usize::try_from(self.left).unwrap_or(CHUNK)));
+        // At once again if there may be more.
+        self.next = Deadline::after(if seen.len() < CHUNK { TICK } else { Duration::ZERO });
+        let mut lines = Vec::new();
+        if !seen.is_empty() {
+            let names = cache.names();
+            for seen in &seen {
+                lines.extend(to_line(&json!({ "v": PROTOCOL, "seen": shown(seen, &names) })));
+            }
+        }
+        self.left = self.left.saturating_sub(seen.len() as u64);
+        self.shown += seen.len() as u64;
+        let missed = self.watcher.missed();
+        if missed > self.told_missed {
+            lines.extend(to_line(&json!({ "v": PROTOCOL, "missed": missed - self.told_missed })));
+            self.told_missed = missed;
+        }
+        lines
+    }
+
+    /// Step 3. Returns the last line. What was offered and not taken is missed, too.
+    pub(super) fn last(&self, why: &str) -> Vec<u8> {
+        let missed = self.watcher.missed() + self.watcher.waiting();
+        done(&json!({ "ended": why, "shown": self.shown, "missed": missed }))
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let Some(cache) = self.cache.upgrade() {
+            cache.observer.unwatch(&self.watcher);
+        }
+    }
+}
+
+/// The refusal of a cache whose application has not turned it on.
+pub(super) fn not_sampled() -> Refusal {
+    let cause = "the application does not let keys be sampled";
+    let remedy = "start it with sample_keys=on in its URL, or CacheBuilder::sample_keys(true)";
+    Refusal::new("not_allowed", cause, remedy)
+}
+
+type KeyspaceNames = std::collections::BTreeMap<KeyspaceId, crate::stats::observe::hot::Named>;
+
+fn shown(seen: &ObservedOperation, names: &KeyspaceNames) -> Value {
+    let keyspace = names.get(&KeyspaceId::of(&seen.full));
+    let key = seen.full.get(KeyspaceId::LEN..).unwrap_or_default();
+    let key_bytes = crate::format::key::spelling::spell_hex(key);
+    let spelled = match (seen.verb, keyspace) {
+        // The beginning of keys is no key of their shape.
+        (Verb::RemovePrefix, _) | (_, None) => key_bytes.clone(),
+        (_, Some(keyspace)) => keyspace.spell(key),
+    };
+    json!({
+        "at_ms": seen.at.as_millis(),
+        "operation": word(seen.verb),
+        "keyspace": keyspace.map(|keyspace| &keyspace.name),
+        "key": spelled,
+        "key_bytes": key_bytes,
+    })
+}
+
+const fn word(verb: Verb) -> &'static str {
+    match verb {
+        Verb::MemoryHit => "memory_hit",
+        Verb::DiskHit => "disk_hit",
+        Verb::Miss => "miss",
+        Verb::Load => "load",
+        Verb::Insert => "insert",
+        Verb::Remove => "remove",
+        Verb::RemovePrefix => "remove_prefix",
+    }
+}

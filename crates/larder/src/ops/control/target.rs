@@ -1,0 +1,53 @@
+//! The keyspace that a request is about.
+
+use super::protocol::Refusal;
+use crate::engine::shared::Shared;
+use crate::format::codec::erased::ErasedCodec;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::stats::counters::Counters;
+
+/// A keyspace: one that is open, or one that stands in the file alone.
+///
+/// It does not hold the one that is open: a caller that gives it another version would be told that another
+/// caller has a handle.
+pub(super) struct Target {
+    pub(super) id: KeyspaceId,
+    /// Of one that is open.
+    shape: Option<String>,
+    pub(super) version: Option<u32>,
+    pub(super) codec: Option<ErasedCodec>,
+    /// The format of its values.
+    pub(super) format: Option<u8>,
+    /// What a removal counts goes nowhere: the statistics tell whether the application invalidates, and that an
+    /// operator does must not hide that it does not.
+    pub(super) uncounted: Counters,
+}
+
+impl Target {
+    pub(super) fn find(shared: &Shared, name: &str) -> Result<Self, Refusal> {
+        shared.refuse_if_closed()?;
+        if let Some(open_keyspace) = shared.open_keyspaces.lock().get(name) {
+            return Ok(Self {
+                id: open_keyspace.id,
+                shape: Some(open_keyspace.shape.clone()),
+                version: Some(open_keyspace.kind.version),
+                codec: Some(open_keyspace.codec),
+                format: Some(open_keyspace.kind.format.code()),
+                uncounted: Counters::default(),
+            });
+        }
+        let Some(id) = shared.tiers.with_view(|view| view.keyspaces.get(name).map(|row| row.id)) else {
+            return Err(Refusal::new(
+                "unknown_keyspace",
+                format!("the cache has no keyspace {name:?}"),
+                "ask {\"v\":1,\"do\":\"keyspaces\"} for their names",
+            ));
+        };
+        let uncounted = Counters::default();
+        Ok(Self { id, shape: None, version: None, codec: None, format: None, uncounted })
+    }
+
+    pub(super) fn shape(&self) -> Option<&str> {
+        self.shape.as_deref()
+    }
+}

@@ -1,0 +1,44 @@
+//! Keys in requests: spelled as `larder keys --keyspace NAME` shows them, by the shape of their keyspace; or any as
+//! `0x` and the digits of its bytes.
+
+use super::protocol::Refusal;
+use crate::format::key::shape::KeyShape;
+use crate::format::key::spelling::read_hex;
+use crate::format::key::{KeyError, MAX_KEY_LEN};
+
+/// The bytes of a key.
+pub(super) fn key(shape: Option<&str>, text: &str) -> Result<Vec<u8>, Refusal> {
+    bytes(shape, text, KeyShape::parse_key)
+}
+
+/// The bytes that keys begin with.
+pub(super) fn prefix(shape: Option<&str>, text: &str) -> Result<Vec<u8>, Refusal> {
+    bytes(shape, text, KeyShape::parse_prefix)
+}
+
+fn bytes(
+    shape: Option<&str>,
+    text: &str,
+    parse: impl FnOnce(&KeyShape, &str) -> Result<Vec<u8>, KeyError>,
+) -> Result<Vec<u8>, Refusal> {
+    const REMEDY: &str =
+        "spell it as `larder keys --keyspace NAME` shows it, or as 0x and the digits of its bytes";
+    let bad = |cause: String| Refusal::new("bad_key", cause, REMEDY);
+    let found = match read_hex(text) {
+        Some(bytes) => bytes,
+        None => match shape.map(str::parse::<KeyShape>) {
+            Some(Ok(shape)) => parse(&shape, text),
+            Some(Err(error)) => Err(error),
+            None => {
+                return Err(bad(
+                    "the keyspace is not open in this process, which so can't read its keys".to_owned()
+                ));
+            }
+        },
+    };
+    let found = found.map_err(|error| bad(error.to_string()))?;
+    if found.len() > MAX_KEY_LEN {
+        return Err(bad(format!("the key is {} bytes encoded; the most is {MAX_KEY_LEN}", found.len())));
+    }
+    Ok(found)
+}

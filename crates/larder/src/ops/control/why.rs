@@ -1,0 +1,132 @@
+//! Why a lookup of a key finds it or does not, in sentences for a person.
+
+use super::judge::KeyEvidence;
+use super::status::{EntryState, FoundIn, KeyStatus};
+use crate::format::record::Damage;
+use crate::memory::shard::describe::SlotContent;
+use crate::stats::DiskState;
+
+/// What the sentences say besides the key.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    /// Whether the keyspace is open in this process.
+    pub(super) is_open: bool,
+    /// Whether the keyspace is kept in memory alone.
+    pub(super) is_memory_only: bool,
+    /// Whether the cache has a file.
+    pub(super) has_file: bool,
+    pub(super) disk: DiskState,
+    /// Why the disk tier is off.
+    pub(super) off: Option<&'a str>,
+    /// Why the disk could not be read.
+    pub(super) fault: Option<&'a str>,
+    /// Why the record is no value of the application's type.
+    pub(super) undecodable: Option<&'a str>,
+}
+
+/// The sentences.
+pub(super) fn explain(known: &KeyEvidence<'_>, status: &KeyStatus, around: &Surroundings<'_>) -> String {
+    let mut said = match status.state {
+        EntryState::Live => live(known, status, around),
+        EntryState::Removed if known.memory.slot.is_some() => {
+            format!("It was removed: the removal holds, and is still to be committed{}.", until(around))
+        }
+        EntryState::Removed => {
+            "It was removed with others after it was written: the removal holds, and its record is still to be deleted."
+                .to_owned()
+        }
+        EntryState::Expired => {
+            let place = if known.memory.slot.is_some() { "memory" } else { "disk" };
+            let since = status.expires_at_ms.map_or(0, |at| known.now.as_millis().saturating_sub(at));
+            format!("It has expired {} s ago, and is not swept from {place} yet.", since / 1000)
+        }
+        EntryState::OtherVersion => format!(
+            "Its record is of version {} of the keyspace, which is open with version {}.",
+            status.version.unwrap_or_default(),
+            known.version.unwrap_or_default(),
+        ),
+        EntryState::Damaged => {
+            let cause = known.disk.and_then(Result::err).map_or("", Damage::cause);
+            format!("Its record on disk is damaged: {cause}. A lookup counts a miss, and loads it anew.")
+        }
+        EntryState::Undecodable => format!(
+            "Its record on disk is whole, and no value of the application's type: {}. A lookup counts a miss, and loads it anew.",
+            around.undecodable.unwrap_or_default()
+        ),
+        EntryState::Absent | EntryState::Unknown => absent(around),
+    };
+    if status.is_loading {
+        said += " A caller is loading it at this moment.";
+    }
+    said
+}
+
+fn live(known: &KeyEvidence<'_>, status: &KeyStatus, around: &Surroundings<'_>) -> String {
+    let place = match (status.found_in, &known.memory.slot) {
+        (Some(FoundIn::Disk), _) if !around.is_open => {
+            "It is on disk. This process has not opened the keyspace."
+        }
+        (Some(FoundIn::Disk), _) => {
+            "It is on disk, and not in memory: the next lookup reads it from there, and copies it into memory."
+        }
+        (Some(FoundIn::Both), _) => "It is in memory and on disk.",
+        (_, Some(slot)) => return in_memory(known, slot, around),
+        (_, None) => "It is in memory.",
+    };
+    place.to_owned()
+}
+
+fn in_memory(known: &KeyEvidence<'_>, slot: &SlotContent, around: &Surroundings<'_>) -> String {
+    let never = "it ends with the process";
+    if !around.has_file {
+        return format!("It is in memory. The cache has no file: {never}.");
+    }
+    if around.is_memory_only {
+        return format!("It is in memory. Its keyspace is kept in memory alone: {never}.");
+    }
+    if !known.is_unflushed(slot) {
+        return "It is in memory, and the file does not have it: the file evicted it, its value is too large for the file, or it was written while the disk tier was off. A restart loses it."
+            .to_owned();
+    }
+    let mut said = if slot.unsaved.as_ref().is_some_and(|unsaved| !unsaved.fits_file) {
+        format!(
+            "It is in memory. Its value is too large for the file, whose next commit only deletes what it replaces{}.",
+            until(around)
+        )
+    } else {
+        format!("It is in memory, and still to be committed{}: a crash now would lose it.", until(around))
+    };
+    if slot.hides_removal {
+        said += " It follows a removal that is committed with it.";
+    }
+    said
+}
+
+/// What a commit waits for, if it waits for more than its turn.
+fn until(around: &Surroundings<'_>) -> String {
+    match (around.disk, around.off) {
+        (DiskState::On, _) => String::new(),
+        (_, Some(off)) => format!(", when the disk tier is on again (it is off: {off})"),
+        (_, None) => ", when the disk tier is on again".to_owned(),
+    }
+}
+
+fn absent(around: &Surroundings<'_>) -> String {
+    const GONE: &str = "it was never written, or has been removed, evicted or swept";
+    if let Some(fault) = around.fault {
+        return format!("Memory does not have it, and the disk can't be read: {fault}.");
+    }
+    if !around.has_file {
+        return format!("Memory does not have it, and the cache has no file: {GONE}.");
+    }
+    if around.is_memory_only {
+        return format!("Memory does not have it, and its keyspace is kept in memory alone: {GONE}.");
+    }
+    match (around.disk, around.off) {
+        (DiskState::On, _) => format!("Neither memory nor the disk has it: {GONE}."),
+        (_, off) => format!(
+            "Memory does not have it, and the disk tier is off{}.",
+            off.map_or_else(String::new, |off| format!(": {off}"))
+        ),
+    }
+}

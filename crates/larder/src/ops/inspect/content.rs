@@ -1,0 +1,56 @@
+//! What can be told of a value without its type.
+
+use super::facts::KeyspaceFacts;
+use crate::format::codec::CodecError;
+use crate::format::codec::document::Document;
+use crate::format::codec::format::Format;
+
+/// A value, as far as it can be read without its type.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Content<'a> {
+    /// It describes itself: to be written as JSON, by way of serde.
+    Document(Document<'a>),
+    /// Text, byte for byte.
+    Text(&'a str),
+    /// Bytes that only its type makes sense of.
+    Bytes,
+    /// Bytes that are no value of their keyspace's format: no lookup finds them, whatever the type.
+    Unreadable(CodecError),
+}
+
+impl KeyspaceFacts {
+    /// What can be told of a value of this keyspace, given by its [`payload`](super::finding::Record::payload).
+    ///
+    /// # Cost
+    /// The bytes are looked through once; memory is taken for an error alone.
+    #[must_use]
+    pub fn content<'a>(&self, payload: &'a [u8]) -> Content<'a> {
+        Content::of(self.value_format, payload)
+    }
+}
+
+impl<'a> Content<'a> {
+    /// What can be told of a value in a format, by its number: 0 bincode, 1 MessagePack, 2 raw bytes.
+    ///
+    /// ```
+    /// use larder::inspect::Content;
+    ///
+    /// assert!(matches!(Content::of(2, b"MTN airtime"), Content::Text("MTN airtime")));
+    /// assert!(matches!(Content::of(9, b""), Content::Unreadable(_)));
+    /// ```
+    ///
+    /// # Cost
+    /// The bytes are looked through once; memory is taken for an error alone.
+    #[must_use]
+    pub fn of(value_format: u8, payload: &'a [u8]) -> Self {
+        match Format::of_code(value_format) {
+            Some(Format::MessagePack) => {
+                Document::read(payload).map_or_else(Self::Unreadable, Self::Document)
+            }
+            Some(Format::Raw) => std::str::from_utf8(payload).map_or(Self::Bytes, Self::Text),
+            Some(Format::Bincode) => Self::Bytes,
+            None => Self::Unreadable(CodecError::of_unknown_format(value_format)),
+        }
+    }
+}

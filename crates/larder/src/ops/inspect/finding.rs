@@ -1,0 +1,216 @@
+//! What stands in a file for a key.
+
+use std::borrow::Cow;
+
+use crate::disk::store::catalog::Catalog;
+use crate::format::codec::CodecError;
+use crate::format::codec::compression::inflate;
+use crate::format::record;
+use crate::format::record::{Compression, Damage};
+use crate::units::Timestamp;
+
+/// A record that is whole: what it says of its entry, and the value's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Record {
+    /// The version of its keyspace when it was written.
+    pub version: u32,
+    /// The number of the change that wrote it.
+    pub sequence: u64,
+    /// When it was written.
+    pub written_at: Timestamp,
+    /// When it expires.
+    pub expires_at: Timestamp,
+    /// When the sweeper may delete it.
+    pub delete_after: Timestamp,
+    /// The fingerprint of the shape that the value was written with, if its record has one.
+    pub fingerprint: Option<u64>,
+    /// How the encoded value is compressed: 0 not, 1 LZ4, 2 Zstandard.
+    /// [`compression_name`](Self::compression_name) tells it in words.
+    pub compression: u8,
+    /// How long the encoded value is, if it is compressed.
+    inflated_len: Option<u32>,
+    stored: Vec<u8>,
+}
+
+impl Record {
+    /// The encoded value, as it was before it was compressed.
+    ///
+    /// # Errors
+    /// [`CodecError`] if it can't be inflated: it claims to be longer than a value may be, it is not what the
+    /// record says, or it is compressed with Zstandard and larder is built without the features `zstd` and `zstd-read`.
+    ///
+    /// # Cost
+    /// Memory for the value, where it is compressed; otherwise none.
+    pub fn payload(&self) -> Result<Cow<'_, [u8]>, CodecError> {
+        match Compression::of_code(self.compression) {
+            Some(Compression::None) => Ok(Cow::Borrowed(&self.stored)),
+            how => inflate(how.unwrap_or_default(), &self.stored, self.inflated_len).map(Cow::Owned),
+        }
+    }
+
+    /// How many bytes [`payload`](Self::payload) has, as the record says.
+    #[must_use]
+    pub fn payload_len(&self) -> usize {
+        self.inflated_len.map_or(self.stored.len(), |len| len as usize)
+    }
+
+    /// The bytes of the value in the file: compressed, if it is.
+    #[must_use]
+    pub fn stored(&self) -> &[u8] {
+        &self.stored
+    }
+
+    /// How the encoded value is compressed, in words: `none`, `LZ4`, or `Zstandard`.
+    #[must_use]
+    pub const fn compression_name(&self) -> &'static str {
+        compression_name(self.compression)
+    }
+}
+
+/// How an encoded value is compressed, in words, by its number.
+///
+/// ```
+/// assert_eq!(larder::inspect::compression_name(1), "LZ4");
+/// ```
+#[must_use]
+pub const fn compression_name(compression: u8) -> &'static str {
+    match Compression::of_code(compression) {
+        Some(compression) => compression.name(),
+        None => "unknown",
+    }
+}
+
+/// What a lookup of a key would find in the file, and why it would miss.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecordStatus {
+    /// A live entry.
+    Live(Record),
+    /// An entry that has expired: a miss, until the sweeper deletes it.
+    Expired(Record),
+    /// An entry of another version of the keyspace: a miss.
+    OtherVersion(Record),
+    /// An entry that a removal of many keys covers, whose entries are still being deleted: a miss.
+    Removed(Record),
+    /// An entry of this key in a keyspace that is retired, in which nobody looks: it had another version,
+    /// shape, or name.
+    Retired {
+        /// The number of that keyspace.
+        number: u32,
+        /// What stands there.
+        record: Record,
+    },
+    /// A record that is not what was written: a miss.
+    Damaged {
+        /// What is wrong with it.
+        cause: &'static str,
+    },
+    /// Nothing: it was never written, or has been removed, evicted or swept; or it is in its owner's memory
+    /// alone.
+    Absent,
+}
+
+/// An entry of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// The key's bytes, without the number of its keyspace.
+    pub key: Vec<u8>,
+    /// What stands there; never [`RecordStatus::Absent`] or [`RecordStatus::Retired`].
+    pub finding: RecordStatus,
+}
+
+impl RecordStatus {
+    /// The record, if there is one that is whole.
+    #[must_use]
+    pub fn record(&self) -> Option<&Record> {
+        match self {
+            Self::Live(record)
+            | Self::Expired(record)
+            | Self::OtherVersion(record)
+            | Self::Removed(record)
+            | Self::Retired { record, .. } => Some(record),
+            Self::Damaged { .. } | Self::Absent => None,
+        }
+    }
+
+    /// The record of a live entry.
+    #[must_use]
+    pub fn live(&self) -> Option<&Record> {
+        match self {
+            Self::Live(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// Judges the bytes that stand under a whole key.
+    pub(super) fn of(catalog: &Catalog, full: &[u8], bytes: &[u8], version: u32, now: Timestamp) -> Self {
+        match read(full, bytes) {
+            Err(cause) => Self::Damaged { cause },
+            Ok(record) if catalog.is_removed(full, record.sequence) => Self::Removed(record),
+            Ok(record) if record.version != version => Self::OtherVersion(record),
+            Ok(record) if record.expires_at > now => Self::Live(record),
+            Ok(record) => Self::Expired(record),
+        }
+    }
+}
+
+pub(super) fn read(full: &[u8], bytes: &[u8]) -> Result<Record, &'static str> {
+    let (header, extension, payload) = record::read(full, bytes).map_err(Damage::cause)?;
+    Ok(Record {
+        version: header.version,
+        sequence: header.sequence,
+        written_at: header.written_at,
+        expires_at: header.expires_at,
+        delete_after: header.delete_after,
+        fingerprint: extension.fingerprint,
+        compression: header.compression.code(),
+        inflated_len: extension.inflated_len.filter(|_| header.compression != Compression::None),
+        stored: payload.to_vec(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compressed(how: Compression, inflated_len: u32, payload: &[u8]) -> Record {
+        let header = record::Header {
+            format: record::FORMAT,
+            compression: how,
+            version: 0,
+            sequence: 1,
+            written_at: Timestamp::from_millis(1),
+            expires_at: Timestamp::from_millis(2),
+            delete_after: Timestamp::from_millis(2),
+        };
+        let extension = record::Extension { fingerprint: Some(7), inflated_len: Some(inflated_len) };
+        let mut bytes = vec![0; record::record_len(&extension, payload.len())];
+        record::write(&mut bytes, b"key", &header, &extension, payload);
+        read(b"key", &bytes).unwrap()
+    }
+
+    #[test]
+    fn a_payload_is_what_was_compressed_and_a_length_is_believed_within_limits() {
+        let page = b"airtime and data ".repeat(200);
+        let deflated = crate::format::codec::compression::Compression::Lz4.deflate(&page).unwrap();
+        let len = u32::try_from(page.len()).unwrap();
+        let record = compressed(Compression::Lz4, len, &deflated);
+        assert_eq!((record.payload().unwrap().as_ref(), record.payload_len()), (&page[..], page.len()));
+        assert_eq!((record.stored(), record.compression_name()), (&deflated[..], "LZ4"));
+        assert_eq!(record.fingerprint, Some(7));
+        for len in [len - 1, len + 1, u32::MAX] {
+            assert!(compressed(Compression::Lz4, len, &deflated).payload().is_err(), "{len}");
+        }
+        let plain = compressed(Compression::None, 9, b"as it is");
+        assert_eq!((plain.payload().unwrap().as_ref(), plain.payload_len()), (&b"as it is"[..], 8));
+    }
+
+    #[cfg(not(any(feature = "zstd", feature = "zstd-read")))]
+    #[test]
+    fn zstandard_that_is_not_built_in_is_said_to_be_missing() {
+        let error = compressed(Compression::Zstd, 9, b"frame").payload().unwrap_err().to_string();
+        assert!(error.contains("feature zstd"), "{error}");
+    }
+}

@@ -1,0 +1,142 @@
+//! One commit of a file, read at leisure.
+
+use std::collections::HashMap;
+
+use super::facts::{FileInfo, KeyspaceFacts, RetiredKeyspace};
+use super::finding::{Entry, RecordStatus};
+use super::{facts, finding};
+use crate::disk::reader::file_snapshot::FileSnapshot;
+use crate::error::Error;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::stats::cumulative::CumulativeStats;
+use crate::units::Timestamp;
+
+/// A page ends once its records have so many bytes: values may be large.
+const MAX_PAGE_BYTES: usize = 1 << 20;
+
+/// A file as one commit left it.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub(super) look: FileSnapshot,
+    now: Timestamp,
+    keyspaces: Vec<KeyspaceFacts>,
+    retired: Vec<RetiredKeyspace>,
+}
+
+impl Snapshot {
+    pub(super) fn new(look: FileSnapshot, now: Timestamp) -> Self {
+        let (keyspaces, retired) = (facts::keyspaces(&look.facts), facts::retired(&look.facts));
+        Self { look, now, keyspaces, retired }
+    }
+
+    /// The time by which entries are told to have expired: the clock's, or that of the last commit if that is
+    /// later.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// What the file says of itself.
+    #[must_use]
+    pub fn file(&self) -> FileInfo {
+        facts::file(&self.look.facts)
+    }
+
+    /// Counts since the file was made, as its last commit has them; none if it has none, as of an earlier
+    /// version.
+    #[must_use]
+    pub fn lifetime(&self) -> Option<&CumulativeStats> {
+        self.look.facts.lifetime.as_ref()
+    }
+
+    /// The keyspaces, by name.
+    #[must_use]
+    pub fn keyspaces(&self) -> &[KeyspaceFacts] {
+        &self.keyspaces
+    }
+
+    /// The keyspace of a name.
+    #[must_use]
+    pub fn keyspace(&self, name: &str) -> Option<&KeyspaceFacts> {
+        let at = self.keyspaces.binary_search_by(|keyspace| keyspace.name.as_str().cmp(name)).ok()?;
+        self.keyspaces.get(at)
+    }
+
+    /// Keyspaces whose entries are still to be deleted.
+    #[must_use]
+    pub fn retired(&self) -> &[RetiredKeyspace] {
+        &self.retired
+    }
+
+    /// How many entries of each keyspace the sweeper may delete and has not yet, in the order of
+    /// [`keyspaces`](Self::keyspaces).
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Io`].
+    ///
+    /// # Cost
+    /// One step for each such entry.
+    pub fn unswept(&self) -> Result<Vec<u64>, Error> {
+        let due: HashMap<KeyspaceId, u64> = self.look.due(self.now)?.into_iter().collect();
+        let count = |keyspace: &KeyspaceFacts| due.get(&keyspace.id()).copied().unwrap_or(0);
+        Ok(self.keyspaces.iter().map(count).collect())
+    }
+
+    /// The entries of a keyspace, in the order of their keys: those whose encoded key starts with `prefix`,
+    /// after a key, up to `most`.
+    ///
+    /// A page that is not empty may be shorter than `most`, where values are large; the next begins after its
+    /// last key.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is no error: it is an entry that says so.
+    pub fn page(
+        &self,
+        keyspace: &KeyspaceFacts,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        most: usize,
+    ) -> Result<Vec<Entry>, Error> {
+        let prefix = full(keyspace.id(), prefix);
+        let after = after.map(|key| full(keyspace.id(), key));
+        let rows = self.look.rows(&prefix, after.as_deref(), most, MAX_PAGE_BYTES)?;
+        let catalog = &self.look.facts.catalog;
+        let entries = rows.into_iter().map(|(mut key, record)| {
+            let finding = RecordStatus::of(catalog, &key, &record, keyspace.version, self.now);
+            key.drain(..KeyspaceId::LEN.min(key.len()));
+            Entry { key, finding }
+        });
+        Ok(entries.collect())
+    }
+
+    /// What stands for a key, given by its encoded bytes: in its keyspace, or else in one that is retired.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is no error.
+    pub fn find(&self, keyspace: &KeyspaceFacts, key: &[u8]) -> Result<RecordStatus, Error> {
+        let whole = full(keyspace.id(), key);
+        if let Some(record) = self.look.record(&whole)? {
+            return Ok(RecordStatus::of(
+                &self.look.facts.catalog,
+                &whole,
+                &record,
+                keyspace.version,
+                self.now,
+            ));
+        }
+        for RetiredKeyspace { number, .. } in &self.retired {
+            let whole = full(KeyspaceId::on_disk(*number), key);
+            let record = self.look.record(&whole)?.and_then(|bytes| finding::read(&whole, &bytes).ok());
+            let record = record.filter(|record| !self.look.facts.catalog.is_removed(&whole, record.sequence));
+            if let Some(record) = record {
+                return Ok(RecordStatus::Retired { number: *number, record });
+            }
+        }
+        Ok(RecordStatus::Absent)
+    }
+}
+
+/// A key with the number of its keyspace.
+fn full(id: KeyspaceId, key: &[u8]) -> Vec<u8> {
+    [&id.to_bytes(), key].concat()
+}

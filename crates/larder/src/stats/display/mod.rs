@@ -1,0 +1,155 @@
+//! Statistics as text for people.
+//!
+//! Without a width each row of a table is one line, however long, for whatever reads a pipe. With one, as in
+//! `{stats:80}`, tables are folded and texts wrapped, so that no line of them is longer than the terminal.
+
+mod table;
+
+use std::fmt;
+
+use super::{DiskStats, KeyspaceStats, MemoryStats, Stats};
+use crate::sys::escape::escape_control;
+use crate::units::ByteSize;
+use table::Out;
+
+/// Prints tables of the tiers and the keyspaces, and lines for the rest. A width, as in `{stats:80}`, folds the
+/// tables and wraps the lines, for a terminal of so many columns. Characters of names that would control a
+/// terminal are escaped.
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = f.width();
+        let mut out = Out::new(f, width);
+        tiers(self, &mut out)?;
+        out.line("")?;
+        totals(self, &mut out)?;
+        if let Some(disk) = &self.disk {
+            file(disk, &mut out)?;
+        }
+        out.line("")?;
+        keyspaces(&self.keyspaces, &mut out)
+    }
+}
+
+fn tiers(stats: &Stats, out: &mut Out<'_, '_>) -> fmt::Result {
+    let tier = |name: &str, [hits, entries, bytes, capacity, evicted, expired]: [u64; 6]| {
+        let [bytes, capacity] = [bytes, capacity].map(|bytes| ByteSize::bytes(bytes).to_string());
+        let [hits, entries, evicted, expired] =
+            [hits, entries, evicted, expired].map(|count| count.to_string());
+        vec![name.to_owned(), hits, entries, bytes, capacity, evicted, expired]
+    };
+    let MemoryStats { hits, entries, weight, capacity, evictions, expirations, .. } = stats.memory;
+    let mut rows = vec![tier("memory", [hits, entries, weight, capacity, evictions, expirations])];
+    if let Some(&DiskStats { hits, entries, bytes, capacity, evictions, expirations, .. }) =
+        stats.disk.as_ref()
+    {
+        rows.push(tier("disk", [hits, entries, bytes, capacity, evictions, expirations]));
+    }
+    out.table(&["tier", "hits", "entries", "bytes", "capacity", "evicted", "expired"], &rows)
+}
+
+/// A share of lookups in hundredths of a percent; a dash if there were none.
+#[expect(clippy::cast_precision_loss, reason = "a share of counts, for people")]
+fn percent(part: u64, lookups: u64) -> String {
+    if lookups == 0 { "-".to_owned() } else { format!("{:.2} %", 100.0 * part as f64 / lookups as f64) }
+}
+
+fn totals(stats: &Stats, out: &mut Out<'_, '_>) -> fmt::Result {
+    let Stats { misses, loads, load_failures, voided_fills, uncacheable, too_large_for_disk, .. } = stats;
+    let Stats { promotions, inserts, invalidations, .. } = stats;
+    let lookups = stats.requests();
+    if lookups == 0 {
+        out.line("no lookups yet")?;
+    } else {
+        let [all, memory] = [lookups - misses, stats.memory.hits].map(|part| percent(part, lookups));
+        let from_disk = stats
+            .disk
+            .as_ref()
+            .map_or(String::new(), |disk| format!(" and {} from disk", percent(disk.hits, lookups)));
+        out.line(&format!(
+            "lookups {lookups}, hit rate {all}: {memory} of all lookups were answered from memory{from_disk}; \
+             misses {misses}"
+        ))?;
+    }
+    out.line(&format!("loads {loads} ({load_failures} failed)"))?;
+    out.line(&format!(
+        "inserts {inserts} (values that loads stored are not among them), invalidations {invalidations}"
+    ))?;
+    out.line(&format!(
+        "promotions {promotions}, fills voided {voided_fills}, uncacheable {uncacheable}, \
+         too large for the disk {too_large_for_disk}"
+    ))?;
+    if stats.disk.is_none() {
+        return Ok(());
+    }
+    let [unsaved, buffer] = [stats.unsaved_bytes, stats.write_buffer].map(ByteSize::bytes);
+    out.line(&format!(
+        "unsaved {unsaved} of {buffer}: what waits in the write buffer, beside the memory capacity"
+    ))
+}
+
+fn file(disk: &DiskStats, out: &mut Out<'_, '_>) -> fmt::Result {
+    let DiskStats { commits, recovered_entries, damaged_records, read_faults, flush_lag, .. } = disk;
+    let [live, usable, file, capacity] =
+        [disk.bytes, disk.usable_bytes, disk.file_bytes, disk.capacity].map(ByteSize::bytes);
+    out.line(&format!("live {live} of usable {usable}: what entries take on disk, and what they may take"))?;
+    out.line(&match disk.allocated_bytes.map(ByteSize::bytes) {
+        Some(allocated) => format!("on disk {allocated} of {capacity}, the file is {file} long"),
+        None => format!("the file is {file} of {capacity} long"),
+    })?;
+    let closed = if disk.was_closed_cleanly { "closed cleanly" } else { "left by a crash" };
+    out.line(&format!("{commits} commits, {recovered_entries} entries recovered ({closed})"))?;
+    out.line(&format!("{damaged_records} records damaged, {read_faults} reads failed"))?;
+    if disk.commit_latency.count() > 0 {
+        let [usual, slow] = [0.5, 0.99].map(|share| disk.commit_latency.quantile(share));
+        out.line(&format!("half of the commits took up to {usual:.1?}, 99 % up to {slow:.1?}"))?;
+    }
+    if flush_lag.is_zero() {
+        out.line("no insert waits for its commit")?;
+    } else {
+        out.line(&format!("the oldest insert that is not committed has waited for {flush_lag:.1?}"))?;
+    }
+    if !disk.degraded.is_zero() {
+        out.line(&format!("the disk tier has been off for {:.1?}", disk.degraded))?;
+    }
+    if let Some(aside) = &disk.quarantined {
+        out.line(&format!("a damaged file was moved to {}", escape_control(&aside.to_string_lossy())))?;
+    }
+    if let Some(why) = &disk.off {
+        out.line(&format!("THE DISK TIER IS OFF: {}", escape_control(why)))?;
+    }
+    Ok(())
+}
+
+fn keyspaces(keyspaces: &[KeyspaceStats], out: &mut Out<'_, '_>) -> fmt::Result {
+    const HEADS: [&str; 10] = [
+        "keyspace",
+        "memory hits",
+        "disk hits",
+        "misses",
+        "hit rate",
+        "in memory",
+        "on disk",
+        "loads",
+        "inserts",
+        "invalidations",
+    ];
+    let row = |of: &KeyspaceStats| {
+        let hits = of.memory_hits + of.disk_hits;
+        let [memory, disk, misses] = [of.memory_hits, of.disk_hits, of.misses].map(|count| count.to_string());
+        let rest = [of.memory_entries, of.disk_entries, of.loads, of.inserts, of.invalidations];
+        let name = escape_control(&of.name).into_owned();
+        let mut cells = vec![name, memory, disk, misses, percent(hits, hits + of.misses)];
+        cells.extend(rest.map(|count| count.to_string()));
+        cells
+    };
+    out.table(&HEADS, &keyspaces.iter().map(row).collect::<Vec<_>>())?;
+    for of in keyspaces.iter().filter(|of| of.undecodable > 0) {
+        let (name, cause) = (escape_control(&of.name), of.undecodable_cause.as_deref());
+        let cause = cause.map_or(String::new(), |cause| format!("; the latest: {}", escape_control(cause)));
+        out.line(&format!("{} values of {name} did not decode, and were misses{cause}", of.undecodable))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

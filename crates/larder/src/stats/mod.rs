@@ -1,0 +1,330 @@
+//! What the cache counts, and how a person reads it.
+
+pub(crate) mod cause;
+pub(crate) mod counters;
+pub(crate) mod cumulative;
+mod display;
+pub(crate) mod latency;
+pub(crate) mod observe;
+pub(crate) mod opened;
+pub(crate) mod recent;
+pub(crate) mod seconds;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use cumulative::CumulativeStats;
+use latency::Latencies;
+
+use recent::Recent;
+
+/// What a cache did since it was opened, and what it holds. [`Cache::stats`](crate::Cache::stats) takes one.
+///
+/// The counts are taken one after another while the cache is in use, so sums may be off by what happened
+/// meanwhile.
+///
+/// It prints as tables: `{stats}` with a line for each row, `{stats:80}` folded for a terminal of 80 columns.
+///
+/// # Examples
+///
+/// ```
+/// let cache = larder::Cache::builder().open()?;
+/// assert!(cache.stats().to_string().contains("no lookups yet"));
+/// let lines = format!("{:40}", cache.stats());
+/// assert!(lines.lines().all(|line| line.chars().count() <= 40));
+/// # Ok::<(), larder::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// How long the cache has been open: what its counts were counted in.
+    #[serde(with = "seconds")]
+    pub uptime: Duration,
+    /// The memory tier.
+    pub memory: MemoryStats,
+    /// The disk tier; none in a cache that is only in memory.
+    pub disk: Option<DiskStats>,
+    /// Lookups that no tier could answer; those included that waited for the load of another caller.
+    pub misses: u64,
+    /// Loaders run.
+    pub loads: u64,
+    /// Loaders that returned an error or panicked.
+    pub load_failures: u64,
+    /// Loaded or promoted values that were not cached, because their key was written or invalidated
+    /// meanwhile.
+    pub voided_fills: u64,
+    /// Loaded values that could not be cached: too large, not to be encoded, or without a place while memory
+    /// had no room for them. Each is loaded anew by the next caller. The log names the cause once a keyspace.
+    pub uncacheable: u64,
+    /// Disk hits copied into memory.
+    pub promotions: u64,
+    /// Values kept in memory alone, because the page that they would take is more than a sixteenth of the
+    /// disk capacity. The log names the first of each keyspace.
+    pub too_large_for_disk: u64,
+    /// Values that the application inserted. What a loader returned is stored as well, and counted under
+    /// `loads`, not here.
+    pub inserts: u64,
+    /// Calls of the application that remove entries: by key, by prefix, or all; each counts once, however many
+    /// entries it removed, also none. Removals through the control socket are not among them.
+    pub invalidations: u64,
+    /// Bytes acknowledged and not yet committed, values and their encodings together. Above the write buffer
+    /// only for a single value that is larger than it.
+    pub unsaved_bytes: u64,
+    /// [`CacheBuilder::write_buffer`](crate::CacheBuilder::write_buffer), in bytes: what these may be.
+    pub write_buffer: u64,
+    /// Each keyspace opened since the start, by name.
+    pub keyspaces: Vec<KeyspaceStats>,
+    /// Counts since the file was made, those above included; none in a cache that is only in memory.
+    pub lifetime: Option<CumulativeStats>,
+    /// What was counted in about the last minute, and in the last ten once the cache has been open for as long;
+    /// the shortest first. Empty in a cache that is only in memory.
+    pub recent: Vec<Recent>,
+}
+
+/// The memory tier's part of [`Stats`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct MemoryStats {
+    /// Lookups answered from memory.
+    pub hits: u64,
+    /// Entries held, those included that wait in the write buffer.
+    pub entries: u64,
+    /// How much of the capacity is taken, in bytes; never more than all of it. It is the weight of the entries
+    /// that are clean (committed, or never to be), and what a value larger than the write buffer takes of the
+    /// capacity until it is committed. What waits in the write buffer stands beside it: see `unsaved_weight`.
+    pub weight: u64,
+    /// Weight of the entries in the write buffer, in bytes: acknowledged and not yet committed. Not limited by
+    /// `capacity`, but by the write buffer, with their encodings: [`Stats::unsaved_bytes`] is both.
+    pub unsaved_weight: u64,
+    /// The weight that clean entries may have, in bytes.
+    pub capacity: u64,
+    /// Entries removed for room.
+    pub evictions: u64,
+    /// Entries removed for age.
+    pub expirations: u64,
+    /// Values left to the disk because memory had no room for their weight.
+    pub bypassed: u64,
+}
+
+/// Whether the disk tier works. `docs/design.md` draws the states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DiskState {
+    /// Writes are committed, and lookups ask the disk.
+    #[default]
+    On,
+    /// The disk failed. Lookups are answered from memory; what is written is kept in the write buffer, to be
+    /// committed when the file opens again.
+    Suspended,
+    /// The file is out of service for good. Entries live in memory alone until a fresh file can be made.
+    Discarded,
+}
+
+/// The disk tier's part of [`Stats`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct DiskStats {
+    /// Lookups answered from disk.
+    pub hits: u64,
+    /// Entries committed, those included that have expired and are not yet swept, and those that a large
+    /// removal covers and that are still being deleted.
+    pub entries: u64,
+    /// Bytes these entries are charged for: what they take in the file.
+    pub bytes: u64,
+    /// Large removals of many keys that hold already, and whose entries are still being deleted.
+    pub pending_removals: u64,
+    /// Bytes that all entries together may be charged for. A full cache has about as many; the rest of the
+    /// capacity is what the store needs to change its pages. Less while the file grows close to its capacity,
+    /// as after a change of sizes, and in small files.
+    pub usable_bytes: u64,
+    /// Length of the file, in bytes, after the last commit. With holes it is more than the file takes.
+    pub file_bytes: u64,
+    /// Bytes that the file takes on its disk, as `du` counts them; none where the file system can't be
+    /// believed about that.
+    pub allocated_bytes: Option<u64>,
+    /// The bytes the file may take: those on its disk, where these are counted, and its length elsewhere.
+    pub capacity: u64,
+    /// Transactions committed.
+    pub commits: u64,
+    /// Entries deleted for room.
+    pub evictions: u64,
+    /// Entries deleted for age.
+    pub expirations: u64,
+    /// Entries found in the file when it was opened.
+    pub recovered_entries: u64,
+    /// Whether the file had been closed before it was opened, not left by a crash.
+    pub was_closed_cleanly: bool,
+    /// Records that failed their check: each was a miss.
+    pub damaged_records: u64,
+    /// Lookups that the store answered with an error: each was a miss.
+    pub read_faults: u64,
+    /// Where the latest damaged file was moved.
+    #[serde(serialize_with = "shown")]
+    pub quarantined: Option<PathBuf>,
+    /// Whether the disk tier works.
+    pub state: DiskState,
+    /// Why the disk tier is off; none while it is on.
+    pub off: Option<String>,
+    /// Times that the store failed, those included that did not take the tier off.
+    pub faults: u64,
+    /// Times that the disk tier was suspended.
+    pub suspensions: u64,
+    /// Times that the file was put out of service with its entries, because of a failure or of damage.
+    pub discards: u64,
+    /// Times that the disk tier came back.
+    pub recoveries: u64,
+    /// Times that the file was found to be damaged and was moved aside, when it was opened or while it was
+    /// used.
+    pub quarantines: u64,
+    /// How long the disk tier has not been on, all its outages together.
+    #[serde(with = "seconds")]
+    pub degraded: Duration,
+    /// How long the oldest insert has waited that is not committed. More than the flush interval and a commit
+    /// says that the disk does not keep up.
+    #[serde(with = "seconds")]
+    pub flush_lag: Duration,
+    /// [`CacheBuilder::flush_interval`](crate::CacheBuilder::flush_interval): what that is held against.
+    #[serde(with = "seconds")]
+    pub flush_interval: Duration,
+    /// [`CacheBuilder::page_cache`](crate::CacheBuilder::page_cache), in bytes.
+    pub page_cache: u64,
+    /// How long ago the state of the file was committed that lookups see. Grows while nothing is written.
+    #[serde(with = "seconds")]
+    pub snapshot_age: Duration,
+    /// How long commits took.
+    pub commit_latency: Latencies,
+}
+
+/// One keyspace's part of [`Stats`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct KeyspaceStats {
+    /// Its name.
+    pub name: String,
+    /// Lookups answered from memory.
+    pub memory_hits: u64,
+    /// Lookups answered from disk.
+    pub disk_hits: u64,
+    /// Lookups that no tier could answer.
+    pub misses: u64,
+    /// Loaders run.
+    pub loads: u64,
+    /// Loaders that returned an error or panicked.
+    pub load_failures: u64,
+    /// How long loaders took, those included that failed.
+    pub load_latency: Latencies,
+    /// Disk hits copied into memory.
+    pub promotions: u64,
+    /// Loaded or promoted values that were not cached, because their key was written or invalidated
+    /// meanwhile.
+    pub voided_fills: u64,
+    /// Loaded values that could not be cached: too large, not to be encoded, or without a place while memory
+    /// had no room for them. Each is loaded anew by the next caller. The log names the cause once a keyspace.
+    pub uncacheable: u64,
+    /// Why the latest of these could not.
+    pub uncacheable_cause: Option<String>,
+    /// Values kept in memory alone, because the page that they would take is more than a sixteenth of the
+    /// disk capacity. The log names the first.
+    pub too_large_for_disk: u64,
+    /// How large the latest of these was, and what would take it.
+    pub too_large_for_disk_cause: Option<String>,
+    /// Values that the application inserted. What a loader returned is stored as well, and counted under
+    /// `loads`, not here.
+    pub inserts: u64,
+    /// Calls of the application that remove entries of this keyspace; each counts once, also if there was
+    /// nothing to remove. Removals through the control socket are not among them.
+    pub invalidations: u64,
+    /// Entries in memory, those included that wait in the write buffer.
+    pub memory_entries: u64,
+    /// Weight of its clean entries in bytes: its part of the memory capacity.
+    pub memory_weight: u64,
+    /// Weight of its entries in the write buffer, in bytes.
+    pub unsaved_weight: u64,
+    /// Entries removed from memory for room.
+    pub memory_evictions: u64,
+    /// Entries removed from memory for age.
+    pub memory_expirations: u64,
+    /// Entries on disk.
+    pub disk_entries: u64,
+    /// Bytes these are charged for.
+    pub disk_bytes: u64,
+    /// Entries deleted from disk for room.
+    pub disk_evictions: u64,
+    /// Entries deleted from disk for age.
+    pub disk_expirations: u64,
+    /// Records whose value did not decode: each was a miss. The first of a keyspace is told in the log with
+    /// the reason: the type has changed without a new version, or needs
+    /// [`Format::MessagePack`](crate::Format::MessagePack), the record is of another version of larder, or
+    /// Zstandard is not built in.
+    pub undecodable: u64,
+    /// Why the latest of these did not.
+    pub undecodable_cause: Option<String>,
+}
+
+impl Stats {
+    /// Lookups of every kind.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.memory.hits + self.disk.as_ref().map_or(0, |disk| disk.hits) + self.misses
+    }
+
+    /// The share of lookups that a tier answered, from 0 to 1; 0 before the first.
+    #[must_use]
+    pub fn hit_rate(&self) -> f64 {
+        share(self.requests() - self.misses, self.requests())
+    }
+}
+
+impl KeyspaceStats {
+    /// The share of this keyspace's lookups that a tier answered, from 0 to 1; 0 before the first.
+    #[must_use]
+    pub fn hit_rate(&self) -> f64 {
+        let hits = self.memory_hits + self.disk_hits;
+        share(hits, hits + self.misses)
+    }
+}
+
+/// A path as text, whatever bytes it has.
+#[expect(clippy::ref_option, reason = "as serde asks for it")]
+fn shown<S: Serializer>(path: &Option<PathBuf>, out: S) -> Result<S::Ok, S::Error> {
+    path.as_deref().map(Path::to_string_lossy).serialize(out)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share of counts, for people")]
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_shares_of_all_lookups() {
+        let memory = MemoryStats { hits: 6, ..MemoryStats::default() };
+        let disk = Some(DiskStats { hits: 3, ..DiskStats::default() });
+        let stats = Stats { memory, disk, misses: 1, ..Stats::default() };
+        assert_eq!(stats.requests(), 10);
+        assert!((stats.hit_rate() - 0.9).abs() < 1e-9);
+        assert!(Stats::default().hit_rate().abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn a_person_can_read_the_table() {
+        let name = "product".to_owned();
+        let keyspaces = vec![KeyspaceStats { name, memory_hits: 3, misses: 1, ..KeyspaceStats::default() }];
+        let off = Some("no space left on device".to_owned());
+        let disk = Some(DiskStats { capacity: 1 << 30, off, ..DiskStats::default() });
+        let text = Stats { disk, keyspaces, ..Stats::default() }.to_string();
+        for expected in ["memory", "1 GiB", "THE DISK TIER IS OFF: no space left", "product", "75.00 %"] {
+            assert!(text.contains(expected), "{expected:?} is missing from\n{text}");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Hot keys: which are asked for most, and which are missed most.
+//!
+//! Hits and misses are apart: a key that is missed a hundred times a second is what an operator looks for, and
+//! would not show among a million hits. Each has a summary of keys, and one of keyspaces.
+//!
+//! A lookup never waits here. If another thread has the lock, the sample is skipped, and counted as skipped;
+//! which key a thread was asked for has no part in that.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::recent::{DecayingSummary, Frequent, HALF_LIFE};
+use crate::format::key::shape::KeyShape;
+use crate::format::key::spelling::spell_hex;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::stats::counters::Count;
+use crate::stats::seconds;
+use crate::sys::sync::{Mutex, Ordering, StatisticU64};
+
+/// One hit in so many is sampled. A sample costs some 300 instructions, so each hit costs five on average.
+pub(super) const HITS_PER_SAMPLE: u64 = 64;
+/// One miss in so many is sampled. A miss costs a thousand instructions and more, so a sample is little beside it.
+pub(super) const MISSES_PER_SAMPLE: u64 = 8;
+
+/// Keys that are counted at a time, of hits and of misses: so what was counted too much is at most 1/512 of all.
+const KEYS: usize = super::MAX_HOT_KEYS;
+/// Keyspaces that are counted at a time.
+const KEYSPACES: usize = 64;
+
+/// Which keys are asked for most, as [`Cache::hot_keys`](crate::Cache::hot_keys) tells it.
+///
+/// ```
+/// use larder::{Cache, KeyspaceDefinition};
+///
+/// const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+///
+/// let cache = Cache::builder().sample_keys(true).open()?;
+/// let prices = cache.keyspace(PRICE)?;
+/// prices.insert("MTNVTU", 100)?;
+/// for _ in 0..10_000 {
+///     prices.get("MTNVTU");
+/// }
+/// let hot = cache.hot_keys(None, 10).expect("keys are sampled");
+/// assert_eq!(hot.hits.keys[0].key, "MTNVTU");
+/// assert!(hot.misses.keys.is_empty());
+/// # Ok::<(), larder::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default)]
+pub struct HotKeys {
+    /// After this time a lookup counts half. So the answer tells of the last few minutes.
+    #[serde(with = "seconds")]
+    pub half_life: Duration,
+    /// Lookups that were answered, from memory or from disk.
+    pub hits: HotLookups,
+    /// Lookups that were not.
+    pub misses: HotLookups,
+}
+
+/// The hits, or the misses, of [`HotKeys`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default)]
+pub struct HotLookups {
+    /// One lookup in so many was sampled.
+    pub sampled_one_in: u64,
+    /// Samples of the last minutes that the shares are of. With few, the errors are large.
+    pub samples: f64,
+    /// Samples, since the cache was opened, that were left out because threads sampled at the same instant.
+    pub skipped: u64,
+    /// About how many such lookups there are in a second.
+    pub per_second: f64,
+    /// The keyspaces of these lookups, the most frequent first.
+    pub keyspaces: Vec<HotKeyspace>,
+    /// Their keys, the most frequent first. A key whose share can't be told from zero is left out.
+    pub keys: Vec<HotKey>,
+}
+
+/// A keyspace of [`HotLookups`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default)]
+pub struct HotKeyspace {
+    /// Its name.
+    pub keyspace: String,
+    /// Its part of all such lookups, between 0 and 1.
+    pub share: f64,
+    /// How far the share may be off, either way, in 19 cases of 20.
+    pub error: f64,
+    /// About how many such lookups of it there are in a second.
+    pub per_second: f64,
+}
+
+/// A key of [`HotLookups`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default)]
+pub struct HotKey {
+    /// The name of its keyspace.
+    pub keyspace: String,
+    /// The key, spelled by the shape of its keyspace's keys.
+    pub key: String,
+    /// The key's encoded bytes, as `0x` and hexadecimal digits.
+    pub key_bytes: String,
+    /// Its part of all such lookups, in whatever keyspace, between 0 and 1.
+    pub share: f64,
+    /// How far the share may be off, either way, in 19 cases of 20.
+    pub error: f64,
+    /// About how many such lookups of it there are in a second.
+    pub per_second: f64,
+}
+
+/// What is to be known of a keyspace that is open.
+#[derive(Debug, Clone)]
+pub(crate) struct Named {
+    pub(crate) name: String,
+    pub(crate) shape: Option<KeyShape>,
+}
+
+impl Named {
+    /// Spells a key, given by its bytes without the keyspace's number.
+    pub(crate) fn spell(&self, key: &[u8]) -> String {
+        self.shape.as_ref().map_or_else(|| spell_hex(key), |shape| shape.spell_key(key))
+    }
+}
+
+/// The samples of the last minutes.
+#[derive(Debug)]
+pub(super) struct Hot {
+    hits: Sampled,
+    misses: Sampled,
+}
+
+impl Hot {
+    pub(super) fn new(now: Duration) -> Self {
+        Self { hits: Sampled::new(HITS_PER_SAMPLE, now), misses: Sampled::new(MISSES_PER_SAMPLE, now) }
+    }
+
+    /// Returns in how many lookups that are counted so one is sampled; none if none is.
+    pub(super) const fn one_in(count: Count) -> Option<u64> {
+        match count {
+            Count::MemoryHits | Count::DiskHits => Some(HITS_PER_SAMPLE),
+            Count::Misses => Some(MISSES_PER_SAMPLE),
+            _ => None,
+        }
+    }
+
+    pub(super) fn add(&self, count: Count, full: &[u8], now: Duration) {
+        let sampled = if count == Count::Misses { &self.misses } else { &self.hits };
+        sampled.add(full, now);
+    }
+
+    /// Returns the hot keys, of all keyspaces or of one, up to `most` of hits and of misses.
+    pub(super) fn keys(
+        &self,
+        now: Duration,
+        most: usize,
+        only: Option<KeyspaceId>,
+        name: &dyn Fn(KeyspaceId) -> Option<Named>,
+    ) -> HotKeys {
+        let lookups = |sampled: &Sampled| sampled.lookups(now, most, only, name);
+        HotKeys { half_life: HALF_LIFE, hits: lookups(&self.hits), misses: lookups(&self.misses) }
+    }
+}
+
+#[derive(Debug)]
+struct Sampled {
+    one_in: u64,
+    began: Duration,
+    recent: Mutex<Both>,
+    skipped: StatisticU64,
+}
+
+#[derive(Debug)]
+struct Both {
+    keys: DecayingSummary,
+    keyspaces: DecayingSummary,
+}
+
+impl Sampled {
+    fn new(one_in: u64, now: Duration) -> Self {
+        let both =
+            Both { keys: DecayingSummary::new(KEYS, now), keyspaces: DecayingSummary::new(KEYSPACES, now) };
+        Self { one_in, began: now, recent: Mutex::new(both), skipped: StatisticU64::new(0) }
+    }
+
+    fn add(&self, full: &[u8], now: Duration) {
+        let Some(mut both) = self.recent.try_lock() else {
+            self.skipped.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        both.keys.add(full, now);
+        both.keyspaces.add(&KeyspaceId::of(full).to_bytes(), now);
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a rate of sampling is small")]
+    fn lookups(
+        &self,
+        now: Duration,
+        most: usize,
+        only: Option<KeyspaceId>,
+        name: &dyn Fn(KeyspaceId) -> Option<Named>,
+    ) -> HotLookups {
+        let is_meant = |full: &[u8]| only.is_none_or(|only| only == KeyspaceId::of(full));
+        let named = |full: &[u8]| name(KeyspaceId::of(full));
+        let mut both = self.recent.lock();
+        let samples = both.keys.total(now);
+        both.keyspaces.total(now);
+        let per_second = samples * self.one_in as f64 / effective_seconds(now.saturating_sub(self.began));
+        // A keyspace that was closed for another version has no name any more.
+        let takes = |full: &[u8]| is_meant(full) && named(full).is_some();
+        let keyspaces = both.keyspaces.top(KEYSPACES, takes).into_iter().filter_map(|found| {
+            let Frequent { key, share, error } = found;
+            let keyspace = named(key)?.name;
+            Some(HotKeyspace { keyspace, share, error, per_second: share * per_second })
+        });
+        let keys = both.keys.top(most, takes).into_iter().filter_map(|found| {
+            let Frequent { key: full, share, error } = found;
+            let (named, key) = (named(full)?, full.get(KeyspaceId::LEN..)?);
+            let (key, key_bytes) = (named.spell(key), spell_hex(key));
+            Some(HotKey {
+                keyspace: named.name,
+                key,
+                key_bytes,
+                share,
+                error,
+                per_second: share * per_second,
+            })
+        });
+        let (keyspaces, keys) = (keyspaces.collect(), keys.collect());
+        let skipped = self.skipped.load(Ordering::Relaxed);
+        HotLookups { sampled_one_in: self.one_in, samples, skipped, per_second, keyspaces, keys }
+    }
+}
+
+/// The seconds of a steady stream whose samples, each counted by half for each half-life that has passed, come to
+/// the same sum as now: `half-life / ln 2` in the long run, and fewer soon after the beginning.
+fn effective_seconds(age: Duration) -> f64 {
+    let long_run = HALF_LIFE.as_secs_f64() / std::f64::consts::LN_2;
+    let halves = age.max(Duration::from_secs(1)).div_duration_f64(HALF_LIFE);
+    long_run * (1.0 - (-halves).exp2())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_that_of_a_steady_stream_from_its_first_minute_on() {
+        let start = Duration::from_secs(77);
+        let hot = Hot::new(start);
+        let id = KeyspaceId::on_disk(1);
+        let full = [&id.to_bytes()[..], b"a"].concat();
+        let name = |_| Some(Named { name: "product".to_owned(), shape: None });
+        for second in 1..=1_200 {
+            let now = start + Duration::from_secs(second);
+            // 50 samples a second, of 3,200 hits.
+            for _ in 0..50 {
+                hot.add(Count::MemoryHits, &full, now);
+            }
+            if [5, 30, 60, 300, 1_200].contains(&second) {
+                let hits = hot.keys(now, 10, None, &name).hits;
+                assert!((hits.per_second / 3_200.0 - 1.0).abs() < 0.1, "after {second} s: {hits:?}");
+                assert_eq!((hits.keys[0].key.as_str(), hits.keys[0].share), ("0x61", 1.0));
+                assert_eq!((hits.keyspaces[0].keyspace.as_str(), hits.keyspaces.len()), ("product", 1));
+            }
+        }
+        assert!(hot.keys(start, 10, Some(KeyspaceId::on_disk(2)), &name).hits.keys.is_empty());
+        assert!(hot.keys(start, 10, None, &|_| None).hits.keys.is_empty(), "a keyspace that is closed");
+    }
+
+    #[test]
+    fn a_sample_is_skipped_and_counted_while_another_thread_samples() {
+        let hot = Hot::new(Duration::ZERO);
+        let taken = hot.misses.recent.lock();
+        hot.add(Count::Misses, b"\0\0\0\x01a", Duration::ZERO);
+        hot.add(Count::DiskHits, b"\0\0\0\x01a", Duration::ZERO);
+        drop(taken);
+        let name = |_| Some(Named { name: "product".to_owned(), shape: None });
+        let found = hot.keys(Duration::ZERO, 10, None, &name);
+        assert_eq!((found.misses.skipped, found.hits.skipped), (1, 0));
+        assert!(found.misses.samples < 0.5 && found.hits.samples > 0.5);
+    }
+}

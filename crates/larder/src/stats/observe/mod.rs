@@ -1,0 +1,271 @@
+//! Which keys are at work: hot keys, slow loads, and watching operations as they are made.
+//!
+//! Every lookup, insert, removal and load is counted by its thread, in a counter of its keyspace. What is sampled
+//! is decided from that count alone: the count is mixed, and compared with a threshold. So an operation that is
+//! not sampled pays for a load and a branch while sampling is off, and for two multiplications more while it is
+//! on, and writes to nothing that threads share.
+//!
+//! The samples are as good as independent of one another: the errors that are told suppose so. A plain "each
+//! 64th" would not do: a thread that asks for 64 keys in turn would have one of them sampled, again and again. A
+//! multiplication by the golden ratio alone would not either: of 987 keys in turn, each would be sampled for
+//! dozens of turns, and then for none.
+//!
+//! Nothing here waits, and nothing is sampled in a forked child, where a lock may be held for ever.
+
+pub(crate) mod hot;
+pub(crate) mod recent;
+pub(crate) mod slow;
+mod summary;
+#[cfg(all(unix, feature = "control"))]
+pub(crate) mod watch;
+
+use std::time::Duration;
+
+use hot::{HotKeys, Named};
+
+use slow::{Load, SlowLoads};
+#[cfg(all(unix, feature = "control"))]
+use watch::{Verb, Watcher};
+
+use super::counters::{COUNTS, Count};
+use crate::format::keyspace_id::KeyspaceId;
+use crate::sys::clock::Clock;
+use crate::sys::clock::cache_time::CacheTime;
+#[cfg(all(unix, feature = "control"))]
+use crate::sys::sync::Arc;
+use crate::sys::sync::{Ordering, StatisticU64};
+
+/// 2⁶⁴ over the golden ratio, and odd.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+/// Odd, with as many ones as zeros in no order.
+const SCATTER: u64 = 0xD6E8_FEB8_6659_FD93;
+
+/// Keys that [`HotKeys`] has at most, of hits and of misses.
+pub const MAX_HOT_KEYS: usize = 512;
+
+/// An operation that is sampled: a number that is as good as random, and below the threshold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sample(u64);
+
+/// What observes the operations of a cache.
+#[derive(Debug)]
+pub(crate) struct Observer {
+    /// An operation whose sample is below the threshold of its count is looked at. Zero: none is.
+    thresholds: [StatisticU64; COUNTS],
+    /// None if the application has not turned it on.
+    hot: Option<Box<hot::Hot>>,
+    slow: Box<slow::SlowLoadRing>,
+    #[cfg(all(unix, feature = "control"))]
+    watchers: Box<watch::Watchers>,
+}
+
+/// The threshold below which one sample in so many is.
+const fn one_in(number: u64) -> u64 {
+    u64::MAX / if number == 0 { 1 } else { number }
+}
+
+/// A number mixed so that the upper bits, which a threshold is compared with, hang on all of its bits.
+const fn mixed(number: u64) -> u64 {
+    let spread = number.wrapping_mul(SPREAD);
+    (spread ^ (spread >> 32)).wrapping_mul(SCATTER)
+}
+
+impl Observer {
+    pub(crate) fn new(samples_keys: bool, clock: &dyn Clock) -> Self {
+        let observer = Self {
+            thresholds: Default::default(),
+            hot: samples_keys.then(|| Box::new(hot::Hot::new(reading(clock)))),
+            slow: Box::default(),
+            #[cfg(all(unix, feature = "control"))]
+            watchers: Box::new(watch::Watchers::none()),
+        };
+        for count in [Count::MemoryHits, Count::DiskHits, Count::Misses] {
+            observer.set(count, 0);
+        }
+        observer
+    }
+
+    /// Whether an operation on a key is sampled that was the `counted`th of its kind, of its keyspace and on its
+    /// thread.
+    #[inline]
+    pub(crate) fn sample(&self, count: Count, counted: u64, full: &[u8]) -> Option<Sample> {
+        let threshold = self.thresholds.get(count as usize)?.load(Ordering::Relaxed);
+        if threshold == 0 {
+            return None;
+        }
+        // Otherwise of every keyspace the same counts would be sampled, and none of those that have few.
+        let keyspace = u64::from(KeyspaceId::of(full).number());
+        let sample = mixed(counted ^ (keyspace << 32));
+        (sample < threshold).then_some(Sample(sample))
+    }
+
+    /// Looks at an operation that is sampled. Not in a forked child.
+    pub(crate) fn note(&self, sample: Sample, count: Count, full: &[u8], time: &CacheTime) {
+        if let Some(hot) = &self.hot
+            && hot::Hot::one_in(count).is_some_and(|number| sample.0 < one_in(number))
+        {
+            hot.add(count, full, reading(&**time.clock()));
+        }
+        #[cfg(all(unix, feature = "control"))]
+        if let Some((verb, _)) = Verb::COUNTED.into_iter().find(|(_, counted)| *counted == count) {
+            self.watchers.offer(sample.0, verb, full, || time.now());
+        }
+    }
+
+    /// Looks at a sampled removal of every key that begins so. Not in a forked child.
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) fn note_prefix(&self, sample: Sample, start: &[u8], time: &CacheTime) {
+        self.watchers.offer(sample.0, Verb::RemovePrefix, start, || time.now());
+    }
+
+    /// Keeps a slow load. Not in a forked child.
+    pub(crate) fn note_slow(&self, load: Load) {
+        self.slow.add(load);
+    }
+
+    pub(crate) fn slow_loads(
+        &self,
+        threshold: Duration,
+        most: usize,
+        takes: impl Fn(&str) -> bool,
+    ) -> SlowLoads {
+        self.slow.latest(threshold, most, takes)
+    }
+
+    /// Returns the hot keys, of all keyspaces or of one; none if keys are not sampled.
+    pub(crate) fn hot_keys(
+        &self,
+        clock: &dyn Clock,
+        most: usize,
+        only: Option<KeyspaceId>,
+        name: &dyn Fn(KeyspaceId) -> Option<Named>,
+    ) -> Option<HotKeys> {
+        Some(self.hot.as_ref()?.keys(reading(clock), most.min(MAX_HOT_KEYS), only, name))
+    }
+
+    /// Sets a threshold to what watchers ask for, or hot keys, if that is more.
+    fn set(&self, count: Count, for_watchers: u64) {
+        let for_hot = self.hot.as_ref().and_then(|_| hot::Hot::one_in(count)).map_or(0, one_in);
+        if let Some(threshold) = self.thresholds.get(count as usize) {
+            threshold.store(for_hot.max(for_watchers), Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(all(unix, feature = "control"))]
+impl Observer {
+    /// Whether the application lets keys be sampled.
+    pub(crate) fn samples_keys(&self) -> bool {
+        self.hot.is_some()
+    }
+
+    /// Begins to watch one operation in so many, of all keyspaces or of one; not if there are as many watchers as
+    /// may be.
+    pub(crate) fn watch(&self, number: u64, only: Option<KeyspaceId>) -> Option<Arc<Watcher>> {
+        self.watchers.begin(one_in(number), only, |threshold| self.set_all(threshold))
+    }
+
+    /// Ends to watch.
+    pub(crate) fn unwatch(&self, watcher: &Arc<Watcher>) {
+        self.watchers.end(watcher, |threshold| self.set_all(threshold));
+    }
+
+    fn set_all(&self, for_watchers: u64) {
+        for (_, count) in Verb::COUNTED {
+            self.set(count, for_watchers);
+        }
+    }
+}
+
+/// A reading of the monotonic clock, of the cheaper one where there is one.
+fn reading(clock: &dyn Clock) -> Duration {
+    clock.coarse_monotonic().unwrap_or_else(|| clock.monotonic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::clock::ManualClock;
+
+    fn sampled(observer: &Observer, count: Count, counted: impl Iterator<Item = u64>) -> usize {
+        counted.filter(|&counted| observer.sample(count, counted, b"\0\0\0\x01a").is_some()).count()
+    }
+
+    #[test]
+    fn nothing_is_sampled_unless_it_is_asked_for() {
+        let off = Observer::new(false, &ManualClock::new());
+        assert_eq!(sampled(&off, Count::MemoryHits, 0..100_000), 0);
+        let on = Observer::new(true, &ManualClock::new());
+        assert_eq!(sampled(&on, Count::Inserts, 0..100_000), 0);
+        let hits = sampled(&on, Count::MemoryHits, 1..=64_000);
+        assert!((900..=1_100).contains(&hits), "{hits} of 64,000");
+        let misses = sampled(&on, Count::Misses, 1..=8_000);
+        assert!((900..=1_100).contains(&misses), "{misses} of 8,000");
+    }
+
+    #[test]
+    fn every_key_that_a_thread_asks_for_in_turn_is_sampled_alike() {
+        let on = Observer::new(true, &ManualClock::new());
+        for cycle in [2_u64, 3, 8, 55, 64, 89, 128, 144, 1_000] {
+            for key in [0, 1, cycle - 1] {
+                let asked = (0..64_000).map(|lap| lap * cycle + key);
+                let found = sampled(&on, Count::MemoryHits, asked);
+                assert!((900..=1_100).contains(&found), "key {key} of {cycle}: {found} of 64,000");
+            }
+        }
+    }
+
+    #[test]
+    fn keyspaces_of_few_lookups_are_sampled_as_others_are() {
+        let on = Observer::new(true, &ManualClock::new());
+        let sampled = (1_u32..=4_000).map(|number| {
+            let full = KeyspaceId::on_disk(number).to_bytes();
+            (1..=16).filter(|&counted| on.sample(Count::MemoryHits, counted, &full).is_some()).count()
+        });
+        let sampled: usize = sampled.sum();
+        assert!((900..=1_100).contains(&sampled), "{sampled} of 64,000");
+    }
+
+    #[test]
+    fn a_share_is_within_its_error_in_nineteen_cases_of_twenty_also_of_keys_that_come_in_turn() {
+        let clock = std::sync::Arc::new(ManualClock::new());
+        let time = CacheTime::new(clock.clone(), crate::units::Timestamp::ZERO);
+        // Numbers of Fibonacci are where multiples of the golden ratio come nearest to whole numbers.
+        for (keys, turns) in [(144_u64, 60), (233, 200), (377, 200), (500, 60)] {
+            let observer = Observer::new(true, &*clock);
+            for counted in 1..=keys * turns {
+                let full = [&b"\0\0\0\x01"[..], &(counted % keys).to_be_bytes()].concat();
+                if let Some(sample) = observer.sample(Count::MemoryHits, counted, &full) {
+                    observer.note(sample, Count::MemoryHits, &full, &time);
+                }
+            }
+            let name = |_| Some(Named { name: "product".to_owned(), shape: None });
+            let hits = observer.hot_keys(&*clock, usize::MAX, None, &name).unwrap().hits;
+            let truth = Duration::from_secs(1).div_duration_f64(Duration::from_secs(keys));
+            let wrong = hits.keys.iter().filter(|key| (key.share - truth).abs() > key.error).count();
+            // Of all keys: those with too few samples are not told.
+            assert!(wrong as u64 <= keys / 20, "{wrong} of {}, of {keys} keys", hits.keys.len());
+        }
+    }
+
+    #[cfg(all(unix, feature = "control"))]
+    #[test]
+    fn watching_changes_nothing_of_what_hot_keys_sample() {
+        let clock = std::sync::Arc::new(ManualClock::new());
+        let time = CacheTime::new(clock.clone(), crate::units::Timestamp::ZERO);
+        let observer = Observer::new(true, &*clock);
+        let watcher = observer.watch(1, None).unwrap();
+        for counted in 1..=6_400 {
+            let full = b"\0\0\0\x01a";
+            let sample = observer.sample(Count::MemoryHits, counted, full).expect("all are watched");
+            observer.note(sample, Count::MemoryHits, full, &time);
+        }
+        let name = |_| Some(Named { name: "product".to_owned(), shape: None });
+        let samples = observer.hot_keys(&*clock, 9, None, &name).unwrap().hits.samples;
+        assert!((70.0..=130.0).contains(&samples), "{samples} of 6,400");
+        assert!(watcher.missed() > 0);
+        observer.unwatch(&watcher);
+        assert!((70..=130).contains(&sampled(&observer, Count::MemoryHits, 1..=6_400)));
+        assert_eq!(sampled(&observer, Count::Inserts, 1..=6_400), 0);
+    }
+}

@@ -1,0 +1,162 @@
+//! What came most often lately: a [`Summary`] that forgets.
+//!
+//! What came [`HALF_LIFE`] ago counts half of what comes now. Old counts are not touched for that: what comes
+//! later is added with a greater weight instead (Cormode, Shkapenyuk, Srivastava, Xu, "Forward decay: a practical
+//! time decay model for streaming systems", ICDE 2009). Time is taken in whole seconds, so the weight is computed
+//! once a second. From time to time all counts are scaled back, before the weights grow too large to add.
+
+use std::time::Duration;
+
+use super::summary::Summary;
+
+/// The time after which a lookup counts half in [`HotKeys`](crate::HotKeys). One minute: an answer tells of the
+/// last few.
+pub const HALF_LIFE: Duration = Duration::from_mins(1);
+
+/// Half-lives after which counts are scaled back. Far from where adding 1 to a weight would be lost.
+const MAX_HALVES: f64 = 30.0;
+
+/// A summary of the last minutes.
+#[derive(Debug)]
+pub(super) struct DecayingSummary {
+    summary: Summary,
+    /// The time, in seconds, at which the weight is 1.
+    landmark: u64,
+    /// The second that `weight` is of.
+    second: u64,
+    weight: f64,
+}
+
+/// One key of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Frequent<'a> {
+    pub(super) key: &'a [u8],
+    /// The part of all that came.
+    pub(super) share: f64,
+    /// How far that may be off: for certain by what the summary may have counted too much, and in 19 cases of 20
+    /// by what sampling adds.
+    pub(super) error: f64,
+}
+
+impl DecayingSummary {
+    pub(super) fn new(capacity: usize, now: Duration) -> Self {
+        Self { summary: Summary::new(capacity), landmark: now.as_secs(), second: now.as_secs(), weight: 1.0 }
+    }
+
+    /// Adds one to a key. A reading of the clock that is behind another thread's counts as that one's.
+    pub(super) fn add(&mut self, key: &[u8], now: Duration) {
+        self.advance(now);
+        self.summary.add(key, self.weight);
+    }
+
+    /// Returns how many came lately: each counted by half for each half-life that has passed.
+    pub(super) fn total(&mut self, now: Duration) -> f64 {
+        self.advance(now);
+        self.summary.total() / self.weight
+    }
+
+    /// Returns the keys that came most often, with the most frequent first: those that a predicate takes, and
+    /// that are told from the rest in spite of their errors.
+    pub(super) fn top(&self, most: usize, mut takes: impl FnMut(&[u8]) -> bool) -> Vec<Frequent<'_>> {
+        let (total, squares) = (self.summary.total(), self.summary.squares());
+        if total <= 0.0 || squares <= 0.0 {
+            return Vec::new();
+        }
+        // As many samples of equal weight would be as uncertain.
+        let samples = total * total / squares;
+        let shares = self.summary.counters().iter().map(|counter| {
+            let share = counter.count / total;
+            // Two standard deviations of a binomial share.
+            let by_sampling = 2.0 * (share * (1.0 - share).max(0.0) / samples).sqrt();
+            Frequent { key: &counter.key, share, error: counter.error / total + by_sampling }
+        });
+        let mut top: Vec<Frequent<'_>> =
+            shares.filter(|share| share.share > share.error && takes(share.key)).collect();
+        top.sort_by(|one, other| other.share.total_cmp(&one.share).then_with(|| one.key.cmp(other.key)));
+        top.truncate(most);
+        top
+    }
+
+    fn advance(&mut self, now: Duration) {
+        let second = now.as_secs();
+        if second <= self.second {
+            return;
+        }
+        self.second = second;
+        let halves = Duration::from_secs(second - self.landmark).div_duration_f64(HALF_LIFE);
+        if halves < MAX_HALVES {
+            self.weight = halves.exp2();
+        } else {
+            self.summary.scale((-halves).exp2());
+            (self.landmark, self.weight) = (second, 1.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Duration = Duration::from_secs(5_000);
+
+    fn close(one: f64, other: f64) -> bool {
+        (one - other).abs() <= other.abs() * 1e-6 + 1e-9
+    }
+
+    #[test]
+    fn what_came_a_half_life_ago_counts_half_however_long_it_goes_on() {
+        let mut recent = DecayingSummary::new(8, START);
+        let mut now = START;
+        for _ in 0..200 {
+            for _ in 0..64 {
+                recent.add(b"steady", now);
+            }
+            now += HALF_LIFE;
+        }
+        // 64 / 2 + 64 / 4 + …
+        assert!(close(recent.total(now), 64.0), "{}", recent.total(now));
+        recent.summary.validate();
+        // What is new soon has the larger part of it.
+        for _ in 0..192 {
+            recent.add(b"new", now);
+        }
+        let top = recent.top(8, |_| true);
+        assert_eq!(top.iter().map(|share| share.key).collect::<Vec<_>>(), [&b"new"[..], b"steady"]);
+        assert!(close(top[0].share, 0.75) && top[0].error > 0.0, "{top:?}");
+    }
+
+    #[test]
+    fn after_a_long_silence_nothing_is_left_and_counting_goes_on() {
+        let mut recent = DecayingSummary::new(8, START);
+        for _ in 0..100 {
+            recent.add(b"old", START);
+        }
+        let later = START + Duration::from_hours(24 * 365 * 100);
+        assert!(close(recent.total(later), 0.0));
+        recent.total(later + Duration::from_hours(24 * 365 * 100));
+        assert!(recent.top(8, |_| true).is_empty());
+        for _ in 0..100 {
+            recent.add(b"new", later);
+        }
+        assert_eq!(recent.top(8, |_| true).len(), 1);
+        // A thread whose reading is behind.
+        recent.add(b"new", START);
+        assert!(recent.total(START) > 100.0);
+    }
+
+    #[test]
+    fn a_key_that_can_not_be_told_from_the_rest_is_not_shown() {
+        let mut recent = DecayingSummary::new(16, START);
+        for number in 0_u32..4_000 {
+            recent.add(&(number % 400).to_be_bytes(), START);
+        }
+        assert!(recent.top(16, |_| true).is_empty(), "all come equally often");
+        for _ in 0..2_000 {
+            recent.add(b"hot", START);
+        }
+        let top = recent.top(16, |_| true);
+        assert_eq!(top.first().map(|share| share.key), Some(&b"hot"[..]));
+        assert!((top[0].share - 1.0 / 3.0).abs() <= top[0].error && top[0].error < 0.15, "{top:?}");
+        assert!(recent.top(16, |key| key != b"hot").is_empty());
+    }
+}

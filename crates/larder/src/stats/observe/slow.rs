@@ -1,0 +1,130 @@
+//! The latest slow loads: which loader took how long, for which key.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::hot::Named;
+use crate::format::key::spelling::spell_hex;
+use crate::stats::seconds;
+use crate::sys::sync::Mutex;
+use crate::units::Timestamp;
+
+/// Slow loads that are kept. The oldest goes when another comes. With keys of the greatest length they take
+/// half a megabyte.
+pub const MAX_SLOW_LOADS: usize = 128;
+
+/// The latest slow loads, as [`Cache::slow_loads`](crate::Cache::slow_loads) tells them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default)]
+pub struct SlowLoads {
+    /// A load that takes as long is slow: [`CacheBuilder::slow_load`](crate::CacheBuilder::slow_load).
+    #[serde(with = "seconds")]
+    pub threshold: Duration,
+    /// How many there were since the cache was opened. The latest [`MAX_SLOW_LOADS`] of them are kept.
+    pub total: u64,
+    /// The latest, newest first.
+    pub loads: Vec<SlowLoad>,
+}
+
+/// A load that took long.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default)]
+pub struct SlowLoad {
+    /// Its number, from 1 on: a later one has a larger number.
+    pub number: u64,
+    /// The name of its keyspace.
+    pub keyspace: String,
+    /// The key that was loaded, spelled by the shape of its keyspace's keys.
+    pub key: String,
+    /// The key's encoded bytes, as `0x` and hexadecimal digits.
+    pub key_bytes: String,
+    /// When it ended, in milliseconds since 1970.
+    pub ended_at_ms: u64,
+    /// How long the loader ran.
+    #[serde(with = "seconds")]
+    pub took: Duration,
+    /// Whether the loader returned an error, or panicked.
+    pub has_failed: bool,
+}
+
+/// A ring of them.
+#[derive(Debug, Default)]
+pub(super) struct SlowLoadRing(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    loads: VecDeque<Load>,
+    total: u64,
+}
+
+/// A slow load that is kept: spelled only when it is asked for.
+#[derive(Debug)]
+pub(crate) struct Load {
+    pub(crate) keyspace: Named,
+    /// Without the keyspace's number.
+    pub(crate) key: Vec<u8>,
+    pub(crate) ended_at: Timestamp,
+    pub(crate) took: Duration,
+    pub(crate) has_failed: bool,
+}
+
+impl SlowLoadRing {
+    pub(super) fn add(&self, load: Load) {
+        let oldest = {
+            let mut kept = self.0.lock();
+            kept.total += 1;
+            kept.loads.push_back(load);
+            if kept.loads.len() > MAX_SLOW_LOADS { kept.loads.pop_front() } else { None }
+        };
+        drop(oldest);
+    }
+
+    /// Returns the latest that a predicate takes by the names of their keyspaces, newest first.
+    pub(super) fn latest(&self, threshold: Duration, most: usize, takes: impl Fn(&str) -> bool) -> SlowLoads {
+        let kept = self.0.lock();
+        let numbered = kept.loads.iter().rev().zip((1..=kept.total).rev());
+        let meant = numbered.filter(|(load, _)| takes(&load.keyspace.name)).take(most);
+        let loads = meant.map(|(load, number)| SlowLoad {
+            number,
+            keyspace: load.keyspace.name.clone(),
+            key: load.keyspace.spell(&load.key),
+            key_bytes: spell_hex(&load.key),
+            ended_at_ms: load.ended_at.as_millis(),
+            took: load.took,
+            has_failed: load.has_failed,
+        });
+        SlowLoads { threshold, total: kept.total, loads: loads.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_are_kept_and_all_are_counted() {
+        let ring = SlowLoadRing::default();
+        for number in 1_u64..=300 {
+            let name = if number % 2 == 0 { "even" } else { "odd" };
+            ring.add(Load {
+                keyspace: Named { name: name.to_owned(), shape: "u64".parse().ok() },
+                key: number.to_be_bytes().to_vec(),
+                ended_at: Timestamp::from_millis(number),
+                took: Duration::from_millis(number),
+                has_failed: number == 300,
+            });
+        }
+        let all = ring.latest(Duration::from_secs(1), usize::MAX, |_| true);
+        assert_eq!((all.total, all.loads.len()), (300, MAX_SLOW_LOADS));
+        let numbers: Vec<u64> = all.loads.iter().map(|load| load.number).collect();
+        assert_eq!(numbers, (300 - MAX_SLOW_LOADS as u64 + 1..=300).rev().collect::<Vec<_>>());
+        assert!(all.loads.iter().all(|load| load.key == load.number.to_string()));
+        assert!(all.loads[0].has_failed && !all.loads[1].has_failed);
+        let odd = ring.latest(Duration::ZERO, 2, |name| name == "odd");
+        assert_eq!(odd.loads.iter().map(|load| load.number).collect::<Vec<_>>(), [299, 297]);
+    }
+}

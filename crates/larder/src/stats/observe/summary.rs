@@ -1,0 +1,270 @@
+//! A summary of a stream: the keys that come most often, in bounded memory.
+//!
+//! This is Space-Saving: Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k elements
+//! in data streams", ICDT 2005. It keeps a counter for each of at most `capacity` keys. A key without a counter
+//! takes over the smallest one: it begins with that count, which is then its greatest error.
+//!
+//! Two things hold after each addition, and [`validate`](Summary::validate) derives them again:
+//!
+//! - the counts sum up to what was added, so the smallest is at most `total / capacity`;
+//! - what a key truly came to is between `count - error` and `count`. So every key that came to more than
+//!   `total / capacity` has a counter.
+//!
+//! `HeavyKeeper` (Gong et al., "`HeavyKeeper`: an accurate algorithm for finding top-k elephant flows", USENIX ATC
+//! 2018) is more exact in the same memory, but its bound holds only with a probability that its answer does not
+//! show. An operator is told how far each figure may be off, so the sure bound was chosen.
+//!
+//! Additions have weights, and all counts can be scaled. So the summary can forget with time ([`super::recent`]).
+
+use hashbrown::HashTable;
+
+use crate::sys::sync::hash_seeds;
+
+/// The counters.
+#[derive(Debug)]
+pub(super) struct Summary {
+    counters: Vec<SummaryCounter>,
+    /// Numbers of counters, by their keys.
+    ids: HashTable<u32>,
+    /// Numbers of counters as a binary heap: no counter is less than the one at half its place.
+    heap: Vec<u32>,
+    hasher: ahash::RandomState,
+    capacity: usize,
+    total: f64,
+    squares: f64,
+}
+
+/// One key's counter.
+#[derive(Debug)]
+pub(super) struct SummaryCounter {
+    pub(super) key: Vec<u8>,
+    pub(super) count: f64,
+    pub(super) error: f64,
+    hash: u64,
+    /// Its place in the heap.
+    place: usize,
+}
+
+impl Summary {
+    /// Counts nothing yet. `capacity` is at least 1.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            counters: Vec::new(),
+            ids: HashTable::new(),
+            heap: Vec::new(),
+            hasher: hash_seeds(),
+            capacity: capacity.max(1),
+            total: 0.0,
+            squares: 0.0,
+        }
+    }
+
+    /// Returns the weight of all that was added.
+    pub(super) const fn total(&self) -> f64 {
+        self.total
+    }
+
+    /// Returns the sum of the squares of the weights that were added.
+    pub(super) const fn squares(&self) -> f64 {
+        self.squares
+    }
+
+    /// Returns the counters, in no order.
+    pub(super) fn counters(&self) -> &[SummaryCounter] {
+        &self.counters
+    }
+
+    /// Adds a weight, which is not negative, to a key.
+    ///
+    /// Costs a hash and some steps through the heap. Allocates only for a key that is longer than the one whose
+    /// counter it takes over.
+    pub(super) fn add(&mut self, key: &[u8], weight: f64) {
+        self.total += weight;
+        self.squares += weight * weight;
+        let hash = self.hasher.hash_one(key);
+        let counters = &self.counters;
+        let is_key = |&id: &u32| counters.get(id as usize).is_some_and(|counter| counter.key == key);
+        let id = match self.ids.find(hash, is_key) {
+            Some(&id) => id,
+            None if self.counters.len() < self.capacity => self.begin(key, hash),
+            None => self.take_over_least(key, hash),
+        };
+        let Some(counter) = self.counters.get_mut(id as usize) else { return };
+        counter.count += weight;
+        let place = counter.place;
+        self.sink(place);
+    }
+
+    /// Multiplies everything by a factor, which is not negative.
+    pub(super) fn scale(&mut self, factor: f64) {
+        self.total *= factor;
+        self.squares *= factor * factor;
+        for counter in &mut self.counters {
+            counter.count *= factor;
+            counter.error *= factor;
+        }
+    }
+
+    /// Makes a counter of nothing. It is the least, so it is at the top of the heap when it has risen.
+    fn begin(&mut self, key: &[u8], hash: u64) -> u32 {
+        let id = u32::try_from(self.counters.len()).unwrap_or(u32::MAX);
+        let place = self.heap.len();
+        self.counters.push(SummaryCounter { key: key.to_vec(), count: 0.0, error: 0.0, hash, place });
+        self.heap.push(id);
+        self.enter(id, hash);
+        self.rise(place);
+        id
+    }
+
+    fn take_over_least(&mut self, key: &[u8], hash: u64) -> u32 {
+        let id = self.heap.first().copied().unwrap_or_default();
+        let Some(counter) = self.counters.get_mut(id as usize) else { return id };
+        let old = std::mem::replace(&mut counter.hash, hash);
+        counter.error = counter.count;
+        counter.key.clear();
+        counter.key.extend_from_slice(key);
+        if let Ok(found) = self.ids.find_entry(old, |&other| other == id) {
+            found.remove();
+        }
+        self.enter(id, hash);
+        id
+    }
+
+    fn enter(&mut self, id: u32, hash: u64) {
+        let counters = &self.counters;
+        let hash_of = |&id: &u32| counters.get(id as usize).map_or(0, |counter| counter.hash);
+        self.ids.insert_unique(hash, id, hash_of);
+    }
+
+    fn count_at(&self, place: usize) -> Option<f64> {
+        Some(self.counters.get(*self.heap.get(place)? as usize)?.count)
+    }
+
+    fn is_less(&self, one: usize, other: usize) -> bool {
+        matches!((self.count_at(one), self.count_at(other)), (Some(one), Some(other)) if one < other)
+    }
+
+    fn rise(&mut self, mut place: usize) {
+        while place > 0 {
+            let above = (place - 1) / 2;
+            if !self.is_less(place, above) {
+                return;
+            }
+            self.swap(place, above);
+            place = above;
+        }
+    }
+
+    fn sink(&mut self, mut place: usize) {
+        loop {
+            let (left, right) = (2 * place + 1, 2 * place + 2);
+            let least = if self.is_less(right, left) { right } else { left };
+            if !self.is_less(least, place) {
+                return;
+            }
+            self.swap(place, least);
+            place = least;
+        }
+    }
+
+    fn swap(&mut self, one: usize, other: usize) {
+        self.heap.swap(one, other);
+        for place in [one, other] {
+            let id = self.heap.get(place).copied().unwrap_or_default();
+            if let Some(counter) = self.counters.get_mut(id as usize) {
+                counter.place = place;
+            }
+        }
+    }
+
+    /// Derives again what must hold.
+    #[cfg(test)]
+    pub(super) fn validate(&self) {
+        let sum: f64 = self.counters.iter().map(|counter| counter.count).sum();
+        assert!((sum - self.total).abs() <= self.total * 1e-9, "{sum} is not the total {}", self.total);
+        assert!(self.counters.len() <= self.capacity && self.heap.len() == self.counters.len());
+        assert_eq!(self.ids.len(), self.counters.len());
+        for (place, &id) in self.heap.iter().enumerate() {
+            let counter = &self.counters[id as usize];
+            assert_eq!(counter.place, place);
+            assert!(counter.error <= counter.count);
+            assert!(place == 0 || !self.is_less(place, (place - 1) / 2), "place {place} is above its parent");
+            let found = self.ids.find(counter.hash, |&other| other == id);
+            assert!(found.is_some(), "{:?} is not found", counter.key);
+        }
+        let least = self.count_at(0).unwrap_or(0.0);
+        assert!(
+            self.counters.len() < self.capacity || least <= self.total / self.capacity_as_float() * 1.000_001
+        );
+    }
+
+    #[cfg(test)]
+    #[expect(clippy::cast_precision_loss, reason = "a number of counters is small")]
+    fn capacity_as_float(&self) -> f64 {
+        self.capacity as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Checks a summary against what truly was added of each key.
+    fn check(summary: &Summary, truth: &BTreeMap<Vec<u8>, f64>) {
+        summary.validate();
+        let slack = summary.total() * 1e-9;
+        for counter in summary.counters() {
+            let true_count = truth[&counter.key];
+            assert!(true_count <= counter.count + slack, "{:?} is counted too low", counter.key);
+            assert!(
+                counter.count - counter.error <= true_count + slack,
+                "{:?}: its error is too small",
+                counter.key
+            );
+        }
+        let bound = summary.total() / summary.capacity_as_float() + slack;
+        for (key, &true_count) in truth {
+            let has_counter = summary.counters().iter().any(|counter| counter.key == *key);
+            assert!(has_counter || true_count <= bound, "{key:?} came to {true_count} and has no counter");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_count_is_within_its_error_and_no_frequent_key_is_missed(
+            added in proptest::collection::vec((0_u8..40, 1_u8..5, 0_u8..20), 0..600), capacity in 1_usize..12
+        ) {
+            let mut summary = Summary::new(capacity);
+            let mut truth = BTreeMap::new();
+            for (key, weight, then) in added {
+                // Some keys come far more often than others; from time to time all is scaled.
+                let key = vec![key / (1 + key % 4), 7];
+                summary.add(&key, f64::from(weight));
+                *truth.entry(key).or_insert(0.0) += f64::from(weight);
+                if then == 0 {
+                    summary.scale(0.75);
+                    for count in truth.values_mut() {
+                        *count *= 0.75;
+                    }
+                }
+                check(&summary, &truth);
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_that_comes_often_stays_and_what_comes_once_shares_the_least_counter() {
+        let mut summary = Summary::new(4);
+        for number in 0_u32..1_000 {
+            summary.add(b"hot", 1.0);
+            summary.add(&number.to_be_bytes(), 1.0);
+        }
+        let hot = summary.counters().iter().find(|counter| counter.key == b"hot").unwrap();
+        assert_eq!((hot.count, hot.error), (1_000.0, 0.0));
+        assert!((summary.total() - 2_000.0).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,294 @@
+//! The cache's time: it never runs backwards and never falls behind the wall clock.
+//!
+//! It is what the monotonic clock has counted since the cache was opened, plus an offset, and the offset only
+//! grows: each reading raises it to `wall - counted` where that is larger. A wall clock that is set back
+//! therefore changes nothing (no entry lives longer than its TTL), one that is set forward expires entries
+//! early, and the time a suspended machine slept counts.
+//!
+//! Time ends at `u64::MAX` milliseconds. Every sum saturates there, and an entry has expired when its expiry
+//! is not after the time, so whatever a clock shows, nothing outlives the end of time. What is counted begins
+//! at zero and the offset is never negative, so no reading of either clock is out of range, and none is cut
+//! off before the end.
+//!
+//! Two clocks are 45 ns, a good part of a hit. So there is a cheaper reading as well, of a clock that stands
+//! still between two ticks of the kernel: it gives a [`TimeBounds`] that the time lies in. Who finds that an entry
+//! outlives the span need not know the time; who does not asks for it. The wall clock is then looked at once
+//! a tick, so a jump forwards is noticed a tick late.
+
+use std::time::Duration;
+
+use super::{Clock, MAX_COARSE_LAG};
+use crate::sys::sync::{Arc, AtomicU64, Ordering};
+use crate::units::{Timestamp, millis};
+
+/// Two moments that the time is not before and not after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TimeBounds {
+    pub(crate) earliest: Timestamp,
+    pub(crate) latest: Timestamp,
+}
+
+/// The cache's time, made of a clock and the latest time known from the file.
+#[derive(Debug)]
+pub(crate) struct CacheTime {
+    clock: Arc<dyn Clock>,
+    /// What the monotonic clock showed when the cache was opened.
+    origin: Duration,
+    /// Milliseconds to add to those that were counted since. Only ever grows.
+    offset_ms: AtomicU64,
+    /// The tick, in ms, of the coarse clock that the wall clock was last looked at in.
+    tick_ms: AtomicU64,
+}
+
+impl CacheTime {
+    /// Time that starts at the wall clock, or at `clock_watermark` where that is later.
+    pub(crate) fn new(clock: Arc<dyn Clock>, clock_watermark: Timestamp) -> Self {
+        // The wall clock first, as in `now`.
+        let start = clock.wall().max(clock_watermark).as_millis();
+        let origin = clock.monotonic();
+        Self { clock, origin, offset_ms: AtomicU64::new(start), tick_ms: AtomicU64::new(0) }
+    }
+
+    /// The time now.
+    pub(crate) fn now(&self) -> Timestamp {
+        // The wall clock first: what passes between the two readings then makes the difference smaller. The
+        // other way round it would make it larger, and stay: a thread held up in between would move time
+        // forward for good.
+        let wall = self.clock.wall().as_millis();
+        let counted = self.counted(self.clock.monotonic());
+        let by_wall = wall.saturating_sub(counted);
+        let mut offset = self.offset_ms.load(Ordering::Relaxed);
+        if by_wall > offset {
+            // Relaxed: the offset guards no other memory, and fetch_max keeps the latest of all threads.
+            offset = self.offset_ms.fetch_max(by_wall, Ordering::Relaxed).max(by_wall);
+        }
+        Timestamp::from_millis(counted.saturating_add(offset))
+    }
+
+    /// What the time lies in: a single reading of a coarse clock, where there is one.
+    #[inline]
+    pub(crate) fn span(&self) -> TimeBounds {
+        let Some(coarse) = self.clock.coarse_monotonic() else {
+            let now = self.now();
+            return TimeBounds { earliest: now, latest: now };
+        };
+        // Only compared, so it may wrap around.
+        let tick = coarse.as_secs().wrapping_mul(1000).wrapping_add(u64::from(coarse.subsec_millis()));
+        // Acquire and Release pair with one another: whoever finds that this tick was looked at sees the
+        // offset that came of it. So the look comes first; several threads may make it at the beginning of a
+        // tick.
+        if self.tick_ms.load(Ordering::Acquire) != tick {
+            self.now();
+            self.tick_ms.store(tick, Ordering::Release);
+        }
+        let earliest = self.counted(coarse).saturating_add(self.offset_ms.load(Ordering::Relaxed));
+        // One more for the part of a millisecond that was cut off.
+        let latest = earliest.saturating_add(millis(MAX_COARSE_LAG) + 1);
+        TimeBounds { earliest: Timestamp::from_millis(earliest), latest: Timestamp::from_millis(latest) }
+    }
+
+    /// Milliseconds since the cache was opened. A coarse clock may still be behind that moment.
+    #[inline]
+    fn counted(&self, monotonic: Duration) -> u64 {
+        millis(monotonic.saturating_sub(self.origin))
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sys::clock::ManualClock;
+    use crate::sys::clock::system::SystemClock;
+    use crate::sys::sync::Mutex;
+
+    fn time_at(wall: u64, clock_watermark: u64) -> (Arc<ManualClock>, CacheTime) {
+        let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(wall)));
+        let time = CacheTime::new(clock.clone(), Timestamp::from_millis(clock_watermark));
+        (clock, time)
+    }
+
+    #[test]
+    fn a_wall_clock_set_back_does_not_move_time_back() {
+        let (clock, time) = time_at(10_000, 0);
+        clock.set_wall(Timestamp::from_millis(1));
+        assert_eq!(time.now().as_millis(), 10_000);
+        clock.advance(Duration::from_millis(5));
+        assert_eq!(time.now().as_millis(), 10_005);
+    }
+
+    #[test]
+    fn a_wall_clock_set_forward_is_followed_and_kept() {
+        let (clock, time) = time_at(10_000, 0);
+        clock.set_wall(Timestamp::from_millis(90_000));
+        assert_eq!(time.now().as_millis(), 90_000);
+        clock.set_wall(Timestamp::from_millis(10_000));
+        clock.advance(Duration::from_millis(5));
+        assert_eq!(time.now().as_millis(), 90_005);
+    }
+
+    #[test]
+    fn time_starts_at_the_mark_of_the_file_when_the_wall_is_behind_it() {
+        let (_clock, time) = time_at(10_000, 70_000);
+        assert_eq!(time.now().as_millis(), 70_000);
+    }
+
+    /// A second passes between any two readings.
+    #[derive(Debug, Default)]
+    struct Slow(AtomicU64);
+
+    impl Clock for Slow {
+        fn monotonic(&self) -> Duration {
+            Duration::from_secs(self.0.fetch_add(1, Ordering::SeqCst))
+        }
+
+        fn wall(&self) -> Timestamp {
+            Timestamp::from_millis(1_000_000 + 1_000 * self.0.fetch_add(1, Ordering::SeqCst))
+        }
+    }
+
+    #[test]
+    fn a_thread_held_up_between_two_readings_does_not_move_time_forward() {
+        let clock = Arc::new(Slow::default());
+        let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
+        for _ in 0..10 {
+            let now = time.now();
+            assert!(now <= clock.wall(), "{now:?}");
+        }
+    }
+
+    #[test]
+    fn the_time_lies_in_the_span() {
+        let time = CacheTime::new(Arc::new(SystemClock::new()), Timestamp::ZERO);
+        for _ in 0..10_000 {
+            let before = time.now();
+            let span = time.span();
+            assert!(span.earliest <= time.now() && before <= span.latest, "{before:?} {span:?}");
+        }
+    }
+
+    /// Its coarse clock ticks every 10 ms.
+    #[derive(Debug)]
+    struct Ticking(ManualClock);
+
+    impl Clock for Ticking {
+        fn monotonic(&self) -> Duration {
+            self.0.monotonic()
+        }
+
+        fn wall(&self) -> Timestamp {
+            self.0.wall()
+        }
+
+        fn coarse_monotonic(&self) -> Option<Duration> {
+            Some(Duration::from_millis(millis(self.0.monotonic()) / 10 * 10))
+        }
+    }
+
+    #[test]
+    fn a_jump_of_the_wall_clock_shows_at_the_next_tick_or_when_somebody_asks_for_the_time() {
+        let clock = Arc::new(Ticking(ManualClock::starting_at(Timestamp::from_millis(10_000))));
+        let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
+        let at_start = time.span();
+        clock.0.set_wall(Timestamp::from_millis(90_000));
+        assert_eq!(time.span(), at_start, "within a tick");
+        clock.0.advance(Duration::from_millis(10));
+        assert_eq!(time.span().earliest, time.now());
+        clock.0.set_wall(Timestamp::from_millis(200_000));
+        time.now();
+        assert_eq!(time.span().earliest.as_millis(), 200_000, "the offset is everybody's");
+    }
+
+    /// Clocks at any place of their scales.
+    #[derive(Debug)]
+    struct Extreme {
+        monotonic: Mutex<Duration>,
+        wall_ms: AtomicU64,
+        is_coarse: bool,
+    }
+
+    impl Extreme {
+        fn advance(&self, by: Duration) {
+            let mut monotonic = self.monotonic.lock();
+            *monotonic = monotonic.saturating_add(by);
+        }
+    }
+
+    impl Clock for Extreme {
+        fn monotonic(&self) -> Duration {
+            *self.monotonic.lock()
+        }
+
+        fn wall(&self) -> Timestamp {
+            Timestamp::from_millis(self.wall_ms.load(Ordering::SeqCst))
+        }
+
+        fn coarse_monotonic(&self) -> Option<Duration> {
+            self.is_coarse.then(|| self.monotonic())
+        }
+    }
+
+    fn any_ms() -> impl Strategy<Value = u64> {
+        let near = |at: u64| (0_u64..100_000).prop_map(move |by| at.saturating_add(by).max(by));
+        let before = |at: u64| (0_u64..100_000).prop_map(move |by| at - by);
+        let signed_end = i64::MAX.unsigned_abs();
+        prop_oneof![
+            near(0),
+            near(1_893_456_000_000),
+            before(signed_end),
+            near(signed_end),
+            before(u64::MAX),
+            any::<u64>()
+        ]
+    }
+
+    fn any_reading() -> impl Strategy<Value = Duration> {
+        let before_the_end =
+            (0_u64..100_000).prop_map(|ms| Duration::MAX.saturating_sub(Duration::from_millis(ms)));
+        prop_oneof![any_ms().prop_map(Duration::from_millis), before_the_end]
+    }
+
+    proptest! {
+        /// Whatever the clocks show: time goes on with the monotonic clock, and never back.
+        #[test]
+        fn an_entry_has_expired_once_the_clock_has_advanced_by_its_lifetime(
+            monotonic in any_reading(),
+            wall in any_ms(),
+            clock_watermark in any_ms(),
+            is_coarse in any::<bool>(),
+            ttl in (1_u64..100_000).prop_map(Duration::from_millis),
+            jumps in proptest::collection::vec(any_ms(), 0..4),
+        ) {
+            let monotonic = Mutex::new(monotonic);
+            let clock = Arc::new(Extreme { monotonic, wall_ms: AtomicU64::new(wall), is_coarse });
+            let time = CacheTime::new(clock.clone(), Timestamp::from_millis(clock_watermark));
+            let start = time.now();
+            prop_assert_eq!(start.as_millis(), wall.max(clock_watermark));
+            let expires_at = start.after(ttl);
+            let half = ttl / 2;
+            let may_advance = clock.monotonic().checked_add(ttl).is_some();
+            clock.advance(half);
+            if start.as_millis() < u64::MAX - 200_000 {
+                prop_assert!(expires_at > time.now(), "it lives for its lifetime");
+            }
+            clock.advance(ttl.checked_sub(half).unwrap());
+            if may_advance || start.as_millis() == u64::MAX {
+                let span = time.span();
+                prop_assert!(expires_at <= time.now(), "{expires_at:?} {:?}", time.now());
+                prop_assert!(span.earliest <= time.now() && time.now() <= span.latest);
+            }
+            let mut last = time.now();
+            for wall in jumps {
+                clock.wall_ms.store(wall, Ordering::SeqCst);
+                let now = time.now();
+                prop_assert!(now >= last && now.as_millis() >= wall);
+                last = now;
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Time: the only place that asks the operating system for it, or waits for it.
+
+pub(crate) mod cache_time;
+pub(crate) mod system;
+
+pub use system::SystemClock;
+
+use std::fmt;
+use std::time::Duration;
+
+use super::sync::{Arc, AtomicU64, Mutex, Ordering};
+use crate::units::{Timestamp, millis};
+
+/// How far [`Clock::coarse_monotonic`] may be behind: 14 ms, the slowest tick of a Linux kernel (10 ms) and
+/// one of the usual length.
+pub const MAX_COARSE_LAG: Duration = Duration::from_millis(14);
+
+/// A source of time. [`SystemClock`] unless a test sets another.
+pub trait Clock: Send + Sync + fmt::Debug + 'static {
+    /// Time since some fixed point; never goes back. Any reading will do: only what passes between two of
+    /// them counts.
+    fn monotonic(&self) -> Duration;
+
+    /// The time of day; may jump either way. From 2⁶⁴ − 1 ms on time has ended, and every entry has expired.
+    fn wall(&self) -> Timestamp;
+
+    /// A reading of the monotonic clock that costs a fraction and is never ahead of it, and behind by no more
+    /// than [`MAX_COARSE_LAG`]; none where there is no such thing. Lookups use it to tell that an entry is
+    /// live for certain.
+    fn coarse_monotonic(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Registers a function to call when time was moved by hand, so that a sleeping sweeper looks again.
+    ///
+    /// Clocks that only run need not call it.
+    fn on_jump(&self, wake: Box<dyn Fn() + Send + Sync>) {
+        drop(wake);
+    }
+}
+
+/// A clock that stands still until it is moved: for tests of an application's own caching.
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+/// use larder::{Cache, KeyspaceDefinition, clock::ManualClock};
+///
+/// const SESSION: KeyspaceDefinition<u64, String> =
+///     KeyspaceDefinition::new("session").ttl(Duration::from_secs(300));
+///
+/// let clock = Arc::new(ManualClock::new());
+/// let cache = Cache::builder().clock(clock.clone()).open()?;
+/// let sessions = cache.keyspace(SESSION)?;
+/// sessions.insert(&7, "Ada".to_owned())?;
+/// clock.advance(Duration::from_secs(299));
+/// assert!(sessions.contains_key(&7));
+/// clock.advance(Duration::from_secs(1));
+/// assert!(!sessions.contains_key(&7));
+/// # Ok::<(), larder::Error>(())
+/// ```
+pub struct ManualClock {
+    monotonic_ms: AtomicU64,
+    wall_ms: AtomicU64,
+    /// Called without the lock: what they wake may drop the last handle of a cache, and with it a user's
+    /// values.
+    wakers: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
+}
+
+impl ManualClock {
+    /// A clock that shows 2030-01-01T00:00:00Z.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::starting_at(Timestamp::from_millis(1_893_456_000_000))
+    }
+
+    /// A clock that shows `wall`.
+    #[must_use]
+    pub fn starting_at(wall: Timestamp) -> Self {
+        Self {
+            monotonic_ms: AtomicU64::new(0),
+            wall_ms: AtomicU64::new(wall.as_millis()),
+            wakers: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Lets `by` pass, on both clocks, to the millisecond. Each stops at the end of its scale, 2⁶⁴ − 1 ms.
+    pub fn advance(&self, by: Duration) {
+        // In the order opposite to that of reading, so that no reading sees the wall clock ahead.
+        for clock in [&self.monotonic_ms, &self.wall_ms] {
+            let advanced = |ms: u64| Some(ms.saturating_add(millis(by)));
+            // Never refused: the function always gives a number.
+            _ = clock.fetch_update(Ordering::SeqCst, Ordering::SeqCst, advanced);
+        }
+        self.wake();
+    }
+
+    /// Sets the time of day, forwards or backwards, while no time passes.
+    pub fn set_wall(&self, wall: Timestamp) {
+        self.wall_ms.store(wall.as_millis(), Ordering::SeqCst);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        let wakers = self.wakers.lock().clone();
+        for waker in wakers {
+            waker();
+        }
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for ManualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManualClock").field("wall", &self.wall()).finish_non_exhaustive()
+    }
+}
+
+impl Clock for ManualClock {
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.monotonic_ms.load(Ordering::SeqCst))
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::from_millis(self.wall_ms.load(Ordering::SeqCst))
+    }
+
+    fn on_jump(&self, wake: Box<dyn Fn() + Send + Sync>) {
+        self.wakers.lock().push(wake.into());
+    }
+}
+
+/// When a wait is to end, by the real monotonic clock: what a thread promises others does not stand still
+/// with a clock set by hand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    #[cfg(not(shuttle))]
+    at: std::time::Instant,
+    /// Under the model checker no time passes: the channel decides when a wait is over.
+    #[cfg(shuttle)]
+    wait: Duration,
+}
+
+#[cfg(not(shuttle))]
+impl Deadline {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub(crate) fn after(wait: Duration) -> Self {
+        Self { at: std::time::Instant::now() + wait }
+    }
+
+    /// How long it is until then.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub(crate) fn left(self) -> Duration {
+        self.at.saturating_duration_since(std::time::Instant::now())
+    }
+}
+
+#[cfg(shuttle)]
+impl Deadline {
+    pub(crate) fn after(wait: Duration) -> Self {
+        Self { wait }
+    }
+
+    pub(crate) fn left(self) -> Duration {
+        self.wait
+    }
+}
+
+/// Lets real time pass while a file is in another process's hands. Never called with a lock held.
+#[expect(clippy::disallowed_methods, reason = "the one wait that nothing can wake: another process's lock")]
+pub(crate) fn pause(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::sync::Arc;
+
+    #[test]
+    fn moving_a_manual_clock_calls_its_wakers() {
+        let clock = ManualClock::new();
+        let calls = Arc::new(AtomicU64::new(0));
+        let counted = calls.clone();
+        clock.on_jump(Box::new(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }));
+        clock.advance(Duration::from_secs(1));
+        clock.set_wall(Timestamp::ZERO);
+        assert_eq!(calls.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_waker_may_move_the_clock_itself() {
+        let clock = Arc::new(ManualClock::new());
+        let (moved, calls) = (Arc::downgrade(&clock), AtomicU64::new(0));
+        clock.on_jump(Box::new(move || {
+            if calls.fetch_add(1, Ordering::SeqCst) == 0
+                && let Some(clock) = moved.upgrade()
+            {
+                clock.advance(Duration::from_millis(1));
+            }
+        }));
+        let (done, is_done) = crate::sys::sync::channel::bounded(1);
+        let advanced = clock.clone();
+        std::thread::spawn(move || {
+            advanced.advance(Duration::from_millis(1));
+            done.send(()).unwrap();
+        });
+        is_done.recv_timeout(Duration::from_mins(1)).expect("the clock's lock is held while it calls");
+        assert_eq!(clock.monotonic(), Duration::from_millis(2));
+    }
+
+    #[test]
+    fn a_manual_clock_stops_at_the_end_of_its_scale() {
+        let clock = ManualClock::starting_at(Timestamp::from_millis(u64::MAX - 1));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(clock.wall().as_millis(), u64::MAX);
+        clock.advance(Duration::MAX);
+        assert_eq!(clock.monotonic(), Duration::from_millis(u64::MAX));
+    }
+}

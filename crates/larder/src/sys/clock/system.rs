@@ -1,0 +1,103 @@
+//! The operating system's clocks.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::Clock;
+use crate::units::{Timestamp, millis};
+
+/// The operating system's clocks.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock {
+    origin: monotonic::Origin,
+}
+
+impl SystemClock {
+    /// A clock whose monotonic time starts now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { origin: monotonic::Origin::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn monotonic(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    fn wall(&self) -> Timestamp {
+        // A wall clock before 1970 reads as 1970: the mark of the file and the monotonic clock carry on.
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Timestamp::from_millis(millis(since))
+    }
+
+    fn coarse_monotonic(&self) -> Option<Duration> {
+        self.origin.coarse()
+    }
+}
+
+/// Linux keeps the time of its last tick where a program can read it without asking for more: `CLOCK_MONOTONIC_COARSE` of `clock_gettime(2)`.
+#[cfg(target_os = "linux")]
+mod monotonic {
+    use std::time::Duration;
+
+    use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
+
+    use crate::sys::clock::MAX_COARSE_LAG;
+
+    /// Both clocks count from here, so that the coarse one is never ahead of the other.
+    #[derive(Debug, Clone, Copy)]
+    pub(super) struct Origin {
+        at: Duration,
+        ticks_often: bool,
+    }
+
+    impl Origin {
+        pub(super) fn now() -> Self {
+            let tick = duration(clock_getres(ClockId::MonotonicCoarse));
+            Self { at: duration(clock_gettime(ClockId::Monotonic)), ticks_often: tick < MAX_COARSE_LAG }
+        }
+
+        pub(super) fn elapsed(&self) -> Duration {
+            duration(clock_gettime(ClockId::Monotonic)).saturating_sub(self.at)
+        }
+
+        pub(super) fn coarse(&self) -> Option<Duration> {
+            let coarse = || duration(clock_gettime(ClockId::MonotonicCoarse)).saturating_sub(self.at);
+            self.ticks_often.then(coarse)
+        }
+    }
+
+    fn duration(time: Timespec) -> Duration {
+        Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod monotonic {
+    use std::time::{Duration, Instant};
+
+    #[derive(Debug, Clone, Copy)]
+    pub(super) struct Origin(Instant);
+
+    impl Origin {
+        #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+        pub(super) fn now() -> Self {
+            Self(Instant::now())
+        }
+
+        pub(super) fn elapsed(&self) -> Duration {
+            self.0.elapsed()
+        }
+
+        pub(super) fn coarse(&self) -> Option<Duration> {
+            None
+        }
+    }
+}

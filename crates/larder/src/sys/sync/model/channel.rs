@@ -1,0 +1,225 @@
+//! A channel in the shape of crossbeam's, on shuttle's primitives. (shuttle's own keeps the messages of a
+//! receiver that is gone, and so the reply channels in them, which crossbeam drops.)
+//!
+//! Time does not pass under the model checker, so it decides when a wait has been too long. A wait of no
+//! length ends at once. Any other on an empty channel ends in one of three ways, by a choice that belongs to
+//! the schedule: at once, after the other threads have done something, or never. The last is what finds a
+//! thread that nothing but a timeout would wake. A receiver times out at most [`MAX_TIMEOUTS`] times, so
+//! that a thread which only waits for time to pass does not make a schedule endless.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::sync::{PoisonError, Weak};
+use std::time::Duration;
+
+use shuttle::future::batch_semaphore::{BatchSemaphore, Fairness};
+use shuttle::rand::{RngCore, thread_rng};
+
+use crate::sys::sync::{Arc, Ordering};
+
+/// Timeouts of one receiver in one execution.
+const MAX_TIMEOUTS: usize = 4;
+/// Chances that other threads get before a wait is over.
+pub(super) const MAX_CHANCES: u64 = 16;
+
+/// Everybody at the other end is gone.
+#[derive(Debug)]
+pub(crate) struct Disconnected;
+
+/// A message that nobody will receive.
+#[derive(Debug)]
+pub(crate) struct SendError<T>(pub(crate) T);
+
+/// There is no message.
+#[derive(Debug)]
+pub(crate) struct EmptyChannel;
+
+/// Why a wait ended without a message.
+#[derive(Debug)]
+pub(crate) enum RecvTimeoutError {
+    Timeout,
+    Disconnected,
+}
+
+#[derive(Debug)]
+struct Channel<T> {
+    /// A permit for each message: what makes an operation one point of the schedule.
+    permits: BatchSemaphore,
+    /// Not interleaved, and never contended: it is held between two points.
+    state: std::sync::Mutex<ChannelState<T>>,
+}
+
+#[derive(Debug)]
+struct ChannelState<T> {
+    messages: VecDeque<T>,
+    /// Whether the receiver waits as if its time would never be over.
+    is_timed: bool,
+    senders: usize,
+    is_received: bool,
+}
+
+/// The sending half.
+#[derive(Debug)]
+pub(crate) struct Sender<T>(Arc<Channel<T>>);
+
+/// The receiving half. There is one.
+#[derive(Debug)]
+pub(crate) struct Receiver<T> {
+    channel: Arc<Channel<T>>,
+    /// Not interleaved: only the receiver looks at it.
+    timeouts: std::sync::atomic::AtomicUsize,
+}
+
+pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    let state = ChannelState { messages: VecDeque::new(), is_timed: false, senders: 1, is_received: true };
+    let permits = BatchSemaphore::new(0, Fairness::Unfair);
+    let channel = Arc::new(Channel { permits, state: std::sync::Mutex::new(state) });
+    (Sender(channel.clone()), Receiver { channel, timeouts: 0.into() })
+}
+
+/// A bound is there to save memory: nobody sends more than it, so that nobody waits for room.
+pub(crate) fn bounded<T>(_capacity: usize) -> (Sender<T>, Receiver<T>) {
+    unbounded()
+}
+
+impl<T> Channel<T> {
+    fn state(&self) -> std::sync::MutexGuard<'_, ChannelState<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pop(&self) -> Option<T> {
+        self.state().messages.pop_front()
+    }
+}
+
+impl<T> Sender<T> {
+    pub(crate) fn send(&self, message: T) -> Result<(), SendError<T>> {
+        let mut state = self.0.state();
+        if !state.is_received {
+            // The message is dropped after the lock: it may be the only sender of another channel.
+            drop(state);
+            return Err(SendError(message));
+        }
+        state.messages.push_back(message);
+        drop(state);
+        self.0.permits.release(1);
+        Ok(())
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.0.state().senders += 1;
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.senders -= 1;
+        let is_last = state.senders == 0 && state.is_received;
+        drop(state);
+        if is_last {
+            self.0.permits.close();
+        }
+    }
+}
+
+/// What [`pass_time`] ends.
+trait Wait {
+    fn end(&self);
+}
+
+impl<T> Wait for Channel<T> {
+    fn end(&self) {
+        if std::mem::take(&mut self.state().is_timed) {
+            // A permit without a message.
+            self.permits.release(1);
+        }
+    }
+}
+
+std::thread_local! {
+    /// All threads of an execution are coroutines of one thread of the system.
+    static WAITS: RefCell<Vec<Weak<dyn Wait>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lets so much time pass that every wait which has an end is over: to see that what is due by then is done.
+pub fn pass_time() {
+    for wait in WAITS.take().iter().filter_map(Weak::upgrade) {
+        wait.end();
+    }
+}
+
+impl<T: 'static> Receiver<T> {
+    /// Waits for a message, for a time that the schedule chooses.
+    pub(crate) fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        let may_end = timeout.is_zero()
+            || self.timeouts.load(Ordering::Relaxed) < MAX_TIMEOUTS
+                && thread_rng().next_u64().is_multiple_of(2);
+        if !may_end {
+            return self.recv_until_time_passes();
+        }
+        let mut chances = if timeout.is_zero() { 0 } else { thread_rng().next_u64() % MAX_CHANCES };
+        loop {
+            // A plain point, which leaves the priorities of PCT alone.
+            if let Ok(message) = self.try_recv() {
+                return Ok(message);
+            }
+            if self.channel.permits.is_closed() {
+                return Err(RecvTimeoutError::Disconnected);
+            }
+            let Some(left) = chances.checked_sub(1) else {
+                self.timeouts.fetch_add(1, Ordering::Relaxed);
+                return Err(RecvTimeoutError::Timeout);
+            };
+            chances = left;
+        }
+    }
+    fn recv_until_time_passes(&self) -> Result<T, RecvTimeoutError> {
+        self.channel.state().is_timed = true;
+        let wait: Weak<Channel<T>> = Arc::downgrade(&self.channel);
+        WAITS.with_borrow_mut(|waits| waits.push(wait));
+        let permit = self.channel.permits.acquire_blocking(1);
+        let mut state = self.channel.state();
+        state.is_timed = false;
+        match state.messages.pop_front() {
+            Some(message) => Ok(message),
+            None if permit.is_err() => Err(RecvTimeoutError::Disconnected),
+            None => Err(RecvTimeoutError::Timeout),
+        }
+    }
+}
+
+impl<T> Receiver<T> {
+    pub(crate) fn recv(&self) -> Result<T, Disconnected> {
+        loop {
+            // Fails when the senders are gone; what they have left is received all the same.
+            let permit = self.channel.permits.acquire_blocking(1);
+            match self.channel.pop() {
+                Some(message) => return Ok(message),
+                None if permit.is_err() => return Err(Disconnected),
+                // Of a time that has passed: the message came first.
+                None => {}
+            }
+        }
+    }
+
+    pub(crate) fn try_recv(&self) -> Result<T, EmptyChannel> {
+        match self.channel.permits.try_acquire(1) {
+            Err(_) if !self.channel.permits.is_closed() => Err(EmptyChannel),
+            _ => self.channel.pop().ok_or(EmptyChannel),
+        }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let mut state = self.channel.state();
+        state.is_received = false;
+        let messages = std::mem::take(&mut state.messages);
+        drop(state);
+        drop(messages);
+    }
+}

@@ -1,0 +1,215 @@
+//! What the model checker runs the cache on: shuttle's primitives, in the shape of those in `native`.
+//!
+//! Each operation is a point at which shuttle may go on with another thread. All threads of an execution are
+//! coroutines of one thread of the system, and everything that could differ between two executions of one
+//! schedule is shuttle's to choose, so a schedule replays. Atomics are sequentially consistent here, whatever
+//! order is asked for: a missing fence is not found.
+
+pub(crate) mod channel;
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, PoisonError, TryLockError};
+use std::time::Duration;
+
+use shuttle::rand::{RngCore, thread_rng};
+
+pub(crate) use shuttle::sync::RwLockReadGuard;
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
+
+/// The part of `std::thread` that the cache uses.
+pub(crate) mod thread {
+    #[cfg(test)]
+    pub(crate) use shuttle::thread::scope;
+    pub(crate) use shuttle::thread::{Builder, JoinHandle, ThreadId, current, yield_now};
+
+    /// One: a machine must not decide what a schedule does.
+    #[expect(clippy::unnecessary_wraps, reason = "the shape of the function it takes the place of")]
+    pub(crate) fn available_parallelism() -> std::io::Result<std::num::NonZero<usize>> {
+        Ok(std::num::NonZero::<usize>::MIN)
+    }
+}
+
+/// Declares a static that each execution makes anew when it first uses it: one schedule must not see what
+/// another left.
+macro_rules! process_static {
+    ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        shuttle::lazy_static! {
+            $(#[$attribute])*
+            static ref $name: $type = $value;
+        }
+    };
+}
+pub(crate) use process_static;
+
+/// The same in every execution, so that a schedule replays in another process.
+pub(crate) fn hash_seeds() -> ahash::RandomState {
+    ahash::RandomState::with_seeds(1, 2, 3, 4)
+}
+
+/// A value that is replaced as a whole: a lock here, whose every step is the checker's to delay.
+#[derive(Debug)]
+pub(crate) struct AtomicSnapshot<T>(RwLock<Option<Arc<T>>>);
+
+impl<T> AtomicSnapshot<T> {
+    pub(crate) fn new(value: Option<Arc<T>>) -> Self {
+        Self(RwLock::new(value))
+    }
+
+    pub(crate) fn load(&self) -> impl Deref<Target = Option<Arc<T>>> {
+        Looked(self.0.read().clone())
+    }
+
+    pub(crate) fn empty() -> Self {
+        Self::new(None)
+    }
+
+    pub(crate) fn update(&self, change: impl Fn(&Option<Arc<T>>) -> Option<Arc<T>>) {
+        let mut value = self.0.write();
+        *value = change(&value);
+    }
+
+    pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
+        std::mem::replace(&mut *self.0.write(), value)
+    }
+}
+
+struct Looked<T>(Option<Arc<T>>);
+
+impl<T> Deref for Looked<T> {
+    type Target = Option<Arc<T>>;
+
+    fn deref(&self) -> &Option<Arc<T>> {
+        &self.0
+    }
+}
+
+/// A lock without poisoning, as `parking_lot`'s.
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(shuttle::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        MutexGuard { lock: &self.0, held: Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)) }
+    }
+
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        let held = match self.0.try_lock() {
+            Ok(held) => held,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(MutexGuard { lock: &self.0, held: Some(held) })
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) struct MutexGuard<'a, T> {
+    lock: &'a shuttle::sync::Mutex<T>,
+    /// Empty only while its thread waits for a [`Condvar`].
+    held: Option<shuttle::sync::MutexGuard<'a, T>>,
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.held
+            .as_deref()
+            .expect("a guard is looked through by the thread that holds it, which does not wait")
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.held
+            .as_deref_mut()
+            .expect("a guard is looked through by the thread that holds it, which does not wait")
+    }
+}
+
+/// Whether a wait ended because its time was over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WaitTimeoutResult {
+    timed_out: bool,
+}
+
+impl WaitTimeoutResult {
+    pub(crate) fn timed_out(self) -> bool {
+        self.timed_out
+    }
+}
+
+/// A condition that takes the guard by reference, as `parking_lot`'s. Wakes nobody for nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Condvar(shuttle::sync::Condvar);
+
+impl Condvar {
+    pub(crate) fn new() -> Self {
+        Self(shuttle::sync::Condvar::new())
+    }
+
+    pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
+        if let Some(held) = guard.held.take() {
+            guard.held = Some(self.0.wait(held).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// Waits for a time that the schedule chooses: until it is notified, as if its time would never be over,
+    /// or until other threads have done something. What notifies it in the second case is lost, so the caller
+    /// looks at its condition again, as it must.
+    pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _: Duration) -> WaitTimeoutResult {
+        if thread_rng().next_u64().is_multiple_of(2) {
+            self.wait(guard);
+            return WaitTimeoutResult { timed_out: false };
+        }
+        for _ in 0..=thread_rng().next_u64() % channel::MAX_CHANCES {
+            guard.held = None;
+            // A plain point, which leaves the priorities of PCT alone.
+            guard.held = Some(guard.lock.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        WaitTimeoutResult { timed_out: true }
+    }
+
+    pub(crate) fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}
+
+/// A lock without poisoning, as `parking_lot`'s.
+pub(crate) struct RwLock<T>(shuttle::sync::RwLock<T>);
+
+impl<T> RwLock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(shuttle::sync::RwLock::new(value))
+    }
+
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
+        match self.0.try_read() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    pub(crate) fn write(&self) -> shuttle::sync::RwLockWriteGuard<'_, T> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> fmt::Debug for RwLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RwLock").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,111 @@
+//! An open file of a volume: its content, and what it is locked by.
+
+use std::io;
+use std::ops::{Bound, Range};
+
+use redb::{BackendError, StorageBackend};
+
+use super::content::Content;
+use super::seal::Seal;
+
+/// An open file of a volume, as redb takes it.
+#[derive(Debug)]
+pub(crate) struct VolumeFile {
+    pub(super) content: Box<dyn Content>,
+    /// What the file is locked by; by none, if the content's does.
+    pub(super) locks: Option<Box<dyn Content>>,
+    pub(super) seal: Seal,
+}
+
+impl VolumeFile {
+    pub(crate) fn new(content: impl Content) -> Self {
+        Self { content: Box::new(content), locks: None, seal: Seal::default() }
+    }
+
+    pub(crate) fn seal(&self) -> Seal {
+        self.seal.clone()
+    }
+
+    /// A file that is open twice, and locked by a descriptor that is not read or written through: a forked
+    /// child can close it while a thread of its parent is at work on the other ([`tracked`]).
+    pub(super) fn with_locks(content: impl Content, locks: impl Content) -> Self {
+        Self { content: Box::new(content), locks: Some(Box::new(locks)), seal: Seal::default() }
+    }
+
+    fn locks(&self) -> &dyn Content {
+        self.locks.as_deref().unwrap_or(&*self.content)
+    }
+
+    /// The first bytes of the file, as many as there are up to `most`.
+    pub(crate) fn start(&self, most: usize) -> io::Result<Vec<u8>> {
+        let len = usize::try_from(self.len()?).unwrap_or(usize::MAX).min(most);
+        let mut bytes = vec![0; len];
+        self.read(0, &mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl Content for VolumeFile {
+    fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.seal.check()?;
+        self.content.punch(offset, len)
+    }
+
+    fn data(&self) -> io::Result<Vec<Range<u64>>> {
+        self.content.data()
+    }
+}
+
+impl StorageBackend for VolumeFile {
+    fn len(&self) -> io::Result<u64> {
+        self.content.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.content.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.seal.check()?;
+        self.content.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.seal.check()?;
+        self.content.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.seal.check()?;
+        self.content.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.content.close()?;
+        self.locks.as_ref().map_or(Ok(()), |locks| locks.close())
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.locks().try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.locks().try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.locks().lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.locks().lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.locks().unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.locks().query_lock_range(start, end)
+    }
+}

@@ -1,0 +1,95 @@
+//! The limit on the length of the files that a process writes (`ulimit -f`, `RLIMIT_FSIZE`).
+//!
+//! The system answers a write beyond it with a signal, SIGXFSZ, that ends the process, unless the process has
+//! asked for something else; and a library may not ask for its host. So such a write is refused here, before
+//! the system sees it, with the error that the system has for those who ignore the signal.
+//!
+//! The limit is asked for before each write, since it may be lowered at any time. One that is lowered between
+//! the question and the write is the only one that still ends the process.
+
+use std::io;
+use std::io::ErrorKind;
+use std::ops::Bound;
+
+use redb::{BackendError, StorageBackend};
+
+/// The length that this process may give a file now. None if there is no limit.
+#[cfg(unix)]
+pub(crate) fn file_size_limit() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Fsize).current
+}
+
+#[cfg(not(unix))]
+pub(crate) fn file_size_limit() -> Option<u64> {
+    None
+}
+
+/// Refuses a write that ends beyond the limit.
+pub(super) fn check(end: u64) -> io::Result<()> {
+    match file_size_limit() {
+        Some(limit) if end > limit => Err(io::Error::new(
+            ErrorKind::FileTooLarge,
+            format!("the process may write no file beyond {limit} bytes (ulimit -f); raise that limit"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A file that is not written beyond the limit.
+#[derive(Debug)]
+pub(super) struct Limited<T>(pub(super) T);
+
+impl<T: StorageBackend> StorageBackend for Limited<T> {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        // A file that was longer before the limit may be shortened.
+        if len > self.0.len()? {
+            check(len)?;
+        }
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        check(offset.saturating_add(data.len() as u64))?;
+        self.0.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.0.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.query_lock_range(start, end)
+    }
+}

@@ -1,0 +1,361 @@
+//! What a cache has open, so that a forked child can close it.
+//!
+//! A child inherits every descriptor. Those that a lock hangs on matter most: such a lock belongs to the open
+//! file, which parent and child share, and ends when both have closed it. What the child inherited is used by
+//! threads of its parent, which it can't reach, so every handle that is given out here looks at its file
+//! through a slot that is kept here as well:
+//!
+//! 1. Whoever uses a handle holds its slot shared for as long.
+//! 2. In a child, nothing is written, synced, cut or locked through a handle, and closing and unlocking do
+//!    nothing: an unlock would take the lock from the parent. So whatever is dropped in a child, the file
+//!    stays as it is.
+//! 3. [`TrackedVolume::release`], in a child, empties the slots without waiting, which closes the descriptors
+//!    and unlocks nothing. A slot that a thread of the parent held at the fork is held for ever, and keeps
+//!    its descriptor.
+//!
+//! That thread may have been reading, writing or syncing, which takes time. So locks hang on a descriptor
+//! that is used for nothing else (see [`VolumeFile::with_locks`]). The store takes some of its locks for each
+//! transaction, so (3) may find that one in use as well: a few times in a thousand forks of a process that
+//! commits all the time. Then the child is told so.
+
+use std::io;
+use std::ops::{Bound, Range};
+use std::path::{Path, PathBuf};
+use std::sync::Weak;
+
+use redb::{BackendError, StorageBackend};
+
+use super::content::Content;
+use super::file::VolumeFile;
+use super::{Anchor, Identity, LockFile, LockPlace, Metadata, Volume};
+use crate::sys::process::Process;
+use crate::sys::sync::{Arc, UncontendedRwLock};
+
+/// A volume that knows what was opened through it.
+#[derive(Debug)]
+pub(crate) struct TrackedVolume {
+    volume: Arc<dyn Volume>,
+    process: Process,
+    path: PathBuf,
+    opened: UncontendedRwLock<Vec<TrackedHandle>>,
+}
+
+/// A file that is open as long as its handle lives.
+#[derive(Debug)]
+struct TrackedHandle {
+    slot: Weak<dyn Empty>,
+    /// Whether a lock may hang on its descriptor.
+    is_locking: bool,
+}
+
+/// Where a handle finds its file.
+#[derive(Debug)]
+struct TrackedSlot<T>(UncontendedRwLock<Option<T>>);
+
+trait Empty: std::fmt::Debug + Send + Sync {
+    /// Closes the file, unless somebody uses it. Answers whether it is closed.
+    fn empty(&self) -> bool;
+}
+
+impl<T: std::fmt::Debug + Send + Sync> Empty for TrackedSlot<T> {
+    fn empty(&self) -> bool {
+        self.0.try_write().is_some_and(|mut file| {
+            drop(file.take());
+            true
+        })
+    }
+}
+
+fn released() -> io::Error {
+    io::Error::other("this process is a fork of the one that opened the file")
+}
+
+impl TrackedVolume {
+    /// A volume for the cache at a path.
+    pub(crate) fn new(volume: Arc<dyn Volume>, path: &Path) -> Arc<Self> {
+        let opened = UncontendedRwLock::new(Vec::new());
+        Arc::new(Self { volume, process: Process::current(), path: path.to_owned(), opened })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Closes everything that is open, in a forked child. It may be called again.
+    ///
+    /// # Errors
+    /// When a descriptor that a lock may hang on stays open.
+    pub(crate) fn release(&self) -> io::Result<()> {
+        let held = || io::Error::other("a thread of the parent was using the lock at the moment of the fork");
+        let opened = self.opened.try_read().ok_or_else(held)?;
+        let mut is_unlocked = true;
+        for TrackedHandle { slot, is_locking } in &*opened {
+            let is_closed = slot.upgrade().is_none_or(|slot| slot.empty());
+            is_unlocked &= is_closed || !is_locking;
+        }
+        if is_unlocked { Ok(()) } else { Err(held()) }
+    }
+
+    fn track<T: std::fmt::Debug + Send + Sync + 'static>(
+        &self,
+        file: T,
+        is_locking: bool,
+    ) -> Arc<TrackedSlot<T>> {
+        let slot = Arc::new(TrackedSlot(UncontendedRwLock::new(Some(file))));
+        let weak: Weak<TrackedSlot<T>> = Arc::downgrade(&slot);
+        let mut opened = self.opened.write();
+        opened.retain(|opened| opened.slot.strong_count() > 0);
+        opened.push(TrackedHandle { slot: weak, is_locking });
+        slot
+    }
+
+    fn file(&self, content: Box<dyn Content>, is_locking: bool) -> Box<dyn Content> {
+        Box::new(TrackedFile { slot: self.track(content, is_locking), process: self.process })
+    }
+}
+
+impl Volume for TrackedVolume {
+    fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>> {
+        self.volume.metadata(path)
+    }
+
+    fn counts_blocks(&self, path: &Path) -> bool {
+        self.volume.counts_blocks(path)
+    }
+
+    fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
+        let VolumeFile { content, locks, seal } = self.volume.open(path, create)?;
+        let content = self.file(content, locks.is_none());
+        Ok(VolumeFile { content, locks: locks.map(|locks| self.file(locks, true)), seal })
+    }
+
+    fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {
+        let anchor = self.volume.anchor(path)?;
+        let identity = anchor.identity();
+        Ok(Box::new(TrackedAnchor { slot: self.track(anchor, false), process: self.process, identity }))
+    }
+
+    fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
+        let slot = self.track(self.volume.open_lock(path)?, true);
+        Ok(Box::new(TrackedLock { slot, process: self.process }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.volume.rename(from, to)
+    }
+
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.volume.replace(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.volume.remove(path)
+    }
+
+    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+        self.volume.sync_directory(directory)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        self.volume.list(directory)
+    }
+
+    fn create_directories(&self, directory: &Path) -> io::Result<()> {
+        self.volume.create_directories(directory)
+    }
+
+    fn missing_directories(&self, directory: &Path) -> Vec<PathBuf> {
+        self.volume.missing_directories(directory)
+    }
+
+    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
+        self.volume.remove_directory(directory)
+    }
+
+    fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
+        self.volume.real_directory(directory)
+    }
+
+    fn longest_name(&self, directory: &Path) -> io::Result<usize> {
+        self.volume.longest_name(directory)
+    }
+
+    fn is_mount_point(&self, path: &Path) -> io::Result<bool> {
+        self.volume.is_mount_point(path)
+    }
+
+    fn file_size_limit(&self) -> Option<u64> {
+        self.volume.file_size_limit()
+    }
+}
+
+#[derive(Debug)]
+struct TrackedFile {
+    slot: Arc<TrackedSlot<Box<dyn Content>>>,
+    process: Process,
+}
+
+impl TrackedFile {
+    fn read_with<R>(&self, call: impl FnOnce(&dyn Content) -> io::Result<R>) -> io::Result<R> {
+        self.slot.0.read().as_ref().map_or_else(|| Err(released()), |file| call(&**file))
+    }
+
+    /// Changes the file, or its locks; in its own process alone.
+    fn change<R, E: From<io::Error>>(&self, call: impl FnOnce(&dyn Content) -> Result<R, E>) -> Result<R, E> {
+        if !self.process.is_current() {
+            return Err(released().into());
+        }
+        self.slot.0.read().as_ref().map_or_else(|| Err(released().into()), |file| call(&**file))
+    }
+
+    /// Gives something back: in a child there is nothing to give.
+    fn give_back<E: From<io::Error>>(
+        &self,
+        call: impl FnOnce(&dyn Content) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.process.is_current() { self.change(call) } else { Ok(()) }
+    }
+}
+
+impl Content for TrackedFile {
+    fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.change(|file| file.punch(offset, len))
+    }
+
+    fn data(&self) -> io::Result<Vec<Range<u64>>> {
+        self.read_with(Content::data)
+    }
+}
+
+impl StorageBackend for TrackedFile {
+    fn len(&self) -> io::Result<u64> {
+        self.read_with(StorageBackend::len)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.read_with(|file| file.read(offset, out))
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.change(|file| file.set_len(len))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.change(StorageBackend::sync_data)
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.change(|file| file.write(offset, data))
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.give_back(StorageBackend::close)
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.change(|file| file.try_lock_range(start, end))
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.change(|file| file.try_lock_shared_range(start, end))
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.change(|file| file.lock_range(start, end))
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.change(|file| file.lock_shared_range(start, end))
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.give_back(|file| file.unlock_range(start, end))
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.change(|file| file.query_lock_range(start, end))
+    }
+}
+
+#[derive(Debug)]
+struct TrackedAnchor {
+    slot: Arc<TrackedSlot<Box<dyn Anchor>>>,
+    process: Process,
+    identity: Identity,
+}
+
+impl TrackedAnchor {
+    fn with<R>(&self, call: impl FnOnce(&dyn Anchor) -> io::Result<R>) -> io::Result<R> {
+        self.slot.0.read().as_ref().map_or_else(|| Err(released()), |anchor| call(&**anchor))
+    }
+}
+
+impl Anchor for TrackedAnchor {
+    fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    fn has_name(&self) -> io::Result<bool> {
+        self.with(|anchor| anchor.has_name())
+    }
+
+    fn metadata(&self) -> io::Result<Metadata> {
+        self.with(|anchor| anchor.metadata())
+    }
+
+    fn start(&self, most: usize) -> io::Result<Vec<u8>> {
+        self.with(|anchor| anchor.start(most))
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if self.process.is_current() {
+            self.with(|anchor| anchor.write(offset, bytes))
+        } else {
+            Err(released())
+        }
+    }
+}
+
+#[derive(Debug)]
+struct TrackedLock {
+    slot: Arc<TrackedSlot<Box<dyn LockFile>>>,
+    process: Process,
+}
+
+impl TrackedLock {
+    fn change<R>(&self, call: impl FnOnce(&mut dyn LockFile) -> io::Result<R>) -> io::Result<R> {
+        if !self.process.is_current() {
+            return Err(released());
+        }
+        self.slot.0.write().as_mut().map_or_else(|| Err(released()), |lock| call(&mut **lock))
+    }
+}
+
+impl LockFile for TrackedLock {
+    fn try_lock(&mut self) -> io::Result<bool> {
+        self.change(|lock| lock.try_lock())
+    }
+
+    fn read(&mut self, most: usize) -> io::Result<Vec<u8>> {
+        self.change(|lock| lock.read(most))
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.change(|lock| lock.write(bytes))
+    }
+
+    fn unlock(&mut self) -> io::Result<()> {
+        self.change(|lock| lock.unlock())
+    }
+
+    fn is_new(&self) -> bool {
+        self.slot.0.read().as_ref().is_some_and(|lock| lock.is_new())
+    }
+
+    fn place(&self) -> io::Result<LockPlace> {
+        self.slot.0.read().as_ref().map_or_else(|| Err(released()), |lock| lock.place())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -70,7 +70,7 @@ pub use crate::stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
 pub use crate::sys::clock;
 pub use crate::units::{ByteSize, Timestamp};
 
-/// The example of the README compiles, too.
+/// Compiles the example of the package's README.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 mod readme {}

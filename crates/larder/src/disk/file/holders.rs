@@ -5,33 +5,16 @@
 //! holds the file if it has both the file and its lock open: one that waits for the lock has the lock alone,
 //! one that reads has the file alone.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::escape::escape_control;
-use super::volume::{OsVolume, Volume};
+use super::names::{LOCK, beside};
+use crate::error::holder::Holder;
+use crate::format::escape::escape_control;
+use crate::sys::volume::Volume;
+use crate::sys::volume::os::OsVolume;
 
 /// The longest name of a process that the system keeps, and its line's end.
 const NAME_LEN: u64 = 64;
-
-/// A process that holds a cache file open, with the lock beside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// Its id.
-    pub pid: u32,
-    /// What the system calls it, without control characters; none where it does not tell.
-    pub name: Option<String>,
-}
-
-/// As `10366 (shop-worker)`.
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "{} ({name})", self.pid),
-            None => write!(f, "{}", self.pid),
-        }
-    }
-}
 
 /// The processes that hold a cache file, by their ids, as far as they are seen from here: those of the same user,
 /// or all for root, of the same container. None where the system has no such list (it is Linux's).
@@ -55,9 +38,7 @@ impl fmt::Display for Holder {
 #[must_use]
 pub fn holders(path: &Path) -> Vec<Holder> {
     let Some(path) = real(path) else { return Vec::new() };
-    let mut lock = path.clone().into_os_string();
-    lock.push(".lock");
-    let both = [PathBuf::from(lock), path];
+    let both = [beside(&path, LOCK), path];
     let processes = OsVolume.list(Path::new("/proc")).unwrap_or_default();
     let mut pids: Vec<u32> = processes
         .iter()

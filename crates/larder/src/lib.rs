@@ -77,7 +77,7 @@ pub use crate::stats::recent::Recent;
 pub use crate::stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
 pub use crate::units::{ByteSize, Timestamp};
 
-/// Compiles the example of the README, too.
+/// Compiles the example of the package's README.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 mod readme {}

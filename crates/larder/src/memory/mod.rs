@@ -11,6 +11,7 @@ pub(crate) mod evicted_values;
 mod expiry;
 pub mod heap;
 pub(crate) mod leases;
+mod locked_shard;
 mod maintenance;
 mod policy;
 mod purge;
@@ -28,8 +29,9 @@ mod write_back;
 use buffer::WriteBuffer;
 use evicted_values::EvictedValues;
 use leases::{LeaseId, Permit};
+use locked_shard::LockedShard;
 
-use slot::{DeferredDrops, IncomingEntry, Lookup, MissToken, Refused, SlotKey, Value};
+use slot::{IncomingEntry, Lookup, MissToken, Refused, SlotKey, Value};
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Deref;
@@ -185,15 +187,18 @@ impl Memory {
     }
 
     pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
-        self.locked(key, |shard, deferred| shard.leases.release(key, lease, deferred));
+        let mut evicted_values = EvictedValues::default();
+        let mut locked = self.lock(key, &mut evicted_values);
+        locked.shard.leases.release(key, lease, &mut locked.released.deferred);
     }
 
     /// Stores an explicit write. An entry that is not to be saved is evicted at once if memory has no room
     /// for it.
     ///
-    /// What it replaces, and what goes for its room, is left to the caller, who may have others to tell of
-    /// the write first: a user's `Drop` may panic. So do the other two ways to store an entry.
-    pub(crate) fn store_keeping(
+    /// The values that the entry replaces or evicts are left to the caller, which may have other threads to
+    /// tell of the write first: a user's `Drop` may panic. The same holds for
+    /// [`fill_entry`](Memory::fill_entry) and [`promote_entry`](Memory::promote_entry).
+    pub(crate) fn store_entry(
         &self,
         key: SlotKey<'_>,
         entry: IncomingEntry,
@@ -201,43 +206,43 @@ impl Memory {
         evicted_values: &mut EvictedValues,
     ) -> Result<u64, Refused> {
         if entry.unsaved.is_none() && !KeyspaceId::of(key.bytes).is_memory_only() {
-            // Before the shard takes it: whoever asks after every shard refuses such entries knows of all
-            // that were stored.
+            // Set before storing, so that a caller that reads the flag after `start_saving` sees every unsaved
+            // entry.
             self.has_unsaved.store(true, Ordering::SeqCst);
         }
-        let store = |shard: &mut Shard, entry, deferred: &mut DeferredDrops| {
-            shard.store(key, entry, &self.sequence, deferred)
+        let weight = entry.clean_weight();
+        let Some(mut locked) = self.lock_with_room(key, weight, evicted_values) else {
+            // The entry that it would have replaced must not outlive it.
+            let mut locked = self.lock(key, evicted_values);
+            return Err(locked.shard.forget_replaced(key, now, &mut locked.released.deferred));
         };
-        self.charged(key, entry, evicted_values, store).map_err(|refused| match refused {
-            // What it would have replaced must not outlive it.
-            Refused::NoRoom => self.keeping(self.shard(key), evicted_values, |shard, deferred| {
-                shard.forget_replaced(key, now, deferred)
-            }),
-            other => other,
-        })
+        let stored = locked.shard.store(key, entry, &self.sequence, &mut locked.released.deferred);
+        stored.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Whether writes were stored since this was last asked that will not be saved.
+    /// Returns whether writes that will not be saved were stored since the last call.
     pub(crate) fn take_unsaved(&self) -> bool {
         self.has_unsaved.swap(false, Ordering::SeqCst)
     }
 
-    /// Publishes a load, if its lease still holds. Answers its sequence.
-    pub(crate) fn fill_keeping(
+    /// Publishes a load, if its lease still holds. Returns its sequence.
+    pub(crate) fn fill_entry(
         &self,
         key: SlotKey<'_>,
         lease: LeaseId,
         entry: IncomingEntry,
         evicted_values: &mut EvictedValues,
     ) -> Result<u64, Refused> {
-        let fill = |shard: &mut Shard, entry, deferred: &mut DeferredDrops| {
-            shard.fill(key, lease, entry, &self.sequence, deferred)
+        let weight = entry.clean_weight();
+        let Some(mut locked) = self.lock_with_room(key, weight, evicted_values) else {
+            return Err(Refused::NoRoom);
         };
-        self.charged(key, entry, evicted_values, fill)
+        let filled = locked.shard.fill(key, lease, entry, &self.sequence, &mut locked.released.deferred);
+        filled.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Publishes what was read from disk, if the permission still holds.
-    pub(crate) fn promote_keeping(
+    /// Publishes a value that was read from disk, if the permission still holds.
+    pub(crate) fn promote_entry(
         &self,
         key: SlotKey<'_>,
         permit: Permit,
@@ -245,68 +250,59 @@ impl Memory {
         sequence: u64,
         evicted_values: &mut EvictedValues,
     ) -> Result<(), Refused> {
-        let promote = |shard: &mut Shard, entry, deferred: &mut DeferredDrops| {
-            shard.promote(key, permit, entry, sequence, deferred)
+        let weight = entry.clean_weight();
+        let Some(mut locked) = self.lock_with_room(key, weight, evicted_values) else {
+            return Err(Refused::NoRoom);
         };
-        self.charged(key, entry, evicted_values, promote)
+        let promoted = locked.shard.promote(key, permit, entry, sequence, &mut locked.released.deferred);
+        promoted.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Stores an entry, its weight reserved if it is not to be saved: it is clean from the start then.
+    /// Locks the shard of a key, with `weight` reserved in the budget. None if memory has no room for it.
     ///
-    /// A full cache mostly has the room in the entry's own shard: what is evicted there, under the same lock,
-    /// gives its room to the newcomer, and nobody can come in between. Otherwise room is looked for
-    /// everywhere.
-    fn charged<R>(
-        &self,
+    /// A full cache mostly finds the room in the key's own shard. The entry that is evicted there gives its room
+    /// to the new one under the same lock, so that no other caller can take it in between. Otherwise room is
+    /// looked for in all shards.
+    ///
+    /// No value is dropped here: a user's `Drop` must not run while weight is reserved that belongs to no entry
+    /// yet, since it may wait for that weight.
+    fn lock_with_room<'a>(
+        &'a self,
         key: SlotKey<'_>,
-        entry: IncomingEntry,
-        // Not dropped here: a user's `Drop` must not run while weight is reserved that is nobody's yet, since
-        // it may wait for that weight.
-        evicted_values: &mut EvictedValues,
-        store: impl FnOnce(&mut Shard, IncomingEntry, &mut DeferredDrops) -> Result<R, Refused>,
-    ) -> Result<R, Refused> {
-        let weight = if entry.unsaved.is_none() { entry.weight.bytes() } else { 0 };
-        let is_reserved = self.budget.try_reserve(weight);
-        let mut left = Some((entry, store));
-        let mut stored = Err(Refused::NoRoom);
-        if is_reserved || weight <= self.budget.capacity() {
-            self.keeping(self.shard(key), evicted_values, |shard, deferred| {
-                if (is_reserved || (shard.evict(deferred) && deferred.give_room(weight)))
-                    && let Some((entry, store)) = left.take()
-                {
-                    stored = store(shard, entry, deferred);
-                }
-            });
+        weight: u64,
+        mut evicted_values: &'a mut EvictedValues,
+    ) -> Option<LockedShard<'a>> {
+        if self.budget.try_reserve(weight) {
+            return Some(self.lock(key, evicted_values));
         }
-        if let Some((entry, store)) = left {
-            if !self.reserve_keeping(key, weight, evicted_values) {
-                self.bypassed.fetch_add(1, Ordering::Relaxed);
-                return Err(Refused::NoRoom);
+        if weight <= self.budget.capacity() {
+            let mut locked = self.lock(key, evicted_values);
+            if locked.evict_for(weight) {
+                return Some(locked);
             }
-            stored = self
-                .keeping(self.shard(key), evicted_values, |shard, deferred| store(shard, entry, deferred));
+            evicted_values = locked.unlock();
         }
-        stored.inspect_err(|_| self.budget.release(weight))
+        if !self.reserve_weight(key, weight, evicted_values) {
+            self.bypassed.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(self.lock(key, evicted_values))
     }
 
-    /// Reserves room in the budget for a key, evicting as needed: first from its own shard, so that shards
+    /// Reserves weight in the budget for a key, evicting as needed: first from its own shard, so that shards
     /// keep their sizes and each chooses among the entries that the new one competes with, then from one
-    /// after another. No lock is held at the call.
-    fn reserve_keeping(&self, key: SlotKey<'_>, weight: u64, evicted_values: &mut EvictedValues) -> bool {
+    /// shard after another. No lock is held at the call.
+    fn reserve_weight(&self, key: SlotKey<'_>, weight: u64, evicted_values: &mut EvictedValues) -> bool {
         if weight > self.budget.capacity() {
             return false;
         }
         if self.budget.try_reserve(weight) {
             return true;
         }
-        self.keeping(self.shard(key), evicted_values, Shard::evict);
+        self.lock(key, evicted_values).evict();
         let mut idle = 0;
         while !self.budget.try_reserve(weight) {
-            let next = self.next_victim.fetch_add(1, Ordering::Relaxed);
-            let Some(shard) = self.shards.get(next & (self.shards.len() - 1)) else {
-                return false;
-            };
-            if self.keeping(shard, evicted_values, Shard::evict) {
+            if self.evict_next(evicted_values) {
                 idle = 0;
                 continue;
             }
@@ -322,6 +318,13 @@ impl Memory {
         true
     }
 
+    /// Evicts one clean entry from the next shard in turn. Returns whether it had one.
+    fn evict_next(&self, evicted_values: &mut EvictedValues) -> bool {
+        let next = self.next_victim.fetch_add(1, Ordering::Relaxed);
+        let shard = self.shards.get(next & (self.shards.len() - 1));
+        shard.is_some_and(|shard| self.lock_shard(shard, evicted_values).evict())
+    }
+
     /// The shard of a key: by the upper half of the hash, the lower being the table's and the policy's.
     #[inline]
     fn shard(&self, key: SlotKey<'_>) -> &RwLock<Shard> {
@@ -329,32 +332,17 @@ impl Memory {
         self.shards.get(at).expect("a masked index is below the power of two that is the length")
     }
 
-    fn locked<R>(&self, key: SlotKey<'_>, change: impl FnOnce(&mut Shard, &mut DeferredDrops) -> R) -> R {
-        self.locked_shard(self.shard(key), change)
+    /// Locks the shard of a key. The values that it lets go of pass to `evicted_values`.
+    fn lock<'a>(&'a self, key: SlotKey<'_>, evicted_values: &'a mut EvictedValues) -> LockedShard<'a> {
+        self.lock_shard(self.shard(key), evicted_values)
     }
 
-    /// Changes a shard under its lock. What it lets go of is dropped after the lock (invariant 5), its weight
-    /// given back.
-    fn locked_shard<R>(
-        &self,
-        shard: &RwLock<Shard>,
-        change: impl FnOnce(&mut Shard, &mut DeferredDrops) -> R,
-    ) -> R {
-        self.keeping(shard, &mut EvictedValues::default(), change)
-    }
-
-    /// Changes a shard under its lock. What it lets go of is left to the caller, its weight given back.
-    fn keeping<R>(
-        &self,
-        shard: &RwLock<Shard>,
-        evicted_values: &mut EvictedValues,
-        change: impl FnOnce(&mut Shard, &mut DeferredDrops) -> R,
-    ) -> R {
-        let mut deferred = DeferredDrops::default();
-        let result = change(&mut shard.write(), &mut deferred);
-        self.budget.release(deferred.weight);
-        evicted_values.extend(deferred.values);
-        result
+    fn lock_shard<'a>(
+        &'a self,
+        shard: &'a RwLock<Shard>,
+        evicted_values: &'a mut EvictedValues,
+    ) -> LockedShard<'a> {
+        LockedShard::new(shard, &self.budget, evicted_values)
     }
 }
 

@@ -13,7 +13,8 @@ impl Memory {
         now: Timestamp,
         evicted_values: &mut EvictedValues,
     ) -> PreviousState {
-        self.keeping(self.shard(key), evicted_values, |shard, deferred| shard.forget(key, now, deferred))
+        let mut locked = self.lock(key, evicted_values);
+        locked.shard.forget(key, now, &mut locked.released.deferred)
     }
 
     /// Removes a key by a tombstone: what stood there, its sequence, the floor for a record on disk, and what
@@ -25,25 +26,31 @@ impl Memory {
         evicted_values: &mut EvictedValues,
         look: impl FnOnce() -> S,
     ) -> Result<(PreviousState, u64, u64, S), Refused> {
-        self.keeping(self.shard(key), evicted_values, |shard, deferred| {
-            if shard.is_closed() {
-                return Err(Refused::Closed);
-            }
-            let (prior, sequence) = shard.insert_tombstone(key, now, &self.sequence, deferred);
-            Ok((prior, sequence, shard.min_visible_sequence(key), look()))
-        })
+        let mut locked = self.lock(key, evicted_values);
+        if locked.shard.is_closed() {
+            return Err(Refused::Closed);
+        }
+        let deferred = &mut locked.released.deferred;
+        let (previous, sequence) = locked.shard.insert_tombstone(key, now, &self.sequence, deferred);
+        Ok((previous, sequence, locked.shard.min_visible_sequence(key), look()))
     }
 
     pub(crate) fn cancel_tombstone(&self, key: SlotKey<'_>, sequence: u64) {
-        self.locked(key, |shard, deferred| shard.cancel_tombstone(key, sequence, deferred));
+        let mut evicted_values = EvictedValues::default();
+        let mut locked = self.lock(key, &mut evicted_values);
+        locked.shard.cancel_tombstone(key, sequence, &mut locked.released.deferred);
     }
 
     /// Bars fills of a key, together with the removal that `remove` makes under the same lock.
     pub(crate) fn raise_fence(&self, key: SlotKey<'_>) {
-        self.locked(key, |shard, deferred| shard.leases.raise_fence(key, deferred));
+        let mut evicted_values = EvictedValues::default();
+        let mut locked = self.lock(key, &mut evicted_values);
+        locked.shard.leases.raise_fence(key, &mut locked.released.deferred);
     }
 
     pub(crate) fn lower_fence(&self, key: SlotKey<'_>) {
-        self.locked(key, |shard, deferred| shard.leases.lower_fence(key, deferred));
+        let mut evicted_values = EvictedValues::default();
+        let mut locked = self.lock(key, &mut evicted_values);
+        locked.shard.leases.lower_fence(key, &mut locked.released.deferred);
     }
 }

@@ -108,7 +108,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // Dropped last, when it is counted and planned: a user's `Drop` may panic.
         let mut evicted_values = EvictedValues::default();
         let promoted =
-            self.shared.tiers.memory.promote_keeping(key, permit, entry, found.sequence, &mut evicted_values);
+            self.shared.tiers.memory.promote_entry(key, permit, entry, found.sequence, &mut evicted_values);
         match promoted {
             Ok(()) => self.open_keyspace.counters.add(Count::Promotions),
             // Memory counts those that it has no room for, as bypassed.

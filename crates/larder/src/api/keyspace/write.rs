@@ -96,8 +96,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let is_beyond_file = beyond_file.is_some() && is_saved;
         let entry = IncomingEntry { value, expires_at, weight, unsaved };
         let stored = match lease {
-            None => tiers.memory.store_keeping(key, entry, now, &mut evicted_values),
-            Some(lease) => tiers.memory.fill_keeping(key, lease.id, entry, &mut evicted_values),
+            None => tiers.memory.store_entry(key, entry, now, &mut evicted_values),
+            Some(lease) => tiers.memory.fill_entry(key, lease.id, entry, &mut evicted_values),
         };
         if is_saved && tiers.memory.buffer().has_waiters() {
             // They asked for room, perhaps before this value was there to be committed: it is what they wait

@@ -119,7 +119,7 @@ impl Machine {
         let entry =
             IncomingEntry { value, expires_at, weight: Weight::of(len as u64), unsaved: Some(unsaved) };
         memory
-            .store_keeping(memory.key(&key), entry, self.tiers.time.now(), &mut EvictedValues::default())
+            .store_entry(memory.key(&key), entry, self.tiers.time.now(), &mut EvictedValues::default())
             .unwrap()
     }
 

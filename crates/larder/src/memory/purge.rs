@@ -47,9 +47,8 @@ impl Memory {
         evicted_values: &mut EvictedValues,
     ) -> (Range, Purged) {
         for shard in self.shards.iter().filter(|_| !failpoint_is_set(Failpoint::SkipBarrier)) {
-            self.change_shard(shard, evicted_values, |shard, deferred| {
-                shard.leases.raise_barrier(&scope, deferred)
-            });
+            let mut locked = self.lock_shard(shard, evicted_values);
+            locked.shard.leases.raise_barrier(&scope, &mut locked.released.deferred);
         }
         let sequence = self.sequence.fetch_add(1, Ordering::SeqCst) + 1;
         let range = Range { scope, sequence };
@@ -58,12 +57,14 @@ impl Memory {
             let is_late = failpoint_is_set(Failpoint::RaiseFloorLate);
             let mut next = Some(0);
             while let Some(from) = next {
-                next = self.change_shard(shard, evicted_values, |shard, deferred| {
-                    if from == 0 && is_on_disk && !is_late {
-                        purged.earlier = shard.insert_range_tombstone(&range);
-                    }
-                    shard.purge_part(&range, now, (from, SLOTS), most_listed, &mut purged, deferred)
-                });
+                let mut locked = self.lock_shard(shard, evicted_values);
+                if from == 0 && is_on_disk && !is_late {
+                    purged.earlier = locked.shard.insert_range_tombstone(&range);
+                }
+                let deferred = &mut locked.released.deferred;
+                let slots = (from, SLOTS);
+                next = locked.shard.purge_part(&range, now, slots, most_listed, &mut purged, deferred);
+                drop(locked);
                 evicted_values.drop_if_many();
             }
             if is_late {

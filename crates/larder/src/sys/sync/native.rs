@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-pub(crate) use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
+pub(crate) use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
 pub(crate) use std::thread;
 

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use shuttle::rand::{RngCore, thread_rng};
 
-pub(crate) use shuttle::sync::RwLockReadGuard;
 pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
+pub(crate) use shuttle::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 /// The part of `std::thread` that the cache uses.
 pub(crate) mod thread {

@@ -1,11 +1,13 @@
 //! What the disk tier holds and has been through, as statistics show it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::store::extent::Extent;
 use super::store::identity::FileIdentity;
+use super::store::keyspace_row::KeyspaceRow;
+use super::store::redb_store::Store;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::DiskState;
 use crate::units::Timestamp;
@@ -78,5 +80,50 @@ impl DiskStatus {
     /// How long it has not been on.
     pub(crate) fn degraded(&self, now: Timestamp) -> Duration {
         self.degraded + self.off_since.map_or(Duration::ZERO, |since| now.since(since))
+    }
+}
+
+impl Store {
+    /// What the file says on opening.
+    pub(crate) fn view(&mut self) -> DiskStatus {
+        let mut view = DiskStatus {
+            recovered_entries: self.catalog.entries(),
+            was_closed_cleanly: self.catalog.state.closed_cleanly,
+            ..DiskStatus::default()
+        };
+        self.show(&mut view);
+        view
+    }
+
+    /// Brings a view up to date. Costs what has changed since the last call; the first call, all keyspaces.
+    pub(crate) fn show(&mut self, view: &mut DiskStatus) {
+        let keyspaces = &self.catalog.keyspaces;
+        let shown = |row: &KeyspaceRow| KeyspaceStatus {
+            id: row.id,
+            entries: row.entries,
+            bytes: row.bytes,
+            schema: row.schema.clone(),
+        };
+        match self.unshown.replace(BTreeSet::new()) {
+            None => {
+                view.keyspaces = keyspaces.iter().map(|(name, row)| (name.clone(), shown(row))).collect();
+                view.gone.retain(|id, _| keyspaces.name_of(*id).is_some());
+            }
+            Some(names) => {
+                let rows = names.into_iter().filter_map(|name| Some((shown(keyspaces.get(&name)?), name)));
+                for (row, name) in rows {
+                    let id = row.id;
+                    let old = view.keyspaces.insert(name, row);
+                    if let Some(old) = old.filter(|old| old.id != id) {
+                        view.gone.remove(&old.id);
+                    }
+                }
+            }
+        }
+        (view.entries, view.bytes) = (self.catalog.entries(), self.catalog.live_bytes());
+        view.identity = self.catalog.identity;
+        view.pending_removals = self.catalog.ranges.len() as u64;
+        // Of a limit that has just fallen the next commit makes true what is above it.
+        view.usable = self.pressure.limit().max(view.bytes);
     }
 }

@@ -21,8 +21,8 @@ use smallvec::SmallVec;
 
 use super::epochs::{EpochToken, Epochs};
 use super::slot::{DeferredDrops, SlotKey, Value};
-use super::stored_key::StoredKey;
 use crate::format::key::scope::Scope;
+use crate::format::stored_key::StoredKey;
 
 use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
 

@@ -19,7 +19,6 @@ mod segments;
 pub(crate) mod shard;
 pub(crate) mod slot;
 mod slots;
-pub(crate) mod stored_key;
 #[cfg(any(test, feature = "test-util"))]
 mod validate;
 pub(crate) mod weight;

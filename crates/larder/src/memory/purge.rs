@@ -24,8 +24,9 @@
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
-use super::slot::{Purged, Range};
+use super::slot::Purged;
 use crate::format::key::scope::Scope;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::sys::sync::Ordering;
 use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
@@ -45,14 +46,14 @@ impl Memory {
         now: Timestamp,
         most_listed: usize,
         evicted_values: &mut EvictedValues,
-    ) -> (Range, Purged) {
+    ) -> (RangeTombstone, Purged) {
         for shard in self.shards.iter().filter(|_| !failpoint_is_set(Failpoint::SkipBarrier)) {
             self.keeping(shard, evicted_values, |shard, deferred| {
                 shard.leases.raise_barrier(&scope, deferred)
             });
         }
         let sequence = self.sequence.fetch_add(1, Ordering::SeqCst) + 1;
-        let range = Range { scope, sequence };
+        let range = RangeTombstone { scope, sequence };
         let mut purged = Purged::default();
         for shard in &self.shards {
             let is_late = failpoint_is_set(Failpoint::RaiseFloorLate);
@@ -75,7 +76,7 @@ impl Memory {
     }
 
     /// Disbelieves the disk in ranges that are pending in its file. Called before the first lookup.
-    pub(crate) fn insert_range_tombstones(&self, ranges: &[Range]) {
+    pub(crate) fn insert_range_tombstones(&self, ranges: &[RangeTombstone]) {
         for shard in &self.shards {
             let mut shard = shard.write();
             for range in ranges {

@@ -8,11 +8,11 @@ use smallvec::SmallVec;
 use super::buffer::BufferRoom;
 use super::epochs::EpochToken;
 use super::leases::LeaseId;
-use super::stored_key::StoredKey;
 use super::weight::Weight;
-use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::format::record::{Compression, Extension};
+use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
@@ -191,13 +191,6 @@ impl Mutation {
     }
 }
 
-/// A removal of every key in a scope, until nothing of it is left on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Range {
-    pub(crate) scope: Scope,
-    pub(crate) sequence: u64,
-}
-
 /// What a purge took out of the shards.
 #[derive(Debug, Default)]
 pub(crate) struct Purged {
@@ -209,7 +202,7 @@ pub(crate) struct Purged {
     /// Live entries beyond that bound. They were committed: the disk has them, unless it evicted them.
     pub(crate) unlisted: u64,
     /// Range removals that were made before and are still pending: what they cover was not there any more.
-    pub(crate) earlier: Vec<Range>,
+    pub(crate) earlier: Vec<RangeTombstone>,
 }
 
 /// What is to be dropped once the lock is released: a user's `Drop` may call the cache.

@@ -3,7 +3,7 @@
 use super::policy::SlotId;
 use super::segments::Segments;
 use super::slot::{Slot, SlotState};
-use super::stored_key::StoredKey;
+use crate::format::stored_key::StoredKey;
 use crate::units::Timestamp;
 
 const NONE: SlotId = SlotId::MAX;

@@ -24,9 +24,9 @@
 use std::path::Path;
 use std::{fmt, io};
 
-use super::open::REDB_MAGIC;
 use super::overlay;
 use crate::disk::store::identity::FileIdentity;
+use crate::disk::store::redb_header::REDB_MAGIC;
 use crate::disk::store::tables::marker;
 use crate::format::record::checksum;
 use crate::sys::volume::file::VolumeFile;

@@ -7,7 +7,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::files::{directory_of, io_error};
+use super::directories::directory_of;
+use super::io_error::io_error;
 use crate::error::Error;
 use crate::sys::volume::Volume;
 
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
     use crate::api::cache::Cache;
     use crate::api::keyspace::definition::KeyspaceDefinition;
-    use crate::disk::file::files::{MAX_QUARANTINED, quarantine};
+    use crate::disk::file::quarantine::{MAX_QUARANTINED, quarantine};
     use crate::sys::volume::OsVolume;
 
     /// A file system's names, in most cases.

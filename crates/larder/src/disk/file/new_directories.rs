@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files::{create_parents, directory_of};
+use super::directories::{create_parents, directory_of};
 use crate::error::Error;
 use crate::sys::volume::Volume;
 

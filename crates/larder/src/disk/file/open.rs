@@ -19,58 +19,27 @@
 
 use std::path::{Path, PathBuf};
 
-use redb::{Builder, ConcurrencyMode, Database};
-
 use super::ballast::Ballast;
 use super::compact::widen;
+use super::create::{CreatedFile, create, refuse_unless_unfinished, remove_unfinished, unfinished};
+use super::error_translation::{FileAction, error_of, unknown_damage};
 use super::evidence::Accepted;
-use super::files::{PathState, io_error};
-use super::names::{self, UNFINISHED, beside};
+use super::io_error::{foreign, io_error};
 use super::overlay::Overlay;
-use super::owner::Owner;
-use super::{evidence, files, overlay};
+use super::path_state::{PathState, path_state, refuse_mount_point, refuse_unless_redb};
+use super::quarantine::quarantine;
+use super::verify::verify;
+use super::{evidence, names, overlay};
 use crate::disk::store::catalog::Catalog;
-use crate::disk::store::charging::Charging;
+use crate::disk::store::database::{OpenOptions, SMALL_CACHE, builder};
 use crate::disk::store::file_format::FileFormat;
 use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
-use crate::disk::store::identity::Identities;
-use crate::disk::store::new_file;
-use crate::disk::store::new_file::NewFile;
-use crate::disk::store::redb_store::{Store, StoreLimits};
-use crate::disk::store::sparse::{Reserve, SparseFile};
+use crate::disk::store::redb_header::REDB_MAGIC;
+use crate::disk::store::redb_store::Store;
 use crate::disk::store::tables::marker;
 use crate::error::Error;
-use crate::sys::sync::Arc;
+use crate::sys::volume::Volume;
 use crate::sys::volume::file::VolumeFile;
-use crate::sys::volume::seal::Seal;
-use crate::sys::volume::{Anchor, Identity, Volume};
-use crate::units::Timestamp;
-
-/// The page cache for a look into a file.
-const SMALL_CACHE: usize = 1 << 20;
-/// How redb's files begin (redb's design document, "Database file format").
-pub(crate) const REDB_MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
-
-/// How a file is to be opened.
-#[derive(Debug, Clone)]
-pub(crate) struct OpenOptions {
-    pub(crate) volume: Arc<dyn Volume>,
-    pub(crate) path: PathBuf,
-    pub(crate) page_cache: usize,
-    /// Every page is verified when the file is no longer than this.
-    pub(crate) verify_up_to: u64,
-    pub(crate) room: StoreLimits,
-    /// The bytes that the file may take: its blocks, where these are counted, and its length elsewhere.
-    pub(crate) capacity: u64,
-    pub(crate) counts_blocks: bool,
-    /// The rule by which entries are charged; none for that of the file.
-    pub(crate) charging: Option<Charging>,
-    pub(crate) now: Timestamp,
-    /// Where the identity of a file comes from that is made or upgraded.
-    pub(crate) identities: Identities,
-    /// The file that was accepted at the path last, as the lock names it.
-    pub(crate) accepted: Option<Accepted>,
-}
 
 /// A file that is open, and how it was found.
 #[derive(Debug)]
@@ -81,14 +50,14 @@ pub(crate) struct OpenedFile {
 }
 
 /// Opens the file, or makes it. The owner's lock is held.
-pub(crate) fn open(options: &OpenOptions) -> Result<OpenedFile, Error> {
+pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result<OpenedFile, Error> {
     let OpenOptions { volume, path, .. } = options;
     let volume = &**volume;
-    let standing = files::standing(volume, path)?;
-    if standing != PathState::Nothing {
-        files::refuse_mount_point(volume, path)?;
+    let state = path_state(volume, path)?;
+    if state != PathState::Nothing {
+        refuse_mount_point(volume, path)?;
     }
-    let opened = match standing {
+    let opened = match state {
         PathState::Nothing => create_first(options, None),
         PathState::Empty => {
             // Before it is removed: a refusal leaves it.
@@ -98,18 +67,18 @@ pub(crate) fn open(options: &OpenOptions) -> Result<OpenedFile, Error> {
         }
         PathState::File { len } => {
             match refuse_unless_redb(volume, path) {
-                Err(refused @ Error::Foreign { .. }) => return replace_damaged(options, refused),
+                Err(refused @ Error::Foreign { .. }) => return replace_damaged(options, accepted, refused),
                 begun => begun?,
             }
             let found =
                 identify(volume, path).and_then(|format| match format.map(|found| found.catalog(path)) {
                     // Damage to these rows looks like this too.
                     Some(Err(newer)) => verify(volume, path).map(|()| Err(newer)),
-                    Some(Ok(_)) => open_ours(options, len)
+                    Some(Ok(_)) => Store::open(options, len)
                         .or_else(|fault| match fault.kind {
                             // Repairing may take room.
                             StoreErrorKind::Full if Ballast::give_up_left(volume, path) => {
-                                open_ours(options, len)
+                                Store::open(options, len)
                             }
                             _ => Err(fault),
                         })
@@ -122,22 +91,21 @@ pub(crate) fn open(options: &OpenOptions) -> Result<OpenedFile, Error> {
                 Ok(Ok(store)) => Ok(OpenedFile { store, quarantined: None }),
                 Ok(Err(refused)) => Err(refused),
                 Err(fault) if fault.kind == StoreErrorKind::Damage => {
-                    let why = format!("it is a damaged redb database ({fault}) with no sign of larder in it");
-                    replace_damaged(options, foreign(path, why))
+                    replace_damaged(options, accepted, unknown_damage(path, &fault.cause))
                 }
-                Err(fault) => Err(refusal(path, fault)),
+                Err(fault) => Err(error_of(FileAction::Open, path, fault)),
             }
         }
     }?;
     // Only now that the place is known to be ours. Best effort.
     remove_discarded(volume, path);
     // A compaction that was cut off.
-    let is_left = files::standing(volume, &unfinished(path)).is_ok_and(|found| found != PathState::Nothing);
+    let is_left = path_state(volume, &unfinished(path)).is_ok_and(|found| found != PathState::Nothing);
     if is_left && refuse_unless_unfinished(options).is_ok() {
         drop(remove_unfinished(options));
     }
     let OpenedFile { store, quarantined } = opened;
-    let store = widen(store, options).map_err(|fault| refusal(path, fault))?;
+    let store = widen(store, options).map_err(|fault| error_of(FileAction::Open, path, fault))?;
     Ok(OpenedFile { store, quarantined })
 }
 
@@ -154,39 +122,6 @@ fn remove_discarded(volume: &dyn Volume, path: &Path) {
     }
 }
 
-pub(crate) fn foreign(path: &Path, why: impl Into<String>) -> Error {
-    Error::Foreign { path: path.to_owned(), why: why.into() }
-}
-
-/// The error of a fault that is not damage.
-pub(crate) fn refusal(path: &Path, fault: StoreError) -> Error {
-    let path = path.to_owned();
-    match fault.kind {
-        StoreErrorKind::Locked => Owner::default().in_use(&path),
-        StoreErrorKind::Denied => Error::Permission {
-            action: "open",
-            path,
-            source: std::io::Error::new(std::io::ErrorKind::PermissionDenied, fault.cause),
-        },
-        StoreErrorKind::Full => {
-            Error::Io { action: "open", path, cause: format!("{fault}; {}", files::ROOM) }
-        }
-        _ => Error::Io { action: "open", path, cause: fault.cause },
-    }
-}
-
-pub(crate) fn refuse_unless_redb(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
-    let file = volume.open(path, false).map_err(|error| io_error("open", path, error))?;
-    let magic = file.start(REDB_MAGIC.len()).map_err(|error| io_error("read", path, error))?;
-    if magic == REDB_MAGIC { Ok(()) } else { Err(foreign(path, "it is not a redb database, and not empty")) }
-}
-
-pub(crate) fn builder(page_cache: usize) -> Builder {
-    let mut builder = Builder::new();
-    builder.set_cache_size(page_cache).set_concurrency_mode(ConcurrencyMode::SingleWriter);
-    builder
-}
-
 /// The format of a larder file; `None` if the file has no table of ours. Changes nothing.
 fn identify(volume: &dyn Volume, path: &Path) -> Result<Option<FileFormat>, StoreError> {
     let file = || volume.open(path, false);
@@ -201,73 +136,21 @@ fn identify(volume: &dyn Volume, path: &Path) -> Result<Option<FileFormat>, Stor
     }
 }
 
-/// Checks every page of a file. Changes nothing.
-fn verify(volume: &dyn Volume, path: &Path) -> Result<(), StoreError> {
-    verify_pages(|| Overlay::new(volume.open(path, false)?))
-}
-
-/// Checks every page of a file that this process has open, as it stands. Changes nothing; nobody may write
-/// meanwhile.
-pub(crate) fn verify_own(volume: &dyn Volume, path: &Path) -> Result<(), StoreError> {
-    verify_pages(|| Overlay::of_own(volume.open(path, false)?))
-}
-
-fn verify_pages(overlay: impl FnOnce() -> std::io::Result<Overlay>) -> Result<(), StoreError> {
-    let mut builder = builder(SMALL_CACHE);
-    builder.set_check_integrity_on_open(true);
-    let db = guarded(|| Ok(builder.create_with_backend(overlay()?)?))?;
-    close(db)
-}
-
-/// Opens a larder file for writing.
-pub(crate) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, StoreError> {
-    let mut store = Store::of_file(open_database(options, len <= options.verify_up_to)?, options)?;
-    if let Some(charging) = options.charging {
-        store.charge_by(charging)?;
-    }
-    // What every lookup opens: damage to it is dealt with as any other that is found on opening.
-    store.snapshot(0)?;
-    Ok(store)
-}
-
-/// The database of a file that is open for writing, and what governs its writes.
-pub(crate) struct OpenDatabase {
-    pub(crate) db: Database,
-    /// Ends all writing to the file.
-    pub(crate) seal: Seal,
-    pub(crate) reserve: Reserve,
-    /// The largest page that the file can have ([`crate::disk::store::new_file`]).
-    pub(crate) largest_page: u64,
-}
-
-/// Opens the database of a file for writing.
-pub(crate) fn open_database(options: &OpenOptions, verifies: bool) -> Result<OpenDatabase, StoreError> {
-    let mut builder = builder(options.page_cache);
-    builder.set_check_integrity_on_open(verifies);
-    let file = options.volume.open(&options.path, false)?;
-    let (seal, largest_page) = (file.seal(), new_file::region_len(&file)?);
-    // Where blocks are not counted nothing is gained by holes.
-    if options.counts_blocks {
-        let file = SparseFile::new(file, options.capacity)?;
-        let reserve = file.reserve();
-        let db = guarded(|| Ok(builder.create_with_backend(file)?))?;
-        return Ok(OpenDatabase { db, seal, reserve, largest_page });
-    }
-    let db = guarded(|| Ok(builder.create_with_backend(file)?))?;
-    Ok(OpenDatabase { db, seal, reserve: Reserve::default(), largest_page })
-}
-
 /// Moves a damaged file aside, if there is evidence that it is ours. Otherwise the answer is `refused`.
-fn replace_damaged(options: &OpenOptions, refused: Error) -> Result<OpenedFile, Error> {
-    let OpenOptions { volume, path, accepted, .. } = options;
+fn replace_damaged(
+    options: &OpenOptions,
+    accepted: Option<&Accepted>,
+    refused: Error,
+) -> Result<OpenedFile, Error> {
+    let OpenOptions { volume, path, .. } = options;
     let is_ours = volume
         .open(path, false)
-        .and_then(|file| evidence::is_ours(&**volume, path, &file, accepted.as_ref()))
+        .and_then(|file| evidence::is_ours(&**volume, path, &file, accepted))
         .map_err(|error| io_error("read", path, error))?;
     if !is_ours {
         return Err(refused);
     }
-    let aside = files::quarantine(&**volume, path, options.now.as_millis())
+    let aside = quarantine(&**volume, path, options.now.as_millis())
         .map_err(|error| io_error("move the damaged file aside:", path, error))?;
     create_first(options, Some(aside))
 }
@@ -280,99 +163,6 @@ fn create_first(options: &OpenOptions, quarantined: Option<PathBuf>) -> Result<O
         StoreErrorKind::Full if Ballast::give_up_left(&*options.volume, &options.path) => create(),
         _ => Err(fault),
     });
-    let store = created.map_err(|fault| refusal(&options.path, fault))?;
+    let store = created.map_err(|fault| error_of(FileAction::Open, &options.path, fault))?;
     Ok(OpenedFile { store, quarantined })
-}
-
-/// What a file is called until it is whole.
-pub(crate) fn unfinished(path: &Path) -> PathBuf {
-    beside(path, UNFINISHED)
-}
-
-/// A file of the unfinished one's name that does not begin as one may is somebody else's.
-pub(crate) fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Error> {
-    let path = unfinished(&options.path);
-    if files::standing(&*options.volume, &path)? == PathState::Nothing {
-        return Ok(());
-    }
-    let start = options.volume.open(&path, false).and_then(|file| file.start(REDB_MAGIC.len()));
-    let start = start.map_err(|error| io_error("read", &path, error))?;
-    // A crash leaves it with its first sector written, or without.
-    if start == REDB_MAGIC || start.iter().all(|byte| *byte == 0) {
-        return Ok(());
-    }
-    Err(foreign(&path, "it has the name of an unfinished larder file, and is none"))
-}
-
-/// Removes an unfinished file that a crash left: the owner's lock says that nobody is at work on it.
-pub(crate) fn remove_unfinished(options: &OpenOptions) -> Result<(), StoreError> {
-    match options.volume.remove(&unfinished(&options.path)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-/// A file that was made and has not been put to use: it is known by its anchor, so that a later try can
-/// remove it.
-#[derive(Debug, Default)]
-pub(crate) struct CreatedFile(Option<Box<dyn Anchor>>);
-
-impl CreatedFile {
-    /// Removes what an earlier try left at the path.
-    pub(crate) fn remove(&mut self, options: &OpenOptions) -> Result<(), StoreError> {
-        if let Some(anchor) = &self.0
-            && let Some(seen) = options.volume.metadata(&options.path)?
-            && seen.identity == anchor.identity()
-        {
-            options.volume.remove(&options.path)?;
-        }
-        self.0 = None;
-        Ok(())
-    }
-
-    /// Whether it is the file of this identity.
-    pub(crate) fn is(&self, identity: Identity) -> bool {
-        self.0.as_ref().is_some_and(|anchor| anchor.identity() == identity)
-    }
-
-    pub(crate) fn take(&mut self) -> Option<Box<dyn Anchor>> {
-        self.0.take()
-    }
-}
-
-/// Makes a new file under a temporary name and renames it into place, durably. Which one it is, is told by
-/// `made`.
-pub(crate) fn create(
-    options: &OpenOptions,
-    catalog: &Catalog,
-    made: &mut CreatedFile,
-) -> Result<Store, StoreError> {
-    let OpenOptions { volume, path, .. } = options;
-    let volume = &**volume;
-    let temporary = unfinished(path);
-    remove_unfinished(options)?;
-    let file = volume.open(&temporary, true)?;
-    let file = NewFile::new(file, options.capacity);
-    let finished = guarded(|| Ok(builder(options.page_cache).create_with_backend(file)?))
-        .and_then(|db| Store::initialise(&db, catalog).and_then(|()| close(db)))
-        .and_then(|()| Ok(volume.anchor(&temporary)?))
-        .and_then(|anchor| {
-            made.0 = Some(anchor);
-            Ok(volume.rename(&temporary, path)?)
-        });
-    if let Err(fault) = finished {
-        drop(volume.remove(&temporary));
-        return Err(fault);
-    }
-    let opened =
-        files::sync_directory_of(volume, path).map_err(StoreError::from).and_then(|()| open_ours(options, 0));
-    if opened.is_err() {
-        // Nobody has used it yet: the next try begins anew.
-        drop(made.remove(options));
-    }
-    opened
-}
-
-pub(crate) fn close(db: Database) -> Result<(), StoreError> {
-    guarded(|| Ok(db.close()?))
 }

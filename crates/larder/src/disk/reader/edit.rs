@@ -9,31 +9,37 @@
 //! 2. The owner's lock is taken, and the file looked at again: it may be another now.
 //! 3. It is opened for writing. Damage that shows now is an error: only a cache moves a file aside.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use super::file_snapshot::{Condition, FileSnapshot, refused};
+use super::file_snapshot::{Condition, FileSnapshot};
 use crate::config::ranges::RANGE_ROWS;
 use crate::disk::file::ballast::Ballast;
 use crate::disk::file::compact::{CopyReport, take_place, write_copy};
+use crate::disk::file::create::{refuse_unless_unfinished, remove_unfinished};
+use crate::disk::file::error_translation::{FileAction, error_of};
 use crate::disk::file::evidence::{Accepted, FilePlace};
-use crate::disk::file::files::{OwnerLock, PathState, io_error, refuse_mount_point, standing};
+use crate::disk::file::lock::OwnerLock;
 use crate::disk::file::names::refuse_too_long;
-use crate::disk::file::open::{
-    OpenOptions, OpenedFile, open, open_ours, refusal, refuse_unless_unfinished, remove_unfinished,
-};
-use crate::disk::store::batch::range::RangeRemoval;
-use crate::disk::store::catalog::{Catalog, PendingRegistrations, Registration};
+use crate::disk::file::open::{OpenedFile, open};
+use crate::disk::file::path_state::{PathState, path_state, refuse_mount_point};
+use crate::disk::store::batch::range_removal::RangeRemoval;
+use crate::disk::store::catalog::Catalog;
 use crate::disk::store::charging::page_of;
+use crate::disk::store::database::OpenOptions;
+use crate::disk::store::entry_change::EntryChange;
 use crate::disk::store::guard::{StoreError, StoreErrorKind};
 use crate::disk::store::identity::{FileIdentity, Identities};
+use crate::disk::store::limits::StoreLimits;
+use crate::disk::store::pending_registrations::PendingRegistrations;
+use crate::disk::store::redb_store::Store;
 use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
-use crate::disk::store::redb_store::{Store, StoreLimits};
+use crate::disk::store::registration::Registration;
 use crate::error::Error;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::format::record;
-use crate::memory::slot::{Change, Mutation, Range};
 use crate::sys::clock::Clock;
 use crate::sys::process::Process;
 use crate::sys::sync::Arc;
@@ -75,7 +81,7 @@ impl Edit {
         verify_up_to: u64,
         makes: bool,
     ) -> Result<Self, Error> {
-        let is_new = makes && standing(&OsVolume, path)? == PathState::Nothing;
+        let is_new = makes && path_state(&OsVolume, path)? == PathState::Nothing;
         if !is_new && let Condition::Owned(owner) = FileSnapshot::open(path)?.facts.condition {
             return Err(owner.in_use(path));
         }
@@ -124,27 +130,24 @@ impl Edit {
         let read = store.snapshot(0).and_then(|snapshot| {
             keys.iter().map(|key| snapshot.get(key)).collect::<Result<Vec<_>, StoreError>>()
         });
-        let records = read.map_err(|fault| told(&self.options.path, fault))?;
+        let records = read.map_err(|fault| refused(&self.options.path, fault))?;
         let live = |record: Vec<u8>| record::peek(&record).filter(|header| header.expires_at > self.now);
         Ok(records.into_iter().map(|record| record.and_then(live)).collect())
     }
 
     /// Commits changes, all or none.
-    pub(crate) fn apply(&mut self, mutations: &[Mutation]) -> Result<(), Error> {
-        self.refuse_beyond_region(mutations)?;
-        self.commit(mutations, &[], &[], 0).map(drop)
+    pub(crate) fn apply(&mut self, changes: &[EntryChange<'_>]) -> Result<(), Error> {
+        self.refuse_beyond_region(changes)?;
+        self.commit(changes, &[], &[], 0).map(drop)
     }
 
     /// A file that was made for a small capacity has no page for a large value.
-    fn refuse_beyond_region(&self, mutations: &[Mutation]) -> Result<(), Error> {
+    fn refuse_beyond_region(&self, changes: &[EntryChange<'_>]) -> Result<(), Error> {
         let largest = usable(self.store.as_ref())?.largest_page();
-        let page = |mutation: &Mutation| match &mutation.change {
-            Change::Put { unsaved, .. } => {
-                page_of(mutation.key.len(), record::record_len(&unsaved.extension, unsaved.payload.len()))
-            }
-            Change::Delete => 0,
+        let page = |change: &EntryChange<'_>| {
+            change.value.as_ref().map(|value| page_of(change.key.len(), value.record_len()))
         };
-        match mutations.iter().map(page).max() {
+        match changes.iter().filter_map(page).max() {
             Some(page) if page > largest => Err(Error::Io {
                 action: "change",
                 path: self.options.path.clone(),
@@ -160,12 +163,12 @@ impl Edit {
 
     /// Deletes every key in a scope; how many live ones there were.
     pub(crate) fn remove_scope(&mut self, scope: Scope) -> Result<u64, Error> {
-        let range = Range { scope, sequence: self.next_sequence() };
+        let range = RangeTombstone { scope, sequence: self.next_sequence() };
         let removal = RangeRemoval { range, memory_keys: Vec::new(), unlisted: 0, on_disk: 0 };
         let removed = self.commit(&[], &[removal], &[], 0)?.removed.first().copied().unwrap_or(0);
         // A large one has its row now, and so holds. What it covers is deleted in parts.
         let store = self.store.as_mut().ok_or(Error::Closed)?;
-        let deleted = store.make_ranges().map_err(|fault| told(&self.options.path, fault))?;
+        let deleted = store.make_ranges().map_err(|fault| refused(&self.options.path, fault))?;
         Ok(removed + deleted)
     }
 
@@ -234,7 +237,7 @@ impl Edit {
                 Error::Io { action: "compact", path, cause }
             }
             StoreErrorKind::Io => Error::Io { action: "compact", path, cause: fault.cause },
-            _ => told(&path, fault),
+            _ => refused(&path, fault),
         }
     }
 
@@ -246,7 +249,8 @@ impl Edit {
         if !self.process.is_current() {
             return Err(Error::Forked);
         }
-        let store = open_ours(&self.options, u64::MAX).map_err(|fault| told(&self.options.path, fault))?;
+        let store =
+            Store::open(&self.options, u64::MAX).map_err(|fault| refused(&self.options.path, fault))?;
         (self.store, self.compacted) = (Some(store), None);
         Ok(())
     }
@@ -260,14 +264,14 @@ impl Edit {
         let batch = self.batch(&[], &[], &[], 0);
         let batch = Batch { closing: true, ..batch };
         let store = self.store.as_mut().ok_or(Error::Closed)?;
-        store.commit(&batch).map_err(|fault| told(&self.options.path, fault))?;
+        store.commit(&batch).map_err(|fault| refused(&self.options.path, fault))?;
         let store = self.store.take().ok_or(Error::Closed)?;
-        store.close().map_err(|fault| told(&self.options.path, fault))
+        store.close().map_err(|fault| refused(&self.options.path, fault))
     }
 
     fn batch<'a>(
         &self,
-        mutations: &'a [Mutation],
+        changes: &'a [EntryChange<'a>],
         ranges: &'a [RangeRemoval],
         register: &'a [Registration],
         sweep: usize,
@@ -275,10 +279,10 @@ impl Edit {
         static NONE: std::sync::LazyLock<PendingRegistrations> =
             std::sync::LazyLock::new(PendingRegistrations::default);
         Batch {
-            mutations,
+            changes,
             ranges,
             is_first: true,
-            adopt: &NONE,
+            pending: &NONE,
             register,
             sweep,
             now: self.now,
@@ -293,14 +297,14 @@ impl Edit {
 
     fn commit(
         &mut self,
-        mutations: &[Mutation],
+        changes: &[EntryChange<'_>],
         ranges: &[RangeRemoval],
         register: &[Registration],
         sweep: usize,
     ) -> Result<CommitOutcome, Error> {
         self.open_again()?;
         usable(self.store.as_ref())?;
-        let batch = self.batch(mutations, ranges, register, sweep);
+        let batch = self.batch(changes, ranges, register, sweep);
         let mut store = self.store.take().ok_or(Error::Closed)?;
         let path = &self.options.path;
         let committed = match store.commit(&batch) {
@@ -308,12 +312,12 @@ impl Edit {
             // room.
             Err(fault) if fault.kind == StoreErrorKind::Full && Ballast::give_up_left(&OsVolume, path) => {
                 drop(store.close());
-                store = open_ours(&self.options, u64::MAX).map_err(|fault| told(path, fault))?;
+                store = Store::open(&self.options, u64::MAX).map_err(|fault| refused(path, fault))?;
                 store.commit(&batch)
             }
             committed => committed,
         };
-        let outcome = committed.map_err(|fault| told(path, fault))?;
+        let outcome = committed.map_err(|fault| refused(path, fault))?;
         self.store = Some(store);
         Ok(outcome)
     }
@@ -344,37 +348,26 @@ fn open_locked(
         charging: None,
         now: clock.wall(),
         identities: Identities::default(),
-        accepted: lock.accepted(),
     };
-    let store = if is_new && standing(&OsVolume, path)? == PathState::Nothing {
-        let OpenedFile { store, .. } = open(&options)?;
+    let store = if is_new && path_state(&OsVolume, path)? == PathState::Nothing {
+        let OpenedFile { store, .. } = open(&options, lock.accepted().as_ref())?;
         store
     } else {
         let len = FileSnapshot::open(path)?.facts.len;
-        let opened = match open_ours(&options, len) {
+        let opened = match Store::open(&options, len) {
             Err(fault) if fault.kind == StoreErrorKind::Full && Ballast::give_up_left(&OsVolume, path) => {
-                open_ours(&options, len)
+                Store::open(&options, len)
             }
             opened => opened,
         };
-        opened.map_err(|fault| told(path, fault))?
+        opened.map_err(|fault| refused(path, fault))?
     };
     // Before anything is shown or changed.
     let mut store = store;
-    store.make_ranges().map_err(|fault| told(path, fault))?;
+    store.make_ranges().map_err(|fault| refused(path, fault))?;
     Ok((options, store))
 }
 
-/// The error of a fault.
-fn told(path: &Path, fault: StoreError) -> Error {
-    let path: PathBuf = path.to_owned();
-    match (fault.kind, OsVolume::open_to_read(&path)) {
-        (StoreErrorKind::Damage, Ok(file)) => refused(&path, &file, fault),
-        (StoreErrorKind::Damage, Err(error)) => io_error("read", &path, error),
-        (
-            StoreErrorKind::Io | StoreErrorKind::Full | StoreErrorKind::TooLarge | StoreErrorKind::Unrepaired,
-            _,
-        ) => Error::Io { action: "change", path, cause: fault.cause },
-        _ => refusal(&path, fault),
-    }
+fn refused(path: &Path, error: StoreError) -> Error {
+    error_of(FileAction::Change, path, error)
 }

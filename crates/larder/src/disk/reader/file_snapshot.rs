@@ -17,17 +17,20 @@ use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableDatabase};
 
-use super::pages::{Pages, verify_pages};
-use crate::disk::file::files::{PathState, io_error};
-use crate::disk::file::open::{REDB_MAGIC, builder, foreign};
+use super::page_check::{PageCheck, check_pages};
+use super::redb_file::{header_at, len, open_redb};
+use crate::disk::file::error_translation::{FileAction, error_of, shows_larder};
+use crate::disk::file::io_error::{foreign, io_error};
 use crate::disk::file::overlay::Overlay;
+use crate::disk::file::owner;
 use crate::disk::file::owner::Owner;
-use crate::disk::file::{evidence, files, owner};
 use crate::disk::store::catalog::Catalog;
+use crate::disk::store::database::builder;
 use crate::disk::store::expiry;
 use crate::disk::store::file_format::FileFormat;
 use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
-use crate::disk::store::redb_store::Store;
+use crate::disk::store::metadata::{catalog_at, cumulative_at};
+use crate::disk::store::redb_header::{HEADER_LEN, is_open_for_writing};
 use crate::disk::store::tables::{ENTRIES, EXPIRY, after_prefix};
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
@@ -38,16 +41,9 @@ use crate::sys::volume::file::VolumeFile;
 use crate::units::Timestamp;
 
 const PAGE_CACHE: usize = 4 << 20;
-/// Redb's header, with its two commit slots, stands within the first bytes of a file (its design document,
-/// "Database file format").
-pub(crate) const HEADER_LEN: usize = 320;
 /// How often a file is looked at that is held, or changes, and seems to have been left by a crash: for some
 /// tens of milliseconds, as a commit may take.
 const ATTEMPTS: usize = 200;
-/// Where the header says whether a writer has the file open, or left it without closing it.
-const FLAGS_AT: usize = REDB_MAGIC.len();
-const OPEN_FOR_WRITING: u8 = 2;
-
 /// Who has the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Condition {
@@ -124,26 +120,26 @@ impl FileSnapshot {
                 let start = file.start(HEADER_LEN).map_err(|error| io_error("read", path, error))?;
                 let look = Self::repaired(path, file, start.clone());
                 // Whatever was read of a file that has changed, an error too, is of no commit.
-                if header(path)? == start { look.map(Some) } else { Ok(None) }
+                if header_at(path)? == start { look.map(Some) } else { Ok(None) }
             }
-            Err(fault) => Err(refused(path, &file, fault)),
+            Err(fault) => Err(refused(path, fault)),
         }
     }
 
     fn shared(path: &Path, file: &VolumeFile, db: Guarded<ReadOnlyDatabase>) -> Result<Self, Error> {
         let start = file.start(HEADER_LEN).map_err(|error| io_error("read", path, error))?;
         // The file could be opened, so that whoever has it open for writing is alive.
-        let is_open = start.get(FLAGS_AT).is_some_and(|flags| flags & OPEN_FOR_WRITING != 0);
+        let is_open = is_open_for_writing(&start);
         let condition = if is_open || owner::holds_lock(path) {
             Condition::Owned(Owner::beside(path))
         } else {
             Condition::Closed
         };
-        let txn = guarded(|| Ok(db.begin_read()?)).map_err(|fault| refused(path, file, fault))?;
+        let txn = guarded(|| Ok(db.begin_read()?)).map_err(|fault| refused(path, fault))?;
         let txn = Guarded::new(txn);
         let format = format(path, file, FileFormat::at(&txn))?;
         let read = tables(&txn, format);
-        let (catalog, lifetime, entries, expiry) = read.map_err(|fault| refused(path, file, fault))?;
+        let (catalog, lifetime, entries, expiry) = read.map_err(|fault| refused(path, fault))?;
         let facts =
             FileContents { path: path.to_owned(), len: len(path, file)?, condition, catalog, lifetime };
         Ok(Self { entries, expiry, _source: Source::Shared { _db: db }, frozen: None, facts })
@@ -155,12 +151,12 @@ impl FileSnapshot {
         let overlay = Overlay::frozen(file, len, &start).map_err(failed)?;
         let file = OsVolume::open_to_read(path).map_err(failed)?;
         let db = guarded(|| Ok(builder(PAGE_CACHE).create_with_backend(overlay)?));
-        let db = Guarded::new(db.map_err(|fault| refused(path, &file, fault))?);
-        let txn = guarded(|| Ok(db.begin_read()?)).map_err(|fault| refused(path, &file, fault))?;
+        let db = Guarded::new(db.map_err(|fault| refused(path, fault))?);
+        let txn = guarded(|| Ok(db.begin_read()?)).map_err(|fault| refused(path, fault))?;
         let txn = Guarded::new(txn);
         let format = format(path, &file, FileFormat::at(&txn))?;
         let read = tables(&txn, format);
-        let (catalog, lifetime, entries, expiry) = read.map_err(|fault| refused(path, &file, fault))?;
+        let (catalog, lifetime, entries, expiry) = read.map_err(|fault| refused(path, fault))?;
         let condition =
             if owner::holds_lock(path) { Condition::Owned(Owner::beside(path)) } else { Condition::Crashed };
         let facts = FileContents { path: path.to_owned(), len, condition, catalog, lifetime };
@@ -231,10 +227,7 @@ impl FileSnapshot {
     /// What was read, unless the file that it was read from is no longer the one that was frozen.
     fn believed<T>(&self, read: Result<T, StoreError>) -> Result<T, Error> {
         self.refuse_if_changed()?;
-        read.map_err(|fault| match OsVolume::open_to_read(&self.facts.path) {
-            Ok(file) => refused(&self.facts.path, &file, fault),
-            Err(error) => io_error("read", &self.facts.path, error),
-        })
+        read.map_err(|fault| refused(&self.facts.path, fault))
     }
 
     fn refuse_if_forked(&self) -> Result<(), Error> {
@@ -244,14 +237,8 @@ impl FileSnapshot {
     fn refuse_if_changed(&self) -> Result<(), Error> {
         let Some(frozen) = &self.frozen else { return Ok(()) };
         let path = &self.facts.path;
-        if header(path)? == *frozen { Ok(()) } else { Err(changed(path)) }
+        if header_at(path)? == *frozen { Ok(()) } else { Err(changed(path)) }
     }
-}
-
-/// The header of the file that stands at a path now.
-fn header(path: &Path) -> Result<Vec<u8>, Error> {
-    let start = OsVolume::open_to_read(path).and_then(|file| file.start(HEADER_LEN));
-    start.map_err(|error| io_error("read", path, error))
 }
 
 fn changed(path: &Path) -> Error {
@@ -267,35 +254,10 @@ type Tables = (
 );
 
 fn tables(txn: &ReadTransaction, format: u32) -> Result<Tables, StoreError> {
-    let catalog = Store::known_at(txn, format, None)?;
+    let catalog = catalog_at(txn, format, None)?;
     let entries = guarded(|| Ok(txn.open_table(ENTRIES)?))?;
     let expiry = guarded(|| Ok(txn.open_table(EXPIRY)?))?;
-    Ok((catalog, Store::lifetime_at(txn)?, Guarded::new(entries), Guarded::new(expiry)))
-}
-
-fn len(path: &Path, file: &VolumeFile) -> Result<u64, Error> {
-    redb::StorageBackend::len(file).map_err(|error| io_error("read", path, error))
-}
-
-/// Opens a file that begins as redb's do, to be read.
-pub(crate) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {
-    match files::standing(&OsVolume, path)? {
-        PathState::Nothing => return Err(Error::Missing { path: path.to_owned() }),
-        PathState::Empty => return Err(foreign(path, "it is empty: no cache has been opened on it yet")),
-        PathState::File { .. } => {}
-    }
-    let opened = OsVolume::open_to_read(path).and_then(|file| Ok((file.start(REDB_MAGIC.len())?, file)));
-    match opened {
-        Ok((magic, file)) if magic == REDB_MAGIC => Ok(file),
-        Ok((_, file)) if shows_larder(path, &file) => {
-            Err(Error::Damaged { path: path.to_owned(), cause: "its beginning was overwritten".to_owned() })
-        }
-        Ok(_) => Err(foreign(path, "it is not a redb database")),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(Error::Missing { path: path.to_owned() })
-        }
-        Err(error) => Err(io_error("open", path, error)),
-    }
+    Ok((catalog, cumulative_at(txn)?, Guarded::new(entries), Guarded::new(expiry)))
 }
 
 /// The format, if it is one that this version reads.
@@ -304,11 +266,11 @@ fn format(
     file: &VolumeFile,
     found: Result<Option<FileFormat>, StoreError>,
 ) -> Result<u32, Error> {
-    match found.map_err(|fault| refused(path, file, fault))? {
+    match found.map_err(|fault| refused(path, fault))? {
         Some(found) => found.catalog(path),
         // Damage to the list of tables looks like this too.
-        None => match verify_pages(path)? {
-            Pages::Damaged(cause) if shows_larder(path, file) => {
+        None => match check_pages(path)? {
+            PageCheck::Damaged(cause) if shows_larder(path, file) => {
                 Err(Error::Damaged { path: path.to_owned(), cause })
             }
             _ => Err(foreign(path, "it is a redb database without larder's tables")),
@@ -316,29 +278,6 @@ fn format(
     }
 }
 
-/// Whether a cache would take a damaged file for its own.
-fn shows_larder(path: &Path, file: &VolumeFile) -> bool {
-    evidence::is_ours(&OsVolume, path, file, owner::accepted(path).as_ref()).unwrap_or(false)
-}
-
-/// The error of a fault.
-pub(crate) fn refused(path: &Path, file: &VolumeFile, fault: StoreError) -> Error {
-    match fault.kind {
-        StoreErrorKind::Damage if shows_larder(path, file) => {
-            Error::Damaged { path: path.to_owned(), cause: fault.cause }
-        }
-        StoreErrorKind::Damage => {
-            foreign(path, format!("it is a damaged redb database ({fault}) with no sign of larder in it"))
-        }
-        StoreErrorKind::Locked => Owner::beside(path).in_use(path),
-        StoreErrorKind::Denied => {
-            io_error("read", path, std::io::Error::new(std::io::ErrorKind::PermissionDenied, fault.cause))
-        }
-        StoreErrorKind::Unrepaired
-        | StoreErrorKind::Io
-        | StoreErrorKind::Full
-        | StoreErrorKind::TooLarge
-        | StoreErrorKind::Displaced
-        | StoreErrorKind::Removed => Error::Io { action: "read", path: path.to_owned(), cause: fault.cause },
-    }
+fn refused(path: &Path, error: StoreError) -> Error {
+    error_of(FileAction::Read, path, error)
 }

@@ -12,14 +12,15 @@ use std::path::{Path, PathBuf};
 
 use redb::{ReadOnlyDatabase, ReadableDatabase};
 
-use crate::disk::file::files;
-use crate::disk::file::files::{PathState, io_error};
-use crate::disk::file::open::{builder, foreign, refuse_unless_redb};
-use crate::disk::file::owner::Owner;
+use crate::disk::file::directories::absolute;
+use crate::disk::file::error_translation::{FileAction, error_of};
+use crate::disk::file::io_error::{foreign, io_error};
+use crate::disk::file::path_state::{PathState, path_state, refuse_unless_redb};
 use crate::disk::store::catalog::Catalog;
+use crate::disk::store::database::builder;
 use crate::disk::store::file_format::FileFormat;
-use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
-use crate::disk::store::redb_store::Store;
+use crate::disk::store::guard::{Guarded, StoreError, guarded};
+use crate::disk::store::metadata::catalog_at;
 use crate::disk::store::snapshot::Snapshot;
 use crate::error::Error;
 use crate::sys::process::Process;
@@ -50,7 +51,7 @@ impl std::fmt::Debug for FollowedFile {
 impl FollowedFile {
     fn open(path: &Path, page_cache: usize) -> Result<Self, Error> {
         let nothing = || io_error("open", path, std::io::ErrorKind::NotFound.into());
-        if files::standing(&OsVolume, path)? == PathState::Nothing {
+        if path_state(&OsVolume, path)? == PathState::Nothing {
             return Err(nothing());
         }
         // Before the file is opened: if another takes its place in between, the next lookup notices.
@@ -69,7 +70,7 @@ impl FollowedFile {
 impl Followed {
     pub(crate) fn open(path: &Path, page_cache: usize) -> Result<Self, Error> {
         // A process may change its directory; the file that it follows stays where it is.
-        let path = files::absolute(path)?;
+        let path = absolute(path)?;
         let file = Mutex::new(Arc::new(FollowedFile::open(&path, page_cache)?));
         Ok(Self { path, page_cache, process: Process::current(), file })
     }
@@ -98,7 +99,7 @@ impl Followed {
         let failed = |fault| refused(&self.path, fault);
         let txn = Guarded::new(guarded(|| Ok(file.db.begin_read()?)).map_err(failed)?);
         let format = format(&self.path, FileFormat::at(&txn))?;
-        let catalog = Store::known_at(&txn, format, only).map_err(failed)?;
+        let catalog = catalog_at(&txn, format, only).map_err(failed)?;
         Ok((catalog, Snapshot::at(&txn, 0).map_err(failed)?))
     }
 }
@@ -109,24 +110,6 @@ fn format(path: &Path, found: Result<Option<FileFormat>, StoreError>) -> Result<
     found.ok_or_else(|| foreign(path, "it is a redb database without larder's tables"))?.catalog(path)
 }
 
-fn refused(path: &Path, fault: StoreError) -> Error {
-    let cause = match fault.kind {
-        StoreErrorKind::Unrepaired => {
-            "its owner crashed and it has not been opened for writing since; open it as a cache once"
-                .to_owned()
-        }
-        StoreErrorKind::Damage => {
-            format!("it is damaged ({fault}); open it as a cache, which moves it aside")
-        }
-        StoreErrorKind::Locked => {
-            return Owner::default().in_use(path);
-        }
-        StoreErrorKind::Io
-        | StoreErrorKind::Full
-        | StoreErrorKind::TooLarge
-        | StoreErrorKind::Denied
-        | StoreErrorKind::Displaced
-        | StoreErrorKind::Removed => fault.cause,
-    };
-    Error::Io { action: "follow", path: path.to_owned(), cause }
+fn refused(path: &Path, error: StoreError) -> Error {
+    error_of(FileAction::Follow, path, error)
 }

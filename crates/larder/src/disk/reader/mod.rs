@@ -3,4 +3,5 @@
 pub(crate) mod edit;
 pub(crate) mod file_snapshot;
 pub(crate) mod follow;
-pub(crate) mod pages;
+pub(crate) mod page_check;
+mod redb_file;

@@ -4,23 +4,23 @@
 //! the file has. It borrows what is known, which therefore can't change before the transaction has succeeded:
 //!
 //! 1. [`Draft::of`] borrows what is known.
-//! 2. The transaction notes its changes in the draft, and writes them ([`super::redb_store::metadata::write_draft`]).
+//! 2. The transaction notes its changes in the draft, and writes them ([`super::metadata::write_draft`]).
 //! 3. The transaction commits. After an error or a panic the draft is dropped, and what is known is as it
 //!    was.
 //! 4. [`Draft::into_changes`] ends the borrow, and [`Catalog::accept`] takes the changes over.
 
 use std::collections::BTreeMap;
 
-use super::batch::Deltas;
-use super::catalog::{Catalog, PendingRegistrations, Registration};
+use super::catalog::Catalog;
 use super::charging::Charging;
 use super::file_format::{FEATURES, FORMAT};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
-use super::keyspace_rows::{Retired, Usage, clamped};
+use super::keyspace_rows::{Retired, Usage, UsageDeltas, clamped};
+use super::registration::Registration;
 use super::tables::CommitState;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::memory::slot::Range;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::units::Timestamp;
 
 /// What is known, with the changes of a transaction that has not succeeded yet.
@@ -33,7 +33,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) state: CommitState,
     pub(crate) retired: RetiredDraft<'a>,
     /// The range removals that are to be pending: a few.
-    pub(crate) ranges: Vec<Range>,
+    pub(crate) ranges: Vec<RangeTombstone>,
     rows: BTreeMap<String, KeyspaceRow>,
     /// The names of the keyspaces in `rows`, by their numbers.
     names: BTreeMap<KeyspaceId, String>,
@@ -50,7 +50,7 @@ pub(crate) struct DraftChanges {
     state: CommitState,
     rows: BTreeMap<String, KeyspaceRow>,
     retired: BTreeMap<KeyspaceId, Option<u64>>,
-    ranges: Vec<Range>,
+    ranges: Vec<RangeTombstone>,
 }
 
 /// The retired keyspaces, with the changes of a transaction.
@@ -114,7 +114,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Returns the name of the keyspace that has a number.
-    fn name_of(&self, id: KeyspaceId) -> Option<&str> {
+    pub(super) fn name_of(&self, id: KeyspaceId) -> Option<&str> {
         let name = self.names.get(&id).map(String::as_str).or_else(|| self.catalog.keyspaces.name_of(id))?;
         // The transaction may have given the name another number.
         self.row(name).filter(|row| row.id == id).map(|_| name)
@@ -132,7 +132,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Counts the entries that the transaction has written and deleted.
-    pub(crate) fn apply(&mut self, deltas: &Deltas) {
+    pub(crate) fn apply(&mut self, deltas: &UsageDeltas) {
         for (&id, &(entries, bytes)) in deltas {
             if let Some(name) = self.name_of(id).map(str::to_owned)
                 && let Some(mut row) = self.row(&name).cloned()
@@ -156,25 +156,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Takes over what was opened and is not in the file yet, whatever of it the file knows already.
-    pub(crate) fn adopt(&mut self, adopted: &PendingRegistrations) {
-        for (wanted, id, registered_at) in adopted.keyspaces.values() {
-            if self.row(&wanted.name).is_none_or(|row| row.id != *id) {
-                self.replace(wanted, *id, *registered_at);
-            }
-            self.number_beyond(*id);
-        }
-        for id in &adopted.retired {
-            if self.name_of(*id).is_none() {
-                if !self.retired.contains_key(*id) {
-                    self.retired.insert(*id, 0);
-                }
-                self.number_beyond(*id);
-            }
-        }
-    }
-
-    fn number_beyond(&mut self, id: KeyspaceId) {
+    pub(super) fn number_beyond(&mut self, id: KeyspaceId) {
         self.state.next_keyspace = self.state.next_keyspace.max(id.number() + 1);
     }
 
@@ -205,7 +187,12 @@ impl<'a> Draft<'a> {
     }
 
     /// Gives a keyspace an empty row under a new number. The old number, if there was one, is retired.
-    fn replace(&mut self, wanted: &Registration, id: KeyspaceId, now: Timestamp) -> Option<KeyspaceId> {
+    pub(super) fn replace(
+        &mut self,
+        wanted: &Registration,
+        id: KeyspaceId,
+        now: Timestamp,
+    ) -> Option<KeyspaceId> {
         let old = self.row(&wanted.name).map(|old| (old.id, old.bytes, old.retired_versions_with_this(now)));
         let (old, retired_versions) = match old {
             Some((old, bytes, versions)) => (Some((old, bytes)), versions),
@@ -250,7 +237,7 @@ impl RetiredDraft<'_> {
         kept.chain(new.map(|(id, _)| id)).copied()
     }
 
-    fn insert(&mut self, id: KeyspaceId, bytes: u64) {
+    pub(super) fn insert(&mut self, id: KeyspaceId, bytes: u64) {
         self.changed.insert(id, Some(bytes));
     }
 

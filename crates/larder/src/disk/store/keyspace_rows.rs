@@ -17,6 +17,9 @@ pub(crate) struct Keyspaces {
     usage: Usage,
 }
 
+/// Entries and bytes that a transaction adds to each keyspace, or takes from it.
+pub(crate) type UsageDeltas = BTreeMap<KeyspaceId, (i64, i64)>;
+
 /// What keyspaces hold together. Wide enough for any rows, since those of a damaged file say anything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Usage {

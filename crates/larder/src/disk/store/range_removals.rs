@@ -1,7 +1,7 @@
 //! Range removals that stand in a file as rows of their own: made for everybody who reads it, and deleted
 //! behind that.
 //!
-//! A removal that would have to look at more than [`RANGE_ROWS`] rows is acknowledged by the commit of a row,
+//! A removal that would have to look at more than [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS) rows is acknowledged by the commit of a row,
 //! its
 //! scope under its sequence. From then on nobody believes an entry of the scope whose sequence is not above
 //! it
@@ -13,7 +13,7 @@
 //! 2. The caller counts what the disk has of it, over short snapshots.
 //! 3. The row is committed, the snapshot that shows it installed, the caller answered. The floors stay.
 //! 4. Between the steps that others wait for, the writer deletes the next rows of the first range, up to
-//!    [`RANGE_ROWS`] and for up to [`PART_TIME`], in a transaction of its own, and installs its snapshot. So
+//!    [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS) and for up to [`PART_TIME`], in a transaction of its own, and installs its snapshot. So
 //!    nobody waits longer than that for a commit. An eviction begins with a part, so that dead entries
 //!    push out no live ones.
 //! 5. The last part deletes the row too, in the same transaction. Earlier, a crash between the two would
@@ -39,18 +39,14 @@ use std::time::Duration;
 
 use redb::{ReadTransaction, ReadableTable, TableError, WriteTransaction};
 
-use super::batch::Entries;
-use super::batch::range::{PartLimits, RemovalPart, takes};
+use super::batch::entries::Entries;
+use super::batch::remove_range::{PartLimits, RemovalPart};
 use super::catalog::Catalog;
 use super::draft::Draft;
 use super::guard::{StoreError, guarded};
-use super::redb_store::Store;
-use super::redb_store::metadata::write_draft;
 use super::tables::RANGES;
-use crate::config::ranges::RANGE_ROWS;
 use crate::format::key::scope::Scope;
-use crate::format::record::Header;
-use crate::memory::slot::Range;
+use crate::format::range_tombstone::{RangeTombstone, any_covers};
 
 /// How long a part may take, without its commit.
 pub(crate) const PART_TIME: Duration = Duration::from_millis(2);
@@ -58,7 +54,7 @@ pub(crate) const PART_TIME: Duration = Duration::from_millis(2);
 pub(crate) const MAX_PENDING: usize = 16;
 
 /// The range removals that a file has still to make, earliest first.
-pub(crate) fn pending(txn: &ReadTransaction) -> Result<Vec<Range>, StoreError> {
+pub(crate) fn pending(txn: &ReadTransaction) -> Result<Vec<RangeTombstone>, StoreError> {
     let rows = guarded(|| {
         let table = match txn.open_table(RANGES) {
             Ok(table) => table,
@@ -72,16 +68,23 @@ pub(crate) fn pending(txn: &ReadTransaction) -> Result<Vec<Range>, StoreError> {
         }
         Ok(rows)
     })?;
-    let legible: Option<Vec<Range>> = rows.into_iter().collect();
+    let legible: Option<Vec<RangeTombstone>> = rows.into_iter().collect();
     legible.ok_or_else(|| StoreError::damage("a range removal is illegible"))
 }
 
-fn read(sequence: &[u8], scope: &[u8]) -> Option<Range> {
-    Some(Range { scope: Scope::read(scope)?, sequence: u64::from_be_bytes(sequence.try_into().ok()?) })
+fn read(sequence: &[u8], scope: &[u8]) -> Option<RangeTombstone> {
+    Some(RangeTombstone {
+        scope: Scope::read(scope)?,
+        sequence: u64::from_be_bytes(sequence.try_into().ok()?),
+    })
 }
 
 /// Writes the rows that differ.
-pub(crate) fn write(txn: &WriteTransaction, old: &[Range], new: &[Range]) -> Result<(), redb::Error> {
+pub(crate) fn write(
+    txn: &WriteTransaction,
+    old: &[RangeTombstone],
+    new: &[RangeTombstone],
+) -> Result<(), redb::Error> {
     if old == new {
         return Ok(());
     }
@@ -98,15 +101,16 @@ pub(crate) fn write(txn: &WriteTransaction, old: &[Range], new: &[Range]) -> Res
 impl Catalog {
     /// Whether a range removal covers what stands under a whole key, so that it is not to be shown.
     pub(crate) fn is_removed(&self, key: &[u8], sequence: u64) -> bool {
-        self.ranges.iter().any(|range| range.sequence >= sequence && range.scope.covers(key))
+        any_covers(&self.ranges, key, sequence)
     }
 }
 
 impl Draft<'_> {
     /// Adds a range removal, in the place of those that it contains.
-    pub(crate) fn add_range(&mut self, range: &Range) {
-        let is_in_it =
-            |earlier: &Range| earlier.sequence <= range.sequence && range.scope.contains(&earlier.scope);
+    pub(crate) fn add_range(&mut self, range: &RangeTombstone) {
+        let is_in_it = |earlier: &RangeTombstone| {
+            earlier.sequence <= range.sequence && range.scope.contains(&earlier.scope)
+        };
         self.ranges.retain(|earlier| !is_in_it(earlier));
         let at = self.ranges.partition_point(|earlier| earlier.sequence < range.sequence);
         self.ranges.insert(at, range.clone());
@@ -141,44 +145,4 @@ impl Cursor {
         }
         Ok(part)
     }
-}
-
-impl Store {
-    /// Makes every range removal that the file has still to make. Answers how many live entries went.
-    pub(crate) fn make_ranges(&mut self) -> Result<u64, StoreError> {
-        let mut live = 0;
-        while !self.catalog.ranges.is_empty() {
-            live += self.make_part(RANGE_ROWS)?.live;
-        }
-        Ok(live)
-    }
-
-    /// Makes the next part, in a transaction of its own.
-    pub(crate) fn make_part(&mut self, rows: usize) -> Result<RemovalPart, StoreError> {
-        let (mut catalog, mut cursor) = (Draft::of(&self.catalog), self.cursor.clone());
-        let (part, next_expiry) = guarded(|| {
-            let mut txn = self.db.begin_write()?;
-            txn.set_quick_repair(true);
-            let (part, next_expiry) = {
-                let mut entries = Entries::open(&txn, catalog.state.clock_watermark, catalog.charging())?;
-                let limits = PartLimits { rows, is_over: &|| false };
-                let part = cursor.advance(&mut entries, &mut catalog, &limits)?;
-                catalog.apply(&entries.deltas);
-                (part, entries.next_expiry()?)
-            };
-            catalog.upgrade(catalog.state.clock_watermark, self.identities);
-            write_draft(&txn, &catalog)?;
-            txn.commit()?;
-            Ok((part, next_expiry))
-        })?;
-        let changes = catalog.into_changes();
-        self.accept(changes);
-        (self.cursor, self.next_expiry) = (cursor, next_expiry);
-        Ok(part)
-    }
-}
-
-/// Whether one of these range removals takes an entry.
-pub(crate) fn any_takes(ranges: &[Range], key: &[u8], header: &Header) -> bool {
-    ranges.iter().any(|range| takes(range, key, Some(header)))
 }

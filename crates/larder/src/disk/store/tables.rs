@@ -40,7 +40,7 @@ pub(crate) const FORMAT_ROW: &str = "format";
 pub(crate) const FEATURES_ROW: &str = "features";
 pub(crate) const IDENTITY_ROW: &str = "identity";
 pub(crate) const STATE_ROW: &str = "state";
-pub(crate) const LIFETIME_ROW: &str = "lifetime";
+pub(crate) const CUMULATIVE_ROW: &str = "lifetime";
 pub(crate) const CHARGING_ROW: &str = "charging";
 
 /// The name by which even a damaged file is known to be ours: it stands in the file's list of tables.
@@ -79,17 +79,17 @@ impl CommitState {
     }
 }
 
-pub(crate) fn lifetime_to_bytes(lifetime: &CumulativeStats) -> Vec<u8> {
+pub(crate) fn cumulative_to_bytes(lifetime: &CumulativeStats) -> Vec<u8> {
     let mut bytes: Vec<u8> = lifetime.numbers().into_iter().flat_map(u64::to_be_bytes).collect();
-    bytes.extend_from_slice(&checksum(LIFETIME_ROW.as_bytes(), &bytes).to_be_bytes());
+    bytes.extend_from_slice(&checksum(CUMULATIVE_ROW.as_bytes(), &bytes).to_be_bytes());
     bytes
 }
 
 /// The counts of a row; none if it is damaged.
-pub(crate) fn read_lifetime(bytes: &[u8]) -> Option<CumulativeStats> {
+pub(crate) fn read_cumulative(bytes: &[u8]) -> Option<CumulativeStats> {
     let (counts, sum) = bytes.split_last_chunk::<8>()?;
     let (numbers, rest) = counts.as_chunks::<8>();
-    let is_whole = rest.is_empty() && checksum(LIFETIME_ROW.as_bytes(), counts).to_be_bytes() == *sum;
+    let is_whole = rest.is_empty() && checksum(CUMULATIVE_ROW.as_bytes(), counts).to_be_bytes() == *sum;
     is_whole.then(|| CumulativeStats::of(numbers.iter().map(|number| u64::from_be_bytes(*number))))
 }
 
@@ -119,18 +119,18 @@ mod tests {
     #[test]
     fn lifetime_counts_read_back_and_damaged_ones_are_none() {
         let counts = CumulativeStats::of(1..=19);
-        let row = lifetime_to_bytes(&counts);
+        let row = cumulative_to_bytes(&counts);
         assert_eq!(row.len(), 20 * 8);
         assert_eq!(&row[..16], [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2]);
-        assert_eq!(read_lifetime(&row), Some(counts));
+        assert_eq!(read_cumulative(&row), Some(counts));
         for damaged in [&row[..0], &row[..8], &row[1..], &row[..row.len() - 8], &[0; 16]] {
-            assert_eq!(read_lifetime(damaged), None);
+            assert_eq!(read_cumulative(damaged), None);
         }
         // Of a version that counts more, and of one that counts less.
         for numbers in [1..=24_u64, 1..=3] {
             let mut row: Vec<u8> = numbers.flat_map(u64::to_be_bytes).collect();
             row.extend(checksum(b"lifetime", &row).to_be_bytes());
-            assert_eq!(read_lifetime(&row).unwrap().disk_hits, 3);
+            assert_eq!(read_cumulative(&row).unwrap().disk_hits, 3);
         }
     }
 

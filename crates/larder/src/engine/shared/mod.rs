@@ -21,14 +21,15 @@ use crate::config::{CacheBuilder, Weigher};
 use crate::disk::disk_status::DiskStatus;
 use crate::disk::file::ballast::Ballast;
 use crate::disk::file::cache_file::CacheFile;
-use crate::disk::file::files::{OwnerLock, absolute, in_real_directory, no_lock, syncs_directory_of};
+use crate::disk::file::directories::{absolute, in_real_directory, syncs_directory_of};
+use crate::disk::file::lock::{OwnerLock, lock_refusal};
 use crate::disk::file::names::refuse_too_long;
 use crate::disk::file::new_directories::NewDirectories;
 use crate::disk::file::open::OpenedFile;
-use crate::disk::store::catalog::Registration;
 use crate::disk::store::extent::Extent;
+use crate::disk::store::limits::StoreLimits;
 use crate::disk::store::new_file::PAGE_SHARE;
-use crate::disk::store::redb_store::StoreLimits;
+use crate::disk::store::registration::Registration;
 use crate::error::Error;
 use crate::event::Event;
 use crate::format::keyspace_id::KeyspaceId;
@@ -336,7 +337,7 @@ fn open_tiers(
     refuse_too_long(&*volume, path)?;
     let socket = config.socket().map(absolute).transpose()?;
     let lock = OwnerLock::acquire(&*volume, path, socket.as_deref(), config.open_timeout, &*config.clock);
-    let lock = lock.map_err(|refused| no_lock(&*volume, path, refused))?;
+    let lock = lock.map_err(|refused| lock_refusal(&*volume, path, refused))?;
     let (options, opened) = match open_store(config, path, &volume, &lock) {
         Ok(opened) => opened,
         Err(refused) => {

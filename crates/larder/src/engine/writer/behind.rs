@@ -110,7 +110,7 @@ impl Writer {
     /// installed already.
     pub(super) fn remove_range_tombstones(&mut self) {
         // It will be opened again, with its rows.
-        if self.range_tombstones.is_empty() || self.file.standing() == ServiceState::Suspended {
+        if self.range_tombstones.is_empty() || self.file.state() == ServiceState::Suspended {
             return;
         }
         let pending: Vec<u64> = self.file.ranges().iter().map(|range| range.sequence).collect();

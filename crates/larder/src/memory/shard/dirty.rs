@@ -2,11 +2,10 @@
 
 use super::{Shard, SlotValue, next};
 use crate::format::keyspace_id::KeyspaceId;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::policy::SlotId;
 use crate::memory::segments::make_room;
-use crate::memory::slot::{
-    Change, DeferredDrops, Mutation, PreviousState, Purged, Range, SlotKey, SlotState,
-};
+use crate::memory::slot::{Change, DeferredDrops, Mutation, PreviousState, Purged, SlotKey, SlotState};
 use crate::sys::sync::AtomicU64;
 use crate::units::Timestamp;
 
@@ -42,7 +41,7 @@ impl Shard {
 
     /// The range is disbelieved on disk from here on, until [`Shard::remove_range_tombstone`]. Answers the removals that
     /// are pending already.
-    pub(crate) fn insert_range_tombstone(&mut self, range: &Range) -> Vec<Range> {
+    pub(crate) fn insert_range_tombstone(&mut self, range: &RangeTombstone) -> Vec<RangeTombstone> {
         let earlier = self.ranges.clone();
         // A shard that is closed, or about to be, answers no lookup that asks the disk.
         if !self.is_closed {
@@ -59,7 +58,7 @@ impl Shard {
     /// meantime: the barrier bars fills, and a write has a later sequence.
     pub(crate) fn purge_part(
         &mut self,
-        range: &Range,
+        range: &RangeTombstone,
         now: Timestamp,
         (from, most): (SlotId, SlotId),
         most_listed: usize,

@@ -22,12 +22,13 @@ use super::expiry::ExpiryIndex;
 use super::leases::{LeaseId, Leases, Permit};
 use super::policy::{Policy, SlotId};
 use super::slot::{
-    DeferredDrops, DirtyValue, IncomingEntry, KeyspaceUsages, Lookup, MissToken, PreviousState, Range,
-    Refused, Slot, SlotKey, SlotState, Value,
+    DeferredDrops, DirtyValue, IncomingEntry, KeyspaceUsages, Lookup, MissToken, PreviousState, Refused,
+    Slot, SlotKey, SlotState, Value,
 };
 use super::slots::Slots;
 use super::weight::Weight;
 use crate::format::keyspace_id::KeyspaceId;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{AtomicU64, Ordering};
 use crate::units::Timestamp;
@@ -44,7 +45,7 @@ pub(crate) struct Shard {
     /// What the dirty slots have besides: few at a time, so they do not take room in every slot.
     pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
     /// Range removals that are not committed yet.
-    ranges: Vec<Range>,
+    ranges: Vec<RangeTombstone>,
     /// Whether what belongs on disk is to be committed. If it is, a value that is not is refused: once
     /// evicted, an older one on disk would show.
     saves: bool,

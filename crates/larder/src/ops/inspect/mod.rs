@@ -31,7 +31,7 @@ mod verify;
 
 use std::path::{Path, PathBuf};
 
-use crate::disk::file::files::absolute;
+use crate::disk::file::directories::absolute;
 use crate::disk::reader::file_snapshot::FileSnapshot;
 use crate::error::Error;
 use crate::sys::clock::Clock;

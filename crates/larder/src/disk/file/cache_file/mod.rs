@@ -21,30 +21,34 @@
 //! This is the file alone; what lookups and writes see of it meanwhile is the writer's to arrange.
 
 pub(crate) mod backoff;
+mod discard;
 mod place;
-mod quarantine;
 mod watch;
+mod watch_state;
 mod ways_back;
 
 use std::path::PathBuf;
 
 use super::ballast::Ballast;
-use super::files;
-use super::files::OwnerLock;
+use super::create::CreatedFile;
+use super::lock::OwnerLock;
 use super::names::{DAMAGED, DISCARDED};
-use super::open::{CreatedFile, OpenOptions};
-use crate::disk::store::catalog::{Catalog, PendingRegistrations, Registration};
+use super::quarantine::remove_old_quarantined;
+use crate::disk::store::catalog::Catalog;
+use crate::disk::store::database::OpenOptions;
 use crate::disk::store::extent::Extent;
 use crate::disk::store::guard::{StoreError, StoreErrorKind};
+use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::disk::store::redb_store::Store;
+use crate::disk::store::registration::Registration;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::memory::slot::Range;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::sys::volume::Anchor;
 use crate::units::Timestamp;
 use backoff::{Backoff, MAX_RETRY_DELAY, Outage};
+use discard::DiscardProgress;
 use place::PathPlace;
-use quarantine::Quarantine;
-use watch::Watch;
+use watch_state::WatchState;
 
 /// The number of the first handle of a file.
 pub(crate) const FIRST_GENERATION: u64 = 1;
@@ -64,7 +68,7 @@ pub(crate) struct CacheFile {
     /// is in service.
     catalog: Catalog,
     /// The keyspaces that were opened and that the file has still to learn of.
-    adopted: PendingRegistrations,
+    pending: PendingRegistrations,
     ballast: Ballast,
     ballast_again_at: Timestamp,
     /// Whether the disk was full when the file was last opened: deletions go first.
@@ -73,7 +77,7 @@ pub(crate) struct CacheFile {
     quarantined: Option<PathBuf>,
     /// Why the file was discarded, each time, until somebody asks.
     discarded: Vec<StoreError>,
-    watch: Watch,
+    watch: WatchState,
     /// Held until the file is closed: fields are dropped in this order.
     lock: OwnerLock,
 }
@@ -88,7 +92,7 @@ enum FilePhase {
     /// Closed, and still at its path: it will be opened again.
     Suspended(Outage),
     /// Never to be opened again.
-    Discarded(Outage, Quarantine),
+    Discarded(Outage, DiscardProgress),
 }
 
 /// What became of a file that failed.
@@ -119,13 +123,13 @@ impl CacheFile {
             catalog: Catalog::default(),
             state: FilePhase::InService(store),
             generation: FIRST_GENERATION,
-            adopted: PendingRegistrations::default(),
+            pending: PendingRegistrations::default(),
             ballast,
             ballast_again_at: Timestamp::ZERO,
             is_short_of_room: false,
             quarantined: None,
             discarded: Vec::new(),
-            watch: Watch::default(),
+            watch: WatchState::default(),
             lock,
         };
         file.remember();
@@ -133,12 +137,12 @@ impl CacheFile {
         Ok(file)
     }
 
-    pub(crate) fn standing(&self) -> ServiceState {
+    pub(crate) fn state(&self) -> ServiceState {
         match &self.state {
             FilePhase::InService(_) => ServiceState::InService,
             FilePhase::Suspended(_) => ServiceState::Suspended,
             FilePhase::Discarded(_, aside) => {
-                ServiceState::Discarded { is_gone: matches!(aside, Quarantine::Gone) }
+                ServiceState::Discarded { is_gone: matches!(aside, DiscardProgress::Gone) }
             }
         }
     }
@@ -162,7 +166,7 @@ impl CacheFile {
     }
 
     /// The range removals that the file, in service, has still to make.
-    pub(crate) fn ranges(&self) -> &[Range] {
+    pub(crate) fn ranges(&self) -> &[RangeTombstone] {
         self.store().map_or(&[], Store::ranges)
     }
 
@@ -202,7 +206,7 @@ impl CacheFile {
             let retry_at = self.retry_at().filter(|_| !was_open);
             let retry_at = retry_at.unwrap_or_else(|| now.after(self.backoff.fails(now)));
             self.discarded.push(fault.clone());
-            self.state = FilePhase::Discarded(Outage { why: fault, retry_at }, Quarantine::AtItsPath);
+            self.state = FilePhase::Discarded(Outage { why: fault, retry_at }, DiscardProgress::AtItsPath);
         }
         self.put_aside(now);
     }
@@ -214,7 +218,7 @@ impl CacheFile {
         match std::mem::replace(&mut self.state, closed) {
             FilePhase::InService(mut store) => {
                 self.catalog = std::mem::take(&mut store.catalog);
-                self.catalog.adopt(&self.adopted);
+                self.catalog.merge_pending(&self.pending);
                 // Its error says nothing that the fault did not.
                 drop(store.close());
                 true
@@ -254,7 +258,7 @@ impl CacheFile {
             Ok(renamed) => {
                 self.anchor = None;
                 if is_damaged {
-                    files::remove_old_quarantined(volume, path, renamed.as_deref());
+                    remove_old_quarantined(volume, path, renamed.as_deref());
                     self.quarantined = renamed.or(self.quarantined.take());
                 } else if let Some(stale) = renamed {
                     // The rename made it gone; removing only frees room.
@@ -266,7 +270,7 @@ impl CacheFile {
 
     /// Whether putting a discarded file aside is to rename it.
     fn would_rename(&self) -> bool {
-        let (FilePhase::Discarded(_, Quarantine::AtItsPath), Some(anchor)) = (&self.state, &self.anchor)
+        let (FilePhase::Discarded(_, DiscardProgress::AtItsPath), Some(anchor)) = (&self.state, &self.anchor)
         else {
             return false;
         };
@@ -279,28 +283,28 @@ impl CacheFile {
     /// of service.
     pub(crate) fn number(&mut self, wanted: &Registration) -> Option<(KeyspaceId, bool)> {
         let FilePhase::InService(store) = &self.state else { return None };
-        self.adopted.number(&store.catalog, wanted)
+        self.pending.number(&store.catalog, wanted)
     }
 
     /// Numbers a keyspace that is opened while the file is out of service. The file learns of it when it is
     /// in service again.
-    pub(crate) fn register_meanwhile(&mut self, wanted: &Registration, now: Timestamp) -> KeyspaceId {
-        self.adopted.register(&mut self.catalog, wanted, now)
+    pub(crate) fn register_offline(&mut self, wanted: &Registration, now: Timestamp) -> KeyspaceId {
+        self.pending.register(&mut self.catalog, wanted, now)
     }
 
     /// What the file has still to learn of.
-    pub(crate) fn adopted(&self) -> &PendingRegistrations {
-        &self.adopted
+    pub(crate) fn pending_registrations(&self) -> &PendingRegistrations {
+        &self.pending
     }
 
     /// Whether it is in service and has still to learn of keyspaces.
-    pub(crate) fn has_to_learn(&self) -> bool {
-        self.store().is_some() && !self.adopted.is_empty()
+    pub(crate) fn has_pending_registrations(&self) -> bool {
+        self.store().is_some() && !self.pending.is_empty()
     }
 
     /// After a commit that entered the adopted keyspaces.
-    pub(crate) fn has_learned(&mut self) {
-        self.adopted = PendingRegistrations::default();
+    pub(crate) fn clear_pending_registrations(&mut self) {
+        self.pending = PendingRegistrations::default();
     }
 
     /// After a commit of everything: the disk has room.

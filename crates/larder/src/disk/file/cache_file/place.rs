@@ -19,8 +19,8 @@ use std::path::Path;
 use redb::StorageBackend;
 
 use crate::disk::file::evidence::{PROBE_AT, PROBE_LEN};
-use crate::disk::reader::file_snapshot::HEADER_LEN;
 use crate::disk::store::guard::StoreError;
+use crate::disk::store::redb_header::HEADER_LEN;
 use crate::sys::volume::{Anchor, FileKind, Volume};
 
 /// Where the file is that is open.

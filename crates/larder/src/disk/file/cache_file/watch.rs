@@ -20,23 +20,7 @@ use super::place::{PathPlace, WrittenBytes};
 use super::{CacheFile, FilePhase, ServiceState};
 use crate::disk::file::evidence::{Accepted, FilePlace, MARK_AT, MARK_END, mark, marked};
 use crate::disk::store::guard::StoreError;
-use crate::disk::store::identity::FileIdentity;
 use crate::event::Event;
-
-/// What is known of the file from the last look at it.
-#[derive(Debug, Default)]
-pub(super) struct Watch {
-    /// What the last step left in the file; none if that could not be read.
-    content: Option<WrittenBytes>,
-    /// Of which handle of the file, and with which identity, the mark and the lock tell.
-    accepted: Option<(u64, FileIdentity)>,
-    /// Whether the file system was found to give the file changing identities.
-    is_unstable: bool,
-    /// Whether another process has the lock, as far as users were told.
-    has_lost_lock: bool,
-    /// What is to be told to users.
-    events: Vec<Event>,
-}
 
 impl CacheFile {
     /// Step 1. A file that is not as the last step left it is not written to again, not even to close it.
@@ -92,7 +76,7 @@ impl CacheFile {
     /// file that was made and could not be used has nothing in it. What can't be looked at can't be opened
     /// either.
     pub(crate) fn leaves_nothing(&self) -> bool {
-        if self.standing() != (ServiceState::Discarded { is_gone: true }) {
+        if self.state() != (ServiceState::Discarded { is_gone: true }) {
             return false;
         }
         let found = self.options.volume.metadata(&self.options.path);

@@ -7,9 +7,10 @@ use super::backoff::MAX_RETRY_DELAY;
 use super::place::PathPlace;
 use super::{CacheFile, FilePhase, ServiceState};
 use crate::disk::file::compact::narrow;
-use crate::disk::file::files;
-use crate::disk::file::open::{OpenOptions, create, open_ours};
+use crate::disk::file::create::create;
+use crate::disk::file::directories::create_parents;
 use crate::disk::store::catalog::Catalog;
+use crate::disk::store::database::OpenOptions;
 use crate::disk::store::guard::{StoreError, StoreErrorKind};
 use crate::disk::store::redb_store::Store;
 use crate::units::Timestamp;
@@ -89,18 +90,18 @@ impl CacheFile {
         }
         self.hold_lock()?;
         let len = self.extent().len;
-        open_ours(&self.options, len).map(Some)
+        Store::open(&self.options, len).map(Some)
     }
 
     /// Makes a fresh file in the place of a discarded one that is gone.
     pub(crate) fn renew(&mut self, now: Timestamp, sequence: u64) {
-        if self.standing() != (ServiceState::Discarded { is_gone: true }) {
+        if self.state() != (ServiceState::Discarded { is_gone: true }) {
             return;
         }
         let catalog = self.catalog.emptied(now, sequence, self.options.identities);
         let options = OpenOptions { now, ..self.options.clone() };
         // They may have been removed with it.
-        let made = files::create_parents(&*options.volume, &options.path)
+        let made = create_parents(&*options.volume, &options.path)
             .map_err(|error| StoreError::io(error.to_string()))
             .and_then(|()| self.hold_lock())
             .and_then(|()| self.unused.remove(&options))

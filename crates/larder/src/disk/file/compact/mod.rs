@@ -31,19 +31,19 @@ use redb::{
     StorageBackend, TableDefinition, TableHandle, Value, WriteTransaction,
 };
 
+use super::create::{remove_unfinished, unfinished};
+use super::directories::sync_directory_of;
 use super::evidence::{MARK_AT, mark};
-use super::files::sync_directory_of;
-use super::open::{OpenOptions, builder, close, open_ours, remove_unfinished, unfinished};
-use crate::disk::store::batch::Deltas;
 use crate::disk::store::catalog::Catalog;
+use crate::disk::store::database::{OpenOptions, builder, close};
 use crate::disk::store::draft::Draft;
 use crate::disk::store::expiry;
 use crate::disk::store::guard::{Guarded, StoreError, guarded};
 use crate::disk::store::keyspace_row::KeyspaceRow;
-use crate::disk::store::keyspace_rows::Retired;
+use crate::disk::store::keyspace_rows::{Retired, UsageDeltas};
+use crate::disk::store::metadata::write_catalog;
 use crate::disk::store::new_file::{NewFile, most_page, region_for};
 use crate::disk::store::redb_store::Store;
-use crate::disk::store::redb_store::metadata::write_catalog;
 use crate::disk::store::sparse::SparseFile;
 use crate::disk::store::tables::{ENTRIES, EXPIRY, KEYSPACES, META, RANGES, RETIRED};
 use crate::format::keyspace_id::KeyspaceId;
@@ -126,7 +126,7 @@ pub(crate) fn widen(store: Store, options: &OpenOptions) -> Result<Store, StoreE
     let Ok(Some(copied)) = write_copy(&store, options, now, &mut || true) else { return Ok(store) };
     store.close()?;
     replace_by(options, &copied)?;
-    open_ours(options, 0)
+    Store::open(options, 0)
 }
 
 /// Makes a file anew whose regions are too large for its capacity, as those of the versions before are: a
@@ -148,7 +148,7 @@ pub(crate) fn narrow(store: Store, options: &OpenOptions, now: Timestamp) -> Res
     // To close it takes room that it can't have. What was committed is in the copy.
     drop(store.close());
     replace_by(options, &copied)?;
-    open_ours(options, 0)
+    Store::open(options, 0)
 }
 
 /// How a copy ended.
@@ -170,7 +170,8 @@ fn fill(
     let mut db = Guarded::new(db);
     let old = Guarded::new(guarded(|| Ok(store.db.begin_read()?))?);
     let mut catalog = store.catalog.clone();
-    let mut copy = Copy { now, catalog: &store.catalog, counts: Deltas::new(), expired: 0, rows: 0, go_on };
+    let mut copy =
+        FileCopy { now, catalog: &store.catalog, counts: UsageDeltas::new(), expired: 0, rows: 0, go_on };
     let end = guarded(|| {
         let mut txn = db.begin_write()?;
         txn.set_quick_repair(true);
@@ -235,18 +236,18 @@ fn compact(db: &mut Database) -> Result<(), StoreError> {
 }
 
 /// A copy under way.
-struct Copy<'a> {
+struct FileCopy<'a> {
     now: Timestamp,
     /// What the file says.
     catalog: &'a Catalog,
     /// Entries that were copied, and the bytes that they are charged for, by keyspace.
-    counts: Deltas,
+    counts: UsageDeltas,
     expired: u64,
     rows: u64,
     go_on: &'a mut dyn FnMut() -> bool,
 }
 
-impl Copy<'_> {
+impl FileCopy<'_> {
     fn tables(&mut self, old: &ReadTransaction, new: &WriteTransaction) -> Result<End, redb::Error> {
         if let Some(table) = old.list_multimap_tables()?.next() {
             return Ok(End::Unknown(table.name().to_owned()));

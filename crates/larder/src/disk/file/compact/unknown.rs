@@ -2,9 +2,9 @@
 
 use redb::{ReadTransaction, TableDefinition, TableError, WriteTransaction};
 
-use super::{Copy, End};
+use super::{End, FileCopy};
 
-impl Copy<'_> {
+impl FileCopy<'_> {
     /// Copies a table of a later version. redb gives rows to whoever knows their types alone, so the types
     /// that a table of larder's may have are tried.
     pub(super) fn unknown(

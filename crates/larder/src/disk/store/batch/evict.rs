@@ -25,7 +25,7 @@ use std::ops::Bound;
 
 use redb::{ReadableTable, StorageError};
 
-use super::Entries;
+use super::entries::Entries;
 use crate::disk::store::expiry;
 use crate::disk::store::expiry::UNCLASSED;
 use crate::format::record;

@@ -1,7 +1,10 @@
 //! Drafts against a model that copies everything, visits every row, and keeps no sum.
 
-use crate::disk::store::catalog::{Catalog, Registration};
+use crate::disk::store::catalog::Catalog;
 use crate::disk::store::identity::Identities;
+use crate::disk::store::keyspace_rows::UsageDeltas;
+use crate::disk::store::pending_registrations::PendingRegistrations;
+use crate::disk::store::registration::Registration;
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
@@ -83,14 +86,14 @@ impl Model {
         Some(old.id)
     }
 
-    fn adopt(&mut self, adopted: &PendingRegistrations) {
-        for (wanted, id, at) in adopted.keyspaces.values() {
+    fn merge_pending(&mut self, pending: &PendingRegistrations) {
+        for (wanted, id, at) in pending.keyspaces.values() {
             if self.rows.get(&wanted.name).is_none_or(|row| row.id != *id) {
                 self.replace(wanted, *id, *at);
             }
             self.next = self.next.max(id.number() + 1);
         }
-        for id in &adopted.retired {
+        for id in &pending.retired {
             if self.rows.values().all(|row| row.id != *id) {
                 self.retired.entry(*id).or_insert(0);
                 self.next = self.next.max(id.number() + 1);
@@ -132,16 +135,16 @@ fn make(step: &Step, draft: &mut Draft<'_>, model: &mut Model, now: Timestamp) {
         Step::Adopt(name, versions) => {
             let mut catalog = Catalog::default();
             catalog.state.next_keyspace = draft.state.next_keyspace;
-            let mut adopted = PendingRegistrations::default();
+            let mut pending = PendingRegistrations::default();
             for version in versions {
-                adopted.register(&mut catalog, &wanted(*name, *version, None), now);
+                pending.register(&mut catalog, &wanted(*name, *version, None), now);
             }
-            draft.adopt(&adopted);
-            model.adopt(&adopted);
+            draft.merge_pending(&pending);
+            model.merge_pending(&pending);
         }
         Step::Count(number, entries, bytes) => {
             let id = KeyspaceId::on_disk(*number);
-            draft.apply(&Deltas::from([(id, (*entries, *bytes))]));
+            draft.apply(&UsageDeltas::from([(id, (*entries, *bytes))]));
             model.count(id, *entries, *bytes);
         }
         Step::Swept(at) => {
@@ -197,7 +200,7 @@ fn a_draft_holds_only_what_differs() {
     let mut draft = Draft::of(&catalog);
     let (id, _) = draft.register(&wanted(7, 0, None), Timestamp::ZERO);
     assert!(draft.is_unchanged(), "it was there");
-    draft.apply(&Deltas::from([(id, (1, 100))]));
+    draft.apply(&UsageDeltas::from([(id, (1, 100))]));
     draft.register(&wanted(8, 1, None), Timestamp::ZERO);
     let rows: Vec<&str> = draft.changed_rows().keys().map(String::as_str).collect();
     assert_eq!((rows, draft.retired.changed_rows().len()), (vec!["name 7", "name 8"], 1));
@@ -226,7 +229,7 @@ fn the_sums_of_a_damaged_file_do_not_overflow() {
     assert_eq!((catalog.entries(), catalog.live_bytes()), (u64::MAX, u64::MAX));
     let mut draft = Draft::of(&catalog);
     for number in 1..=3 {
-        draft.apply(&Deltas::from([(KeyspaceId::on_disk(number), (-1, i64::MIN))]));
+        draft.apply(&UsageDeltas::from([(KeyspaceId::on_disk(number), (-1, i64::MIN))]));
     }
     let changes = draft.into_changes();
     catalog.accept(changes);

@@ -4,30 +4,33 @@ use std::collections::HashSet;
 
 use redb::WriteTransaction;
 
-use super::metadata::write_draft;
-use super::{EVICT_AHEAD, Store, StoreLimits};
-use crate::disk::store::batch::Entries;
+use super::Store;
+use crate::disk::store::batch::entries::Entries;
 use crate::disk::store::batch::evict::{Hand, Spared};
-use crate::disk::store::batch::range::{PartLimits, RangeRemoval};
-use crate::disk::store::catalog::{PendingRegistrations, Registration};
+use crate::disk::store::batch::range_removal::RangeRemoval;
+use crate::disk::store::batch::remove_range::PartLimits;
 use crate::disk::store::draft::Draft;
+use crate::disk::store::entry_change::EntryChange;
 use crate::disk::store::guard::{StoreError, guarded};
+use crate::disk::store::limits::StoreLimits;
+use crate::disk::store::metadata::write_draft;
+use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::disk::store::range_removals::Cursor;
-use crate::disk::store::tables::{LIFETIME_ROW, META, lifetime_to_bytes};
+use crate::disk::store::registration::Registration;
+use crate::disk::store::tables::{CUMULATIVE_ROW, META, cumulative_to_bytes};
 use crate::format::keyspace_id::KeyspaceId;
-use crate::memory::slot::Mutation;
 use crate::units::Timestamp;
 
 /// What one transaction is to do.
 pub(crate) struct Batch<'a> {
-    pub(crate) mutations: &'a [Mutation],
-    /// Every range removal of the step: a mutation that one of them covers is a deletion, in whichever batch
+    pub(crate) changes: &'a [EntryChange<'a>],
+    /// Every range removal of the step: a change that one of them covers is a deletion, in whichever batch
     /// it comes.
     pub(crate) ranges: &'a [RangeRemoval],
     /// Whether this batch, the first of the step, deletes the ranges.
     pub(crate) is_first: bool,
     /// What was opened while the file was out of service, under the numbers that its handles have.
-    pub(crate) adopt: &'a PendingRegistrations,
+    pub(crate) pending: &'a PendingRegistrations,
     pub(crate) register: &'a [Registration],
     /// How many due entries to delete at most.
     pub(crate) sweep: usize,
@@ -66,6 +69,8 @@ pub(crate) struct CommitOutcome {
     pub(crate) next_expiry: Option<Timestamp>,
 }
 
+/// Evicting goes one part in so many below the limit, so that not every batch evicts.
+pub(super) const EVICT_AHEAD: u64 = 256;
 /// Parts of pending range removals that one transaction makes before it evicts.
 const MAX_PARTS: usize = 8;
 
@@ -74,7 +79,7 @@ impl Store {
     pub(crate) fn commit(&mut self, batch: &Batch<'_>) -> Result<CommitOutcome, StoreError> {
         let mut catalog = Draft::of(&self.catalog);
         let mut outcome = CommitOutcome::default();
-        catalog.adopt(batch.adopt);
+        catalog.merge_pending(batch.pending);
         for wanted in batch.register {
             let (id, retired) = catalog.register(wanted, batch.now);
             outcome.registered.push(id);
@@ -98,7 +103,7 @@ impl Store {
             catalog.state.closed_cleanly = batch.closing && !outcome.needs_room;
             write_draft(&txn, &catalog)?;
             if let Some(lifetime) = &self.lifetime {
-                txn.open_table(META)?.insert(LIFETIME_ROW, lifetime_to_bytes(lifetime).as_slice())?;
+                txn.open_table(META)?.insert(CUMULATIVE_ROW, cumulative_to_bytes(lifetime).as_slice())?;
             }
             Ok(txn.commit()?)
         })?;
@@ -114,7 +119,7 @@ impl Store {
             self.next_expiry.is_some_and(|next| next <= batch.now) || !self.catalog.retired.is_empty();
         let is_over = self.catalog.live_bytes() > self.pressure.limit();
         let has_part = batch.part.is_some() && !self.catalog.ranges.is_empty();
-        batch.mutations.is_empty()
+        batch.changes.is_empty()
             && !has_ranges
             && !has_part
             && (batch.sweep == 0 || !is_due)
@@ -125,7 +130,7 @@ impl Store {
 
 /// In this order, so that what a batch writes has its room before it is written:
 ///
-/// 1. What is removed goes: by range removals, for age, and by mutations that delete.
+/// 1. What is removed goes: by range removals, for age, and by changes that delete.
 /// 2. Entries are evicted until the values of the batch have room, but no more than one transaction may.
 /// 3. The values are written; unless (2) has not made room enough.
 fn change_entries(
@@ -148,20 +153,20 @@ fn change_entries(
         outcome.removed.push(made.unwrap_or_else(|| removal.total(removal.on_disk)));
     }
     sweep(&mut entries, batch, catalog, outcome)?;
-    let (values, deletions): (Vec<&Mutation>, Vec<&Mutation>) =
-        batch.mutations.iter().partition(|mutation| entries.is_value(mutation, batch.ranges));
-    for mutation in deletions {
-        entries.remove(&mutation.key)?;
+    let (values, deletions): (Vec<&EntryChange<'_>>, Vec<&EntryChange<'_>>) =
+        batch.changes.iter().partition(|change| entries.is_value(change, batch.ranges));
+    for change in deletions {
+        entries.remove(&change.key)?;
     }
     catalog.apply(&std::mem::take(&mut entries.deltas));
     // 2.
     make_room(&mut entries, batch, &values, catalog, outcome, (room, hand, cursor))?;
     // 3.
-    for mutation in values {
+    for change in values {
         if !outcome.needs_room {
-            entries.write(mutation)?;
-        } else if mutation.hides_removal {
-            entries.remove(&mutation.key)?;
+            entries.write(change)?;
+        } else if change.hides_removal {
+            entries.remove(&change.key)?;
         }
     }
     catalog.apply(&std::mem::take(&mut entries.deltas));
@@ -206,14 +211,14 @@ fn sweep(
 fn make_room(
     entries: &mut Entries<'_>,
     batch: &Batch<'_>,
-    values: &[&Mutation],
+    values: &[&EntryChange<'_>],
     catalog: &mut Draft<'_>,
     outcome: &mut CommitOutcome,
     (room, hand, cursor): (StoreLimits, &mut Hand, &mut Cursor),
 ) -> Result<(), redb::Error> {
     let live = catalog.live_bytes();
     // Most batches fit whatever their values replace. To look these up takes as long as to write them.
-    let most: u64 = values.iter().map(|mutation| entries.charge_of(mutation)).sum();
+    let most: u64 = values.iter().map(|change| entries.charge_of(change)).sum();
     if live.saturating_add(most) <= room.live_limit {
         return Ok(());
     }
@@ -233,7 +238,7 @@ fn make_room(
         return Ok(());
     }
     let bytes = needed - room.live_limit + room.live_limit / EVICT_AHEAD;
-    let written: HashSet<&[u8]> = values.iter().map(|mutation| &*mutation.key).collect();
+    let written: HashSet<&[u8]> = values.iter().map(|change| &*change.key).collect();
     let is_written = |key: &[u8]| written.contains(key);
     let spared = Spared { is_resident: batch.is_resident, take_use: batch.take_use, is_written: &is_written };
     let evicted = entries.evict(bytes, room.most_evictions, spared, hand)?;

@@ -4,60 +4,37 @@
 //! rows and replaced only when a commit has succeeded, so neither opening nor counting ever scans.
 
 pub(crate) mod commit;
-pub(crate) mod metadata;
+mod make_ranges;
 mod shorten;
-
-use metadata::write_catalog;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::{Database, ReadableDatabase, ReadableTable};
 
-use super::batch::Entries;
+use super::batch::entries::Entries;
 use super::batch::evict::Hand;
 use super::catalog::Catalog;
 use super::charging::{Charging, page_of};
+use super::database::{OpenDatabase, OpenOptions, open_database};
 use super::draft::{Draft, DraftChanges};
 use super::extent::Extent;
-use super::file_format::{FORMAT_1, FileFormat};
 use super::guard::{Guarded, StoreError, guarded};
-use super::identity::{FileIdentity, Identities};
+use super::identity::Identities;
 use super::keyspace_row::KeyspaceRow;
 use super::keyspace_rows::Retired;
+use super::limits::StoreLimits;
+use super::metadata::{cumulative_at, read_catalog, write_catalog};
 use super::pressure::Pressure;
 use super::range_removals::Cursor;
 use super::snapshot::Snapshot;
 use super::sparse::Reserve;
-use super::tables::{
-    CHARGING_ROW, CommitState, ENTRIES, EXPIRY, FEATURES_ROW, FORMAT_ROW, IDENTITY_ROW, KEYSPACES,
-    LIFETIME_ROW, META, RETIRED, STATE_ROW, read_lifetime,
-};
+use super::tables::{ENTRIES, EXPIRY, KEYSPACES, RETIRED};
 use super::{expiry, range_removals};
-use crate::disk::disk_status::{DiskStatus, KeyspaceStatus};
-use crate::disk::file::open::{OpenDatabase, OpenOptions};
 use crate::format::keyspace_id::KeyspaceId;
-use crate::memory::slot::Range;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::stats::cumulative::CumulativeStats;
 use crate::sys::volume::seal::Seal;
 use crate::units::Timestamp;
-
-/// Evicting goes one part in so many below the limit, so that not every batch evicts.
-const EVICT_AHEAD: u64 = 256;
-
-/// How much may be live in a file, and how fast it makes room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct StoreLimits {
-    /// Bytes that entries may be charged for, all together.
-    pub(crate) live_limit: u64,
-    /// Entries that one transaction may evict: it replaces a page of each table for each of them, and the old
-    /// ones are free only after the next.
-    pub(crate) most_evictions: usize,
-}
-
-impl StoreLimits {
-    /// The room of a file whose capacity is a setting of somebody else's.
-    pub(crate) const UNBOUNDED: Self = Self { live_limit: u64::MAX, most_evictions: usize::MAX };
-}
 
 /// An open file.
 pub(crate) struct Store {
@@ -76,7 +53,7 @@ pub(crate) struct Store {
     pub(crate) identities: Identities,
     /// The keyspaces whose rows have changed since [`Store::show`] was last called; none before the first
     /// call.
-    unseen: Option<BTreeSet<String>>,
+    pub(crate) unshown: Option<BTreeSet<String>>,
     /// Ends all writing to the file.
     pub(crate) seal: Seal,
     /// How far the earliest pending range removal has been made.
@@ -105,81 +82,11 @@ impl Store {
         })
     }
 
-    /// Reads what the metadata tables say.
-    pub(crate) fn read_known(db: &impl ReadableDatabase) -> Result<Catalog, StoreError> {
-        let txn = Guarded::new(guarded(|| Ok(db.begin_read()?))?);
-        let format = FileFormat::at(&txn)?.ok_or_else(|| illegible(FORMAT_ROW))?;
-        Self::known_at(&txn, format.version(), None)
-    }
-
-    /// What the metadata tables of a file of this format say in a transaction: of all keyspaces, or of the
-    /// one of this name `only`, whatever the number of others.
-    pub(crate) fn known_at(
-        txn: &ReadTransaction,
-        format: u32,
-        only: Option<&str>,
-    ) -> Result<Catalog, StoreError> {
-        let mut catalog = guarded(|| {
-            let meta = txn.open_table(META)?;
-            let state = meta.get(STATE_ROW)?.and_then(|row| CommitState::read(row.value()).ok());
-            let Some(state) = state else {
-                return Ok(Err(illegible(STATE_ROW)));
-            };
-            let identity = meta
-                .get(IDENTITY_ROW)?
-                .and_then(|row| row.value().try_into().ok())
-                .map(FileIdentity::from_bytes);
-            if identity.is_none() && format > FORMAT_1 {
-                return Ok(Err(illegible(IDENTITY_ROW)));
-            }
-            let charging = match meta.get(CHARGING_ROW)? {
-                None => Some(Charging::default()),
-                Some(row) => row.value().first().copied().and_then(Charging::of_code),
-            };
-            let Some(charging) = charging else { return Ok(Err(illegible(CHARGING_ROW))) };
-            let features = meta.get(FEATURES_ROW)?.and_then(|row| row.value().try_into().ok());
-            let features = features.map_or(0, u64::from_be_bytes);
-            let mut catalog = Catalog {
-                format,
-                features,
-                identity,
-                state,
-                charging,
-                charging_on_file: charging,
-                ..Catalog::default()
-            };
-            let take = |catalog: &mut Catalog, name: &str, row: &[u8]| {
-                let row = KeyspaceRow::read(row, format).map_err(|_| illegible(name))?;
-                catalog.keyspaces.put(name.to_owned(), row);
-                Ok(())
-            };
-            let keyspaces = txn.open_table(KEYSPACES)?;
-            if let Some(name) = only {
-                let row = keyspaces.get(name)?;
-                let taken = row.map_or(Ok(()), |row| take(&mut catalog, name, row.value()));
-                return Ok(taken.map(|()| catalog));
-            }
-            for row in keyspaces.iter()? {
-                let (name, row) = row?;
-                if let Err(fault) = take(&mut catalog, name.value(), row.value()) {
-                    return Ok(Err(fault));
-                }
-            }
-            for row in txn.open_table(RETIRED)?.iter()? {
-                let (id, bytes) = row?;
-                catalog.retired.set(KeyspaceId::on_disk(id.value()), Some(bytes.value()));
-            }
-            Ok(Ok(catalog))
-        })??;
-        catalog.ranges = range_removals::pending(txn)?;
-        Ok(catalog)
-    }
-
     pub(crate) fn new(db: Database, room: StoreLimits, identities: Identities) -> Result<Self, StoreError> {
         let db = Guarded::new(db);
-        let catalog = Self::read_known(&*db)?;
+        let catalog = read_catalog(&*db)?;
         let next_expiry = guarded(|| Ok(expiry::next(&db.begin_read()?.open_table(EXPIRY)?)?))?;
-        let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| Self::lifetime_at(&txn))?;
+        let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| cumulative_at(&txn))?;
         let largest_page = u64::MAX;
         let pressure = Pressure::new(room.live_limit);
         let reserve = Reserve::default();
@@ -194,7 +101,7 @@ impl Store {
             next_expiry,
             lifetime,
             identities,
-            unseen: None,
+            unshown: None,
             seal: Seal::default(),
             cursor: Cursor::default(),
             options: None,
@@ -229,19 +136,18 @@ impl Store {
         Ok(())
     }
 
-    /// The store of a file that was opened so.
-    pub(crate) fn of_file(opened: OpenDatabase, options: &OpenOptions) -> Result<Self, StoreError> {
+    /// Opens a larder file of `len` bytes for writing.
+    pub(crate) fn open(options: &OpenOptions, len: u64) -> Result<Self, StoreError> {
+        let opened = open_database(options, len <= options.verify_up_to)?;
         let OpenDatabase { db, seal, reserve, largest_page } = opened;
         let store = Self::new(db, options.room, options.identities)?;
-        Ok(Self { options: Some(options.clone()), seal, reserve, largest_page, ..store })
-    }
-
-    /// The counts that the file has in a transaction; none if it has none that can be read.
-    pub(crate) fn lifetime_at(txn: &ReadTransaction) -> Result<Option<CumulativeStats>, StoreError> {
-        guarded(|| {
-            let row = txn.open_table(META)?.get(LIFETIME_ROW)?;
-            Ok(row.and_then(|row| read_lifetime(row.value())))
-        })
+        let mut store = Self { options: Some(options.clone()), seal, reserve, largest_page, ..store };
+        if let Some(charging) = options.charging {
+            store.charge_by(charging)?;
+        }
+        // Lookups open the table of entries. Damage to it must show now, as all other damage does.
+        store.snapshot(0)?;
+        Ok(store)
     }
 
     /// Whether it is of the process that this one was forked from.
@@ -264,54 +170,11 @@ impl Store {
         Snapshot::take(&*self.db, generation)
     }
 
-    /// What the file says on opening.
-    pub(crate) fn view(&mut self) -> DiskStatus {
-        let mut view = DiskStatus {
-            recovered_entries: self.catalog.entries(),
-            was_closed_cleanly: self.catalog.state.closed_cleanly,
-            ..DiskStatus::default()
-        };
-        self.show(&mut view);
-        view
-    }
-
-    /// Brings a view up to date. Costs what has changed since the last call; the first call, all keyspaces.
-    pub(crate) fn show(&mut self, view: &mut DiskStatus) {
-        let keyspaces = &self.catalog.keyspaces;
-        let shown = |row: &KeyspaceRow| KeyspaceStatus {
-            id: row.id,
-            entries: row.entries,
-            bytes: row.bytes,
-            schema: row.schema.clone(),
-        };
-        match self.unseen.replace(BTreeSet::new()) {
-            None => {
-                view.keyspaces = keyspaces.iter().map(|(name, row)| (name.clone(), shown(row))).collect();
-                view.gone.retain(|id, _| keyspaces.name_of(*id).is_some());
-            }
-            Some(names) => {
-                let rows = names.into_iter().filter_map(|name| Some((shown(keyspaces.get(&name)?), name)));
-                for (row, name) in rows {
-                    let id = row.id;
-                    let old = view.keyspaces.insert(name, row);
-                    if let Some(old) = old.filter(|old| old.id != id) {
-                        view.gone.remove(&old.id);
-                    }
-                }
-            }
-        }
-        (view.entries, view.bytes) = (self.catalog.entries(), self.catalog.live_bytes());
-        view.identity = self.catalog.identity;
-        view.pending_removals = self.catalog.ranges.len() as u64;
-        // Of a limit that has just fallen the next commit makes true what is above it.
-        view.usable = self.pressure.limit().max(view.bytes);
-    }
-
     /// Takes over what a transaction has changed that has succeeded.
     pub(crate) fn accept(&mut self, changes: DraftChanges) {
         let names = self.catalog.accept(changes);
-        if let Some(unseen) = &mut self.unseen {
-            unseen.extend(names);
+        if let Some(unshown) = &mut self.unshown {
+            unshown.extend(names);
         }
     }
 
@@ -347,7 +210,7 @@ impl Store {
     }
 
     /// The range removals that are pending.
-    pub(crate) fn ranges(&self) -> &[Range] {
+    pub(crate) fn ranges(&self) -> &[RangeTombstone] {
         &self.catalog.ranges
     }
 
@@ -385,10 +248,6 @@ impl Store {
         self.reserve.lift(true);
         guarded(|| Ok(self.db.into_inner().map_or(Ok(()), Database::close)?))
     }
-}
-
-fn illegible(row: &str) -> StoreError {
-    StoreError::damage(format!("the row {row:?} of the metadata is illegible"))
 }
 
 #[cfg(test)]

@@ -17,10 +17,10 @@ use redb::{CompactionError, Database};
 use super::Store;
 use super::commit::Batch;
 use crate::config::ranges::RANGE_ROWS;
-use crate::disk::file::open::{OpenDatabase, open_database};
-use crate::disk::store::catalog::PendingRegistrations;
+use crate::disk::store::database::{OpenDatabase, open_database};
 use crate::disk::store::extent::Extent;
 use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
+use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::units::Timestamp;
 
 impl Store {
@@ -31,10 +31,10 @@ impl Store {
         const ROWS: usize = 1000;
         loop {
             let outcome = self.commit(&Batch {
-                mutations: &[],
+                changes: &[],
                 ranges: &[],
                 is_first: true,
-                adopt: &PendingRegistrations::default(),
+                pending: &PendingRegistrations::default(),
                 register: &[],
                 sweep: ROWS,
                 now,
@@ -111,9 +111,9 @@ mod tests {
     use super::*;
     use crate::api::cache::Cache;
     use crate::api::keyspace::definition::KeyspaceDefinition;
-    use crate::disk::file::open::{OpenOptions, open_ours};
+    use crate::disk::store::database::OpenOptions;
     use crate::disk::store::identity::Identities;
-    use crate::disk::store::redb_store::StoreLimits;
+    use crate::disk::store::limits::StoreLimits;
     use crate::sys::sync::Arc;
     use crate::sys::volume::Volume;
     use crate::testing::volume::SimulatedVolume;
@@ -157,7 +157,6 @@ mod tests {
             capacity,
             now: Timestamp::ZERO,
             identities: Identities::default(),
-            accepted: None,
             counts_blocks: disk.counts_blocks(Path::new(PATH)),
             charging: None,
         }
@@ -180,7 +179,7 @@ mod tests {
         for (sizes, count, removed) in SHAPES {
             for capacity in [1 << 16, 1 << 30] {
                 let disk = worn(sizes, count, removed);
-                let mut store = open_ours(&options(&disk, capacity), u64::MAX).unwrap();
+                let mut store = Store::open(&options(&disk, capacity), u64::MAX).unwrap();
                 let before = len(&disk);
                 assert!(store.compact().unwrap());
                 let after = len(&disk);
@@ -197,7 +196,7 @@ mod tests {
     fn is_repaired(crashed: &SimulatedVolume) -> bool {
         let is_repaired = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
         let told = is_repaired.clone();
-        let mut builder = crate::disk::file::open::builder(1 << 20);
+        let mut builder = crate::disk::store::database::builder(1 << 20);
         builder.set_repair_callback(move |_| told.store(true, std::sync::atomic::Ordering::Relaxed));
         let file = Volume::open(crashed, Path::new(PATH), false).unwrap();
         builder.create_with_backend(file).unwrap().close().unwrap();
@@ -208,7 +207,7 @@ mod tests {
     fn a_crash_after_a_file_was_shortened_costs_no_look_at_every_page() {
         let disk = worn(&[1_000], 3_000, 5);
         let options = options(&disk, 1 << 16);
-        let mut store = open_ours(&options, u64::MAX).unwrap();
+        let mut store = Store::open(&options, u64::MAX).unwrap();
         assert!(store.compact().unwrap());
         assert!(!is_repaired(&disk.copy()));
         // What redb's compaction alone leaves.

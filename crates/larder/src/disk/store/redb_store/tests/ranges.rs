@@ -1,22 +1,22 @@
 //! Range removals as rows: what is made at once and what behind, and what a crash in between leaves.
 
 use super::*;
-use crate::disk::store::batch::range::RangeRemoval;
+use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::charging::Charging;
 use crate::disk::store::identity::Identities;
-use crate::disk::store::redb_store::StoreLimits;
+use crate::disk::store::limits::StoreLimits;
 use crate::disk::store::redb_store::commit::Batch;
 use crate::disk::store::tables::RANGES;
 
 const ROWS: usize = 4;
 
 fn removal(scope: Scope, sequence: u64) -> RangeRemoval {
-    RangeRemoval { range: Range { scope, sequence }, memory_keys: vec![], unlisted: 0, on_disk: 0 }
+    RangeRemoval { range: RangeTombstone { scope, sequence }, memory_keys: vec![], unlisted: 0, on_disk: 0 }
 }
 
 /// A batch in which a removal of more than [`ROWS`] rows is a large one.
-fn small<'a>(mutations: &'a [Mutation], ranges: &'a [RangeRemoval]) -> Batch<'a> {
-    Batch { range_rows: ROWS, ..batch(mutations, ranges) }
+fn small<'a>(changes: &'a [EntryChange<'a>], ranges: &'a [RangeRemoval]) -> Batch<'a> {
+    Batch { range_rows: ROWS, ..batch(changes, ranges) }
 }
 
 /// A store with so many entries of sequence 3, and the keyspace's number.
@@ -34,7 +34,7 @@ fn has(store: &Store, id: KeyspaceId, name: &str) -> bool {
 
 /// The rows of the table, as a restart finds them.
 fn rows(store: &Store) -> Vec<u64> {
-    let catalog = Store::read_known(&*store.db).unwrap();
+    let catalog = read_catalog(&*store.db).unwrap();
     catalog.ranges.iter().map(|range| range.sequence).collect()
 }
 
@@ -102,7 +102,7 @@ fn a_removal_that_contains_another_takes_its_place() {
     assert_eq!(rows(&store), [5, 6], "a narrower one is another");
     store.commit(&small(&[], &[removal(whole.clone(), 7)])).unwrap();
     assert_eq!(rows(&store), [7]);
-    assert_eq!(store.catalog.ranges, [Range { scope: whole, sequence: 7 }]);
+    assert_eq!(store.catalog.ranges, [RangeTombstone { scope: whole, sequence: 7 }]);
     validate(&store);
 }
 
@@ -175,7 +175,7 @@ fn range_removals_that_stand_in_a_file_are_made_in_transactions_of_a_bounded_siz
     assert!(snapshot.get(&key(other, &name(0))).unwrap().is_some(), "not in its scope");
     drop(snapshot);
     let row = store.catalog.keyspaces["name"].clone();
-    assert_eq!(Store::read_known(&*store.db).unwrap(), store.catalog);
+    assert_eq!(read_catalog(&*store.db).unwrap(), store.catalog);
     assert_eq!(row.bytes, Charging::ByLength.charge(key(id, &name(count)).len(), 152));
     let illegible = plant(store, &[(&two, &[9])]).unwrap_err();
     assert_eq!(illegible.kind, StoreErrorKind::Damage);

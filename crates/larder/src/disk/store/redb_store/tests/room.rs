@@ -1,12 +1,13 @@
 //! How a file makes room.
 
 use super::*;
-use crate::disk::store::batch::range::RangeRemoval;
+use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::charging::Charging;
 use crate::disk::store::identity::Identities;
-use crate::disk::store::redb_store::StoreLimits;
-use crate::disk::store::redb_store::commit::Batch;
+use crate::disk::store::limits::StoreLimits;
+use crate::disk::store::redb_store::commit::{Batch, EVICT_AHEAD};
 use crate::disk::store::snapshot::Snapshot;
+use crate::disk::store::tables::{FEATURES_ROW, META};
 
 #[test]
 fn what_a_commit_writes_is_not_its_own_victim() {
@@ -52,8 +53,8 @@ fn a_transaction_evicts_so_many_and_writes_nothing_until_there_is_room() {
     assert!(has(&store, "198") && has(&store, "199"));
     // As much as some twenty of the others; with a removal, and one that a value has replaced.
     let large = put_long(&key(id, "large"), 300, LATER, 3_900);
-    let removal = Mutation { change: Change::Delete, ..put(&key(id, "198"), 301, LATER) };
-    let replaced = Mutation { hides_removal: true, ..put(&key(id, "199"), 302, LATER) };
+    let removal = EntryChange { value: None, ..put(&key(id, "198"), 301, LATER) };
+    let replaced = EntryChange { hides_removal: true, ..put(&key(id, "199"), 302, LATER) };
     let mutations = [removal, replaced, large];
     let mut transactions = 0;
     loop {
@@ -101,12 +102,12 @@ fn a_file_that_was_charged_by_another_rule_is_counted_anew_and_names_the_rule_wi
     store.charge_by(Charging::ByBlocks).unwrap();
     let by_blocks = store.catalog.live_bytes();
     assert_ne!(by_length, by_blocks);
-    assert_eq!(Store::read_known(&*store.db).unwrap().live_bytes(), by_length, "nothing is written yet");
+    assert_eq!(read_catalog(&*store.db).unwrap().live_bytes(), by_length, "nothing is written yet");
     // What goes and comes is charged by the new rule, and every row is written.
     store
         .commit(&batch(
             &[
-                Mutation { change: Change::Delete, ..put(&key(id, "3"), 100, LATER) },
+                EntryChange { value: None, ..put(&key(id, "3"), 100, LATER) },
                 put_long(&key(id, "z"), 101, LATER, 20_000),
             ],
             &[],
@@ -114,7 +115,7 @@ fn a_file_that_was_charged_by_another_rule_is_counted_anew_and_names_the_rule_wi
         .unwrap();
     validate(&store);
     assert_eq!(store.catalog.live_bytes(), by_blocks);
-    let written = Store::read_known(&*store.db).unwrap();
+    let written = read_catalog(&*store.db).unwrap();
     assert_eq!(written, store.catalog);
     assert_eq!(written.charging, Charging::ByBlocks);
     assert!(store.catalog.retired.get(&retired).is_none());
@@ -156,7 +157,7 @@ fn rows_without_a_class_of_entries_that_never_expire_go_with_them() {
     store.commit(&batch(&mutations, &[])).unwrap();
     let mut store = without_classes(store, room);
     validate(&store);
-    let removal = Mutation { change: Change::Delete, ..put(&name(0), 2, LATER) };
+    let removal = EntryChange { value: None, ..put(&name(0), 2, LATER) };
     store.commit(&batch(&[removal, put(&name(1), 2, never), put(&name(2), 2, LATER)], &[])).unwrap();
     validate(&store);
     let end = Timestamp::from_millis(u64::MAX - 1);
@@ -204,13 +205,13 @@ fn rows_without_a_class_are_served_until_they_are_gone() {
     assert_eq!((unclassed(&store), store.catalog.features, store.next_expiry), (40, 0, Some(until(0))));
     validate(&store);
     // Overwritten with the same expiry, and with another; removed; removed by a range; swept.
-    let removal = Mutation { change: Change::Delete, ..put(&name(7), 2, LATER) };
+    let removal = EntryChange { value: None, ..put(&name(7), 2, LATER) };
     let changes = [put(&name(5), 2, until(5)), put(&name(6), 2, LATER), removal];
     store.commit(&batch(&changes, &[])).unwrap();
     assert_eq!((unclassed(&store), store.catalog.entries()), (37, 39));
     assert_ne!(store.catalog.features, 0, "the first commit says that there are classes");
     validate(&store);
-    let range = Range { scope: Scope::prefix(key(id, "1")), sequence: 9 };
+    let range = RangeTombstone { scope: Scope::prefix(key(id, "1")), sequence: 9 };
     store
         .commit(&batch(&[], &[RangeRemoval { range, memory_keys: vec![], unlisted: 0, on_disk: 0 }]))
         .unwrap();

@@ -7,13 +7,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::place::PathPlace;
-use crate::disk::file::{files, names};
+use crate::disk::file::directories::sync_directory_of;
+use crate::disk::file::names;
+use crate::disk::file::quarantine::move_aside;
 use crate::sys::volume::{Anchor, Volume};
 use crate::units::Timestamp;
 
 /// How far a discarded file has been put aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Quarantine {
+pub(super) enum DiscardProgress {
     AtItsPath,
     /// Renamed, but the rename may not outlive a crash.
     Renamed(PathBuf),
@@ -22,7 +24,7 @@ pub(super) enum Quarantine {
     Gone,
 }
 
-impl Quarantine {
+impl DiscardProgress {
     /// Goes as far as the disk allows. When it answers `Ok` the file is gone; where to, if it was renamed by this.
     pub(super) fn advance(
         &mut self,
@@ -50,7 +52,7 @@ impl Quarantine {
 fn sync_names(volume: &dyn Volume, path: &Path) -> io::Result<()> {
     let mut path = path;
     loop {
-        match (files::sync_directory_of(volume, path), path.parent()) {
+        match (sync_directory_of(volume, path), path.parent()) {
             (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => path = parent,
             (done, _) => return done,
         }
@@ -63,23 +65,23 @@ fn rename(
     anchor: &dyn Anchor,
     word: &str,
     now: Timestamp,
-) -> io::Result<Quarantine> {
+) -> io::Result<DiscardProgress> {
     let identity = |path: &Path| Ok::<_, io::Error>(volume.metadata(path)?.map(|seen| seen.identity));
     match PathPlace::of(volume, path, anchor)? {
         PathPlace::Here | PathPlace::HereByProbe => {
-            return files::move_aside(volume, path, word, now.as_millis()).map(Quarantine::Renamed);
+            return move_aside(volume, path, word, now.as_millis()).map(DiscardProgress::Renamed);
         }
         // It may be an older copy of ours, which a restart would take for the cache file.
         PathPlace::Replaced => {
             return Err(io::Error::other("another file stands in the place of the cache file"));
         }
-        PathPlace::Removed => return Ok(Quarantine::Deleted),
+        PathPlace::Removed => return Ok(DiscardProgress::Deleted),
         PathPlace::Moved => {}
     }
     // A rename that was reported as failed may have been made.
     for aside in names::dated(volume, path, word) {
         if identity(&aside)? == Some(anchor.identity()) {
-            return Ok(Quarantine::Renamed(aside));
+            return Ok(DiscardProgress::Renamed(aside));
         }
     }
     Err(io::Error::other("the cache file was moved away, and might come back"))

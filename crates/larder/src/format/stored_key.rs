@@ -18,7 +18,7 @@ enum KeyBytes {
 
 impl StoredKey {
     /// What a vacant slot has.
-    pub(super) const EMPTY: Self = Self(KeyBytes::InPlace { len: 0, bytes: [0; IN_PLACE] });
+    pub(crate) const EMPTY: Self = Self(KeyBytes::InPlace { len: 0, bytes: [0; IN_PLACE] });
 }
 
 impl From<&[u8]> for StoredKey {

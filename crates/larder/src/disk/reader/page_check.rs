@@ -12,11 +12,13 @@ use std::path::Path;
 
 use redb::ReadableDatabase;
 
-use super::file_snapshot::{HEADER_LEN, open_redb, refused};
-use crate::disk::file::files::io_error;
-use crate::disk::file::open::builder;
+use super::redb_file::open_redb;
+use crate::disk::file::error_translation::{FileAction, error_of};
+use crate::disk::file::io_error::io_error;
 use crate::disk::file::overlay::Overlay;
+use crate::disk::store::database::builder;
 use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
+use crate::disk::store::redb_header::HEADER_LEN;
 use crate::error::Error;
 use crate::sys::volume::OsVolume;
 use crate::sys::volume::file::VolumeFile;
@@ -29,7 +31,7 @@ const DAMAGE_SHOWS: u32 = 3;
 
 /// What the pages of a file are like.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Pages {
+pub(crate) enum PageCheck {
     /// As they were written.
     Whole,
     /// Not as they were written.
@@ -39,7 +41,7 @@ pub(crate) enum Pages {
 }
 
 /// Checks every page that the file's last commit reaches.
-pub(crate) fn verify_pages(path: &Path) -> Result<Pages, Error> {
+pub(crate) fn check_pages(path: &Path) -> Result<PageCheck, Error> {
     let mut damage_shown = 0;
     for _ in 0..ATTEMPTS {
         let file = open_redb(path)?;
@@ -55,8 +57,8 @@ pub(crate) fn verify_pages(path: &Path) -> Result<Pages, Error> {
             Ok(pinned) => Some(pinned),
             // Left by a crash: nobody writes to it, or the header will tell.
             Err(fault) if fault.kind == StoreErrorKind::Unrepaired => None,
-            Err(fault) if fault.kind == StoreErrorKind::Damage => return Ok(Pages::Damaged(fault.cause)),
-            Err(fault) => return Err(refused(path, &file, fault)),
+            Err(fault) if fault.kind == StoreErrorKind::Damage => return Ok(PageCheck::Damaged(fault.cause)),
+            Err(fault) => return Err(error_of(FileAction::Read, path, fault)),
         };
         if file.start(HEADER_LEN).map_err(failed)? != before {
             continue;
@@ -65,18 +67,20 @@ pub(crate) fn verify_pages(path: &Path) -> Result<Pages, Error> {
         let is_unchanged = file.start(HEADER_LEN).map_err(failed)? == before;
         let has_stood_still = pinned.is_some() || is_unchanged;
         match checked {
-            Ok(()) if has_stood_still => return Ok(Pages::Whole),
+            Ok(()) if has_stood_still => return Ok(PageCheck::Whole),
             Ok(()) => {}
             Err(fault) if fault.kind == StoreErrorKind::Damage => {
                 damage_shown += 1;
                 if is_unchanged || damage_shown == DAMAGE_SHOWS {
-                    return Ok(Pages::Damaged(fault.cause));
+                    return Ok(PageCheck::Damaged(fault.cause));
                 }
             }
-            Err(fault) => return Err(refused(path, &file, fault)),
+            Err(fault) => return Err(error_of(FileAction::Read, path, fault)),
         }
     }
-    Ok(Pages::Unknown("its owner commits without a pause; try again, or have the owner verify it".to_owned()))
+    Ok(PageCheck::Unknown(
+        "its owner commits without a pause; try again, or have the owner verify it".to_owned(),
+    ))
 }
 
 fn check(path: &Path, start: &[u8]) -> Result<(), StoreError> {

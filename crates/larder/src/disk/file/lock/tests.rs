@@ -1,5 +1,4 @@
 use super::OwnerLock;
-use crate::disk::file::names::beside;
 use std::fs;
 
 use super::*;
@@ -7,19 +6,6 @@ use crate::sys::clock::system::SystemClock;
 use crate::sys::sync::Mutex;
 use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::{Anchor, Metadata, OsVolume};
-
-#[test]
-fn only_the_latest_damaged_files_are_kept() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("shop.larder");
-    for time in 1_000..1_010 {
-        fs::write(&path, "x").unwrap();
-        quarantine(&OsVolume, &path, time).unwrap();
-    }
-    let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
-    left.sort();
-    assert_eq!(left, ["shop.larder.damaged-1007", "shop.larder.damaged-1008", "shop.larder.damaged-1009"]);
-}
 
 #[test]
 fn the_second_owner_is_told_who_the_first_is() {

@@ -1,4 +1,4 @@
-//! The files of a cache: its lock, and how a file comes to be, is moved aside, and is refused.
+//! The lock of the owner: who may write, rename or delete the cache file.
 //!
 //! `<path>.lock` is locked before anything else is touched, so there is one owner at a time whatever happens to
 //! the cache file. Renames never replace a file.
@@ -20,55 +20,23 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::evidence::Accepted;
-use super::names::{DAMAGED, LOCK, beside, dated};
+use super::io_error::io_error;
+use super::names::{LOCK, beside};
 use super::owner;
 use super::owner::Owner;
 use super::owner_info::{MAX_LEN, OwnerInfo};
+use super::path_state::path_state;
 use crate::disk::store::file_format::FORMAT;
 use crate::error::Error;
 use crate::sys::clock::{Clock, pause};
 use crate::sys::process::Process;
-use crate::sys::volume::{FileKind, LockFile, LockPlace, Volume};
+use crate::sys::volume::{LockFile, LockPlace, Volume};
 
 const LOCK_POLL: Duration = Duration::from_millis(5);
 /// Locks that are taken in vain before one is kept though its path seems to name another file.
 const MAX_ATTEMPTS: u32 = 100;
 /// How often a refused opener looks for the name of the owner: for a tenth of a second.
 const OWNER_POLLS: u32 = 20;
-
-/// What a file is that was mounted by itself: it can be neither renamed nor removed, which is what a cache
-/// does with a file that is damaged or must be discarded.
-pub(crate) const MOUNT_POINT: &str = "a mount point of its own, which can't be renamed: mount the directory";
-/// What to do about a full disk.
-pub(crate) const ROOM: &str = "free some room there, or open the cache without a path until there is";
-
-/// The error of a system call on a path.
-pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
-    let path = path.to_owned();
-    // What O_NOFOLLOW answers for a symbolic link.
-    if rustix::io::Errno::from_io_error(&source) == Some(rustix::io::Errno::LOOP) {
-        return Error::NotAFile { path, what: "a symbolic link" };
-    }
-    match source.kind() {
-        ErrorKind::PermissionDenied => Error::Permission { action, path, source },
-        ErrorKind::IsADirectory => Error::NotAFile { path, what: "a directory" },
-        ErrorKind::ResourceBusy => Error::NotAFile { path, what: MOUNT_POINT },
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            Error::Io { action, path, cause: format!("{source}; {ROOM}") }
-        }
-        ErrorKind::ReadOnlyFilesystem => {
-            let remedy =
-                "give a path on a file system that can be written to, or read the file with a Follower";
-            Error::Io { action, path, cause: format!("{source}; {remedy}") }
-        }
-        _ => Error::Io { action, path, cause: source.to_string() },
-    }
-}
-
-/// A path that stays where it is though the process changes its directory.
-pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
-    std::path::absolute(path).map_err(|error| io_error("find", path, error))
-}
 
 /// The lock of a cache file, held until it is dropped.
 #[derive(Debug)]
@@ -237,119 +205,10 @@ fn read_facts(file: &mut dyn LockFile) -> Option<OwnerInfo> {
     OwnerInfo::read(&file.read(MAX_LEN + 1).ok()?)
 }
 
-/// What stands at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PathState {
-    Nothing,
-    Empty,
-    File { len: u64 },
-}
-
-/// Looks without opening or following anything.
-pub(crate) fn standing(volume: &dyn Volume, path: &Path) -> Result<PathState, Error> {
-    let not_a_file = |what| Err(Error::NotAFile { path: path.to_owned(), what });
-    let Some(seen) = volume.metadata(path).map_err(|error| io_error("look at", path, error))? else {
-        return Ok(PathState::Nothing);
-    };
-    match seen.kind {
-        FileKind::Directory => not_a_file("a directory"),
-        FileKind::Symlink => not_a_file("a symbolic link"),
-        FileKind::Special => not_a_file("a device, pipe or socket"),
-        FileKind::File if seen.len == 0 => Ok(PathState::Empty),
-        FileKind::File => Ok(PathState::File { len: seen.len }),
-    }
-}
-
 /// The error of a lock that can't be had: that of the path itself, if it is no file. A device or a directory may
 /// stand where nothing can be made beside it.
-pub(crate) fn no_lock(volume: &dyn Volume, path: &Path, refused: Error) -> Error {
-    standing(volume, path).err().unwrap_or(refused)
-}
-
-/// Makes the directories that a path needs, for their owner alone.
-pub(crate) fn create_parents(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
-    let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
-        return Ok(());
-    };
-    volume.create_directories(parent).map_err(|error| io_error("create the directory", parent, error))
-}
-
-/// The path by the name of its directory itself: a link that leads elsewhere later leads to another file.
-pub(crate) fn in_real_directory(volume: &dyn Volume, path: &Path) -> Result<PathBuf, Error> {
-    let (directory, Some(name)) = (directory_of(path), path.file_name()) else { return Ok(path.to_owned()) };
-    let directory = volume.real_directory(directory).map_err(|error| io_error("find", directory, error))?;
-    Ok(directory.join(name))
-}
-
-pub(crate) fn directory_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Moves a damaged file aside, durably: kept, under a name that says when. Answers the name.
-pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::Result<PathBuf> {
-    let aside = move_aside(volume, path, DAMAGED, now_ms)?;
-    sync_directory_of(volume, path)?;
-    remove_old_quarantined(volume, path, Some(&aside));
-    Ok(aside)
-}
-
-/// Names that are tried for a file that is moved aside.
-const ATTEMPTS: u64 = 100;
-
-/// Renames a file to a name of its own that says why and when. Not durable until the directory is synced.
-pub(crate) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u64) -> io::Result<PathBuf> {
-    // A clock at the end of its scale leaves no later number.
-    let first = now_ms.min(u64::MAX - ATTEMPTS);
-    let mut attempt = 0;
-    loop {
-        let aside = beside(path, &format!("{word}{}", first + attempt));
-        match volume.rename(path, &aside) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS => attempt += 1,
-            done => return done.map(|()| aside),
-        }
-    }
-}
-
-/// Makes what happened to the names beside a path durable, where the file system can: some on networks, and
-/// some in user space, answer that a directory can't be synced. Then a rename is as durable as they make it.
-pub(crate) fn sync_directory_of(volume: &dyn Volume, path: &Path) -> io::Result<()> {
-    match volume.sync_directory(directory_of(path)) {
-        Err(error) if is_unsupported(&error) => Ok(()),
-        synced => synced,
-    }
-}
-
-/// Whether the file system of a path can make names durable. An error of another kind says nothing of that.
-pub(crate) fn syncs_directory_of(volume: &dyn Volume, path: &Path) -> bool {
-    !volume.sync_directory(directory_of(path)).is_err_and(|error| is_unsupported(&error))
-}
-
-fn is_unsupported(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let unsupported = [Errno::INVAL, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS];
-    Errno::from_io_error(error).is_some_and(|errno| unsupported.contains(&errno))
-}
-
-/// Refuses a file that is a mount point by itself.
-pub(crate) fn refuse_mount_point(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
-    match volume.is_mount_point(path) {
-        Ok(true) => Err(Error::NotAFile { path: path.to_owned(), what: MOUNT_POINT }),
-        // What can't be told here is told by what is done next.
-        _ => Ok(()),
-    }
-}
-
-/// Damaged files that are kept beside a cache; older ones are deleted.
-pub const MAX_QUARANTINED: usize = 3;
-
-/// Deletes older damaged files, but not the latest, whatever its name says of the time. Best effort: what
-/// can't be deleted now is deleted after the next.
-pub(crate) fn remove_old_quarantined(volume: &dyn Volume, path: &Path, latest: Option<&Path>) {
-    let mut kept = dated(volume, path, DAMAGED);
-    kept.retain(|old| Some(&**old) != latest);
-    for old in kept.iter().rev().skip(MAX_QUARANTINED - usize::from(latest.is_some())) {
-        drop(volume.remove(old));
-    }
+pub(crate) fn lock_refusal(volume: &dyn Volume, path: &Path, refused: Error) -> Error {
+    path_state(volume, path).err().unwrap_or(refused)
 }
 
 #[cfg(test)]

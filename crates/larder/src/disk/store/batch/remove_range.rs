@@ -5,49 +5,14 @@ use std::ops::Bound;
 
 use redb::{ReadableTable, StorageError};
 
-use super::Entries;
+use super::entries::Entries;
+use super::range_removal::RangeRemoval;
 use crate::disk::store::draft::RetiredDraft;
-use crate::disk::store::range_removals::any_takes;
 use crate::disk::store::tables::after_prefix;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
+use crate::format::range_tombstone::{RangeTombstone, any_covers};
 use crate::format::record;
-use crate::format::record::Header;
-use crate::memory::slot::{Mutation, Range};
-use crate::memory::stored_key::StoredKey;
-
-/// A removal of every key in a scope.
-#[derive(Debug)]
-pub(crate) struct RangeRemoval {
-    pub(crate) range: Range,
-    /// Keys that memory knew, and whether they were live: what the disk has of these does not count.
-    pub(crate) memory_keys: Vec<(StoredKey, bool)>,
-    /// Live entries that memory had besides, which the disk has too unless it evicted them.
-    pub(crate) unlisted: u64,
-    /// Live entries on disk that are not `memory_keys`, as far as they were counted before the commit.
-    pub(crate) on_disk: u64,
-}
-
-impl RangeRemoval {
-    /// Whether it comes after a change of a key in its scope.
-    pub(crate) fn covers(&self, mutation: &Mutation) -> bool {
-        self.range.sequence > mutation.sequence && self.range.scope.covers(&mutation.key)
-    }
-
-    /// How many live entries memory knew.
-    pub(crate) fn live_in_memory(&self) -> u64 {
-        self.listed() + self.unlisted
-    }
-
-    fn listed(&self) -> u64 {
-        self.memory_keys.iter().filter(|(_, is_live)| *is_live).count() as u64
-    }
-
-    /// How many live entries went, if so many that memory did not list were found on disk.
-    pub(crate) fn total(&self, on_disk: u64) -> u64 {
-        self.listed() + on_disk.max(self.unlisted)
-    }
-}
 
 /// What one transaction may do of a large removal.
 pub(crate) struct PartLimits<'a> {
@@ -71,12 +36,6 @@ pub(crate) struct RemovalPart {
     pub(crate) live: u64,
 }
 
-/// Whether a range removal takes an entry.
-pub(crate) fn takes(range: &Range, key: &[u8], header: Option<&Header>) -> bool {
-    // A damaged header is of no entry that may be served: it goes too.
-    header.is_none_or(|header| header.sequence <= range.sequence) && range.scope.covers(key)
-}
-
 impl Entries<'_> {
     /// Deletes what a range removal covers, unless it would have to look at more than `most` rows: then it
     /// changes nothing. Answers how many live entries there were; those of `retired` keyspaces are none, nor
@@ -86,7 +45,7 @@ impl Entries<'_> {
         &mut self,
         removal: &RangeRemoval,
         retired: &RetiredDraft<'_>,
-        earlier: &[Range],
+        earlier: &[RangeTombstone],
         most: usize,
     ) -> Result<Option<u64>, StorageError> {
         let memory_keys: HashSet<&[u8]> = removal.memory_keys.iter().map(|(key, _)| &**key).collect();
@@ -97,12 +56,12 @@ impl Entries<'_> {
             }
             let (key, record) = row?;
             let (key, header) = (key.value(), record::peek(record.value()));
-            if !takes(&removal.range, key, header.as_ref()) {
+            if !removal.range.deletes(key, header.as_ref()) {
                 continue;
             }
             covered.push(key.to_vec());
             let Some(header) = header else { continue };
-            let is_gone = || any_takes(earlier, key, &header);
+            let is_gone = || any_covers(earlier, key, header.sequence);
             let is_counted = header.expires_at > self.now
                 && !memory_keys.contains(key)
                 && !retired.contains_key(KeyspaceId::of(key));
@@ -117,7 +76,7 @@ impl Entries<'_> {
     /// Deletes what a range covers of the next keys of its scope after a key, within limits.
     pub(crate) fn remove_covered(
         &mut self,
-        range: &Range,
+        range: &RangeTombstone,
         after: &[u8],
         limits: &PartLimits<'_>,
         retired: &RetiredDraft<'_>,
@@ -125,7 +84,7 @@ impl Entries<'_> {
         let (mut part, mut covered) = (RemovalPart::default(), Vec::new());
         for (seen, row) in (1..).zip(self.rows_of(&range.scope, after)?) {
             let (key, record) = row?;
-            if takes(range, key.value(), record::peek(record.value()).as_ref()) {
+            if range.deletes(key.value(), record::peek(record.value()).as_ref()) {
                 covered.push(key.value().to_vec());
             }
             if seen >= limits.rows || (seen % ROWS_BETWEEN_LOOKS == 0 && (limits.is_over)()) {

@@ -1,0 +1,52 @@
+//! The directory of a cache file: its name, its making, and the durability of the names in it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::io_error::io_error;
+use crate::error::Error;
+use crate::sys::volume::Volume;
+
+/// A path that stays where it is though the process changes its directory.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|error| io_error("find", path, error))
+}
+
+/// Makes the directories that a path needs, for their owner alone.
+pub(crate) fn create_parents(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
+    let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    volume.create_directories(parent).map_err(|error| io_error("create the directory", parent, error))
+}
+
+/// The path by the name of its directory itself: a link that leads elsewhere later leads to another file.
+pub(crate) fn in_real_directory(volume: &dyn Volume, path: &Path) -> Result<PathBuf, Error> {
+    let (directory, Some(name)) = (directory_of(path), path.file_name()) else { return Ok(path.to_owned()) };
+    let directory = volume.real_directory(directory).map_err(|error| io_error("find", directory, error))?;
+    Ok(directory.join(name))
+}
+
+pub(crate) fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes what happened to the names beside a path durable, where the file system can: some on networks, and
+/// some in user space, answer that a directory can't be synced. Then a rename is as durable as they make it.
+pub(crate) fn sync_directory_of(volume: &dyn Volume, path: &Path) -> io::Result<()> {
+    match volume.sync_directory(directory_of(path)) {
+        Err(error) if is_unsupported(&error) => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Whether the file system of a path can make names durable. An error of another kind says nothing of that.
+pub(crate) fn syncs_directory_of(volume: &dyn Volume, path: &Path) -> bool {
+    !volume.sync_directory(directory_of(path)).is_err_and(|error| is_unsupported(&error))
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let unsupported = [Errno::INVAL, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS];
+    Errno::from_io_error(error).is_some_and(|errno| unsupported.contains(&errno))
+}

@@ -1,0 +1,72 @@
+//! Moving a file aside: a damaged one is kept beside the cache file, up to a number of them.
+
+use std::io;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::directories::sync_directory_of;
+use super::names::{DAMAGED, beside, dated};
+use crate::sys::volume::Volume;
+
+/// Moves a damaged file aside, durably: kept, under a name that says when. Answers the name.
+pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::Result<PathBuf> {
+    let aside = move_aside(volume, path, DAMAGED, now_ms)?;
+    sync_directory_of(volume, path)?;
+    remove_old_quarantined(volume, path, Some(&aside));
+    Ok(aside)
+}
+
+/// Names that are tried for a file that is moved aside.
+const ATTEMPTS: u64 = 100;
+
+/// Renames a file to a name of its own that says why and when. Not durable until the directory is synced.
+pub(crate) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u64) -> io::Result<PathBuf> {
+    // A clock at the end of its scale leaves no later number.
+    let first = now_ms.min(u64::MAX - ATTEMPTS);
+    let mut attempt = 0;
+    loop {
+        let aside = beside(path, &format!("{word}{}", first + attempt));
+        match volume.rename(path, &aside) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS => attempt += 1,
+            done => return done.map(|()| aside),
+        }
+    }
+}
+
+/// Damaged files that are kept beside a cache; older ones are deleted.
+pub const MAX_QUARANTINED: usize = 3;
+
+/// Deletes older damaged files, but not the latest, whatever its name says of the time. Best effort: what
+/// can't be deleted now is deleted after the next.
+pub(crate) fn remove_old_quarantined(volume: &dyn Volume, path: &Path, latest: Option<&Path>) {
+    let mut kept = dated(volume, path, DAMAGED);
+    kept.retain(|old| Some(&**old) != latest);
+    for old in kept.iter().rev().skip(MAX_QUARANTINED - usize::from(latest.is_some())) {
+        drop(volume.remove(old));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::sys::volume::OsVolume;
+
+    #[test]
+    fn only_the_latest_damaged_files_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shop.larder");
+        for time in 1_000..1_010 {
+            fs::write(&path, "x").unwrap();
+            quarantine(&OsVolume, &path, time).unwrap();
+        }
+        let mut left: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(
+            left,
+            ["shop.larder.damaged-1007", "shop.larder.damaged-1008", "shop.larder.damaged-1009"]
+        );
+    }
+}

@@ -1,7 +1,6 @@
-//! Making a cache file: under a temporary name, closed, and renamed into its place.
+//! Making a cache file: written under a temporary name, closed, and renamed to its path.
 //!
-//! A crash leaves no file at the path, or a whole one. What it leaves under the temporary name is removed by the
-//! next opening.
+//! A crash leaves either no file at the path or a complete one. The next opening removes the temporary file.
 
 use std::path::{Path, PathBuf};
 
@@ -18,12 +17,12 @@ use crate::disk::store::redb_store::Store;
 use crate::error::Error;
 use crate::sys::volume::{Anchor, Identity};
 
-/// What a file is called until it is whole.
+/// Returns the temporary name of a file that is being made.
 pub(crate) fn unfinished(path: &Path) -> PathBuf {
     beside(path, UNFINISHED)
 }
 
-/// A file of the unfinished one's name that does not begin as one may is somebody else's.
+/// Refuses to go on if the temporary name belongs to a file that is not an unfinished cache file.
 pub(crate) fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Error> {
     let path = unfinished(&options.path);
     if path_state(&*options.volume, &path)? == PathState::Nothing {
@@ -31,14 +30,15 @@ pub(crate) fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Erro
     }
     let start = options.volume.open(&path, false).and_then(|file| file.start(REDB_MAGIC.len()));
     let start = start.map_err(|error| io_error("read", &path, error))?;
-    // A crash leaves it with its first sector written, or without.
+    // A crash leaves an unfinished file either with its first sector written or without.
     if start == REDB_MAGIC || start.iter().all(|byte| *byte == 0) {
         return Ok(());
     }
     Err(foreign(&path, "it has the name of an unfinished larder file, and is none"))
 }
 
-/// Removes an unfinished file that a crash left: the owner's lock says that nobody is at work on it.
+/// Removes an unfinished file that a crash left. The caller holds the owner's lock, so no other process is
+/// writing the file.
 pub(crate) fn remove_unfinished(options: &OpenOptions) -> Result<(), StoreError> {
     match options.volume.remove(&unfinished(&options.path)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
@@ -46,17 +46,17 @@ pub(crate) fn remove_unfinished(options: &OpenOptions) -> Result<(), StoreError>
     }
 }
 
-/// A file that was made and has not been put to use: it is known by its anchor, so that a later try can
+/// A file that was made and is not in service yet. Its anchor identifies it, so that a later attempt can
 /// remove it.
 #[derive(Debug, Default)]
 pub(crate) struct CreatedFile(Option<Box<dyn Anchor>>);
 
 impl CreatedFile {
-    /// Removes what an earlier try left at the path.
+    /// Removes the file that an earlier attempt left at the path.
     pub(crate) fn remove(&mut self, options: &OpenOptions) -> Result<(), StoreError> {
         if let Some(anchor) = &self.0
-            && let Some(seen) = options.volume.metadata(&options.path)?
-            && seen.identity == anchor.identity()
+            && let Some(metadata) = options.volume.metadata(&options.path)?
+            && metadata.identity == anchor.identity()
         {
             options.volume.remove(&options.path)?;
         }
@@ -64,7 +64,7 @@ impl CreatedFile {
         Ok(())
     }
 
-    /// Whether it is the file of this identity.
+    /// Returns whether this is the file with this identity.
     pub(crate) fn is(&self, identity: Identity) -> bool {
         self.0.as_ref().is_some_and(|anchor| anchor.identity() == identity)
     }
@@ -74,12 +74,12 @@ impl CreatedFile {
     }
 }
 
-/// Makes a new file under a temporary name and renames it into place, durably. Which one it is, is told by
-/// `made`.
+/// Makes a new file under a temporary name and renames it to its path, durably. Sets `created` to the file as
+/// soon as it may stand at the path.
 pub(crate) fn create(
     options: &OpenOptions,
     catalog: &Catalog,
-    made: &mut CreatedFile,
+    created: &mut CreatedFile,
 ) -> Result<Store, StoreError> {
     let OpenOptions { volume, path, .. } = options;
     let volume = &**volume;
@@ -91,18 +91,18 @@ pub(crate) fn create(
         .and_then(|db| Store::initialise(&db, catalog).and_then(|()| close(db)))
         .and_then(|()| Ok(volume.anchor(&temporary)?))
         .and_then(|anchor| {
-            made.0 = Some(anchor);
+            created.0 = Some(anchor);
             Ok(volume.rename(&temporary, path)?)
         });
-    if let Err(fault) = finished {
+    if let Err(error) = finished {
         drop(volume.remove(&temporary));
-        return Err(fault);
+        return Err(error);
     }
     let opened =
         sync_directory_of(volume, path).map_err(StoreError::from).and_then(|()| Store::open(options, 0));
     if opened.is_err() {
-        // Nobody has used it yet: the next try begins anew.
-        drop(made.remove(options));
+        // The file holds no entries yet, so the next attempt can make a new one.
+        drop(created.remove(options));
     }
     opened
 }

@@ -1,4 +1,4 @@
-//! The directory of a cache file: its name, its making, and the durability of the names in it.
+//! The directory of a cache file: how it is found and made, and how names in it become durable.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,12 @@ use super::io_error::io_error;
 use crate::error::Error;
 use crate::sys::volume::Volume;
 
-/// A path that stays where it is though the process changes its directory.
+/// Returns an absolute path, so that it stays valid when the process changes its directory.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
     std::path::absolute(path).map_err(|error| io_error("find", path, error))
 }
 
-/// Makes the directories that a path needs, for their owner alone.
+/// Makes the missing directories of a path, accessible to their owner only.
 pub(crate) fn create_parents(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
     let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
         return Ok(());
@@ -20,7 +20,8 @@ pub(crate) fn create_parents(volume: &dyn Volume, path: &Path) -> Result<(), Err
     volume.create_directories(parent).map_err(|error| io_error("create the directory", parent, error))
 }
 
-/// The path by the name of its directory itself: a link that leads elsewhere later leads to another file.
+/// Resolves symbolic links in the directory of a path. Otherwise a link that is changed later would lead to
+/// another file.
 pub(crate) fn in_real_directory(volume: &dyn Volume, path: &Path) -> Result<PathBuf, Error> {
     let (directory, Some(name)) = (directory_of(path), path.file_name()) else { return Ok(path.to_owned()) };
     let directory = volume.real_directory(directory).map_err(|error| io_error("find", directory, error))?;
@@ -31,8 +32,10 @@ pub(crate) fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes what happened to the names beside a path durable, where the file system can: some on networks, and
-/// some in user space, answer that a directory can't be synced. Then a rename is as durable as they make it.
+/// Makes changes of names in the directory of a path durable.
+///
+/// Some network and user-space file systems can't sync a directory. There a rename is as durable as the file
+/// system makes it.
 pub(crate) fn sync_directory_of(volume: &dyn Volume, path: &Path) -> io::Result<()> {
     match volume.sync_directory(directory_of(path)) {
         Err(error) if is_unsupported(&error) => Ok(()),
@@ -40,7 +43,8 @@ pub(crate) fn sync_directory_of(volume: &dyn Volume, path: &Path) -> io::Result<
     }
 }
 
-/// Whether the file system of a path can make names durable. An error of another kind says nothing of that.
+/// Returns whether the file system of a path can sync a directory. Any error other than "unsupported" counts
+/// as yes.
 pub(crate) fn syncs_directory_of(volume: &dyn Volume, path: &Path) -> bool {
     !volume.sync_directory(directory_of(path)).is_err_and(|error| is_unsupported(&error))
 }

@@ -1,7 +1,6 @@
 //! The one translation of the store's errors into those that a user reads.
 //!
-//! What a user is to do depends on what was to be done with the file, so each kind of error is translated by the
-//! action that failed.
+//! The advice to the user depends on the failed action, so each kind of error is translated by action.
 
 use std::io;
 use std::path::Path;
@@ -15,16 +14,16 @@ use crate::error::Error;
 use crate::sys::volume::OsVolume;
 use crate::sys::volume::file::VolumeFile;
 
-/// What was to be done with the file.
+/// The action that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileAction {
-    /// Open it as its owner.
+    /// Opening the file as its owner.
     Open,
-    /// Change it as its owner, without a cache.
+    /// Changing the file as its owner, without a cache.
     Change,
-    /// Read it, whoever owns it.
+    /// Reading the file, whichever process owns it.
     Read,
-    /// Read it again and again while its owner writes it.
+    /// Reading the file repeatedly while its owner writes it.
     Follow,
 }
 
@@ -47,7 +46,8 @@ pub(crate) fn error_of(action: FileAction, path: &Path, error: StoreError) -> Er
         (StoreErrorKind::Damage, FileAction::Follow) => {
             format!("it is damaged ({cause}); open it as a cache, which moves it aside")
         }
-        // The lock beside the file names this process, so it does not say who has the file.
+        // An opener has written its own id into the lock file, so the lock file can't say which process has
+        // the file.
         (StoreErrorKind::Locked, FileAction::Open | FileAction::Change | FileAction::Follow) => {
             return Owner::default().in_use(path);
         }
@@ -65,7 +65,7 @@ pub(crate) fn error_of(action: FileAction, path: &Path, error: StoreError) -> Er
     Error::Io { action: action.verb(), path: path.to_owned(), cause }
 }
 
-/// The error of a file that is damaged: it says whether the file is larder's.
+/// Returns the error of a damaged file. It says whether the file is larder's.
 fn damaged(path: &Path, cause: String) -> Error {
     match OsVolume::open_to_read(path) {
         Ok(file) if shows_larder(path, &file) => Error::Damaged { path: path.to_owned(), cause },
@@ -74,7 +74,7 @@ fn damaged(path: &Path, cause: String) -> Error {
     }
 }
 
-/// The error of a damaged file that nothing shows to be larder's.
+/// Returns the error of a damaged file without evidence that it is larder's.
 pub(crate) fn unknown_damage(path: &Path, cause: &str) -> Error {
     foreign(path, format!("it is a damaged redb database ({cause}) with no sign of larder in it"))
 }

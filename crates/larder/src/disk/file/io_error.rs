@@ -1,4 +1,4 @@
-//! The error of a system call on a path, as the user reads it.
+//! The errors of system calls on a path, as a user reads them.
 
 use std::io;
 use std::io::ErrorKind;
@@ -6,16 +6,16 @@ use std::path::Path;
 
 use crate::error::Error;
 
-/// What a file is that was mounted by itself: it can be neither renamed nor removed, which is what a cache
-/// does with a file that is damaged or must be discarded.
+/// Describes a file that is itself a mount point. Such a file can be neither renamed nor removed, and the
+/// cache must do that with a file that is damaged or discarded.
 pub(crate) const MOUNT_POINT: &str = "a mount point of its own, which can't be renamed: mount the directory";
-/// What to do about a full disk.
+/// Advice for a full disk.
 pub(crate) const ROOM: &str = "free some room there, or open the cache without a path until there is";
 
-/// The error of a system call on a path.
+/// Returns the error of a system call on a path.
 pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
     let path = path.to_owned();
-    // What O_NOFOLLOW answers for a symbolic link.
+    // Opening a symbolic link with O_NOFOLLOW fails with this error.
     if rustix::io::Errno::from_io_error(&source) == Some(rustix::io::Errno::LOOP) {
         return Error::NotAFile { path, what: "a symbolic link" };
     }
@@ -35,7 +35,7 @@ pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> 
     }
 }
 
-/// The error of a file that is not larder's.
+/// Returns the error of a file that is not larder's.
 pub(crate) fn foreign(path: &Path, why: impl Into<String>) -> Error {
     Error::Foreign { path: path.to_owned(), why: why.into() }
 }

@@ -1,4 +1,12 @@
-//! The file itself: its opening, its lock, and its life through the failures of a disk.
+//! The cache file as a whole: its opening, its lock, and its life through the failures of a disk.
+//!
+//! Where to look:
+//!
+//! - Who may write, rename or delete the file: [`lock`]. How a file is made: [`create`]. How it is opened:
+//!   [`open`].
+//! - A full disk: [`ballast`]. A disk that fails: [`cache_file`].
+//! - A damaged file: [`evidence`] says whether it is ours, [`quarantine`] moves it aside.
+//! - A file that is larger than its entries need: [`compact`].
 
 pub(crate) mod ballast;
 pub(crate) mod cache_file;

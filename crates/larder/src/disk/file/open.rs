@@ -1,18 +1,17 @@
-//! Opening a file: whose it is, before a byte of it changes.
+//! Opening a cache file. Before a byte is changed, it is known whose the file is.
 //!
-//! With the owner's lock held:
+//! The caller holds the owner's lock.
 //!
-//! 1. Nothing there, or an empty file: a new one is made under a temporary name, closed, and renamed into
-//!    place, so that a crash leaves none or a whole one.
-//!    It is not written in place: an empty file that is a mount point is refused, as any other that is.
-//! 2. Not a regular file: refused. Not beginning as redb's files do: dealt with as in step 4.
-//! 3. Its tables are read, without writing (see [`super::overlay`]). None of ours, though every page is as it
-//!    was written: refused. A newer format: refused. In use: refused.
-//! 4. Damaged, and there is evidence that it is ours ([`super::evidence`]): moved aside, kept, and step 1.
-//!    Without evidence nobody can tell whose it is: refused.
-//! 5. Ours: opened for writing, with every page verified up to a set size. Damage found now is dealt with as
-//!    in step 4. What range removals cover that the file still has to make is nobody's: it is disbelieved
-//!    from
+//! 1. Nothing or an empty file stands at the path: a new file is made under a temporary name, closed, and
+//!    renamed to the path ([`super::create`]). So a crash leaves either no file or a complete one. An empty
+//!    file that is a mount point is refused, because it can't be replaced.
+//! 2. No regular file: refused. A file that does not begin as redb's files do: step 4.
+//! 3. The tables are read without writing ([`super::overlay`]). A file without our tables whose pages are all
+//!    as they were written is refused. So are a newer format and a file in use.
+//! 4. Damaged, with evidence that it is ours ([`super::evidence`]): the file is moved aside and kept, and
+//!    step 1 follows. Without evidence the file is refused.
+//! 5. Ours: the file is opened for writing. If it is no longer than a set size, every page is verified.
+//!    Damage found now is handled as in step 4. Entries that pending range removals cover are ignored from
 //!    the first lookup on ([`crate::disk::store::range_removals`]).
 //!
 //! A file of an older format is opened as it is. The first commit upgrades it.
@@ -41,15 +40,15 @@ use crate::error::Error;
 use crate::sys::volume::Volume;
 use crate::sys::volume::file::VolumeFile;
 
-/// A file that is open, and how it was found.
+/// A file that is open, and what was found on opening it.
 #[derive(Debug)]
 pub(crate) struct OpenedFile {
     pub(crate) store: Store,
-    /// Where a damaged predecessor was moved.
+    /// The new path of a damaged file that stood at the path before.
     pub(crate) quarantined: Option<PathBuf>,
 }
 
-/// Opens the file, or makes it. The owner's lock is held.
+/// Opens the file, or makes it. The caller holds the owner's lock.
 pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result<OpenedFile, Error> {
     let OpenOptions { volume, path, .. } = options;
     let volume = &**volume;
@@ -60,7 +59,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
     let opened = match state {
         PathState::Nothing => create_first(options, None),
         PathState::Empty => {
-            // Before it is removed: a refusal leaves it.
+            // Checked before the empty file is removed, so that a refusal leaves it in place.
             refuse_unless_unfinished(options)?;
             volume.remove(path).map_err(|error| io_error("replace the empty file", path, error))?;
             create_first(options, None).inspect_err(|_| drop(volume.open(path, true)))
@@ -72,45 +71,44 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
             }
             let found =
                 identify(volume, path).and_then(|format| match format.map(|found| found.catalog(path)) {
-                    // Damage to these rows looks like this too.
+                    // Damaged rows can look like a newer format.
                     Some(Err(newer)) => verify(volume, path).map(|()| Err(newer)),
                     Some(Ok(_)) => Store::open(options, len)
-                        .or_else(|fault| match fault.kind {
-                            // Repairing may take room.
+                        .or_else(|error| match error.kind {
+                            // The repair of a file may need room.
                             StoreErrorKind::Full if Ballast::give_up_left(volume, path) => {
                                 Store::open(options, len)
                             }
-                            _ => Err(fault),
+                            _ => Err(error),
                         })
                         .map(Ok),
-                    // Damage to the list of tables looks like this too.
+                    // A damaged list of tables can look like a database without our tables.
                     None => verify(volume, path)
                         .map(|()| Err(foreign(path, "it is a redb database without larder's tables"))),
                 });
             match found {
                 Ok(Ok(store)) => Ok(OpenedFile { store, quarantined: None }),
                 Ok(Err(refused)) => Err(refused),
-                Err(fault) if fault.kind == StoreErrorKind::Damage => {
-                    replace_damaged(options, accepted, unknown_damage(path, &fault.cause))
+                Err(error) if error.kind == StoreErrorKind::Damage => {
+                    replace_damaged(options, accepted, unknown_damage(path, &error.cause))
                 }
-                Err(fault) => Err(error_of(FileAction::Open, path, fault)),
+                Err(error) => Err(error_of(FileAction::Open, path, error)),
             }
         }
     }?;
-    // Only now that the place is known to be ours. Best effort.
+    // Done only now that the path is known to be ours. Best effort.
     remove_discarded(volume, path);
-    // A compaction that was cut off.
+    // A compaction that was cut off by a crash leaves an unfinished file.
     let is_left = path_state(volume, &unfinished(path)).is_ok_and(|found| found != PathState::Nothing);
     if is_left && refuse_unless_unfinished(options).is_ok() {
         drop(remove_unfinished(options));
     }
     let OpenedFile { store, quarantined } = opened;
-    let store = widen(store, options).map_err(|fault| error_of(FileAction::Open, path, fault))?;
+    let store = widen(store, options).map_err(|error| error_of(FileAction::Open, path, error))?;
     Ok(OpenedFile { store, quarantined })
 }
 
-/// Deletes what a crash left of files that were put out of service. Best effort, and nothing that is not
-/// larder's.
+/// Deletes discarded files that a crash left. Best effort; it deletes only files that are larder's.
 fn remove_discarded(volume: &dyn Volume, path: &Path) {
     for old in names::dated(volume, path, names::DISCARDED) {
         let is_ours = |file: VolumeFile| {
@@ -122,21 +120,22 @@ fn remove_discarded(volume: &dyn Volume, path: &Path) {
     }
 }
 
-/// The format of a larder file; `None` if the file has no table of ours. Changes nothing.
+/// Returns the format of a larder file; none if the file has none of our tables. Changes nothing.
 fn identify(volume: &dyn Volume, path: &Path) -> Result<Option<FileFormat>, StoreError> {
     let file = || volume.open(path, false);
     let read_only = guarded(|| Ok(builder(SMALL_CACHE).open_read_only_with_backend(file()?)?));
     match read_only {
         Ok(db) => FileFormat::of(&*Guarded::new(db)),
-        Err(fault) if fault.kind == StoreErrorKind::Unrepaired => {
+        Err(error) if error.kind == StoreErrorKind::Unrepaired => {
             let repaired = guarded(|| Ok(builder(SMALL_CACHE).create_with_backend(Overlay::new(file()?)?)?))?;
             FileFormat::of(&*Guarded::new(repaired))
         }
-        Err(fault) => Err(fault),
+        Err(error) => Err(error),
     }
 }
 
-/// Moves a damaged file aside, if there is evidence that it is ours. Otherwise the answer is `refused`.
+/// Moves a damaged file aside and makes a new one, if there is evidence that the file is ours. Otherwise
+/// returns `refused`.
 fn replace_damaged(
     options: &OpenOptions,
     accepted: Option<&Accepted>,
@@ -150,19 +149,19 @@ fn replace_damaged(
     if !is_ours {
         return Err(refused);
     }
-    let aside = quarantine(&**volume, path, options.now.as_millis())
+    let quarantined = quarantine(&**volume, path, options.now.as_millis())
         .map_err(|error| io_error("move the damaged file aside:", path, error))?;
-    create_first(options, Some(aside))
+    create_first(options, Some(quarantined))
 }
 
 fn create_first(options: &OpenOptions, quarantined: Option<PathBuf>) -> Result<OpenedFile, Error> {
     refuse_unless_unfinished(options)?;
     let catalog = Catalog::fresh(options.now, options.identities);
     let create = || create(options, &catalog, &mut CreatedFile::default());
-    let created = create().or_else(|fault| match fault.kind {
+    let created = create().or_else(|error| match error.kind {
         StoreErrorKind::Full if Ballast::give_up_left(&*options.volume, &options.path) => create(),
-        _ => Err(fault),
+        _ => Err(error),
     });
-    let store = created.map_err(|fault| error_of(FileAction::Open, &options.path, fault))?;
+    let store = created.map_err(|error| error_of(FileAction::Open, &options.path, error))?;
     Ok(OpenedFile { store, quarantined })
 }

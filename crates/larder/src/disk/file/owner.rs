@@ -35,15 +35,15 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    pub(crate) fn of(facts: &OwnerInfo) -> Self {
-        let is_elsewhere = facts.is_elsewhere(namespace().as_deref());
-        let has_ended = !is_elsewhere && facts.pid.is_some_and(has_ended);
-        Self { pid: facts.pid, has_ended, is_elsewhere, socket: facts.socket() }
+    pub(crate) fn of(info: &OwnerInfo) -> Self {
+        let is_elsewhere = info.is_elsewhere(namespace().as_deref());
+        let has_ended = !is_elsewhere && info.pid.is_some_and(has_ended);
+        Self { pid: info.pid, has_ended, is_elsewhere, socket: info.socket() }
     }
 
     /// The owner of a file that is held, as the lock beside it says.
     pub(crate) fn beside(path: &Path) -> Self {
-        facts(path).as_ref().map(Self::of).unwrap_or_default()
+        read_info(path).as_ref().map(Self::of).unwrap_or_default()
     }
 
     /// The error of a file that this owner has.
@@ -56,11 +56,11 @@ impl Owner {
 
 /// The file that was accepted at a path last.
 pub(crate) fn accepted(path: &Path) -> Option<Accepted> {
-    facts(path)?.accepted()
+    read_info(path)?.accepted()
 }
 
 /// What stands beside a cache file of its owner, or of one that was killed.
-fn facts(path: &Path) -> Option<OwnerInfo> {
+fn read_info(path: &Path) -> Option<OwnerInfo> {
     OwnerInfo::read(&OsVolume::read_beside(&beside(path, LOCK), MAX_LEN as u64 + 1).ok()?)
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn holds_lock(path: &Path) -> bool {
     use crate::sys::volume::Volume;
     let Ok(Some(lock)) = OsVolume.metadata(&beside(path, LOCK)) else { return false };
     let Ok(list) = OsVolume::read_beside(Path::new("/proc/locks"), MAX_LOCKS) else { return false };
-    let owner = facts(path).and_then(|facts| facts.pid);
+    let owner = read_info(path).and_then(|info| info.pid);
     String::from_utf8_lossy(&list).lines().any(|line| is_lock_of(line, lock.identity.1, owner))
 }
 

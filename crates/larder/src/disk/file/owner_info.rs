@@ -59,10 +59,10 @@ pub(crate) struct OwnerInfo {
 impl OwnerInfo {
     /// What this process says.
     pub(crate) fn own(format: u32, started: Timestamp) -> Self {
-        let mut facts = Self { pid: Some(std::process::id()), lines: Vec::new() };
-        facts.set("format", &format.to_string());
-        facts.set("started", &started.as_millis().to_string());
-        facts
+        let mut info = Self { pid: Some(std::process::id()), lines: Vec::new() };
+        info.set("format", &format.to_string());
+        info.set("started", &started.as_millis().to_string());
+        info
     }
 
     /// Adds a line. One that a lock can't have is left out: it is told for people and tools alone.
@@ -152,19 +152,19 @@ impl OwnerInfo {
         if first.len() > MAX_PID_LEN || !first.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        let mut facts = Self { pid: first.parse().ok(), lines: Vec::new() };
+        let mut info = Self { pid: first.parse().ok(), lines: Vec::new() };
         for line in lines {
             let Some(whole) = line.strip_suffix('\n') else {
                 // Cut off: it says nothing.
-                return is_printable(line).then_some(facts);
+                return is_printable(line).then_some(info);
             };
             let (name, value) = whole.split_once('=')?;
-            if !is_name(name) || !is_printable(value) || facts.lines.len() == MAX_LINES {
+            if !is_name(name) || !is_printable(value) || info.lines.len() == MAX_LINES {
                 return None;
             }
-            facts.lines.push((name.to_owned(), value.to_owned()));
+            info.lines.push((name.to_owned(), value.to_owned()));
         }
-        Some(facts)
+        Some(info)
     }
 }
 
@@ -232,23 +232,23 @@ mod tests {
 
     #[test]
     fn the_bytes_are_pinned() {
-        let facts = OwnerInfo::own(2, Timestamp::from_millis(1_767_225_600_000));
+        let info = OwnerInfo::own(2, Timestamp::from_millis(1_767_225_600_000));
         let pid = std::process::id();
         let text = format!("{pid}\nformat=2\nstarted=1767225600000\n");
-        assert_eq!(String::from_utf8(facts.to_bytes()).unwrap(), text);
-        assert_eq!(OwnerInfo::read(text.as_bytes()), Some(facts));
+        assert_eq!(String::from_utf8(info.to_bytes()).unwrap(), text);
+        assert_eq!(OwnerInfo::read(text.as_bytes()), Some(info));
     }
 
     #[test]
     fn what_is_left_names_the_file_and_no_owner() {
-        let mut facts = OwnerInfo::own(2, Timestamp::from_millis(1));
-        assert_eq!((facts.accepted(), facts.left().to_bytes()), (None, vec![]));
+        let mut info = OwnerInfo::own(2, Timestamp::from_millis(1));
+        assert_eq!((info.accepted(), info.left().to_bytes()), (None, vec![]));
         let text = "\nfile=000102030405060708090a0b0c0d0e0f\nplace=66:7:8\n";
         let identity = FileIdentity::from_bytes(std::array::from_fn(|at| u8::try_from(at).unwrap()));
         let accepted = Accepted { identity, place: FilePlace::read("66:7:8") };
-        facts.set_accepted(&accepted);
-        facts.set_accepted(&accepted);
-        assert_eq!(String::from_utf8(facts.left().to_bytes()).unwrap(), text);
+        info.set_accepted(&accepted);
+        info.set_accepted(&accepted);
+        assert_eq!(String::from_utf8(info.left().to_bytes()).unwrap(), text);
         let read = OwnerInfo::read(text.as_bytes()).unwrap();
         assert_eq!((read.pid, read.accepted()), (None, Some(accepted)));
         for len in 0..text.len() {
@@ -262,34 +262,34 @@ mod tests {
     #[test]
     fn a_socket_is_named_in_printable_ascii_and_goes_with_its_owner() {
         use std::os::unix::ffi::OsStrExt;
-        let mut facts = OwnerInfo::own(2, Timestamp::from_millis(1));
-        assert_eq!(facts.socket(), None);
+        let mut info = OwnerInfo::own(2, Timestamp::from_millis(1));
+        assert_eq!(info.socket(), None);
         for (path, line) in [
             (&b"/run/shop/larder.sock"[..], "/run/shop/larder.sock"),
             (b"/run/two words/100%.sock", "/run/two words/100%25.sock"),
             (b"/run/\xC3\xBC\n\xFF=.sock", "/run/%C3%BC%0A%FF=.sock"),
         ] {
             let path = Path::new(std::ffi::OsStr::from_bytes(path));
-            facts.set_socket(path);
-            assert_eq!(facts.get(SOCKET), Some(line));
-            let read = OwnerInfo::read(&facts.to_bytes()).unwrap();
+            info.set_socket(path);
+            assert_eq!(info.get(SOCKET), Some(line));
+            let read = OwnerInfo::read(&info.to_bytes()).unwrap();
             assert_eq!(read.socket().as_deref(), Some(path));
         }
-        assert_eq!(facts.left().socket(), None);
+        assert_eq!(info.left().socket(), None);
         for planted in ["", "a.sock", "/a%", "/a%4", "/a%zz", "/a%+1", "/a%00", "/a%\u{e4}"] {
-            let facts = OwnerInfo { pid: Some(1), lines: vec![(SOCKET.to_owned(), planted.to_owned())] };
-            assert_eq!(facts.socket(), None, "{planted:?}");
+            let info = OwnerInfo { pid: Some(1), lines: vec![(SOCKET.to_owned(), planted.to_owned())] };
+            assert_eq!(info.socket(), None, "{planted:?}");
         }
     }
 
     #[test]
     fn an_owner_of_another_namespace_is_known_as_one() {
-        let mut facts = OwnerInfo::own(2, Timestamp::from_millis(1));
-        assert!(!facts.is_elsewhere(Some("1")), "an earlier version says nothing");
-        facts.set_namespace(None);
-        assert!(!facts.is_elsewhere(Some("1")));
-        facts.set_namespace(Some("4026531836"));
-        let read = OwnerInfo::read(&facts.to_bytes()).unwrap();
+        let mut info = OwnerInfo::own(2, Timestamp::from_millis(1));
+        assert!(!info.is_elsewhere(Some("1")), "an earlier version says nothing");
+        info.set_namespace(None);
+        assert!(!info.is_elsewhere(Some("1")));
+        info.set_namespace(Some("4026531836"));
+        let read = OwnerInfo::read(&info.to_bytes()).unwrap();
         assert!(!read.is_elsewhere(Some("4026531836")) && read.is_elsewhere(Some("4026532200")));
         assert!(!read.is_elsewhere(None), "this process does not know its own");
     }
@@ -346,14 +346,14 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_set_is_read(lines in proptest::collection::vec(("[a-z_A]{0,9}", "[ -~ü\n]{0,600}"), 0..20)) {
-            let mut facts = OwnerInfo { pid: Some(7), lines: vec![] };
+            let mut info = OwnerInfo { pid: Some(7), lines: vec![] };
             for (name, value) in &lines {
-                facts.set(name, value);
+                info.set(name, value);
             }
-            let bytes = facts.to_bytes();
+            let bytes = info.to_bytes();
             prop_assert!(bytes.len() <= MAX_LEN);
             let read = OwnerInfo::read(&bytes).unwrap();
-            prop_assert!(read.lines.iter().all(|line| facts.lines.contains(line)) && read.pid == Some(7));
+            prop_assert!(read.lines.iter().all(|line| info.lines.contains(line)) && read.pid == Some(7));
         }
     }
 }

@@ -18,15 +18,15 @@ pub(crate) enum PathState {
 /// Looks without opening or following anything.
 pub(crate) fn path_state(volume: &dyn Volume, path: &Path) -> Result<PathState, Error> {
     let not_a_file = |what| Err(Error::NotAFile { path: path.to_owned(), what });
-    let Some(seen) = volume.metadata(path).map_err(|error| io_error("look at", path, error))? else {
+    let Some(metadata) = volume.metadata(path).map_err(|error| io_error("look at", path, error))? else {
         return Ok(PathState::Nothing);
     };
-    match seen.kind {
+    match metadata.kind {
         FileKind::Directory => not_a_file("a directory"),
         FileKind::Symlink => not_a_file("a symbolic link"),
         FileKind::Special => not_a_file("a device, pipe or socket"),
-        FileKind::File if seen.len == 0 => Ok(PathState::Empty),
-        FileKind::File => Ok(PathState::File { len: seen.len }),
+        FileKind::File if metadata.len == 0 => Ok(PathState::Empty),
+        FileKind::File => Ok(PathState::File { len: metadata.len }),
     }
 }
 

@@ -10,10 +10,10 @@ use crate::sys::volume::Volume;
 
 /// Moves a damaged file aside, durably: kept, under a name that says when. Answers the name.
 pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::Result<PathBuf> {
-    let aside = move_aside(volume, path, DAMAGED, now_ms)?;
+    let new_path = move_aside(volume, path, DAMAGED, now_ms)?;
     sync_directory_of(volume, path)?;
-    remove_old_quarantined(volume, path, Some(&aside));
-    Ok(aside)
+    remove_old_quarantined(volume, path, Some(&new_path));
+    Ok(new_path)
 }
 
 /// Names that are tried for a file that is moved aside.
@@ -25,10 +25,10 @@ pub(crate) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u
     let first = now_ms.min(u64::MAX - ATTEMPTS);
     let mut attempt = 0;
     loop {
-        let aside = beside(path, &format!("{word}{}", first + attempt));
-        match volume.rename(path, &aside) {
+        let new_path = beside(path, &format!("{word}{}", first + attempt));
+        match volume.rename(path, &new_path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS => attempt += 1,
-            done => return done.map(|()| aside),
+            done => return done.map(|()| new_path),
         }
     }
 }

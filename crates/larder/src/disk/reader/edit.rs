@@ -82,7 +82,7 @@ impl Edit {
         makes: bool,
     ) -> Result<Self, Error> {
         let is_new = makes && path_state(&OsVolume, path)? == PathState::Nothing;
-        if !is_new && let Condition::Owned(owner) = FileSnapshot::open(path)?.facts.condition {
+        if !is_new && let Condition::Owned(owner) = FileSnapshot::open(path)?.contents.condition {
             return Err(owner.in_use(path));
         }
         refuse_too_long(&OsVolume, path)?;
@@ -130,7 +130,7 @@ impl Edit {
         let read = store.snapshot(0).and_then(|snapshot| {
             keys.iter().map(|key| snapshot.get(key)).collect::<Result<Vec<_>, StoreError>>()
         });
-        let records = read.map_err(|fault| refused(&self.options.path, fault))?;
+        let records = read.map_err(|error| refused(&self.options.path, error))?;
         let live = |record: Vec<u8>| record::peek(&record).filter(|header| header.expires_at > self.now);
         Ok(records.into_iter().map(|record| record.and_then(live)).collect())
     }
@@ -168,7 +168,7 @@ impl Edit {
         let removed = self.commit(&[], &[removal], &[], 0)?.removed.first().copied().unwrap_or(0);
         // A large one has its row now, and so holds. What it covers is deleted in parts.
         let store = self.store.as_mut().ok_or(Error::Closed)?;
-        let deleted = store.make_ranges().map_err(|fault| refused(&self.options.path, fault))?;
+        let deleted = store.delete_pending_ranges().map_err(|error| refused(&self.options.path, error))?;
         Ok(removed + deleted)
     }
 
@@ -191,17 +191,17 @@ impl Edit {
         refuse_unless_unfinished(&self.options)?;
         let store = usable(self.store.as_ref())?;
         let written = write_copy(store, &self.options, self.now, go_on);
-        let Some(copied) = written.map_err(|fault| self.not_compacted(fault))? else { return Ok(None) };
+        let Some(copied) = written.map_err(|error| self.not_compacted(error))? else { return Ok(None) };
         let store = self.store.take().ok_or(Error::Closed)?;
         let old = store.catalog.clone();
         let closed = store.close().and_then(|()| Ok(self.len()?));
-        let len_before = closed.map_err(|fault| {
+        let len_before = closed.map_err(|error| {
             drop(remove_unfinished(&self.options));
-            self.not_compacted(fault)
+            self.not_compacted(error)
         })?;
-        let is_taken = take_place(&self.options, &copied).map_err(|fault| self.not_compacted(fault))?;
+        let is_taken = take_place(&self.options, &copied).map_err(|error| self.not_compacted(error))?;
         if is_taken {
-            self.accept(copied.catalog.identity);
+            self.note_accepted(copied.catalog.identity);
         }
         Ok(Some(if is_taken {
             let CopyReport { len, expired, catalog, .. } = copied;
@@ -214,30 +214,30 @@ impl Edit {
     }
 
     /// The lock names a file by its place, too, by which its stump is known. Best effort, as for a cache.
-    fn accept(&mut self, identity: Option<FileIdentity>) {
-        let seen = self.options.volume.metadata(&self.options.path).ok().flatten();
-        if let (Some(identity), Some(seen)) = (identity, seen) {
-            drop(self.lock.accept(Accepted { identity, place: FilePlace::of(&seen) }));
+    fn note_accepted(&mut self, identity: Option<FileIdentity>) {
+        let metadata = self.options.volume.metadata(&self.options.path).ok().flatten();
+        if let (Some(identity), Some(metadata)) = (identity, metadata) {
+            drop(self.lock.note_accepted(Accepted { identity, place: FilePlace::of(&metadata) }));
         }
     }
 
     fn len(&self) -> std::io::Result<u64> {
-        Ok(self.options.volume.metadata(&self.options.path)?.map_or(0, |seen| seen.len))
+        Ok(self.options.volume.metadata(&self.options.path)?.map_or(0, |metadata| metadata.len))
     }
 
-    fn not_compacted(&self, fault: StoreError) -> Error {
+    fn not_compacted(&self, error: StoreError) -> Error {
         let path = self.options.path.clone();
-        match fault.kind {
+        match error.kind {
             StoreErrorKind::Full => {
-                let most = ByteSize::bytes(self.len().unwrap_or(0));
+                let len = ByteSize::bytes(self.len().unwrap_or(0));
                 let cause = format!(
-                    "{fault}; a copy that takes up to {most} is written beside the file before it takes its \
+                    "{error}; a copy that takes up to {len} is written beside the file before it takes its \
                      place: free so much room"
                 );
                 Error::Io { action: "compact", path, cause }
             }
-            StoreErrorKind::Io => Error::Io { action: "compact", path, cause: fault.cause },
-            _ => refused(&path, fault),
+            StoreErrorKind::Io => Error::Io { action: "compact", path, cause: error.cause },
+            _ => refused(&path, error),
         }
     }
 
@@ -250,7 +250,7 @@ impl Edit {
             return Err(Error::Forked);
         }
         let store =
-            Store::open(&self.options, u64::MAX).map_err(|fault| refused(&self.options.path, fault))?;
+            Store::open(&self.options, u64::MAX).map_err(|error| refused(&self.options.path, error))?;
         (self.store, self.compacted) = (Some(store), None);
         Ok(())
     }
@@ -264,9 +264,9 @@ impl Edit {
         let batch = self.batch(&[], &[], &[], 0);
         let batch = Batch { closing: true, ..batch };
         let store = self.store.as_mut().ok_or(Error::Closed)?;
-        store.commit(&batch).map_err(|fault| refused(&self.options.path, fault))?;
+        store.commit(&batch).map_err(|error| refused(&self.options.path, error))?;
         let store = self.store.take().ok_or(Error::Closed)?;
-        store.close().map_err(|fault| refused(&self.options.path, fault))
+        store.close().map_err(|error| refused(&self.options.path, error))
     }
 
     fn batch<'a>(
@@ -310,14 +310,14 @@ impl Edit {
         let committed = match store.commit(&batch) {
             // The store takes nothing more after it failed, and can be opened again. Even deletions take
             // room.
-            Err(fault) if fault.kind == StoreErrorKind::Full && Ballast::give_up_left(&OsVolume, path) => {
+            Err(error) if error.kind == StoreErrorKind::Full && Ballast::give_up_left(&OsVolume, path) => {
                 drop(store.close());
-                store = Store::open(&self.options, u64::MAX).map_err(|fault| refused(path, fault))?;
+                store = Store::open(&self.options, u64::MAX).map_err(|error| refused(path, error))?;
                 store.commit(&batch)
             }
             committed => committed,
         };
-        let outcome = committed.map_err(|fault| refused(path, fault))?;
+        let outcome = committed.map_err(|error| refused(path, error))?;
         self.store = Some(store);
         Ok(outcome)
     }
@@ -353,18 +353,18 @@ fn open_locked(
         let OpenedFile { store, .. } = open(&options, lock.accepted().as_ref())?;
         store
     } else {
-        let len = FileSnapshot::open(path)?.facts.len;
+        let len = FileSnapshot::open(path)?.contents.len;
         let opened = match Store::open(&options, len) {
-            Err(fault) if fault.kind == StoreErrorKind::Full && Ballast::give_up_left(&OsVolume, path) => {
+            Err(error) if error.kind == StoreErrorKind::Full && Ballast::give_up_left(&OsVolume, path) => {
                 Store::open(&options, len)
             }
             opened => opened,
         };
-        opened.map_err(|fault| refused(path, fault))?
+        opened.map_err(|error| refused(path, error))?
     };
     // Before anything is shown or changed.
     let mut store = store;
-    store.make_ranges().map_err(|fault| refused(path, fault))?;
+    store.delete_pending_ranges().map_err(|error| refused(path, error))?;
     Ok((options, store))
 }
 

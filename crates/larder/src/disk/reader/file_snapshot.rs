@@ -62,7 +62,7 @@ pub(crate) struct FileContents {
     pub(crate) len: u64,
     pub(crate) condition: Condition,
     pub(crate) catalog: Catalog,
-    pub(crate) lifetime: Option<CumulativeStats>,
+    pub(crate) cumulative: Option<CumulativeStats>,
 }
 
 /// A row of the table of entries.
@@ -76,7 +76,7 @@ pub(crate) struct FileSnapshot {
     _source: Source,
     /// The header that a crash left, while the file is read through an overlay.
     frozen: Option<Vec<u8>>,
-    pub(crate) facts: FileContents,
+    pub(crate) contents: FileContents,
 }
 
 enum Source {
@@ -86,7 +86,7 @@ enum Source {
 
 impl std::fmt::Debug for FileSnapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FileSnapshot").field("facts", &self.facts).finish_non_exhaustive()
+        f.debug_struct("FileSnapshot").field("contents", &self.contents).finish_non_exhaustive()
     }
 }
 
@@ -98,8 +98,8 @@ impl FileSnapshot {
     /// that changes meanwhile, is looked at again.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         for attempt in 1..=ATTEMPTS {
-            if let Some(look) = Self::open_unless_changed(path, attempt == ATTEMPTS)? {
-                return Ok(look);
+            if let Some(snapshot) = Self::open_unless_changed(path, attempt == ATTEMPTS)? {
+                return Ok(snapshot);
             }
             thread::yield_now();
         }
@@ -113,16 +113,16 @@ impl FileSnapshot {
         match opened {
             Ok(db) => Self::shared(path, &file, Guarded::new(db)).map(Some),
             // Held by a process that has not opened it yet, or by a fork of one that has ended, it stays so.
-            Err(fault) if fault.kind == StoreErrorKind::Unrepaired && !is_last && owner::holds_lock(path) => {
+            Err(error) if error.kind == StoreErrorKind::Unrepaired && !is_last && owner::holds_lock(path) => {
                 Ok(None)
             }
-            Err(fault) if fault.kind == StoreErrorKind::Unrepaired => {
+            Err(error) if error.kind == StoreErrorKind::Unrepaired => {
                 let start = file.start(HEADER_LEN).map_err(|error| io_error("read", path, error))?;
-                let look = Self::repaired(path, file, start.clone());
+                let snapshot = Self::repaired(path, file, start.clone());
                 // Whatever was read of a file that has changed, an error too, is of no commit.
-                if header_at(path)? == start { look.map(Some) } else { Ok(None) }
+                if header_at(path)? == start { snapshot.map(Some) } else { Ok(None) }
             }
-            Err(fault) => Err(refused(path, fault)),
+            Err(error) => Err(refused(path, error)),
         }
     }
 
@@ -135,14 +135,14 @@ impl FileSnapshot {
         } else {
             Condition::Closed
         };
-        let txn = guarded(|| Ok(db.begin_read()?)).map_err(|fault| refused(path, fault))?;
+        let txn = guarded(|| Ok(db.begin_read()?)).map_err(|error| refused(path, error))?;
         let txn = Guarded::new(txn);
         let format = format(path, file, FileFormat::at(&txn))?;
         let read = tables(&txn, format);
-        let (catalog, lifetime, entries, expiry) = read.map_err(|fault| refused(path, fault))?;
-        let facts =
-            FileContents { path: path.to_owned(), len: len(path, file)?, condition, catalog, lifetime };
-        Ok(Self { entries, expiry, _source: Source::Shared { _db: db }, frozen: None, facts })
+        let (catalog, cumulative, entries, expiry) = read.map_err(|error| refused(path, error))?;
+        let contents =
+            FileContents { path: path.to_owned(), len: len(path, file)?, condition, catalog, cumulative };
+        Ok(Self { entries, expiry, _source: Source::Shared { _db: db }, frozen: None, contents })
     }
 
     fn repaired(path: &Path, file: VolumeFile, start: Vec<u8>) -> Result<Self, Error> {
@@ -151,16 +151,16 @@ impl FileSnapshot {
         let overlay = Overlay::frozen(file, len, &start).map_err(failed)?;
         let file = OsVolume::open_to_read(path).map_err(failed)?;
         let db = guarded(|| Ok(builder(PAGE_CACHE).create_with_backend(overlay)?));
-        let db = Guarded::new(db.map_err(|fault| refused(path, fault))?);
-        let txn = guarded(|| Ok(db.begin_read()?)).map_err(|fault| refused(path, fault))?;
+        let db = Guarded::new(db.map_err(|error| refused(path, error))?);
+        let txn = guarded(|| Ok(db.begin_read()?)).map_err(|error| refused(path, error))?;
         let txn = Guarded::new(txn);
         let format = format(path, &file, FileFormat::at(&txn))?;
         let read = tables(&txn, format);
-        let (catalog, lifetime, entries, expiry) = read.map_err(|fault| refused(path, fault))?;
+        let (catalog, cumulative, entries, expiry) = read.map_err(|error| refused(path, error))?;
         let condition =
             if owner::holds_lock(path) { Condition::Owned(Owner::beside(path)) } else { Condition::Crashed };
-        let facts = FileContents { path: path.to_owned(), len, condition, catalog, lifetime };
-        Ok(Self { entries, expiry, _source: Source::Repaired { _db: db }, frozen: Some(start), facts })
+        let contents = FileContents { path: path.to_owned(), len, condition, catalog, cumulative };
+        Ok(Self { entries, expiry, _source: Source::Repaired { _db: db }, frozen: Some(start), contents })
     }
 
     /// Rows in the order of their keys: those that start with `prefix`, after a key, up to so many, and no
@@ -169,8 +169,8 @@ impl FileSnapshot {
         &self,
         prefix: &[u8],
         after: Option<&[u8]>,
-        most: usize,
-        most_bytes: usize,
+        max_rows: usize,
+        max_bytes: usize,
     ) -> Result<Vec<Row>, Error> {
         self.refuse_if_forked()?;
         let end = after_prefix(prefix);
@@ -179,7 +179,7 @@ impl FileSnapshot {
         let rows = guarded(|| {
             let (mut rows, mut bytes) = (Vec::new(), 0);
             for row in self.entries.range_owned::<&[u8]>((start, end))? {
-                if rows.len() == most || bytes >= most_bytes {
+                if rows.len() == max_rows || bytes >= max_bytes {
                     break;
                 }
                 let (key, record) = row?;
@@ -227,7 +227,7 @@ impl FileSnapshot {
     /// What was read, unless the file that it was read from is no longer the one that was frozen.
     fn believed<T>(&self, read: Result<T, StoreError>) -> Result<T, Error> {
         self.refuse_if_changed()?;
-        read.map_err(|fault| refused(&self.facts.path, fault))
+        read.map_err(|error| refused(&self.contents.path, error))
     }
 
     fn refuse_if_forked(&self) -> Result<(), Error> {
@@ -236,7 +236,7 @@ impl FileSnapshot {
 
     fn refuse_if_changed(&self) -> Result<(), Error> {
         let Some(frozen) = &self.frozen else { return Ok(()) };
-        let path = &self.facts.path;
+        let path = &self.contents.path;
         if header_at(path)? == *frozen { Ok(()) } else { Err(changed(path)) }
     }
 }
@@ -266,7 +266,7 @@ fn format(
     file: &VolumeFile,
     found: Result<Option<FileFormat>, StoreError>,
 ) -> Result<u32, Error> {
-    match found.map_err(|fault| refused(path, fault))? {
+    match found.map_err(|error| refused(path, error))? {
         Some(found) => found.catalog(path),
         // Damage to the list of tables looks like this too.
         None => match check_pages(path)? {

@@ -55,12 +55,12 @@ impl FollowedFile {
             return Err(nothing());
         }
         // Before the file is opened: if another takes its place in between, the next lookup notices.
-        let seen = OsVolume.metadata(path).map_err(|error| io_error("look at", path, error))?;
-        let identity = seen.ok_or_else(nothing)?.identity;
+        let metadata = OsVolume.metadata(path).map_err(|error| io_error("look at", path, error))?;
+        let identity = metadata.ok_or_else(nothing)?.identity;
         refuse_unless_redb(&OsVolume, path)?;
         let opened =
             guarded(|| Ok(builder(page_cache).open_read_only_with_backend(OsVolume.open(path, false)?)?));
-        let db = opened.map_err(|fault| refused(path, fault))?;
+        let db = opened.map_err(|error| refused(path, error))?;
         let db = Guarded::new(db);
         format(path, FileFormat::of(&*db))?;
         Ok(Self { db, identity })
@@ -77,9 +77,10 @@ impl Followed {
 
     /// The file that stands at the path now.
     fn current(&self) -> Result<Arc<FollowedFile>, Error> {
-        let seen = OsVolume.metadata(&self.path).map_err(|error| io_error("look at", &self.path, error))?;
+        let metadata =
+            OsVolume.metadata(&self.path).map_err(|error| io_error("look at", &self.path, error))?;
         let mut file = self.file.lock();
-        if seen.is_none_or(|seen| seen.identity != file.identity) {
+        if metadata.is_none_or(|metadata| metadata.identity != file.identity) {
             *file = Arc::new(FollowedFile::open(&self.path, self.page_cache)?);
         }
         Ok(file.clone())
@@ -96,7 +97,7 @@ impl Followed {
             return Err(Error::Forked);
         }
         let file = self.current()?;
-        let failed = |fault| refused(&self.path, fault);
+        let failed = |error| refused(&self.path, error);
         let txn = Guarded::new(guarded(|| Ok(file.db.begin_read()?)).map_err(failed)?);
         let format = format(&self.path, FileFormat::at(&txn))?;
         let catalog = catalog_at(&txn, format, only).map_err(failed)?;
@@ -106,7 +107,7 @@ impl Followed {
 
 /// The format, if it is one that this version reads.
 fn format(path: &Path, found: Result<Option<FileFormat>, StoreError>) -> Result<u32, Error> {
-    let found = found.map_err(|fault| refused(path, fault))?;
+    let found = found.map_err(|error| refused(path, error))?;
     found.ok_or_else(|| foreign(path, "it is a redb database without larder's tables"))?.catalog(path)
 }
 

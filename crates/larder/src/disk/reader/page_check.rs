@@ -56,9 +56,9 @@ pub(crate) fn check_pages(path: &Path) -> Result<PageCheck, Error> {
         let pinned = match pinned {
             Ok(pinned) => Some(pinned),
             // Left by a crash: nobody writes to it, or the header will tell.
-            Err(fault) if fault.kind == StoreErrorKind::Unrepaired => None,
-            Err(fault) if fault.kind == StoreErrorKind::Damage => return Ok(PageCheck::Damaged(fault.cause)),
-            Err(fault) => return Err(error_of(FileAction::Read, path, fault)),
+            Err(error) if error.kind == StoreErrorKind::Unrepaired => None,
+            Err(error) if error.kind == StoreErrorKind::Damage => return Ok(PageCheck::Damaged(error.cause)),
+            Err(error) => return Err(error_of(FileAction::Read, path, error)),
         };
         if file.start(HEADER_LEN).map_err(failed)? != before {
             continue;
@@ -69,13 +69,13 @@ pub(crate) fn check_pages(path: &Path) -> Result<PageCheck, Error> {
         match checked {
             Ok(()) if has_stood_still => return Ok(PageCheck::Whole),
             Ok(()) => {}
-            Err(fault) if fault.kind == StoreErrorKind::Damage => {
+            Err(error) if error.kind == StoreErrorKind::Damage => {
                 damage_shown += 1;
                 if is_unchanged || damage_shown == DAMAGE_SHOWS {
-                    return Ok(PageCheck::Damaged(fault.cause));
+                    return Ok(PageCheck::Damaged(error.cause));
                 }
             }
-            Err(fault) => return Err(error_of(FileAction::Read, path, fault)),
+            Err(error) => return Err(error_of(FileAction::Read, path, error)),
         }
     }
     Ok(PageCheck::Unknown(

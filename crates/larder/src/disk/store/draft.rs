@@ -7,7 +7,7 @@
 //! 2. The transaction notes its changes in the draft, and writes them ([`super::metadata::write_draft`]).
 //! 3. The transaction commits. After an error or a panic the draft is dropped, and what is known is as it
 //!    was.
-//! 4. [`Draft::into_changes`] ends the borrow, and [`Catalog::accept`] takes the changes over.
+//! 4. [`Draft::into_changes`] ends the borrow, and [`Catalog::apply`] takes the changes over.
 
 use std::collections::BTreeMap;
 
@@ -262,7 +262,7 @@ impl RetiredDraft<'_> {
 impl Catalog {
     /// Takes over what a transaction has changed that has succeeded. Returns the names of the rows that
     /// differ.
-    pub(crate) fn accept(&mut self, changes: DraftChanges) -> Vec<String> {
+    pub(crate) fn apply(&mut self, changes: DraftChanges) -> Vec<String> {
         let DraftChanges { format, features, identity, state, rows, retired, ranges } = changes;
         (self.format, self.features, self.identity) = (format, features, identity);
         (self.state, self.ranges) = (state, ranges);

@@ -20,8 +20,9 @@ pub(crate) struct Extent {
 impl Extent {
     /// Looks at a file; one that is missing takes nothing.
     pub(crate) fn of(volume: &dyn Volume, path: &Path) -> io::Result<Self> {
-        let seen = volume.metadata(path)?.filter(|seen| seen.kind == FileKind::File);
-        Ok(seen.map_or_else(Self::default, |seen| Self { len: seen.len, allocated: seen.allocated }))
+        let metadata = volume.metadata(path)?.filter(|metadata| metadata.kind == FileKind::File);
+        Ok(metadata
+            .map_or_else(Self::default, |metadata| Self { len: metadata.len, allocated: metadata.allocated }))
     }
 
     /// Whether it takes more than it may.
@@ -36,7 +37,7 @@ impl Extent {
     /// the last part of it, one of `parts`.
     pub(crate) fn growth_close_to(self, before: Self, capacity: u64, parts: u64) -> u64 {
         let beyond =
-            |taken: u64, before: u64, most: u64| taken.saturating_sub(before.max(most - most / parts));
+            |taken: u64, before: u64, limit: u64| taken.saturating_sub(before.max(limit - limit / parts));
         match (self.allocated, before.allocated) {
             (Some(allocated), before_allocated) => {
                 let blocks = beyond(allocated, before_allocated.unwrap_or(0), capacity);

@@ -59,7 +59,7 @@ impl StoreError {
     }
 
     /// Whether a restart would not find the file that is open.
-    pub(crate) fn is_of_place(&self) -> bool {
+    pub(crate) fn is_displacement(&self) -> bool {
         matches!(self.kind, StoreErrorKind::Displaced | StoreErrorKind::Removed)
     }
 }
@@ -194,9 +194,9 @@ mod tests {
         assert_eq!(kind(redb::Error::PreviousIo), StoreErrorKind::Io);
         assert_eq!(kind(redb::Error::DatabaseAlreadyOpen), StoreErrorKind::Locked);
         drop(Guarded::new(Panics));
-        let fault = guarded::<()>(|| panic!("page {}", 7)).unwrap_err();
+        let error = guarded::<()>(|| panic!("page {}", 7)).unwrap_err();
         assert_eq!(
-            (fault.kind, fault.cause.as_str()),
+            (error.kind, error.cause.as_str()),
             (StoreErrorKind::Damage, "the store panicked: page 7")
         );
     }

@@ -7,10 +7,10 @@ pub(crate) struct StoreLimits {
     pub(crate) live_limit: u64,
     /// Entries that one transaction may evict: it replaces a page of each table for each of them, and the old
     /// ones are free only after the next.
-    pub(crate) most_evictions: usize,
+    pub(crate) max_evictions: usize,
 }
 
 impl StoreLimits {
     /// The room of a file whose capacity is a setting of somebody else's.
-    pub(crate) const UNBOUNDED: Self = Self { live_limit: u64::MAX, most_evictions: usize::MAX };
+    pub(crate) const UNBOUNDED: Self = Self { live_limit: u64::MAX, max_evictions: usize::MAX };
 }

@@ -71,8 +71,8 @@ pub(crate) fn catalog_at(
         }
         for row in keyspaces.iter()? {
             let (name, row) = row?;
-            if let Err(fault) = take(&mut catalog, name.value(), row.value()) {
-                return Ok(Err(fault));
+            if let Err(error) = take(&mut catalog, name.value(), row.value()) {
+                return Ok(Err(error));
             }
         }
         for row in txn.open_table(RETIRED)?.iter()? {

@@ -19,12 +19,12 @@
 //! file. One whose capacity is raised is made anew when it is opened, by a copy ([`crate::disk::file::compact`]).
 
 use std::io;
-use std::ops::Bound;
 
-use redb::{BackendError, StorageBackend};
+use redb::StorageBackend;
 
 use crate::sys::volume::content::BLOCK;
 use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::forward_locks::forward_locks;
 
 /// The part of the capacity that a region takes: one in so many, rounded up to a power of two.
 const REGION_SHARE: u64 = 8;
@@ -41,7 +41,7 @@ pub(crate) const PAGE_SHARE: u64 = 16;
 const LARGEST_PAGE: u64 = 1 << 27;
 
 /// The largest page of a value that a file with this capacity is to take.
-pub(crate) fn most_page(capacity: u64) -> u64 {
+pub(crate) fn max_page(capacity: u64) -> u64 {
     (capacity / PAGE_SHARE).min(LARGEST_PAGE)
 }
 
@@ -117,29 +117,7 @@ impl StorageBackend for NewFile {
         self.file.close()
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.query_lock_range(start, end)
-    }
+    forward_locks!(file);
 }
 
 #[cfg(test)]
@@ -185,7 +163,7 @@ mod tests {
         for capacity in [1 << 20, 3 << 20, 64 << 20, 100 << 20, 1 << 30, 1 << 44, u64::MAX] {
             let region = region_for(capacity);
             assert!(region.is_power_of_two() && (MIN_REGION..=MAX_REGION).contains(&region));
-            assert!(region >= most_page(capacity), "{capacity}");
+            assert!(region >= max_page(capacity), "{capacity}");
         }
     }
 }

@@ -60,7 +60,7 @@ impl PendingRegistrations {
         let mut draft = Draft::of(catalog);
         let (id, retired) = draft.register(wanted, now);
         let changes = draft.into_changes();
-        catalog.accept(changes);
+        catalog.apply(changes);
         self.retired.extend(retired);
         self.is_urgent = true;
         self.note(wanted, id, now);
@@ -89,7 +89,7 @@ impl Catalog {
         let mut draft = Draft::of(self);
         draft.merge_pending(pending);
         let changes = draft.into_changes();
-        self.accept(changes);
+        self.apply(changes);
     }
 }
 

@@ -24,26 +24,26 @@ const RISE: u64 = 512;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pressure {
     /// The limit without pressure.
-    most: u64,
-    now: u64,
+    unpressed: u64,
+    current: u64,
     /// What the file took after the last transaction; none before the first: it has not grown since it was
     /// opened.
     last: Option<Extent>,
 }
 
 impl Pressure {
-    pub(crate) fn new(most: u64) -> Self {
-        Self { most, now: most, last: None }
+    pub(crate) fn new(unpressed: u64) -> Self {
+        Self { unpressed, current: unpressed, last: None }
     }
 
     /// The bytes that entries may be charged for now.
     pub(crate) fn limit(&self) -> u64 {
-        self.now
+        self.current
     }
 
     /// Takes notice that the file would have exceeded its capacity.
     pub(crate) fn note_refusal(&mut self, live: u64) {
-        self.now = (self.now.min(live) / 8 * 7).max(self.most / MIN_PART).min(self.now);
+        self.current = (self.current.min(live) / 8 * 7).max(self.unpressed / MIN_PART).min(self.current);
     }
 
     /// Takes notice of what the file takes after a transaction that left it charged for `live`.
@@ -51,10 +51,10 @@ impl Pressure {
         let last = self.last.replace(extent).unwrap_or(extent);
         let growth = extent.growth_close_to(last, capacity, CLOSE);
         if growth > 0 {
-            let fallen = self.now.min(live).saturating_sub(growth.saturating_mul(FALL));
-            self.now = fallen.max(self.most / MIN_PART).min(self.now);
+            let fallen = self.current.min(live).saturating_sub(growth.saturating_mul(FALL));
+            self.current = fallen.max(self.unpressed / MIN_PART).min(self.current);
         } else {
-            self.now = self.now.saturating_add(self.most / RISE).min(self.most);
+            self.current = self.current.saturating_add(self.unpressed / RISE).min(self.unpressed);
         }
     }
 }

@@ -97,7 +97,7 @@ impl Snapshot {
         &self,
         prefix: &[u8],
         after: Option<&[u8]>,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<Arc<[u8]>>, StoreError> {
         use std::ops::Bound::{Excluded, Included, Unbounded};
         let end = after_prefix(prefix);
@@ -105,7 +105,7 @@ impl Snapshot {
         let end = end.as_deref().map_or(Unbounded, Excluded);
         let keys: Vec<Arc<[u8]>> = guarded(|| {
             let rows = self.entries.range_owned::<&[u8]>((start, end))?;
-            rows.take(most).map(|row| Ok(row?.0.value().into())).collect()
+            rows.take(limit).map(|row| Ok(row?.0.value().into())).collect()
         })?;
         // On a damaged page they may be in any order, and whoever asks for those after the last would never
         // come to an end.

@@ -28,13 +28,14 @@
 //! original.
 
 use std::io;
-use std::ops::{Bound, Range};
+use std::ops::Range;
 
-use redb::{BackendError, StorageBackend};
+use redb::StorageBackend;
 
 use crate::sys::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::sys::volume::content::{BLOCK, Content};
 use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::forward_locks::forward_locks;
 
 /// The part of the capacity that is left to blocks that the file system keeps for the file: one in so many.
 const METADATA_SHARE: u64 = 128;
@@ -78,8 +79,8 @@ impl Reserve {
 }
 
 /// How many of the blocks that a file may take are its reserve.
-fn reserved(most: u64) -> u64 {
-    (most / RESERVE_SHARE).clamp(MIN_RESERVE.min(most / 8), most)
+fn reserved(max_blocks: u64) -> u64 {
+    (max_blocks / RESERVE_SHARE).clamp(MIN_RESERVE.min(max_blocks / 8), max_blocks)
 }
 
 /// Which blocks of a file may have data.
@@ -90,7 +91,7 @@ struct Blocks {
     /// How many there are.
     count: u64,
     /// How many there may be, once there are no more.
-    most: u64,
+    max_blocks: u64,
     /// How many of these are kept for those who may take the reserve.
     reserved: u64,
     is_bounded: bool,
@@ -101,9 +102,15 @@ struct Blocks {
 impl Blocks {
     fn of_file(len: u64, data: &[Range<u64>], capacity: u64) -> Self {
         // Beside these the file system keeps some blocks of its own for the file.
-        let most = (capacity - capacity / METADATA_SHARE) / BLOCK;
-        let mut blocks =
-            Self { data: Vec::new(), count: 0, most, reserved: reserved(most), is_bounded: false, len };
+        let max_blocks = (capacity - capacity / METADATA_SHARE) / BLOCK;
+        let mut blocks = Self {
+            data: Vec::new(),
+            count: 0,
+            max_blocks,
+            reserved: reserved(max_blocks),
+            is_bounded: false,
+            len,
+        };
         for range in data {
             blocks.set(range.start / BLOCK..range.end.min(len).div_ceil(BLOCK));
         }
@@ -112,14 +119,14 @@ impl Blocks {
     }
 
     fn bound(&mut self) {
-        self.is_bounded |= self.count <= self.most;
+        self.is_bounded |= self.count <= self.max_blocks;
     }
 
     /// Notes that blocks are written, if the file may take those that are new.
     fn take(&mut self, numbers: Range<u64>, takes_reserve: bool) -> io::Result<()> {
         let new = numbers.clone().filter(|&number| !self.may_have_data(number)).count() as u64;
-        let most = if takes_reserve { self.most } else { self.most - self.reserved };
-        if self.is_bounded && new > 0 && self.count + new > most {
+        let max_blocks = if takes_reserve { self.max_blocks } else { self.max_blocks - self.reserved };
+        if self.is_bounded && new > 0 && self.count + new > max_blocks {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file would exceed its capacity"));
         }
         self.set(numbers);
@@ -274,7 +281,7 @@ impl StorageBackend for SparseFile {
         {
             let blocks = self.blocks.lock();
             let is_bounded = blocks.is_bounded && !self.reserve.is_lifted();
-            if is_bounded && len > blocks.len && len > blocks.most.saturating_mul(2 * BLOCK) {
+            if is_bounded && len > blocks.len && len > blocks.max_blocks.saturating_mul(2 * BLOCK) {
                 let why = "the file would be twice as long as its capacity";
                 return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
             }
@@ -313,29 +320,7 @@ impl StorageBackend for SparseFile {
         self.file.close()
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.query_lock_range(start, end)
-    }
+    forward_locks!(file);
 }
 
 #[cfg(test)]

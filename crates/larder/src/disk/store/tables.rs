@@ -79,8 +79,8 @@ impl CommitState {
     }
 }
 
-pub(crate) fn cumulative_to_bytes(lifetime: &CumulativeStats) -> Vec<u8> {
-    let mut bytes: Vec<u8> = lifetime.numbers().into_iter().flat_map(u64::to_be_bytes).collect();
+pub(crate) fn cumulative_to_bytes(counts: &CumulativeStats) -> Vec<u8> {
+    let mut bytes: Vec<u8> = counts.numbers().into_iter().flat_map(u64::to_be_bytes).collect();
     bytes.extend_from_slice(&checksum(CUMULATIVE_ROW.as_bytes(), &bytes).to_be_bytes());
     bytes
 }

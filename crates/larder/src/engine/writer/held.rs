@@ -224,7 +224,7 @@ impl Writer {
                 Ok(outcome) => outcome,
                 Err(fault) => {
                     // Those that an earlier part made are in a file that a restart does not find.
-                    progress.removals_are_durable &= !fault.is_of_place();
+                    progress.removals_are_durable &= !fault.is_displacement();
                     return Err(fault);
                 }
             };

@@ -217,7 +217,7 @@ impl Writer {
         }
         let progress = self.commit_or_degrade(&waiting, &mut evicted_values);
         self.keep_to_capacity();
-        self.file.remember();
+        self.file.note_content();
         self.announce();
         if self.file.state() != ServiceState::Suspended && !self.held.has_work() {
             // Committed; or it lives in memory alone from here on.
@@ -296,7 +296,7 @@ impl Writer {
             self.file.clear_pending_registrations();
         }
         let snapshot = snapshot?;
-        self.file.watch()?;
+        self.file.check_place()?;
         if planted::failpoint_is_set(planted::Failpoint::SettleEarly) {
             self.tiers.mark_clean(mutations, evicted_values);
         }

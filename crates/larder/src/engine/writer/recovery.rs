@@ -60,7 +60,7 @@ impl Writer {
                 ServiceState::Discarded { .. } if may_renew => {
                     may_renew = false;
                     if is_urgent || is_retry {
-                        self.file.put_aside(self.now());
+                        self.file.continue_discard(self.now());
                     }
                     if is_retry || self.file.discards() > 0 {
                         self.renew();
@@ -78,7 +78,7 @@ impl Writer {
 
     /// Makes a fresh file in the place of one that is gone.
     fn renew(&mut self) {
-        self.file.renew(self.now(), self.tiers.memory.last_sequence());
+        self.file.create_fresh(self.now(), self.tiers.memory.last_sequence());
         if self.file.store().is_some() {
             // Before the first commit to the fresh file: see the module.
             self.tiers.memory.buffer().open();
@@ -219,7 +219,7 @@ impl Writer {
             Ok(()) => Ok(None),
             Err(fault) if fault.kind == StoreErrorKind::Damage => {
                 // It may be another file's that stands at the path by now.
-                let fault = self.file.watch().err().unwrap_or(fault);
+                let fault = self.file.check_place().err().unwrap_or(fault);
                 let cause = fault.to_string();
                 self.fail(fault);
                 self.commit_or_degrade(&Waiting::default(), evicted_values);

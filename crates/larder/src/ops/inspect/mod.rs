@@ -100,7 +100,7 @@ impl Inspector {
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let look = FileSnapshot::open(&self.path)?;
         // Its own clock may be behind the owner's.
-        let now = self.clock.wall().max(look.facts.catalog.state.clock_watermark);
+        let now = self.clock.wall().max(look.contents.catalog.state.clock_watermark);
         Ok(Snapshot::new(look, now))
     }
 

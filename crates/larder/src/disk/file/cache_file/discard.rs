@@ -41,7 +41,7 @@ impl DiscardProgress {
             sync_names(volume, path)?;
         }
         match std::mem::replace(self, Self::Gone) {
-            Self::Renamed(aside) => Ok(Some(aside)),
+            Self::Renamed(new_path) => Ok(Some(new_path)),
             _ => Ok(None),
         }
     }
@@ -66,7 +66,7 @@ fn rename(
     word: &str,
     now: Timestamp,
 ) -> io::Result<DiscardProgress> {
-    let identity = |path: &Path| Ok::<_, io::Error>(volume.metadata(path)?.map(|seen| seen.identity));
+    let identity = |path: &Path| Ok::<_, io::Error>(volume.metadata(path)?.map(|metadata| metadata.identity));
     match PathPlace::of(volume, path, anchor)? {
         PathPlace::Here | PathPlace::HereByProbe => {
             return move_aside(volume, path, word, now.as_millis()).map(DiscardProgress::Renamed);
@@ -79,9 +79,9 @@ fn rename(
         PathPlace::Moved => {}
     }
     // A rename that was reported as failed may have been made.
-    for aside in names::dated(volume, path, word) {
-        if identity(&aside)? == Some(anchor.identity()) {
-            return Ok(DiscardProgress::Renamed(aside));
+    for new_path in names::dated(volume, path, word) {
+        if identity(&new_path)? == Some(anchor.identity()) {
+            return Ok(DiscardProgress::Renamed(new_path));
         }
     }
     Err(io::Error::other("the cache file was moved away, and might come back"))

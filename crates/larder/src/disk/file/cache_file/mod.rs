@@ -23,9 +23,9 @@
 pub(crate) mod backoff;
 mod discard;
 mod place;
+mod return_to_service;
 mod watch;
 mod watch_state;
-mod ways_back;
 
 use std::path::PathBuf;
 
@@ -132,7 +132,7 @@ impl CacheFile {
             watch: WatchState::default(),
             lock,
         };
-        file.remember();
+        file.note_content();
         file.ballast.take(&*file.options.volume);
         Ok(file)
     }
@@ -141,8 +141,8 @@ impl CacheFile {
         match &self.state {
             FilePhase::InService(_) => ServiceState::InService,
             FilePhase::Suspended(_) => ServiceState::Suspended,
-            FilePhase::Discarded(_, aside) => {
-                ServiceState::Discarded { is_gone: matches!(aside, DiscardProgress::Gone) }
+            FilePhase::Discarded(_, progress) => {
+                ServiceState::Discarded { is_gone: matches!(progress, DiscardProgress::Gone) }
             }
         }
     }
@@ -189,26 +189,26 @@ impl CacheFile {
 
     /// Takes the file out of service after a fault: suspended, or, if it is damaged or was removed,
     /// discarded.
-    pub(crate) fn fail(&mut self, fault: StoreError, now: Timestamp) {
-        if matches!(fault.kind, StoreErrorKind::Damage | StoreErrorKind::Removed) {
-            self.discard(fault, now);
+    pub(crate) fn fail(&mut self, error: StoreError, now: Timestamp) {
+        if matches!(error.kind, StoreErrorKind::Damage | StoreErrorKind::Removed) {
+            self.discard(error, now);
         } else if self.close_store() {
             let wait = self.backoff.fails(now);
-            self.state = FilePhase::Suspended(Outage::new(fault, wait, now));
+            self.state = FilePhase::Suspended(Outage::new(error, wait, now));
         }
     }
 
     /// Takes the file out of service for good. What is left of it is put aside as far as the disk allows, now
-    /// or at a later [`CacheFile::put_aside`].
-    pub(crate) fn discard(&mut self, fault: StoreError, now: Timestamp) {
+    /// or at a later [`CacheFile::continue_discard`].
+    pub(crate) fn discard(&mut self, error: StoreError, now: Timestamp) {
         let was_open = self.close_store();
         if !matches!(self.state, FilePhase::Discarded(..)) {
             let retry_at = self.retry_at().filter(|_| !was_open);
             let retry_at = retry_at.unwrap_or_else(|| now.after(self.backoff.fails(now)));
-            self.discarded.push(fault.clone());
-            self.state = FilePhase::Discarded(Outage { why: fault, retry_at }, DiscardProgress::AtItsPath);
+            self.discarded.push(error.clone());
+            self.state = FilePhase::Discarded(Outage { why: error, retry_at }, DiscardProgress::AtItsPath);
         }
-        self.put_aside(now);
+        self.continue_discard(now);
     }
 
     /// Closes the store and keeps what it knew. Answers whether it was open.
@@ -231,18 +231,22 @@ impl CacheFile {
     }
 
     /// Puts a discarded file aside, as far as that has not been done.
-    pub(crate) fn put_aside(&mut self, now: Timestamp) {
+    pub(crate) fn continue_discard(&mut self, now: Timestamp) {
         // Without the lock it may be another owner's by now.
         if self.would_rename()
-            && let Err(fault) = self.hold_lock()
+            && let Err(error) = self.hold_lock()
         {
             if let FilePhase::Discarded(outage, _) = &mut self.state {
-                outage.failed_again(StoreError { kind: outage.why.kind, ..fault }, &mut self.backoff, now);
+                outage.failed_again(StoreError { kind: outage.why.kind, ..error }, &mut self.backoff, now);
             }
             return;
         }
         let Self {
-            state: FilePhase::Discarded(outage, aside), anchor: Some(anchor), options, backoff, ..
+            state: FilePhase::Discarded(outage, progress),
+            anchor: Some(anchor),
+            options,
+            backoff,
+            ..
         } = self
         else {
             return;
@@ -250,7 +254,7 @@ impl CacheFile {
         let (volume, path) = (&*options.volume, &options.path);
         let is_damaged = outage.why.kind == StoreErrorKind::Damage;
         let word = if is_damaged { DAMAGED } else { DISCARDED };
-        match aside.advance(volume, path, &**anchor, word, now) {
+        match progress.advance(volume, path, &**anchor, word, now) {
             Err(error) => {
                 let why = StoreError { kind: outage.why.kind, ..StoreError::from(error) };
                 outage.failed_again(why, backoff, now);
@@ -275,7 +279,7 @@ impl CacheFile {
             return false;
         };
         let place = PathPlace::of(&*self.options.volume, &self.options.path, &**anchor);
-        place.is_ok_and(|place| place.fault().is_none())
+        place.is_ok_and(|place| place.error().is_none())
     }
 
     /// Numbers a keyspace whose opening needs no commit before it is answered: see [`PendingRegistrations`]. Returns its
@@ -368,7 +372,7 @@ impl CacheFile {
                 store.close()?;
                 let Some(anchor) = &self.anchor else { return Ok(()) };
                 let place = PathPlace::of(&*self.options.volume, &self.options.path, &**anchor)?;
-                place.fault().map_or(Ok(()), Err)
+                place.error().map_or(Ok(()), Err)
             }
             FilePhase::Suspended(outage) | FilePhase::Discarded(outage, _) => {
                 Err(StoreError { cause: format!("the disk tier is off: {}", outage.why), ..outage.why })

@@ -42,8 +42,10 @@ impl PathPlace {
     /// Looks where the file is.
     pub(super) fn of(volume: &dyn Volume, path: &Path, anchor: &dyn Anchor) -> io::Result<Self> {
         Ok(match volume.metadata(path)? {
-            Some(seen) if seen.identity == anchor.identity() => Self::Here,
-            Some(seen) if seen.kind == FileKind::File && probe(volume, path, anchor) => Self::HereByProbe,
+            Some(metadata) if metadata.identity == anchor.identity() => Self::Here,
+            Some(metadata) if metadata.kind == FileKind::File && probe(volume, path, anchor) => {
+                Self::HereByProbe
+            }
             Some(_) => Self::Replaced,
             None if anchor.has_name()? => Self::Moved,
             None => Self::Removed,
@@ -51,7 +53,7 @@ impl PathPlace {
     }
 
     /// What it means that the file is there.
-    pub(super) fn fault(self) -> Option<StoreError> {
+    pub(super) fn error(self) -> Option<StoreError> {
         match self {
             Self::Here | Self::HereByProbe => None,
             Self::Removed => Some(StoreError::removed()),
@@ -96,7 +98,7 @@ impl WrittenBytes {
     }
 
     /// What it means that the file is this now.
-    pub(super) fn became(&self, now: &Self) -> Option<StoreError> {
+    pub(super) fn changed_to(&self, now: &Self) -> Option<StoreError> {
         if self == now {
             return None;
         }

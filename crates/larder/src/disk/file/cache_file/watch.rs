@@ -6,10 +6,10 @@
 //! 1. Before the first commit: the file is as the last step left it ([`CacheFile::check_content`]). Otherwise
 //!    a commit would mend the header of a file that is cut or overwritten, and nobody would see it.
 //! 2. After each commit, and before anything is settled or answered by it: the file stands at its path
-//!    ([`CacheFile::watch`]). Looked at earlier, a file that is replaced in between would be believed; later,
+//!    ([`CacheFile::check_place`]). Looked at earlier, a file that is replaced in between would be believed; later,
 //!    somebody would be told already.
 //! 3. After the last change of the step: what the file is now is remembered for the next
-//!    ([`CacheFile::remember`]).
+//!    ([`CacheFile::note_content`]).
 //!
 //! **The lock** may be removed or replaced as well. It is taken again at once, if nobody else has it. If
 //! another process has, the file stays in service: the store's own lock, on the file itself, keeps that
@@ -33,9 +33,9 @@ impl CacheFile {
         else {
             return Ok(());
         };
-        left.became(&WrittenBytes::of(&**anchor)?).map_or(Ok(()), |fault| {
+        left.changed_to(&WrittenBytes::of(&**anchor)?).map_or(Ok(()), |error| {
             store.seal.set();
-            Err(fault)
+            Err(error)
         })
     }
 
@@ -43,14 +43,14 @@ impl CacheFile {
     ///
     /// # Errors
     /// When a restart would not find the file that is open, or that can't be told.
-    pub(crate) fn watch(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn check_place(&mut self) -> Result<(), StoreError> {
         let (FilePhase::InService(_), Some(anchor)) = (&self.state, &self.anchor) else { return Ok(()) };
         let place = PathPlace::of(&*self.options.volume, &self.options.path, &**anchor)?;
         if place == PathPlace::HereByProbe && !std::mem::replace(&mut self.watch.is_unstable, true) {
             self.watch.events.push(Event::FileIdentityUnstable);
         }
-        if let Some(fault) = place.fault() {
-            return Err(fault);
+        if let Some(error) = place.error() {
+            return Err(error);
         }
         // Another's lock is told, and is no reason to stop: see the module.
         drop(self.hold_lock());
@@ -59,8 +59,8 @@ impl CacheFile {
 
     /// Step 3. The first time that a file is in service, what tells that it is ours is left in it and in the
     /// lock.
-    pub(crate) fn remember(&mut self) {
-        self.accept();
+    pub(crate) fn note_content(&mut self) {
+        self.leave_evidence();
         if let (FilePhase::InService(_), Some(anchor)) = (&self.state, &self.anchor) {
             self.watch.content = WrittenBytes::of(&**anchor).ok();
         }
@@ -69,7 +69,7 @@ impl CacheFile {
     /// Whether the writer has to act on what can be seen of the file: for the time in which nobody asks it
     /// for anything.
     pub(crate) fn needs_step(&mut self) -> bool {
-        self.check_content().is_err() || self.watch().is_err() || !self.watch.events.is_empty()
+        self.check_content().is_err() || self.check_place().is_err() || !self.watch.events.is_empty()
     }
 
     /// Whether the file is gone, and nothing stands in its place that a restart would take for it. A fresh
@@ -80,7 +80,7 @@ impl CacheFile {
             return false;
         }
         let found = self.options.volume.metadata(&self.options.path);
-        found.ok().flatten().is_none_or(|seen| self.unused.is(seen.identity))
+        found.ok().flatten().is_none_or(|metadata| self.unused.is(metadata.identity))
     }
 
     /// What was found since this was last asked.
@@ -93,7 +93,7 @@ impl CacheFile {
     /// # Errors
     /// When another has it, or it can't be taken again.
     pub(super) fn hold_lock(&mut self) -> Result<(), StoreError> {
-        let held = self.lock.keep(&*self.options.volume);
+        let held = self.lock.ensure_held(&*self.options.volume);
         let told = match &held {
             Ok(Some(cause)) => Some(Event::LockLost { cause: cause.clone(), is_held: true }),
             Err(cause) if !self.watch.has_lost_lock => {
@@ -114,7 +114,7 @@ impl CacheFile {
 
     /// Best effort: what fails is done after the next step. Without it a file that is cut can't be told from
     /// somebody else's.
-    fn accept(&mut self) {
+    fn leave_evidence(&mut self) {
         let (FilePhase::InService(store), Some(anchor)) = (&self.state, &self.anchor) else { return };
         // A file of the first format has none before its first commit.
         let Some(identity) = store.catalog.identity else { return };
@@ -127,7 +127,7 @@ impl CacheFile {
                 anchor.write(MARK_AT, &mark(identity))?;
             }
             let place = FilePlace::of(&anchor.metadata()?);
-            self.lock.accept(Accepted { identity, place })
+            self.lock.note_accepted(Accepted { identity, place })
         });
         if done.is_ok() {
             self.watch.accepted = accepted;

@@ -42,7 +42,7 @@ use crate::disk::store::guard::{Guarded, StoreError, guarded};
 use crate::disk::store::keyspace_row::KeyspaceRow;
 use crate::disk::store::keyspace_rows::{Retired, UsageDeltas};
 use crate::disk::store::metadata::write_catalog;
-use crate::disk::store::new_file::{NewFile, most_page, region_for};
+use crate::disk::store::new_file::{NewFile, max_page, region_for};
 use crate::disk::store::redb_store::Store;
 use crate::disk::store::sparse::SparseFile;
 use crate::disk::store::tables::{ENTRIES, EXPIRY, KEYSPACES, META, RANGES, RETIRED};
@@ -95,7 +95,7 @@ fn write_with(
 /// which of the two stands there after a crash: nothing may be committed to it.
 pub(crate) fn take_place(options: &OpenOptions, copied: &CopyReport) -> Result<bool, StoreError> {
     let volume = &*options.volume;
-    let len = volume.metadata(&options.path)?.map_or(0, |seen| seen.len);
+    let len = volume.metadata(&options.path)?.map_or(0, |metadata| metadata.len);
     let is_taken = copied.len <= len;
     if !is_taken {
         volume.remove(&copied.path)?;
@@ -119,7 +119,7 @@ fn replace_by(options: &OpenOptions, copied: &CopyReport) -> Result<(), StoreErr
 /// # Errors
 /// When nobody knows which of the two stands at the path, or what does can't be opened.
 pub(crate) fn widen(store: Store, options: &OpenOptions) -> Result<Store, StoreError> {
-    if store.largest_page() >= most_page(options.capacity) {
+    if store.largest_page() >= max_page(options.capacity) {
         return Ok(store);
     }
     let now = store.clock_watermark().max(options.now);
@@ -198,7 +198,7 @@ fn fill(
     }
     compact(&mut db)?;
     db.into_inner().map_or(Ok(()), close)?;
-    let len = options.volume.metadata(path)?.map_or(0, |seen| seen.len);
+    let len = options.volume.metadata(path)?.map_or(0, |metadata| metadata.len);
     Ok(Some(CopyReport { path: path.to_owned(), len, expired, catalog }))
 }
 
@@ -369,7 +369,7 @@ impl FileCopy<'_> {
         let mut draft = Draft::of(catalog);
         draft.upgrade(draft.state.clock_watermark, options.identities);
         let changes = draft.into_changes();
-        catalog.accept(changes);
+        catalog.apply(changes);
     }
 }
 

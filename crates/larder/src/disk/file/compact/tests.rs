@@ -142,8 +142,8 @@ fn a_compaction_that_is_given_up_or_finds_no_room_leaves_nothing() {
     let store = Store::open(&options, u64::MAX).unwrap();
     let mut files = disk.files();
     disk.set_capacity(Some(disk.used() + (8 << 10)));
-    let fault = write_copy(&store, &options, now(&store), &mut || true).unwrap_err();
-    assert_eq!(fault.kind, crate::disk::store::guard::StoreErrorKind::Full);
+    let error = write_copy(&store, &options, now(&store), &mut || true).unwrap_err();
+    assert_eq!(error.kind, crate::disk::store::guard::StoreErrorKind::Full);
     files.sort();
     assert_eq!(disk.files(), files);
     disk.set_capacity(None);
@@ -233,8 +233,8 @@ fn a_file_with_a_table_that_cannot_be_copied_is_left_as_it_is() {
         db.close().unwrap();
         let files = disk.files();
         let store = Store::open(&options, u64::MAX).unwrap();
-        let fault = write_copy(&store, &options, now(&store), &mut || true).unwrap_err();
-        assert!(fault.cause.contains("larder.") && fault.cause.contains("version that wrote it"), "{fault}");
+        let error = write_copy(&store, &options, now(&store), &mut || true).unwrap_err();
+        assert!(error.cause.contains("larder.") && error.cause.contains("version that wrote it"), "{error}");
         assert_eq!(disk.files(), files);
     }
 }

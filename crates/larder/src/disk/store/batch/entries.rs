@@ -129,10 +129,10 @@ impl<'txn> Entries<'txn> {
 
     /// Deletes up to `most` entries whose time has come. Answers how many rows it dealt with and how many
     /// entries went.
-    pub(crate) fn sweep(&mut self, most: usize) -> Result<(usize, u64), StorageError> {
+    pub(crate) fn sweep(&mut self, limit: usize) -> Result<(usize, u64), StorageError> {
         let mut rows = Vec::new();
         for (class, head) in expiry::heads(&self.expiry)? {
-            let (end, left) = (expiry::end_of_due(class, self.now), most - rows.len());
+            let (end, left) = (expiry::end_of_due(class, self.now), limit - rows.len());
             if head < end {
                 rows.extend(self.due(head.as_slice()..end.as_slice(), left)?);
             }
@@ -148,12 +148,12 @@ impl<'txn> Entries<'txn> {
     }
 
     /// Deletes up to `most` entries of a keyspace that is gone; how many there were.
-    pub(crate) fn sweep_retired(&mut self, id: KeyspaceId, most: usize) -> Result<usize, StorageError> {
+    pub(crate) fn sweep_retired(&mut self, id: KeyspaceId, limit: usize) -> Result<usize, StorageError> {
         let start = id.to_bytes();
         let end = after_prefix(&start).unwrap_or_default();
         let keys: Vec<Vec<u8>> = {
             let rows = self.rows.range::<&[u8]>(start.as_slice()..end.as_slice())?;
-            rows.take(most).map(|row| Ok(row?.0.value().to_vec())).collect::<Result<_, StorageError>>()?
+            rows.take(limit).map(|row| Ok(row?.0.value().to_vec())).collect::<Result<_, StorageError>>()?
         };
         for key in &keys {
             self.remove(key)?;
@@ -168,9 +168,9 @@ impl<'txn> Entries<'txn> {
     fn due<'a>(
         &self,
         range: impl std::ops::RangeBounds<&'a [u8]> + 'a,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<Vec<u8>>, StorageError> {
-        self.expiry.range::<&[u8]>(range)?.take(most).map(|row| Ok(row?.0.value().to_vec())).collect()
+        self.expiry.range::<&[u8]>(range)?.take(limit).map(|row| Ok(row?.0.value().to_vec())).collect()
     }
 
     /// Whether the time has come of a row that looks so.

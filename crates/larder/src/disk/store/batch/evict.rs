@@ -93,7 +93,7 @@ impl Entries<'_> {
     pub(crate) fn evict(
         &mut self,
         bytes: u64,
-        most: usize,
+        max_entries: usize,
         spared: Spared<'_>,
         hand: &mut Hand,
     ) -> Result<Evicted, StorageError> {
@@ -103,7 +103,7 @@ impl Entries<'_> {
         let (mut looks, mut turns) = (0, 0);
         let mut heads = self.heads(hand)?;
         while self.freed() < goal {
-            if evicted.entries >= most as u64 {
+            if evicted.entries >= max_entries as u64 {
                 evicted.has_more = true;
                 break;
             }

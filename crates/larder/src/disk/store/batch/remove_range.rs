@@ -46,12 +46,12 @@ impl Entries<'_> {
         removal: &RangeRemoval,
         retired: &RetiredDraft<'_>,
         earlier: &[RangeTombstone],
-        most: usize,
+        max_rows: usize,
     ) -> Result<Option<u64>, StorageError> {
         let memory_keys: HashSet<&[u8]> = removal.memory_keys.iter().map(|(key, _)| &**key).collect();
         let (mut live, mut covered) = (0, Vec::new());
-        for (seen, row) in self.rows_of(&removal.range.scope, &[])?.enumerate() {
-            if seen == most {
+        for (row_count, row) in self.rows_of(&removal.range.scope, &[])?.enumerate() {
+            if row_count == max_rows {
                 return Ok(None);
             }
             let (key, record) = row?;
@@ -82,12 +82,12 @@ impl Entries<'_> {
         retired: &RetiredDraft<'_>,
     ) -> Result<RemovalPart, StorageError> {
         let (mut part, mut covered) = (RemovalPart::default(), Vec::new());
-        for (seen, row) in (1..).zip(self.rows_of(&range.scope, after)?) {
+        for (row_count, row) in (1..).zip(self.rows_of(&range.scope, after)?) {
             let (key, record) = row?;
             if range.deletes(key.value(), record::peek(record.value()).as_ref()) {
                 covered.push(key.value().to_vec());
             }
-            if seen >= limits.rows || (seen % ROWS_BETWEEN_LOOKS == 0 && (limits.is_over)()) {
+            if row_count >= limits.rows || (row_count % ROWS_BETWEEN_LOOKS == 0 && (limits.is_over)()) {
                 part.last = Some(key.value().to_vec());
                 break;
             }

@@ -178,7 +178,7 @@ proptest! {
             prop_assert!(!draft.is_unchanged() || changed == model, "a change would not be committed");
             if *succeeds {
                 let changes = draft.into_changes();
-                catalog.accept(changes);
+                catalog.apply(changes);
                 model = changed;
             } else {
                 prop_assert_eq!(&catalog, &before);
@@ -196,7 +196,7 @@ fn a_draft_holds_only_what_differs() {
         draft.register(&wanted(name, 0, None), Timestamp::ZERO);
     }
     let changes = draft.into_changes();
-    assert_eq!(catalog.accept(changes).len(), 100);
+    assert_eq!(catalog.apply(changes).len(), 100);
     let mut draft = Draft::of(&catalog);
     let (id, _) = draft.register(&wanted(7, 0, None), Timestamp::ZERO);
     assert!(draft.is_unchanged(), "it was there");
@@ -232,7 +232,7 @@ fn the_sums_of_a_damaged_file_do_not_overflow() {
         draft.apply(&UsageDeltas::from([(KeyspaceId::on_disk(number), (-1, i64::MIN))]));
     }
     let changes = draft.into_changes();
-    catalog.accept(changes);
+    catalog.apply(changes);
     for name in ["one", "two", "three"] {
         catalog.keyspaces.put(name.to_owned(), KeyspaceRow { entries: 1, bytes: 2, ..row(4) });
     }

@@ -102,13 +102,13 @@ impl Store {
             catalog.state.clock_watermark = catalog.state.clock_watermark.max(batch.now);
             catalog.state.closed_cleanly = batch.closing && !outcome.needs_room;
             write_draft(&txn, &catalog)?;
-            if let Some(lifetime) = &self.lifetime {
-                txn.open_table(META)?.insert(CUMULATIVE_ROW, cumulative_to_bytes(lifetime).as_slice())?;
+            if let Some(cumulative) = &self.cumulative {
+                txn.open_table(META)?.insert(CUMULATIVE_ROW, cumulative_to_bytes(cumulative).as_slice())?;
             }
             Ok(txn.commit()?)
         })?;
         let changes = catalog.into_changes();
-        self.accept(changes);
+        self.apply(changes);
         (self.cursor, self.next_expiry) = (cursor, outcome.next_expiry);
         Ok(outcome)
     }
@@ -146,11 +146,11 @@ fn change_entries(
         cursor.advance(&mut entries, catalog, &PartLimits { rows: batch.range_rows, is_over })?;
     }
     for removal in batch.ranges.iter().filter(|_| batch.is_first) {
-        let made = entries.remove_range(removal, &catalog.retired, &catalog.ranges, batch.range_rows)?;
-        if made.is_none() {
+        let removed = entries.remove_range(removal, &catalog.retired, &catalog.ranges, batch.range_rows)?;
+        if removed.is_none() {
             catalog.add_range(&removal.range);
         }
-        outcome.removed.push(made.unwrap_or_else(|| removal.total(removal.on_disk)));
+        outcome.removed.push(removed.unwrap_or_else(|| removal.total(removal.on_disk)));
     }
     sweep(&mut entries, batch, catalog, outcome)?;
     let (values, deletions): (Vec<&EntryChange<'_>>, Vec<&EntryChange<'_>>) =
@@ -218,8 +218,8 @@ fn make_room(
 ) -> Result<(), redb::Error> {
     let live = catalog.live_bytes();
     // Most batches fit whatever their values replace. To look these up takes as long as to write them.
-    let most: u64 = values.iter().map(|change| entries.charge_of(change)).sum();
-    if live.saturating_add(most) <= room.live_limit {
+    let charged: u64 = values.iter().map(|change| entries.charge_of(change)).sum();
+    if live.saturating_add(charged) <= room.live_limit {
         return Ok(());
     }
     // Entries that pending range removals cover are nobody's, so they give up their room first: a bounded
@@ -241,7 +241,7 @@ fn make_room(
     let written: HashSet<&[u8]> = values.iter().map(|change| &*change.key).collect();
     let is_written = |key: &[u8]| written.contains(key);
     let spared = Spared { is_resident: batch.is_resident, take_use: batch.take_use, is_written: &is_written };
-    let evicted = entries.evict(bytes, room.most_evictions, spared, hand)?;
+    let evicted = entries.evict(bytes, room.max_evictions, spared, hand)?;
     outcome.evicted = evicted.entries;
     outcome.gone.extend(entries.deltas.iter().map(|(&id, delta)| (id, delta.0.unsigned_abs(), 0)));
     catalog.apply(&std::mem::take(&mut entries.deltas));

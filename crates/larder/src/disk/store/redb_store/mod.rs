@@ -4,8 +4,8 @@
 //! rows and replaced only when a commit has succeeded, so neither opening nor counting ever scans.
 
 pub(crate) mod commit;
-mod make_ranges;
-mod shorten;
+mod delete_ranges;
+mod shrink;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,7 +49,7 @@ pub(crate) struct Store {
     hand: Hand,
     /// When the earliest entry may be deleted.
     pub(crate) next_expiry: Option<Timestamp>,
-    lifetime: Option<CumulativeStats>,
+    cumulative: Option<CumulativeStats>,
     pub(crate) identities: Identities,
     /// The keyspaces whose rows have changed since [`Store::show`] was last called; none before the first
     /// call.
@@ -86,7 +86,7 @@ impl Store {
         let db = Guarded::new(db);
         let catalog = read_catalog(&*db)?;
         let next_expiry = guarded(|| Ok(expiry::next(&db.begin_read()?.open_table(EXPIRY)?)?))?;
-        let lifetime = guarded(|| Ok(db.begin_read()?)).and_then(|txn| cumulative_at(&txn))?;
+        let cumulative = guarded(|| Ok(db.begin_read()?)).and_then(|txn| cumulative_at(&txn))?;
         let largest_page = u64::MAX;
         let pressure = Pressure::new(room.live_limit);
         let reserve = Reserve::default();
@@ -99,7 +99,7 @@ impl Store {
             largest_page,
             hand: Hand::default(),
             next_expiry,
-            lifetime,
+            cumulative,
             identities,
             unshown: None,
             seal: Seal::default(),
@@ -110,7 +110,7 @@ impl Store {
 
     /// Counts what the entries are charged for anew, if the file did so by another rule: one pass over them.
     /// The file names the rule with its next commit.
-    pub(crate) fn charge_by(&mut self, charging: Charging) -> Result<(), StoreError> {
+    pub(crate) fn recharge(&mut self, charging: Charging) -> Result<(), StoreError> {
         if self.catalog.charging == charging {
             return Ok(());
         }
@@ -143,7 +143,7 @@ impl Store {
         let store = Self::new(db, options.room, options.identities)?;
         let mut store = Self { options: Some(options.clone()), seal, reserve, largest_page, ..store };
         if let Some(charging) = options.charging {
-            store.charge_by(charging)?;
+            store.recharge(charging)?;
         }
         // Lookups open the table of entries. Damage to it must show now, as all other damage does.
         store.snapshot(0)?;
@@ -157,13 +157,13 @@ impl Store {
 
     /// The counts that the file has, or is to have with its next commit; none if it has none that can be
     /// read.
-    pub(crate) fn lifetime(&self) -> Option<&CumulativeStats> {
-        self.lifetime.as_ref()
+    pub(crate) fn cumulative_stats(&self) -> Option<&CumulativeStats> {
+        self.cumulative.as_ref()
     }
 
     /// Counts to be written with the next commit. They are no reason for one.
-    pub(crate) fn note_lifetime(&mut self, lifetime: CumulativeStats) {
-        self.lifetime = Some(lifetime);
+    pub(crate) fn note_cumulative_stats(&mut self, cumulative: CumulativeStats) {
+        self.cumulative = Some(cumulative);
     }
 
     pub(crate) fn snapshot(&self, generation: u64) -> Result<Snapshot, StoreError> {
@@ -171,8 +171,8 @@ impl Store {
     }
 
     /// Takes over what a transaction has changed that has succeeded.
-    pub(crate) fn accept(&mut self, changes: DraftChanges) {
-        let names = self.catalog.accept(changes);
+    pub(crate) fn apply(&mut self, changes: DraftChanges) {
+        let names = self.catalog.apply(changes);
         if let Some(unshown) = &mut self.unshown {
             unshown.extend(names);
         }
@@ -190,12 +190,12 @@ impl Store {
     /// The page of the largest record that there is.
     pub(crate) fn largest_record_page(&self) -> Result<u64, StoreError> {
         guarded(|| {
-            let mut most = 0;
+            let mut largest = 0;
             for row in self.db.begin_read()?.open_table(ENTRIES)?.iter()? {
                 let (key, record) = row?;
-                most = most.max(page_of(key.value().len(), record.value().len()));
+                largest = largest.max(page_of(key.value().len(), record.value().len()));
             }
-            Ok(most)
+            Ok(largest)
         })
     }
 
@@ -224,7 +224,7 @@ impl Store {
         let mut draft = Draft::of(&catalog);
         draft.upgrade(clock_watermark, self.identities);
         let changes = draft.into_changes();
-        catalog.accept(changes);
+        catalog.apply(changes);
         guarded(|| {
             let mut txn = self.db.begin_write()?;
             txn.set_quick_repair(true);

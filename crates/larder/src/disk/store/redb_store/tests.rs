@@ -28,7 +28,7 @@ const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(50_000);
 
 fn store(live_limit: u64) -> Store {
-    store_with(StoreLimits { live_limit, most_evictions: usize::MAX })
+    store_with(StoreLimits { live_limit, max_evictions: usize::MAX })
 }
 
 fn store_with(room: StoreLimits) -> Store {

@@ -162,12 +162,12 @@ fn range_removals_that_stand_in_a_file_are_made_in_transactions_of_a_bounded_siz
     let covers = |store: &Store, name: &str, sequence| store.catalog.is_removed(&key(id, name), sequence);
     assert!(covers(&store, "00000", 2) && covers(&store, "00001", 4));
     assert!(!covers(&store, "00001", 5) && !store.catalog.is_removed(&key(other, "00000"), 3));
-    assert_eq!(store.make_part(RANGE_ROWS).unwrap().deleted, 0, "it covers nothing so old");
-    let part = store.make_part(RANGE_ROWS).unwrap();
+    assert_eq!(store.delete_next_part(RANGE_ROWS).unwrap().deleted, 0, "it covers nothing so old");
+    let part = store.delete_next_part(RANGE_ROWS).unwrap();
     assert_eq!(part.last.as_deref(), Some(&*key(id, &name(RANGE_ROWS - 1))));
     assert_eq!(store.catalog.entries(), (count + 1 - RANGE_ROWS) as u64, "so many, and no more");
     let before = store.catalog.state;
-    store.make_ranges().unwrap();
+    store.delete_pending_ranges().unwrap();
     assert_eq!(store.catalog.entries(), 1);
     assert_eq!(store.catalog.state, before, "no change of the cache's own");
     let snapshot = store.snapshot(1).unwrap();

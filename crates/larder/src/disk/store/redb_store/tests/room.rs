@@ -39,7 +39,7 @@ fn what_a_commit_writes_is_not_its_own_victim() {
 
 #[test]
 fn a_transaction_evicts_so_many_and_writes_nothing_until_there_is_room() {
-    let room = StoreLimits { live_limit: 10_000, most_evictions: 5 };
+    let room = StoreLimits { live_limit: 10_000, max_evictions: 5 };
     let mut store = store_with(room);
     let id = registered(&mut store, 0).registered[0];
     for number in 100..200 {
@@ -80,7 +80,7 @@ fn a_file_above_its_limit_is_brought_down_in_transactions_of_a_bounded_size() {
     let mutations: Vec<_> =
         (0..50).map(|number| put(&key(id, &format!("{number:02}")), number, LATER)).collect();
     store.commit(&batch(&mutations, &[])).unwrap();
-    let room = StoreLimits { live_limit: store.catalog.live_bytes() / 2, most_evictions: 4 };
+    let room = StoreLimits { live_limit: store.catalog.live_bytes() / 2, max_evictions: 4 };
     let mut store = Store::new(store.db.into_inner().unwrap(), room, Identities::default()).unwrap();
     let outcome = store.commit(&batch(&[], &[])).unwrap();
     assert_eq!((outcome.evicted, outcome.needs_room), (4, true));
@@ -99,7 +99,7 @@ fn a_file_that_was_charged_by_another_rule_is_counted_anew_and_names_the_rule_wi
         store.commit(&batch(&[put_long(&key(id, &format!("{number}")), number, LATER, len)], &[])).unwrap();
     }
     let by_length = store.catalog.live_bytes();
-    store.charge_by(Charging::ByBlocks).unwrap();
+    store.recharge(Charging::ByBlocks).unwrap();
     let by_blocks = store.catalog.live_bytes();
     assert_ne!(by_length, by_blocks);
     assert_eq!(read_catalog(&*store.db).unwrap().live_bytes(), by_length, "nothing is written yet");
@@ -119,7 +119,7 @@ fn a_file_that_was_charged_by_another_rule_is_counted_anew_and_names_the_rule_wi
     assert_eq!(written, store.catalog);
     assert_eq!(written.charging, Charging::ByBlocks);
     assert!(store.catalog.retired.get(&retired).is_none());
-    store.charge_by(Charging::ByLength).unwrap();
+    store.recharge(Charging::ByLength).unwrap();
     assert_eq!(store.catalog.live_bytes(), by_length);
 }
 
@@ -148,7 +148,7 @@ fn eviction_takes_what_was_written_first_and_memory_does_not_hold() {
 
 #[test]
 fn rows_without_a_class_of_entries_that_never_expire_go_with_them() {
-    let room = StoreLimits { live_limit: 100_000, most_evictions: usize::MAX };
+    let room = StoreLimits { live_limit: 100_000, max_evictions: usize::MAX };
     let mut store = store_with(room);
     let id = registered(&mut store, 0).registered[0];
     let never = Timestamp::from_millis(u64::MAX);
@@ -194,7 +194,7 @@ fn rows_without_a_class_are_served_until_they_are_gone() {
         let rows = table.iter().unwrap().map(|row| row.unwrap().0.value().to_vec());
         rows.filter(|row| row.first() == Some(&expiry::UNCLASSED)).count()
     };
-    let room = StoreLimits { live_limit: 10_000, most_evictions: usize::MAX };
+    let room = StoreLimits { live_limit: 10_000, max_evictions: usize::MAX };
     let mut store = store_with(room);
     let id = registered(&mut store, 0).registered[0];
     let name = |number: u64| key(id, &format!("{number:02}"));

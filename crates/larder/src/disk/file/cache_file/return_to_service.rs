@@ -21,7 +21,7 @@ impl CacheFile {
     /// reads it.
     ///
     /// The store takes nothing more after a failure, and nothing of the transaction is in it.
-    pub(crate) fn make_way(&mut self, refused: StoreError, now: Timestamp) -> Result<bool, StoreError> {
+    pub(crate) fn reopen_smaller(&mut self, refused: StoreError, now: Timestamp) -> Result<bool, StoreError> {
         let Some(mut pressure) = self.store().map(|store| store.pressure) else { return Err(refused) };
         self.fail(refused.clone(), now);
         let mut store = self.open_again()?.ok_or(refused)?;
@@ -46,9 +46,9 @@ impl CacheFile {
             // Another file stands at the path.
             self.anchor = self.options.volume.anchor(&self.options.path).ok().or(self.anchor.take());
         }
-        if let Err(fault) = &narrowed {
+        if let Err(error) = &narrowed {
             // Which of the two a restart finds nobody knows.
-            self.discard(fault.clone(), now);
+            self.discard(error.clone(), now);
         }
         narrowed
     }
@@ -67,12 +67,13 @@ impl CacheFile {
         match self.open_again() {
             Ok(Some(store)) => self.enter_service(store, now),
             Ok(None) => self.discard(why, now),
-            Err(fault) if fault.kind == StoreErrorKind::Damage => self.discard(fault, now),
+            Err(error) if error.kind == StoreErrorKind::Damage => self.discard(error, now),
             // What the disk said first tells more than what it says now, but for a disk that has become full,
             // and for a file that is not in its place, or is again.
-            Err(fault) => {
-                let is_news = fault.kind == StoreErrorKind::Full || fault.is_of_place() || why.is_of_place();
-                let why = if is_news { fault } else { why };
+            Err(error) => {
+                let is_news =
+                    error.kind == StoreErrorKind::Full || error.is_displacement() || why.is_displacement();
+                let why = if is_news { error } else { why };
                 if let FilePhase::Suspended(outage) = &mut self.state {
                     outage.failed_again(why, &mut self.backoff, now);
                 }
@@ -83,9 +84,9 @@ impl CacheFile {
     /// The file, open again; none if nobody can ever open it again.
     fn open_again(&mut self) -> Result<Option<Store>, StoreError> {
         let Some(anchor) = &self.anchor else { return Ok(None) };
-        match PathPlace::of(&*self.options.volume, &self.options.path, &**anchor)?.fault() {
-            Some(fault) if fault.kind == StoreErrorKind::Removed => return Ok(None),
-            Some(fault) => return Err(fault),
+        match PathPlace::of(&*self.options.volume, &self.options.path, &**anchor)?.error() {
+            Some(error) if error.kind == StoreErrorKind::Removed => return Ok(None),
+            Some(error) => return Err(error),
             None => {}
         }
         self.hold_lock()?;
@@ -94,26 +95,26 @@ impl CacheFile {
     }
 
     /// Makes a fresh file in the place of a discarded one that is gone.
-    pub(crate) fn renew(&mut self, now: Timestamp, sequence: u64) {
+    pub(crate) fn create_fresh(&mut self, now: Timestamp, sequence: u64) {
         if self.state() != (ServiceState::Discarded { is_gone: true }) {
             return;
         }
         let catalog = self.catalog.emptied(now, sequence, self.options.identities);
         let options = OpenOptions { now, ..self.options.clone() };
         // They may have been removed with it.
-        let made = create_parents(&*options.volume, &options.path)
+        let created = create_parents(&*options.volume, &options.path)
             .map_err(|error| StoreError::io(error.to_string()))
             .and_then(|()| self.hold_lock())
             .and_then(|()| self.unused.remove(&options))
             .and_then(|()| create(&options, &catalog, &mut self.unused));
-        match made {
+        match created {
             Ok(store) => {
                 self.anchor = self.unused.take();
                 self.enter_service(store, now);
             }
-            Err(fault) => {
+            Err(error) => {
                 if let FilePhase::Discarded(outage, _) = &mut self.state {
-                    outage.failed_again(fault, &mut self.backoff, now);
+                    outage.failed_again(error, &mut self.backoff, now);
                 }
             }
         }
@@ -125,6 +126,6 @@ impl CacheFile {
         self.catalog = Catalog::default();
         self.state = FilePhase::InService(store);
         self.forget();
-        self.remember();
+        self.note_content();
     }
 }

@@ -65,7 +65,7 @@ impl Store {
         self.open_again()?;
         match moved {
             // The file was opened again all the same, and is longer than it was to be.
-            Err(fault) if fault.kind != StoreErrorKind::Damage => Ok(false),
+            Err(error) if error.kind != StoreErrorKind::Damage => Ok(false),
             moved => moved,
         }
     }

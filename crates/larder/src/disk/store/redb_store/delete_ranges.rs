@@ -11,16 +11,16 @@ use crate::disk::store::metadata::write_draft;
 
 impl Store {
     /// Makes every range removal that the file has still to make. Answers how many live entries went.
-    pub(crate) fn make_ranges(&mut self) -> Result<u64, StoreError> {
+    pub(crate) fn delete_pending_ranges(&mut self) -> Result<u64, StoreError> {
         let mut live = 0;
         while !self.catalog.ranges.is_empty() {
-            live += self.make_part(RANGE_ROWS)?.live;
+            live += self.delete_next_part(RANGE_ROWS)?.live;
         }
         Ok(live)
     }
 
     /// Makes the next part, in a transaction of its own.
-    pub(crate) fn make_part(&mut self, rows: usize) -> Result<RemovalPart, StoreError> {
+    pub(crate) fn delete_next_part(&mut self, rows: usize) -> Result<RemovalPart, StoreError> {
         let (mut catalog, mut cursor) = (Draft::of(&self.catalog), self.cursor.clone());
         let (part, next_expiry) = guarded(|| {
             let mut txn = self.db.begin_write()?;
@@ -38,7 +38,7 @@ impl Store {
             Ok((part, next_expiry))
         })?;
         let changes = catalog.into_changes();
-        self.accept(changes);
+        self.apply(changes);
         (self.cursor, self.next_expiry) = (cursor, next_expiry);
         Ok(part)
     }

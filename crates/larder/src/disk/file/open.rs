@@ -69,8 +69,8 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
                 Err(refused @ Error::Foreign { .. }) => return replace_damaged(options, accepted, refused),
                 begun => begun?,
             }
-            let found =
-                identify(volume, path).and_then(|format| match format.map(|found| found.catalog(path)) {
+            let found = identify(volume, path).and_then(|format| {
+                match format.map(|found| found.supported_version(path)) {
                     // Damaged rows can look like a newer format.
                     Some(Err(newer)) => verify(volume, path).map(|()| Err(newer)),
                     Some(Ok(_)) => Store::open(options, len)
@@ -85,7 +85,8 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
                     // A damaged list of tables can look like a database without our tables.
                     None => verify(volume, path)
                         .map(|()| Err(foreign(path, "it is a redb database without larder's tables"))),
-                });
+                }
+            });
             match found {
                 Ok(Ok(store)) => Ok(OpenedFile { store, quarantined: None }),
                 Ok(Err(refused)) => Err(refused),

@@ -1,4 +1,4 @@
-//! What stands at the path of a cache file, before it is opened.
+//! What stands at the path of a cache file, before the file is opened.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub(crate) enum PathState {
     File { len: u64 },
 }
 
-/// Looks without opening or following anything.
+/// Returns what stands at a path. Opens nothing and follows no symbolic link.
 pub(crate) fn path_state(volume: &dyn Volume, path: &Path) -> Result<PathState, Error> {
     let not_a_file = |what| Err(Error::NotAFile { path: path.to_owned(), what });
     let Some(metadata) = volume.metadata(path).map_err(|error| io_error("look at", path, error))? else {
@@ -30,11 +30,11 @@ pub(crate) fn path_state(volume: &dyn Volume, path: &Path) -> Result<PathState, 
     }
 }
 
-/// Refuses a file that is a mount point by itself.
+/// Refuses a file that is itself a mount point.
 pub(crate) fn refuse_mount_point(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
     match volume.is_mount_point(path) {
         Ok(true) => Err(Error::NotAFile { path: path.to_owned(), what: MOUNT_POINT }),
-        // What can't be told here is told by what is done next.
+        // If this can't be determined here, the next operation on the file reports it.
         _ => Ok(()),
     }
 }

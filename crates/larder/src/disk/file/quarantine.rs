@@ -1,4 +1,4 @@
-//! Moving a file aside: a damaged one is kept beside the cache file, up to a number of them.
+//! The quarantine: damaged files are moved aside and kept beside the cache file. The latest few are kept.
 
 use std::io;
 use std::io::ErrorKind;
@@ -8,7 +8,7 @@ use super::directories::sync_directory_of;
 use super::names::{DAMAGED, beside, dated};
 use crate::sys::volume::Volume;
 
-/// Moves a damaged file aside, durably: kept, under a name that says when. Answers the name.
+/// Moves a damaged file aside, durably. Returns its new path, which contains the time.
 pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::Result<PathBuf> {
     let new_path = move_aside(volume, path, DAMAGED, now_ms)?;
     sync_directory_of(volume, path)?;
@@ -16,12 +16,12 @@ pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::R
     Ok(new_path)
 }
 
-/// Names that are tried for a file that is moved aside.
+/// Number of names that are tried for a file that is moved aside.
 const ATTEMPTS: u64 = 100;
 
-/// Renames a file to a name of its own that says why and when. Not durable until the directory is synced.
+/// Renames a file to a new name that contains a word and the time. Not durable until the directory is synced.
 pub(crate) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u64) -> io::Result<PathBuf> {
-    // A clock at the end of its scale leaves no later number.
+    // A clock at its maximum would leave no later number.
     let first = now_ms.min(u64::MAX - ATTEMPTS);
     let mut attempt = 0;
     loop {
@@ -33,11 +33,11 @@ pub(crate) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u
     }
 }
 
-/// Damaged files that are kept beside a cache; older ones are deleted.
+/// Number of damaged files that are kept beside a cache. Older ones are deleted.
 pub const MAX_QUARANTINED: usize = 3;
 
-/// Deletes older damaged files, but not the latest, whatever its name says of the time. Best effort: what
-/// can't be deleted now is deleted after the next.
+/// Deletes all but the latest damaged files. `latest` stays even if its name contains an earlier time. Best
+/// effort: a file that can't be deleted now is deleted next time.
 pub(crate) fn remove_old_quarantined(volume: &dyn Volume, path: &Path, latest: Option<&Path>) {
     let mut kept = dated(volume, path, DAMAGED);
     kept.retain(|old| Some(&**old) != latest);

@@ -1,4 +1,4 @@
-//! Checking every page of a file by redb, without writing to it.
+//! Checks every page of a file with redb, without writing to the file.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ pub(crate) fn verify(volume: &dyn Volume, path: &Path) -> Result<(), StoreError>
     verify_pages(|| Overlay::new(volume.open(path, false)?))
 }
 
-/// Checks every page of a file that this process has open, as it stands. Changes nothing; nobody may write
+/// Checks every page of a file that this process has open. Changes nothing. The file must not be written
 /// meanwhile.
 pub(crate) fn verify_own(volume: &dyn Volume, path: &Path) -> Result<(), StoreError> {
     verify_pages(|| Overlay::of_own(volume.open(path, false)?))

@@ -1,13 +1,14 @@
-//! A closed file, changed by whoever is not a cache: without memory, threads, or a type of the application's.
+//! An offline edit: a closed file is changed without a cache, without memory, threads, or types of the
+//! application.
 //!
-//! What changes is a batch of the writer's own ([`Store::commit`]), so rows, expiry rows, counts, the
-//! sequence and the time mark agree as they do after a cache's commit, and what is removed is durable when
-//! the call returns.
+//! A change is a batch of the writer's own ([`Store::commit`]). So rows, expiry rows, counts, the sequence
+//! and the clock watermark agree as after a commit of a cache, and a removal is durable when the call
+//! returns.
 //!
-//! 1. The file is looked at, as an inspector does. What is not larder's, damaged, newer or in use is refused
-//!    before anything is touched, its lock included.
-//! 2. The owner's lock is taken, and the file looked at again: it may be another now.
-//! 3. It is opened for writing. Damage that shows now is an error: only a cache moves a file aside.
+//! 1. The file is examined as an inspector does. A file that is not larder's, damaged, newer or in use is
+//!    refused before anything is touched, its lock file included.
+//! 2. The owner's lock is taken, and the file is examined again, because it may have been replaced.
+//! 3. The file is opened for writing. Damage that shows now is an error: only a cache moves a file aside.
 
 use std::path::Path;
 use std::time::Duration;
@@ -47,17 +48,17 @@ use crate::sys::volume::{OsVolume, Volume};
 use crate::units::{ByteSize, Timestamp};
 
 const PAGE_CACHE: usize = 16 << 20;
-/// Expired entries deleted in one transaction.
+/// Maximum number of expired entries that one transaction deletes.
 const SWEEP_ROWS: usize = 1000;
 
 /// A file that this process owns, open to be changed.
 #[derive(Debug)]
 pub(crate) struct Edit {
     options: OpenOptions,
-    /// None after a fault: what is not closed can't be opened again.
+    /// None after an error, because a file that is not closed can't be opened again.
     store: Option<Store>,
-    /// What a file says that was compacted and closed. The next change opens it again: a commit finds no free
-    /// page in such a file and doubles it, so none is made that changes nothing.
+    /// The catalog of a file that was compacted and closed. The next change opens the file again. A commit
+    /// finds no free page in such a file and doubles it, so there is no commit without changes.
     compacted: Option<Catalog>,
     sequence: u64,
     now: Timestamp,
@@ -65,7 +66,7 @@ pub(crate) struct Edit {
     lock: OwnerLock,
 }
 
-/// What a compaction did.
+/// The result of a compaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Compaction {
     pub(crate) len_before: u64,
@@ -74,7 +75,7 @@ pub(crate) struct Compaction {
 }
 
 impl Edit {
-    /// Opens a file that is there, or, if `makes`, one that is not.
+    /// Opens an existing file or, if `makes`, a new one.
     pub(crate) fn open(
         path: &Path,
         clock: &dyn Clock,
@@ -101,29 +102,29 @@ impl Edit {
         }
     }
 
-    /// The time by which entries expire here: the clock's, or that of the last commit if that is later.
+    /// Returns the time by which entries expire: that of the clock, or of the last commit if that is later.
     pub(crate) fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// What the file knows of its keyspaces; none after a fault.
+    /// Returns the catalog; none after an error.
     pub(crate) fn catalog(&self) -> Option<&Catalog> {
         self.store.as_ref().map(|store| &store.catalog).or(self.compacted.as_ref())
     }
 
-    /// The number for the next change.
+    /// Returns the sequence for the next change.
     pub(crate) fn next_sequence(&mut self) -> u64 {
         self.sequence += 1;
         self.sequence
     }
 
-    /// Finds or makes a keyspace. What its name had of another version or shape is retired.
+    /// Finds or makes a keyspace. A keyspace of this name with another version or shape is retired.
     pub(crate) fn register(&mut self, wanted: Registration) -> Result<KeyspaceId, Error> {
         let outcome = self.commit(&[], &[], &[wanted], 0)?;
         outcome.registered.first().copied().ok_or(Error::Closed)
     }
 
-    /// The header of a key's record, if it is live.
+    /// Returns the header of each key's record, if the entry is live.
     pub(crate) fn live(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<record::Header>>, Error> {
         self.open_again()?;
         let store = usable(self.store.as_ref())?;
@@ -135,13 +136,13 @@ impl Edit {
         Ok(records.into_iter().map(|record| record.and_then(live)).collect())
     }
 
-    /// Commits changes, all or none.
+    /// Commits changes: all or none.
     pub(crate) fn apply(&mut self, changes: &[EntryChange<'_>]) -> Result<(), Error> {
         self.refuse_beyond_region(changes)?;
         self.commit(changes, &[], &[], 0).map(drop)
     }
 
-    /// A file that was made for a small capacity has no page for a large value.
+    /// Refuses values that are too large for the pages of a file that was made for a small capacity.
     fn refuse_beyond_region(&self, changes: &[EntryChange<'_>]) -> Result<(), Error> {
         let largest = usable(self.store.as_ref())?.largest_page();
         let page = |change: &EntryChange<'_>| {
@@ -161,18 +162,18 @@ impl Edit {
         }
     }
 
-    /// Deletes every key in a scope; how many live ones there were.
+    /// Deletes every key in a scope. Returns how many live entries there were.
     pub(crate) fn remove_scope(&mut self, scope: Scope) -> Result<u64, Error> {
         let range = RangeTombstone { scope, sequence: self.next_sequence() };
         let removal = RangeRemoval { range, memory_keys: Vec::new(), unlisted: 0, on_disk: 0 };
         let removed = self.commit(&[], &[removal], &[], 0)?.removed.first().copied().unwrap_or(0);
-        // A large one has its row now, and so holds. What it covers is deleted in parts.
+        // A large removal is durable now, by its row. The entries that it covers are deleted in parts.
         let store = self.store.as_mut().ok_or(Error::Closed)?;
         let deleted = store.delete_pending_ranges().map_err(|error| refused(&self.options.path, error))?;
         Ok(removed + deleted)
     }
 
-    /// Deletes what has expired and what is retired; how many expired entries there were.
+    /// Deletes expired entries and retired keyspaces. Returns how many entries had expired.
     pub(crate) fn sweep(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<u64, Error> {
         let mut swept = 0;
         loop {
@@ -184,8 +185,8 @@ impl Edit {
         }
     }
 
-    /// Makes the file as short as its entries need ([`compact`]). None if it was not to go on: then it is as
-    /// it was.
+    /// Makes the file as short as its entries need ([`crate::disk::file::compact`]). Returns none if `go_on`
+    /// returned false; the file is unchanged then.
     pub(crate) fn compact(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Option<Compaction>, Error> {
         self.open_again()?;
         refuse_unless_unfinished(&self.options)?;
@@ -213,7 +214,8 @@ impl Edit {
         }))
     }
 
-    /// The lock names a file by its place, too, by which its stump is known. Best effort, as for a cache.
+    /// Records the place of the file in the lock file, so that the file is recognized even if most of it is
+    /// cut off. Best effort, as in a cache.
     fn note_accepted(&mut self, identity: Option<FileIdentity>) {
         let metadata = self.options.volume.metadata(&self.options.path).ok().flatten();
         if let (Some(identity), Some(metadata)) = (identity, metadata) {
@@ -241,7 +243,7 @@ impl Edit {
         }
     }
 
-    /// Opens a file again that was compacted.
+    /// Opens a file again after a compaction.
     fn open_again(&mut self) -> Result<(), Error> {
         if self.compacted.is_none() {
             return Ok(());
@@ -255,7 +257,7 @@ impl Edit {
         Ok(())
     }
 
-    /// Closes the file, as a cache that is closed does.
+    /// Closes the file as a cache does.
     pub(crate) fn close(mut self) -> Result<(), Error> {
         if self.compacted.is_some() {
             return if self.process.is_current() { Ok(()) } else { Err(Error::Forked) };
@@ -308,8 +310,8 @@ impl Edit {
         let mut store = self.store.take().ok_or(Error::Closed)?;
         let path = &self.options.path;
         let committed = match store.commit(&batch) {
-            // The store takes nothing more after it failed, and can be opened again. Even deletions take
-            // room.
+            // After a failure the store accepts no more calls, but it can be opened again. Even deletions
+            // need room.
             Err(error) if error.kind == StoreErrorKind::Full && Ballast::give_up_left(&OsVolume, path) => {
                 drop(store.close());
                 store = Store::open(&self.options, u64::MAX).map_err(|error| refused(path, error))?;
@@ -323,13 +325,13 @@ impl Edit {
     }
 }
 
-/// The store of a file that is open, and is this process's.
+/// Returns the store if it is open and belongs to this process.
 fn usable(store: Option<&Store>) -> Result<&Store, Error> {
     let store = store.ok_or(Error::Closed)?;
     if store.is_inherited() { Err(Error::Forked) } else { Ok(store) }
 }
 
-/// Opens the store of a file that is locked, or makes it.
+/// Opens the store of a locked file, or makes the file.
 fn open_locked(
     path: &Path,
     clock: &dyn Clock,
@@ -341,7 +343,7 @@ fn open_locked(
         path: path.to_owned(),
         page_cache: PAGE_CACHE,
         verify_up_to,
-        // The capacity is a setting of its owner, who brings the file down to it.
+        // The capacity is a setting of the owner, which shrinks the file to it.
         room: StoreLimits::UNBOUNDED,
         capacity: u64::MAX,
         counts_blocks: OsVolume.counts_blocks(path),
@@ -362,7 +364,7 @@ fn open_locked(
         };
         opened.map_err(|error| refused(path, error))?
     };
-    // Before anything is shown or changed.
+    // Done before anything is shown or changed.
     let mut store = store;
     store.delete_pending_ranges().map_err(|error| refused(path, error))?;
     Ok((options, store))

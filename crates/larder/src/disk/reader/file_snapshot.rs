@@ -1,16 +1,15 @@
-//! A file at one moment, read by whoever wants to know what is in it: its owner need not be asked, and may be
-//! at work.
+//! A snapshot of a file at one moment, for tools. The owner is not asked, and may be at work.
 //!
-//! Nothing is written, repaired or locked away from anybody:
+//! Reading never writes, repairs or locks anything:
 //!
-//! 1. The file is opened read-only, in redb's single-writer mode. What is read is one transaction, so it is
-//!    what one commit left.
-//! 2. A file that was left by a crash can't be read so. It is repaired in an [`Overlay`] that keeps writes in
-//!    memory, from the header that it has now. An owner that opens the file meanwhile takes no page of that
-//!    state into use before its first commit, and that changes the header: after each reading the header is
-//!    compared, and what was read is thrown away if it is another.
+//! 1. The file is opened read-only, in redb's single-writer mode. One transaction is read, so the snapshot
+//!    shows what one commit left.
+//! 2. A file that a crash left can't be read that way. It is repaired in an [`Overlay`] that keeps writes in
+//!    memory, starting from the current header. An owner that opens the file meanwhile reuses no page of that
+//!    state before its first commit, and that commit changes the header. So the header is compared after each
+//!    read, and what was read is discarded if the header has changed.
 //!
-//! A transaction keeps the owner from reusing pages: who looks for long makes the file grow.
+//! An open transaction keeps the owner from reusing pages, so a long read makes the file grow.
 
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -41,21 +40,21 @@ use crate::sys::volume::file::VolumeFile;
 use crate::units::Timestamp;
 
 const PAGE_CACHE: usize = 4 << 20;
-/// How often a file is looked at that is held, or changes, and seems to have been left by a crash: for some
-/// tens of milliseconds, as a commit may take.
+/// How often a file is examined again that is locked or changes, and looks as if a crash had left it. This
+/// takes some tens of milliseconds, as a commit may.
 const ATTEMPTS: usize = 200;
-/// Who has the file.
+/// Whether a process has the file open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// A process.
+    /// A process has it open.
     Owned(Owner),
-    /// Nobody; it was closed.
+    /// No process has it open, and it was closed.
     Closed,
-    /// Nobody; its last owner ended without closing it.
+    /// No process has it open. Its last owner ended without closing it.
     Crashed,
 }
 
-/// What is known of the file besides its entries.
+/// The file without its entries.
 #[derive(Debug, Clone)]
 pub(crate) struct FileContents {
     pub(crate) path: PathBuf,
@@ -70,11 +69,11 @@ pub(crate) type Row = (Vec<u8>, Vec<u8>);
 
 /// A file at one moment.
 pub(crate) struct FileSnapshot {
-    // The tables before what they are of: fields are dropped in this order.
+    // Declared before the database, because fields drop in declaration order.
     entries: Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
     expiry: Guarded<ReadOnlyTable<&'static [u8], ()>>,
     _source: Source,
-    /// The header that a crash left, while the file is read through an overlay.
+    /// The header that a crash left; set while the file is read through an overlay.
     frozen: Option<Vec<u8>>,
     pub(crate) contents: FileContents,
 }
@@ -93,9 +92,9 @@ impl std::fmt::Debug for FileSnapshot {
 impl FileSnapshot {
     /// Opens a file as it stands.
     ///
-    /// A file that a crash left is read through an overlay, which is right for as long as no process writes to
-    /// the file. There are moments at which a file in use can't be told from that: one whose lock is held, or
-    /// that changes meanwhile, is looked at again.
+    /// A file that a crash left is read through an overlay. That is correct as long as no process writes the
+    /// file. At some moments a file in use looks the same. So a file that is locked, or that changes
+    /// meanwhile, is examined again.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         for attempt in 1..=ATTEMPTS {
             if let Some(snapshot) = Self::open_unless_changed(path, attempt == ATTEMPTS)? {
@@ -112,14 +111,15 @@ impl FileSnapshot {
             guarded(|| Ok(builder(PAGE_CACHE).open_read_only_with_backend(OsVolume::open_to_read(path)?)?));
         match opened {
             Ok(db) => Self::shared(path, &file, Guarded::new(db)).map(Some),
-            // Held by a process that has not opened it yet, or by a fork of one that has ended, it stays so.
+            // A process that has not opened the file yet may hold the lock. If a fork of an owner that has
+            // ended holds it, the state persists.
             Err(error) if error.kind == StoreErrorKind::Unrepaired && !is_last && owner::holds_lock(path) => {
                 Ok(None)
             }
             Err(error) if error.kind == StoreErrorKind::Unrepaired => {
                 let start = file.start(HEADER_LEN).map_err(|error| io_error("read", path, error))?;
                 let snapshot = Self::repaired(path, file, start.clone());
-                // Whatever was read of a file that has changed, an error too, is of no commit.
+                // If the file has changed, what was read belongs to no commit. That includes an error.
                 if header_at(path)? == start { snapshot.map(Some) } else { Ok(None) }
             }
             Err(error) => Err(refused(path, error)),
@@ -128,7 +128,7 @@ impl FileSnapshot {
 
     fn shared(path: &Path, file: &VolumeFile, db: Guarded<ReadOnlyDatabase>) -> Result<Self, Error> {
         let start = file.start(HEADER_LEN).map_err(|error| io_error("read", path, error))?;
-        // The file could be opened, so that whoever has it open for writing is alive.
+        // Opening succeeded, so a process that has the file open for writing is alive.
         let is_open = is_open_for_writing(&start);
         let condition = if is_open || owner::holds_lock(path) {
             Condition::Owned(Owner::beside(path))
@@ -163,8 +163,8 @@ impl FileSnapshot {
         Ok(Self { entries, expiry, _source: Source::Repaired { _db: db }, frozen: Some(start), contents })
     }
 
-    /// Rows in the order of their keys: those that start with `prefix`, after a key, up to so many, and no
-    /// further once they have so many bytes.
+    /// Returns the rows whose keys start with `prefix`, in order, after a key: at most `max_rows`, and no
+    /// more once they have `max_bytes`.
     pub(crate) fn rows(
         &self,
         prefix: &[u8],
@@ -189,20 +189,20 @@ impl FileSnapshot {
             Ok(rows)
         });
         let rows: Vec<Row> = self.believed(rows)?;
-        // On a damaged page they may be in any order, and whoever asks for those after the last would never
-        // come to an end.
+        // On a damaged page the keys may be in any order. A caller that asks for the keys after the last one
+        // would never reach an end.
         let is_ordered = rows.is_sorted_by(|(one, _), (next, _)| one < next)
             && rows.first().zip(after).is_none_or(|((first, _), after)| first.as_slice() > after);
         if is_ordered { Ok(rows) } else { self.believed(Err(StoreError::damage("keys are out of order"))) }
     }
 
-    /// The record of a whole key.
+    /// Returns the record of a whole key.
     pub(crate) fn record(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         self.refuse_if_forked()?;
         self.believed(guarded(|| Ok(self.entries.get_owned(key)?.map(|record| record.value().to_vec()))))
     }
 
-    /// How many entries of each keyspace the sweeper may delete at a time.
+    /// Returns how many entries of each keyspace are due for the sweeper.
     pub(crate) fn due(&self, now: Timestamp) -> Result<Vec<(KeyspaceId, u64)>, Error> {
         self.refuse_if_forked()?;
         let counted = guarded(|| {
@@ -224,7 +224,7 @@ impl FileSnapshot {
         Ok(self.believed(counted)?.into_iter().collect())
     }
 
-    /// What was read, unless the file that it was read from is no longer the one that was frozen.
+    /// Returns what was read, unless the frozen file has changed.
     fn believed<T>(&self, read: Result<T, StoreError>) -> Result<T, Error> {
         self.refuse_if_changed()?;
         read.map_err(|error| refused(&self.contents.path, error))
@@ -260,15 +260,15 @@ fn tables(txn: &ReadTransaction, format: u32) -> Result<Tables, StoreError> {
     Ok((catalog, cumulative_at(txn)?, Guarded::new(entries), Guarded::new(expiry)))
 }
 
-/// The format, if it is one that this version reads.
+/// Returns the version of the format, if this version of larder supports it.
 fn format(
     path: &Path,
     file: &VolumeFile,
     found: Result<Option<FileFormat>, StoreError>,
 ) -> Result<u32, Error> {
     match found.map_err(|error| refused(path, error))? {
-        Some(found) => found.catalog(path),
-        // Damage to the list of tables looks like this too.
+        Some(found) => found.supported_version(path),
+        // A damaged list of tables can look like a database without our tables.
         None => match check_pages(path)? {
             PageCheck::Damaged(cause) if shows_larder(path, file) => {
                 Err(Error::Damaged { path: path.to_owned(), cause })

@@ -1,12 +1,14 @@
-//! Checking every page of a file that may be somebody else's, without writing to it.
+//! Checks every page of a file that may belong to another process, without writing to it.
 //!
-//! Redb checks pages when it opens a file for writing, and repairs what it can. So it opens an [`Overlay`], which keeps its writes in
-//! memory, over the file as its header has it now. When an owner is at work its pages must stay as they are for as long:
+//! redb checks pages when it opens a file for writing, and repairs what it can. So redb opens an [`Overlay`]
+//! that keeps its writes in memory, over the file as its current header describes it. While an owner is at
+//! work, the pages of that header must not be reused during the check:
 //!
 //! 1. The header is read.
-//! 2. A read transaction is begun: from here on the owner reuses no page that it can see.
-//! 3. The header is read again. If it is the same, the transaction sees the commit that the header names, and the overlay is made of it.
-//!    If not, the owner has committed in between; begin anew.
+//! 2. A read transaction is begun. From now on the owner reuses no page that the transaction can see.
+//! 3. The header is read again. If it is unchanged, the transaction sees the commit that the header names,
+//!    and the overlay is made of it. Otherwise the owner has committed in between, and the check starts
+//!    again.
 
 use std::path::Path;
 
@@ -24,19 +26,19 @@ use crate::sys::volume::OsVolume;
 use crate::sys::volume::file::VolumeFile;
 
 const PAGE_CACHE: usize = 4 << 20;
-/// How often it is begun anew beside an owner that commits without a pause.
+/// How often the check starts again beside an owner that commits without a pause.
 const ATTEMPTS: u32 = 100;
-/// Damage beside an owner at work must show this often.
+/// How often damage must show beside an owner at work before it is reported.
 const DAMAGE_SHOWS: u32 = 3;
 
-/// What the pages of a file are like.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PageCheck {
-    /// As they were written.
+    /// The pages are as they were written.
     Whole,
-    /// Not as they were written.
+    /// The pages are not as they were written.
     Damaged(String),
-    /// Not to be told.
+    /// Could not be determined.
     Unknown(String),
 }
 
@@ -55,7 +57,7 @@ pub(crate) fn check_pages(path: &Path) -> Result<PageCheck, Error> {
         });
         let pinned = match pinned {
             Ok(pinned) => Some(pinned),
-            // Left by a crash: nobody writes to it, or the header will tell.
+            // A crash left the file. Either no process writes it, or the header will change.
             Err(error) if error.kind == StoreErrorKind::Unrepaired => None,
             Err(error) if error.kind == StoreErrorKind::Damage => return Ok(PageCheck::Damaged(error.cause)),
             Err(error) => return Err(error_of(FileAction::Read, path, error)),

@@ -1,4 +1,4 @@
-//! A redb file that is opened to be read only.
+//! A redb file that is opened read-only.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::sys::volume::OsVolume;
 use crate::sys::volume::file::VolumeFile;
 
-/// Opens a file that begins as redb's do, to be read.
+/// Opens a file that begins as redb's files do.
 pub(crate) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {
     match path_state(&OsVolume, path)? {
         PathState::Nothing => return Err(Error::Missing { path: path.to_owned() }),
@@ -31,13 +31,13 @@ pub(crate) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {
     }
 }
 
-/// The header of the file that stands at a path now.
+/// Returns the header of the file that stands at a path now.
 pub(crate) fn header_at(path: &Path) -> Result<Vec<u8>, Error> {
     let start = OsVolume::open_to_read(path).and_then(|file| file.start(HEADER_LEN));
     start.map_err(|error| io_error("read", path, error))
 }
 
-/// The length of an open file.
+/// Returns the length of an open file.
 pub(crate) fn len(path: &Path, file: &VolumeFile) -> Result<u64, Error> {
     redb::StorageBackend::len(file).map_err(|error| io_error("read", path, error))
 }

@@ -1,5 +1,4 @@
-//! What a file knows of its keyspaces, and how it learns of those that were opened while it was out of
-//! service.
+//! The catalog: the content of the metadata tables of a file, in memory.
 
 use super::charging::Charging;
 use super::file_format::{FEATURES, FORMAT};
@@ -9,30 +8,30 @@ use super::tables::CommitState;
 use crate::format::range_tombstone::RangeTombstone;
 use crate::units::Timestamp;
 
-/// What the metadata tables say.
+/// The content of the metadata tables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Catalog {
     /// The version of the file's format.
     pub(crate) format: u32,
-    /// What its readers must know, a bit each.
+    /// The features that readers must know, one bit each.
     pub(crate) features: u64,
-    /// Which file it is; a file of format 1 has none yet.
+    /// The identity of the file. A file of format 1 has none yet.
     pub(crate) identity: Option<FileIdentity>,
     pub(crate) state: CommitState,
     pub(crate) keyspaces: Keyspaces,
-    /// Keyspaces to be deleted, with the bytes they are still charged for.
+    /// Keyspaces that are being deleted, with the bytes that they are still charged for.
     pub(crate) retired: Retired,
-    /// Range removals that are still to be made: what they cover is not to be believed.
+    /// Pending range removals. Lookups ignore the entries that they cover.
     pub(crate) ranges: Vec<RangeTombstone>,
     /// The rule by which the charges above are counted.
     pub(crate) charging: Charging,
-    /// The rule that the file names: another than `charging` from an opening that counted anew to its first
-    /// commit, which writes every row that charges.
+    /// The rule that the file names. It differs from `charging` after an opening that recounted the entries,
+    /// until the first commit writes all rows with charges.
     pub(crate) charging_on_file: Charging,
 }
 
 impl Catalog {
-    /// What a file without entries says.
+    /// Returns the catalog of a file without entries.
     pub(crate) fn fresh(clock_watermark: Timestamp, identities: Identities) -> Self {
         let state = CommitState { clock_watermark, next_keyspace: 1, closed_cleanly: true, sequence: 0 };
         let features = FEATURES;
@@ -45,8 +44,8 @@ impl Catalog {
         }
     }
 
-    /// The same keyspaces without their entries, for a file that takes this one's place: handles go on with
-    /// their numbers. It is another file, of another identity.
+    /// Returns the catalog for a fresh file that takes the place of this one. It has the same keyspaces
+    /// without entries, so handles keep their numbers, and a new identity.
     pub(crate) fn emptied(&self, clock_watermark: Timestamp, sequence: u64, identities: Identities) -> Self {
         let identity = Some(identities.make(clock_watermark, self.identity));
         let nothing = Self { state: self.state, identity, ..Self::fresh(clock_watermark, identities) };

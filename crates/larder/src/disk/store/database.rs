@@ -15,29 +15,29 @@ use crate::sys::volume::Volume;
 use crate::sys::volume::seal::Seal;
 use crate::units::Timestamp;
 
-/// The page cache of a database that is opened to look at a little of it.
+/// The page cache of a database of which only a little is read.
 pub(crate) const SMALL_CACHE: usize = 1 << 20;
 
-/// How a file is to be opened.
+/// How a file is opened.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenOptions {
     pub(crate) volume: Arc<dyn Volume>,
     pub(crate) path: PathBuf,
     pub(crate) page_cache: usize,
-    /// Every page is verified when the file is no longer than this.
+    /// Every page is verified if the file is no longer than this.
     pub(crate) verify_up_to: u64,
     pub(crate) room: StoreLimits,
-    /// The bytes that the file may take: its blocks, where these are counted, and its length elsewhere.
+    /// The capacity of the file: of its blocks where these are counted, and of its length elsewhere.
     pub(crate) capacity: u64,
     pub(crate) counts_blocks: bool,
-    /// The rule by which entries are charged; none for that of the file.
+    /// The rule by which entries are charged; none for the rule that the file names.
     pub(crate) charging: Option<Charging>,
     pub(crate) now: Timestamp,
-    /// Where the identity of a file comes from that is made or upgraded.
+    /// The source of the identity of a file that is made or upgraded.
     pub(crate) identities: Identities,
 }
 
-/// The database of a file that is open for writing, and what governs its writes.
+/// A database that is open for writing, and the controls of its writes.
 pub(crate) struct OpenDatabase {
     pub(crate) db: Database,
     /// Ends all writing to the file.
@@ -53,7 +53,7 @@ pub(crate) fn open_database(options: &OpenOptions, verifies: bool) -> Result<Ope
     builder.set_check_integrity_on_open(verifies);
     let file = options.volume.open(&options.path, false)?;
     let (seal, largest_page) = (file.seal(), region_len(&file)?);
-    // Where blocks are not counted nothing is gained by holes.
+    // Where blocks are not counted, holes bring no gain.
     if options.counts_blocks {
         let file = SparseFile::new(file, options.capacity)?;
         let reserve = file.reserve();

@@ -1,7 +1,7 @@
 //! What a transaction does to one entry.
 //!
-//! The disk tier does not know where a change comes from: the engine makes it of what memory drains, a tool of
-//! what it reads.
+//! The disk tier does not know where a change comes from. The engine makes it from a mutation that memory has
+//! drained, and a tool makes it from its input.
 
 use std::borrow::Cow;
 
@@ -17,12 +17,12 @@ pub(crate) struct EntryChange<'a> {
     pub(crate) sequence: u64,
     /// The value to write; none deletes the entry.
     pub(crate) value: Option<NewValue<'a>>,
-    /// Whether this change also makes a removal durable that is not committed yet. If the value is not
-    /// written, the entry is deleted.
+    /// Whether this change also makes an earlier removal durable, which is not committed yet. If the value is
+    /// not written, the entry is deleted.
     pub(crate) hides_removal: bool,
 }
 
-/// A value to write, encoded.
+/// An encoded value to write.
 #[derive(Debug, Clone)]
 pub(crate) struct NewValue<'a> {
     pub(crate) payload: Cow<'a, [u8]>,
@@ -31,7 +31,7 @@ pub(crate) struct NewValue<'a> {
     pub(crate) version: u32,
     pub(crate) written_at: Timestamp,
     pub(crate) expires_at: Timestamp,
-    /// Whether the file takes the value. The commit of a value that is too large deletes the previous value.
+    /// Whether the value fits the file. The commit of a value that does not fit deletes the previous value.
     pub(crate) fits_file: bool,
 }
 
@@ -43,7 +43,7 @@ impl NewValue<'_> {
 }
 
 impl<'a> EntryChange<'a> {
-    /// Deletes an entry.
+    /// Returns the deletion of an entry.
     pub(crate) fn deletion(key: impl Into<Cow<'a, [u8]>>, sequence: u64) -> Self {
         Self { key: key.into(), sequence, value: None, hides_removal: false }
     }

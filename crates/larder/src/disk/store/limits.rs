@@ -1,16 +1,16 @@
-//! How many bytes of entries a file may hold, and how many entries one transaction may evict.
+//! The limits of a file: bytes of live entries, and evictions in one transaction.
 
-/// How much may be live in a file, and how fast it makes room.
+/// The limits of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoreLimits {
-    /// Bytes that entries may be charged for, all together.
+    /// Number of bytes that all entries together may be charged for.
     pub(crate) live_limit: u64,
-    /// Entries that one transaction may evict: it replaces a page of each table for each of them, and the old
-    /// ones are free only after the next.
+    /// Maximum number of entries that one transaction may evict. For each of them it replaces a page of each
+    /// table, and the old pages are free only after the next transaction.
     pub(crate) max_evictions: usize,
 }
 
 impl StoreLimits {
-    /// The room of a file whose capacity is a setting of somebody else's.
+    /// The limits for a tool, which does not know the capacity that the owner has set.
     pub(crate) const UNBOUNDED: Self = Self { live_limit: u64::MAX, max_evictions: usize::MAX };
 }

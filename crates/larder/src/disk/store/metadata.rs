@@ -1,4 +1,4 @@
-//! The metadata rows of a file: they are read as a whole, and written as far as they change.
+//! The metadata rows of a file: read as a whole, and written as far as they change.
 
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable, Table, WriteTransaction};
 
@@ -17,15 +17,15 @@ use super::tables::{
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::cumulative::CumulativeStats;
 
-/// Reads what the metadata tables say.
+/// Reads the metadata tables of a file.
 pub(crate) fn read_catalog(db: &impl ReadableDatabase) -> Result<Catalog, StoreError> {
     let txn = Guarded::new(guarded(|| Ok(db.begin_read()?))?);
     let format = FileFormat::at(&txn)?.ok_or_else(|| illegible(FORMAT_ROW))?;
     catalog_at(&txn, format.version(), None)
 }
 
-/// What the metadata tables of a file of this format say in a transaction: of all keyspaces, or of the
-/// one of this name `only`, whatever the number of others.
+/// Reads the metadata tables as a transaction sees them. With `only`, reads just the row of that keyspace, so
+/// the cost does not depend on the number of keyspaces.
 pub(crate) fn catalog_at(
     txn: &ReadTransaction,
     format: u32,
@@ -85,7 +85,7 @@ pub(crate) fn catalog_at(
     Ok(catalog)
 }
 
-/// The counts that the file has in a transaction; none if it has none that can be read.
+/// Returns the cumulative statistics that a transaction sees; none if the file has none that are legible.
 pub(crate) fn cumulative_at(txn: &ReadTransaction) -> Result<Option<CumulativeStats>, StoreError> {
     guarded(|| {
         let row = txn.open_table(META)?.get(CUMULATIVE_ROW)?;
@@ -93,7 +93,7 @@ pub(crate) fn cumulative_at(txn: &ReadTransaction) -> Result<Option<CumulativeSt
     })
 }
 
-/// Writes every metadata row, for a file that has none.
+/// Writes every metadata row of a new file.
 pub(crate) fn write_catalog(txn: &WriteTransaction, catalog: &Catalog) -> Result<(), redb::Error> {
     let mut meta = txn.open_table(META)?;
     meta.insert(STATE_ROW, catalog.state.to_bytes().as_slice())?;
@@ -113,8 +113,8 @@ pub(crate) fn write_catalog(txn: &WriteTransaction, catalog: &Catalog) -> Result
     Ok(())
 }
 
-/// Writes the metadata rows that a draft changes; those of all keyspaces, if it changes the
-/// format, or the file was charged by another rule.
+/// Writes the metadata rows that a draft changes. Writes the rows of all keyspaces if the draft changes the
+/// format, or if the entries were charged by another rule.
 pub(crate) fn write_draft(txn: &WriteTransaction, draft: &Draft<'_>) -> Result<(), redb::Error> {
     let before = draft.before();
     let mut meta = txn.open_table(META)?;

@@ -1,4 +1,11 @@
-//! What stands in the redb file: its tables, the transactions that change them, the snapshot that lookups read.
+//! The content of the redb file: its tables, the transactions that change them, and the snapshot that lookups
+//! read.
+//!
+//! - The bytes: [`tables`] lists the tables, [`keyspace_row`] and [`expiry`] describe rows.
+//! - A commit: [`redb_store::commit`] changes the entries ([`batch`]) and notes the metadata in a [`draft`]
+//!   of the [`catalog`].
+//! - Room: an entry is charged ([`charging`]) against a limit ([`pressure`]), and evicted ([`batch::evict`])
+//!   by its [`uses`].
 
 pub(crate) mod batch;
 pub(crate) mod catalog;

@@ -1,4 +1,4 @@
-//! Keyspaces that were opened, and that the file has still to learn of.
+//! Keyspaces that were opened and are not in the file yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,34 +8,37 @@ use super::registration::Registration;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::units::Timestamp;
 
-/// Keyspaces that were opened and are not in the file yet, and their numbers: those that were opened while it
-/// was out of service, and those that it has still to learn of.
+/// Keyspaces that were opened and are not in the file yet, with their numbers. Some were opened while the
+/// file was out of service, others wait for a commit.
 ///
-/// A keyspace of a name that the file does not have is numbered without a commit:
+/// A keyspace whose name the file does not have is numbered without a commit:
 ///
-/// 1. [`PendingRegistrations::number`] gives it the next number that neither the file nor another opening has.
+/// 1. [`PendingRegistrations::number`] gives it the next number that neither the file nor another opening
+///    has.
 /// 2. Its opening is answered.
-/// 3. Whatever commits next enters its row, in the same transaction as its first entry or in an earlier one
+/// 3. The next commit enters its row, in the same transaction as its first entry or in an earlier one
 ///    ([`Draft::merge_pending`]).
 ///
-/// So no entry stands in a file under a number without a row, which the next owner would give to another
-/// keyspace. A crash before (3) forgets a keyspace without entries. A keyspace that takes another's place
-/// (of another version or shape) is entered before its opening is answered: a removal of what it does not
-/// find commits nothing, and an owner of the version before must not find it either.
+/// So no file contains an entry under a number without a row. Otherwise the next owner would give the number
+/// to another keyspace. A crash before (3) forgets a keyspace without entries. A keyspace that replaces one
+/// of another version or shape is entered before its opening is answered. Otherwise a removal that finds
+/// nothing in the new keyspace would commit nothing, and an owner of the earlier version would still find its
+/// old entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct PendingRegistrations {
-    /// By name, the latest, and when it was registered: an earlier version's number is retired.
+    /// The latest registration of each name, and when it was registered. The numbers of earlier versions are
+    /// retired.
     pub(crate) keyspaces: BTreeMap<String, (Registration, KeyspaceId, Timestamp)>,
     pub(crate) retired: BTreeSet<KeyspaceId>,
-    /// Above every number of these.
+    /// Greater than every number of these keyspaces.
     next: u32,
-    /// Whether one of them was opened during an outage: the file learns of it as soon as it is in service.
+    /// Whether a keyspace was opened during an outage. It is entered as soon as the file is in service again.
     is_urgent: bool,
 }
 
 impl PendingRegistrations {
-    /// Numbers a keyspace that needs no commit before its opening is answered. Returns its number, and
-    /// whether the file has still to learn of it; none if it needs one.
+    /// Numbers a keyspace whose opening needs no commit before it is answered. Returns its number, and
+    /// whether it is still missing in the file; none if its opening needs a commit.
     pub(crate) fn number(&mut self, catalog: &Catalog, wanted: &Registration) -> Option<(KeyspaceId, bool)> {
         if let Some((pending, id, _)) = self.keyspaces.get(&wanted.name) {
             return (pending == wanted).then_some((*id, true));
@@ -45,12 +48,12 @@ impl PendingRegistrations {
             return (wanted.is_served_by(row) && is_whole).then_some((row.id, false));
         }
         let id = KeyspaceId::on_disk(self.next.max(catalog.state.next_keyspace));
-        // It takes no other's place, so nobody will ask when that was.
+        // The keyspace replaces no other, so the time of its registration is never used.
         self.note(wanted, id, catalog.state.clock_watermark);
         Some((id, true))
     }
 
-    /// Notes a keyspace that `catalog`, which has these taken over already, numbers.
+    /// Registers a keyspace in a catalog that already contains these, and notes it.
     pub(crate) fn register(
         &mut self,
         catalog: &mut Catalog,
@@ -72,7 +75,7 @@ impl PendingRegistrations {
         self.keyspaces.is_empty()
     }
 
-    /// Returns whether they may wait for a commit that is made for something else, or for the flush interval.
+    /// Returns whether these may wait for the next commit of something else, or for the flush interval.
     pub(crate) fn may_wait(&self) -> bool {
         !self.is_urgent
     }

@@ -8,15 +8,15 @@ pub(crate) struct Registration {
     pub(crate) name: String,
     pub(crate) version: u32,
     pub(crate) shape: String,
-    /// How values are encoded: see [`super::keyspace_row`].
+    /// The format of its values: see [`super::keyspace_row`].
     pub(crate) format: u8,
     pub(crate) fingerprint: u64,
-    /// The schema that declares it.
+    /// The schema that declares the keyspace.
     pub(crate) schema: Option<String>,
 }
 
 impl Registration {
-    /// Returns whether a keyspace of this row is the one that is being opened, with its entries.
+    /// Returns whether the keyspace of this row can be opened with its entries.
     pub(crate) fn is_served_by(&self, row: &KeyspaceRow) -> bool {
         let is_same_value =
             row.fingerprint == self.fingerprint || row.fingerprint == 0 || self.fingerprint == 0;

@@ -1,7 +1,9 @@
-//! Putting a file aside so that no restart finds it: renamed, and the rename made durable.
+//! Discarding a file, so that no restart finds it: the file is renamed, and the rename is made durable.
 //!
-//! Only the file that was opened, told by its anchor: one that somebody moved away may come back, and one that took its place is not ours to
-//! touch. One that somebody deleted, leaving its place empty, is gone once that is durable. What failed is done by the next try, from where it stands.
+//! Only the file that was opened is renamed; its anchor identifies it. A file that another program moved away
+//! may come back, so it is not gone. A file that took its place is not ours. A file that another program
+//! deleted is gone once the deletion is durable. After a failure the next attempt continues from the state
+//! reached.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,19 +15,20 @@ use crate::disk::file::quarantine::move_aside;
 use crate::sys::volume::{Anchor, Volume};
 use crate::units::Timestamp;
 
-/// How far a discarded file has been put aside.
+/// How far a discarded file has been moved aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DiscardProgress {
     AtItsPath,
-    /// Renamed, but the rename may not outlive a crash.
+    /// Renamed, but a crash may still undo the rename.
     Renamed(PathBuf),
-    /// Deleted by somebody, and that may not outlive a crash.
+    /// Deleted by another program, but a crash may still undo the deletion.
     Deleted,
     Gone,
 }
 
 impl DiscardProgress {
-    /// Goes as far as the disk allows. When it answers `Ok` the file is gone; where to, if it was renamed by this.
+    /// Goes as far as the disk allows. `Ok` means that the file is gone, and holds its new path if it was
+    /// renamed.
     pub(super) fn advance(
         &mut self,
         volume: &dyn Volume,
@@ -47,8 +50,8 @@ impl DiscardProgress {
     }
 }
 
-/// Makes what happened to a name durable. A directory that was removed with it is gone once that is durable,
-/// in the nearest one that is left.
+/// Makes changes of a name durable. If its directory was removed too, the nearest remaining directory is
+/// synced.
 fn sync_names(volume: &dyn Volume, path: &Path) -> io::Result<()> {
     let mut path = path;
     loop {
@@ -71,14 +74,14 @@ fn rename(
         PathPlace::Here | PathPlace::HereByProbe => {
             return move_aside(volume, path, word, now.as_millis()).map(DiscardProgress::Renamed);
         }
-        // It may be an older copy of ours, which a restart would take for the cache file.
+        // The file at the path may be an older copy of ours. A restart would take it for the cache file.
         PathPlace::Replaced => {
             return Err(io::Error::other("another file stands in the place of the cache file"));
         }
         PathPlace::Removed => return Ok(DiscardProgress::Deleted),
         PathPlace::Moved => {}
     }
-    // A rename that was reported as failed may have been made.
+    // A rename that was reported as failed may have succeeded.
     for new_path in names::dated(volume, path, word) {
         if identity(&new_path)? == Some(anchor.identity()) {
             return Ok(DiscardProgress::Renamed(new_path));

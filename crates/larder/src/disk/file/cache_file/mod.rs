@@ -4,7 +4,7 @@
 //!              failed                      opened again
 //! in service ─────────▶ suspended ─────────────────────────▶ in service
 //!     │                     │
-//!     │ damaged             │ damaged; or somebody can't wait for the disk to come back
+//!     │ damaged             │ damaged; or a caller can't wait for the disk to come back
 //!     ▼                     ▼
 //!     discarded: renamed aside ─▶ directory synced ─▶ (a healthy one) removed
 //!                           │ a fresh file was made
@@ -12,13 +12,13 @@
 //!                      in service
 //! ```
 //!
-//! A suspended file holds nothing that was invalidated: whoever invalidates can't wait, so either the removal
-//! is committed or the file is discarded. A discarded file is never opened again by this process. It is
-//! *gone* once its rename is durable: only then may anybody be told that what it holds is invalidated.
-//! Handles of the file are numbered (`generation`), so that an error from an older one changes nothing
-//! (invariant 7).
+//! A suspended file contains nothing that was invalidated: an invalidation can't wait, so either its removal
+//! is committed or the file is discarded. This process never opens a discarded file again. A discarded file
+//! is *gone* once its rename is durable. Only then may a caller be told that its entries are invalidated.
+//! Handles of the file are numbered (`generation`), so an error of an older handle changes nothing (invariant
+//! 7).
 //!
-//! This is the file alone; what lookups and writes see of it meanwhile is the writer's to arrange.
+//! This module handles the file only. The writer decides what lookups and writes see meanwhile.
 
 pub(crate) mod backoff;
 mod discard;
@@ -50,35 +50,36 @@ use discard::DiscardProgress;
 use place::PathPlace;
 use watch_state::WatchState;
 
-/// The number of the first handle of a file.
+/// The generation of the first handle of a file.
 pub(crate) const FIRST_GENERATION: u64 = 1;
 
 #[derive(Debug)]
 pub(crate) struct CacheFile {
     options: OpenOptions,
-    /// Which file it is. None once a discarded one is gone: it would keep its room.
+    /// Identifies the file. None once a discarded file is gone, because an anchor keeps the blocks of a
+    /// deleted file allocated.
     anchor: Option<Box<dyn Anchor>>,
-    /// A fresh file that was made and could not be used.
+    /// A fresh file that was made but could not be put in service.
     unused: CreatedFile,
     state: FilePhase,
     backoff: Backoff,
-    /// Which handle of the file this is.
+    /// The number of the current handle of the file.
     generation: u64,
-    /// What the file that is out of service knew, and the keyspaces that were opened since. Nothing while it
-    /// is in service.
+    /// The catalog of the file that is out of service, with the keyspaces that were opened since. Empty while
+    /// the file is in service.
     catalog: Catalog,
-    /// The keyspaces that were opened and that the file has still to learn of.
+    /// Keyspaces that were opened and are not in the file yet.
     pending: PendingRegistrations,
     ballast: Ballast,
     ballast_again_at: Timestamp,
-    /// Whether the disk was full when the file was last opened: deletions go first.
+    /// Whether the disk was full when the file was last opened. Deletions are committed first then.
     is_short_of_room: bool,
-    /// Where the latest damaged file was moved, until somebody asks.
+    /// The new path of the latest damaged file, until it is taken.
     quarantined: Option<PathBuf>,
-    /// Why the file was discarded, each time, until somebody asks.
+    /// The reasons why the file was discarded, until they are taken.
     discarded: Vec<StoreError>,
     watch: WatchState,
-    /// Held until the file is closed: fields are dropped in this order.
+    /// Declared last, because fields drop in declaration order: the lock is held until the file is closed.
     lock: OwnerLock,
 }
 
@@ -89,26 +90,27 @@ pub(crate) struct CacheFile {
 )]
 enum FilePhase {
     InService(Store),
-    /// Closed, and still at its path: it will be opened again.
+    /// Closed, and still at its path. It will be opened again.
     Suspended(Outage),
     /// Never to be opened again.
     Discarded(Outage, DiscardProgress),
 }
 
-/// What became of a file that failed.
+/// The state of a file, in service or after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ServiceState {
     InService,
     Suspended,
-    /// `is_gone` says that no restart can find it.
+    /// `is_gone` means that no restart can find the file.
     Discarded {
         is_gone: bool,
     },
 }
 
 impl CacheFile {
-    /// # Errors
-    /// When what stands at the path can't be told.
+    /// Puts an open file in service.
+    ///
+    /// # Errors Returns an error if the file at the path can't be anchored.
     pub(crate) fn new(
         store: Store,
         options: OpenOptions,
@@ -165,17 +167,17 @@ impl CacheFile {
         }
     }
 
-    /// The range removals that the file, in service, has still to make.
+    /// Returns the pending range removals of the file in service.
     pub(crate) fn ranges(&self) -> &[RangeTombstone] {
         self.store().map_or(&[], Store::ranges)
     }
 
-    /// Why it is out of service.
+    /// Returns why the file is out of service.
     pub(crate) fn why(&self) -> Option<&StoreError> {
         self.outage().map(|outage| &outage.why)
     }
 
-    /// When an outage is to be looked at again.
+    /// Returns when the next attempt of an outage is due.
     pub(crate) fn retry_at(&self) -> Option<Timestamp> {
         self.outage().map(|outage| outage.retry_at)
     }
@@ -187,8 +189,8 @@ impl CacheFile {
         }
     }
 
-    /// Takes the file out of service after a fault: suspended, or, if it is damaged or was removed,
-    /// discarded.
+    /// Takes the file out of service after an error. A damaged or removed file is discarded, any other is
+    /// suspended.
     pub(crate) fn fail(&mut self, error: StoreError, now: Timestamp) {
         if matches!(error.kind, StoreErrorKind::Damage | StoreErrorKind::Removed) {
             self.discard(error, now);
@@ -198,8 +200,8 @@ impl CacheFile {
         }
     }
 
-    /// Takes the file out of service for good. What is left of it is put aside as far as the disk allows, now
-    /// or at a later [`CacheFile::continue_discard`].
+    /// Takes the file out of service for good. Moves it aside as far as the disk allows, now or in a later
+    /// [`CacheFile::continue_discard`].
     pub(crate) fn discard(&mut self, error: StoreError, now: Timestamp) {
         let was_open = self.close_store();
         if !matches!(self.state, FilePhase::Discarded(..)) {
@@ -211,7 +213,7 @@ impl CacheFile {
         self.continue_discard(now);
     }
 
-    /// Closes the store and keeps what it knew. Answers whether it was open.
+    /// Closes the store and keeps its catalog. Returns whether the store was open.
     fn close_store(&mut self) -> bool {
         let why = StoreError::io("the file is being closed");
         let closed = FilePhase::Suspended(Outage { why, retry_at: Timestamp::ZERO });
@@ -219,7 +221,7 @@ impl CacheFile {
             FilePhase::InService(mut store) => {
                 self.catalog = std::mem::take(&mut store.catalog);
                 self.catalog.merge_pending(&self.pending);
-                // Its error says nothing that the fault did not.
+                // An error of closing adds nothing to the error that took the file out of service.
                 drop(store.close());
                 true
             }
@@ -230,9 +232,9 @@ impl CacheFile {
         }
     }
 
-    /// Puts a discarded file aside, as far as that has not been done.
+    /// Continues to move a discarded file aside.
     pub(crate) fn continue_discard(&mut self, now: Timestamp) {
-        // Without the lock it may be another owner's by now.
+        // Without the lock, the file at the path may belong to another owner by now.
         if self.would_rename()
             && let Err(error) = self.hold_lock()
         {
@@ -265,14 +267,14 @@ impl CacheFile {
                     remove_old_quarantined(volume, path, renamed.as_deref());
                     self.quarantined = renamed.or(self.quarantined.take());
                 } else if let Some(stale) = renamed {
-                    // The rename made it gone; removing only frees room.
+                    // The rename is what discards the file. Removing it only frees room.
                     drop(volume.remove(&stale));
                 }
             }
         }
     }
 
-    /// Whether putting a discarded file aside is to rename it.
+    /// Returns whether the next step of a discard is the rename.
     fn would_rename(&self) -> bool {
         let (FilePhase::Discarded(_, DiscardProgress::AtItsPath), Some(anchor)) = (&self.state, &self.anchor)
         else {
@@ -282,36 +284,36 @@ impl CacheFile {
         place.is_ok_and(|place| place.error().is_none())
     }
 
-    /// Numbers a keyspace whose opening needs no commit before it is answered: see [`PendingRegistrations`]. Returns its
-    /// number, and whether the file has still to learn of it. None if it needs one, and while the file is out
-    /// of service.
+    /// Numbers a keyspace whose opening needs no commit before it is answered: see [`PendingRegistrations`].
+    /// Returns its number, and whether it is still missing in the file. None if its opening needs a commit,
+    /// or if the file is out of service.
     pub(crate) fn number(&mut self, wanted: &Registration) -> Option<(KeyspaceId, bool)> {
         let FilePhase::InService(store) = &self.state else { return None };
         self.pending.number(&store.catalog, wanted)
     }
 
-    /// Numbers a keyspace that is opened while the file is out of service. The file learns of it when it is
-    /// in service again.
+    /// Numbers a keyspace that is opened while the file is out of service. It is entered in the file when the
+    /// file is in service again.
     pub(crate) fn register_offline(&mut self, wanted: &Registration, now: Timestamp) -> KeyspaceId {
         self.pending.register(&mut self.catalog, wanted, now)
     }
 
-    /// What the file has still to learn of.
+    /// Returns the keyspaces that are not in the file yet.
     pub(crate) fn pending_registrations(&self) -> &PendingRegistrations {
         &self.pending
     }
 
-    /// Whether it is in service and has still to learn of keyspaces.
+    /// Returns whether the file is in service and misses keyspaces that were opened.
     pub(crate) fn has_pending_registrations(&self) -> bool {
         self.store().is_some() && !self.pending.is_empty()
     }
 
-    /// After a commit that entered the adopted keyspaces.
+    /// Called after a commit that entered the pending keyspaces.
     pub(crate) fn clear_pending_registrations(&mut self) {
         self.pending = PendingRegistrations::default();
     }
 
-    /// After a commit of everything: the disk has room.
+    /// Called after a commit of everything, which shows that the disk has room.
     pub(crate) fn committed(&mut self, now: Timestamp) {
         self.is_short_of_room = false;
         if !self.ballast.is_held() && now >= self.ballast_again_at {
@@ -320,32 +322,32 @@ impl CacheFile {
         }
     }
 
-    /// Whether deletions are to be committed before anything else.
+    /// Returns whether deletions must be committed before anything else.
     pub(crate) fn is_short_of_room(&self) -> bool {
         self.is_short_of_room
     }
 
-    /// Where a damaged file was moved since this was last asked.
+    /// Takes the new path of the latest damaged file, if there is one since the last call.
     pub(crate) fn take_quarantined(&mut self) -> Option<PathBuf> {
         self.quarantined.take()
     }
 
-    /// How often the file was discarded since that was last told.
+    /// Returns how often the file was discarded since [`CacheFile::take_discarded`] was last called.
     pub(crate) fn discards(&self) -> usize {
         self.discarded.len()
     }
 
-    /// Why the file was discarded, each time since this was last asked.
+    /// Takes the reasons why the file was discarded since the last call.
     pub(crate) fn take_discarded(&mut self) -> Vec<StoreError> {
         std::mem::take(&mut self.discarded)
     }
 
-    /// What the file takes.
+    /// Returns the size of the file.
     pub(crate) fn extent(&self) -> Extent {
         Extent::of(&*self.options.volume, &self.options.path).unwrap_or_default()
     }
 
-    /// Takes notice of what the file takes after a commit.
+    /// Notes the size of the file after a commit, and returns it.
     pub(crate) fn note_extent(&mut self) -> Extent {
         let (extent, capacity) = (self.extent(), self.options.capacity);
         if let Some(store) = self.store_mut() {
@@ -354,7 +356,7 @@ impl CacheFile {
         extent
     }
 
-    /// Whether it takes more than it may.
+    /// Returns whether the file is in service and exceeds its capacity.
     pub(crate) fn is_too_large(&self) -> bool {
         self.store().is_some() && self.extent().exceeds(self.options.capacity)
     }
@@ -363,7 +365,7 @@ impl CacheFile {
         &self.options
     }
 
-    /// Closes the file for good. A restart finds it, or the answer is an error.
+    /// Closes the file for good. Returns an error if a restart would not find it.
     pub(crate) fn close(&mut self) -> Result<(), StoreError> {
         let why = StoreError::io("the cache is closed");
         let closed = FilePhase::Suspended(Outage { why, retry_at: Timestamp::ZERO });

@@ -1,20 +1,20 @@
-//! What is known of the file in service from the last time that it was looked at.
+//! The results of the last checks of the file in service.
 
 use super::place::WrittenBytes;
 use crate::disk::store::identity::FileIdentity;
 use crate::event::Event;
 
-/// What is known of the file from the last look at it.
+/// The results of the last checks.
 #[derive(Debug, Default)]
 pub(super) struct WatchState {
-    /// What the last step left in the file; none if that could not be read.
+    /// The content that the last step left in the file; none if it could not be read.
     pub(super) content: Option<WrittenBytes>,
-    /// Of which handle of the file, and with which identity, the mark and the lock tell.
+    /// The handle of the file and the identity that the mark and the lock file name.
     pub(super) accepted: Option<(u64, FileIdentity)>,
-    /// Whether the file system was found to give the file changing identities.
+    /// Whether the file system was found to change the identity of the file.
     pub(super) is_unstable: bool,
-    /// Whether another process has the lock, as far as users were told.
+    /// Whether users were told that another process holds the lock.
     pub(super) has_lost_lock: bool,
-    /// What is to be told to users.
+    /// Events to be reported to users.
     pub(super) events: Vec<Event>,
 }

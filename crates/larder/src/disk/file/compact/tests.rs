@@ -23,7 +23,7 @@ const PATH: &str = "/cache/shop.larder";
 const NAMES: KeyspaceDefinition<u64, String> =
     KeyspaceDefinition::new("name").ttl(Duration::from_hours(1)).version(1);
 
-/// The file on a simulated disk, as redb takes it.
+/// Opens the file on a simulated disk.
 fn file(disk: &SimulatedVolume) -> crate::sys::volume::file::VolumeFile {
     Volume::open(disk, Path::new(PATH), false).unwrap()
 }
@@ -49,7 +49,7 @@ fn names(disk: &SimulatedVolume) -> (Cache, Keyspace<u64, String>) {
     (cache, names)
 }
 
-/// A disk with a file of 60 names, of which each third was removed.
+/// Makes a disk with a file of 60 names. A third of 90 names was removed again.
 fn shop() -> SimulatedVolume {
     let disk = SimulatedVolume::new();
     let (cache, names) = names(&disk);
@@ -67,7 +67,7 @@ fn now(store: &Store) -> Timestamp {
     store.clock_watermark()
 }
 
-/// Compacts a file to the end: whether the copy took its place.
+/// Compacts a file completely. Returns whether the copy took its place.
 fn compacted(options: &OpenOptions) -> bool {
     let store = Store::open(options, u64::MAX).unwrap();
     let copied = write_copy(&store, options, now(&store), &mut || true).unwrap().unwrap();
@@ -160,7 +160,7 @@ fn a_compaction_that_is_given_up_or_finds_no_room_leaves_nothing() {
     drop(open(&options, None));
 }
 
-/// Every table of bytes that a file has, row by row.
+/// Returns the rows of a table as bytes.
 fn rows<K: Key + 'static, V: Value + 'static>(
     db: &redb::Database,
     table: TableDefinition<'_, K, V>,
@@ -257,8 +257,7 @@ fn what_no_lookup_may_find_is_left_out_and_the_counts_agree() {
     let options = options(Arc::new(OsVolume), &path);
     let mut store = Store::open(&options, u64::MAX).unwrap();
     let id = store.catalog.keyspaces["name"].id;
-    // A range removal that is still to be made, of the 20 keys that begin the keyspace; and a keyspace that
-    // is retired.
+    // A pending range removal of the first keys of the keyspace, and a retired keyspace.
     let scope = Scope::prefix([&id.to_bytes()[..], &[0; 7]].concat());
     let retired = KeyspaceId::on_disk(store.catalog.state.next_keyspace);
     let txn = store.db.begin_write().unwrap();

@@ -19,7 +19,7 @@ fn the_second_owner_is_told_who_the_first_is() {
     OwnerLock::acquire(&OsVolume, &path, None, Duration::ZERO, &clock).unwrap();
 }
 
-/// A volume in which another opening withdraws its lock just after the file of the lock was opened.
+/// A volume in which another opening withdraws its lock just after the lock file was opened.
 #[derive(Debug)]
 struct Racing {
     withdrawn: Mutex<Option<OwnerLock>>,
@@ -53,7 +53,8 @@ impl Volume for Racing {
         OsVolume.replace(from, to)
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
-        // Were the lock given up before it is removed, another opening could own a file without a name.
+        // If the lock were released before the file is removed, another opening could own a file without a
+        // name.
         let mut other = OsVolume.open_lock(path)?;
         assert!(!other.try_lock()?, "a lock is removed while it is held");
         OsVolume.remove(path)

@@ -1,8 +1,8 @@
-//! One batch of changes, applied to the tables inside one transaction.
+//! The two tables of entries, as one transaction changes them.
 //!
-//! Whatever changes an entry changes its expiry row and its keyspace's count in the same transaction. The
-//! highest sequence wins: a range removal spares what was written after it, in the tables and in the batch
-//! alike.
+//! Each change of an entry also changes its expiry row and the counts of its keyspace, in the same
+//! transaction. The highest sequence wins: a range removal spares an entry that was written after it, both in
+//! the tables and in the batch.
 
 use redb::{ReadableTable, StorageError, Table, WriteTransaction};
 
@@ -43,8 +43,8 @@ impl<'txn> Entries<'txn> {
         })
     }
 
-    /// Returns whether a change writes its value. A value that has meanwhile expired, that a range removal came
-    /// after, or that is too large for the file, is not written: its change is a deletion.
+    /// Returns whether a change writes its value. Otherwise the change is a deletion: the value has expired
+    /// meanwhile, a range removal came after it, or it is too large for the file.
     pub(crate) fn is_value(&self, change: &EntryChange<'_>, ranges: &[RangeRemoval]) -> bool {
         let is_removed = |removal: &RangeRemoval| removal.covers(&change.key, change.sequence);
         change.value.as_ref().is_some_and(|value| {
@@ -67,7 +67,7 @@ impl<'txn> Entries<'txn> {
         self.put(&change.key, &header, &value.extension, &value.payload)
     }
 
-    /// By how much the charge of all entries grows when these values are written.
+    /// Returns by how much the charge of all entries grows when these values are written.
     pub(crate) fn growth(&self, values: &[&EntryChange<'_>]) -> Result<i64, StorageError> {
         let mut growth = 0;
         for change in values {
@@ -106,20 +106,20 @@ impl<'txn> Entries<'txn> {
         Ok(())
     }
 
-    /// Deletes an entry with its expiry row. Answers whether it was live.
+    /// Deletes an entry and its expiry row. Returns whether the entry was live.
     pub(crate) fn remove(&mut self, key: &[u8]) -> Result<bool, StorageError> {
         let old = self.rows.remove(key)?.map(|record| (record.value().len(), record::peek(record.value())));
         let Some((len, header)) = old else {
             return Ok(false);
         };
         self.uncount(key, len);
-        // Without a legible header the row is an orphan, which the sweeper deletes in its time.
+        // Without a legible header the expiry row can't be found. The sweeper deletes it when it is due.
         let Some(header) = header else { return Ok(false) };
         self.remove_row(&header, key)?;
         Ok(header.expires_at > self.now)
     }
 
-    /// Deletes the expiry row of an entry, or that which a version without classes has written of it.
+    /// Deletes the expiry row of an entry, with a class or without one as earlier versions wrote it.
     fn remove_row(&mut self, header: &Header, key: &[u8]) -> Result<(), StorageError> {
         if self.expiry.remove(expiry::row(header, key).as_slice())?.is_none() {
             self.expiry.remove(expiry::unclassed(header, key).as_slice())?;
@@ -127,8 +127,8 @@ impl<'txn> Entries<'txn> {
         Ok(())
     }
 
-    /// Deletes up to `most` entries whose time has come. Answers how many rows it dealt with and how many
-    /// entries went.
+    /// Deletes up to `limit` entries that are due. Returns how many rows were handled and how many entries
+    /// were deleted.
     pub(crate) fn sweep(&mut self, limit: usize) -> Result<(usize, u64), StorageError> {
         let mut rows = Vec::new();
         for (class, head) in expiry::heads(&self.expiry)? {
@@ -147,7 +147,7 @@ impl<'txn> Entries<'txn> {
         Ok((dealt_with, deleted))
     }
 
-    /// Deletes up to `most` entries of a keyspace that is gone; how many there were.
+    /// Deletes up to `limit` entries of a retired keyspace. Returns how many there were.
     pub(crate) fn sweep_retired(&mut self, id: KeyspaceId, limit: usize) -> Result<usize, StorageError> {
         let start = id.to_bytes();
         let end = after_prefix(&start).unwrap_or_default();
@@ -173,7 +173,7 @@ impl<'txn> Entries<'txn> {
         self.expiry.range::<&[u8]>(range)?.take(limit).map(|row| Ok(row?.0.value().to_vec())).collect()
     }
 
-    /// Whether the time has come of a row that looks so.
+    /// Returns whether the entry of a row is due. A row with a rounded time may seem due too early.
     fn is_due(&self, row: &[u8]) -> Result<bool, StorageError> {
         let Some((_, key)) = expiry::split(row).filter(|_| expiry::is_rounded(row)) else { return Ok(true) };
         let record = self.rows.get(key)?;
@@ -181,14 +181,14 @@ impl<'txn> Entries<'txn> {
         Ok(header.is_none_or(|header| header.delete_after <= self.now))
     }
 
-    /// Deletes an expiry row, and the entry it is for if the row is still the entry's own. Answers whether it
-    /// was.
+    /// Deletes an expiry row, and its entry if the row belongs to it. Returns whether the row belonged to the
+    /// entry.
     pub(super) fn delete_row(&mut self, row: &[u8]) -> Result<bool, StorageError> {
         let Some((_, key)) = expiry::split(row) else {
             return self.expiry.remove(row).map(|_| false);
         };
         let is_own = match self.rows.get(key)? {
-            // A damaged header could never be matched: the entry goes, as a miss.
+            // No row can match an illegible header, so the entry is deleted. It could only ever be a miss.
             Some(record) => {
                 record::peek(record.value()).is_none_or(|header| expiry::is_own(row, &header, key))
             }
@@ -213,7 +213,7 @@ impl<'txn> Entries<'txn> {
         *delta = (delta.0 - 1, delta.1 - charge);
     }
 
-    /// Returns what the value of a change is charged for.
+    /// Returns the bytes that the value of a change is charged for.
     pub(crate) fn charge_of(&self, change: &EntryChange<'_>) -> u64 {
         let value = change.value.as_ref();
         value.map_or(0, |value| self.charging.charge(change.key.len(), value.record_len()))

@@ -1,4 +1,4 @@
-//! What one transaction changes in the tables of entries: writes, deletions, range removals and evictions.
+//! What one transaction does to the tables of entries: writes, deletions, range removals and evictions.
 
 pub(crate) mod entries;
 pub(crate) mod evict;

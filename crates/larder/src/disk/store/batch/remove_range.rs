@@ -1,4 +1,4 @@
-//! Removals of every key in a scope, inside one transaction: a small one as a whole, a large one in parts.
+//! Range removals inside one transaction: a small one as a whole, a large one in parts.
 
 use std::collections::HashSet;
 use std::ops::Bound;
@@ -14,33 +14,32 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::{RangeTombstone, any_covers};
 use crate::format::record;
 
-/// What one transaction may do of a large removal.
+/// Limits of one part of a large removal.
 pub(crate) struct PartLimits<'a> {
-    /// Rows that may be looked at.
+    /// Maximum number of rows to examine.
     pub(crate) rows: usize,
-    /// Asked after every few deletions: whether it has taken long enough.
+    /// Returns whether the part has taken long enough. Called after every few rows.
     pub(crate) is_over: &'a dyn Fn() -> bool,
 }
 
-/// Rows dealt with between two looks at the clock.
+/// Number of rows between two calls of `is_over`.
 const ROWS_BETWEEN_LOOKS: usize = 32;
 
-/// What a part of a removal did.
+/// The result of one part of a removal.
 #[derive(Debug, Default)]
 pub(crate) struct RemovalPart {
-    /// The last key that was dealt with; none once there are no more.
+    /// The last key that was handled; none if no keys are left.
     pub(crate) last: Option<Vec<u8>>,
-    /// Rows that were deleted.
+    /// Number of rows that were deleted.
     pub(crate) deleted: u64,
-    /// Those of them that were live.
+    /// Number of deleted rows that were live.
     pub(crate) live: u64,
 }
 
 impl Entries<'_> {
-    /// Deletes what a range removal covers, unless it would have to look at more than `most` rows: then it
-    /// changes nothing. Answers how many live entries there were; those of `retired` keyspaces are none, nor
-    /// is
-    /// what a removal in `earlier` covers.
+    /// Deletes the entries that a range removal covers. If it would have to examine more than `max_rows`
+    /// rows, it changes nothing and returns none. Otherwise returns how many live entries there were. Entries
+    /// of `retired` keyspaces, and entries that a removal in `earlier` covers, do not count.
     pub(crate) fn remove_range(
         &mut self,
         removal: &RangeRemoval,
@@ -73,7 +72,7 @@ impl Entries<'_> {
         Ok(Some(removal.total(live)))
     }
 
-    /// Deletes what a range covers of the next keys of its scope after a key, within limits.
+    /// Deletes the entries of a scope that a range covers, from the key `after` on, within limits.
     pub(crate) fn remove_covered(
         &mut self,
         range: &RangeTombstone,

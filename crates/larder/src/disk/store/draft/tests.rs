@@ -1,4 +1,4 @@
-//! Drafts against a model that copies everything, visits every row, and keeps no sum.
+//! Compares drafts with a model that copies everything, visits every row, and keeps no sums.
 
 use crate::disk::store::catalog::Catalog;
 use crate::disk::store::identity::Identities;
@@ -12,14 +12,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::format::codec::format::Format;
 
-/// What is done in a transaction.
+/// A step of a transaction.
 #[derive(Debug, Clone)]
 enum Step {
     /// Opens the keyspace of this name in this version.
     Register(u8, u32, Option<&'static str>),
-    /// Takes over keyspaces of this name that were opened meanwhile: in these versions, one after another.
-    Adopt(u8, Vec<u32>),
-    /// Counts entries and bytes of a number: one that is known, one that is retired, or one that nobody has.
+    /// Merges keyspaces of this name that were opened meanwhile, in these versions one after another.
+    Merge(u8, Vec<u32>),
+    /// Counts entries and bytes of a number: a known one, a retired one, or one that no keyspace has.
     Count(u32, i64, i64),
     /// Deletes the last entries of a retired keyspace.
     Swept(usize),
@@ -30,7 +30,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (0_u8..6, 0_u32..3, schema).prop_map(|(name, version, schema)| Step::Register(name, version, schema)),
         (0_u8..6, prop::collection::vec(0_u32..3, 1..3))
-            .prop_map(|(name, versions)| Step::Adopt(name, versions)),
+            .prop_map(|(name, versions)| Step::Merge(name, versions)),
         (1_u32..12, -3_i64..9, -300_i64..900)
             .prop_map(|(id, entries, bytes)| Step::Count(id, entries, bytes)),
         (0_usize..3).prop_map(Step::Swept),
@@ -125,14 +125,14 @@ impl Model {
     }
 }
 
-/// Makes a step in both, which must say the same of it.
+/// Performs a step in both, and checks that they return the same.
 fn make(step: &Step, draft: &mut Draft<'_>, model: &mut Model, now: Timestamp) {
     match step {
         Step::Register(name, version, schema) => {
             let wanted = wanted(*name, *version, *schema);
             assert_eq!(draft.register(&wanted, now), model.register(&wanted, now));
         }
-        Step::Adopt(name, versions) => {
+        Step::Merge(name, versions) => {
             let mut catalog = Catalog::default();
             catalog.state.next_keyspace = draft.state.next_keyspace;
             let mut pending = PendingRegistrations::default();
@@ -163,7 +163,7 @@ fn make(step: &Step, draft: &mut Draft<'_>, model: &mut Model, now: Timestamp) {
 proptest! {
     #[test]
     fn a_draft_changes_what_copying_everything_would(
-        // The steps of each, and whether it succeeds.
+        // The steps of each transaction, and whether it succeeds.
         transactions in prop::collection::vec((prop::collection::vec(step(), 0..5), any::<bool>()), 1..12),
     ) {
         let mut catalog = Catalog::fresh(Timestamp::ZERO, Identities::default());
@@ -221,7 +221,7 @@ fn the_sums_of_a_damaged_file_do_not_overflow() {
         retired_versions: Vec::new(),
         unknown: Vec::new(),
     };
-    // Two of one number, as well.
+    // Two keyspaces have the same number.
     for (name, number) in [("one", 1), ("two", 2), ("three", 2)] {
         catalog.keyspaces.put(name.to_owned(), row(number));
     }

@@ -1,5 +1,5 @@
-//! Deleting what pending range removals cover, in transactions of their own: for a file that no writer thread
-//! works on.
+//! Deletes the entries of pending range removals, in transactions of their own. Used for a file without a
+//! writer thread.
 
 use super::Store;
 use crate::config::ranges::RANGE_ROWS;
@@ -10,7 +10,7 @@ use crate::disk::store::guard::{StoreError, guarded};
 use crate::disk::store::metadata::write_draft;
 
 impl Store {
-    /// Makes every range removal that the file has still to make. Answers how many live entries went.
+    /// Deletes the entries of all pending range removals. Returns how many live entries were deleted.
     pub(crate) fn delete_pending_ranges(&mut self) -> Result<u64, StoreError> {
         let mut live = 0;
         while !self.catalog.ranges.is_empty() {
@@ -19,7 +19,7 @@ impl Store {
         Ok(live)
     }
 
-    /// Makes the next part, in a transaction of its own.
+    /// Deletes the next part, in a transaction of its own.
     pub(crate) fn delete_next_part(&mut self, rows: usize) -> Result<RemovalPart, StoreError> {
         let (mut catalog, mut cursor) = (Draft::of(&self.catalog), self.cursor.clone());
         let (part, next_expiry) = guarded(|| {

@@ -1,7 +1,7 @@
-//! The redb file of a cache: what the writer commits to.
+//! The store: the open redb file that the writer commits to.
 //!
-//! Owned by the writer alone. What is known of keyspaces (counts and bytes) is kept beside the file's own
-//! rows and replaced only when a commit has succeeded, so neither opening nor counting ever scans.
+//! Only the writer owns it. The catalog (keyspaces, their counts and bytes) is kept in memory beside the rows
+//! of the file, and changes only when a commit has succeeded. So neither opening nor counting scans entries.
 
 pub(crate) mod commit;
 mod delete_ranges;
@@ -45,7 +45,7 @@ pub(crate) struct Store {
     pub(crate) reserve: Reserve,
     /// The largest page that the file can have ([`super::new_file`]).
     pub(crate) largest_page: u64,
-    /// Where evictions stand.
+    /// The position of the eviction.
     hand: Hand,
     /// When the earliest entry may be deleted.
     pub(crate) next_expiry: Option<Timestamp>,
@@ -56,9 +56,9 @@ pub(crate) struct Store {
     pub(crate) unshown: Option<BTreeSet<String>>,
     /// Ends all writing to the file.
     pub(crate) seal: Seal,
-    /// How far the earliest pending range removal has been made.
+    /// How far the earliest pending range removal has been performed.
     pub(crate) cursor: Cursor,
-    /// How it was opened; none of one that is in no file.
+    /// How the file was opened; none for a store that is in memory.
     options: Option<OpenOptions>,
 }
 
@@ -69,7 +69,7 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Makes the tables of a new file that knows this much, and commits them.
+    /// Makes the tables of a new file with this catalog, and commits them.
     pub(crate) fn initialise(db: &Database, catalog: &Catalog) -> Result<(), StoreError> {
         guarded(|| {
             let mut txn = db.begin_write()?;
@@ -108,8 +108,8 @@ impl Store {
         })
     }
 
-    /// Counts what the entries are charged for anew, if the file did so by another rule: one pass over them.
-    /// The file names the rule with its next commit.
+    /// Recounts the charges of all entries if the file counts them by another rule. Makes one pass over the
+    /// entries. The next commit writes the rule to the file.
     pub(crate) fn recharge(&mut self, charging: Charging) -> Result<(), StoreError> {
         if self.catalog.charging == charging {
             return Ok(());
@@ -150,18 +150,18 @@ impl Store {
         Ok(store)
     }
 
-    /// Whether it is of the process that this one was forked from.
+    /// Returns whether the store belongs to the process that this one was forked from.
     pub(crate) fn is_inherited(&self) -> bool {
         Guarded::is_inherited(&self.db)
     }
 
-    /// The counts that the file has, or is to have with its next commit; none if it has none that can be
-    /// read.
+    /// Returns the cumulative statistics that the file has, or will have after its next commit; none if they
+    /// are not legible.
     pub(crate) fn cumulative_stats(&self) -> Option<&CumulativeStats> {
         self.cumulative.as_ref()
     }
 
-    /// Counts to be written with the next commit. They are no reason for one.
+    /// Sets the cumulative statistics that the next commit writes. They are no reason for a commit.
     pub(crate) fn note_cumulative_stats(&mut self, cumulative: CumulativeStats) {
         self.cumulative = Some(cumulative);
     }
@@ -170,7 +170,7 @@ impl Store {
         Snapshot::take(&*self.db, generation)
     }
 
-    /// Takes over what a transaction has changed that has succeeded.
+    /// Applies the changes of a transaction that has succeeded.
     pub(crate) fn apply(&mut self, changes: DraftChanges) {
         let names = self.catalog.apply(changes);
         if let Some(unshown) = &mut self.unshown {
@@ -178,7 +178,7 @@ impl Store {
         }
     }
 
-    /// Takes notice of what the file takes after a commit.
+    /// Notes the size of the file after a commit.
     pub(crate) fn note_extent(&mut self, extent: Extent, capacity: u64) {
         self.pressure.note(extent, capacity, self.catalog.live_bytes());
     }
@@ -187,7 +187,7 @@ impl Store {
         self.largest_page
     }
 
-    /// The page of the largest record that there is.
+    /// Returns the size of the page of the largest record.
     pub(crate) fn largest_record_page(&self) -> Result<u64, StoreError> {
         guarded(|| {
             let mut largest = 0;
@@ -204,17 +204,17 @@ impl Store {
     }
 
     pub(crate) fn last_sequence(&self) -> u64 {
-        // A row is never later, unless somebody has damaged the file: it would cover what is written from now
-        // on.
+        // A row has a higher sequence only if a program has damaged the file. It would then cover all later
+        // writes.
         self.catalog.ranges.iter().map(|range| range.sequence).fold(self.catalog.state.sequence, u64::max)
     }
 
-    /// The range removals that are pending.
+    /// Returns the pending range removals.
     pub(crate) fn ranges(&self) -> &[RangeTombstone] {
         &self.catalog.ranges
     }
 
-    /// Deletes every entry: their times can't be trusted.
+    /// Deletes every entry. Called when their times can't be trusted.
     pub(crate) fn wipe(&mut self, clock_watermark: Timestamp) -> Result<(), StoreError> {
         let mut catalog = self.catalog.clone();
         catalog.retired = Retired::default();
@@ -242,9 +242,9 @@ impl Store {
 
     /// Closes the file, so that it can be opened, renamed or copied.
     pub(crate) fn close(self) -> Result<(), StoreError> {
-        // Everything is committed. A close that is refused its few blocks would leave a file that readers,
-        // who may not repair it, refuse; and one that is longer than its capacity comes down to it only by
-        // being closed.
+        // Everything is committed. If the bound refused the few blocks that closing takes, the file would
+        // need a repair, and readers refuse such a file. A file that exceeds its capacity also shrinks only
+        // by being closed.
         self.reserve.lift(true);
         guarded(|| Ok(self.db.into_inner().map_or(Ok(()), Database::close)?))
     }

@@ -59,7 +59,7 @@ fn key(id: KeyspaceId, name: &str) -> Arc<[u8]> {
     [&id.to_bytes()[..], name.as_bytes()].concat().into()
 }
 
-/// The header of a record that was written now and expires then.
+/// Returns the header of a record that was written at `NOW`.
 fn planted(delete_after: Timestamp) -> record::Header {
     record::Header {
         format: record::FORMAT,
@@ -118,7 +118,7 @@ fn wanted(version: u32) -> Registration {
     }
 }
 
-/// Every count that is kept, against the tables.
+/// Compares all counts with the tables.
 fn validate(store: &Store) {
     let txn = store.db.begin_read().unwrap();
     let entries = txn.open_table(ENTRIES).unwrap();
@@ -154,8 +154,8 @@ fn a_range_removal_spares_what_was_written_after_it() {
     let mut store = store(1 << 30);
     let id = registered(&mut store, 0).registered[0];
     let (old, new) = (put(&key(id, "old"), 3, LATER), put(&key(id, "new"), 6, LATER));
-    // Committed before the range removal, though numbered after it: its shard had been purged, another had
-    // not.
+    // The writes are committed before the range removal, though one has a higher number: its shard had been
+    // purged, another had not.
     store.commit(&batch(&[old, new], &[])).unwrap();
     let range = RangeTombstone { scope: Scope::prefix(id.to_bytes()), sequence: 5 };
     let removal = RangeRemoval { range, memory_keys: vec![], unlisted: 0, on_disk: 0 };
@@ -191,8 +191,8 @@ fn overwriting_removing_and_sweeping_keep_every_count() {
     validate(&store);
 }
 
-/// Both the sweep and the eviction go by the rows of the expiry table, which damage may leave without an
-/// entry of their own.
+/// Both the sweep and the eviction follow the rows of the expiry table. Damage may leave such a row without
+/// an entry.
 #[test]
 fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
     let soon = Timestamp::from_millis(5_000);
@@ -205,12 +205,12 @@ fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
         txn.open_table(EXPIRY).unwrap().insert(expiry::row(&planted(soon), &kept).as_slice(), ()).unwrap();
         txn.commit().unwrap();
         if is_swept {
-            // With a change, since the store knows of nothing that is due.
+            // The store does not know that anything is due, so the batch needs a change.
             let other = [put(&key(id, "other"), 2, LATER)];
             store.commit(&Batch { sweep: 10, now: soon, ..batch(&other, &[]) }).unwrap();
         } else {
-            // More than there is room for, and all of it expires before what is kept. One by one: a commit
-            // spares what it writes.
+            // More than there is room for, and all of it expires before the kept entry. One commit for each,
+            // because a commit spares what it writes.
             let evicted = (2..22).map(|number| {
                 let expires_at = Timestamp::from_millis(6_000 + number);
                 let more = [put(&key(id, &format!("{number:02}")), number, expires_at)];

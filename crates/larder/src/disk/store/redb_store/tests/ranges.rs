@@ -1,4 +1,4 @@
-//! Range removals as rows: what is made at once and what behind, and what a crash in between leaves.
+//! Range removals as rows: what is deleted at once and what later, and what a crash in between leaves.
 
 use super::*;
 use crate::disk::store::batch::range_removal::RangeRemoval;
@@ -19,7 +19,7 @@ fn small<'a>(changes: &'a [EntryChange<'a>], ranges: &'a [RangeRemoval]) -> Batc
     Batch { range_rows: ROWS, ..batch(changes, ranges) }
 }
 
-/// A store with so many entries of sequence 3, and the keyspace's number.
+/// Returns a store with `count` entries of sequence 3, and the number of the keyspace.
 fn filled(live_limit: u64, count: usize) -> (Store, KeyspaceId) {
     let mut store = store(live_limit);
     let id = registered(&mut store, 0).registered[0];
@@ -32,7 +32,7 @@ fn has(store: &Store, id: KeyspaceId, name: &str) -> bool {
     store.snapshot(1).unwrap().get(&key(id, name)).unwrap().is_some()
 }
 
-/// The rows of the table, as a restart finds them.
+/// Returns the rows of the table as a restart finds them.
 fn rows(store: &Store) -> Vec<u64> {
     let catalog = read_catalog(&*store.db).unwrap();
     catalog.ranges.iter().map(|range| range.sequence).collect()
@@ -114,7 +114,7 @@ fn dead_entries_give_up_their_room_before_live_ones() {
     let puts = |prefix: &str, sequence: u64, count: u64| -> Vec<_> {
         (0..count).map(|number| put(&key(id, &format!("{prefix}{number:05}")), sequence, LATER)).collect()
     };
-    // Those that a removal covers are ordered behind those that live.
+    // The entries that a removal covers come after the live ones in the order of eviction.
     store.commit(&batch(&puts("live", 3, 100), &[])).unwrap();
     store.commit(&batch(&puts("old", 4, 190), &[])).unwrap();
     store.commit(&small(&[], &[removal(Scope::prefix(key(id, "old")), 5)])).unwrap();

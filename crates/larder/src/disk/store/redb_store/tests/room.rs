@@ -18,7 +18,7 @@ fn what_a_commit_writes_is_not_its_own_victim() {
         store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
     }
     assert!(store.catalog.live_bytes() > live_limit / 2);
-    // It expires before all others, and takes all the room that one entry may have.
+    // The entry expires before all others, and takes all the room that one entry may have.
     let (soon, name) = (Timestamp::from_millis(1_001), key(id, "large"));
     let len = (32 << 10) - 200;
     assert!(
@@ -29,7 +29,7 @@ fn what_a_commit_writes_is_not_its_own_victim() {
     assert!(outcome.evicted > 0 && store.catalog.live_bytes() <= live_limit);
     assert!(store.snapshot(1).unwrap().get(&name).unwrap().is_some());
     validate(&store);
-    // The next commit takes it first.
+    // The next commits evict it first.
     for number in 200..400 {
         store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
     }
@@ -51,7 +51,7 @@ fn a_transaction_evicts_so_many_and_writes_nothing_until_there_is_room() {
     }
     let has = |store: &Store, name: &str| store.snapshot(1).unwrap().get(&key(id, name)).unwrap().is_some();
     assert!(has(&store, "198") && has(&store, "199"));
-    // As much as some twenty of the others; with a removal, and one that a value has replaced.
+    // It takes as much as some twenty of the others. A removal and a replaced value come with it.
     let large = put_long(&key(id, "large"), 300, LATER, 3_900);
     let removal = EntryChange { value: None, ..put(&key(id, "198"), 301, LATER) };
     let replaced = EntryChange { hides_removal: true, ..put(&key(id, "199"), 302, LATER) };
@@ -103,7 +103,7 @@ fn a_file_that_was_charged_by_another_rule_is_counted_anew_and_names_the_rule_wi
     let by_blocks = store.catalog.live_bytes();
     assert_ne!(by_length, by_blocks);
     assert_eq!(read_catalog(&*store.db).unwrap().live_bytes(), by_length, "nothing is written yet");
-    // What goes and comes is charged by the new rule, and every row is written.
+    // Both old and new entries are charged by the new rule, and every row is written.
     store
         .commit(&batch(
             &[
@@ -169,7 +169,7 @@ fn rows_without_a_class_of_entries_that_never_expire_go_with_them() {
     validate(&store);
 }
 
-/// As the version before wrote them.
+/// Rewrites the expiry rows as the version without classes wrote them.
 fn without_classes(store: Store, room: StoreLimits) -> Store {
     let txn = store.db.begin_write().unwrap();
     {
@@ -204,7 +204,7 @@ fn rows_without_a_class_are_served_until_they_are_gone() {
     let mut store = without_classes(store, room);
     assert_eq!((unclassed(&store), store.catalog.features, store.next_expiry), (40, 0, Some(until(0))));
     validate(&store);
-    // Overwritten with the same expiry, and with another; removed; removed by a range; swept.
+    // Entries are overwritten with the same and another expiry, removed, removed by a range, and swept.
     let removal = EntryChange { value: None, ..put(&name(7), 2, LATER) };
     let changes = [put(&name(5), 2, until(5)), put(&name(6), 2, LATER), removal];
     store.commit(&batch(&changes, &[])).unwrap();
@@ -220,7 +220,7 @@ fn rows_without_a_class_are_served_until_they_are_gone() {
     let swept = store.commit(&Batch { sweep: 100, now: until(2), ..batch(&[], &[]) }).unwrap();
     assert_eq!((swept.swept, unclassed(&store), swept.next_expiry), (3, 24, Some(until(3))));
     validate(&store);
-    // They are older than all that has a class.
+    // Entries without a class are older than all others.
     let mut store = Store::new(store.db.into_inner().unwrap(), room, Identities::default()).unwrap();
     for number in 100..130 {
         store.commit(&batch(&[put(&name(number), number, until(3))], &[])).unwrap();
@@ -264,7 +264,7 @@ fn what_was_used_is_passed_over_once() {
     let mut write = |numbers: std::ops::Range<u64>| {
         for number in numbers {
             let now = Timestamp::from_millis(1_000 + number);
-            // Lifetimes that have nothing to do with the order.
+            // The lifetimes are unrelated to the order of writing.
             let lifetime = [86_400, 300, 7_200][usize::try_from(number * 977 % 3).unwrap()];
             let until = now.after(std::time::Duration::from_secs(lifetime));
             let one = [put_at(&key(id, &format!("{number:03}")), number, now, until)];

@@ -11,8 +11,8 @@ use super::owner;
 use super::owner::Owner;
 use crate::disk::store::guard::{StoreError, StoreErrorKind};
 use crate::error::Error;
-use crate::sys::volume::OsVolume;
 use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::os::OsVolume;
 
 /// The action that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

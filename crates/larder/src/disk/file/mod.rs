@@ -15,6 +15,7 @@ pub(crate) mod create;
 pub(crate) mod directories;
 pub(crate) mod error_translation;
 pub(crate) mod evidence;
+pub(crate) mod holders;
 pub(crate) mod io_error;
 pub(crate) mod lock;
 pub(crate) mod names;

@@ -88,7 +88,7 @@ mod tests {
     use crate::api::cache::Cache;
     use crate::api::keyspace::definition::KeyspaceDefinition;
     use crate::disk::file::quarantine::{MAX_QUARANTINED, quarantine};
-    use crate::sys::volume::OsVolume;
+    use crate::sys::volume::os::OsVolume;
 
     /// Maximum length of a name on most file systems.
     const MAX_NAME_LEN: usize = 255;

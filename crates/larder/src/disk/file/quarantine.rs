@@ -51,7 +51,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::sys::volume::OsVolume;
+    use crate::sys::volume::os::OsVolume;
 
     #[test]
     fn only_the_latest_damaged_files_are_kept() {

@@ -22,8 +22,8 @@ use crate::disk::store::database::builder;
 use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
 use crate::disk::store::redb_header::HEADER_LEN;
 use crate::error::Error;
-use crate::sys::volume::OsVolume;
 use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::os::OsVolume;
 
 const PAGE_CACHE: usize = 4 << 20;
 /// How often the check starts again beside an owner that commits without a pause.

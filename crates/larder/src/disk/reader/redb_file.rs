@@ -7,8 +7,8 @@ use crate::disk::file::io_error::{foreign, io_error};
 use crate::disk::file::path_state::{PathState, path_state};
 use crate::disk::store::redb_header::{HEADER_LEN, REDB_MAGIC};
 use crate::error::Error;
-use crate::sys::volume::OsVolume;
 use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::os::OsVolume;
 
 /// Opens a file that begins as redb's files do.
 pub(crate) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {

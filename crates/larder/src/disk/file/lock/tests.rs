@@ -5,7 +5,8 @@ use super::*;
 use crate::sys::clock::system::SystemClock;
 use crate::sys::sync::Mutex;
 use crate::sys::volume::file::VolumeFile;
-use crate::sys::volume::{Anchor, Metadata, OsVolume};
+use crate::sys::volume::os::OsVolume;
+use crate::sys::volume::{Anchor, Metadata};
 
 #[test]
 fn the_second_owner_is_told_who_the_first_is() {

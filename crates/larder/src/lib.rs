@@ -46,7 +46,7 @@ pub use crate::config::{
     MAX_TTL, MIN_TTL,
 };
 pub use crate::disk::file::cache_file::backoff::{INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
-pub use crate::disk::file::files::MAX_QUARANTINED;
+pub use crate::disk::file::quarantine::MAX_QUARANTINED;
 pub use crate::engine::sweeper::{SweepReport, WATCH_INTERVAL};
 pub use crate::engine::verify::VerifyReport;
 pub use crate::error::{Error, LoadError};

@@ -13,7 +13,7 @@
 
 use super::shared::Shared;
 use super::writer::command::Acknowledge;
-use crate::disk::store::batch::range::RangeRemoval;
+use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::error::Error;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;

@@ -4,4 +4,6 @@ pub(crate) mod codec;
 pub(crate) mod escape;
 pub(crate) mod key;
 pub(crate) mod keyspace_id;
+pub(crate) mod range_tombstone;
 pub(crate) mod record;
+pub(crate) mod stored_key;

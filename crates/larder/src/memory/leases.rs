@@ -20,8 +20,8 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::epochs::{EpochToken, Epochs};
-use super::stored_key::StoredKey;
 use crate::format::key::scope::Scope;
+use crate::format::stored_key::StoredKey;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::Value;
 use crate::memory::slot_key::SlotKey;

@@ -27,7 +27,6 @@ pub(crate) mod shard;
 pub(crate) mod slot;
 pub(crate) mod slot_key;
 mod slots;
-pub(crate) mod stored_key;
 #[cfg(any(test, feature = "test-util"))]
 mod validate;
 pub(crate) mod weight;

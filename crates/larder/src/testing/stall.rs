@@ -4,16 +4,17 @@
 //! entries wait for their commit meanwhile. A test can't make a real disk stall, but it can stall this one.
 
 use std::io;
-use std::ops::{Bound, Range};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use parking_lot::{Condvar, Mutex};
-use redb::{BackendError, StorageBackend};
+use redb::StorageBackend;
 
 use crate::config::CacheBuilder;
 use crate::sys::sync::Arc;
 use crate::sys::volume::content::Content;
 use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::forward_locks::forward_locks;
 use crate::sys::volume::os::OsVolume;
 use crate::sys::volume::{Anchor, LockFile, Metadata, Volume};
 
@@ -206,27 +207,5 @@ impl StorageBackend for StallingFile {
         self.file.close()
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.query_lock_range(start, end)
-    }
+    forward_locks!(file);
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::disk::store::catalog::Registration;
+use crate::disk::store::registration::Registration;
 use crate::engine::open_keyspace::{KeyspaceType, OpenKeyspace};
 use crate::engine::shared::Shared;
 use crate::engine::writer::command::Acknowledge;

@@ -230,7 +230,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// replaces. The answer is the page that it would take.
     fn keep_out_of_file(&self, key: SlotKey<'_>, payload: &mut EncodedValue) -> Option<u64> {
         let page = page_of(key.bytes.len(), record_len(&payload.extension, payload.bytes.len()));
-        if page <= self.shared.most_page() {
+        if page <= self.shared.max_page() {
             return None;
         }
         payload.bytes = Vec::new();
@@ -247,7 +247,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
              room as it takes, and open it again"
                 .to_owned()
         };
-        self.value_too_large(page, "the page it takes on disk", self.shared.most_page(), remedy)
+        self.value_too_large(page, "the page it takes on disk", self.shared.max_page(), remedy)
     }
 
     /// Counts a value that lives in memory alone. The first of a keyspace is told in the log.

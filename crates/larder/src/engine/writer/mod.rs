@@ -28,6 +28,7 @@
 mod behind;
 mod bounds;
 pub(crate) mod command;
+mod entry_changes;
 mod gather;
 mod held;
 mod recovery;
@@ -39,8 +40,8 @@ use std::time::Duration;
 use super::tiers::Tiers;
 use crate::disk::file::cache_file::backoff::INITIAL_RETRY_DELAY;
 use crate::disk::file::cache_file::{CacheFile, ServiceState};
-use crate::disk::store::catalog::PendingRegistrations;
 use crate::disk::store::guard::{StoreError, panic_message};
+use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot::Mutation;
@@ -49,6 +50,7 @@ use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sys::sync::{Arc, Ordering, planted};
 use crate::units::Timestamp;
 use command::{Command, Waiting, acknowledge};
+use entry_changes::entry_changes;
 use gather::Numbered;
 use held::Held;
 
@@ -157,7 +159,7 @@ impl Writer {
             if is_last {
                 return;
             }
-            if self.file.has_to_learn() {
+            if self.file.has_pending_registrations() {
                 flush = due.or_else(|| Some(Deadline::after(self.limits.flush_interval)));
             }
         }
@@ -215,9 +217,9 @@ impl Writer {
         }
         let progress = self.commit_or_degrade(&waiting, &mut evicted_values);
         self.keep_to_capacity();
-        self.file.remember();
+        self.file.note_content();
         self.announce();
-        if self.file.standing() != ServiceState::Suspended && !self.held.has_work() {
+        if self.file.state() != ServiceState::Suspended && !self.held.has_work() {
             // Committed; or it lives in memory alone from here on.
             self.tiers.counted.lag.end();
         }
@@ -258,17 +260,18 @@ impl Writer {
         let is_over = self.part_is_over(waiting);
         let has_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
         let now = self.tiers.time.now();
-        let adopted = self.file.adopted().clone();
+        let pending = self.file.pending_registrations().clone();
         let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
         // Who sweeps asks for no commit: with nothing to delete there is none.
-        let leaves_new = mutations.is_empty() && waiting.only_sweeps() && adopted.may_wait();
+        let leaves_new = mutations.is_empty() && waiting.only_sweeps() && pending.may_wait();
         let none = PendingRegistrations::default();
         let take_use = |key: &[u8]| self.tiers.uses.take(self.tiers.memory.key(key).hash);
+        let changes = entry_changes(mutations);
         let batch = Batch {
-            mutations,
+            changes: &changes,
             ranges: &waiting.ranges,
             is_first,
-            adopt: if leaves_new { &none } else { &adopted },
+            pending: if leaves_new { &none } else { &pending },
             register: if is_first { &waiting.registrations } else { &[] },
             sweep: if is_first { waiting.sweep.min(self.limits.most_changes) } else { 0 },
             now,
@@ -290,10 +293,10 @@ impl Writer {
         }
         let snapshot = store.snapshot(generation);
         if !leaves_new {
-            self.file.has_learned();
+            self.file.clear_pending_registrations();
         }
         let snapshot = snapshot?;
-        self.file.watch()?;
+        self.file.check_place()?;
         if planted::failpoint_is_set(planted::Failpoint::SettleEarly) {
             self.tiers.mark_clean(mutations, evicted_values);
         }

@@ -2,12 +2,13 @@
 
 use super::{Shard, SlotValue, next};
 use crate::format::keyspace_id::KeyspaceId;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::lookup::PreviousState;
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::purged::Purged;
 use crate::memory::segments::make_room;
-use crate::memory::slot::{Change, Mutation, Range, SlotState};
+use crate::memory::slot::{Change, Mutation, SlotState};
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::AtomicU64;
 use crate::units::Timestamp;
@@ -45,7 +46,7 @@ impl Shard {
 
     /// Hides the records of a range on disk until [`Shard::remove_range_tombstone`]. Returns the range
     /// removals that are already pending.
-    pub(crate) fn insert_range_tombstone(&mut self, range: &Range) -> Vec<Range> {
+    pub(crate) fn insert_range_tombstone(&mut self, range: &RangeTombstone) -> Vec<RangeTombstone> {
         let earlier = self.ranges.clone();
         // A shard that is closed, or about to be, answers no lookup that asks the disk.
         if !self.is_closed {
@@ -62,7 +63,7 @@ impl Shard {
     /// meantime: the barrier bars fills, and a write has a later sequence.
     pub(crate) fn purge_part(
         &mut self,
-        range: &Range,
+        range: &RangeTombstone,
         now: Timestamp,
         (from, most): (SlotId, SlotId),
         most_listed: usize,

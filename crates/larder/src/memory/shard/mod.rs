@@ -21,10 +21,11 @@ use hashbrown::HashTable;
 use super::expiry::ExpiryIndex;
 use super::leases::{LeaseId, Leases, Permit};
 use super::policy::Policy;
-use super::slot::{DirtyValue, Range, Slot, SlotState};
+use super::slot::{DirtyValue, Slot, SlotState};
 use super::slots::Slots;
 use super::weight::Weight;
 use crate::format::keyspace_id::KeyspaceId;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::keyspace_usage::KeyspaceUsages;
@@ -48,7 +49,7 @@ pub(crate) struct Shard {
     /// slot.
     pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
     /// Range removals that are not committed yet.
-    ranges: Vec<Range>,
+    ranges: Vec<RangeTombstone>,
     /// Whether entries of the disk tier must be committed. If so, an entry that will not be committed is
     /// refused. Otherwise an older value on disk would show after its eviction.
     saves: bool,

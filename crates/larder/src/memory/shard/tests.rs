@@ -1,12 +1,13 @@
 use super::*;
 use crate::format::key::scope::Scope;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::buffer::WriteBuffer;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved, Value};
 use crate::memory::heap::block;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, PreviousState};
 use crate::memory::purged::Purged;
-use crate::memory::slot::{Change, Mutation, Range};
+use crate::memory::slot::{Change, Mutation};
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
 use crate::sys::sync::Arc;
@@ -59,9 +60,9 @@ impl Bench {
         out
     }
 
-    fn purge(&mut self, prefix: &[u8]) -> (Range, Purged) {
+    fn purge(&mut self, prefix: &[u8]) -> (RangeTombstone, Purged) {
         self.shard.leases.raise_barrier(&Scope::prefix(prefix), &mut self.deferred);
-        let range = Range { scope: Scope::prefix(prefix), sequence: next(&self.counter) };
+        let range = RangeTombstone { scope: Scope::prefix(prefix), sequence: next(&self.counter) };
         self.shard.insert_range_tombstone(&range);
         let mut purged = Purged::default();
         while self.purge_part(&range, 0, 1000, &mut purged).is_some() {}
@@ -72,7 +73,7 @@ impl Bench {
     /// Purges two slots, and lists up to so many clean entries.
     fn purge_part(
         &mut self,
-        range: &Range,
+        range: &RangeTombstone,
         from: SlotId,
         most_listed: usize,
         purged: &mut Purged,
@@ -158,7 +159,7 @@ fn a_purge_keeps_removals_that_somebody_waits_for() {
 #[test]
 fn a_purge_spares_what_was_written_after_it() {
     let mut bench = Bench::new();
-    let range = Range { scope: Scope::prefix([]), sequence: next(&bench.counter) };
+    let range = RangeTombstone { scope: Scope::prefix([]), sequence: next(&bench.counter) };
     bench.store(KEY, 1);
     bench.purge_part(&range, 0, 1000, &mut Purged::default());
     assert_eq!(bench.value(), Some(1));
@@ -177,7 +178,7 @@ fn a_purge_in_parts_lets_nothing_old_come_in_between_two_of_them() {
     }
     let scope = Scope::prefix(&b"\0\0\0\x01"[..]);
     bench.shard.leases.raise_barrier(&scope, &mut bench.deferred);
-    let range = Range { scope, sequence: next(&bench.counter) };
+    let range = RangeTombstone { scope, sequence: next(&bench.counter) };
     assert!(bench.shard.insert_range_tombstone(&range).is_empty());
     let mut purged = Purged::default();
     let next_slot = bench.purge_part(&range, 0, 3, &mut purged);

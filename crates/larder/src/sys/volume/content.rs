@@ -5,13 +5,14 @@
 //! is remote (btrfs, zfs, f2fs, network and FUSE file systems) may report any number.
 
 use std::fs::File;
-use std::ops::{Bound, Range};
+use std::ops::Range;
 use std::path::Path;
 use std::{fs, io};
 
+use redb::StorageBackend;
 use redb::backends::FileBackend;
-use redb::{BackendError, StorageBackend};
 
+use super::forward_locks::forward_locks;
 use super::limit::Limited;
 
 /// The smallest unit that a file system allocates, and the size of redb's page.
@@ -90,29 +91,7 @@ impl StorageBackend for OsContent {
         self.backend.close()
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.backend.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.backend.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.backend.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.backend.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.backend.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.backend.query_lock_range(start, end)
-    }
+    forward_locks!(backend);
 }
 
 #[cfg(target_os = "linux")]

@@ -1,11 +1,12 @@
 //! An open file of a volume: its content, and the descriptor of its locks.
 
 use std::io;
-use std::ops::{Bound, Range};
+use std::ops::Range;
 
-use redb::{BackendError, StorageBackend};
+use redb::StorageBackend;
 
 use super::content::Content;
+use super::forward_locks::forward_locks;
 use super::seal::Seal;
 
 /// An open file of a volume, as redb takes it.
@@ -85,27 +86,5 @@ impl StorageBackend for VolumeFile {
         self.locks.as_ref().map_or(Ok(()), |locks| locks.close())
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.locks().try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.locks().try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.locks().lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.locks().lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.locks().unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.locks().query_lock_range(start, end)
-    }
+    forward_locks!(locks());
 }

@@ -9,9 +9,9 @@
 
 use std::io;
 use std::io::ErrorKind;
-use std::ops::Bound;
 
-use redb::{BackendError, StorageBackend};
+use super::forward_locks::forward_locks;
+use redb::StorageBackend;
 
 /// Returns the maximum length that this process may give a file now. `None` if there is no limit.
 #[cfg(unix)]
@@ -69,27 +69,5 @@ impl<T: StorageBackend> StorageBackend for Limited<T> {
         self.0.close()
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.query_lock_range(start, end)
-    }
+    forward_locks!(0);
 }

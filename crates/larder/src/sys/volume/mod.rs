@@ -7,6 +7,7 @@
 
 pub(crate) mod content;
 pub(crate) mod file;
+pub(crate) mod forward_locks;
 mod held;
 mod limit;
 pub(crate) mod os;

@@ -26,8 +26,8 @@ pub mod clock {
 #[cfg(shuttle)]
 #[doc(hidden)]
 pub mod model {
+    pub use crate::sys::sync::failpoint::{Failpoint, set_failpoint};
     pub use crate::sys::sync::pass_time;
-    pub use crate::sys::sync::planted::{Failpoint, plant};
 }
 
 pub use crate::api::cache::Cache;

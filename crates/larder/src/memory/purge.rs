@@ -27,7 +27,7 @@ use crate::format::key::scope::Scope;
 use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::purged::Purged;
 use crate::sys::sync::Ordering;
-use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 /// Slots that are visited under one hold of a shard's lock: about 50 µs if all of them are removed.
@@ -54,7 +54,7 @@ impl Memory {
         let range = RangeTombstone { scope, sequence };
         let mut purged = Purged::default();
         for shard in &self.shards {
-            let is_late = failpoint_is_set(Failpoint::RaiseFloorLate);
+            let is_late = failpoint_is_set(Failpoint::InsertRangeTombstoneLate);
             let mut next = Some(0);
             while let Some(from) = next {
                 let mut locked = self.lock_shard(shard, evicted_values);

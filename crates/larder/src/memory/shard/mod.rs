@@ -32,7 +32,7 @@ use crate::memory::keyspace_usage::KeyspaceUsages;
 use crate::memory::lookup::{Lookup, MissToken, PreviousState};
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::slot_key::SlotKey;
-use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{AtomicU64, Ordering};
 use crate::units::Timestamp;
 
@@ -112,7 +112,7 @@ impl Shard {
     /// Returns the sequence that a record on disk must exceed to be visible: the sequence of the latest
     /// uncommitted range removal that covers the key.
     pub(crate) fn min_visible_sequence(&self, key: SlotKey<'_>) -> u64 {
-        if failpoint_is_set(Failpoint::IgnoreFloor) {
+        if failpoint_is_set(Failpoint::IgnoreMinVisibleSequence) {
             return 0;
         }
         let matching = self.ranges.iter().filter(|range| range.scope.covers(key.bytes));

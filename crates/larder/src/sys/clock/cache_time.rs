@@ -67,7 +67,7 @@ impl CacheTime {
 
     /// Returns the bounds of the time, from a single reading of a coarse clock where there is one.
     #[inline]
-    pub(crate) fn span(&self) -> TimeBounds {
+    pub(crate) fn bounds(&self) -> TimeBounds {
         let Some(coarse) = self.clock.coarse_monotonic() else {
             let now = self.now();
             return TimeBounds { earliest: now, latest: now };
@@ -163,12 +163,12 @@ mod tests {
     }
 
     #[test]
-    fn the_time_lies_in_the_span() {
+    fn the_time_lies_within_its_bounds() {
         let time = CacheTime::new(Arc::new(SystemClock::new()), Timestamp::ZERO);
         for _ in 0..10_000 {
             let before = time.now();
-            let span = time.span();
-            assert!(span.earliest <= time.now() && before <= span.latest, "{before:?} {span:?}");
+            let bounds = time.bounds();
+            assert!(bounds.earliest <= time.now() && before <= bounds.latest, "{before:?} {bounds:?}");
         }
     }
 
@@ -194,14 +194,14 @@ mod tests {
     fn a_jump_of_the_wall_clock_shows_at_the_next_tick_or_when_somebody_asks_for_the_time() {
         let clock = Arc::new(Ticking(ManualClock::starting_at(Timestamp::from_millis(10_000))));
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
-        let at_start = time.span();
+        let at_start = time.bounds();
         clock.0.set_wall(Timestamp::from_millis(90_000));
-        assert_eq!(time.span(), at_start, "within a tick");
+        assert_eq!(time.bounds(), at_start, "within a tick");
         clock.0.advance(Duration::from_millis(10));
-        assert_eq!(time.span().earliest, time.now());
+        assert_eq!(time.bounds().earliest, time.now());
         clock.0.set_wall(Timestamp::from_millis(200_000));
         time.now();
-        assert_eq!(time.span().earliest.as_millis(), 200_000, "the offset is everybody's");
+        assert_eq!(time.bounds().earliest.as_millis(), 200_000, "the offset is everybody's");
     }
 
     /// Clocks at any point of their scales.
@@ -278,9 +278,9 @@ mod tests {
             }
             clock.advance(ttl.checked_sub(half).unwrap());
             if may_advance || start.as_millis() == u64::MAX {
-                let span = time.span();
+                let bounds = time.bounds();
                 prop_assert!(expires_at <= time.now(), "{expires_at:?} {:?}", time.now());
-                prop_assert!(span.earliest <= time.now() && time.now() <= span.latest);
+                prop_assert!(bounds.earliest <= time.now() && time.now() <= bounds.latest);
             }
             let mut last = time.now();
             for wall in jumps {

@@ -6,11 +6,11 @@
 //! operation whose result depends on the order of two threads goes through one of them. See
 //! `tests/interleavings`.
 
+pub(crate) mod failpoint;
 #[cfg(shuttle)]
 mod model;
 #[cfg(not(shuttle))]
 mod native;
-pub(crate) mod planted;
 
 #[cfg(shuttle)]
 use model as primitives;

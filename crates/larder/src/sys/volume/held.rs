@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::os_metadata::{identity, metadata_at, seen};
+use super::os_metadata::{identity, metadata_at, metadata_of};
 use super::{Anchor, Identity, LockFile, LockPlace, Metadata, limit};
 
 /// Used by one thread at a time, the cache's writer thread, because the file has one position.
@@ -39,7 +39,7 @@ impl Anchor for OsAnchor {
     }
 
     fn metadata(&self) -> io::Result<Metadata> {
-        Ok(seen(&self.file.metadata()?))
+        Ok(metadata_of(&self.file.metadata()?))
     }
 
     fn start(&self, most: usize) -> io::Result<Vec<u8>> {

@@ -14,7 +14,7 @@ pub(super) fn metadata_at(path: &Path) -> io::Result<Option<Metadata>> {
         Err(error) => return Err(error),
     };
     let allocated = counts_blocks(path).then(|| content::allocated(&found));
-    Ok(Some(Metadata { allocated, ..seen(&found) }))
+    Ok(Some(Metadata { allocated, ..metadata_of(&found) }))
 }
 
 /// Returns whether the file system of a path can be believed about the blocks of a file.
@@ -22,7 +22,7 @@ pub(super) fn counts_blocks(path: &Path) -> bool {
     path.parent().is_some_and(content::counts_blocks)
 }
 
-pub(super) fn seen(found: &fs::Metadata) -> Metadata {
+pub(super) fn metadata_of(found: &fs::Metadata) -> Metadata {
     let kind = match found.file_type() {
         kind if kind.is_dir() => FileKind::Directory,
         kind if kind.is_symlink() => FileKind::Symlink,

@@ -97,7 +97,7 @@ impl Disk {
         }
     }
 
-    pub(super) fn seen(&self, id: u64) -> Metadata {
+    pub(super) fn metadata(&self, id: u64) -> Metadata {
         // An unstable identity is another one each time.
         let identity =
             Identity(if self.has_unstable_identities { self.operations.len() as u64 } else { 0 }, id);

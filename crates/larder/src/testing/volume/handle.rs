@@ -196,14 +196,14 @@ impl Anchor for SimulatedAnchor {
 
     fn has_name(&self) -> io::Result<bool> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Look)?;
+        disk.begin(Operation::Metadata)?;
         Ok(disk.nodes.is_named(self.node))
     }
 
     fn metadata(&self) -> io::Result<Metadata> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Look)?;
-        Ok(disk.seen(self.node))
+        disk.begin(Operation::Metadata)?;
+        Ok(disk.metadata(self.node))
     }
 
     fn start(&self, most: usize) -> io::Result<Vec<u8>> {

@@ -170,8 +170,8 @@ impl CacheBuilder {
 impl Volume for SimulatedVolume {
     fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Look)?;
-        Ok(disk.nodes.at(path).map(|id| disk.seen(id)))
+        disk.begin(Operation::Metadata)?;
+        Ok(disk.nodes.at(path).map(|id| disk.metadata(id)))
     }
 
     fn counts_blocks(&self, _: &Path) -> bool {

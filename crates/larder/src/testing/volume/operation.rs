@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 #[expect(missing_docs, reason = "each is the operation that its name says")]
 pub enum Operation {
     Open,
-    Look,
+    Metadata,
     List,
     Read,
     Write,

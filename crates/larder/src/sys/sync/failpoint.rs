@@ -17,17 +17,17 @@ pub enum Failpoint {
     /// A range removal takes its sequence before it bars the loads in flight.
     SkipBarrier,
     /// Records on disk stay visible while a range removal is not committed.
-    IgnoreFloor,
+    IgnoreMinVisibleSequence,
     /// A range removal inserts its range tombstone into a shard after it has removed the entries of the
     /// shard.
-    RaiseFloorLate,
+    InsertRangeTombstoneLate,
     /// The range tombstone is removed when the row of the range removal is committed, not when its entries
     /// are deleted.
-    LiftFloorWithRow,
+    RemoveRangeTombstoneWithRow,
     /// The range tombstone is removed before the snapshot without the removed entries is installed.
     RemoveRangeTombstoneEarly,
     /// A committed key leaves its shard before the snapshot that shows it is installed.
-    SettleEarly,
+    MarkCleanEarly,
     /// Keys that a failed commit had drained are not committed again.
     ForgetDrained,
     /// A sealed shard stores entries all the same.
@@ -39,23 +39,23 @@ pub enum Failpoint {
 }
 
 #[cfg(not(shuttle))]
-pub(crate) const fn failpoint_is_set(_fault: Failpoint) -> bool {
+pub(crate) const fn failpoint_is_set(_failpoint: Failpoint) -> bool {
     false
 }
 
 #[cfg(shuttle)]
 std::thread_local! {
     /// All threads of an execution are coroutines of one thread of the system.
-    static PLANTED: std::cell::Cell<Option<Failpoint>> = const { std::cell::Cell::new(None) };
+    static FAILPOINT: std::cell::Cell<Option<Failpoint>> = const { std::cell::Cell::new(None) };
 }
 
 #[cfg(shuttle)]
-pub(crate) fn failpoint_is_set(fault: Failpoint) -> bool {
-    PLANTED.get() == Some(fault)
+pub(crate) fn failpoint_is_set(failpoint: Failpoint) -> bool {
+    FAILPOINT.get() == Some(failpoint)
 }
 
 /// Sets a failpoint for the executions of this thread, or clears it.
 #[cfg(shuttle)]
-pub fn plant(fault: Option<Failpoint>) {
-    PLANTED.set(fault);
+pub fn set_failpoint(failpoint: Option<Failpoint>) {
+    FAILPOINT.set(failpoint);
 }

@@ -13,7 +13,7 @@ use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::counters::Counters;
 use crate::stats::cumulative::CumulativeStats;
-use crate::stats::observe::named::Named;
+use crate::stats::observe::named_keyspace::NamedKeyspace;
 use crate::sys::sync::{Arc, AtomicBool, Condvar, Mutex};
 
 #[derive(Debug)]
@@ -40,8 +40,8 @@ pub(crate) struct OpenKeyspace {
 
 impl OpenKeyspace {
     /// Returns its name, and what spells its keys.
-    pub(crate) fn named(&self) -> Named {
-        Named { name: self.name.clone(), shape: self.shape.parse().ok() }
+    pub(crate) fn named(&self) -> NamedKeyspace {
+        NamedKeyspace { name: self.name.clone(), shape: self.shape.parse().ok() }
     }
 }
 

@@ -10,8 +10,8 @@ use crate::stats::count::Count;
 use crate::stats::counters::Counters;
 use crate::stats::observe::Sample;
 use crate::stats::observe::hot::HotKeys;
-use crate::stats::observe::named::Named;
-use crate::stats::observe::slow::{Load, SlowLoads};
+use crate::stats::observe::named_keyspace::NamedKeyspace;
+use crate::stats::observe::slow::{FinishedLoad, SlowLoads};
 
 impl Shared {
     /// Counts an operation on a whole key, and looks at it if it is sampled.
@@ -58,7 +58,13 @@ impl Shared {
         }
         let key = full.get(KeyspaceId::LEN..).unwrap_or_default().to_vec();
         let ended_at = self.tiers.time.now();
-        self.observer.note_slow(Load { keyspace: open_keyspace.named(), key, ended_at, took, has_failed });
+        self.observer.note_slow(FinishedLoad {
+            keyspace: open_keyspace.named(),
+            key,
+            ended_at,
+            took,
+            has_failed,
+        });
     }
 
     /// Spells a key for the log, if the application allows it. Otherwise it may be a secret.
@@ -79,7 +85,7 @@ impl Shared {
     }
 
     /// Returns the keyspaces that are open, by their numbers.
-    pub(crate) fn names(&self) -> BTreeMap<KeyspaceId, Named> {
+    pub(crate) fn names(&self) -> BTreeMap<KeyspaceId, NamedKeyspace> {
         self.open_keyspaces
             .lock()
             .values()

@@ -83,6 +83,14 @@ pub fn await_first_sweep(cache: &crate::api::cache::Cache) -> Result<(), crate::
     cache.sweep().map(drop)
 }
 
+/// Returns what the control socket of a cache answers to a line, without a socket: for the fuzzer.
+#[cfg(all(unix, feature = "control"))]
+#[doc(hidden)]
+#[must_use]
+pub fn answer_line(cache: &crate::api::cache::Cache, line: &[u8]) -> Vec<u8> {
+    crate::ops::control::answer::answer(&crate::sys::sync::Arc::downgrade(cache.shared()), line)
+}
+
 #[cfg(test)]
 mod tests {
     use crate::api::cache::Cache;

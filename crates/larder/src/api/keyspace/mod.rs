@@ -5,7 +5,6 @@ mod fill;
 pub(crate) mod iter;
 mod load;
 mod remove;
-pub(crate) mod stats;
 pub(crate) mod update;
 mod write;
 
@@ -172,7 +171,7 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     /// Some hundred loads and one short lock a shard, however many keyspaces there are.
     #[must_use]
     pub fn stats(&self) -> KeyspaceStats {
-        stats::of_one(&self.shared, &self.open_keyspace)
+        self.shared.stats_of(&self.open_keyspace)
     }
 
     /// Counts how a lookup was answered, and looks at its key if it is sampled; and tells it, at trace level, in a

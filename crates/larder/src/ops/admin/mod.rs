@@ -31,8 +31,8 @@ mod entry;
 use std::path::Path;
 
 use super::inspect::facts::{KeyspaceFacts, of_catalog};
-use crate::api::keyspace::definition::check_name;
 use crate::config::DEFAULT_VERIFY_ON_OPEN;
+use crate::config::validate::check_name;
 use crate::disk::file::files::absolute;
 use crate::disk::reader::edit::{Compaction, Edit};
 use crate::disk::store::catalog::Registration;

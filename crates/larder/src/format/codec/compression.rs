@@ -33,13 +33,16 @@ impl Compression {
         }
     }
 
-    /// The way that a record has; none if this build does not know how to compress so.
+    /// Returns the compression of a record, or LZ4 if it is Zstandard and this build cannot write that. None for an
+    /// uncompressed record.
     pub(crate) const fn of_recorded(recorded: record::Compression) -> Option<Self> {
         match recorded {
+            record::Compression::None => None,
             record::Compression::Lz4 => Some(Self::Lz4),
             #[cfg(feature = "zstd")]
             record::Compression::Zstd => Some(Self::Zstd),
-            _ => None,
+            #[cfg(not(feature = "zstd"))]
+            record::Compression::Zstd => Some(Self::Lz4),
         }
     }
 

@@ -113,5 +113,5 @@ pub fn export(data: &[u8]) {
 /// # Panics
 /// When a line has no answer, or more is removed than was asked for.
 pub fn control(data: &[u8]) {
-    control::check(larder::control::answer_line, data);
+    control::check(larder::testing::answer_line, data);
 }

@@ -9,12 +9,12 @@ use serde::de::DeserializeOwned;
 
 use super::*;
 
-#[path = "../../watchdog.rs"]
+#[path = "../../support/watchdog.rs"]
 mod watchdog;
 
 use watchdog::{Watch, patience};
 
-/// As in the other harnesses; see `tests/harness.rs`.
+/// As in the other harnesses; see `tests/support/harness.rs`.
 const SEED: &str = "LARDER_SEED";
 /// How many made-up inputs each target gets.
 const ROUNDS: &str = "LARDER_FUZZ_ROUNDS";
@@ -313,7 +313,7 @@ fn a_refusal_that_removes_all_the_same_is_found() {
         if line.starts_with(b"{\"v\":1,\"do\":\"clear") {
             cache.clear().unwrap();
         }
-        larder::control::answer_line(cache, line)
+        larder::testing::answer_line(cache, line)
     };
     finds_fault("control", |data| control::check(hasty, data));
 }

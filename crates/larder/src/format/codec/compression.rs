@@ -2,7 +2,8 @@
 //!
 //! LZ4: Yann Collet, LZ4 block format, <https://github.com/lz4/lz4>. Zstandard: RFC 8878.
 
-use super::{CodecError, MAX_VALUE_LEN};
+use crate::format::codec::error::CodecError;
+use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::record;
 
 /// How long values of a keyspace are made shorter on disk. See

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::disk::store::catalog::Catalog;
-use crate::format::codec::CodecError;
 use crate::format::codec::compression::inflate;
+use crate::format::codec::error::CodecError;
 use crate::format::record;
 use crate::format::record::{Compression, Damage};
 use crate::units::Timestamp;

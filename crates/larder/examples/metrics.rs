@@ -1,7 +1,7 @@
 //! Serves the metrics of a cache to Prometheus: `cargo run -p larder --features metrics --example metrics`,
 //! and then `curl 127.0.0.1:9184/metrics`.
 //!
-//! An application with a web server adds a route to it. This example uses the sockets of the standard library.
+//! An application with a web server adds a route to it. This example uses the standard library's sockets.
 #![expect(clippy::print_stdout, reason = "an example says where it listens")]
 
 use std::error::Error;

@@ -1,4 +1,5 @@
-//! The sweeper against those who write anew what it is about to delete: contract 2, and that it deletes nothing else.
+//! The sweeper against those who write anew what it is about to delete: contract 2, and that it deletes
+//! nothing else.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,7 +44,8 @@ pub(crate) fn a_sweep_spares_what_was_written_anew() {
     assert_eq!(place.committed(1), Some(11), "the sweep deleted what was written anew");
 }
 
-/// An entry is touched while it expires and is swept. If the touch came in time it lives on, wherever it is; if not, it is gone.
+/// An entry is touched while it expires and is swept. If the touch came in time it lives on, wherever it is;
+/// if not, it is gone.
 pub(crate) fn a_touch_and_an_expiry_agree() {
     let place = Place::new();
     let cache = place.open_tight();

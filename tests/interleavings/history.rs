@@ -1,8 +1,9 @@
 //! What each thread asked of a key and was told, and whether one order explains it all (contract 1).
 //!
-//! Two calls that overlap may have taken effect in either order; one that ended before another began came first. A history is
-//! right if some order that respects this gives every answer that was given. The histories are short, so all orders are tried, in the
-//! manner of Wing and Gong, "Testing and Verifying Concurrent Objects", 1993.
+//! Two calls that overlap may have taken effect in either order; one that ended before another began came
+//! first. A history is right if some order that respects this gives every answer that was given. The
+//! histories are short, so all orders are tried, in the manner of Wing and Gong, "Testing and Verifying
+//! Concurrent Objects", 1993.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
@@ -69,7 +70,8 @@ impl History {
     }
 }
 
-/// Whether the events that are not in `done` have an order, if the key has this value now. `dead_ends` are the states known to have none.
+/// Whether the events that are not in `done` have an order, if the key has this value now. `dead_ends` are
+/// the states known to have none.
 fn has_order(
     events: &[Event],
     done: u32,

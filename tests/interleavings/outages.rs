@@ -1,7 +1,8 @@
 //! A disk that fails and works again while the cache is used: contracts 3 and 6.
 //!
-//! What is only on the disk may be missed meanwhile, and lost. But nobody is given what was overwritten or removed, in this run or
-//! after a restart at any moment after a removal was acknowledged; and nobody waits for ever.
+//! What is only on the disk may be missed meanwhile, and lost. But nobody is given what was overwritten or
+//! removed, in this run or after a restart at any moment after a removal was acknowledged; and nobody waits
+//! for ever.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -41,7 +42,8 @@ fn fail_once(disk: &SimulatedVolume) {
     disk.fail_once(next + thread_rng().next_u64() % NEXT_OPERATIONS, Failure::Io);
 }
 
-/// What a removal left behind at the moment at which it was acknowledged: no restart may find less than this number.
+/// What a removal left behind at the moment at which it was acknowledged: no restart may find less than this
+/// number.
 #[derive(Default)]
 struct Removed(Mutex<Option<(Place, u64)>>);
 
@@ -58,7 +60,8 @@ fn change(place: &Place, source: &Source, removed: &Removed, versions: &Keyspace
     versions.insert(&1, next).unwrap();
 }
 
-/// After the contest: the disk works again, and key 1 is read from it; then after a restart at the moment of its removal, and at the end.
+/// After the contest: the disk works again, and key 1 is read from it; then after a restart at the moment of
+/// its removal, and at the end.
 fn judge(place: &Place, cache: Cache, versions: Keyspace<u64, u64>, source: &Source, removed: Removed) {
     pass_time();
     let_others_go_on();

@@ -50,7 +50,8 @@ impl Noted {
     }
 }
 
-/// Two writes of a key while another takes its room, so that it is evicted as soon as it is clean and read back from disk.
+/// Two writes of a key while another takes its room, so that it is evicted as soon as it is clean and read
+/// back from disk.
 pub(crate) fn reads_never_go_back() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -118,7 +119,8 @@ pub(crate) fn removals_writes_and_promotions_agree() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// A range removal against writes on either side of it, one key on disk alone. Each key has an order; the range as a whole has none.
+/// A range removal against writes on either side of it, one key on disk alone. Each key has an order; the
+/// range as a whole has none.
 pub(crate) fn a_clear_agrees_with_writes_and_reads() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);

@@ -1,5 +1,5 @@
-//! Where values come from: a number that only grows, so that whoever is given less than the least that is still right was given what
-//! had been invalidated or overwritten.
+//! Where values come from: a number that only grows, so that whoever is given less than the least that is
+//! still right was given what had been invalidated or overwritten.
 
 use std::convert::Infallible;
 use std::sync::Mutex;

@@ -1,5 +1,5 @@
-//! Requests to the control socket: whatever the lines, each gets one line that is an answer, only what was asked for is removed, and looking
-//! is no use of anything.
+//! Requests to the control socket: whatever the lines, each gets one line that is an answer, only what was
+//! asked for is removed, and looking is no use of anything.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,7 @@
 //! Bytes as a source of choices: what a fuzzer changes, a target reads as numbers, texts and picks.
 //!
-//! It never runs out: after the last byte everything is zero, so that every input means something and a shorter one means less.
+//! It never runs out: after the last byte everything is zero, so that every input means something and a
+//! shorter one means less.
 
 /// Bytes not yet used.
 #[derive(Debug)]

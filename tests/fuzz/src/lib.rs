@@ -1,8 +1,8 @@
 //! What the fuzzers drive: a function a target, from any bytes to a panic if something is wrong.
 //!
-//! libFuzzer calls them (`fuzz_targets/`, `just fuzz record`), and so does `cargo test -p larder-fuzz`, which needs nothing but
-//! stable cargo: it replays the corpus and runs made-up inputs. Every target has a broken twin in the tests that it must
-//! find fault with.
+//! libFuzzer calls them (`fuzz_targets/`, `just fuzz record`), and so does `cargo test -p larder-fuzz`, which
+//! needs nothing but stable cargo: it replays the corpus and runs made-up inputs. Every target has a broken
+//! twin in the tests that it must find fault with.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a target that panics has found something")]
 

@@ -1,6 +1,7 @@
 //! Sequences of operations: every answer is that of a map with times.
 //!
-//! Nothing is evicted at these sizes, so the answers must be exactly the map's: in memory, and on a file that is closed and opened again.
+//! Nothing is evicted at these sizes, so the answers must be exactly the map's: in memory, and on a file that
+//! is closed and opened again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,6 +2,9 @@
 //!
 //! A power of two has four buckets, so a time is known to a fifth. Recording adds to three atomics; loads and commits are recorded, which
 //! take far longer, and lookups are not.
+//!
+//! The crate `histogram` has the same bounds (a grouping power of 2). Its buckets are atomics of the standard
+//! library, not of `sync`, it keeps no sum, and it refuses a time beyond the last bucket. So this is our own.
 
 use std::time::Duration;
 

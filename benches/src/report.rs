@@ -4,6 +4,7 @@
 //! another run rewrites the figures and keeps the reasons.
 
 pub mod bars;
+mod fold;
 pub mod lines;
 pub mod page;
 pub mod reasons;

@@ -113,5 +113,5 @@ pub fn export(data: &[u8]) {
 /// # Panics
 /// If a line has no answer, or other keys are removed than the requested ones.
 pub fn control(data: &[u8]) {
-    control::check(larder::control::answer_line, data);
+    control::check(larder::testing::answer_line, data);
 }

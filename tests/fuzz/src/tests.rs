@@ -313,7 +313,7 @@ fn a_refusal_that_removes_all_the_same_is_found() {
         if line.starts_with(b"{\"v\":1,\"do\":\"clear") {
             cache.clear().unwrap();
         }
-        larder::control::answer_line(cache, line)
+        larder::testing::answer_line(cache, line)
     };
     finds_fault("control", |data| control::check(hasty, data));
 }

@@ -10,6 +10,8 @@ use super::{
 use crate::error::Error;
 use crate::units::ByteSize;
 
+const MAX_NAME_LEN: usize = 255;
+
 impl CacheBuilder {
     /// Checks every setting.
     pub(crate) fn validate(&self) -> Result<(), Error> {
@@ -73,4 +75,13 @@ pub(crate) fn check_ttl(ttl: Duration) -> Result<(), Error> {
         "it may be from {MIN_TTL:?} to {MAX_TTL:?}; to keep a value out of the cache, do not insert it"
     );
     Err(Error::InvalidSetting { setting: "ttl", value: format!("{ttl:?}"), allowed })
+}
+
+/// Refuses a name of a keyspace or a schema that the file has no room for.
+pub(crate) fn check_name(setting: &'static str, name: &str) -> Result<(), Error> {
+    if (1..=MAX_NAME_LEN).contains(&name.len()) {
+        return Ok(());
+    }
+    let allowed = format!("it may be from 1 to {MAX_NAME_LEN} bytes long");
+    Err(Error::InvalidSetting { setting, value: format!("{name:?}"), allowed })
 }

@@ -7,7 +7,8 @@ use crate::error::Error;
 use crate::format::record;
 use crate::format::record::{Extension, Header};
 use crate::memory::evicted_values::EvictedValues;
-use crate::memory::slot::{Lookup, PreviousState, SlotKey};
+use crate::memory::lookup::{Lookup, PreviousState};
+use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 

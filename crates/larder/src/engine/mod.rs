@@ -7,6 +7,7 @@ pub(crate) mod removal;
 mod removal_count;
 pub(crate) mod service_thread;
 pub(crate) mod shared;
+mod statistics;
 pub(crate) mod sweeper;
 pub(crate) mod tiers;
 pub(crate) mod verify;

@@ -13,7 +13,7 @@ use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::counters::{Count, Counters};
 use crate::stats::cumulative::CumulativeStats;
-use crate::stats::observe::hot::Named;
+use crate::stats::observe::named::Named;
 use crate::sys::sync::{Arc, AtomicBool, Condvar, Mutex};
 
 #[derive(Debug)]

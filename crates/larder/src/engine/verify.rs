@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::shared::Shared;
 use super::tiers::Tiers;
 use super::writer::command::Command;
 use crate::disk::store::guard::StoreError;
@@ -25,14 +26,27 @@ pub struct VerifyReport {
     pub damaged_records: u64,
 }
 
+impl Shared {
+    /// Checks every page of the file and every record in it; nothing in a cache without a file.
+    pub(crate) fn verify(&self) -> Result<VerifyReport, Error> {
+        self.refuse_if_unusable()?;
+        if !self.tiers.has_disk() {
+            return Ok(VerifyReport::default());
+        }
+        let damage = self.tiers.verify()?;
+        let (records, damaged_records) = self.tiers.verify_records()?;
+        Ok(VerifyReport { damage, records, damaged_records })
+    }
+}
+
 impl Tiers {
     /// Has every page of the file checked; what was wrong with it.
-    pub(crate) fn verify(&self) -> Result<Option<String>, Error> {
+    fn verify(&self) -> Result<Option<String>, Error> {
         self.ask(Command::Verify)?
     }
 
     /// Checks every record on disk: how many there are, and how many of these are damaged.
-    pub(crate) fn verify_records(&self) -> Result<(u64, u64), Error> {
+    fn verify_records(&self) -> Result<(u64, u64), Error> {
         let (mut records, mut damaged) = (0, 0);
         let mut after: Option<Arc<[u8]>> = None;
         loop {

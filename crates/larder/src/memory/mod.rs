@@ -1,23 +1,30 @@
 //! The memory tier: shards, their shared budget, and the write buffer.
 //!
-//! A key belongs to one [`shard::Shard`], chosen by its hash (of a per-process random seed). This module
-//! takes the locks, one at a time, and drops what shards let go of after unlocking; it does no I/O.
+//! A key belongs to one [`shard::Shard`]. The key's hash chooses the shard, and the hash has a random seed
+//! for each process. This module takes the locks of the shards, one at a time. Values that a shard lets go of
+//! are dropped after the lock is released. Nothing here does I/O.
 
 mod budget;
 pub(crate) mod buffer;
 mod closing;
+mod deferred_drops;
+pub(crate) mod entry;
 mod epochs;
 pub(crate) mod evicted_values;
 mod expiry;
 pub mod heap;
+pub(crate) mod keyspace_usage;
 pub(crate) mod leases;
+pub(crate) mod lookup;
 mod maintenance;
 mod policy;
 mod purge;
+pub(crate) mod purged;
 mod removal;
 mod segments;
 pub(crate) mod shard;
 pub(crate) mod slot;
+pub(crate) mod slot_key;
 mod slots;
 pub(crate) mod stored_key;
 #[cfg(any(test, feature = "test-util"))]
@@ -29,7 +36,10 @@ use buffer::WriteBuffer;
 use evicted_values::EvictedValues;
 use leases::{LeaseId, Permit};
 
-use slot::{DeferredDrops, IncomingEntry, Lookup, MissToken, Refused, SlotKey, Value};
+use crate::memory::deferred_drops::DeferredDrops;
+use crate::memory::entry::{IncomingEntry, Refused, Value};
+use crate::memory::lookup::{Lookup, MissToken};
+use crate::memory::slot_key::SlotKey;
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Deref;
@@ -45,25 +55,25 @@ use crate::sys::sync::{
 };
 use crate::units::Timestamp;
 
-/// All shards.
+/// The shards of a cache, and what they share.
 #[derive(Debug)]
 pub(crate) struct Memory {
     shards: Box<[Padded]>,
     hasher: ahash::RandomState,
     budget: Arc<Budget>,
     buffer: Arc<WriteBuffer>,
-    /// The last sequence given out.
+    /// The last sequence that was given to a change.
     sequence: AtomicU64,
     next_victim: AtomicUsize,
-    /// Values that were too heavy for memory, or found no room, and were left to the disk.
+    /// Values that were left to the disk, because they were too heavy for memory or found no room in it.
     bypassed: StatisticU64,
-    /// Whether a write was stored, to a keyspace that is on disk, that will not be saved.
+    /// Whether a write to a keyspace of the disk tier was stored that will not be saved.
     has_unsaved: AtomicBool,
     /// The process whose threads use the locks.
     pub(crate) process: Process,
 }
 
-/// A shard on lines of the processor's cache that it shares with no other.
+/// A shard that shares no line of the processor's cache with another shard.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Padded(RwLock<Shard>);
@@ -76,19 +86,19 @@ impl Deref for Padded {
     }
 }
 
-/// What a lookup that may fill found under the exclusive lock.
+/// Answer to a caller that may fill a key, found under the exclusive lock.
 #[derive(Debug)]
 pub(crate) enum Leased {
-    /// A value came in the meantime.
+    /// Another caller has stored a value in the meantime.
     Value(Value),
-    /// Another caller is loading the key: join its flight.
+    /// Another caller is loading the key. Join its flight.
     Flight(Value),
-    /// A lease, and what to know before the disk is asked; none if it has nothing live.
-    Lease { id: LeaseId, on_disk: Option<MissToken> },
+    /// The lease was taken. With a token, ask the disk next; without one, the key has nothing live on disk.
+    Lease { id: LeaseId, miss_token: Option<MissToken> },
 }
 
 impl Memory {
-    /// `shards` is rounded up to a power of two.
+    /// Makes empty shards. Their number is `shards`, rounded up to a power of two.
     pub(crate) fn new(shards: usize, capacity: u64, write_buffer: u64, last_sequence: u64) -> Self {
         let shards = shards.next_power_of_two().min(1 << 16);
         Self {
@@ -104,14 +114,14 @@ impl Memory {
         }
     }
 
-    /// The same, with hashes that are the same in each process.
+    /// Replaces the random seed of the hashes, so that each process has the same ones.
     pub(crate) fn seeded(self, seed: u64) -> Self {
         Self { hasher: ahash::RandomState::with_seeds(seed, 1, 2, 3), ..self }
     }
 
     #[inline]
     pub(crate) fn key<'a>(&self, bytes: &'a [u8]) -> SlotKey<'a> {
-        // Not by way of `Hash`, which would hash the length as well: the bytes alone tell keys apart.
+        // Not through `Hash`, which also hashes the length. The bytes alone tell keys apart.
         let mut hasher = self.hasher.build_hasher();
         hasher.write(bytes);
         SlotKey { hash: hasher.finish(), bytes }
@@ -129,22 +139,22 @@ impl Memory {
         self.sequence.load(Ordering::SeqCst)
     }
 
-    /// In a forked child, a key whose shard can't be looked at has nothing.
+    /// Looks a key up. In a forked child, a key whose shard can't be locked has no value.
     #[inline]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         self.read(key).map_or(Lookup::Negative, |shard| shard.get(key, now))
     }
 
-    /// A lookup that counts as no use.
+    /// Looks a key up without counting the lookup as a use.
     pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         self.read(key).map_or(Lookup::Negative, |shard| shard.peek(key, now))
     }
 
-    /// The shard of a key, under its shared lock; none in a forked child, if a thread of its parent was
+    /// Locks the shard of a key for reading. Returns `None` in a forked child, if a thread of the parent was
     /// changing the shard at the fork.
     ///
-    /// The process is asked for only if the lock can't be had at once, so a hit costs nothing more. A child
-    /// that has the lock is sure to give it back without waiting: nobody can come to wait for it.
+    /// The process is asked for only if the lock is not free, so a hit pays nothing for it. A child that gets
+    /// the lock can release it without waiting, because no other thread of the child waits for it.
     #[inline]
     fn read(&self, key: SlotKey<'_>) -> Option<RwLockReadGuard<'_, Shard>> {
         let shard = self.shard(key);
@@ -156,14 +166,14 @@ impl Memory {
         self.process.is_current().then(|| shard.read())
     }
 
-    /// Takes a lease on a key even if it has a value, so as to write that value again.
+    /// Takes a lease on a key that may have a value, so that the value can be written again.
     pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Lookup) {
         let mut shard = self.shard(key).write();
         (shard.leases.take_over(key), shard.peek(key, now))
     }
 
-    /// Takes a lease on a key and hangs `flight` on it, so as to load it; unless there is a flight to join.
-    /// Invariant 4: the caller asks the disk after this.
+    /// Takes a lease on a key in order to load it, and attaches `flight` to the lease. If the key has a
+    /// flight already, returns that one. Invariant 4: the caller asks the disk after this.
     pub(crate) fn lease_to_load(
         &self,
         key: SlotKey<'_>,
@@ -171,29 +181,30 @@ impl Memory {
         flight: impl FnOnce() -> Value,
     ) -> Leased {
         let mut shard = self.shard(key).write();
-        let on_disk = match shard.get(key, now) {
+        let miss_token = match shard.get(key, now) {
             Lookup::Value(value, _) => return Leased::Value(value),
             Lookup::Negative => None,
-            Lookup::Unknown(absent) => Some(absent),
+            Lookup::Unknown(token) => Some(token),
         };
         if let Some(flight) = shard.leases.flight(key) {
             return Leased::Flight(flight);
         }
         let id = shard.leases.take(key);
         shard.leases.attach(key, id, flight());
-        Leased::Lease { id, on_disk }
+        Leased::Lease { id, miss_token }
     }
 
     pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
-        self.locked(key, |shard, deferred| shard.leases.release(key, lease, deferred));
+        self.change_shard_of(key, |shard, deferred| shard.leases.release(key, lease, deferred));
     }
 
-    /// Stores an explicit write. An entry that is not to be saved is evicted at once if memory has no room
-    /// for it.
+    /// Stores an explicit write. If the entry will not be saved and memory has no room for it, it is evicted
+    /// at once.
     ///
-    /// What it replaces, and what goes for its room, is left to the caller, who may have others to tell of
-    /// the write first: a user's `Drop` may panic. So do the other two ways to store an entry.
-    pub(crate) fn store_keeping(
+    /// The caller drops the values in `evicted_values` (the replaced value and the victims), because it may
+    /// have to announce the write first and a user's `Drop` may panic. [`fill_entry`](Memory::fill_entry) and
+    /// [`promote_entry`](Memory::promote_entry) do the same.
+    pub(crate) fn store_entry(
         &self,
         key: SlotKey<'_>,
         entry: IncomingEntry,
@@ -201,29 +212,29 @@ impl Memory {
         evicted_values: &mut EvictedValues,
     ) -> Result<u64, Refused> {
         if entry.unsaved.is_none() && !KeyspaceId::of(key.bytes).is_memory_only() {
-            // Before the shard takes it: whoever asks after every shard refuses such entries knows of all
-            // that were stored.
+            // Set before storing, so that a caller that reads the flag after `start_saving` sees every
+            // unsaved entry.
             self.has_unsaved.store(true, Ordering::SeqCst);
         }
         let store = |shard: &mut Shard, entry, deferred: &mut DeferredDrops| {
             shard.store(key, entry, &self.sequence, deferred)
         };
-        self.charged(key, entry, evicted_values, store).map_err(|refused| match refused {
-            // What it would have replaced must not outlive it.
-            Refused::NoRoom => self.keeping(self.shard(key), evicted_values, |shard, deferred| {
+        self.store_charged(key, entry, evicted_values, store).map_err(|refused| match refused {
+            // Otherwise the replaced value would outlive the write that replaced it.
+            Refused::NoRoom => self.change_shard(self.shard(key), evicted_values, |shard, deferred| {
                 shard.forget_replaced(key, now, deferred)
             }),
             other => other,
         })
     }
 
-    /// Whether writes were stored since this was last asked that will not be saved.
+    /// Returns whether unsaved writes were stored since the last call, and resets the flag.
     pub(crate) fn take_unsaved(&self) -> bool {
         self.has_unsaved.swap(false, Ordering::SeqCst)
     }
 
-    /// Publishes a load, if its lease still holds. Answers its sequence.
-    pub(crate) fn fill_keeping(
+    /// Publishes a load if its lease still holds. Returns the sequence of the entry.
+    pub(crate) fn fill_entry(
         &self,
         key: SlotKey<'_>,
         lease: LeaseId,
@@ -233,11 +244,11 @@ impl Memory {
         let fill = |shard: &mut Shard, entry, deferred: &mut DeferredDrops| {
             shard.fill(key, lease, entry, &self.sequence, deferred)
         };
-        self.charged(key, entry, evicted_values, fill)
+        self.store_charged(key, entry, evicted_values, fill)
     }
 
-    /// Publishes what was read from disk, if the permission still holds.
-    pub(crate) fn promote_keeping(
+    /// Publishes a value that was read from disk if the permit still holds.
+    pub(crate) fn promote_entry(
         &self,
         key: SlotKey<'_>,
         permit: Permit,
@@ -248,20 +259,20 @@ impl Memory {
         let promote = |shard: &mut Shard, entry, deferred: &mut DeferredDrops| {
             shard.promote(key, permit, entry, sequence, deferred)
         };
-        self.charged(key, entry, evicted_values, promote)
+        self.store_charged(key, entry, evicted_values, promote)
     }
 
-    /// Stores an entry, its weight reserved if it is not to be saved: it is clean from the start then.
+    /// Stores an entry. An entry that will not be saved is clean from the start, so its weight is reserved
+    /// first.
     ///
-    /// A full cache mostly has the room in the entry's own shard: what is evicted there, under the same lock,
-    /// gives its room to the newcomer, and nobody can come in between. Otherwise room is looked for
-    /// everywhere.
-    fn charged<R>(
+    /// In a full cache the room mostly comes from the entry's own shard: the victim is evicted under the same
+    /// lock, and no other entry can take its room. If that fails, room is looked for in every shard.
+    fn store_charged<R>(
         &self,
         key: SlotKey<'_>,
         entry: IncomingEntry,
-        // Not dropped here: a user's `Drop` must not run while weight is reserved that is nobody's yet, since
-        // it may wait for that weight.
+        // Not dropped here: weight is reserved at this moment that no entry has yet, and a user's `Drop` may
+        // wait for that weight.
         evicted_values: &mut EvictedValues,
         store: impl FnOnce(&mut Shard, IncomingEntry, &mut DeferredDrops) -> Result<R, Refused>,
     ) -> Result<R, Refused> {
@@ -270,7 +281,7 @@ impl Memory {
         let mut left = Some((entry, store));
         let mut stored = Err(Refused::NoRoom);
         if is_reserved || weight <= self.budget.capacity() {
-            self.keeping(self.shard(key), evicted_values, |shard, deferred| {
+            self.change_shard(self.shard(key), evicted_values, |shard, deferred| {
                 if (is_reserved || (shard.evict(deferred) && deferred.give_room(weight)))
                     && let Some((entry, store)) = left.take()
                 {
@@ -279,38 +290,39 @@ impl Memory {
             });
         }
         if let Some((entry, store)) = left {
-            if !self.reserve_keeping(key, weight, evicted_values) {
+            if !self.reserve_weight(key, weight, evicted_values) {
                 self.bypassed.fetch_add(1, Ordering::Relaxed);
                 return Err(Refused::NoRoom);
             }
-            stored = self
-                .keeping(self.shard(key), evicted_values, |shard, deferred| store(shard, entry, deferred));
+            stored = self.change_shard(self.shard(key), evicted_values, |shard, deferred| {
+                store(shard, entry, deferred)
+            });
         }
         stored.inspect_err(|_| self.budget.release(weight))
     }
 
-    /// Reserves room in the budget for a key, evicting as needed: first from its own shard, so that shards
-    /// keep their sizes and each chooses among the entries that the new one competes with, then from one
-    /// after another. No lock is held at the call.
-    fn reserve_keeping(&self, key: SlotKey<'_>, weight: u64, evicted_values: &mut EvictedValues) -> bool {
+    /// Reserves weight in the budget for a key, and evicts as needed. The key's own shard comes first, so
+    /// that shards keep their sizes and the new entry competes with its neighbours. Then the other shards
+    /// follow, one after another. The caller holds no lock.
+    fn reserve_weight(&self, key: SlotKey<'_>, weight: u64, evicted_values: &mut EvictedValues) -> bool {
         if weight > self.budget.capacity() {
             return false;
         }
         if self.budget.try_reserve(weight) {
             return true;
         }
-        self.keeping(self.shard(key), evicted_values, Shard::evict);
+        self.change_shard(self.shard(key), evicted_values, Shard::evict);
         let mut idle = 0;
         while !self.budget.try_reserve(weight) {
             let next = self.next_victim.fetch_add(1, Ordering::Relaxed);
             let Some(shard) = self.shards.get(next & (self.shards.len() - 1)) else {
                 return false;
             };
-            if self.keeping(shard, evicted_values, Shard::evict) {
+            if self.change_shard(shard, evicted_values, Shard::evict) {
                 idle = 0;
                 continue;
             }
-            // Nothing to evict: the room is reserved by fills that are about to be published.
+            // Nothing was evictable. Then the room is reserved by fills that are about to be published.
             idle += 1;
             if idle > 8 * self.shards.len() {
                 return false;
@@ -322,29 +334,25 @@ impl Memory {
         true
     }
 
-    /// The shard of a key: by the upper half of the hash, the lower being the table's and the policy's.
+    /// Returns the shard of a key. It is chosen by the upper half of the hash, because the shard's table and
+    /// its policy use the lower half.
     #[inline]
     fn shard(&self, key: SlotKey<'_>) -> &RwLock<Shard> {
         let at = usize::try_from(key.hash >> 32).unwrap_or(0) & (self.shards.len() - 1);
         self.shards.get(at).expect("a masked index is below the power of two that is the length")
     }
 
-    fn locked<R>(&self, key: SlotKey<'_>, change: impl FnOnce(&mut Shard, &mut DeferredDrops) -> R) -> R {
-        self.locked_shard(self.shard(key), change)
-    }
-
-    /// Changes a shard under its lock. What it lets go of is dropped after the lock (invariant 5), its weight
-    /// given back.
-    fn locked_shard<R>(
+    fn change_shard_of<R>(
         &self,
-        shard: &RwLock<Shard>,
+        key: SlotKey<'_>,
         change: impl FnOnce(&mut Shard, &mut DeferredDrops) -> R,
     ) -> R {
-        self.keeping(shard, &mut EvictedValues::default(), change)
+        self.change_shard(self.shard(key), &mut EvictedValues::default(), change)
     }
 
-    /// Changes a shard under its lock. What it lets go of is left to the caller, its weight given back.
-    fn keeping<R>(
+    /// Changes a shard under its lock, and gives back the weight that it lets go of. The caller drops the
+    /// values.
+    fn change_shard<R>(
         &self,
         shard: &RwLock<Shard>,
         evicted_values: &mut EvictedValues,

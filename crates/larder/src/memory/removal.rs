@@ -1,8 +1,10 @@
-//! Removing one key from memory, and keeping loads that began before from bringing it back.
+//! Removing one key from memory, so that no load that began earlier brings it back.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
-use super::slot::{PreviousState, Refused, SlotKey};
+use crate::memory::entry::Refused;
+use crate::memory::lookup::PreviousState;
+use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 impl Memory {
@@ -13,37 +15,37 @@ impl Memory {
         now: Timestamp,
         evicted_values: &mut EvictedValues,
     ) -> PreviousState {
-        self.keeping(self.shard(key), evicted_values, |shard, deferred| shard.forget(key, now, deferred))
+        self.change_shard(self.shard(key), evicted_values, |shard, deferred| shard.forget(key, now, deferred))
     }
 
-    /// Removes a key by a tombstone: what stood there, its sequence, the floor for a record on disk, and what
-    /// `look` says of the disk, asked under the same lock.
+    /// Removes a key by a tombstone. Returns the previous state, the sequence of the removal, the
+    /// `min_visible_sequence` of the key, and the answer of `read_disk`, which runs under the same lock.
     pub(crate) fn insert_tombstone<S>(
         &self,
         key: SlotKey<'_>,
         now: Timestamp,
         evicted_values: &mut EvictedValues,
-        look: impl FnOnce() -> S,
+        read_disk: impl FnOnce() -> S,
     ) -> Result<(PreviousState, u64, u64, S), Refused> {
-        self.keeping(self.shard(key), evicted_values, |shard, deferred| {
+        self.change_shard(self.shard(key), evicted_values, |shard, deferred| {
             if shard.is_closed() {
                 return Err(Refused::Closed);
             }
-            let (prior, sequence) = shard.insert_tombstone(key, now, &self.sequence, deferred);
-            Ok((prior, sequence, shard.min_visible_sequence(key), look()))
+            let (previous, sequence) = shard.insert_tombstone(key, now, &self.sequence, deferred);
+            Ok((previous, sequence, shard.min_visible_sequence(key), read_disk()))
         })
     }
 
     pub(crate) fn cancel_tombstone(&self, key: SlotKey<'_>, sequence: u64) {
-        self.locked(key, |shard, deferred| shard.cancel_tombstone(key, sequence, deferred));
+        self.change_shard_of(key, |shard, deferred| shard.cancel_tombstone(key, sequence, deferred));
     }
 
-    /// Bars fills of a key, together with the removal that `remove` makes under the same lock.
+    /// Bars fills of a key. The removal that follows lowers the fence again.
     pub(crate) fn raise_fence(&self, key: SlotKey<'_>) {
-        self.locked(key, |shard, deferred| shard.leases.raise_fence(key, deferred));
+        self.change_shard_of(key, |shard, deferred| shard.leases.raise_fence(key, deferred));
     }
 
     pub(crate) fn lower_fence(&self, key: SlotKey<'_>) {
-        self.locked(key, |shard, deferred| shard.leases.lower_fence(key, deferred));
+        self.change_shard_of(key, |shard, deferred| shard.leases.lower_fence(key, deferred));
     }
 }

@@ -3,10 +3,12 @@ mod model;
 
 use super::evicted_values::EvictedValues;
 use super::leases::{LeaseId, Permit};
-use super::slot::{IncomingEntry, Lookup, Refused, SlotKey, Unsaved, Value};
 use super::weight::Weight;
 use super::*;
 use crate::format::key::scope::Scope;
+use crate::memory::entry::{IncomingEntry, Refused, Unsaved, Value};
+use crate::memory::lookup::Lookup;
+use crate::memory::slot_key::SlotKey;
 
 const LATER: Timestamp = Timestamp::from_millis(u64::MAX);
 
@@ -32,11 +34,11 @@ impl Memory {
         entry: IncomingEntry,
         now: Timestamp,
     ) -> Result<u64, Refused> {
-        self.store_keeping(key, entry, now, &mut EvictedValues::default())
+        self.store_entry(key, entry, now, &mut EvictedValues::default())
     }
 
     fn fill(&self, key: SlotKey<'_>, lease: LeaseId, entry: IncomingEntry) -> Result<u64, Refused> {
-        self.fill_keeping(key, lease, entry, &mut EvictedValues::default())
+        self.fill_entry(key, lease, entry, &mut EvictedValues::default())
     }
 
     fn promote(
@@ -46,7 +48,7 @@ impl Memory {
         entry: IncomingEntry,
         sequence: u64,
     ) -> Result<(), Refused> {
-        self.promote_keeping(key, permit, entry, sequence, &mut EvictedValues::default())
+        self.promote_entry(key, permit, entry, sequence, &mut EvictedValues::default())
     }
 }
 

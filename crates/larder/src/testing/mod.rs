@@ -7,10 +7,11 @@ pub mod bytes;
 mod stall;
 pub(crate) mod volume;
 
+pub use crate::testing::volume::act::Act;
+pub use crate::testing::volume::operation::{Failure, Operation};
 pub use stall::StallingDisk;
-pub use volume::acts::Act;
+pub use volume::SimulatedVolume;
 pub use volume::power::Loss;
-pub use volume::{Failure, Operation, SimulatedVolume};
 
 use std::time::Duration;
 
@@ -81,6 +82,14 @@ pub fn await_first_sweep(cache: &crate::api::cache::Cache) -> Result<(), crate::
     }
     // Behind the question that the first sweep may still have with the writer.
     cache.sweep().map(drop)
+}
+
+/// Returns what the control socket of a cache answers to a line, without a socket: for the fuzzer.
+#[cfg(all(unix, feature = "control"))]
+#[doc(hidden)]
+#[must_use]
+pub fn answer_line(cache: &crate::api::cache::Cache, line: &[u8]) -> Vec<u8> {
+    crate::ops::control::answer::answer(&crate::sys::sync::Arc::downgrade(cache.shared()), line)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The cache: opened once, shared by cloning.
 
 mod keys;
-mod stats;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -211,14 +210,7 @@ impl Cache {
     /// # Cost
     /// About a second for each gigabyte of file, twice; commits wait for the first half of it.
     pub fn verify(&self) -> Result<VerifyReport, Error> {
-        self.shared.refuse_if_unusable()?;
-        let tiers = &self.shared.tiers;
-        if !tiers.has_disk() {
-            return Ok(VerifyReport::default());
-        }
-        let damage = tiers.verify()?;
-        let (records, damaged_records) = tiers.verify_records()?;
-        Ok(VerifyReport { damage, records, damaged_records })
+        self.shared.verify()
     }
 
     /// What the cache did and holds. Nothing in a forked child.
@@ -227,7 +219,7 @@ impl Cache {
     /// A few thousand loads and one short lock a shard; independent of the number of entries.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        stats::of(&self.shared)
+        self.shared.stats()
     }
 
     /// Commits what is not committed, ends the threads, and closes the file. Lookups then find nothing, and
@@ -285,12 +277,7 @@ impl Cache {
         self.shared.abandon()
     }
 
-    #[cfg(all(unix, feature = "control"))]
-    pub(crate) fn of(shared: Arc<Shared>) -> Self {
-        Self { shared }
-    }
-
-    #[cfg(any(test, feature = "test-util", all(unix, feature = "control")))]
+    #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::config::validate::check_ttl;
+use crate::config::validate::{check_name, check_ttl};
 use crate::error::Error;
 use crate::format::codec::compression::Compression;
 use crate::format::codec::format::Format;
@@ -13,7 +13,6 @@ use crate::memory::heap::HeapSize;
 
 /// The lifetime of entries whose keyspace sets none: a day.
 pub const DEFAULT_TTL: Duration = Duration::from_hours(24);
-const MAX_NAME_LEN: usize = 255;
 
 /// A keyspace's name, types, lifetime and schema version.
 ///
@@ -198,14 +197,6 @@ impl<K, V> KeyspaceDefinition<K, V> {
         }
         check_ttl(self.ttl)
     }
-}
-
-pub(crate) fn check_name(setting: &'static str, name: &str) -> Result<(), Error> {
-    if (1..=MAX_NAME_LEN).contains(&name.len()) {
-        return Ok(());
-    }
-    let allowed = format!("it may be from 1 to {MAX_NAME_LEN} bytes long");
-    Err(Error::InvalidSetting { setting, value: format!("{name:?}"), allowed })
 }
 
 impl<K, V> Clone for KeyspaceDefinition<K, V> {

@@ -5,13 +5,15 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::engine::lookup::Stored;
-use crate::format::codec::CodecError;
+use crate::format::codec::error::CodecError;
 use crate::format::key::Key;
 use crate::format::record::Header;
 use crate::memory::Memory;
+use crate::memory::entry::{IncomingEntry, Refused};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::leases::{LeaseId, Permit};
-use crate::memory::slot::{IncomingEntry, Lookup, Refused, SlotKey};
+use crate::memory::lookup::Lookup;
+use crate::memory::slot_key::SlotKey;
 use crate::stats::counters::Count;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
@@ -108,7 +110,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // Dropped last, when it is counted and planned: a user's `Drop` may panic.
         let mut evicted_values = EvictedValues::default();
         let promoted =
-            self.shared.tiers.memory.promote_keeping(key, permit, entry, found.sequence, &mut evicted_values);
+            self.shared.tiers.memory.promote_entry(key, permit, entry, found.sequence, &mut evicted_values);
         match promoted {
             Ok(()) => self.open_keyspace.counters.add(Count::Promotions),
             // Memory counts those that it has no room for, as bypassed.

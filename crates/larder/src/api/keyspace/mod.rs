@@ -5,7 +5,6 @@ mod fill;
 pub(crate) mod iter;
 mod load;
 mod remove;
-pub(crate) mod stats;
 pub(crate) mod update;
 mod write;
 
@@ -26,9 +25,11 @@ use crate::format::codec::erased::ErasedCodec;
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::scope::Scope;
 use crate::format::key::{EncodeKey, Key, MAX_KEY_LEN};
+use crate::memory::entry::Value;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::leases::Permit;
-use crate::memory::slot::{Lookup, SlotKey, Value};
+use crate::memory::lookup::Lookup;
+use crate::memory::slot_key::SlotKey;
 use crate::stats::KeyspaceStats;
 use crate::stats::counters::{Count, Counters};
 use crate::sys::sync::{Arc, AtomicBool, thread};
@@ -172,7 +173,7 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     /// Some hundred loads and one short lock a shard, however many keyspaces there are.
     #[must_use]
     pub fn stats(&self) -> KeyspaceStats {
-        stats::of_one(&self.shared, &self.open_keyspace)
+        self.shared.stats_of(&self.open_keyspace)
     }
 
     /// Counts how a lookup was answered, and looks at its key if it is sampled; and tells it, at trace level, in a

@@ -19,12 +19,15 @@ use crate::disk::store::charging::page_of;
 use crate::engine::shared::Shared;
 use crate::error::Error;
 use crate::format::codec;
-use crate::format::codec::{CodecError, Encoded, MAX_VALUE_LEN};
+use crate::format::codec::Encoded;
+use crate::format::codec::error::CodecError;
+use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record::{Compression, Extension, record_len};
+use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
-use crate::memory::slot::{IncomingEntry, Refused, SlotKey, Unsaved};
+use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD, Weight};
 use crate::stats::counters::Count;
 use crate::sys::sync::{Arc, Ordering, thread};
@@ -96,8 +99,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let is_beyond_file = beyond_file.is_some() && is_saved;
         let entry = IncomingEntry { value, expires_at, weight, unsaved };
         let stored = match lease {
-            None => tiers.memory.store_keeping(key, entry, now, &mut evicted_values),
-            Some(lease) => tiers.memory.fill_keeping(key, lease.id, entry, &mut evicted_values),
+            None => tiers.memory.store_entry(key, entry, now, &mut evicted_values),
+            Some(lease) => tiers.memory.fill_entry(key, lease.id, entry, &mut evicted_values),
         };
         if is_saved && tiers.memory.buffer().has_waiters() {
             // They asked for room, perhaps before this value was there to be committed: it is what they wait

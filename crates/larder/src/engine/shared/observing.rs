@@ -8,7 +8,8 @@ use crate::engine::open_keyspace::OpenKeyspace;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::counters::{Count, Counters};
 use crate::stats::observe::Sample;
-use crate::stats::observe::hot::{HotKeys, Named};
+use crate::stats::observe::hot::HotKeys;
+use crate::stats::observe::named::Named;
 use crate::stats::observe::slow::{Load, SlowLoads};
 
 impl Shared {

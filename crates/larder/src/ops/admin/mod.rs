@@ -31,14 +31,14 @@ mod entry;
 use std::path::Path;
 
 use super::inspect::facts::{KeyspaceFacts, of_catalog};
-use crate::api::keyspace::definition::check_name;
 use crate::config::DEFAULT_VERIFY_ON_OPEN;
+use crate::config::validate::check_name;
 use crate::disk::file::files::absolute;
 use crate::disk::reader::edit::{Compaction, Edit};
 use crate::disk::store::catalog::Registration;
 use crate::error::Error;
-use crate::format::codec::MAX_VALUE_LEN;
 use crate::format::codec::format::Format;
+use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::key::MAX_KEY_LEN;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;

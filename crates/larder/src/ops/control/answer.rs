@@ -8,7 +8,6 @@ use super::protocol::{Hello, KeyspaceInfo, PROTOCOL, Refusal, Removed, Request, 
 use super::stream::{Stream, not_sampled};
 use super::target::Target;
 use super::{look, text};
-use crate::api::cache::Cache;
 use crate::engine::removal::Removal;
 use crate::engine::shared::Shared;
 use crate::format::key::scope::Scope;
@@ -19,7 +18,7 @@ const HOT_KEYS: usize = 20;
 
 /// The answer to a line, as far as it is one line.
 #[cfg(any(test, feature = "test-util"))]
-pub(super) fn answer(cache: &Weak<Shared>, line: &[u8]) -> Vec<u8> {
+pub(crate) fn answer(cache: &Weak<Shared>, line: &[u8]) -> Vec<u8> {
     answer_or_stream(cache, line).0
 }
 
@@ -32,9 +31,8 @@ pub(super) fn answer_or_stream(cache: &Weak<Shared>, line: &[u8]) -> (Vec<u8>, O
             let (line, stream) = Stream::begin(&shared, request, only.map(|only| only.id))?;
             return Ok((line, Some(stream)));
         }
-        let cache = Cache::of(shared);
         // What a removal lets go of is dropped here, and a user's `Drop` may panic.
-        catch_unwind(AssertUnwindSafe(|| execute(&cache, request)))
+        catch_unwind(AssertUnwindSafe(|| execute(&shared, request)))
             .unwrap_or_else(|_| {
                 Err(Refusal::new("panicked", "the process panicked over it", "see the process's log"))
             })
@@ -43,11 +41,10 @@ pub(super) fn answer_or_stream(cache: &Weak<Shared>, line: &[u8]) -> (Vec<u8>, O
     answer.unwrap_or_else(|refusal| (refusal.to_line(), None))
 }
 
-fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
-    let shared = cache.shared();
+fn execute(shared: &Shared, request: Request) -> Result<Vec<u8>, Refusal> {
     Ok(match request {
         Request::Hello {} => done(&hello(shared)),
-        Request::Stats {} => done(&stats(cache)),
+        Request::Stats {} => done(&stats(shared)),
         Request::Keyspaces {} => done(&keyspaces(shared)),
         Request::Keys { keyspace, prefix, after, limit, all } => {
             let target = Target::find(shared, &keyspace)?;
@@ -76,11 +73,14 @@ fn execute(cache: &Cache, request: Request) -> Result<Vec<u8>, Refusal> {
         // Not `Cache::clear`, which counts an invalidation of the application.
         Request::ClearAll {} => removed(shared.invalidate([Removal::Everything])?),
         Request::Flush {} => {
-            cache.flush()?;
+            shared.flush()?;
             done(&serde_json::json!({}))
         }
-        Request::Sweep {} => done(&cache.sweep()?),
-        Request::Verify {} => done(&cache.verify()?),
+        Request::Sweep {} => {
+            shared.refuse_if_unusable()?;
+            done(&shared.tiers.sweep()?)
+        }
+        Request::Verify {} => done(&shared.verify()?),
         Request::Hot { keyspace, limit } => {
             shared.refuse_if_unusable()?;
             let only = keyspace.map(|name| Target::find(shared, &name)).transpose()?;
@@ -114,9 +114,8 @@ fn hello(shared: &Shared) -> Hello {
 }
 
 /// The statistics, without what might quote a value that is not to be shown.
-fn stats(cache: &Cache) -> Stats {
-    let mut stats = cache.stats();
-    let shared = cache.shared();
+fn stats(shared: &Shared) -> Stats {
+    let mut stats = shared.stats();
     for told in &mut stats.keyspaces {
         if let Some(cause) = &mut told.undecodable_cause {
             *cause = look::reason(shared, cause).to_owned();

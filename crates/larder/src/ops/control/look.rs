@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::judge::{KeyEvidence, OnDisk};
-use super::protocol::Refusal;
+use super::protocol::{MAX_PAGE, MAX_VALUE_SENT, Refusal};
 use super::status::{EntryState, FoundIn, KeyStatus, KeysPage};
 use super::target::Target;
 use super::why::{Surroundings, explain};
@@ -38,8 +38,6 @@ use crate::memory::shard::describe::KeyInMemory;
 use crate::stats::DiskState;
 use crate::stats::cause::Cause;
 use crate::sys::clock::Deadline;
-
-use super::{MAX_PAGE, MAX_VALUE_SENT};
 
 /// Keys of a page, unless it is said how many.
 const PAGE: u32 = 256;

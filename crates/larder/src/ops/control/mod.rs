@@ -22,7 +22,7 @@
 //! its keys, their bytes and the time that it reads the disk, besides two passes over the keys in memory; a value that is answered, by its bytes.
 //! A peer that monitors operations is shown a bounded number of them at a time, between the requests of others.
 
-mod answer;
+pub(crate) mod answer;
 pub(crate) mod client;
 mod judge;
 pub(crate) mod listen;
@@ -41,15 +41,10 @@ mod why;
 pub use client::{Client, ClientError};
 pub use monitor::{Monitor, MonitorEnd, MonitorOptions, Monitored, Operation};
 pub use peer::{IDLE_LIMIT, READ_LIMIT};
-pub use protocol::{Hello, KeyspaceInfo, MAX_LINE, PROTOCOL, Refusal};
+pub use protocol::{Hello, KeyspaceInfo, MAX_LINE, MAX_PAGE, MAX_VALUE_SENT, PROTOCOL, Refusal};
 pub use serve::MAX_PEERS;
 pub use status::{EntryState, FoundIn, KeyStatus, KeysPage};
 pub use stream::{DEFAULT_MONITOR_SAMPLE, DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};
-
-/// The most keys of a page.
-pub const MAX_PAGE: u32 = 1000;
-/// The most bytes of an encoded value that `get` answers; of a longer one it tells the length.
-pub const MAX_VALUE_SENT: usize = 1 << 20;
 
 use std::path::PathBuf;
 
@@ -100,14 +95,6 @@ impl CacheBuilder {
         self.control_values = are_shown;
         self
     }
-}
-
-/// What a line is answered, without a socket: for the fuzzer.
-#[cfg(feature = "test-util")]
-#[doc(hidden)]
-#[must_use]
-pub fn answer_line(cache: &crate::api::cache::Cache, line: &[u8]) -> Vec<u8> {
-    answer::answer(&std::sync::Arc::downgrade(cache.shared()), line)
 }
 
 #[cfg(test)]

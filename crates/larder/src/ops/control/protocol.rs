@@ -4,11 +4,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-use crate::sys::escape::escape_control;
+use crate::format::escape::escape_control;
 
 /// The version of the protocol: `v` in every request and answer. It is raised when a request would be understood otherwise than before.
 pub const PROTOCOL: u32 = 1;
 
+/// Maximum number of keys of a page.
+pub const MAX_PAGE: u32 = 1000;
+/// Maximum number of bytes of an encoded value that `get` answers; of a longer one it tells the length.
+pub const MAX_VALUE_SENT: usize = 1 << 20;
 /// The longest request, in bytes, with its end. A key of the greatest length fits, however it is spelled.
 pub const MAX_LINE: usize = 64 << 10;
 

@@ -20,7 +20,7 @@ use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record;
 use crate::memory::Memory;
-use crate::memory::slot::{IncomingEntry, Unsaved};
+use crate::memory::entry::{IncomingEntry, Unsaved};
 use crate::memory::stored_key::StoredKey;
 use crate::memory::weight::Weight;
 use crate::sys::clock::ManualClock;
@@ -28,7 +28,8 @@ use crate::sys::clock::cache_time::CacheTime;
 use crate::sys::sync::Arc;
 use crate::sys::sync::channel::{Receiver, bounded, unbounded};
 use crate::sys::volume::Volume;
-use crate::testing::volume::{Failure, SimulatedVolume};
+use crate::testing::volume::SimulatedVolume;
+use crate::testing::volume::operation::Failure;
 use crate::units::Timestamp;
 
 const LIVE_LIMIT: u64 = 40_000;
@@ -119,7 +120,7 @@ impl Machine {
         let entry =
             IncomingEntry { value, expires_at, weight: Weight::of(len as u64), unsaved: Some(unsaved) };
         memory
-            .store_keeping(memory.key(&key), entry, self.tiers.time.now(), &mut EvictedValues::default())
+            .store_entry(memory.key(&key), entry, self.tiers.time.now(), &mut EvictedValues::default())
             .unwrap()
     }
 

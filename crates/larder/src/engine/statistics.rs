@@ -1,0 +1,156 @@
+//! Statistics, put together from where they are counted: the keyspaces' counters, the memory tier, and the
+//! latest status of the disk tier. Nothing is counted here.
+
+use super::open_keyspace::OpenKeyspace;
+use super::shared::Shared;
+use crate::disk::disk_status::DiskStatus;
+use crate::memory::keyspace_usage::KeyspaceUsage;
+use crate::stats::counters::Count;
+use crate::stats::{DiskStats, KeyspaceStats, MemoryStats, Stats};
+
+impl Shared {
+    /// Returns the statistics of the cache; empty ones in a forked child.
+    pub(crate) fn stats(&self) -> Stats {
+        // Counting waits for every shard.
+        if self.is_forked() {
+            return Stats::default();
+        }
+        let tiers = &self.tiers;
+        let (totals, usages, view) = (tiers.memory.totals(), tiers.memory.usages(), tiers.view());
+        let memory = MemoryStats {
+            weight: tiers.memory.taken(),
+            capacity: tiers.memory.capacity(),
+            evictions: totals.evictions,
+            expirations: totals.expirations,
+            bypassed: totals.bypassed,
+            ..MemoryStats::default()
+        };
+        let (now, lifetime) = (tiers.time.now(), tiers.lifetime(0, usize::MAX));
+        let mut stats = Stats {
+            uptime: tiers.time.clock().monotonic().saturating_sub(self.opened.at),
+            memory,
+            unsaved_bytes: tiers.memory.buffer().used(),
+            write_buffer: tiers.memory.buffer().capacity(),
+            recent: lifetime.as_ref().map(|totals| tiers.recent(now, totals)).unwrap_or_default(),
+            lifetime,
+            ..Stats::default()
+        };
+        let mut disk_hits = 0;
+        for open_keyspace in self.open_keyspaces.lock().values() {
+            let usage = usages.get(&open_keyspace.id).copied().unwrap_or_default();
+            let keyspace = keyspace_stats(open_keyspace, usage, &DiskUsage::of(open_keyspace, &view));
+            stats.memory.hits += keyspace.memory_hits;
+            disk_hits += keyspace.disk_hits;
+            stats.misses += keyspace.misses;
+            stats.loads += keyspace.loads;
+            stats.load_failures += keyspace.load_failures;
+            stats.voided_fills += keyspace.voided_fills;
+            stats.uncacheable += keyspace.uncacheable;
+            stats.too_large_for_disk += keyspace.too_large_for_disk;
+            stats.promotions += keyspace.promotions;
+            stats.inserts += keyspace.inserts;
+            stats.invalidations += keyspace.invalidations;
+            stats.memory.entries += keyspace.memory_entries;
+            stats.memory.unsaved_weight += keyspace.unsaved_weight;
+            stats.keyspaces.push(keyspace);
+        }
+        stats.disk = tiers.has_disk().then(|| DiskStats { hits: disk_hits, ..disk_stats(self, view) });
+        stats
+    }
+
+    /// Returns the statistics of one keyspace, at the cost of one.
+    pub(crate) fn stats_of(&self, open_keyspace: &OpenKeyspace) -> KeyspaceStats {
+        if self.is_forked() {
+            return KeyspaceStats { name: open_keyspace.name.clone(), ..KeyspaceStats::default() };
+        }
+        let usage = self.tiers.memory.usage(open_keyspace.id);
+        keyspace_stats(open_keyspace, usage, &self.tiers.with_view(|view| DiskUsage::of(open_keyspace, view)))
+    }
+}
+
+/// Returns the statistics of the disk tier, without the hits, which the keyspaces count.
+fn disk_stats(shared: &Shared, view: DiskStatus) -> DiskStats {
+    let tiers = &shared.tiers;
+    let now = tiers.time.now();
+    DiskStats {
+        hits: 0,
+        entries: view.entries,
+        bytes: view.bytes,
+        pending_removals: view.pending_removals,
+        usable_bytes: view.usable,
+        file_bytes: view.extent.len,
+        allocated_bytes: view.extent.allocated,
+        capacity: shared.disk_capacity,
+        commits: view.commits,
+        evictions: view.evictions,
+        expirations: view.expirations,
+        recovered_entries: view.recovered_entries,
+        was_closed_cleanly: view.was_closed_cleanly,
+        damaged_records: view.damaged_records,
+        read_faults: view.read_faults,
+        degraded: view.degraded(now),
+        flush_lag: tiers.flush_lag(now),
+        flush_interval: shared.opened.flush_interval,
+        page_cache: shared.opened.page_cache,
+        snapshot_age: now.since(view.shown_at),
+        commit_latency: tiers.commit_times().latencies(),
+        quarantined: view.quarantined,
+        state: view.state,
+        off: view.off,
+        faults: view.faults,
+        suspensions: view.suspensions,
+        discards: view.discards,
+        recoveries: view.recoveries,
+        quarantines: view.quarantines,
+    }
+}
+
+/// What the disk tier holds of a keyspace, and has deleted.
+struct DiskUsage {
+    entries: u64,
+    bytes: u64,
+    evictions: u64,
+    expirations: u64,
+}
+
+impl DiskUsage {
+    fn of(open_keyspace: &OpenKeyspace, view: &DiskStatus) -> Self {
+        let row = view.keyspaces.get(&open_keyspace.name).filter(|row| row.id == open_keyspace.id);
+        let (entries, bytes) = row.map_or((0, 0), |row| (row.entries, row.bytes));
+        let (evictions, expirations) = view.gone.get(&open_keyspace.id).copied().unwrap_or_default();
+        Self { entries, bytes, evictions, expirations }
+    }
+}
+
+/// Returns the statistics of a keyspace, given what each tier holds of it.
+fn keyspace_stats(open_keyspace: &OpenKeyspace, memory: KeyspaceUsage, disk: &DiskUsage) -> KeyspaceStats {
+    let sums = open_keyspace.counters.sums();
+    KeyspaceStats {
+        name: open_keyspace.name.clone(),
+        memory_hits: sums.of(Count::MemoryHits),
+        disk_hits: sums.of(Count::DiskHits),
+        misses: sums.of(Count::Misses),
+        loads: sums.of(Count::Loads),
+        load_failures: sums.of(Count::LoadFailures),
+        load_latency: open_keyspace.counters.load_times.latencies(),
+        promotions: sums.of(Count::Promotions),
+        voided_fills: sums.of(Count::VoidedFills),
+        uncacheable: sums.of(Count::Uncacheable),
+        uncacheable_cause: open_keyspace.counters.uncacheable_cause.text(),
+        too_large_for_disk: sums.of(Count::TooLargeForDisk),
+        too_large_for_disk_cause: open_keyspace.counters.too_large_cause.text(),
+        inserts: sums.of(Count::Inserts),
+        invalidations: sums.of(Count::Invalidations),
+        memory_entries: memory.entries,
+        memory_weight: memory.weight,
+        unsaved_weight: memory.unsaved_weight,
+        memory_evictions: memory.evictions,
+        memory_expirations: memory.expirations,
+        disk_entries: disk.entries,
+        disk_bytes: disk.bytes,
+        disk_evictions: disk.evictions,
+        disk_expirations: disk.expirations,
+        undecodable: sums.of(Count::Undecodable),
+        undecodable_cause: open_keyspace.counters.undecodable_cause.text(),
+    }
+}

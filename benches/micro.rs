@@ -47,7 +47,7 @@ fn memory(mut criterion: Criterion) {
     });
     let mut turn = present.iter().cycle();
     group.bench_function("contains", |bencher| {
-        bencher.iter(|| turn.next().is_some_and(|key| pages.contains(black_box(key))));
+        bencher.iter(|| turn.next().is_some_and(|key| pages.contains_key(black_box(key))));
     });
     let mut turn = present.iter().cycle();
     group.bench_function("overwrite", |bencher| {

@@ -27,7 +27,7 @@ const TERMS: &str = "removals committed (two-phase, quick repair)";
 const GONE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("gone").ttl(Duration::from_hours(10));
 const TAKEN: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("taken").ttl(Duration::from_hours(10));
 /// Minimum number of operations that are timed without a removal.
-const FEWEST: usize = 500;
+const MIN_OPERATIONS: usize = 500;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(pace) = Pace::of_program("range_removal") else { return Ok(()) };
@@ -119,7 +119,7 @@ impl Cleared {
 
 fn contest(pace: &Pace, setting: &str, cleared: &Cleared, operation: &Operation<'_>) {
     // As many operations without a removal as there were with one.
-    let asked = Cell::new(FEWEST);
+    let asked = Cell::new(MIN_OPERATIONS);
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
     contest.contestant("larder", TERMS, || {
         cleared.fill();
@@ -134,7 +134,7 @@ fn contest(pace: &Pace, setting: &str, cleared: &Cleared, operation: &Operation<
             is_over.store(true, Ordering::Relaxed);
             (timed.join().expect("operations do not panic"), took)
         });
-        asked.set(times.len().max(FEWEST));
+        asked.set(times.len().max(MIN_OPERATIONS));
         let took = took.as_secs_f64() * 1e3;
         measured(&times).also("operations meanwhile", Unit::Count, count(times.len())).also(
             "until all is deleted",

@@ -6,7 +6,7 @@ pub(crate) mod slow;
 
 use std::path::Path;
 
-use larder::control::{Client, ClientError, KeyspaceInfo};
+use larder::control::{Client, ClientError, LiveKeyspaceInfo};
 use larder::inspect::{KeyShape, escape_control};
 
 use crate::exit::{Exit, Failure, of_process};
@@ -55,7 +55,7 @@ fn without_sample(path: &Path, error: ClientError) -> Failure {
 
 /// The keyspaces of a live cache, by which its keys are shown as `larder keys` shows them.
 struct Shown {
-    keyspaces: Vec<KeyspaceInfo>,
+    keyspaces: Vec<LiveKeyspaceInfo>,
     /// The one of `--keyspace`.
     only: Option<String>,
 }

@@ -15,7 +15,7 @@ pub(crate) mod why;
 
 use std::path::Path;
 
-use larder::inspect::{Inspector, KeyspaceFacts, Snapshot, escape_control};
+use larder::inspect::{Inspector, KeyspaceInfo, Snapshot, escape_control};
 
 use self::spelling::Keys;
 use crate::exit::{Exit, Failure};
@@ -25,7 +25,7 @@ pub(crate) fn open(file: &Path) -> Result<Snapshot, Failure> {
 }
 
 /// The keyspace of a name, or which there are.
-fn named<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a KeyspaceFacts, Failure> {
+fn named<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a KeyspaceInfo, Failure> {
     snapshot.keyspace(name).ok_or_else(|| {
         Failure::new(Exit::No, format!("there is no keyspace {name:?}; {}", which_there_are(snapshot)))
     })

@@ -11,7 +11,7 @@ use std::io::{BufReader, Write};
 use std::path::Path;
 
 use larder::admin::{Admin, NewEntry, NewKeyspace, Written};
-use larder::inspect::{KeyspaceFacts, escape_control, format_name};
+use larder::inspect::{KeyspaceInfo, escape_control, format_name};
 use larder::{ByteSize, Timestamp};
 use larder_export::{Item, Keyspace, Reader};
 use serde::Serialize;
@@ -68,7 +68,7 @@ pub(crate) fn run(options: &ImportOptions) -> Result<Exit, Failure> {
 }
 
 /// The keyspaces that the file has otherwise than the export: refused, unless they are to be replaced.
-fn conflicts(there: &[KeyspaceFacts], survey: &Survey, replace: bool) -> Result<Vec<String>, Failure> {
+fn conflicts(there: &[KeyspaceInfo], survey: &Survey, replace: bool) -> Result<Vec<String>, Failure> {
     let differs = |new: &&Keyspace| {
         there.iter().any(|old| {
             let is_other_type =

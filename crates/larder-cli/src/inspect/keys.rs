@@ -6,7 +6,7 @@ mod sorted;
 
 use std::io::Write;
 
-use larder::inspect::{Entry, KeyspaceFacts, Record, RecordStatus, Snapshot, escape_control};
+use larder::inspect::{Entry, KeyspaceInfo, Record, RecordStatus, Snapshot, escape_control};
 
 use super::existing::Existing;
 use super::key::{KeyJson, state};
@@ -26,7 +26,7 @@ const PAGE: usize = 256;
 struct Listing<'a> {
     options: &'a KeysOptions,
     snapshot: &'a Snapshot,
-    keyspaces: &'a [KeyspaceFacts],
+    keyspaces: &'a [KeyspaceInfo],
     speller: Speller<'a>,
 }
 
@@ -123,7 +123,7 @@ pub(super) fn say_more(options: &KeysOptions) {
 /// Shows each entry whose key begins so, page by page: those that are live, or all.
 fn visit(
     snapshot: &Snapshot,
-    keyspace: &KeyspaceFacts,
+    keyspace: &KeyspaceInfo,
     prefix: &[u8],
     all: bool,
     mut show: impl FnMut(&Entry),
@@ -139,7 +139,7 @@ fn visit(
 
 /// The bytes that the keys begin with. A prefix that no key has, and that reads as the beginning of spelled
 /// keys, is refused: an empty answer would be taken for the truth about those.
-fn prefix(listing: &Listing<'_>, keyspace: &KeyspaceFacts) -> Result<Vec<u8>, Failure> {
+fn prefix(listing: &Listing<'_>, keyspace: &KeyspaceInfo) -> Result<Vec<u8>, Failure> {
     let Some(text) = &listing.options.prefix else { return Ok(Vec::new()) };
     let prefix = Keys::of(keyspace).read_prefix(text)?;
     match Existing::Of(listing.snapshot).misread_prefix(Keys::of(keyspace), text, &prefix)? {
@@ -151,7 +151,7 @@ fn prefix(listing: &Listing<'_>, keyspace: &KeyspaceFacts) -> Result<Vec<u8>, Fa
 fn print(
     out: &mut impl Write,
     listing: &Listing<'_>,
-    keyspace: &KeyspaceFacts,
+    keyspace: &KeyspaceInfo,
     (key, finding): (&[u8], &RecordStatus),
     figure: Option<&str>,
 ) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use larder::Timestamp;
-use larder::control::{Client, EntryState, FoundIn, KeyStatus, KeyspaceInfo};
+use larder::control::{Client, EntryState, FoundIn, KeyStatus, LiveKeyspaceInfo};
 use larder::inspect::{
     Content, Document, Snapshot, compression_name, escape_control, format_name, spell_hex,
 };
@@ -28,7 +28,7 @@ pub(super) use keys::{keys, long, prefix};
 /// A live cache, and what it has of keyspaces.
 pub(super) struct Source {
     client: Client,
-    keyspaces: Vec<KeyspaceInfo>,
+    keyspaces: Vec<LiveKeyspaceInfo>,
     /// Its file, for the shapes of keyspaces that it has not opened, and for values.
     snapshot: Option<Snapshot>,
 }
@@ -156,7 +156,10 @@ pub(crate) fn file_of(client: &Client) -> Option<Snapshot> {
 }
 
 /// The keyspaces that a process tells of; those that it has not opened, as its file has them.
-pub(crate) fn keys_of<'a>(keyspaces: &'a [KeyspaceInfo], snapshot: Option<&'a Snapshot>) -> Vec<Keys<'a>> {
+pub(crate) fn keys_of<'a>(
+    keyspaces: &'a [LiveKeyspaceInfo],
+    snapshot: Option<&'a Snapshot>,
+) -> Vec<Keys<'a>> {
     let in_file = |name: &str| snapshot?.keyspace(name).map(Keys::of);
     let keys = keyspaces.iter().map(|found| match &found.keys {
         Some(shape) => Keys { name: &found.name, shape, schema: found.schema.as_deref() },

@@ -17,7 +17,7 @@
 
 use std::path::Path;
 
-use larder::inspect::{KeyShape, KeySpelling, KeyValue, KeyspaceFacts, escape_control, spell_hex};
+use larder::inspect::{KeyShape, KeySpelling, KeyValue, KeyspaceInfo, escape_control, spell_hex};
 use larder_product::ProductKeySpelling;
 
 use super::which_of;
@@ -35,7 +35,7 @@ pub(crate) struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    pub(crate) fn of(facts: &'a KeyspaceFacts) -> Self {
+    pub(crate) fn of(facts: &'a KeyspaceInfo) -> Self {
         Self { name: &facts.name, shape: &facts.key_shape, schema: facts.schema.as_deref() }
     }
 
@@ -192,7 +192,7 @@ impl<'a> Speller<'a> {
     }
 
     /// For a command on a file that had this `--keyspace`.
-    pub(crate) fn of(name: Option<&str>, facts: &'a [KeyspaceFacts]) -> Self {
+    pub(crate) fn of(name: Option<&str>, facts: &'a [KeyspaceInfo]) -> Self {
         Self::new(name, facts.iter().map(Keys::of))
     }
 

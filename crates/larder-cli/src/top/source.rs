@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use larder::control::{Client, ClientError};
-use larder::inspect::{FileInfo, Holder, Inspector, KeyspaceFacts, escape_control};
+use larder::inspect::{FileInfo, Holder, Inspector, KeyspaceInfo, escape_control};
 use larder::{Stats, Timestamp};
 
 use crate::clock;
@@ -36,7 +36,7 @@ pub(super) struct Live {
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
     pub(super) file: FileInfo,
-    pub(super) keyspaces: Vec<KeyspaceFacts>,
+    pub(super) keyspaces: Vec<KeyspaceInfo>,
     pub(super) now: Timestamp,
     /// The forks of an owner that has ended, which hold the file.
     pub(super) orphans: Vec<Holder>,

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use larder::ByteSize;
-use larder::inspect::{KeyspaceFacts, spell_hex};
+use larder::inspect::{KeyspaceInfo, spell_hex};
 use serde::Serialize;
 
 use super::{Keys, Listing, prefix, visit};
@@ -68,7 +68,7 @@ pub(super) fn print(mut rows: Vec<Row>, json: bool) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn row(listing: &Listing<'_>, keyspace: &KeyspaceFacts) -> Result<Row, Failure> {
+fn row(listing: &Listing<'_>, keyspace: &KeyspaceInfo) -> Result<Row, Failure> {
     let all = listing.options.all;
     let mut row = Row::of(&keyspace.name);
     let mut largest: Option<Vec<u8>> = None;

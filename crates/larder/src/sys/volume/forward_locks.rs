@@ -1,7 +1,7 @@
 //! The locks of a file, forwarded to the file below.
 //!
-//! redb locks ranges of a file through the same backend that it reads and writes. A backend that wraps another
-//! and leaves the locks to it says so in one line.
+//! redb locks ranges of a file through the same backend that it reads and writes. A backend that wraps
+//! another and leaves the locks to it says so in one line.
 
 /// Implements the methods of `StorageBackend` that lock ranges: each calls the same method of `self.$below`.
 macro_rules! forward_locks {

@@ -16,18 +16,18 @@ mod sys;
 pub mod testing;
 mod units;
 
-/// Time: the cache's only source of it.
+/// Time: the only source of it for the cache.
 pub mod clock {
     pub use crate::sys::clock::system::SystemClock;
     pub use crate::sys::clock::{Clock, MAX_COARSE_LAG, ManualClock};
 }
 
-/// What the model checker's tests need beyond the interface; part of no other build.
+/// For the model checker's tests, in no other build.
 #[cfg(shuttle)]
 #[doc(hidden)]
 pub mod model {
+    pub use crate::sys::sync::failpoint::{Failpoint, set_failpoint};
     pub use crate::sys::sync::pass_time;
-    pub use crate::sys::sync::planted::{Failpoint, plant};
 }
 
 pub use crate::api::cache::Cache;

@@ -20,7 +20,8 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::lookup::PreviousState;
 use crate::memory::purged::Purged;
-use crate::stats::counters::{Count, Counters};
+use crate::stats::count::Count;
+use crate::stats::counters::Counters;
 
 /// One removal of several.
 #[derive(Debug)]

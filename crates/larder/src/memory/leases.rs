@@ -26,7 +26,7 @@ use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::Value;
 use crate::memory::slot_key::SlotKey;
 
-use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 /// The number of a lease. It is unique in its shard.
 pub(crate) type LeaseId = u64;

@@ -1,7 +1,7 @@
-//! A disk that can be made to stall: files of the operating system whose syncs wait.
+//! A disk that can stall: files of the operating system whose syncs wait.
 //!
-//! A disk that is slow answers in the end, and a disk that fails says so. One that stalls does neither, and
-//! entries wait for their commit meanwhile. A test can't make a real disk stall; it stalls this one.
+//! A slow disk answers in the end, and a failing disk returns an error. A stalled disk does neither, and
+//! entries wait for their commit meanwhile. A test can't make a real disk stall, but it can stall this one.
 
 use std::io;
 use std::ops::Range;
@@ -40,7 +40,7 @@ use crate::sys::volume::{Anchor, LockFile, Metadata, Volume};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct StallingDisk {
-    // A lock of its own, as that of the simulated disk: the model checker has no files to wait for.
+    // A lock of its own, like that of the simulated disk: the model checker has no files to wait for.
     gate: Arc<Gate>,
 }
 
@@ -57,7 +57,7 @@ struct Syncs {
 }
 
 impl Gate {
-    /// Waits until the disk goes on.
+    /// Waits until the disk is resumed.
     fn pass(&self) {
         let mut syncs = self.syncs.lock();
         syncs.waiting += 1;
@@ -70,18 +70,18 @@ impl Gate {
 }
 
 impl StallingDisk {
-    /// A disk that does not stall yet.
+    /// Makes a disk that is not stalled.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes every sync wait from here on.
+    /// Makes every sync wait from now on.
     pub fn stall(&self) {
         self.gate.syncs.lock().are_stalled = true;
     }
 
-    /// Waits until a sync waits: a commit is under way then, and does not end.
+    /// Waits until a sync waits. Then a commit is in progress, and does not end.
     pub fn await_sync(&self) {
         let mut syncs = self.gate.syncs.lock();
         while syncs.waiting == 0 {
@@ -89,7 +89,7 @@ impl StallingDisk {
         }
     }
 
-    /// Lets the syncs that wait, and every later one, go on.
+    /// Lets the waiting syncs, and every later one, continue.
     pub fn resume(&self) {
         self.gate.syncs.lock().are_stalled = false;
         self.gate.changed.notify_all();

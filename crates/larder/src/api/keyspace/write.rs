@@ -29,7 +29,7 @@ use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD, Weight};
-use crate::stats::counters::Count;
+use crate::stats::count::Count;
 use crate::sys::sync::{Arc, Ordering, thread};
 use crate::units::{ByteSize, Timestamp};
 
@@ -92,7 +92,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.check_size(weight, payload.as_ref())?;
         // Rounded towards expired, by less than a tick of the coarse clock; not where that would be a good
         // part of the lifetime.
-        let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.span().earliest };
+        let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.bounds().earliest };
         let expires_at = now.after(ttl);
         let unsaved = payload.and_then(|payload| self.unsaved(payload, weight, now, &mut evicted_values));
         let is_saved = unsaved.is_some();

@@ -18,8 +18,8 @@ use crate::disk::store::range_removals::PART_TIME;
 use crate::memory::evicted_values::EvictedValues;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
-use crate::sys::sync::planted;
-use crate::sys::sync::planted::failpoint_is_set;
+use crate::sys::sync::failpoint;
+use crate::sys::sync::failpoint::failpoint_is_set;
 
 /// Parts after a command that are short: who comes again soon waits no longer for a part than for its commit.
 const SHORT_PARTS: u32 = 64;
@@ -95,7 +95,7 @@ impl Writer {
 
     /// The mistake that the model checker must find.
     pub(super) fn remove_range_tombstones_early(&mut self, waiting: &Waiting) {
-        if failpoint_is_set(planted::Failpoint::RemoveRangeTombstoneEarly) {
+        if failpoint_is_set(failpoint::Failpoint::RemoveRangeTombstoneEarly) {
             self.note_range_tombstones(waiting);
         }
     }
@@ -115,7 +115,7 @@ impl Writer {
         }
         let pending: Vec<u64> = self.file.ranges().iter().map(|range| range.sequence).collect();
         let is_made = |sequence: &mut u64| {
-            !pending.contains(sequence) || failpoint_is_set(planted::Failpoint::LiftFloorWithRow)
+            !pending.contains(sequence) || failpoint_is_set(failpoint::Failpoint::RemoveRangeTombstoneWithRow)
         };
         for sequence in self.range_tombstones.extract_if(.., is_made) {
             self.tiers.memory.remove_range_tombstone(sequence);

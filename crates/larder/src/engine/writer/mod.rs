@@ -47,7 +47,7 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot::Mutation;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
-use crate::sys::sync::{Arc, Ordering, planted};
+use crate::sys::sync::{Arc, Ordering, failpoint};
 use crate::units::Timestamp;
 use command::{Command, Waiting, acknowledge};
 use entry_changes::entry_changes;
@@ -212,7 +212,9 @@ impl Writer {
         }
         let mut evicted_values = EvictedValues::default();
         // Before the last drain: what is stored before is committed, what comes later is refused.
-        if waiting.shut_down.is_some() && !planted::failpoint_is_set(planted::Failpoint::DrainBeforeSealing) {
+        if waiting.shut_down.is_some()
+            && !failpoint::failpoint_is_set(failpoint::Failpoint::DrainBeforeSealing)
+        {
             self.tiers.memory.seal();
         }
         let progress = self.commit_or_degrade(&waiting, &mut evicted_values);
@@ -297,7 +299,7 @@ impl Writer {
         }
         let snapshot = snapshot?;
         self.file.check_place()?;
-        if planted::failpoint_is_set(planted::Failpoint::SettleEarly) {
+        if failpoint::failpoint_is_set(failpoint::Failpoint::MarkCleanEarly) {
             self.tiers.mark_clean(mutations, evicted_values);
         }
         self.remove_range_tombstones_early(waiting);

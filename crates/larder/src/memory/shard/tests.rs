@@ -70,7 +70,7 @@ impl Bench {
         (range, purged)
     }
 
-    /// Purges two slots, listing up to so many clean entries.
+    /// Purges two slots, and lists up to so many clean entries.
     fn purge_part(
         &mut self,
         range: &RangeTombstone,
@@ -183,7 +183,7 @@ fn a_purge_in_parts_lets_nothing_old_come_in_between_two_of_them() {
     let mut purged = Purged::default();
     let next_slot = bench.purge_part(&range, 0, 3, &mut purged);
     assert_eq!(next_slot, Some(2));
-    // The first key's slot is free, and looked at no more.
+    // The slot of the first key was visited already and is vacant.
     let first = SlotKey { hash: 10, bytes: &names[0] };
     assert_eq!(bench.shard.min_visible_sequence(first), range.sequence, "on disk it is disbelieved");
     let permit = Permit::EpochToken(bench.shard.leases.epoch_token(first));
@@ -265,18 +265,18 @@ fn a_tombstone_is_taken_back_only_by_its_own_sequence() {
     assert!(matches!(bench.shard.get(KEY, NOW), Lookup::Unknown(_)));
 }
 
-/// A hash table's place for an element, of which up to seven in fifteen stand empty.
+/// The bytes that one element takes in a hash table of which up to seven in fifteen places stand empty.
 const fn table_place(element: usize) -> usize {
     (element + 1) * 15 / 7
 }
 
 #[test]
 fn the_stated_overhead_covers_the_bookkeeping() {
-    // Slot, nodes of the policy and of the expiry list, ten bytes of sketch and ghosts; the place in the
-    // table; two reference counts of the value. What stands of the key in its slot is counted twice.
+    // The slot, the nodes of the policy and of the expiry list, ten bytes of sketch and ghosts, the place in
+    // the table, and two reference counts of the value. Key bytes that stand in the slot are counted twice.
     let kept = size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + 10;
     let bytes = kept + table_place(size_of::<SlotId>()) + 2 * size_of::<usize>();
-    // What an allocator takes beyond what is asked of it: for the value, and for the little that it owns.
+    // The overhead of an allocator for the value, and for the small block that it owns.
     let blocks = block(16 + 24) - (16 + 24) + block(10) - 10;
     assert!((bytes + blocks) as u64 <= crate::memory::weight::ENTRY_OVERHEAD, "{bytes} {blocks}");
 }
@@ -286,7 +286,7 @@ fn the_stated_overhead_of_what_is_unsaved_covers_it() {
     let counters = 2 * size_of::<usize>();
     let shared = block(counters + size_of::<Unsaved>());
     let pending = table_place(size_of::<(SlotId, DirtyValue)>());
-    // Drained, in a list that has an eighth to spare; and listed, in one that is doubled.
+    // Drained into a list with an eighth to spare, and listed in one that doubles.
     let drained = size_of::<Mutation>() * 9 / 8 + 2 * size_of::<SlotId>();
     let payload = block(10) - 10;
     let bytes = shared + pending + drained + payload;

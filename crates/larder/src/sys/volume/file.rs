@@ -1,4 +1,4 @@
-//! An open file of a volume: its content, and what it is locked by.
+//! An open file of a volume: its content, and the descriptor of its locks.
 
 use std::io;
 use std::ops::Range;
@@ -13,7 +13,7 @@ use super::seal::Seal;
 #[derive(Debug)]
 pub(crate) struct VolumeFile {
     pub(super) content: Box<dyn Content>,
-    /// What the file is locked by; by none, if the content's does.
+    /// The descriptor of the locks. `None` if the locks are on the content's descriptor.
     pub(super) locks: Option<Box<dyn Content>>,
     pub(super) seal: Seal,
 }
@@ -27,8 +27,8 @@ impl VolumeFile {
         self.seal.clone()
     }
 
-    /// A file that is open twice, and locked by a descriptor that is not read or written through: a forked
-    /// child can close it while a thread of its parent is at work on the other ([`tracked`]).
+    /// Makes a file that is open twice. Its locks are on a descriptor that is neither read nor written. So a
+    /// forked child can close that one while a thread of its parent uses the other ([`tracked`]).
     pub(super) fn with_locks(content: impl Content, locks: impl Content) -> Self {
         Self { content: Box::new(content), locks: Some(Box::new(locks)), seal: Seal::default() }
     }
@@ -37,7 +37,7 @@ impl VolumeFile {
         self.locks.as_deref().unwrap_or(&*self.content)
     }
 
-    /// The first bytes of the file, as many as there are up to `most`.
+    /// Returns the first bytes of the file, up to `most`.
     pub(crate) fn start(&self, most: usize) -> io::Result<Vec<u8>> {
         let len = usize::try_from(self.len()?).unwrap_or(usize::MAX).min(most);
         let mut bytes = vec![0; len];

@@ -6,7 +6,7 @@
 //! run measures ten million only with `LARDER_BENCH_LARGEST=1`, because filling that file takes minutes.
 
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "it is how a child speaks, and how filling shows that it goes on")]
+#![expect(clippy::print_stdout, reason = "a child reports by printing, and filling shows its progress")]
 
 use std::env;
 use std::error::Error;

@@ -300,7 +300,7 @@ fn every_caller_is_told_that_the_last_commit_failed() {
         callers.into_iter().map(|caller| caller.join().unwrap()).collect()
     });
     assert!(told.iter().all(|told| matches!(told, Err(Error::NotDurable { .. }))), "{told:?}");
-    assert!(cache.close().is_err(), "whoever asks again too");
+    assert!(cache.close().is_err(), "a second close reports it, too");
     place.disk.heal();
     place.open().close().unwrap();
 }

@@ -227,7 +227,7 @@ fn a_copy_of_the_latest_commit_is_not_the_file() {
     let copy = place.disk.read(PATH).unwrap();
     place.disk.act(Act::Rename(PATH.into(), ELSEWHERE.into()));
     place.disk.act(Act::Replace(PATH.into(), copy.clone()));
-    assert!(cache.flush().is_err(), "what is committed next would not be in it");
+    assert!(cache.flush().is_err(), "the next commit would not be in it");
     names.insert("new", "new 1".to_owned()).unwrap();
     place.retry(&cache);
     assert_eq!(state_of(&cache), DiskState::Suspended);

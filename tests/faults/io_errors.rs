@@ -143,7 +143,7 @@ fn fail_everywhere(seed: u64, one_in: usize) -> u64 {
         eprintln!("workload {at}: {} operations, {} ways to fail one", operations.len(), work.len());
     }
     let failed = failed.into_inner();
-    assert!(failed > 0, "nothing was made to fail");
+    assert!(failed > 0, "no operation failed");
     failed
 }
 

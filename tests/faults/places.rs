@@ -186,7 +186,10 @@ fn a_full_disk_with_a_file_that_a_crash_left_opens_by_the_ballast_or_names_the_w
             Err(error) => panic!("the ballast made no room: {error}"),
         }
         crashed.disk.set_capacity(None);
-        assert!(crashed.open().keyspace(NAMES).unwrap().get("7").is_some(), "nothing was lost by trying");
+        assert!(
+            crashed.open().keyspace(NAMES).unwrap().get("7").is_some(),
+            "the failed attempts lost nothing"
+        );
     }
 }
 

@@ -353,7 +353,7 @@ fn what_is_written_today_is_the_golden_file_row_by_row() {
     };
     let (golden, today) = (told(&golden.path), told(&today.path));
     assert_eq!(golden.len(), today.len());
-    assert!(golden.len() > 100, "and much is left to compare");
+    assert!(golden.len() > 100, "many rows are left to compare");
     for (was, is) in golden.iter().zip(&today) {
         assert_eq!(was, is);
     }

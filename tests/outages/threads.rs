@@ -134,9 +134,9 @@ fn the_last_handle_may_go_in_a_listener_whatever_it_did_before() {
         *last.lock().unwrap() = Some((cache.clone(), names.clone()));
         drop(cache.flush());
         drop((cache, names));
-        wait_until("the listener is done", || is_done.load(Ordering::SeqCst));
+        wait_until("the listener has returned", || is_done.load(Ordering::SeqCst));
         place.disk.heal();
-        wait_until("the file is given up", || match place.builder().open() {
+        wait_until("the file is released", || match place.builder().open() {
             Ok(again) => state_of(&again) == DiskState::On,
             Err(error) => {
                 assert!(matches!(error, Error::InUse { .. }), "{error}");

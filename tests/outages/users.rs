@@ -48,7 +48,7 @@ fn a_writer_that_panics_costs_the_file_and_nothing_else() {
     cache.flush().unwrap();
     names.insert("new", "new".to_owned()).unwrap();
     clock.is_armed.store(true, Ordering::SeqCst);
-    assert!(names.remove("old").is_err(), "nobody knows what the writer had done");
+    assert!(names.remove("old").is_err(), "how much the writer had done is unknown");
     wait_until("the tier is off", || state_of(&cache) == DiskState::Discarded);
     assert!(disk_of(&cache).off.unwrap().contains("the writer panicked: planted"));
     assert_eq!((names.get("old"), names.get("new").is_some()), (None, true));

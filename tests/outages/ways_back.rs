@@ -117,7 +117,7 @@ fn calls_that_cannot_wait_do_not_put_the_next_try_off() {
     place.disk.heal();
     place.clock.advance(INITIAL_RETRY_DELAY);
     drop(cache.flush());
-    assert_eq!(state_of(&cache), DiskState::On, "ten calls in no time at all are one failure");
+    assert_eq!(state_of(&cache), DiskState::On, "ten calls at the same moment count as one failure");
 }
 
 #[test]

@@ -183,7 +183,11 @@ fn contract_7_a_value_too_large_for_the_file_lives_in_memory_and_nothing_older_s
     let stats = cache.stats();
     assert_eq!((stats.too_large_for_disk, stats.keyspaces[0].too_large_for_disk), (1, 1));
     assert!(stats.to_string().contains("too large for the disk 1"), "{stats}");
-    assert_eq!((stats.unsaved_bytes, stats.disk.unwrap().entries), (0, 1), "what it replaced is deleted");
+    assert_eq!(
+        (stats.unsaved_bytes, stats.disk.unwrap().entries),
+        (0, 1),
+        "the value that it replaced is deleted"
+    );
     assert_eq!(texts.get(&2).unwrap().len(), fits + 300, "it is in memory");
     let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
     assert!(follower.keyspace(TEXTS).get(&2).unwrap().is_none());

@@ -160,13 +160,13 @@ fn threads_get_what_they_were_promised_while_the_disk_fails_and_heals() {
     let mut outages = 0;
     harness.run(|seed| outages += work_under_faults(seed, Planted::Nothing));
     eprintln!("the disk tier was lost {outages} times");
-    assert!(outages > 0, "nothing was made to fail");
+    assert!(outages > 0, "no operation failed");
 }
 
 #[test]
 fn threads_notice_a_promise_that_is_not_kept() {
     for planted in [Planted::LyingAcknowledgement, Planted::SameVersion] {
         let is_noticed = |seed| catch_unwind(AssertUnwindSafe(|| work_under_faults(seed, planted))).is_err();
-        assert!((0..10).any(is_noticed), "{planted:?} went unnoticed");
+        assert!((0..10).any(is_noticed), "{planted:?} was not noticed");
     }
 }

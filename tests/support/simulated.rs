@@ -117,7 +117,8 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// The operations that writing a file needs. Without them a file can still be renamed and removed.
-pub(crate) const WRITES: [DiskOperation; 3] = [DiskOperation::Write, DiskOperation::SetLen, DiskOperation::Sync];
+pub(crate) const WRITES: [DiskOperation; 3] =
+    [DiskOperation::Write, DiskOperation::SetLen, DiskOperation::Sync];
 
 pub(crate) type Names = Keyspace<String, String>;
 

@@ -75,7 +75,7 @@ pub use crate::stats::observe::recent::HALF_LIFE;
 pub use crate::stats::observe::slow::{MAX_SLOW_LOADS, SlowLoad, SlowLoads};
 pub use crate::stats::recent::Recent;
 pub use crate::stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
-pub use crate::units::{ByteSize, Timestamp};
+pub use crate::units::{ByteSize, ParseByteSizeError, Timestamp};
 
 /// Compiles the example of the package's README.
 #[cfg(doctest)]

@@ -1,5 +1,4 @@
-//! Whether the scenarios find what they are there to find: a step of the protocol is left out, and the
-//! schedules must tell.
+//! Checks that the scenarios find bugs: a step of the protocol is left out, and the schedules must report it.
 //!
 //! The seeds are fixed, so a fault that is caught once is caught every time.
 
@@ -7,8 +6,8 @@ use larder::model::{Failpoint, set_failpoint};
 
 use crate::harness::run;
 
-/// Schedules within which a fault must show. A hundredth of them is enough for most; the gate runs more of
-/// each scenario.
+/// Number of schedules within which a fault must show. A hundredth of them is enough for most faults. The
+/// gate runs more of each scenario.
 const ENOUGH: u64 = 6_000;
 
 fn assert_caught(fault: Failpoint, scenario: fn()) {

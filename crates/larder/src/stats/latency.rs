@@ -1,8 +1,11 @@
 //! How long operations take, counted in buckets. A bucket is wider the longer the time, so that a tail shows
 //! at every scale.
 //!
-//! A power of two has four buckets, so a time is known to a fifth. Recording adds to two atomics. Loads and
+//! A power of two has four buckets, so a time is known to a fifth. Recording adds to three atomics. Loads and
 //! commits are recorded, which take far longer than that. Lookups are not.
+//!
+//! The crate `histogram` has the same bounds (a grouping power of 2). Its buckets are atomics of the standard
+//! library, not of `sync`, it keeps no sum, and it refuses a time beyond the last bucket. So this is our own.
 
 use std::time::Duration;
 

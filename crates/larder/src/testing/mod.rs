@@ -76,7 +76,7 @@ impl CacheBuilder {
 /// # Errors
 /// Those of [`Cache::sweep`](crate::Cache::sweep).
 pub fn await_first_sweep(cache: &crate::api::cache::Cache) -> Result<(), crate::error::Error> {
-    while cache.shared().tiers.has_not_swept() {
+    while cache.shared().tiers.sweeper.has_not_swept() {
         crate::sys::sync::thread::yield_now();
     }
     // Behind the question that the first sweep may still have with the writer.

@@ -32,7 +32,7 @@ fn on_disk() -> (SimulatedVolume, Cache, Keyspace<(u64, u64), u64>) {
 #[test]
 fn a_walk_waits_for_a_snapshot_that_is_withdrawn_to_make_room() {
     let (_disk, cache, names) = on_disk();
-    let withdraw = || assert!(cache.shared().tiers.snapshots.withdraw());
+    let withdraw = || assert!(cache.shared().tiers.disk.snapshots.withdraw());
     withdraw();
     assert_eq!(names.count(), ENTRIES);
     withdraw();
@@ -53,7 +53,7 @@ fn a_walk_waits_for_a_snapshot_that_is_withdrawn_to_make_room() {
 #[test]
 fn a_removal_never_takes_a_withdrawn_snapshot_for_an_empty_disk() {
     let (disk, cache, names) = on_disk();
-    let withdraw = || assert!(cache.shared().tiers.snapshots.withdraw());
+    let withdraw = || assert!(cache.shared().tiers.disk.snapshots.withdraw());
     withdraw();
     assert!(names.remove(&(0, 0)).unwrap());
     withdraw();
@@ -78,7 +78,7 @@ fn what_was_not_found_while_there_was_no_snapshot_is_looked_up_again() {
     let found = tiers.look_in_both(|| {
         looks.set(looks.get() + 1);
         if looks.get() == 1 {
-            tiers.snapshots.withdraw();
+            tiers.disk.snapshots.withdraw();
             let found = names.peek(&(0, 0));
             cache.flush().unwrap();
             return found;
@@ -93,7 +93,7 @@ fn what_was_not_found_while_there_was_no_snapshot_is_looked_up_again() {
         names.peek(&(9, 9))
     };
     assert!(tiers.look_in_both(miss).is_none() && looks.get() == 1);
-    tiers.hide_disk();
+    tiers.disk.hide();
     cache.close().unwrap();
     assert!(tiers.look_in_both(miss).is_none() && looks.get() == 2);
 }

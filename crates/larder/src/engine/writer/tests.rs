@@ -3,7 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::api::cache::Cache;
 use crate::disk::file::cache_file::backoff::MAX_RETRY_DELAY;
-use crate::disk::store::guard::StoreErrorKind;
+use crate::disk::store::guard::{StoreError, StoreErrorKind};
+use crate::engine::writer::command::Command;
 use crate::memory::slot::{IncomingEntry, Refused};
 use crate::memory::weight::Weight;
 use crate::stats::DiskState;
@@ -29,11 +30,11 @@ fn a_fault_of_an_older_handle_changes_nothing() {
     assert!(names.remove(&1).unwrap());
     let tiers = cache.shared().tiers.clone();
     let old = StoreError { kind: StoreErrorKind::Damage, cause: "of the first handle".to_owned() };
-    assert!(tiers.send(Command::ReportFault(1, old.clone())));
+    assert!(tiers.writer.send(Command::ReportFault(1, old.clone())));
     cache.flush().unwrap();
     let stats = cache.stats().disk.unwrap();
     assert_eq!((stats.state, stats.faults, stats.discards), (DiskState::On, 1, 0));
-    assert!(tiers.send(Command::ReportFault(2, old)));
+    assert!(tiers.writer.send(Command::ReportFault(2, old)));
     cache.flush().unwrap();
     assert_eq!(cache.stats().disk.unwrap().discards, 1, "one of the handle that is open is not");
 }

@@ -1,11 +1,10 @@
 use crate::disk::store::batch::range::RangeRemoval;
+use crate::engine::writer::Writer;
 use crate::engine::writer::command::{Acknowledge, Command};
-use crate::engine::writer::{Limits, Writer};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::*;
 use crate::config::ranges::RANGE_ROWS;
 use crate::disk::file::ballast::Ballast;
 use crate::disk::file::cache_file::{CacheFile, FIRST_GENERATION};
@@ -14,12 +13,16 @@ use crate::disk::file::open::{OpenOptions, OpenedFile, open};
 use crate::disk::store::catalog::Registration;
 use crate::disk::store::identity::Identities;
 use crate::disk::store::redb_store::StoreLimits;
+use crate::engine::disk_tier::DiskTier;
 use crate::engine::tiers::Tiers;
+use crate::engine::writer::limits::WriterLimits;
+use crate::engine::writer::waiting::Waiting;
 use crate::error::Error;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record;
 use crate::memory::Memory;
+use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot::{IncomingEntry, Unsaved};
 use crate::memory::stored_key::StoredKey;
 use crate::memory::weight::Weight;
@@ -72,18 +75,18 @@ impl Machine {
             accepted: None,
         };
         let OpenedFile { mut store, .. } = open(&options).unwrap();
-        let (snapshot, view) = (store.snapshot(FIRST_GENERATION).unwrap(), store.view());
+        let snapshot = store.snapshot(FIRST_GENERATION).unwrap();
+        let disk_tier = DiskTier::open(Some(snapshot), store.view(), range_rows);
         let file =
             CacheFile::new(store, options, Ballast::new(Path::new("/cache/none"), 1 << 20), lock).unwrap();
         let (commands, inbox) = unbounded();
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0).seeded(1);
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
-        let (tiers, _nudges) =
-            Tiers::new(memory, time, Some(snapshot), Some(commands), view, None, range_rows);
-        let limits = Limits {
+        let (tiers, _messages) = Tiers::new(memory, time, disk_tier, Some(commands), None);
+        let limits = WriterLimits {
             flush_interval: Duration::from_hours(1),
-            most_changes: 8,
-            most_bytes: 1 << 20,
+            max_changes: 8,
+            max_bytes: 1 << 20,
             deletes_between_steps: true,
         };
         let writer = Writer::new(tiers.clone(), file, limits);
@@ -176,7 +179,7 @@ impl Machine {
 
     /// The sequence of what a restart would find of a key.
     fn on_disk(&self, name: u16) -> Option<u64> {
-        let snapshot = self.tiers.snapshots.current().clone()?;
+        let snapshot = self.tiers.disk.snapshots.current().clone()?;
         let record = snapshot.get(&self.key(name)).unwrap()?;
         Some(record::peek(&record).unwrap().sequence)
     }
@@ -201,9 +204,13 @@ fn a_value_that_needs_many_evictions_waits_and_a_removal_does_not() {
     machine.fill();
     machine.store(1, LARGE);
     let (wait, written) = commit(Acknowledge::Write);
-    let commits = machine.tiers.view().commits;
+    let commits = machine.tiers.disk.status().commits;
     machine.step([wait]);
-    assert_eq!(machine.tiers.view().commits, commits + 1, "a transaction that makes room, and ends the step");
+    assert_eq!(
+        machine.tiers.disk.status().commits,
+        commits + 1,
+        "a transaction that makes room, and ends the step"
+    );
     assert!(written.try_recv().is_err() && machine.on_disk(1).is_none(), "it is held");
     assert!(!machine.tiers.memory.has_clean(&machine.key(1)), "memory must not evict it");
     machine.remove(399);
@@ -249,8 +256,8 @@ fn closing_commits_what_is_held() {
     let again = crate::api::cache::Cache::builder().path("/cache/shop.larder").volume(&machine.disk);
     let again = again.clock(machine.clock).open().unwrap();
     let tiers = &again.shared().tiers;
-    assert!(tiers.snapshots.current().as_ref().unwrap().get(&key).unwrap().is_some());
-    assert!(tiers.view().was_closed_cleanly);
+    assert!(tiers.disk.snapshots.current().as_ref().unwrap().get(&key).unwrap().is_some());
+    assert!(tiers.disk.status().was_closed_cleanly);
 }
 
 /// Numbers that a seed decides.
@@ -341,7 +348,7 @@ impl History {
     /// Checks what was answered against what a restart would find.
     fn judge(&mut self) {
         let (machine, removals, cleared) = (&self.machine, &self.removals, self.cleared);
-        let has_lost_a_file = machine.tiers.view().discards > 0;
+        let has_lost_a_file = machine.tiers.disk.status().discards > 0;
         self.waiters.retain(|waiter| {
             let Ok(answer) = waiter.answer.try_recv() else {
                 assert!(

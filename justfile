@@ -63,7 +63,7 @@ instructions *args:
 
 # The demonstration on a real database: `just demo --requests 50000`.
 demo *args:
-    cargo run --release -- demo {{args}}
+    cargo run --release -p larder-demo -- {{args}}
 
 # The documentation, in a browser.
 doc:

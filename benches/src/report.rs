@@ -4,6 +4,7 @@
 //! rewrites the figures and leaves them alone.
 
 pub mod bars;
+mod fold;
 pub mod lines;
 pub mod page;
 pub mod reasons;

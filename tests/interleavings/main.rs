@@ -22,7 +22,7 @@ mod planted;
 mod reads;
 mod shutdown;
 mod source;
-#[path = "../watchdog.rs"]
+#[path = "../support/watchdog.rs"]
 mod watchdog;
 
 /// Makes a test of every scenario, each with its part of the schedules.

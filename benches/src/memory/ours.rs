@@ -46,6 +46,6 @@ impl MemoryCache for Larder {
     }
 
     fn contains(&self, key: &str) -> bool {
-        self.pages.contains(key)
+        self.pages.contains_key(key)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::Section;
+use super::fold::folded;
 use super::reasons::Reasons;
 use crate::machine::Circumstances;
 use crate::outcome::{Contestant, OURS, Outcome, Target, Verdict};
@@ -11,12 +12,18 @@ use crate::summary::Summary;
 
 const INTRODUCTION: &str = "# Benchmarks
 
-Made by `just bench` from what it measured; only the reasons of what falls short are written by hand (`benches/reasons.txt`).
+`just bench` makes this page from its measurements. Only the reasons why a figure falls short are written by
+hand (`benches/reasons.txt`).
 
-How it is measured: contestants take turns, round after round, in an order that is drawn anew for each round, and the first round is
-not counted. A figure is the median of a contestant's rounds, with its quartiles. A ratio is taken within each round, where both met the
-same machine; given is the median of these ratios, with its quartiles. Above 1, larder is better, whatever the unit. Peers have the
-settings that their documentation recommends. What of their writes outlives a crash is said of each.
+How it is measured:
+
+- Contestants take turns, round after round, in an order that is drawn anew for each round. The first round is
+  not counted.
+- A figure is the median of a contestant's rounds, with its quartiles.
+- A ratio is taken within each round, where both contestants met the same conditions of the machine. The
+  table gives the median of these ratios, with its quartiles. Above 1, larder is better, whatever the unit.
+- Peers have the settings that their documentation recommends. The column \"durability\" says which of their
+  writes outlive a crash.
 ";
 
 /// The whole page.
@@ -45,7 +52,7 @@ pub fn page(sections: &[Section<'_>], reasons: &Reasons) -> String {
     while out.contains("\n\n\n") {
         out = out.replace("\n\n\n", "\n\n");
     }
-    out
+    folded(&out)
 }
 
 /// What is aimed at, and whether it is reached.
@@ -151,11 +158,11 @@ fn further(contestant: &Contestant, measure: &str) -> String {
 
 fn judged(outcome: &Outcome, target: &Target, reasons: &Reasons) -> String {
     match outcome.verdict(target) {
-        Verdict::Met(ratio) => format!("{}: met, {ratio:.2} × what it is measured by.", target.said),
+        Verdict::Met(ratio) => format!("{}: met, {ratio:.2} × the reference.", target.said),
         Verdict::Short(ratio) => {
             let reason = reasons.of(&outcome.slug()).unwrap_or("no reason is given yet");
             let least = target.at_least;
-            format!("{}: **falls short**, {ratio:.2} where {least:.2} is the least: {reason}.", target.said)
+            format!("{}: **falls short**, {ratio:.2} where {least:.2} is required: {reason}.", target.said)
         }
         Verdict::Unmeasured => format!("{}: not measured.", target.said),
     }
@@ -209,8 +216,8 @@ mod tests {
             "| larder | memory only | 100.0 ns | 75.0 ns to 300.0 ns | – | 1.00 µs |",
             "| moka (0.12.1) | memory only | 200.0 ns | 150.0 ns to 600.0 ns | 2.00 × (2.00 to 2.00) | 2.00 µs |",
             "- redis was not measured: not installed.",
-            "- 2 × moka: met, 2.00 × what it is measured by.",
-            "**falls short**, 0.90 where 1.00 is the least: it was a test.",
+            "- 2 × moka: met, 2.00 × the reference.",
+            "**falls short**, 0.90 where 1.00 is required: it was a test.",
             "A note.",
             "`cargo bench`, 3 rounds, 2026-01-01 (UTC), commit abcdef.",
             "Machine: a processor, 2 processors, 1 GiB of memory",

@@ -12,7 +12,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, value_parser};
 use clap_complete::Shell;
-use serde::{Deserialize, Serialize};
 
 pub(crate) use activity::{ActivityOptions, MonitorOptions, SortBy};
 use cache::is_required;
@@ -22,10 +21,6 @@ pub(crate) use change::{
     TargetOptions, TopOptions,
 };
 pub(crate) use examples::EXAMPLES;
-
-/// Requests of one phase unless told otherwise: enough that the first load of every popular key is a small
-/// share, as it is in a shop that has been open for a while.
-pub(crate) const DEFAULT_REQUESTS: u64 = 600_000;
 
 #[derive(Debug, Parser)]
 #[command(name = "larder", version, about = "An embedded, persistent, two-tier cache", long_about = None)]
@@ -51,7 +46,7 @@ Exit codes of the commands on a cache file:
   10   `doctor` found something that is wrong
   130  interrupted with Ctrl-C
   141  the reader of the output went away
-`demo` and `check` have their own, which their help tells.";
+`check` has its own, which its help tells.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -183,45 +178,6 @@ pub(crate) enum Command {
         /// [default: what the environment variable `LARDER_URL` says].
         url: Option<String>,
     },
-
-    /// Run the cache on a real database and show what it saves.
-    ///
-    /// Fills a database with a shop, answers a skewed stream of requests from several threads without and
-    /// with larder while products are updated, restarts its own process, and answers again from disk. Every
-    /// answer is checked: exits with 1 if one was older than an invalidation that had returned.
-    Demo(DemoOptions),
-
-    /// The demo's second half: what its process becomes when it restarts itself.
-    #[command(hide = true)]
-    DemoRestarted {
-        /// What the first half left for the second.
-        handover: PathBuf,
-    },
-}
-
-#[derive(Clone, Debug, Args, Serialize, Deserialize)]
-pub(crate) struct DemoOptions {
-    /// Requests in each of the three phases.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_REQUESTS)]
-    #[arg(value_parser = value_parser!(u64).range(1..=100_000_000))]
-    pub(crate) requests: u64,
-
-    /// Threads that ask at the same time.
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    #[arg(value_parser = value_parser!(u64).range(1..=256))]
-    pub(crate) threads: u64,
-
-    /// Where to keep the database and the cache [default: a temporary directory, removed at the end].
-    #[arg(long, value_name = "DIR")]
-    pub(crate) dir: Option<PathBuf>,
-
-    /// Decides which requests and updates are drawn.
-    #[arg(long, value_name = "N", default_value_t = 42)]
-    pub(crate) seed: u64,
-
-    /// Write the results to this file, as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
 }
 
 /// A cache file, and how to tell of it.
@@ -372,13 +328,6 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn a_demo_without_requests_or_threads_is_refused() {
-        assert!(Arguments::try_parse_from(["larder", "demo", "--requests", "0"]).is_err());
-        assert!(Arguments::try_parse_from(["larder", "demo", "--threads", "0"]).is_err());
-        assert!(Arguments::try_parse_from(["larder", "demo", "--requests", "1", "--threads", "1"]).is_ok());
     }
 
     #[test]

@@ -289,11 +289,8 @@ fn words(command: &mut Command) -> Option<Words<'_>> {
             let (cache, json, uses) = changes(&mut options.target);
             Words { needs_cache, ..words(cache, json, uses) }
         }
-        Command::Check { .. }
-        | Command::Demo(_)
-        | Command::DemoRestarted { .. }
-        | Command::Doctor(_)
-        | Command::Completions { .. }
-        | Command::Man => return None,
+        Command::Check { .. } | Command::Doctor(_) | Command::Completions { .. } | Command::Man => {
+            return None;
+        }
     })
 }

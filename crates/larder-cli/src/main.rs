@@ -6,9 +6,6 @@
 //!
 //! `larder hot`, `slow` and `monitor` tell which keys of a live cache are at work.
 //!
-//! `larder demo` runs the cache on a real database and shows what it saves. It exits with 0 when no answer
-//! was stale, with 1 when one was, and with 2 when the demo could not run.
-//!
 //! The cache that a command is about is given, or is that of the environment variable `LARDER_URL` ([`located`]).
 //!
 //! `larder check` tries a cache out where it is to work. It exits with 0 when every tier works, with 1 when one
@@ -21,9 +18,7 @@ mod args;
 mod change;
 mod check;
 mod clock;
-mod demo;
 mod doctor;
-mod error;
 mod exit;
 mod guard;
 mod inspect;
@@ -41,7 +36,6 @@ mod top;
 use std::process::ExitCode;
 
 use crate::args::{Arguments, Command};
-use crate::error::Error;
 
 fn main() -> ExitCode {
     interrupt::survive_file_size_limit();
@@ -54,50 +48,36 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     panics::told_if_uncaught(|| match located::locate(&mut command) {
-        Ok(()) => end(run(command)),
+        Ok(()) => run(command),
         Err(code) => code,
     })
 }
 
-fn end(outcome: Result<ExitCode, Error>) -> ExitCode {
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            guard::warn(&format!("larder: {error}"));
-            ExitCode::from(2)
-        }
-    }
-}
-
-fn run(command: Command) -> Result<ExitCode, Error> {
+fn run(command: Command) -> ExitCode {
     match command {
         Command::Check { url } => {
-            Ok(check::run(url.as_deref()).unwrap_or_else(|failure| exit::told(false, Err(failure))))
+            check::run(url.as_deref()).unwrap_or_else(|failure| exit::told(false, Err(failure)))
         }
-        Command::Demo(options) => match demo::run(options)? {},
-        Command::DemoRestarted { handover } => demo::resume(&handover),
-        Command::Info(options) => Ok(exit::told(options.json, inspect::info::run(&options))),
-        Command::Keys(options) => Ok(exit::told(options.look.json, inspect::keys::run(&options))),
-        Command::Get(options) => Ok(exit::told(options.key.look.json, inspect::get::run(&options))),
-        Command::Ttl(options) => Ok(exit::told(options.look.json, inspect::ttl::run(&options))),
-        Command::Why(options) => Ok(exit::told(options.look.json, inspect::why::run(&options))),
-        Command::Verify(options) => Ok(exit::told(options.json, inspect::verify::run(&options))),
-        Command::Stats(options) => Ok(exit::told(options.json, stats::run(&options))),
-        Command::Top(options) => Ok(exit::told(false, top::run(&options))),
-        Command::Hot(options) => Ok(exit::told(options.json, activity::hot::run(&options))),
-        Command::Slow(options) => Ok(exit::told(options.json, activity::slow::run(&options))),
-        Command::Monitor(options) => Ok(exit::told(options.json, activity::monitor::run(&options))),
-        Command::Doctor(options) => Ok(exit::told(options.json, doctor::run(&options))),
-        Command::Export(options) => Ok(exit::told(options.look.json, inspect::export::run(&options))),
-        Command::Remove(options) => Ok(exit::told(options.target.json, change::remove::one(&options))),
-        Command::RemovePrefix(options) => {
-            Ok(exit::told(options.target.json, change::remove::prefix(&options)))
-        }
-        Command::Clear(options) => Ok(exit::told(options.target.json, change::remove::clear(&options))),
-        Command::Flush(options) => Ok(exit::told(options.json, change::flush::run(&options))),
-        Command::Compact(options) => Ok(exit::told(options.json, change::compact::run(&options))),
-        Command::Import(options) => Ok(exit::told(options.look.json, change::import::run(&options))),
-        Command::Completions { shell } => Ok(exit::told(false, manual::completions(shell))),
-        Command::Man => Ok(exit::told(false, manual::page())),
+        Command::Info(options) => exit::told(options.json, inspect::info::run(&options)),
+        Command::Keys(options) => exit::told(options.look.json, inspect::keys::run(&options)),
+        Command::Get(options) => exit::told(options.key.look.json, inspect::get::run(&options)),
+        Command::Ttl(options) => exit::told(options.look.json, inspect::ttl::run(&options)),
+        Command::Why(options) => exit::told(options.look.json, inspect::why::run(&options)),
+        Command::Verify(options) => exit::told(options.json, inspect::verify::run(&options)),
+        Command::Stats(options) => exit::told(options.json, stats::run(&options)),
+        Command::Top(options) => exit::told(false, top::run(&options)),
+        Command::Hot(options) => exit::told(options.json, activity::hot::run(&options)),
+        Command::Slow(options) => exit::told(options.json, activity::slow::run(&options)),
+        Command::Monitor(options) => exit::told(options.json, activity::monitor::run(&options)),
+        Command::Doctor(options) => exit::told(options.json, doctor::run(&options)),
+        Command::Export(options) => exit::told(options.look.json, inspect::export::run(&options)),
+        Command::Remove(options) => exit::told(options.target.json, change::remove::one(&options)),
+        Command::RemovePrefix(options) => exit::told(options.target.json, change::remove::prefix(&options)),
+        Command::Clear(options) => exit::told(options.target.json, change::remove::clear(&options)),
+        Command::Flush(options) => exit::told(options.json, change::flush::run(&options)),
+        Command::Compact(options) => exit::told(options.json, change::compact::run(&options)),
+        Command::Import(options) => exit::told(options.look.json, change::import::run(&options)),
+        Command::Completions { shell } => exit::told(false, manual::completions(shell)),
+        Command::Man => exit::told(false, manual::page()),
     }
 }

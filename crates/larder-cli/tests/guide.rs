@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 const GUIDE: &str = include_str!("../../../docs/guide.md");
+/// The command of another package.
+const DEMO: &str = "cargo run --release -p larder-demo -- ";
 
 /// The blocks of a language, each with the text that follows it.
 fn blocks(language: &str) -> Vec<(&'static str, &'static str)> {
@@ -24,6 +26,10 @@ fn every_command_of_the_guide_works_and_prints_what_is_shown() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let (mut ran, mut compared) = (0, 0);
     for (script, after) in blocks("sh") {
+        // The tests of the demo run it with these arguments.
+        if script.starts_with(DEMO) {
+            continue;
+        }
         // Too long to run here: that it would install the command is looked up.
         if let Some(path) = script.strip_prefix("cargo install --path ") {
             let manifest = std::fs::read_to_string(root.join(path).join("Cargo.toml")).unwrap();
@@ -41,7 +47,7 @@ fn every_command_of_the_guide_works_and_prints_what_is_shown() {
             compared += 1;
         }
     }
-    assert_eq!((ran, compared), (3, 1), "blocks of the guide that were run, and whose output was compared");
+    assert_eq!((ran, compared), (2, 1), "blocks of the guide that were run, and whose output was compared");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The binary form. Integers are big endian.
+//! The binary form of an export. Integers are big endian.
 //!
 //! ```text
 //! offset  size  field
@@ -10,41 +10,43 @@
 //!     34     …  frames
 //! ```
 //!
-//! A **frame** is its kind (1 byte), the length of its body (4), and its body:
+//! A **frame** has its kind (1 byte), the length of its body (4 bytes), and its body. The bodies, with the
+//! size of each field in bytes:
 //!
-//! | kind | body |
-//! |---|---|
-//! | 1 keyspace | version 4, fingerprint 8, value format 1, schema's length 2 (0: none), schema, name's length 2, name, key shape |
-//! | 2 entry | keyspace 4 (from zero, in the order they came), written at 8, expires at 8, delete after 8, flags 1, a fingerprint of 8 if the flags say so, key's length 2, key, value |
-//! | 3 end | entries 8, skipped: expired 8, damaged 8, of another version 8, then the XXH3-64 of every byte before it 8 |
+//! - Kind 1, a keyspace: version 4, fingerprint 8, value format 1, length of the schema 2 (0 if there is
+//!   none), schema, length of the name 2, name, key shape.
+//! - Kind 2, an entry: keyspace 4 (from zero, in the order of the export), written at 8, expires at 8, delete
+//!   after 8, flags 1, a fingerprint of 8 if the flags say so, length of the key 2, key, value.
+//! - Kind 3, the end: entries 8, skipped entries (expired 8, damaged 8, of another version 8), then the
+//!   XXH3-64 of every byte before it 8.
 //!
-//! An entry's flags: bit 0 says that a fingerprint follows; bits 1 and 2 say how the value was compressed in
+//! Flags of an entry: bit 0 is set if a fingerprint follows; bits 1 and 2 say how the value was compressed in
 //! the cache's file (0 not, 1 LZ4, 2 Zstandard). In the export it is not compressed.
 //!
-//! In format 1 a keyspace has neither value format nor schema, and an entry has no flags.
+//! In format 1 a keyspace has neither a value format nor a schema, and an entry has no flags.
 //!
-//! Nothing follows the end. Kinds that a reader does not know are an error: there are none in this version.
+//! Nothing follows the end. An unknown kind is an error: this version has no others.
 
 use std::io::{self, Read, Write};
 
 use crate::error::Error;
 use crate::item::{End, Entry, Header, Item, Keyspace, Skipped};
+use crate::limits::{FORMAT, MAX_KEY_LEN, MAX_NAME_LEN, MAX_SHAPE_LEN, MAX_VALUE_LEN};
 use crate::summing::{Sum, Summing};
-use crate::{FORMAT, MAX_KEY_LEN, MAX_NAME_LEN, MAX_SHAPE_LEN, MAX_VALUE_LEN};
 
-/// How a binary export begins.
+/// The first bytes of a binary export.
 pub const MAGIC: [u8; 14] = *b"larder.export\0";
 
 const KEYSPACE: u8 = 1;
 const ENTRY: u8 = 2;
 const END: u8 = 3;
-/// A frame's kind and length.
+/// Length of a frame's kind and length field.
 const FRAME_HEAD: usize = 5;
-/// The flag of an entry that has a fingerprint.
+/// The flag of an entry with a fingerprint.
 const HAS_FINGERPRINT: u8 = 1;
-/// How far up the flags tell of compression.
+/// The lowest bit of the compression in the flags.
 const COMPRESSION_SHIFT: u32 = 1;
-/// Bytes of an entry's body besides key and value, at the most.
+/// Maximum length of an entry's body without its key and value.
 const ENTRY_HEAD: usize = 39;
 const MAX_KEYSPACE_BODY: usize = 17 + 2 * MAX_NAME_LEN + MAX_SHAPE_LEN;
 const MAX_ENTRY_BODY: usize = ENTRY_HEAD + MAX_KEY_LEN + MAX_VALUE_LEN;
@@ -112,7 +114,7 @@ pub(crate) fn write_end(out: &mut Summing<impl Write>, end: &End) -> io::Result<
     out.put(&sum.to_be_bytes())
 }
 
-/// Reads the header, and the format; what it begins with has been read.
+/// Reads the header after its [`MAGIC`]. Returns it with the version of the format.
 pub(crate) fn read_header(input: &mut impl Read, sum: &mut Sum) -> Result<(Header, u32), Error> {
     sum.add(&MAGIC);
     let mut bytes = [0; 20];
@@ -129,7 +131,7 @@ pub(crate) fn read_header(input: &mut impl Read, sum: &mut Sum) -> Result<(Heade
     Ok((Header { exported_at_ms: fields.u64()?, sequence: fields.u64()? }, format))
 }
 
-/// Reads a frame of this format; of the end also the checksum that it should be.
+/// Reads a frame of this format. Returns it, and for the end also the stored checksum.
 pub(crate) fn read_item(
     input: &mut impl Read,
     sum: &mut Sum,
@@ -140,17 +142,17 @@ pub(crate) fn read_item(
     let mut fields = Fields(&head);
     let [kind] = fields.take()?;
     let len = fields.u32()? as usize;
-    let most = match kind {
+    let max = match kind {
         KEYSPACE => MAX_KEYSPACE_BODY,
         ENTRY => MAX_ENTRY_BODY,
         END => END_BODY as usize,
         _ => return Err(damaged(format!("a frame has the unknown kind {kind}"))),
     };
-    if len > most {
-        return Err(damaged(format!("a frame of kind {kind} claims {len} bytes; the most is {most}")));
+    if len > max {
+        return Err(damaged(format!("a frame of kind {kind} states {len} bytes; the maximum is {max}")));
     }
     let mut body = Vec::new();
-    // Memory is claimed for what arrives, not for what is claimed.
+    // Allocates for the bytes that arrive. The length that a damaged frame states may be huge.
     input.take(len as u64).read_to_end(&mut body)?;
     if body.len() < len {
         return Err(Error::CutOff { entries: 0 });
@@ -195,8 +197,7 @@ fn entry(fields: &mut Fields<'_>, format: u32) -> Result<Entry, Error> {
     let keyspace = fields.u32()?;
     let [written_at_ms, expires_at_ms, delete_after_ms] = [fields.u64()?, fields.u64()?, fields.u64()?];
     let [flags] = if format == 1 { [0] } else { fields.take()? };
-    // Flags that nobody knows make a number that stands for no compression, which is refused with whatever
-    // else does not fit.
+    // Unknown flags become a compression above the maximum, which `check_entry` refuses.
     let compression = flags >> COMPRESSION_SHIFT;
     let fingerprint = if flags & HAS_FINGERPRINT == 0 { None } else { Some(fields.u64()?) };
     let key_len = u16::from_be_bytes(fields.take()?);
@@ -225,7 +226,7 @@ fn damaged(why: impl Into<String>) -> Error {
     Error::Damaged { place: String::new(), why: why.into() }
 }
 
-/// Big-endian fields, taken from the front.
+/// The rest of a frame's body. Reads big-endian fields from its front.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {

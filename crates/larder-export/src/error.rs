@@ -1,4 +1,4 @@
-//! Why an export could not be written or read.
+//! The error of this crate.
 
 use std::fmt;
 use std::io;
@@ -7,7 +7,7 @@ use std::io;
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The bytes could not be written or read.
+    /// The input or the output failed.
     #[error(transparent)]
     Io(#[from] io::Error),
 
@@ -17,42 +17,42 @@ pub enum Error {
     )]
     NotAnExport,
 
-    /// The export is of a newer version.
+    /// The export has a newer version of the format.
     #[error("its export format is {found}, and this version reads up to {supported}; upgrade larder")]
     NewerFormat {
         /// The version of the export.
         found: u64,
-        /// The newest that is read.
+        /// The newest version that this crate reads.
         supported: u32,
     },
 
-    /// The export ends before its end: it was cut off.
+    /// The input ends before the end of the export: it was cut off.
     #[error("it is cut off after {entries} entries; export it again")]
     CutOff {
-        /// The entries that were read.
+        /// The number of entries that were read.
         entries: u64,
     },
 
-    /// The export is not as it was written.
+    /// The export is damaged.
     #[error("it is damaged {place}: {why}")]
     Damaged {
-        /// Where.
+        /// Where the damage was found.
         place: String,
         /// What is wrong.
         why: String,
     },
 
-    /// What was to be written can't be in an export.
-    #[error("{what} can't be exported: {why}")]
+    /// The keyspace or the entry cannot be in an export.
+    #[error("{what} cannot be exported: {why}")]
     Unfit {
-        /// What it is.
+        /// `a keyspace` or `an entry`.
         what: &'static str,
         /// What is wrong with it.
         why: String,
     },
 }
 
-/// The text, with the name of the variant behind it: what `unwrap` shows has the remedy.
+/// Writes the text of the error and the name of the variant, so that the message of `unwrap` has the remedy.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {

@@ -1,80 +1,90 @@
-//! What an export is made of.
+//! The parts of an export.
 
-/// How an export begins.
+/// The form of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// See [`binary`](crate::binary).
+    Binary,
+    /// See [`jsonl`](crate::jsonl).
+    JsonLines,
+}
+
+/// The start of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// When it was made, ms since 1970: what had expired then is not in it.
+    /// When the export was made, in milliseconds since 1970. Entries that had expired then are not in it.
     pub exported_at_ms: u64,
-    /// The number of the last change that is in it.
+    /// The sequence number of the last change in the export.
     pub sequence: u64,
 }
 
-/// A keyspace, which stands before its entries.
+/// A keyspace. It comes before its entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keyspace {
-    /// Its name: 1 to 255 bytes.
+    /// The name, of 1 to 255 bytes.
     pub name: String,
-    /// The version of its values' shape.
+    /// The version of the shape of the values.
     pub version: u32,
-    /// The shape of its keys, such as `(string, u64)`.
+    /// The shape of the keys, such as `(string, u64)`.
     pub key_shape: String,
-    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
+    /// The encoding of the values: 0 bincode, 1 MessagePack, 2 raw bytes.
     pub value_format: u8,
-    /// The name of the schema that it belongs to, up to 255 bytes; none if it has none.
+    /// The name of the schema that the keyspace belongs to, of at most 255 bytes. None if it belongs to no
+    /// schema.
     pub schema: Option<String>,
-    /// The fingerprint of its values' type; zero if there is none.
+    /// The fingerprint of the type of the values. Zero if there is none.
     pub fingerprint: u64,
 }
 
 /// An entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its keyspace: the how manieth of the export, from zero.
+    /// The number of the keyspace in this export, from zero.
     pub keyspace: u32,
-    /// The key's bytes, as larder encodes them.
+    /// The bytes of the key, as larder encodes it.
     pub key: Vec<u8>,
-    /// When it was written, ms since 1970.
+    /// When the entry was written, in milliseconds since 1970.
     pub written_at_ms: u64,
-    /// When it expires.
+    /// When the entry expires.
     pub expires_at_ms: u64,
-    /// When it may be deleted.
+    /// When the entry may be deleted.
     pub delete_after_ms: u64,
     /// The fingerprint of the shape that the value was written with, if it has one.
     pub fingerprint: Option<u64>,
-    /// How the value was compressed in the cache's file, and is to be where it is imported: 0 not, 1 LZ4, 2
-    /// Zstandard. Here it is not.
+    /// The compression of the value in the cache's file: 0 none, 1 LZ4, 2 Zstandard. An import compresses the
+    /// value the same way. In the export it is not compressed.
     pub compression: u8,
     /// The encoded value, not compressed.
     pub value: Vec<u8>,
 }
 
-/// What was in the cache and is not in the export.
+/// The numbers of entries that were in the cache and are not in the export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Skipped {
     /// Entries that had expired.
     pub expired: u64,
-    /// Records that were damaged.
+    /// Damaged records.
     pub damaged: u64,
-    /// Entries of another version than their keyspace has.
+    /// Entries of a version other than their keyspace's.
     pub other_version: u64,
 }
 
-/// How an export ends.
+/// The end of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
-    /// The entries in it.
+    /// The number of entries in the export.
     pub entries: u64,
-    /// What is not.
+    /// The numbers of entries that are not in it.
     pub skipped: Skipped,
 }
 
 /// A part of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
-    /// A keyspace, numbered from zero in the order they come in.
+    /// A keyspace. Keyspaces are numbered from zero in the order of the export.
     Keyspace(Keyspace),
-    /// An entry of a keyspace that came before.
+    /// An entry of an earlier keyspace.
     Entry(Entry),
-    /// The end: counts and checksum are right. Nothing comes after it.
+    /// The end. Its counts and its checksum are right, and nothing comes after it.
     End(End),
 }

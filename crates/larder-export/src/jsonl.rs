@@ -1,29 +1,33 @@
-//! The form of JSON lines: an object a line, for other programs to read.
+//! The form of JSON lines: one object a line, for other programs to read. The longer lines are broken here:
 //!
 //! ```json
 //! {"larder_export":2,"exported_at_ms":1700000000000,"sequence":7}
-//! {"keyspace":{"name":"product","version":1,"key_shape":"string","value_format":0,"schema":"shop","fingerprint":"0x0000000000000000"}}
-//! {"entry":{"keyspace":"product","key":"0x4D544E5654550000","spelled":"MTNVTU","written_at_ms":1700000000000,"expires_at_ms":1700003600000,"delete_after_ms":1700003600000,"value":"0x064D544E565455"}}
+//! {"keyspace":{"name":"product","version":1,"key_shape":"string","value_format":0,"schema":"shop",
+//!     "fingerprint":"0x0000000000000000"}}
+//! {"entry":{"keyspace":"product","key":"0x4D544E5654550000","spelled":"MTNVTU",
+//!     "written_at_ms":1700000000000,"expires_at_ms":1700003600000,"delete_after_ms":1700003600000,
+//!     "value":"0x064D544E565455"}}
 //! {"end":{"entries":1,"skipped":{"expired":0,"damaged":0,"other_version":0}}}
 //! {"checksum":"0x0123456789ABCDEF"}
 //! ```
 //!
-//! Bytes are `0x` and pairs of hexadecimal digits. `spelled` shows the key to people and is not read. The
-//! checksum is the XXH3-64 of every byte before the last line, line ends included. Fields that a reader does
-//! not know are skipped. A keyspace without a schema has no such field, and a value that was written with a
-//! fingerprint has one: `"fingerprint":"0x0123456789ABCDEF"`. A value that was compressed in the cache's file
-//! says how, `"compression":1` (1 LZ4, 2 Zstandard); here it is not.
+//! Bytes are written as `0x` and pairs of hexadecimal digits. `spelled` shows the key to people; a reader
+//! ignores it. The checksum is the XXH3-64 of every byte before the last line, line ends included. A reader
+//! skips fields that it does not know. A keyspace without a schema has no field `schema`. An entry whose
+//! value was written with a fingerprint has `"fingerprint":"0x0123456789ABCDEF"`. An entry whose value was
+//! compressed in the cache's file has `"compression":1` (1 LZ4, 2 Zstandard). In the export the value is not
+//! compressed.
 
 use std::io::{self, BufRead, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::item::{self, Header, Item};
+use crate::item::{End, Entry, Header, Item, Keyspace, Skipped};
+use crate::limits::{FORMAT, MAX_KEY_LEN, MAX_VALUE_LEN};
 use crate::summing::{Sum, Summing};
-use crate::{FORMAT, MAX_KEY_LEN, MAX_VALUE_LEN};
 
-/// The longest line: an entry's, every byte as two digits, its key spelled with escapes.
+/// Maximum length of a line: an entry's, with every byte as two digits and the key's spelling escaped.
 const MAX_LINE: usize = 2 * MAX_VALUE_LEN + 32 * MAX_KEY_LEN;
 
 #[derive(Serialize, Deserialize)]
@@ -36,13 +40,13 @@ struct HeaderLine {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Line {
-    Keyspace(Keyspace),
-    Entry(Entry),
-    End(End),
+    Keyspace(KeyspaceLine),
+    Entry(EntryLine),
+    End(EndLine),
 }
 
 #[derive(Serialize, Deserialize)]
-struct Keyspace {
+struct KeyspaceLine {
     name: String,
     version: u32,
     key_shape: String,
@@ -54,7 +58,7 @@ struct Keyspace {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Entry {
+struct EntryLine {
     keyspace: String,
     key: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,18 +79,18 @@ fn is_zero(number: &u8) -> bool {
 }
 
 #[derive(Serialize, Deserialize)]
-struct End {
+struct EndLine {
     entries: u64,
-    skipped: Skipped,
+    skipped: SkippedFields,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Checksum {
+struct ChecksumLine {
     checksum: String,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Skipped {
+struct SkippedFields {
     expired: u64,
     damaged: u64,
     #[serde(default)]
@@ -104,19 +108,22 @@ pub(crate) fn write_header(out: &mut Summing<impl Write>, header: &Header) -> io
     write_line(out, &HeaderLine { larder_export: FORMAT.into(), exported_at_ms, sequence })
 }
 
-pub(crate) fn write_keyspace(out: &mut Summing<impl Write>, keyspace: &item::Keyspace) -> io::Result<()> {
-    let item::Keyspace { name, version, key_shape, value_format, schema, fingerprint } = keyspace.clone();
+pub(crate) fn write_keyspace(out: &mut Summing<impl Write>, keyspace: &Keyspace) -> io::Result<()> {
+    let Keyspace { name, version, key_shape, value_format, schema, fingerprint } = keyspace.clone();
     let fingerprint = spell_number(fingerprint);
-    write_line(out, &Line::Keyspace(Keyspace { name, version, key_shape, value_format, schema, fingerprint }))
+    write_line(
+        out,
+        &Line::Keyspace(KeyspaceLine { name, version, key_shape, value_format, schema, fingerprint }),
+    )
 }
 
 pub(crate) fn write_entry(
     out: &mut Summing<impl Write>,
     keyspace: &str,
-    entry: &item::Entry,
+    entry: &Entry,
     spelled: Option<&str>,
 ) -> io::Result<()> {
-    let line = Line::Entry(Entry {
+    let line = Line::Entry(EntryLine {
         keyspace: keyspace.to_owned(),
         key: spell(&entry.key),
         spelled: spelled.map(str::to_owned),
@@ -130,21 +137,21 @@ pub(crate) fn write_entry(
     write_line(out, &line)
 }
 
-pub(crate) fn write_end(out: &mut Summing<impl Write>, end: &item::End) -> io::Result<()> {
-    let item::Skipped { expired, damaged, other_version } = end.skipped;
-    let skipped = Skipped { expired, damaged, other_version };
-    write_line(out, &Line::End(End { entries: end.entries, skipped }))?;
+pub(crate) fn write_end(out: &mut Summing<impl Write>, end: &End) -> io::Result<()> {
+    let Skipped { expired, damaged, other_version } = end.skipped;
+    let skipped = SkippedFields { expired, damaged, other_version };
+    write_line(out, &Line::End(EndLine { entries: end.entries, skipped }))?;
     let checksum = spell_number(out.sum.value());
-    write_line(out, &Checksum { checksum })
+    write_line(out, &ChecksumLine { checksum })
 }
 
-/// Reads a line, its end included; empty at the end of the input.
+/// Reads a line with its end. Returns nothing at the end of the input.
 fn read_line(input: &mut impl BufRead) -> Result<Vec<u8>, Error> {
     let mut line = Vec::new();
     input.take(MAX_LINE as u64).read_until(b'\n', &mut line)?;
     match line.last() {
         None | Some(b'\n') => Ok(line),
-        Some(_) if line.len() == MAX_LINE => Err(damaged("a line is longer than any of an export")),
+        Some(_) if line.len() == MAX_LINE => Err(damaged("a line is longer than an export may have")),
         Some(_) => Err(Error::CutOff { entries: 0 }),
     }
 }
@@ -160,8 +167,8 @@ pub(crate) fn read_header(input: &mut impl BufRead, sum: &mut Sum) -> Result<Hea
     }
 }
 
-/// Reads a line; of the end also the checksum that it should be. `number` knows the keyspaces that came
-/// before.
+/// Reads a line. Returns its item, and for the end also the stored checksum. `number` finds the number of an
+/// earlier keyspace.
 pub(crate) fn read_item(
     input: &mut impl BufRead,
     sum: &mut Sum,
@@ -173,18 +180,18 @@ pub(crate) fn read_item(
     }
     let parsed: Line = serde_json::from_slice(&line).map_err(|error| damaged(error.to_string()))?;
     let item = match parsed {
-        Line::Keyspace(Keyspace { name, version, key_shape, value_format, schema, fingerprint }) => {
+        Line::Keyspace(KeyspaceLine { name, version, key_shape, value_format, schema, fingerprint }) => {
             let fingerprint = read_number(&fingerprint)?;
-            Item::Keyspace(item::Keyspace { name, version, key_shape, value_format, schema, fingerprint })
+            Item::Keyspace(Keyspace { name, version, key_shape, value_format, schema, fingerprint })
         }
         Line::Entry(entry) => {
             let keyspace = number(&entry.keyspace).ok_or_else(|| {
                 damaged(format!(
-                    "an entry is of the keyspace {:?}, which did not come before it",
+                    "an entry belongs to the keyspace {:?}, which did not come before it",
                     entry.keyspace
                 ))
             })?;
-            Item::Entry(item::Entry {
+            Item::Entry(Entry {
                 keyspace,
                 key: read(&entry.key)?,
                 written_at_ms: entry.written_at_ms,
@@ -195,10 +202,11 @@ pub(crate) fn read_item(
                 value: read(&entry.value)?,
             })
         }
-        Line::End(End { entries, skipped: Skipped { expired, damaged, other_version } }) => {
+        Line::End(EndLine { entries, skipped }) => {
+            let SkippedFields { expired, damaged, other_version } = skipped;
             sum.add(&line);
-            let skipped = item::Skipped { expired, damaged, other_version };
-            return Ok((Item::End(item::End { entries, skipped }), Some(read_checksum(input)?)));
+            let skipped = Skipped { expired, damaged, other_version };
+            return Ok((Item::End(End { entries, skipped }), Some(read_checksum(input)?)));
         }
     };
     sum.add(&line);
@@ -210,7 +218,8 @@ fn read_checksum(input: &mut impl BufRead) -> Result<u64, Error> {
     if line.is_empty() {
         return Err(Error::CutOff { entries: 0 });
     }
-    let Checksum { checksum } = serde_json::from_slice(&line).map_err(|error| damaged(error.to_string()))?;
+    let ChecksumLine { checksum } =
+        serde_json::from_slice(&line).map_err(|error| damaged(error.to_string()))?;
     read_number(&checksum)
 }
 
@@ -241,10 +250,10 @@ fn read(text: &str) -> Result<Vec<u8>, Error> {
 
 fn read_number(text: &str) -> Result<u64, Error> {
     let bytes = read(text)?.try_into();
-    bytes.map(u64::from_be_bytes).map_err(|_| damaged(format!("{:?} is not of 8 bytes", clip(text))))
+    bytes.map(u64::from_be_bytes).map_err(|_| damaged(format!("{:?} is not 8 bytes", clip(text))))
 }
 
-/// The start of a text that may be long.
+/// Returns the start of a text that may be long.
 fn clip(text: &str) -> &str {
     text.char_indices().nth(40).and_then(|(at, _)| text.get(..at)).unwrap_or(text)
 }

@@ -1,19 +1,19 @@
-//! Exports of larder's caches: a file's entries, to be kept, looked at, or read into another cache.
+//! The export formats of larder's caches. An export has the entries of a cache file, as a backup, for other
+//! programs, or for another cache.
 //!
 //! There are two forms of the same content: a binary one ([`binary`]), and JSON lines ([`jsonl`]) for other
-//! programs. Both are a sequence of [`Item`]s: a header, keyspaces each before its first entry, entries, and
-//! an end with counts and a checksum of all that stands before it. An export without its end is not whole.
+//! programs. Both are a sequence of [`Item`]s: a header, each keyspace before its first entry, the entries,
+//! and an end with counts and a checksum of everything before it. An export without its end is incomplete.
 //!
-//! An export can be read anywhere: its values are not compressed, whatever they are in the cache's file. It
-//! says how they were, so that an import can store them so again.
+//! Values are not compressed in an export, whether or not they are in the cache's file. So any program can
+//! read them. Each entry says how its value was compressed, so that an import can compress it again.
 //!
-//! Exports of format 1 are read as well: their values are bincode's, and neither schemas, nor fingerprints of
-//! values, nor compression were known.
+//! Exports of format 1 are read as well. Their values are bincode's, and they have no schemas, no
+//! fingerprints of values and no compression.
 //!
-//! Reading is bounded, whatever the bytes: nothing is believed that is longer than it may be, memory is
-//! claimed for what has arrived, and an error ends it. The checksum is against accidents, not against
-//! forgery; and it comes last, so whoever is to believe all or nothing reads an export twice, first with
-//! [`check`].
+//! Reading is bounded for any input: every length has a limit, memory is allocated only for bytes that have
+//! arrived, and the first error ends the export. The checksum detects accidents, not forgery. It comes last,
+//! so a program that needs all entries or none reads the export twice, first with [`check`].
 //!
 //! # Examples
 //! ```
@@ -52,26 +52,20 @@ pub mod binary;
 mod error;
 mod item;
 pub mod jsonl;
+mod limits;
 mod reader;
 mod summing;
 mod writer;
 
 pub use error::Error;
-pub use item::{End, Entry, Header, Item, Keyspace, Skipped};
+pub use item::{End, Entry, Form, Header, Item, Keyspace, Skipped};
+pub use limits::{
+    FORMAT, MAX_COMPRESSION, MAX_KEY_LEN, MAX_KEYSPACES, MAX_NAME_LEN, MAX_SHAPE_LEN, MAX_VALUE_LEN,
+};
 pub use reader::{Reader, check};
-pub use writer::{Form, Writer};
+pub use writer::Writer;
 
-/// The version of the formats. A reader refuses newer ones.
-pub const FORMAT: u32 = 2;
-/// The most bytes a key has: larder's own limit.
-pub const MAX_KEY_LEN: usize = 4096;
-/// The most bytes a value has: larder's own limit.
-pub const MAX_VALUE_LEN: usize = 64 << 20;
-/// The most bytes a keyspace's name has, and that of its schema: larder's own limit.
-pub const MAX_NAME_LEN: usize = 255;
-/// The most bytes the shape of a keyspace's keys has.
-pub const MAX_SHAPE_LEN: usize = 4096;
-/// The greatest number that stands for a compression: 0 none, 1 LZ4, 2 Zstandard.
-pub const MAX_COMPRESSION: u8 = 2;
-/// The most keyspaces an export has.
-pub const MAX_KEYSPACES: usize = 65_536;
+/// Compiles the example of the package's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,20 +1,20 @@
-//! Reading an export, whatever its bytes.
+//! Reads an export. Any bytes end in an item, an error or the end, within the limits of `limits.rs`.
 
 use std::collections::HashMap;
 use std::io::{BufRead, Read};
 
 use crate::error::Error;
-use crate::item::{End, Header, Item};
+use crate::item::{End, Form, Header, Item};
+use crate::limits::{FORMAT, MAX_KEYSPACES, check_entry, check_keyspace};
 use crate::summing::Sum;
-use crate::writer::{Form, fit_entry, fit_keyspace};
 use crate::{binary, jsonl};
 
-/// Reads the items of an export in turn. After the end, or an error, there are no more.
+/// Iterates over the items of an export. Nothing comes after the end, or after an error.
 #[derive(Debug)]
 pub struct Reader<R> {
     input: R,
     form: Form,
-    /// The version of the form.
+    /// The version of the binary form.
     format: u32,
     header: Header,
     sum: Sum,
@@ -25,7 +25,7 @@ pub struct Reader<R> {
 }
 
 impl<R: BufRead> Reader<R> {
-    /// Reads the header of an export, of whichever form.
+    /// Reads the header of an export of either form.
     ///
     /// # Errors
     /// [`Error::NotAnExport`], [`Error::NewerFormat`], [`Error::CutOff`], [`Error::Io`].
@@ -33,8 +33,8 @@ impl<R: BufRead> Reader<R> {
         let mut sum = Sum::default();
         let first = input.fill_buf()?.first().copied();
         let (form, header, format) = if first == Some(b'{') {
-            // Its lines tell by themselves what they have.
-            (Form::JsonLines, jsonl::read_header(&mut input, &mut sum)?, crate::FORMAT)
+            // A line names its fields, so its version makes no difference.
+            (Form::JsonLines, jsonl::read_header(&mut input, &mut sum)?, FORMAT)
         } else {
             let mut magic = Vec::new();
             input.by_ref().take(binary::MAGIC.len() as u64).read_to_end(&mut magic)?;
@@ -48,13 +48,13 @@ impl<R: BufRead> Reader<R> {
         Ok(Self { input, form, format, header, sum, names, numbers, entries: 0, is_over: false })
     }
 
-    /// The header.
+    /// Returns the header.
     #[must_use]
     pub const fn header(&self) -> Header {
         self.header
     }
 
-    /// The form.
+    /// Returns the form.
     #[must_use]
     pub const fn form(&self) -> Form {
         self.form
@@ -71,10 +71,10 @@ impl<R: BufRead> Reader<R> {
         let damaged = |why| Error::Damaged { place: String::new(), why };
         match &item {
             Item::Keyspace(keyspace) => {
-                fit_keyspace(keyspace, &[]).map_err(damaged)?;
+                check_keyspace(keyspace, &[]).map_err(damaged)?;
                 let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-                if self.names.len() >= crate::MAX_KEYSPACES {
-                    return Err(damaged("it has more keyspaces than an export may".to_owned()));
+                if self.names.len() >= MAX_KEYSPACES {
+                    return Err(damaged("it has more keyspaces than an export may have".to_owned()));
                 }
                 if self.numbers.insert(keyspace.name.clone(), number).is_some() {
                     return Err(damaged(format!("the keyspace {:?} comes twice", keyspace.name)));
@@ -82,10 +82,10 @@ impl<R: BufRead> Reader<R> {
                 self.names.push(keyspace.name.clone());
             }
             Item::Entry(entry) => {
-                fit_entry(entry).map_err(damaged)?;
+                check_entry(entry).map_err(damaged)?;
                 if usize::try_from(entry.keyspace).is_ok_and(|number| number >= self.names.len()) {
                     return Err(damaged(format!(
-                        "an entry is of keyspace {}, which did not come before it",
+                        "an entry belongs to keyspace {}, which did not come before it",
                         entry.keyspace
                     )));
                 }
@@ -103,7 +103,7 @@ impl<R: BufRead> Reader<R> {
             return Err(damaged("its checksum is not that of its bytes"));
         }
         if end.entries != self.entries {
-            return Err(damaged("it has other than the entries that it says it has"));
+            return Err(damaged("the number of its entries is not the one that it states"));
         }
         if !self.input.fill_buf()?.is_empty() {
             return Err(damaged("something follows its end"));
@@ -111,7 +111,7 @@ impl<R: BufRead> Reader<R> {
         Ok(())
     }
 
-    /// The error, with where in the export it came.
+    /// Adds to the error where in the export it was found.
     fn placed(&self, error: Error) -> Error {
         match error {
             Error::CutOff { .. } => Error::CutOff { entries: self.entries },
@@ -139,10 +139,10 @@ impl<R: BufRead> Iterator for Reader<R> {
     }
 }
 
-/// Reads a whole export, and answers its header and its end if all of it is as it was written.
+/// Reads a whole export and checks it. Returns its header and its end.
 ///
 /// # Errors
-/// [`Error`], for what is wrong with it.
+/// The first [`Error`] of the export.
 pub fn check(input: impl BufRead) -> Result<(Header, End), Error> {
     let reader = Reader::new(input)?;
     let header = reader.header();

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// A checksum that grows with what is written or read.
+/// The checksum of the bytes that were written or read so far.
 #[derive(Clone, Default)]
 pub(crate) struct Sum(Xxh3Default);
 
@@ -26,7 +26,7 @@ impl Sum {
     }
 }
 
-/// Writes on, and sums what it writes.
+/// A writer that adds every byte to a checksum.
 #[derive(Debug)]
 pub(crate) struct Summing<W> {
     pub(crate) inner: W,

@@ -1,8 +1,9 @@
 //! `ProductCache`: the shop's families, opened on one cache.
 //!
-//! It holds a keyspace for each family, and the cache that they are of, since an invalidation is made with one
-//! commit for all. Lookups are in `lookup.rs`, invalidations in `invalidate.rs`; all else a keyspace can do
-//! (insert, remaining TTL, updates that bar fills) is reached through the keyspace itself.
+//! It has a keyspace for each family. It also has their cache, because an invalidation commits the removals
+//! of all families together. Lookups are in `lookup.rs`, invalidations in `invalidate.rs`. Other operations
+//! of a keyspace (insert, remaining TTL, updates that keep loads from filling) are called on the keyspace
+//! itself.
 
 use std::fmt;
 
@@ -13,8 +14,8 @@ use crate::families::{Families, Shop};
 
 /// A shop's cached families over one [`Cache`].
 ///
-/// Cheap to clone, and shared between threads as it is. The cache itself stays with the application, which
-/// may hold keyspaces of its own in it, read its statistics and close it.
+/// It is cheap to clone, and threads may share it. The application keeps the cache itself: it may open
+/// keyspaces of its own in it, read its statistics and close it.
 ///
 /// # Examples
 /// ```
@@ -39,16 +40,16 @@ pub struct ProductCache<S: Shop> {
 }
 
 impl<S: Shop> ProductCache<S> {
-    /// Opens the families on `cache`, with the lifetimes of the guide.
+    /// Opens the families on `cache`, with the TTLs of the guide.
     ///
     /// # Errors
-    /// Those of [`Cache::keyspace`]: a family that is open already with other types or another version, or a
-    /// cache that is closed.
+    /// Those of [`Cache::keyspace`]: a family is already open with other types or another version, or the
+    /// cache is closed.
     pub fn open(cache: &Cache) -> Result<Self, Error> {
         Self::open_with(cache, Families::guide())
     }
 
-    /// Opens the families on `cache` as `families` defines them.
+    /// Opens the families on `cache` with the definitions in `families`.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -65,56 +66,56 @@ impl<S: Shop> ProductCache<S> {
         })
     }
 
-    /// The cache that the families are opened on.
+    /// Returns the cache of the families.
     #[must_use]
     pub const fn cache(&self) -> &Cache {
         &self.cache
     }
 
-    /// The keyspace of the list of active categories, whose only key is `()`.
+    /// Returns the keyspace of the list of active categories, whose only key is `()`.
     #[must_use]
     pub const fn categories(&self) -> &Keyspace<(), S::Categories> {
         &self.categories
     }
 
-    /// The keyspace of the products of a category.
+    /// Returns the keyspace of the products of a category.
     #[must_use]
     pub const fn product_lists(&self) -> &Keyspace<CategoryCode, S::ProductList> {
         &self.product_lists
     }
 
-    /// The keyspace of products.
+    /// Returns the keyspace of products.
     #[must_use]
     pub const fn products(&self) -> &Keyspace<ProductCode, S::Product> {
         &self.products
     }
 
-    /// The keyspace of data packages.
+    /// Returns the keyspace of data packages.
     #[must_use]
     pub const fn data_packages(&self) -> &Keyspace<(ProductCode, DataCode), S::DataPackage> {
         &self.data_packages
     }
 
-    /// The keyspace of the lists of a product's data packages.
+    /// Returns the keyspace of the lists of a product's data packages.
     #[must_use]
     pub const fn data_bundles(&self) -> &Keyspace<ProductCode, S::DataBundles> {
         &self.data_bundles
     }
 
-    /// The keyspace of merchants' discounts.
+    /// Returns the keyspace of merchants' discounts.
     #[must_use]
     pub const fn merchant_discounts(&self) -> &Keyspace<(UserId, ProductCode), S::Discount> {
         &self.merchant_discounts
     }
 
-    /// The keyspace of merchants' authentication, in memory only unless the deployment says otherwise.
+    /// Returns the keyspace of merchants' authentication, which is in memory only by default.
     #[must_use]
     pub const fn merchant_auth(&self) -> &Keyspace<MerchantCode, S::Merchant> {
         &self.merchant_auth
     }
 }
 
-// Not derived: a shop is only a name for seven types, and need not be `Clone` or `Debug` itself.
+// Not derived: a derive would require that `S` is `Clone` and `Debug`. `S` only names seven types.
 impl<S: Shop> Clone for ProductCache<S> {
     fn clone(&self) -> Self {
         Self {

@@ -1,7 +1,7 @@
-//! What depends on what, as data: the table from which every invalidation of the shop is made.
+//! The dependencies between rows and entries, as a table. Every invalidation of the shop is made from it.
 //!
-//! Rows stand in the database, entries in the cache; an edge says that a change of the one makes the other
-//! stale, and which of the key's parts carry over. Drawn (`┄▶` holds when the row is removed, and only then):
+//! Rows are in the database, entries are in the cache. An edge says that a change of one makes the other
+//! stale, and which parts of the key carry over. In the drawing, `┄▶` holds only if the row is removed:
 //!
 //! ```text
 //! category ─────┬──▶ product_categories_active
@@ -15,9 +15,9 @@
 //! merchant ────────▶ merchant_auth_{merchant}
 //! ```
 //!
-//! The invariant: an edge leads from an earlier [`Node`] to a later one, in the order of the type. So there is
-//! no cycle, one pass over the nodes finds all that is stale, and it is found in the order in which it must
-//! be removed: sources before what is derived from them. An edge against the order does not compile.
+//! The invariant: an edge leads from an earlier [`Node`] to a later one, in the order of the type. So there
+//! is no cycle. One pass over the nodes finds everything that is stale, in the order of removal: sources
+//! before the entries derived from them. An edge against the order does not compile.
 
 use std::fmt;
 
@@ -33,13 +33,14 @@ pub enum Row {
     Product,
     /// A data package of a product.
     DataPackage,
-    /// What a user pays less for a product.
+    /// A user's discount on a product.
     Discount,
     /// A merchant.
     Merchant,
 }
 
-/// Where edges begin and end. The order is that of removal: a node comes after all that it depends on.
+/// The start or the end of an edge. The order is that of removal: a node comes after everything it depends
+/// on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Node {
     /// Rows of the database.
@@ -49,7 +50,7 @@ pub enum Node {
 }
 
 impl Node {
-    /// The place in the order, for the compiler, which can't compare values of a type yet.
+    /// Returns the place in the order. A `const` assertion cannot call `Ord` yet.
     const fn rank(self) -> u16 {
         match self {
             Self::Row(row) => row as u16,
@@ -71,12 +72,12 @@ impl fmt::Display for Node {
     }
 }
 
-/// When an edge holds.
+/// The changes for which an edge holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// With every change: an insertion, an update, a removal.
+    /// Every change: an insertion, an update or a removal.
     Changed,
-    /// With a removal alone.
+    /// Only a removal.
     Removed,
 }
 
@@ -84,15 +85,15 @@ pub enum When {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Edge {
-    /// What has changed.
+    /// The changed rows or entries.
     pub from: Node,
-    /// What is stale then.
+    /// The rows or entries that become stale.
     pub to: Node,
-    /// Which changes count.
+    /// The changes for which the edge holds.
     pub when: When,
-    /// The parts of the key that both have in common. Those it does not name may be anything in `to`.
+    /// The parts of the key that `from` and `to` have in common. Any other part of `to` may have any value.
     pub carries: &'static [Part],
-    /// What `to` is to `from`, as a verb with `from` for its object.
+    /// The relation of `to` to `from`, as a verb: `to` *may show* `from`.
     pub why: &'static str,
 }
 
@@ -106,7 +107,7 @@ impl Edge {
         self
     }
 
-    /// Whether the edge holds, for a removal of `from` or another change of it.
+    /// Returns whether the edge holds for a removal of `from`, or for another change of it.
     pub(crate) fn holds(&self, is_removal: bool) -> bool {
         self.when == When::Changed || is_removal
     }
@@ -120,7 +121,8 @@ impl Edge {
 /// use larder_product::Family;
 ///
 /// let lists = Node::Entries(Family::ProductLists);
-/// let sources: Vec<_> = EDGES.iter().filter(|edge| edge.to == lists).map(|edge| edge.from.to_string()).collect();
+/// let edges = EDGES.iter().filter(|edge| edge.to == lists);
+/// let sources: Vec<_> = edges.map(|edge| edge.from.to_string()).collect();
 /// assert_eq!(sources, ["category", "product"]); // the row, and the entries of products
 /// ```
 pub const EDGES: [Edge; 10] = {
@@ -130,10 +132,10 @@ pub const EDGES: [Edge; 10] = {
         Edge::new(Rows(Row::Category), Entries(Family::Categories), &[], "lists"),
         Edge::new(Rows(Row::Category), Entries(Family::ProductLists), &[Category], "is the list of"),
         Edge::new(Rows(Row::Product), Entries(Family::Products), &[Product], "is the entry of"),
-        // Which lists a product stood in before it changed, nobody remembers: all of them.
+        // All lists: nothing records which lists had the product before the change.
         Edge::new(Entries(Family::Products), Entries(Family::ProductLists), &[], "may show"),
-        Edge::new(Rows(Row::Product), Rows(Row::DataPackage), &[Product], "goes with").when_removed(),
-        Edge::new(Rows(Row::Product), Rows(Row::Discount), &[Product], "goes with").when_removed(),
+        Edge::new(Rows(Row::Product), Rows(Row::DataPackage), &[Product], "is removed with").when_removed(),
+        Edge::new(Rows(Row::Product), Rows(Row::Discount), &[Product], "is removed with").when_removed(),
         Edge::new(Rows(Row::DataPackage), Entries(Family::DataPackages), &[Product, Data], "is the entry of"),
         Edge::new(Entries(Family::DataPackages), Entries(Family::DataBundles), &[Product], "lists"),
         Edge::new(
@@ -146,7 +148,7 @@ pub const EDGES: [Edge; 10] = {
     ]
 };
 
-// No edge leads back, so there is no cycle: a table that could have one does not compile.
+// Fails to compile if an edge leads backwards, so the table has no cycle.
 const _: () = {
     let mut edges = EDGES.as_slice();
     while let [edge, rest @ ..] = edges {

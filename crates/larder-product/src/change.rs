@@ -1,16 +1,15 @@
-//! What has changed in the shop's database: where every cascade begins.
+//! A change of the shop's database: every cascade begins with one.
 
 use std::fmt;
 
 use crate::cascade::{Node, Row};
 use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
-use crate::plan::Plan;
-use crate::selection::Parts;
+use crate::selection::{Parts, Selection};
 
-/// A change of the shop's database. Where a code is `None`, every one may have changed.
+/// A change of the shop's database. `None` in place of a code means that every row may have changed.
 ///
-/// [`plan`](Change::plan) says what it makes stale, [`ProductCache::invalidate`](crate::ProductCache::invalidate)
-/// removes that.
+/// [`plan`](Change::plan) tells which entries it makes stale.
+/// [`ProductCache::invalidate`](crate::ProductCache::invalidate) removes them.
 ///
 /// # Examples
 /// ```
@@ -31,33 +30,14 @@ pub enum Change {
     ProductRemoved(ProductCode),
     /// A data package was added, changed or removed.
     DataPackage(Option<ProductCode>, Option<DataCode>),
-    /// What a user pays less for a product was added, changed or removed.
+    /// A user's discount on a product was added, changed or removed.
     Discount(Option<UserId>, Option<ProductCode>),
     /// A merchant was added, changed or removed.
     Merchant(Option<MerchantCode>),
 }
 
 impl Change {
-    /// What the change makes stale, and why: a dry run. Nothing is removed, and no cache is needed.
-    ///
-    /// # Examples
-    /// ```
-    /// use larder_product::Change;
-    ///
-    /// let plan = Change::Product(Some("MTNVTU".parse()?)).plan();
-    /// assert_eq!(plan.to_string(), "\
-    /// product MTNVTU changed: this goes, in this order, with one commit
-    ///   product_MTNVTU       is the entry of product MTNVTU
-    ///   products_category_*  may show product_MTNVTU, which is the entry of product MTNVTU
-    /// ");
-    /// # Ok::<(), larder_product::CodeError>(())
-    /// ```
-    #[must_use]
-    pub fn plan(&self) -> Plan {
-        Plan::of(self.clone())
-    }
-
-    /// The rows that have changed, and whether they were removed.
+    /// Returns the rows that have changed, and whether they were removed.
     pub(crate) fn root(&self) -> (Node, Parts, bool) {
         let none = Parts::default();
         let (row, parts) = match self.clone() {
@@ -80,7 +60,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// Rows or entries, as a person names them.
+/// Displays rows or entries in words.
 pub(crate) struct Named<'a>(pub(crate) Node, pub(crate) &'a Parts);
 
 impl fmt::Display for Named<'_> {
@@ -88,7 +68,7 @@ impl fmt::Display for Named<'_> {
         let Self(node, parts) = self;
         let row = match node {
             Node::Entries(family) => {
-                return crate::selection::Selection::new(*family, (*parts).clone()).fmt(f);
+                return Selection::new(*family, (*parts).clone()).fmt(f);
             }
             Node::Row(row) => row,
         };
@@ -97,7 +77,7 @@ impl fmt::Display for Named<'_> {
             Row::Product => parts.product.as_ref().map(|code| code as _),
             Row::DataPackage => parts.data.as_ref().map(|code| code as _),
             Row::Merchant => parts.merchant.as_ref().map(|code| code as _),
-            // A discount has no code of its own: it is a user's, on a product.
+            // A discount has no code. Its user and its product name it.
             Row::Discount => None,
         };
         match (code, row) {

@@ -1,13 +1,15 @@
-//! Codes: what names a product, a category, a data package, a merchant or a user.
+//! Codes: the names of products, categories, data packages, merchants and users.
 //!
-//! A code is checked once, where it enters the program; from then on the type says that it is sound, and
-//! mixing up two kinds does not compile. Whatever way a code comes in (text, serde, the cache's file), it
-//! passes the same check.
+//! A code is checked once, when it enters the program. After that its type says that it is valid, and a
+//! program that mixes up two kinds does not compile. Text, serde and the cache's file all pass the same
+//! check.
 
 mod error;
+mod limit;
 mod text;
 mod user;
 
 pub use error::CodeError;
-pub use text::{CategoryCode, DataCode, MAX_CODE_LENGTH, MerchantCode, ProductCode};
+pub use limit::MAX_CODE_LENGTH;
+pub use text::{CategoryCode, DataCode, MerchantCode, ProductCode};
 pub use user::UserId;

@@ -1,4 +1,4 @@
-//! The shop that the documentation's examples and the unit tests run on. Not part of the interface.
+//! The shop of the documentation's examples and of the unit tests. Not part of the public interface.
 
 use larder::Cache;
 use serde::{Deserialize, Serialize};
@@ -8,21 +8,21 @@ use crate::{ProductCache, Shop};
 /// A product of [`AirtimeShop`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
-    /// What customers read.
+    /// The name that customers read.
     pub name: String,
-    /// In the smallest unit of money.
+    /// The price in the smallest unit of the currency.
     pub price: u32,
 }
 
 impl Product {
-    /// A product of this name and price.
+    /// Returns a product with this name and price.
     #[must_use]
     pub fn new(name: &str, price: u32) -> Self {
         Self { name: name.to_owned(), price }
     }
 }
 
-/// A shop with the plainest value types.
+/// A shop with simple value types.
 #[derive(Debug)]
 pub struct AirtimeShop;
 
@@ -36,7 +36,7 @@ impl Shop for AirtimeShop {
     type Merchant = String;
 }
 
-/// The shop over a cache in memory.
+/// Opens the shop on a cache in memory.
 ///
 /// # Errors
 /// Those of [`larder::CacheBuilder::open`] and [`ProductCache::open`].

@@ -1,11 +1,9 @@
-//! The families of cached things: one keyspace definition each, with the lifetime the guide gives it.
+//! The families' keyspace definitions, each with the TTL that the guide gives it.
 //!
-//! A family's name, key and TTL are the shop's, its value type is the application's. Lifetimes are a
-//! trade between freshness and load, so an application that knows better may change a definition before
-//! it opens the cache, and a deployment may by its environment; the keys stay as they are, for every service
-//! of the shop to agree on.
-
-mod overrides;
+//! The shop decides a family's name, key and TTL, the application its value type. A TTL trades freshness
+//! against load. So an application may change a definition before it opens the cache, and a deployment may
+//! change a TTL by its environment (`family_options.rs`). The keys do not change, because every service of
+//! the shop must agree on them.
 
 use std::fmt;
 
@@ -15,13 +13,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::family::Family;
 
-pub use overrides::{FAMILIES_VARIABLE, FamilyOptionError};
-
-/// The name that this crate's keyspaces have as their schema in a file, so that tools know how their keys are
-/// spelled.
+/// The schema name that this crate's keyspaces have in a file. It tells tools how their keys are spelled.
 pub const SCHEMA: &str = "larder-product";
 
-/// How long an entry of each family lives, as the shop's caching guide has it.
+/// The TTL of each family, from the shop's caching guide.
 pub mod ttl {
     use std::time::Duration;
 
@@ -41,14 +36,14 @@ pub mod ttl {
     pub const MERCHANT_AUTH: Duration = Duration::from_mins(5);
 }
 
-/// What a cached value must be able to do; every type that can, is one.
+/// The requirements on a cached value. Every type that meets them implements it.
 pub trait Value: Serialize + DeserializeOwned + Send + Sync + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Value for T {}
 
 /// An application's value types, one for each family.
 ///
-/// Lists are types of the application too: `Vec<Product>`, a page with a total, whatever its templates need.
+/// Lists are types of the application as well: `Vec<Product>`, or a page with a total.
 ///
 /// # Examples
 /// See the [crate's example](crate#examples).
@@ -63,9 +58,9 @@ pub trait Shop: 'static {
     type DataPackage: Value;
     /// The list of a product's data packages.
     type DataBundles: Value;
-    /// What one merchant pays less for one product.
+    /// A merchant's discount on a product.
     type Discount: Value;
-    /// What a merchant's login yields. Kept in memory only, unless the deployment says otherwise.
+    /// The result of a merchant's login. In memory only by default.
     type Merchant: Value;
 }
 
@@ -100,18 +95,18 @@ pub struct Families<S: Shop> {
     pub data_bundles: KeyspaceDefinition<ProductCode, S::DataBundles>,
     /// Merchants' discounts, by user and product.
     pub merchant_discounts: KeyspaceDefinition<(UserId, ProductCode), S::Discount>,
-    /// Merchants' authentication: in memory only, since a login in clear on a disk outlives the process that
-    /// was trusted with it. [`logins_on_disk`](Self::logins_on_disk) says otherwise.
+    /// Merchants' authentication. In memory only, because a plaintext login on a disk outlives the process
+    /// that was trusted with it. [`logins_on_disk`](Self::logins_on_disk) changes that.
     pub merchant_auth: KeyspaceDefinition<MerchantCode, S::Merchant>,
 }
 
-/// A family's definition, before its lifetime.
+/// Returns a family's definition, without its TTL.
 const fn definition<K, V>(family: Family) -> KeyspaceDefinition<K, V> {
     KeyspaceDefinition::new(family.keyspace()).schema(SCHEMA)
 }
 
 impl<S: Shop> Families<S> {
-    /// The families with the guide's lifetimes ([`ttl`]), at version 1.
+    /// Returns the families with the guide's TTLs ([`ttl`]), at version 1.
     #[must_use]
     pub const fn guide() -> Self {
         Self {
@@ -125,8 +120,8 @@ impl<S: Shop> Families<S> {
         }
     }
 
-    /// Keeps merchants' authentication in both tiers, as all other families are: it is then in the cache's
-    /// file in clear, and survives a restart.
+    /// Keeps merchants' authentication in both tiers, like all other families. It is then in the cache's file
+    /// as plaintext, and survives a restart.
     ///
     /// # Examples
     /// ```
@@ -137,7 +132,7 @@ impl<S: Shop> Families<S> {
     #[must_use]
     pub const fn logins_on_disk(mut self) -> Self {
         let chosen = &self.merchant_auth;
-        // Made anew: a definition that is in memory only stays so. A weigher is not taken over.
+        // A new definition, because one that is memory-only stays so. Its weigher is not copied.
         let anew = definition(Family::MerchantAuth)
             .ttl(chosen.default_ttl())
             .version(chosen.schema_version())
@@ -156,7 +151,7 @@ impl<S: Shop> Default for Families<S> {
     }
 }
 
-// Not derived: that would ask `S` to be `Clone`, `Copy` and `Debug`, and it is only a name for seven types.
+// Not derived: a derive would require that `S` is `Clone`, `Copy` and `Debug`. `S` only names seven types.
 impl<S: Shop> Clone for Families<S> {
     fn clone(&self) -> Self {
         *self
@@ -188,7 +183,7 @@ mod tests {
     use crate::doc::AirtimeShop;
 
     #[test]
-    fn logins_on_disk_keep_what_was_declared_of_them() {
+    fn logins_on_disk_keep_the_rest_of_their_definition() {
         let mut families = Families::<AirtimeShop>::guide();
         families.merchant_auth =
             families.merchant_auth.version(3).format(Format::MessagePack).compress(Compression::Lz4, 100);

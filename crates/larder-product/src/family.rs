@@ -1,11 +1,11 @@
-//! The seven families, as values: what a key, a plan or a log line speaks of.
+//! The seven families, as values: keys, plans and log lines name them.
 //!
-//! The order of the variants is the order in which an invalidation removes entries: a family stands after
-//! everything that its entries are derived from. `cascade.rs` refuses to compile an edge against it.
+//! The order of the variants is the order in which an invalidation removes entries: a family comes after
+//! everything that its entries are derived from. An edge in `cascade.rs` against this order does not compile.
 
 use std::fmt;
 
-/// A family of cached things.
+/// A family of cached values.
 ///
 /// # Examples
 /// ```
@@ -32,7 +32,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// Every family, sources before what is derived from them.
+    /// Every family, in the order of removal: sources before the families derived from them.
     pub const ALL: [Self; 7] = [
         Self::Categories,
         Self::Products,
@@ -43,7 +43,7 @@ impl Family {
         Self::MerchantAuth,
     ];
 
-    /// The name of the family's keyspace, in the cache's file and in its statistics.
+    /// Returns the name of the family's keyspace, in the cache's file and in its statistics.
     #[must_use]
     pub const fn keyspace(self) -> &'static str {
         match self {

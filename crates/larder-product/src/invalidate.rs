@@ -1,14 +1,14 @@
-//! Invalidations: a change of the database removes from the cache what its plan names, with one commit.
+//! Invalidations: a change of the database removes the entries of its plan from the cache, with one commit.
 //!
-//! Call a helper *after* the database has committed the change, and before telling anyone that it is made: a
-//! load that has read the old state is answered, but not cached, if it overlaps the removal. Three rules hold
-//! for all of them:
+//! Call a helper *after* the database has committed the change, and before your program reports the change as
+//! done. A load that has read the old state and overlaps the removal returns its value, and does not cache
+//! it. Three rules hold for every helper:
 //!
-//! 1. What goes is what [`Change::plan`] says, in its order: sources before what is derived from them, so
-//!    that a list which is rebuilt in between from an old product is removed as well.
-//! 2. All of it is durable when the call returns `Ok`, by one commit.
-//! 3. With an error all of it is gone from memory, and the call is to be repeated: after a restart the disk
-//!    might serve it again.
+//! 1. It removes what [`Change::plan`] says, in that order: sources before the entries derived from them. So
+//!    a list that is rebuilt in between from an old product is removed as well.
+//! 2. The removals are durable when the call returns `Ok`, by one commit.
+//! 3. If the call returns an error, the entries are gone from memory, and the caller must repeat the call.
+//!    Otherwise the disk might serve them again after a restart.
 
 use larder::{Any, Error, Invalidation};
 
@@ -22,18 +22,18 @@ use crate::selection::{Parts, Selection};
 use crate::spelled::SpelledKey;
 
 impl<S: Shop> ProductCache<S> {
-    /// Removes what `change` makes stale. Returns how many entries went.
+    /// Removes the entries that `change` makes stale. Returns the number of removed entries.
     ///
-    /// Durable when it returns: no crash or reopening brings an entry back, and a load that began earlier is
-    /// answered but not cached. All removals are made with one commit.
+    /// Durable when it returns: no crash or reopening brings an entry back. A load that began earlier returns
+    /// its value and does not cache it. All removals are made with one commit.
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the removals could not be committed *and* the file could not be put out of
-    /// service; memory is clean either way. [`Error::Closed`].
+    /// [`Error::NotDurable`] if the removals could not be committed *and* the file could not be put out of
+    /// service. The entries are gone from memory in any case. [`Error::Closed`] if the cache is closed.
     ///
     /// # Cost
-    /// One commit, shared with whoever else waits for one; a selection with a `*` in it costs one pass over
-    /// the entries in memory as well.
+    /// One commit, shared with other waiting callers. A selection with a `*` also costs one pass over the
+    /// entries in memory.
     ///
     /// # Examples
     /// ```
@@ -54,7 +54,7 @@ impl<S: Shop> ProductCache<S> {
         stale.commit()
     }
 
-    /// Adds one step of a plan: a key where its parts are known, else a pattern, else all of the family.
+    /// Adds one step of a plan: a key if all its parts are known, else a pattern or the whole family.
     fn add(&self, stale: &mut Invalidation, drops: &Selection) -> Result<(), Error> {
         let Parts { category, product, data, user, merchant } = drops.parts();
         match (drops.family(), product) {
@@ -87,10 +87,10 @@ impl<S: Shop> ProductCache<S> {
         Ok(())
     }
 
-    /// The live entries that `plan` would remove, in its order: the dry run of this cache, as it stands.
+    /// Returns the keys of the live entries that `plan` would remove now, in its order. Removes nothing.
     ///
     /// # Cost
-    /// One lookup for each live entry of the families in the plan; nothing counts as a use.
+    /// One lookup for each live entry of the families in the plan. It does not count as a use of the entry.
     ///
     /// # Examples
     /// ```
@@ -113,10 +113,10 @@ impl<S: Shop> ProductCache<S> {
         plan.steps().iter().flat_map(|step| in_step(step.drops())).collect()
     }
 
-    /// The keys of a family's live entries, in key order.
+    /// Returns the keys of a family's live entries, in key order.
     ///
     /// # Cost
-    /// One lookup for each.
+    /// One lookup for each entry.
     ///
     /// # Examples
     /// ```
@@ -147,11 +147,11 @@ impl<S: Shop> ProductCache<S> {
     }
 }
 
-/// Declares the helpers; they differ in the change that each stands for.
+/// Declares the helpers. They differ only in their changes.
 macro_rules! helpers {
     ($($(#[$doc:meta])* $name:ident($($part:ident: $kind:ty),*) => $change:expr;)*) => {
         /// The guide's helpers, each for one [`Change`]. Errors and cost are those of
-        /// [`invalidate`](Self::invalidate); all return how many entries went.
+        /// [`invalidate`](Self::invalidate). Each returns the number of removed entries.
         impl<S: Shop> ProductCache<S> {
             $(
                 $(#[$doc])*
@@ -168,7 +168,7 @@ macro_rules! helpers {
 }
 
 helpers! {
-    /// Drops `product` and, since it may stand in any of them, every product list.
+    /// Removes `product`, and every product list, because any of them may have the product.
     ///
     /// # Examples
     /// ```
@@ -184,46 +184,46 @@ helpers! {
     /// ```
     invalidate_product_cache(product: &ProductCode) => Change::Product(Some(product.clone()));
 
-    /// Drops every product and every product list: after an import.
+    /// Removes every product and every product list, for example after an import.
     invalidate_all_products_cache() => Change::Product(None);
 
-    /// Drops all that is cached of a product which was removed from the shop: the product, every product list,
+    /// Removes everything cached about a product that the shop has removed: the product, every product list,
     /// its data packages and their list, and every discount on it.
     invalidate_removed_product_cache(product: &ProductCode) => Change::ProductRemoved(product.clone());
 
-    /// Drops the list of active categories and, since any category may have changed, every product list.
+    /// Removes the list of active categories, and every product list, because any category may have changed.
     invalidate_product_category_cache() => Change::Category(None);
 
-    /// Drops what is cached of one category: the list that names it, and the list of its products.
+    /// Removes the list of active categories, and the list of the products of one category.
     invalidate_category_cache(category: &CategoryCode) => Change::Category(Some(category.clone()));
 
-    /// Drops the data package `data` of `product`, and the list of the product's packages.
+    /// Removes the data package `data` of `product`, and the list of the product's packages.
     invalidate_data_package_cache(product: &ProductCode, data: &DataCode) =>
         Change::DataPackage(Some(product.clone()), Some(data.clone()));
 
-    /// Drops every data package of `product`, and their list.
+    /// Removes every data package of `product`, and their list.
     invalidate_data_packages_cache(product: &ProductCode) => Change::DataPackage(Some(product.clone()), None);
 
-    /// Drops every data package of every product, and their lists.
+    /// Removes every data package of every product, and their lists.
     invalidate_all_data_packages_cache() => Change::DataPackage(None, None);
 
-    /// Drops what `user` pays less for `product`.
+    /// Removes the discount of `user` on `product`.
     invalidate_merchant_discount_cache(user: UserId, product: &ProductCode) =>
         Change::Discount(Some(user), Some(product.clone()));
 
-    /// Drops every discount of `user`.
+    /// Removes every discount of `user`.
     invalidate_user_discounts_cache(user: UserId) => Change::Discount(Some(user), None);
 
-    /// Drops every discount on `product`, whoever has it.
+    /// Removes every user's discount on `product`.
     invalidate_product_discounts_cache(product: &ProductCode) => Change::Discount(None, Some(product.clone()));
 
-    /// Drops every discount.
+    /// Removes every discount.
     invalidate_all_merchant_discounts_cache() => Change::Discount(None, None);
 
-    /// Drops what the login of `merchant` yielded.
+    /// Removes the login of `merchant`.
     invalidate_merchant_auth_cache(merchant: &MerchantCode) => Change::Merchant(Some(merchant.clone()));
 
-    /// Drops what every login yielded.
+    /// Removes every login.
     invalidate_all_merchant_auth_cache() => Change::Merchant(None);
 }
 

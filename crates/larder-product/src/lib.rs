@@ -1,9 +1,9 @@
 //! The product key schema: a shop's cached families, over [`larder`].
 //!
-//! A shop caches seven things: its active categories, the products of a category, a product, a data
-//! package, the data bundles of a product, a merchant's discount and a merchant's login. This crate names
-//! their keys, their lifetimes and what a change of one makes stale in another, so that every service of
-//! the shop agrees on all three. The values stay the application's own types.
+//! A shop caches seven families of values: its active categories, the products of a category, a product, a
+//! data package, the data bundles of a product, a merchant's discount and a merchant's login. This crate
+//! defines their keys, their TTLs, and which entries a change makes stale, so that every service of the shop
+//! agrees on all three. The values are the application's own types.
 //!
 //! | family | key | spelled | TTL |
 //! |---|---|---|---|
@@ -16,15 +16,15 @@
 //! | merchant authentication, in memory only | [`MerchantCode`] | `merchant_auth_{merchant}` | 5 min |
 //!
 //! Keys are structural, so no two of them collide: a product with the code `categories_active` is not the
-//! category list, and the packages (`A`, `B_C`) and (`A_B`, `C`) are two entries. [`SpelledKey`] is the key
-//! for people, unambiguous as well.
+//! category list, and the packages (`A`, `B_C`) and (`A_B`, `C`) are two entries. [`SpelledKey`] is the same
+//! key as text for people, and is unambiguous as well.
 //!
-//! What a [`Change`] of the database makes stale is declared as data ([`cascade`]), can be looked at before
-//! it is done ([`Change::plan`]), and is removed with one durable commit ([`ProductCache::invalidate`], or
-//! the helpers by the names of the guide).
+//! The entries that a [`Change`] of the database makes stale are declared as data ([`cascade`]).
+//! [`Change::plan`] shows them without removing anything. [`ProductCache::invalidate`], or a helper with the
+//! guide's name, removes them with one durable commit.
 //!
 //! # Examples
-//! An application names its value types once, opens the cache and asks:
+//! An application names its value types once, opens the cache and looks up products:
 //! ```
 //! use larder::Cache;
 //! use larder_product::{ProductCache, ProductCode, Shop};
@@ -83,7 +83,9 @@ mod code;
 pub mod doc;
 mod families;
 mod family;
+mod family_options;
 mod invalidate;
+mod key_spelling;
 mod lookup;
 mod plan;
 mod selection;
@@ -92,13 +94,10 @@ mod spelled;
 pub use cache::ProductCache;
 pub use change::Change;
 pub use code::{CategoryCode, CodeError, DataCode, MAX_CODE_LENGTH, MerchantCode, ProductCode, UserId};
-pub use families::{FAMILIES_VARIABLE, Families, FamilyOptionError, SCHEMA, Shop, Value, ttl};
+pub use families::{Families, SCHEMA, Shop, Value, ttl};
 pub use family::Family;
+pub use family_options::{FAMILIES_VARIABLE, FamilyOptionError};
+pub use key_spelling::ProductKeySpelling;
 pub use plan::{Plan, Step};
 pub use selection::{Part, Selection};
-pub use spelled::{ProductKeySpelling, SpelledKey, SpelledKeyError};
-
-/// The snippets of the guide compile, too.
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/guide.md")]
-mod guide {}
+pub use spelled::{SpelledKey, SpelledKeyError};

@@ -1,7 +1,7 @@
-//! Lookups: for each family, the cached value, or the cached value loaded when it is missing.
+//! Lookups in each family, with and without a loader.
 //!
-//! A lookup never fails for the cache's sake: a damaged record or an ailing disk is a miss. A load runs once
-//! however many threads ask for the same key, and its error reaches all of them.
+//! A fault of the cache never fails a lookup: a damaged record or a failing disk is a miss. Threads that ask
+//! for the same key at once share one load, and its error.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::families::Shop;
 
 impl<S: Shop> ProductCache<S> {
-    /// The list of active categories, if it is cached.
+    /// Returns the list of active categories, if it is cached.
     #[must_use]
     pub fn get_categories(&self) -> Option<Arc<S::Categories>> {
         self.categories.get(&())
     }
 
-    /// The list of active categories, from `load` if it is not cached.
+    /// Returns the list of active categories. Loads and caches it with `load` if it is missing.
     ///
     /// # Errors
-    /// Those of [`Keyspace::get_or_load`](larder::Keyspace::get_or_load): the loader's error, its panic, or a
-    /// loader that asks for its own key.
+    /// Those of [`Keyspace::get_or_load`](larder::Keyspace::get_or_load): the loader fails, panics, or
+    /// asks for its own key.
     pub fn get_or_load_categories<E, R>(
         &self,
         load: impl FnOnce() -> Result<R, E>,
@@ -34,13 +34,13 @@ impl<S: Shop> ProductCache<S> {
         self.categories.get_or_load(&(), load)
     }
 
-    /// The products of `category`, if they are cached.
+    /// Returns the products of `category`, if they are cached.
     #[must_use]
     pub fn get_product_list(&self, category: &CategoryCode) -> Option<Arc<S::ProductList>> {
         self.product_lists.get(category)
     }
 
-    /// The products of `category`, from `load` if they are not cached.
+    /// Returns the products of `category`. Loads and caches them with `load` if they are missing.
     ///
     /// # Errors
     /// As [`get_or_load_categories`](Self::get_or_load_categories).
@@ -56,13 +56,13 @@ impl<S: Shop> ProductCache<S> {
         self.product_lists.get_or_load(category, load)
     }
 
-    /// The product `product`, if it is cached.
+    /// Returns the product `product`, if it is cached.
     #[must_use]
     pub fn get_product(&self, product: &ProductCode) -> Option<Arc<S::Product>> {
         self.products.get(product)
     }
 
-    /// The product `product`, from `load` if it is not cached.
+    /// Returns the product `product`. Loads and caches it with `load` if it is missing.
     ///
     /// # Errors
     /// As [`get_or_load_categories`](Self::get_or_load_categories).
@@ -90,13 +90,13 @@ impl<S: Shop> ProductCache<S> {
         self.products.get_or_load(product, load)
     }
 
-    /// The data package `data` of `product`, if it is cached.
+    /// Returns the data package `data` of `product`, if it is cached.
     #[must_use]
     pub fn get_data_package(&self, product: &ProductCode, data: &DataCode) -> Option<Arc<S::DataPackage>> {
         self.data_packages.get(&(product, data))
     }
 
-    /// The data package `data` of `product`, from `load` if it is not cached.
+    /// Returns the data package `data` of `product`. Loads and caches it with `load` if it is missing.
     ///
     /// # Errors
     /// As [`get_or_load_categories`](Self::get_or_load_categories).
@@ -113,13 +113,13 @@ impl<S: Shop> ProductCache<S> {
         self.data_packages.get_or_load(&(product, data), load)
     }
 
-    /// The list of the data packages of `product`, if it is cached.
+    /// Returns the list of the data packages of `product`, if it is cached.
     #[must_use]
     pub fn get_data_bundles(&self, product: &ProductCode) -> Option<Arc<S::DataBundles>> {
         self.data_bundles.get(product)
     }
 
-    /// The list of the data packages of `product`, from `load` if it is not cached.
+    /// Returns the list of the data packages of `product`. Loads and caches it with `load` if it is missing.
     ///
     /// # Errors
     /// As [`get_or_load_categories`](Self::get_or_load_categories).
@@ -135,13 +135,13 @@ impl<S: Shop> ProductCache<S> {
         self.data_bundles.get_or_load(product, load)
     }
 
-    /// What `user` pays less for `product`, if it is cached.
+    /// Returns the discount of `user` on `product`, if it is cached.
     #[must_use]
     pub fn get_merchant_discount(&self, user: UserId, product: &ProductCode) -> Option<Arc<S::Discount>> {
         self.merchant_discounts.get(&(user, product))
     }
 
-    /// What `user` pays less for `product`, from `load` if it is not cached.
+    /// Returns the discount of `user` on `product`. Loads and caches it with `load` if it is missing.
     ///
     /// # Errors
     /// As [`get_or_load_categories`](Self::get_or_load_categories).
@@ -158,13 +158,14 @@ impl<S: Shop> ProductCache<S> {
         self.merchant_discounts.get_or_load(&(user, product), load)
     }
 
-    /// What the login of `merchant` yields, if it is cached. Never read from a disk.
+    /// Returns the result of the login of `merchant`, if it is cached. In memory only by default.
     #[must_use]
     pub fn get_merchant_auth(&self, merchant: &MerchantCode) -> Option<Arc<S::Merchant>> {
         self.merchant_auth.get(merchant)
     }
 
-    /// What the login of `merchant` yields, from `load` if it is not cached. Never written to a disk.
+    /// Returns the result of the login of `merchant`. Loads and caches it with `load` if it is missing. In
+    /// memory only by default.
     ///
     /// # Errors
     /// As [`get_or_load_categories`](Self::get_or_load_categories).

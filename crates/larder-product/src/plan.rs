@@ -1,7 +1,7 @@
-//! A plan: what a change makes stale, in the order in which it is removed, and why.
+//! A plan: the entries that a change makes stale, in the order of their removal, and why.
 //!
-//! It is found by one pass over the nodes of [`cascade`](crate::cascade), sources first. What the cache then
-//! removes is the plan, so a plan that is only looked at is a dry run of the same code.
+//! One pass over the nodes of [`cascade`](crate::cascade), sources first, finds them. An invalidation removes
+//! what its plan says, so printing the plan is a dry run of the same code.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,32 +10,25 @@ use crate::cascade::{EDGES, Node};
 use crate::change::{Change, Named};
 use crate::selection::{Parts, Selection};
 
-/// What a change makes stale, in the order of removal, and why. [`Change::plan`] makes one.
+/// The entries that a change makes stale, in the order of removal, and why. [`Change::plan`] makes one.
 ///
 /// # Examples
-/// The removal of a product:
 /// ```
 /// use larder_product::Change;
 ///
-/// let plan = Change::ProductRemoved("MTNDATA".parse()?).plan();
+/// let plan = Change::Category(Some("DATA".parse()?)).plan();
 /// # assert_eq!(plan.to_string(), "\
-/// # product MTNDATA was removed: this goes, in this order, with one commit
-/// #   product_MTNDATA              is the entry of product MTNDATA
-/// #   products_category_*          may show product_MTNDATA, which is the entry of product MTNDATA
-/// #   data_package_MTNDATA_*       is the entry of every data package of product MTNDATA, which goes with product MTNDATA
-/// #   data_bundles_MTNDATA         lists data_package_MTNDATA_*, which is the entry of every data package of product MTNDATA, which goes with product MTNDATA
-/// #   merchant_discount_*_MTNDATA  is the entry of every discount on product MTNDATA, which goes with product MTNDATA
+/// # category DATA changed: these entries are removed, in this order, with one commit
+/// #   product_categories_active  lists category DATA
+/// #   products_category_DATA     is the list of category DATA
 /// # ");
 /// println!("{plan}");
 /// # Ok::<(), larder_product::CodeError>(())
 /// ```
 /// ```text
-/// product MTNDATA was removed: this goes, in this order, with one commit
-///   product_MTNDATA              is the entry of product MTNDATA
-///   products_category_*          may show product_MTNDATA, which is the entry of product MTNDATA
-///   data_package_MTNDATA_*       is the entry of every data package of product MTNDATA, which goes with product MTNDATA
-///   data_bundles_MTNDATA         lists data_package_MTNDATA_*, which is the entry of every data package of product MTNDATA, which goes with product MTNDATA
-///   merchant_discount_*_MTNDATA  is the entry of every discount on product MTNDATA, which goes with product MTNDATA
+/// category DATA changed: these entries are removed, in this order, with one commit
+///   product_categories_active  lists category DATA
+///   products_category_DATA     is the list of category DATA
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -56,12 +49,35 @@ struct Stale {
     why: String,
 }
 
+impl Change {
+    /// Returns the entries that the change makes stale, and why. A dry run: it removes nothing and needs no
+    /// cache.
+    ///
+    /// # Examples
+    /// ```
+    /// use larder_product::Change;
+    ///
+    /// let plan = Change::Product(Some("MTNVTU".parse()?)).plan();
+    /// assert_eq!(plan.to_string(), "\
+    /// product MTNVTU changed: these entries are removed, in this order, with one commit
+    ///   product_MTNVTU       is the entry of product MTNVTU
+    ///   products_category_*  may show product_MTNVTU, which is the entry of product MTNVTU
+    /// ");
+    /// # Ok::<(), larder_product::CodeError>(())
+    /// ```
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        Plan::of(self.clone())
+    }
+}
+
 impl Plan {
-    pub(crate) fn of(change: Change) -> Self {
+    fn of(change: Change) -> Self {
         let (root, parts, is_removal) = change.root();
         let mut waiting = BTreeMap::from([(root, vec![Stale { parts, why: String::new() }])]);
         let mut steps = Vec::new();
-        // In the order of nodes; edges lead to later ones, so that a node is taken when all of it is known.
+        // Nodes are taken in their order. Edges lead to later nodes, so everything that makes a node stale is
+        // known when it is taken.
         while let Some((node, stale)) = waiting.pop_first() {
             for Stale { parts, why } in stale {
                 for edge in EDGES.iter().filter(|edge| edge.from == node && edge.holds(is_removal)) {
@@ -81,20 +97,20 @@ impl Plan {
         Self { change, steps }
     }
 
-    /// The change that it is for.
+    /// Returns the change that the plan is for.
     #[must_use]
     pub const fn change(&self) -> &Change {
         &self.change
     }
 
-    /// The removals, sources before what is derived from them.
+    /// Returns the removals, in the order of removal.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
 }
 
-/// Adds what is stale to the rest of its node, unless that takes it already.
+/// Adds stale rows or entries to those of their node, unless these cover them already.
 fn add(known: &mut Vec<Stale>, found: Stale) {
     if !known.iter().any(|other| other.parts.cover(&found.parts)) {
         known.retain(|other| !found.parts.cover(&other.parts));
@@ -103,13 +119,13 @@ fn add(known: &mut Vec<Stale>, found: Stale) {
 }
 
 impl Step {
-    /// The entries that go.
+    /// Returns the entries that are removed.
     #[must_use]
     pub const fn drops(&self) -> &Selection {
         &self.drops
     }
 
-    /// Why they are stale, such as `may show product_MTNVTU, which is the entry of product MTNVTU`.
+    /// Returns why they are stale, such as `may show product_MTNVTU, which is the entry of product MTNVTU`.
     #[must_use]
     pub fn why(&self) -> &str {
         &self.why
@@ -118,7 +134,7 @@ impl Step {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: this goes, in this order, with one commit", self.change)?;
+        writeln!(f, "{}: these entries are removed, in this order, with one commit", self.change)?;
         let width = self.steps.iter().map(|step| step.drops.to_string().chars().count()).max().unwrap_or(0);
         for Step { drops, why } in &self.steps {
             writeln!(f, "  {drops:width$}  {why}")?;

@@ -1,7 +1,7 @@
-//! What an invalidation takes of a family: the entries whose keys have certain parts.
+//! The entries of a family that an invalidation removes: those whose keys have certain parts.
 //!
-//! A selection is data: it is printed in a plan, asked which keys it covers, and handed to the cache as one
-//! removal. A part that it does not name may be anything.
+//! A selection is data. A plan prints it, `covers` tells which keys it has, and the cache takes it as one
+//! removal. A part that it does not name may have any value.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::family::Family;
 use crate::spelled::{self, SpelledKey, escape};
 
-/// A kind of part that keys are made of.
+/// A kind of part of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// A category's code.
@@ -24,7 +24,7 @@ pub enum Part {
     Merchant,
 }
 
-/// The parts that are known of a key or of a row; what is not known may be anything.
+/// The known parts of a key or of a row. An unknown part may have any value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parts {
     pub(crate) category: Option<CategoryCode>,
@@ -35,7 +35,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Those of the parts that an edge carries over.
+    /// Returns the parts that an edge carries over.
     pub(crate) fn carried(&self, kinds: &[Part]) -> Self {
         let has = |kind| kinds.contains(&kind);
         Self {
@@ -47,7 +47,7 @@ impl Parts {
         }
     }
 
-    /// Whether whatever has the parts of `other` has these.
+    /// Returns whether every key with the parts of `other` also has these parts.
     pub(crate) fn cover(&self, other: &Self) -> bool {
         fn covers<T: PartialEq>(ours: Option<&T>, theirs: Option<&T>) -> bool {
             ours.is_none() || ours == theirs
@@ -62,7 +62,7 @@ impl Parts {
 
 /// The entries of a family whose keys have certain parts: one entry, several, or all.
 ///
-/// Displays as the key it takes, or with `*` for each part that may be anything. A `*` that stands in a code
+/// Displays as the key of its only entry, or with `*` for each part that may have any value. A `*` in a code
 /// is shown as `%2A`.
 ///
 /// # Examples
@@ -91,13 +91,13 @@ impl Selection {
         &self.parts
     }
 
-    /// The family it takes entries of.
+    /// Returns the family of the entries.
     #[must_use]
     pub const fn family(&self) -> Family {
         self.family
     }
 
-    /// Whether the entry of `key` is one of those taken.
+    /// Returns whether the selection has the entry of `key`.
     #[must_use]
     pub fn covers(&self, key: &SpelledKey) -> bool {
         let other = Self::from(key.clone());
@@ -106,7 +106,7 @@ impl Selection {
 }
 
 impl From<SpelledKey> for Selection {
-    /// The selection of one entry.
+    /// Returns the selection of one entry.
     fn from(key: SpelledKey) -> Self {
         let family = key.family();
         let none = Parts::default();
@@ -140,17 +140,19 @@ impl Selection {
         let product_text = shown(product.as_ref());
         match self.family {
             Family::Categories => spelled::CATEGORIES.to_owned(),
-            // Where the key is known whole, its own spelling, which may be an escaped one.
+            // If the whole key is known, its own spelling, which may be escaped.
             Family::Products => match product {
-                Some(product) => starless(&SpelledKey::Product(product).to_string()),
+                Some(product) => escape_stars(&SpelledKey::Product(product).to_string()),
                 None => format!("{}*", spelled::PRODUCT),
             },
             Family::ProductLists => format!("{}{}", spelled::PRODUCT_LIST, shown(category.as_ref())),
             Family::DataPackages => match (product, data) {
-                (Some(product), Some(data)) => starless(&SpelledKey::DataPackage(product, data).to_string()),
-                // As the keys are spelled that it covers: an underscore in the product's code is escaped there.
+                (Some(product), Some(data)) => {
+                    escape_stars(&SpelledKey::DataPackage(product, data).to_string())
+                }
+                // The keys that it covers have an escaped underscore in the product's code.
                 (Some(product), None) if product.as_str().contains('_') => {
-                    format!("{}{}_*", spelled::DATA_PACKAGE, starless(&escape(product.as_str())))
+                    format!("{}{}_*", spelled::DATA_PACKAGE, escape_stars(&escape(product.as_str())))
                 }
                 (_, data) => format!("{}{product_text}_{}", spelled::DATA_PACKAGE, shown(data.as_ref())),
             },
@@ -163,13 +165,13 @@ impl Selection {
     }
 }
 
-/// A part as a pattern shows it.
+/// Returns a part as a pattern shows it.
 fn shown(part: Option<&impl ToString>) -> String {
-    part.map_or_else(|| "*".to_owned(), |part| starless(&part.to_string()))
+    part.map_or_else(|| "*".to_owned(), |part| escape_stars(&part.to_string()))
 }
 
-/// A text in which no star of a code can be taken for "anything".
-fn starless(text: &str) -> String {
+/// Escapes stars, so that a star in a code does not look like a wildcard.
+fn escape_stars(text: &str) -> String {
     text.replace('*', "%2A")
 }
 
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_selection_shows_the_key_or_stars_for_what_may_be_anything() {
+    fn a_selection_shows_the_key_or_stars_for_unknown_parts() {
         for (selection, text) in [
             (selection(Family::Products, Some("MTNVTU"), None), "product_MTNVTU"),
             (selection(Family::Products, None, None), "product_*"),

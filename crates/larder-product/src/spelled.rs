@@ -1,19 +1,18 @@
-//! A key as people and other programs spell it: the original's string, and back.
+//! A key as text for people and other programs: the key string of the Django application.
 //!
-//! The invariant: no two keys have one spelling, over all families together, and a spelling parses back to
-//! its key. In the original, two kinds of keys share a string:
+//! The invariant: no two keys of any families have the same spelling, and a spelling parses back to its key.
+//! In the Django application, called the original here, two kinds of keys share a string:
 //!
 //! - the product `categories_active` and the category list, `product_categories_active`;
 //! - data packages whose codes hold underscores: (`A`, `B_C`) and (`A_B`, `C`), both `data_package_A_B_C`.
 //!
-//! Such a string belongs to one of them: to the category list; to the package with the shortest product code.
+//! One of the keys keeps such a string: the category list, and the package with the shortest product code.
 //! The others are *displaced*: their product code is spelled with `%5F` for `_` and `%25` for `%`. A key that
-//! happens to look like one that was escaped is displaced in turn, so that every other code with a percent
-//! sign in it keeps the original's spelling.
+//! looks like an escaped key is displaced as well. Every other code with a percent sign keeps the original's
+//! spelling.
 
 mod error;
 mod escape;
-mod key_spelling;
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,7 +24,6 @@ use crate::family::Family;
 
 pub use error::SpelledKeyError;
 pub(crate) use escape::escape;
-pub use key_spelling::ProductKeySpelling;
 
 use escape::unescape;
 
@@ -37,17 +35,17 @@ pub(crate) const DATA_BUNDLES: &str = "data_bundles_";
 pub(crate) const MERCHANT_DISCOUNT: &str = "merchant_discount_";
 pub(crate) const MERCHANT_AUTH: &str = "merchant_auth_";
 
-/// What [`CATEGORIES`] would be as a product.
+/// The product code whose plain spelling would be [`CATEGORIES`].
 const CATEGORIES_AS_PRODUCT: &str = "categories_active";
 
-/// The longest spelling: a data package, with each byte of the product's code escaped.
+/// Maximum length of a spelling: a data package with every byte of the product's code escaped.
 const MAX_SPELLED_LENGTH: usize = DATA_PACKAGE.len() + 3 * MAX_CODE_LENGTH + "_".len() + MAX_CODE_LENGTH;
 
-/// A key of any family. Displays as the original's string, and parses back from it.
+/// A key of any family. It displays as the original application's string, and parses back from it.
 ///
-/// For logs, for the command line, and for a cache server that is shared with the original. Where two keys
-/// have one string in the original, one of them keeps it and the other's product code is escaped, so that no
-/// two keys ever have one spelling; every other key is spelled exactly as the original does.
+/// Use it in logs, on the command line, and for a cache server that is shared with the original application.
+/// If two keys have the same string in the original, one of them keeps it, and the product code of the other
+/// is escaped. So no two keys have the same spelling. Every other key is spelled exactly as in the original.
 ///
 /// | key | spelled |
 /// |---|---|
@@ -56,9 +54,9 @@ const MAX_SPELLED_LENGTH: usize = DATA_PACKAGE.len() + 3 * MAX_CODE_LENGTH + "_"
 /// | the product `categories_active` | `product_categories%5Factive` |
 /// | the data package `DATA_1GB` of `MTNDATA` | `data_package_MTNDATA_DATA_1GB` |
 /// | the data package `1GB` of `MTNDATA_DATA` | `data_package_MTNDATA%5FDATA_1GB` |
-/// | what user 123 pays less for `MTNVTU` | `merchant_discount_123_MTNVTU` |
+/// | the discount of user 123 on `MTNVTU` | `merchant_discount_123_MTNVTU` |
 ///
-/// With serde it is the same text.
+/// serde serializes it as the same text.
 ///
 /// # Examples
 /// ```
@@ -89,7 +87,7 @@ pub enum SpelledKey {
 }
 
 impl SpelledKey {
-    /// The family that the key belongs to.
+    /// Returns the family of the key.
     #[must_use]
     pub const fn family(&self) -> Family {
         match self {
@@ -124,19 +122,19 @@ impl fmt::Display for SpelledKey {
     }
 }
 
-/// Whether the plain spelling of a product is another key's.
+/// Returns whether the plain spelling of a product belongs to another key.
 fn product_is_displaced(product: &str) -> bool {
     product == CATEGORIES_AS_PRODUCT || unescape(product).is_some_and(|other| product_is_displaced(&other))
 }
 
-/// Whether the plain spelling of a data package is another key's.
+/// Returns whether the plain spelling of a data package belongs to another key.
 fn package_is_displaced(product: &str, data: &str) -> bool {
     let plain = format!("{product}_{data}");
     first_split(&plain).is_none_or(|(shortest, _)| shortest.as_str() != product)
         || unescape(product).is_some_and(|other| package_is_displaced(&other, data))
 }
 
-/// The package that a plain spelling belongs to: that with the shortest product code.
+/// Returns the package that a plain spelling belongs to: the one with the shortest product code.
 fn first_split(package: &str) -> Option<(ProductCode, DataCode)> {
     package.match_indices('_').find_map(|(at, _)| {
         let (product, data) = package.split_at(at);
@@ -147,11 +145,11 @@ fn first_split(package: &str) -> Option<(ProductCode, DataCode)> {
 impl FromStr for SpelledKey {
     type Err = SpelledKeyError;
 
-    /// Reads a key back. A key has one spelling, and no other is read.
+    /// Parses a key. Only the key's one spelling is accepted.
     ///
     /// # Errors
-    /// [`SpelledKeyError`] for a text that begins as no family's keys do, is too long or too short in parts to
-    /// be one, or holds a code that breaks its rules.
+    /// [`SpelledKeyError`] for a text that begins as no family's keys do, is too long or too short in parts
+    /// to be one, or holds a code that breaks its rules.
     fn from_str(text: &str) -> Result<Self, SpelledKeyError> {
         if text.len() > MAX_SPELLED_LENGTH {
             return Err(SpelledKeyError::TooLong { length: text.len(), most: MAX_SPELLED_LENGTH });
@@ -180,11 +178,11 @@ impl FromStr for SpelledKey {
     }
 }
 
-/// An escaped package if there is one of this spelling, else the plain one.
+/// Returns the escaped package with this spelling if there is one, else the plain one.
 fn read_package(package: &str) -> Option<SpelledKey> {
-    // An escaped product code holds no underscore, so the first one ends it.
+    // An escaped product code has no underscore, so the first underscore ends it.
     let displaced = package.split_once('_').and_then(|(product, data)| {
-        // What is no pair of codes is nobody's escaped spelling, and may still be a plain one.
+        // A text that is no pair of codes is no escaped spelling. It may still be a plain one.
         let (product, data) = (ProductCode::new(unescape(product)?).ok()?, DataCode::new(data).ok()?);
         package_is_displaced(product.as_str(), data.as_str()).then_some((product, data))
     });

@@ -1,4 +1,4 @@
-//! The shop's database: real `SQLite`, with a count of its queries, and the value types that are read from it.
+//! The shop's database: a real `SQLite` file that counts its queries, and the value types read from it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Priced {
     pub(crate) code: String,
     pub(crate) price: u64,
-    /// Raised by every change of the row: what an answer is judged by.
+    /// Raised by every change of the row. Tells whether an answer is stale.
     pub(crate) revision: u64,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Login {
     pub(crate) token: String,
 }
 
-/// The types of the tests' shop.
+/// The value types of the tests' shop.
 pub(crate) struct SqliteShop;
 
 impl Shop for SqliteShop {
@@ -55,7 +55,7 @@ const SCHEMA: &str = "
     INSERT INTO merchant VALUES ('ACME', 'token-of-acme'), ('GLOBEX', 'token-of-globex');
 ";
 
-/// One connection; clones of the count are shared.
+/// One connection. All connections share the count.
 pub(crate) struct Database {
     path: PathBuf,
     connection: Connection,
@@ -72,14 +72,14 @@ impl Database {
         Self { path, connection, queries: Arc::default() }
     }
 
-    /// Another connection to the same database, for another thread.
+    /// Opens another connection to the same database, for another thread.
     pub(crate) fn connect(&self) -> Self {
         let connection = Connection::open(&self.path).unwrap();
         connection.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
         Self { path: self.path.clone(), connection, queries: self.queries.clone() }
     }
 
-    /// How many queries were answered, by all connections.
+    /// Returns the number of queries of all connections.
     pub(crate) fn queries(&self) -> u64 {
         self.queries.load(Ordering::SeqCst)
     }
@@ -132,7 +132,7 @@ impl Database {
         self.one(query, [code.as_str()], |row| Ok(Login { token: row.get(0)? }))
     }
 
-    /// Commits a new price, and says which revision has it.
+    /// Commits a new price. Returns its revision.
     pub(crate) fn set_price(&self, product: &ProductCode, price: u64) -> u64 {
         let update =
             "UPDATE product SET price = ?2, revision = revision + 1 WHERE code = ?1 RETURNING revision";

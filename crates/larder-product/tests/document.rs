@@ -1,5 +1,5 @@
-//! The guide against the code: what `docs/guide.md` shows is what there is. Its Rust is compiled as doc tests
-//! of this crate, its commands are run by the tests of `larder-cli`.
+//! Compares `docs/guide.md` with the code. `tests/pages` compiles its Rust code, and the tests of
+//! `larder-cli` run its commands.
 
 use larder::CacheBuilder;
 use larder_product::cascade::{EDGES, Node};
@@ -9,7 +9,7 @@ use crate::database::SqliteShop;
 
 const GUIDE: &str = include_str!("../../../docs/guide.md");
 
-/// The text of the original's sections, in its order, as ours has them.
+/// The headings of the Django application's guide, in its order.
 const SECTIONS: [&str; 10] = [
     "Overview",
     "Configuration",
@@ -23,7 +23,7 @@ const SECTIONS: [&str; 10] = [
     "Production checklist",
 ];
 
-/// Every function, setting, command and checklist line of the original.
+/// Every function, setting, command and checklist line of that guide.
 const ORIGINAL: [&str; 34] = [
     "LocMemCache",
     "Redis, for several instances",
@@ -83,7 +83,7 @@ fn the_plan_that_is_shown_is_the_plan() {
     assert!(GUIDE.contains(&format!("```text\n{plan}```")), "the guide does not show\n{plan}");
 }
 
-/// The drawing, line by line, as it stands in the guide and in the documentation of `cascade`.
+/// Returns the lines of the guide's drawing, which the documentation of `cascade` has as well.
 fn drawing() -> Vec<&'static str> {
     let (_, after) = GUIDE.split_once("```text\ncategory ").unwrap();
     let (drawing, _) = after.split_once("```").unwrap();
@@ -96,7 +96,7 @@ fn the_drawing_has_every_edge_and_is_the_same_in_both_places() {
     for line in drawing() {
         assert!(source.contains(line.trim_end()), "cascade.rs does not have {line:?}");
     }
-    // What stands at both ends of an edge is drawn, and so is the arrow of a removal.
+    // Both ends of every edge are drawn, and the arrow of every removal.
     let text = drawing().join("\n");
     for node in
         EDGES.iter().flat_map(|edge| [edge.from, edge.to]).filter(|node| node.to_string() != "category")
@@ -109,7 +109,7 @@ fn the_drawing_has_every_edge_and_is_the_same_in_both_places() {
     }
     let removals = EDGES.iter().filter(|edge| edge.when == larder_product::cascade::When::Removed).count();
     assert_eq!(text.matches("┄▶").count(), removals);
-    // The branch of `category` is cut off with its name: one arrow fewer would be one edge forgotten.
+    // One arrow for each edge.
     let arrows = text.matches("──▶").count() + text.matches("◀──").count() + removals;
     assert_eq!(arrows, EDGES.len());
 }

@@ -1,4 +1,4 @@
-//! The guide, walked section by section on a SQLite-backed shop: what `docs/guide.md` tells, happens.
+//! The statements of `docs/guide.md`, section by section, tested on a shop with an `SQLite` database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(crate) struct World {
     pub(crate) database: Database,
 }
 
-/// The codes that the guide speaks of.
+/// The codes in the guide's examples.
 pub(crate) struct Codes {
     pub(crate) airtime: CategoryCode,
     pub(crate) vtu: ProductCode,
@@ -57,7 +57,7 @@ impl World {
         (cache, shop)
     }
 
-    /// Asks for one entry of every family, in the guide's order. How many queries each took.
+    /// Requests one entry of every family, in the guide's order. Returns the number of queries of each.
     pub(crate) fn ask_everything(&self, shop: &ProductCache<SqliteShop>) -> [u64; 7] {
         let (c, db) = (codes(), &self.database);
         let cost = |ask: &dyn Fn()| {
@@ -123,7 +123,8 @@ fn configuration_a_deployment_may_keep_logins_on_disk() {
 fn what_is_cached_every_family_is_asked_of_the_database_once_in_its_lifetime() {
     let world = World::new();
     let (_cache, shop) = world.open();
-    // In the order of the guide's list: categories, lists, products, packages, bundles, discounts, logins.
+    // The first number is the place in the guide's order: categories, lists, products, packages, bundles,
+    // discounts, logins.
     for (at, lifetime) in [
         (6, ttl::MERCHANT_AUTH),
         (5, ttl::MERCHANT_DISCOUNT),
@@ -244,10 +245,10 @@ fn invalidation_a_crash_between_the_change_and_the_helper_leaves_nothing_stale_b
     cache.flush().unwrap();
     let c = codes();
     let update = shop.products().begin_update(&c.vtu).unwrap();
-    // Asked meanwhile: answered from the database, and not cached.
+    // A request during the update is answered from the database and not cached.
     let old = shop.get_or_load_product(&c.vtu, || world.database.product(&c.vtu)).unwrap();
     let _ = world.database.set_price(&c.vtu, 120);
-    // The process ends here, without the helper: nothing of it runs any more.
+    // The process ends here, before the helper.
     drop((update, shop));
     cache.close().unwrap();
 

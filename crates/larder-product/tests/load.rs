@@ -1,8 +1,8 @@
-//! An update under load: several threads ask while prices change, and no answer is older than an update whose
-//! helper had returned before the question. Then again after the cache is closed and opened.
+//! Updates under load: several threads send requests while prices change. No answer is older than an update
+//! whose helper had returned before the request. The same holds after the cache is closed and opened again.
 //!
-//! Product lists are built from cached products, so that a list is as old as what it was built from: removing
-//! the list before the product would let a stale one in.
+//! Product lists are built from cached products, so a list is as old as its products. If an invalidation
+//! removed the list before the product, a stale list could be cached in between.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -17,45 +17,45 @@ const READERS: usize = 4;
 const UPDATES: u64 = 150;
 const PRODUCTS: [&str; 2] = ["GLOVTU", "MTNVTU"];
 
-/// For each product the revision of the last update whose helper has returned.
-type Floors = [AtomicU64; 2];
+/// For each product, the revision of the last update whose helper has returned.
+type MinRevisions = [AtomicU64; 2];
 
-struct Asker<'a> {
+struct Client<'a> {
     shop: &'a ProductCache<SqliteShop>,
     database: Database,
     products: [ProductCode; 2],
 }
 
-impl Asker<'_> {
+impl Client<'_> {
     fn product(&self, at: usize) -> Priced {
         let code = &self.products[at];
         (*self.shop.get_or_load_product(code, || self.database.product(code)).unwrap()).clone()
     }
 
-    /// The list of both products, built from the cached ones.
+    /// Returns the list of both products, built from the cached products.
     fn list(&self) -> Vec<Priced> {
         let build = || Ok::<_, std::convert::Infallible>(vec![self.product(0), self.product(1)]);
         self.shop.get_or_load_product_list(&codes().airtime, build).unwrap().to_vec()
     }
 
-    /// Asks for everything once. How many answers were stale.
-    fn stale(&self, floors: &Floors) -> u64 {
-        let floor = |at: usize| floors[at].load(Ordering::Acquire);
+    /// Requests everything once. Returns the number of stale answers.
+    fn stale(&self, minimums: &MinRevisions) -> u64 {
+        let minimum = |at: usize| minimums[at].load(Ordering::Acquire);
         let mut stale = 0;
         for at in [0, 1] {
-            let least = floor(at);
-            stale += u64::from(self.product(at).revision < least);
+            let min = minimum(at);
+            stale += u64::from(self.product(at).revision < min);
         }
-        let least = [floor(0), floor(1)];
+        let min = [minimum(0), minimum(1)];
         let list = self.list();
-        stale += list.iter().zip(least).filter(|(product, least)| product.revision < *least).count() as u64;
+        stale += list.iter().zip(min).filter(|(product, min)| product.revision < *min).count() as u64;
         stale
     }
 }
 
-fn asker<'a>(world: &World, shop: &'a ProductCache<SqliteShop>) -> Asker<'a> {
+fn client<'a>(world: &World, shop: &'a ProductCache<SqliteShop>) -> Client<'a> {
     let products = PRODUCTS.map(|code| code.parse().unwrap());
-    Asker { shop, database: world.database.connect(), products }
+    Client { shop, database: world.database.connect(), products }
 }
 
 fn open(world: &World) -> (Cache, ProductCache<SqliteShop>) {
@@ -64,16 +64,22 @@ fn open(world: &World) -> (Cache, ProductCache<SqliteShop>) {
     (cache, shop)
 }
 
-/// Asks from several threads while `update` changes prices. How many answers there were, and how many stale.
-fn run(world: &World, shop: &ProductCache<SqliteShop>, floors: &Floors, invalidate: bool) -> (u64, u64) {
+/// Sends requests from several threads while prices change. Returns the number of rounds and of stale
+/// answers.
+fn run(
+    world: &World,
+    shop: &ProductCache<SqliteShop>,
+    minimums: &MinRevisions,
+    invalidate: bool,
+) -> (u64, u64) {
     let (stale, asked, done) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         for _ in 0..READERS {
-            let reader = asker(world, shop);
+            let reader = client(world, shop);
             let (stale, asked, done) = (&stale, &asked, &done);
             scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) {
-                    stale.fetch_add(reader.stale(floors), Ordering::Relaxed);
+                    stale.fetch_add(reader.stale(minimums), Ordering::Relaxed);
                     asked.fetch_add(1, Ordering::Relaxed);
                 }
             });
@@ -86,9 +92,9 @@ fn run(world: &World, shop: &ProductCache<SqliteShop>, floors: &Floors, invalida
             if invalidate {
                 shop.invalidate_product_cache(&product).unwrap();
             }
-            floors[at].store(revision, Ordering::Release);
+            minimums[at].store(revision, Ordering::Release);
         }
-        // Each reader asks at least once after the last update.
+        // Each reader sends at least one request after the last update.
         let last = asked.load(Ordering::Relaxed);
         while asked.load(Ordering::Relaxed) < last + 2 * READERS as u64 {
             thread::yield_now();
@@ -101,9 +107,9 @@ fn run(world: &World, shop: &ProductCache<SqliteShop>, floors: &Floors, invalida
 #[test]
 fn no_answer_is_older_than_an_update_that_had_returned() {
     let world = World::new();
-    let floors = Floors::default();
+    let minimums = MinRevisions::default();
     let (cache, shop) = open(&world);
-    let (asked, stale) = run(&world, &shop, &floors, true);
+    let (asked, stale) = run(&world, &shop, &minimums, true);
     assert_eq!(stale, 0, "of {asked} rounds");
     let (rounds, queries) = (asked, world.database.queries());
     assert!(queries < rounds * 3, "{queries} queries for {rounds} rounds: nothing was cached");
@@ -111,13 +117,13 @@ fn no_answer_is_older_than_an_update_that_had_returned() {
     cache.close().unwrap();
 
     let (_cache, shop) = open(&world);
-    assert_eq!(asker(&world, &shop).stale(&floors), 0, "after a restart");
+    assert_eq!(client(&world, &shop).stale(&minimums), 0, "after a restart");
 }
 
 #[test]
 fn a_forgotten_invalidation_is_seen_by_this_test() {
     let world = World::new();
     let (_cache, shop) = open(&world);
-    let (_, stale) = run(&world, &shop, &Floors::default(), false);
+    let (_, stale) = run(&world, &shop, &MinRevisions::default(), false);
     assert!(stale > 0);
 }

@@ -1,4 +1,4 @@
-//! Tests of a shop's cache as an application and its operators meet it, in one binary.
+//! Tests of a shop's cache, as an application and its operators use it. One binary.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
@@ -9,7 +9,7 @@ mod load;
 mod operations;
 mod shop;
 
-/// The example is part of the tests: it compiles, and it runs.
+/// The example, which the tests run.
 #[path = "../examples/airtime.rs"]
 mod airtime;
 

@@ -1,4 +1,4 @@
-//! The guide's sections for operators: what the cache saves, what it tells, and what happens when it fails.
+//! The guide's sections for operators: saved queries, statistics, and faults of the disk.
 
 use std::path::Path;
 use std::process::Command;
@@ -60,7 +60,8 @@ fn best_practices_the_shop_goes_on_when_the_disk_does_not_and_a_listener_is_told
 
     disk.fail_every(&Operation::CHANGES, Failure::Io);
     let _ = world.database.set_price(&codes().vtu, 120);
-    // Memory is clean either way; whether the file could be put out of service too is what the result says.
+    // The entries are gone from memory in any case. The result says whether the file was put out of service
+    // too.
     let outcome = shop.invalidate_product_cache(&codes().vtu);
     assert_eq!(world.ask_everything(&shop), [0, 1, 1, 0, 0, 0, 0]);
     assert_eq!(shop.get_product(&codes().vtu).unwrap().price, 120);
@@ -96,7 +97,7 @@ fn troubleshooting_a_shape_that_changed_begins_empty_and_answers() {
     assert_eq!(world.ask_everything(&shop)[2], 1);
 }
 
-/// Run by the test below in a process of its own, since a process has one environment.
+/// The test below runs it in a process of its own, because a process has only one environment.
 #[test]
 #[ignore = "a part of the_environment_says_where_the_cache_is_and_how_long_families_live"]
 fn child_opens_what_the_environment_says() {

@@ -1,7 +1,8 @@
-//! Serves the metrics of a cache to Prometheus: `cargo run -p larder --features metrics --example metrics`, and then
-//! `curl 127.0.0.1:9184/metrics`.
+//! Serves the metrics of a cache to Prometheus: `cargo run -p larder --features metrics --example metrics`,
+//! and then `curl 127.0.0.1:9184/metrics`.
 //!
-//! An application that has a web server adds a route to it; this one makes do with the standard library's sockets.
+//! An application that has a web server adds a route to it; this one makes do with the standard library's
+//! sockets.
 #![expect(clippy::print_stdout, reason = "an example says where it listens")]
 
 use std::error::Error;

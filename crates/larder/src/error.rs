@@ -4,6 +4,7 @@
 //! they become counted misses ([`Stats`](crate::Stats)).
 
 mod debug;
+pub(crate) mod holder;
 mod in_use;
 
 use std::borrow::Cow;
@@ -11,8 +12,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::{fmt, io};
 
-use crate::format::codec::CodecError;
-use crate::sys::holders::Holder;
+use crate::error::holder::Holder;
+use crate::format::codec::error::CodecError;
 use crate::sys::sync::Arc;
 use crate::units::ByteSize;
 use in_use::in_use;

@@ -16,6 +16,12 @@ mod sys;
 pub mod testing;
 mod units;
 
+/// Time: the cache's only source of it.
+pub mod clock {
+    pub use crate::sys::clock::system::SystemClock;
+    pub use crate::sys::clock::{Clock, MAX_COARSE_LAG, ManualClock};
+}
+
 /// What the model checker's tests need beyond the interface; part of no other build.
 #[cfg(shuttle)]
 #[doc(hidden)]
@@ -47,12 +53,14 @@ pub use crate::engine::verify::VerifyReport;
 pub use crate::error::{Error, LoadError};
 pub use crate::event::Event;
 pub use crate::format::codec::compression::Compression;
+pub use crate::format::codec::error::CodecError;
 pub use crate::format::codec::format::Format;
+pub use crate::format::codec::limits::MAX_VALUE_LEN;
 pub use crate::format::codec::limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS};
-pub use crate::format::codec::{CodecError, MAX_VALUE_LEN};
 pub use crate::format::key::bytes::{KeyReader, KeyWriter};
+pub use crate::format::key::error::KeyError;
 pub use crate::format::key::scope::{Any, KeyPattern, PatternPart, PatternWriter};
-pub use crate::format::key::{EncodeKey, Key, KeyError, KeyPrefix, MAX_KEY_LEN};
+pub use crate::format::key::{EncodeKey, Key, KeyPrefix, MAX_KEY_LEN};
 pub use crate::memory::heap;
 pub use crate::memory::weight::ENTRY_OVERHEAD;
 #[cfg(all(unix, feature = "control"))]
@@ -62,16 +70,15 @@ pub use crate::ops::metrics;
 pub use crate::ops::{admin, inspect};
 pub use crate::stats::cumulative::CumulativeStats;
 pub use crate::stats::latency::{Latencies, LatencyBucket};
-pub use crate::stats::observe::MAX_HOT_KEYS;
+pub use crate::stats::observe::hot::MAX_HOT_KEYS;
 pub use crate::stats::observe::hot::{HotKey, HotKeys, HotKeyspace, HotLookups};
 pub use crate::stats::observe::recent::HALF_LIFE;
 pub use crate::stats::observe::slow::{MAX_SLOW_LOADS, SlowLoad, SlowLoads};
 pub use crate::stats::recent::Recent;
 pub use crate::stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
-pub use crate::sys::clock;
 pub use crate::units::{ByteSize, Timestamp};
 
-/// The example of the README compiles, too.
+/// Compiles the example of the package's README.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 mod readme {}

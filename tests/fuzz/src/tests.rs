@@ -9,12 +9,12 @@ use serde::de::DeserializeOwned;
 
 use super::*;
 
-#[path = "../../watchdog.rs"]
+#[path = "../../support/watchdog.rs"]
 mod watchdog;
 
 use watchdog::{Watch, patience};
 
-/// As in the other harnesses; see `tests/harness.rs`.
+/// As in the other harnesses; see `tests/support/harness.rs`.
 const SEED: &str = "LARDER_SEED";
 /// How many made-up inputs each target gets.
 const ROUNDS: &str = "LARDER_FUZZ_ROUNDS";

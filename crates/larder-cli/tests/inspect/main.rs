@@ -26,6 +26,6 @@ mod sick;
 mod strangers;
 mod support;
 mod values;
-#[path = "../../../../tests/watchdog.rs"]
+#[path = "../../../../tests/support/watchdog.rs"]
 mod watchdog;
 mod wrong_targets;

@@ -221,7 +221,7 @@ fn of_the_socket_of_a_process_its_file_is_named_with_the_same_command() {
 fn an_empty_argument_is_told_as_that() {
     let place = Place::new();
     place.shop();
-    let others: [&[&str]; 12] = [
+    let others: [&[&str]; 11] = [
         &["top", "CACHE"],
         &["hot", "CACHE"],
         &["slow", "CACHE"],
@@ -232,7 +232,6 @@ fn an_empty_argument_is_told_as_that() {
         &["export", "shop.larder", "--output", "CACHE"],
         &["doctor", "shop.larder", "--socket", "CACHE"],
         &["clear", "shop.larder", "--socket", "CACHE"],
-        &["demo", "--dir", "CACHE"],
         &["get", "CACHE"],
     ];
     for words in COMMANDS.iter().chain(&others) {

@@ -99,8 +99,8 @@ fn every_cut_and_every_flipped_bit_shows() {
             for bit in 0..8 {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1 << bit;
-                // In the last line, which the checksum does not cover, the letter of a digit may be large or
-                // small.
+                // The checksum does not cover the last line. A flipped bit there may change the case of a
+                // digit, which reads the same.
                 let is_same = items(&flipped).is_ok_and(|found| found == items(&bytes).unwrap());
                 assert!(check(&flipped[..]).is_err() || is_same, "{form:?}, byte {at}, bit {bit}");
             }
@@ -110,7 +110,7 @@ fn every_cut_and_every_flipped_bit_shows() {
 }
 
 #[test]
-fn what_is_not_an_export_or_a_newer_one_is_told_so() {
+fn other_bytes_and_a_newer_export_are_refused() {
     assert!(matches!(check(&b""[..]), Err(Error::NotAnExport)));
     assert!(matches!(check(&b"redb\x1a\x0a"[..]), Err(Error::NotAnExport)));
     assert!(matches!(check(&b"{\"a\":1}\n"[..]), Err(Error::NotAnExport)));
@@ -121,7 +121,7 @@ fn what_is_not_an_export_or_a_newer_one_is_told_so() {
     assert!(matches!(check(&newer[..]), Err(Error::NewerFormat { found: 9, supported: 2 })));
 }
 
-/// What the first version of this crate wrote.
+/// The bytes that the first version of this crate wrote.
 #[test]
 fn an_export_of_format_1_is_read() {
     let mut binary = b"larder.export\0\0\0\0\x01".to_vec();
@@ -158,7 +158,7 @@ fn an_export_of_format_1_is_read() {
 }
 
 #[test]
-fn a_compression_that_is_not_known_is_refused() {
+fn an_unknown_compression_is_refused() {
     let [binary, lines] = FORMS.map(|form| export(form, &[product()], &[airtime()], Skipped::default()));
     let flags = binary.windows(3).position(|bytes| bytes == b"\x03\x01\x02").unwrap();
     let with_flags = |set: u8| [&binary[..flags], &[set], &binary[flags + 1..]].concat();
@@ -170,7 +170,7 @@ fn a_compression_that_is_not_known_is_refused() {
 }
 
 #[test]
-fn a_length_that_is_only_claimed_takes_no_memory() {
+fn a_length_that_is_only_stated_takes_no_memory() {
     let mut bytes = export(Form::Binary, &[product()], &[], Skipped::default());
     bytes.truncate(bytes.len() - 45);
     bytes.extend(b"\x02\x04\0\0\0");
@@ -181,10 +181,10 @@ fn a_length_that_is_only_claimed_takes_no_memory() {
 }
 
 #[test]
-fn what_can_not_be_in_an_export_is_refused() {
+fn keyspaces_and_entries_beyond_the_limits_are_refused() {
     for form in FORMS {
         let mut writer = Writer::new(Vec::new(), form, HEADER).unwrap();
-        assert!(matches!(writer.entry(&airtime()), Err(Error::Unfit { .. })), "its keyspace has not come");
+        assert!(matches!(writer.entry(&airtime()), Err(Error::Unfit { .. })), "its keyspace was not written");
         writer.keyspace(&product()).unwrap();
         assert!(writer.keyspace(&product()).is_err(), "it came before");
         assert!(writer.keyspace(&Keyspace { name: String::new(), ..product() }).is_err());

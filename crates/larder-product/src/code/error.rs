@@ -1,10 +1,10 @@
-//! Why a code was refused: the kind of code, the part that is wrong, and what is allowed.
+//! The error of an invalid code: the kind of code, what is wrong, and what is allowed.
 
 use std::fmt;
 
-use crate::code::MAX_CODE_LENGTH;
+use super::limit::MAX_CODE_LENGTH;
 
-/// A code that breaks its rules. The text names the kind of code, the fault and what is allowed.
+/// A code is invalid. The text has the kind of code, what is wrong, and what is allowed.
 ///
 /// # Examples
 /// ```
@@ -22,15 +22,15 @@ pub enum CodeError {
     /// The text is empty.
     #[error("{kind} code is empty; a code has 1 to {MAX_CODE_LENGTH} bytes")]
     Empty {
-        /// What the code would have named: `product`, `category`, `data` or `merchant`.
+        /// The kind of code: `product`, `category`, `data` or `merchant`.
         kind: &'static str,
     },
     /// The text is longer than [`MAX_CODE_LENGTH`].
     #[error("{kind} code has {length} bytes; a code has 1 to {MAX_CODE_LENGTH} bytes")]
     TooLong {
-        /// What the code would have named.
+        /// The kind of code.
         kind: &'static str,
-        /// The text's length in bytes.
+        /// The length of the text in bytes.
         length: usize,
     },
     /// The text holds whitespace or a control character.
@@ -39,16 +39,16 @@ pub enum CodeError {
          a code holds no whitespace and no control characters"
     )]
     Forbidden {
-        /// What the code would have named.
+        /// The kind of code.
         kind: &'static str,
         /// The refused text.
         text: String,
         /// The first character that is not allowed.
         character: char,
-        /// Where that character begins.
+        /// The byte offset of that character.
         at: usize,
     },
-    /// A user's id is not a number as a database prints it, or out of range.
+    /// The id of a user is out of range, or not a number as a database prints it.
     #[error("user id {text:?} is not a whole number from 1 to {} without sign or leading zeros", i64::MAX)]
     UserId {
         /// The refused text, cut after [`MAX_CODE_LENGTH`] bytes.
@@ -56,7 +56,7 @@ pub enum CodeError {
     },
 }
 
-/// The text, with the name of the variant behind it: what `unwrap` shows has the remedy.
+/// Writes the text of the error and the name of the variant, so that the message of `unwrap` has the remedy.
 impl fmt::Debug for CodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {

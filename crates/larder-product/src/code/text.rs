@@ -1,8 +1,8 @@
-//! The codes that are text: product, category, data package, merchant.
+//! The codes that are text: of products, categories, data packages and merchants.
 //!
-//! The rule is the one that lets the original's string keys travel between cache servers: no whitespace and
-//! no control characters, and a bounded length. Everything else, any script included, is the shop's choice.
-//! Codes compare byte for byte; `mtnvtu` and `MTNVTU` are two products.
+//! A code has no whitespace, no control characters, and a bounded length, so that a key string can be used
+//! with any cache server. The shop may use all other characters, of any script. Codes compare byte for byte:
+//! `mtnvtu` and `MTNVTU` are two products.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,17 +10,10 @@ use std::str::FromStr;
 use larder::{EncodeKey, Key, KeyError, KeyReader, KeyWriter};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::code::CodeError;
+use super::error::CodeError;
+use super::limit::MAX_CODE_LENGTH;
 
-/// The most bytes a code may have.
-///
-/// The longest key of the original, `data_package_{product}_{data}`, then stays under the 250 bytes that
-/// cache servers take for a key.
-pub const MAX_CODE_LENGTH: usize = 100;
-
-const _: () = assert!("data_package_".len() + MAX_CODE_LENGTH + "_".len() + MAX_CODE_LENGTH <= 250);
-
-/// The rule that every text code keeps.
+/// Checks the rule for every text code.
 fn check(kind: &'static str, text: &str) -> Result<(), CodeError> {
     if text.is_empty() {
         return Err(CodeError::Empty { kind });
@@ -34,7 +27,7 @@ fn check(kind: &'static str, text: &str) -> Result<(), CodeError> {
     }
 }
 
-/// Declares one text code; the four differ in name and documentation alone.
+/// Declares a text code. The four differ only in their names and their documentation.
 macro_rules! text_code {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
@@ -44,10 +37,10 @@ macro_rules! text_code {
         pub struct $name(Box<str>);
 
         impl $name {
-            /// Checks `code` and keeps it.
+            /// Makes a code of the text `code`.
             ///
             /// # Errors
-            /// [`CodeError`] when `code` is empty, longer than [`MAX_CODE_LENGTH`] bytes, or holds whitespace
+            /// [`CodeError`] if `code` is empty, is longer than [`MAX_CODE_LENGTH`] bytes, or has whitespace
             /// or a control character.
             pub fn new(code: impl Into<String>) -> Result<Self, CodeError> {
                 let code = code.into();
@@ -55,7 +48,7 @@ macro_rules! text_code {
                 Ok(Self(code.into_boxed_str()))
             }
 
-            /// The code as text.
+            /// Returns the code as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -109,7 +102,7 @@ macro_rules! text_code {
         }
 
         impl Key for $name {
-            // Encoded as a string is, so that a tool which knows no codes can read the keys.
+            // Encoded like a string, so that a tool without these types can read the keys.
             fn shape() -> String {
                 <String as Key>::shape()
             }
@@ -122,22 +115,22 @@ macro_rules! text_code {
 }
 
 text_code! {
-    /// Names a product, like `MTNVTU`.
+    /// The code of a product, such as `MTNVTU`.
     ProductCode, "product"
 }
 
 text_code! {
-    /// Names a category of products, like `AIRTIME`.
+    /// The code of a category of products, such as `AIRTIME`.
     CategoryCode, "category"
 }
 
 text_code! {
-    /// Names a data package among those of one product, like `DATA_1GB`.
+    /// The code of a data package among those of one product, such as `DATA_1GB`.
     DataCode, "data"
 }
 
 text_code! {
-    /// Names a merchant, like `ACME_STORES`.
+    /// The code of a merchant, such as `ACME_STORES`.
     MerchantCode, "merchant"
 }
 
@@ -156,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_code_is_taken_and_one_byte_more_is_refused() {
+    fn the_longest_code_is_accepted_and_one_byte_more_is_refused() {
         assert!(CategoryCode::new("x".repeat(MAX_CODE_LENGTH)).is_ok());
         assert_eq!(
             CategoryCode::new("x".repeat(MAX_CODE_LENGTH + 1)),

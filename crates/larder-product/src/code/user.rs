@@ -1,4 +1,4 @@
-//! The id of a user: a database's primary key, a positive 64-bit number.
+//! The id of a user: the primary key of a database, a positive 64-bit number.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,11 +6,10 @@ use std::str::FromStr;
 use larder::{EncodeKey, Key, KeyError, KeyReader, KeyWriter};
 use serde::{Deserialize, Serialize};
 
-use crate::code::{CodeError, MAX_CODE_LENGTH};
+use super::error::CodeError;
+use super::limit::MAX_CODE_LENGTH;
 
-/// Names a user, by the number that the database gave it.
-///
-/// From 1 to `i64::MAX`, which is what databases hand out as primary keys.
+/// The id of a user: the number that the database gave it, from 1 to `i64::MAX`.
 ///
 /// # Examples
 /// ```
@@ -27,10 +26,10 @@ use crate::code::{CodeError, MAX_CODE_LENGTH};
 pub struct UserId(u64);
 
 impl UserId {
-    /// Checks `id` and keeps it.
+    /// Makes a user's id of the number `id`.
     ///
     /// # Errors
-    /// [`CodeError::UserId`] when `id` is 0 or above `i64::MAX`.
+    /// [`CodeError::UserId`] if `id` is 0 or above `i64::MAX`.
     pub fn new(id: u64) -> Result<Self, CodeError> {
         if id == 0 || i64::try_from(id).is_err() {
             return Err(CodeError::UserId { text: id.to_string() });
@@ -38,7 +37,7 @@ impl UserId {
         Ok(Self(id))
     }
 
-    /// The id as a number.
+    /// Returns the id as a number.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
@@ -58,7 +57,7 @@ impl FromStr for UserId {
         let refused = || CodeError::UserId { text: text.chars().take(MAX_CODE_LENGTH).collect() };
         let id = text.parse().map_err(|_| refused())?;
         let user = Self::new(id).map_err(|_| refused())?;
-        // `+7` and `007` parse as 7: refused, so that an id has one spelling and a key never two.
+        // `+7` and `007` parse as 7. They are refused, so that an id has one spelling and a key never two.
         if text.starts_with(['+', '0']) { Err(refused()) } else { Ok(user) }
     }
 }

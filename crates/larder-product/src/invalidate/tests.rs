@@ -14,7 +14,7 @@ fn data(code: &str) -> DataCode {
     code.parse().unwrap()
 }
 
-/// A shop in memory with two entries in every family that has room for two.
+/// Returns a shop in memory, with two entries in every family that can have two.
 fn stocked() -> ProductCache<AirtimeShop> {
     stock(shop().unwrap())
 }
@@ -42,7 +42,7 @@ fn stock(shop: ProductCache<AirtimeShop>) -> ProductCache<AirtimeShop> {
     shop
 }
 
-/// How many entries each family holds, in the guide's order.
+/// Returns the number of entries in each family, in the guide's order.
 fn held(shop: &ProductCache<AirtimeShop>) -> [u64; 7] {
     [
         shop.categories.count(),
@@ -111,7 +111,7 @@ fn each_helper_drops_what_its_change_made_stale_and_nothing_else() {
     assert!(shop.get_merchant_discount(user, &product("MTNDATA")).is_some());
 }
 
-/// Every change there is for the stocked shop, wide and narrow.
+/// Returns every change of the stocked shop, wide and narrow.
 fn changes() -> Vec<Change> {
     let (p, d, user) = (Some(product("MTNDATA")), Some(data("DATA_1GB")), UserId::new(123).ok());
     vec![
@@ -133,7 +133,7 @@ fn changes() -> Vec<Change> {
     ]
 }
 
-/// All live entries, spelled.
+/// Returns the spelled keys of all live entries.
 fn spelled(shop: &ProductCache<AirtimeShop>) -> Vec<SpelledKey> {
     Family::ALL.into_iter().flat_map(|family| shop.keys(family)).collect()
 }
@@ -188,11 +188,11 @@ fn codes_that_collide_as_strings_are_entries_of_their_own() {
 }
 
 thread_local! {
-    /// What was dropped by this thread, in order.
+    /// The values that this thread has dropped, in order.
     static DROPPED: std::cell::RefCell<Vec<&'static str>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
-/// A value that tells when it goes, which is when its removal is made.
+/// A value that records its drop, which happens when its removal is made.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Told<const LIST: bool>;
 

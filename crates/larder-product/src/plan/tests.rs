@@ -2,7 +2,7 @@ use super::*;
 use crate::code::UserId;
 use crate::family::Family;
 
-/// What a change drops, spelled, in order.
+/// Returns the spelled selections that a change removes, in order.
 fn drops(change: &Change) -> Vec<String> {
     change.plan().steps().iter().map(|step| step.drops().to_string()).collect()
 }
@@ -11,7 +11,8 @@ fn code<T: std::str::FromStr<Err: fmt::Debug>>(code: &str) -> T {
     code.parse().unwrap()
 }
 
-/// Every kind of change, wide and narrow, and what it drops: written down here a second time, by hand.
+/// Returns every kind of change, wide and narrow, and what it removes. Written by hand, independent of the
+/// table.
 fn changes() -> Vec<(Change, Vec<&'static str>)> {
     let (p, d, u) = (code("MTNDATA"), code("DATA_1GB"), UserId::new(123).unwrap());
     vec![
@@ -76,7 +77,7 @@ fn a_plan_names_the_way_from_the_change_to_each_removal() {
     let plan = Change::DataPackage(Some(code("A_B")), None).plan();
     assert_eq!(
         plan.to_string(),
-        "every data package of product A_B changed: this goes, in this order, with one commit\n  \
+        "every data package of product A_B changed: these entries are removed, in this order, with one commit\n  \
          data_package_A%5FB_*  is the entry of every data package of product A_B\n  \
          data_bundles_A_B      lists data_package_A%5FB_*, which is the entry of every data package of \
          product A_B\n"

@@ -1,4 +1,4 @@
-//! Why a text is not a key: what it is, what is wrong with it, how keys are spelled.
+//! The error of a text that is not a key: the text, what is wrong with it, and how keys are spelled.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::code::CodeError;
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpelledKeyError {
-    /// It begins as no family's keys do.
+    /// The text begins like the keys of no family.
     #[error(
         "{text:?} is not a key; a key is product_categories_active, or begins with product_, \
          products_category_, data_package_, data_bundles_, merchant_discount_ or merchant_auth_"
@@ -25,7 +25,7 @@ pub enum SpelledKeyError {
         /// The refused text.
         text: String,
     },
-    /// It has not the two parts that a key of its family has.
+    /// The text lacks one of the two parts that a key of its family has.
     #[error(
         "{text:?} is not a key; two parts are needed, as in data_package_PRODUCT_DATA and \
          merchant_discount_USER_PRODUCT, without whitespace and of at most 100 bytes each"
@@ -34,7 +34,7 @@ pub enum SpelledKeyError {
         /// The refused text.
         text: String,
     },
-    /// A code in it breaks its rules.
+    /// A code in the text is invalid.
     #[error("{text:?} is not a key: {source}")]
     Code {
         /// The refused text.
@@ -42,17 +42,17 @@ pub enum SpelledKeyError {
         /// What is wrong with the code.
         source: CodeError,
     },
-    /// It is longer than any key's spelling.
+    /// The text is longer than every key's spelling.
     #[error("a text of {length} bytes is not a key; the longest has {most}")]
     TooLong {
-        /// The text's length in bytes.
+        /// The length of the text in bytes.
         length: usize,
-        /// The longest spelling's.
+        /// The maximum length of a spelling in bytes.
         most: usize,
     },
 }
 
-/// The text, with the name of the variant behind it: what `unwrap` shows has the remedy.
+/// Writes the text of the error and the name of the variant, so that the message of `unwrap` has the remedy.
 impl fmt::Debug for SpelledKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {

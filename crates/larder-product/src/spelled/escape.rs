@@ -1,13 +1,13 @@
-//! The escape of a product code that has lost its plain spelling: `%5F` for `_`, `%25` for `%`.
+//! The escape of a displaced product code: `%5F` for `_`, `%25` for `%`.
 //!
-//! An escaped code holds no underscore, and reads back to exactly one code.
+//! An escaped code has no underscore, and reads back to exactly one code.
 
-/// A code with its underscores and percent signs escaped.
+/// Escapes the underscores and percent signs of a code.
 pub(crate) fn escape(code: &str) -> String {
     code.replace('%', "%25").replace('_', "%5F")
 }
 
-/// The code whose escaped form this is; none if it is no code's, or the code's own text.
+/// Returns the code with this escaped form. None if there is none, or if the code has nothing to escape.
 pub(super) fn unescape(text: &str) -> Option<String> {
     let mut parts = text.split('%');
     let mut code = parts.next()?.to_owned();
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_escape_writes_is_read_back() {
+    fn only_escaped_codes_are_read_back() {
         for code in ["_", "%", "A_B", "50%", "%5F", "%255F", "_%_"] {
             assert_eq!(unescape(&escape(code)).as_deref(), Some(code));
         }

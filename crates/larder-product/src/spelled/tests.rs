@@ -12,7 +12,7 @@ fn package(of: &str, data: &str) -> SpelledKey {
     SpelledKey::DataPackage(product(of), data.parse().unwrap())
 }
 
-/// What the original makes of a key.
+/// Returns the original's string for a key.
 fn original(key: &SpelledKey) -> String {
     match key {
         SpelledKey::Categories => "product_categories_active".to_owned(),
@@ -70,15 +70,15 @@ fn a_code_that_looks_like_an_escaped_one_is_escaped_in_turn_and_only_then() {
     for (key, text) in [
         (SpelledKey::Product(product("categories%5Factive")), "product_categories%255Factive"),
         (SpelledKey::Product(product("categories%255Factive")), "product_categories%25255Factive"),
-        // No product is displaced to these.
+        // No displaced product is spelled so.
         (SpelledKey::Product(product("A%5FB")), "product_A%5FB"),
         (SpelledKey::Product(product("categories%5factive")), "product_categories%5factive"),
         (package("A%5FB", "C"), "data_package_A%255FB_C"),
         (package("A%5", "C"), "data_package_A%5_C"),
         (package("50%OFF", "C_D"), "data_package_50%OFF_C_D"),
-        // An underscore after which too much stands for a data code ends no product code.
+        // An underscore ends no product code if the rest is too long for a data code.
         (package("%25_", &"x".repeat(100)), &format!("data_package_%25__{}", "x".repeat(100))),
-        // An underscore at the start ends no product code, so nothing else is spelled so.
+        // An underscore at the start ends no product code, so no other key is spelled so.
         (package("_A", "C"), "data_package__A_C"),
     ] {
         assert_eq!(key.to_string(), text);
@@ -116,7 +116,7 @@ fn serde_writes_the_spelling_and_checks_what_it_reads() {
     assert!(serde_json::from_str::<SpelledKey>(r#""data_package_A""#).is_err());
 }
 
-/// Every key over a few codes that are made of what could go wrong.
+/// Returns every key over a few codes that are made of critical pieces.
 fn hostile_keys() -> Vec<SpelledKey> {
     let mut codes = vec![
         "categories_active".to_owned(),
@@ -169,7 +169,7 @@ fn no_two_of_many_hostile_keys_have_one_spelling_and_each_reads_back() {
     let collisions = originals.values().filter(|keys| keys.iter().any(|key| *key != keys[0])).count();
     assert!(collisions > 1_000, "the keys are not hostile: {collisions} collisions in the original");
 
-    // Plain, wherever that is no other key's spelling.
+    // The spelling is plain unless it belongs to another key.
     for (text, keys) in originals {
         let is_ambiguous = keys.iter().any(|key| *key != keys[0]);
         if !is_ambiguous && !text.contains('%') && !has_another_reading(&keys[0]) {
@@ -178,7 +178,7 @@ fn no_two_of_many_hostile_keys_have_one_spelling_and_each_reads_back() {
     }
 }
 
-/// Whether the original reads a key's string as some other key, of all there are.
+/// Returns whether the original's string for a key is also that of another key.
 fn has_another_reading(key: &SpelledKey) -> bool {
     match key {
         SpelledKey::Product(product) => product.as_str() == "categories_active",
@@ -201,7 +201,7 @@ fn code() -> impl Strategy<Value = String> {
             "discount_", "auth_", "products_category_",
         ])
         .prop_map(str::to_owned),
-        // What a code can't hold becomes an underscore: a filter would reject too many in a long run.
+        // A forbidden character becomes an underscore. A filter would reject too many cases in a long run.
         1 => any::<char>().prop_map(|c| String::from(if c.is_whitespace() || c.is_control() { '_' } else { c })),
     ];
     prop::collection::vec(piece, 1..8)
@@ -222,7 +222,7 @@ fn key() -> impl Strategy<Value = SpelledKey> {
     ]
 }
 
-/// How many keys each property is tried on; `just soak-spellings` sets more.
+/// Number of keys that each property is tried on. `just soak-spellings` sets more.
 fn cases() -> u32 {
     std::env::var("LARDER_SPELLINGS").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2_000)
 }
@@ -238,7 +238,7 @@ proptest! {
 
     #[test]
     fn what_reads_as_a_key_is_that_keys_spelling(key in key(), other in key()) {
-        // The original's strings too, and escaped ones of which the escape was not needed.
+        // Includes the original's strings, and strings with an escape that was not needed.
         for text in [original(&key), original(&key).replace('_', "%5F"), format!("{key}{other}")] {
             if let Ok(read) = text.parse::<SpelledKey>() {
                 prop_assert_eq!(read.to_string(), text);

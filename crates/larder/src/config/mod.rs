@@ -16,7 +16,8 @@ use crate::event::Event;
 use crate::sys::clock::Clock;
 use crate::sys::clock::system::SystemClock;
 use crate::sys::sync::{Arc, thread};
-use crate::sys::volume::{OsVolume, Volume};
+use crate::sys::volume::Volume;
+use crate::sys::volume::os::OsVolume;
 use crate::units::ByteSize;
 
 use ranges::RangeSettings;

@@ -28,7 +28,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::memory::slot::Value;
+use crate::memory::entry::Value;
 use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
 use crate::sys::sync::thread::ThreadId;

@@ -11,7 +11,8 @@ use super::writer::command::Command;
 use crate::disk::store::snapshot::Snapshot;
 use crate::format::record;
 use crate::format::record::{Extension, Header};
-use crate::memory::slot::{Lookup, SlotKey};
+use crate::memory::lookup::Lookup;
+use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 

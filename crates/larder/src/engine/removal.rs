@@ -20,7 +20,8 @@ use crate::error::Error;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::evicted_values::EvictedValues;
-use crate::memory::slot::{PreviousState, Purged};
+use crate::memory::lookup::PreviousState;
+use crate::memory::purged::Purged;
 use crate::stats::counters::{Count, Counters};
 
 /// One removal of several.

@@ -4,7 +4,7 @@
 use super::keyspaces::open_keyspace::OpenKeyspace;
 use super::shared::Shared;
 use crate::disk::disk_status::DiskStatus;
-use crate::memory::slot::KeyspaceUsage;
+use crate::memory::keyspace_usage::KeyspaceUsage;
 use crate::stats::counters::Count;
 use crate::stats::{DiskStats, KeyspaceStats, MemoryStats, Stats};
 

@@ -6,7 +6,8 @@
 use super::tiers::Tiers;
 use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
-use crate::memory::slot::{PreviousState, SlotKey};
+use crate::memory::lookup::PreviousState;
+use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 /// What a tombstone removed.

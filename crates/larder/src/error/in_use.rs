@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::sys::escape::escape_control;
-use crate::sys::holders::Holder;
+use crate::error::holder::Holder;
+use crate::format::escape::escape_control;
 
 pub(super) fn in_use(
     pid: Option<u32>,

@@ -1,6 +1,7 @@
 //! Bytes of keys, values and records. Nothing here does I/O or reads a clock.
 
 pub(crate) mod codec;
+pub(crate) mod escape;
 pub(crate) mod key;
 pub(crate) mod keyspace_id;
 pub(crate) mod record;

@@ -1,9 +1,9 @@
 //! The memory budget: the weight of clean entries, for the whole cache.
 //!
-//! Weight is reserved before an entry becomes clean and is given back after it left, so the sum is never
-//! above the capacity, not even for a moment, and a large value may take the room of entries in every shard.
-//! A dirty value that is larger than the write buffer reserves here what the buffer is too small for: see
-//! [`Reservation`].
+//! Weight is reserved before an entry becomes clean, and given back after the entry has left. So the sum is
+//! never above the capacity, not even for a moment. The budget is shared by all shards, so a large value may
+//! take the room of entries in each of them. A dirty value that is larger than the write buffer reserves the
+//! excess here: see [`Reservation`].
 
 use crate::sys::sync::{Arc, AtomicU64, Ordering};
 
@@ -22,18 +22,19 @@ impl Budget {
         self.capacity
     }
 
-    /// Returns what is reserved: never more than the capacity.
+    /// Returns the reserved weight. It is never more than the capacity.
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
 
-    // Relaxed throughout: the number guards no other memory; its own modification order keeps the bound.
+    // Relaxed throughout: the number guards no other memory, and the modification order of the number alone
+    // keeps the bound.
     pub(crate) fn try_reserve(&self, weight: u64) -> bool {
         let fits = |used: u64| used.checked_add(weight).filter(|&sum| sum <= self.capacity);
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }
 
-    /// Reserves what there is, up to `most`; how much that is.
+    /// Reserves the free weight, up to `most`. Returns how much it reserved.
     fn reserve_up_to(&self, most: u64) -> u64 {
         let left = |used: u64| most.min(self.capacity.saturating_sub(used));
         let take = |used: u64| Some(used + left(used));
@@ -55,14 +56,15 @@ pub(super) struct Reservation {
 }
 
 impl Reservation {
-    /// Nothing yet.
+    /// Makes a reservation of no weight.
     pub(super) fn new(budget: Arc<Budget>) -> Self {
         Self { budget, held: AtomicU64::new(0) }
     }
 
-    /// Adds what the budget has, until this is `weight`. Answers whether it is.
+    /// Adds free weight of the budget until this holds `weight`. Returns whether it does.
     ///
-    /// It keeps what it has got, so that others who need room at the same time can't take it again.
+    /// It keeps a part that is too small. Otherwise other callers that need room at the same time could take
+    /// it again.
     pub(super) fn grow_to(&mut self, weight: u64) -> bool {
         let held = self.held();
         let got = self.budget.reserve_up_to(weight.saturating_sub(held));
@@ -70,8 +72,8 @@ impl Reservation {
         held + got >= weight
     }
 
-    /// Passes up to `most` on to an entry that becomes clean; how much that is. The entry gives it back when
-    /// it leaves.
+    /// Passes up to `most` on to an entry that becomes clean, and returns how much. The entry gives that
+    /// weight back when it leaves.
     pub(super) fn pass_on(&self, most: u64) -> u64 {
         let take = |held: u64| Some(held - held.min(most));
         let (Ok(held) | Err(held)) = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);

@@ -1,32 +1,31 @@
 //! The write buffer: how many bytes may be acknowledged and not yet committed.
 //!
-//! BufferRoom is reserved before a shard is locked, and belongs to the value it was reserved for: it is given back
-//! when the last holder of the unsaved value (its slot, or the writer's batch) lets go, so it can't be given
-//! back twice, or too early.
+//! Room is reserved before a shard is locked, and belongs to one value. It is given back when the last holder
+//! of the unsaved value (its slot, or the writer's batch) drops it. So room can't be given back twice, or too
+//! early.
 //!
 //! A value that needs more than the whole buffer is *large*. It goes alone: it takes its room when the buffer
-//! is empty, and while it has it the sum is above the capacity, so nobody else finds any. What the buffer is
-//! too small for is reserved in the memory budget besides
-//! ([`Memory::reserve_room`](super::Memory::reserve_room)).
+//! is empty, and from then on the sum is above the capacity, so no other value finds room. The excess over
+//! the buffer is reserved in the memory budget ([`Memory::reserve_room`](super::Memory::reserve_room)).
 //!
 //! A caller that needs room:
 //!
-//! 1. Takes it at once, if nothing stands against that: a small one, if it fits and no large one queues; a
-//!    large one, if the buffer is empty and nobody queues.
-//! 2. Else it queues. Whoever is not served at once is counted as waiting before (3) and (4): the one who
-//!    gives room back, or stores a value, sees that somebody waits, or the try of (4) sees the room.
-//! 3. It asks the writer for a commit, holding nothing.
-//! 4. Under the gate, it tries again. A small one takes room if it fits and no large one queues before it; a
-//!    large one, if it is the first of the queue and the buffer is empty. Otherwise it waits until room is
-//!    given back, and goes on with (3).
-//! 5. It leaves the queue under the same hold of the gate, with its room, or without if the buffer was
+//! 1. Takes it at once if it can. A small value can if it fits and no large value queues. A large value can
+//!    if the buffer is empty and no value queues.
+//! 2. Otherwise it queues, and is counted as waiting before (3) and (4). So a thread that gives room back, or
+//!    stores a value, sees that a caller waits; or the attempt of (4) sees the room.
+//! 3. It asks the writer for a commit. It holds no lock at that moment.
+//! 4. Under the gate, it tries again. A small value takes room if it fits and no large value queues before
+//!    it. A large value takes room if it is the first of the queue and the buffer is empty. Otherwise the
+//!    caller waits until room is given back, and goes on with (3).
+//! 5. It leaves the queue under the same hold of the gate: with room, or without room if the buffer was
 //!    closed.
 //!
-//! Nobody starves. Once a large one queues, newcomers stand behind it, so the buffer runs empty; a small one
-//! lets nobody pass who came later and is large, so it is served between two large ones. Nobody who leaves
-//! the queue has to wake the others: either it took room, whose return wakes them, or the buffer was closed,
-//! which wakes them too. And nobody who has room waits for anything but a lock until its value is stored, so
-//! the writer can commit what fills the buffer.
+//! No caller starves. Once a large value queues, later values stand behind it, so the buffer runs empty. A
+//! small value lets no later large value pass, so it is served between two large ones. A caller that leaves
+//! the queue need not wake the others: it took room, whose return wakes them, or the buffer was closed, which
+//! wakes them too. A caller that has room waits for nothing but a lock until its value is stored. So the
+//! writer can commit the values that fill the buffer.
 
 use std::collections::VecDeque;
 
@@ -34,22 +33,22 @@ use super::budget::Reservation;
 use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, Ordering};
 
-/// Bytes of unsaved values, bounded.
+/// The bytes of unsaved values, and their limit.
 #[derive(Debug)]
 pub(crate) struct WriteBuffer {
     capacity: u64,
     /// Above the capacity while a large value has its room.
     used: AtomicU64,
-    /// How many queue.
+    /// Number of values in the queue.
     waiting: AtomicUsize,
-    /// How many of these are large.
+    /// Number of large values in the queue.
     large: AtomicUsize,
     closed: AtomicBool,
     gate: Mutex<WaitQueue>,
     freed: Condvar,
 }
 
-/// Those who wait for room, in the order in which they came.
+/// Values that wait for room, in the order of their arrival.
 #[derive(Debug, Default)]
 struct WaitQueue {
     last_number: u64,
@@ -74,7 +73,7 @@ impl WaitQueue {
         self.places.retain(|other| other.number != place.number);
     }
 
-    /// Whether nobody queues before this one whom it must let pass.
+    /// Returns whether a value need not wait for any value before it.
     fn is_next(&self, place: QueuePlace) -> bool {
         let mut before = self.places.iter().take_while(|other| other.number < place.number);
         if place.is_large { before.next().is_none() } else { !before.any(|other| other.is_large) }
@@ -102,10 +101,10 @@ impl WriteBuffer {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Reserves room, waiting for it if need be; `on_full` is called before each wait. `None` once the buffer
-    /// is closed.
+    /// Reserves room, and waits for it if needed. Calls `on_full` before each wait. Returns `None` once the
+    /// buffer is closed.
     ///
-    /// The caller holds no lock. The numbers are those of the module.
+    /// The caller holds no lock. The numbers in the code are those of the module's documentation.
     pub(crate) fn reserve(self: &Arc<Self>, bytes: u64, on_full: impl Fn()) -> Option<BufferRoom> {
         if self.closed.load(Ordering::SeqCst) {
             return None;
@@ -116,10 +115,10 @@ impl WriteBuffer {
         if queued.load(Ordering::SeqCst) == 0 && self.try_take(bytes) {
             return Some(self.room(bytes));
         }
-        // 2. SeqCst: `waiting` pairs with the load in `BufferRoom::drop`, so that either the try of (4) sees the
-        //    room that was freed, or the
-        // one who freed it sees somebody waiting; and with the load in `has_waiters`, so that whoever stores
-        // after the writer has looked asks it again.
+        // 2. SeqCst: the increment of `waiting` pairs with the load in `BufferRoom::drop`. Either the attempt
+        //    of (4) sees the freed room, or the thread that freed it sees the waiting caller. It also pairs
+        //    with the load in `has_waiters`: a thread that stores a value after the writer has looked asks
+        //    the writer again.
         let place = self.gate.lock().enter(is_large);
         self.large.fetch_add(usize::from(is_large), Ordering::SeqCst);
         self.waiting.fetch_add(1, Ordering::SeqCst);
@@ -134,8 +133,8 @@ impl WriteBuffer {
                 gate.leave(place);
                 self.waiting.fetch_sub(1, Ordering::SeqCst);
                 self.large.fetch_sub(usize::from(is_large), Ordering::SeqCst);
-                // Looked at once: room is taken if and only if it is given back, whether the buffer closes or
-                // opens meanwhile.
+                // Read once: the value takes room if and only if this returns the room, even if the buffer
+                // closes or opens in between.
                 return (!is_closed).then(|| self.room(bytes));
             }
             self.freed.wait(&mut gate);
@@ -146,20 +145,20 @@ impl WriteBuffer {
         BufferRoom { buffer: self.clone(), bytes, beyond: None }
     }
 
-    /// Whether somebody waits for room. Asked after a value was stored, which the waiter's `on_full` may have
-    /// come too early for.
+    /// Returns whether a caller waits for room. A thread asks this after it has stored a value, because the
+    /// waiting caller's `on_full` may have come before the value.
     pub(crate) fn has_waiters(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) > 0 && !failpoint_is_set(Failpoint::IgnoreWaiters)
     }
 
-    /// Turns waiters and later callers away: nothing will be committed any more.
+    /// Turns waiting and later callers away, because nothing will be committed any more.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         let _gate = self.gate.lock();
         self.freed.notify_all();
     }
 
-    /// Takes callers again after [`close`](WriteBuffer::close).
+    /// Lets callers in again after [`close`](WriteBuffer::close).
     pub(crate) fn open(&self) {
         self.closed.store(false, Ordering::SeqCst);
     }
@@ -173,17 +172,17 @@ impl WriteBuffer {
     }
 }
 
-/// BufferRoom in the write buffer, given back on drop.
+/// Room in the write buffer. Dropping it gives the room back.
 #[derive(Debug)]
 pub(crate) struct BufferRoom {
     buffer: Arc<WriteBuffer>,
     bytes: u64,
-    /// Of a large value: what is reserved in the budget for what is beyond the buffer.
+    /// For a large value: the weight that is reserved in the budget for the excess over the buffer.
     beyond: Option<Reservation>,
 }
 
 impl BufferRoom {
-    /// By how much this is larger than the buffer.
+    /// Returns by how many bytes this is larger than the buffer.
     pub(super) fn excess(&self) -> u64 {
         self.bytes.saturating_sub(self.buffer.capacity)
     }
@@ -193,13 +192,12 @@ impl BufferRoom {
         self.beyond = Some(beyond);
     }
 
-    /// Passes up to `most` of what is reserved in the budget on to the entry that the value becomes; how
-    /// much.
+    /// Passes up to `most` of the reserved weight on to the entry that the value becomes. Returns how much.
     pub(super) fn pass_on(&self, most: u64) -> u64 {
         self.beyond.as_ref().map_or(0, |beyond| beyond.pass_on(most))
     }
 
-    /// What is reserved in the budget.
+    /// Returns the weight that is reserved in the budget.
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn beyond(&self) -> u64 {
         self.beyond.as_ref().map_or(0, Reservation::held)
@@ -208,10 +206,10 @@ impl BufferRoom {
 
 impl Drop for BufferRoom {
     fn drop(&mut self) {
-        // Before the buffer is empty: the next large value finds the budget as it will be.
+        // Before the buffer becomes empty, so that the next large value finds this weight in the budget.
         drop(self.beyond.take());
         self.buffer.used.fetch_sub(self.bytes, Ordering::SeqCst);
-        // SeqCst: pairs with the increment in `reserve`.
+        // SeqCst: pairs with the increment of `waiting` in `reserve`.
         if self.buffer.waiting.load(Ordering::SeqCst) > 0 {
             let _gate = self.buffer.gate.lock();
             self.buffer.freed.notify_all();
@@ -264,8 +262,8 @@ mod tests {
         assert!(buffer.reserve(0, || ()).is_none());
     }
 
-    /// Says what became of it: that it queues, and then, when it has room, how much. Holds the room until the
-    /// other end is gone.
+    /// Reports that the value queues, and later that it has room. Holds the room until the other end is
+    /// dropped.
     fn reserve_in_turn(
         buffer: &Arc<WriteBuffer>,
         bytes: u64,
@@ -301,7 +299,7 @@ mod tests {
             wait_for((50, false));
             let large = begin(150);
             wait_for((150, false));
-            // It would fit beside the first. It must not pass the large one.
+            // It fits beside the first value, but must not pass the large one.
             let late = begin(10);
             wait_for((10, false));
             let later = begin(151);

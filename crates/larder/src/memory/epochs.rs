@@ -1,19 +1,21 @@
 //! Epochs: permissions to fill a key from the disk, taken by reading a number.
 //!
-//! The keys of a shard share a few epochs, by hash. Whatever revokes a key's leases moves its epoch on, in the same locked step. A
-//! ticket is the epoch that its taker read under the shared lock; it holds for as long as that is still the epoch. A change of another
-//! key with the same epoch voids it too: that promotion is made by the next lookup.
+//! The keys of a shard share a few epochs, by hash. A step that revokes a key's leases also increments its
+//! epoch, under the same lock. An [`EpochToken`] is the epoch that a lookup read under the shared lock. The
+//! token holds while the epoch is unchanged. A change of another key with the same epoch revokes it too: then
+//! the next lookup makes the promotion.
 
-use super::slot::SlotKey;
+use crate::memory::slot_key::SlotKey;
 
-/// Enough that a change rarely meets another key's promotion, which takes a microsecond.
+/// Enough that a change of another key rarely revokes a promotion. A promotion takes a microsecond.
 const EPOCHS: usize = 64;
 
 /// The epochs of a shard.
 #[derive(Debug)]
 pub(super) struct Epochs([u32; EPOCHS]);
 
-/// An epoch as it was. Wrapping around takes four thousand million changes, within one lookup.
+/// An epoch as a lookup read it. The number would wrap around only after four thousand million changes within
+/// one lookup.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EpochToken(u32);
 

@@ -1,29 +1,30 @@
 //! Values that left memory, and how they are dropped.
 //!
-//! A user's `Drop` may panic. If two of a list did while the list is dropped, the process would abort, so
-//! they are dropped one by one, each with its panic caught. The first panic goes on when all are dropped: it
-//! belongs to the caller.
+//! A user's `Drop` may panic. If two values of a list panicked while the list is dropped, the process would
+//! abort. So the values are dropped one by one, and each panic is caught. The first panic continues after all
+//! are dropped, because it belongs to the caller.
 //!
-//! Whoever lets go of very many drops a batch of them now and then ([`EvictedValues::drop_if_many`]): held to the
-//! end they would take as much memory again as they did in the cache.
+//! A caller that removes very many values drops a batch of them from time to time
+//! ([`EvictedValues::drop_if_many`]). If it held them to the end, they would take as much memory again as
+//! they did in the cache.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use smallvec::SmallVec;
 
-use super::slot::Value;
+use crate::memory::entry::Value;
 
-/// Values that left memory, for their last holder to drop. The writer hands them on: a user's `Drop` may wait
-/// for the writer.
+/// Values that left memory, for their last holder to drop. The writer thread passes them on: a user's `Drop`
+/// may wait for the writer thread.
 #[derive(Debug, Default)]
 pub(crate) struct EvictedValues {
     values: SmallVec<[Value; 2]>,
-    /// The first panic of those that were dropped already.
+    /// The first panic of the values that were dropped already.
     panic: Option<Box<dyn Any + Send>>,
 }
 
-/// Values that may wait to be dropped until a removal is committed.
+/// Maximum number of values that wait until a removal is committed.
 pub(super) const MAX_WAITING: usize = 1024;
 
 impl EvictedValues {
@@ -36,7 +37,7 @@ impl EvictedValues {
         self.values.len()
     }
 
-    /// Takes what others have.
+    /// Adds the values and the panic of another list.
     pub(crate) fn append(&mut self, mut others: Self) {
         self.values.extend(std::mem::take(&mut others.values));
         if let Some(panic) = others.panic.take() {
@@ -48,8 +49,8 @@ impl EvictedValues {
         self.values.extend(values);
     }
 
-    /// Drops the values if they are many. A panic of one goes on when the rest is dropped. No lock is held at
-    /// the call.
+    /// Drops the values if they are many. A panic of one value continues when this list is dropped. The
+    /// caller holds no lock.
     pub(super) fn drop_if_many(&mut self) {
         if self.values.len() > MAX_WAITING {
             self.drop_values();

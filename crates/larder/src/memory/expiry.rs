@@ -1,12 +1,14 @@
-//! The slots of a shard by the time they expire, so that expiring costs what expired and not what lives.
+//! The slots of a shard in the order of their expiry, so that the cost of expiring depends on the expired
+//! entries and not on the live ones.
 //!
-//! Slots stand in lists, one for each second; the lists stand in an ordered map. Adding and removing are O(log of the
-//! distinct seconds); the earliest second is found first. A slot takes eight bytes: which second's list it is in, the caller knows.
+//! Each second has a list of slots. The lists stand in an ordered map, where the earliest second is found
+//! first. Adding and removing a slot are O(log of the distinct seconds). A slot takes eight bytes. The caller
+//! knows the second of a slot, so the slot does not store it.
 
 use std::collections::BTreeMap;
 
-use super::policy::SlotId;
 use super::segments::Segments;
+use crate::memory::policy::slot_id::SlotId;
 use crate::units::Timestamp;
 
 const BUCKET_MS: u64 = 1000;
@@ -38,7 +40,7 @@ impl ExpiryIndex {
         Self { nodes: Segments::new(), newest: BTreeMap::new() }
     }
 
-    /// Lists a slot that is not listed.
+    /// Adds a slot that is in no list.
     pub(crate) fn add(&mut self, id: SlotId, expires_at: Timestamp) {
         let at = id as usize;
         self.nodes.fill_up(at + 1, &ExpiryNode { newer: NONE, older: NONE });
@@ -51,7 +53,7 @@ impl ExpiryIndex {
         }
     }
 
-    /// Unlists a slot that was listed with this expiry.
+    /// Removes a slot that was added with this expiry.
     pub(crate) fn remove(&mut self, id: SlotId, expires_at: Timestamp) {
         let Some(&ExpiryNode { newer, older }) = self.nodes.get(id as usize) else {
             return;
@@ -68,7 +70,8 @@ impl ExpiryIndex {
         }
     }
 
-    /// Up to `most` slots from seconds that have begun by `now`. In the current second some may not have expired yet.
+    /// Returns up to `most` slots from seconds that have begun by `now`. In the current second, some slots
+    /// may not have expired yet.
     pub(crate) fn due(&self, now: Timestamp, most: usize) -> Vec<SlotId> {
         let mut due = Vec::new();
         for &newest in self.newest.range(..=bucket(now)).map(|(_, newest)| newest) {
@@ -84,7 +87,7 @@ impl ExpiryIndex {
         due
     }
 
-    /// When the next slot will have expired for certain: the end of the earliest second listed.
+    /// Returns when the next slot will certainly have expired: the end of the earliest listed second.
     pub(crate) fn next(&self) -> Option<Timestamp> {
         let (bucket, _) = self.newest.first_key_value()?;
         Some(Timestamp::from_millis(bucket.saturating_add(1).saturating_mul(BUCKET_MS)))

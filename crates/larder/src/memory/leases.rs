@@ -1,32 +1,34 @@
 //! Leases: the permissions that loads and promotions hold to fill a key.
 //!
-//! A lease is taken under the shard's lock before the disk or a loader is asked, and checked under it when
-//! the fill is published. A write or an invalidation of the key drops every lease on it, so a fill that was
-//! in flight finds that it holds none. A flight (callers waiting for one load) hangs on the lease of the
-//! caller that runs the loader and goes with it, so that nobody who comes after an invalidation joins a load
-//! that began before it.
+//! A lease is taken under the shard's lock before the disk or a loader is asked. It is checked under the lock
+//! again when the fill is published. A write or an invalidation of the key revokes every lease on it, so a
+//! fill in flight finds that its lease does not hold. A flight (callers that wait for one load) is attached
+//! to the lease of the caller that runs the loader, and is detached with it. So a caller that comes after an
+//! invalidation never joins a load that began before it.
 //!
-//! A promotion has no flight and lasts a microsecond, so it is content with a [`EpochToken`], which costs nothing
+//! A promotion has no flight and lasts a microsecond. An [`EpochToken`] is enough for it, and costs nothing
 //! to take.
 //!
-//! What is let go of here is handed out as [`DeferredDrops`], flights included: the last holder of a flight drops a
-//! user's value or error.
+//! Detached flights are handed out in [`DeferredDrops`], because the last holder of a flight drops a user's
+//! value or error.
 //!
-//! A *fence* bars fills of one key without barring loads: leases taken while it stands never hold. A
-//! *barrier* does the same for all keys in a scope, while a range removal visits the shards one after
+//! A *fence* bars fills of one key without barring loads: a lease that is taken while the fence stands never
+//! holds. A *barrier* does the same for all keys in a scope, while a range removal visits one shard after
 //! another.
 
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::epochs::{EpochToken, Epochs};
-use super::slot::{DeferredDrops, SlotKey, Value};
 use super::stored_key::StoredKey;
 use crate::format::key::scope::Scope;
+use crate::memory::deferred_drops::DeferredDrops;
+use crate::memory::entry::Value;
+use crate::memory::slot_key::SlotKey;
 
 use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
 
-/// The number of a lease, unique in its shard.
+/// The number of a lease. It is unique in its shard.
 pub(crate) type LeaseId = u64;
 
 #[derive(Debug, Default)]
@@ -37,7 +39,7 @@ pub(crate) struct Leases {
     epochs: Epochs,
 }
 
-/// What a promotion holds: a ticket, or the lease of the load that it is a part of.
+/// The permission of a promotion: a token of its own, or the lease of the load that it is a part of.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Permit {
     EpochToken(EpochToken),
@@ -55,12 +57,12 @@ struct KeyLeases {
 }
 
 impl Leases {
-    /// Takes a lease to fill a key. While a fence or a barrier stands, one that never holds.
+    /// Takes a lease to fill a key. While a fence or a barrier stands, the lease never holds.
     pub(crate) fn take(&mut self, key: SlotKey<'_>) -> LeaseId {
         self.take_unless(key, |leases| leases.fences > 0)
     }
 
-    /// Takes a lease to write again what a key has: a fence does not bar that.
+    /// Takes a lease to write the present value of a key again. A fence does not bar that.
     pub(crate) fn take_over(&mut self, key: SlotKey<'_>) -> LeaseId {
         self.take_unless(key, |_| false)
     }
@@ -76,13 +78,13 @@ impl Leases {
         id
     }
 
-    /// Drops every lease on keys in a scope, and bars new ones.
+    /// Revokes every lease on keys in a scope, and bars new ones.
     pub(crate) fn raise_barrier(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
         self.barriers.push(scope.clone());
         self.revoke_scope(scope, deferred);
     }
 
-    /// Takes one barrier away, with the flights that began behind it.
+    /// Removes one barrier, with the flights that began behind it.
     pub(crate) fn lower_barrier(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
         if let Some(at) = self.barriers.iter().position(|barrier| barrier == scope) {
             self.barriers.swap_remove(at);
@@ -90,37 +92,37 @@ impl Leases {
         self.revoke_scope(scope, deferred);
     }
 
-    /// The flight that a caller of this key may join.
+    /// Returns the flight that a caller of this key may join.
     pub(crate) fn flight(&self, key: SlotKey<'_>) -> Option<Value> {
         let leases = self.keys.find(key.hash, |leases| *leases.key == *key.bytes)?;
         leases.flight.as_ref().map(|(_, flight)| flight.clone())
     }
 
-    /// Whether a caller is loading this key.
+    /// Returns whether a caller is loading this key.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn has_flight(&self, key: SlotKey<'_>) -> bool {
         let found = self.keys.find(key.hash, |leases| *leases.key == *key.bytes);
         found.is_some_and(|leases| leases.flight.is_some())
     }
 
-    /// Hangs a flight on a lease just taken.
+    /// Attaches a flight to a lease that was just taken.
     pub(crate) fn attach(&mut self, key: SlotKey<'_>, id: LeaseId, flight: Value) {
         let leases = self.of(key);
         debug_assert!(leases.flight.is_none(), "a caller that finds a flight joins it");
         leases.flight = Some((id, flight));
     }
 
-    /// A permission to copy into memory what the disk has of a key. Needs no exclusive lock.
+    /// Returns a permission to copy a key from disk into memory. Needs no exclusive lock.
     pub(crate) fn epoch_token(&self, key: SlotKey<'_>) -> EpochToken {
         self.epochs.take(key)
     }
 
-    /// Whether what was read since the permission was given may be published.
+    /// Returns whether data that was read since the permit was given may be published.
     pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
         match permit {
             Permit::Lease(id) => self.holds(key, id),
-            // One that was taken behind a fence or a barrier meets it here, or was revoked when it was
-            // lowered.
+            // A token that was taken behind a fence or a barrier meets the fence or barrier here. If it was
+            // lowered in between, that has revoked the token.
             Permit::EpochToken(epoch_token) => {
                 self.epochs.holds(key, epoch_token) && !self.is_behind_barrier(key) && !self.is_fenced(key)
             }
@@ -142,21 +144,22 @@ impl Leases {
             .is_some_and(|leases| leases.holders.contains(&id))
     }
 
-    /// Gives a lease back, with its flight.
+    /// Releases a lease, with its flight.
     pub(crate) fn release(&mut self, key: SlotKey<'_>, id: LeaseId, deferred: &mut DeferredDrops) {
         self.change(key, |leases| {
             leases.holders.retain(|holder| *holder != id);
-            deferred.flight(leases.flight.take_if(|(lease, _)| *lease == id));
+            let flight = leases.flight.take_if(|(lease, _)| *lease == id);
+            deferred.flight(flight.map(|(_, flight)| flight));
         });
     }
 
-    /// Drops every lease on a key, and detaches its flight.
+    /// Revokes every lease on a key, and detaches its flight.
     pub(crate) fn revoke(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.epochs.revoke(key);
         self.change(key, |leases| leases.revoke(deferred));
     }
 
-    /// Drops every lease on keys in a scope.
+    /// Revokes every lease on keys in a scope.
     fn revoke_scope(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
         self.epochs.revoke_all();
         self.keys.retain(|leases| {
@@ -174,7 +177,7 @@ impl Leases {
         leases.revoke(deferred);
     }
 
-    /// Takes one fence away. Loads that began behind it are not cached, and nobody joins them any more.
+    /// Removes one fence. Loads that began behind it are not cached, and later callers do not join them.
     pub(crate) fn lower_fence(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.epochs.revoke(key);
         self.change(key, |leases| {
@@ -215,7 +218,7 @@ impl KeyLeases {
     fn revoke(&mut self, deferred: &mut DeferredDrops) {
         self.holders.clear();
         if !failpoint_is_set(Failpoint::KeepFlight) {
-            deferred.flight(self.flight.take());
+            deferred.flight(self.flight.take().map(|(_, flight)| flight));
         }
     }
 

@@ -5,9 +5,9 @@
 //! the cache, wait for room, or panic (invariant 5).
 
 use super::budget::Budget;
+use super::deferred_drops::DeferredDrops;
 use super::evicted_values::EvictedValues;
 use super::shard::Shard;
-use super::slot::DeferredDrops;
 use crate::sys::sync::{RwLock, RwLockWriteGuard};
 
 /// The fields drop in this order: the lock goes before the values are passed on.

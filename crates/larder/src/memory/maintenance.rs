@@ -1,4 +1,4 @@
-//! What concerns every shard: expiring, listing, counting. One lock at a time.
+//! Operations over all shards: expiring, listing, counting. One lock at a time.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -6,19 +6,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
-use super::slot::KeyspaceUsage;
 use crate::format::keyspace_id::KeyspaceId;
+use crate::memory::keyspace_usage::KeyspaceUsage;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
-/// Expired entries removed under one hold of a shard's lock.
+/// Expired entries that are removed under one hold of a shard's lock.
 const EXPIRE_BATCH: usize = 256;
 
-/// Slots looked at under one hold of a shard's shared lock, to list keys.
+/// Slots that are visited under one hold of a shard's shared lock, to list keys.
 #[cfg(all(unix, feature = "control"))]
 const LISTED_SLOTS: u32 = 1024;
 
-/// Sums over all shards, and over all keyspaces.
+/// Sums over all shards and all keyspaces.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct MemoryTotals {
     pub(crate) evictions: u64,
@@ -27,8 +27,8 @@ pub(crate) struct MemoryTotals {
 }
 
 impl Memory {
-    /// Removes expired clean entries; how many. The first panic of a user's `Drop` is left to the caller, who
-    /// has still to plan when to look again.
+    /// Removes expired clean entries, and returns how many. The first panic of a user's `Drop` is left in
+    /// `panic`, because the caller still has to plan its next run.
     pub(crate) fn expire(&self, now: Timestamp, panic: &mut Option<Box<dyn Any + Send>>) -> u64 {
         let mut expired = 0;
         for shard in &self.shards {
@@ -37,7 +37,7 @@ impl Memory {
                 let mut locked = self.lock_shard(shard, &mut evicted_values);
                 let batch = locked.shard.expire(now, EXPIRE_BATCH, &mut locked.released.deferred);
                 drop(locked);
-                // In batches: all of them may be a good part of what memory holds.
+                // In batches, because the expired entries may be a good part of the memory tier.
                 if let Err(dropped) = catch_unwind(AssertUnwindSafe(|| drop(evicted_values))) {
                     panic.get_or_insert(dropped);
                 }
@@ -60,13 +60,13 @@ impl Memory {
         self.shard(key).read().has_clean(key)
     }
 
-    /// Whether memory has a value of a key, committed or not.
+    /// Returns whether memory has a value of a key, committed or not.
     pub(crate) fn has_value(&self, key: &[u8]) -> bool {
         let key = self.key(key);
         self.shard(key).read().has_value(key)
     }
 
-    /// The keys in memory with a prefix, sorted.
+    /// Returns the keys in memory with a prefix, sorted.
     pub(crate) fn keys(&self, prefix: &[u8]) -> Vec<Arc<[u8]>> {
         let mut keys = Vec::new();
         for shard in &self.shards {
@@ -76,14 +76,14 @@ impl Memory {
         keys
     }
 
-    /// The first `most` keys in memory, in order, that have a prefix and come after a key.
+    /// Returns the first `most` keys in memory that have a prefix and come after a key, in order.
     ///
     /// # Cost
-    /// One pass over all that memory holds, whatever the prefix, in steps: no lock is held for longer than
+    /// One pass over all entries in memory, whatever the prefix, in steps: no lock is held for longer than
     /// [`LISTED_SLOTS`] slots take. Memory for `most` keys.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn keys_after(&self, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Vec<Arc<[u8]>> {
-        // The greatest of them is at the top, and goes when a lesser one comes.
+        // The greatest key is at the top of the heap. It leaves when a smaller key comes.
         let mut least = std::collections::BinaryHeap::<Arc<[u8]>>::new();
         let mut show = |key: &[u8]| {
             if !key.starts_with(prefix) || after.is_some_and(|after| key <= after) {
@@ -104,20 +104,20 @@ impl Memory {
         least.into_sorted_vec()
     }
 
-    /// What memory says of a key, as no use of it.
+    /// Describes a key in memory, without counting this as a use.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn describe(&self, key: &[u8]) -> super::shard::describe::KeyInMemory {
         let key = self.key(key);
         self.shard(key).read().describe(key)
     }
 
-    /// Returns how much of the capacity is taken. One number, so it is never above the capacity, as a sum over
-    /// shards can be while entries come and go.
+    /// Returns how much of the capacity is taken. It is one number, so it is never above the capacity. A sum
+    /// over shards could be, while entries come and go.
     pub(crate) fn taken(&self) -> u64 {
         self.budget.used()
     }
 
-    /// Costs a short lock a shard, however many keyspaces there are.
+    /// Returns the totals. Takes the lock of each shard for a short time, however many keyspaces there are.
     pub(crate) fn totals(&self) -> MemoryTotals {
         let mut totals =
             MemoryTotals { bypassed: self.bypassed.load(Ordering::Relaxed), ..MemoryTotals::default() };
@@ -129,7 +129,7 @@ impl Memory {
         totals
     }
 
-    /// Returns what each keyspace holds and has lost.
+    /// Returns the entries and the removals of each keyspace.
     pub(crate) fn usages(&self) -> BTreeMap<KeyspaceId, KeyspaceUsage> {
         let mut sums = BTreeMap::<_, KeyspaceUsage>::new();
         for shard in &self.shards {
@@ -140,7 +140,7 @@ impl Memory {
         sums
     }
 
-    /// Returns what one keyspace holds and has lost.
+    /// Returns the entries and the removals of one keyspace.
     pub(crate) fn usage(&self, id: KeyspaceId) -> KeyspaceUsage {
         let mut sum = KeyspaceUsage::default();
         for shard in &self.shards {
@@ -149,7 +149,7 @@ impl Memory {
         sum
     }
 
-    /// Forgets what was counted of a keyspace that was retired and purged.
+    /// Forgets the counts of a keyspace that was retired and purged.
     pub(crate) fn forget_keyspace(&self, id: KeyspaceId) {
         for shard in &self.shards {
             shard.write().usages.forget(id);

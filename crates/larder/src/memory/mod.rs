@@ -1,24 +1,31 @@
 //! The memory tier: shards, their shared budget, and the write buffer.
 //!
-//! A key belongs to one [`shard::Shard`], chosen by its hash (of a per-process random seed). This module
-//! takes the locks, one at a time, and drops what shards let go of after unlocking; it does no I/O.
+//! A key belongs to one [`shard::Shard`]. The key's hash chooses the shard, and the hash has a random seed
+//! for each process. This module takes the locks of the shards, one at a time. Values that a shard lets go of
+//! are dropped after the lock is released. Nothing here does I/O.
 
 mod budget;
 pub(crate) mod buffer;
 mod closing;
+mod deferred_drops;
+pub(crate) mod entry;
 mod epochs;
 pub(crate) mod evicted_values;
 mod expiry;
 pub mod heap;
+pub(crate) mod keyspace_usage;
 pub(crate) mod leases;
 mod locked_shard;
+pub(crate) mod lookup;
 mod maintenance;
 mod policy;
 mod purge;
+pub(crate) mod purged;
 mod removal;
 mod segments;
 pub(crate) mod shard;
 pub(crate) mod slot;
+pub(crate) mod slot_key;
 mod slots;
 pub(crate) mod stored_key;
 #[cfg(any(test, feature = "test-util"))]
@@ -31,7 +38,9 @@ use evicted_values::EvictedValues;
 use leases::{LeaseId, Permit};
 use locked_shard::LockedShard;
 
-use slot::{IncomingEntry, Lookup, MissToken, Refused, SlotKey, Value};
+use crate::memory::entry::{IncomingEntry, Refused, Value};
+use crate::memory::lookup::{Lookup, MissToken};
+use crate::memory::slot_key::SlotKey;
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Deref;
@@ -47,25 +56,25 @@ use crate::sys::sync::{
 };
 use crate::units::Timestamp;
 
-/// All shards.
+/// The shards of a cache, and what they share.
 #[derive(Debug)]
 pub(crate) struct Memory {
     shards: Box<[Padded]>,
     hasher: ahash::RandomState,
     budget: Arc<Budget>,
     buffer: Arc<WriteBuffer>,
-    /// The last sequence given out.
+    /// The last sequence that was given to a change.
     sequence: AtomicU64,
     next_victim: AtomicUsize,
-    /// Values that were too heavy for memory, or found no room, and were left to the disk.
+    /// Values that were left to the disk, because they were too heavy for memory or found no room in it.
     bypassed: StatisticU64,
-    /// Whether a write was stored, to a keyspace that is on disk, that will not be saved.
+    /// Whether a write to a keyspace of the disk tier was stored that will not be saved.
     has_unsaved: AtomicBool,
     /// The process whose threads use the locks.
     pub(crate) process: Process,
 }
 
-/// A shard on lines of the processor's cache that it shares with no other.
+/// A shard that shares no line of the processor's cache with another shard.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Padded(RwLock<Shard>);
@@ -78,19 +87,19 @@ impl Deref for Padded {
     }
 }
 
-/// What a lookup that may fill found under the exclusive lock.
+/// Answer to a caller that may fill a key, found under the exclusive lock.
 #[derive(Debug)]
 pub(crate) enum Leased {
-    /// A value came in the meantime.
+    /// Another caller has stored a value in the meantime.
     Value(Value),
-    /// Another caller is loading the key: join its flight.
+    /// Another caller is loading the key. Join its flight.
     Flight(Value),
-    /// A lease, and what to know before the disk is asked; none if it has nothing live.
-    Lease { id: LeaseId, on_disk: Option<MissToken> },
+    /// The lease was taken. With a token, ask the disk next; without one, the key has nothing live on disk.
+    Lease { id: LeaseId, miss_token: Option<MissToken> },
 }
 
 impl Memory {
-    /// `shards` is rounded up to a power of two.
+    /// Makes empty shards. Their number is `shards`, rounded up to a power of two.
     pub(crate) fn new(shards: usize, capacity: u64, write_buffer: u64, last_sequence: u64) -> Self {
         let shards = shards.next_power_of_two().min(1 << 16);
         Self {
@@ -106,14 +115,14 @@ impl Memory {
         }
     }
 
-    /// The same, with hashes that are the same in each process.
+    /// Replaces the random seed of the hashes, so that each process has the same ones.
     pub(crate) fn seeded(self, seed: u64) -> Self {
         Self { hasher: ahash::RandomState::with_seeds(seed, 1, 2, 3), ..self }
     }
 
     #[inline]
     pub(crate) fn key<'a>(&self, bytes: &'a [u8]) -> SlotKey<'a> {
-        // Not by way of `Hash`, which would hash the length as well: the bytes alone tell keys apart.
+        // Not through `Hash`, which also hashes the length. The bytes alone tell keys apart.
         let mut hasher = self.hasher.build_hasher();
         hasher.write(bytes);
         SlotKey { hash: hasher.finish(), bytes }
@@ -131,22 +140,22 @@ impl Memory {
         self.sequence.load(Ordering::SeqCst)
     }
 
-    /// In a forked child, a key whose shard can't be looked at has nothing.
+    /// Looks a key up. In a forked child, a key whose shard can't be locked has no value.
     #[inline]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         self.read(key).map_or(Lookup::Negative, |shard| shard.get(key, now))
     }
 
-    /// A lookup that counts as no use.
+    /// Looks a key up without counting the lookup as a use.
     pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         self.read(key).map_or(Lookup::Negative, |shard| shard.peek(key, now))
     }
 
-    /// The shard of a key, under its shared lock; none in a forked child, if a thread of its parent was
+    /// Locks the shard of a key for reading. Returns `None` in a forked child, if a thread of the parent was
     /// changing the shard at the fork.
     ///
-    /// The process is asked for only if the lock can't be had at once, so a hit costs nothing more. A child
-    /// that has the lock is sure to give it back without waiting: nobody can come to wait for it.
+    /// The process is asked for only if the lock is not free, so a hit pays nothing for it. A child that gets
+    /// the lock can release it without waiting, because no other thread of the child waits for it.
     #[inline]
     fn read(&self, key: SlotKey<'_>) -> Option<RwLockReadGuard<'_, Shard>> {
         let shard = self.shard(key);
@@ -158,14 +167,14 @@ impl Memory {
         self.process.is_current().then(|| shard.read())
     }
 
-    /// Takes a lease on a key even if it has a value, so as to write that value again.
+    /// Takes a lease on a key that may have a value, so that the value can be written again.
     pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Lookup) {
         let mut shard = self.shard(key).write();
         (shard.leases.take_over(key), shard.peek(key, now))
     }
 
-    /// Takes a lease on a key and hangs `flight` on it, so as to load it; unless there is a flight to join.
-    /// Invariant 4: the caller asks the disk after this.
+    /// Takes a lease on a key in order to load it, and attaches `flight` to the lease. If the key has a
+    /// flight already, returns that one. Invariant 4: the caller asks the disk after this.
     pub(crate) fn lease_to_load(
         &self,
         key: SlotKey<'_>,
@@ -173,17 +182,17 @@ impl Memory {
         flight: impl FnOnce() -> Value,
     ) -> Leased {
         let mut shard = self.shard(key).write();
-        let on_disk = match shard.get(key, now) {
+        let miss_token = match shard.get(key, now) {
             Lookup::Value(value, _) => return Leased::Value(value),
             Lookup::Negative => None,
-            Lookup::Unknown(absent) => Some(absent),
+            Lookup::Unknown(token) => Some(token),
         };
         if let Some(flight) = shard.leases.flight(key) {
             return Leased::Flight(flight);
         }
         let id = shard.leases.take(key);
         shard.leases.attach(key, id, flight());
-        Leased::Lease { id, on_disk }
+        Leased::Lease { id, miss_token }
     }
 
     pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
@@ -192,12 +201,12 @@ impl Memory {
         locked.shard.leases.release(key, lease, &mut locked.released.deferred);
     }
 
-    /// Stores an explicit write. An entry that is not to be saved is evicted at once if memory has no room
-    /// for it.
+    /// Stores an explicit write. If the entry will not be saved and memory has no room for it, it is evicted
+    /// at once.
     ///
-    /// The values that the entry replaces or evicts are left to the caller, which may have other threads to
-    /// tell of the write first: a user's `Drop` may panic. The same holds for
-    /// [`fill_entry`](Memory::fill_entry) and [`promote_entry`](Memory::promote_entry).
+    /// The caller drops the values in `evicted_values` (the replaced value and the victims), because it may
+    /// have to announce the write first and a user's `Drop` may panic. [`fill_entry`](Memory::fill_entry) and
+    /// [`promote_entry`](Memory::promote_entry) do the same.
     pub(crate) fn store_entry(
         &self,
         key: SlotKey<'_>,
@@ -206,13 +215,13 @@ impl Memory {
         evicted_values: &mut EvictedValues,
     ) -> Result<u64, Refused> {
         if entry.unsaved.is_none() && !KeyspaceId::of(key.bytes).is_memory_only() {
-            // Set before storing, so that a caller that reads the flag after `start_saving` sees every unsaved
-            // entry.
+            // Set before storing, so that a caller that reads the flag after `start_saving` sees every
+            // unsaved entry.
             self.has_unsaved.store(true, Ordering::SeqCst);
         }
         let weight = entry.clean_weight();
         let Some(mut locked) = self.lock_with_room(key, weight, evicted_values) else {
-            // The entry that it would have replaced must not outlive it.
+            // Otherwise the replaced value would outlive the write that replaced it.
             let mut locked = self.lock(key, evicted_values);
             return Err(locked.shard.forget_replaced(key, now, &mut locked.released.deferred));
         };
@@ -220,12 +229,12 @@ impl Memory {
         stored.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Returns whether writes that will not be saved were stored since the last call.
+    /// Returns whether unsaved writes were stored since the last call, and resets the flag.
     pub(crate) fn take_unsaved(&self) -> bool {
         self.has_unsaved.swap(false, Ordering::SeqCst)
     }
 
-    /// Publishes a load, if its lease still holds. Returns its sequence.
+    /// Publishes a load if its lease still holds. Returns the sequence of the entry.
     pub(crate) fn fill_entry(
         &self,
         key: SlotKey<'_>,
@@ -241,7 +250,7 @@ impl Memory {
         filled.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Publishes a value that was read from disk, if the permission still holds.
+    /// Publishes a value that was read from disk if the permit still holds.
     pub(crate) fn promote_entry(
         &self,
         key: SlotKey<'_>,
@@ -260,12 +269,11 @@ impl Memory {
 
     /// Locks the shard of a key, with `weight` reserved in the budget. None if memory has no room for it.
     ///
-    /// A full cache mostly finds the room in the key's own shard. The entry that is evicted there gives its room
-    /// to the new one under the same lock, so that no other caller can take it in between. Otherwise room is
-    /// looked for in all shards.
+    /// In a full cache the room mostly comes from the key's own shard: the victim is evicted under the same
+    /// lock, and no other entry can take its room. If that fails, room is looked for in every shard.
     ///
-    /// No value is dropped here: a user's `Drop` must not run while weight is reserved that belongs to no entry
-    /// yet, since it may wait for that weight.
+    /// No value is dropped here: weight is reserved at this moment that no entry has yet, and a user's `Drop`
+    /// may wait for that weight.
     fn lock_with_room<'a>(
         &'a self,
         key: SlotKey<'_>,
@@ -289,9 +297,9 @@ impl Memory {
         Some(self.lock(key, evicted_values))
     }
 
-    /// Reserves weight in the budget for a key, evicting as needed: first from its own shard, so that shards
-    /// keep their sizes and each chooses among the entries that the new one competes with, then from one
-    /// shard after another. No lock is held at the call.
+    /// Reserves weight in the budget for a key, and evicts as needed. The key's own shard comes first, so
+    /// that shards keep their sizes and the new entry competes with its neighbours. Then the other shards
+    /// follow, one after another. The caller holds no lock.
     fn reserve_weight(&self, key: SlotKey<'_>, weight: u64, evicted_values: &mut EvictedValues) -> bool {
         if weight > self.budget.capacity() {
             return false;
@@ -306,7 +314,7 @@ impl Memory {
                 idle = 0;
                 continue;
             }
-            // Nothing to evict: the room is reserved by fills that are about to be published.
+            // Nothing was evictable. Then the room is reserved by fills that are about to be published.
             idle += 1;
             if idle > 8 * self.shards.len() {
                 return false;
@@ -325,7 +333,8 @@ impl Memory {
         shard.is_some_and(|shard| self.lock_shard(shard, evicted_values).evict())
     }
 
-    /// The shard of a key: by the upper half of the hash, the lower being the table's and the policy's.
+    /// Returns the shard of a key. It is chosen by the upper half of the hash, because the shard's table and
+    /// its policy use the lower half.
     #[inline]
     fn shard(&self, key: SlotKey<'_>) -> &RwLock<Shard> {
         let at = usize::try_from(key.hash >> 32).unwrap_or(0) & (self.shards.len() - 1);

@@ -1,43 +1,43 @@
-//! Range removals in memory: what the shards hold of a scope goes, and what the disk holds of it is
-//! disbelieved.
+//! Range removals in memory: the entries of a scope leave the shards, and records of the scope on disk become
+//! invisible.
 //!
-//! 1. In every shard, leases are revoked and barred: from here on no load, promotion or touch that began
-//!    earlier can publish.
+//! 1. In every shard, leases are revoked and new ones are barred. From then on no load, promotion or touch
+//!    that began earlier can publish.
 //! 2. The sequence is taken.
-//! 3. In every shard in turn the *floor* is raised: what the disk has of the scope is believed only if its
-//!    sequence is later. Then what is older is removed, a bounded number of slots under each hold of the
-//!    lock,
-//!    so that no lookup waits for a whole shard. With the last of them the barrier is lowered.
-//! 4. The floor stays until nothing of the range is left on disk and the snapshot says so
+//! 3. Each shard in turn gets a range tombstone, which raises `min_visible_sequence`: a record of the scope
+//!    on disk is visible only if its sequence is later. Then the older entries are removed, a bounded number
+//!    of slots under each hold of the lock, so that no lookup waits for a whole shard. With the last of them
+//!    the barrier is lowered.
+//! 4. The range tombstone stays until nothing of the range is left on disk and the snapshot shows that
 //!    ([`Memory::remove_range_tombstone`]).
 //!
-//! With (2) before (1) a load could publish, in a shard that (3) has not reached, an old value with a newer
-//! sequence. With the floor raised after a key was removed, a lookup between the two would find on disk what
-//! is
-//! removed. With the barrier lowered before the last slot was looked at, a promotion could put an older entry
-//! into a slot that was passed already.
+//! With (2) before (1), a load could publish an old value with a newer sequence, in a shard that (3) has not
+//! reached. If an entry were removed before the range tombstone is inserted, a lookup between the two would
+//! find the removed record on disk. If the barrier were lowered before the last slot is visited, a promotion
+//! could put an older entry into a slot that was passed already.
 //!
-//! What is removed is left to the caller, who drops it after the removal is committed: dropped in between, a
-//! value whose `Drop` panics would leave a barrier behind, or a range that nobody commits. Of very many
-//! values
-//! a part is dropped on the way, with no lock held and each panic kept until the rest is dropped.
+//! The caller drops the removed values after the removal is committed. If they were dropped in between, a
+//! value whose `Drop` panics would leave a barrier behind, or a range that is never committed. If there are
+//! very many values, a part is dropped on the way: no lock is held then, and each panic is kept until the
+//! rest is dropped.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
-use super::slot::{Purged, Range};
+use super::slot::Range;
 use crate::format::key::scope::Scope;
+use crate::memory::purged::Purged;
 use crate::sys::sync::Ordering;
 use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
-/// Slots looked at under one hold of a shard's lock: some 50 µs where all of them are removed.
+/// Slots that are visited under one hold of a shard's lock: about 50 µs if all of them are removed.
 ///
-/// One under the model checker, so that there is something between two.
+/// One under the model checker, so that other threads can run between two slots.
 const SLOTS: u32 = if cfg!(shuttle) { 1 } else { 512 };
 
 impl Memory {
     /// Removes every key in a scope, at one sequence, and lists up to `most_listed` of them. If the scope
-    /// `is_on_disk`, the range is pending there from here on, until [`Memory::remove_range_tombstone`].
+    /// `is_on_disk`, the range removal is pending there until [`Memory::remove_range_tombstone`].
     pub(crate) fn purge(
         &self,
         scope: Scope,
@@ -75,7 +75,7 @@ impl Memory {
         (range, purged)
     }
 
-    /// Disbelieves the disk in ranges that are pending in its file. Called before the first lookup.
+    /// Hides the ranges on disk whose removal is pending in the file. Called before the first lookup.
     pub(crate) fn insert_range_tombstones(&self, ranges: &[Range]) {
         for shard in &self.shards {
             let mut shard = shard.write();
@@ -85,7 +85,7 @@ impl Memory {
         }
     }
 
-    /// Step 4: nothing of the range is left on disk.
+    /// Does step 4: nothing of the range is left on disk.
     pub(crate) fn remove_range_tombstone(&self, sequence: u64) {
         for shard in &self.shards {
             shard.write().remove_range_tombstone(sequence);

@@ -1,8 +1,10 @@
-//! Removing one key from memory, and keeping loads that began before from bringing it back.
+//! Removing one key from memory, so that no load that began earlier brings it back.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
-use super::slot::{PreviousState, Refused, SlotKey};
+use crate::memory::entry::Refused;
+use crate::memory::lookup::PreviousState;
+use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 impl Memory {
@@ -17,14 +19,14 @@ impl Memory {
         locked.shard.forget(key, now, &mut locked.released.deferred)
     }
 
-    /// Removes a key by a tombstone: what stood there, its sequence, the floor for a record on disk, and what
-    /// `look` says of the disk, asked under the same lock.
+    /// Removes a key by a tombstone. Returns the previous state, the sequence of the removal, the
+    /// `min_visible_sequence` of the key, and the answer of `read_disk`, which runs under the same lock.
     pub(crate) fn insert_tombstone<S>(
         &self,
         key: SlotKey<'_>,
         now: Timestamp,
         evicted_values: &mut EvictedValues,
-        look: impl FnOnce() -> S,
+        read_disk: impl FnOnce() -> S,
     ) -> Result<(PreviousState, u64, u64, S), Refused> {
         let mut locked = self.lock(key, evicted_values);
         if locked.shard.is_closed() {
@@ -32,7 +34,7 @@ impl Memory {
         }
         let deferred = &mut locked.released.deferred;
         let (previous, sequence) = locked.shard.insert_tombstone(key, now, &self.sequence, deferred);
-        Ok((previous, sequence, locked.shard.min_visible_sequence(key), look()))
+        Ok((previous, sequence, locked.shard.min_visible_sequence(key), read_disk()))
     }
 
     pub(crate) fn cancel_tombstone(&self, key: SlotKey<'_>, sequence: u64) {
@@ -41,7 +43,7 @@ impl Memory {
         locked.shard.cancel_tombstone(key, sequence, &mut locked.released.deferred);
     }
 
-    /// Bars fills of a key, together with the removal that `remove` makes under the same lock.
+    /// Bars fills of a key. The removal that follows lowers the fence again.
     pub(crate) fn raise_fence(&self, key: SlotKey<'_>) {
         let mut evicted_values = EvictedValues::default();
         let mut locked = self.lock(key, &mut evicted_values);

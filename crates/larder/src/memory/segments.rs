@@ -1,11 +1,12 @@
-//! A list by number that grows without being moved, for what a shard keeps of each of its slots.
+//! A numbered list that grows without being moved, for the data of each slot of a shard.
 //!
-//! It lives long and mostly grows. A `Vec` would move each time: the places that it leaves are too small for
-//! the next move, and small allocations keep them from being joined or given back. With glibc that came to
-//! more than the entries themselves. Here nothing moves once it is larger than a segment, and nothing is
-//! reserved that is not about to be used.
+//! The list lives long and mostly grows. A `Vec` would move each time. The places that it leaves are too
+//! small for the next move, and small allocations between them keep an allocator from joining or returning
+//! them. With glibc these places came to more bytes than the entries themselves. Here nothing moves once the
+//! list is larger than a segment, and only room that is about to be used is reserved.
 
-/// Elements of a segment. Of slots, 16 KiB: well below what an allocator maps as a region of its own.
+/// Elements of a segment. For slots that is 16 KiB, well below the size that an allocator maps as a region of
+/// its own.
 const LEN: usize = 256;
 
 /// Elements by number.
@@ -41,7 +42,7 @@ impl<T> Segments<T> {
 
     pub(super) fn push(&mut self, element: T) {
         if self.0.last().is_none_or(|last| last.len() == LEN) {
-            // The first begins small: there may be many shards of few entries.
+            // The first segment begins small, because there may be many shards of few entries.
             let capacity = if self.0.is_empty() { 0 } else { LEN };
             make_room(&mut self.0, 1);
             self.0.push(Vec::with_capacity(capacity));
@@ -54,7 +55,7 @@ impl<T> Segments<T> {
         }
     }
 
-    /// Bytes that are allocated.
+    /// Returns the number of allocated bytes.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         let elements: usize = self.0.iter().map(Vec::capacity).sum();
@@ -63,7 +64,7 @@ impl<T> Segments<T> {
 }
 
 impl<T: Clone> Segments<T> {
-    /// Adds copies of an element until there are so many.
+    /// Adds copies of an element until the list is `len` long.
     pub(super) fn fill_up(&mut self, len: usize, element: &T) {
         while self.len() < len {
             self.push(element.clone());
@@ -71,8 +72,8 @@ impl<T: Clone> Segments<T> {
     }
 }
 
-/// Makes room for `more` at the end of a list that lives long and mostly grows: by an eighth when it is full,
-/// where doubling would leave a third of it empty on average.
+/// Makes room for `more` elements at the end of a list that lives long and mostly grows. A full list grows by
+/// an eighth. Doubling would leave a third of it empty on average.
 pub(super) fn make_room<T>(list: &mut Vec<T>, more: usize) {
     if list.capacity() - list.len() < more {
         list.reserve_exact(more.max(list.len() / 8).max(16));

@@ -1,9 +1,9 @@
-//! The slots of a shard, by number. Those that are vacant form a list, and are taken again first.
+//! The slots of a shard, by number. Vacant slots form a list, and are taken again first.
 
-use super::policy::SlotId;
 use super::segments::Segments;
 use super::slot::{Slot, SlotState};
 use super::stored_key::StoredKey;
+use crate::memory::policy::slot_id::SlotId;
 use crate::units::Timestamp;
 
 const NONE: SlotId = SlotId::MAX;
@@ -12,7 +12,7 @@ const NONE: SlotId = SlotId::MAX;
 #[derive(Debug)]
 pub(super) struct Slots {
     all: Segments<Slot>,
-    /// The vacant slot to be taken next; each says in place of its hash which comes after it.
+    /// The vacant slot to take next. Each vacant slot has the number of the next one in place of its hash.
     vacant: SlotId,
     taken: usize,
 }
@@ -22,13 +22,13 @@ impl Slots {
         Self { all: Segments::new(), vacant: NONE, taken: 0 }
     }
 
-    /// How many are taken.
+    /// Returns the number of taken slots.
     #[cfg(any(test, feature = "test-util"))]
     pub(super) const fn len(&self) -> usize {
         self.taken
     }
 
-    /// One more than the highest number that was ever taken.
+    /// Returns one more than the highest number that was ever taken.
     pub(super) fn end(&self) -> SlotId {
         SlotId::try_from(self.all.len()).unwrap_or(NONE)
     }
@@ -50,7 +50,8 @@ impl Slots {
         (0..).zip(self.all.iter_mut()).filter(|(_, slot)| slot.state != SlotState::Vacant)
     }
 
-    /// Takes a slot for a key: as a tombstone that nobody laid, which has no sequence.
+    /// Takes a slot for a key, in state `Tombstone` with sequence 0. Sequence 0 means that no removal is
+    /// pending.
     pub(super) fn take(&mut self, key: &[u8], hash: u32) -> SlotId {
         let slot = Slot {
             key: key.into(),
@@ -73,7 +74,7 @@ impl Slots {
         SlotId::try_from(self.all.len() - 1).expect("a shard of 2^32 slots would not fit in memory")
     }
 
-    /// Gives a slot back; what stood there.
+    /// Makes a slot vacant, and returns its former content.
     pub(super) fn vacate(&mut self, id: SlotId) -> Option<Slot> {
         let vacant = Slot {
             key: StoredKey::EMPTY,

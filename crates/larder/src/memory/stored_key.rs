@@ -1,9 +1,11 @@
-//! A whole key as a slot keeps it: short ones in place, so that a lookup compares them without another step.
+//! A whole key as a slot keeps it. A short key is stored in place, so that a lookup compares it without
+//! following a pointer.
 
 use std::fmt;
 use std::ops::Deref;
 
-/// The bytes of a key that stand in place. Sixteen characters of text, their end mark and the keyspace's number are as many.
+/// Bytes of a key that are stored in place. They are enough for sixteen characters of text, their end mark
+/// and the number of the keyspace.
 const IN_PLACE: usize = 22;
 
 /// The owned bytes of a whole key, in 24 bytes.
@@ -17,7 +19,7 @@ enum KeyBytes {
 }
 
 impl StoredKey {
-    /// What a vacant slot has.
+    /// The key of a vacant slot.
     pub(super) const EMPTY: Self = Self(KeyBytes::InPlace { len: 0, bytes: [0; IN_PLACE] });
 }
 

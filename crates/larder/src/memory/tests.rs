@@ -1,12 +1,15 @@
 mod large;
 mod model;
 
+use super::deferred_drops::DeferredDrops;
 use super::evicted_values::EvictedValues;
 use super::leases::{LeaseId, Permit};
-use super::slot::{DeferredDrops, IncomingEntry, Lookup, Refused, SlotKey, Unsaved, Value};
 use super::weight::Weight;
 use super::*;
 use crate::format::key::scope::Scope;
+use crate::memory::entry::{IncomingEntry, Refused, Unsaved, Value};
+use crate::memory::lookup::Lookup;
+use crate::memory::slot_key::SlotKey;
 
 const LATER: Timestamp = Timestamp::from_millis(u64::MAX);
 

@@ -1,17 +1,17 @@
-//! Re-derives what the memory tier counts across shards.
+//! Re-derives the sums that the memory tier keeps across shards.
 //!
-//! What is reserved is given back on every path, also where a value is refused: a leak shows in no answer,
-//! and takes the capacity away bit by bit. Hence the sums are exact, and compared while no call is under way:
-//! by the model after each step, and by every cache of a test when its last handle goes.
+//! Every path gives back what it reserved, also where a value is refused. A leak shows in no answer, but
+//! takes the capacity away bit by bit. So the sums are compared exactly while no call is in progress: by the
+//! model test after each step, and by every cache of a test when its last handle is dropped.
 
 use super::Memory;
 use super::shard::validate::ShardSums;
 
 impl Memory {
-    /// Compares every sum with the slots, between two calls.
+    /// Compares every sum with the slots. No call may be in progress.
     ///
     /// # Panics
-    /// When one disagrees.
+    /// When a sum disagrees.
     pub(crate) fn validate(&self) {
         let mut all = ShardSums::default();
         let mut saving = 0;
@@ -30,11 +30,11 @@ impl Memory {
         assert!(saving == 0 || saving == self.shards.len(), "{saving} of {} shards save", self.shards.len());
     }
 
-    /// The same once the cache has ended: no caller holds anything, and no worker.
+    /// Does the same once the cache has ended, when no caller and no worker holds anything.
     ///
     /// # Panics
-    /// As [`validate`](Memory::validate); and when a lease, a fence, a barrier, the floor of a range removal
-    /// or room in the write buffer was not given back.
+    /// As [`validate`](Memory::validate). Also when a lease, a fence, a barrier, a range tombstone or room in
+    /// the write buffer was not given back.
     pub(crate) fn validate_at_end(&self) {
         self.validate();
         let mut dirty = 0;
@@ -52,7 +52,7 @@ impl Memory {
         );
     }
 
-    /// Whether the shards take only what is to be committed.
+    /// Returns whether the shards take only entries that will be committed.
     pub(crate) fn saves(&self) -> bool {
         self.shards.iter().all(|shard| shard.read().validate().saves)
     }

@@ -1,4 +1,4 @@
-//! What leads to a commit and follows from it: what the writer drains, and what it settles.
+//! The part of memory in a commit: room for new values, the keys to drain, and marking them clean.
 
 use super::Memory;
 use super::budget::Reservation;
@@ -10,15 +10,15 @@ use crate::sys::sync::{Ordering, thread};
 use crate::units::Timestamp;
 
 impl Memory {
-    /// Reserves room for a value that is to be committed: in the write buffer, and in the budget for what the
-    /// buffer is too small for, by evicting. Waits for it; `on_full` is called before each wait. `None` once
-    /// the buffer is closed.
+    /// Reserves room for a value that will be committed: in the write buffer, and in the budget for the
+    /// excess of a large value, by evicting. Waits for the room, and calls `on_full` before each wait.
+    /// Returns `None` once the buffer is closed.
     ///
-    /// So memory and the write buffer together never hold more than their capacities. A large value that,
-    /// with its encoding, is more than both has the whole budget: it stands alone.
+    /// So memory and the write buffer together never hold more than their capacities. A value that, with its
+    /// encoding, is larger than both has the whole budget: it stands alone.
     ///
-    /// No lock is held at the call. What is evicted is for the caller to drop, after the value is stored: a
-    /// user's `Drop` may wait for the very room that the caller has here.
+    /// The caller holds no lock. It drops the evicted values after its value is stored: a user's `Drop` may
+    /// wait for the very room that the caller has here.
     pub(crate) fn reserve_room(
         &self,
         bytes: u64,
@@ -32,9 +32,9 @@ impl Memory {
         Some(room)
     }
 
-    /// Ends: everything in the budget is evictable, or about to be. Who has reserved weight makes an entry of
-    /// it or gives it back, and runs no code of the user's before that; and there is one large value at a
-    /// time.
+    /// Ends, because everything in the budget is evictable or about to be: a thread that has reserved weight
+    /// makes an entry of it or gives it back, and runs no user code before that. There is one large value at
+    /// a time.
     fn reserve_beyond(&self, weight: u64, evicted_values: &mut EvictedValues) -> Reservation {
         let mut reservation = Reservation::new(self.budget.clone());
         let mut idle = 0;
@@ -51,16 +51,17 @@ impl Memory {
         reservation
     }
 
-    /// Hands every dirty key to the writer, and what it is not to drop itself.
+    /// Hands every dirty key to the writer thread, with the values that the writer thread must not drop
+    /// itself.
     pub(crate) fn drain(&self, now: Timestamp, evicted_values: &mut EvictedValues) -> Vec<Mutation> {
         let mut mutations = Vec::new();
         self.drain_into(&mut mutations, now, evicted_values);
         mutations
     }
 
-    /// As [`drain`](Memory::drain), into a list that is used again for each step. A list of its own each time
-    /// would be the largest block that is ever freed, and glibc's allocator goes by that: it then keeps all
-    /// blocks up to this size in its arenas, where the holes that they leave are not given back.
+    /// As [`drain`](Memory::drain), into a list that is used again for each step. A new list each time would
+    /// be the largest block that is ever freed. glibc's allocator adapts to that size: it would then keep all
+    /// blocks up to it in its arenas, where the holes between them are not given back.
     pub(crate) fn drain_into(
         &self,
         mutations: &mut Vec<Mutation>,
@@ -73,34 +74,34 @@ impl Memory {
         }
     }
 
-    /// Lists again what was drained and is not committed.
+    /// Lists the drained keys again that are not committed.
     pub(crate) fn requeue(&self) {
         for shard in self.shards.iter().filter(|_| !failpoint_is_set(Failpoint::ForgetDrained)) {
             shard.write().requeue();
         }
     }
 
-    /// From here on every shard refuses a value that is not to be saved, where it should be.
+    /// Makes every shard refuse a value of the disk tier that would not be saved.
     pub(crate) fn start_saving(&self) {
         for shard in &self.shards {
             shard.write().start_saving();
         }
     }
 
-    /// There is no file any more: values need not be saved, and pending range removals have nothing left to
-    /// remove.
+    /// Called when the file is discarded. Values need not be saved any more, and pending range removals have
+    /// nothing left to remove.
     pub(crate) fn stop_saving(&self) {
         for shard in &self.shards {
             shard.write().stop_saving();
         }
     }
 
-    /// Makes a committed key clean (invariant 2: after its snapshot was installed).
+    /// Makes a committed key clean. Invariant 2: its snapshot was installed before.
     pub(crate) fn mark_clean(&self, mutation: &Mutation, evicted_values: &mut EvictedValues) {
         let key = self.key(&mutation.key);
         let (weight, passed) = match &mutation.change {
-            // What a large value has reserved is passed on to the entry: taken twice, a value of half the
-            // capacity would find no room.
+            // The weight that a large value has reserved is passed on to the entry. Reserved twice, a value
+            // of half the capacity would find no room.
             Change::Put { weight, unsaved, .. } => (weight.bytes(), unsaved.room.pass_on(weight.bytes())),
             Change::Delete => (0, 0),
         };

@@ -5,11 +5,12 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::format::codec::CodecError;
 use crate::format::codec::checks::ValueChecks;
+use crate::format::codec::error::CodecError;
 use crate::format::codec::format::Format;
 use crate::format::key::bytes::KeyWriter;
-use crate::format::key::{EncodeKey, Key, KeyError, KeyPrefix};
+use crate::format::key::error::KeyError;
+use crate::format::key::{EncodeKey, Key, KeyPrefix};
 use crate::format::record::{Compression, Extension, Header};
 use crate::format::{codec, key, record};
 use crate::units::Timestamp;

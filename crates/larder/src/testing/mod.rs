@@ -7,10 +7,11 @@ pub mod bytes;
 mod stall;
 pub(crate) mod volume;
 
+pub use crate::testing::volume::act::Act;
+pub use crate::testing::volume::operation::{Failure, Operation};
 pub use stall::StallingDisk;
-pub use volume::acts::Act;
+pub use volume::SimulatedVolume;
 pub use volume::power::Loss;
-pub use volume::{Failure, Operation, SimulatedVolume};
 
 use std::time::Duration;
 

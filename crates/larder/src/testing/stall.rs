@@ -14,7 +14,8 @@ use crate::config::CacheBuilder;
 use crate::sys::sync::Arc;
 use crate::sys::volume::content::Content;
 use crate::sys::volume::file::VolumeFile;
-use crate::sys::volume::{Anchor, LockFile, Metadata, OsVolume, Volume};
+use crate::sys::volume::os::OsVolume;
+use crate::sys::volume::{Anchor, LockFile, Metadata, Volume};
 
 /// The operating system's files, with syncs that wait while the disk is stalled. Clones are the same disk.
 ///

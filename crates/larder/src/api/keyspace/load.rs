@@ -29,8 +29,10 @@ use crate::error::{Error, LoadError};
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::Leased;
+use crate::memory::entry::Value;
 use crate::memory::leases::Permit;
-use crate::memory::slot::{Lookup, SlotKey, Value};
+use crate::memory::lookup::Lookup;
+use crate::memory::slot_key::SlotKey;
 use crate::stats::counters::Count;
 use crate::sys::process::Process;
 use crate::sys::sync::{Arc, Ordering};
@@ -150,7 +152,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 self.answered(Count::Misses, key);
                 return self.join(flight);
             }
-            Leased::Lease { id, on_disk } => (id, on_disk),
+            Leased::Lease { id, miss_token } => (id, miss_token),
         };
         let flight = new_flight.unwrap_or_else(Flight::new);
         let process = self.shared.tiers.process;

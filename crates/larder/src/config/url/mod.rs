@@ -13,12 +13,14 @@
 //! What a path may be is decided in [`path`]: the path of a socket goes by the same rules as that of the file.
 
 mod path;
+mod refusal;
 
 use std::time::Duration;
 
 use super::CacheBuilder;
 use crate::error::Error;
 use crate::units::ByteSize;
+use refusal::UrlRefusal;
 
 /// The environment variable that [`Cache::from_env`](crate::Cache::from_env) reads.
 pub const URL_VARIABLE: &str = "LARDER_URL";
@@ -46,9 +48,6 @@ const KNOWN_OPTIONS: [&str; 15] = [
 /// What a file of variables keeps around a value, where a shell would take it away.
 const QUOTES: [char; 2] = ['\'', '"'];
 const FILE_OPTIONS: [&str; 6] = ["disk", "write_buffer", "page_cache", "verify", "flush", "open_timeout"];
-
-/// What is wrong, and what would be right.
-type UrlRefusal = (String, &'static str);
 
 impl CacheBuilder {
     /// The settings that a URL gives; the others are the defaults, and may be set as ever.

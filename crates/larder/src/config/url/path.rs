@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 
-use super::UrlRefusal;
+use super::refusal::UrlRefusal;
 
 const FORM: &str = "write file:PATH, or file:///PATH";
 const WHOLE: &str =

@@ -100,7 +100,7 @@ impl Ballast {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::volume::OsVolume;
+    use crate::sys::volume::os::OsVolume;
 
     #[test]
     fn a_ballast_is_taken_once_and_given_up_once() {

@@ -5,6 +5,7 @@ pub(crate) mod cache_file;
 pub(crate) mod compact;
 pub(crate) mod evidence;
 pub(crate) mod files;
+pub(crate) mod holders;
 pub(crate) mod names;
 pub(crate) mod new_directories;
 pub(crate) mod open;

@@ -87,7 +87,7 @@ mod tests {
     use crate::api::cache::Cache;
     use crate::api::keyspace::definition::KeyspaceDefinition;
     use crate::disk::file::files::{MAX_QUARANTINED, quarantine};
-    use crate::sys::volume::OsVolume;
+    use crate::sys::volume::os::OsVolume;
 
     /// A file system's names, in most cases.
     const MAX_NAME_LEN: usize = 255;

@@ -181,7 +181,8 @@ pub(crate) fn contains(file: &VolumeFile, needle: &[u8]) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::volume::{OsVolume, Volume};
+    use crate::sys::volume::Volume;
+    use crate::sys::volume::os::OsVolume;
 
     #[test]
     fn an_overlay_reads_its_writes_and_leaves_the_file_alone() {

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use super::evidence::Accepted;
 use super::names::{LOCK, beside};
 use super::owner_info::{MAX_LEN, OwnerInfo};
+use crate::disk::file::holders::holders;
 use crate::error::Error;
-use crate::sys::holders::holders;
-use crate::sys::volume::OsVolume;
+use crate::sys::volume::os::OsVolume;
 
 /// More than the id of a process, its name, its state and the number of its threads take.
 #[cfg(target_os = "linux")]

@@ -37,7 +37,8 @@ use crate::memory::slot::{Change, Mutation, Range};
 use crate::sys::clock::Clock;
 use crate::sys::process::Process;
 use crate::sys::sync::Arc;
-use crate::sys::volume::{OsVolume, Volume};
+use crate::sys::volume::Volume;
+use crate::sys::volume::os::OsVolume;
 use crate::units::{ByteSize, Timestamp};
 
 const PAGE_CACHE: usize = 16 << 20;

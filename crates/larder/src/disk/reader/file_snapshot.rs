@@ -33,8 +33,8 @@ use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::cumulative::CumulativeStats;
 use crate::sys::sync::thread;
-use crate::sys::volume::OsVolume;
 use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::os::OsVolume;
 use crate::units::Timestamp;
 
 const PAGE_CACHE: usize = 4 << 20;

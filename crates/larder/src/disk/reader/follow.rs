@@ -24,7 +24,8 @@ use crate::disk::store::snapshot::Snapshot;
 use crate::error::Error;
 use crate::sys::process::Process;
 use crate::sys::sync::{Arc, Mutex};
-use crate::sys::volume::{Identity, OsVolume, Volume};
+use crate::sys::volume::os::OsVolume;
+use crate::sys::volume::{Identity, Volume};
 
 #[derive(Debug)]
 pub(crate) struct Followed {

@@ -18,8 +18,8 @@ use crate::disk::file::open::builder;
 use crate::disk::file::overlay::Overlay;
 use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
 use crate::error::Error;
-use crate::sys::volume::OsVolume;
 use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::os::OsVolume;
 
 const PAGE_CACHE: usize = 4 << 20;
 /// How often it is begun anew beside an owner that commits without a pause.

@@ -10,7 +10,7 @@ use crate::format::codec::format::Format;
 use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::counters::Counters;
-use crate::stats::observe::hot::Named;
+use crate::stats::observe::named::Named;
 use crate::sys::sync::AtomicBool;
 
 #[derive(Debug)]

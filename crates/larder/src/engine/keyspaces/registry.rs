@@ -19,7 +19,7 @@ use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::evicted_values::EvictedValues;
 use crate::stats::counters::{Count, Counters};
-use crate::stats::observe::hot::Named;
+use crate::stats::observe::named::Named;
 use crate::sys::sync::{Arc, AtomicBool, Mutex};
 
 /// A keyspace to open.

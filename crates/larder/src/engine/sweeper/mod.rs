@@ -132,7 +132,8 @@ mod tests {
     use crate::sys::clock::cache_time::CacheTime;
     use crate::sys::sync::channel::unbounded;
     use crate::sys::sync::{Ordering, StatisticU64};
-    use crate::testing::volume::{Failure, Operation, SimulatedVolume};
+    use crate::testing::volume::SimulatedVolume;
+    use crate::testing::volume::operation::{Failure, Operation};
 
     fn sweeper() -> (Arc<ManualClock>, Sweeper) {
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(10_000)));

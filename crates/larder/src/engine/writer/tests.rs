@@ -5,11 +5,12 @@ use crate::api::cache::Cache;
 use crate::disk::file::cache_file::backoff::MAX_RETRY_DELAY;
 use crate::disk::store::guard::{StoreError, StoreErrorKind};
 use crate::engine::writer::command::Command;
-use crate::memory::slot::{IncomingEntry, Refused};
+use crate::memory::entry::{IncomingEntry, Refused};
 use crate::memory::weight::Weight;
 use crate::stats::DiskState;
 use crate::sys::clock::ManualClock;
-use crate::testing::volume::{Failure, Operation, SimulatedVolume};
+use crate::testing::volume::SimulatedVolume;
+use crate::testing::volume::operation::{Failure, Operation};
 
 const NAME: crate::api::keyspace::definition::KeyspaceDefinition<u64, u64> =
     crate::api::keyspace::definition::KeyspaceDefinition::new("name");

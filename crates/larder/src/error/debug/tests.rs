@@ -47,7 +47,7 @@ fn examples() -> Vec<Error> {
         },
         Error::Encode {
             keyspace: text.clone(),
-            source: crate::format::codec::CodecError::of_unknown_format(9),
+            source: crate::format::codec::error::CodecError::of_unknown_format(9),
         },
         Error::NotDurable { cause: text.clone() },
         Error::Verify { cause: text },

@@ -2,7 +2,8 @@
 //!
 //! LZ4: Yann Collet, LZ4 block format, <https://github.com/lz4/lz4>. Zstandard: RFC 8878.
 
-use super::{CodecError, MAX_VALUE_LEN};
+use crate::format::codec::error::CodecError;
+use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::record;
 
 /// How long values of a keyspace are made shorter on disk. See
@@ -78,20 +79,35 @@ pub(crate) fn inflate(
             }
             lz4_flex::block::decompress(bytes, len).map_err(CodecError::new)?
         }
-        #[cfg(feature = "zstd")]
-        record::Compression::Zstd => zstd::bulk::decompress(bytes, len).map_err(CodecError::new)?,
-        #[cfg(not(feature = "zstd"))]
-        record::Compression::Zstd => {
-            return Err(CodecError::new(
-                "it is compressed with Zstandard; build larder with the feature zstd",
-            ));
-        }
+        record::Compression::Zstd => inflate_zstd(bytes, len)?,
     };
     if inflated.len() == len {
         Ok(inflated)
     } else {
         Err(CodecError::new(format_args!("it inflates to {} bytes in place of {len}", inflated.len())))
     }
+}
+
+#[cfg(feature = "zstd")]
+fn inflate_zstd(bytes: &[u8], len: usize) -> Result<Vec<u8>, CodecError> {
+    zstd::bulk::decompress(bytes, len).map_err(CodecError::new)
+}
+
+#[cfg(all(feature = "zstd-read", not(feature = "zstd")))]
+use inflate_zstd_in_rust as inflate_zstd;
+
+#[cfg(not(any(feature = "zstd", feature = "zstd-read")))]
+fn inflate_zstd(_: &[u8], _: usize) -> Result<Vec<u8>, CodecError> {
+    Err(CodecError::new("it is compressed with Zstandard; build larder with the feature zstd"))
+}
+
+/// Inflates without the C library. Slower, so only a build without that library uses it.
+#[cfg(all(feature = "zstd-read", any(test, not(feature = "zstd"))))]
+fn inflate_zstd_in_rust(bytes: &[u8], len: usize) -> Result<Vec<u8>, CodecError> {
+    let mut inflated = vec![0; len];
+    let read = ruzstd::decoding::FrameDecoder::new().decode_all(bytes, &mut inflated);
+    inflated.truncate(read.map_err(CodecError::new)?);
+    Ok(inflated)
 }
 
 #[cfg(test)]
@@ -129,6 +145,21 @@ mod tests {
         for way in WAYS {
             assert_eq!(way.deflate(b"abc"), None, "{way:?}");
             assert_eq!(way.deflate(b""), None, "{way:?}");
+        }
+    }
+
+    #[cfg(all(feature = "zstd", feature = "zstd-read"))]
+    #[test]
+    fn both_decoders_of_zstandard_read_the_same() {
+        let noise = |len: u64| (0..len).map(|at| (at * at >> 7).to_be_bytes()[7]).collect::<Vec<u8>>();
+        for payload in [text(), noise(300), noise(300_000), vec![7; 1 << 20]] {
+            let deflated = Compression::Zstd.deflate(&payload).unwrap();
+            let (len, cut) = (payload.len(), &deflated[..deflated.len() - 1]);
+            assert_eq!(inflate_zstd_in_rust(&deflated, len).unwrap(), payload);
+            assert_eq!(inflate_zstd(&deflated, len).unwrap(), payload);
+            for (bytes, len) in [(cut, len), (&deflated[1..], len), (&deflated, len - 1)] {
+                assert!(inflate_zstd_in_rust(bytes, len).is_err() && inflate_zstd(bytes, len).is_err());
+            }
         }
     }
 

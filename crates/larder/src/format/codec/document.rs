@@ -21,8 +21,8 @@ use std::fmt::Write;
 use serde::ser::{Error as _, SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
-use super::CodecError;
 use super::tokens::{Token, Tokens, check};
+use crate::format::codec::error::CodecError;
 use crate::format::key::spelling::spell_hex;
 
 /// A value that describes itself, to be written as JSON by way of serde.

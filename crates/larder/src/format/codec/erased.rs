@@ -7,7 +7,9 @@ use serde::de::DeserializeOwned;
 
 use super::checks::ValueChecks;
 use super::format::Format;
-use super::{CodecError, MAX_VALUE_LEN, encode, encoded_len};
+use super::{encode, encoded_len};
+use crate::format::codec::error::CodecError;
+use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::record::{Compression, Extension};
 
 /// Encodes and decodes the values of one keyspace.

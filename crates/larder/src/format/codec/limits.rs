@@ -14,7 +14,10 @@
 use std::cell::Cell;
 use std::fmt;
 
-use super::MAX_VALUE_LEN;
+use crate::units::ByteSize;
+
+/// The most bytes a value may have, encoded. Longer ones are refused, in both directions.
+pub const MAX_VALUE_LEN: ByteSize = ByteSize::mib(64);
 
 /// How deep a value may nest: a struct, tuple, sequence, map, enum or `Option` inside another is a level.
 /// Deeper values are neither encoded nor decoded.

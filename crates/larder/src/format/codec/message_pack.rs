@@ -12,8 +12,8 @@ use rmp_serde::{Deserializer, Serializer, decode, encode};
 use serde::de::{DeserializeOwned, DeserializeSeed};
 use serde::{Deserialize, Serialize};
 
-use super::CodecError;
 use super::bounded::{Bounded, SelfDescribing, Session};
+use crate::format::codec::error::CodecError;
 
 impl From<encode::Error> for CodecError {
     fn from(error: encode::Error) -> Self {

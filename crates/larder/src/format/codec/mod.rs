@@ -16,6 +16,7 @@ mod digest;
 pub(crate) mod document;
 mod encode;
 pub(crate) mod erased;
+pub(crate) mod error;
 pub(crate) mod format;
 pub(crate) mod limits;
 mod message_pack;
@@ -26,69 +27,13 @@ mod tokens;
 
 use format::Format;
 
-use std::any::Any;
-use std::fmt;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::units::ByteSize;
 use bounded::Session;
-use limits::Elements;
+use error::CodecError;
+use limits::{Elements, MAX_VALUE_LEN};
 use shape::Finished;
-
-/// The most bytes a value may have, encoded. Longer ones are refused, in both directions.
-pub const MAX_VALUE_LEN: ByteSize = ByteSize::mib(64);
-
-/// Why a value could not be turned into bytes, or bytes into a value.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CodecError(String);
-
-/// The text, with the name of the type behind it.
-impl fmt::Debug for CodecError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self} (CodecError)")
-    }
-}
-
-impl CodecError {
-    fn new(message: impl fmt::Display) -> Self {
-        Self(message.to_string())
-    }
-
-    /// A value of a format that a later version has.
-    pub(crate) fn of_unknown_format(code: u8) -> Self {
-        Self::new(format_args!(
-            "its format has the number {code}, which this version does not know; upgrade larder"
-        ))
-    }
-
-    fn of_panic(what: &str, panic: &(dyn Any + Send)) -> Self {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        Self(format!("its {what} panicked: {}", text.unwrap_or("without a message")))
-    }
-}
-
-impl fmt::Display for CodecError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for CodecError {}
-
-impl serde::ser::Error for CodecError {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(message)
-    }
-}
-
-impl serde::de::Error for CodecError {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(message)
-    }
-}
 
 /// A value as bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,7 +103,7 @@ fn decode<V: DeserializeOwned + 'static>(
     session: &Session,
 ) -> Result<V, CodecError> {
     if bytes.len() as u64 > MAX_VALUE_LEN.as_u64() {
-        return Err(CodecError(format!(
+        return Err(CodecError::new(format_args!(
             "{} bytes are more than the {MAX_VALUE_LEN} of a value",
             bytes.len()
         )));
@@ -168,7 +113,7 @@ fn decode<V: DeserializeOwned + 'static>(
             let (value, read) = positional::decode(bytes, session)?;
             match bytes.len() - read {
                 0 => Ok(value),
-                left => Err(CodecError(format!("{left} bytes follow the end of the value"))),
+                left => Err(CodecError::new(format_args!("{left} bytes follow the end of the value"))),
             }
         }
         Format::MessagePack => message_pack::decode(bytes, session),

@@ -14,8 +14,8 @@ use bincode::error::{DecodeError, EncodeError};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
-use super::CodecError;
 use super::bounded::{Bounded, Positional, Session};
+use crate::format::codec::error::CodecError;
 
 /// Without bincode's own limit: it charges an integer as if it were not shortened, and so would refuse to
 /// decode sequences that it had encoded. Every length is checked against the bytes that are there before it
@@ -26,7 +26,7 @@ pub(super) const ENCODING: Configuration = bincode::config::standard();
 impl From<EncodeError> for CodecError {
     fn from(error: EncodeError) -> Self {
         match error {
-            EncodeError::OtherString(text) => Self(text),
+            EncodeError::OtherString(text) => Self::new(text),
             error => Self::new(error),
         }
     }
@@ -35,7 +35,7 @@ impl From<EncodeError> for CodecError {
 impl From<DecodeError> for CodecError {
     fn from(error: DecodeError) -> Self {
         match error {
-            DecodeError::OtherString(text) => Self(text),
+            DecodeError::OtherString(text) => Self::new(text),
             DecodeError::UnexpectedEnd { .. } => Self::new("the bytes end before all that the type reads"),
             error => Self::new(error),
         }

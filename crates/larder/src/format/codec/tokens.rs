@@ -5,8 +5,8 @@
 //! proves that the bytes are one whole value, so that those who read them again meet no error halfway, and no
 //! nesting that overflows the stack.
 
-use super::CodecError;
 use super::limits::MAX_DEPTH;
+use crate::format::codec::error::CodecError;
 
 /// A part of a value. What an array or a map holds follows it.
 #[derive(Debug, Clone, Copy, PartialEq)]

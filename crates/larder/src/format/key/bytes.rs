@@ -1,6 +1,6 @@
 //! Writing and reading the bytes of keys.
 
-use super::KeyError;
+use crate::format::key::error::KeyError;
 
 /// Most keys, with the number of their keyspace, fit without an allocation.
 const INLINE: usize = 64;

@@ -1,7 +1,8 @@
 //! The types that are keys, and the forms that look them up.
 
 use super::bytes::{KeyReader, KeyWriter};
-use super::{EncodeKey, Key, KeyError, KeyPrefix};
+use super::{EncodeKey, Key, KeyPrefix};
+use crate::format::key::error::KeyError;
 
 impl Key for String {
     fn shape() -> String {

@@ -15,14 +15,14 @@
 //! These bytes are part of the file format: a test pins them.
 
 pub(crate) mod bytes;
+pub(crate) mod error;
 mod forms;
 pub(crate) mod scope;
 pub(crate) mod shape;
 pub(crate) mod spelling;
 
 use bytes::{KeyReader, KeyWriter};
-
-use std::fmt;
+use error::KeyError;
 
 /// The most bytes a key may have, encoded. Longer ones are refused: a key longer than a page of the store makes
 /// every lookup read several.
@@ -95,32 +95,6 @@ impl<K, T: EncodeKey<K> + ?Sized> EncodeKey<K> for &T {
         T::encode(self, out);
     }
 }
-
-/// Why bytes are not a key.
-#[derive(Clone, PartialEq, Eq)]
-pub struct KeyError(String);
-
-/// The text, with the name of the type behind it.
-impl fmt::Debug for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self} (KeyError)")
-    }
-}
-
-impl KeyError {
-    /// An error with this text.
-    pub fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
-    }
-}
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for KeyError {}
 
 /// Reads a whole key: nothing may follow it.
 pub(crate) fn decode<K: Key>(bytes: &[u8]) -> Result<K, KeyError> {

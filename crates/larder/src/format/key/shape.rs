@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use super::KeyError;
 use super::bytes::{KeyReader, KeyWriter};
+use crate::format::key::error::KeyError;
 
 /// Shapes nest no deeper than this. A file may say anything.
 const MAX_DEPTH: usize = 8;

@@ -14,9 +14,9 @@
 use std::fmt;
 use std::fmt::Write;
 
-use super::KeyError;
 use super::shape::{KeyShape, KeyValue};
-use crate::sys::escape::{is_obeyed, write_escape};
+use crate::format::escape::{is_obeyed, write_escape};
+use crate::format::key::error::KeyError;
 
 impl KeyShape {
     /// Reads a key as a person typed it, or `0x` and the hexadecimal digits of its encoded bytes: answers these.

@@ -3,7 +3,7 @@
 //! The uses are counted under a shared lock by many at once: relaxed, and a lost count is harmless. Everything else is changed under
 //! the exclusive lock, when nobody counts, so no change is lost to a count.
 
-use super::SlotId;
+use crate::memory::policy::slot_id::SlotId;
 use crate::memory::segments::make_room;
 use crate::sys::sync::{AtomicU8, Ordering};
 
@@ -11,7 +11,7 @@ use crate::sys::sync::{AtomicU8, Ordering};
 const MAX_USES: u8 = 0b1111;
 const IN_SMALL: u8 = 1 << 4;
 const IN_MAIN: u8 = 1 << 5;
-const PROVEN: u8 = 1 << 6;
+const WAS_IN_MAIN: u8 = 1 << 6;
 const KNOWN: u8 = 1 << 7;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,35 +40,35 @@ impl EntryFlags {
     /// Counts a use.
     #[inline]
     pub(super) fn touch(&self, id: SlotId) {
-        if let Some(mark) = self.0.get(id as usize) {
-            let mark_now = mark.load(Ordering::Relaxed);
-            if mark_now & MAX_USES < MAX_USES {
-                mark.store(mark_now + 1, Ordering::Relaxed);
+        if let Some(flags) = self.0.get(id as usize) {
+            let flags_now = flags.load(Ordering::Relaxed);
+            if flags_now & MAX_USES < MAX_USES {
+                flags.store(flags_now + 1, Ordering::Relaxed);
             }
         }
     }
 
     /// The uses since the last look.
     pub(super) fn take_uses(&mut self, id: SlotId) -> u8 {
-        let mark = self.get(id);
-        self.set(id, mark & !MAX_USES);
-        mark & MAX_USES
+        let flags = self.get(id);
+        self.set(id, flags & !MAX_USES);
+        flags & MAX_USES
     }
 
-    pub(super) fn place(&self, id: SlotId) -> QueueOfEntry {
-        let mark = self.get(id);
-        if mark & IN_SMALL != 0 {
+    pub(super) fn queue(&self, id: SlotId) -> QueueOfEntry {
+        let flags = self.get(id);
+        if flags & IN_SMALL != 0 {
             QueueOfEntry::Small
-        } else if mark & IN_MAIN != 0 {
+        } else if flags & IN_MAIN != 0 {
             QueueOfEntry::Main
         } else {
             QueueOfEntry::Detached
         }
     }
 
-    pub(super) fn put(&mut self, id: SlotId, place: QueueOfEntry) {
+    pub(super) fn set_queue(&mut self, id: SlotId, queue: QueueOfEntry) {
         let rest = self.get(id) & !(IN_SMALL | IN_MAIN);
-        let bits = match place {
+        let bits = match queue {
             QueueOfEntry::Detached => 0,
             QueueOfEntry::Small => IN_SMALL,
             QueueOfEntry::Main => IN_MAIN,
@@ -77,20 +77,20 @@ impl EntryFlags {
     }
 
     /// Whether the entry was in main before it was detached, so that an overwrite keeps what was learnt of its key.
-    pub(super) fn is_proven(&self, id: SlotId) -> bool {
-        self.get(id) & PROVEN != 0
+    pub(super) fn was_in_main(&self, id: SlotId) -> bool {
+        self.get(id) & WAS_IN_MAIN != 0
     }
 
-    pub(super) fn set_proven(&mut self, id: SlotId, is_proven: bool) {
-        let rest = self.get(id) & !PROVEN;
-        self.set(id, if is_proven { rest | PROVEN } else { rest });
+    pub(super) fn set_was_in_main(&mut self, id: SlotId, was_in_main: bool) {
+        let rest = self.get(id) & !WAS_IN_MAIN;
+        self.set(id, if was_in_main { rest | WAS_IN_MAIN } else { rest });
     }
 
     /// EntryFlags the entry as known; whether it was already.
-    pub(super) fn know(&mut self, id: SlotId) -> bool {
-        let mark = self.get(id);
-        self.set(id, mark | KNOWN);
-        mark & KNOWN != 0
+    pub(super) fn mark_known(&mut self, id: SlotId) -> bool {
+        let flags = self.get(id);
+        self.set(id, flags | KNOWN);
+        flags & KNOWN != 0
     }
 
     /// Forgets everything of a slot.
@@ -99,12 +99,12 @@ impl EntryFlags {
     }
 
     fn get(&self, id: SlotId) -> u8 {
-        self.0.get(id as usize).map_or(0, |mark| mark.load(Ordering::Relaxed))
+        self.0.get(id as usize).map_or(0, |flags| flags.load(Ordering::Relaxed))
     }
 
-    fn set(&mut self, id: SlotId, mark: u8) {
+    fn set(&mut self, id: SlotId, flags: u8) {
         if let Some(slot) = self.0.get_mut(id as usize) {
-            *slot = AtomicU8::new(mark);
+            *slot = AtomicU8::new(flags);
         }
     }
 }

@@ -30,27 +30,26 @@
 mod entry_flags;
 mod queue;
 mod sketch;
+pub(crate) mod slot_id;
 mod small_queue_target;
 
 use entry_flags::{EntryFlags, QueueOfEntry};
 use queue::{NONE, Queue, QueueNode};
 use sketch::Sketch;
+use slot_id::SlotId;
 use small_queue_target::SmallQueueTarget;
 
 use super::segments::Segments;
 use super::weight::Weight;
 
-/// The id of a slot of the shard; the policy keeps its own data beside the slots, by the same id.
-pub(crate) type SlotId = u32;
-
 /// Entries of main that are looked at for one that was not used.
-const MAX_LOOKS: usize = 8;
+const MAX_RIVALS_TRIED: usize = 8;
 
 /// The eviction policy of one shard.
 #[derive(Debug)]
 pub(crate) struct Policy {
     nodes: Segments<QueueNode>,
-    marks: EntryFlags,
+    entry_flags: EntryFlags,
     small: Queue,
     main: Queue,
     /// The newest of the founders: from here on, the small queue holds what came before it began. [`NONE`]
@@ -59,7 +58,7 @@ pub(crate) struct Policy {
     /// Whether an entry was ever evicted. Until then nothing is counted.
     is_full: bool,
     sketch: Sketch,
-    share: SmallQueueTarget,
+    small_queue_target: SmallQueueTarget,
 }
 
 impl Policy {
@@ -70,13 +69,13 @@ impl Policy {
     pub(crate) fn new() -> Self {
         Self {
             nodes: Segments::new(),
-            marks: EntryFlags::default(),
+            entry_flags: EntryFlags::default(),
             small: Queue::new(),
             main: Queue::new(),
             warmup_cursor: NONE,
             is_full: false,
             sketch: Sketch::default(),
-            share: SmallQueueTarget::new(),
+            small_queue_target: SmallQueueTarget::new(),
         }
     }
 
@@ -88,31 +87,34 @@ impl Policy {
     /// Notes a use. Shared: many readers may call it at once, and a lost count is harmless.
     #[inline]
     pub(crate) fn touch(&self, id: SlotId) {
-        self.marks.touch(id);
+        self.entry_flags.touch(id);
     }
 
     /// Makes an entry evictable.
     pub(crate) fn attach(&mut self, id: SlotId, hash: u32, weight: Weight) {
         self.nodes.fill_up(id as usize + 1, &QueueNode::VACANT);
-        self.marks.cover(id);
+        self.entry_flags.cover(id);
         self.detach(id);
         if let Some(node) = self.nodes.get_mut(id as usize) {
             node.hash = hash;
             node.weight = weight;
         }
-        let is_overwrite = self.marks.know(id);
+        let is_overwrite = self.entry_flags.mark_known(id);
         if self.is_full && !is_overwrite {
             self.sketch.add(hash, 1);
-            self.share.arrived(hash);
+            self.small_queue_target.arrived(hash);
         }
-        self.push(id, if self.marks.is_proven(id) { QueueOfEntry::Main } else { QueueOfEntry::Small });
+        self.push(
+            id,
+            if self.entry_flags.was_in_main(id) { QueueOfEntry::Main } else { QueueOfEntry::Small },
+        );
     }
 
     /// Makes an entry unevictable, and remembers what is known of it until it is attached again.
     pub(crate) fn detach(&mut self, id: SlotId) {
-        let place = self.marks.place(id);
-        if place != QueueOfEntry::Detached {
-            self.marks.set_proven(id, place == QueueOfEntry::Main);
+        let queue = self.entry_flags.queue(id);
+        if queue != QueueOfEntry::Detached {
+            self.entry_flags.set_was_in_main(id, queue == QueueOfEntry::Main);
             self.unlink(id);
         }
     }
@@ -120,16 +122,16 @@ impl Policy {
     /// Forgets an entry: its id may be another's next.
     pub(crate) fn forget(&mut self, id: SlotId) {
         self.unlink(id);
-        self.marks.clear(id);
+        self.entry_flags.clear(id);
     }
 
     /// Chooses an entry to evict and forgets it. `None` when nothing is evictable.
     pub(crate) fn evict(&mut self) -> Option<SlotId> {
         let entries = self.small.len + self.main.len;
         self.sketch.fit(entries);
-        self.share.fit(entries);
+        self.small_queue_target.fit(entries);
         if !std::mem::replace(&mut self.is_full, true) {
-            self.found();
+            self.begin_warmup();
         }
         let victim = self.warmup_victim().or_else(|| self.choose())?;
         self.forget(victim);
@@ -148,8 +150,8 @@ impl Policy {
     }
 
     /// Counts those who are there, and draws the line between the founders and the small queue.
-    fn found(&mut self) {
-        let newcomers = self.share.of(self.small.weight);
+    fn begin_warmup(&mut self) {
+        let newcomers = self.small_queue_target.of(self.small.weight);
         let (mut id, mut weight) = (self.small.newest, 0);
         while let Some(&node) = self.nodes.get(id as usize) {
             if weight < newcomers {
@@ -176,7 +178,7 @@ impl Policy {
     fn choose(&mut self) -> Option<SlotId> {
         let total = self.small.weight + self.main.weight;
         loop {
-            let newcomers = self.share.of(total);
+            let newcomers = self.small_queue_target.of(total);
             let id = self.small.oldest;
             // Half: a shard gives and gets entries out of step, and what is proven must not pay for that.
             if self.main.len > 0 && (self.small.len == 0 || self.small.weight < newcomers / 2) {
@@ -201,14 +203,14 @@ impl Policy {
                 }
                 self.move_to_main(rival);
             }
-            self.share.rejected(node.hash);
+            self.small_queue_target.rejected(node.hash);
             return Some(id);
         }
     }
 
     /// The first at the end of main that was not used since the last look. Who was goes back to the start.
     fn rival(&mut self) -> Option<SlotId> {
-        for _ in 0..MAX_LOOKS {
+        for _ in 0..MAX_RIVALS_TRIED {
             let id = self.main.oldest;
             if id == NONE {
                 return None;
@@ -216,7 +218,7 @@ impl Policy {
             if !self.take_uses(id) {
                 return Some(id);
             }
-            self.share.main_was_used(self.main.len);
+            self.small_queue_target.main_was_used(self.main.len);
             self.move_to_main(id);
         }
         None
@@ -224,7 +226,7 @@ impl Policy {
 
     /// Whether an entry was used since the last look; its uses are counted.
     fn take_uses(&mut self, id: SlotId) -> bool {
-        let uses = self.marks.take_uses(id);
+        let uses = self.entry_flags.take_uses(id);
         if let Some(node) = self.nodes.get(id as usize)
             && uses > 0
         {
@@ -238,9 +240,9 @@ impl Policy {
         self.push(id, QueueOfEntry::Main);
     }
 
-    fn push(&mut self, id: SlotId, place: QueueOfEntry) {
-        self.marks.put(id, place);
-        match place {
+    fn push(&mut self, id: SlotId, queue: QueueOfEntry) {
+        self.entry_flags.set_queue(id, queue);
+        match queue {
             QueueOfEntry::Detached => {}
             QueueOfEntry::Small => self.small.push(&mut self.nodes, id),
             QueueOfEntry::Main => self.main.push(&mut self.nodes, id),
@@ -251,12 +253,12 @@ impl Policy {
         if id == self.warmup_cursor {
             self.warmup_cursor = self.nodes.get(id as usize).map_or(NONE, |node| node.older);
         }
-        match self.marks.place(id) {
+        match self.entry_flags.queue(id) {
             QueueOfEntry::Detached => {}
             QueueOfEntry::Small => self.small.remove(&mut self.nodes, id),
             QueueOfEntry::Main => self.main.remove(&mut self.nodes, id),
         }
-        self.marks.put(id, QueueOfEntry::Detached);
+        self.entry_flags.set_queue(id, QueueOfEntry::Detached);
     }
 }
 

@@ -1,6 +1,6 @@
 //! First-in-first-out queues of slots, linked through nodes that lie beside the slots.
 
-use super::SlotId;
+use crate::memory::policy::slot_id::SlotId;
 use crate::memory::segments::Segments;
 use crate::memory::weight::Weight;
 

@@ -15,7 +15,7 @@ const MIN_PERIOD: u64 = 2_000;
 /// Words of a shard of few entries: enough for the keys of the least period.
 const MIN_WORDS: usize = 512;
 /// A counter's largest value.
-const MOST: u64 = 15;
+const MAX_COUNT: u64 = 15;
 /// The upper three bits of each counter, once all have been shifted by one.
 const HALVES: u64 = 0x7777_7777_7777_7777;
 
@@ -47,10 +47,10 @@ impl Sketch {
         let Some(word) = self.words.get_mut(index) else {
             return;
         };
-        let raised = (least(*word, shifts) + u64::from(uses)).min(MOST);
+        let raised = (min_count(*word, shifts) + u64::from(uses)).min(MAX_COUNT);
         for shift in shifts {
-            if *word >> shift & MOST < raised {
-                *word = *word & !(MOST << shift) | raised << shift;
+            if *word >> shift & MAX_COUNT < raised {
+                *word = *word & !(MAX_COUNT << shift) | raised << shift;
             }
         }
         self.added += u64::from(uses);
@@ -65,7 +65,7 @@ impl Sketch {
     /// About how often a key was used, up to 15.
     pub(super) fn estimate(&self, hash: u32) -> u64 {
         let (index, shifts) = self.place(hash);
-        self.words.get(index).map_or(0, |word| least(*word, shifts))
+        self.words.get(index).map_or(0, |word| min_count(*word, shifts))
     }
 
     #[cfg(test)]
@@ -85,6 +85,6 @@ impl Sketch {
     }
 }
 
-fn least(word: u64, shifts: [u32; 4]) -> u64 {
-    shifts.into_iter().map(|shift| word >> shift & MOST).fold(MOST, u64::min)
+fn min_count(word: u64, shifts: [u32; 4]) -> u64 {
+    shifts.into_iter().map(|shift| word >> shift & MAX_COUNT).fold(MAX_COUNT, u64::min)
 }

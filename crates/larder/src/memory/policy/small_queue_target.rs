@@ -13,9 +13,9 @@
 
 /// The share as a fraction of this.
 const WHOLE: u64 = 1 << 32;
-const FIRST: u64 = WHOLE / 10;
-const LEAST: u64 = WHOLE / 100;
-const MOST: u64 = WHOLE / 5 * 4;
+const INITIAL_SHARE: u64 = WHOLE / 10;
+const MIN_SHARE: u64 = WHOLE / 100;
+const MAX_SHARE: u64 = WHOLE / 5 * 4;
 /// Evictions that a ghost is remembered for: one of this many of the number of entries.
 const GHOST_PART: usize = 10;
 /// The share moved when every ghost has returned, and when every entry of main was found used.
@@ -25,34 +25,34 @@ const SHRINKAGE: u64 = WHOLE / 40;
 /// The share of the small queue, and the ghosts that it is learnt from.
 #[derive(Debug)]
 pub(super) struct SmallQueueTarget {
-    small: u64,
+    share: u64,
     /// By hash: half of it, and the time of the eviction.
     ghosts: Vec<(u16, u16)>,
     evictions: u64,
     /// Evictions for one step of a ghost's clock of 16 bits.
     tick: u64,
-    lifetime: u64,
+    ghost_lifetime: u64,
 }
 
 impl SmallQueueTarget {
     pub(super) fn new() -> Self {
-        Self { small: FIRST, ghosts: Vec::new(), evictions: 0, tick: 1, lifetime: 0 }
+        Self { share: INITIAL_SHARE, ghosts: Vec::new(), evictions: 0, tick: 1, ghost_lifetime: 0 }
     }
 
     /// Adapts to the number of entries.
     pub(super) fn fit(&mut self, entries: usize) {
-        self.lifetime = (entries / GHOST_PART).max(1) as u64;
+        self.ghost_lifetime = (entries / GHOST_PART).max(1) as u64;
         let slots = (entries / GHOST_PART * 2).next_power_of_two().max(16);
         if self.ghosts.len() < slots {
             self.ghosts.clear();
             self.ghosts.resize(slots, (0, 0));
-            self.tick = (self.lifetime >> 12) + 1;
+            self.tick = (self.ghost_lifetime >> 12) + 1;
         }
     }
 
     /// The part of a weight that is for newcomers: never nothing.
     pub(super) fn of(&self, weight: u64) -> u64 {
-        let part = u128::from(weight) * u128::from(self.small) / u128::from(WHOLE);
+        let part = u128::from(weight) * u128::from(self.share) / u128::from(WHOLE);
         u64::try_from(part).unwrap_or(weight).max(1)
     }
 
@@ -67,18 +67,18 @@ impl SmallQueueTarget {
 
     /// Notes that a key arrived which was not there.
     pub(super) fn arrived(&mut self, hash: u32) {
-        let (now, lifetime, tick) = (self.now(), self.lifetime, self.tick);
+        let (now, ghost_lifetime, tick) = (self.now(), self.ghost_lifetime, self.tick);
         let Some(slot) = self.slot(hash) else { return };
         let age = u64::from(now.wrapping_sub(slot.1)) * tick;
-        if slot.0 == half(hash) && age < lifetime {
+        if slot.0 == half(hash) && age < ghost_lifetime {
             *slot = (!slot.0, slot.1);
-            self.small = (self.small + GROWTH / lifetime.max(1)).min(MOST);
+            self.share = (self.share + GROWTH / ghost_lifetime.max(1)).min(MAX_SHARE);
         }
     }
 
     /// Notes that one of so many entries of main was found used.
     pub(super) fn main_was_used(&mut self, entries: usize) {
-        self.small = self.small.saturating_sub(SHRINKAGE / entries.max(1) as u64).max(LEAST);
+        self.share = self.share.saturating_sub(SHRINKAGE / entries.max(1) as u64).max(MIN_SHARE);
     }
 
     #[cfg(test)]

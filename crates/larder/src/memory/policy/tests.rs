@@ -173,7 +173,7 @@ fn a_detached_entry_is_not_evictable_and_an_unknown_one_harmless() {
 fn what_is_kept_of_keys_that_are_gone_is_bounded() {
     let mut toy = Toy::new(1_000);
     toy.run(0..100_000);
-    assert!(toy.policy.sketch.bytes() + toy.policy.share.bytes() <= 18 * 1_000);
+    assert!(toy.policy.sketch.bytes() + toy.policy.small_queue_target.bytes() <= 18 * 1_000);
 }
 
 #[test]

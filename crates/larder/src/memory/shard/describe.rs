@@ -1,8 +1,10 @@
 //! What stands in a shard, told without a use of it: nothing is counted, marked or changed.
 
 use super::Shard;
-use crate::memory::policy::SlotId;
-use crate::memory::slot::{SlotKey, SlotState, Unsaved, Value};
+use crate::memory::entry::{Unsaved, Value};
+use crate::memory::policy::slot_id::SlotId;
+use crate::memory::slot::SlotState;
+use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 

@@ -2,11 +2,13 @@
 
 use super::{Shard, SlotValue, next};
 use crate::format::keyspace_id::KeyspaceId;
-use crate::memory::policy::SlotId;
+use crate::memory::deferred_drops::DeferredDrops;
+use crate::memory::lookup::PreviousState;
+use crate::memory::policy::slot_id::SlotId;
+use crate::memory::purged::Purged;
 use crate::memory::segments::make_room;
-use crate::memory::slot::{
-    Change, DeferredDrops, Mutation, PreviousState, Purged, Range, SlotKey, SlotState,
-};
+use crate::memory::slot::{Change, Mutation, Range, SlotState};
+use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::AtomicU64;
 use crate::units::Timestamp;
 
@@ -20,10 +22,10 @@ impl Shard {
         deferred: &mut DeferredDrops,
     ) -> (PreviousState, u64) {
         self.leases.revoke(key, deferred);
-        let prior = self.prior(key, now);
+        let previous = self.previous(key, now);
         let sequence = next(counter);
         self.set(key, SlotValue::Tombstone, Timestamp::ZERO, sequence, deferred);
-        (prior, sequence)
+        (previous, sequence)
     }
 
     /// Takes a tombstone back if it is still the latest word: nothing stands on disk for it to remove.

@@ -20,14 +20,17 @@ use hashbrown::HashTable;
 
 use super::expiry::ExpiryIndex;
 use super::leases::{LeaseId, Leases, Permit};
-use super::policy::{Policy, SlotId};
-use super::slot::{
-    DeferredDrops, DirtyValue, IncomingEntry, KeyspaceUsages, Lookup, MissToken, PreviousState, Range,
-    Refused, Slot, SlotKey, SlotState, Value,
-};
+use super::policy::Policy;
+use super::slot::{DirtyValue, Range, Slot, SlotState};
 use super::slots::Slots;
 use super::weight::Weight;
 use crate::format::keyspace_id::KeyspaceId;
+use crate::memory::deferred_drops::DeferredDrops;
+use crate::memory::entry::{IncomingEntry, Refused, Value};
+use crate::memory::keyspace_usage::KeyspaceUsages;
+use crate::memory::lookup::{Lookup, MissToken, PreviousState};
+use crate::memory::policy::slot_id::SlotId;
+use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{AtomicU64, Ordering};
 use crate::units::Timestamp;
@@ -74,7 +77,7 @@ impl Shard {
     #[inline]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let Some((id, slot)) = self.find(key) else {
-            return Lookup::Unknown(self.absent(key));
+            return Lookup::Unknown(self.miss_token(key));
         };
         match &slot.value {
             Some(value) if slot.expires_at > now => {
@@ -89,7 +92,7 @@ impl Shard {
     /// Looks a key up without counting it as a use.
     pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let Some((_, slot)) = self.find(key) else {
-            return Lookup::Unknown(self.absent(key));
+            return Lookup::Unknown(self.miss_token(key));
         };
         match &slot.value {
             Some(value) if slot.expires_at > now => Lookup::Value(value.clone(), slot.expires_at),
@@ -97,7 +100,7 @@ impl Shard {
         }
     }
 
-    fn absent(&self, key: SlotKey<'_>) -> MissToken {
+    fn miss_token(&self, key: SlotKey<'_>) -> MissToken {
         MissToken {
             min_visible_sequence: self.min_visible_sequence(key),
             epoch_token: self.leases.epoch_token(key),
@@ -217,11 +220,11 @@ impl Shard {
         deferred: &mut DeferredDrops,
     ) -> PreviousState {
         self.leases.revoke(key, deferred);
-        let prior = self.prior(key, now);
+        let previous = self.previous(key, now);
         if let Some((id, _)) = self.find(key) {
             self.remove(id, deferred);
         }
-        prior
+        previous
     }
 
     /// Evicts one clean entry. Answers whether there was one.
@@ -264,7 +267,7 @@ impl Shard {
         self.find(key).is_some_and(|(_, slot)| slot.value.is_some())
     }
 
-    fn prior(&self, key: SlotKey<'_>, now: Timestamp) -> PreviousState {
+    fn previous(&self, key: SlotKey<'_>, now: Timestamp) -> PreviousState {
         match self.peek(key, now) {
             Lookup::Value(..) => PreviousState::Live,
             Lookup::Negative => PreviousState::Dead,

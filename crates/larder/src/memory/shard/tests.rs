@@ -1,11 +1,13 @@
 use super::*;
 use crate::format::key::scope::Scope;
 use crate::memory::buffer::WriteBuffer;
+use crate::memory::entry::{IncomingEntry, Refused, Unsaved, Value};
 use crate::memory::heap::block;
 use crate::memory::leases::Permit;
-use crate::memory::slot::{
-    Change, IncomingEntry, Lookup, Mutation, PreviousState, Purged, Range, Refused, SlotKey, Unsaved, Value,
-};
+use crate::memory::lookup::{Lookup, PreviousState};
+use crate::memory::purged::Purged;
+use crate::memory::slot::{Change, Mutation, Range};
+use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
 use crate::sys::sync::Arc;
 

@@ -7,7 +7,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::Shard;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::memory::slot::{KeyspaceUsage, KeyspaceUsages, SlotKey, SlotState};
+use crate::memory::keyspace_usage::{KeyspaceUsage, KeyspaceUsages};
+use crate::memory::slot::SlotState;
+use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 /// What the slots of one shard add up to.

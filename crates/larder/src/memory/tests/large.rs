@@ -1,8 +1,9 @@
 //! Values larger than the write buffer, in random steps and by hand: what is dirty and what is clean stay
 //! within their bound together.
 
+use crate::memory::entry::{IncomingEntry, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
-use crate::memory::slot::{IncomingEntry, Lookup, Unsaved};
+use crate::memory::lookup::Lookup;
 use proptest::prelude::*;
 
 use super::{clean, key_of};

@@ -5,9 +5,11 @@
 //! a promotion is two (ask, publish), so that anything may happen to a key in between. That is when room that
 //! was reserved must be given back.
 
+use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::leases::Permit;
-use crate::memory::slot::{Change, IncomingEntry, Lookup, Mutation, Refused, Value};
+use crate::memory::lookup::Lookup;
+use crate::memory::slot::{Change, Mutation};
 use crate::memory::weight::Weight;
 use std::collections::BTreeSet;
 

@@ -3,7 +3,8 @@
 use crate::error::Error;
 use crate::format::record::{Compression, Extension};
 use crate::memory::buffer::WriteBuffer;
-use crate::memory::slot::{Change, Mutation, Unsaved};
+use crate::memory::entry::Unsaved;
+use crate::memory::slot::{Change, Mutation};
 use crate::memory::weight::Weight;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;

@@ -14,10 +14,10 @@ use super::protocol::{Hello, KeyspaceInfo, PROTOCOL, Refusal, Removed, Request};
 use super::status::{KeyStatus, KeysPage};
 use crate::engine::sweeper::report::SweepReport;
 use crate::engine::verify::VerifyReport;
+use crate::format::escape::escape_control;
 use crate::stats::Stats;
 use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::SlowLoads;
-use crate::sys::escape::escape_control;
 
 /// How long the first answer is waited for, which says who is there: a person waits for it, and the socket of a
 /// process that is stopped never answers. A verification that is under way for another peer may take longer.

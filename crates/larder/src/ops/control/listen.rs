@@ -18,7 +18,8 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use crate::disk::file::owner::has_ended;
 use crate::error::Error;
 use crate::sys::sync::{Arc, AtomicSnapshot, process_static};
-use crate::sys::volume::{OsVolume, Volume};
+use crate::sys::volume::Volume;
+use crate::sys::volume::os::OsVolume;
 
 process_static! {
     /// The sockets that this process and its ancestors listened on.

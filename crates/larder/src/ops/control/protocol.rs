@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-use crate::sys::escape::escape_control;
+use crate::format::escape::escape_control;
 
 /// The version of the protocol: `v` in every request and answer. It is raised when a request would be understood otherwise than before.
 pub const PROTOCOL: u32 = 1;

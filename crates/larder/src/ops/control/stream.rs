@@ -147,7 +147,7 @@ pub(super) fn not_sampled() -> Refusal {
     Refusal::new("not_allowed", cause, remedy)
 }
 
-type KeyspaceNames = std::collections::BTreeMap<KeyspaceId, crate::stats::observe::hot::Named>;
+type KeyspaceNames = std::collections::BTreeMap<KeyspaceId, crate::stats::observe::named::Named>;
 
 fn shown(seen: &ObservedOperation, names: &KeyspaceNames) -> Value {
     let keyspace = names.get(&KeyspaceId::of(&seen.full));

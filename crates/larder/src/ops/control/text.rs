@@ -2,9 +2,10 @@
 //! `0x` and the digits of its bytes.
 
 use super::protocol::Refusal;
+use crate::format::key::MAX_KEY_LEN;
+use crate::format::key::error::KeyError;
 use crate::format::key::shape::KeyShape;
 use crate::format::key::spelling::read_hex;
-use crate::format::key::{KeyError, MAX_KEY_LEN};
 
 /// The bytes of a key.
 pub(super) fn key(shape: Option<&str>, text: &str) -> Result<Vec<u8>, Refusal> {

@@ -1,8 +1,8 @@
 //! What can be told of a value without its type.
 
 use super::facts::KeyspaceFacts;
-use crate::format::codec::CodecError;
 use crate::format::codec::document::Document;
+use crate::format::codec::error::CodecError;
 use crate::format::codec::format::Format;
 
 /// A value, as far as it can be read without its type.

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::disk::store::catalog::Catalog;
-use crate::format::codec::CodecError;
 use crate::format::codec::compression::inflate;
+use crate::format::codec::error::CodecError;
 use crate::format::record;
 use crate::format::record::{Compression, Damage};
 use crate::units::Timestamp;
@@ -38,7 +38,7 @@ impl Record {
     ///
     /// # Errors
     /// [`CodecError`] if it can't be inflated: it claims to be longer than a value may be, it is not what the
-    /// record says, or it is compressed with Zstandard and larder is built without the feature `zstd`.
+    /// record says, or it is compressed with Zstandard and larder is built without the features `zstd` and `zstd-read`.
     ///
     /// # Cost
     /// Memory for the value, where it is compressed; otherwise none.
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!((plain.payload().unwrap().as_ref(), plain.payload_len()), (&b"as it is"[..], 8));
     }
 
-    #[cfg(not(feature = "zstd"))]
+    #[cfg(not(any(feature = "zstd", feature = "zstd-read")))]
     #[test]
     fn zstandard_that_is_not_built_in_is_said_to_be_missing() {
         let error = compressed(Compression::Zstd, 9, b"frame").payload().unwrap_err().to_string();

@@ -38,13 +38,14 @@ use crate::sys::clock::Clock;
 use crate::sys::clock::system::SystemClock;
 use crate::sys::sync::Arc;
 
+pub use crate::disk::file::holders::holders;
 pub use crate::disk::store::identity::FileIdentity;
 pub use crate::disk::store::keyspace_row::{MAX_RETIRED_VERSIONS, RetiredVersion};
+pub use crate::error::holder::Holder;
 pub use crate::format::codec::document::Document;
+pub use crate::format::escape::escape_control;
 pub use crate::format::key::shape::{KeyShape, KeyValue};
 pub use crate::format::key::spelling::spell_hex;
-pub use crate::sys::escape::escape_control;
-pub use crate::sys::holders::{Holder, holders};
 pub use content::Content;
 
 pub use facts::{FileInfo, FileState, KeyspaceFacts, RetiredKeyspace, format_name};

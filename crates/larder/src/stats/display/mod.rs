@@ -8,7 +8,7 @@ mod table;
 use std::fmt;
 
 use super::{DiskStats, KeyspaceStats, MemoryStats, Stats};
-use crate::sys::escape::escape_control;
+use crate::format::escape::escape_control;
 use crate::units::ByteSize;
 use table::Out;
 

@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::named::Named;
 use super::recent::{DecayingSummary, Frequent, HALF_LIFE};
-use crate::format::key::shape::KeyShape;
 use crate::format::key::spelling::spell_hex;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::counters::Count;
 use crate::stats::seconds;
 use crate::sys::sync::{Mutex, Ordering, StatisticU64};
+
+/// Keys that [`HotKeys`] has at most, of hits and of misses.
+pub const MAX_HOT_KEYS: usize = 512;
 
 /// One hit in so many is sampled. A sample costs some 300 instructions, so each hit costs five on average.
 pub(super) const HITS_PER_SAMPLE: u64 = 64;
@@ -24,7 +27,7 @@ pub(super) const HITS_PER_SAMPLE: u64 = 64;
 pub(super) const MISSES_PER_SAMPLE: u64 = 8;
 
 /// Keys that are counted at a time, of hits and of misses: so what was counted too much is at most 1/512 of all.
-const KEYS: usize = super::MAX_HOT_KEYS;
+const KEYS: usize = MAX_HOT_KEYS;
 /// Keyspaces that are counted at a time.
 const KEYSPACES: usize = 64;
 
@@ -110,20 +113,6 @@ pub struct HotKey {
     pub error: f64,
     /// About how many such lookups of it there are in a second.
     pub per_second: f64,
-}
-
-/// What is to be known of a keyspace that is open.
-#[derive(Debug, Clone)]
-pub(crate) struct Named {
-    pub(crate) name: String,
-    pub(crate) shape: Option<KeyShape>,
-}
-
-impl Named {
-    /// Spells a key, given by its bytes without the keyspace's number.
-    pub(crate) fn spell(&self, key: &[u8]) -> String {
-        self.shape.as_ref().map_or_else(|| spell_hex(key), |shape| shape.spell_key(key))
-    }
 }
 
 /// The samples of the last minutes.

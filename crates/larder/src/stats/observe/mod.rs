@@ -13,6 +13,7 @@
 //! Nothing here waits, and nothing is sampled in a forked child, where a lock may be held for ever.
 
 pub(crate) mod hot;
+pub(crate) mod named;
 pub(crate) mod recent;
 pub(crate) mod slow;
 mod summary;
@@ -21,7 +22,8 @@ pub(crate) mod watch;
 
 use std::time::Duration;
 
-use hot::{HotKeys, Named};
+use hot::{HotKeys, MAX_HOT_KEYS};
+use named::Named;
 
 use slow::{Load, SlowLoads};
 #[cfg(all(unix, feature = "control"))]
@@ -39,9 +41,6 @@ use crate::sys::sync::{Ordering, StatisticU64};
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Odd, with as many ones as zeros in no order.
 const SCATTER: u64 = 0xD6E8_FEB8_6659_FD93;
-
-/// Keys that [`HotKeys`] has at most, of hits and of misses.
-pub const MAX_HOT_KEYS: usize = 512;
 
 /// An operation that is sampled: a number that is as good as random, and below the threshold.
 #[derive(Debug, Clone, Copy)]

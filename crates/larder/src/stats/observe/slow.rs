@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::hot::Named;
 use crate::format::key::spelling::spell_hex;
+use crate::stats::observe::named::Named;
 use crate::stats::seconds;
 use crate::sys::sync::Mutex;
 use crate::units::Timestamp;

@@ -3,8 +3,6 @@
 pub(crate) mod cache_time;
 pub(crate) mod system;
 
-pub use system::SystemClock;
-
 use std::fmt;
 use std::time::Duration;
 

@@ -5,7 +5,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::{Anchor, Identity, LockFile, LockPlace, Metadata, OsVolume, Volume, identity, limit, seen};
+use super::os_metadata::{identity, metadata_at, seen};
+use super::{Anchor, Identity, LockFile, LockPlace, Metadata, limit};
 
 /// Read and written by one thread at a time, since it has one position: that of the cache's writer.
 #[derive(Debug)]
@@ -101,7 +102,7 @@ impl LockFile for OsLock {
     }
 
     fn place(&self) -> io::Result<LockPlace> {
-        Ok(match OsVolume.metadata(&self.path)? {
+        Ok(match metadata_at(&self.path)? {
             None => LockPlace::Nothing,
             Some(found) if found.identity == identity(&self.file.metadata()?) => LockPlace::Held,
             Some(_) => LockPlace::Other,

@@ -2,31 +2,24 @@
 //! place.
 //!
 //! What a test has to be able to break or to forget is here: opening, reading, writing, syncing, renaming,
-//! removing, and the lock of the owner. [`OsVolume`] is the operating system's file system; the simulated
+//! removing, and the lock of the owner. [`OsVolume`](os::OsVolume) is the operating system's file system; the simulated
 //! one, which loses power and fails on demand, stands in the test support.
 
 pub(crate) mod content;
 pub(crate) mod file;
 mod held;
 mod limit;
+pub(crate) mod os;
+mod os_metadata;
+mod os_open;
 mod rename;
 pub(crate) mod seal;
 pub(crate) mod tracked;
 
 use file::VolumeFile;
 
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::{fmt, fs, io};
-
-use content::OsContent;
-use held::{OsAnchor, OsLock};
-
-#[cfg(unix)]
-const FILE_MODE: u32 = 0o600;
-#[cfg(unix)]
-const DIR_MODE: u32 = 0o700;
+use std::{fmt, io};
 
 /// What a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,186 +161,3 @@ pub(crate) trait LockFile: fmt::Debug + Send + Sync {
     /// What stands at the path that the lock was opened by.
     fn place(&self) -> io::Result<LockPlace>;
 }
-
-/// The operating system's file system.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct OsVolume;
-
-impl Volume for OsVolume {
-    fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>> {
-        let found = match fs::symlink_metadata(path) {
-            Ok(found) => found,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let allocated = self.counts_blocks(path).then(|| content::allocated(&found));
-        Ok(Some(Metadata { allocated, ..seen(&found) }))
-    }
-
-    fn counts_blocks(&self, path: &Path) -> bool {
-        path.parent().is_some_and(content::counts_blocks)
-    }
-
-    fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
-        let (content, locks) = (open(path, create)?, open(path, false)?);
-        // Another file took its place in between, or the file system gives it changing identities. Then one
-        // descriptor has to do.
-        if identity(&content.metadata()?) != identity(&locks.metadata()?) {
-            return Ok(VolumeFile::new(OsContent::new(content)?));
-        }
-        Ok(VolumeFile::with_locks(OsContent::new(content)?, OsContent::of_locks(locks)?))
-    }
-
-    fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {
-        Ok(Box::new(OsAnchor::new(open(path, false)?)?))
-    }
-
-    fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
-        // By this call, and by no other that is made at the same moment.
-        let made = open_with(path, OpenOptions::create_new);
-        let (file, is_new) = match made {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => (open(path, true)?, false),
-            made => (made?, true),
-        };
-        Ok(Box::new(OsLock::new(file, path, is_new)))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        rename::onto_nothing(from, to)
-    }
-
-    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
-        rename::onto_original(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
-    }
-
-    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
-        File::open(directory)?.sync_all()
-    }
-
-    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        fs::read_dir(directory)?.map(|file| Ok(file?.path())).collect()
-    }
-
-    fn create_directories(&self, directory: &Path) -> io::Result<()> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::DirBuilderExt;
-            builder.mode(DIR_MODE);
-        }
-        builder.create(directory)
-    }
-
-    fn missing_directories(&self, directory: &Path) -> Vec<PathBuf> {
-        let is_missing = |directory: &&Path| {
-            let found = fs::symlink_metadata(directory);
-            !directory.as_os_str().is_empty() && found.is_err_and(|error| error.kind() == ErrorKind::NotFound)
-        };
-        directory.ancestors().take_while(is_missing).map(Path::to_owned).collect()
-    }
-
-    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
-        fs::remove_dir(directory)
-    }
-
-    fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
-        fs::canonicalize(directory)
-    }
-
-    #[cfg(unix)]
-    fn longest_name(&self, directory: &Path) -> io::Result<usize> {
-        let longest = rustix::fs::statvfs(directory)?.f_namemax;
-        // One that does not tell says zero.
-        Ok(usize::try_from(longest).ok().filter(|longest| *longest > 0).unwrap_or(255))
-    }
-
-    #[cfg(target_os = "linux")]
-    fn is_mount_point(&self, path: &Path) -> io::Result<bool> {
-        use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
-        let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())?;
-        let told = found.stx_attributes & found.stx_attributes_mask;
-        Ok(told.contains(StatxAttributes::MOUNT_ROOT))
-    }
-
-    fn file_size_limit(&self) -> Option<u64> {
-        limit::file_size_limit()
-    }
-}
-
-impl OsVolume {
-    /// Opens a regular file to be read only, through no symbolic link: a process that may not write the file
-    /// can look into it.
-    pub(crate) fn open_to_read(path: &Path) -> io::Result<VolumeFile> {
-        Ok(VolumeFile::new(OsContent::of_locks(read_only(path)?)?))
-    }
-
-    /// The first bytes of a file that is not the cache's own: the lock of an owner, what the system says of
-    /// its locks.
-    pub(crate) fn read_beside(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        read_only(path)?.take(most).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-}
-
-fn seen(found: &fs::Metadata) -> Metadata {
-    let kind = match found.file_type() {
-        kind if kind.is_dir() => FileKind::Directory,
-        kind if kind.is_symlink() => FileKind::Symlink,
-        kind if kind.is_file() => FileKind::File,
-        _ => FileKind::Special,
-    };
-    let born = found.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-    let born = born.and_then(|since| u64::try_from(since.as_nanos()).ok());
-    Metadata { kind, len: found.len(), allocated: None, identity: identity(found), born }
-}
-
-#[cfg(unix)]
-fn identity(found: &fs::Metadata) -> Identity {
-    use std::os::unix::fs::MetadataExt;
-    Identity(found.dev(), found.ino())
-}
-
-/// Every file counts as the same: an open one can't be replaced there.
-#[cfg(not(unix))]
-fn identity(_: &fs::Metadata) -> Identity {
-    Identity(0, 0)
-}
-
-fn open(path: &Path, create: bool) -> io::Result<File> {
-    if create { open_with(path, OpenOptions::create) } else { open_with(path, |options, _| options) }
-}
-
-/// Opens a regular file, with one more option.
-fn open_with(
-    path: &Path,
-    option: impl FnOnce(&mut OpenOptions, bool) -> &mut OpenOptions,
-) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    option(options.read(true).write(true).truncate(false), true);
-    no_detour(&mut options);
-    options.open(path)
-}
-
-fn read_only(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    no_detour(&mut options);
-    options.open(path)
-}
-
-/// Through no symbolic link, and without waiting for whoever has the other end of a pipe.
-#[cfg(unix)]
-fn no_detour(options: &mut OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt;
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    options.mode(FILE_MODE).custom_flags(flags.bits().cast_signed());
-}
-
-#[cfg(not(unix))]
-fn no_detour(_: &mut OpenOptions) {}

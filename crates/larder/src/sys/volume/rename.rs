@@ -39,7 +39,7 @@ pub(super) fn onto_original(from: &Path, to: &Path) -> io::Result<()> {
 fn keep_rights(copy: &Path, original: &Path) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, fchown};
     let wanted = fs::symlink_metadata(original)?;
-    let file = super::open(copy, false)?;
+    let file = super::os_open::open(copy, false)?;
     let found = file.metadata()?;
     if (found.uid(), found.gid()) != (wanted.uid(), wanted.gid()) {
         fchown(&file, Some(wanted.uid()), Some(wanted.gid()))?;
@@ -58,7 +58,8 @@ fn keep_rights(_: &Path, _: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::volume::{OsVolume, Volume};
+    use crate::sys::volume::Volume;
+    use crate::sys::volume::os::OsVolume;
 
     #[test]
     fn a_rename_replaces_nothing() {

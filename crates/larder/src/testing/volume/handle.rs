@@ -10,54 +10,32 @@ use std::path::PathBuf;
 
 use redb::{BackendError, StorageBackend};
 
+use super::disk::{Disk, SharedDisk};
+use super::operation::{Failure, Operation};
 use super::power::JournalEntry;
-use super::{Disk, Failure, Operation, SimulatedVolume};
+use super::range_lock::RangeLock;
 use crate::sys::volume::content::Content;
 use crate::sys::volume::{Anchor, Identity, LockFile, LockPlace, Metadata};
 
 #[derive(Debug)]
 pub(super) struct Handle {
-    volume: SimulatedVolume,
+    disk: SharedDisk,
     number: u64,
     node: u64,
 }
 
-/// A lock on a range of a file's bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Lock {
-    handle: u64,
-    node: u64,
-    start: u64,
-    /// Exclusive; none for a range without an end.
-    end: Option<u64>,
-    is_shared: bool,
-}
-
-impl Lock {
-    fn overlaps(&self, other: &Self) -> bool {
-        self.node == other.node
-            && self.end.is_none_or(|end| other.start < end)
-            && other.end.is_none_or(|end| self.start < end)
-    }
-
-    /// Whether two handles can't hold both.
-    fn excludes(&self, other: &Self) -> bool {
-        self.handle != other.handle && self.overlaps(other) && !(self.is_shared && other.is_shared)
-    }
-}
-
 impl Handle {
-    pub(super) fn new(volume: SimulatedVolume, number: u64, node: u64) -> Self {
-        Self { volume, number, node }
+    pub(super) fn new(disk: SharedDisk, number: u64, node: u64) -> Self {
+        Self { disk, number, node }
     }
 
     fn with<T>(&self, operation: Operation, act: impl FnOnce(&mut Disk) -> io::Result<T>) -> io::Result<T> {
-        let mut disk = self.volume.disk.lock();
+        let mut disk = self.disk.lock();
         disk.begin(operation)?;
         act(&mut disk)
     }
 
-    fn lock(&self, start: Bound<u64>, end: Bound<u64>, is_shared: bool) -> Lock {
+    fn lock(&self, start: Bound<u64>, end: Bound<u64>, is_shared: bool) -> RangeLock {
         let start = match start {
             Bound::Unbounded => 0,
             Bound::Included(start) => start,
@@ -68,11 +46,11 @@ impl Handle {
             Bound::Included(end) => end.checked_add(1),
             Bound::Excluded(end) => Some(end),
         };
-        Lock { handle: self.number, node: self.node, start, end, is_shared }
+        RangeLock { handle: self.number, node: self.node, start, end, is_shared }
     }
 
-    fn try_take(&self, lock: Lock) -> bool {
-        let mut disk = self.volume.disk.lock();
+    fn try_take(&self, lock: RangeLock) -> bool {
+        let mut disk = self.disk.lock();
         if disk.locks.iter().any(|held| held.excludes(&lock)) {
             return false;
         }
@@ -80,21 +58,21 @@ impl Handle {
         true
     }
 
-    fn take(&self, lock: &Lock) {
+    fn take(&self, lock: &RangeLock) {
         while !self.try_take(lock.clone()) {
             std::thread::yield_now();
         }
     }
 
     fn give_back(&self) {
-        self.volume.disk.lock().locks.retain(|held| held.handle != self.number);
+        self.disk.lock().locks.retain(|held| held.handle != self.number);
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         self.give_back();
-        self.volume.disk.lock().nodes.closed(self.node);
+        self.disk.lock().nodes.closed(self.node);
     }
 }
 
@@ -110,13 +88,13 @@ impl Content for Handle {
     }
 
     fn data(&self) -> io::Result<Vec<Range<u64>>> {
-        Ok(self.volume.disk.lock().nodes.data(self.node))
+        Ok(self.disk.lock().nodes.data(self.node))
     }
 }
 
 impl StorageBackend for Handle {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.volume.disk.lock().nodes.len(self.node))
+        Ok(self.disk.lock().nodes.len(self.node))
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
@@ -144,7 +122,7 @@ impl StorageBackend for Handle {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut disk = self.volume.disk.lock();
+        let mut disk = self.disk.lock();
         let failed = disk.begin(Operation::Write).err();
         let written = match failed {
             None => data,
@@ -183,8 +161,9 @@ impl StorageBackend for Handle {
 
     fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
         let lock = self.lock(start, end, false);
-        let mut disk = self.volume.disk.lock();
-        let of = |held: &Lock| (held.handle, held.start, held.end) == (lock.handle, lock.start, lock.end);
+        let mut disk = self.disk.lock();
+        let of =
+            |held: &RangeLock| (held.handle, held.start, held.end) == (lock.handle, lock.start, lock.end);
         if let Some(at) = disk.locks.iter().position(of) {
             disk.locks.swap_remove(at);
         }
@@ -193,20 +172,20 @@ impl StorageBackend for Handle {
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         let lock = self.lock(start, end, false);
-        Ok(self.volume.disk.lock().locks.iter().any(|held| held.excludes(&lock)))
+        Ok(self.disk.lock().locks.iter().any(|held| held.excludes(&lock)))
     }
 }
 
 /// A file that is held on to.
 #[derive(Debug)]
 pub(super) struct SimulatedAnchor {
-    volume: SimulatedVolume,
+    disk: SharedDisk,
     node: u64,
 }
 
 impl SimulatedAnchor {
-    pub(super) fn new(volume: SimulatedVolume, node: u64) -> Self {
-        Self { volume, node }
+    pub(super) fn new(disk: SharedDisk, node: u64) -> Self {
+        Self { disk, node }
     }
 }
 
@@ -216,19 +195,19 @@ impl Anchor for SimulatedAnchor {
     }
 
     fn has_name(&self) -> io::Result<bool> {
-        let mut disk = self.volume.disk.lock();
+        let mut disk = self.disk.lock();
         disk.begin(Operation::Look)?;
         Ok(disk.nodes.is_named(self.node))
     }
 
     fn metadata(&self) -> io::Result<Metadata> {
-        let mut disk = self.volume.disk.lock();
+        let mut disk = self.disk.lock();
         disk.begin(Operation::Look)?;
         Ok(disk.seen(self.node))
     }
 
     fn start(&self, most: usize) -> io::Result<Vec<u8>> {
-        let mut disk = self.volume.disk.lock();
+        let mut disk = self.disk.lock();
         disk.begin(Operation::Read)?;
         let len = usize::try_from(disk.nodes.len(self.node)).unwrap_or(usize::MAX).min(most);
         let mut bytes = vec![0; len];
@@ -237,7 +216,7 @@ impl Anchor for SimulatedAnchor {
     }
 
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let mut disk = self.volume.disk.lock();
+        let mut disk = self.disk.lock();
         disk.begin(Operation::Write)?;
         disk.change(JournalEntry::Write { id: self.node, offset, data: bytes.into() });
         Ok(())
@@ -246,27 +225,27 @@ impl Anchor for SimulatedAnchor {
 
 impl Drop for SimulatedAnchor {
     fn drop(&mut self) {
-        self.volume.disk.lock().nodes.closed(self.node);
+        self.disk.lock().nodes.closed(self.node);
     }
 }
 
 /// The file of an owner's lock. It stands beside the disk, not on it: what it holds only names an owner that lives.
 #[derive(Debug)]
 pub(super) struct OwnerFile {
-    volume: SimulatedVolume,
+    disk: SharedDisk,
     path: PathBuf,
     is_held: bool,
 }
 
 impl OwnerFile {
-    pub(super) fn new(volume: SimulatedVolume, path: PathBuf) -> Self {
-        Self { volume, path, is_held: false }
+    pub(super) fn new(disk: SharedDisk, path: PathBuf) -> Self {
+        Self { disk, path, is_held: false }
     }
 }
 
 impl LockFile for OwnerFile {
     fn try_lock(&mut self) -> io::Result<bool> {
-        self.is_held = self.volume.disk.lock().owners.insert(self.path.clone());
+        self.is_held = self.disk.lock().owners.insert(self.path.clone());
         Ok(self.is_held)
     }
 
@@ -280,7 +259,7 @@ impl LockFile for OwnerFile {
 
     fn unlock(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.is_held) {
-            self.volume.disk.lock().owners.remove(&self.path);
+            self.disk.lock().owners.remove(&self.path);
         }
         Ok(())
     }

@@ -4,28 +4,31 @@
 //! test drives the real cache, store and file format. Every operation is numbered, so each can fail in turn.
 //! Every change is kept, for the state after a loss of power ([`SimulatedVolume::after_power_loss`]).
 
-pub(crate) mod acts;
+pub(crate) mod act;
+mod acts;
 mod blocks;
+mod disk;
 mod handle;
 mod nodes;
+pub(crate) mod operation;
 pub(crate) mod power;
+mod range_lock;
 
-use std::collections::HashSet;
+use std::io;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::{fmt, io};
 
 use parking_lot::Mutex;
 
 use crate::config::CacheBuilder;
 use crate::sys::sync::Arc;
 use crate::sys::volume::file::VolumeFile;
-use crate::sys::volume::{Anchor, FileKind, Identity, LockFile, Metadata, Volume};
-use acts::Act;
-use handle::{Handle, Lock};
-use nodes::Nodes;
+use crate::sys::volume::{Anchor, LockFile, Metadata, Volume};
+use disk::{Disk, Planned, SharedDisk};
+use handle::Handle;
+use operation::{Failure, Operation};
+use power::JournalEntry;
 use power::Loss;
-use power::{Journal, JournalEntry};
 
 /// A disk that a test has in its hands. Clones are the same disk.
 ///
@@ -43,90 +46,9 @@ use power::{Journal, JournalEntry};
 /// assert_eq!(*reopened.keyspace(NAME)?.get(&7).unwrap(), "Ada");
 /// # Ok::<(), larder::Error>(())
 /// ```
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SimulatedVolume {
-    // A lock of its own, which the model checker knows nothing of: an operation of the disk is one step.
-    disk: Arc<Mutex<Disk>>,
-}
-
-/// What an operation does to a disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "each is the operation that its name says")]
-pub enum Operation {
-    Open,
-    Look,
-    List,
-    Read,
-    Write,
-    SetLen,
-    Punch,
-    Sync,
-    Rename,
-    Remove,
-    SyncDirectory,
-}
-
-impl Operation {
-    /// Those that change something, or make a change durable.
-    pub const CHANGES: [Self; 7] =
-        [Self::Write, Self::SetLen, Self::Punch, Self::Sync, Self::Rename, Self::Remove, Self::SyncDirectory];
-}
-
-/// How an operation fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Failure {
-    /// An input/output error.
-    Io,
-    /// No space is left on the device.
-    Full,
-    /// A write stops half way, with an input/output error.
-    ShortWrite,
-    /// The file system can't do that: what some answer when a directory is to be synced.
-    Unsupported,
-}
-
-/// From which operation on the disk fails, and how.
-#[derive(Debug, Clone)]
-struct Planned {
-    from: u64,
-    failure: Failure,
-    /// Whether it fails until it is healed, or once.
-    lasts: bool,
-    /// What it fails; none for everything.
-    only: Option<Vec<Operation>>,
-}
-
-#[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a way of this disk's own to differ from others")]
-struct Disk {
-    nodes: Nodes,
-    journal: Journal,
-    locks: Vec<Lock>,
-    owners: HashSet<PathBuf>,
-    last_handle: u64,
-    operations: Vec<Operation>,
-    planned: Option<Planned>,
-    failed: u64,
-    capacity: Option<u64>,
-    loses_syncs: bool,
-    hides_blocks: bool,
-    has_no_holes: bool,
-    has_unstable_identities: bool,
-    /// What somebody else does to files, and before which operation.
-    acts: Vec<(u64, Act)>,
-    /// Before which operations it was done.
-    acted: Vec<u64>,
-}
-
-impl fmt::Debug for SimulatedVolume {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let disk = self.disk.lock();
-        f.debug_struct("SimulatedVolume")
-            .field("files", &disk.nodes.names())
-            .field("operations", &disk.operations.len())
-            .finish_non_exhaustive()
-    }
+    disk: SharedDisk,
 }
 
 impl SimulatedVolume {
@@ -241,66 +163,6 @@ impl CacheBuilder {
     }
 }
 
-impl Disk {
-    /// Counts an operation, and fails it if that is planned.
-    fn begin(&mut self, operation: Operation) -> Result<(), Failure> {
-        let number = self.operations.len() as u64;
-        self.operations.push(operation);
-        while let Some(at) = self.acts.iter().position(|(at, _)| *at <= number) {
-            let (_, act) = self.acts.swap_remove(at);
-            self.acted.push(number);
-            self.act(act);
-        }
-        let is_hit = |planned: &Planned| {
-            number >= planned.from && planned.only.as_ref().is_none_or(|kinds| kinds.contains(&operation))
-        };
-        let Some((failure, lasts)) = self
-            .planned
-            .as_ref()
-            .filter(|planned| is_hit(planned))
-            .map(|planned| (planned.failure, planned.lasts))
-        else {
-            return Ok(());
-        };
-        if !lasts {
-            self.planned = None;
-        }
-        self.failed += 1;
-        Err(failure)
-    }
-
-    fn change(&mut self, change: JournalEntry) {
-        change.apply(&mut self.nodes);
-        let is_sync = matches!(change, JournalEntry::SyncNode { .. } | JournalEntry::SyncNames);
-        if !(is_sync && self.loses_syncs) {
-            self.journal.push(change);
-        }
-    }
-
-    fn seen(&self, id: u64) -> Metadata {
-        // An unstable one is another with each look.
-        let identity =
-            Identity(if self.has_unstable_identities { self.operations.len() as u64 } else { 0 }, id);
-        let allocated = (!self.hides_blocks).then(|| self.nodes.allocated(id));
-        Metadata { kind: FileKind::File, len: self.nodes.len(id), allocated, identity, born: Some(id) }
-    }
-
-    fn has_room_for(&self, id: u64, offset: u64, len: usize) -> bool {
-        let more = self.nodes.pages_missing(id, offset, len) * nodes::PAGE as u64;
-        self.capacity.is_none_or(|capacity| self.nodes.used() + more <= capacity)
-    }
-}
-
-impl From<Failure> for io::Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Full => Self::new(ErrorKind::StorageFull, "no space left on the simulated device"),
-            Failure::Unsupported => Self::from(rustix::io::Errno::INVAL),
-            Failure::Io | Failure::ShortWrite => Self::other("the simulated device failed"),
-        }
-    }
-}
-
 impl Volume for SimulatedVolume {
     fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>> {
         let mut disk = self.disk.lock();
@@ -325,7 +187,7 @@ impl Volume for SimulatedVolume {
         let id = disk.nodes.at(path).ok_or(ErrorKind::NotFound)?;
         disk.nodes.opened(id);
         disk.last_handle += 1;
-        Ok(VolumeFile::new(Handle::new(self.clone(), disk.last_handle, id)))
+        Ok(VolumeFile::new(Handle::new(self.disk.clone(), disk.last_handle, id)))
     }
 
     fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {
@@ -333,11 +195,11 @@ impl Volume for SimulatedVolume {
         disk.begin(Operation::Open)?;
         let node = disk.nodes.at(path).ok_or(ErrorKind::NotFound)?;
         disk.nodes.opened(node);
-        Ok(Box::new(handle::SimulatedAnchor::new(self.clone(), node)))
+        Ok(Box::new(handle::SimulatedAnchor::new(self.disk.clone(), node)))
     }
 
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
-        Ok(Box::new(handle::OwnerFile::new(self.clone(), path.to_owned())))
+        Ok(Box::new(handle::OwnerFile::new(self.disk.clone(), path.to_owned())))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

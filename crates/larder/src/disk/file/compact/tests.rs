@@ -14,7 +14,8 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::slot::{Change, Mutation};
 use crate::ops::inspect::Inspector;
 use crate::sys::sync::Arc;
-use crate::sys::volume::{OsVolume, Volume};
+use crate::sys::volume::Volume;
+use crate::sys::volume::os::OsVolume;
 use crate::testing::volume::SimulatedVolume;
 use crate::testing::volume::power::Loss;
 

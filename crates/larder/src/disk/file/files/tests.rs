@@ -6,7 +6,8 @@ use super::*;
 use crate::sys::clock::system::SystemClock;
 use crate::sys::sync::Mutex;
 use crate::sys::volume::file::VolumeFile;
-use crate::sys::volume::{Anchor, Metadata, OsVolume};
+use crate::sys::volume::os::OsVolume;
+use crate::sys::volume::{Anchor, Metadata};
 
 #[test]
 fn only_the_latest_damaged_files_are_kept() {

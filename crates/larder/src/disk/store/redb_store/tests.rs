@@ -18,7 +18,8 @@ use crate::format::codec::format::Format;
 use crate::format::key::scope::Scope;
 use crate::format::record;
 use crate::memory::buffer::WriteBuffer;
-use crate::memory::slot::{Change, Mutation, Range, Unsaved};
+use crate::memory::entry::Unsaved;
+use crate::memory::slot::{Change, Mutation, Range};
 use crate::memory::weight::Weight;
 use crate::sys::sync::Arc;
 

@@ -4,8 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::sys::volume::Volume;
+use crate::testing::volume::SimulatedVolume;
+use crate::testing::volume::operation::{Failure, Operation};
 use crate::testing::volume::power::Loss;
-use crate::testing::volume::{Failure, Operation, SimulatedVolume};
 
 const PATH: &str = "/cache/file";
 const CAPACITY: u64 = 1 << 20;

@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use serde::Serialize;
 use serde::ser::{
     SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
-    SerializeTupleStruct, SerializeTupleVariant,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use super::{Digest, Digesting};
-use crate::format::codec::CodecError;
+use super::value::Digest;
+use crate::format::codec::error::CodecError;
 use crate::format::codec::shape::{fold, name};
 
 /// How the digests of parts become one.
@@ -23,8 +23,9 @@ pub(super) enum Gathering {
     Unordered,
 }
 
-pub(super) struct CompoundDigest<'a> {
-    inside: Digesting<'a>,
+pub(super) struct CompoundDigest<'a, S> {
+    /// The serializer of a part.
+    inside: S,
     fields: Option<&'a RefCell<Vec<(&'static str, Digest)>>>,
     gathering: Gathering,
     so_far: Digest,
@@ -32,9 +33,9 @@ pub(super) struct CompoundDigest<'a> {
     parts: u64,
 }
 
-impl<'a> CompoundDigest<'a> {
+impl<'a, S: Serializer<Ok = Digest, Error = CodecError> + Copy> CompoundDigest<'a, S> {
     pub(super) fn new(
-        inside: Digesting<'a>,
+        inside: S,
         fields: Option<&'a RefCell<Vec<(&'static str, Digest)>>>,
         gathering: Gathering,
         so_far: Digest,
@@ -76,7 +77,7 @@ impl<'a> CompoundDigest<'a> {
 
 macro_rules! unnamed {
     ($($compound:ident $method:ident),*) => {$(
-        impl $compound for CompoundDigest<'_> {
+        impl<S: Serializer<Ok = Digest, Error = CodecError> + Copy> $compound for CompoundDigest<'_, S> {
             type Ok = Digest;
             type Error = CodecError;
 
@@ -102,7 +103,7 @@ unnamed!(
 
 macro_rules! named {
     ($($compound:ident),*) => {$(
-        impl $compound for CompoundDigest<'_> {
+        impl<S: Serializer<Ok = Digest, Error = CodecError> + Copy> $compound for CompoundDigest<'_, S> {
             type Ok = Digest;
             type Error = CodecError;
 
@@ -119,7 +120,7 @@ macro_rules! named {
 
 named!(SerializeStruct, SerializeStructVariant);
 
-impl SerializeMap for CompoundDigest<'_> {
+impl<S: Serializer<Ok = Digest, Error = CodecError> + Copy> SerializeMap for CompoundDigest<'_, S> {
     type Ok = Digest;
     type Error = CodecError;
 

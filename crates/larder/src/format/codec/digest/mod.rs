@@ -5,47 +5,17 @@
 //! with its kind: widths, `Some` and `None`, names, the bits of floats. Entries of maps count in any order.
 
 mod compound;
+mod value;
 
 use std::cell::RefCell;
 
 use serde::Serialize;
 use serde::ser::Serializer;
-use xxhash_rust::xxh3::xxh3_64;
 
-use super::CodecError;
 use super::shape::{PartKind, fold, name};
+use crate::format::codec::error::CodecError;
 use compound::{CompoundDigest, Gathering};
-
-/// What a value serializes as, in two numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Digest {
-    /// With sequences in their order.
-    strict: u64,
-    /// With sequences in any order: those of a hash set are in none.
-    loose: u64,
-}
-
-impl Digest {
-    fn of(kind: PartKind, content: u64) -> Self {
-        let digest = fold(kind as u64, content);
-        Self { strict: digest, loose: digest }
-    }
-
-    fn bytes(kind: PartKind, bytes: &[u8]) -> Self {
-        Self::of(kind, xxh3_64(bytes))
-    }
-
-    /// This, as part of something.
-    fn within(self, kind: PartKind, content: u64) -> Self {
-        let around = Self::of(kind, content);
-        Self { strict: fold(around.strict, self.strict), loose: fold(around.loose, self.loose) }
-    }
-
-    /// Whether they are of the same value, but for the order of what has none.
-    pub(super) fn agrees(self, other: Self) -> bool {
-        self.strict == other.strict || self.loose == other.loose
-    }
-}
+use value::Digest;
 
 /// The digest of a value in a format that calls itself human-readable, or does not.
 pub(super) fn of<V: Serialize>(value: &V, is_human_readable: bool) -> Result<Digest, CodecError> {
@@ -74,7 +44,7 @@ impl<'a> Digesting<'a> {
         Self { fields: None, ..self }
     }
 
-    fn compound(self, gathering: Gathering, seed: Digest) -> CompoundDigest<'a> {
+    fn compound(self, gathering: Gathering, seed: Digest) -> CompoundDigest<'a, Self> {
         CompoundDigest::new(self.inside(), self.fields, gathering, seed)
     }
 }
@@ -91,13 +61,13 @@ macro_rules! numbers {
 impl<'a> Serializer for Digesting<'a> {
     type Ok = Digest;
     type Error = CodecError;
-    type SerializeSeq = CompoundDigest<'a>;
-    type SerializeTuple = CompoundDigest<'a>;
-    type SerializeTupleStruct = CompoundDigest<'a>;
-    type SerializeTupleVariant = CompoundDigest<'a>;
-    type SerializeMap = CompoundDigest<'a>;
-    type SerializeStruct = CompoundDigest<'a>;
-    type SerializeStructVariant = CompoundDigest<'a>;
+    type SerializeSeq = CompoundDigest<'a, Self>;
+    type SerializeTuple = CompoundDigest<'a, Self>;
+    type SerializeTupleStruct = CompoundDigest<'a, Self>;
+    type SerializeTupleVariant = CompoundDigest<'a, Self>;
+    type SerializeMap = CompoundDigest<'a, Self>;
+    type SerializeStruct = CompoundDigest<'a, Self>;
+    type SerializeStructVariant = CompoundDigest<'a, Self>;
 
     numbers! {
         serialize_bool(bool) Bool u64::from;
@@ -173,23 +143,27 @@ impl<'a> Serializer for Digesting<'a> {
         Ok(value.serialize(self.inside())?.within(PartKind::Variant, variant_of(index, variant)))
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<CompoundDigest<'a>, CodecError> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<CompoundDigest<'a, Self>, CodecError> {
         Ok(self.compound(Gathering::Sequence, Digest::of(PartKind::Seq, 0)))
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<CompoundDigest<'a>, CodecError> {
+    fn serialize_map(self, _: Option<usize>) -> Result<CompoundDigest<'a, Self>, CodecError> {
         Ok(self.compound(Gathering::Unordered, Digest::of(PartKind::Map, 0)))
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<CompoundDigest<'a>, CodecError> {
+    fn serialize_tuple(self, _: usize) -> Result<CompoundDigest<'a, Self>, CodecError> {
         Ok(self.compound(Gathering::Ordered, Digest::of(PartKind::Group, 0)))
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<CompoundDigest<'a>, CodecError> {
+    fn serialize_tuple_struct(
+        self,
+        _: &'static str,
+        len: usize,
+    ) -> Result<CompoundDigest<'a, Self>, CodecError> {
         self.serialize_tuple(len)
     }
 
-    fn serialize_struct(self, _: &'static str, len: usize) -> Result<CompoundDigest<'a>, CodecError> {
+    fn serialize_struct(self, _: &'static str, len: usize) -> Result<CompoundDigest<'a, Self>, CodecError> {
         self.serialize_tuple(len)
     }
 
@@ -199,7 +173,7 @@ impl<'a> Serializer for Digesting<'a> {
         index: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<CompoundDigest<'a>, CodecError> {
+    ) -> Result<CompoundDigest<'a, Self>, CodecError> {
         Ok(self.compound(Gathering::Ordered, Digest::of(PartKind::Variant, variant_of(index, variant))))
     }
 
@@ -209,7 +183,7 @@ impl<'a> Serializer for Digesting<'a> {
         index: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<CompoundDigest<'a>, CodecError> {
+    ) -> Result<CompoundDigest<'a, Self>, CodecError> {
         self.serialize_tuple_variant(name, index, variant, len)
     }
 

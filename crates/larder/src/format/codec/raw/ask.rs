@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::{Error, Impossible, SerializeSeq, SerializeTuple, Serializer};
 
-use crate::format::codec::CodecError;
+use crate::format::codec::error::CodecError;
 
 /// The bytes that a value serializes as.
 pub(super) fn bytes_of<V: Serialize>(value: &V) -> Result<Vec<u8>, CodecError> {

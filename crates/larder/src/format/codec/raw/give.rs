@@ -4,8 +4,8 @@
 use serde::de::value::SeqDeserializer;
 use serde::de::{Deserializer, Error, Visitor};
 
-use crate::format::codec::CodecError;
 use crate::format::codec::bounded::Session;
+use crate::format::codec::error::CodecError;
 
 pub(super) struct Given<'de, 'a>(pub(super) &'de [u8], pub(super) &'a Session);
 

@@ -11,8 +11,8 @@ use std::any::Any;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::CodecError;
 use super::bounded::Session;
+use crate::format::codec::error::CodecError;
 
 /// The bytes of a value.
 pub(super) fn encode<V: Serialize + 'static>(value: &V) -> Result<Vec<u8>, CodecError> {

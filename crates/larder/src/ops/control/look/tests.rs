@@ -12,7 +12,8 @@ use crate::ops::control::judge::KeyEvidence;
 use crate::sys::clock::ManualClock;
 use crate::sys::sync::Arc;
 use crate::testing::await_first_sweep;
-use crate::testing::volume::{Failure, Operation, SimulatedVolume};
+use crate::testing::volume::SimulatedVolume;
+use crate::testing::volume::operation::{Failure, Operation};
 use crate::units::{ByteSize, Timestamp};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -292,7 +293,7 @@ fn record(sequence: u64, version: u32, expires_at: u64) -> OnDisk {
 
 fn slot(value: Option<u8>, sequence: u64) -> SlotContent {
     SlotContent {
-        value: value.map(|value| Arc::new(value) as crate::memory::slot::Value),
+        value: value.map(|value| Arc::new(value) as crate::memory::entry::Value),
         sequence,
         expires_at: Timestamp::from_millis(100),
         weight: 9,

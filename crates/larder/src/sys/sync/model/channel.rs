@@ -9,13 +9,12 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::sync::{PoisonError, Weak};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use shuttle::future::batch_semaphore::{BatchSemaphore, Fairness};
 use shuttle::rand::{RngCore, thread_rng};
-
-use crate::sys::sync::{Arc, Ordering};
 
 /// Timeouts of one receiver in one execution.
 const MAX_TIMEOUTS: usize = 4;

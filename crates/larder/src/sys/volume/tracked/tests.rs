@@ -3,7 +3,7 @@ use crate::sys::volume::file::VolumeFile;
 use std::fs;
 
 use super::*;
-use crate::sys::volume::OsVolume;
+use crate::sys::volume::os::OsVolume;
 
 /// A file of eight bytes, opened by another process if it says so.
 fn opened(process: Process) -> (tempfile::TempDir, TrackedVolume, VolumeFile) {

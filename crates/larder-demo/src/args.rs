@@ -1,0 +1,100 @@
+//! The command line: its options, their bounds, and the text of `--help`.
+
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Parser, value_parser};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// Default number of requests in a phase.
+///
+/// Large enough that the first load of each popular key is a small share, as in a shop that has been open for
+/// a while.
+pub(crate) const DEFAULT_REQUESTS: u64 = 600_000;
+
+/// Run the cache on a real database and show what it saves.
+///
+/// Fills a database with a shop. Answers a skewed stream of requests from several threads while products are
+/// updated: first without larder, then with it. Restarts its own process, and answers again from disk. Checks
+/// every answer, and exits with 1 if one was older than an invalidation that had returned.
+#[derive(Debug, Parser)]
+#[command(name = "larder-demo", version)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) options: DemoOptions,
+
+    /// The file that the process left before it restarted itself. Starts the second half of the demo.
+    #[arg(long, value_name = "FILE", hide = true, exclusive = true)]
+    pub(crate) resume: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args, Serialize, Deserialize)]
+pub(crate) struct DemoOptions {
+    /// Requests in each of the three phases.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_REQUESTS)]
+    #[arg(value_parser = value_parser!(u64).range(1..=100_000_000))]
+    pub(crate) requests: u64,
+
+    /// Threads that send requests at the same time.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(value_parser = value_parser!(u64).range(1..=256))]
+    pub(crate) threads: u64,
+
+    /// Where to keep the database and the cache [default: a temporary directory, removed at the end].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// The seed of the random requests and updates.
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    pub(crate) seed: u64,
+
+    /// Write the results to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Reads the command line of this process. Prints the help, or what is wrong, and exits where clap does.
+    ///
+    /// # Errors
+    /// [`Error::EmptyArgument`] if a path is empty, as that of `--dir "$DIR"` is where DIR is not set.
+    pub(crate) fn read() -> Result<Self, Error> {
+        Self::try_parse()
+            .map_err(|error| if names_empty_path(&error) { Error::EmptyArgument } else { error.exit() })
+    }
+}
+
+/// Returns whether clap refused a path because it is empty.
+fn names_empty_path(error: &clap::Error) -> bool {
+    let value = error.get(ContextKind::InvalidValue);
+    error.kind() == ErrorKind::InvalidValue
+        && matches!(value, Some(ContextValue::String(value)) if value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_demo_without_requests_or_threads_is_refused() {
+        assert!(Arguments::try_parse_from(["larder-demo", "--requests", "0"]).is_err());
+        assert!(Arguments::try_parse_from(["larder-demo", "--threads", "0"]).is_err());
+        assert!(Arguments::try_parse_from(["larder-demo", "--requests", "1", "--threads", "1"]).is_ok());
+    }
+
+    #[test]
+    fn the_second_half_takes_no_options_and_is_not_in_the_help() {
+        assert!(Arguments::try_parse_from(["larder-demo", "--resume", "F"]).is_ok());
+        assert!(Arguments::try_parse_from(["larder-demo", "--resume", "F", "--seed", "7"]).is_err());
+        assert!(!Arguments::command().render_long_help().to_string().contains("resume"));
+    }
+}

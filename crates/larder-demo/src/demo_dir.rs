@@ -1,0 +1,76 @@
+//! The directory with the demo's files: the one that `--dir` names, or a temporary one that is removed at the
+//! end.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// The directory of one run. Removed on drop if it is temporary.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct DemoDir {
+    dir: PathBuf,
+    temporary: bool,
+}
+
+impl DemoDir {
+    /// Opens `dir`, and creates it if it is missing. Without `dir`, creates a temporary directory.
+    pub(crate) fn open(dir: Option<&Path>) -> Result<Self, Error> {
+        if let Some(dir) = dir {
+            if dir.exists() && !dir.is_dir() {
+                return Err(Error::NotADirectory { path: dir.to_owned() });
+            }
+            fs::create_dir_all(dir).map_err(Error::file("create the directory", dir))?;
+            return Ok(Self { dir: dir.to_owned(), temporary: false });
+        }
+        let created = tempfile::Builder::new().prefix("larder-demo-").tempdir();
+        let created = created.map_err(Error::file("create a directory in", std::env::temp_dir()))?;
+        // Kept, because the restart must not remove it. The drop of `DemoDir` removes it at the end of the
+        // run.
+        Ok(Self { dir: created.keep(), temporary: true })
+    }
+
+    /// Returns the path of the shop's database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.dir.join("shop.sqlite")
+    }
+
+    /// Returns the path of the cache's file.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.dir.join("shop.larder")
+    }
+
+    /// Returns the path of the handover from one process image to the next.
+    pub(crate) fn handover(&self) -> PathBuf {
+        self.dir.join("handover.json")
+    }
+}
+
+impl Drop for DemoDir {
+    fn drop(&mut self) {
+        if self.temporary && fs::remove_dir_all(&self.dir).is_err() {
+            eprintln!("larder-demo: {} could not be removed", self.dir.display());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temporary_directory_is_removed_and_a_named_one_stays() {
+        let temporary = DemoDir::open(None).unwrap();
+        let path = temporary.dir.clone();
+        fs::write(temporary.database(), "rows").unwrap();
+        drop(temporary);
+        assert!(!path.exists());
+
+        let parent = tempfile::tempdir().unwrap();
+        let named = parent.path().join("new/demo");
+        drop(DemoDir::open(Some(&named)).unwrap());
+        assert!(named.is_dir());
+    }
+}

@@ -1,0 +1,53 @@
+//! Latencies of requests. Every latency is kept, so percentiles are exact.
+
+use std::time::Duration;
+
+/// The latency of each request, in nanoseconds.
+#[derive(Debug, Default)]
+pub(crate) struct Latencies {
+    nanos: Vec<u32>,
+}
+
+impl Latencies {
+    /// Returns an empty list with room for this number of requests.
+    pub(crate) fn with_capacity(requests: usize) -> Self {
+        Self { nanos: Vec::with_capacity(requests) }
+    }
+
+    /// Adds a latency. The longest that can be kept is about four seconds; longer ones count as that.
+    pub(crate) fn record(&mut self, latency: Duration) {
+        self.nanos.push(u32::try_from(latency.as_nanos()).unwrap_or(u32::MAX));
+    }
+
+    /// Adds all latencies of `others`.
+    pub(crate) fn merge(&mut self, mut others: Self) {
+        self.nanos.append(&mut others.nanos);
+    }
+
+    /// Returns the smallest latency that `percent` of the requests did not exceed; zero without requests.
+    pub(crate) fn percentile(&mut self, percent: usize) -> Duration {
+        let rank = (self.nanos.len() * percent).div_ceil(100);
+        if rank == 0 {
+            return Duration::ZERO;
+        }
+        let (_, nanos, _) = self.nanos.select_nth_unstable(rank - 1);
+        Duration::from_nanos(u64::from(*nanos))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_the_requests_own_latencies() {
+        let mut latencies = Latencies::default();
+        assert_eq!(latencies.percentile(99), Duration::ZERO);
+        for micros in (1..=200).rev() {
+            latencies.record(Duration::from_micros(micros));
+        }
+        assert_eq!(latencies.percentile(50), Duration::from_micros(100));
+        assert_eq!(latencies.percentile(99), Duration::from_micros(198));
+        assert_eq!(latencies.percentile(100), Duration::from_micros(200));
+    }
+}

@@ -1,0 +1,55 @@
+//! `larder-demo`: a shop on a real database, without larder, with it, and after a restart.
+//!
+//! It exits with 0 if no answer was stale, with 1 if an answer was, and with 2 if the demo could not run.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod clock;
+mod demo_dir;
+mod error;
+mod handover;
+mod latency;
+mod min_revisions;
+mod panics;
+mod phase;
+mod progress;
+mod report;
+mod run;
+mod shop;
+mod workload;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use larder::inspect::escape_control;
+
+use crate::args::Arguments;
+use crate::error::Error;
+
+fn main() -> ExitCode {
+    survive_file_size_limit();
+    panics::silence_store();
+    run().unwrap_or_else(|error| {
+        // Escaped, because the text may have a path in it, and a path may have control characters.
+        eprintln!("larder-demo: {}", escape_control(&error.to_string()));
+        ExitCode::from(2)
+    })
+}
+
+fn run() -> Result<ExitCode, Error> {
+    let Arguments { options, resume } = Arguments::read()?;
+    match resume {
+        None => match run::until_restart(options)? {},
+        Some(handover) => run::after_restart(&handover),
+    }
+}
+
+/// Makes a write beyond the limit on file length (`ulimit -f`) fail with an error.
+///
+/// Otherwise the signal ends the process, and its temporary directory stays.
+fn survive_file_size_limit() {
+    // Without the handler the demo still runs, so a failure to install it is ignored.
+    drop(signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false))));
+}

@@ -1,0 +1,129 @@
+//! The staleness check: for every subject, the revision below which an answer is stale.
+//!
+//! An answer is *stale* if it is older than a version whose invalidation had returned before the request
+//! began. The update thread does these steps, in this order:
+//!
+//! 1. *Begin* an update of the entries that the change will show in. They are removed durably, and no load
+//!    may fill them until step 4.
+//! 2. *Commit* the change in the database, which gives it a revision.
+//! 3. *Invalidate* by the guide's helper, durably: the same entries again, and everything derived from them.
+//! 4. *Finish* the update: loads may fill the entries again.
+//! 5. *Publish* the revision as the minimum of each subject that the change shows in.
+//!
+//! A client does these:
+//!
+//! 6. Read the subject's minimum.
+//! 7. Send the request.
+//! 8. Compare: an answer with a revision below the minimum is stale.
+//!
+//! **No false alarm.** A minimum r that is read in step 6 was published after steps 1 to 4 had returned: the
+//! publishing store (Release) pairs with the load (Acquire). What step 7 then finds in the cache was filled
+//! by a load that began after step 4. A load that began before step 1 was revoked by it. A load that began
+//! between steps 1 and 4 fills nothing, and no later request joins it. So a load that filled the entry, like
+//! a load that step 7 starts itself, reads the database after step 2 and sees r. If step 5 came earlier,
+//! answers would count as stale although the cache never promised to have removed them.
+//!
+//! **No stale answer escapes.** Step 5 follows step 4 at once. The check misses only a request that begins in
+//! the few instructions between the invalidation and the publication. Minimums only rise. They are handed to
+//! the new process at the restart, so an entry that comes back from the disk is checked as well.
+//!
+//! **Why both 1 and 3.** Without step 1, a crash between steps 2 and 3 leaves entries on disk that are older
+//! than the database, and the next process serves them. Without step 3, only the entries that step 1 names
+//! are removed, and a writer cannot name everything that was derived from a row: the helper removes every
+//! product list, as the guide does.
+//!
+//! **Lists.** The revision of a list is the highest among its rows, which are read in one snapshot. Revisions
+//! are assigned in the order of commits, so a list with revision r or higher shows change r.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use crate::shop::catalog::{
+    CATEGORIES, Change, DATA_PACKAGES, DATA_PRODUCTS, DISCOUNTS, MERCHANTS, PRODUCTS, Subject,
+};
+
+/// The minimum revision of every subject.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct MinRevisions {
+    categories: AtomicU64,
+    product_lists: Vec<AtomicU64>,
+    products: Vec<AtomicU64>,
+    data_packages: Vec<AtomicU64>,
+    data_bundles: Vec<AtomicU64>,
+    discounts: Vec<AtomicU64>,
+    merchants: Vec<AtomicU64>,
+}
+
+impl MinRevisions {
+    /// Returns minimums of zero: no change is published yet, so no answer is stale.
+    pub(crate) fn new() -> Self {
+        let zeros = |subjects| std::iter::repeat_with(AtomicU64::default).take(subjects).collect();
+        Self {
+            categories: AtomicU64::default(),
+            product_lists: zeros(CATEGORIES),
+            products: zeros(PRODUCTS),
+            data_packages: zeros(DATA_PACKAGES),
+            data_bundles: zeros(DATA_PRODUCTS),
+            discounts: zeros(DISCOUNTS),
+            merchants: zeros(MERCHANTS),
+        }
+    }
+
+    /// Returns the revision below which an answer to a request that begins now is stale.
+    pub(crate) fn of(&self, subject: Subject) -> u64 {
+        // Acquire: pairs with the Release in publish().
+        self.minimum(subject).load(Ordering::Acquire)
+    }
+
+    /// Makes answers that do not show `change` stale from now on.
+    pub(crate) fn publish(&self, change: Change, revision: u64) {
+        for subject in change.subjects() {
+            // Release: pairs with the Acquire in of(), so a client that reads this minimum comes after the
+            // invalidation. fetch_max, so that minimums only rise.
+            self.minimum(subject).fetch_max(revision, Ordering::Release);
+        }
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "numbers are drawn below the constants that size these lists"
+    )]
+    fn minimum(&self, subject: Subject) -> &AtomicU64 {
+        match subject {
+            Subject::Categories => &self.categories,
+            Subject::ProductList(category) => &self.product_lists[category],
+            Subject::Product(product) => &self.products[product],
+            Subject::DataPackage(package) => &self.data_packages[package],
+            Subject::DataBundles(product) => &self.data_bundles[product],
+            Subject::Discount(discount) => &self.discounts[discount],
+            Subject::Merchant(merchant) => &self.merchants[merchant],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_raises_the_minimum_of_each_subject_that_it_shows_in() {
+        let minimums = MinRevisions::new();
+        minimums.publish(Change::Product(51), 9);
+        minimums.publish(Change::Product(51), 8);
+        let changed = [Subject::Product(51), Subject::ProductList(1)];
+        assert_eq!(changed.map(|subject| minimums.of(subject)), [9, 9]);
+        let others = [Subject::Product(1), Subject::Categories];
+        assert_eq!(others.map(|subject| minimums.of(subject)), [0, 0]);
+    }
+
+    #[test]
+    fn minimums_outlive_the_process() {
+        let minimums = MinRevisions::new();
+        minimums.publish(Change::DataPackage(17), 5);
+        let json = serde_json::to_string(&minimums).unwrap();
+        let minimums: MinRevisions = serde_json::from_str(&json).unwrap();
+        let changed = [Subject::DataPackage(17), Subject::DataBundles(2)];
+        assert_eq!(changed.map(|subject| minimums.of(subject)), [5, 5]);
+    }
+}

@@ -1,0 +1,180 @@
+//! Options of a deployment: the TTLs of families, and whether logins are kept on disk. They need no new
+//! build.
+
+use std::env;
+use std::fmt;
+use std::time::Duration;
+
+use crate::families::{Families, Shop};
+use crate::family::Family;
+
+/// The environment variable that [`Families::from_env`] reads.
+pub const FAMILIES_VARIABLE: &str = "LARDER_FAMILIES";
+
+/// A refused option of a deployment. The text has the option, the reason, and what is allowed.
+///
+/// # Examples
+/// ```
+/// # use larder_product::{Families, doc::AirtimeShop};
+/// let error = Families::<AirtimeShop>::guide().with_options("product=10").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "the family option \"product=10\" is refused: \
+///      a lifetime is a whole number with ms, s, m or h, such as 10m",
+/// );
+/// ```
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the family option {option:?} is refused: {why}")]
+pub struct FamilyOptionError {
+    option: String,
+    why: &'static str,
+}
+
+/// Writes the text of the error and the name of its type, so that the message of `unwrap` has the remedy.
+impl fmt::Debug for FamilyOptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} (FamilyOptionError)")
+    }
+}
+
+const FORM: &str = "options are written FAMILY=LIFETIME, with & between them";
+const FAMILIES: &str = "the families are product_categories, products_category, product, data_package, \
+     data_bundles, merchant_discount and merchant_auth";
+const LIFETIME: &str = "a lifetime is a whole number with ms, s, m or h, such as 10m";
+const UTF_8: &str = "it is not UTF-8";
+
+impl<S: Shop> Families<S> {
+    /// Returns the guide's families, changed by the options in the environment variable `LARDER_FAMILIES`.
+    ///
+    /// # Errors
+    /// Those of [`with_options`](Self::with_options).
+    ///
+    /// # Examples
+    /// ```
+    /// # use larder::Cache;
+    /// # use larder_product::{Families, ProductCache, doc::AirtimeShop};
+    /// // LARDER_FAMILIES=product=10m&merchant_discount=1m
+    /// let families = Families::<AirtimeShop>::from_env()?;
+    /// let shop = ProductCache::open_with(&Cache::from_env()?, families)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_env() -> Result<Self, FamilyOptionError> {
+        match env::var(FAMILIES_VARIABLE) {
+            Ok(options) => Self::guide().with_options(&options),
+            Err(env::VarError::NotPresent) => Ok(Self::guide()),
+            Err(env::VarError::NotUnicode(text)) => {
+                Err(FamilyOptionError { option: text.to_string_lossy().into_owned(), why: UTF_8 })
+            }
+        }
+    }
+
+    /// Returns these families, changed by `options`: `FAMILY=LIFETIME`, with `&` between several. A family is
+    /// named by its keyspace. `merchant_auth=disk` is [`logins_on_disk`](Self::logins_on_disk). White space
+    /// around the options is skipped, such as the end of the line that they were read from.
+    ///
+    /// # Errors
+    /// [`FamilyOptionError`] for an unknown family or an invalid lifetime. Whether a lifetime is in the
+    /// cache's range is checked when the families are opened.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use larder_product::{Families, doc::AirtimeShop};
+    /// let families = Families::<AirtimeShop>::guide().with_options("product=10m&merchant_auth=disk")?;
+    /// assert_eq!(families.products.default_ttl(), Duration::from_mins(10));
+    /// assert!(!families.merchant_auth.is_memory_only());
+    /// # Ok::<(), larder_product::FamilyOptionError>(())
+    /// ```
+    pub fn with_options(mut self, options: &str) -> Result<Self, FamilyOptionError> {
+        for option in options.trim_ascii().split('&').filter(|option| !option.is_empty()) {
+            let refused = |why| FamilyOptionError { option: option.to_owned(), why };
+            let (name, value) = option.split_once('=').ok_or_else(|| refused(FORM))?;
+            let family = Family::ALL.into_iter().find(|family| family.keyspace() == name);
+            let family = family.ok_or_else(|| refused(FAMILIES))?;
+            self = match (family, value) {
+                (Family::MerchantAuth, "disk") => self.logins_on_disk(),
+                _ => self.with_lifetime(family, lifetime(value).ok_or_else(|| refused(LIFETIME))?),
+            };
+        }
+        Ok(self)
+    }
+
+    fn with_lifetime(mut self, family: Family, ttl: Duration) -> Self {
+        match family {
+            Family::Categories => self.categories = self.categories.ttl(ttl),
+            Family::Products => self.products = self.products.ttl(ttl),
+            Family::ProductLists => self.product_lists = self.product_lists.ttl(ttl),
+            Family::DataPackages => self.data_packages = self.data_packages.ttl(ttl),
+            Family::DataBundles => self.data_bundles = self.data_bundles.ttl(ttl),
+            Family::MerchantDiscounts => self.merchant_discounts = self.merchant_discounts.ttl(ttl),
+            Family::MerchantAuth => self.merchant_auth = self.merchant_auth.ttl(ttl),
+        }
+        self
+    }
+}
+
+/// Parses a lifetime, in the form that the options of a cache's URL have.
+fn lifetime(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
+    let unit = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit).map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doc::AirtimeShop;
+
+    #[test]
+    fn every_family_can_be_given_another_lifetime() {
+        let options: Vec<_> = Family::ALL.iter().map(|family| format!("{family}=90s")).collect();
+        let families = Families::<AirtimeShop>::guide().with_options(&options.join("&")).unwrap();
+        assert_eq!(format!("{families:?}").matches(": 90s").count(), 7);
+        assert!(families.merchant_auth.is_memory_only());
+    }
+
+    #[test]
+    fn logins_go_to_the_disk_when_the_deployment_says_so_and_keep_their_lifetime() {
+        for options in ["merchant_auth=disk&merchant_auth=1m", "merchant_auth=1m&merchant_auth=disk"] {
+            let families = Families::<AirtimeShop>::guide().with_options(options).unwrap();
+            assert!(!families.merchant_auth.is_memory_only());
+            assert_eq!(families.merchant_auth.default_ttl(), Duration::from_mins(1));
+        }
+    }
+
+    #[test]
+    fn white_space_around_options_is_no_part_of_them() {
+        for around in ["\n", "\r\n", " \t"] {
+            let options = format!("{around}product=10m&merchant_auth=disk{around}");
+            let families = Families::<AirtimeShop>::guide().with_options(&options).unwrap();
+            assert_eq!(families.products.default_ttl(), Duration::from_mins(10));
+            assert!(!families.merchant_auth.is_memory_only());
+        }
+        let families = Families::<AirtimeShop>::guide().with_options(" \r\n").unwrap();
+        assert_eq!(families.products.default_ttl(), Duration::from_hours(1));
+    }
+
+    #[test]
+    fn a_wrong_option_is_refused_with_what_is_allowed() {
+        for (options, allowed) in [
+            ("product", FORM),
+            ("products=10m", FAMILIES),
+            ("product=10", LIFETIME),
+            ("product=m", LIFETIME),
+            ("product=-1s", LIFETIME),
+            ("product=1d", LIFETIME),
+            ("product=99999999999999999999h", LIFETIME),
+            ("product=99999999999999h", LIFETIME),
+            ("product=disk", LIFETIME),
+        ] {
+            let error = Families::<AirtimeShop>::guide().with_options(options).unwrap_err().to_string();
+            assert!(error.contains(allowed) && error.contains(options), "{error}");
+        }
+    }
+}

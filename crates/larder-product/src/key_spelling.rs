@@ -1,0 +1,178 @@
+//! The spelling of the shop's keys, for a tool that has a cache file and none of the shop's types.
+
+use larder::inspect::{KeySpelling, KeyValue};
+
+use crate::families::SCHEMA;
+use crate::family::Family;
+use crate::spelled::{
+    CATEGORIES, DATA_BUNDLES, DATA_PACKAGE, MERCHANT_AUTH, MERCHANT_DISCOUNT, PRODUCT, PRODUCT_LIST,
+    SpelledKey,
+};
+
+/// The spelling of the shop's keys, for tools that read a cache file. It is [`SpelledKey`] for keys without
+/// their types.
+///
+/// # Examples
+/// ```
+/// use larder::inspect::{KeySpelling, KeyValue};
+/// use larder_product::{ProductKeySpelling, SCHEMA};
+///
+/// let key = KeyValue::Text("MTNVTU".to_owned());
+/// assert_eq!(ProductKeySpelling.schema(), SCHEMA);
+/// assert_eq!(ProductKeySpelling.spell("product", &key).as_deref(), Some("product_MTNVTU"));
+/// assert_eq!(ProductKeySpelling.read("product_MTNVTU"), Some(("product".to_owned(), key)));
+/// assert_eq!(ProductKeySpelling.read("MTNVTU"), None);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ProductKeySpelling;
+
+impl KeySpelling for ProductKeySpelling {
+    fn schema(&self) -> &str {
+        SCHEMA
+    }
+
+    fn spell(&self, keyspace: &str, key: &KeyValue) -> Option<String> {
+        let family = Family::ALL.into_iter().find(|family| family.keyspace() == keyspace)?;
+        let spelled = match (family, key) {
+            (Family::Categories, KeyValue::Unit) => SpelledKey::Categories,
+            (Family::Products, KeyValue::Text(code)) => SpelledKey::Product(code.parse().ok()?),
+            (Family::ProductLists, KeyValue::Text(code)) => SpelledKey::ProductList(code.parse().ok()?),
+            (Family::DataBundles, KeyValue::Text(code)) => SpelledKey::DataBundles(code.parse().ok()?),
+            (Family::MerchantAuth, KeyValue::Text(code)) => SpelledKey::MerchantAuth(code.parse().ok()?),
+            (Family::DataPackages, KeyValue::Tuple(parts)) => match &parts[..] {
+                [KeyValue::Text(product), KeyValue::Text(data)] => {
+                    SpelledKey::DataPackage(product.parse().ok()?, data.parse().ok()?)
+                }
+                _ => return None,
+            },
+            (Family::MerchantDiscounts, KeyValue::Tuple(parts)) => match &parts[..] {
+                [KeyValue::Unsigned(user), KeyValue::Text(product)] => {
+                    SpelledKey::MerchantDiscount(user.to_string().parse().ok()?, product.parse().ok()?)
+                }
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some(spelled.to_string())
+    }
+
+    fn read(&self, text: &str) -> Option<(String, KeyValue)> {
+        let spelled: SpelledKey = text.parse().ok()?;
+        let key = match &spelled {
+            SpelledKey::Categories => KeyValue::Unit,
+            SpelledKey::Product(code) | SpelledKey::DataBundles(code) => text_of(code.as_str()),
+            SpelledKey::ProductList(code) => text_of(code.as_str()),
+            SpelledKey::MerchantAuth(code) => text_of(code.as_str()),
+            SpelledKey::DataPackage(product, data) => {
+                KeyValue::Tuple(vec![text_of(product.as_str()), text_of(data.as_str())])
+            }
+            SpelledKey::MerchantDiscount(user, product) => {
+                KeyValue::Tuple(vec![KeyValue::Unsigned(user.get().into()), text_of(product.as_str())])
+            }
+        };
+        Some((spelled.family().keyspace().to_owned(), key))
+    }
+
+    fn read_prefix(&self, text: &str) -> Option<(String, KeyValue)> {
+        let of = |family: Family, prefix: KeyValue| Some((family.keyspace().to_owned(), prefix));
+        let first_part = |part: KeyValue| KeyValue::Tuple(vec![part]);
+        if let Some(code) = text.strip_prefix(PRODUCT_LIST) {
+            return of(Family::ProductLists, text_of(code));
+        }
+        // Before products, because the spelling of the category list also begins with `product_`.
+        if text == CATEGORIES {
+            return of(Family::Categories, KeyValue::Unit);
+        }
+        if let Some(code) = text.strip_prefix(PRODUCT) {
+            return of(Family::Products, text_of(code));
+        }
+        if let Some(code) = text.strip_prefix(DATA_BUNDLES) {
+            return of(Family::DataBundles, text_of(code));
+        }
+        if let Some(code) = text.strip_prefix(MERCHANT_AUTH) {
+            return of(Family::MerchantAuth, text_of(code));
+        }
+        // An underscore ends the first part of a pair. With two underscores, either could end it.
+        if let Some(rest) = text.strip_prefix(DATA_PACKAGE) {
+            let product = rest.strip_suffix('_').filter(|product| !product.contains('_'))?;
+            return of(Family::DataPackages, first_part(text_of(product)));
+        }
+        let user = text.strip_prefix(MERCHANT_DISCOUNT)?.strip_suffix('_')?;
+        of(Family::MerchantDiscounts, first_part(KeyValue::Unsigned(user.parse().ok()?)))
+    }
+}
+
+fn text_of(code: &str) -> KeyValue {
+    KeyValue::Text(code.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn keys() -> impl Strategy<Value = (Family, KeyValue)> {
+        let code = || "product_|categories_active|[A-Za-z0-9_%.-]{1,12}|[^\\s\\pC]{1,6}";
+        let texts = [Family::Products, Family::ProductLists, Family::DataBundles, Family::MerchantAuth];
+        prop_oneof![
+            Just((Family::Categories, KeyValue::Unit)),
+            (prop::sample::select(texts.to_vec()), code())
+                .prop_map(|(family, code)| (family, KeyValue::Text(code))),
+            (code(), code()).prop_map(|(product, data)| {
+                let parts = vec![KeyValue::Text(product), KeyValue::Text(data)];
+                (Family::DataPackages, KeyValue::Tuple(parts))
+            }),
+            (any::<u64>(), code()).prop_map(|(user, product)| {
+                let parts = vec![KeyValue::Unsigned(user.into()), KeyValue::Text(product)];
+                (Family::MerchantDiscounts, KeyValue::Tuple(parts))
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_spelled_key_is_read_back((family, key) in keys()) {
+            if let Some(spelled) = ProductKeySpelling.spell(family.keyspace(), &key) {
+                prop_assert!(!spelled.starts_with('"') && !spelled.starts_with("0x"));
+                let read = ProductKeySpelling.read(&spelled);
+                prop_assert_eq!(read, Some((family.keyspace().to_owned(), key)), "{}", spelled);
+            }
+        }
+
+        #[test]
+        fn a_spelling_that_is_read_is_spelled_again(text in "(product_|products_category_|data_package_|data_bundles_|merchant_discount_|merchant_auth_)[A-Z0-9_%]{0,9}") {
+            if let Some((keyspace, key)) = ProductKeySpelling.read(&text) {
+                prop_assert_eq!(ProductKeySpelling.spell(&keyspace, &key), Some(text));
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_keyspace_or_shape_is_not_spelled() {
+        let code = KeyValue::Text("MTNVTU".to_owned());
+        assert_eq!(ProductKeySpelling.spell("price", &code), None);
+        assert_eq!(ProductKeySpelling.spell("data_package", &code), None);
+        assert_eq!(ProductKeySpelling.spell("product", &KeyValue::Unsigned(7)), None);
+        assert_eq!(ProductKeySpelling.spell("product", &KeyValue::Text("two words".to_owned())), None);
+    }
+
+    #[test]
+    fn the_prefix_of_a_spelling_is_read_as_the_prefix_of_keys() {
+        let prefix = |text: &str| ProductKeySpelling.read_prefix(text);
+        let text = |keyspace: &str, code: &str| Some((keyspace.to_owned(), text_of(code)));
+        assert_eq!(prefix("product_P0000"), text("product", "P0000"));
+        assert_eq!(prefix("product_"), text("product", ""));
+        assert_eq!(prefix("products_category_data"), text("products_category", "data"));
+        assert_eq!(prefix("data_bundles_MTN"), text("data_bundles", "MTN"));
+        assert_eq!(prefix("merchant_auth_M"), text("merchant_auth", "M"));
+        let package = KeyValue::Tuple(vec![text_of("MTNDATA")]);
+        assert_eq!(prefix("data_package_MTNDATA_"), Some(("data_package".to_owned(), package)));
+        assert_eq!(prefix("data_package_MTNDATA"), None, "the code may go on");
+        assert_eq!(prefix("data_package_MTN_DATA_"), None, "either underscore may end it");
+        let user = KeyValue::Tuple(vec![KeyValue::Unsigned(7)]);
+        assert_eq!(prefix("merchant_discount_7_"), Some(("merchant_discount".to_owned(), user)));
+        assert_eq!(prefix("merchant_discount_x_"), None);
+        assert_eq!(prefix("P0000"), None);
+    }
+}

@@ -1,0 +1,54 @@
+//! The error of a codec: its text, which names the cause.
+
+use std::any::Any;
+use std::fmt;
+
+/// Why a value could not be turned into bytes, or bytes into a value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CodecError(String);
+
+/// The text, with the name of the type behind it.
+impl fmt::Debug for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} (CodecError)")
+    }
+}
+
+impl CodecError {
+    pub(super) fn new(message: impl fmt::Display) -> Self {
+        Self(message.to_string())
+    }
+
+    /// A value of a format that a later version has.
+    pub(crate) fn of_unknown_format(code: u8) -> Self {
+        Self::new(format_args!(
+            "its format has the number {code}, which this version does not know; upgrade larder"
+        ))
+    }
+
+    pub(super) fn of_panic(what: &str, panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Self(format!("its {what} panicked: {}", text.unwrap_or("without a message")))
+    }
+}
+
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CodecError {}
+
+impl serde::ser::Error for CodecError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(message)
+    }
+}
+
+impl serde::de::Error for CodecError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(message)
+    }
+}

@@ -1,0 +1,71 @@
+//! An entry on its way into a shard: its value, its weight, and the data that the writer needs to save it.
+
+use std::any::Any;
+
+use super::buffer::BufferRoom;
+use super::weight::Weight;
+use crate::format::record::{Compression, Extension};
+use crate::sys::sync::Arc;
+use crate::units::Timestamp;
+
+/// A user's value. Its keyspace knows the type.
+pub(crate) type Value = Arc<dyn Any + Send + Sync>;
+
+/// A value that is acknowledged and not yet committed, with the data for its record.
+#[derive(Debug)]
+pub(crate) struct Unsaved {
+    pub(crate) payload: Vec<u8>,
+    pub(crate) compression: Compression,
+    pub(crate) extension: Extension,
+    pub(crate) version: u32,
+    pub(crate) written_at: Timestamp,
+    /// Whether the file takes the value. If not, the payload is empty, and the commit deletes the older
+    /// record.
+    pub(crate) fits_file: bool,
+    /// Held for as long as the payload is.
+    pub(crate) room: BufferRoom,
+}
+
+#[cfg(test)]
+impl Unsaved {
+    pub(crate) fn uncompressed(
+        payload: Vec<u8>,
+        version: u32,
+        written_at: Timestamp,
+        room: BufferRoom,
+    ) -> Self {
+        let (compression, extension) = (Compression::None, Extension::default());
+        Self { payload, compression, extension, version, written_at, fits_file: true, room }
+    }
+}
+
+/// An entry to store.
+#[derive(Debug)]
+pub(crate) struct IncomingEntry {
+    pub(crate) value: Value,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) weight: Weight,
+    /// `None` for an entry that is only ever in memory. Its weight is then already reserved in the budget.
+    pub(crate) unsaved: Option<Arc<Unsaved>>,
+}
+
+impl IncomingEntry {
+    /// Returns the weight to reserve before the entry is stored. An entry that will be saved reserves its
+    /// weight when it becomes clean.
+    pub(super) fn clean_weight(&self) -> u64 {
+        if self.unsaved.is_none() { self.weight.bytes() } else { 0 }
+    }
+}
+
+/// Why a value was not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The lease of the value was revoked.
+    Revoked,
+    /// The value must be saved, but was not encoded for that: the disk tier came back in the meantime.
+    Unsaved,
+    /// Memory has no room for the value, and the value has no other place.
+    NoRoom,
+    /// The cache is closed.
+    Closed,
+}

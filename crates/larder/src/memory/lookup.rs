@@ -1,0 +1,36 @@
+//! The answers of a shard about a key.
+
+use super::entry::Value;
+use super::epochs::EpochToken;
+use crate::units::Timestamp;
+
+/// The result of a lookup in a shard.
+#[derive(Debug)]
+pub(crate) enum Lookup {
+    /// A live value, and its expiry.
+    Value(Value, Timestamp),
+    /// The key has no live value, and none on disk.
+    Negative,
+    /// The shard has nothing. The disk may have a value.
+    Unknown(MissToken),
+}
+
+/// What a caller needs before it asks the disk about a key that its shard does not have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MissToken {
+    /// A record on disk is visible only if its sequence is greater than this.
+    pub(crate) min_visible_sequence: u64,
+    /// The permission to copy the record into memory.
+    pub(crate) epoch_token: EpochToken,
+}
+
+/// The state of a key before a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PreviousState {
+    /// A live value.
+    Live,
+    /// An expired value or a tombstone.
+    Dead,
+    /// The shard had nothing. The disk may have had a value.
+    Nothing,
+}

@@ -1,0 +1,47 @@
+//! What the operating system says of a path, and of an open file.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::{fs, io};
+
+use super::{FileKind, Identity, Metadata, content};
+
+/// Looks at a path without following a symbolic link. Returns `None` if nothing is there.
+pub(super) fn metadata_at(path: &Path) -> io::Result<Option<Metadata>> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let allocated = counts_blocks(path).then(|| content::allocated(&found));
+    Ok(Some(Metadata { allocated, ..seen(&found) }))
+}
+
+/// Returns whether the file system of a path can be believed about the blocks of a file.
+pub(super) fn counts_blocks(path: &Path) -> bool {
+    path.parent().is_some_and(content::counts_blocks)
+}
+
+pub(super) fn seen(found: &fs::Metadata) -> Metadata {
+    let kind = match found.file_type() {
+        kind if kind.is_dir() => FileKind::Directory,
+        kind if kind.is_symlink() => FileKind::Symlink,
+        kind if kind.is_file() => FileKind::File,
+        _ => FileKind::Special,
+    };
+    let born = found.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let born = born.and_then(|since| u64::try_from(since.as_nanos()).ok());
+    Metadata { kind, len: found.len(), allocated: None, identity: identity(found), born }
+}
+
+#[cfg(unix)]
+pub(super) fn identity(found: &fs::Metadata) -> Identity {
+    use std::os::unix::fs::MetadataExt;
+    Identity(found.dev(), found.ino())
+}
+
+/// Every file counts as the same: an open one can't be replaced there.
+#[cfg(not(unix))]
+pub(super) fn identity(_: &fs::Metadata) -> Identity {
+    Identity(0, 0)
+}

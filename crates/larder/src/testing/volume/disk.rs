@@ -1,0 +1,125 @@
+//! The state of a simulated disk: its files, what was done to it, and what it is told to fail.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::PathBuf;
+
+use parking_lot::Mutex;
+
+use super::act::Act;
+use super::nodes;
+use super::nodes::Nodes;
+use super::operation::{Failure, Operation};
+use super::power::{Journal, JournalEntry};
+use super::range_lock::RangeLock;
+use crate::sys::sync::Arc;
+use crate::sys::volume::{FileKind, Identity, Metadata};
+
+/// A disk, as its volume and its open files share it. The model checker does not know this lock: an operation of the disk is one step.
+pub(super) type SharedDisk = Arc<Mutex<Disk>>;
+
+/// From which operation on the disk fails, and how.
+#[derive(Debug, Clone)]
+pub(super) struct Planned {
+    pub(super) from: u64,
+    pub(super) failure: Failure,
+    /// Whether it fails until it is healed, or once.
+    pub(super) lasts: bool,
+    /// What it fails; none for everything.
+    pub(super) only: Option<Vec<Operation>>,
+}
+
+#[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a way of this disk's own to differ from others")]
+pub(super) struct Disk {
+    pub(super) nodes: Nodes,
+    pub(super) journal: Journal,
+    pub(super) locks: Vec<RangeLock>,
+    pub(super) owners: HashSet<PathBuf>,
+    pub(super) last_handle: u64,
+    pub(super) operations: Vec<Operation>,
+    pub(super) planned: Option<Planned>,
+    pub(super) failed: u64,
+    pub(super) capacity: Option<u64>,
+    pub(super) loses_syncs: bool,
+    pub(super) hides_blocks: bool,
+    pub(super) has_no_holes: bool,
+    pub(super) has_unstable_identities: bool,
+    /// What somebody else does to files, and before which operation.
+    pub(super) acts: Vec<(u64, Act)>,
+    /// Before which operations it was done.
+    pub(super) acted: Vec<u64>,
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disk")
+            .field("files", &self.nodes.names())
+            .field("operations", &self.operations.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Disk {
+    /// Counts an operation, and fails it if that is planned.
+    pub(super) fn begin(&mut self, operation: Operation) -> Result<(), Failure> {
+        let number = self.operations.len() as u64;
+        self.operations.push(operation);
+        while let Some(at) = self.acts.iter().position(|(at, _)| *at <= number) {
+            let (_, act) = self.acts.swap_remove(at);
+            self.acted.push(number);
+            self.act(act);
+        }
+        let is_hit = |planned: &Planned| {
+            number >= planned.from && planned.only.as_ref().is_none_or(|kinds| kinds.contains(&operation))
+        };
+        let Some((failure, lasts)) = self
+            .planned
+            .as_ref()
+            .filter(|planned| is_hit(planned))
+            .map(|planned| (planned.failure, planned.lasts))
+        else {
+            return Ok(());
+        };
+        if !lasts {
+            self.planned = None;
+        }
+        self.failed += 1;
+        Err(failure)
+    }
+
+    pub(super) fn change(&mut self, change: JournalEntry) {
+        change.apply(&mut self.nodes);
+        let is_sync = matches!(change, JournalEntry::SyncNode { .. } | JournalEntry::SyncNames);
+        if !(is_sync && self.loses_syncs) {
+            self.journal.push(change);
+        }
+    }
+
+    pub(super) fn seen(&self, id: u64) -> Metadata {
+        // An unstable one is another with each look.
+        let identity =
+            Identity(if self.has_unstable_identities { self.operations.len() as u64 } else { 0 }, id);
+        let allocated = (!self.hides_blocks).then(|| self.nodes.allocated(id));
+        Metadata { kind: FileKind::File, len: self.nodes.len(id), allocated, identity, born: Some(id) }
+    }
+
+    pub(super) fn has_room_for(&self, id: u64, offset: u64, len: usize) -> bool {
+        let more = self.nodes.pages_missing(id, offset, len) * nodes::PAGE as u64;
+        self.capacity.is_none_or(|capacity| self.nodes.used() + more <= capacity)
+    }
+
+    /// Does to files what another process does: durably, and past their users.
+    pub(super) fn act(&mut self, act: Act) {
+        match act {
+            Act::Unlink(path) => self.change(JournalEntry::Remove { path }),
+            Act::Rename(from, to) => self.change(JournalEntry::Rename { from, to }),
+            Act::Replace(path, bytes) => {
+                self.change(JournalEntry::Remove { path: path.clone() });
+                self.change(JournalEntry::Plant { path, bytes: bytes.into() });
+            }
+            Act::Overwrite(path, bytes) => self.change(JournalEntry::Plant { path, bytes: bytes.into() }),
+        }
+        self.change(JournalEntry::SyncNames);
+    }
+}

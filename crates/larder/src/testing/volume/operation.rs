@@ -1,0 +1,51 @@
+//! What can be done to a simulated disk, and how it fails.
+
+use std::io;
+use std::io::ErrorKind;
+
+/// What an operation does to a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each is the operation that its name says")]
+pub enum Operation {
+    Open,
+    Look,
+    List,
+    Read,
+    Write,
+    SetLen,
+    Punch,
+    Sync,
+    Rename,
+    Remove,
+    SyncDirectory,
+}
+
+impl Operation {
+    /// Those that change something, or make a change durable.
+    pub const CHANGES: [Self; 7] =
+        [Self::Write, Self::SetLen, Self::Punch, Self::Sync, Self::Rename, Self::Remove, Self::SyncDirectory];
+}
+
+/// How an operation fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// An input/output error.
+    Io,
+    /// No space is left on the device.
+    Full,
+    /// A write stops half way, with an input/output error.
+    ShortWrite,
+    /// The file system can't do that: what some answer when a directory is to be synced.
+    Unsupported,
+}
+
+impl From<Failure> for io::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Full => Self::new(ErrorKind::StorageFull, "no space left on the simulated device"),
+            Failure::Unsupported => Self::from(rustix::io::Errno::INVAL),
+            Failure::Io | Failure::ShortWrite => Self::other("the simulated device failed"),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! A lock on a range of the bytes of a simulated file.
+
+/// A lock on a range of a file's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RangeLock {
+    pub(super) handle: u64,
+    pub(super) node: u64,
+    pub(super) start: u64,
+    /// Exclusive; none for a range without an end.
+    pub(super) end: Option<u64>,
+    pub(super) is_shared: bool,
+}
+
+impl RangeLock {
+    fn overlaps(&self, other: &Self) -> bool {
+        self.node == other.node
+            && self.end.is_none_or(|end| other.start < end)
+            && other.end.is_none_or(|end| self.start < end)
+    }
+
+    /// Whether two handles can't hold both.
+    pub(super) fn excludes(&self, other: &Self) -> bool {
+        self.handle != other.handle && self.overlaps(other) && !(self.is_shared && other.is_shared)
+    }
+}

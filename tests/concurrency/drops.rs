@@ -1,0 +1,382 @@
+//! What a user's `Drop` may do: everything, wherever the cache lets go of a value or an error.
+//!
+//! No lock is held then, or the calls that it makes would wait for ever. So each way to let go of a value is
+//! gone through with a value whose `Drop` calls every verb; one that hangs is a failure, by a watchdog.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::{fmt, thread};
+
+use larder::testing::Failure;
+use larder::{Any, ByteSize, Cache, Keyspace, KeyspaceDefinition, LoadError};
+use serde::{Deserialize, Serialize};
+
+use crate::support::simulated::{SimulatedPlace, WRITES, wait_until};
+use crate::support::{HOUR, NAMES, Place, WATCHDOG};
+
+/// Calls that a trial makes: while the disk fails each tries for a fresh file.
+const ENOUGH: u64 = 5;
+
+const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(HOUR);
+const CALLERS: KeyspaceDefinition<u64, Caller> = KeyspaceDefinition::new("caller").ttl(HOUR);
+
+/// What the values and errors of one trial have in common.
+struct Calls {
+    cache: Mutex<Option<Cache>>,
+    /// Drops that have made their calls.
+    made: AtomicU64,
+}
+
+thread_local! {
+    /// The calls of a `Drop` drop values themselves; those call no more.
+    static IS_CALLING: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Calls {
+    fn make(&self) {
+        let Some(cache) = self.cache.lock().unwrap().clone() else { return };
+        if self.made.load(Ordering::SeqCst) >= ENOUGH || IS_CALLING.replace(true) {
+            return;
+        }
+        call_everything(&cache);
+        self.made.fetch_add(1, Ordering::SeqCst);
+        IS_CALLING.set(false);
+    }
+}
+
+/// Every public verb, whatever it answers.
+fn call_everything(cache: &Cache) {
+    if let Ok(names) = cache.keyspace(NAMES) {
+        drop((names.insert("a", "1".to_owned()), names.get("a"), names.peek("b"), names.touch("a")));
+        drop(names.get_or_load("c", || Ok::<_, String>("3".to_owned())));
+        drop(names.begin_update("a").map(larder::Update::finish));
+        drop((names.remove("a"), names.remove_many(["b", "c"]), names.remove_prefix("d"), names.clear()));
+        _ = (names.contains_key("a"), names.ttl("a"), names.count(), names.iter().count());
+    }
+    if let Ok(pairs) = cache.keyspace(PAIRS) {
+        drop((pairs.insert(&(1, 2), 3), pairs.remove_matching((Any, &2))));
+    }
+    // The very keyspace that the value was in, if it can be opened.
+    for version in 0..3 {
+        if let Ok(callers) = cache.keyspace(CALLERS.version(version)) {
+            drop((callers.get(&1), callers.remove(&1), callers.get_or_load(&2, || Err::<Caller, _>(()))));
+            drop(callers.insert(&3, Caller::default()));
+            let mut stale = cache.invalidation();
+            stale.clear(&callers);
+            drop(stale.commit());
+        }
+    }
+    drop((cache.stats(), cache.flush(), cache.sweep(), cache.verify()));
+}
+
+/// A value, or an error, that calls the cache when it is dropped.
+#[derive(Serialize, Deserialize, Default)]
+struct Caller {
+    filler: Vec<u8>,
+    #[serde(skip)]
+    calls: Option<Arc<Calls>>,
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        if let Some(calls) = self.calls.take() {
+            calls.make();
+        }
+    }
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Caller")
+    }
+}
+
+/// One trial: a cache, and values that call it.
+struct DropTrial {
+    place: SimulatedPlace,
+    cache: Cache,
+    callers: Keyspace<u64, Caller>,
+    calls: Arc<Calls>,
+}
+
+impl DropTrial {
+    fn new() -> Self {
+        let place = SimulatedPlace::new();
+        let cache = place.builder().memory_capacity(ByteSize::kib(64)).shards(1).open().unwrap();
+        let calls = Arc::new(Calls { cache: Mutex::new(Some(cache.clone())), made: AtomicU64::new(0) });
+        Self { callers: cache.keyspace(CALLERS).unwrap(), place, cache, calls }
+    }
+
+    fn caller(&self) -> Caller {
+        Caller { filler: vec![0; 1_000], calls: Some(self.calls.clone()) }
+    }
+
+    fn insert(&self) {
+        self.callers.insert(&1, self.caller()).unwrap();
+    }
+
+    fn wait(&self) {
+        wait_until("the calls are made", || self.calls.made.load(Ordering::SeqCst) > 0);
+    }
+
+    /// Runs a load while another thread does something, and waits for it.
+    fn load_during(
+        &self,
+        load: impl FnOnce() -> Result<Caller, Caller> + Send,
+        meanwhile: impl FnOnce(&Self) + Send,
+    ) {
+        let (loading, is_loading) = channel();
+        let (go_on, may_go_on) = channel();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let loaded = catch_unwind(AssertUnwindSafe(|| {
+                    self.callers.get_or_load(&1, || {
+                        loading.send(()).unwrap();
+                        may_go_on.recv().unwrap();
+                        load()
+                    })
+                }));
+                drop(loaded);
+            });
+            is_loading.recv().unwrap();
+            let waiter = scope.spawn(|| {
+                let loaded: Result<_, LoadError<Caller>> =
+                    self.callers.get_or_load(&1, || Ok(Caller::default()));
+                drop(loaded);
+            });
+            meanwhile(self);
+            go_on.send(()).unwrap();
+            waiter.join().unwrap();
+        });
+    }
+}
+
+type Way = fn(DropTrial) -> Arc<Calls>;
+
+/// Every way in which the cache lets go of a value, a loader's error or a panic's payload.
+const WAYS: [(&str, Way); 16] = [
+    ("replaced", |trial| {
+        trial.insert();
+        trial.insert();
+        trial.calls
+    }),
+    ("removed", |trial| {
+        trial.insert();
+        assert!(trial.callers.remove(&1).unwrap());
+        trial.calls
+    }),
+    ("removed when it is committed", |trial| {
+        trial.insert();
+        trial.cache.flush().unwrap();
+        assert_eq!(trial.callers.remove_many([&1]).unwrap(), 1);
+        trial.calls
+    }),
+    ("cleared", |trial| {
+        trial.insert();
+        trial.callers.clear().unwrap();
+        trial.calls
+    }),
+    ("cleared with all others", |trial| {
+        trial.insert();
+        trial.cache.clear().unwrap();
+        trial.calls
+    }),
+    ("begun to be updated", |trial| {
+        trial.insert();
+        trial.callers.begin_update(&1).unwrap().finish();
+        trial.calls
+    }),
+    ("evicted by the writer", |trial| {
+        for key in 0..200 {
+            trial.callers.insert(&key, trial.caller()).unwrap();
+        }
+        trial.cache.flush().unwrap();
+        trial.wait();
+        trial.calls
+    }),
+    ("expired", |trial| {
+        trial.insert();
+        trial.cache.flush().unwrap();
+        trial.place.clock.advance(2 * HOUR);
+        trial.cache.sweep().unwrap();
+        trial.wait();
+        trial.calls
+    }),
+    ("expired before it was committed", |trial| {
+        trial.insert();
+        trial.place.clock.advance(2 * HOUR);
+        trial.cache.flush().unwrap();
+        trial.wait();
+        trial.calls
+    }),
+    ("replaced with its keyspace", |trial| {
+        trial.insert();
+        let DropTrial { place: _place, cache, callers, calls } = trial;
+        drop(callers);
+        cache.keyspace(CALLERS.version(7)).unwrap();
+        calls
+    }),
+    ("voided", |trial| {
+        let value = trial.caller();
+        trial.load_during(move || Ok(value), |trial| drop(trial.callers.remove(&1)));
+        trial.calls
+    }),
+    ("failed, and shared", |trial| {
+        let error = trial.caller();
+        trial.load_during(move || Err(error), |_| ());
+        trial.calls
+    }),
+    ("failed, and voided", |trial| {
+        let error = trial.caller();
+        trial.load_during(
+            move || Err(error),
+            |trial| {
+                drop((trial.callers.remove(&1), trial.cache.clear()));
+                drop(trial.callers.insert(&1, Caller::default()));
+            },
+        );
+        trial.calls
+    }),
+    ("thrown", |trial| {
+        let payload = trial.caller();
+        trial.load_during(move || std::panic::resume_unwind(Box::new(payload)), |_| ());
+        trial.calls
+    }),
+    ("without a file", |trial| {
+        trial.insert();
+        trial.place.disk.fail_every(&WRITES, Failure::Io);
+        // Can't be committed, so the file is discarded.
+        drop(trial.callers.remove(&1));
+        for key in 0..200 {
+            trial.callers.insert(&key, trial.caller()).unwrap();
+        }
+        drop(trial.cache.flush());
+        trial.wait();
+        trial.calls
+    }),
+    ("closed", |trial| {
+        trial.insert();
+        trial.cache.close().unwrap();
+        trial.calls
+    }),
+];
+
+#[test]
+fn a_drop_may_call_every_verb_wherever_a_value_is_let_go_of() {
+    for (what, way) in WAYS {
+        let (done, is_done) = channel();
+        let trial = thread::spawn(move || {
+            let calls = way(DropTrial::new());
+            let made = calls.made.load(Ordering::SeqCst);
+            // What holds the cache is in the cache: this is the way out.
+            let last = calls.cache.lock().unwrap().take();
+            drop(last);
+            done.send(made).unwrap();
+        });
+        match is_done.recv_timeout(WATCHDOG) {
+            Ok(made) => assert!(made > 0, "{what}: nothing was dropped"),
+            Err(RecvTimeoutError::Timeout) => panic!("{what}: it hangs"),
+            Err(RecvTimeoutError::Disconnected) => {
+                trial.join().unwrap();
+            }
+        }
+    }
+}
+
+/// A value whose `Drop` panics, also beside another that does.
+#[derive(Serialize, Deserialize)]
+struct PanicsOnDrop {
+    filler: Vec<u8>,
+    #[serde(skip)]
+    is_armed: Option<Arc<AtomicBool>>,
+}
+
+const PANICKING: KeyspaceDefinition<u64, PanicsOnDrop> = KeyspaceDefinition::new("grenade").ttl(HOUR);
+
+impl Drop for PanicsOnDrop {
+    fn drop(&mut self) {
+        let is_armed = self.is_armed.as_ref().is_some_and(|is_armed| is_armed.load(Ordering::SeqCst));
+        assert!(!is_armed, "planted");
+    }
+}
+
+/// The panics of several values that are dropped together do not end the process; and one in the middle of a
+/// removal leaves nothing behind that bars the keyspace from the cache.
+#[test]
+fn drops_that_panic_leave_the_cache_usable() {
+    type LetsGo = fn(&SimulatedPlace, &Cache, &Keyspace<u64, PanicsOnDrop>);
+    let ways: [(&str, LetsGo); 4] = [
+        ("cleared", |_, _, panicking| _ = panicking.clear()),
+        ("expired", |place, cache, _| {
+            place.clock.advance(2 * HOUR);
+            drop(cache.sweep());
+        }),
+        ("evicted by the writer", |_, cache, panicking| {
+            for key in 0..200 {
+                let _ = panicking.insert(&key, PanicsOnDrop { filler: vec![0; 1_000], is_armed: None });
+            }
+            drop(cache.flush());
+        }),
+        ("closed", |_, cache, _| drop(cache.close())),
+    ];
+    for (what, lets_go) in ways {
+        let place = SimulatedPlace::new();
+        let cache = place.builder().memory_capacity(ByteSize::kib(64)).shards(8).open().unwrap();
+        let panicking = cache.keyspace(PANICKING).unwrap();
+        let is_armed = Arc::new(AtomicBool::new(false));
+        for key in 0..30 {
+            let value = PanicsOnDrop { filler: vec![0; 1_000], is_armed: Some(is_armed.clone()) };
+            panicking.insert(&key, value).unwrap();
+        }
+        cache.flush().unwrap();
+        is_armed.store(true, Ordering::SeqCst);
+        // Whose thread it panics on is its own affair.
+        drop(catch_unwind(AssertUnwindSafe(|| lets_go(&place, &cache, &panicking))));
+        is_armed.store(false, Ordering::SeqCst);
+        if what == "closed" {
+            assert_eq!(place.open().keyspace(PANICKING).unwrap().count(), 30);
+            continue;
+        }
+        for key in 300..350 {
+            let load = || Ok::<_, ()>(PanicsOnDrop { filler: vec![], is_armed: None });
+            drop(panicking.get_or_load(&key, load));
+            assert!(panicking.contains_key(&key), "{what}: a load of key {key} is cached");
+        }
+        drop((panicking, cache.close()));
+        assert!(place.open().keyspace(PANICKING).unwrap().count() >= 50, "{what}");
+    }
+}
+
+/// A value that is stored again when it is dropped, if it is not there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Returning(u32);
+
+static IS_OVER: AtomicBool = AtomicBool::new(false);
+static RETURNS_TO: OnceLock<Keyspace<u32, Returning>> = OnceLock::new();
+
+impl Drop for Returning {
+    fn drop(&mut self) {
+        if let Some(keyspace) = RETURNS_TO.get()
+            && !IS_OVER.load(Ordering::SeqCst)
+            && !keyspace.contains_key(&self.0)
+        {
+            drop(keyspace.insert(&self.0, Returning(self.0)));
+        }
+    }
+}
+
+#[test]
+fn a_value_that_is_stored_again_when_it_is_dropped_is_stored() {
+    let place = Place::new();
+    let cache = place.open();
+    let returning = cache.keyspace(KeyspaceDefinition::new("returning").ttl(HOUR)).unwrap();
+    assert!(RETURNS_TO.set(returning).is_ok());
+    let returning = RETURNS_TO.get().unwrap();
+    returning.insert(&7, Returning(7)).unwrap();
+    assert_eq!(returning.get(&7).unwrap().0, 7);
+    IS_OVER.store(true, Ordering::SeqCst);
+    cache.close().unwrap();
+}

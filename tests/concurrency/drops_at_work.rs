@@ -1,0 +1,150 @@
+//! Values whose `Drop` panics, or waits, in the middle of what the cache is doing: the rest of it is done all
+//! the same.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use larder::{ByteSize, Cache, Keyspace, KeyspaceDefinition, LoadError};
+use serde::{Deserialize, Serialize};
+
+use crate::support::simulated::{SimulatedPlace, wait_until};
+use crate::support::{HOUR, Place};
+
+type Act = Arc<dyn Fn() + Send + Sync>;
+
+/// A value that acts when it is dropped.
+#[derive(Serialize, Deserialize, Default)]
+struct Actor {
+    filler: Vec<u8>,
+    #[serde(skip)]
+    act: Option<Act>,
+}
+
+impl Drop for Actor {
+    fn drop(&mut self) {
+        if let Some(act) = self.act.take() {
+            act();
+        }
+    }
+}
+
+const ACTORS: KeyspaceDefinition<u64, Actor> = KeyspaceDefinition::new("actor").ttl(HOUR);
+
+fn actor(act: &Act) -> Actor {
+    Actor { filler: vec![0; 1_000], act: Some(act.clone()) }
+}
+
+/// What panics from when it is told to.
+fn panics(is_armed: &Arc<AtomicBool>) -> Act {
+    let is_armed = is_armed.clone();
+    Arc::new(move || assert!(!is_armed.load(Ordering::SeqCst), "planted"))
+}
+
+#[test]
+fn what_replaces_a_value_whose_drop_panics_is_committed_in_its_time() {
+    type Replaces = fn(&Keyspace<u64, Actor>);
+    let ways: [(&str, Replaces); 2] = [
+        ("an insert", |actors| actors.insert(&1, Actor::default()).unwrap()),
+        ("a load of what has expired", |actors| {
+            drop(actors.get_or_load(&2, || Ok::<_, ()>(Actor::default())));
+        }),
+    ];
+    for (what, replaces) in ways {
+        let place = Place::new();
+        let cache = place.builder().flush_interval(Duration::from_millis(1)).sweep_interval(HOUR);
+        let cache = cache.open().unwrap();
+        let actors = cache.keyspace(ACTORS).unwrap();
+        let is_armed = Arc::new(AtomicBool::new(false));
+        let short = larder::InsertOptions::new().ttl(Duration::from_secs(100));
+        actors.insert(&1, actor(&panics(&is_armed))).unwrap();
+        actors.insert_with(&2, actor(&panics(&is_armed)), short).unwrap();
+        cache.flush().unwrap();
+        // The sweeper has just looked, and does not look again for an hour.
+        cache.sweep().unwrap();
+        is_armed.store(true, Ordering::SeqCst);
+        if what != "an insert" {
+            place.clock.advance(Duration::from_secs(101));
+        }
+        let replaced = catch_unwind(AssertUnwindSafe(|| replaces(&actors)));
+        is_armed.store(false, Ordering::SeqCst);
+        assert!(replaced.is_err() || what != "an insert", "{what}: nothing was dropped");
+        wait_until(what, || cache.stats().unsaved_bytes == 0);
+        cache.close().unwrap();
+    }
+}
+
+#[test]
+fn a_sweep_in_which_a_drop_panics_plans_the_next_one() {
+    let place = SimulatedPlace::new();
+    let cache = place.open();
+    let actors = cache.keyspace(ACTORS).unwrap();
+    let is_armed = Arc::new(AtomicBool::new(true));
+    let for_seconds = |seconds| larder::InsertOptions::new().ttl(Duration::from_secs(seconds));
+    actors.insert_with(&1, actor(&panics(&is_armed)), for_seconds(100)).unwrap();
+    actors.insert_with(&2, Actor::default(), for_seconds(100)).unwrap();
+    actors.insert_with(&3, Actor::default(), for_seconds(200)).unwrap();
+    cache.flush().unwrap();
+    let on_disk = |count| cache.stats().disk.unwrap().entries == count;
+    assert!(on_disk(3));
+    for left in [1, 0] {
+        place.clock.advance(Duration::from_secs(102));
+        wait_until("what has expired is swept", || cache.stats().memory.entries == left && on_disk(left));
+    }
+    drop(actors);
+}
+
+#[test]
+fn no_value_is_dropped_on_the_thread_that_commits_while_the_cache_is_closed() {
+    let place = SimulatedPlace::new();
+    let cache = place.builder().memory_capacity(ByteSize::kib(64)).open().unwrap();
+    let actors = cache.keyspace(ACTORS).unwrap();
+    let threads = Arc::new(Mutex::new(Vec::new()));
+    let dropped = threads.clone();
+    let tells: Act = Arc::new(move || {
+        dropped.lock().unwrap().push(thread::current().name().unwrap_or_default().to_owned());
+    });
+    // More than memory has room for once they are committed.
+    for key in 0..200 {
+        actors.insert(&key, actor(&tells)).unwrap();
+    }
+    cache.close().unwrap();
+    let threads = threads.lock().unwrap();
+    assert_eq!(threads.len(), 200);
+    assert!(threads.iter().all(|name| name != "larder-writer"), "the writer waits for them");
+}
+
+#[test]
+fn who_waits_for_a_load_gets_its_value_though_the_drop_of_another_panics() {
+    const IN_MEMORY: KeyspaceDefinition<u64, Actor> = ACTORS.memory_only();
+    let cache = Cache::builder().memory_capacity(ByteSize::kib(64)).shards(1).open().unwrap();
+    let actors = cache.keyspace(IN_MEMORY).unwrap();
+    let is_armed = Arc::new(AtomicBool::new(false));
+    for key in 0..100 {
+        actors.insert(&key, actor(&panics(&is_armed))).unwrap();
+    }
+    let (loading, is_loading) = mpsc::channel();
+    thread::scope(|scope| {
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let loads = scope.spawn(|| {
+            let load = move || {
+                loading.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                Ok::<_, ()>(Actor { filler: vec![7; 30_000], act: None })
+            };
+            catch_unwind(AssertUnwindSafe(|| actors.get_or_load(&1_000, load))).is_err()
+        });
+        is_loading.recv().unwrap();
+        let waits = scope.spawn(|| actors.get_or_load(&1_000, || Err::<Actor, _>(())));
+        wait_until("it waits", || cache.stats().misses >= 2);
+        is_armed.store(true, Ordering::SeqCst);
+        go_on.send(()).unwrap();
+        assert!(loads.join().unwrap(), "nothing was evicted for it");
+        is_armed.store(false, Ordering::SeqCst);
+        let waited = waits.join().unwrap();
+        assert!(!matches!(waited, Err(LoadError::Panicked)), "the loader did not panic");
+        assert_eq!(waited.unwrap().filler.len(), 30_000);
+    });
+}

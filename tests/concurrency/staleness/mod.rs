@@ -1,0 +1,84 @@
+//! No stale answer: not under threads, not over restarts, not after a kill (contracts 1 and 3).
+//!
+//! Every key stands for something in a source, whose versions only grow ([`oracle`]). A child changes the source, tells the cache, and
+//! judges every answer by what had been acknowledged before the question ([`engine`]). It closes and reopens the cache as it goes; its
+//! parent kills it now and then and lets another go on with the same file.
+
+mod engine;
+mod oracle;
+
+pub(crate) use engine::work_until_killed;
+
+use crate::support::child::Worker;
+use crate::support::harness::Harness;
+use crate::support::{Place, Random};
+
+/// What a round saw: disk hits, evictions from memory, voided fills and requests of the caches that were closed, and kills.
+type Seen = [u64; 5];
+
+/// Lets several children work on one file, one after another, each until it is killed.
+fn work_and_kill(seed: u64, plant: &str, totals: &mut Seen) -> Result<(), String> {
+    let mut random = Random::of_round(seed);
+    // In memory there are many more steps to a second; on a disk commits take as long as they do.
+    let place = if random.below(3) == 0 { Place::new() } else { Place::in_memory() };
+    for _ in 0..=random.below(4) {
+        let mut worker =
+            Worker::start(&format!("staleness {} {plant}", random.below(u64::MAX)), &place.path());
+        let mut ticks = 1 + random.below(60);
+        while ticks > 0 {
+            let line = worker.line().ok_or("the child ended by itself; its own message is above")?;
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[0] {
+                "tick" => ticks -= 1,
+                "life" => {
+                    for (sum, word) in totals.iter_mut().zip(&words[1..]) {
+                        *sum += word.parse::<u64>().unwrap();
+                    }
+                }
+                "stale" => return Err(line),
+                _ => {}
+            }
+        }
+        let said = worker.kill();
+        totals[4] += 1;
+        if let Some(line) = said.into_iter().find(|line| line.starts_with("stale")) {
+            return Err(line);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn contract_3_no_answer_is_stale_under_threads_restarts_and_kills() {
+    let harness = Harness::new(
+        "contract_3_no_answer_is_stale_under_threads_restarts_and_kills",
+        "LARDER_STALENESS_SECONDS",
+        2,
+    );
+    let mut seen = Seen::default();
+    harness.run_for_seconds(|seed| {
+        work_and_kill(seed, "none", &mut seen).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+    });
+    let [disk_hits, evictions, voided, requests, kills] = seen;
+    eprintln!(
+        "{requests} requests, {disk_hits} disk hits, {evictions} evictions, {voided} voided fills, {kills} kills"
+    );
+    assert!(kills > 0);
+}
+
+/// A fault has many chances: how soon it shows is up to the threads.
+fn is_found_out(plant: &str) -> Option<String> {
+    (0..20).find_map(|seed| work_and_kill(seed, plant, &mut Seen::default()).err())
+}
+
+#[test]
+fn the_staleness_harness_catches_a_removal_that_is_not_made() {
+    let fault = is_found_out("forgets").expect("a cache that forgets to remove passed");
+    assert!(fault.contains("was gone"), "{fault}");
+}
+
+#[test]
+fn the_staleness_harness_catches_an_old_value_that_is_brought_back() {
+    let fault = is_found_out("brings-back").expect("a cache that brings old values back passed");
+    assert!(fault.contains("was gone"), "{fault}");
+}

@@ -1,0 +1,171 @@
+//! The source that the cache stands before, and what it has been told to forget.
+//!
+//! Each key has a version in the source, which only grows, and a *floor*: no answer to a lookup that begins now may be older. The floor
+//! rises when an invalidation or a write has returned. Both stand in a file as well as in memory, so that they outlive a process that is
+//! killed; of the floor only what a crash may not undo, since a buffered insert may be lost.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use crate::support::{Key, Written};
+
+pub(super) const GROUPS: u64 = 4;
+pub(super) const KEYS: u64 = 12;
+
+const WIDTH: u64 = 8;
+
+/// One key. Version 0 is none: sources begin at 1.
+#[derive(Debug, Default)]
+struct Row {
+    source: AtomicU64,
+    floor: AtomicU64,
+    durable: AtomicU64,
+    /// Held by whoever changes the source and tells the cache of it: two writers who race are not the cache's to order.
+    changing: Mutex<()>,
+    /// Held while a floor is written to the file, so that a lower one never lands on a higher.
+    keeping: Mutex<()>,
+}
+
+#[derive(Debug)]
+pub(super) struct Oracle {
+    file: File,
+    rows: Vec<Row>,
+}
+
+/// The right to change the source of one key.
+pub(super) struct Change<'a> {
+    oracle: &'a Oracle,
+    key: Key,
+    _changing: MutexGuard<'a, ()>,
+}
+
+impl Change<'_> {
+    /// The next version of the source.
+    pub(super) fn bump(&self) -> u64 {
+        let row = self.oracle.row(self.key);
+        let version = row.source.load(Ordering::SeqCst) + 1;
+        // In the file first: a process that follows must not give a version out twice.
+        self.oracle.keep(self.key, 0, version);
+        row.source.store(version, Ordering::SeqCst);
+        version
+    }
+}
+
+pub(super) fn all_keys() -> impl Iterator<Item = Key> {
+    (0..GROUPS).flat_map(|group| (0..KEYS).map(move |key| (group, key)))
+}
+
+impl Oracle {
+    /// The oracle in a file, or a new one.
+    pub(super) fn open(path: &Path) -> Self {
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(path).unwrap();
+        let len = GROUPS * KEYS * 2 * WIDTH;
+        file.set_len(len).unwrap();
+        let mut bytes = vec![0; usize::try_from(len).unwrap()];
+        file.read_exact_at(&mut bytes, 0).unwrap();
+        let numbers: Vec<u64> =
+            bytes.chunks(8).map(|bytes| u64::from_be_bytes(bytes.try_into().unwrap())).collect();
+        let rows = numbers.chunks(2).map(|row| Row {
+            source: AtomicU64::new(row[0].max(1)),
+            floor: AtomicU64::new(row[1]),
+            durable: AtomicU64::new(row[1]),
+            ..Row::default()
+        });
+        let rows = rows.collect();
+        Self { file, rows }
+    }
+
+    fn row(&self, key: Key) -> &Row {
+        &self.rows[usize::try_from(key.0 * KEYS + key.1).unwrap()]
+    }
+
+    fn keep(&self, key: Key, column: u64, version: u64) {
+        let at = ((key.0 * KEYS + key.1) * 2 + column) * WIDTH;
+        self.file.write_all_at(&version.to_be_bytes(), at).unwrap();
+    }
+
+    pub(super) fn change(&self, key: Key) -> Change<'_> {
+        Change { oracle: self, key, _changing: self.row(key).changing.lock().unwrap() }
+    }
+
+    /// What a loader reads.
+    pub(super) fn source(&self, key: Key) -> u64 {
+        self.row(key).source.load(Ordering::SeqCst)
+    }
+
+    /// What an answer to a lookup that begins now may not be older than.
+    pub(super) fn floor(&self, key: Key) -> u64 {
+        self.row(key).floor.load(Ordering::SeqCst)
+    }
+
+    /// A buffered write of a version has returned: nothing older is seen from here on, in this process.
+    pub(super) fn wrote(&self, key: Key, version: u64) {
+        self.row(key).floor.fetch_max(version, Ordering::SeqCst);
+    }
+
+    /// What was older than a version is gone for good: an invalidation has returned, or a commit of the version.
+    pub(super) fn settled(&self, key: Key, version: u64) {
+        self.wrote(key, version);
+        let row = self.row(key);
+        let _keeping = row.keeping.lock().unwrap();
+        if row.durable.fetch_max(version, Ordering::SeqCst) < version {
+            self.keep(key, 1, version);
+        }
+    }
+
+    /// Judges the answer to a lookup that began when the floor was this.
+    pub(super) fn judge(&self, key: Key, floor: u64, answer: Option<&Written>) -> Result<(), String> {
+        let Some(answer) = answer else { return Ok(()) };
+        let source = self.source(key);
+        if !answer.is_whole(key) {
+            return Err(format!("{key:?} has a value that was never written: {answer:?}"));
+        }
+        if answer.version < floor {
+            return Err(format!(
+                "{key:?} is {}; everything below {floor} was gone when it was asked",
+                answer.version
+            ));
+        }
+        if answer.version > source {
+            return Err(format!("{key:?} is {}, and its source has come to {source} only", answer.version));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_judge_catches_a_stale_answer_also_in_the_next_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("oracle");
+        let (key, other) = ((2, 3), (2, 4));
+        let oracle = Oracle::open(&path);
+        for _ in 0..5 {
+            oracle.change(key).bump();
+        }
+        assert_eq!((oracle.source(key), oracle.source(other)), (6, 1));
+        oracle.settled(key, 4);
+        oracle.wrote(key, 5);
+        let judged = |oracle: &Oracle, version| {
+            oracle.judge(key, oracle.floor(key), Some(&Written::new(key, version)))
+        };
+        assert!(judged(&oracle, 4).unwrap_err().contains("below 5"), "a write was seen");
+        judged(&oracle, 5).unwrap();
+        judged(&oracle, 6).unwrap();
+        assert!(judged(&oracle, 7).is_err(), "it is from the future");
+        oracle.judge(key, 5, None).unwrap();
+        assert!(oracle.judge(key, 5, Some(&Written::new(other, 5))).is_err());
+        drop(oracle);
+
+        let next = Oracle::open(&path);
+        assert_eq!(next.source(key), 6);
+        judged(&next, 4).unwrap();
+        assert!(judged(&next, 3).is_err(), "an invalidation outlives the process");
+    }
+}

@@ -1,0 +1,82 @@
+//! What a process takes stays bounded over many openings and a long mixed load (contract 7).
+//!
+//! A child opens and closes a cache again and again and loads it in between ([`work`]); its samples of the file's length, of resident
+//! memory, descriptors and threads are checked against bounds that do not depend on how long it ran ([`sample`]).
+
+#[cfg(target_os = "linux")]
+mod resident;
+mod sample;
+mod work;
+
+#[cfg(target_os = "linux")]
+pub(crate) use resident::fill;
+pub(crate) use work::wear;
+
+use crate::support::Place;
+use crate::support::child::Worker;
+use crate::support::harness::Harness;
+use sample::Sample;
+
+/// Rounds that a child makes however little time it has. Each has two samples.
+const MIN_ROUNDS: u64 = 5;
+/// Samples of a run that takes no longer than it must.
+const WARM_UP: usize = 6;
+/// The same for one that has time: what is filled, fragmented or allocated for the first time is so by then.
+const LONG_WARM_UP: usize = 20;
+
+fn wear_out(seed: u64, seconds: u64, plant: &str) -> Result<Vec<Sample>, String> {
+    // A short run is for what it counts, not for what a disk makes of it.
+    let place = if seconds < 10 { Place::in_memory() } else { Place::new() };
+    let mut worker = Worker::start(&format!("wear {seed} {seconds} {plant}"), &place.path());
+    let mut samples = Vec::new();
+    loop {
+        let line = worker.line().ok_or("the child ended by itself; its own message is above")?;
+        if line == "end" {
+            break;
+        }
+        samples.push(Sample::parse(&line));
+    }
+    let (_, status) = worker.wait();
+    if !status.success() {
+        return Err(format!("the child ended with {status}"));
+    }
+    sample::check(&samples, if samples.len() > 2 * LONG_WARM_UP { LONG_WARM_UP } else { WARM_UP })?;
+    Ok(samples)
+}
+
+#[test]
+fn contract_7_what_a_process_takes_stays_bounded() {
+    let harness = Harness::new("contract_7_what_a_process_takes_stays_bounded", "LARDER_CHURN_SECONDS", 1);
+    let seed = harness.first_seed();
+    let samples = harness.replayable_with(seed, harness.rounds(), || {
+        wear_out(seed, harness.rounds(), "none").unwrap_or_else(|why| panic!("seed {seed}: {why}"))
+    });
+    let (warm, last) = (samples[WARM_UP], samples.last().unwrap());
+    eprintln!(
+        "{} samples in {} s from seed {seed}; after the warm-up: {warm}; at the end: {last}",
+        samples.len(),
+        harness.rounds()
+    );
+}
+
+#[test]
+fn the_churn_harness_catches_lost_memory_descriptors_and_threads() {
+    std::thread::scope(|scope| {
+        for (plant, expected) in
+            [("memory", "resident"), ("descriptors", "descriptors"), ("threads", "threads")]
+        {
+            scope.spawn(move || {
+                let fault = wear_out(1, 0, plant).expect_err(plant);
+                assert!(fault.contains(expected), "{plant}: {fault}");
+            });
+        }
+    });
+}
+
+#[test]
+fn contract_7_the_file_stays_under_its_capacity_over_many_openings() {
+    // One that had been cut back when it was closed was once doubled beyond its capacity, in one run of six.
+    for seed in 1..6 {
+        wear_out(seed, 0, "none").unwrap();
+    }
+}

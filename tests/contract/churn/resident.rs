@@ -1,0 +1,95 @@
+//! What a process takes beyond an empty one, beside what its cache was told that it may: for values of
+//! several sizes, since what is kept beside a value is most of a small one.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use larder::{ByteSize, Cache, KeyspaceDefinition};
+
+use crate::support::child::{Worker, say};
+use crate::support::{HOUR, Place, Random};
+
+const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").ttl(HOUR);
+
+const MEMORY: u64 = 8 << 20;
+const PAGES: u64 = 4 << 20;
+const BUFFER: u64 = 4 << 20;
+/// Written in all, with what is kept of each value.
+const WRITTEN: u64 = 2 * (MEMORY + BUFFER);
+/// What is kept of a value, about.
+const KEPT: u64 = 200;
+/// As many times what is configured may be resident: the measurement shows the true figure, an allocator has
+/// its own way, and a machine with other work to do wakes threads late.
+const MOST: f64 = 1.7;
+
+/// Runs a child; how many times what is configured it had resident, at most.
+fn measured(size: usize, plant: &str) -> f64 {
+    let place = Place::in_memory();
+    let mut worker = Worker::start(&format!("fill {size} {plant}"), &place.path());
+    let line = worker.line().expect("the child says what it took");
+    line.strip_prefix("resident ").unwrap_or_else(|| panic!("{line:?}")).parse().unwrap()
+}
+
+#[test]
+fn contract_7_a_process_takes_about_what_its_cache_may_whatever_the_size_of_values() {
+    for size in [10, 1_000, 100_000] {
+        let times = measured(size, "none");
+        eprintln!("values of {size} bytes: {times:.2} times what is configured");
+        assert!(times <= MOST, "values of {size} bytes take {times:.2} times what is configured");
+        assert!(times > 0.7, "the cache was not filled: {times:.2}");
+    }
+}
+
+#[test]
+fn a_process_that_keeps_a_copy_of_each_value_is_caught() {
+    let times = measured(100_000, "keep");
+    assert!(times > MOST, "{times:.2} times what is configured");
+}
+
+/// The child's part: `SIZE PLANT`. Inserts, overwrites, reads from disk and removals.
+pub(crate) fn fill(path: &Path, words: &[&str]) {
+    let size: usize = words[0].parse().unwrap();
+    let (empty, code) = (status("VmRSS"), status("RssFile"));
+    let cache = Cache::builder()
+        .path(path)
+        .memory_capacity(ByteSize::bytes(MEMORY))
+        .page_cache(ByteSize::bytes(PAGES))
+        .write_buffer(ByteSize::bytes(BUFFER))
+        .flush_interval(Duration::from_millis(100))
+        .open()
+        .unwrap();
+    let texts = cache.keyspace(TEXTS).unwrap();
+    let writes = WRITTEN / (size as u64 + KEPT);
+    let mut random = Random::new(7);
+    let mut kept = Vec::new();
+    for number in 0..writes {
+        // The first half is all new; of the second every other overwrites.
+        let is_new = number < writes / 2 || random.below(2) == 0;
+        let key = if is_new { number } else { random.below(number) };
+        texts.insert(&key, "x".repeat(size)).unwrap();
+        if number % 4 == 0 {
+            drop(texts.get(&random.below(number + 1)));
+        }
+        if words[1] == "keep" {
+            kept.push("k".repeat(size));
+        }
+        if number % (writes / 20) == 0 {
+            texts.remove(&random.below(number + 1)).map(drop).unwrap();
+        }
+    }
+    cache.flush().unwrap();
+    // Pages of the program itself that were first used since are not the cache's: a test's program is large.
+    let taken = status("VmHWM") - empty - status("RssFile").saturating_sub(code);
+    let of = u32::try_from(taken * 1_000 / (MEMORY + PAGES + BUFFER)).unwrap();
+    say(&format!("resident {:.3}", f64::from(of) / 1_000.0));
+    cache.close().unwrap();
+    drop(kept);
+}
+
+/// A field of the kernel's account of this process, in bytes.
+fn status(field: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}

@@ -1,0 +1,107 @@
+//! Contract 6: when the disk fails at run time, memory keeps serving, and promise 3 holds across the failure.
+//!
+//! A child process lowers the limit on the length of its files while its cache is open: beyond it, every
+//! write fails as on a device that refuses. Nobody traps the signal that such a write raises, so the child
+//! ends if one reaches the system. What the disk tier does then, state by state, is in
+//! `outages/states.rs`; an error at every single operation is in `faults/io_errors.rs`.
+
+use std::path::Path;
+
+use larder::{ByteSize, Cache, DiskState, Error};
+
+use crate::faults::places::lower_file_size_limit;
+use crate::support::child::Worker;
+use crate::support::{BLOBS, HOUR, NAMES, Place, VERSIONS};
+
+#[test]
+fn contract_6_a_disk_that_fails_is_turned_off_and_nothing_invalidated_comes_back() {
+    let place = Place::new();
+    let mut worker = Worker::start("fail", &place.path());
+    assert_eq!(worker.line().as_deref(), Some("went on in memory"));
+    assert_eq!(worker.line(), None);
+    let mut left = std::fs::read_dir(place.dir()).unwrap().map(|file| file.unwrap().file_name());
+    assert!(left.all(|name| !name.to_str().unwrap().contains("discarded")), "the stale file is gone");
+    let cache = Cache::builder().path(place.path()).open().unwrap();
+    let names = cache.keyspace(NAMES).unwrap();
+    assert_eq!((names.get("victim"), names.get("other")), (None, None));
+}
+
+#[test]
+fn contract_6_an_invalidation_that_cannot_be_made_durable_is_never_reported_as_done() {
+    let place = Place::new();
+    let mut worker = Worker::start("fail-moved", &place.path());
+    assert_eq!(worker.line().as_deref(), Some("refused to promise"));
+    assert_eq!(worker.line(), None);
+    // The file came back, with what the cache could not remove from it: what the errors were about.
+    let cache = Cache::builder().path(place.path()).open().unwrap();
+    assert!(cache.keyspace(NAMES).unwrap().get("victim").is_some());
+}
+
+/// The length that no file of the child may exceed.
+const LIMIT: u64 = 2_000 << 10;
+
+fn fill_until_it_fails(path: &Path) -> Cache {
+    let cache =
+        Cache::builder().path(path).memory_capacity(ByteSize::mib(64)).flush_interval(HOUR).open().unwrap();
+    let names = cache.keyspace(NAMES).unwrap();
+    names.insert("victim", "committed".to_owned()).unwrap();
+    names.insert("other", "committed".to_owned()).unwrap();
+    cache.flush().unwrap();
+    lower_file_size_limit(LIMIT);
+    cache
+}
+
+fn fail_the_disk(cache: &Cache) {
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    for key in 0.. {
+        blobs.insert(&key, vec![7; 50_000]).unwrap();
+        assert_eq!(blobs.get(&key).unwrap().len(), 50_000, "whatever the disk does, a write is seen");
+        if cache.stats().disk.unwrap().off.is_some() {
+            break;
+        }
+        drop(cache.flush());
+    }
+}
+
+/// The child's part: fails the disk, and goes on.
+pub(crate) fn go_on(path: &Path) -> &'static str {
+    let cache = fill_until_it_fails(path);
+    fail_the_disk(&cache);
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    assert!(blobs.count() > 10, "what was not committed stays in memory");
+    let names = cache.keyspace(NAMES).unwrap();
+    assert_eq!(cache.stats().disk.unwrap().state, DiskState::Suspended);
+    assert!(names.remove("victim").is_ok(), "whatever that takes, it is removed for good");
+    assert_eq!(cache.stats().disk.unwrap().discards, 1, "the limit allows no way but to give the file up");
+    assert!(names.get("victim").is_none() && names.contains_key("other"));
+    names.insert("new", "in memory".to_owned()).unwrap();
+    assert_eq!(*names.get("new").unwrap(), "in memory");
+    let loaded = names.get_or_load("loaded", || Ok::<_, Error>("loaded".to_owned())).unwrap();
+    assert!(*loaded == "loaded" && names.contains_key("loaded"));
+    let versions = cache.keyspace(VERSIONS).unwrap();
+    versions.insert(&1, 1).unwrap();
+    assert_eq!(versions.count(), 1, "a keyspace can still be opened");
+    assert!(cache.sweep().is_ok());
+    assert!(cache.clear().unwrap() >= 3);
+    assert!(names.is_empty() && versions.is_empty());
+    drop(cache.close());
+    "went on in memory"
+}
+
+/// The child's part: fails the disk while somebody has moved the file away.
+pub(crate) fn refuse_to_promise(path: &Path) -> &'static str {
+    let cache = fill_until_it_fails(path);
+    let elsewhere = path.with_extension("elsewhere");
+    std::fs::rename(path, &elsewhere).unwrap();
+    std::fs::write(path, "somebody's letters").unwrap();
+    fail_the_disk(&cache);
+    let names = cache.keyspace(NAMES).unwrap();
+    assert!(matches!(names.remove("victim"), Err(Error::NotDurable { .. })));
+    assert!(names.get("victim").is_none(), "memory is clean all the same");
+    assert!(matches!(cache.clear(), Err(Error::NotDurable { .. })));
+    assert_eq!(std::fs::read(path).unwrap(), b"somebody's letters");
+    std::fs::rename(elsewhere, path).unwrap();
+    // Not closed, and not dropped: the file is back, and a last attempt to put it out of service would find it.
+    std::mem::forget((cache, names));
+    "refused to promise"
+}

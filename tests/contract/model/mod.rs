@@ -1,0 +1,402 @@
+//! Random operations against a simple model: a map with times, and what a crash may lose.
+//!
+//! The model knows what must be answered: an entry that lives, or nothing. The cache may also miss where a cache may forget, which
+//! with ample capacities is nowhere; so every answer must be exactly the model's.
+
+mod steps;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use larder::clock::Clock;
+use larder::{
+    Any, ByteSize, Cache, Durability, EntryInfo, InsertOptions, Keyspace, KeyspaceDefinition, Timestamp,
+    Update,
+};
+use proptest::prelude::*;
+use proptest::test_runner::{RngSeed, TestRunner};
+
+use crate::support::harness::Harness;
+use crate::support::{Place, assert_capacity_is_usable};
+use steps::{Step, step};
+
+type ModelKey = (String, u8);
+
+const SPACE: KeyspaceDefinition<ModelKey, u64> = KeyspaceDefinition::new("space").ttl(Duration::from_mins(1));
+const OTHER: KeyspaceDefinition<ModelKey, u64> =
+    KeyspaceDefinition::new("other").ttl(Duration::from_secs(30));
+const MEMORY: KeyspaceDefinition<ModelKey, u64> = KeyspaceDefinition::new("memory").memory_only();
+
+/// Memory's capacity and the write buffer, if they are tight.
+const TIGHT: ByteSize = ByteSize::kib(64);
+/// What most entries weigh in a tight memory, which has room for five.
+const TIGHT_WEIGHT: u64 = 12 << 10;
+
+fn weigh(weighed: &EntryInfo<'_>) -> u64 {
+    match weighed.value.downcast_ref::<u64>() {
+        // With its encoding, larger than the write buffer.
+        Some(value) if value.is_multiple_of(4) => TIGHT.as_u64(),
+        _ => TIGHT_WEIGHT,
+    }
+}
+
+type Entries = BTreeMap<(usize, ModelKey), (u64, Timestamp)>;
+
+struct ModelRun {
+    tight: bool,
+    place: Place,
+    cache: Cache,
+    spaces: Vec<Keyspace<ModelKey, u64>>,
+    model: Entries,
+    /// What the file holds for certain: the model at the last commit that was asked for.
+    committed: Entries,
+    /// What was written since, oldest first: the sweeper's commits may have taken any of it along.
+    since: BTreeMap<(usize, ModelKey), Vec<(u64, Timestamp)>>,
+    mark: Timestamp,
+    now: Timestamp,
+    updates: Vec<(usize, ModelKey, Update)>,
+}
+
+/// With a `tight` memory, of a few entries, the disk has to answer too, and what is only in memory may be evicted: such a run leaves
+/// that keyspace alone. Its write buffer holds a few entries too; and some values are larger than it, and weigh what memory may hold.
+fn open(place: &Place, tight: bool) -> (Cache, Vec<Keyspace<ModelKey, u64>>) {
+    // Removals of more are deleted behind.
+    let builder = place.builder().shards(2).range_rows(if tight { 1 } else { 3 });
+    let builder =
+        if tight { builder.memory_capacity(TIGHT).write_buffer(TIGHT).weigher(weigh) } else { builder };
+    let cache = builder.open().unwrap();
+    let spaces = [SPACE, OTHER, MEMORY].map(|definition| cache.keyspace(definition).unwrap());
+    (cache, spaces.into())
+}
+
+impl ModelRun {
+    fn new(tight: bool) -> Self {
+        let place = Place::in_memory();
+        let (cache, spaces) = open(&place, tight);
+        let now = place.clock.wall();
+        Self {
+            tight,
+            place,
+            cache,
+            spaces,
+            model: Entries::new(),
+            committed: Entries::new(),
+            since: BTreeMap::new(),
+            mark: now,
+            now,
+            updates: Vec::new(),
+        }
+    }
+
+    fn live(&self, at: usize, key: &ModelKey) -> Option<u64> {
+        self.model
+            .get(&(at, key.clone()))
+            .filter(|(_, expires_at)| *expires_at > self.now)
+            .map(|(value, _)| *value)
+    }
+
+    fn put(&mut self, at: usize, key: ModelKey, value: u64, ttl: Duration) {
+        let entry = (value, self.now.after(ttl));
+        self.since.entry((at, key.clone())).or_default().push(entry);
+        self.model.insert((at, key), entry);
+    }
+
+    fn is_barred(&self, at: usize, key: &ModelKey) -> bool {
+        self.updates.iter().any(|(space, barred, _)| (*space, barred) == (at, key))
+    }
+
+    /// Every commit takes everything along, but what is only in memory.
+    fn commit(&mut self) {
+        self.committed = self
+            .model
+            .iter()
+            .filter(|((at, _), _)| *at != 2)
+            .map(|(key, entry)| (key.clone(), *entry))
+            .collect();
+        self.since.clear();
+        self.mark = self.now;
+    }
+
+    /// What no answer may show any more, whatever happens.
+    fn remove(&mut self, matches: impl Fn(usize, &ModelKey) -> bool) -> u64 {
+        self.committed.retain(|(at, key), _| !matches(*at, key));
+        self.since.retain(|(at, key), _| !matches(*at, key));
+        let live = self
+            .model
+            .iter()
+            .filter(|((at, key), (_, expires_at))| matches(*at, key) && *expires_at > self.now)
+            .count();
+        self.model.retain(|(at, key), _| !matches(*at, key));
+        live as u64
+    }
+
+    /// Contract 7, after each step.
+    fn check_bounds(&self) {
+        let stats = self.cache.stats();
+        if self.tight {
+            assert!(stats.memory.weight <= TIGHT.as_u64(), "{stats}");
+            // A value that stands alone, with what is kept of it beside its encoding.
+            assert!(stats.unsaved_bytes <= TIGHT.as_u64() + 16 + 512, "{stats}");
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Insert(at, key, value) => {
+                self.spaces[at].insert(&key, value).unwrap();
+                let ttl = [SPACE, OTHER, MEMORY][at].default_ttl();
+                self.put(at, key, value, ttl);
+            }
+            Step::InsertFor(at, key, value, ttl) => {
+                let ttl = Duration::from_millis(ttl);
+                self.spaces[at].insert_with(&key, value, InsertOptions::new().ttl(ttl)).unwrap();
+                self.put(at, key, value, ttl);
+            }
+            Step::InsertNow(at, key, value) => {
+                let options = InsertOptions::new().durability(Durability::Immediate);
+                self.spaces[at].insert_with(&key, value, options).unwrap();
+                self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                if at != 2 {
+                    self.commit();
+                }
+            }
+            Step::Get(at, key) => {
+                let expires_at = self.model.get(&(at, key.clone())).map(|entry| entry.1);
+                let expected = self.live(at, &key);
+                assert_eq!(
+                    self.spaces[at].ttl(&key),
+                    expected.and(expires_at).map(|expires_at| expires_at.since(self.now))
+                );
+                assert_eq!(self.spaces[at].get(&key).map(|value| *value), expected, "{at} {key:?}");
+            }
+            Step::Load(at, key, value) => {
+                let loaded = *self.spaces[at].get_or_load(&key, || Ok::<_, larder::Error>(value)).unwrap();
+                let expected = self.live(at, &key);
+                assert_eq!(loaded, expected.unwrap_or(value), "{at} {key:?}");
+                if expected.is_none() && !self.is_barred(at, &key) {
+                    self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                }
+            }
+            Step::LoadBeside(at, key, value) => {
+                let space = self.spaces[at].clone();
+                let load = || space.insert(&key, value).map(|()| !value);
+                let loaded = *space.get_or_load(&key, load).unwrap();
+                let expected = self.live(at, &key);
+                assert_eq!(loaded, expected.unwrap_or(!value), "{at} {key:?}");
+                if expected.is_none() {
+                    self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                }
+            }
+            Step::Touch(at, key) => {
+                let expected = self.live(at, &key);
+                if self.is_barred(at, &key) {
+                    // Touching writes the value again by a lease, which an update bars.
+                    return;
+                }
+                assert_eq!(self.spaces[at].touch(&key).unwrap(), expected.is_some());
+                if let Some(value) = expected {
+                    self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                }
+            }
+            other => self.invalidate(other),
+        }
+    }
+
+    fn invalidate(&mut self, step: Step) {
+        match step {
+            Step::Remove(at, key) => {
+                let removed = self.spaces[at].remove(&key).unwrap();
+                assert_eq!(
+                    u64::from(removed),
+                    self.remove(|space, other| (space, other) == (at, &key)),
+                    "{at} {key:?}"
+                );
+            }
+            Step::RemoveMany(at, keys) => {
+                let removed = self.spaces[at].remove_many(&keys).unwrap();
+                assert_eq!(removed, self.remove(|space, key| space == at && keys.contains(key)));
+            }
+            Step::RemoveMatching(at, number) => {
+                let removed = self.spaces[at].remove_matching((Any, &number)).unwrap();
+                assert_eq!(removed, self.remove(|space, key| space == at && key.1 == number));
+            }
+            Step::RemoveTogether(key, prefix) => {
+                let mut together = self.cache.invalidation();
+                together.remove(&self.spaces[0], &key).unwrap();
+                together.remove_prefix(&self.spaces[1], (prefix.as_str(),));
+                let removed = together.commit().unwrap();
+                let is_one = |space: usize, other: &ModelKey| space == 0 && *other == key;
+                assert_eq!(
+                    removed,
+                    self.remove(|space, other| is_one(space, other) || (space == 1 && other.0 == prefix))
+                );
+            }
+            Step::RemovePrefix(at, prefix) => {
+                let removed = self.spaces[at].remove_prefix((prefix.as_str(),)).unwrap();
+                assert_eq!(removed, self.remove(|space, key| space == at && key.0 == prefix));
+            }
+            Step::Clear(at) => {
+                let removed = self.spaces[at].clear().unwrap();
+                assert_eq!(removed, self.remove(|space, _| space == at));
+            }
+            Step::ClearAll => assert_eq!(self.cache.clear().unwrap(), self.remove(|_, _| true)),
+            other => self.rare(other),
+        }
+    }
+
+    fn rare(&mut self, step: Step) {
+        match step {
+            Step::BeginUpdate(at, key) => {
+                let update = self.spaces[at].begin_update(&key).unwrap();
+                self.remove(|space, other| (space, other) == (at, &key));
+                self.updates.push((at, key, update));
+            }
+            Step::FinishUpdate => drop(self.updates.pop()),
+            Step::Advance(ms) => {
+                self.place.clock.advance(Duration::from_millis(ms));
+                self.now = self.now.after(Duration::from_millis(ms)).max(self.place.clock.wall());
+            }
+            Step::SetClock(by) => {
+                let wall = self.place.clock.wall().as_millis().saturating_add_signed(by);
+                self.place.clock.set_wall(Timestamp::from_millis(wall));
+                // A jump that nobody looks at before the next is none.
+                self.spaces[0].contains_key(&("", 0));
+                self.now = self.now.max(self.place.clock.wall());
+            }
+            Step::Flush => {
+                self.cache.flush().unwrap();
+                self.commit();
+            }
+            Step::Sweep => drop(self.cache.sweep().unwrap()),
+            Step::SweepBefore(nth, ms) => {
+                let is_live = |entry: &(_, Timestamp)| entry.1 > self.now;
+                let live: Vec<_> = self.model.iter().filter(|(_, entry)| is_live(entry)).collect();
+                if let Some((key, entry)) = live.get(nth % live.len().max(1)) {
+                    let ((at, key), left) = ((*key).clone(), entry.1.since(self.now));
+                    let ahead = left.saturating_sub(Duration::from_millis(ms));
+                    self.step(Step::Advance(u64::try_from(ahead.as_millis()).unwrap()));
+                    self.step(Step::Sweep);
+                    self.step(Step::Get(at, key));
+                }
+            }
+            Step::Walk(at) => {
+                let live = self
+                    .model
+                    .iter()
+                    .filter(|((space, _), (_, expires_at))| *space == at && *expires_at > self.now);
+                let expected: Vec<_> = live.map(|((_, key), (value, _))| (key.clone(), *value)).collect();
+                assert_eq!(
+                    self.spaces[at].iter().map(|(key, value)| (key, *value)).collect::<Vec<_>>(),
+                    expected
+                );
+                assert_eq!(self.spaces[at].count(), expected.len() as u64);
+            }
+            Step::Reopen => {
+                self.updates.clear();
+                self.spaces.clear();
+                self.cache.close().unwrap();
+                self.commit();
+                self.reopen();
+            }
+            Step::Crash => self.crash(),
+            _ => unreachable!("the common steps are matched before"),
+        }
+    }
+
+    /// A copy of the file as it stands is what `kill -9` leaves. What was not committed may be there or not; here nothing commits
+    /// but what was asked to, and the sweeper, whose commits take everything along.
+    ///
+    /// A wall clock that is behind is put right first: which mark the sweeper last committed is not known here. (Contract 2's own tests
+    /// have marks and clocks of every kind.)
+    fn crash(&mut self) {
+        self.place.clock.set_wall(self.now);
+        self.now = self.now.max(self.place.clock.wall());
+        self.mark = self.now;
+        let crashed = Place::in_memory();
+        std::fs::copy(self.place.path(), crashed.path()).unwrap();
+        self.updates.clear();
+        self.spaces.clear();
+        self.cache.close().unwrap();
+        std::fs::copy(crashed.path(), self.place.path()).unwrap();
+        self.reopen();
+        // For each key: what was committed for certain, or anything the cache had acknowledged since. Never what was removed.
+        let mut found = Entries::new();
+        for (at, space) in self.spaces.iter().enumerate() {
+            for (key, value) in space {
+                let ttl = space.ttl(&key).unwrap();
+                found.insert((at, key), (*value, self.now.after(ttl)));
+            }
+        }
+        for (key, (value, expires_at)) in &found {
+            let mut allowed =
+                self.committed.get(key).into_iter().chain(self.since.get(key).into_iter().flatten());
+            assert!(
+                allowed.any(|entry| entry == &(*value, *expires_at)),
+                "{key:?}: {value} until {expires_at:?} after a crash"
+            );
+        }
+        for (key, (_, expires_at)) in &self.committed {
+            // What replaced it may have been committed, and have expired.
+            let is_certain = *expires_at > self.now && !self.since.contains_key(key);
+            assert!(!is_certain || found.contains_key(key), "{key:?} was committed and is gone");
+        }
+        self.since.clear();
+        self.model = found.clone();
+        self.committed = found;
+    }
+
+    fn reopen(&mut self) {
+        let (cache, spaces) = open(&self.place, self.tight);
+        (self.cache, self.spaces) = (cache, spaces);
+        let wall = self.place.clock.wall();
+        if self.mark.as_millis() > wall.as_millis() + 3_600_000 {
+            self.model.clear();
+            self.committed.clear();
+            self.now = wall;
+        } else {
+            self.now = wall.max(self.mark);
+        }
+        self.mark = self.now;
+        self.model.retain(|(at, _), _| *at != 2);
+    }
+}
+
+/// Each case is a round with a seed of its own, so that one case is replayed by one command. proptest shrinks what fails.
+#[test]
+fn the_cache_answers_as_the_model_does() {
+    let harness = Harness::new("the_cache_answers_as_the_model_does", "LARDER_MODEL_CASES", 256);
+    harness.run(|seed| {
+        let mut runner = TestRunner::new(ProptestConfig {
+            cases: 1,
+            rng_seed: RngSeed::Fixed(seed),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        });
+        let history = (any::<bool>(), proptest::collection::vec(step(), 1..60));
+        let answered = runner.run(&history, |(tight, steps)| {
+            let mut run = ModelRun::new(tight);
+            for step in steps.into_iter().filter(|step| !tight || step.space() != Some(2)) {
+                run.step(step);
+                run.check_bounds();
+            }
+            if tight {
+                run.cache.flush().unwrap();
+                assert_capacity_is_usable(&run.cache, TIGHT_WEIGHT);
+            }
+            Ok(())
+        });
+        answered.unwrap_or_else(|failed| panic!("seed {seed}: {failed}"));
+    });
+}
+
+#[test]
+fn the_model_catches_an_answer_that_is_not_its_own() {
+    let wrong = std::panic::catch_unwind(|| {
+        let mut run = ModelRun::new(false);
+        run.step(Step::Insert(0, ("a".to_owned(), 1), 7));
+        // Behind the model's back.
+        run.spaces[0].insert(&("a", 1), 8_u64).unwrap();
+        run.step(Step::Get(0, ("a".to_owned(), 1)));
+    });
+    assert!(wrong.is_err());
+}

@@ -1,0 +1,92 @@
+//! What the model test does, and how often.
+
+use proptest::prelude::*;
+
+use super::ModelKey;
+
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Insert(usize, ModelKey, u64),
+    InsertFor(usize, ModelKey, u64, u64),
+    InsertNow(usize, ModelKey, u64),
+    Get(usize, ModelKey),
+    Load(usize, ModelKey, u64),
+    /// A load whose loader writes the key meanwhile.
+    LoadBeside(usize, ModelKey, u64),
+    Touch(usize, ModelKey),
+    Remove(usize, ModelKey),
+    RemoveMany(usize, Vec<ModelKey>),
+    RemovePrefix(usize, String),
+    /// Every key with this second part.
+    RemoveMatching(usize, u8),
+    /// A key of one keyspace and a prefix of the other, with one commit.
+    RemoveTogether(ModelKey, String),
+    Clear(usize),
+    ClearAll,
+    BeginUpdate(usize, ModelKey),
+    FinishUpdate,
+    Advance(u64),
+    SetClock(i64),
+    Flush,
+    Sweep,
+    /// A sweep so many milliseconds before one of the entries expires.
+    SweepBefore(usize, u64),
+    Walk(usize),
+    Reopen,
+    Crash,
+}
+
+impl Step {
+    /// The keyspace that it is about, if it is about one.
+    pub(super) fn space(&self) -> Option<usize> {
+        match self {
+            Step::Insert(at, ..)
+            | Step::InsertFor(at, ..)
+            | Step::InsertNow(at, ..)
+            | Step::Get(at, _)
+            | Step::Load(at, ..)
+            | Step::LoadBeside(at, ..)
+            | Step::Touch(at, _)
+            | Step::Remove(at, _)
+            | Step::RemoveMany(at, _)
+            | Step::RemovePrefix(at, _)
+            | Step::RemoveMatching(at, _)
+            | Step::Clear(at)
+            | Step::BeginUpdate(at, _)
+            | Step::Walk(at) => Some(*at),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn step() -> impl Strategy<Value = Step> {
+    let key = || (prop_oneof![Just("a"), Just("ab"), Just("a\0"), Just("")].prop_map(str::to_owned), 0_u8..4);
+    let space = || 0_usize..3;
+    prop_oneof![
+        8 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::Insert(space, key, value)),
+        4 => (space(), key(), any::<u64>(), 1_u64..90_000).prop_map(|(space, key, value, ttl)| Step::InsertFor(space, key, value, ttl)),
+        2 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::InsertNow(space, key, value)),
+        8 => (space(), key()).prop_map(|(space, key)| Step::Get(space, key)),
+        6 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::Load(space, key, value)),
+        2 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::LoadBeside(space, key, value)),
+        2 => (space(), key()).prop_map(|(space, key)| Step::Touch(space, key)),
+        4 => (space(), key()).prop_map(|(space, key)| Step::Remove(space, key)),
+        2 => (space(), prop_oneof![Just("a"), Just("ab"), Just("")]).prop_map(|(space, prefix)| Step::RemovePrefix(space, prefix.to_owned())),
+        2 => (space(), proptest::collection::vec(key(), 0..4)).prop_map(|(space, keys)| Step::RemoveMany(space, keys)),
+        2 => (space(), 0_u8..4).prop_map(|(space, number)| Step::RemoveMatching(space, number)),
+        2 => (key(), Just("a".to_owned())).prop_map(|(key, prefix)| Step::RemoveTogether(key, prefix)),
+        1 => space().prop_map(Step::Clear),
+        1 => Just(Step::ClearAll),
+        2 => (space(), key()).prop_map(|(space, key)| Step::BeginUpdate(space, key)),
+        2 => Just(Step::FinishUpdate),
+        4 => (1_u64..40_000).prop_map(Step::Advance),
+        1 => prop_oneof![-3_000_000_i64..3_000_000, -315_360_000_000_i64..315_360_000_000].prop_map(Step::SetClock),
+        4 => Just(Step::Flush),
+        2 => Just(Step::Sweep),
+        // Memory knows to the second what expires next, the disk to the millisecond.
+        2 => (any::<usize>(), 1_u64..1_200).prop_map(|(entry, ms)| Step::SweepBefore(entry, ms)),
+        2 => space().prop_map(Step::Walk),
+        2 => Just(Step::Reopen),
+        1 => Just(Step::Crash),
+    ]
+}

@@ -1,0 +1,263 @@
+//! The cache's file is removed, moved, replaced, cut and put back at random moments of a workload, on real
+//! files.
+//!
+//! The oracle: a lookup answers the latest version or a miss. After a restart no version shows that was older
+//! than an acknowledged removal, and what an insert that asked for the disk or a flush acknowledged is there,
+//! unless an event told of a loss since. What somebody puts in the place of the file after an answer can't be
+//! undone. It is told by closing: so where closing fails, what was answered before the last act is not held
+//! against a restart.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use larder::{Cache, Durability, Error, Event, InsertOptions, Keyspace, MAX_RETRY_DELAY};
+
+use crate::support::harness::Harness;
+use crate::support::{Place, Random, VERSIONS, spin};
+
+const KEYS: u64 = 12;
+const CALLS: u64 = 60;
+
+/// What other programs do to the file, in the order in which a round may need them.
+const ACTS: u64 = 10;
+
+/// Does one act. Those that need something that is not there do nothing.
+fn act(place: &Place, which: u64, is_between_calls: bool) {
+    let (path, beside) = (place.path(), |name: &str| -> PathBuf { place.dir().join(name) });
+    match which {
+        0 => drop(fs::remove_file(&path)),
+        1 => drop(fs::rename(&path, beside("away"))),
+        2 | 3 => drop(fs::rename(beside("away"), &path)),
+        4 => drop(fs::copy(&path, beside("copy"))),
+        5 => drop(fs::rename(beside("copy"), &path)),
+        6 => {
+            fs::write(beside("letters"), "somebody's letters").unwrap();
+            drop(fs::rename(beside("letters"), &path));
+        }
+        7 => {
+            // The file keeps a name.
+            drop(fs::remove_file(beside("away")));
+            drop(fs::hard_link(&path, beside("away")));
+        }
+        8 => drop(fs::remove_file(beside("shop.larder.lock"))),
+        // In the middle of a commit nobody could tell it from the commit's own writes.
+        _ if is_between_calls => {
+            if let Ok(file) = fs::OpenOptions::new().write(true).open(&path) {
+                drop(file.set_len(fs::metadata(&path).map_or(0, |found| found.len() / 2)));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What was acknowledged for a key.
+#[derive(Debug, Clone, Copy, Default)]
+struct Promise {
+    version: u64,
+    /// How many acts had been done when the call began.
+    acts: u64,
+    /// How many events had been told when it was answered.
+    events: u64,
+}
+
+#[derive(Debug, Default)]
+struct Oracle {
+    latest: BTreeMap<u64, Option<u64>>,
+    /// No version up to this may show.
+    removed: BTreeMap<u64, Promise>,
+    /// This version or a later one is there, unless the key was removed since.
+    durable: BTreeMap<u64, Promise>,
+    /// Versions that were inserted and may be on disk alone once a flush has answered.
+    written: BTreeMap<u64, u64>,
+}
+
+struct Round {
+    place: Place,
+    acts: AtomicU64,
+    /// For a message: what was done, in order.
+    history: Mutex<Vec<String>>,
+    events: Arc<AtomicU64>,
+    oracle: Oracle,
+    last_version: u64,
+}
+
+impl Round {
+    fn new() -> Self {
+        let (place, events) = (Place::in_memory(), Arc::default());
+        Self {
+            place,
+            acts: AtomicU64::new(0),
+            history: Mutex::default(),
+            events,
+            oracle: Oracle::default(),
+            last_version: 0,
+        }
+    }
+
+    fn open(&self) -> Result<(Cache, Keyspace<u64, u64>), Error> {
+        let events = self.events.clone();
+        let cache = self.place.builder().memory_capacity(64_u64 << 10).on_event(move |event| {
+            let is_back = matches!(event, Event::DiskRecovered { .. } | Event::LockLost { .. });
+            events.fetch_add(u64::from(!is_back), Ordering::SeqCst);
+        });
+        let cache = cache.open()?;
+        let versions = cache.keyspace(VERSIONS)?;
+        Ok((cache, versions))
+    }
+
+    /// One call, with acts around it or in the middle of it.
+    fn call(&mut self, cache: &Cache, versions: &Keyspace<u64, u64>, random: &mut Random, is_apart: bool) {
+        let (which, key, is_acting) = (random.below(10), random.below(KEYS), random.below(4) == 0);
+        let (an_act, moment) = (random.below(ACTS), random.below(400));
+        let began = self.acts.load(Ordering::SeqCst);
+        let Self { place, acts, history, events, oracle, last_version } = self;
+        let history = &*history;
+        let do_act = |is_between: bool| {
+            act(place, an_act, is_between);
+            acts.fetch_add(1, Ordering::SeqCst);
+            history.lock().unwrap().push(format!("act {an_act}"));
+        };
+        std::thread::scope(|scope| {
+            if is_acting && is_apart {
+                scope.spawn(|| {
+                    spin(moment);
+                    do_act(false);
+                });
+            }
+            *last_version += 1;
+            let version = *last_version;
+            let promise = |version| Promise { version, acts: began, events: events.load(Ordering::SeqCst) };
+            let state = cache.stats().disk.map(|disk| (disk.state, disk.off));
+            history.lock().unwrap().push(format!("call {which} of {key}: {version}, {state:?}"));
+            match which {
+                0..=2 => {
+                    versions.insert(&key, version).unwrap();
+                    oracle.latest.insert(key, Some(version));
+                    oracle.written.insert(key, version);
+                }
+                3 | 4 => {
+                    let immediate = InsertOptions::new().durability(Durability::Immediate);
+                    let answer = versions.insert_with(&key, version, immediate);
+                    oracle.latest.insert(key, Some(version));
+                    oracle.written.insert(key, version);
+                    if held(answer) {
+                        oracle.durable.insert(key, promise(version));
+                    }
+                }
+                5 | 6 => {
+                    oracle.durable.remove(&key);
+                    oracle.written.remove(&key);
+                    let answer = versions.remove(&key).map(drop);
+                    oracle.latest.insert(key, None);
+                    if held(answer) {
+                        oracle.removed.insert(key, promise(version));
+                    }
+                }
+                7 => {
+                    let written = std::mem::take(&mut oracle.written);
+                    if held(cache.flush()) {
+                        oracle
+                            .durable
+                            .extend(written.into_iter().map(|(key, version)| (key, promise(version))));
+                    }
+                }
+                _ => {
+                    let found = versions.get(&key).map(|found| *found);
+                    let latest = oracle.latest.get(&key).copied().flatten();
+                    assert!(found.is_none() || found == latest, "{key} is {found:?}, was made {latest:?}");
+                }
+            }
+        });
+        if is_acting && !is_apart {
+            do_act(true);
+        }
+        if random.below(12) == 0 {
+            self.place.clock.advance(MAX_RETRY_DELAY);
+        }
+    }
+
+    /// Holds what a restart finds against what was acknowledged.
+    fn restart(&self, has_closed: bool) {
+        let (acts, events) = (self.acts.load(Ordering::SeqCst), self.events.load(Ordering::SeqCst));
+        let (cache, versions) = match self.open() {
+            Ok(opened) => opened,
+            // Somebody's letters.
+            Err(Error::Foreign { .. }) if !has_closed => return,
+            Err(error) => panic!("a restart fails: {error}"),
+        };
+        let holds = |promise: &Promise| has_closed || promise.acts == acts;
+        for key in 0..KEYS {
+            let found = versions.get(&key).map(|found| *found);
+            let removed = self.oracle.removed.get(&key).filter(|promise| holds(promise));
+            let why = || {
+                format!(
+                    "{key} is {found:?}, closed: {has_closed}, {acts} acts, {events} events: {:#?} {:?}",
+                    self.history, self.oracle
+                )
+            };
+            assert!(
+                removed.is_none_or(|removed| found.is_none_or(|found| found >= removed.version)),
+                "{}",
+                why()
+            );
+            let durable =
+                self.oracle.durable.get(&key).filter(|promise| holds(promise) && promise.events == events);
+            assert!(
+                durable.is_none_or(|durable| found.is_some_and(|found| found >= durable.version)),
+                "{}",
+                why()
+            );
+        }
+        drop(versions);
+        drop(cache.close());
+    }
+}
+
+/// Whether a call has promised something.
+fn held(answer: Result<(), Error>) -> bool {
+    match answer {
+        Ok(()) => true,
+        Err(Error::NotDurable { .. }) => false,
+        Err(error) => panic!("a call failed: {error}"),
+    }
+}
+
+fn run(seed: u64) {
+    let random = &mut Random::of_round(seed);
+    let mut round = Round::new();
+    let (cache, versions) = round.open().unwrap();
+    let is_apart = random.below(2) == 0;
+    for _ in 0..random.below(CALLS) {
+        round.call(&cache, &versions, random, is_apart);
+    }
+    drop(versions);
+    let has_closed = cache.close().is_ok();
+    drop(cache);
+    round.restart(has_closed);
+}
+
+#[test]
+fn contract_3_what_happens_to_the_file_brings_nothing_back() {
+    let harness =
+        Harness::new("contract_3_what_happens_to_the_file_brings_nothing_back", "LARDER_FILE_ACTS", 150);
+    harness.run(run);
+}
+
+#[test]
+fn a_removal_that_was_acknowledged_and_comes_back_is_noticed() {
+    let noticed = |removed: u64, durable: u64| {
+        let mut round = Round::new();
+        let (cache, versions) = round.open().unwrap();
+        versions.insert(&0, 5).unwrap();
+        drop(versions);
+        cache.close().unwrap();
+        round.oracle.removed.insert(0, Promise { version: removed, ..Promise::default() });
+        round.oracle.durable.insert(0, Promise { version: durable, ..Promise::default() });
+        catch_unwind(AssertUnwindSafe(|| round.restart(true))).is_err()
+    };
+    assert!(!noticed(4, 5) && noticed(6, 5) && noticed(4, 6));
+}

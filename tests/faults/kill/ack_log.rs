@@ -1,0 +1,221 @@
+//! What a killed writer had acknowledged, and what may therefore be found afterwards.
+//!
+//! Each key belongs to one thread of the writer, and a thread's versions only grow. So an order of events need not be reconstructed: an
+//! invalidation that returned says up to which version a key is *dead*, a flush that returned says which version is *durable*, and
+//! an invalidation that was begun says up to which version there is *doubt*, because it may have been committed before its return
+//! was said. What is found must be newer than what is dead and no older than what is durable; it may be missing only if nothing
+//! durable is beyond doubt.
+
+use std::collections::BTreeMap;
+
+use crate::support::{Key, Written};
+
+/// Threads of a writer.
+pub(crate) const THREADS: u64 = 3;
+/// Keys of each thread.
+pub(crate) const KEYS: u64 = 6;
+
+/// What is found of each key that has a value.
+pub(crate) type Found = BTreeMap<Key, Written>;
+
+/// What is known of one key. A version of 0 is none.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    dead: u64,
+    durable: u64,
+    doubt: u64,
+}
+
+/// What is known of every key of a file, over all the processes that wrote it.
+#[derive(Debug, Default)]
+pub(crate) struct AckLog {
+    keys: BTreeMap<Key, Known>,
+    /// Threads that have begun a clear and not said that it returned.
+    clearing: Vec<u64>,
+    /// Events that said something was done.
+    pub(crate) acknowledged: u64,
+}
+
+impl AckLog {
+    fn of_thread(&mut self, thread: u64, change: impl Fn(&mut Known)) {
+        for key in 0..KEYS {
+            change(self.keys.entry((thread, key)).or_default());
+        }
+    }
+
+    /// Takes in a line of the writer.
+    pub(crate) fn hear(&mut self, line: &str) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let numbers: Vec<u64> = words[1..].iter().filter_map(|word| word.parse().ok()).collect();
+        self.acknowledged += u64::from(words[0] == "did");
+        match words[..2.min(words.len())] {
+            // thread, key, the last version that the removal can have met
+            ["will", "remove"] => {
+                let known = self.keys.entry((numbers[0], numbers[1])).or_default();
+                known.doubt = known.doubt.max(numbers[2]);
+            }
+            ["did", "remove"] => {
+                let known = self.keys.entry((numbers[0], numbers[1])).or_default();
+                known.dead = known.dead.max(numbers[2]);
+            }
+            ["will", "prefix"] => {
+                self.of_thread(numbers[0], |known| known.doubt = known.doubt.max(numbers[1]));
+            }
+            ["did", "prefix"] => {
+                self.of_thread(numbers[0], |known| known.dead = known.dead.max(numbers[1]));
+            }
+            ["will", "clear"] => self.clearing.push(numbers[0]),
+            // thread; the versions of every thread that were there when it began; those that had been begun when it returned
+            ["did", "clear"] => {
+                self.clearing.retain(|thread| *thread != numbers[0]);
+                let (before, after) = numbers[1..].split_at(usize::try_from(THREADS).unwrap());
+                for (thread, (before, after)) in (0..).zip(before.iter().zip(after)) {
+                    self.of_thread(thread, |known| {
+                        known.dead = known.dead.max(*before);
+                        known.doubt = known.doubt.max(*after);
+                    });
+                }
+            }
+            // the version that all keys of each thread had when it began
+            ["did", "flush"] => {
+                for (thread, version) in (0..).zip(&numbers) {
+                    self.of_thread(thread, |known| known.durable = known.durable.max(*version));
+                }
+            }
+            // thread, key, version
+            ["did", "now"] => {
+                let known = self.keys.entry((numbers[0], numbers[1])).or_default();
+                known.durable = known.durable.max(numbers[2]);
+            }
+            _ => {}
+        }
+    }
+
+    /// The writer is dead; it had given no version beyond this one. A clear that it had begun may have met any of them.
+    pub(crate) fn crashed(&mut self, last_version: u64) {
+        if !self.clearing.is_empty() {
+            self.clearing.clear();
+            for thread in 0..THREADS {
+                self.of_thread(thread, |known| known.doubt = last_version);
+            }
+        }
+    }
+
+    /// Compares what is found after a crash with what is known.
+    pub(crate) fn check(&self, found: &Found) -> Result<(), String> {
+        for (&key, value) in found {
+            if !value.is_whole(key) {
+                return Err(format!("{key:?} has a value that was never written: {value:?}"));
+            }
+            let Known { dead, durable, .. } = self.keys.get(&key).copied().unwrap_or_default();
+            let version = value.version;
+            if version <= dead {
+                return Err(format!("{key:?} came back as {version}; it was invalidated at {dead}"));
+            }
+            if version < durable {
+                return Err(format!("{key:?} is {version}, older than {durable}, which was durable"));
+            }
+        }
+        for (key, Known { durable, doubt, .. }) in &self.keys {
+            if durable > doubt && !found.contains_key(key) {
+                return Err(format!(
+                    "{key:?} is lost; {durable} was durable, and invalidated up to {doubt} at most"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what was found, and closed cleanly, for the truth: from here on a key has what it had then, or something newer.
+    pub(crate) fn settle(&mut self, found: &Found, last_version: u64) {
+        for (key, known) in &mut self.keys {
+            let durable = found.get(key).map_or(0, |value| value.version);
+            let dead = if durable == 0 { last_version } else { known.dead };
+            *known = Known { dead, durable, doubt: dead };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log_of(lines: &[&str]) -> AckLog {
+        let mut log = AckLog::default();
+        for line in lines {
+            log.hear(line);
+        }
+        log.crashed(99);
+        log
+    }
+
+    fn found(key: Key, version: u64) -> Found {
+        Found::from([(key, Written::new(key, version))])
+    }
+
+    /// What the other keys of a flush need not trouble a test with.
+    fn all(version: u64) -> Found {
+        let keys = (0..THREADS).flat_map(|thread| (0..KEYS).map(move |key| (thread, key)));
+        keys.map(|key| (key, Written::new(key, version))).collect()
+    }
+
+    #[test]
+    fn the_check_catches_a_removal_that_was_acknowledged_and_lost() {
+        let removed = log_of(&["did now 1 2 7", "will remove 1 2 7", "did remove 1 2 7"]);
+        let fault = removed.check(&found((1, 2), 7)).unwrap_err();
+        assert!(fault.contains("came back as 7"), "{fault}");
+        assert!(removed.check(&found((1, 2), 6)).is_err(), "and anything older");
+        removed.check(&found((1, 2), 8)).unwrap();
+        removed.check(&Found::new()).unwrap();
+    }
+
+    #[test]
+    fn the_check_catches_a_clear_and_a_prefix_that_were_acknowledged_and_lost() {
+        let cleared = log_of(&["will clear 0", "did clear 0 4 5 6 5 6 7"]);
+        assert!(cleared.check(&found((2, 0), 6)).is_err(), "it was there when the clear began");
+        cleared.check(&found((2, 0), 7)).unwrap();
+        let removed = log_of(&["will prefix 1 5", "did prefix 1 5"]);
+        assert!(removed.check(&found((1, 3), 5)).is_err());
+        removed.check(&found((2, 3), 5)).unwrap();
+    }
+
+    #[test]
+    fn the_check_catches_a_flush_that_was_acknowledged_and_lost() {
+        let flushed = log_of(&["did flush 5 5 5"]);
+        flushed.check(&all(5)).unwrap();
+        let mut one_lost = all(5);
+        one_lost.remove(&(2, 3));
+        assert!(flushed.check(&one_lost).unwrap_err().contains("(2, 3) is lost"));
+        let mut one_old = all(5);
+        one_old.insert((2, 3), Written::new((2, 3), 4));
+        assert!(flushed.check(&one_old).unwrap_err().contains("older than 5"));
+    }
+
+    #[test]
+    fn the_check_catches_a_torn_value_and_one_under_another_key() {
+        let mut torn = found((0, 0), 1_000);
+        torn.get_mut(&(0, 0)).unwrap().version = 1_001;
+        assert!(AckLog::default().check(&torn).unwrap_err().contains("never written"));
+        let misplaced = Found::from([((0, 0), Written::new((0, 1), 5))]);
+        assert!(AckLog::default().check(&misplaced).is_err());
+    }
+
+    #[test]
+    fn what_was_begun_and_not_acknowledged_is_allowed_either_way() {
+        let removing = log_of(&["did now 1 2 7", "will remove 1 2 7"]);
+        removing.check(&found((1, 2), 7)).unwrap();
+        removing.check(&Found::new()).unwrap();
+        let clearing = log_of(&["did flush 5 5 5", "will clear 1"]);
+        clearing.check(&Found::new()).unwrap();
+        clearing.check(&all(5)).unwrap();
+        assert!(clearing.check(&all(4)).is_err(), "but not what a flush had replaced");
+    }
+
+    #[test]
+    fn what_one_crash_lost_does_not_come_back_after_another() {
+        let mut settled = log_of(&["did flush 5 5 5", "will clear 1"]);
+        settled.settle(&Found::new(), 99);
+        assert!(settled.check(&found((1, 2), 99)).is_err());
+        settled.check(&found((1, 2), 100)).unwrap();
+    }
+}

@@ -1,0 +1,163 @@
+//! `kill -9` of a writing process, again and again, and what is found when its file is opened (contracts 3 and 4).
+//!
+//! A child writes with several threads and says what has returned ([`writer`]); its parent kills it at a moment that a seed chooses,
+//! opens the file, and compares what it finds with what was said ([`ack_log`]). The same file is killed several times in a row, with
+//! and without a clean opening in between, and some kills meet a cache that is just being made, opened or closed.
+
+mod ack_log;
+pub(crate) mod writer;
+
+use std::os::unix::process::ExitStatusExt;
+
+use larder::Cache;
+
+use crate::support::child::Worker;
+use crate::support::harness::Harness;
+use crate::support::{LOCK_WAIT, Place, Random, WRITTEN, spin};
+use ack_log::{AckLog, Found};
+use writer::Lie;
+
+/// Kills of one seed: of one file, or of two where it is begun anew.
+const CHAIN: u64 = 6;
+/// The most versions that a child gives out before it is killed.
+const VERSIONS_OF_A_RUN: u64 = 1_000_000;
+
+/// The most lines that a child says before it is killed.
+const MAX_LINES: usize = 400;
+
+/// When to kill.
+#[derive(Debug)]
+enum Moment {
+    /// So long after the child was started.
+    AfterStart { micros: u64 },
+    /// So long after it said this for the so-manieth time.
+    After { word: &'static str, times: u64, micros: u64 },
+}
+
+impl Moment {
+    fn choose(random: &mut Random) -> Self {
+        match random.below(8) {
+            0 => Self::AfterStart { micros: random.below(15_000) },
+            1 | 2 => Self::After { word: "opening", times: 1 + random.below(3), micros: random.below(6_000) },
+            3 => Self::After { word: "closing", times: 1 + random.below(2), micros: random.below(4_000) },
+            4 => Self::After { word: "will", times: 1 + random.below(20), micros: random.below(2_000) },
+            _ => Self::After { word: "did", times: 1 + random.below(40), micros: random.below(300) },
+        }
+    }
+
+    /// Lets the child work until then, and kills it. What it said.
+    fn kill(&self, mut worker: Worker) -> Result<Vec<String>, String> {
+        let mut said = Vec::new();
+        let micros = match *self {
+            Self::AfterStart { micros } => micros,
+            Self::After { word, times, micros } => {
+                let mut left = times;
+                while left > 0 {
+                    let line = worker.line().ok_or("the child ended by itself; its own message is above")?;
+                    let is_it = line.split(' ').next() == Some(word);
+                    // A child with a planted fault may never say it.
+                    left = if said.len() < MAX_LINES { left - u64::from(is_it) } else { 0 };
+                    said.push(line);
+                }
+                micros
+            }
+        };
+        spin(micros);
+        let (rest, status) = worker.kill_and_look();
+        said.extend(rest);
+        if status.signal().is_none() {
+            return Err(format!("the child ended by itself ({status}); its own message is above"));
+        }
+        Ok(said)
+    }
+}
+
+/// What the file holds when it is opened after a crash. A kill is not damage, so nothing may be moved aside.
+fn look(place: &Place) -> Result<Found, String> {
+    let cache = Cache::builder()
+        .path(place.path())
+        .open_timeout(LOCK_WAIT)
+        .range_rows(2)
+        .open()
+        .map_err(|error| error.to_string())?;
+    if let Some(aside) = cache.stats().disk.and_then(|disk| disk.quarantined) {
+        return Err(format!("a killed file was taken for a damaged one: {}", aside.display()));
+    }
+    let written = cache.keyspace(WRITTEN).map_err(|error| error.to_string())?;
+    let found: Found = written.iter().map(|(key, value)| (key, (*value).clone())).collect();
+    let unlike = found.iter().find(|(key, value)| written.get(key).as_deref() != Some(*value));
+    if let Some((key, _)) = unlike {
+        return Err(format!("{key:?} is found by walking, and not by looking it up"));
+    }
+    if cache.stats().disk.is_some_and(|disk| disk.damaged_records > 0 || disk.off.is_some()) {
+        return Err(format!("the disk is off, or a record is damaged: {:?}", cache.stats().disk));
+    }
+    cache.close().map_err(|error| error.to_string())?;
+    Ok(found)
+}
+
+/// Kills a writer so many times. How many acknowledgements were checked.
+fn kill_again_and_again(seed: u64, kills: u64, lie: Lie) -> Result<u64, String> {
+    let mut random = Random::of_round(seed);
+    let (mut place, mut log) = (Place::new(), AckLog::default());
+    let mut acknowledged = 0;
+    for kill in 1..=kills {
+        if random.below(5) == 0 {
+            acknowledged += log.acknowledged;
+            (place, log) = (Place::new(), AckLog::default());
+        }
+        let first = kill * VERSIONS_OF_A_RUN;
+        let task = format!("kill {} {first} {}", random.below(u64::MAX), lie.name());
+        let moment = Moment::choose(&mut random);
+        let failed = |why: String| format!("kill {kill} of {kills}, {moment:?}: {why}");
+        let said = moment.kill(Worker::start(&task, &place.path())).map_err(failed)?;
+        for line in &said {
+            log.hear(line);
+        }
+        let last = first + VERSIONS_OF_A_RUN - 1;
+        log.crashed(last);
+        // Now and then the next child is the first to open what this one left.
+        if kill == kills || random.below(4) > 0 {
+            let found = look(&place).map_err(failed)?;
+            log.check(&found).map_err(failed)?;
+            log.settle(&found, last);
+        }
+    }
+    Ok(acknowledged + log.acknowledged)
+}
+
+#[test]
+fn contract_4_nothing_acknowledged_is_lost_or_comes_back_by_kill_9() {
+    let harness =
+        Harness::new("contract_4_nothing_acknowledged_is_lost_or_comes_back_by_kill_9", "LARDER_KILLS", 12);
+    let mut acknowledged = 0;
+    let mut left = harness.rounds();
+    for seed in harness.seeds() {
+        let kills = left.min(CHAIN);
+        if kills == 0 {
+            break;
+        }
+        left -= kills;
+        acknowledged += harness.replayable_with(seed, CHAIN, || {
+            kill_again_and_again(seed, kills, Lie::None).unwrap_or_else(|why| panic!("seed {seed}: {why}"))
+        });
+    }
+    eprintln!("{} kills, {acknowledged} acknowledgements checked", harness.rounds());
+}
+
+/// Whether a child that lies is found out within a few chains of kills.
+fn is_found_out(lie: Lie) -> Option<String> {
+    (0..4).find_map(|seed| kill_again_and_again(seed, CHAIN, lie).err())
+}
+
+#[test]
+fn the_kill_harness_catches_a_flush_that_was_not_made() {
+    let fault = is_found_out(Lie::Flush).expect("a writer that lies about its flushes passed");
+    assert!(fault.contains("durable"), "{fault}");
+}
+
+#[test]
+fn the_kill_harness_catches_a_removal_that_was_not_made() {
+    let fault = is_found_out(Lie::Remove).expect("a writer that lies about its removals passed");
+    assert!(fault.contains("came back"), "{fault}");
+}

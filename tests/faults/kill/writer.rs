@@ -1,0 +1,193 @@
+//! The child's part: threads that write, invalidate and flush, and say what they are about to do and what has returned.
+//!
+//! A line is said before an invalidation is called and after it has returned. Between the two a kill may find it durable or not.
+//! Each thread writes its own keys, all of them at a version, round after round; so one number a thread says what a flush must have
+//! committed.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use larder::{ByteSize, Cache, Durability, Error, InsertOptions, Keyspace};
+
+use super::ack_log::{KEYS, THREADS};
+use crate::support::child::say;
+use crate::support::{HOUR, Key, LOCK_WAIT, Random, WRITTEN, Written};
+
+/// A fault to plant in the child: it says that something was done, and it was not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lie {
+    None,
+    Flush,
+    Remove,
+}
+
+impl Lie {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::None => "honest",
+            Self::Flush => "flush",
+            Self::Remove => "remove",
+        }
+    }
+
+    fn named(name: &str) -> Self {
+        [Self::None, Self::Flush, Self::Remove].into_iter().find(|lie| lie.name() == name).unwrap()
+    }
+}
+
+/// How far each thread has come. Both only grow.
+#[derive(Default)]
+struct Progress {
+    /// The version that all of the thread's keys had at the end of its last round.
+    complete: AtomicU64,
+    /// The last version that it has begun to write.
+    begun: AtomicU64,
+}
+
+struct Writer<'a> {
+    cache: &'a Cache,
+    written: &'a Keyspace<Key, Written>,
+    threads: &'a [Progress],
+    thread: u64,
+    lie: Lie,
+    random: Random,
+}
+
+/// Opens the cache, works, closes it, and begins anew, until it is killed: `SEED FIRST_VERSION LIE`.
+pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
+    let mut random = Random::of_round(words[0].parse().unwrap());
+    let first: u64 = words[1].parse().unwrap();
+    let lie = Lie::named(words[2]);
+    let threads: Vec<Progress> = (0..THREADS).map(|_| Progress::default()).collect();
+    for progress in &threads {
+        progress.begun.store(first, Ordering::SeqCst);
+    }
+    loop {
+        say("opening");
+        let interval = if lie == Lie::None { Duration::from_millis(1 + random.below(20)) } else { HOUR };
+        let cache = Cache::builder()
+            .path(path)
+            // Some keys have to be read from the disk.
+            .memory_capacity(ByteSize::kib(64))
+            .flush_interval(interval)
+            // Larger removals are deleted behind the answer.
+            .range_rows(2)
+            .open_timeout(LOCK_WAIT)
+            .open()
+            .unwrap();
+        let written = cache.keyspace(WRITTEN).unwrap();
+        say("open");
+        // Some lives are so short that a kill finds little but opening and closing.
+        let steps = if random.below(3) == 0 { random.below(3) } else { random.below(60) };
+        thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let random = Random::of_round(random.below(u64::MAX));
+                let (cache, written, threads) = (&cache, &written, &threads);
+                let mut writer = Writer { cache, written, threads, thread, lie, random };
+                scope.spawn(move || (0..steps).for_each(|_| writer.step()));
+            }
+        });
+        let complete = all(&threads, |progress| &progress.complete);
+        say("closing");
+        cache.close().unwrap();
+        // What is committed when it closes is durable as after a flush.
+        say(&format!("did flush {complete}"));
+    }
+}
+
+fn all(threads: &[Progress], which: impl Fn(&Progress) -> &AtomicU64) -> String {
+    let numbers: Vec<String> =
+        threads.iter().map(|progress| which(progress).load(Ordering::SeqCst).to_string()).collect();
+    numbers.join(" ")
+}
+
+impl Writer<'_> {
+    fn own(&self) -> &Progress {
+        &self.threads[usize::try_from(self.thread).unwrap()]
+    }
+
+    fn next_version(&self) -> u64 {
+        // Before it is written: a clear of another thread may meet it from here on.
+        self.own().begun.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    fn step(&mut self) {
+        let version = self.next_version();
+        for key in 0..KEYS {
+            self.written.insert(&(self.thread, key), Written::new((self.thread, key), version)).unwrap();
+        }
+        self.own().complete.store(version, Ordering::SeqCst);
+        let key = (self.thread, self.random.below(KEYS));
+        if let Some(found) = self.written.get(&key) {
+            assert_eq!(found.version, version, "{key:?}: a write is seen, or what cleared it");
+        }
+        match (self.lie, self.random.below(9)) {
+            (Lie::Flush, _) => {
+                say(&format!("did flush {}", all(self.threads, |progress| &progress.complete)));
+            }
+            (Lie::Remove, _) => {
+                self.flush();
+                self.invalidate(key, |_| Ok(()));
+            }
+            (Lie::None, 0) => self.flush(),
+            (Lie::None, 1) => self.now(key),
+            (Lie::None, 2) => self.invalidate(key, |own| own.written.remove(&key).map(drop)),
+            (Lie::None, 3) => self.invalidate(key, |own| own.written.begin_update(&key).map(drop)),
+            (Lie::None, 4) => self.prefix(),
+            (Lie::None, 5) if self.random.below(4) == 0 => self.clear(),
+            (Lie::None, 6) => self.load(key),
+            _ => {}
+        }
+    }
+
+    fn flush(&self) {
+        let complete = all(self.threads, |progress| &progress.complete);
+        self.cache.flush().unwrap();
+        say(&format!("did flush {complete}"));
+    }
+
+    fn now(&self, key: Key) {
+        let version = self.next_version();
+        let options = InsertOptions::new().durability(Durability::Immediate);
+        self.written.insert_with(&key, Written::new(key, version), options).unwrap();
+        say(&format!("did now {} {} {version}", key.0, key.1));
+    }
+
+    fn invalidate(&self, key: Key, invalidation: impl Fn(&Self) -> Result<(), Error>) {
+        let what = format!("remove {} {} {}", key.0, key.1, self.own().begun.load(Ordering::SeqCst));
+        say(&format!("will {what}"));
+        invalidation(self).unwrap();
+        say(&format!("did {what}"));
+        assert!(self.lie != Lie::None || self.written.get(&key).is_none(), "{key:?} was removed");
+    }
+
+    fn prefix(&self) {
+        let what = format!("prefix {} {}", self.thread, self.own().begun.load(Ordering::SeqCst));
+        say(&format!("will {what}"));
+        let _removed = self.written.remove_prefix((self.thread,)).unwrap();
+        say(&format!("did {what}"));
+        assert!(
+            (0..KEYS).all(|key| self.written.get(&(self.thread, key)).is_none()),
+            "the prefix was removed"
+        );
+    }
+
+    /// Clears what every thread writes, while they do.
+    fn clear(&mut self) {
+        say(&format!("will clear {}", self.thread));
+        let before = all(self.threads, |progress| &progress.complete);
+        let cleared = if self.random.below(2) == 0 { self.cache.clear() } else { self.written.clear() };
+        cleared.unwrap();
+        let after = all(self.threads, |progress| &progress.begun);
+        say(&format!("did clear {} {before} {after}", self.thread));
+    }
+
+    /// A load is a write that an invalidation of another thread may void.
+    fn load(&self, key: Key) {
+        let version = self.next_version();
+        let loaded = self.written.get_or_load(&key, || Ok::<_, Error>(Written::new(key, version))).unwrap();
+        assert!(loaded.is_whole(key));
+    }
+}

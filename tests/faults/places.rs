@@ -1,0 +1,237 @@
+//! Where a cache is put: what the process, the system and the file system allow there.
+//!
+//! Real file systems are mounted by a child in a mount namespace of its own, where this process may do that
+//! (as root); elsewhere these tests say that they were left out.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use larder::admin::Admin;
+use larder::testing::{Failure, Operation};
+use larder::{ByteSize, Cache, DiskState, Error, Event, MAX_LENGTH_PER_CAPACITY};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::support::child::{Worker, say};
+use crate::support::simulated::{PATH, SimulatedPlace, disk_of, state_of};
+use crate::support::{BLOBS, NAMES, Place};
+
+/// The length that files may have under the limit of these tests.
+const LIMIT: u64 = 16 << 20;
+/// `ulimit -f` counts so.
+const BLOCK: u64 = 512;
+
+/// Lowers what this process may write of a file, from here on. It is not ended by that, whatever the signal
+/// does.
+pub(crate) fn lower_file_size_limit(bytes: u64) {
+    let maximum = getrlimit(Resource::Fsize).maximum;
+    setrlimit(Resource::Fsize, Rlimit { current: Some(bytes), maximum }).unwrap();
+}
+
+#[test]
+fn contract_6_a_limit_on_the_length_of_files_bounds_the_file_and_ends_nobody() {
+    let place = Place::new();
+    let blocks = u32::try_from(LIMIT / BLOCK).unwrap();
+    let worker = Worker::start_limited("limited", &place.path(), blocks);
+    let (said, status) = worker.wait();
+    assert!(status.success(), "{status}: {said:?}");
+    assert_eq!(said, ["stayed within it"]);
+}
+
+/// The child's part: writes more than the limit lets a file have.
+pub(crate) fn stay_within(path: &Path) -> &'static str {
+    let (sender, events) = std::sync::mpsc::channel();
+    let listen = move |event: &Event| drop(sender.send(event.clone()));
+    let cache =
+        Cache::builder().path(path).disk_capacity(ByteSize::mib(512)).on_event(listen).open().unwrap();
+    let told = events.recv().unwrap();
+    assert!(matches!(&told, Event::DiskLimited { cause } if cause.contains("ulimit -f")), "{told}");
+    assert_eq!(cache.stats().disk.unwrap().capacity, LIMIT / MAX_LENGTH_PER_CAPACITY);
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    for key in 0..1_000 {
+        blobs.insert(&key, vec![7; 50_000]).unwrap();
+        if key % 20 == 0 {
+            cache.flush().unwrap();
+        }
+    }
+    assert_eq!(cache.stats().disk.unwrap().state, DiskState::On);
+    assert!(cache.stats().disk.unwrap().evictions > 0);
+    assert!(fs::metadata(path).unwrap().len() <= LIMIT);
+    cache.close().unwrap();
+    "stayed within it"
+}
+
+#[test]
+fn contract_6_a_limit_that_leaves_no_room_for_a_file_is_an_error_with_the_way_out() {
+    let place = Place::new();
+    let (said, status) = Worker::start_limited("refused", &place.path(), 100).wait();
+    assert!(status.success(), "{status}: {said:?}");
+    assert!(said[0].contains("ulimit -f") && said[0].contains("raise that limit"), "{said:?}");
+    assert!(!place.path().exists());
+}
+
+/// The child's part: says why the cache can't be opened.
+pub(crate) fn say_the_refusal(path: &Path) {
+    match Cache::builder().path(path).open() {
+        Ok(cache) => {
+            cache.close().unwrap();
+            say("it was opened");
+        }
+        Err(error) => say(&error.to_string()),
+    }
+}
+
+/// The child's part: compacts a file, and says why it can't.
+pub(crate) fn say_the_compaction(path: &Path) {
+    let mut admin = Admin::open(path).unwrap();
+    let compacted = admin.compact(&mut || true);
+    admin.close().unwrap();
+    say(&compacted.map_or_else(|error| error.to_string(), |done| format!("it was compacted: {done:?}")));
+}
+
+/// What a child says that opens a cache after a command was run as root in a mount namespace of its own. None
+/// where that is not allowed.
+fn refusal_after(command: &str, path: &Path) -> Option<String> {
+    said_after(command, "refused", path)
+}
+
+/// What a child says at a task, after such a command.
+fn said_after(command: &str, task: &str, path: &Path) -> Option<String> {
+    let mut may = Command::new("unshare");
+    may.args(["-m", "mount", "-t", "tmpfs", "none", "/tmp"]).stdout(Stdio::null()).stderr(Stdio::null());
+    if !may.status().is_ok_and(|status| status.success()) {
+        eprintln!("left out: this process may mount nothing");
+        return None;
+    }
+    let (said, status) = Worker::start_mounted(task, path, command).wait();
+    assert!(status.success(), "{status}: {said:?}");
+    Some(said.join("\n"))
+}
+
+#[test]
+fn a_file_that_is_a_mount_point_is_refused_with_what_to_mount() {
+    for is_empty in [true, false] {
+        let place = Place::new();
+        if is_empty {
+            fs::write(place.path(), "").unwrap();
+        } else {
+            place.open().close().unwrap();
+        }
+        let before = fs::read(place.path()).unwrap();
+        let path = place.path().display().to_string();
+        let Some(said) = refusal_after(&format!("mount --bind {path} {path}"), &place.path()) else { return };
+        assert!(said.contains("a mount point") && said.contains("mount the directory"), "{said}");
+        assert!(fs::read(place.path()).unwrap() == before, "it was changed");
+        assert!(!place.dir().join("shop.larder.larder-new").exists());
+        place.open().close().unwrap();
+    }
+}
+
+#[test]
+fn a_full_or_read_only_file_system_is_an_error_with_the_way_out() {
+    let place = Place::new();
+    let directory = place.dir().display().to_string();
+    let full = format!("mount -t tmpfs -o size=40k none {directory}");
+    let Some(said) = refusal_after(&full, &place.path()) else { return };
+    assert!(said.contains("o space left") && said.contains("free some room"), "{said}");
+    let read_only = format!("mount -t tmpfs -o ro none {directory}");
+    let said = refusal_after(&read_only, &place.path()).unwrap();
+    assert!(said.contains("ead-only") && said.contains("Follower"), "{said}");
+    let fits = format!("mount -t tmpfs -o size=4m none {directory}");
+    assert_eq!(refusal_after(&fits, &place.path()).unwrap(), "it was opened");
+}
+
+#[test]
+fn a_full_disk_without_a_file_is_an_error_with_the_way_out_and_the_ballast_makes_room() {
+    let place = SimulatedPlace::new();
+    place.disk.set_capacity(Some(20 << 10));
+    let refused = place.builder().open().unwrap_err();
+    assert!(
+        matches!(refused, Error::Io { .. }) && refused.to_string().contains("free some room"),
+        "{refused}"
+    );
+    let left = place.disk.files();
+    assert!(left.iter().all(|file| file.to_string_lossy().ends_with(".lock")), "{left:?}");
+    place.disk.set_capacity(None);
+    place.open().close().unwrap();
+    // The file is gone, the ballast is not, and others take all the room besides.
+    place.disk.unlink(PATH);
+    assert!(place.disk.files().iter().any(|file| file.to_string_lossy().ends_with(".ballast")));
+    place.disk.set_capacity(Some(place.disk.used()));
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    names.insert("key", "value".to_owned()).unwrap();
+    cache.flush().unwrap();
+    assert_eq!(state_of(&cache), DiskState::On);
+}
+
+#[test]
+fn a_full_disk_with_a_file_that_a_crash_left_opens_by_the_ballast_or_names_the_way_out() {
+    let place = SimulatedPlace::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    for key in 0..500 {
+        names.insert(&key.to_string(), "x".repeat(300)).unwrap();
+    }
+    cache.flush().unwrap();
+    for has_ballast in [true, false] {
+        let crashed = place.moved_to(place.disk.copy());
+        if !has_ballast {
+            crashed.disk.unlink(format!("{PATH}.ballast"));
+        }
+        crashed.disk.set_capacity(Some(crashed.disk.used()));
+        match crashed.builder().open() {
+            Ok(cache) => assert!(cache.keyspace(NAMES).unwrap().get("7").is_some()),
+            Err(error) if !has_ballast => assert!(error.to_string().contains("free some room"), "{error}"),
+            Err(error) => panic!("the ballast made no room: {error}"),
+        }
+        crashed.disk.set_capacity(None);
+        assert!(crashed.open().keyspace(NAMES).unwrap().get("7").is_some(), "nothing was lost by trying");
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_synced_is_told_once_and_costs_no_outage() {
+    let place = SimulatedPlace::new();
+    place.disk.fail_every(&[Operation::SyncDirectory], Failure::Unsupported);
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    names.insert("key", "value".to_owned()).unwrap();
+    cache.flush().unwrap();
+    let told = place.wait_for_events(1);
+    assert!(
+        matches!(&told[..], [Event::DiskLimited { cause }] if cause.contains("loss of power")),
+        "{told:?}"
+    );
+    // A damaged file is moved aside and replaced as anywhere else.
+    place.disk.write(PATH, &[0; 100]);
+    drop(cache.verify());
+    assert!(names.remove("key").is_ok() && names.get("key").is_none());
+    assert_eq!((state_of(&cache), disk_of(&cache).quarantines), (DiskState::On, 1));
+    cache.close().unwrap();
+}
+
+#[test]
+fn a_compaction_without_room_for_the_copy_says_how_much_it_takes_and_changes_nothing() {
+    let place = Place::new();
+    let cache = Cache::builder().path(place.path()).open().unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    for key in 0..100 {
+        blobs.insert(&key, vec![7; 9_000]).unwrap();
+    }
+    cache.close().unwrap();
+    fs::remove_file(place.dir().join("shop.larder.ballast")).unwrap();
+    let (path, there) = (place.path().display().to_string(), place.dir().display().to_string());
+    // The file on a file system of its own that it fills but for 200 KiB, which opening takes some of.
+    let size = (fs::metadata(place.path()).unwrap().len() >> 10) + 200;
+    let mount = format!(
+        "mkdir {there}/full && mount -t tmpfs -o size={size}k none {there}/full && cp {path} {there}/full"
+    );
+    let moved = place.dir().join("full/shop.larder");
+    let Some(said) = said_after(&mount, "compact", &moved) else { return };
+    assert!(said.contains("cannot compact") && said.contains("free so much room"), "{said}");
+    fs::remove_dir_all(place.dir().join("full")).unwrap();
+    let mount = mount.replace(&format!("size={size}k"), "size=64m");
+    let said = said_after(&mount, "compact", &moved).unwrap();
+    assert!(said.contains("it was compacted"), "{said}");
+}

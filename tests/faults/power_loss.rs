@@ -1,0 +1,70 @@
+//! Power is lost at every write and sync of a workload, through the cache: making the file, moving a damaged one aside, closing and
+//! opening included. Whatever of the unsynced changes the disk kept, the contract holds for what is found.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use larder::testing::Loss;
+
+use crate::faults::workload::{WorkloadRun, calls, check};
+use crate::support::harness::Harness;
+use crate::support::simulated::SimulatedPlace;
+
+/// Calls in a workload.
+const CALLS: usize = 40;
+
+/// Runs one workload and loses power at each of its changes; how many disks were looked at.
+fn lose_power_everywhere(seed: u64) -> u64 {
+    let place = SimulatedPlace::new();
+    let mut run = WorkloadRun::new(place.clone(), false);
+    for call in calls(seed, CALLS) {
+        run.make(&call);
+    }
+    run.close();
+    let mut images = 0;
+    for changes in 0..=place.disk.changes() {
+        for loss in Loss::ALL {
+            let left = place.moved_to(place.disk.after_power_loss(changes, loss, seed ^ images));
+            check(&left, &run.history, changes, false);
+            images += 1;
+        }
+    }
+    images
+}
+
+#[test]
+fn power_loss_at_every_change_leaves_what_was_promised() {
+    let harness = Harness::new("power_loss_at_every_change", "LARDER_POWER_LOSSES", 500);
+    harness.run_until(lose_power_everywhere);
+}
+
+#[test]
+fn power_loss_on_a_disk_that_lies_about_its_syncs_is_noticed() {
+    let place = SimulatedPlace::new();
+    place.disk.lose_syncs(true);
+    let mut run = WorkloadRun::new(place.clone(), false);
+    for call in calls(7, CALLS) {
+        run.make(&call);
+    }
+    run.close();
+    let noticed = (0..=place.disk.changes()).any(|changes| {
+        let left = place.moved_to(place.disk.after_power_loss(changes, Loss::Some, 7));
+        catch_unwind(AssertUnwindSafe(|| check(&left, &run.history, changes, false))).is_err()
+    });
+    assert!(noticed, "a sync that was skipped went unnoticed");
+}
+
+#[test]
+fn power_loss_after_a_removal_that_was_dropped_is_noticed() {
+    let place = SimulatedPlace::new();
+    let mut run = WorkloadRun::new(place.clone(), false);
+    for call in calls(7, CALLS) {
+        run.make(&call);
+    }
+    run.close();
+    let changes = place.disk.changes();
+    check(&place.moved_to(place.disk.copy()), &run.history, changes, false);
+    run.history.plant_removal(changes);
+    let left = place.moved_to(place.disk.copy());
+    let checked = catch_unwind(AssertUnwindSafe(|| check(&left, &run.history, changes, true)));
+    assert!(checked.is_err(), "a removal that was acknowledged and not made went unnoticed");
+}

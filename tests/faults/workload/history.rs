@@ -1,0 +1,95 @@
+//! What was done to each key, in order, and what a restart may find of it.
+
+use std::collections::BTreeMap;
+
+use larder::Timestamp;
+
+use super::calls::{WorkloadKey, all_keys};
+
+/// What a key was made to be.
+#[derive(Debug, Clone)]
+struct Event {
+    /// A version and when it expires; none for a removal.
+    put: Option<(u64, Timestamp)>,
+    /// How many changes the disk had seen when the call began.
+    began: usize,
+    /// How many it had seen when a call that promises this had returned.
+    certain: Option<usize>,
+}
+
+/// What was done to each key, in order.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct History {
+    events: BTreeMap<WorkloadKey, Vec<Event>>,
+}
+
+impl History {
+    pub(super) fn put(&mut self, key: WorkloadKey, version: u64, expires_at: Timestamp, began: usize) {
+        self.event(key, Some((version, expires_at)), began);
+    }
+
+    pub(super) fn event(&mut self, key: WorkloadKey, put: Option<(u64, Timestamp)>, began: usize) {
+        self.events.entry(key).or_default().push(Event { put, began, certain: None });
+    }
+
+    /// A call that promises what a key has been made to be has returned.
+    pub(super) fn is_certain(&mut self, key: WorkloadKey, changes: usize) {
+        if let Some(last) = self.events.get_mut(&key).and_then(|events| events.last_mut()) {
+            last.certain.get_or_insert(changes);
+        }
+    }
+
+    pub(super) fn all_are_certain(&mut self, changes: usize) {
+        for last in self.events.values_mut().filter_map(|events| events.last_mut()) {
+            last.certain.get_or_insert(changes);
+        }
+    }
+
+    /// The last of some keys, in their order, that was made anything by the time the disk had seen so many changes.
+    pub(super) fn last_begun(
+        &self,
+        keys: std::ops::RangeInclusive<WorkloadKey>,
+        changes: usize,
+    ) -> Option<WorkloadKey> {
+        let has_begun = |events: &[Event]| events.first().is_some_and(|event| event.began <= changes);
+        self.events.range(keys).rev().find(|(_, events)| has_begun(events)).map(|(key, _)| *key)
+    }
+
+    /// The version that a key has now; none if it was removed or has expired.
+    pub(super) fn latest(&self, key: WorkloadKey, now: Timestamp) -> Option<u64> {
+        let last = self.events.get(&key)?.last()?;
+        last.put.filter(|(_, expires_at)| *expires_at > now).map(|(version, _)| version)
+    }
+
+    /// Whether a restart may find a key as this, when the disk was left after so many changes.
+    pub(super) fn allows(
+        &self,
+        key: WorkloadKey,
+        found: Option<u64>,
+        changes: usize,
+        may_forget: bool,
+        now: Timestamp,
+    ) -> bool {
+        let events = self.events.get(&key).map_or(&[][..], Vec::as_slice);
+        let begun = events.iter().take_while(|event| event.began <= changes).count();
+        let begun = &events[..begun];
+        let certain = begun.iter().rposition(|event| event.certain.is_some_and(|at| at <= changes));
+        let live = |event: &Event| event.put.filter(|(_, until)| *until > now).map(|(version, _)| version);
+        let may_be_missing = may_forget || certain.is_none();
+        (found.is_none() && may_be_missing)
+            || begun[certain.unwrap_or(0)..].iter().any(|event| live(event) == found)
+    }
+
+    /// What a key was made to be, for a message.
+    pub(super) fn of(&self, key: WorkloadKey) -> String {
+        format!("{:?}", self.events.get(&key))
+    }
+
+    /// Plants a removal that nobody made: what a harness must then miss.
+    pub(crate) fn plant_removal(&mut self, changes: usize) {
+        for key in all_keys() {
+            self.event(key, None, 0);
+            self.is_certain(key, changes);
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! A workload on a simulated disk, its history, and what that history allows a restart to find.
+//!
+//! The history says for each key what it was made to be, in order; from which change of the disk on each of these may be found; and
+//! from which on it is certain, because a call that promises it has returned. After a crash at any moment a key must then be
+//! what the last certain event made it, or what a later one that had begun did. After failures of the disk it may also be
+//! missing: a cache may forget, but nothing that was overwritten or removed for certain may come back.
+
+mod calls;
+mod history;
+mod second;
+
+use larder::clock::Clock;
+use larder::{
+    Any, ByteSize, Cache, CacheBuilder, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition,
+    Timestamp,
+};
+
+use crate::support::HOUR;
+use crate::support::simulated::{PATH, SimulatedPlace};
+pub(crate) use calls::{Call, calls};
+use calls::{WorkloadKey, all_keys};
+use history::History;
+use second::Second;
+
+type WorkloadKeyspace = Keyspace<WorkloadKey, (u64, Vec<u8>)>;
+
+const SPACE: KeyspaceDefinition<WorkloadKey, (u64, Vec<u8>)> = KeyspaceDefinition::new("space").ttl(HOUR);
+
+/// A cache so small that a step of it has several parts, and that deletes two keys behind the answer.
+fn builder(place: &SimulatedPlace) -> CacheBuilder {
+    place.builder().disk_capacity(ByteSize::mib(1)).range_rows(1).parts_with_steps()
+}
+
+fn filler(version: u64, len: usize) -> Vec<u8> {
+    (0..len as u64)
+        .map(|at| (version.wrapping_mul(31).wrapping_add(at * 7) % 251).try_into().unwrap_or(0))
+        .collect()
+}
+
+/// A workload in progress.
+pub(crate) struct WorkloadRun {
+    place: SimulatedPlace,
+    cache: Option<(Cache, WorkloadKeyspace)>,
+    second: Second,
+    pub(crate) history: History,
+    last_version: u64,
+    /// Whether the disk fails, so that calls may too.
+    fails: bool,
+}
+
+impl WorkloadRun {
+    /// A workload on a disk that fails, or does not.
+    pub(crate) fn new(place: SimulatedPlace, fails: bool) -> Self {
+        let (second, history) = (Second::default(), History::default());
+        Self { place, cache: None, second, history, last_version: 0, fails }
+    }
+
+    fn changes(&self) -> usize {
+        self.place.disk.changes()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.place.clock.wall()
+    }
+
+    /// The open cache. A disk that fails may refuse to open; it is healed then.
+    fn space(&mut self) -> WorkloadKeyspace {
+        if self.cache.is_none() {
+            let cache = builder(&self.place).open().unwrap_or_else(|error| {
+                assert!(self.fails, "the cache does not open: {error}");
+                self.place.disk.heal();
+                builder(&self.place).open().unwrap()
+            });
+            let space = cache.keyspace(SPACE).unwrap();
+            self.second.reopen(&cache);
+            self.cache = Some((cache, space));
+        }
+        self.cache.as_ref().unwrap().1.clone()
+    }
+
+    /// Takes a result that only a failing disk may make an error.
+    fn held<T>(&self, result: Result<T, Error>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(Error::NotDurable { .. }) if self.fails => None,
+            Err(error) => panic!("a call failed: {error}"),
+        }
+    }
+
+    fn value(&mut self, len: usize) -> (u64, Vec<u8>) {
+        self.last_version += 1;
+        (self.last_version, filler(self.last_version, len))
+    }
+
+    /// Makes one call, and then looks at every key.
+    pub(crate) fn make(&mut self, call: &Call) {
+        let space = self.space();
+        match call {
+            Call::Insert(key, len) => self.insert(&space, *key, *len, InsertOptions::new()),
+            Call::InsertFor(key, ttl) => self.insert(&space, *key, 50, InsertOptions::new().ttl(*ttl)),
+            Call::InsertNow(key, len) => {
+                self.insert(&space, *key, *len, InsertOptions::new().durability(Durability::Immediate));
+            }
+            Call::Remove(key) => self.invalidate(&[*key], || space.remove(key).map(drop)),
+            Call::RemoveMany(keys) => self.invalidate(keys, || space.remove_many(keys).map(drop)),
+            Call::RemoveGroup(group) => {
+                let keys: Vec<WorkloadKey> = all_keys().filter(|key| key.0 == *group).collect();
+                self.invalidate(&keys, || space.remove_prefix((*group,)).map(drop));
+            }
+            Call::RemoveNumber(number) => {
+                let keys: Vec<WorkloadKey> = all_keys().filter(|key| key.1 == *number).collect();
+                self.invalidate(&keys, || space.remove_matching((Any, number)).map(drop));
+            }
+            Call::RemoveTogether(key, group) => {
+                let keys: Vec<WorkloadKey> =
+                    all_keys().filter(|other| other == key || other.0 == *group).collect();
+                let mut together = self.cache.as_ref().unwrap().0.invalidation();
+                together.remove(&space, key).unwrap().remove_prefix(&space, (*group,));
+                self.invalidate(&keys, || together.commit().map(drop));
+            }
+            Call::Clear => self.invalidate(&all_keys().collect::<Vec<_>>(), || space.clear().map(drop)),
+            Call::Update(key, len) => {
+                let mut update = None;
+                self.invalidate(&[*key], || space.begin_update(key).map(|begun| update = Some(begun)));
+                self.insert(&space, *key, *len, InsertOptions::new());
+            }
+            Call::NextVersion(len) => self.next_version(*len),
+            Call::Load(key) => self.load(&space, *key),
+            Call::Get(key) => drop(space.get(key)),
+            Call::Advance(by) => self.place.clock.advance(*by),
+            Call::Flush | Call::Sweep | Call::Reopen | Call::Damage => self.whole(call),
+        }
+        drop(space);
+        self.look();
+    }
+
+    fn whole(&mut self, call: &Call) {
+        let (cache, space) = self.cache.take().unwrap();
+        match call {
+            Call::Flush => {
+                let flushed = cache.flush();
+                if self.held(flushed).is_some() {
+                    self.history.all_are_certain(self.changes());
+                }
+                self.cache = Some((cache, space));
+            }
+            Call::Sweep => {
+                self.held(cache.sweep());
+                self.cache = Some((cache, space));
+            }
+            _ => {
+                drop(space);
+                self.second.leave();
+                // Whatever it answers, from here on a restart decides.
+                if self.held(cache.close()).is_some() {
+                    self.history.all_are_certain(self.changes());
+                }
+                if matches!(call, Call::Damage) {
+                    self.damage();
+                }
+                self.space();
+                self.found(call);
+            }
+        }
+    }
+
+    /// Damages the closed file: from here on nothing of it may be found.
+    fn damage(&mut self) {
+        let Some(mut bytes) = self.place.disk.read(PATH) else { return };
+        let began = self.changes();
+        for at in (4_096..bytes.len()).step_by(4_096) {
+            bytes[at..at + 64].fill(0x5A);
+        }
+        self.place.disk.write(PATH, &bytes);
+        for key in all_keys().chain(self.second.key()) {
+            self.history.event(key, None, began);
+        }
+        self.history.all_are_certain(self.changes());
+    }
+
+    /// After a restart: what is found is what there is from here on.
+    fn found(&mut self, call: &Call) {
+        let (changes, now) = (self.changes(), self.now());
+        for (key, found) in self.read_all() {
+            let allowed = self.history.allows(key, found, changes, self.fails, now);
+            assert!(allowed, "{call:?}: {key:?} is {found:?}; {}", self.history.of(key));
+            // On a disk that fails it may only be missed, and come back.
+            if self.history.latest(key, now) != found && !(self.fails && found.is_none()) {
+                // What was not certain did not happen.
+                let until = now.after(self.space().ttl(&key).unwrap_or(HOUR));
+                self.history.event(key, found.map(|version| (version, until)), changes);
+                self.history.is_certain(key, changes);
+            }
+        }
+    }
+
+    fn insert(&mut self, space: &WorkloadKeyspace, key: WorkloadKey, len: usize, options: InsertOptions) {
+        let value = self.value(len);
+        let (version, began) = (value.0, self.changes());
+        let inserted = space.insert_with(&key, value, options);
+        // In memory it is, whatever the disk says.
+        let until = self.now().after(space.ttl(&key).unwrap_or_default());
+        self.history.put(key, version, until, began);
+        let is_immediate = format!("{options:?}").contains("Immediate");
+        if self.held(inserted).is_some() && is_immediate {
+            self.history.is_certain(key, self.changes());
+        }
+    }
+
+    fn invalidate(&mut self, keys: &[WorkloadKey], remove: impl FnOnce() -> Result<(), Error>) {
+        let began = self.changes();
+        for key in keys {
+            self.history.event(*key, None, began);
+        }
+        let removed = remove();
+        if self.held(removed).is_some() {
+            for key in keys {
+                self.history.is_certain(*key, self.changes());
+            }
+        }
+    }
+
+    fn load(&mut self, space: &WorkloadKeyspace, key: WorkloadKey) {
+        let value = self.value(100);
+        let (version, began) = (value.0, self.changes());
+        let loaded = space.get_or_load(&key, || Ok::<_, Error>(value)).unwrap();
+        if loaded.0 == version {
+            self.history.put(key, version, self.now().after(HOUR), began);
+        }
+    }
+
+    /// Opens the second keyspace in its next version, which begins empty, and inserts there.
+    fn next_version(&mut self, len: usize) {
+        let (value, began) = (self.value(len), self.changes());
+        let version = value.0;
+        let key = self.second.next_version(&self.cache.as_ref().unwrap().0, value);
+        self.history.put(key, version, self.now().after(HOUR), began);
+    }
+
+    /// What every key is, that of the second keyspace included.
+    fn read_all(&mut self) -> Vec<(WorkloadKey, Option<u64>)> {
+        let space = self.space();
+        all_keys().map(|key| (key, read(&space, key))).chain(self.second.read()).collect()
+    }
+
+    /// Every key is what it was last made to be, or, on a disk that fails, missing.
+    fn look(&mut self) {
+        let now = self.now();
+        for (key, found) in self.read_all() {
+            let latest = self.history.latest(key, now);
+            let is_missed = found.is_none() && self.fails;
+            assert!(found == latest || is_missed, "{key:?} is {found:?}, and was made {latest:?}");
+        }
+    }
+
+    /// The disk works again: so does the cache, after its wait.
+    pub(crate) fn heal(&mut self) {
+        self.place.disk.heal();
+        self.place.clock.advance(larder::MAX_RETRY_DELAY);
+        self.space();
+        let (cache, space) = self.cache.as_ref().unwrap();
+        // The first may tell of what was inserted while there was no file.
+        drop(cache.flush());
+        cache.flush().unwrap_or_else(|error| panic!("the disk is healed, and yet: {error}"));
+        space.insert(&(0, 0), (u64::MAX, Vec::new())).unwrap();
+        cache.flush().unwrap();
+        let healed = self.place.moved_to(self.place.disk.copy());
+        let kept = read(&builder(&healed).open().unwrap().keyspace(SPACE).unwrap(), (0, 0));
+        assert_eq!(kept, Some(u64::MAX), "a healed disk keeps what is written");
+        self.history.put((0, 0), u64::MAX, self.now().after(HOUR), self.changes());
+        self.history.is_certain((0, 0), self.changes());
+    }
+
+    pub(crate) fn close(&mut self) {
+        if let Some((cache, space)) = self.cache.take() {
+            drop(space);
+            self.second.leave();
+            if self.held(cache.close()).is_some() {
+                self.history.all_are_certain(self.changes());
+            }
+        }
+    }
+}
+
+/// The version of a key's value, which must be whole.
+fn read(space: &WorkloadKeyspace, key: WorkloadKey) -> Option<u64> {
+    let value = space.get(&key)?;
+    assert!(value.1 == filler(value.0, value.1.len()), "{key:?} has a value that nobody wrote");
+    Some(value.0)
+}
+
+/// Opens what a crash left of the disk, and holds it against the history.
+pub(crate) fn check(left: &SimulatedPlace, history: &History, changes: usize, may_forget: bool) {
+    let cache = builder(left).open().unwrap_or_else(|error| panic!("a restart fails: {error}"));
+    let space = cache.keyspace(SPACE).unwrap();
+    let second = Second::found(&cache, history, changes);
+    let now = left.clock.wall();
+    for (key, found) in all_keys().map(|key| (key, read(&space, key))).chain(second.read()) {
+        assert!(
+            history.allows(key, found, changes, may_forget, now),
+            "{key:?} is {found:?} after {changes} changes; its history: {}",
+            history.of(key)
+        );
+    }
+}

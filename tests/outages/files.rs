@@ -1,0 +1,89 @@
+//! The files beside the cache's: what is somebody else's is left alone, what a crash left of ours is taken again, and of damaged files the
+//! latest is kept.
+
+use std::fs;
+
+use larder::testing::{Failure, Loss};
+use larder::{Cache, DiskState, Error, MAX_RETRY_DELAY};
+
+use crate::support::simulated::{PATH, SimulatedPlace, WRITES, disk_of, state_of, suspended};
+use crate::support::{NAMES, Place};
+
+/// How a ballast of ours begins.
+const MARK: &[u8] = b"larder";
+
+#[test]
+fn a_place_that_is_refused_is_left_as_it_was() {
+    let place = Place::new();
+    let names =
+        ["shop.larder", "shop.larder.discarded-2024", "shop.larder.larder-new", "shop.larder.ballast"];
+    for name in names {
+        fs::write(place.dir().join(name), "somebody's letters").unwrap();
+    }
+    assert!(matches!(Cache::builder().path(place.path()).open(), Err(Error::Foreign { .. })));
+    for name in names {
+        assert_eq!(fs::read(place.dir().join(name)).unwrap(), b"somebody's letters", "{name}");
+    }
+}
+
+#[test]
+fn letters_with_the_name_of_a_discarded_file_are_not_deleted() {
+    let place = Place::new();
+    let letters = place.dir().join("shop.larder.discarded-2024");
+    fs::write(&letters, "somebody's letters").unwrap();
+    place.open().close().unwrap();
+    assert_eq!(fs::read(&letters).unwrap(), b"somebody's letters");
+}
+
+#[test]
+fn the_ballast_is_taken_again_after_a_loss_of_power_at_any_moment() {
+    let place = SimulatedPlace::new();
+    place.open().flush().unwrap();
+    let ballast = format!("{PATH}.ballast");
+    for changes in 0..=place.disk.changes() {
+        for seed in 0..4 {
+            let left = place.moved_to(place.disk.after_power_loss(changes, Loss::Some, seed));
+            let before = left.disk.read(&ballast).map(|bytes| bytes.len());
+            drop(left.open());
+            let is_held = left.disk.read(&ballast).is_some_and(|bytes| bytes.starts_with(MARK));
+            assert!(is_held, "after {changes} changes, seed {seed}: of what was {before:?} bytes long");
+        }
+    }
+}
+
+#[test]
+fn letters_written_into_the_cache_file_itself_are_kept_aside() {
+    let place = SimulatedPlace::new();
+    let (cache, names) = suspended(&place);
+    place.disk.write(PATH, b"somebody's letters");
+    place.disk.fail_every(&WRITES, Failure::Io);
+    assert!(names.remove("kept").is_ok());
+    place.disk.heal();
+    place.clock.advance(MAX_RETRY_DELAY);
+    drop(cache.flush());
+    assert_eq!(state_of(&cache), DiskState::On);
+    let kept = place.disk.files();
+    assert!(
+        kept.iter().any(|file| place.disk.read(file).is_some_and(|bytes| bytes == b"somebody's letters")),
+        "{kept:?}"
+    );
+}
+
+#[test]
+fn the_latest_damaged_file_is_kept_whatever_the_clock_said_before() {
+    let place = SimulatedPlace::new();
+    let cache = place.open();
+    cache.keyspace(NAMES).unwrap().insert("kept", "kept".to_owned()).unwrap();
+    cache.close().unwrap();
+    // Of a time when the clock ran ahead.
+    for at in 9_000_000_000_000_u64..9_000_000_000_003 {
+        place.disk.write(format!("{PATH}.damaged-{at}"), b"old");
+    }
+    let mut bytes = place.disk.read(PATH).unwrap();
+    for page in bytes.chunks_mut(4_096).skip(1) {
+        page[..64].fill(0x5A);
+    }
+    place.disk.write(PATH, &bytes);
+    let kept = disk_of(&place.open()).quarantined.unwrap();
+    assert!(place.quarantined_files().contains(&kept), "{kept:?} is not in {:?}", place.disk.files());
+}

@@ -1,0 +1,242 @@
+//! What is acknowledged while the disk fails: a removal that a write has replaced before it was committed, a write that must be durable, a
+//! value too large for memory. Each was once answered for what no file had.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use larder::MAX_RETRY_DELAY;
+use larder::clock::{Clock, ManualClock};
+use larder::testing::Failure;
+use larder::{
+    ByteSize, Cache, CacheBuilder, DiskState, Durability, Error, InsertOptions, Keyspace, Timestamp,
+};
+
+use crate::support::harness::Harness;
+use crate::support::simulated::{SimulatedPlace, WRITES, discarded, state_of, wait_until};
+use crate::support::{BLOBS, NAMES};
+
+const IMMEDIATELY: InsertOptions = InsertOptions::new().durability(Durability::Immediate);
+
+/// A clock that can hold the writer up: it looks at the time before it takes what is dirty.
+#[derive(Debug, Default)]
+struct Gate {
+    time: ManualClock,
+    is_shut: Mutex<bool>,
+    opened: Condvar,
+    holds_writer: AtomicBool,
+}
+
+impl Clock for Gate {
+    fn monotonic(&self) -> Duration {
+        if thread::current().name() == Some("larder-writer") {
+            let mut is_shut = self.is_shut.lock().unwrap();
+            while *is_shut {
+                self.holds_writer.store(true, Ordering::SeqCst);
+                is_shut = self.opened.wait(is_shut).unwrap();
+            }
+        }
+        self.time.monotonic()
+    }
+
+    fn wall(&self) -> Timestamp {
+        self.time.wall()
+    }
+}
+
+/// Opens a gate, also when a test fails: the threads that wait for the writer are joined all the same.
+struct Opens<'a>(&'a Gate);
+
+impl Drop for Opens<'_> {
+    fn drop(&mut self) {
+        *self.0.is_shut.lock().unwrap() = false;
+        self.0.opened.notify_all();
+    }
+}
+
+impl Gate {
+    /// Removes two keys that are in memory, and writes the first again after the writer was asked for that and before it takes what is dirty.
+    fn remove_and_replace(
+        &self,
+        blobs: &Keyspace<u64, Vec<u8>>,
+        key: u64,
+        other: u64,
+    ) -> Result<bool, Error> {
+        *self.is_shut.lock().unwrap() = true;
+        self.holds_writer.store(false, Ordering::SeqCst);
+        thread::scope(|scope| {
+            let opens = Opens(self);
+            let _other = scope.spawn(|| drop(blobs.remove(&other)));
+            let remover = scope.spawn(|| blobs.remove(&key));
+            wait_until("the writer is held", || self.holds_writer.load(Ordering::SeqCst));
+            // It may have been held on its way to wait.
+            wait_until("the removals are under way", || {
+                !blobs.contains_key(&key) && !blobs.contains_key(&other)
+            });
+            blobs.insert(&key, vec![2; 10]).unwrap();
+            drop(opens);
+            remover.join().unwrap()
+        })
+    }
+}
+
+fn open(builder: CacheBuilder, gate: &Arc<Gate>) -> (Cache, Keyspace<u64, Vec<u8>>) {
+    let cache = builder.clock(gate.clone()).shards(1).open().unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    // The writer is never held for the sweeper: a disk that fails then has the removals wait for the writer.
+    larder::testing::await_first_sweep(&cache).unwrap();
+    (cache, blobs)
+}
+
+/// What a crash leaves of a key, by its first byte.
+fn after_crash(place: &SimulatedPlace, key: u64) -> Option<u8> {
+    let left = place.moved_to(place.disk.copy()).open();
+    left.keyspace(BLOBS).unwrap().get(&key).map(|blob| blob[0])
+}
+
+#[test]
+fn a_removal_that_a_write_replaced_is_not_acknowledged_by_a_part_without_it() {
+    let mut suspended = 0;
+    for operation in 0..40 {
+        let (place, gate) = (SimulatedPlace::new(), Arc::new(Gate::default()));
+        let (cache, blobs) = open(place.builder().disk_capacity(ByteSize::mib(1)), &gate);
+        blobs.insert(&7, vec![1; 10]).unwrap();
+        cache.flush().unwrap();
+        // More than one part.
+        for key in 100..140 {
+            blobs.insert(&key, vec![9; 100]).unwrap();
+        }
+        place.disk.fail_from(place.next_operation() + operation, Failure::Io);
+        let removed = gate.remove_and_replace(&blobs, 7, 8);
+        let state = state_of(&cache);
+        suspended += u64::from(removed.is_ok() && state == DiskState::Suspended);
+        let found = after_crash(&place, 7);
+        assert!(
+            removed.is_err() || found != Some(1),
+            "at operation {operation}: it is back, though {removed:?}; {state:?}"
+        );
+    }
+    assert!(suspended > 0, "no removal was durable without the rest of its step");
+}
+
+#[test]
+fn a_removal_that_a_write_replaced_holds_on_a_full_disk() {
+    let (place, gate) = (SimulatedPlace::new(), Arc::new(Gate::default()));
+    let (cache, blobs) = open(place.builder().write_buffer(ByteSize::mib(16)), &gate);
+    for key in 0..100 {
+        blobs.insert(&key, vec![1; 3_000]).unwrap();
+    }
+    cache.flush().unwrap();
+    place.disk.set_capacity(Some(place.disk.used()));
+    for key in 300..900 {
+        blobs.insert(&key, vec![7; 3_000]).unwrap();
+    }
+    assert!(cache.flush().is_err());
+    assert_eq!(state_of(&cache), DiskState::Suspended);
+    assert!(gate.remove_and_replace(&blobs, 7, 8).is_ok());
+    assert_ne!(after_crash(&place, 7), Some(1));
+    assert_eq!(blobs.get(&7).map(|blob| blob[0]), Some(2));
+}
+
+#[test]
+fn an_immediate_write_is_acknowledged_only_by_a_file_that_has_it() {
+    let place = SimulatedPlace::new();
+    // It wakes nobody, so that the write itself finds that the file is due to be made anew.
+    let gate = Arc::new(Gate::default());
+    let (cache, blobs) = open(place.builder(), &gate);
+    blobs.insert(&1, vec![1]).unwrap();
+    cache.flush().unwrap();
+    place.disk.fail_every(&WRITES, Failure::Io);
+    assert!(blobs.remove(&1).unwrap());
+    assert_eq!(state_of(&cache), DiskState::Discarded);
+    place.disk.heal();
+    gate.time.advance(MAX_RETRY_DELAY);
+    let written = blobs.insert_with(&1, vec![2], IMMEDIATELY);
+    assert!(written.is_err() || after_crash(&place, 1) == Some(2), "{written:?}");
+    blobs.insert_with(&1, vec![3], IMMEDIATELY).unwrap();
+    assert_eq!((state_of(&cache), after_crash(&place, 1)), (DiskState::On, Some(3)));
+}
+
+#[test]
+fn the_first_immediate_write_that_is_acknowledged_after_an_outage_is_on_disk() {
+    let harness = Harness::new("the_first_immediate_write", "LARDER_OUTAGE_ROUNDS", 20);
+    harness.run(|_| {
+        let place = SimulatedPlace::new();
+        let (cache, names) = discarded(&place);
+        place.disk.heal();
+        let acknowledged = thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut at = 0_u64;
+                while names.insert_with("now", at.to_string(), IMMEDIATELY).is_err() {
+                    at += 1;
+                }
+                at
+            });
+            place.clock.advance(MAX_RETRY_DELAY);
+            writer.join().unwrap()
+        });
+        let crashed = place.moved_to(place.disk.copy()).open().keyspace(NAMES).unwrap();
+        assert_eq!(crashed.get("now").as_deref(), Some(&acknowledged.to_string()));
+        cache.close().unwrap_or_else(|error| assert!(matches!(error, Error::NotDurable { .. }), "{error}"));
+    });
+}
+
+#[test]
+fn closing_tells_of_what_was_inserted_while_there_was_no_file() {
+    let place = SimulatedPlace::new();
+    let (cache, names) = discarded(&place);
+    names.insert("meanwhile", "it will be gone".to_owned()).unwrap();
+    place.disk.heal();
+    place.clock.advance(MAX_RETRY_DELAY);
+    let told = cache.close().unwrap_err().to_string();
+    assert!(told.contains("lives in memory alone"), "{told}");
+    assert!(!place.open().keyspace(NAMES).unwrap().contains_key("meanwhile"));
+}
+
+#[test]
+fn a_value_too_large_for_memory_replaces_the_older_one_in_an_outage_too() {
+    let place = SimulatedPlace::new();
+    let builder = place.builder().memory_capacity(ByteSize::kib(64)).write_buffer(ByteSize::mib(1));
+    let cache = builder.open().unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    blobs.insert(&1, vec![1; 10]).unwrap();
+    blobs.insert(&2, vec![1; 100_000]).unwrap();
+    cache.flush().unwrap();
+    place.disk.fail_every(&WRITES, Failure::Io);
+    assert!(blobs.remove(&2).unwrap());
+    assert_eq!(state_of(&cache), DiskState::Discarded);
+    blobs.insert(&1, vec![2; 100_000]).unwrap();
+    assert_ne!(
+        blobs.get(&1).map(|blob| blob[0]),
+        Some(1),
+        "the older value is gone, whether there is room for the newer"
+    );
+}
+
+#[test]
+fn a_file_is_not_discarded_for_writers_that_wait_no_more() {
+    let harness = Harness::new("a_file_is_not_discarded_for_writers", "LARDER_OUTAGE_ROUNDS", 8);
+    harness.run(|_| {
+        let place = SimulatedPlace::new();
+        let builder = place.builder().write_buffer(ByteSize::kib(64)).memory_capacity(ByteSize::mib(4));
+        let cache = builder.shards(1).open().unwrap();
+        let blobs = cache.keyspace(BLOBS).unwrap();
+        blobs.insert(&0, vec![1; 1_000]).unwrap();
+        cache.flush().unwrap();
+        thread::scope(|scope| {
+            for writer in 0..4 {
+                let blobs = &blobs;
+                scope.spawn(move || {
+                    for key in 0..60 {
+                        blobs.insert(&(writer * 1_000 + key), vec![2; 4_000]).unwrap();
+                    }
+                });
+            }
+        });
+        // Every insert has returned.
+        place.disk.fail_every(&WRITES, Failure::Io);
+        drop(cache.flush());
+        assert_ne!(state_of(&cache), DiskState::Discarded);
+    });
+}

@@ -1,0 +1,170 @@
+//! Threads at work while the disk fails and heals: steps of several parts, range removals, keyspaces that change their version in an outage.
+//!
+//! Each thread owns keys, and records in [`promises`] what it was promised; another makes the disk fail, and now and then looks at what a crash
+//! would leave. No thread is answered what it removed or replaced, no crash brings back what was removed for certain, and no entry is seen
+//! in another keyspace, or in another version of its own. When the disk is healed for good, everything is as the threads left it.
+
+mod owner;
+mod promises;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use larder::testing::{Failure, Loss, Operation, SimulatedVolume};
+use larder::{ByteSize, Cache, DiskState, INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
+
+use crate::support::harness::Harness;
+use crate::support::simulated::{SimulatedPlace, disk_of, state_of, wait_until};
+use crate::support::{Random, SetOnDrop};
+use owner::Owner;
+use promises::{Promised, Promises, look_at};
+
+/// How often the disk is made to fail in a round.
+const FAULTS: u64 = 20;
+
+/// What a round is told wrongly, to show that it is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Planted {
+    Nothing,
+    /// A removal that was refused is taken for acknowledged.
+    LyingAcknowledgement,
+    /// A keyspace that changes its version is opened in the first one.
+    SameVersion,
+}
+
+/// One cache, its owners, and the disk below them.
+struct StressTrial {
+    place: SimulatedPlace,
+    cache: Cache,
+    promises: Vec<Promises>,
+    planted: Planted,
+    is_over: AtomicBool,
+    /// Calls that the owners have made.
+    calls: AtomicU64,
+}
+
+impl StressTrial {
+    fn new(planted: Planted) -> Self {
+        let place = SimulatedPlace::new();
+        let cache = open(&place);
+        let promises = (0..promises::OWNERS).map(|_| Promises::default()).collect();
+        let (is_over, calls) = (AtomicBool::new(false), AtomicU64::new(0));
+        Self { place, cache, promises, planted, is_over, calls }
+    }
+
+    /// Makes the disk fail in some way at one of its next operations.
+    fn fail(&self, random: &mut Random) {
+        let (disk, soon) = (&self.place.disk, self.place.next_operation() + random.below(40));
+        let failure = if random.below(3) == 0 { Failure::Full } else { Failure::Io };
+        match random.below(5) {
+            0 => disk.fail_once(soon, failure),
+            1 => disk.fail_from(soon, failure),
+            2 => disk.fail_every(&[Operation::Sync], failure),
+            3 => disk.fail_every(&Operation::CHANGES, failure),
+            _ => disk.fail_every(
+                &[Operation::Write, Operation::SetLen, Operation::Sync, Operation::Rename],
+                failure,
+            ),
+        }
+    }
+
+    /// Lets the owners make some calls.
+    fn let_go_on(&self, random: &mut Random) {
+        let enough = self.calls.load(Ordering::Relaxed) + random.below(200);
+        wait_until("calls return", || self.calls.load(Ordering::Relaxed) >= enough);
+    }
+
+    /// What a crash would leave now.
+    fn crash(&self, random: &mut Random) -> SimulatedVolume {
+        let disk = &self.place.disk;
+        match random.below(8) {
+            0..=3 => disk.copy(),
+            at => disk.after_power_loss(
+                disk.changes(),
+                Loss::ALL[usize::try_from(at - 4).unwrap()],
+                random.below(1 << 32),
+            ),
+        }
+    }
+
+    /// Fails and heals the disk, time and again, and looks at crashes.
+    fn disturb(&self, random: &mut Random) {
+        for _ in 0..FAULTS {
+            self.fail(random);
+            self.let_go_on(random);
+            // Before the crash: what is promised while it is made may be in it or not.
+            let promised: Vec<Promised> = self.promises.iter().map(Promises::promised).collect();
+            let state = state_of(&self.cache);
+            let crashed = self.place.moved_to(self.crash(random));
+            look_at(&open(&crashed), &promised, state);
+            let is_healed = random.below(4) > 0;
+            if is_healed {
+                self.place.disk.heal();
+            }
+            let pause = [INITIAL_RETRY_DELAY, MAX_RETRY_DELAY][usize::from(random.below(3) > 0)];
+            self.place.clock.advance(pause);
+            if is_healed {
+                self.let_go_on(random);
+            }
+        }
+    }
+}
+
+/// A cache whose steps have several parts, and whose lookups mostly ask the disk.
+fn open(place: &SimulatedPlace) -> Cache {
+    let builder = place.builder().memory_capacity(ByteSize::kib(64)).write_buffer(ByteSize::kib(256));
+    builder
+        .disk_capacity(ByteSize::mib(1))
+        .flush_interval(Duration::from_millis(2))
+        .range_rows(2)
+        .open()
+        .unwrap()
+}
+
+/// One round; how often the disk tier went out of service.
+fn work_under_faults(seed: u64, planted: Planted) -> u64 {
+    let trial = StressTrial::new(planted);
+    let mut owners: Vec<Owner<'_>> = (0..promises::OWNERS).map(|at| Owner::new(&trial, at, seed)).collect();
+    thread::scope(|scope| {
+        for owner in &mut owners {
+            scope.spawn(|| owner.work());
+        }
+        let _over = SetOnDrop(&trial.is_over);
+        let disturbed = catch_unwind(AssertUnwindSafe(|| trial.disturb(&mut Random::of_round(seed))));
+        // Also when a check has failed, so that no owner waits for a disk that nobody heals.
+        trial.place.disk.heal();
+        disturbed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+    trial.place.retry(&trial.cache);
+    let disk = disk_of(&trial.cache);
+    assert_eq!(disk.state, DiskState::On, "the disk is healed: {:?}", disk.off);
+    for owner in &mut owners {
+        owner.look_at_all();
+        owner.insert(0);
+    }
+    trial.cache.flush().unwrap();
+    let left = open(&trial.place.moved_to(trial.place.disk.copy()));
+    for owner in &owners {
+        owner.look_after_crash(&left);
+    }
+    disk.suspensions + disk.discards
+}
+
+#[test]
+fn threads_get_what_they_were_promised_while_the_disk_fails_and_heals() {
+    let harness = Harness::new("threads_get_what_they_were_promised", "LARDER_OUTAGE_STRESS", 1);
+    let mut outages = 0;
+    harness.run(|seed| outages += work_under_faults(seed, Planted::Nothing));
+    eprintln!("the disk tier was lost {outages} times");
+    assert!(outages > 0, "nothing was made to fail");
+}
+
+#[test]
+fn threads_notice_a_promise_that_is_not_kept() {
+    for planted in [Planted::LyingAcknowledgement, Planted::SameVersion] {
+        let is_noticed = |seed| catch_unwind(AssertUnwindSafe(|| work_under_faults(seed, planted))).is_err();
+        assert!((0..10).any(is_noticed), "{planted:?} went unnoticed");
+    }
+}

@@ -1,0 +1,11 @@
+//! The Rust code of the pages, compiled and run as documentation tests.
+//!
+//! A package of its own, because the published packages do not contain these pages.
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide.md")]
+mod guide {}

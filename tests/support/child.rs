@@ -1,0 +1,274 @@
+//! Other processes: the test binary, run again to do one thing with a cache.
+//!
+//! `child_process` is a test that only does something when a parent test started it; the parent says what
+//! through the environment, and reads the child's lines as it prints them. A task's further words are for the
+//! task.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use larder::{Cache, Durability, InsertOptions};
+
+use crate::support::watchdog::{Watch, patience};
+use crate::support::{LOCK_WAIT, Random, VERSIONS, watch_this_test};
+
+const TASK: &str = "LARDER_TEST_TASK";
+const FILE: &str = "LARDER_TEST_FILE";
+
+/// How long a child may say nothing before it counts as hung. Far more than any task needs on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// Lines that are kept for a parent that does not read them yet. Then the child waits, as it does for a full
+/// pipe.
+const LINES_KEPT: usize = 256;
+
+/// A child at work, killed when it is dropped.
+pub(crate) struct Worker {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Worker {
+    /// Starts a child on a task with a cache file.
+    pub(crate) fn start(task: &str, path: &Path) -> Self {
+        Self::spawn(Command::new(std::env::current_exe().unwrap()), task, path)
+    }
+
+    /// Starts a child that can write no file beyond so many blocks. The signal that the system sends for such
+    /// a write ends the child, as it ends any process that has asked for nothing else.
+    pub(crate) fn start_limited(task: &str, path: &Path, blocks: u32) -> Self {
+        Self::spawn(Self::after(&format!("ulimit -f {blocks}")), task, path)
+    }
+
+    /// Starts a child in a mount namespace of its own, after a command that mounts something there.
+    #[cfg(unix)]
+    pub(crate) fn start_mounted(task: &str, path: &Path, command: &str) -> Self {
+        let shell = Self::after(command);
+        let mut unshare = Command::new("unshare");
+        unshare.arg("-m").arg(shell.get_program()).args(shell.get_args());
+        Self::spawn(unshare, task, path)
+    }
+
+    /// A shell that becomes this binary when a command has succeeded.
+    fn after(command: &str) -> Command {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("{command} && exec \"$0\" \"$@\""));
+        shell.arg(std::env::current_exe().unwrap());
+        shell
+    }
+
+    fn spawn(mut command: Command, task: &str, path: &Path) -> Self {
+        let mut child = command
+            .args(["--exact", "support::child::child_process", "--nocapture", "--test-threads=1"])
+            .env(TASK, task)
+            .env(FILE, path)
+            // An arena of the allocator for each thread that ever ran would hide what a child's memory is
+            // used for.
+            .env("MALLOC_ARENA_MAX", "2")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = read_lines(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next line that the child says to its parent; none once it has ended.
+    ///
+    /// # Panics
+    /// When it has said nothing for five minutes.
+    pub(crate) fn line(&mut self) -> Option<String> {
+        self.line_unless_hung().unwrap()
+    }
+
+    /// The same, for parents that have more to say of a child that hangs.
+    pub(crate) fn line_unless_hung(&mut self) -> Result<Option<String>, String> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => Ok(Some(line)),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => {
+                Err(format!("the child has said nothing for {PATIENCE:?}: it hangs"))
+            }
+        }
+    }
+
+    /// Tells the child to go on.
+    pub(crate) fn tell(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// Kills the child as `kill -9` does, and reads what it had said until then.
+    pub(crate) fn kill(self) -> Vec<String> {
+        self.kill_and_look().0
+    }
+
+    /// The same, and how it ended: by the kill, or before it.
+    pub(crate) fn kill_and_look(mut self) -> (Vec<String>, ExitStatus) {
+        self.child.kill().unwrap();
+        let status = self.child.wait().unwrap();
+        (std::iter::from_fn(|| self.line()).collect(), status)
+    }
+
+    /// Waits for the child's end, reading what it still says.
+    pub(crate) fn wait(mut self) -> (Vec<String>, ExitStatus) {
+        let _watch = watch_this_test();
+        let said = std::iter::from_fn(|| self.line()).collect();
+        (said, self.child.wait().unwrap())
+    }
+}
+
+/// Runs a child to its end on a task without a cache: how it ended, and what it printed.
+pub(crate) fn output_of(task: &str, environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "support::child::child_process", "--nocapture", "--test-threads=1"]);
+    let _watch = Watch::over(format!("a child with the task {task:?}"), patience());
+    command.env(TASK, task).env(FILE, "").envs(environment.iter().copied()).output().unwrap()
+}
+
+/// Reads what a child says on a thread of its own, so that its parent can give up on it.
+fn read_lines(out: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = sync_channel(LINES_KEPT);
+    thread::spawn(move || {
+        let mut out = BufReader::new(out);
+        let mut line = String::new();
+        while out.read_line(&mut line).unwrap_or(0) > 0 {
+            // The test harness prints lines of its own, and may leave one unfinished before ours. A line that
+            // a kill cut short was never said.
+            if let Some((_, said)) = line.split_once("child> ").filter(|_| line.ends_with('\n'))
+                && sender.send(said.trim().to_owned()).is_err()
+            {
+                break;
+            }
+            line.clear();
+        }
+    });
+    receiver
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Says a line to the parent. It is said when this returns, whatever happens to the child.
+pub(crate) fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "child> {line}").unwrap();
+    out.flush().unwrap();
+}
+
+/// The next line that the parent tells; empty once it is gone.
+pub(crate) fn hear() -> String {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+    line.trim().to_owned()
+}
+
+#[test]
+fn child_process() {
+    let (Ok(task), Some(path)) = (std::env::var(TASK), std::env::var_os(FILE)) else {
+        return;
+    };
+    let path = PathBuf::from(path);
+    let words: Vec<&str> = task.split(' ').collect();
+    match words[0] {
+        "kill" => crate::faults::kill::writer::write_until_killed(&path, &words[1..]),
+        "damage" => crate::faults::damage::trial::run_trials(&path, &words[1..]),
+        "staleness" => crate::concurrency::staleness::work_until_killed(&path, &words[1..]),
+        "race" => crate::concurrency::races::race(&path),
+        "follow" => crate::concurrency::races::follow(&path),
+        "wear" => crate::contract::churn::wear(&path, &words[1..]),
+        #[cfg(target_os = "linux")]
+        "fill" => crate::contract::churn::fill(&path, &words[1..]),
+        "hang" => crate::support::harness::hang(),
+        "hold" => hold(&path),
+        "churn" => churn(&path),
+        "serve" => serve(&path),
+        #[cfg(unix)]
+        "control" => crate::ops::control::answer_until_told(&path),
+        #[cfg(unix)]
+        "fork" => crate::concurrency::fork::tasks::run(&path, words[1]),
+        "threads" => say(&crate::contract::contract_7_bounded_resources::count_threads(&path)),
+        #[cfg(unix)]
+        "limited" => say(crate::faults::places::stay_within(&path)),
+        #[cfg(unix)]
+        "refused" => crate::faults::places::say_the_refusal(&path),
+        #[cfg(unix)]
+        "compact" => crate::faults::places::say_the_compaction(&path),
+        "fail" => say(crate::contract::contract_6_never_takes_the_application_down::go_on(&path)),
+        "fail-moved" => {
+            say(crate::contract::contract_6_never_takes_the_application_down::refuse_to_promise(&path))
+        }
+        other => panic!("no task {other:?}"),
+    }
+}
+
+/// Opens the cache and keeps it until it is told.
+fn hold(path: &Path) {
+    let _cache = Cache::builder().path(path).open().unwrap();
+    say("open");
+    hear();
+}
+
+/// Writes without end, saying what was acknowledged: `flushed V` (all versions up to V of every key), `now K
+/// V`, `gone K V`.
+fn churn(path: &Path) {
+    let cache = Cache::builder()
+        .path(path)
+        .flush_interval(Duration::from_millis(2))
+        .open_timeout(LOCK_WAIT)
+        .open()
+        .unwrap();
+    let versions = cache.keyspace(VERSIONS).unwrap();
+    let mut random = Random::new(u64::from(std::process::id()));
+    say("open");
+    for version in 1.. {
+        for key in 0..20 {
+            versions.insert(&key, version).unwrap();
+        }
+        match random.below(4) {
+            0 => {
+                cache.flush().unwrap();
+                say(&format!("flushed {version}"));
+            }
+            1 => {
+                let options = InsertOptions::new().durability(Durability::Immediate);
+                versions.insert_with(&(100 + version % 10), version, options).unwrap();
+                say(&format!("now {} {version}", 100 + version % 10));
+            }
+            2 => {
+                assert!(versions.remove(&(version % 20)).unwrap());
+                say(&format!("gone {} {version}", version % 20));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Writes one version for each line it hears, and says when it is committed.
+fn serve(path: &Path) {
+    let cache = Cache::builder().path(path).open().unwrap();
+    let versions = cache.keyspace(VERSIONS).unwrap();
+    // A new keyspace is in the file from the next commit on.
+    cache.flush().unwrap();
+    say("open");
+    loop {
+        let line = hear();
+        let Ok(version) = line.parse::<u64>() else { return };
+        versions.insert(&1, version).unwrap();
+        cache.flush().unwrap();
+        if version % 3 == 0 {
+            assert!(versions.remove(&1).unwrap());
+        }
+        say("done");
+    }
+}

@@ -1,0 +1,179 @@
+//! The harnesses' common frame: how many rounds, from which seed, and what to say when one fails.
+//!
+//! `cargo test` runs a few rounds of each; the gate runs more, and a soak run as many as there is time for.
+//! Every round has a seed of its own, and a failure prints the one command that replays that round alone. So
+//! does a round that hangs ([`crate::support::watchdog`]).
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use larder::clock::{Clock, SystemClock};
+
+use crate::support::watchdog::{Watch, patience};
+
+/// What every harness takes its first seed from, if it is set.
+const SEED: &str = "LARDER_SEED";
+
+/// A harness: what it is called, and what its rounds are counted by.
+pub(crate) struct Harness {
+    /// The test's name, as `cargo test` filters it.
+    test: &'static str,
+    /// The environment variable that says how many rounds to run.
+    variable: &'static str,
+    rounds: u64,
+    first_seed: u64,
+    /// How many times as long as usual a round may take.
+    slowness: u32,
+}
+
+impl Harness {
+    /// A harness that runs `rounds` rounds unless `variable` says otherwise.
+    pub(crate) fn new(test: &'static str, variable: &'static str, rounds: u64) -> Self {
+        let first_seed = number(SEED).unwrap_or_else(fresh_seed);
+        Self { test, variable, rounds: number(variable).unwrap_or(rounds), first_seed, slowness: 1 }
+    }
+
+    /// The same, for a harness whose rounds take minutes: each goes through many trials, which are watched on
+    /// their own.
+    pub(crate) fn with_long_rounds(self) -> Self {
+        Self { slowness: 10, ..self }
+    }
+
+    /// How many rounds it runs.
+    pub(crate) fn rounds(&self) -> u64 {
+        self.rounds
+    }
+
+    /// The seed of the first round.
+    pub(crate) fn first_seed(&self) -> u64 {
+        self.first_seed
+    }
+
+    /// The seed of each round.
+    pub(crate) fn seeds(&self) -> impl Iterator<Item = u64> + use<> {
+        let first_seed = self.first_seed;
+        (0..self.rounds).map(move |at| first_seed.wrapping_add(at))
+    }
+
+    /// Runs every round with a seed of its own.
+    ///
+    /// # Panics
+    /// As the first round that panics does, after saying how to replay it.
+    pub(crate) fn run(&self, mut round: impl FnMut(u64)) {
+        for seed in self.seeds() {
+            self.replayable(seed, || round(seed));
+        }
+        eprintln!("{}: {} rounds from seed {}", self.test, self.rounds, self.first_seed);
+    }
+
+    /// Runs rounds that do several things each, on every core, until as many things are done as there were
+    /// rounds to run.
+    ///
+    /// # Panics
+    /// As the first round that panics does, after saying how to replay it.
+    pub(crate) fn run_until(&self, round: impl Fn(u64) -> u64 + Sync) {
+        let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        std::thread::scope(|scope| {
+            for _ in 0..cores {
+                scope.spawn(|| {
+                    while done.load(Ordering::Relaxed) < self.rounds {
+                        let seed = self.first_seed.wrapping_add(next.fetch_add(1, Ordering::Relaxed));
+                        done.fetch_add(self.replayable(seed, || round(seed)), Ordering::Relaxed);
+                        if self.rounds == 1 {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        let (rounds, done) = (next.into_inner(), done.into_inner());
+        eprintln!("{}: {done} in {rounds} rounds from seed {}", self.test, self.first_seed);
+    }
+
+    /// Runs a part of one round, for a harness whose rounds are long.
+    pub(crate) fn sample<T>(&self, round: impl FnOnce(u64) -> T) -> T {
+        self.replayable(self.first_seed, || round(self.first_seed))
+    }
+
+    /// Runs rounds for as many seconds as there would be rounds, and one round at least.
+    ///
+    /// # Panics
+    /// As [`run`](Harness::run) does.
+    pub(crate) fn run_for_seconds(&self, mut round: impl FnMut(u64)) {
+        let clock = SystemClock::new();
+        let end = clock.monotonic() + Duration::from_secs(self.rounds);
+        let mut rounds = 0;
+        while rounds == 0 || clock.monotonic() < end {
+            let seed = self.first_seed.wrapping_add(rounds);
+            self.replayable(seed, || round(seed));
+            rounds += 1;
+        }
+        eprintln!("{}: {rounds} rounds in {} s from seed {}", self.test, self.rounds, self.first_seed);
+    }
+
+    /// Runs one piece of work that a seed decides; says how to replay it if it panics.
+    pub(crate) fn replayable<T>(&self, seed: u64, work: impl FnOnce() -> T) -> T {
+        self.replayable_with(seed, 1, work)
+    }
+
+    /// The same, for work that counts as several rounds.
+    pub(crate) fn replayable_with<T>(&self, seed: u64, rounds: u64, work: impl FnOnce() -> T) -> T {
+        let Self { test, variable, .. } = self;
+        let replay = format!(
+            "replay it: {SEED}={seed} {variable}={rounds} cargo test -p larder-tests {test} -- --nocapture"
+        );
+        // What counts as many rounds may take as many times as long; a child that hangs is noticed earlier,
+        // by its silence.
+        let rounds = u32::try_from(rounds.max(1)).unwrap_or(u32::MAX);
+        let _watch =
+            Watch::over(replay.clone(), patience().saturating_mul(rounds.saturating_mul(self.slowness)));
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+            eprintln!("{replay}");
+            resume_unwind(panic)
+        })
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
+}
+
+/// A seed that differs from run to run: the standard library's own randomness.
+fn fresh_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish() >> 16
+}
+
+#[test]
+fn a_harness_gives_each_round_its_own_seed_and_passes_a_failure_on() {
+    let harness = Harness { test: "none", variable: "NONE", rounds: 4, first_seed: 7, slowness: 1 };
+    let mut seeds = Vec::new();
+    harness.run(|seed| seeds.push(seed));
+    assert_eq!(seeds, [7, 8, 9, 10]);
+    let failed = catch_unwind(AssertUnwindSafe(|| harness.run(|seed| assert!(seed < 9, "planted"))));
+    assert!(failed.is_err(), "a round that panics fails the test");
+}
+
+/// What `a_round_that_hangs_is_a_failure_with_its_seed` starts in a child: a round that never ends.
+pub(crate) fn hang() {
+    let (test, variable) = ("a_test_that_hangs", "ROUNDS");
+    let harness = Harness { test, variable, rounds: 1, first_seed: 4711, slowness: 1 };
+    harness.run(|_| {
+        loop {
+            std::thread::park();
+        }
+    });
+}
+
+#[test]
+fn a_round_that_hangs_is_a_failure_with_its_seed() {
+    let said = crate::support::child::output_of("hang", &[(crate::support::watchdog::PATIENCE, "1")]);
+    assert!(!said.status.success());
+    let told = String::from_utf8_lossy(&said.stderr).into_owned();
+    let expected =
+        "it hangs: replay it: LARDER_SEED=4711 ROUNDS=1 cargo test -p larder-tests a_test_that_hangs";
+    assert!(told.contains(expected), "{told}");
+}

@@ -1,0 +1,172 @@
+//! Which file uses which: each path is followed to the file that *defines* what it names, through `use`,
+//! renames, globs and re-exports.
+//!
+//! - A path that ends at a module is no import. What is named through it is.
+//! - A module that re-exports a name from below itself only says where the name is; whoever uses the name
+//!   imports the file that defines it. Any other re-export is an import.
+//! - `super::` from a child to its parent is an import like any other. `mod child;` is none.
+//! - A method that is called on a value names no path, so it is not seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::modules::{Binding, Crate, Mention, MentionKind};
+
+/// One file uses something that another defines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Edge {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    /// Where, and by which path.
+    pub(crate) line: usize,
+    pub(crate) path: String,
+}
+
+impl std::fmt::Display for Edge {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}:{} uses `{}`, which is in {}", self.from, self.line, self.path, self.to)
+    }
+}
+
+/// What a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Target {
+    Module(usize),
+    /// Something that a file defines.
+    Item(usize),
+}
+
+/// The names that are being looked up: a name that leads back to itself ends there.
+type Visited = BTreeSet<(usize, String)>;
+
+impl Crate {
+    /// Returns every import between two files, with the first place where it is made.
+    pub(crate) fn edges(&self) -> Vec<Edge> {
+        let mut edges = BTreeMap::<(usize, usize), Edge>::new();
+        for (index, module) in self.modules.iter().enumerate() {
+            for mention in &module.mentions {
+                for to in self.files_of(index, mention) {
+                    if to == module.file || self.only_says_where(index, to, mention) {
+                        continue;
+                    }
+                    edges.entry((module.file, to)).or_insert_with(|| Edge {
+                        from: self.files[module.file].clone(),
+                        to: self.files[to].clone(),
+                        line: mention.line,
+                        path: mention.path.join("::"),
+                    });
+                }
+            }
+        }
+        edges.into_values().collect()
+    }
+
+    fn files_of(&self, module: usize, mention: &Mention) -> Vec<usize> {
+        let mut targets = BTreeSet::new();
+        let first = &mention.path[0];
+        match mention.kind {
+            MentionKind::Code if mention.path.len() == 1 => {
+                // What is defined here or imported by name is no news; what a glob brings in is.
+                if !self.modules[module].names.contains_key(first) {
+                    self.look_up(module, first, &mut Visited::new(), &mut targets);
+                }
+            }
+            MentionKind::Macro if mention.path.len() == 1 => {
+                self.look_up(module, first, &mut Visited::new(), &mut targets);
+                // Macros are also known by where they stand in the text, without a path.
+                if let (true, Some([file])) = (targets.is_empty(), self.macros.get(first).map(Vec::as_slice))
+                {
+                    targets.insert(Target::Item(*file));
+                }
+            }
+            _ => self.resolve(module, &mention.path, &mut Visited::new(), &mut targets),
+        }
+        let file = |target| if let Target::Item(file) = target { Some(file) } else { None };
+        targets.into_iter().filter_map(file).collect()
+    }
+
+    /// Returns whether a mention is a re-export of what stands below its own module.
+    fn only_says_where(&self, module: usize, to: usize, mention: &Mention) -> bool {
+        mention.kind == MentionKind::Reexport
+            && self
+                .modules
+                .iter()
+                .enumerate()
+                .filter(|(_, other)| other.file == to)
+                .any(|(other, _)| self.is_below(other, module))
+    }
+
+    fn is_below(&self, mut module: usize, ancestor: usize) -> bool {
+        while let Some(parent) = self.modules[module].parent {
+            if parent == ancestor {
+                return true;
+            }
+            module = parent;
+        }
+        false
+    }
+
+    /// Follows a path from a module.
+    fn resolve(&self, module: usize, path: &[String], visited: &mut Visited, targets: &mut BTreeSet<Target>) {
+        let (first, mut rest) = path.split_first().expect("a path has a first part");
+        let mut current = BTreeSet::new();
+        match first.as_str() {
+            "crate" => drop(current.insert(Target::Module(0))),
+            "self" => drop(current.insert(Target::Module(module))),
+            "super" => {
+                let mut parent = self.modules[module].parent;
+                while rest.first().is_some_and(|next| next == "super") {
+                    parent = parent.and_then(|parent| self.modules[parent].parent);
+                    rest = &rest[1..];
+                }
+                current.extend(parent.map(Target::Module));
+            }
+            name => self.look_up(module, name, visited, &mut current),
+        }
+        for name in rest {
+            let mut next = BTreeSet::new();
+            for target in current {
+                match target {
+                    // What follows is a variant or something associated.
+                    Target::Item(_) => drop(next.insert(target)),
+                    Target::Module(module) => {
+                        let before = next.len();
+                        self.look_up(module, name, visited, &mut next);
+                        // What a macro made there.
+                        if next.len() == before {
+                            next.insert(Target::Item(self.modules[module].file));
+                        }
+                    }
+                }
+            }
+            current = next;
+        }
+        targets.extend(current);
+    }
+
+    /// Finds what a name means in a module.
+    fn look_up(&self, module: usize, name: &str, visited: &mut Visited, targets: &mut BTreeSet<Target>) {
+        if !visited.insert((module, name.to_owned())) {
+            return;
+        }
+        let this = &self.modules[module];
+        for binding in this.names.get(name).into_iter().flatten() {
+            match binding {
+                Binding::Module(child) => drop(targets.insert(Target::Module(*child))),
+                Binding::Item => drop(targets.insert(Target::Item(this.file))),
+                Binding::Import(path) => self.resolve(module, path, visited, targets),
+            }
+        }
+        if !this.names.contains_key(name) {
+            for glob in &this.globs {
+                let mut modules = BTreeSet::new();
+                self.resolve(module, glob, visited, &mut modules);
+                for target in modules {
+                    if let Target::Module(other) = target {
+                        self.look_up(other, name, visited, targets);
+                    }
+                }
+            }
+        }
+        visited.remove(&(module, name.to_owned()));
+    }
+}

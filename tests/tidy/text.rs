@@ -1,0 +1,51 @@
+//! How the text of a file looks: its header, its length, the width of its comments.
+
+/// Lines that a source file has at most.
+pub(crate) const MAX_FILE_LINES: usize = 400;
+/// Characters that a line of a comment or of a page has at most.
+pub(crate) const MAX_TEXT_WIDTH: usize = 110;
+
+/// Returns whether a file says at its beginning what it is.
+pub(crate) fn has_header(text: &str) -> bool {
+    text.starts_with("//!") || text.starts_with("#![")
+}
+
+/// Returns the numbers of the comment lines that are too wide.
+pub(crate) fn wide_comments(text: &str) -> Vec<usize> {
+    wide_lines(text, |line| line.trim_start().starts_with("//"))
+}
+
+/// Returns the numbers of a page's lines that are too wide, except those of tables and of code, and those that
+/// an address makes wide.
+pub(crate) fn wide_lines_of_page(text: &str) -> Vec<usize> {
+    let mut in_code = false;
+    wide_lines(text, |line| {
+        let begun = line.trim_start();
+        if begun.starts_with("```") {
+            in_code = !in_code;
+            return false;
+        }
+        !in_code && !begun.starts_with('|') && !has_long_address(begun)
+    })
+}
+
+/// Returns whether a line can't be broken: an address takes most of it.
+fn has_long_address(line: &str) -> bool {
+    line.split_whitespace().any(|word| word.contains("://") && word.chars().count() > MAX_TEXT_WIDTH / 2)
+}
+
+fn wide_lines(text: &str, mut counts: impl FnMut(&str) -> bool) -> Vec<usize> {
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| counts(line) && line.chars().count() > MAX_TEXT_WIDTH)
+        .map(|(index, _)| index + 1)
+        .collect()
+}
+
+#[test]
+fn comments_and_pages_are_measured() {
+    let wide = "x".repeat(MAX_TEXT_WIDTH);
+    assert_eq!(wide_comments(&format!("//! fits\nlet code = \"{wide}\";\n    // {wide}\n")), [3]);
+    let page = format!("{wide}\n{wide}x\n| {wide} |\n```text\n{wide}x\n```\nsee https://{wide}\n{wide}x\n");
+    assert_eq!(wide_lines_of_page(&page), [2, 8]);
+}

@@ -2,7 +2,7 @@
 //!
 //! - A lookup asks memory, then the snapshot of the disk ([`lookup`]), and copies what it finds there into
 //!   memory ([`promotion`]).
-//! - A removal lays a tombstone in memory ([`tombstone`], [`removal`]) and waits for the writer's commit.
+//! - A removal inserts a tombstone in memory ([`tombstone`], [`removal`]) and waits for the writer's commit.
 //! - Concurrent loads of one key share a flight ([`flights`]).
 //! - The [`writer`] commits. The [`sweeper`] deletes expired entries.
 

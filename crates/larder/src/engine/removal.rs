@@ -13,7 +13,7 @@
 //! old source in between is removed as well.
 
 use super::shared::Shared;
-use super::tombstone::Removed;
+use super::tombstone::RemovedEntry;
 use super::writer::command::Acknowledge;
 use crate::disk::store::batch::range::RangeRemoval;
 use crate::error::Error;
@@ -100,8 +100,8 @@ impl Shared {
             return Ok(());
         }
         let removed = tiers.insert_tombstone(key, now, &mut pending.evicted_values)?;
-        pending.live += u64::from(removed == Removed::Live);
-        pending.has_tombstones |= removed != Removed::Nothing;
+        pending.live += u64::from(removed == RemovedEntry::Live);
+        pending.has_tombstones |= removed != RemovedEntry::Nothing;
         Ok(())
     }
 

@@ -1,5 +1,5 @@
-//! Statistics, put together from where they are counted: the keyspaces' counters, the memory tier, and the
-//! latest status of the disk tier. Nothing is counted here.
+//! Statistics, collected from the keyspaces' counters, the memory tier, and the latest status of the disk
+//! tier. Nothing is counted here.
 
 use super::keyspaces::open_keyspace::OpenKeyspace;
 use super::shared::Shared;
@@ -9,7 +9,7 @@ use crate::stats::counters::Count;
 use crate::stats::{DiskStats, KeyspaceStats, MemoryStats, Stats};
 
 impl Shared {
-    /// Returns the statistics of the cache; empty ones in a forked child.
+    /// Returns the statistics of the cache. In a forked child they are empty.
     pub(crate) fn stats(&self) -> Stats {
         // Counting waits for every shard.
         if self.is_forked() {
@@ -58,7 +58,7 @@ impl Shared {
         stats
     }
 
-    /// Returns the statistics of one keyspace, at the cost of one.
+    /// Returns the statistics of one keyspace. The other keyspaces are not asked.
     pub(crate) fn stats_of(&self, open_keyspace: &OpenKeyspace) -> KeyspaceStats {
         if self.is_forked() {
             return KeyspaceStats { name: open_keyspace.name.clone(), ..KeyspaceStats::default() };
@@ -69,7 +69,7 @@ impl Shared {
     }
 }
 
-/// Returns the statistics of the disk tier, without the hits, which the keyspaces count.
+/// Returns the statistics of the disk tier. The keyspaces count the hits, so these are zero here.
 fn disk_stats(shared: &Shared, status: DiskStatus) -> DiskStats {
     let tiers = &shared.tiers;
     let now = tiers.time.now();
@@ -106,7 +106,7 @@ fn disk_stats(shared: &Shared, status: DiskStatus) -> DiskStats {
     }
 }
 
-/// What the disk tier holds of a keyspace, and has deleted.
+/// What the disk tier holds of a keyspace, and what it has deleted.
 struct DiskUsage {
     entries: u64,
     bytes: u64,

@@ -169,7 +169,7 @@ impl Tiers {
         }
     }
 
-    /// Begins to count what the file sees, on top of what it had seen before.
+    /// Begins to count the totals of the file, on top of those that it had noted before.
     pub(crate) fn begin_totals(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
         self.totals.begin(before, count_keyspaces);
         // Recent counts begin with the opening.

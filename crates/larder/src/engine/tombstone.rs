@@ -12,7 +12,7 @@ use crate::units::Timestamp;
 
 /// What a tombstone removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Removed {
+pub(crate) enum RemovedEntry {
     /// A live entry.
     Live,
     /// No live entry. The disk may still have something of the key, so the tombstone is to be committed.
@@ -31,7 +31,7 @@ impl Tiers {
         key: SlotKey<'_>,
         now: Timestamp,
         evicted_values: &mut EvictedValues,
-    ) -> Result<Removed, Error> {
+    ) -> Result<RemovedEntry, Error> {
         // A removal waits for its commit in any case. Without a snapshot it would not know what it removed.
         drop(self.awaited_snapshot());
         // The snapshot is loaded under the lock of the shard, together with the tombstone. At that moment no
@@ -43,27 +43,27 @@ impl Tiers {
             .insert_tombstone(key, now, evicted_values, load_snapshot)
             .map_err(|_| Error::Closed)?;
         match previous {
-            PreviousState::Live => return Ok(Removed::Live),
-            PreviousState::Dead => return Ok(Removed::Dead),
+            PreviousState::Live => return Ok(RemovedEntry::Live),
+            PreviousState::Dead => return Ok(RemovedEntry::Dead),
             PreviousState::Nothing => {}
         }
         // Without a snapshot the disk is unknown, so the tombstone is committed.
-        let Some(snapshot) = snapshot else { return Ok(Removed::Dead) };
+        let Some(snapshot) = snapshot else { return Ok(RemovedEntry::Dead) };
         match snapshot.get(key.bytes) {
             // While a range removal is pending (`min_visible_sequence` is not 0), only its own commit can be
             // sure to find nothing.
             Ok(None) if min_visible_sequence == 0 => {
                 self.memory.cancel_tombstone(key, sequence);
-                Ok(Removed::Nothing)
+                Ok(RemovedEntry::Nothing)
             }
-            Ok(None) => Ok(Removed::Dead),
+            Ok(None) => Ok(RemovedEntry::Dead),
             Ok(Some(record)) => {
                 let live = self.live_record(key, record, min_visible_sequence, now);
-                Ok(if live.is_some() { Removed::Live } else { Removed::Dead })
+                Ok(if live.is_some() { RemovedEntry::Live } else { RemovedEntry::Dead })
             }
             Err(fault) => {
                 self.report(&snapshot, fault);
-                Ok(Removed::Dead)
+                Ok(RemovedEntry::Dead)
             }
         }
     }

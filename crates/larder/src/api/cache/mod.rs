@@ -274,9 +274,9 @@ impl Cache {
     ///
     /// # Errors
     /// [`Error::NotForked`] in the process that opened the cache: use [`close`](Cache::close) there.
-    /// [`Error::Io`] if the fork came in the microsecond in which a thread of the parent took or released one
-    /// of the store's locks, which happens a few times for each commit. The file is then locked until this
-    /// process ends. This can't happen while nothing is being committed.
+    /// [`Error::Io`] if the fork came in the microsecond in which a thread of the parent took or released a
+    /// lock of the store. The file is then locked until this process ends. A commit does that a few times. So
+    /// this can't happen while nothing is being committed.
     pub fn abandon_in_child(&self) -> Result<(), Error> {
         self.shared.abandon()
     }

@@ -5,8 +5,8 @@
 //! old pages alive. Each key is then looked up like any other key. Hence an iteration yields every entry that
 //! lives throughout exactly once, and never an entry that had expired or been invalidated when it was
 //! yielded. It may or may not yield an entry that comes or goes meanwhile. While the writer has withdrawn the
-//! snapshot to make room, an iteration waits for the next one: otherwise it would take the missing snapshot
-//! for the end of the disk and leave out all keys that follow.
+//! snapshot to make room, an iteration waits for the next one. Otherwise it would take the missing snapshot
+//! for the end of the disk, and leave out all keys that follow.
 //!
 //! The keys in memory are listed before the first chunk is read. So an entry that is committed or evicted in
 //! between is in both sources, and an entry that is in neither can't have lived throughout.

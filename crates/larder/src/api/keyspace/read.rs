@@ -44,8 +44,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// Returns the live value of a key, from memory or from disk, as no use of it: the lookup is not counted,
-    /// and the entry is neither promoted nor kept from eviction.
+    /// Returns the live value of a key, from memory or from disk, as no use of it. The lookup is not counted.
+    /// The entry is neither promoted nor kept from eviction.
     ///
     /// For reading many entries that will not be asked for again soon. With [`get`](Keyspace::get) they would
     /// evict entries that will.

@@ -1,8 +1,8 @@
 //! The sum of what all keyspaces have counted, those that are open and those that were.
 //!
 //! The file notes the sum with each commit, and a full sum costs as much as there are keyspaces. So the
-//! registry keeps the sum of what each keyspace had counted when it was last asked, and a commit asks only a
-//! few of them, in turn ([`CounterRegistry::sum_of_some`]).
+//! registry keeps the sum of what each keyspace had counted when it was last asked. A commit asks only a few
+//! of them, in turn ([`CounterRegistry::sum_of_some`]).
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -1,8 +1,8 @@
 //! The list of open keyspaces, and how one is opened.
 //!
 //! A keyspace of the same name and another type replaces the one before, once no handle of that one is left.
-//! Memory forgets the old entries before there is a handle of the new keyspace: it must not answer with
-//! values of another type, nor hold entries that no caller can reach.
+//! Memory forgets the old entries before there is a handle of the new keyspace. Otherwise it could answer
+//! with values of another type, and would hold entries that no caller can reach.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -19,8 +19,8 @@
 //!   once.
 //! - If it is the first, it does everything but wait for its own end, which it leaves behind. The writer, for
 //!   which the other threads may be waiting, waits for none of them and leaves everything behind.
-//! - The next caller on a thread of the application waits for that end, and does what could not be done
-//!   before it: all of (3) and (4) if the first caller was the writer.
+//! - The next caller on a thread of the application waits for that end. Then it does what could not be done
+//!   before: all of (3) and (4) if the first caller was the writer.
 //!
 //! Hence an answer on a thread of the application means that (5) was reached, whichever thread began. The
 //! path may then be opened again.

@@ -46,7 +46,7 @@ use crate::sys::volume::Volume;
 use crate::sys::volume::tracked::TrackedVolume;
 use crate::units::Timestamp;
 
-/// What is told of a file system that can't make names durable.
+/// The event of a file system that can't make names durable.
 const NO_DIRECTORY_SYNC: &str = "the file system of the cache file can't sync a directory, so that a loss of power \
     may bring back a file that was discarded, with what was removed meanwhile; put the file on a local disk";
 

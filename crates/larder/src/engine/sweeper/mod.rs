@@ -1,9 +1,9 @@
 //! The sweeper: the thread that deletes expired entries. It only frees room. Lookups check expiry themselves
 //! (invariant 1).
 //!
-//! It sleeps until the next entry is due, and at least the sweep interval between two sweeps, so that entries
-//! that expire one after another share a transaction. While nothing is to expire it does not wake. An entry
-//! that is stored with an earlier expiry than the planned wake-up wakes it ([`handle`]).
+//! It sleeps until the next entry is due, and at least the sweep interval between two sweeps. So entries that
+//! expire one after another share a transaction. While nothing is to expire it does not wake. An entry that
+//! is stored with an earlier expiry than the planned wake-up wakes it ([`handle`]).
 //!
 //! In a cache with a file it also wakes every [`WATCH_INTERVAL`] and has the writer check whether the file is
 //! still in its place. So an idle cache notices, too, when another program removes or replaces the file.
@@ -110,8 +110,7 @@ impl Sweeper {
                 return;
             }
         }
-        // The writer tells errors, so they are not told here again. A panic comes from a user's `Drop`: the
-        // next sweep goes on.
+        // The writer reports errors. A panic comes from a user's `Drop`, and the next sweep goes on.
         drop(catch_unwind(AssertUnwindSafe(|| self.tiers.sweep())));
         self.last_sweep = Some(self.tiers.time.now());
     }
@@ -235,7 +234,7 @@ mod tests {
             }),
             ("a commit", 30, |cache, names| {
                 names.insert(&2, 2).unwrap();
-                // A sweep finds nothing in memory yet.
+                // This sweep finds nothing in memory yet.
                 plan_nothing(cache);
                 cache.flush().is_ok()
             }),
@@ -261,7 +260,7 @@ mod tests {
         names.insert(&2, 2).unwrap();
         assert!(cache.flush().is_err(), "it is kept, to be committed when the disk works again");
         plan_nothing(&cache);
-        // There is no file any more, so it lives in memory alone.
+        // There is no file any more, so the entry lives in memory alone.
         drop(names.remove(&1));
         assert_eq!(cache.stats().disk.unwrap().state, DiskState::Discarded);
         assert_eq!(planned(&cache), 51, "at the end of that second");

@@ -2,16 +2,16 @@
 //! ([`crate::disk::store::range_removals`]).
 //!
 //! After each step one part is made before the next command is taken. So a caller that waits for a commit
-//! waits for one part at most, and callers that never leave the writer idle do not keep the entries for ever.
-//! A part is a step that no caller waits for. It fails as a step does, and its snapshot is installed before
-//! the range tombstones of a range that it has completed are removed.
+//! waits for one part at most. And the entries go even if callers never leave the writer idle. A part is a
+//! step that no caller waits for. It fails as a step does, and its snapshot is installed before the range
+//! tombstones of a range that it has completed are removed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::Writer;
 use super::command::Command;
-use super::step::PartPlace;
+use super::step::BatchPosition;
 use super::waiting::Waiting;
 use crate::disk::file::cache_file::ServiceState;
 use crate::disk::store::range_removals::PART_TIME;
@@ -67,10 +67,10 @@ impl Writer {
     fn make_part(&mut self, part_time: Duration) {
         let mut evicted_values = EvictedValues::default();
         let no_caller = Waiting { part_time: Some(part_time), ..Waiting::default() };
-        let place = PartPlace { is_first: true, is_last: false };
+        let position = BatchPosition { is_first: true, is_last: false };
         let made = catch_unwind(AssertUnwindSafe(|| {
             self.file.check_content()?;
-            self.commit_part(&[], &no_caller, place, &mut evicted_values)
+            self.commit_part(&[], &no_caller, position, &mut evicted_values)
         }));
         match made {
             // Otherwise the next step would take what this part has written for another program's.
@@ -82,7 +82,7 @@ impl Writer {
             }
             Err(panic) => drop(self.survive(&*panic)),
         }
-        // A part is a step of its own for the check whether other programs have changed the file.
+        // The check for changes by other programs takes each part for a step.
         self.file.remember();
         self.tiers.sweeper.drop_values(evicted_values);
     }

@@ -5,8 +5,8 @@
 //! that, the transaction makes what room it may and writes none of the batch's values. They are *held*: dirty
 //! in their shards, and listed here. The order:
 //!
-//! 1. Removals come first in each step, and are never held. Where a value replaces a removal that a caller
-//!    waits for, and the value is held, the transaction that holds it deletes what the removal was to delete.
+//! 1. Removals come first in each step, and are never held. A value may replace a removal that a caller waits
+//!    for. If the value is held, the transaction that holds it makes the deletion.
 //! 2. A held value that was removed since is dropped. If another value has replaced the removal, that value
 //!    takes the place of the first, for the caller that waits for the first. The deletion comes first, as
 //!    always. A held value that a range removal covers becomes a deletion: its slot is a tombstone with the

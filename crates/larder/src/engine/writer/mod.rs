@@ -17,7 +17,7 @@
 //! 5. Mark clean: a dirty key becomes clean or goes, if its sequence is still the committed one. The range
 //!    tombstones of pending range removals are removed if nothing of the range is left on disk
 //!    ([`crate::disk::store::range_removals`]). After (4), because a key that has left its shard is looked up
-//!    on disk, and an older snapshot would show the entry that the key's latest change replaced.
+//!    on disk. An older snapshot would show the entry that the latest change replaced.
 //! 6. Answer the callers of (1), after the last part. Callers that wait for held values are answered in the
 //!    step that commits these. The sweeper drops the values that memory let go of meanwhile: a user's `Drop`
 //!    may wait for the writer.

@@ -15,8 +15,8 @@
 //!    contradicts it.
 //!
 //! After a wait, which doubles each time, (2) or (3) is tried again. Before a fresh file takes its first
-//! commit, every shard saves again. It then refuses a value that was prepared not to be saved: once such a
-//! value were evicted, lookups would find the older value that the file has by then.
+//! commit, every shard saves again. It then refuses a value that was prepared not to be saved. Otherwise,
+//! once that value was evicted, lookups would find the older value that the file has by then.
 
 use super::Writer;
 use super::command::Acknowledge;
@@ -108,7 +108,7 @@ impl Writer {
     }
 
     /// Step 1, for work that no caller waits for or that is answered already. If the file is discarded, a
-    /// step follows at once that makes a fresh one, or stops saving: until then a write can be neither saved
+    /// step follows at once. It makes a fresh file, or stops saving. Until then a write can be neither saved
     /// nor kept.
     pub(super) fn fail_unasked(&mut self, fault: StoreError) {
         self.fail(fault);

@@ -29,9 +29,9 @@ pub(super) struct StepProgress {
     pub(super) writes_are_lost: bool,
 }
 
-/// The place of a transaction among the parts of its step.
+/// The position of a transaction among the parts of its step.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PartPlace {
+pub(super) struct BatchPosition {
     pub(super) is_first: bool,
     pub(super) is_last: bool,
 }
@@ -111,11 +111,12 @@ impl Writer {
             let may_write = removals.is_empty() && (removing == 0 || !self.file.is_short_of_room());
             let group = if may_write { self.held.fill(&mut batch, self.limits) } else { None };
             let is_last = removals.is_empty() && !self.held.has_writes();
-            let place = PartPlace { is_first: progress.first.is_none(), is_last };
-            let outcome = self.commit_part(&batch, waiting, place, evicted_values).inspect_err(|fault| {
-                // Removals that an earlier part made are in a file that a restart does not find.
-                progress.removals_are_durable &= !fault.is_of_place();
-            })?;
+            let position = BatchPosition { is_first: progress.first.is_none(), is_last };
+            let outcome =
+                self.commit_part(&batch, waiting, position, evicted_values).inspect_err(|fault| {
+                    // Removals that an earlier part made are in a file that a restart does not find.
+                    progress.removals_are_durable &= !fault.is_of_place();
+                })?;
             let needs_room = outcome.needs_room;
             progress.first.get_or_insert(outcome);
             progress.removals_are_durable |= removals.is_empty();
@@ -143,7 +144,7 @@ impl Writer {
         &mut self,
         mutations: &[Mutation],
         waiting: &Waiting,
-        place: PartPlace,
+        position: BatchPosition,
         evicted_values: &mut EvictedValues,
     ) -> Result<CommitOutcome, StoreError> {
         // Step 3.
@@ -154,7 +155,7 @@ impl Writer {
         let none = PendingRegistrations::default();
         let adopt = if leaves_new { &none } else { &registrations };
         let began = self.tiers.time.clock().monotonic();
-        let outcome = self.commit_batch(mutations, waiting, place, adopt, now)?;
+        let outcome = self.commit_batch(mutations, waiting, position, adopt, now)?;
         if outcome.is_committed {
             let took = self.tiers.time.clock().monotonic().saturating_sub(began);
             self.tiers.writer_metrics.commit_times.record(took);
@@ -183,7 +184,7 @@ impl Writer {
             self.has_unflushed |= mutations.iter().any(|mutation| !mutation.removes());
         }
         // The first part deleted the ranges, or entered them in the file as pending.
-        if place.is_first {
+        if position.is_first {
             self.note_range_tombstones(waiting);
         }
         self.publish(&outcome, now);
@@ -195,7 +196,7 @@ impl Writer {
         &mut self,
         mutations: &[Mutation],
         waiting: &Waiting,
-        PartPlace { is_first, is_last }: PartPlace,
+        BatchPosition { is_first, is_last }: BatchPosition,
         adopt: &PendingRegistrations,
         now: Timestamp,
     ) -> Result<CommitOutcome, StoreError> {

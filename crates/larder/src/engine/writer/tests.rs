@@ -27,7 +27,7 @@ fn a_fault_of_an_older_handle_changes_nothing() {
     let names = cache.keyspace(NAME).unwrap();
     names.insert(&1, 1).unwrap();
     disk.fail_once(disk.operations().len() as u64, Failure::Io);
-    // The removal closes the file and opens it again: what is reported of the first handle is history.
+    // The removal closes the file and opens it again: a fault of the first handle no longer counts.
     assert!(names.remove(&1).unwrap());
     let tiers = cache.shared().tiers.clone();
     let old = StoreError { kind: StoreErrorKind::Damage, cause: "of the first handle".to_owned() };
@@ -83,6 +83,7 @@ fn a_fresh_file_takes_no_value_that_was_made_not_to_be_saved() {
     clock.advance(MAX_RETRY_DELAY);
     drop(cache.flush());
     assert_eq!(cache.stats().disk.unwrap().state, DiskState::On);
-    // Stored now, it could replace one that the file has, which would show again once this was evicted.
+    // Stored now, it could replace a value that the file has. That value would show again once this one was
+    // evicted.
     assert_eq!(store_unsaved(), Err(Refused::Unsaved), "there is one again");
 }

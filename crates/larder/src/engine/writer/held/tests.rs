@@ -40,7 +40,7 @@ const MAX_EVICTIONS: usize = 4;
 const SMALL: usize = 100;
 const LARGE: usize = 3_900;
 
-/// A writer that is stepped by hand.
+/// A writer whose steps the test makes.
 struct Machine {
     disk: SimulatedVolume,
     clock: Arc<ManualClock>,
@@ -111,9 +111,9 @@ impl Machine {
         [&self.open_keyspace.to_bytes()[..], &name.to_be_bytes()].concat().as_slice().into()
     }
 
-    /// Stores a value; its sequence.
+    /// Stores a value. Returns its sequence.
     fn store(&self, name: u16, len: usize) -> u64 {
-        // So that of two entries the later expires later.
+        // Of two entries the later one must expire later.
         self.clock.advance(Duration::from_millis(1));
         let (memory, key) = (&self.tiers.memory, self.key(name));
         let room = memory.buffer().reserve(len as u64, || ()).unwrap();
@@ -136,7 +136,7 @@ impl Machine {
             .1
     }
 
-    /// Removes everything; the sequence, and the command that has it committed.
+    /// Removes everything. Returns the sequence, and the command that commits the removal.
     fn clear(&self) -> (u64, Command, Receiver<Result<u64, Error>>) {
         let (scope, mut evicted_values) =
             (Scope::prefix(self.open_keyspace.to_bytes()), EvictedValues::default());
@@ -167,7 +167,7 @@ impl Machine {
         }
     }
 
-    /// Steps until nothing is held; how many steps that took.
+    /// Makes steps until nothing is held. Returns how many.
     fn finish(&mut self) -> usize {
         let mut steps = 0;
         while self.writer.held.is_pending() {
@@ -178,7 +178,7 @@ impl Machine {
         steps
     }
 
-    /// The sequence of what a restart would find of a key.
+    /// Returns the sequence of the entry of a key that a restart would find.
     fn on_disk(&self, name: u16) -> Option<u64> {
         let snapshot = self.tiers.disk.snapshots.current().clone()?;
         let record = snapshot.get(&self.key(name)).unwrap()?;
@@ -261,7 +261,7 @@ fn closing_commits_what_is_held() {
     assert!(tiers.disk.status().was_closed_cleanly);
 }
 
-/// Numbers that a seed decides.
+/// Pseudo-random numbers from a seed.
 struct Random(u64);
 
 impl Random {
@@ -277,21 +277,21 @@ impl Random {
     }
 }
 
-/// Somebody who waits for a commit, and for what.
+/// A caller that waits for a commit.
 struct Waiter {
     kind: Acknowledge,
-    /// Written in its step, by key.
+    /// The writes of its step, by key.
     writes: HashMap<u16, u64>,
     removals: HashMap<u16, u64>,
     answer: Answer,
 }
 
-/// A history of a machine, with what each caller was promised when it was answered.
+/// A history of a machine, with what the answer promised to each caller.
 struct History {
     machine: Machine,
     random: Random,
     writes: HashMap<u16, u64>,
-    /// The last removal of each key.
+    /// The sequence of the last removal of each key.
     removals: HashMap<u16, u64>,
     cleared: u64,
     waiters: Vec<Waiter>,
@@ -346,7 +346,7 @@ impl History {
         self.judge();
     }
 
-    /// Checks what was answered against what a restart would find.
+    /// Compares the answers with what a restart would find.
     fn judge(&mut self) {
         let (machine, removals, cleared) = (&self.machine, &self.removals, self.cleared);
         let has_lost_a_file = machine.tiers.disk.status().discards > 0;

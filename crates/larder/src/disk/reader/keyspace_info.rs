@@ -22,37 +22,36 @@ pub struct KeyspaceInfo {
     pub version: u32,
     /// The shape of its keys, such as `(string, u64)`.
     pub key_shape: String,
-    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes. [`format_name`](Self::format_name)
-    /// tells it in words.
+    /// The format of its values: 0 bincode, 1 MessagePack, 2 raw bytes. [`format_name`](Self::format_name)
+    /// returns its name.
     pub value_format: u8,
-    /// The name of the schema that it belongs to; none if it was made by hand, or by a definition without
-    /// one.
+    /// The name of the schema that it belongs to. None if its definition named none.
     pub schema: Option<String>,
-    /// Versions of it that were retired, oldest first, up to the latest
+    /// Its retired versions, oldest first. At most the latest
     /// [`MAX_RETIRED_VERSIONS`](crate::inspect::MAX_RETIRED_VERSIONS).
     pub retired_versions: Vec<RetiredVersion>,
-    /// The fingerprint of its values' type; zero if there is none.
+    /// The fingerprint of its values' type. Zero if there is none.
     pub fingerprint: u64,
-    /// Its entries, those included that have expired and are not yet swept.
+    /// Its entries, expired and unswept ones included.
     pub entries: u64,
-    /// Bytes that these are charged for.
+    /// Bytes that these entries are charged for.
     pub bytes: u64,
 }
 
 impl KeyspaceInfo {
-    /// The shape of its keys, if it is made of larder's own parts.
+    /// Returns the shape of its keys, if it is made of larder's own parts.
     #[must_use]
     pub fn shape(&self) -> Option<KeyShape> {
         self.key_shape.parse().ok()
     }
 
-    /// How its values are encoded, in words.
+    /// Returns the name of the format of its values.
     #[must_use]
     pub const fn format_name(&self) -> &'static str {
         format_name(self.value_format)
     }
 
-    /// A key of it as a person reads it: by its shape, or `0x` and the digits of its bytes.
+    /// Spells a key for people: by the shape of the keys, or as `0x` and the digits of its bytes.
     #[must_use]
     pub fn spell_key(&self, key: &[u8]) -> String {
         self.shape().map_or_else(|| spell_hex(key), |shape| shape.spell_key(key))
@@ -63,7 +62,7 @@ impl KeyspaceInfo {
     }
 }
 
-/// How values are encoded, in words, by the number of their format.
+/// Returns the name of a format, given its number.
 ///
 /// ```
 /// assert_eq!(larder::inspect::format_name(1), "MessagePack");

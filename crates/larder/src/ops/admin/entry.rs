@@ -1,4 +1,4 @@
-//! What is written to a file by hand.
+//! Keyspaces and entries that [`Admin`](super::Admin) writes.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use crate::disk::store::entry_change::{EntryChange, NewValue};
 use crate::format::record::{Extension, PayloadCompression};
 use crate::units::Timestamp;
 
-/// A keyspace, as a file keeps it.
+/// A keyspace to open or create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKeyspace {
     /// Its name.

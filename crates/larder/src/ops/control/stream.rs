@@ -144,7 +144,8 @@ pub(super) fn not_sampled() -> Refusal {
     Refusal::new("not_allowed", cause, remedy)
 }
 
-type KeyspaceNames = std::collections::BTreeMap<KeyspaceId, crate::stats::observe::named::Named>;
+type KeyspaceNames =
+    std::collections::BTreeMap<KeyspaceId, crate::stats::observe::named_keyspace::NamedKeyspace>;
 
 fn shown(seen: &ObservedOperation, names: &KeyspaceNames) -> Value {
     let keyspace = names.get(&KeyspaceId::of(&seen.full));

@@ -19,7 +19,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ballast::Ballast;
-use super::compact::widen;
+use super::compact::enlarge_regions;
 use super::create::{CreatedFile, create, refuse_unless_unfinished, remove_unfinished, unfinished};
 use super::error_translation::{FileAction, error_of, unknown_damage};
 use super::evidence::Accepted;
@@ -76,7 +76,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
                     Some(Ok(_)) => Store::open(options, len)
                         .or_else(|error| match error.kind {
                             // The repair of a file may need room.
-                            StoreErrorKind::Full if Ballast::give_up_left(volume, path) => {
+                            StoreErrorKind::Full if Ballast::delete_left_over(volume, path) => {
                                 Store::open(options, len)
                             }
                             _ => Err(error),
@@ -105,7 +105,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
         drop(remove_unfinished(options));
     }
     let OpenedFile { store, quarantined } = opened;
-    let store = widen(store, options).map_err(|error| error_of(FileAction::Open, path, error))?;
+    let store = enlarge_regions(store, options).map_err(|error| error_of(FileAction::Open, path, error))?;
     Ok(OpenedFile { store, quarantined })
 }
 
@@ -160,7 +160,7 @@ fn create_first(options: &OpenOptions, quarantined: Option<PathBuf>) -> Result<O
     let catalog = Catalog::fresh(options.now, options.identities);
     let create = || create(options, &catalog, &mut CreatedFile::default());
     let created = create().or_else(|error| match error.kind {
-        StoreErrorKind::Full if Ballast::give_up_left(&*options.volume, &options.path) => create(),
+        StoreErrorKind::Full if Ballast::delete_left_over(&*options.volume, &options.path) => create(),
         _ => Err(error),
     });
     let store = created.map_err(|error| error_of(FileAction::Open, &options.path, error))?;

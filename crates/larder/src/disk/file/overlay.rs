@@ -41,7 +41,7 @@ impl Overlay {
 
     /// Makes an overlay on a file that this process has open for writing. The file must not be written
     /// meanwhile.
-    pub(crate) fn of_own(file: VolumeFile) -> io::Result<Self> {
+    pub(crate) fn of_open_file(file: VolumeFile) -> io::Result<Self> {
         Ok(Self { is_own: true, ..Self::new(file)? })
     }
 

@@ -123,7 +123,7 @@ impl Blocks {
     }
 
     /// Marks blocks as written, if the file may take those that are new.
-    fn take(&mut self, numbers: Range<u64>, takes_reserve: bool) -> io::Result<()> {
+    fn mark_written(&mut self, numbers: Range<u64>, takes_reserve: bool) -> io::Result<()> {
         let new = numbers.clone().filter(|&number| !self.may_have_data(number)).count() as u64;
         let max_blocks = if takes_reserve { self.max_blocks } else { self.max_blocks - self.reserved };
         if self.is_bounded && new > 0 && self.count + new > max_blocks {
@@ -202,14 +202,14 @@ impl SparseFile {
         let file = Self { file, blocks, has_holes: AtomicBool::new(true), reserve: Reserve::default() };
         let is_bounded = file.blocks.lock().is_bounded;
         if !is_bounded {
-            file.dig(&data)?;
+            file.punch_zeros(&data)?;
         }
         Ok(file)
     }
 
     /// Punches holes for the blocks of zeros in a file that exceeds its capacity. The file may be a copy that
     /// was made without the holes of its original. Other readers see the same zeros meanwhile.
-    fn dig(&self, data: &[Range<u64>]) -> io::Result<()> {
+    fn punch_zeros(&self, data: &[Range<u64>]) -> io::Result<()> {
         const CHUNK: u64 = 256 * BLOCK;
         for range in data {
             // The header is written in parts of its block, so it stays as it is.
@@ -242,7 +242,7 @@ impl SparseFile {
         if self.reserve.is_lifted() {
             self.blocks.lock().set(numbers);
         } else {
-            self.blocks.lock().take(numbers, self.reserve.is_allowed())?;
+            self.blocks.lock().mark_written(numbers, self.reserve.is_allowed())?;
         }
         self.file.write(offset, data)?;
         let mut blocks = self.blocks.lock();

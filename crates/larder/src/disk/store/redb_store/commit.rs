@@ -6,7 +6,7 @@ use redb::WriteTransaction;
 
 use super::Store;
 use crate::disk::store::batch::entries::Entries;
-use crate::disk::store::batch::evict::{Hand, Spared};
+use crate::disk::store::batch::evict::{ClockHand, Spared};
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::batch::remove_range::PartLimits;
 use crate::disk::store::draft::Draft;
@@ -15,7 +15,7 @@ use crate::disk::store::guard::{StoreError, guarded};
 use crate::disk::store::limits::StoreLimits;
 use crate::disk::store::metadata::write_draft;
 use crate::disk::store::pending_registrations::PendingRegistrations;
-use crate::disk::store::range_removals::Cursor;
+use crate::disk::store::range_removals::RangeCursor;
 use crate::disk::store::registration::Registration;
 use crate::disk::store::tables::{CUMULATIVE_ROW, META, cumulative_to_bytes};
 use crate::format::keyspace_id::KeyspaceId;
@@ -140,7 +140,7 @@ fn change_entries(
     batch: &Batch<'_>,
     catalog: &mut Draft<'_>,
     outcome: &mut CommitOutcome,
-    (room, hand, cursor): (StoreLimits, &mut Hand, &mut Cursor),
+    (room, hand, cursor): (StoreLimits, &mut ClockHand, &mut RangeCursor),
 ) -> Result<(), redb::Error> {
     let mut entries = Entries::open(txn, batch.now, catalog.charging())?;
     // 1.
@@ -216,7 +216,7 @@ fn make_room(
     values: &[&EntryChange<'_>],
     catalog: &mut Draft<'_>,
     outcome: &mut CommitOutcome,
-    (room, hand, cursor): (StoreLimits, &mut Hand, &mut Cursor),
+    (room, hand, cursor): (StoreLimits, &mut ClockHand, &mut RangeCursor),
 ) -> Result<(), redb::Error> {
     let live = catalog.live_bytes();
     // Most batches fit even if they replace nothing. Looking up what they replace takes as long as writing

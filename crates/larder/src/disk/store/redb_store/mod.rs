@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use redb::{Database, ReadableDatabase, ReadableTable};
 
 use super::batch::entries::Entries;
-use super::batch::evict::Hand;
+use super::batch::evict::ClockHand;
 use super::catalog::Catalog;
 use super::charging::{Charging, page_of};
 use super::database::{OpenDatabase, OpenOptions, open_database};
@@ -25,7 +25,7 @@ use super::keyspace_rows::Retired;
 use super::limits::StoreLimits;
 use super::metadata::{cumulative_at, read_catalog, write_catalog};
 use super::pressure::Pressure;
-use super::range_removals::Cursor;
+use super::range_removals::RangeCursor;
 use super::snapshot::Snapshot;
 use super::sparse::Reserve;
 use super::tables::{ENTRIES, EXPIRY, KEYSPACES, RETIRED};
@@ -46,7 +46,7 @@ pub(crate) struct Store {
     /// The largest page that the file can have ([`super::new_file`]).
     pub(crate) largest_page: u64,
     /// The position of the eviction.
-    hand: Hand,
+    hand: ClockHand,
     /// When the earliest entry may be deleted.
     pub(crate) next_expiry: Option<Timestamp>,
     cumulative: Option<CumulativeStats>,
@@ -57,7 +57,7 @@ pub(crate) struct Store {
     /// Ends all writing to the file.
     pub(crate) seal: Seal,
     /// How far the earliest pending range removal has been performed.
-    pub(crate) cursor: Cursor,
+    pub(crate) cursor: RangeCursor,
     /// How the file was opened; none for a store that is in memory.
     options: Option<OpenOptions>,
 }
@@ -97,13 +97,13 @@ impl Store {
             pressure,
             reserve,
             largest_page,
-            hand: Hand::default(),
+            hand: ClockHand::default(),
             next_expiry,
             cumulative,
             identities,
             unshown: None,
             seal: Seal::default(),
-            cursor: Cursor::default(),
+            cursor: RangeCursor::default(),
             options: None,
         })
     }

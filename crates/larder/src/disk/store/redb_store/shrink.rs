@@ -195,9 +195,9 @@ mod tests {
     /// Returns whether opening a file after a crash must read every page.
     fn is_repaired(crashed: &SimulatedVolume) -> bool {
         let is_repaired = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let told = is_repaired.clone();
+        let flag = is_repaired.clone();
         let mut builder = crate::disk::store::database::builder(1 << 20);
-        builder.set_repair_callback(move |_| told.store(true, std::sync::atomic::Ordering::Relaxed));
+        builder.set_repair_callback(move |_| flag.store(true, std::sync::atomic::Ordering::Relaxed));
         let file = Volume::open(crashed, Path::new(PATH), false).unwrap();
         builder.create_with_backend(file).unwrap().close().unwrap();
         is_repaired.load(std::sync::atomic::Ordering::Relaxed)

@@ -71,8 +71,8 @@ impl Overlay {
         Ok(block)
     }
 
-    /// Calls `visit` for each block that a range of bytes touches, with the block's number, the offset in the
-    /// block, the offset in the range, and the number of bytes.
+    /// Calls `visit` for each block that a range of bytes touches. Its arguments are the block's number, the
+    /// offset in the block, the offset in the range, and the number of bytes.
     fn each_block(
         offset: u64,
         len: usize,

@@ -8,24 +8,23 @@
 //! 2. Those of the cut blocks that may have data, because the page was used before, are punched: they become
 //!    a hole. If the file system has no holes, the zeros are written.
 //!
-//! Memory holds one bit for each block that may have data: at first the blocks that the system reports on
-//! opening, then also those that are written. A block is marked before it is written, and unmarked after it
+//! Memory holds one bit for each block that may have data. On opening these are the blocks that the system
+//! reports; blocks that are written are added. A block is marked before it is written, and unmarked after it
 //! was punched. So a block with data is never taken for a hole.
 //!
 //! The order of (1) and (2) does not matter, and a loss of power may keep either. redb writes only pages that
-//! neither of its last two commits refers to, and makes a commit valid only when all its writes are synced. A
+//! neither of its last two commits refers to. It makes a commit valid only when all its writes are synced. A
 //! failed punch is a failed write.
 //!
 //! The header, which is written in parts of a block, is written as it is.
 //!
 //! **The bound.** Every block of the file is written here, so the capacity is enforced here. A write that
-//! would add blocks beyond the capacity is refused, and so is a length of more than twice the capacity. redb
-//! sees a failed write: the transaction fails as a whole, and the file must be opened again. The writer does
-//! that, makes room and repeats the transaction ([`crate::engine::writer`]). Making room needs some room
-//! itself. So the last part of the capacity is a [`Reserve`], which only a compaction and a repeated
-//! transaction may use. A file that exceeds its capacity when it is opened is bounded only after it has
-//! shrunk to it. Its blocks of zeros become holes first, because the file may be a copy that was made without
-//! holes.
+//! would add blocks beyond the capacity is refused. So is a length of more than twice the capacity. redb sees
+//! a failed write: the transaction fails as a whole, and the file must be opened again. The writer does that,
+//! makes room and repeats the transaction ([`crate::engine::writer`]). Making room needs some room itself. So
+//! the last part of the capacity is a [`Reserve`], which only a compaction and a repeated transaction may
+//! use. A file that exceeds its capacity when it is opened is bounded only after it has shrunk to it. Its
+//! blocks of zeros become holes first, because the file may be a copy that was made without holes.
 
 use std::io;
 use std::ops::Range;

@@ -6,9 +6,9 @@
 //!
 //! 1. The remains of an earlier copy are removed.
 //! 2. A copy is written under the name of an unfinished file, in one transaction. Each table is copied in the
-//!    order of its keys, so that leaves are full. Entries that have expired, that a pending range removal
-//!    covers, or that belong to retired keyspaces are left out, and the counts of keyspaces agree with that.
-//!    All else is kept byte for byte, including rows and tables that this version does not know.
+//!    order of its keys, so that leaves are full. Entries are left out if they have expired, if a pending
+//!    range removal covers them, or if they belong to retired keyspaces. The counts of keyspaces agree with
+//!    that. All else is kept byte for byte, including rows and tables that this version does not know.
 //! 3. The copy is compacted and closed. It is on the disk, and marked as closed.
 //! 4. The file is closed.
 //! 5. If the copy is no longer than the file, it is renamed over the file, in one step. Otherwise it is

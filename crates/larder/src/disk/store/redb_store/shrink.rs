@@ -1,10 +1,10 @@
 //! Gives pages back to the file system, in a file that its owner keeps open.
 //!
 //! When redb closes a file, it trims the free pages at its end and records which pages are free. So after a
-//! crash not every page must be read. redb's compaction, which moves pages to the front, does neither: after
-//! a crash the file must be read to its end. So the order is:
+//! crash the pages need not be read. redb's compaction moves pages to the front, and does neither: after a
+//! crash, every page must be read. So the order is:
 //!
-//! 1. The store is closed and opened again. The free pages at the end go, and no page is moved.
+//! 1. The store is closed and opened again. The free pages at the end are given back, and no page is moved.
 //! 2. If the file is still longer than its capacity, pages are moved.
 //! 3. The store is closed and opened again, as in (1).
 //!

@@ -78,8 +78,8 @@ impl Reserve {
 }
 
 /// Returns how many of the blocks of a file are its reserve.
-fn reserved(max_blocks: u64) -> u64 {
-    (max_blocks / RESERVE_SHARE).clamp(MIN_RESERVE.min(max_blocks / 8), max_blocks)
+fn reserved(max_count: u64) -> u64 {
+    (max_count / RESERVE_SHARE).clamp(MIN_RESERVE.min(max_count / 8), max_count)
 }
 
 /// The blocks of a file that may have data.
@@ -90,7 +90,7 @@ struct Blocks {
     /// Number of blocks that may have data.
     count: u64,
     /// Maximum of `count`, once the file is bounded.
-    max_blocks: u64,
+    max_count: u64,
     /// Number of these blocks that belong to the reserve.
     reserved: u64,
     is_bounded: bool,
@@ -101,12 +101,12 @@ struct Blocks {
 impl Blocks {
     fn of_file(len: u64, data: &[Range<u64>], capacity: u64) -> Self {
         // The file system needs some further blocks for the file.
-        let max_blocks = (capacity - capacity / METADATA_SHARE) / BLOCK;
+        let max_count = (capacity - capacity / METADATA_SHARE) / BLOCK;
         let mut blocks = Self {
             data: Vec::new(),
             count: 0,
-            max_blocks,
-            reserved: reserved(max_blocks),
+            max_count,
+            reserved: reserved(max_count),
             is_bounded: false,
             len,
         };
@@ -118,14 +118,14 @@ impl Blocks {
     }
 
     fn bound(&mut self) {
-        self.is_bounded |= self.count <= self.max_blocks;
+        self.is_bounded |= self.count <= self.max_count;
     }
 
     /// Marks blocks as written, if the file may take those that are new.
     fn mark_written(&mut self, numbers: Range<u64>, takes_reserve: bool) -> io::Result<()> {
         let new = numbers.clone().filter(|&number| !self.may_have_data(number)).count() as u64;
-        let max_blocks = if takes_reserve { self.max_blocks } else { self.max_blocks - self.reserved };
-        if self.is_bounded && new > 0 && self.count + new > max_blocks {
+        let max_count = if takes_reserve { self.max_count } else { self.max_count - self.reserved };
+        if self.is_bounded && new > 0 && self.count + new > max_count {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file would exceed its capacity"));
         }
         self.set(numbers);
@@ -280,7 +280,7 @@ impl StorageBackend for SparseFile {
         {
             let blocks = self.blocks.lock();
             let is_bounded = blocks.is_bounded && !self.reserve.is_lifted();
-            if is_bounded && len > blocks.len && len > blocks.max_blocks.saturating_mul(2 * BLOCK) {
+            if is_bounded && len > blocks.len && len > blocks.max_count.saturating_mul(2 * BLOCK) {
                 let why = "the file would be twice as long as its capacity";
                 return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
             }

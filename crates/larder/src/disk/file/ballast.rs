@@ -1,8 +1,16 @@
 //! The ballast: a file of up to 1 MiB beside the cache file, deleted when the disk is full.
 //!
 //! redb copies pages before it changes them, so on a full disk it can't even delete an entry. Deleting the
-//! ballast makes the room that the commit of a deletion needs. The deletion then frees more. The ballast is
-//! written again when the disk has had room for a while.
+//! ballast makes the room that the commit of a deletion needs. The deletion then frees more. On a full disk:
+//!
+//! 1. A commit fails, and the file is suspended ([`super::cache_file`]).
+//! 2. The next attempt to return to service deletes the ballast and opens the file again.
+//! 3. The writer commits deletions before anything else.
+//! 4. When everything is committed again, and not before
+//!    [`MAX_RETRY_DELAY`](super::cache_file::backoff::MAX_RETRY_DELAY) has passed, the ballast is written
+//!    again.
+//!
+//! An opening that finds no room deletes the ballast of an earlier run, and tries once more.
 
 use std::path::{Path, PathBuf};
 

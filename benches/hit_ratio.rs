@@ -1,11 +1,13 @@
-//! How often a memory tier of a given size can answer, on real request streams, beside the peers.
+//! Measures how often a memory tier of a given size can answer, on real request streams, beside the peers.
 //!
-//! A trace is a text file, gzipped: one request a line, a number that stands for its key. `LARDER_TRACES` names the directory
-//! that holds them as `NAME.txt.gz`, and perhaps what other caches reached on them, as `peers.txt`. Each trace is run at six capacities, from
-//! half a percent to half of its distinct keys, every entry weighing the same. A miss inserts.
+//! A trace is a gzipped text file with one request a line: a number that stands for its key. `LARDER_TRACES`
+//! names the directory that holds the traces as `NAME.txt.gz`. The directory may also hold `peers.txt`, with
+//! the ratios that other caches reached on them. Each trace is run at six capacities, from half a percent to
+//! half of its distinct keys. All entries weigh the same. A miss inserts.
 //!
-//! larder is run twice: with the shards that a cache has unless told otherwise, and with a single one, to judge the policy.
-//! `quick_cache` has a single shard; moka does its maintenance every 64 requests, as it would in the background.
+//! larder is run twice: with its default number of shards, and with a single one, to judge the policy.
+//! `quick_cache` has a single shard. moka does its maintenance every 64 requests, as it would in the
+//! background.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
@@ -22,20 +24,20 @@ use std::time::Duration;
 use flate2::read::MultiGzDecoder;
 use larder::{ByteSize, Cache, KeyspaceDefinition};
 use larder_benches::outcome::OURS;
-use larder_benches::traces::{Row, mean, mean_of, parse};
+use larder_benches::traces::{TraceRow, mean, mean_of, parse};
 use larder_benches::{Against, Contest, Measured, Pace, Unit};
 
-/// Requests of a trace that are run: enough to fill every capacity many times over.
+/// Maximum number of requests of a trace that are run: enough to fill every capacity many times over.
 const MAX_REQUESTS: usize = 1_500_000;
-/// Capacities, in thousandths of the distinct keys of a trace, and the least in entries.
+/// Capacities, in thousandths of the distinct keys of a trace, and the minimum in entries.
 const CAPACITIES: [usize; 6] = [5, 10, 50, 100, 250, 500];
 const SHARES: [&str; 6] = ["0.5 %", "1 %", "5 %", "10 %", "25 %", "50 %"];
 const MIN_CAPACITY: usize = 16;
-/// The weight of every entry: the least capacity of larder, so that a capacity of a single entry is a legal one.
+/// The weight of every entry: larder's minimum capacity, so that a capacity of a single entry is allowed.
 const WEIGHT: ByteSize = ByteSize::kib(64);
 
 const ONE_SHARD: &str = "larder, one shard";
-/// Percentage points that larder may lag behind the best peer of a row.
+/// Percentage points that larder may be behind the best peer of a row.
 const MAX_BEHIND: f64 = 2.0;
 
 const KEYS: KeyspaceDefinition<u64, ()> =
@@ -54,8 +56,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let others = parse(&fs::read_to_string(dir.join("peers.txt")).unwrap_or_default());
     let pace = Pace { rounds: 1, ..pace };
-    // Nothing is timed, so that traces may be run side by side.
-    let results: Vec<Result<Vec<Row>, String>> = thread::scope(|scope| {
+    // Nothing is timed, so the traces may run at the same time.
+    let results: Vec<Result<Vec<TraceRow>, String>> = thread::scope(|scope| {
         let run = |path: &PathBuf| {
             let pace = &pace;
             let path = path.clone();
@@ -74,12 +76,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Adds what other caches reached, unless it was run here. The two smallest capacities of a small trace may be the same, and the file
-/// has both: rows are told apart by their order.
-fn add(rows: &mut [Row], others: Vec<Row>) {
-    let mut others: Vec<Option<Row>> = others.into_iter().map(Some).collect();
+/// Adds the ratios that other caches reached, unless that cache was run here. The two smallest capacities of
+/// a small trace may be equal, and the file has both. So rows are told apart by their order.
+fn add(rows: &mut [TraceRow], others: Vec<TraceRow>) {
+    let mut others: Vec<Option<TraceRow>> = others.into_iter().map(Some).collect();
     for row in rows {
-        let is_same = |other: &Row| other.trace == row.trace && other.capacity == row.capacity;
+        let is_same = |other: &TraceRow| other.trace == row.trace && other.capacity == row.capacity;
         let found = others.iter_mut().find(|other| other.as_ref().is_some_and(is_same));
         for (name, hits) in found.and_then(Option::take).map_or_else(BTreeMap::new, |other| other.hits) {
             row.hits.entry(name).or_insert(hits);
@@ -87,8 +89,8 @@ fn add(rows: &mut [Row], others: Vec<Row>) {
     }
 }
 
-/// Who has a figure in some row, larder first.
-fn names(rows: &[Row]) -> Vec<String> {
+/// Returns the names of the caches with a ratio in some row, larder first.
+fn names(rows: &[TraceRow]) -> Vec<String> {
     let all: HashSet<&String> = rows.iter().flat_map(|row| row.hits.keys()).collect();
     let mut names: Vec<String> = all.into_iter().cloned().collect();
     names.sort_by_key(|name| (!name.starts_with(OURS), name.clone()));
@@ -99,8 +101,8 @@ fn is_peer(name: &str) -> bool {
     !name.starts_with(OURS)
 }
 
-fn report_trace(rows: &[Row], trace: &str, pace: &Pace) {
-    let rows: Vec<Row> = rows.iter().filter(|row| row.trace == trace).cloned().collect();
+fn report_trace(rows: &[TraceRow], trace: &str, pace: &Pace) {
+    let rows: Vec<TraceRow> = rows.iter().filter(|row| row.trace == trace).cloned().collect();
     let title = "Hit ratio, mean of six capacities";
     let mut contest =
         Contest::new("hit-ratio", title, format!("trace {trace}"), Unit::Percent).without_warm_up();
@@ -115,13 +117,13 @@ fn report_trace(rows: &[Row], trace: &str, pace: &Pace) {
         contest.contestant(&name, "memory only", move || measured.clone());
     }
     contest.note(
-        "The mean of the six capacities, and each: percents of a trace's distinct keys. Who was not run here has the figures of the \
-         traces' peers.txt.",
+        "The mean of the six capacities, and each of them, in percents of a trace's distinct keys. Peers that were \
+         not run here have the figures of the traces' peers.txt.",
     );
     contest.run(pace);
 }
 
-fn report_mean(rows: &[Row], pace: &Pace) {
+fn report_mean(rows: &[TraceRow], pace: &Pace) {
     let mut contest =
         Contest::new("hit-ratio", "Hit ratio, mean of all rows", "mean of all traces", Unit::Percent)
             .without_warm_up();
@@ -149,12 +151,13 @@ fn report_mean(rows: &[Row], pace: &Pace) {
     contest.run(pace);
 }
 
-fn report_worst(rows: &[Row], pace: &Pace) {
+fn report_worst(rows: &[TraceRow], pace: &Pace) {
     let title = "Points behind the best peer, in the worst row";
     let mut contest = Contest::new("hit-ratio", title, "worst row", Unit::Points).without_warm_up();
     for name in [OURS, ONE_SHARD] {
-        let behind =
-            |row: &Row| Some((row.best(is_peer)? - row.hits.get(name)?, row.trace.clone(), row.capacity));
+        let behind = |row: &TraceRow| {
+            Some((row.best(is_peer)? - row.hits.get(name)?, row.trace.clone(), row.capacity))
+        };
         let worst = rows.iter().filter_map(behind).max_by(|one, other| one.0.total_cmp(&other.0));
         let Some((points, trace, capacity)) = worst else { continue };
         contest.contestant(name, "memory only", move || points.max(0.0));
@@ -172,10 +175,10 @@ fn report_worst(rows: &[Row], pace: &Pace) {
     contest.run(pace);
 }
 
-/// Runs a trace at each capacity. A quick run leaves the peers to the file, and the single shard out.
-fn rows(path: &Path, pace: &Pace) -> Result<Vec<Row>, Box<dyn Error>> {
+/// Runs a trace at each capacity. A quick run takes the peers from the file, and leaves the single shard out.
+fn rows(path: &Path, pace: &Pace) -> Result<Vec<TraceRow>, Box<dyn Error>> {
     let mut requests = read(path)?;
-    // Of the whole trace, as the peers' figures are.
+    // Counted in the whole trace, as for the ratios of the peers.
     let distinct = requests.iter().collect::<HashSet<_>>().len();
     requests.truncate(MAX_REQUESTS);
     let run = |share: &usize| {
@@ -186,7 +189,7 @@ fn rows(path: &Path, pace: &Pace) -> Result<Vec<Row>, Box<dyn Error>> {
             hits.insert("moka".to_owned(), moka(&requests, capacity));
             hits.insert("quick_cache".to_owned(), quick_cache(&requests, capacity)?);
         }
-        Ok(Row { trace: name_of(path), capacity, hits })
+        Ok(TraceRow { trace: name_of(path), capacity, hits })
     };
     CAPACITIES.iter().map(run).collect()
 }
@@ -200,7 +203,7 @@ fn traces_dir() -> PathBuf {
     env::var_os("LARDER_TRACES").map_or_else(default, PathBuf::from)
 }
 
-/// The traces of a directory by name; none if there is no such directory.
+/// Returns the traces of a directory, sorted by name; none if there is no such directory.
 fn traces(dir: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|file| file.path());
     let mut traces: Vec<PathBuf> = files.filter(|path| path.to_string_lossy().ends_with(".txt.gz")).collect();
@@ -213,7 +216,7 @@ fn read(path: &Path) -> Result<Vec<u64>, Box<dyn Error>> {
     lines.map(|line| Ok(line?.trim().parse()?)).collect()
 }
 
-/// Percent of the requests that hit.
+/// Returns the percentage of requests that hit.
 #[expect(clippy::cast_precision_loss, reason = "a trace has fewer requests than a double tells apart")]
 fn percent(requests: &[u64], mut hits: impl FnMut(u64) -> bool) -> f64 {
     let hits = requests.iter().filter(|&&key| hits(key)).count();

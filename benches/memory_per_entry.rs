@@ -1,9 +1,10 @@
-//! What an entry takes in memory beyond its key and its value, beside the peers.
+//! Measures the memory that an entry takes beyond its key and its value, beside the peers.
 //!
-//! An allocator counts the bytes that are asked of it. Values are made beforehand, so that a cache is charged for its own counter of
-//! each alone; the bytes of the keys are subtracted. Each contestant is measured in a process of its own, twice: with as many entries as it has room
-//! for, and after four times as many inserts, when what it remembers of the evicted counts too. Beside it stands what the kernel says
-//! that the process grew by: it includes what an allocator rounds up to and cannot give back.
+//! An allocator counts the requested bytes. Values are made beforehand, so a cache is charged only for its
+//! own counter of each. The bytes of the keys are subtracted. Each contestant is measured in a process of its
+//! own, twice: with as many entries as it has room for, and after four times as many inserts, when its memory
+//! of evicted keys counts too. A second column is the kernel's figure for the growth of the process. It
+//! includes the bytes that an allocator rounds up to and cannot give back.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a child's output is what it counted")]
@@ -16,16 +17,17 @@ use std::thread;
 use std::time::Duration;
 
 use larder_benches::machine::resident_bytes;
-use larder_benches::memory::{Keys, Larder, MemoryCache, PEERS, WITH_TTL, contender, values};
+use larder_benches::memory::{Keys, LarderInMemory, MemoryCache, PEERS, WITH_TTL, contender, values};
 use larder_benches::{Against, Contest, Measured, Pace, Unit};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// What this program is told with when it is a child: a contestant, its room, and how many entries to insert.
+/// The argument that makes this program the child. The next ones are a contestant, its room, and how many
+/// entries to insert.
 const COUNT: &str = "--count";
-/// What an entry may take at most.
+/// Maximum bytes of an entry.
 const MOST: f64 = 100.0;
 
 fn main() {
@@ -53,14 +55,14 @@ fn main() {
 fn run(room: usize, inserts: usize, setting: String, pace: &Pace) {
     let title = "Memory per entry beyond key and value";
     let mut contest = Contest::new("memory-per-entry", title, setting, Unit::BytesPerEntry).without_warm_up();
-    for name in [Larder::NAME].iter().chain(&PEERS) {
+    for name in [LarderInMemory::NAME].iter().chain(&PEERS) {
         contest.contestant(name, "memory only", move || in_a_child(name, room, inserts));
     }
     contest.target(Against::best(&WITH_TTL), 1.0, "below every peer that offers TTL");
     contest.target(Against::Bound(MOST), 1.0, "at most 100 B");
     contest.note(
-        "Bytes asked of the allocator for each entry that is there in the end, less those of its key. \"Resident\" is what the kernel says \
-         that the process grew by, less the same.",
+        "Bytes that the allocator was asked for, for each entry that is resident at the end, without those of its \
+         key. \"Resident\" is the growth of the process as the kernel reports it, also without the keys.",
     );
     contest.run(pace);
 }
@@ -84,7 +86,7 @@ fn number<T: FromStr>(text: &str) -> T {
     text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
 }
 
-/// Prints what each entry took in bytes: counted, by the kernel; and how many there were.
+/// Prints the bytes of each entry, as counted and by the kernel, and the number of entries.
 #[expect(clippy::cast_precision_loss, reason = "counts of bytes are below what a double tells apart")]
 fn count(name: &str, room: usize, inserts: usize) {
     let (keys, values) = (Keys::in_order(inserts), values(1 << 10));
@@ -99,14 +101,14 @@ fn count(name: &str, room: usize, inserts: usize) {
     println!("{} {} {entries}", each(counted as f64), each(resident as f64));
 }
 
-/// Bytes that are allocated now.
+/// Returns the bytes that are allocated now.
 fn counted() -> usize {
     let stats = ALLOCATOR.stats();
     stats.bytes_allocated.saturating_sub(stats.bytes_deallocated)
 }
 
-/// Bytes that are allocated once threads in the background have nothing more to give back.
-#[expect(clippy::disallowed_methods, reason = "it waits for threads that tell nobody when they are done")]
+/// Returns the bytes that are allocated once background threads have given back what they can.
+#[expect(clippy::disallowed_methods, reason = "these threads do not report when they are done")]
 fn settled() -> usize {
     let mut before = usize::MAX;
     for _ in 0..100 {

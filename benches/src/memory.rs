@@ -1,15 +1,16 @@
-//! The memory tier's contestants: larder without a file, and the caches that it is measured beside, behind one face.
+//! The memory tier's contestants behind one trait: larder without a file, and its peers.
 //!
-//! All of them hold the same values behind an [`Arc`], and are asked by the same texts. The peers own their keys as `String`, so an
-//! insert makes one. Loops over requests are compiled for each contestant; only a whole batch is a call through the face.
+//! All of them hold the same values behind an [`Arc`], and are asked for the same keys as `&str`. The peers
+//! own their keys as `String`, so an insert makes one. Loops over requests are compiled for each contestant.
+//! Only a whole batch is a call through the trait.
 
 mod keys;
 mod ours;
 mod peers;
 
 pub use keys::Keys;
-pub use ours::Larder;
-pub use peers::{Cached, Foyer, FoyerS3Fifo, Moka, MokaAhash, QuickCache};
+pub use ours::LarderInMemory;
+pub use peers::{Cached, FoyerLru, FoyerS3Fifo, Moka, MokaAhash, QuickCache};
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -17,59 +18,61 @@ use std::time::Duration;
 
 use crate::workload::Page;
 
-/// How long entries live, wherever that can be set: nothing expires while it is measured, but everybody has to look.
+/// The TTL of entries, wherever that can be set. Nothing expires during a measurement, but every cache has to
+/// check.
 pub const TTL: Duration = Duration::from_hours(24);
 
-/// Who offers a TTL, besides larder.
+/// The peers that offer a TTL.
 pub const WITH_TTL: [&str; 3] = [Moka::NAME, MokaAhash::NAME, Cached::NAME];
 
 /// All peers.
 pub const PEERS: [&str; 6] =
-    [QuickCache::NAME, Moka::NAME, MokaAhash::NAME, Cached::NAME, Foyer::NAME, FoyerS3Fifo::NAME];
+    [QuickCache::NAME, Moka::NAME, MokaAhash::NAME, Cached::NAME, FoyerLru::NAME, FoyerS3Fifo::NAME];
 
 /// A cache in memory.
 pub trait MemoryCache: Sync {
-    /// What a contest calls it.
+    /// The name in a contest.
     const NAME: &'static str;
 
-    /// A cache with room for so many entries of the benches' keys and values.
+    /// Makes a cache with room for `entries` of the benches' keys and values.
     fn with_room(entries: usize) -> Self;
 
-    /// Asks for a key, and looks at its value.
+    /// Looks a key up, and reads its value.
     fn hit(&self, key: &str) -> bool;
 
     /// Stores a value.
     fn insert(&self, key: &str, value: Arc<Page>);
 
-    /// Whether a key has an entry; not a use of it.
+    /// Returns whether a key has an entry. It does not count as a use of the entry.
     fn contains(&self, key: &str) -> bool;
 
-    /// Does what has been put off.
+    /// Does deferred work.
     fn settle(&self) {}
 }
 
 /// A cache in memory, as contests see it.
 pub trait Contender: Sync {
-    /// What a contest calls it.
+    /// Returns the name in a contest.
     fn name(&self) -> &'static str;
 
-    /// How many of the next `count` requests hit.
+    /// Returns how many of the next `count` requests hit.
     fn hits(&self, keys: &Keys, from: usize, count: usize) -> usize;
 
     /// Stores a value under each of the next `count` keys.
     fn inserts(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]);
 
-    /// Asks for each of the next `count` keys, but stores a value under every twentieth. How many of the lookups hit.
+    /// Makes the next `count` requests: every twentieth stores a value, and the others look a key up. Returns
+    /// how many of the lookups hit.
     fn mixed(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]) -> usize;
 
-    /// How many of the next `count` keys have an entry.
+    /// Returns how many of the next `count` keys have an entry.
     fn resident(&self, keys: &Keys, from: usize, count: usize) -> usize;
 
-    /// Does what has been put off.
+    /// Does deferred work.
     fn settle(&self);
 }
 
-/// Of how many requests one is an insert.
+/// One of this many requests is an insert.
 pub const ONE_INSERT_IN: usize = 20;
 
 impl<C: MemoryCache> Contender for C {
@@ -113,36 +116,36 @@ impl<C: MemoryCache> Contender for C {
     }
 }
 
-/// Every contestant with room for so many entries, empty.
+/// Makes every contestant with room for `entries`, all empty.
 #[must_use]
 pub fn contenders(entries: usize) -> Vec<Box<dyn Contender>> {
     vec![
-        Box::new(Larder::with_room(entries)),
+        Box::new(LarderInMemory::with_room(entries)),
         Box::new(QuickCache::with_room(entries)),
         Box::new(Moka::with_room(entries)),
         Box::new(MokaAhash::with_room(entries)),
         Box::new(Cached::with_room(entries)),
-        Box::new(Foyer::with_room(entries)),
+        Box::new(FoyerLru::with_room(entries)),
         Box::new(FoyerS3Fifo::with_room(entries)),
     ]
 }
 
-/// One contestant by its name.
+/// Makes one contestant by its name.
 #[must_use]
 pub fn contender(name: &str, entries: usize) -> Option<Box<dyn Contender>> {
     Some(match name {
-        Larder::NAME => Box::new(Larder::with_room(entries)),
+        LarderInMemory::NAME => Box::new(LarderInMemory::with_room(entries)),
         QuickCache::NAME => Box::new(QuickCache::with_room(entries)),
         Moka::NAME => Box::new(Moka::with_room(entries)),
         MokaAhash::NAME => Box::new(MokaAhash::with_room(entries)),
         Cached::NAME => Box::new(Cached::with_room(entries)),
-        Foyer::NAME => Box::new(Foyer::with_room(entries)),
+        FoyerLru::NAME => Box::new(FoyerLru::with_room(entries)),
         FoyerS3Fifo::NAME => Box::new(FoyerS3Fifo::with_room(entries)),
         _ => return None,
     })
 }
 
-/// So many values, each behind a counter of its own.
+/// Makes `count` values, each behind a counter of its own.
 #[must_use]
 pub fn values(count: usize) -> Vec<Arc<Page>> {
     (0..count).map(|number| Arc::new(Page::of(number))).collect()
@@ -157,7 +160,7 @@ mod tests {
         let (keys, values) = (Keys::in_order(2_000), values(100));
         let contenders = contenders(10_000);
         let names: Vec<&str> = contenders.iter().map(|contender| contender.name()).collect();
-        assert_eq!(names, [[Larder::NAME].as_slice(), &PEERS].concat());
+        assert_eq!(names, [[LarderInMemory::NAME].as_slice(), &PEERS].concat());
         for contender in contenders {
             contender.inserts(&keys, 0, 1_000, &values);
             contender.settle();
@@ -170,7 +173,7 @@ mod tests {
     #[test]
     fn every_contender_evicts_when_it_is_full() {
         let (keys, values) = (Keys::in_order(8_000), values(100));
-        for name in [Larder::NAME].iter().chain(&PEERS) {
+        for name in [LarderInMemory::NAME].iter().chain(&PEERS) {
             let contender = contender(name, 2_000).unwrap();
             contender.inserts(&keys, 0, 8_000, &values);
             contender.settle();

@@ -1,9 +1,9 @@
 //! Contract 6: when the disk fails at run time, memory keeps serving, and promise 3 holds across the failure.
 //!
-//! A child process lowers the limit on the length of its files while its cache is open: beyond it, every
-//! write fails as on a device that refuses. Nobody traps the signal that such a write raises, so the child
-//! ends if one reaches the system. What the disk tier does then, state by state, is in
-//! `outages/states.rs`; an error at every single operation is in `faults/io_errors.rs`.
+//! A child process lowers the limit on the length of its files while its cache is open. Beyond the limit
+//! every write fails, as on a device that refuses. Such a write raises a signal, which the child does not
+//! handle. So the child ends if one reaches the system. `outages/states.rs` tests the disk tier state by
+//! state; `faults/io_errors.rs` has an error at every single operation.
 
 use std::path::Path;
 
@@ -32,12 +32,12 @@ fn contract_6_an_invalidation_that_cannot_be_made_durable_is_never_reported_as_d
     let mut worker = Worker::start("fail-moved", &place.path());
     assert_eq!(worker.line().as_deref(), Some("refused to promise"));
     assert_eq!(worker.line(), None);
-    // The file came back, with what the cache could not remove from it: what the errors were about.
+    // The file came back with the entries that the cache could not remove. The errors were about these.
     let cache = Cache::builder().path(place.path()).open().unwrap();
     assert!(cache.keyspace(NAMES).unwrap().get("victim").is_some());
 }
 
-/// The length that no file of the child may exceed.
+/// The maximum length of the child's files.
 const LIMIT: u64 = 2_000 << 10;
 
 fn fill_until_it_fails(path: &Path) -> Cache {
@@ -55,7 +55,11 @@ fn fail_the_disk(cache: &Cache) {
     let blobs = cache.keyspace(BLOBS).unwrap();
     for key in 0.. {
         blobs.insert(&key, vec![7; 50_000]).unwrap();
-        assert_eq!(blobs.get(&key).unwrap().len(), 50_000, "whatever the disk does, a write is seen");
+        assert_eq!(
+            blobs.get(&key).unwrap().len(),
+            50_000,
+            "a write is visible, whatever the state of the disk"
+        );
         if cache.stats().disk.unwrap().off.is_some() {
             break;
         }
@@ -68,11 +72,11 @@ pub(crate) fn go_on(path: &Path) -> &'static str {
     let cache = fill_until_it_fails(path);
     fail_the_disk(&cache);
     let blobs = cache.keyspace(BLOBS).unwrap();
-    assert!(blobs.count() > 10, "what was not committed stays in memory");
+    assert!(blobs.count() > 10, "an uncommitted entry stays in memory");
     let names = cache.keyspace(NAMES).unwrap();
     assert_eq!(cache.stats().disk.unwrap().state, DiskState::Suspended);
-    assert!(names.remove("victim").is_ok(), "whatever that takes, it is removed for good");
-    assert_eq!(cache.stats().disk.unwrap().discards, 1, "the limit allows no way but to give the file up");
+    assert!(names.remove("victim").is_ok(), "the removal is durable");
+    assert_eq!(cache.stats().disk.unwrap().discards, 1, "under the limit the file can only be discarded");
     assert!(names.get("victim").is_none() && names.contains_key("other"));
     names.insert("new", "in memory".to_owned()).unwrap();
     assert_eq!(*names.get("new").unwrap(), "in memory");
@@ -88,20 +92,21 @@ pub(crate) fn go_on(path: &Path) -> &'static str {
     "went on in memory"
 }
 
-/// The child's part: fails the disk while somebody has moved the file away.
+/// The child's part: fails the disk while the file is moved away.
 pub(crate) fn refuse_to_promise(path: &Path) -> &'static str {
     let cache = fill_until_it_fails(path);
     let elsewhere = path.with_extension("elsewhere");
     std::fs::rename(path, &elsewhere).unwrap();
-    std::fs::write(path, "somebody's letters").unwrap();
+    std::fs::write(path, "a note of the user").unwrap();
     fail_the_disk(&cache);
     let names = cache.keyspace(NAMES).unwrap();
     assert!(matches!(names.remove("victim"), Err(Error::NotDurable { .. })));
     assert!(names.get("victim").is_none(), "memory is clean all the same");
     assert!(matches!(cache.clear(), Err(Error::NotDurable { .. })));
-    assert_eq!(std::fs::read(path).unwrap(), b"somebody's letters");
+    assert_eq!(std::fs::read(path).unwrap(), b"a note of the user");
     std::fs::rename(elsewhere, path).unwrap();
-    // Not closed, and not dropped: the file is back, and a last attempt to put it out of service would find it.
+    // Neither closed nor dropped: the file is back, and a last attempt to put it out of service would find
+    // it.
     std::mem::forget((cache, names));
     "refused to promise"
 }

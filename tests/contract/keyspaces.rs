@@ -1,4 +1,4 @@
-//! Keyspaces: their types, versions and tiers; walking them; and what one cache holds of several.
+//! Keyspaces: their types, versions and tiers; iteration over them; and several of them in one cache.
 
 use larder::{Cache, Error, KeyspaceDefinition, SweepReport};
 
@@ -46,16 +46,13 @@ fn a_new_version_or_key_shape_begins_empty_and_frees_the_old_entries() {
     assert_eq!(cache.stats().disk.unwrap().recovered_entries, 1);
     let SweepReport { .. } = cache.sweep().unwrap();
     let disk = cache.stats().disk.unwrap();
-    assert_eq!(disk.bytes, larder_bytes(&cache), "what is charged is what the one entry takes");
+    assert_eq!(disk.bytes, larder_bytes(&cache), "the bytes charged are those of the one entry");
     assert!(disk.bytes < 500);
-    // The same version, other keys.
+    // The same version with another type of keys.
     let keyed = cache.keyspace(KeyspaceDefinition::<u64, String>::new("name").version(1)).unwrap();
     assert!(keyed.is_empty());
     drop(keyed);
-    assert!(
-        cache.keyspace(NAMES.version(1)).unwrap().is_empty(),
-        "and the entries with the old keys are gone for good"
-    );
+    assert!(cache.keyspace(NAMES.version(1)).unwrap().is_empty(), "the entries with the old keys are gone");
 }
 
 fn larder_bytes(cache: &Cache) -> u64 {
@@ -112,7 +109,7 @@ fn a_walk_is_in_key_order_over_all_tiers() {
         pairs.insert(&(name, number), 7).unwrap();
         expected.push((name.to_owned(), number));
         if number == 0 {
-            // Some entries on disk alone, some in both tiers, some not committed.
+            // Some entries are on disk only, some in both tiers, and some are not committed.
             cache.flush().unwrap();
         }
     }

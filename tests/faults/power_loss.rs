@@ -1,5 +1,6 @@
-//! Power is lost at every write and sync of a workload, through the cache: making the file, moving a damaged one aside, closing and
-//! opening included. Whatever of the unsynced changes the disk kept, the contract holds for what is found.
+//! Power is lost at every write and sync of a workload, through the cache. That includes making the file,
+//! moving a damaged one aside, closing and opening. Whatever part of the unsynced changes the disk keeps, the
+//! contract holds for the content.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,10 +10,10 @@ use crate::faults::workload::{WorkloadRun, calls, check};
 use crate::support::harness::Harness;
 use crate::support::simulated::SimulatedPlace;
 
-/// Calls in a workload.
+/// Number of calls in a workload.
 const CALLS: usize = 40;
 
-/// Runs one workload and loses power at each of its changes; how many disks were looked at.
+/// Runs one workload, and loses power at each of its changes. Returns how many disks were checked.
 fn lose_power_everywhere(seed: u64) -> u64 {
     let place = SimulatedPlace::new();
     let mut run = WorkloadRun::new(place.clone(), false);
@@ -50,7 +51,7 @@ fn power_loss_on_a_disk_that_lies_about_its_syncs_is_noticed() {
         let left = place.moved_to(place.disk.after_power_loss(changes, Loss::Some, 7));
         catch_unwind(AssertUnwindSafe(|| check(&left, &run.history, changes, false))).is_err()
     });
-    assert!(noticed, "a sync that was skipped went unnoticed");
+    assert!(noticed, "a skipped sync was not noticed");
 }
 
 #[test]
@@ -66,5 +67,5 @@ fn power_loss_after_a_removal_that_was_dropped_is_noticed() {
     run.history.plant_removal(changes);
     let left = place.moved_to(place.disk.copy());
     let checked = catch_unwind(AssertUnwindSafe(|| check(&left, &run.history, changes, true)));
-    assert!(checked.is_err(), "a removal that was acknowledged and not made went unnoticed");
+    assert!(checked.is_err(), "a removal that was acknowledged and not made was not noticed");
 }

@@ -16,22 +16,22 @@ mod sys;
 pub mod testing;
 mod units;
 
-/// Time: the cache's only source of it.
+/// Time: the only source of it for the cache.
 pub mod clock {
     pub use crate::sys::clock::system::SystemClock;
     pub use crate::sys::clock::{Clock, MAX_COARSE_LAG, ManualClock};
 }
 
-/// What the model checker's tests need beyond the interface; part of no other build.
+/// For the model checker's tests, in no other build.
 #[cfg(shuttle)]
 #[doc(hidden)]
 pub mod model {
+    pub use crate::sys::sync::failpoint::{Failpoint, set_failpoint};
     pub use crate::sys::sync::pass_time;
-    pub use crate::sys::sync::planted::{Failpoint, plant};
 }
 
 pub use crate::api::cache::Cache;
-pub use crate::api::follower::{FollowedKeyspace, Follower, FollowerKeyspace};
+pub use crate::api::follower::{Follower, FollowerKeyspace};
 pub use crate::api::invalidation::Invalidation;
 pub use crate::api::keyspace::Keyspace;
 pub use crate::api::keyspace::definition::{DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition};
@@ -46,7 +46,7 @@ pub use crate::config::{
     MAX_TTL, MIN_TTL,
 };
 pub use crate::disk::file::cache_file::backoff::{INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
-pub use crate::disk::file::files::MAX_QUARANTINED;
+pub use crate::disk::file::quarantine::MAX_QUARANTINED;
 pub use crate::engine::sweeper::WATCH_INTERVAL;
 pub use crate::engine::sweeper::report::SweepReport;
 pub use crate::engine::verify::VerifyReport;
@@ -76,7 +76,7 @@ pub use crate::stats::observe::recent::HALF_LIFE;
 pub use crate::stats::observe::slow::{MAX_SLOW_LOADS, SlowLoad, SlowLoads};
 pub use crate::stats::recent::Recent;
 pub use crate::stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
-pub use crate::units::{ByteSize, Timestamp};
+pub use crate::units::{ByteSize, ParseByteSizeError, Timestamp};
 
 /// Compiles the example of the package's README.
 #[cfg(doctest)]

@@ -1,6 +1,6 @@
 //! How the capacity of the file is shared out: to live entries, to one transaction, and to one eviction.
 
-use crate::disk::store::redb_store::StoreLimits;
+use crate::disk::store::limits::StoreLimits;
 
 /// The part of the file's capacity that entries may be charged for if the file's blocks are counted, in
 /// sixteenths. The rest is for the pages that two transactions replace and that are not free yet, for the
@@ -35,7 +35,7 @@ pub(super) fn store_limits(capacity: u64, counts_blocks: bool) -> StoreLimits {
     let evictions = (capacity / BATCH_SHARE / BYTES_PER_EVICTION).clamp(MIN_CHANGES, MAX_CHANGES);
     StoreLimits {
         live_limit: live_limit(capacity, counts_blocks),
-        most_evictions: usize::try_from(evictions).unwrap_or(usize::MAX),
+        max_evictions: usize::try_from(evictions).unwrap_or(usize::MAX),
     }
 }
 

@@ -36,7 +36,7 @@ impl Tiers {
     /// Looks a key up in memory, as a use of it.
     #[inline]
     pub(crate) fn get_in_memory(&self, key: SlotKey<'_>) -> Lookup {
-        match self.memory.get(key, self.time.span().latest) {
+        match self.memory.get(key, self.time.bounds().latest) {
             // The entry may still live for a few milliseconds. Only then is the precise time asked for.
             Lookup::Negative => self.get_precisely(key),
             found => found,
@@ -50,7 +50,7 @@ impl Tiers {
 
     /// Looks a key up in memory, as no use of it.
     pub(crate) fn peek_in_memory(&self, key: SlotKey<'_>) -> Lookup {
-        match self.memory.peek(key, self.time.span().latest) {
+        match self.memory.peek(key, self.time.bounds().latest) {
             Lookup::Negative => self.memory.peek(key, self.time.now()),
             found => found,
         }
@@ -64,7 +64,7 @@ impl Tiers {
     /// page cache, and its parent may reuse the pages of the snapshot.
     pub(crate) fn read_record(&self, key: SlotKey<'_>, min_visible_sequence: u64) -> Option<StoredRecord> {
         let record = self.read_bytes(key)?;
-        let record = self.live_record(key, record, min_visible_sequence, self.time.span().earliest)?;
+        let record = self.live_record(key, record, min_visible_sequence, self.time.bounds().earliest)?;
         self.disk.uses.mark(key.hash);
         Some(record)
     }

@@ -18,7 +18,7 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::memory::leases::{LeaseId, Permit};
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
-use crate::stats::counters::Count;
+use crate::stats::count::Count;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
@@ -79,7 +79,7 @@ impl Shared {
         // Checked after reading and decoding, which took time. The precise time is asked for only where it
         // decides.
         let time = &self.tiers.time;
-        let is_live = expires_at > time.span().latest || expires_at > time.now();
+        let is_live = expires_at > time.bounds().latest || expires_at > time.now();
         is_live.then(|| DecodedValue { value: Arc::new(value), encoded_len, expires_at, sequence })
     }
 

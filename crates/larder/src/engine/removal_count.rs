@@ -9,14 +9,13 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::tiers::Tiers;
 use crate::disk::disk_status::DiskStatus;
-use crate::disk::store::batch::range::RangeRemoval;
+use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::guard::{StoreError, guarded};
-use crate::disk::store::range_removals::any_takes;
 use crate::disk::store::snapshot::Snapshot;
 use crate::disk::store::tables::after_prefix;
 use crate::format::keyspace_id::KeyspaceId;
+use crate::format::range_tombstone::{RangeTombstone, any_covers};
 use crate::format::record;
-use crate::memory::slot::Range;
 use crate::units::Timestamp;
 
 /// The number of rows counted in one snapshot.
@@ -27,7 +26,7 @@ struct CountFilter<'a> {
     /// Keys that memory knew. They are counted already.
     memory_keys: HashSet<&'a [u8]>,
     /// Range removals that were made before. An entry that one of them covers is gone already.
-    earlier: &'a [Range],
+    earlier: &'a [RangeTombstone],
     /// Keyspaces that are not retired.
     keyspaces: BTreeSet<KeyspaceId>,
     now: Timestamp,
@@ -48,7 +47,7 @@ impl Tiers {
     pub(crate) fn count_on_disk(
         &self,
         removal: &RangeRemoval,
-        earlier: &[Range],
+        earlier: &[RangeTombstone],
         now: Timestamp,
     ) -> (u64, bool) {
         let ids = |status: &DiskStatus| status.keyspaces.values().map(|keyspace| keyspace.id).collect();
@@ -78,7 +77,7 @@ impl Tiers {
 
 fn count_chunk(
     snapshot: &Snapshot,
-    range: &Range,
+    range: &RangeTombstone,
     after: Option<&[u8]>,
     filter: &CountFilter<'_>,
 ) -> Result<ChunkCount, StoreError> {
@@ -97,12 +96,11 @@ fn count_chunk(
                 chunk.last = Some(key.to_vec());
             }
             let Some(header) = record::peek(record.value()) else { continue };
-            let is_counted = header.sequence <= range.sequence
+            let is_counted = range.covers(key, header.sequence)
                 && header.expires_at > filter.now
-                && range.scope.covers(key)
                 && !filter.memory_keys.contains(key)
                 && filter.keyspaces.contains(&KeyspaceId::of(key))
-                && !any_takes(filter.earlier, key, &header);
+                && !any_covers(filter.earlier, key, header.sequence);
             chunk.live += u64::from(is_counted);
             if chunk.rows == CHUNK {
                 break;

@@ -1,8 +1,8 @@
-//! A shard under its exclusive lock, with what it lets go of meanwhile.
+//! A shard under its exclusive lock, with the values that it releases while it is locked.
 //!
 //! Dropping the guard unlocks the shard first. Only then is the released weight given back to the budget, and
-//! the released values pass to the caller, who drops them when it holds nothing else: a user's `Drop` may call
-//! the cache, wait for room, or panic (invariant 5).
+//! the released values pass to the caller. The caller drops them when it holds no lock and no reserved
+//! weight: a user's `Drop` may call the cache, wait for room, or panic (invariant 5).
 
 use super::budget::Budget;
 use super::deferred_drops::DeferredDrops;
@@ -16,11 +16,11 @@ pub(super) struct LockedShard<'a> {
     pub(super) released: Released<'a>,
 }
 
-/// What a shard has let go of since it was locked.
+/// The values that a shard has released since it was locked.
 pub(super) struct Released<'a> {
     pub(super) deferred: DeferredDrops,
     budget: &'a Budget,
-    /// Where the values pass to. None once [`LockedShard::unlock`] has given it back.
+    /// Receives the values. `None` once [`LockedShard::unlock`] has returned it.
     evicted_values: Option<&'a mut EvictedValues>,
 }
 
@@ -40,7 +40,7 @@ impl<'a> LockedShard<'a> {
         self.shard.evict(&mut self.released.deferred)
     }
 
-    /// Evicts one clean entry and keeps `weight` of its room reserved for the caller: all of it or nothing.
+    /// Evicts one clean entry, and keeps `weight` of its room reserved for the caller: all of it or nothing.
     pub(super) fn evict_for(&mut self, weight: u64) -> bool {
         self.evict() && self.released.deferred.give_room(weight)
     }

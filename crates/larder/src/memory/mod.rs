@@ -27,7 +27,6 @@ pub(crate) mod shard;
 pub(crate) mod slot;
 pub(crate) mod slot_key;
 mod slots;
-pub(crate) mod stored_key;
 #[cfg(any(test, feature = "test-util"))]
 mod validate;
 pub(crate) mod weight;
@@ -267,7 +266,8 @@ impl Memory {
         promoted.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Locks the shard of a key, with `weight` reserved in the budget. None if memory has no room for it.
+    /// Locks the shard of a key, with `weight` reserved in the budget. Returns `None` if memory has no room
+    /// for it.
     ///
     /// In a full cache the room mostly comes from the key's own shard: the victim is evicted under the same
     /// lock, and no other entry can take its room. If that fails, room is looked for in every shard.

@@ -27,7 +27,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::entry::Value;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::KeyspaceStats;
-use crate::stats::counters::Count;
+use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 use definition::KeyspaceDefinition;

@@ -21,10 +21,10 @@ use crate::format::codec::error::CodecError;
 use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::format::record::{Compression, Extension, record_len};
+use crate::format::record::{Extension, PayloadCompression, record_len};
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD, Weight};
-use crate::stats::counters::Count;
+use crate::stats::count::Count;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::ByteSize;
 
@@ -40,7 +40,7 @@ pub(super) struct PreparedValue {
 /// A value's encoding, compressed or not.
 pub(super) struct EncodedValue {
     pub(super) bytes: Vec<u8>,
-    pub(super) compression: Compression,
+    pub(super) compression: PayloadCompression,
     pub(super) extension: Extension,
     pub(super) fits_file: bool,
 }
@@ -124,7 +124,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             (Some((how, deflated)), Ok(len)) => {
                 (deflated, how.recorded(), Extension { inflated_len: Some(len), ..extension })
             }
-            _ => (payload, Compression::None, extension),
+            _ => (payload, PayloadCompression::None, extension),
         };
         EncodedValue { bytes: trimmed(bytes), compression, extension, fits_file: true }
     }

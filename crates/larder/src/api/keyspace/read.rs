@@ -12,7 +12,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::memory::leases::Permit;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
-use crate::stats::counters::Count;
+use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 

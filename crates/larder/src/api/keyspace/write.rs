@@ -22,7 +22,7 @@ use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
-use crate::stats::counters::Count;
+use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::units::Timestamp;
 
@@ -180,7 +180,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let PreparedValue { weight, payload, page_beyond_file } = prepared;
         // Rounded towards expired, by less than a tick of the coarse clock. Not where that would be a good
         // part of the TTL.
-        let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.span().earliest };
+        let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.bounds().earliest };
         let expires_at = now.after(ttl);
         let unsaved = payload.and_then(|payload| self.reserve(payload, weight, now, &mut evicted_values));
         let is_saved = unsaved.is_some();

@@ -9,7 +9,6 @@ use std::ops::Bound;
 
 use super::open_keyspace::OpenKeyspace;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::stats::counters::Count;
 use crate::stats::cumulative::CumulativeStats;
 use crate::sys::sync::{Arc, Mutex};
 
@@ -79,21 +78,7 @@ impl CounterRegistry {
 }
 
 fn counted(open_keyspace: &OpenKeyspace) -> CumulativeStats {
-    let sums = open_keyspace.counters.sums();
-    CumulativeStats {
-        memory_hits: sums.of(Count::MemoryHits),
-        disk_hits: sums.of(Count::DiskHits),
-        misses: sums.of(Count::Misses),
-        loads: sums.of(Count::Loads),
-        load_failures: sums.of(Count::LoadFailures),
-        promotions: sums.of(Count::Promotions),
-        inserts: sums.of(Count::Inserts),
-        invalidations: sums.of(Count::Invalidations),
-        undecodable: sums.of(Count::Undecodable),
-        uncacheable: sums.of(Count::Uncacheable),
-        voided_fills: sums.of(Count::VoidedFills),
-        ..CumulativeStats::default()
-    }
+    CumulativeStats::of_keyspace(&open_keyspace.counters.sums())
 }
 
 #[cfg(test)]
@@ -105,6 +90,7 @@ mod tests {
     use crate::format::codec::checks::ValueChecks;
     use crate::format::codec::erased::ErasedCodec;
     use crate::format::codec::format::Format;
+    use crate::stats::count::Count;
     use crate::stats::counters::Counters;
     use crate::sys::sync::AtomicBool;
 

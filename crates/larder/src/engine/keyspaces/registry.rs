@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::counter_registry::CounterRegistry;
 use super::open_keyspace::{KeyspaceType, OpenKeyspace};
 use super::opening_turns::OpeningTurns;
-use crate::disk::store::catalog::Registration;
+use crate::disk::store::registration::Registration;
 use crate::engine::tiers::Tiers;
 use crate::error::Error;
 use crate::format::codec::checks::ValueChecks;
@@ -18,7 +18,8 @@ use crate::format::codec::erased::ErasedCodec;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::evicted_values::EvictedValues;
-use crate::stats::counters::{Count, Counters};
+use crate::stats::count::Count;
+use crate::stats::counters::Counters;
 use crate::stats::observe::named::Named;
 use crate::sys::sync::{Arc, AtomicBool, Mutex};
 

@@ -14,10 +14,12 @@ use crate::config::CacheBuilder;
 use crate::disk::disk_status::DiskStatus;
 use crate::disk::file::ballast::Ballast;
 use crate::disk::file::cache_file::CacheFile;
-use crate::disk::file::files::{OwnerLock, absolute, in_real_directory, no_lock, syncs_directory_of};
+use crate::disk::file::directories::{absolute, in_real_directory, syncs_directory_of};
+use crate::disk::file::lock::{OwnerLock, lock_refusal};
 use crate::disk::file::names::refuse_too_long;
 use crate::disk::file::new_directories::NewDirectories;
-use crate::disk::file::open::{OpenOptions, OpenedFile};
+use crate::disk::file::open::OpenedFile;
+use crate::disk::store::database::OpenOptions;
 use crate::disk::store::extent::Extent;
 use crate::disk::store::new_file::PAGE_SHARE;
 use crate::engine::capacity::{live_limit, max_batch_bytes, max_changes};
@@ -134,7 +136,7 @@ fn open_with_file(config: &CacheBuilder, path: &Path) -> Result<OpenTiers, Error
     refuse_too_long(&*volume, path)?;
     let socket = config.socket().map(absolute).transpose()?;
     let lock = OwnerLock::acquire(&*volume, path, socket.as_deref(), config.open_timeout, &*config.clock);
-    let lock = lock.map_err(|refused| no_lock(&*volume, path, refused))?;
+    let lock = lock.map_err(|refused| lock_refusal(&*volume, path, refused))?;
     let (options, store) = match open_store(config, path, &volume, &lock) {
         Ok(opened) => opened,
         Err(refused) => {
@@ -162,7 +164,7 @@ fn start(
     let memory = new_memory(config, store.last_sequence());
     // Before the first lookup: entries in these ranges were removed, and their callers were told so.
     memory.insert_range_tombstones(store.ranges());
-    let before = store.lifetime().cloned().unwrap_or_default();
+    let before = store.cumulative_stats().cloned().unwrap_or_default();
     let status = DiskStatus {
         extent: Extent::of(&*volume, &path).unwrap_or_default(),
         quarantines: u64::from(quarantined.is_some()),

@@ -9,7 +9,7 @@ use crate::stats::DiskState;
 impl Writer {
     /// Tells users what has become of the file since they were last told.
     pub(super) fn announce(&mut self) {
-        let now_is = self.file.standing();
+        let now_is = self.file.state();
         let was = std::mem::replace(&mut self.announced, now_is);
         let cause = self.file.why().map(ToString::to_string);
         let quarantined = self.file.take_quarantined();

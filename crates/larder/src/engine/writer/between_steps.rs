@@ -18,7 +18,7 @@ use crate::disk::store::range_removals::PART_TIME;
 use crate::memory::evicted_values::EvictedValues;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
-use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 /// The number of parts after a command that are short: a caller that comes again soon waits no longer for a
 /// part than for its commit.
@@ -74,7 +74,7 @@ impl Writer {
         }));
         match made {
             // Otherwise the next step would take what this part has written for another program's.
-            Ok(Ok(_)) => self.file.remember(),
+            Ok(Ok(_)) => self.file.note_content(),
             Ok(Err(fault)) => {
                 self.fail_unasked(fault);
                 self.remove_range_tombstones();
@@ -83,7 +83,7 @@ impl Writer {
             Err(panic) => drop(self.survive(&*panic)),
         }
         // The check for changes by other programs takes each part for a step.
-        self.file.remember();
+        self.file.note_content();
         self.tiers.sweeper.drop_values(evicted_values);
     }
 
@@ -113,12 +113,13 @@ impl Writer {
     /// is already installed.
     pub(super) fn remove_range_tombstones(&mut self) {
         // A suspended file will be opened again, with its rows.
-        if self.range_tombstones.is_empty() || self.file.standing() == ServiceState::Suspended {
+        if self.range_tombstones.is_empty() || self.file.state() == ServiceState::Suspended {
             return;
         }
         let pending: Vec<u64> = self.file.ranges().iter().map(|range| range.sequence).collect();
-        let is_done =
-            |sequence: &mut u64| !pending.contains(sequence) || failpoint_is_set(Failpoint::LiftFloorWithRow);
+        let is_done = |sequence: &mut u64| {
+            !pending.contains(sequence) || failpoint_is_set(Failpoint::RemoveRangeTombstoneWithRow)
+        };
         for sequence in self.range_tombstones.extract_if(.., is_done) {
             self.tiers.memory.remove_range_tombstone(sequence);
         }

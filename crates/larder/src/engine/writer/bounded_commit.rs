@@ -43,7 +43,7 @@ pub(super) fn commit(
         // The last commit of all notes everything.
         let max_asked = if batch.closing { usize::MAX } else { MAX_ASKED_BY_COMMIT };
         if let Some(totals) = tiers.cumulative(1, max_asked) {
-            store.note_lifetime(totals);
+            store.note_cumulative_stats(totals);
         }
         // After the first refusals only evicting is left.
         store.reserve.allow(refusals > 1);
@@ -55,7 +55,7 @@ pub(super) fn commit(
             Err(fault) if fault.kind == StoreErrorKind::TooLarge && refusals < MAX_REFUSALS => {
                 refusals += 1;
                 tiers.disk.snapshots.withdraw();
-                read_by_others += u32::from(!file.make_way(fault, tiers.time.now())?);
+                read_by_others += u32::from(!file.reopen_smaller(fault, tiers.time.now())?);
             }
             done => return done,
         }
@@ -77,7 +77,7 @@ impl Writer {
         // The store was opened again by its path. The file that stands there by now is not read before it is
         // known to be this cache's.
         let snapshot = compacted.and_then(|_| store.snapshot(generation));
-        match snapshot.and_then(|snapshot| self.file.watch().map(|()| snapshot)) {
+        match snapshot.and_then(|snapshot| self.file.check_place().map(|()| snapshot)) {
             Ok(snapshot) => self.tiers.disk.snapshots.install(Some(snapshot)),
             // What was committed stays committed: the file is opened again after a wait.
             Err(fault) => return self.fail_unasked(fault),

@@ -56,7 +56,7 @@ impl Writer {
     }
 
     /// Answers the registration of a keyspace that needs no commit before it: see
-    /// [`PendingRegistrations`](crate::disk::store::catalog::PendingRegistrations).
+    /// [`PendingRegistrations`](crate::disk::store::pending_registrations::PendingRegistrations).
     pub(super) fn register_at_once(&mut self, command: Command) -> Registered {
         let Command::Register(wanted, reply) = command else { return Registered::NeedsStep(command) };
         match self.file.number(&wanted) {

@@ -1,8 +1,8 @@
 //! How other threads reach the writer: wake it, and wait for its answers.
 
 use super::command::{Acknowledge, Command};
-use crate::disk::store::batch::range::RangeRemoval;
-use crate::disk::store::catalog::Registration;
+use crate::disk::store::batch::range_removal::RangeRemoval;
+use crate::disk::store::registration::Registration;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::channel::{Receiver, Sender, bounded};

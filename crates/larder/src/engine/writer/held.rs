@@ -1,7 +1,7 @@
 //! Writes that wait for their commit. They are committed in the order of the steps that drained them.
 //!
 //! A transaction replaces pages for each entry that it evicts, so it evicts no more than
-//! [`StoreLimits`](crate::disk::store::redb_store::StoreLimits) allows. When a batch needs more room than
+//! [`StoreLimits`](crate::disk::store::limits::StoreLimits) allows. When a batch needs more room than
 //! that, the transaction makes what room it may and writes none of the batch's values. They are *held*: dirty
 //! in their shards, and listed here. The order:
 //!
@@ -31,7 +31,7 @@ use std::collections::{HashMap, VecDeque};
 use super::command::{Acknowledge, Reply};
 use super::limits::WriterLimits;
 use super::waiting::Waiting;
-use crate::disk::store::batch::range::RangeRemoval;
+use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::memory::slot::{Change, Mutation};
 
 /// Callers that wait for a commit, each with what it waits for.
@@ -178,7 +178,7 @@ impl HeldWrites {
 
 /// Makes a write a deletion if a range removal of the step covers it: only this step knows the range.
 fn delete_if_covered(write: &mut Mutation, ranges: &[RangeRemoval]) {
-    if ranges.iter().any(|removal| removal.covers(write)) {
+    if ranges.iter().any(|removal| removal.covers(&write.key, write.sequence)) {
         write.change = Change::Delete;
     }
 }

@@ -31,6 +31,7 @@ mod announce;
 mod between_steps;
 mod bounded_commit;
 pub(crate) mod command;
+mod entry_changes;
 mod gather;
 pub(crate) mod handle;
 mod held;

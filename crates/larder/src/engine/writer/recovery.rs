@@ -49,7 +49,7 @@ impl Writer {
             // Neither caller may wait for a disk that may never come back.
             let is_full = waiting.is_full && self.tiers.memory.buffer().has_waiters();
             let is_urgent = is_full || (waiting.has_invalidation() && !progress.removals_are_durable);
-            match self.file.standing() {
+            match self.file.state() {
                 ServiceState::InService => {
                     match self.commit_drained(waiting, &mut progress, evicted_values) {
                         Ok(()) => return progress,
@@ -68,7 +68,7 @@ impl Writer {
                 ServiceState::Discarded { .. } if may_renew => {
                     may_renew = false;
                     if is_urgent || is_retry {
-                        self.file.put_aside(self.now());
+                        self.file.continue_discard(self.now());
                     }
                     if is_retry || self.file.discards() > 0 {
                         self.renew();
@@ -86,7 +86,7 @@ impl Writer {
 
     /// Step 3: makes a fresh file in the place of the one that is gone.
     fn renew(&mut self) {
-        self.file.renew(self.now(), self.tiers.memory.last_sequence());
+        self.file.create_fresh(self.now(), self.tiers.memory.last_sequence());
         if self.file.store().is_some() {
             // Before the first commit to the fresh file: see the header.
             self.tiers.memory.buffer().open();
@@ -112,7 +112,7 @@ impl Writer {
     /// nor kept.
     pub(super) fn fail_unasked(&mut self, fault: StoreError) {
         self.fail(fault);
-        self.must_renew = matches!(self.file.standing(), ServiceState::Discarded { .. });
+        self.must_renew = matches!(self.file.state(), ServiceState::Discarded { .. });
     }
 
     /// Discards the file after a panic: it is unknown what was half done.
@@ -155,7 +155,7 @@ impl Writer {
         }
         let now = self.now();
         for (reply, wanted) in replies.registrations.into_iter().zip(&waiting.registrations) {
-            drop(reply.send(Ok(self.file.register_meanwhile(wanted, now))));
+            drop(reply.send(Ok(self.file.register_offline(wanted, now))));
         }
         for reply in replies.sweeps {
             drop(reply.send(Ok((0, false))));

@@ -51,7 +51,7 @@ impl Writer {
             if is_last {
                 return;
             }
-            if self.file.has_to_learn() {
+            if self.file.has_pending_registrations() {
                 flush = due.or_else(|| Some(self.flush_deadline()));
             }
         }

@@ -7,15 +7,16 @@ use std::collections::VecDeque;
 
 use super::Writer;
 use super::bounded_commit;
+use super::entry_changes::entry_changes;
 use super::waiting::{Waiting, unsaved};
 use crate::disk::file::cache_file::ServiceState;
-use crate::disk::store::catalog::PendingRegistrations;
 use crate::disk::store::guard::StoreError;
+use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
 use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot::Mutation;
-use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 /// How far a step has come.
@@ -43,7 +44,7 @@ impl Writer {
         self.begin(&mut waiting);
         let progress = self.commit_or_recover(&waiting, &mut evicted_values);
         self.keep_to_capacity();
-        self.file.remember();
+        self.file.note_content();
         self.announce();
         self.answer(waiting, progress, evicted_values);
     }
@@ -82,7 +83,7 @@ impl Writer {
     ) -> StepProgress {
         let is_retry = self.takes_retry(waiting);
         let mut progress = StepProgress::default();
-        if self.file.standing() == ServiceState::InService {
+        if self.file.state() == ServiceState::InService {
             match self.commit_drained(waiting, &mut progress, evicted_values) {
                 Ok(()) => return progress,
                 Err(fault) => self.fail(fault),
@@ -115,7 +116,7 @@ impl Writer {
             let outcome =
                 self.commit_part(&batch, waiting, position, evicted_values).inspect_err(|fault| {
                     // Removals that an earlier part made are in a file that a restart does not find.
-                    progress.removals_are_durable &= !fault.is_of_place();
+                    progress.removals_are_durable &= !fault.is_displacement();
                 })?;
             let needs_room = outcome.needs_room;
             progress.first.get_or_insert(outcome);
@@ -149,13 +150,13 @@ impl Writer {
     ) -> Result<CommitOutcome, StoreError> {
         // Step 3.
         let now = self.now();
-        let registrations = self.file.adopted().clone();
+        let pending = self.file.pending_registrations().clone();
         // A sweep asks for no commit: with nothing to delete there is none.
-        let leaves_new = mutations.is_empty() && waiting.only_sweeps() && registrations.may_wait();
+        let leaves_new = mutations.is_empty() && waiting.only_sweeps() && pending.may_wait();
         let none = PendingRegistrations::default();
-        let adopt = if leaves_new { &none } else { &registrations };
+        let pending = if leaves_new { &none } else { &pending };
         let began = self.tiers.time.clock().monotonic();
-        let outcome = self.commit_batch(mutations, waiting, position, adopt, now)?;
+        let outcome = self.commit_batch(mutations, waiting, position, pending, now)?;
         if outcome.is_committed {
             let took = self.tiers.time.clock().monotonic().saturating_sub(began);
             self.tiers.writer_metrics.commit_times.record(took);
@@ -165,11 +166,11 @@ impl Writer {
         let Some(store) = self.file.store_mut() else { return Err(out_of_service()) };
         let snapshot = store.snapshot(generation);
         if !leaves_new {
-            self.file.has_learned();
+            self.file.clear_pending_registrations();
         }
         let snapshot = snapshot?;
-        self.file.watch()?;
-        if failpoint_is_set(Failpoint::SettleEarly) {
+        self.file.check_place()?;
+        if failpoint_is_set(Failpoint::MarkCleanEarly) {
             self.tiers.mark_clean(mutations, evicted_values);
         }
         self.remove_range_tombstones_early(waiting);
@@ -197,18 +198,19 @@ impl Writer {
         mutations: &[Mutation],
         waiting: &Waiting,
         BatchPosition { is_first, is_last }: BatchPosition,
-        adopt: &PendingRegistrations,
+        pending: &PendingRegistrations,
         now: Timestamp,
     ) -> Result<CommitOutcome, StoreError> {
         let part_is_over = self.part_timer(waiting);
         let makes_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
         let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
         let take_use = |key: &[u8]| self.tiers.disk.uses.take(self.tiers.memory.key(key).hash);
+        let changes = entry_changes(mutations);
         let batch = Batch {
-            mutations,
+            changes: &changes,
             ranges: &waiting.ranges,
             is_first,
-            adopt,
+            pending,
             register: if is_first { &waiting.registrations } else { &[] },
             sweep: if is_first { waiting.sweep.min(self.limits.max_changes) } else { 0 },
             now,
@@ -250,7 +252,7 @@ impl Writer {
 
     /// Step 6.
     fn answer(&mut self, mut waiting: Waiting, progress: StepProgress, mut evicted_values: EvictedValues) {
-        if self.file.standing() != ServiceState::Suspended && !self.held.has_work() {
+        if self.file.state() != ServiceState::Suspended && !self.held.has_work() {
             // Every drained entry is committed, or lives in memory alone from here on.
             self.tiers.writer_metrics.lag.end();
         }

@@ -2,7 +2,7 @@
 
 use super::Writer;
 use super::waiting::Waiting;
-use crate::disk::file::open::verify_own;
+use crate::disk::file::verify::verify_own;
 use crate::disk::store::guard::StoreErrorKind;
 use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
@@ -20,7 +20,7 @@ impl Writer {
             Ok(()) => Ok(None),
             Err(fault) if fault.kind == StoreErrorKind::Damage => {
                 // Another file may stand at the path by now.
-                let fault = self.file.watch().err().unwrap_or(fault);
+                let fault = self.file.check_place().err().unwrap_or(fault);
                 let cause = fault.to_string();
                 self.fail(fault);
                 self.commit_or_recover(&Waiting::default(), evicted_values);

@@ -1,4 +1,4 @@
-//! Compressed payloads, and how long they were.
+//! Compressed payloads, and their length before compression.
 //!
 //! LZ4: Yann Collet, LZ4 block format, <https://github.com/lz4/lz4>. Zstandard: RFC 8878.
 
@@ -6,45 +6,48 @@ use crate::format::codec::error::CodecError;
 use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::record;
 
-/// How long values of a keyspace are made shorter on disk. See
+/// How a keyspace compresses long values on disk. See
 /// [`KeyspaceDefinition::compress`](crate::KeyspaceDefinition::compress).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compression {
     /// LZ4: fast. Text and JSON become about half as long.
     Lz4,
-    /// Zstandard: slower than LZ4 and shorter by about a third. Feature `zstd`.
+    /// Zstandard: slower than LZ4, and the result is about a third shorter. Feature `zstd`.
     #[cfg(feature = "zstd")]
     Zstd,
 }
 
-/// The level that Zstandard's own command has by default.
+/// The default level of Zstandard's own command.
 #[cfg(feature = "zstd")]
 const ZSTD_LEVEL: i32 = 3;
 
-/// LZ4 makes at most 255 bytes of one.
+/// LZ4 expands one byte to at most 255.
 const MAX_LZ4_RATIO: usize = 255;
 
 impl Compression {
-    pub(crate) const fn recorded(self) -> record::Compression {
+    pub(crate) const fn recorded(self) -> record::PayloadCompression {
         match self {
-            Self::Lz4 => record::Compression::Lz4,
+            Self::Lz4 => record::PayloadCompression::Lz4,
             #[cfg(feature = "zstd")]
-            Self::Zstd => record::Compression::Zstd,
+            Self::Zstd => record::PayloadCompression::Zstd,
         }
     }
 
-    /// The way that a record has; none if this build does not know how to compress so.
-    pub(crate) const fn of_recorded(recorded: record::Compression) -> Option<Self> {
+    /// Returns the compression of a record, or LZ4 if it is Zstandard and this build cannot write that. None
+    /// for an uncompressed record.
+    pub(crate) const fn of_recorded(recorded: record::PayloadCompression) -> Option<Self> {
         match recorded {
-            record::Compression::Lz4 => Some(Self::Lz4),
+            record::PayloadCompression::None => None,
+            record::PayloadCompression::Lz4 => Some(Self::Lz4),
             #[cfg(feature = "zstd")]
-            record::Compression::Zstd => Some(Self::Zstd),
-            _ => None,
+            record::PayloadCompression::Zstd => Some(Self::Zstd),
+            #[cfg(not(feature = "zstd"))]
+            record::PayloadCompression::Zstd => Some(Self::Lz4),
         }
     }
 
-    /// The payload, compressed; none if that makes it no shorter.
+    /// Compresses a payload. Returns `None` if the result is not shorter.
     pub(crate) fn deflate(self, payload: &[u8]) -> Option<Vec<u8>> {
         let deflated = match self {
             Self::Lz4 => Some(lz4_flex::block::compress(payload)),
@@ -55,10 +58,10 @@ impl Compression {
     }
 }
 
-/// The payload of a record as it was before it was compressed to `bytes`. The length is checked before memory
-/// is taken for it.
+/// Restores the payload that was compressed to `bytes`. The length is checked before memory is allocated for
+/// it.
 pub(crate) fn inflate(
-    how: record::Compression,
+    how: record::PayloadCompression,
     bytes: &[u8],
     inflated_len: Option<u32>,
 ) -> Result<Vec<u8>, CodecError> {
@@ -72,14 +75,14 @@ pub(crate) fn inflate(
     }
     let len = len as usize;
     let inflated = match how {
-        record::Compression::None => return Err(CodecError::new("it is not compressed")),
-        record::Compression::Lz4 => {
+        record::PayloadCompression::None => return Err(CodecError::new("it is not compressed")),
+        record::PayloadCompression::Lz4 => {
             if len > bytes.len().saturating_mul(MAX_LZ4_RATIO) {
                 return Err(CodecError::new("LZ4 makes no such length of so few bytes"));
             }
             lz4_flex::block::decompress(bytes, len).map_err(CodecError::new)?
         }
-        record::Compression::Zstd => inflate_zstd(bytes, len)?,
+        record::PayloadCompression::Zstd => inflate_zstd(bytes, len)?,
     };
     if inflated.len() == len {
         Ok(inflated)
@@ -153,12 +156,34 @@ mod tests {
     fn both_decoders_of_zstandard_read_the_same() {
         let noise = |len: u64| (0..len).map(|at| (at * at >> 7).to_be_bytes()[7]).collect::<Vec<u8>>();
         for payload in [text(), noise(300), noise(300_000), vec![7; 1 << 20]] {
-            let deflated = Compression::Zstd.deflate(&payload).unwrap();
+            let deflated = zstd::bulk::compress(&payload, ZSTD_LEVEL).unwrap();
             let (len, cut) = (payload.len(), &deflated[..deflated.len() - 1]);
             assert_eq!(inflate_zstd_in_rust(&deflated, len).unwrap(), payload);
             assert_eq!(inflate_zstd(&deflated, len).unwrap(), payload);
             for (bytes, len) in [(cut, len), (&deflated[1..], len), (&deflated, len - 1)] {
                 assert!(inflate_zstd_in_rust(bytes, len).is_err() && inflate_zstd(bytes, len).is_err());
+            }
+            for at in (0..deflated.len()).step_by(deflated.len() / 300 + 1) {
+                let mut damaged = deflated.clone();
+                damaged[at] ^= 0x55;
+                // An error or other bytes: the record's checksum tells them. No panic.
+                drop(inflate_zstd_in_rust(&damaged, len));
+            }
+        }
+    }
+
+    #[cfg(feature = "zstd-read")]
+    #[test]
+    fn a_damaged_frame_of_zstandard_is_an_error_or_other_bytes_and_no_panic() {
+        // 4 bytes in a raw block, and 1,000 times `7` in a run-length block, each with its length in the header.
+        let frames: [&[u8]; 2] =
+            [b"\x28\xB5\x2F\xFD\x20\x04\x21\0\0abcd", b"\x28\xB5\x2F\xFD\x60\xE8\x02\x43\x1F\x00\x07"];
+        for (frame, payload) in frames.into_iter().zip([b"abcd".to_vec(), vec![7; 1000]]) {
+            assert_eq!(inflate_zstd_in_rust(frame, payload.len()).unwrap(), payload);
+            for (at, bit) in (0..frame.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+                let mut flipped = frame.to_vec();
+                flipped[at] ^= 1 << bit;
+                drop(inflate_zstd_in_rust(&flipped, payload.len()));
             }
         }
     }
@@ -167,10 +192,10 @@ mod tests {
     fn a_length_is_refused_before_memory_is_taken_for_it() {
         let deflated = Compression::Lz4.deflate(&text()).unwrap();
         for len in [u32::MAX, 64 << 20 | 1] {
-            let error = inflate(record::Compression::Lz4, &deflated, Some(len)).unwrap_err();
+            let error = inflate(record::PayloadCompression::Lz4, &deflated, Some(len)).unwrap_err();
             assert!(error.to_string().contains("64 MiB"), "{error}");
         }
-        assert!(inflate(record::Compression::Lz4, &deflated, None).is_err());
-        assert!(inflate(record::Compression::Lz4, &[0; 4], Some(4096)).is_err());
+        assert!(inflate(record::PayloadCompression::Lz4, &deflated, None).is_err());
+        assert!(inflate(record::PayloadCompression::Lz4, &[0; 4], Some(4096)).is_err());
     }
 }

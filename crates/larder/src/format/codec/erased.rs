@@ -1,4 +1,5 @@
-//! The codec of a keyspace without its type: for what knows the keyspace alone, such as the control socket.
+//! The codec of a keyspace without its type, for code that knows only the keyspace, such as the control
+//! socket.
 
 use std::any::Any;
 
@@ -10,7 +11,7 @@ use super::format::Format;
 use super::{encode, encoded_len};
 use crate::format::codec::error::CodecError;
 use crate::format::codec::limits::MAX_VALUE_LEN;
-use crate::format::record::{Compression, Extension};
+use crate::format::record::{Extension, PayloadCompression};
 
 /// Encodes and decodes the values of one keyspace.
 #[derive(Debug, Clone, Copy)]
@@ -18,19 +19,19 @@ use crate::format::record::{Compression, Extension};
 pub(crate) struct ErasedCodec {
     pub(crate) format: Format,
     encode: fn(Format, &(dyn Any + Send + Sync), usize) -> Result<Encoding, CodecError>,
-    decode: fn(Format, Compression, &Extension, &[u8]) -> Result<(), CodecError>,
+    decode: fn(Format, PayloadCompression, &Extension, &[u8]) -> Result<(), CodecError>,
 }
 
 /// The encoding of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Encoding {
     Whole(Vec<u8>),
-    /// It was not made: it would be longer than was asked for.
+    /// The encoding would be longer than the limit, and was not made.
     TooLong(usize),
 }
 
 impl ErasedCodec {
-    /// The codec of a type.
+    /// Makes the codec of a type.
     pub(crate) fn of<V: Serialize + DeserializeOwned + Send + Sync + 'static>(format: Format) -> Self {
         Self { format, encode: encode_value::<V>, decode: decode_value::<V> }
     }
@@ -38,11 +39,11 @@ impl ErasedCodec {
 
 #[cfg(all(unix, feature = "control"))]
 impl ErasedCodec {
-    /// The encoding of a value of the keyspace, if it is no longer than `most`. The value's own code runs, and
-    /// may panic.
+    /// Encodes a value of the keyspace, if the result is no longer than `most`. The value's own code runs,
+    /// and may panic.
     ///
     /// # Errors
-    /// That the format can't write it: a value that is kept in memory alone may be such.
+    /// When the format can't write the value. A value that is kept in memory alone may be such a value.
     pub(crate) fn encode(
         &self,
         value: &(dyn Any + Send + Sync),
@@ -51,14 +52,15 @@ impl ErasedCodec {
         (self.encode)(self.format, value, most)
     }
 
-    /// Tries whether the payload of a record is a value of the keyspace, as a lookup would read it. Nothing is
-    /// learnt of it. The value's own code runs: its panic is an error, but for that of its `Drop`.
+    /// Tries whether the payload of a record is a value of the keyspace, as a lookup would read it. The
+    /// checks of the keyspace learn nothing from it. The value's own code runs: its panic is an error, unless
+    /// its `Drop` panics.
     ///
     /// # Errors
     /// Why a lookup could not read it.
     pub(crate) fn try_decode(
         &self,
-        compression: Compression,
+        compression: PayloadCompression,
         extension: &Extension,
         payload: &[u8],
     ) -> Result<(), CodecError> {
@@ -81,7 +83,7 @@ fn encode_value<V: Serialize + 'static>(
 
 fn decode_value<V: Serialize + DeserializeOwned + 'static>(
     format: Format,
-    compression: Compression,
+    compression: PayloadCompression,
     extension: &Extension,
     payload: &[u8],
 ) -> Result<(), CodecError> {
@@ -103,9 +105,9 @@ mod tests {
             assert_eq!(codec.encode(&value, len - 1).unwrap(), Encoding::TooLong(len));
             assert!(codec.encode(&7_u8, len).is_err(), "a value of another type");
             let extension = Extension::default();
-            codec.try_decode(Compression::None, &extension, &expected).unwrap();
+            codec.try_decode(PayloadCompression::None, &extension, &expected).unwrap();
             let cut = expected.get(..len - 1).unwrap();
-            assert!(codec.try_decode(Compression::None, &extension, cut).is_err());
+            assert!(codec.try_decode(PayloadCompression::None, &extension, cut).is_err());
         }
     }
 }

@@ -23,7 +23,7 @@
 //! ```
 
 mod content;
-pub(crate) mod facts;
+pub(crate) mod file_info;
 mod finding;
 mod key_spelling;
 mod snapshot;
@@ -31,7 +31,7 @@ mod verify;
 
 use std::path::{Path, PathBuf};
 
-use crate::disk::file::files::absolute;
+use crate::disk::file::directories::absolute;
 use crate::disk::reader::file_snapshot::FileSnapshot;
 use crate::error::Error;
 use crate::sys::clock::Clock;
@@ -48,7 +48,8 @@ pub use crate::format::key::shape::{KeyShape, KeyValue};
 pub use crate::format::key::spelling::spell_hex;
 pub use content::Content;
 
-pub use facts::{FileInfo, FileState, KeyspaceFacts, RetiredKeyspace, format_name};
+pub use crate::disk::reader::keyspace_info::{KeyspaceInfo, format_name};
+pub use file_info::{FileInfo, FileState, RetiredKeyspace};
 pub use finding::{Entry, Record, RecordStatus, compression_name};
 pub use key_spelling::KeySpelling;
 pub use snapshot::Snapshot;
@@ -101,7 +102,7 @@ impl Inspector {
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let look = FileSnapshot::open(&self.path)?;
         // Its own clock may be behind the owner's.
-        let now = self.clock.wall().max(look.facts.catalog.state.clock_watermark);
+        let now = self.clock.wall().max(look.contents.catalog.state.clock_watermark);
         Ok(Snapshot::new(look, now))
     }
 

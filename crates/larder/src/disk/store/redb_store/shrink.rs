@@ -1,0 +1,217 @@
+//! Gives pages back to the file system, in a file that its owner keeps open.
+//!
+//! When redb closes a file, it trims the free pages at its end and records which pages are free. So after a
+//! crash not every page must be read. redb's compaction, which moves pages to the front, does neither: after
+//! a crash the file must be read to its end. So the order is:
+//!
+//! 1. The store is closed and opened again. The free pages at the end go, and no page is moved.
+//! 2. If the file is still longer than its capacity, pages are moved.
+//! 3. The store is closed and opened again, as in (1).
+//!
+//! No step lengthens the file. A crash during (2) leaves the file whole, and the next opening reads all of
+//! it. So (2) is only for a file that exceeds its capacity. A copy ([`crate::disk::file::compact`]) makes a
+//! file as short as its entries need without that risk, but takes room for a second file.
+
+use redb::{CompactionError, Database};
+
+use super::Store;
+use super::commit::Batch;
+use crate::config::ranges::RANGE_ROWS;
+use crate::disk::store::database::{OpenDatabase, open_database};
+use crate::disk::store::extent::Extent;
+use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
+use crate::disk::store::pending_registrations::PendingRegistrations;
+use crate::units::Timestamp;
+
+impl Store {
+    /// Shrinks a file that was made with a larger capacity: deletes expired entries, evicts, and gives unused
+    /// pages back to the file system. While a follower reads the file, pages can't be given back, and the
+    /// file stays longer.
+    pub(crate) fn shrink(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        const ROWS: usize = 1000;
+        loop {
+            let outcome = self.commit(&Batch {
+                changes: &[],
+                ranges: &[],
+                is_first: true,
+                pending: &PendingRegistrations::default(),
+                register: &[],
+                sweep: ROWS,
+                now,
+                sequence: 0,
+                closing: false,
+                is_resident: &|_| false,
+                take_use: &|_| false,
+                part: None,
+                range_rows: RANGE_ROWS,
+            })?;
+            if !outcome.more_to_sweep && !outcome.needs_room {
+                break;
+            }
+        }
+        self.compact().map(drop)
+    }
+
+    /// Gives unused pages back to the file system. Returns whether it could, which fails while another
+    /// process or a lookup reads. After an error the store can only be closed.
+    pub(crate) fn compact(&mut self) -> Result<bool, StoreError> {
+        self.open_again()?;
+        if !self.is_too_large()? {
+            return Ok(true);
+        }
+        // The compaction of a file that exceeds its capacity needs more blocks while it runs.
+        self.reserve.lift(true);
+        let moved = self.move_pages();
+        self.open_again()?;
+        match moved {
+            // The file was opened again, and is longer than intended.
+            Err(error) if error.kind != StoreErrorKind::Damage => Ok(false),
+            moved => moved,
+        }
+    }
+
+    /// Step 2 only: pages move to the front of the file, and the space behind them is given back. Returns
+    /// whether they could be moved, which fails while there is a reader.
+    pub(crate) fn move_pages(&mut self) -> Result<bool, StoreError> {
+        self.reserve.allow(true);
+        let moved = guarded(|| match self.db.compact() {
+            Ok(_) => Ok(true),
+            Err(CompactionError::TransactionInProgress) => Ok(false),
+            Err(error) => Err(error.into()),
+        });
+        self.reserve.allow(false);
+        moved
+    }
+
+    /// Steps 1 and 3.
+    fn open_again(&mut self) -> Result<(), StoreError> {
+        let Some(options) = &self.options else { return Ok(()) };
+        self.reserve.lift(true);
+        if let Some(db) = self.db.take() {
+            // If closing fails, opening reports the same error.
+            drop(guarded(|| Ok(Database::close(db)?)));
+        }
+        let OpenDatabase { db, seal, reserve, largest_page } = open_database(options, false)?;
+        (self.db, self.seal) = (Guarded::new(db), seal);
+        (self.reserve, self.largest_page) = (reserve, largest_page);
+        Ok(())
+    }
+
+    fn is_too_large(&self) -> Result<bool, StoreError> {
+        let Some(options) = &self.options else { return Ok(true) };
+        Ok(Extent::of(&*options.volume, &options.path)?.exceeds(options.capacity))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::api::cache::Cache;
+    use crate::api::keyspace::definition::KeyspaceDefinition;
+    use crate::disk::store::database::OpenOptions;
+    use crate::disk::store::identity::Identities;
+    use crate::disk::store::limits::StoreLimits;
+    use crate::sys::sync::Arc;
+    use crate::sys::volume::Volume;
+    use crate::testing::volume::SimulatedVolume;
+    use crate::units::ByteSize;
+
+    const PATH: &str = "/cache/shop.larder";
+    const BLOBS: KeyspaceDefinition<u64, Vec<u8>> =
+        KeyspaceDefinition::new("blob").ttl(Duration::from_hours(1));
+
+    /// Makes a closed file with values of these sizes, of which `removed` in ten were removed again.
+    fn worn(sizes: &[usize], count: u64, removed: u64) -> SimulatedVolume {
+        let disk = SimulatedVolume::new();
+        let cache =
+            Cache::builder().path(PATH).volume(&disk).disk_capacity(ByteSize::mib(64)).open().unwrap();
+        let blobs = cache.keyspace(BLOBS).unwrap();
+        let key = |number: u64| number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        for number in 0..count {
+            blobs
+                .insert(&key(number), vec![7; sizes[usize::try_from(number).unwrap() % sizes.len()]])
+                .unwrap();
+            if number % 200 == 199 {
+                cache.flush().unwrap();
+            }
+        }
+        cache.flush().unwrap();
+        let gone: Vec<u64> = (0..count).filter(|number| number % 10 < removed).map(key).collect();
+        for some in gone.chunks(100) {
+            assert_eq!(blobs.remove_many(some).unwrap(), some.len() as u64);
+        }
+        cache.close().unwrap();
+        disk
+    }
+
+    fn options(disk: &SimulatedVolume, capacity: u64) -> OpenOptions {
+        OpenOptions {
+            volume: Arc::new(disk.clone()),
+            path: Path::new(PATH).to_owned(),
+            page_cache: 1 << 20,
+            verify_up_to: 0,
+            room: StoreLimits::UNBOUNDED,
+            capacity,
+            now: Timestamp::ZERO,
+            identities: Identities::default(),
+            counts_blocks: disk.counts_blocks(Path::new(PATH)),
+            charging: None,
+        }
+    }
+
+    fn len(disk: &SimulatedVolume) -> usize {
+        disk.read(PATH).unwrap().len()
+    }
+
+    const SHAPES: [(&[usize], u64, u64); 5] = [
+        (&[100], 3_000, 5),
+        (&[1_000], 1_500, 0),
+        (&[1_000], 1_500, 9),
+        (&[5_000, 33_000], 100, 5),
+        (&[100], 3, 0),
+    ];
+
+    #[test]
+    fn nothing_that_shortens_a_file_lengthens_it() {
+        for (sizes, count, removed) in SHAPES {
+            for capacity in [1 << 16, 1 << 30] {
+                let disk = worn(sizes, count, removed);
+                let mut store = Store::open(&options(&disk, capacity), u64::MAX).unwrap();
+                let before = len(&disk);
+                assert!(store.compact().unwrap());
+                let after = len(&disk);
+                assert!(after <= before, "{sizes:?} {count} {removed}: {before} became {after}");
+                let entries = store.catalog.entries();
+                assert_eq!(entries, count - count.div_ceil(10) * removed);
+                store.close().unwrap();
+                assert!(len(&disk) <= before, "closing lengthened it");
+            }
+        }
+    }
+
+    /// Returns whether opening a file after a crash must read every page.
+    fn is_repaired(crashed: &SimulatedVolume) -> bool {
+        let is_repaired = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let told = is_repaired.clone();
+        let mut builder = crate::disk::store::database::builder(1 << 20);
+        builder.set_repair_callback(move |_| told.store(true, std::sync::atomic::Ordering::Relaxed));
+        let file = Volume::open(crashed, Path::new(PATH), false).unwrap();
+        builder.create_with_backend(file).unwrap().close().unwrap();
+        is_repaired.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    #[test]
+    fn a_crash_after_a_file_was_shortened_costs_no_look_at_every_page() {
+        let disk = worn(&[1_000], 3_000, 5);
+        let options = options(&disk, 1 << 16);
+        let mut store = Store::open(&options, u64::MAX).unwrap();
+        assert!(store.compact().unwrap());
+        assert!(!is_repaired(&disk.copy()));
+        // This is what redb's compaction leaves without step 3.
+        assert!(store.db.compact().is_ok() && is_repaired(&disk.copy()));
+        store.close().unwrap();
+    }
+}

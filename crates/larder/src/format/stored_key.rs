@@ -1,0 +1,71 @@
+//! A whole key as a slot keeps it. A short key is stored in place, so that a lookup compares it without
+//! following a pointer.
+
+use std::fmt;
+use std::ops::Deref;
+
+/// Bytes of a key that are stored in place. They are enough for sixteen characters of text, their end mark
+/// and the number of the keyspace.
+const IN_PLACE: usize = 22;
+
+/// The owned bytes of a whole key, in 24 bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct StoredKey(KeyBytes);
+
+#[derive(Clone, PartialEq, Eq)]
+enum KeyBytes {
+    InPlace { len: u8, bytes: [u8; IN_PLACE] },
+    Boxed(Box<[u8]>),
+}
+
+impl StoredKey {
+    /// The key of a vacant slot.
+    pub(crate) const EMPTY: Self = Self(KeyBytes::InPlace { len: 0, bytes: [0; IN_PLACE] });
+}
+
+impl From<&[u8]> for StoredKey {
+    fn from(key: &[u8]) -> Self {
+        let mut bytes = [0; IN_PLACE];
+        match (bytes.get_mut(..key.len()), u8::try_from(key.len())) {
+            (Some(room), Ok(len)) => {
+                room.copy_from_slice(key);
+                Self(KeyBytes::InPlace { len, bytes })
+            }
+            _ => Self(KeyBytes::Boxed(key.into())),
+        }
+    }
+}
+
+impl Deref for StoredKey {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            KeyBytes::InPlace { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            KeyBytes::Boxed(bytes) => bytes,
+        }
+    }
+}
+
+impl fmt::Debug for StoredKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_every_length_come_back() {
+        assert_eq!(size_of::<StoredKey>(), 24);
+        for len in 0..3 * IN_PLACE {
+            let key: Vec<u8> = (0..len).map(|at| u8::try_from(at).unwrap()).collect();
+            let stored = StoredKey::from(key.as_slice());
+            assert_eq!(*stored, *key);
+            assert_eq!(matches!(stored.0, KeyBytes::InPlace { .. }), len <= IN_PLACE);
+        }
+    }
+}

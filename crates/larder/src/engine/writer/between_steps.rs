@@ -1,0 +1,127 @@
+//! What the writer does between two steps: it deletes the entries of pending range removals, a part at a time
+//! ([`crate::disk::store::range_removals`]).
+//!
+//! After each step one part is made before the next command is taken. So a caller that waits for a commit
+//! waits for one part at most. And the entries go even if callers never leave the writer idle. A part is a
+//! step that no caller waits for. It fails as a step does, and its snapshot is installed before the range
+//! tombstones of a range that it has completed are removed.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use super::Writer;
+use super::command::Command;
+use super::step::BatchPosition;
+use super::waiting::Waiting;
+use crate::disk::file::cache_file::ServiceState;
+use crate::disk::store::range_removals::PART_TIME;
+use crate::memory::evicted_values::EvictedValues;
+use crate::sys::clock::Deadline;
+use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+
+/// The number of parts after a command that are short: a caller that comes again soon waits no longer for a
+/// part than for its commit.
+const SHORT_PARTS: u32 = 64;
+
+impl Writer {
+    /// Waits for a command, as [`Writer::next`] does. While range removals are pending it makes parts of
+    /// them.
+    pub(super) fn next_or_part(
+        &mut self,
+        commands: &Receiver<Command>,
+        flush: Option<Deadline>,
+    ) -> Result<Command, RecvTimeoutError> {
+        let mut parts = 0;
+        while self.has_pending_ranges() {
+            let is_quiet = parts >= SHORT_PARTS;
+            self.make_part(if is_quiet { PART_TIME } else { PART_TIME / 4 });
+            parts += 1;
+            if let Ok(command) = commands.try_recv() {
+                return Ok(command);
+            }
+            // Callers whose values are held wait for one part at most, as other callers do.
+            if self.held.is_pending() {
+                return Ok(Command::Hurry);
+            }
+            if flush.is_some_and(|flush| flush.left().is_zero()) {
+                return Err(RecvTimeoutError::Timeout);
+            }
+        }
+        self.next(commands, flush)
+    }
+
+    fn has_pending_ranges(&self) -> bool {
+        self.limits.deletes_between_steps && !self.file.ranges().is_empty()
+    }
+
+    /// Returns a function that says whether a part that begins now has taken its time. The store calls it now
+    /// and then.
+    pub(super) fn part_timer(&self, waiting: &Waiting) -> impl Fn() -> bool + use<> {
+        let tiers = self.tiers.clone();
+        let began = tiers.time.clock().monotonic();
+        let max = waiting.part_time.unwrap_or(PART_TIME);
+        move || tiers.time.clock().monotonic().saturating_sub(began) >= max
+    }
+
+    fn make_part(&mut self, part_time: Duration) {
+        let mut evicted_values = EvictedValues::default();
+        let no_caller = Waiting { part_time: Some(part_time), ..Waiting::default() };
+        let position = BatchPosition { is_first: true, is_last: false };
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            self.file.check_content()?;
+            self.commit_part(&[], &no_caller, position, &mut evicted_values)
+        }));
+        match made {
+            // Otherwise the next step would take what this part has written for another program's.
+            Ok(Ok(_)) => self.file.note_content(),
+            Ok(Err(fault)) => {
+                self.fail_unasked(fault);
+                self.remove_range_tombstones();
+                self.announce();
+            }
+            Err(panic) => drop(self.survive(&*panic)),
+        }
+        // The check for changes by other programs takes each part for a step.
+        self.file.note_content();
+        self.tiers.sweeper.drop_values(evicted_values);
+    }
+
+    /// Tells the callers that asked for a part that it was made, as far as the disk allows.
+    pub(super) fn answer_parts(&mut self, waiting: &mut Waiting) {
+        self.remove_range_tombstones();
+        for reply in waiting.parts.drain(..) {
+            drop(reply.send(Ok(())));
+        }
+    }
+
+    /// The fault that the model checker must find.
+    pub(super) fn remove_range_tombstones_early(&mut self, waiting: &Waiting) {
+        if failpoint_is_set(Failpoint::RemoveRangeTombstoneEarly) {
+            self.note_range_tombstones(waiting);
+        }
+    }
+
+    /// Takes over the range tombstones of a step, once the writer has done what it could for its range
+    /// removals. From here on the writer removes them.
+    pub(super) fn note_range_tombstones(&mut self, waiting: &Waiting) {
+        self.range_tombstones.extend(waiting.ranges.iter().map(|removal| removal.range.sequence));
+        self.remove_range_tombstones();
+    }
+
+    /// Removes the range tombstones of ranges of which nothing is left on disk. The snapshot that shows this
+    /// is already installed.
+    pub(super) fn remove_range_tombstones(&mut self) {
+        // A suspended file will be opened again, with its rows.
+        if self.range_tombstones.is_empty() || self.file.state() == ServiceState::Suspended {
+            return;
+        }
+        let pending: Vec<u64> = self.file.ranges().iter().map(|range| range.sequence).collect();
+        let is_done = |sequence: &mut u64| {
+            !pending.contains(sequence) || failpoint_is_set(Failpoint::RemoveRangeTombstoneWithRow)
+        };
+        for sequence in self.range_tombstones.extract_if(.., is_done) {
+            self.tiers.memory.remove_range_tombstone(sequence);
+        }
+    }
+}

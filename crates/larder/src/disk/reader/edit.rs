@@ -348,7 +348,7 @@ fn open_locked(
         page_cache: PAGE_CACHE,
         verify_up_to,
         // The capacity is a setting of the owner, which shrinks the file to it.
-        room: StoreLimits::UNBOUNDED,
+        limits: StoreLimits::UNBOUNDED,
         capacity: u64::MAX,
         counts_blocks: OsVolume.counts_blocks(path),
         charging: None,

@@ -34,7 +34,7 @@ fn options(volume: Arc<dyn Volume>, path: &Path) -> OpenOptions {
         path: path.to_owned(),
         page_cache: 1 << 20,
         verify_up_to: 0,
-        room: StoreLimits::UNBOUNDED,
+        limits: StoreLimits::UNBOUNDED,
         counts_blocks: volume.counts_blocks(path),
         charging: None,
         capacity: u64::MAX,

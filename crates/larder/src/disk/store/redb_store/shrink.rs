@@ -153,7 +153,7 @@ mod tests {
             path: Path::new(PATH).to_owned(),
             page_cache: 1 << 20,
             verify_up_to: 0,
-            room: StoreLimits::UNBOUNDED,
+            limits: StoreLimits::UNBOUNDED,
             capacity,
             now: Timestamp::ZERO,
             identities: Identities::default(),

@@ -57,6 +57,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
         refuse_mount_point(volume, path)?;
     }
     let opened = match state {
+        // 1.
         PathState::Nothing => create_first(options, None),
         PathState::Empty => {
             // Checked before the empty file is removed, so that a refusal leaves it in place.
@@ -65,14 +66,17 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
             create_first(options, None).inspect_err(|_| drop(volume.open(path, true)))
         }
         PathState::File { len } => {
+            // 2.
             match refuse_unless_redb(volume, path) {
                 Err(refused @ Error::Foreign { .. }) => return replace_damaged(options, accepted, refused),
                 begun => begun?,
             }
+            // 3.
             let found = identify(volume, path).and_then(|format| {
                 match format.map(|found| found.supported_version(path)) {
                     // Damaged rows can look like a newer format.
                     Some(Err(newer)) => verify(volume, path).map(|()| Err(newer)),
+                    // 5.
                     Some(Ok(_)) => Store::open(options, len)
                         .or_else(|error| match error.kind {
                             // The repair of a file may need room.
@@ -90,6 +94,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
             match found {
                 Ok(Ok(store)) => Ok(OpenedFile { store, quarantined: None }),
                 Ok(Err(refused)) => Err(refused),
+                // 4.
                 Err(error) if error.kind == StoreErrorKind::Damage => {
                     replace_damaged(options, accepted, unknown_damage(path, &error.cause))
                 }

@@ -82,8 +82,10 @@ fn write_with(
     now: Timestamp,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Option<CopyReport>, StoreError> {
+    // 1.
     remove_unfinished(options)?;
     let path = unfinished(&options.path);
+    // 2 and 3.
     let copied = create_copy(&path, store, options, region)
         .and_then(|db| fill_copy(db, &path, store, options, now, go_on));
     if !matches!(copied, Ok(Some(_))) {
@@ -107,10 +109,12 @@ pub(crate) fn take_place(options: &OpenOptions, copied: &CopyReport) -> Result<b
 
 fn replace_by(options: &OpenOptions, copied: &CopyReport) -> Result<(), StoreError> {
     let volume = &*options.volume;
+    // 5.
     if let Err(error) = volume.replace(&copied.path, &options.path) {
         drop(volume.remove(&copied.path));
         return Err(error.into());
     }
+    // 6.
     Ok(sync_directory_of(volume, &options.path)?)
 }
 
@@ -178,6 +182,7 @@ fn fill_copy(
     let mut catalog = store.catalog.clone();
     let mut copy =
         FileCopy { now, catalog: &store.catalog, counts: UsageDeltas::new(), expired: 0, rows: 0, go_on };
+    // 2.
     let end = guarded(|| {
         let mut txn = db.begin_write()?;
         txn.set_quick_repair(true);
@@ -202,6 +207,7 @@ fn fill_copy(
             )));
         }
     }
+    // 3.
     compact(&mut db)?;
     db.into_inner().map_or(Ok(()), close)?;
     let len = options.volume.metadata(path)?.map_or(0, |metadata| metadata.len);

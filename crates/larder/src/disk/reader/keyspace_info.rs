@@ -1,4 +1,4 @@
-//! What a file records of each of its keyspaces.
+//! The description of each keyspace that a file records.
 
 use crate::disk::store::catalog::Catalog;
 use crate::disk::store::keyspace_row::RetiredVersion;
@@ -7,16 +7,17 @@ use crate::format::key::shape::KeyShape;
 use crate::format::key::spelling::spell_hex;
 use crate::format::keyspace_id::KeyspaceId;
 
-/// What a file records of a keyspace.
+/// A keyspace as a file records it.
 ///
-/// [`Snapshot::keyspaces`](crate::inspect::Snapshot::keyspaces), [`Admin::keyspaces`](crate::admin::Admin::keyspaces)
-/// and [`Follower::keyspaces`](crate::Follower::keyspaces) return it.
+/// Returned by [`Snapshot::keyspaces`](crate::inspect::Snapshot::keyspaces),
+/// [`Admin::keyspaces`](crate::admin::Admin::keyspaces) and
+/// [`Follower::keyspaces`](crate::Follower::keyspaces).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyspaceInfo {
-    /// Its name.
+    /// The name of the keyspace.
     pub name: String,
-    /// Its number in this file.
+    /// The number of the keyspace in this file.
     pub number: u32,
     /// The version of its values' shape.
     pub version: u32,
@@ -25,21 +26,21 @@ pub struct KeyspaceInfo {
     /// The format of its values: 0 bincode, 1 MessagePack, 2 raw bytes. [`format_name`](Self::format_name)
     /// returns its name.
     pub value_format: u8,
-    /// The name of the schema that it belongs to. None if its definition named none.
+    /// The name of its schema. None if a tool made the keyspace, or a definition without a schema.
     pub schema: Option<String>,
-    /// Its retired versions, oldest first. At most the latest
+    /// Its retired versions, oldest first, up to the latest
     /// [`MAX_RETIRED_VERSIONS`](crate::inspect::MAX_RETIRED_VERSIONS).
     pub retired_versions: Vec<RetiredVersion>,
     /// The fingerprint of its values' type. Zero if there is none.
     pub fingerprint: u64,
-    /// Its entries, expired and unswept ones included.
+    /// Number of its entries, including those that have expired and are not swept yet.
     pub entries: u64,
-    /// Bytes that these entries are charged for.
+    /// Number of bytes that its entries are charged for.
     pub bytes: u64,
 }
 
 impl KeyspaceInfo {
-    /// Returns the shape of its keys, if it is made of larder's own parts.
+    /// Returns the shape of its keys, if the shape consists of larder's own parts.
     #[must_use]
     pub fn shape(&self) -> Option<KeyShape> {
         self.key_shape.parse().ok()
@@ -51,7 +52,8 @@ impl KeyspaceInfo {
         format_name(self.value_format)
     }
 
-    /// Spells a key for people: by the shape of the keys, or as `0x` and the digits of its bytes.
+    /// Returns a key in readable form: spelled by its shape or, without a known shape, as `0x` and
+    /// hexadecimal digits.
     #[must_use]
     pub fn spell_key(&self, key: &[u8]) -> String {
         self.shape().map_or_else(|| spell_hex(key), |shape| shape.spell_key(key))
@@ -62,7 +64,7 @@ impl KeyspaceInfo {
     }
 }
 
-/// Returns the name of a format, given its number.
+/// Returns the name of a format of values.
 ///
 /// ```
 /// assert_eq!(larder::inspect::format_name(1), "MessagePack");

@@ -30,7 +30,7 @@ use std::path::Path;
 use crate::config::DEFAULT_VERIFY_ON_OPEN;
 use crate::config::validate::check_name;
 use crate::disk::file::directories::absolute;
-use crate::disk::reader::edit::{Compaction, Edit};
+use crate::disk::reader::edit::{Compaction, OfflineEdit};
 use crate::disk::reader::keyspace_info::{KeyspaceInfo, of_catalog};
 use crate::disk::store::entry_change::EntryChange;
 use crate::disk::store::registration::Registration;
@@ -61,7 +61,7 @@ pub struct Compacted {
 #[derive(Debug)]
 #[must_use = "what was changed is durable, but the file counts as left by a crash until it is closed"]
 pub struct Admin {
-    edit: Edit,
+    edit: OfflineEdit,
 }
 
 impl Admin {
@@ -89,7 +89,7 @@ impl Admin {
     fn at(path: &Path, makes: bool) -> Result<Self, Error> {
         let clock = SystemClock::new();
         let verify_up_to = DEFAULT_VERIFY_ON_OPEN.as_u64();
-        Ok(Self { edit: Edit::open(&absolute(path)?, &clock, verify_up_to, makes)? })
+        Ok(Self { edit: OfflineEdit::open(&absolute(path)?, &clock, verify_up_to, makes)? })
     }
 
     /// Returns the time by which entries expire: the clock's, or that of the last commit if it is later.

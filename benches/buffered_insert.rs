@@ -1,8 +1,9 @@
-//! What a buffered insert costs: to its acknowledgement, and until all of them are on the disk.
+//! Measures what a buffered insert costs: until it is acknowledged, and until all inserts are on the disk.
 //!
-//! To its acknowledgement, inserts come in bursts that the buffers have room for, and what follows a burst is waited for untimed. Sustained,
-//! they come as fast as they are taken, and the time ends when the last one is flushed. redb then commits the same records into
-//! the same tables, in as many transactions as larder made in its last turn.
+//! Acknowledgement: inserts come in bursts that fit in the buffers. The time between bursts, in which the
+//! buffers empty, is not counted. Sustained: inserts come as fast as they are accepted, and the time ends
+//! when the last one is flushed. redb then commits the same records into the same tables, in as many
+//! transactions as larder made in its last turn.
 
 #![forbid(unsafe_code)]
 
@@ -27,9 +28,9 @@ use larder_benches::{Against, Contest, Measured, Pace, Page, Unit, key};
 
 const ROW: &str = "buffered-insert";
 const TITLE: &str = "Buffered insert";
-/// Inserts of a burst: about a megabyte, an eighth of larder's buffer.
+/// Number of inserts in a burst: about a megabyte, an eighth of larder's buffer.
 const BURST: usize = 1_000;
-/// Transactions that redb makes in its turn before larder has had one.
+/// Number of transactions that redb makes in its turn before larder has had a turn.
 const FIRST_GUESS: u64 = 8;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -48,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Everybody who takes part, holding the same pages.
+/// All contestants, holding the same pages.
 struct Field {
     larder: Larder,
     redb: RawRedb,
@@ -58,7 +59,7 @@ struct Field {
     normal: Sqlite,
     full: Sqlite,
     naive: Naive,
-    /// The server, and it over either socket.
+    /// The server, and a client for each of its two sockets.
     redis: Result<(Server, [Redis; 2]), String>,
 }
 
@@ -77,7 +78,7 @@ impl Field {
         };
         let fjall = Fjall::open(&file("fjall"))?;
         let naive = Naive::open(&file("naive"), entries / 10)?;
-        // The others' cost of an insert does not depend on what they hold.
+        // For the other peers, the cost of an insert does not depend on the entries that they hold.
         for peer in [&fjall as &dyn Peer, &naive] {
             let mut session = peer.session();
             (0..entries).for_each(|number| session.insert(&key(number), page(number)));
@@ -190,7 +191,7 @@ fn commits(larder: &Larder) -> u64 {
     larder.cache.stats().disk.map_or(0, |disk| disk.commits)
 }
 
-/// So many different keys from all over the file, other ones in each turn, and a page for each.
+/// Returns `count` different keys from all over the file, others in each turn, with a page for each.
 fn scattered(entries: usize, turn: usize, count: usize) -> Vec<(String, Page)> {
     let number = |place: usize| (turn * count + place) * 7919 % entries;
     (0..count).map(|place| (key(number(place)), page(number(place) + turn))).collect()

@@ -1,5 +1,5 @@
-//! What compressing values costs, and what room it saves: documents of 4 KiB, committed in batches, and read
-//! from disk.
+//! Measures what compressing values costs, and how much room it saves. The values are documents of 4 KiB,
+//! committed in batches and read from disk.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +14,7 @@ use larder_benches::{Contest, Measured, Pace, Unit};
 const ROUNDS: usize = 7;
 const DOCUMENT: usize = 4 << 10;
 
-/// A document as an application's products are: names that come again, numbers that do not.
+/// Returns a document like those of an application's products: the names repeat, the numbers do not.
 fn document(number: u64) -> String {
     let mut text = String::with_capacity(DOCUMENT + 128);
     let mut mixed = number | 1;

@@ -1,7 +1,9 @@
-//! What a hit on disk costs after a restart, and a miss in both tiers, the file being in the operating system's cache.
+//! Measures a disk hit after a restart, and a miss in both tiers. The file is in the operating system's
+//! cache.
 //!
-//! redb opens a copy of larder's own file. The page cache of both holds a part of it. The other peers hold the same pages, written and
-//! closed and opened again. Redis holds all of them in memory, in a process of its own.
+//! redb opens a copy of larder's own file. The page cache of each holds a part of that file. The other peers
+//! hold the same pages; they were written, closed and opened again. Redis holds all pages in memory, in a
+//! process of its own.
 
 #![forbid(unsafe_code)]
 
@@ -21,7 +23,8 @@ use larder_benches::peers::sqlite::{Sqlite, Synchronous};
 use larder_benches::peers::{Peer, lookups};
 use larder_benches::{Against, Contest, Pace, Unit, key};
 
-/// Lookups in a round: of those who answer in their own process, and of those who hand a request to another thread or process.
+/// Lookups in a round: of the peers that answer in their own process, and of those that hand a request to
+/// another thread or process.
 const LOOKUPS: usize = 50_000;
 const FEW_LOOKUPS: usize = 5_000;
 const ROOMY: &str = "larder, page cache of 1 GiB";
@@ -33,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let field = Field::new(dir.path(), entries)?;
     let hits = uniform(entries, 4 * LOOKUPS, 1);
-    // Between the keys that are there, so that no lookup ends at an edge of the tree.
+    // The missing keys lie between the existing ones, so no lookup ends at an edge of the tree.
     let misses: Vec<String> = hits.iter().map(|key| format!("{key}_")).collect();
     field.warm_up(hits.get(..entries).unwrap_or(&hits));
     for threads in [1, 2] {
@@ -70,20 +73,20 @@ fn hit_targets(mut contest: Contest<'_>) -> Contest<'_> {
     contest
 }
 
-/// Everybody who takes part, filled and opened again.
+/// All contestants, filled and opened again.
 struct Field {
     larder: Larder,
     promoting: Larder,
-    /// With a page cache for the whole file.
+    /// With a page cache that holds the whole file.
     roomy: Larder,
     redb: RawRedb,
-    /// With the page cache that redb has unless told otherwise.
+    /// With redb's default page cache.
     large: RawRedb,
     foyer: Foyer,
     cached: CachedRedb,
     fjall: Fjall,
     sqlite: Sqlite,
-    /// The server, and it over either socket.
+    /// The server, and a client for each of its two sockets.
     redis: Result<(Server, [Redis; 2]), String>,
 }
 
@@ -122,7 +125,7 @@ impl Field {
         })
     }
 
-    /// Who reads a file on the caller's thread.
+    /// Returns the peers that read a file on the caller's thread.
     fn here(&self) -> [&dyn Peer; 8] {
         [
             &self.larder,
@@ -136,14 +139,14 @@ impl Field {
         ]
     }
 
-    /// Has their page caches fill.
+    /// Fills the page caches.
     fn warm_up(&self, keys: &[String]) {
         for peer in self.here() {
             let _ = lookups(peer, 1, keys);
         }
     }
 
-    /// A contest in which each looks up keys, of which so many percent are there.
+    /// Returns a contest in which each peer looks up keys, of which the given percentage exists.
     fn run<'a>(
         &'a self,
         mut contest: Contest<'a>,
@@ -179,7 +182,7 @@ fn enter<'a>(
 ) {
     contest.contestant(peer.name(), &peer.terms(), move || {
         let found = lookups(peer, threads, turns.next().unwrap_or_default());
-        // foyer may have dropped a few while it was filled.
+        // foyer may have dropped a few pages while it was filled.
         assert!((found.hits - hits).abs() < 1.0, "{} found {} %", peer.name(), found.hits);
         found.nanos
     });

@@ -1,14 +1,14 @@
-//! In which order a disk tier should evict: hit ratios of a model on real request streams, whose keys have
-//! different lifetimes.
+//! Compares orders in which a disk tier can evict: hit ratios of a model on real request streams, whose keys
+//! have different lifetimes.
 //!
 //! The traces are those of the bench `hit_ratio`: `LARDER_TRACES` names the directory that holds them. Each
-//! is played three times, as if it had taken an hour, six hours and a day; the disk has room for a tenth of
-//! its keys, memory for a hundredth. ADR 10 has the table.
+//! trace is played three times, as if it had taken an hour, six hours and a day. The disk has room for a
+//! tenth of its keys, memory for a hundredth. ADR 10 has the table.
 //!
-//! Below stands whether the store does what the model says of its order: the beginning of each trace, spread
-//! over six hours, is played on a cache whose clock is set by hand, and then on models of as many entries as
-//! it had in each tier: on disk, in the mean from its first eviction on. Two things differ: memory has
-//! larder's own policy, and what is written is on disk after up to 64 requests.
+//! The second table compares the store's order with the model's. The beginning of each trace, spread over six
+//! hours, is played on a cache whose clock is set by hand. Then it is played on models with as many entries
+//! in each tier as the cache had. For the disk that is the mean number from the first eviction on. Two things
+//! differ: memory has larder's own policy, and a written entry is on disk after up to 64 requests.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
@@ -28,20 +28,20 @@ use larder::{ByteSize, Cache, InsertOptions, KeyspaceDefinition};
 use larder_benches::Pace;
 use larder_benches::eviction::{Model, Order};
 
-/// Requests of a trace that are played.
+/// Maximum number of requests of a trace that are played.
 const MAX_REQUESTS: usize = 1_500_000;
 const HOURS: [u64; 3] = [1, 6, 24];
 const MS_PER_HOUR: u64 = 3_600_000;
 const MIN_DISK: usize = 16;
 const MIN_MEMORY: usize = 4;
-/// Requests of a trace that are played on the store, and over how many hours.
+/// Requests of a trace that are played on the store, and the hours that they are spread over.
 const STORE_REQUESTS: usize = 200_000;
 const STORE_HOURS: u64 = 6;
-/// Bytes of a value there, and of the disk and of memory for each entry that they are to hold.
+/// Bytes of a value there; then bytes of the disk, and of memory, for each entry that each should hold.
 const VALUE_LEN: usize = 1000;
 const DISK_PER_ENTRY: usize = 2200;
 const MEMORY_PER_ENTRY: usize = 1150;
-/// Requests between two flushes, at which time passes, too.
+/// Requests between two flushes. Time passes at each flush, too.
 const PER_FLUSH: usize = 64;
 
 const VALUES: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("values");
@@ -113,13 +113,14 @@ fn read(path: &Path, most: usize) -> Result<Vec<u64>, Box<dyn Error>> {
     lines.take(most).map(|line| Ok(line?.trim().parse()?)).collect()
 }
 
-/// How many entries the disk and memory have room for: a tenth and a hundredth of the keys.
+/// Returns how many entries the disk and memory have room for: a tenth and a hundredth of the keys.
 fn tiers(requests: &[u64]) -> (usize, usize) {
     let keys = requests.iter().collect::<HashSet<_>>().len();
     ((keys / 10).max(MIN_DISK), (keys / 100).max(MIN_MEMORY))
 }
 
-/// Percent of the requests that hit in a model of so many entries, when they are spread over so many hours.
+/// Returns the percentage of requests that hit in a model with the given numbers of entries, when the
+/// requests are spread over the given hours.
 fn played(requests: &[u64], order: Order, hours: u64, disk: usize, memory: usize) -> f64 {
     let mut model = Model::new(order, disk, memory);
     let all = requests.len().max(1) as u64;
@@ -129,8 +130,8 @@ fn played(requests: &[u64], order: Order, hours: u64, disk: usize, memory: usize
     percent(hits.count(), requests.len())
 }
 
-/// Percent of the requests that hit in a cache, and how many entries its tiers held: the disk in the mean
-/// while it was full, memory at most.
+/// Returns the percentage of requests that hit in a cache, and how many entries its tiers held: for the disk
+/// the mean while it was full, for memory the maximum.
 fn stored(requests: &[u64]) -> Result<(f64, usize, usize), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let clock = Arc::new(ManualClock::new());

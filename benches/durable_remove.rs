@@ -1,6 +1,7 @@
-//! What a removal costs that is on the disk when it returns: from one thread, and from eight, which share commits.
+//! Measures a removal that is on the disk when it returns: from one thread, and from eight, which share
+//! commits.
 //!
-//! What was removed is stored again between the turns, untimed.
+//! The removed entries are stored again between the turns. That time is not counted.
 
 #![forbid(unsafe_code)]
 
@@ -79,17 +80,18 @@ fn main() -> Result<(), Box<dyn Error>> {
 trait Remover: Sync {
     fn called(&self) -> &str;
 
-    /// How durable a removal is.
+    /// Returns how durable a removal is.
     fn removal_terms(&self) -> &'static str;
 
-    /// One thread's way to remove a key, up to when it is on the disk.
+    /// Returns a function that removes a key for one thread, and returns when the removal is on the disk.
     fn remover(&self) -> Box<dyn FnMut(&str) + '_>;
 
     /// Stores pages again.
     fn store(&self, pages: &[(String, Page)]);
 }
 
-/// Removes keys from several threads, each its part; how long that took. They are stored again afterwards.
+/// Removes keys from several threads, a part from each, and returns how long that took. Stores the keys again
+/// afterwards.
 fn removals(peer: &dyn Remover, threads: usize, keys: &[String]) -> Duration {
     let each = keys.len() / threads;
     let elapsed = in_threads(threads, |thread| {
@@ -101,7 +103,7 @@ fn removals(peer: &dyn Remover, threads: usize, keys: &[String]) -> Duration {
     elapsed
 }
 
-/// So many different keys from all over the file, other ones in each turn.
+/// Returns `count` different keys from all over the file, others in each turn.
 fn scattered(entries: usize, turn: usize, count: usize) -> Vec<String> {
     (0..count).map(|place| key((turn * count + place) * 7919 % entries)).collect()
 }
@@ -131,7 +133,7 @@ impl Field {
             fjall.store(&batch);
             cached.store(&batch);
         }
-        // What it costs to fill it durably is not what is measured.
+        // Filling it durably would cost time that this bench does not measure.
         drop(cached);
         let cached = CachedRedb::open(&file("cached"), true);
         let larder = Larder::new(cache, "larder", Lookup::Get);

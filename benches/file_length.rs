@@ -1,15 +1,16 @@
-//! How much live data fits in the file, and what the file takes of its disk meanwhile, against its capacity:
-//! the measurement behind `docs/adr/0009` and `docs/design.md`, "Room on disk".
+//! Measures how much live data fits in the file, and what the file takes of its disk meanwhile, as a
+//! percentage of its capacity. This is the measurement behind `docs/adr/0009` and `docs/design.md`, "Room on
+//! disk".
 //!
-//! For each size of value, and for all mixed, three times the capacity is written: two thirds under new
-//! random keys, a third over keys that are live. Printed are the keys and values that are live on disk in the
-//! end, the most that the file took (allocated blocks, as `du` counts them) and the longest that it was, all
-//! in percent of the capacity. Below stands the change of sizes in one cache, one size after another.
+//! For each size of value, and for all sizes mixed, three times the capacity is written: two thirds under new
+//! random keys, a third over live keys. The table shows the keys and values that are live on disk in the end,
+//! the most that the file took (allocated blocks, as `du` counts them), and its greatest length. The second
+//! table shows a change of sizes in one cache, one size after another.
 //!
-//! Beside it stands redb alone: a table of the same keys and values, as much of them as fits while the blocks
-//! of its file stay within the capacity, at the same number of changes a commit, first in first out. It has
-//! no records, no expiry and no bound: somebody has to find that share by trying, which is what this does
-//! (the last share of 2 % steps that keeps within).
+//! A third column shows redb alone: a table of the same keys and values, as many as fit while the blocks of
+//! its file stay within the capacity, with the same number of changes in a commit, first in, first out. It
+//! has no records, no expiry and no bound. So the bench searches for the share that fits, in steps of 2 %,
+//! and reports the last one that stays within the capacity.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
@@ -28,15 +29,15 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use redb::{Database, TableDefinition};
 
-/// The capacities unless `LARDER_CAPACITY_MIB` gives another.
+/// Capacities, unless `LARDER_CAPACITY_MIB` gives another one.
 const CAPACITIES_MIB: [u64; 2] = [4, 64];
-/// Times the capacity that is written.
+/// How many times the capacity is written.
 const ROUNDS: u64 = 3;
-/// Looks at the file for each capacity that is written.
+/// How often the file's extent is read while one capacity is written.
 const LOOKS: u64 = 2048;
-/// Sizes of values in bytes; the last line of the table draws from all of them.
+/// Sizes of values in bytes. The last line of the table draws from all of them.
 const SIZES: [usize; 4] = [100, 1_000, 5_000, 33_000];
-/// A change of sizes: each is written after the one before.
+/// A change of sizes: each size is written after the one before it.
 const CHANGES: [usize; 4] = [100, 5_000, 100, 33_000];
 
 const VALUES: KeyspaceDefinition<u64, String> =
@@ -103,7 +104,7 @@ impl Churn {
             }
         }
         self.cache.flush()?;
-        // What the file has, whatever memory holds.
+        // A follower shows the entries of the file, not those of memory.
         let follower = Follower::open(&path)?;
         let on_disk = follower.keyspace(VALUES);
         let mut held = 0;
@@ -117,7 +118,7 @@ impl Churn {
         Ok(())
     }
 
-    /// A new key, or in one of three cases one that was written lately.
+    /// Returns a new key, or in one of three cases a key that was written lately.
     fn key(&mut self, live: usize) -> u64 {
         let count = self.recent.len();
         if count > 0 && self.random.random_range(0..3) == 0 {
@@ -135,7 +136,8 @@ impl Churn {
     }
 }
 
-/// The largest share of live keys and values with which redb alone stays within the capacity, in percent.
+/// Returns the largest share of live keys and values with which redb alone stays within the capacity, in
+/// percent.
 fn raw_share(capacity: ByteSize, size: usize) -> Result<u64, Failed> {
     let mut fits = 0;
     for share in (20..=90).step_by(2) {
@@ -181,7 +183,7 @@ fn raw_fits(capacity: u64, size: usize, share: u64) -> Result<bool, Failed> {
     Ok(true)
 }
 
-/// The blocks of a file, and its length.
+/// Returns the bytes of the blocks of a file, and its length.
 fn extent(path: &Path) -> Result<(u64, u64), Failed> {
     let found = fs::metadata(path)?;
     Ok((found.blocks() * 512, found.len()))

@@ -1,6 +1,8 @@
-//! How long the file is in its life: filled, overwritten twice, nine tenths deleted, closed and opened again.
+//! Measures the length of the file through its life: filled, overwritten twice, nine tenths deleted, closed
+//! and opened again.
 //!
-//! The others commit as many pages at a time as larder's batches have at most. A file of fjall is a directory: its files together.
+//! The other stores commit at most as many pages at a time as a batch of larder has. A "file" of fjall is a
+//! directory: the sum of its files.
 
 #![forbid(unsafe_code)]
 
@@ -69,12 +71,12 @@ fn figure(length: u64) -> f64 {
     length as f64
 }
 
-/// A store that is taken through a life.
+/// A store that is taken through these stages.
 trait Stored {
     fn put(&mut self, pages: &[(String, Page)]) -> Result<(), Box<dyn Error>>;
     fn delete(&mut self, keys: &[String]) -> Result<(), Box<dyn Error>>;
     fn reopen(&mut self) -> Result<(), Box<dyn Error>>;
-    /// What it takes on disk now.
+    /// Returns how many bytes it takes on disk now.
     fn length(&self) -> u64;
 }
 
@@ -103,7 +105,7 @@ fn live(stored: &mut dyn Stored, entries: usize) -> Result<Lengths, Box<dyn Erro
     <Lengths>::try_from(lengths).map_err(|_| "a stage is missing".into())
 }
 
-/// The length of a file, or of all in a directory.
+/// Returns the length of a file, or of all files in a directory.
 fn length(path: &Path) -> u64 {
     let Ok(found) = fs::metadata(path) else { return 0 };
     if !found.is_dir() {
@@ -233,7 +235,7 @@ struct OfSqlite {
 }
 
 impl OfSqlite {
-    /// In a directory of its own: its log counts too.
+    /// In a directory of its own, because its log counts too.
     fn new(dir: &Path) -> Result<Self, Box<dyn Error>> {
         fs::create_dir(dir)?;
         Ok(Self { path: dir.to_owned(), file: Sqlite::open(&dir.join("pages"), Synchronous::Normal)? })

@@ -1,7 +1,9 @@
-//! How larder grows with what it holds: lookups on disk, opening, and memory for bookkeeping.
+//! Measures how larder's costs grow with the number of entries: lookups on disk, opening, and memory for
+//! bookkeeping.
 //!
-//! Each sample is taken by a process of its own, which opens a file of so many entries and looks keys up; so its memory is that of one cache. Values
-//! are small, for there are up to ten million. A full run leaves ten million out unless `LARDER_BENCH_LARGEST=1`, for filling takes minutes.
+//! Each sample is taken by a process of its own, which opens a file with that many entries and looks keys up.
+//! So its memory is that of one cache. Values are small, because there are up to ten million of them. A full
+//! run measures ten million only with `LARDER_BENCH_LARGEST=1`, because filling that file takes minutes.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it is how a child speaks, and how filling shows that it goes on")]
@@ -20,7 +22,7 @@ use larder_benches::peers::{Peer, lookups};
 use larder_benches::stopwatch::{Stopwatch, time};
 use larder_benches::{Against, Contest, Pace, Unit};
 
-/// Bytes of a page.
+/// Bytes of a page's text.
 const TEXT_LEN: usize = 16;
 const LOOKUPS: usize = 50_000;
 const ROUNDS: usize = 7;
@@ -49,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What a child measured: of larder, or of redb with a copy of the same file.
+/// The measurements of one child: of larder, or of redb with a copy of the same file.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     open_ms: f64,
@@ -57,7 +59,7 @@ struct Sample {
     bytes: f64,
 }
 
-/// A row, its title and unit, and its part of a sample.
+/// A row, its title and unit, and the field of the sample that it shows.
 type Figure = (&'static str, &'static str, Unit, fn(&Sample) -> f64);
 
 fn grown(pace: &Pace, entries: usize, setting: &str) -> Result<(), Box<dyn Error>> {
@@ -67,7 +69,8 @@ fn grown(pace: &Pace, entries: usize, setting: &str) -> Result<(), Box<dyn Error
     let length = fs::metadata(file("larder"))?.len() / 1_000_000;
     fs::copy(file("larder"), file("redb"))?;
     println!("{setting}: filled in {:.1} s, a file of {length} MB", filled.as_secs_f64());
-    // Samples first, by turns; each contest then shows its part of them. The first of each warms up.
+    // All samples are taken first, by turns. Then each contest shows its part of them. The first of each is a
+    // warm-up.
     let mut samples = [Vec::new(), Vec::new()];
     for _ in 0..=pace.rounds {
         for (name, taken) in ["larder", "redb"].into_iter().zip(&mut samples) {
@@ -108,7 +111,7 @@ fn ask(file: &Path) -> Result<Sample, Box<dyn Error>> {
     }
 }
 
-/// The child: opens the file, looks keys up, and says how it went.
+/// The child: opens the file, looks keys up, and prints its measurements.
 fn sample(file: &Path) -> Result<(), Box<dyn Error>> {
     let entries: usize = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().parse()?;
     let keys = uniform(entries, 2 * LOOKUPS, 1);
@@ -127,7 +130,8 @@ fn sample(file: &Path) -> Result<(), Box<dyn Error>> {
     let found = lookups(&*peer, 1, keys);
     assert!(is_found && found.hits > 99.9, "{} % found", found.hits);
     let bytes = resident_bytes().saturating_sub(before);
-    // Closed before the parent hears of it: it ends this process then, and a file that was not closed takes longer to open.
+    // Closed before the parent is told: it ends this process then, and a file that was not closed takes
+    // longer to open.
     drop(peer);
     println!("{open_ms} {} {bytes}", found.nanos);
     Ok(())

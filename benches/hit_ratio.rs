@@ -1,11 +1,13 @@
-//! How often a memory tier of a given size can answer, on real request streams, beside the peers.
+//! Measures how often a memory tier of a given size can answer, on real request streams, beside the peers.
 //!
-//! A trace is a text file, gzipped: one request a line, a number that stands for its key. `LARDER_TRACES` names the directory
-//! that holds them as `NAME.txt.gz`, and perhaps what other caches reached on them, as `peers.txt`. Each trace is run at six capacities, from
-//! half a percent to half of its distinct keys, every entry weighing the same. A miss inserts.
+//! A trace is a gzipped text file with one request a line: a number that stands for its key. `LARDER_TRACES`
+//! names the directory that holds the traces as `NAME.txt.gz`. The directory may also hold `peers.txt`, with
+//! the ratios that other caches reached on them. Each trace is run at six capacities, from half a percent to
+//! half of its distinct keys. All entries weigh the same. A miss inserts.
 //!
-//! larder is run twice: with the shards that a cache has unless told otherwise, and with a single one, to judge the policy.
-//! `quick_cache` has a single shard; moka does its maintenance every 64 requests, as it would in the background.
+//! larder is run twice: with its default number of shards, and with a single one, to judge the policy.
+//! `quick_cache` has a single shard. moka does its maintenance every 64 requests, as it would in the
+//! background.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
@@ -25,17 +27,17 @@ use larder_benches::outcome::OURS;
 use larder_benches::traces::{Row, mean, mean_of, parse};
 use larder_benches::{Against, Contest, Measured, Pace, Unit};
 
-/// Requests of a trace that are run: enough to fill every capacity many times over.
+/// Maximum number of requests of a trace that are run: enough to fill every capacity many times over.
 const MAX_REQUESTS: usize = 1_500_000;
-/// Capacities, in thousandths of the distinct keys of a trace, and the least in entries.
+/// Capacities, in thousandths of the distinct keys of a trace, and the minimum in entries.
 const CAPACITIES: [usize; 6] = [5, 10, 50, 100, 250, 500];
 const SHARES: [&str; 6] = ["0.5 %", "1 %", "5 %", "10 %", "25 %", "50 %"];
 const MIN_CAPACITY: usize = 16;
-/// The weight of every entry: the least capacity of larder, so that a capacity of a single entry is a legal one.
+/// The weight of every entry: larder's minimum capacity, so that a capacity of a single entry is allowed.
 const WEIGHT: ByteSize = ByteSize::kib(64);
 
 const ONE_SHARD: &str = "larder, one shard";
-/// Percentage points that larder may lag behind the best peer of a row.
+/// Percentage points that larder may be behind the best peer of a row.
 const MAX_BEHIND: f64 = 2.0;
 
 const KEYS: KeyspaceDefinition<u64, ()> =
@@ -54,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let others = parse(&fs::read_to_string(dir.join("peers.txt")).unwrap_or_default());
     let pace = Pace { rounds: 1, ..pace };
-    // Nothing is timed, so that traces may be run side by side.
+    // Nothing is timed, so the traces may run at the same time.
     let results: Vec<Result<Vec<Row>, String>> = thread::scope(|scope| {
         let run = |path: &PathBuf| {
             let pace = &pace;
@@ -74,8 +76,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Adds what other caches reached, unless it was run here. The two smallest capacities of a small trace may be the same, and the file
-/// has both: rows are told apart by their order.
+/// Adds the ratios that other caches reached, unless that cache was run here. The two smallest capacities of
+/// a small trace may be equal, and the file has both. So rows are told apart by their order.
 fn add(rows: &mut [Row], others: Vec<Row>) {
     let mut others: Vec<Option<Row>> = others.into_iter().map(Some).collect();
     for row in rows {
@@ -87,7 +89,7 @@ fn add(rows: &mut [Row], others: Vec<Row>) {
     }
 }
 
-/// Who has a figure in some row, larder first.
+/// Returns the names of the caches with a ratio in some row, larder first.
 fn names(rows: &[Row]) -> Vec<String> {
     let all: HashSet<&String> = rows.iter().flat_map(|row| row.hits.keys()).collect();
     let mut names: Vec<String> = all.into_iter().cloned().collect();
@@ -172,10 +174,10 @@ fn report_worst(rows: &[Row], pace: &Pace) {
     contest.run(pace);
 }
 
-/// Runs a trace at each capacity. A quick run leaves the peers to the file, and the single shard out.
+/// Runs a trace at each capacity. A quick run takes the peers from the file, and leaves the single shard out.
 fn rows(path: &Path, pace: &Pace) -> Result<Vec<Row>, Box<dyn Error>> {
     let mut requests = read(path)?;
-    // Of the whole trace, as the peers' figures are.
+    // Counted in the whole trace, as for the ratios of the peers.
     let distinct = requests.iter().collect::<HashSet<_>>().len();
     requests.truncate(MAX_REQUESTS);
     let run = |share: &usize| {
@@ -200,7 +202,7 @@ fn traces_dir() -> PathBuf {
     env::var_os("LARDER_TRACES").map_or_else(default, PathBuf::from)
 }
 
-/// The traces of a directory by name; none if there is no such directory.
+/// Returns the traces of a directory, sorted by name; none if there is no such directory.
 fn traces(dir: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|file| file.path());
     let mut traces: Vec<PathBuf> = files.filter(|path| path.to_string_lossy().ends_with(".txt.gz")).collect();
@@ -213,7 +215,7 @@ fn read(path: &Path) -> Result<Vec<u64>, Box<dyn Error>> {
     lines.map(|line| Ok(line?.trim().parse()?)).collect()
 }
 
-/// Percent of the requests that hit.
+/// Returns the percentage of requests that hit.
 #[expect(clippy::cast_precision_loss, reason = "a trace has fewer requests than a double tells apart")]
 fn percent(requests: &[u64], mut hits: impl FnMut(u64) -> bool) -> f64 {
     let hits = requests.iter().filter(|&&key| hits(key)).count();

@@ -1,9 +1,10 @@
-//! How many instructions a memory hit takes, counted by valgrind's callgrind: a figure that is the same on a busy machine.
+//! Counts the instructions of a memory hit with valgrind's callgrind: a figure that is the same on a busy
+//! machine.
 //!
-//! A child of this program fills a cache and asks it so many times, under valgrind, which counts the lookups alone. Hashes are seeded
-//! anew in each process, so that counts differ, by less than a tenth of a percent.
+//! A child of this program fills a cache and looks keys up under valgrind, which counts the lookups alone.
+//! Each process seeds its hashes anew. So counts differ, by less than a tenth of a percent.
 //!
-//! The figure that larder is held to is the package `larder-callgrind`'s.
+//! The limit that larder must keep is in the package `larder-callgrind`.
 
 #![forbid(unsafe_code)]
 
@@ -13,16 +14,17 @@ use std::error::Error;
 use larder_benches::memory::{Keys, Larder, MemoryCache, PEERS, contender, values};
 use larder_benches::{Contest, Pace, REQUESTS, Spread, Unit};
 
-/// What this program is told with when it is a child: a contestant.
+/// The argument that makes this program the child; the next one is a contestant.
 const ASK: &str = "--ask";
-/// Entries that are resident, and have room.
+/// Entries that are resident. The cache has room for more.
 const ENTRIES: usize = 10_000;
 const ROOM: usize = 2 * ENTRIES;
-/// How often it is asked.
+/// Number of lookups.
 const LOOKUPS: usize = 200_000;
-/// Counts whose median is taken.
+/// Number of counts. Their median is the result.
 const COUNTS: usize = 3;
-/// The function that is counted, with all that it calls: [`larder_benches::memory::Contender::hits`] of whichever contestant.
+/// The function that is counted, with everything that it calls: [`larder_benches::memory::Contender::hits`]
+/// of any contestant.
 const COUNTED: &str = "*Contender*::hits*";
 
 fn main() {
@@ -36,7 +38,7 @@ fn main() {
     }
 }
 
-/// Fills a cache and asks it.
+/// Fills a cache and looks keys up in it.
 fn ask(name: &str) {
     let contender = contender(name, ROOM).expect("a contestant's name");
     contender.inserts(&Keys::in_order(ENTRIES), 0, ENTRIES, &values(ENTRIES));
@@ -61,7 +63,7 @@ fn compare(pace: &Pace) {
     contest.run(&pace.rounds(pace.pick(COUNTS, 1)));
 }
 
-/// Instructions of one lookup.
+/// Returns the instructions of one lookup.
 #[expect(clippy::cast_precision_loss, reason = "counts of instructions are below what a double tells apart")]
 fn per_hit(name: &str) -> Result<f64, Box<dyn Error>> {
     let count = larder_callgrind::instructions(&env::current_exe()?, &[ASK, name], COUNTED)?;

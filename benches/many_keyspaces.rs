@@ -1,10 +1,10 @@
-//! What one keyspace costs where there are many: nothing that is asked of one may grow with the number of
-//! others.
+//! Measures the operations on one keyspace while there are many. None may take longer because there are other
+//! keyspaces.
 //!
-//! Each figure is a median, in microseconds. The last column is how many times as long as with a single
-//! keyspace it took at most. With `TMPDIR=/dev/shm` it shows what larder and its store do without the disk:
-//! what grows shows there, where a commit waits for no device. With many keyspaces each request goes to
-//! another one, so more of what it touches is not in the processor's caches.
+//! Each figure is a median, in microseconds. The last column is the greatest ratio to the time with a single
+//! keyspace. With `TMPDIR=/dev/shm` the bench shows larder and its store without the disk: a growth is
+//! visible there, where a commit waits for no device. With many keyspaces each request goes to another one,
+//! so more of the memory that it reads is not in the processor's caches.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
@@ -20,7 +20,7 @@ use larder_benches::stopwatch::Stopwatch;
 const FEW: [usize; 2] = [1, 100];
 const MANY: usize = 4_000;
 const QUICK_MANY: usize = 1_000;
-/// Keyspaces that are opened one by one.
+/// Number of keyspaces that are opened one by one.
 const MORE: usize = 100;
 
 type Row = (&'static str, f64);
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What is asked of a cache with so many keyspaces.
+/// Measures each operation in a cache with `count` keyspaces.
 fn measure(count: usize) -> Result<Vec<Row>, Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("many.larder");
@@ -77,23 +77,23 @@ fn measure(count: usize) -> Result<Vec<Row>, Box<dyn Error>> {
     let watch = Stopwatch::start();
     let cache = Cache::builder().path(&path).open()?;
     rows.push(("opening the file", micros(watch.elapsed())));
-    // By itself, since it is unlike those after it.
+    // Measured alone, because the first one is unlike those after it.
     let first = KeyspaceDefinition::<u64, u64>::new("another").ttl(Duration::from_hours(1));
     rows.push(("the first opened then", median(1, |_| drop(cache.keyspace(first)))));
     let open = |at: usize| drop(definitions.get(at).map(|definition| cache.keyspace(*definition)));
     rows.push(("one opened that the file has", median(count.min(MORE), open)));
-    // Last, since all that was asked before is to be asked of so many and no more.
+    // Measured last, because the operations above are to run with exactly `count` keyspaces.
     rows.push(("one more opened", median(MORE, |at| drop(cache.keyspace(numbered(count + at))))));
     Ok(rows)
 }
 
-/// The definition of the keyspace of this number. Names live as long as the process.
+/// Returns the definition of the keyspace of this number. Names live as long as the process.
 fn numbered(number: usize) -> KeyspaceDefinition<u64, u64> {
     KeyspaceDefinition::new(Box::leak(format!("keyspace {number:05}").into_boxed_str()))
         .ttl(Duration::from_hours(1))
 }
 
-/// The median of so many calls, in microseconds.
+/// Returns the median time of `calls` calls, in microseconds.
 fn median(calls: usize, mut call: impl FnMut(usize)) -> f64 {
     let time = |at| {
         let watch = Stopwatch::start();

@@ -1,9 +1,10 @@
-//! What an insert into a full cache costs, beside the peers: each key is new, so each insert evicts.
+//! Measures an insert into a full cache, beside the peers. Each key is new, so each insert evicts.
 //!
-//! Keys come from a space four times as large as the cache, in order; when one comes again, it has long been evicted. A cache
-//! could win this by keeping what it has and refusing newcomers, so the report says how many of the latest inserts are there afterwards, as
-//! many as a tenth of the cache's room. It also says what processor time an insert took of all threads: larder drops what was evicted
-//! on a thread of its own, and that is work too.
+//! Keys come in order from a space four times as large as the cache. When a key comes again, it was evicted
+//! long before. A cache could win this bench by keeping its old entries and refusing new ones. So the report
+//! says how many of the latest inserts are in the cache afterwards; it looks at as many as a tenth of the
+//! cache's room. It also reports the processor time of an insert over all threads: larder drops evicted
+//! values on a thread of its own, and that is work too.
 
 #![forbid(unsafe_code)]
 
@@ -15,11 +16,11 @@ use larder_benches::{Against, Contest, Measured, Pace, Page, Unit, in_threads};
 
 /// How many times as large as the cache the key space is.
 const KEY_SPACE: usize = 4;
-/// Inserts in a round, of each thread.
+/// Inserts of each thread in a round.
 const INSERTS: usize = 150_000;
 const QUICK_INSERTS: usize = 50_000;
 const ROUNDS: usize = 11;
-/// Values that inserts take turns with: making them is not what is measured.
+/// Number of values that inserts use in turn. Making values is not measured.
 const VALUES: usize = 1 << 14;
 
 fn main() {
@@ -53,11 +54,11 @@ struct Setting<'a> {
     values: &'a [Arc<Page>],
     entries: usize,
     threads: usize,
-    /// The first key that nobody has seen.
+    /// The first key that was not used yet.
     from: usize,
 }
 
-/// Answers with the first key that nobody has seen after it.
+/// Runs one setting, and returns the first key that was not used yet.
 fn run(setting: &Setting<'_>, said: String, pace: &Pace) -> usize {
     let inserts = pace.pick(INSERTS, QUICK_INSERTS);
     let title = "Memory insert with eviction";
@@ -90,12 +91,12 @@ fn round(contender: &dyn Contender, setting: &Setting<'_>, from: usize, inserts:
     let used = processor_nanos();
     let elapsed = in_threads(threads, |thread| {
         contender.inserts(keys, from + thread * inserts, inserts, values);
-        // What was put off is part of the price.
+        // Deferred work is part of the cost.
         contender.settle();
     });
     let used = processor_nanos() - used;
     let newest = (setting.entries / 10).min(inserts);
-    // The last thing that each thread did.
+    // The last keys that each thread inserted.
     let newest_of_each = newest / threads;
     let resident: usize = (0..threads)
         .map(|thread| {

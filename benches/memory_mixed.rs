@@ -1,7 +1,9 @@
-//! Lookups with an insert among each twenty requests, beside the peers, in caches that are full: the traffic of a site.
+//! Measures lookups with one insert in twenty requests, beside the peers, in full caches: the traffic of a
+//! site.
 //!
-//! Keys are drawn from a space twice as large as the cache, so that inserts evict and some lookups miss, and how many is up to who
-//! chose what to keep. The report says how many hit: a cache that keeps the wrong ones is not to be called fast for its misses.
+//! Keys are drawn from a space twice as large as the cache, so inserts evict and some lookups miss. How many
+//! miss depends on the cache's policy. The report shows the hit ratio, because a cache that keeps the wrong
+//! entries would look fast for its misses.
 
 #![forbid(unsafe_code)]
 
@@ -18,11 +20,11 @@ use larder_benches::{Against, Contest, Measured, Pace, Page, Spread, Unit, in_th
 const KEY_SPACE: usize = 2;
 /// Requests of a stream.
 const REQUESTS: usize = 1 << 22;
-/// Requests in a round, of each thread.
+/// Requests of each thread in a round.
 const OPERATIONS: usize = 250_000;
 const QUICK_OPERATIONS: usize = 60_000;
 const ROUNDS: usize = 11;
-/// Values that inserts take turns with: making them is not what is measured.
+/// Number of values that inserts use in turn. Making values is not measured.
 const VALUES: usize = 1 << 14;
 
 fn main() {
@@ -35,7 +37,8 @@ fn main() {
         for spread in Spread::ALL {
             let keys = Keys::spread(spread, KEY_SPACE * entries, REQUESTS, 0);
             let field = contenders(entries);
-            // By another stream than the one that is measured, or who begins where this ends would hit too often.
+            // Another stream than the measured one. With the same stream, a contestant that starts where this
+            // ends would hit too often.
             let filling = Keys::in_order(entries);
             let before = Keys::spread(spread, KEY_SPACE * entries, KEY_SPACE * entries, 1);
             for contender in &field {

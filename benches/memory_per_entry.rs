@@ -1,9 +1,10 @@
-//! What an entry takes in memory beyond its key and its value, beside the peers.
+//! Measures the memory that an entry takes beyond its key and its value, beside the peers.
 //!
-//! An allocator counts the bytes that are asked of it. Values are made beforehand, so that a cache is charged for its own counter of
-//! each alone; the bytes of the keys are subtracted. Each contestant is measured in a process of its own, twice: with as many entries as it has room
-//! for, and after four times as many inserts, when what it remembers of the evicted counts too. Beside it stands what the kernel says
-//! that the process grew by: it includes what an allocator rounds up to and cannot give back.
+//! An allocator counts the requested bytes. Values are made beforehand, so a cache is charged only for its
+//! own counter of each. The bytes of the keys are subtracted. Each contestant is measured in a process of its
+//! own, twice: with as many entries as it has room for, and after four times as many inserts, when its memory
+//! of evicted keys counts too. A second column is the kernel's figure for the growth of the process. It
+//! includes the bytes that an allocator rounds up to and cannot give back.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a child's output is what it counted")]
@@ -23,9 +24,10 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// What this program is told with when it is a child: a contestant, its room, and how many entries to insert.
+/// The argument that makes this program the child. The next ones are a contestant, its room, and how many
+/// entries to insert.
 const COUNT: &str = "--count";
-/// What an entry may take at most.
+/// Maximum bytes of an entry.
 const MOST: f64 = 100.0;
 
 fn main() {
@@ -84,7 +86,7 @@ fn number<T: FromStr>(text: &str) -> T {
     text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
 }
 
-/// Prints what each entry took in bytes: counted, by the kernel; and how many there were.
+/// Prints the bytes of each entry, as counted and by the kernel, and the number of entries.
 #[expect(clippy::cast_precision_loss, reason = "counts of bytes are below what a double tells apart")]
 fn count(name: &str, room: usize, inserts: usize) {
     let (keys, values) = (Keys::in_order(inserts), values(1 << 10));
@@ -99,13 +101,13 @@ fn count(name: &str, room: usize, inserts: usize) {
     println!("{} {} {entries}", each(counted as f64), each(resident as f64));
 }
 
-/// Bytes that are allocated now.
+/// Returns the bytes that are allocated now.
 fn counted() -> usize {
     let stats = ALLOCATOR.stats();
     stats.bytes_allocated.saturating_sub(stats.bytes_deallocated)
 }
 
-/// Bytes that are allocated once threads in the background have nothing more to give back.
+/// Returns the bytes that are allocated once background threads have given back what they can.
 #[expect(clippy::disallowed_methods, reason = "it waits for threads that tell nobody when they are done")]
 fn settled() -> usize {
     let mut before = usize::MAX;

@@ -1,6 +1,8 @@
-//! The parts of the memory tier one by one, on a few keys that stay in the processor's cache: for whoever changes one of them.
+//! Measures the parts of the memory tier one by one, on a few keys that stay in the processor's cache. It is
+//! for engineers who change one of those parts.
 //!
-//! Criterion compares a run with the one before it. What is claimed of larder comes from the contests, which other caches take part in.
+//! Criterion compares a run with the one before it. The claims about larder come from the contests, in which
+//! other caches take part.
 
 #![forbid(unsafe_code)]
 
@@ -45,7 +47,7 @@ fn memory(mut criterion: Criterion) {
     });
     let mut turn = present.iter().cycle();
     group.bench_function("contains", |bencher| {
-        bencher.iter(|| turn.next().is_some_and(|key| pages.contains(black_box(key))));
+        bencher.iter(|| turn.next().is_some_and(|key| pages.contains_key(black_box(key))));
     });
     let mut turn = present.iter().cycle();
     group.bench_function("overwrite", |bencher| {

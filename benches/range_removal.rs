@@ -1,7 +1,8 @@
-//! How others fare while a keyspace is cleared: a thread that looks up, and one that removes durably.
+//! Measures how other threads fare while a keyspace is cleared: one that looks up, and one that removes
+//! durably.
 //!
 //! The time counts from the call of `clear` until the last of its entries is deleted. Memory has room for a
-//! tenth of what stays, so most lookups go to the disk.
+//! tenth of the entries that stay, so most lookups go to the disk.
 
 #![forbid(unsafe_code)]
 
@@ -25,8 +26,8 @@ const KEPT: usize = 100_000;
 const TERMS: &str = "removals committed (two-phase, quick repair)";
 const GONE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("gone").ttl(Duration::from_hours(10));
 const TAKEN: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("taken").ttl(Duration::from_hours(10));
-/// Operations that are timed with nothing removed, at the least.
-const FEWEST: usize = 500;
+/// Minimum number of operations that are timed without a removal.
+const MIN_OPERATIONS: usize = 500;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(pace) = Pace::of_program("range_removal") else { return Ok(()) };
@@ -55,14 +56,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What is timed, by how often it was before, and what is done before each, untimed.
+/// An operation that is timed. It gets the number of earlier ones. The preparation before each one is not
+/// timed.
 struct Operation<'a> {
     before: &'a (dyn Fn() + Sync),
     timed: &'a (dyn Fn(usize) + Sync),
 }
 
 impl Operation<'_> {
-    /// Times operations until told to stop; the shortest first, in nanoseconds.
+    /// Times operations until told to stop. Returns their times in nanoseconds, the shortest first.
     fn times(&self, is_over: impl Fn(usize) -> bool) -> Vec<f64> {
         let mut times = Vec::new();
         while !is_over(times.len()) {
@@ -116,14 +118,15 @@ impl Cleared {
 }
 
 fn contest(pace: &Pace, setting: &str, cleared: &Cleared, operation: &Operation<'_>) {
-    // As many without as there were with.
-    let asked = Cell::new(FEWEST);
+    // As many operations without a removal as there were with one.
+    let asked = Cell::new(MIN_OPERATIONS);
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
     contest.contestant("larder", TERMS, || {
         cleared.fill();
         let is_over = AtomicBool::new(false);
         let (times, took) = thread::scope(|scope| {
-            // One at least. None of them begins when the last entry is deleted: that would dilute the others.
+            // At least one. None begins when the last entry is deleted: otherwise operations without a
+            // removal would count too.
             let timed = scope.spawn(|| operation.times(|done| done > 0 && is_over.load(Ordering::Relaxed)));
             let watch = Stopwatch::start();
             cleared.clear();
@@ -131,7 +134,7 @@ fn contest(pace: &Pace, setting: &str, cleared: &Cleared, operation: &Operation<
             is_over.store(true, Ordering::Relaxed);
             (timed.join().expect("operations do not panic"), took)
         });
-        asked.set(times.len().max(FEWEST));
+        asked.set(times.len().max(MIN_OPERATIONS));
         let took = took.as_secs_f64() * 1e3;
         measured(&times).also("operations meanwhile", Unit::Count, count(times.len())).also(
             "until all is deleted",

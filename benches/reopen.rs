@@ -1,6 +1,7 @@
-//! How long it takes from opening a file of many entries to its first answer: after it was closed, and after its process was killed.
+//! Measures the time from opening a file of many entries to its first answer: after it was closed, and after
+//! its process was killed.
 //!
-//! The process that is killed is a larder that writes, for redb's file too: it is a copy, and of the same form.
+//! The killed process is a larder that writes. redb opens a copy of the same file.
 
 #![forbid(unsafe_code)]
 
@@ -17,7 +18,7 @@ use larder_benches::{Against, Contest, Pace, Unit, key};
 
 const ROW: &str = "reopen";
 const TITLE: &str = "First hit after reopening";
-/// Bytes of a page: few, for there are many.
+/// Bytes of a page's text: few, because there are many pages.
 const TEXT_LEN: usize = 64;
 const LARDER: &str = "commits of two phases, with quick repair";
 const REDB: &str = "the same commits: a copy of the same file";
@@ -92,10 +93,10 @@ fn first_hit_of_redb(file: &Path, key: &str) -> Result<f64, redb::Error> {
     Ok(elapsed)
 }
 
-/// Has a child write to a file, and kills it in the midst.
+/// Lets a child write to a file, and kills it in the middle.
 fn kill_a_writer_of(file: &Path) -> Result<(), Box<dyn Error>> {
     let mut writer = Process::start(file)?;
-    // Several commits are made, and it is at the next.
+    // By now the child has made several commits, and is making the next one.
     match writer.line()?.as_str() {
         "writing" => Ok(()),
         other => Err(format!("the child did not write: {other:?}").into()),
@@ -104,7 +105,7 @@ fn kill_a_writer_of(file: &Path) -> Result<(), Box<dyn Error>> {
 
 #[expect(clippy::print_stdout, reason = "it is how a child speaks")]
 fn write_until_killed(file: &Path) -> Result<(), Box<dyn Error>> {
-    // Room for whatever is there.
+    // Room for any number of entries.
     let cache = open(file, 1_000_000);
     let pages = pages(&cache);
     for turn in 0.. {

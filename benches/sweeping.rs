@@ -1,7 +1,8 @@
-//! What it costs to delete what has expired, and how a thread that looks up meanwhile fares.
+//! Measures how long it takes to delete expired entries, and how a thread that looks up fares meanwhile.
 //!
-//! Time is set by hand. Entries with a short life are stored besides those that live, and the time is measured from the moment that theirs is over
-//! until all of them are deleted, from memory and disk. Memory has room for about a tenth of the rest, so most lookups of any of them go to the disk.
+//! Time is set by hand. Entries with a short life are stored beside those that live. The measured time begins
+//! when they expire and ends when all of them are deleted, from memory and disk. Memory has room for about a
+//! tenth of the others, so most lookups of those go to the disk.
 
 #![forbid(unsafe_code)]
 
@@ -26,9 +27,9 @@ const TEXT_LEN: usize = 64;
 const SHORT: Duration = Duration::from_secs(1);
 const FEW: usize = 1_000;
 const TERMS: &str = "deletions committed (two-phase, quick repair)";
-/// Keys that are asked for so often that memory holds them.
+/// Keys that are looked up so often that memory holds them.
 const HOT: usize = 1_000;
-/// Lookups before any is timed.
+/// Lookups before the first timed one.
 const WARM_UP: usize = 1 << 16;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -43,12 +44,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let dir = tempfile::tempdir()?;
-    let large = SweepReport::new(&dir.path().join("large"), live)?;
+    let large = SweptCache::new(&dir.path().join("large"), live)?;
     if pace.wants(ROW, &each) {
-        let small = SweepReport::new(&dir.path().join("small"), 10_000)?;
+        let small = SweptCache::new(&dir.path().join("small"), 10_000)?;
         proportional(&pace, &each, &large, &small, most);
     }
-    // Memory has room for a tenth of the living: a stream of half of them finds few of those it asked for a while ago.
+    // Memory has room for a tenth of the live entries. In a stream over half of them, memory rarely has a key
+    // that was looked up before.
     for (setting, (keys, asked)) in meanwhile.iter().zip([(live, live / 2), (HOT, 1 << 16)]) {
         if pace.wants(ROW, setting) {
             undisturbed(&pace, setting, &large, most, &uniform(keys, asked, 3));
@@ -57,14 +59,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A cache whose time is set by hand, and that holds so many entries with a long life.
-struct SweepReport {
+/// A cache whose time is set by hand, with many entries that live long.
+struct SweptCache {
     cache: Cache,
     pages: Keyspace<String, Page>,
     clock: Arc<ManualClock>,
 }
 
-impl SweepReport {
+impl SweptCache {
     fn new(path: &Path, live: usize) -> Result<Self, larder::Error> {
         let clock = Arc::new(ManualClock::new());
         let memory = (live * (TEXT_LEN + 300) / 10) as u64;
@@ -78,11 +80,11 @@ impl SweepReport {
         Ok(Self { cache, pages, clock })
     }
 
-    /// Stores so many entries with a short life.
+    /// Stores `count` entries with a short life.
     fn store(&self, count: usize) {
         let options = InsertOptions::new().ttl(SHORT);
         for number in 0..count {
-            // Among the keys of those that live.
+            // The key lies among those of the entries that live.
             let key = format!("{}~", key(number * 7919 % 1_000_000));
             self.pages
                 .insert_with(key.as_str(), page_of(number, TEXT_LEN), options)
@@ -95,7 +97,7 @@ impl SweepReport {
         self.cache.stats().disk.map_or(0, |disk| disk.expirations)
     }
 
-    /// Lets the short lives end, and waits until those entries are deleted; how long that took.
+    /// Lets the short-lived entries expire, waits until they are deleted, and returns how long that took.
     fn sweep(&self, count: usize) -> Duration {
         let before = self.expired();
         let watch = Stopwatch::start();
@@ -107,9 +109,9 @@ impl SweepReport {
     }
 }
 
-fn proportional<'a>(pace: &Pace, setting: &str, large: &'a SweepReport, small: &'a SweepReport, most: usize) {
+fn proportional<'a>(pace: &Pace, setting: &str, large: &'a SweptCache, small: &'a SweptCache, most: usize) {
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
-    let mut enter = |name: &str, swept: &'a SweepReport, count: usize| {
+    let mut enter = |name: &str, swept: &'a SweptCache, count: usize| {
         contest.contestant(name, TERMS, move || {
             swept.store(count);
             nanos_each(swept.sweep(count), count)
@@ -133,13 +135,13 @@ fn proportional<'a>(pace: &Pace, setting: &str, large: &'a SweepReport, small: &
     contest.run(pace);
 }
 
-fn undisturbed(pace: &Pace, setting: &str, swept: &SweepReport, most: usize, keys: &[String]) {
-    // As many lookups without as there were with.
+fn undisturbed(pace: &Pace, setting: &str, swept: &SweptCache, most: usize, keys: &[String]) {
+    // As many lookups without a sweep as there were with one.
     let asked = Cell::new(WARM_UP);
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
     contest.contestant("larder", TERMS, || {
         swept.store(most);
-        // Whatever the setting needs in memory is there again.
+        // Brings the entries that the setting needs back into memory.
         let _ = lookups(swept, keys, |count| count == WARM_UP);
         let is_over = AtomicBool::new(false);
         let times = thread::scope(|scope| {
@@ -164,8 +166,8 @@ fn measured(sorted: &[f64]) -> Measured {
     Measured::new(at(0.999)).also("p50", Unit::NanosPerOperation, at(0.5))
 }
 
-/// Looks keys up, round and round, until told to stop; how long each took, the shortest first, in nanoseconds.
-fn lookups(swept: &SweepReport, keys: &[String], is_over: impl Fn(usize) -> bool) -> Vec<f64> {
+/// Looks keys up, round and round, until told to stop. Returns the times in nanoseconds, the shortest first.
+fn lookups(swept: &SweptCache, keys: &[String], is_over: impl Fn(usize) -> bool) -> Vec<f64> {
     let mut times = Vec::new();
     for key in keys.iter().cycle() {
         if is_over(times.len()) {

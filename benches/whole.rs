@@ -1,8 +1,8 @@
-//! The whole: what a service does with its cache. Of a hundred requests 95 are lookups and 5 are writes, their keys follow Zipf's law, and memory has
-//! room for a tenth of the pages.
+//! Measures the whole: what a service does with its cache. Of a hundred requests 95 are lookups and 5 are
+//! writes, the keys follow Zipf's law, and memory has room for a tenth of the pages.
 //!
-//! Redis holds all of them in memory, in a process of its own. Room in memory is counted in entries, so that no peer pays for stating
-//! its overhead.
+//! Redis holds all pages in memory, in a process of its own. Room in memory is counted in entries. Otherwise
+//! a peer that states its overhead would have less room than one that does not.
 
 #![forbid(unsafe_code)]
 
@@ -19,14 +19,15 @@ use larder_benches::stopwatch::per_second;
 use larder_benches::{Against, Contest, Measured, Pace, Unit, key};
 
 const ROW: &str = "whole";
-/// Percent of the requests that write.
+/// Percentage of requests that write.
 const WRITES: u32 = 5;
-/// Requests in a round: of those who answer in their own process, and of those who hand many to another thread or process.
+/// Requests in a round: of the peers that answer in their own process, and of those that hand many requests
+/// to another thread or process.
 const REQUESTS: usize = 100_000;
 const FEW_REQUESTS: usize = 10_000;
-/// What larder is to weigh an entry as: its memory is then counted in entries.
+/// The weight of an entry in larder. With the same weight for all, its memory is counted in entries.
 const WEIGHT: u64 = 1024;
-/// Streams of requests that are left to one setting.
+/// Streams of requests that are kept for one setting.
 const STREAMS: u64 = 1_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -51,7 +52,7 @@ struct Field {
     larder: Larder,
     foyer: Foyer,
     naive: Naive,
-    /// The server, and it over either socket.
+    /// The server, and a client for each of its two sockets.
     redis: Result<(Server, [Redis; 2]), String>,
 }
 
@@ -85,7 +86,7 @@ impl Field {
         own.into_iter().chain(sockets.map(|redis| redis as &dyn Peer))
     }
 
-    /// Has each memory tier fill with what is asked for most, by the same requests.
+    /// Fills each memory tier with the most requested keys, by the same requests.
     fn warm_up(&self, entries: usize) {
         for peer in self.all().filter(|peer| !peer.name().starts_with("redis")) {
             let _ = serve(peer, vec![mixed(entries, entries / 2, WRITES, 0)]);
@@ -98,7 +99,7 @@ impl Field {
         let divisor = pace.pick(1, 4);
         let mut enter = |peer: &'a dyn Peer, count: usize| {
             let each = count / divisor / threads;
-            // Nothing is asked twice, but for what Zipf's law asks for again.
+            // Each stream is used once. A key repeats only because of Zipf's law.
             let mut streams = STREAMS * threads as u64..;
             contest.contestant(peer.name(), &peer.terms(), move || {
                 let streams = streams.by_ref().take(threads);

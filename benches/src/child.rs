@@ -1,6 +1,8 @@
-//! A bench program that starts itself: what a crash leaves, and what a process takes, can only be seen from another process.
+//! A bench program that starts itself again. What a crash leaves, and how much memory a process takes, can
+//! only be measured from another process.
 //!
-//! The child's task is the path of a file, in an environment variable. What it says goes to its standard output, line by line.
+//! An environment variable names the file that the child works on. The child prints its answers to standard
+//! output, line by line.
 
 use std::env;
 use std::io::{self, BufRead, BufReader};
@@ -9,13 +11,13 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 const TASK: &str = "LARDER_BENCH_CHILD";
 
-/// The file this process is to work on, if it is a child.
+/// Returns the file that this process works on, if it is a child.
 #[must_use]
 pub fn task() -> Option<PathBuf> {
     env::var_os(TASK).map(PathBuf::from)
 }
 
-/// A process of this program. It is killed when this is dropped.
+/// A child process of this program. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -26,7 +28,7 @@ impl Process {
     /// Starts this program again, to work on a file.
     ///
     /// # Errors
-    /// When it does not start.
+    /// If it does not start.
     pub fn start(file: &Path) -> io::Result<Self> {
         let mut command = Command::new(env::current_exe()?);
         let mut child = command.env(TASK, file).stdout(Stdio::piped()).spawn()?;
@@ -34,10 +36,10 @@ impl Process {
         Ok(Self { child, says: BufReader::new(says) })
     }
 
-    /// The next line that it says; empty once it has ended.
+    /// Returns the next line that the child prints; empty once it has ended.
     ///
     /// # Errors
-    /// When it can't be read.
+    /// If the line can't be read.
     pub fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         self.says.read_line(&mut line)?;
@@ -46,7 +48,7 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// Kills it (SIGKILL), and waits until it is gone.
+    /// Kills the child (SIGKILL), and waits until it has ended.
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());

@@ -1,7 +1,8 @@
-//! Contestants take turns, round after round, so that what the machine does meanwhile hits all of them alike.
+//! A contest: contestants take turns, round after round. So other work of the machine slows all of them
+//! alike.
 //!
-//! In each round every contestant is measured once, in an order that is drawn anew; the first round warms up and is not kept.
-//! What is compared in the end is what contestants did in the same round.
+//! In each round every contestant is measured once, in a new random order. The first round is a warm-up and
+//! is not kept. A comparison uses the figures of the same round.
 
 #![expect(clippy::print_stdout, reason = "what a bench program prints is its purpose")]
 
@@ -15,7 +16,7 @@ use crate::pace::Pace;
 use crate::summary::Summary;
 use crate::unit::Unit;
 
-/// What a contestant did in a round: the figure that counts, and others that were measured meanwhile.
+/// The figures of a contestant in one round: the main figure, and others that were measured with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
     figure: f64,
@@ -23,13 +24,13 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// The figure that counts, in the contest's unit.
+    /// Makes a measurement with a main figure, in the contest's unit.
     #[must_use]
     pub fn new(figure: f64) -> Self {
         Self { figure, also: Vec::new() }
     }
 
-    /// With a further figure, such as a percentile. Every round of a contestant has the same ones.
+    /// Adds a further figure, such as a percentile. Every round of a contestant has the same ones.
     #[must_use]
     pub fn also(mut self, measure: &'static str, unit: Unit, figure: f64) -> Self {
         self.also.push((measure, unit, figure));
@@ -81,7 +82,8 @@ pub struct Contest<'a> {
 }
 
 impl<'a> Contest<'a> {
-    /// For a row of the report (by its id in [`rows`](crate::report::rows)), under a setting that tells it from the row's others.
+    /// Makes a contest for a row of the report (its id in [`rows`](crate::report::rows)). The setting tells
+    /// it from others of the row.
     pub fn new(row: &'static str, title: &str, setting: impl Into<String>, unit: Unit) -> Self {
         Self {
             row,
@@ -97,20 +99,21 @@ impl<'a> Contest<'a> {
         }
     }
 
-    /// Where the setting stands on the line of a row that says how something grows, such as the number of entries.
+    /// Sets the setting's place on a line chart, such as the number of entries.
     pub fn at(mut self, place: f64) -> Self {
         self.at = Some(place);
         self
     }
 
-    /// Without the round that is not kept: for what takes long, or has nothing to warm, such as a count.
+    /// Leaves out the warm-up round: for work that takes long, or that needs none, such as a count.
     pub fn without_warm_up(mut self) -> Self {
         self.warms_up = false;
         self
     }
 
-    /// Somebody to take part: its package's name (`moka`, and a remark after a comma: `moka, ahash`), what of its writes outlives a crash,
-    /// and a round. A round does what it needs beforehand, untimed, and answers with its figure in the contest's unit, or with a [`Measured`].
+    /// Adds a contestant: its package's name (`moka`, or with a remark after a comma: `moka, ahash`), which
+    /// of its writes outlive a crash, and its round. A round prepares its work untimed, and returns its
+    /// figure in the contest's unit, or a [`Measured`].
     pub fn contestant<M: Into<Measured>>(
         &mut self,
         name: &str,
@@ -126,17 +129,17 @@ impl<'a> Contest<'a> {
         self.entrants.push(Entrant { contestant, round: Box::new(move || round().into()) });
     }
 
-    /// Somebody who can't take part, and why: a program that is not installed.
+    /// Notes a contestant that can't take part, and why: for example, its program is not installed.
     pub fn skipped(&mut self, name: &str, reason: &str) {
         self.skipped.push(Skipped { name: name.to_owned(), reason: reason.to_owned() });
     }
 
-    /// What `larder` is to reach: at least so many times as good as that.
+    /// Sets the target of `larder`: at least this many times as good as `against`.
     pub fn target(&mut self, against: Against, at_least: f64, said: &str) {
         self.target_of(OURS, None, against, at_least, said);
     }
 
-    /// What a contestant is to reach, in a further measure if one is named.
+    /// Sets the target of a contestant, in a further measure if one is named.
     pub fn target_of(
         &mut self,
         subject: &str,
@@ -149,20 +152,20 @@ impl<'a> Contest<'a> {
         self.targets.push(Target { subject, measure, against, at_least, said: said.to_owned() });
     }
 
-    /// What a reader of the report should know besides.
+    /// Adds a note for the reader of the report.
     pub fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
 
-    /// Runs it, prints what came out and keeps it as JSON.
+    /// Runs the contest, prints the outcome and keeps it as JSON.
     ///
     /// # Panics
-    /// When a contestant measures something that is no number, or the outcome cannot be written.
+    /// If a contestant measures something that is no number, or the outcome cannot be written.
     #[expect(clippy::must_use_candidate, reason = "what came out is printed and kept already")]
     pub fn run(mut self, pace: &Pace) -> Outcome {
         println!("\n{} ({}): {}", self.title, self.row, self.setting);
         let circumstances = Circumstances::now();
-        // The same orders in every run, so that it can be repeated.
+        // The same orders in every run, so a run can be repeated.
         let mut random = StdRng::seed_from_u64(42);
         let mut order: Vec<usize> = (0..self.entrants.len()).collect();
         let warm_up = usize::from(self.warms_up);

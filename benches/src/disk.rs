@@ -1,6 +1,7 @@
-//! What the benches of the disk tier store and ask for.
+//! The pages that the benches of the disk tier store and look up.
 //!
-//! Pages of half a kilobyte of text that does not compress, so that a peer that compresses is not paid for a text of zeros.
+//! A page is half a kilobyte of text that does not compress. Otherwise a peer that compresses would be
+//! rewarded for a text of zeros.
 
 use std::path::Path;
 
@@ -14,31 +15,31 @@ use crate::workload::{PAGES, Page, Spread, key};
 
 /// Bytes of a page's text.
 pub const TEXT_LEN: usize = 512;
-/// Memory for redb's pages, the same for all that are built on it: larder's default.
+/// Memory for redb's pages, the same for all peers that use redb: larder's default.
 pub const PAGE_CACHE: ByteSize = larder::DEFAULT_PAGE_CACHE;
-/// The memory tier where nothing is to be kept in memory: the least there is.
+/// The memory tier where memory is to hold nothing: larder's minimum.
 pub const NO_MEMORY: ByteSize = ByteSize::kib(64);
 
-/// A page of [`TEXT_LEN`] bytes, the same for a number at every call.
+/// Returns a page of [`TEXT_LEN`] bytes, the same for a number at every call.
 #[must_use]
 pub fn page(number: usize) -> Page {
     page_of(number, TEXT_LEN)
 }
 
-/// A page of so many bytes.
+/// Returns a page whose text has `len` bytes.
 #[must_use]
 pub fn page_of(number: usize, len: usize) -> Page {
     let random = StdRng::seed_from_u64(number as u64);
     Page { text: random.sample_iter(Alphanumeric).take(len).map(char::from).collect() }
 }
 
-/// So many keys, drawn uniformly from those below `keys`; others with another stream.
+/// Returns `count` keys, drawn uniformly from those below `keys`; others with another stream.
 #[must_use]
 pub fn uniform(keys: usize, count: usize, stream: u64) -> Vec<String> {
     Spread::Uniform.numbers(keys, count, stream).into_iter().map(|number| key(number as usize)).collect()
 }
 
-/// So many requests whose keys follow Zipf's law; of a hundred, so many are writes.
+/// Returns requests whose keys follow Zipf's law, with the given percentage of writes.
 #[must_use]
 pub fn mixed(keys: usize, count: usize, writes: u32, stream: u64) -> Vec<Request> {
     let mut random = StdRng::seed_from_u64(stream);
@@ -49,10 +50,9 @@ pub fn mixed(keys: usize, count: usize, writes: u32, stream: u64) -> Vec<Request
     Spread::Zipf.numbers(keys, count, stream).into_iter().map(request).collect()
 }
 
-/// Settings for a file that has room for so many bytes of entries.
+/// Returns settings for a file that has room for `entry_bytes` of entries.
 pub fn builder(path: &Path, entry_bytes: u64) -> CacheBuilder {
-    // Entries may fill a part of a file (docs/design.md, "Room on disk"); what is left over is for their
-    // rows.
+    // Entries may fill a part of a file (docs/design.md, "Room on disk"). The rest is for their rows.
     let capacity = ByteSize::bytes(8 * entry_bytes).max(ByteSize::mib(64));
     Cache::builder().path(path).disk_capacity(capacity).page_cache(PAGE_CACHE)
 }
@@ -66,14 +66,14 @@ pub fn pages(cache: &Cache) -> Keyspace<String, Page> {
     cache.keyspace(PAGES).expect("the keyspace opens")
 }
 
-/// Bytes that a file of so many pages needs room for.
+/// Returns the bytes that a file of `entries` pages needs room for.
 #[must_use]
 pub const fn room(entries: usize, text_len: usize) -> u64 {
-    // The key in both tables, the record's header, and what redb keeps beside a row.
+    // The key in both tables, the record's header, and the bytes that redb keeps beside a row.
     (entries * (text_len + 160)) as u64
 }
 
-/// Pages in batches, by number.
+/// Returns pages in batches, by number.
 pub fn batches(entries: usize) -> impl Iterator<Item = Vec<(String, Page)>> {
     const BATCH: usize = 10_000;
     let batch = move |start: usize| {
@@ -82,10 +82,10 @@ pub fn batches(entries: usize) -> impl Iterator<Item = Vec<(String, Page)>> {
     (0..entries).step_by(BATCH).map(batch)
 }
 
-/// Makes a file of so many pages, and closes it.
+/// Makes a file of `entries` pages, and closes it.
 ///
 /// # Panics
-/// If the disk does not take them.
+/// If the disk refuses them.
 pub fn fill(path: &Path, entries: usize, text_len: usize) {
     let builder = builder(path, room(entries, text_len));
     let cache = builder.memory_capacity(NO_MEMORY).write_buffer(ByteSize::mib(32)).open();

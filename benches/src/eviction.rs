@@ -1,39 +1,42 @@
 //! Orders in which a disk tier may evict, played on request traces whose keys have different lifetimes.
 //!
-//! This is a model of two tiers, and no cache: memory is an LRU list, entries weigh the same, a write is on
-//! disk at once. What it is for is to compare orders. Each request asks memory, then the disk, and a miss
-//! writes the entry to both. An entry that has expired is a miss. What memory holds is spared on disk, as far
-//! as a bounded number of looks goes.
+//! This is a model of two tiers, not a cache: memory is an LRU list, entries weigh the same, and a write is
+//! on disk at once. It compares orders of eviction. Each request asks memory, then the disk, and a miss
+//! writes the entry to both. An expired entry is a miss. An eviction from disk spares entries that memory
+//! holds, as far as a bounded number of rows allows.
 
 use std::collections::{BTreeSet, HashMap};
 
-/// In which order entries leave the disk.
+/// The order in which entries leave the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// What expires soonest goes first.
+    /// The entry that expires first leaves first.
     Expiry,
-    /// What was written first goes first.
+    /// The entry that was written first leaves first.
     Write,
-    /// What was used on disk longest ago goes first: a write for each read, which no promise allows.
+    /// The entry that was used on disk longest ago leaves first. It would cost a write for each read, which
+    /// no promise allows.
     Use,
-    /// The hand passes over what was read from disk since it last passed, in the order of writing.
+    /// In the order of writing; the hand passes over entries that were read from disk since it last passed
+    /// them.
     Hand,
-    /// The same, and the hand goes back to the first before it comes to what was written since it was there.
+    /// The same, and the hand returns to the first entry before it reaches entries that were written since it
+    /// was there.
     Turn,
-    /// The same as that, and an entry that memory evicts after a use there counts as read.
+    /// The same as `Turn`, and an entry that memory evicts after a use there counts as read.
     TurnAndMemory,
-    /// Of eight entries at random, the one with the least uses, and of those the first to expire.
+    /// Of eight random entries, the one with the fewest uses; of several such, the one that expires first.
     Sample,
 }
 
 impl Order {
-    /// All of them.
+    /// All orders.
     pub const ALL: [Self; 7] =
         [Self::Expiry, Self::Write, Self::Use, Self::Hand, Self::Turn, Self::TurnAndMemory, Self::Sample];
 }
 
 impl Order {
-    /// As a table has it.
+    /// Returns its name in a table.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -50,16 +53,16 @@ impl Order {
 
 /// Lifetimes in seconds, by the hash of a key.
 const LIFETIMES: [u64; 3] = [300, 7_200, 86_400];
-/// Rows that an eviction may pass over.
+/// Maximum number of rows that an eviction may pass over.
 const MAX_LOOKS: usize = 4096;
 
 #[derive(Debug, Clone, Copy)]
 struct OnDisk {
     expires_at: u64,
-    /// Its place in the order.
+    /// The entry's place in the order.
     place: (u64, u64),
     is_used: bool,
-    /// Where it stands in the list of samples.
+    /// The entry's index in the list of samples.
     at: usize,
 }
 
@@ -76,7 +79,7 @@ pub struct Model {
     /// The step in which the hand was last at the first entry.
     turned_at: u64,
     expiring: BTreeSet<(u64, u64)>,
-    /// Expiry, last use, and whether it was used since it came.
+    /// Expiry, last use, and whether it was used since it was stored.
     memory: HashMap<u64, (u64, u64, bool)>,
     by_use: BTreeSet<(u64, u64)>,
     step: u64,
@@ -84,7 +87,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// Tiers for so many entries.
+    /// Makes tiers with room for the given numbers of entries.
     #[must_use]
     pub fn new(order: Order, disk_capacity: usize, memory_capacity: usize) -> Self {
         Self {
@@ -104,14 +107,14 @@ impl Model {
         }
     }
 
-    /// How long a key lives, in seconds.
+    /// Returns the lifetime of a key, in seconds.
     #[must_use]
     pub fn lifetime(key: u64) -> u64 {
         let hash = key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
         usize::try_from(hash % 3).ok().and_then(|at| LIFETIMES.get(at).copied()).unwrap_or(0)
     }
 
-    /// Asks for a key at a time in ms. Whether either tier had it.
+    /// Requests a key at a time in ms. Returns whether either tier had it.
     pub fn request(&mut self, key: u64, now: u64) -> bool {
         self.step += 1;
         if let Some(&(expires_at, last, _)) = self.memory.get(&key) {
@@ -162,7 +165,7 @@ impl Model {
 
     fn write(&mut self, key: u64, expires_at: u64, now: u64) {
         self.delete(key);
-        // The sweeper has been.
+        // The sweeper has deleted these by now.
         while let Some(&(at, due)) = self.expiring.first()
             && at <= now
         {
@@ -242,7 +245,7 @@ impl Model {
 mod tests {
     use super::*;
 
-    /// Keys that live for a day.
+    /// Returns keys that live for a day.
     fn keys() -> impl Iterator<Item = u64> + Clone {
         (0..).filter(|key| Model::lifetime(*key) == 86_400)
     }

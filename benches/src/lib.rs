@@ -1,7 +1,9 @@
-//! What the benches share: what they ask for, how contestants take turns, and the report of what came out.
+//! The shared parts of the benches: the requests, the contests in which contestants take turns, and the
+//! report.
 //!
-//! A bench program sets up its contestants, larder and its peers, and lets them take turns in a [`Contest`]. What came out is
-//! kept as JSON, one [`Outcome`] a setting; the `report` program turns all of them into `docs/benchmarks.md`.
+//! A bench program sets up its contestants, larder and its peers, and runs them in a [`Contest`]. Each result
+//! is kept as JSON, one [`Outcome`] for each setting. The `report` program turns all of them into
+//! `docs/benchmarks.md`.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Where and with what something was measured: without it no figure means anything.
+//! The circumstances of a measurement. A figure without them means nothing.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -24,20 +24,20 @@ pub struct Circumstances {
     pub kernel: String,
     /// The file system that temporary files are on.
     pub filesystem: String,
-    /// Processes that wanted to run in the minute before: above nought, the machine was not idle.
+    /// Number of processes that wanted to run in the minute before. Above zero, the machine was not idle.
     pub load: String,
     /// The compiler.
     pub rustc: String,
-    /// The commit of larder, marked when files differed from it.
+    /// The commit of larder, with a mark if files differed from it.
     pub commit: String,
-    /// Versions of the peers and of what the benches are made of, by package.
+    /// Versions of the peers and of the benches' dependencies, by package.
     pub versions: BTreeMap<String, String>,
-    /// When it began, in UTC.
+    /// When the run began, in UTC.
     pub date: String,
 }
 
 impl Circumstances {
-    /// Those of now.
+    /// Returns the circumstances of now.
     #[must_use]
     pub fn now() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
@@ -56,7 +56,7 @@ impl Circumstances {
     }
 }
 
-/// Letters and digits of a text in lower case, joined by hyphens.
+/// Returns the letters and digits of a text in lower case, joined by hyphens.
 #[must_use]
 pub fn slug(text: &str) -> String {
     let parts = text.split(|letter: char| !letter.is_ascii_alphanumeric());
@@ -71,19 +71,20 @@ fn first_word(path: &str) -> String {
     read(path).split_whitespace().next().unwrap_or("unknown").to_owned()
 }
 
-/// The value of a line `name : value`.
+/// Returns the value of a line `name : value`.
 fn field(path: &str, name: &str) -> String {
     let text = read(path);
     let line = text.lines().find(|line| line.starts_with(name));
     line.and_then(|line| line.split_once(':')).map_or("unknown", |(_, value)| value.trim()).to_owned()
 }
 
-/// The number in `16384 kB`.
+/// Returns the number in `16384 kB`.
 fn kib(text: &str) -> u64 {
     text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
-/// Memory of this process that is in RAM, in bytes: what the kernel counts, to check what an allocator counts.
+/// Returns the resident memory of this process in bytes, as the kernel counts it: a check of the allocator's
+/// count.
 #[must_use]
 pub fn resident_bytes() -> u64 {
     kib(&field("/proc/self/status", "VmRSS")) * 1024
@@ -110,12 +111,12 @@ fn commit(root: &Path) -> String {
     if commit.is_empty() {
         return "unknown".to_owned();
     }
-    // The report and its charts are made from outcomes, so they differ while a run is under way.
+    // The report and its charts are made from outcomes, so they differ from the commit during a run.
     let changed = git(&["status", "--porcelain", "--untracked-files=no", "--", ":!docs"]);
     if changed.is_empty() { commit } else { commit + " and changes" }
 }
 
-/// Versions of what the benches depend on, out of the lock file.
+/// Returns the versions of the benches' dependencies, from the lock file.
 fn versions(lock: &str) -> BTreeMap<String, String> {
     let packages: Vec<(&str, &str, &str)> = lock.split("[[package]]").filter_map(package).collect();
     let benches = packages.iter().find(|(name, ..)| *name == "larder-benches");
@@ -126,7 +127,7 @@ fn versions(lock: &str) -> BTreeMap<String, String> {
         .filter_map(|quoted| {
             let mut words = quoted.trim_end_matches('"').split(' ');
             let name = words.next()?;
-            // The version follows where the lock file has two of them.
+            // Where the lock file has two versions of a package, the version follows the name.
             let version =
                 words.next().or_else(|| packages.iter().find(|(known, ..)| *known == name).map(|p| p.1))?;
             Some((name.to_owned(), version.to_owned()))
@@ -139,10 +140,10 @@ fn package(text: &str) -> Option<(&str, &str, &str)> {
     Some((value("name = \"")?, value("version = \"")?, text))
 }
 
-/// A day and a time of day in UTC, `2026-02-03 04:05`.
+/// Returns a day and a time of day in UTC, `2026-02-03 04:05`.
 fn date(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Counted in years that begin in March, so that the day that is sometimes there is the last of its year.
+    // Counted in years that begin in March. So a leap day is the last day of its year.
     let from = days + 719_468;
     let (era, of_era) = (from / 146_097, from % 146_097);
     let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;

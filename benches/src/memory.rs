@@ -1,7 +1,8 @@
-//! The memory tier's contestants: larder without a file, and the caches that it is measured beside, behind one face.
+//! The memory tier's contestants behind one trait: larder without a file, and its peers.
 //!
-//! All of them hold the same values behind an [`Arc`], and are asked by the same texts. The peers own their keys as `String`, so an
-//! insert makes one. Loops over requests are compiled for each contestant; only a whole batch is a call through the face.
+//! All of them hold the same values behind an [`Arc`], and are asked for the same keys as `&str`. The peers
+//! own their keys as `String`, so an insert makes one. Loops over requests are compiled for each contestant.
+//! Only a whole batch is a call through the trait.
 
 mod keys;
 mod ours;
@@ -17,10 +18,11 @@ use std::time::Duration;
 
 use crate::workload::Page;
 
-/// How long entries live, wherever that can be set: nothing expires while it is measured, but everybody has to look.
+/// The TTL of entries, wherever that can be set. Nothing expires during a measurement, but every cache has to
+/// check.
 pub const TTL: Duration = Duration::from_hours(24);
 
-/// Who offers a TTL, besides larder.
+/// The peers that offer a TTL.
 pub const WITH_TTL: [&str; 3] = [Moka::NAME, MokaAhash::NAME, Cached::NAME];
 
 /// All peers.
@@ -29,47 +31,48 @@ pub const PEERS: [&str; 6] =
 
 /// A cache in memory.
 pub trait MemoryCache: Sync {
-    /// What a contest calls it.
+    /// The name in a contest.
     const NAME: &'static str;
 
-    /// A cache with room for so many entries of the benches' keys and values.
+    /// Makes a cache with room for `entries` of the benches' keys and values.
     fn with_room(entries: usize) -> Self;
 
-    /// Asks for a key, and looks at its value.
+    /// Looks a key up, and reads its value.
     fn hit(&self, key: &str) -> bool;
 
     /// Stores a value.
     fn insert(&self, key: &str, value: Arc<Page>);
 
-    /// Whether a key has an entry; not a use of it.
+    /// Returns whether a key has an entry. It does not count as a use of the entry.
     fn contains(&self, key: &str) -> bool;
 
-    /// Does what has been put off.
+    /// Does deferred work.
     fn settle(&self) {}
 }
 
 /// A cache in memory, as contests see it.
 pub trait Contender: Sync {
-    /// What a contest calls it.
+    /// Returns the name in a contest.
     fn name(&self) -> &'static str;
 
-    /// How many of the next `count` requests hit.
+    /// Returns how many of the next `count` requests hit.
     fn hits(&self, keys: &Keys, from: usize, count: usize) -> usize;
 
     /// Stores a value under each of the next `count` keys.
     fn inserts(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]);
 
-    /// Asks for each of the next `count` keys, but stores a value under every twentieth. How many of the lookups hit.
+    /// Makes the next `count` requests: every twentieth stores a value, and the others look a key up. Returns
+    /// how many of the lookups hit.
     fn mixed(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]) -> usize;
 
-    /// How many of the next `count` keys have an entry.
+    /// Returns how many of the next `count` keys have an entry.
     fn resident(&self, keys: &Keys, from: usize, count: usize) -> usize;
 
-    /// Does what has been put off.
+    /// Does deferred work.
     fn settle(&self);
 }
 
-/// Of how many requests one is an insert.
+/// One of this many requests is an insert.
 pub const ONE_INSERT_IN: usize = 20;
 
 impl<C: MemoryCache> Contender for C {
@@ -113,7 +116,7 @@ impl<C: MemoryCache> Contender for C {
     }
 }
 
-/// Every contestant with room for so many entries, empty.
+/// Makes every contestant with room for `entries`, all empty.
 #[must_use]
 pub fn contenders(entries: usize) -> Vec<Box<dyn Contender>> {
     vec![
@@ -127,7 +130,7 @@ pub fn contenders(entries: usize) -> Vec<Box<dyn Contender>> {
     ]
 }
 
-/// One contestant by its name.
+/// Makes one contestant by its name.
 #[must_use]
 pub fn contender(name: &str, entries: usize) -> Option<Box<dyn Contender>> {
     Some(match name {
@@ -142,7 +145,7 @@ pub fn contender(name: &str, entries: usize) -> Option<Box<dyn Contender>> {
     })
 }
 
-/// So many values, each behind a counter of its own.
+/// Makes `count` values, each behind a counter of its own.
 #[must_use]
 pub fn values(count: usize) -> Vec<Arc<Page>> {
     (0..count).map(|number| Arc::new(Page::of(number))).collect()

@@ -1,7 +1,8 @@
-//! What came out of a contest: every sample, so that ratios, spreads and verdicts can be worked out at any time.
+//! The outcome of a contest: every sample, so ratios, spreads and verdicts can be computed at any time.
 //!
-//! Ratios are taken within a round, where all contestants met the same machine, and then their median. A ratio of two medians
-//! would compare a contestant's quiet rounds with another's busy ones.
+//! A ratio is taken within a round, in which all contestants met the same machine; the result is the median
+//! of these ratios. A ratio of two medians would compare a contestant's quiet rounds with another's busy
+//! ones.
 
 use std::fs;
 use std::io;
@@ -19,101 +20,101 @@ pub const OURS: &str = "larder";
 /// One setting of one row.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
-    /// The row of the report, `memory-hit`.
+    /// The id of the row in the report: `memory-hit`.
     pub row: String,
-    /// What is measured, in words.
+    /// The measure in words.
     pub title: String,
-    /// Under which circumstances.
+    /// The circumstances.
     pub setting: String,
-    /// Where it stands on the line of a row that says how something grows: 10,000 entries, 100,000 …
+    /// The place on the line chart of a row that shows growth: 10,000 entries, 100,000 …
     pub at: Option<f64>,
     /// The unit of the samples.
     pub unit: Unit,
-    /// Who took part.
+    /// The contestants that took part.
     pub contestants: Vec<Contestant>,
-    /// Who did not.
+    /// Those that did not.
     pub skipped: Vec<Skipped>,
-    /// What is aimed at.
+    /// The targets.
     pub targets: Vec<Target>,
-    /// What a reader should know besides.
+    /// Notes for the reader.
     pub notes: Vec<String>,
-    /// Whether the figures need only be plausible.
+    /// Whether the figures only need to be plausible.
     pub is_quick: bool,
     /// The command that measures it again.
     pub command: String,
-    /// Where and with what it was measured.
+    /// The circumstances of the measurement.
     pub circumstances: Circumstances,
 }
 
-/// Somebody who took part.
+/// A contestant that took part.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Contestant {
-    /// Its name: that of its package, and a remark.
+    /// The name of its package, with a remark.
     pub name: String,
-    /// What of its writes outlives a crash.
+    /// Which of its writes outlive a crash.
     pub durability: String,
-    /// One for each round, in their order.
+    /// One sample for each round, in their order.
     pub samples: Vec<f64>,
-    /// What else was measured in the same rounds.
+    /// Further measures of the same rounds.
     pub also: Vec<Also>,
 }
 
 /// A further measure.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Also {
-    /// What it is: `p99`.
+    /// The name of the measure: `p99`.
     pub measure: String,
     /// Its unit.
     pub unit: Unit,
-    /// One for each round.
+    /// One sample for each round.
     pub samples: Vec<f64>,
 }
 
-/// Somebody who did not take part.
+/// A contestant that did not take part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     /// Its name.
     pub name: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// Whom or what a contestant is to beat.
+/// What a contestant is compared with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Against {
-    /// This one.
+    /// One peer.
     Peer(String),
-    /// Each of these: the best of them, then.
+    /// The best of these peers.
     Best(Vec<String>),
     /// A figure, in the measure's unit.
     Bound(f64),
 }
 
 impl Against {
-    /// One peer.
+    /// Compares with one peer.
     #[must_use]
     pub fn peer(name: &str) -> Self {
         Self::Peer(name.to_owned())
     }
 
-    /// The best of some peers.
+    /// Compares with the best of some peers.
     #[must_use]
     pub fn best(names: &[&str]) -> Self {
         Self::Best(names.iter().map(|&name| name.to_owned()).collect())
     }
 }
 
-/// What is aimed at.
+/// A target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Target {
-    /// Who is to reach it.
+    /// The contestant that should meet it.
     pub subject: String,
-    /// Of which further measure, if not of the main one.
+    /// The further measure that it is about, if it is not about the main one.
     pub measure: Option<String>,
-    /// Whom or what it is compared with.
+    /// What the contestant is compared with.
     pub against: Against,
-    /// How many times as good it has to be, at least.
+    /// How many times as good the contestant must be, at least.
     pub at_least: f64,
     /// The target in words.
     pub said: String,
@@ -122,22 +123,22 @@ pub struct Target {
 /// Whether a target is met.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict {
-    /// It is, with this median advantage.
+    /// It is met, with this median advantage.
     Met(f64),
-    /// It is not.
+    /// It is not met.
     Short(f64),
-    /// Nobody knows: one of the two was not measured.
+    /// Unknown, because one of the two was not measured.
     Unmeasured,
 }
 
 impl Outcome {
-    /// A contestant by its name.
+    /// Returns a contestant by its name.
     #[must_use]
     pub fn contestant(&self, name: &str) -> Option<&Contestant> {
         self.contestants.iter().find(|contestant| contestant.name == name)
     }
 
-    /// How many times as good one contestant was as another, over the rounds.
+    /// Returns how many times as good one contestant was as another, over the rounds.
     #[must_use]
     pub fn advantage(&self, subject: &str, peer: &str, measure: Option<&str>) -> Option<Summary> {
         let (unit, ours) = self.contestant(subject)?.measure(measure, self.unit)?;
@@ -146,14 +147,14 @@ impl Outcome {
         Summary::of(&rounds.map(|(ours, theirs)| unit.advantage(*ours, *theirs)).collect::<Vec<_>>())
     }
 
-    /// Whether a target is met.
+    /// Returns whether a target is met.
     #[must_use]
     pub fn verdict(&self, target: &Target) -> Verdict {
         let measure = target.measure.as_deref();
         let over = |peer: &String| self.advantage(&target.subject, peer, measure).map(|ratio| ratio.median);
         let reached = match &target.against {
             Against::Peer(peer) => over(peer),
-            // Whoever could not take part is beaten by nobody, so the others decide.
+            // Peers that could not take part do not count.
             Against::Best(peers) => peers.iter().filter_map(over).min_by(f64::total_cmp),
             Against::Bound(bound) => self.over_bound(&target.subject, measure, *bound),
         };
@@ -169,16 +170,16 @@ impl Outcome {
         Some(unit.advantage(Summary::of(samples)?.median, bound))
     }
 
-    /// The name of its file, without the ending.
+    /// Returns the name of its file, without the extension.
     #[must_use]
     pub fn slug(&self) -> String {
         slug(&format!("{} {}", self.row, self.setting))
     }
 
-    /// Keeps it in a directory, in place of what an earlier run left.
+    /// Saves it to a directory, in place of the outcome of an earlier run.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn save(&self, dir: &Path) -> io::Result<PathBuf> {
         fs::create_dir_all(dir)?;
         let path = dir.join(format!("{}.json", self.slug()));
@@ -186,11 +187,11 @@ impl Outcome {
         Ok(path)
     }
 
-    /// All that are kept in a directory, by their place on a line, then by row and setting. None if there is no such
-    /// directory.
+    /// Loads all outcomes of a directory, sorted by their place on a line, then by row and setting; none if
+    /// there is no such directory.
     ///
     /// # Errors
-    /// When a file cannot be read, or is no outcome.
+    /// If a file cannot be read, or is no outcome.
     pub fn load_all(dir: &Path) -> io::Result<Vec<Self>> {
         let mut found = Vec::new();
         for file in fs::read_dir(dir).into_iter().flatten() {
@@ -211,7 +212,7 @@ impl Outcome {
 }
 
 impl Contestant {
-    /// The samples of a further measure, or of the main one.
+    /// Returns the samples of a further measure, or of the main one.
     #[must_use]
     pub fn measure(&self, measure: Option<&str>, main: Unit) -> Option<(Unit, &[f64])> {
         let Some(name) = measure else { return Some((main, &self.samples)) };

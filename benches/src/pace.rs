@@ -1,35 +1,35 @@
-//! How thorough a run is, and what of it is asked for.
+//! How thorough a run is, and which settings it measures.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::machine;
 
-/// Rounds of a full run, and of a quick one.
+/// Rounds of a full run; then of a quick one.
 const ROUNDS: usize = 15;
 const QUICK_ROUNDS: usize = 3;
 
 /// The pace of a bench program.
 #[derive(Debug, Clone)]
 pub struct Pace {
-    /// Rounds that are measured.
+    /// Number of rounds that are measured.
     pub rounds: usize,
-    /// Whether figures need only be plausible: `--quick`, or `LARDER_BENCH_QUICK=1`.
+    /// Whether figures only need to be plausible: `--quick`, or `LARDER_BENCH_QUICK=1`.
     pub is_quick: bool,
     /// The command that runs this again.
     pub command: String,
-    /// Where outcomes are kept.
+    /// The directory of outcomes.
     pub outcomes: PathBuf,
-    /// What is asked for; everything, if empty.
+    /// The settings that are asked for; all, if empty.
     pub wanted: Vec<String>,
 }
 
 impl Pace {
-    /// Of the bench `program`, by its arguments and the environment. None if it is not to run: `cargo test --benches` starts bench programs
-    /// too, without `--bench`, and they are no tests.
+    /// Returns the pace of a bench program, from its arguments and the environment; none if it should not
+    /// run. `cargo test --benches` starts bench programs too, without `--bench`, and they are no tests.
     ///
-    /// `cargo bench -p larder-benches --bench memory_hit -- --quick zipf` is quick, and runs the settings that have `zipf` in their name.
-    /// `LARDER_BENCH_ROUNDS` sets the number of rounds.
+    /// `cargo bench -p larder-benches --bench memory_hit -- --quick zipf` is quick, and runs the settings
+    /// that have `zipf` in their name. `LARDER_BENCH_ROUNDS` sets the number of rounds.
     #[must_use]
     pub fn of_program(program: &str) -> Option<Self> {
         let command = format!("cargo bench -p larder-benches --bench {program}");
@@ -50,12 +50,13 @@ impl Pace {
         })
     }
 
-    /// The first in a full run, the second in a quick one.
+    /// Returns `full` in a full run, and `quick` in a quick one.
     pub fn pick<T>(&self, full: T, quick: T) -> T {
         if self.is_quick { quick } else { full }
     }
 
-    /// The same pace with another number of rounds in a full run; a quick one keeps at most this many too.
+    /// Returns the same pace with another number of rounds in a full run. A quick run keeps at most this
+    /// many, too.
     #[must_use]
     pub fn rounds(&self, rounds: usize) -> Self {
         let is_set = env::var_os("LARDER_BENCH_ROUNDS").is_some();
@@ -63,7 +64,7 @@ impl Pace {
         Self { rounds: kept, ..self.clone() }
     }
 
-    /// Whether a setting is asked for. Ask before contestants are set up, which takes time.
+    /// Returns whether a setting is asked for. Call it before contestants are set up, which takes time.
     #[must_use]
     pub fn wants(&self, row: &str, setting: &str) -> bool {
         let name = format!("{row} {setting} {}", machine::slug(setting));
@@ -71,8 +72,8 @@ impl Pace {
     }
 }
 
-/// Where outcomes are kept: `target/larder-bench`, unless `LARDER_BENCH_DIR` names another directory. Quick ones have a directory of
-/// their own in it, so that they never stand in a report for full ones.
+/// Returns the directory of outcomes: `target/larder-bench`, unless `LARDER_BENCH_DIR` names another one.
+/// Quick outcomes have a directory of their own in it, so a report never takes them for full ones.
 #[must_use]
 pub fn outcomes_dir(is_quick: bool) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));

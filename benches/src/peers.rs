@@ -1,6 +1,8 @@
-//! What larder's disk tier runs against: each peer behind the same two traits, set up as its own documentation recommends.
+//! The peers of larder's disk tier: each behind the same two traits, and set up as its own documentation
+//! recommends.
 //!
-//! A contestant's durability differs from peer to peer, so each one states its own: [`Peer::terms`] stands in every table beside the figure.
+//! The durability of contestants differs, so each states its own: [`Peer::terms`] stands in every table
+//! beside the figure.
 
 pub mod cached_redb;
 pub mod fjall;
@@ -10,7 +12,6 @@ pub mod naive;
 pub mod pinned;
 pub mod raw_redb;
 pub mod redis;
-pub mod resp;
 pub mod sqlite;
 
 use std::mem;
@@ -24,25 +25,25 @@ use crate::workload::Page;
 
 /// A store of pages by key, shared between threads.
 pub trait Peer: Sync {
-    /// The name it goes by in a report: its package, and a remark.
+    /// Returns its name in a report: its package, with a remark.
     fn name(&self) -> &str;
 
-    /// When what was written is on the disk, and what else its figures depend on.
+    /// Returns when a write is on the disk, and what else its figures depend on.
     fn terms(&self) -> String;
 
-    /// One thread's way to it.
+    /// Opens a session for one thread.
     fn session(&self) -> Box<dyn Session + '_>;
 
-    /// Waits until what was written is as safe as this peer makes it.
+    /// Waits until all writes are as safe as this peer makes them.
     fn settle(&self) {}
 }
 
-/// One thread's way to a [`Peer`].
+/// A [`Peer`] as one thread uses it.
 pub trait Session {
-    /// Whether a key has a page. One that is there is copied, decoded and dropped.
+    /// Looks a page up: copies, decodes and drops it. Returns whether there was one.
     fn get(&mut self, key: &str) -> bool;
 
-    /// Stores a page, up to the peer's acknowledgement.
+    /// Stores a page. Returns when the peer has acknowledged it.
     fn insert(&mut self, key: &str, page: Page);
 }
 
@@ -55,16 +56,16 @@ pub enum Request {
     Insert(String, Page),
 }
 
-/// What a number of lookups came to.
+/// The result of many lookups.
 #[derive(Debug, Clone, Copy)]
 pub struct Lookups {
-    /// Nanoseconds that one lookup took its thread.
+    /// Nanoseconds of one lookup on its thread.
     pub nanos: f64,
-    /// Percent that found a page.
+    /// Percentage of lookups that found a page.
     pub hits: f64,
 }
 
-/// Looks keys up, each thread its part of them.
+/// Looks keys up from several threads, a part on each.
 #[must_use]
 pub fn lookups(peer: &dyn Peer, threads: usize, keys: &[String]) -> Lookups {
     let each = keys.len() / threads.max(1);
@@ -78,29 +79,29 @@ pub fn lookups(peer: &dyn Peer, threads: usize, keys: &[String]) -> Lookups {
     Lookups { nanos: nanos_each(elapsed, each), hits: percent(hits.into_inner(), each * threads.max(1)) }
 }
 
-/// What serving a load came to.
+/// The result of serving a load.
 #[derive(Debug, Clone)]
 pub struct Served {
-    /// From the start of the first thread to the end of the last.
+    /// Time from the start of the first thread to the end of the last.
     pub elapsed: Duration,
-    /// How long each request took, the shortest first, in nanoseconds.
+    /// The time of each request in nanoseconds, the shortest first.
     pub nanos: Vec<f64>,
-    /// Percent of the lookups that found a page.
+    /// Percentage of lookups that found a page.
     pub hits: f64,
 }
 
 impl Served {
-    /// The time that a share of the requests did not exceed.
+    /// Returns the time that a share of the requests did not exceed.
     #[must_use]
     pub fn quantile(&self, share: f64) -> f64 {
         quantile(&self.nanos, share).unwrap_or(f64::NAN)
     }
 }
 
-/// Serves requests, each thread its part of them, and times each one.
+/// Serves requests from several threads, a part on each, and times each request.
 ///
 /// # Panics
-/// If a contestant does.
+/// If a contestant panics.
 #[must_use]
 pub fn serve(peer: &dyn Peer, parts: Vec<Vec<Request>>) -> Served {
     let threads = parts.len();

@@ -1,7 +1,7 @@
-//! The report: every outcome that was kept, as `docs/benchmarks.md` and its charts.
+//! The report: every kept outcome, as `docs/benchmarks.md` and its charts.
 //!
-//! Nothing in it is written by hand but the reasons of what falls short, which `benches/reasons.txt` keeps apart, so that another run
-//! rewrites the figures and leaves them alone.
+//! Only the reasons for missed targets are written by hand. They are apart, in `benches/reasons.txt`, so
+//! another run rewrites the figures and keeps the reasons.
 
 pub mod bars;
 mod fold;
@@ -19,22 +19,22 @@ use crate::outcome::Outcome;
 use reasons::Reasons;
 use rows::ROWS;
 
-/// A section of the report: a row, and what came out of it.
+/// A section of the report: a row with its outcomes.
 #[derive(Debug)]
 pub struct Section<'a> {
-    /// By which it is known: also the name of its chart.
+    /// The id of the row, which is also the name of its chart.
     pub id: &'a str,
     /// Its heading.
     pub title: &'a str,
-    /// Under which circumstances, in words; nothing for a row that the report does not know.
+    /// The circumstances in words; empty for a row that the report does not know.
     pub setting: &'a str,
-    /// What is aimed at, in words.
+    /// The target in words.
     pub target: &'a str,
-    /// What came out, by setting.
+    /// The outcomes, by setting.
     pub outcomes: Vec<&'a Outcome>,
 }
 
-/// The rows in the report's order, and behind them what belongs to none.
+/// Returns the rows in the report's order. Outcomes of unknown rows come last.
 #[must_use]
 pub fn sections(outcomes: &[Outcome]) -> Vec<Section<'_>> {
     let of = |id: &str| outcomes.iter().filter(|outcome| outcome.row == id).collect::<Vec<_>>();
@@ -58,10 +58,11 @@ pub fn sections(outcomes: &[Outcome]) -> Vec<Section<'_>> {
     sections
 }
 
-/// Writes `benchmarks.md` and a chart for each section that has outcomes into a directory; charts of an earlier report go.
+/// Writes `benchmarks.md`, and a chart for each section with outcomes, to a directory. Charts of an earlier
+/// report are deleted.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// If a file cannot be written.
 pub fn write(docs: &Path, outcomes: &[Outcome], reasons: &Reasons) -> io::Result<()> {
     let sections = sections(outcomes);
     let charts = docs.join("benchmarks");
@@ -80,7 +81,7 @@ pub fn write(docs: &Path, outcomes: &[Outcome], reasons: &Reasons) -> io::Result
     fs::write(docs.join("benchmarks.md"), page::page(&sections, reasons))
 }
 
-/// The chart of a section, if it has outcomes.
+/// Returns the chart of a section, if it has outcomes.
 #[must_use]
 pub fn chart(section: &Section<'_>) -> Option<String> {
     let is_line = section.outcomes.iter().filter(|outcome| outcome.at.is_some()).count() > 1;

@@ -1,4 +1,4 @@
-//! Measuring time, on one thread and on several that start together.
+//! Measures time, on one thread and on several that start together.
 
 use std::hint::black_box;
 use std::sync::Barrier;
@@ -22,44 +22,45 @@ pub(crate) fn since_1970() -> Duration {
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {
-    /// Starts now.
+    /// Starts a measurement now.
     #[must_use]
     pub fn start() -> Self {
         Self(now())
     }
 
-    /// The time since the start.
+    /// Returns the time since the start.
     #[must_use]
     pub fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
 
-    /// The time since the start in nanoseconds.
+    /// Returns the time since the start in nanoseconds.
     #[must_use]
     pub fn nanos(self) -> f64 {
         self.elapsed().as_secs_f64() * 1e9
     }
 }
 
-/// Processor time that all threads of this process have used, in nanoseconds: what work in the background costs, too.
+/// Returns the processor time that all threads of this process have used, in nanoseconds. So background work
+/// counts too.
 #[must_use]
 pub fn processor_nanos() -> f64 {
     let used = clock_gettime(ClockId::ProcessCPUTime);
     Duration::try_from(used).unwrap_or_default().as_secs_f64() * 1e9
 }
 
-/// How long it takes to do something once.
+/// Returns how long `work` takes.
 pub fn time<T>(work: impl FnOnce() -> T) -> Duration {
     let watch = Stopwatch::start();
     black_box(work());
     watch.elapsed()
 }
 
-/// How long so many threads take that start together, each doing the work of its number: from the start of the first to the end of the
-/// last. The work of a single thread is done by the caller's.
+/// Starts `threads` threads together, and returns the time from the start of the first to the end of the
+/// last. Each does the work of its number. A single thread's work runs on the caller's thread.
 ///
 /// # Panics
-/// When the work does.
+/// If the work panics.
 pub fn in_threads(threads: usize, work: impl Fn(usize) + Sync) -> Duration {
     if threads <= 1 {
         return time(|| work(0));
@@ -83,14 +84,14 @@ pub fn in_threads(threads: usize, work: impl Fn(usize) + Sync) -> Duration {
     began.zip(ended).map_or(Duration::ZERO, |(began, ended)| ended - began)
 }
 
-/// Nanoseconds for each of `operations` in `elapsed`.
+/// Returns the nanoseconds for each of `operations` in `elapsed`.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "counts of operations are below what a double tells apart")]
 pub fn nanos_each(elapsed: Duration, operations: usize) -> f64 {
     elapsed.as_secs_f64() * 1e9 / operations.max(1) as f64
 }
 
-/// Operations a second.
+/// Returns the operations per second.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "counts of operations are below what a double tells apart")]
 pub fn per_second(elapsed: Duration, operations: usize) -> f64 {

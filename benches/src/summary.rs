@@ -1,9 +1,9 @@
-//! The middle of some samples, and how far they spread.
+//! The median of some samples, and their spread.
 
 /// Quartiles and extremes of samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
-    /// The least.
+    /// The smallest sample.
     pub least: f64,
     /// A quarter of the samples are below.
     pub lower: f64,
@@ -11,12 +11,13 @@ pub struct Summary {
     pub median: f64,
     /// A quarter of the samples are above.
     pub upper: f64,
-    /// The most.
+    /// The greatest sample.
     pub most: f64,
 }
 
 impl Summary {
-    /// Of samples in any order; none if there are none. What lies between two samples is interpolated.
+    /// Summarizes samples in any order; none if there are no samples. A figure between two samples is
+    /// interpolated.
     #[must_use]
     pub fn of(samples: &[f64]) -> Option<Self> {
         let mut sorted = samples.to_vec();
@@ -26,7 +27,7 @@ impl Summary {
     }
 }
 
-/// The value below which a share of the sorted samples lies: 0.99 for the 99th percentile.
+/// Returns the value below which a share of the sorted samples lies: 0.99 for the 99th percentile.
 #[must_use]
 #[expect(
     clippy::cast_precision_loss,
@@ -38,7 +39,7 @@ pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let place = share.clamp(0.0, 1.0) * last as f64;
     let (below, above) = (sorted.get(place.floor() as usize)?, sorted.get(place.ceil() as usize)?);
-    // Not by their difference, which is no number where both are infinite.
+    // Not by the difference of the two, which is no number where both are infinite.
     let part = place.fract();
     Some(if part == 0.0 { *below } else { below * (1.0 - part) + above * part })
 }

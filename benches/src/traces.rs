@@ -1,4 +1,4 @@
-//! Hit ratios on request traces: those of other caches, as a file keeps them, and what is made of all.
+//! Hit ratios on request traces: those of other caches, as a file keeps them, and summaries of all.
 //!
 //! ```text
 //! trace  capacity | lru    moka
@@ -8,19 +8,19 @@
 
 use std::collections::BTreeMap;
 
-/// How often each cache answered one trace at one capacity.
+/// The hit ratios of each cache on one trace at one capacity.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// The trace's name.
     pub trace: String,
-    /// Entries that there was room for.
+    /// Number of entries that the cache had room for.
     pub capacity: usize,
-    /// Percent of hits by cache.
+    /// Percentage of hits, by cache.
     pub hits: BTreeMap<String, f64>,
 }
 
 impl Row {
-    /// The most that any of the caches reached that `is_peer` accepts.
+    /// Returns the greatest ratio of the caches that `is_peer` accepts.
     #[must_use]
     pub fn best(&self, is_peer: impl Fn(&str) -> bool) -> Option<f64> {
         let peers = self.hits.iter().filter(|(name, _)| is_peer(name));
@@ -28,7 +28,7 @@ impl Row {
     }
 }
 
-/// The rows of a file of other caches' hit ratios; lines that are none are left out.
+/// Reads the rows of a file of other caches' hit ratios. Lines that are no rows are left out.
 #[must_use]
 pub fn parse(text: &str) -> Vec<Row> {
     let mut lines = text.lines();
@@ -48,13 +48,13 @@ pub fn parse(text: &str) -> Vec<Row> {
     lines.filter_map(row).collect()
 }
 
-/// The mean of what a cache reached; none unless it has a figure in every row.
+/// Returns the mean ratio of a cache; none unless it has a ratio in every row.
 #[must_use]
 pub fn mean(rows: &[Row], name: &str) -> Option<f64> {
     mean_of(rows, |row| row.hits.get(name).copied())
 }
 
-/// The mean of a figure of each row; none unless every row has one, or without any row.
+/// Returns the mean of a figure of each row; none unless every row has one, or if there are no rows.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "there are a few dozen rows")]
 pub fn mean_of(rows: &[Row], figure: impl Fn(&Row) -> Option<f64>) -> Option<f64> {

@@ -1,4 +1,4 @@
-//! What a measure is in: whether less of it is better, and how it is printed.
+//! The units of measures: whether less is better, and how a figure is printed.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,39 +6,40 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
-    /// Nanoseconds that one operation takes.
+    /// Nanoseconds of one operation.
     NanosPerOperation,
-    /// Operations in a second.
+    /// Operations per second.
     OperationsPerSecond,
     /// Milliseconds.
     Milliseconds,
     /// Bytes.
     Bytes,
-    /// Bytes for each entry.
+    /// Bytes per entry.
     BytesPerEntry,
-    /// A share that should be large.
+    /// A percentage that should be large.
     Percent,
-    /// Percentage points that something lags behind.
+    /// Percentage points behind another figure.
     Points,
-    /// How many of something that should be few.
+    /// A number that should be small.
     Count,
 }
 
 impl Unit {
-    /// Whether the smaller of two figures is the better one.
+    /// Returns whether the smaller of two figures is the better one.
     #[must_use]
     pub const fn less_is_better(self) -> bool {
         !matches!(self, Self::OperationsPerSecond | Self::Percent)
     }
 
-    /// How many times as good `ours` is as `theirs`: above 1 when it is better. Two figures that are alike, zeros too, are 1.
+    /// Returns how many times as good `ours` is as `theirs`: above 1 when it is better. For two equal
+    /// figures, zeros too, it is 1.
     #[must_use]
     pub fn advantage(self, ours: f64, theirs: f64) -> f64 {
         let (over, under) = if self.less_is_better() { (theirs, ours) } else { (ours, theirs) };
         if over.total_cmp(&under).is_eq() { 1.0 } else { over / under }
     }
 
-    /// A figure as it is printed, with its unit.
+    /// Returns a figure as text, with its unit.
     #[must_use]
     pub fn show(self, figure: f64) -> String {
         match self {

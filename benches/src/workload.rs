@@ -1,6 +1,7 @@
-//! What the benches ask for: the same keys and values, in the same order, from every cache.
+//! The requests of the benches: the same keys and values, in the same order, for every cache.
 //!
-//! A request stream is drawn beforehand from a fixed seed, so that no bench pays for drawing, and two runs ask alike.
+//! A request stream is drawn beforehand from a fixed seed. So no bench measures the drawing, and two runs
+//! make the same requests.
 
 use std::time::Duration;
 
@@ -10,18 +11,19 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Zipf};
 use serde::{Deserialize, Serialize};
 
-/// Entries that are resident before anything is measured.
+/// Entries that are resident before the measurement begins.
 pub const RESIDENT: usize = 100_000;
 /// Bytes of a value's text: a small product page.
 pub const VALUE_LEN: usize = 256;
-/// Keys of a short request stream: more than a branch predictor learns, few enough to stay in the processor's cache.
+/// Keys of a short request stream: more than a branch predictor learns, and few enough to stay in the
+/// processor's cache.
 pub const REQUESTS: usize = 1 << 16;
 
-/// How strongly requests favour few keys; web requests lie between 0.6 and 1.0.
+/// Zipf's exponent: how strongly requests favour few keys. For web requests it lies between 0.6 and 1.0.
 const SKEW: f64 = 0.99;
 const SEED: u64 = 42;
 
-/// Where the values are kept.
+/// The keyspace of the values.
 pub const PAGES: KeyspaceDefinition<String, Page> =
     KeyspaceDefinition::new("page").ttl(Duration::from_hours(24)).version(1);
 
@@ -33,33 +35,33 @@ pub struct Page {
 }
 
 impl Page {
-    /// The value of a key.
+    /// Returns the value of a key.
     #[must_use]
     pub fn of(number: usize) -> Self {
         Self { text: format!("{number:0VALUE_LEN$}") }
     }
 }
 
-/// The key of a number.
+/// Returns the key of a number.
 #[must_use]
 pub fn key(number: usize) -> String {
     format!("product_{number:08}")
 }
 
-/// How requests spread over the keys.
+/// The distribution of requests over the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spread {
     /// Few keys get most of the requests.
     Zipf,
-    /// Every key is asked for alike: the worst case for the processor's cache.
+    /// Every key gets equally many requests: the worst case for the processor's cache.
     Uniform,
 }
 
 impl Spread {
-    /// Both.
+    /// Both distributions.
     pub const ALL: [Self; 2] = [Self::Zipf, Self::Uniform];
 
-    /// Its name in a report.
+    /// Returns its name in a report.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -68,17 +70,17 @@ impl Spread {
         }
     }
 
-    /// [`REQUESTS`] keys out of [`RESIDENT`], the same at every call.
+    /// Returns [`REQUESTS`] keys out of [`RESIDENT`], the same at every call.
     #[must_use]
     pub fn requests(self) -> Vec<String> {
         self.numbers(RESIDENT, REQUESTS, 0).into_iter().map(|number| key(number as usize)).collect()
     }
 
-    /// So many requests for the keys 0 to `keys` less one, by number. The same at every call with the same stream, and others with
-    /// another: one for each thread.
+    /// Returns requests for the keys 0 to `keys` - 1, by number. They are the same at every call with the
+    /// same stream. Each thread uses a stream of its own.
     ///
     /// # Panics
-    /// With no keys, or more than there are numbers.
+    /// If there are no keys, or more than there are numbers.
     #[must_use]
     pub fn numbers(self, keys: usize, requests: usize, stream: u64) -> Vec<u32> {
         let mut random = StdRng::seed_from_u64(SEED + stream);
@@ -94,14 +96,14 @@ impl Spread {
     }
 }
 
-/// The key of a rank, so that popular keys are not neighbours.
+/// Returns the key of a rank. Popular keys are not neighbours.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a rank is a whole number up to the number of keys"
 )]
 fn scatter(rank: f64, keys: u32) -> u32 {
-    // A prime that divides no round number, so that no two ranks share a key.
+    // A prime that divides no round number. Otherwise two ranks could share a key.
     u32::try_from(rank as u64 * 7919 % u64::from(keys)).unwrap_or(0)
 }
 

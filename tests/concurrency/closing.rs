@@ -1,5 +1,5 @@
-//! Closing while others are at work: what they find, what they are told, and when the file may be opened
-//! again.
+//! Closing while other threads are at work: what their lookups find, what their calls return, and when the
+//! file may be opened again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
@@ -16,10 +16,10 @@ use crate::support::simulated::{SimulatedPlace, WRITES, wait_until};
 use crate::support::{BLOBS, HOUR, NAMES, OnDrop, Random, SetOnDrop, VERSIONS, WATCHDOG};
 
 const THREADS: u64 = 16;
-/// Keys of each thread.
+/// Number of keys of each thread.
 const KEYS: u64 = 4;
 
-/// Every entry that a lookup of some kind finds.
+/// Returns every entry that a lookup of some kind finds.
 fn found(versions: &Keyspace<u64, u64>) -> Vec<u64> {
     let looks =
         |key: &u64| versions.get(key).is_some() || versions.peek(key).is_some() || versions.contains_key(key);
@@ -30,7 +30,7 @@ fn found(versions: &Keyspace<u64, u64>) -> Vec<u64> {
         .collect()
 }
 
-/// Writes until the cache is closed: of each key, the last version that was acknowledged.
+/// Writes until the cache is closed. Returns the last acknowledged version of each key.
 fn write_until_closed(versions: &Keyspace<u64, u64>, thread: u64, mut random: Random) -> Vec<(u64, u64)> {
     let mut acknowledged: Vec<_> = (thread * KEYS..(thread + 1) * KEYS).map(|key| (key, 0)).collect();
     for version in 1.. {
@@ -57,8 +57,7 @@ fn write_until_closed(versions: &Keyspace<u64, u64>, thread: u64, mut random: Ra
 fn a_closed_cache_has_nothing_and_the_file_has_what_was_acknowledged() {
     Harness::new("a_closed_cache_has_nothing", "LARDER_CLOSINGS", 300).run(|seed| {
         let place = SimulatedPlace::new();
-        // Every other round without a file: there is no writer that could refuse, and nothing to be found
-        // later.
+        // Every other round has no file. Then no writer thread could refuse, and nothing is found later.
         let builder = if seed % 2 == 0 { place.builder() } else { Cache::builder().shards(2) };
         let cache = builder.open().unwrap();
         let versions = cache.keyspace(VERSIONS).unwrap();
@@ -81,7 +80,7 @@ fn a_closed_cache_has_nothing_and_the_file_has_what_was_acknowledged() {
                         thread::yield_now();
                     }
                     cache.close().unwrap();
-                    // The others are still at it.
+                    // The other threads still write.
                     assert!(found(versions).is_empty());
                 });
             }
@@ -132,8 +131,8 @@ fn lookups_on_disk_do_not_hold_the_file_that_is_closed() {
     });
 }
 
-/// A cache that closes itself on a thread of its own, by whatever `begin` does: an application's thread that
-/// closes it meanwhile may open the file at once.
+/// Checks a cache that `begin` makes close itself on a thread of its own. If a thread of the application
+/// closes it meanwhile, that thread may open the file at once.
 fn closes_itself(place: &SimulatedPlace, cache: &Cache, is_begun: &AtomicBool, begin: impl FnOnce()) {
     begin();
     wait_until("the cache begins to close itself", || is_begun.load(Ordering::SeqCst));
@@ -170,7 +169,7 @@ fn what_a_listener_closes_can_be_opened_once_another_caller_is_told() {
     });
 }
 
-/// A value that does something when it is dropped.
+/// A value that runs a function when it is dropped.
 #[derive(Serialize, Deserialize)]
 struct Acts {
     filler: Vec<u8>,
@@ -180,7 +179,7 @@ struct Acts {
 
 const ACTS: KeyspaceDefinition<u64, Acts> = KeyspaceDefinition::new("acts").ttl(HOUR);
 
-/// A value that closes the cache when it is dropped, once.
+/// Returns a value that closes the cache when it is dropped, once.
 fn closing(cache: &Cache, is_begun: &Arc<AtomicBool>) -> Acts {
     let (cache, is_begun) = (Mutex::new(Some(cache.clone())), is_begun.clone());
     let close = move || {
@@ -211,7 +210,7 @@ fn a_value_may_close_the_cache_wherever_it_is_dropped() {
             let is_begun = Arc::new(AtomicBool::new(false));
             // More than memory holds once they are committed, if they are to be evicted.
             for key in 1..=if what.contains("evicted") { 60 } else { 1 } {
-                // It may come to that before all are in.
+                // An eviction may close the cache before all are inserted.
                 if acts.insert(&key, closing(&cache, &is_begun)).is_err() {
                     break;
                 }

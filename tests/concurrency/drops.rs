@@ -1,7 +1,8 @@
-//! What a user's `Drop` may do: everything, wherever the cache lets go of a value or an error.
+//! A user's `Drop` may make any call, wherever the cache drops a value or an error.
 //!
-//! No lock is held then, or the calls that it makes would wait for ever. So each way to let go of a value is
-//! gone through with a value whose `Drop` calls every verb; one that hangs is a failure, by a watchdog.
+//! The cache holds no lock then. Otherwise these calls would wait without an end. So the test goes through
+//! each way in which a value is dropped, with a value whose `Drop` calls every method. A watchdog turns a
+//! hang into a failure.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,21 +18,22 @@ use serde::{Deserialize, Serialize};
 use crate::support::simulated::{SimulatedPlace, WRITES, wait_until};
 use crate::support::{HOUR, NAMES, Place, WATCHDOG};
 
-/// Calls that a trial makes: while the disk fails each tries for a fresh file.
+/// Number of drops of a trial that make their calls. While the disk fails, each call tries to make a fresh
+/// file.
 const ENOUGH: u64 = 5;
 
 const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(HOUR);
 const CALLERS: KeyspaceDefinition<u64, Caller> = KeyspaceDefinition::new("caller").ttl(HOUR);
 
-/// What the values and errors of one trial have in common.
+/// State that the values and errors of one trial share.
 struct Calls {
     cache: Mutex<Option<Cache>>,
-    /// Drops that have made their calls.
+    /// Number of drops that have made their calls.
     made: AtomicU64,
 }
 
 thread_local! {
-    /// The calls of a `Drop` drop values themselves; those call no more.
+    /// The calls of a `Drop` drop values themselves. Those make no calls.
     static IS_CALLING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -47,7 +49,7 @@ impl Calls {
     }
 }
 
-/// Every public verb, whatever it answers.
+/// Calls every public method, whatever it answers.
 fn call_everything(cache: &Cache) {
     if let Ok(names) = cache.keyspace(NAMES) {
         drop((names.insert("a", "1".to_owned()), names.get("a"), names.peek("b"), names.touch("a")));
@@ -59,7 +61,7 @@ fn call_everything(cache: &Cache) {
     if let Ok(pairs) = cache.keyspace(PAIRS) {
         drop((pairs.insert(&(1, 2), 3), pairs.remove_matching((Any, &2))));
     }
-    // The very keyspace that the value was in, if it can be opened.
+    // The keyspace that the value was in, if it can be opened.
     for version in 0..3 {
         if let Ok(callers) = cache.keyspace(CALLERS.version(version)) {
             drop((callers.get(&1), callers.remove(&1), callers.get_or_load(&2, || Err::<Caller, _>(()))));
@@ -122,7 +124,7 @@ impl DropTrial {
         wait_until("the calls are made", || self.calls.made.load(Ordering::SeqCst) > 0);
     }
 
-    /// Runs a load while another thread does something, and waits for it.
+    /// Runs a load while another thread does something, and waits for the load.
     fn load_during(
         &self,
         load: impl FnOnce() -> Result<Caller, Caller> + Send,
@@ -156,7 +158,7 @@ impl DropTrial {
 
 type Way = fn(DropTrial) -> Arc<Calls>;
 
-/// Every way in which the cache lets go of a value, a loader's error or a panic's payload.
+/// Every way in which the cache drops a value, a loader's error or a panic's payload.
 const WAYS: [(&str, Way); 16] = [
     ("replaced", |trial| {
         trial.insert();
@@ -248,7 +250,7 @@ const WAYS: [(&str, Way); 16] = [
     ("without a file", |trial| {
         trial.insert();
         trial.place.disk.fail_every(&WRITES, Failure::Io);
-        // Can't be committed, so the file is discarded.
+        // The removal can't be committed, so the file is discarded.
         drop(trial.callers.remove(&1));
         for key in 0..200 {
             trial.callers.insert(&key, trial.caller()).unwrap();
@@ -271,7 +273,7 @@ fn a_drop_may_call_every_verb_wherever_a_value_is_let_go_of() {
         let trial = thread::spawn(move || {
             let calls = way(DropTrial::new());
             let made = calls.made.load(Ordering::SeqCst);
-            // What holds the cache is in the cache: this is the way out.
+            // Values in the cache hold the cache. Taking it out here ends that circle.
             let last = calls.cache.lock().unwrap().take();
             drop(last);
             done.send(made).unwrap();
@@ -286,7 +288,7 @@ fn a_drop_may_call_every_verb_wherever_a_value_is_let_go_of() {
     }
 }
 
-/// A value whose `Drop` panics, also beside another that does.
+/// A value whose `Drop` panics, also while another value's `Drop` panics.
 #[derive(Serialize, Deserialize)]
 struct PanicsOnDrop {
     filler: Vec<u8>,
@@ -303,8 +305,8 @@ impl Drop for PanicsOnDrop {
     }
 }
 
-/// The panics of several values that are dropped together do not end the process; and one in the middle of a
-/// removal leaves nothing behind that bars the keyspace from the cache.
+/// Panics of several values that are dropped together do not end the process. A panic in the middle of a
+/// removal leaves the keyspace usable.
 #[test]
 fn drops_that_panic_leave_the_cache_usable() {
     type LetsGo = fn(&SimulatedPlace, &Cache, &Keyspace<u64, PanicsOnDrop>);
@@ -333,7 +335,7 @@ fn drops_that_panic_leave_the_cache_usable() {
         }
         cache.flush().unwrap();
         is_armed.store(true, Ordering::SeqCst);
-        // Whose thread it panics on is its own affair.
+        // The thread on which it panics does not matter here.
         drop(catch_unwind(AssertUnwindSafe(|| lets_go(&place, &cache, &panicking))));
         is_armed.store(false, Ordering::SeqCst);
         if what == "closed" {
@@ -350,7 +352,7 @@ fn drops_that_panic_leave_the_cache_usable() {
     }
 }
 
-/// A value that is stored again when it is dropped, if it is not there.
+/// A value that is stored again when it is dropped, if its key has no entry.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Returning(u32);
 

@@ -1,4 +1,4 @@
-//! Values whose `Drop` panics, or waits, in the middle of what the cache is doing: the rest of it is done all
+//! Values whose `Drop` panics or waits in the middle of the cache's work. The rest of that work is done all
 //! the same.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +15,7 @@ use crate::support::{HOUR, Place};
 
 type Act = Arc<dyn Fn() + Send + Sync>;
 
-/// A value that acts when it is dropped.
+/// A value that runs a function when it is dropped.
 #[derive(Serialize, Deserialize, Default)]
 struct Actor {
     filler: Vec<u8>,
@@ -37,7 +37,7 @@ fn actor(act: &Act) -> Actor {
     Actor { filler: vec![0; 1_000], act: Some(act.clone()) }
 }
 
-/// What panics from when it is told to.
+/// Returns a function that panics once it is armed.
 fn panics(is_armed: &Arc<AtomicBool>) -> Act {
     let is_armed = is_armed.clone();
     Arc::new(move || assert!(!is_armed.load(Ordering::SeqCst), "planted"))
@@ -62,7 +62,7 @@ fn what_replaces_a_value_whose_drop_panics_is_committed_in_its_time() {
         actors.insert(&1, actor(&panics(&is_armed))).unwrap();
         actors.insert_with(&2, actor(&panics(&is_armed)), short).unwrap();
         cache.flush().unwrap();
-        // The sweeper has just looked, and does not look again for an hour.
+        // The sweeper has just swept, and does not sweep again for an hour.
         cache.sweep().unwrap();
         is_armed.store(true, Ordering::SeqCst);
         if what != "an insert" {

@@ -1,4 +1,4 @@
-//! What cannot be opened or stored is told, each by its cause and remedy, and nothing is changed by it.
+//! What cannot be opened or stored is an error with its cause and remedy, and changes nothing.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -62,7 +62,7 @@ fn a_file_in_use_names_its_owner_and_can_be_waited_for() {
     place.builder().open_timeout(std::time::Duration::from_secs(20)).open().unwrap();
 }
 
-/// The lock is the directory's, whatever the path calls it.
+/// The lock belongs to the directory, by whatever name the path reaches it.
 #[test]
 fn a_file_has_one_owner_by_every_name_of_its_directory() {
     let place = Place::new();
@@ -95,7 +95,7 @@ fn a_file_has_one_owner_by_every_name_of_its_directory() {
     assert_eq!(left, ["shop.larder", "shop.larder.lock"], "one file, and one lock");
 }
 
-/// A second name of the file itself has a lock of its own; the store's still has one owner.
+/// A second name of the file has a lock of its own. The store's own lock still allows one owner only.
 #[test]
 fn a_file_with_two_names_has_one_owner() {
     let place = Place::new();
@@ -111,7 +111,7 @@ fn a_file_with_two_names_has_one_owner() {
     drop(other);
 }
 
-/// The directory that the path leads to may change while a cache is open. It goes on with its own file, and
+/// The path may lead to another directory while a cache is open. The cache goes on with its own file, and
 /// another cache may have the new one.
 #[test]
 fn a_link_that_leads_elsewhere_now_gives_another_file() {
@@ -141,7 +141,7 @@ fn a_link_that_leads_elsewhere_now_gives_another_file() {
 
 #[test]
 fn a_file_without_permission_is_told() {
-    // The owner of all may read everything, so that only another user can see this.
+    // Root may read everything, so only another user can see this.
     if rustix::process::geteuid().is_root() {
         println!("skipped: root has every permission");
         return;
@@ -237,7 +237,7 @@ fn a_value_that_could_not_be_read_back_is_refused_and_leaves_the_entry_before_it
         );
         assert_eq!(units.get(&1).unwrap().len(), MAX_EMPTY_ELEMENTS);
     }
-    // From the disk as well.
+    // The same for entries on disk.
     let place = Place::new();
     let cache = place.open();
     cache.keyspace(LISTS).unwrap().insert(&1, list(MAX_DEPTH - 1)).unwrap();

@@ -31,13 +31,15 @@ fn contract_1_a_write_is_seen_at_once_and_after_eviction() {
     assert!(names.get("8").is_none() && names.is_empty());
 }
 
-/// Each key has one writer that counts its version up; whoever looks must never see a version older than one that was acknowledged
-/// before it began, nor than one it saw before. Removals are writes of "nothing yet".
+/// Each key has one writer, which counts its version up. A reader must never see a version older than one
+/// that was acknowledged before its lookup began, nor older than one that it saw before. A removal writes
+/// "nothing yet".
 #[test]
 fn contract_1_no_reader_goes_back_in_time() {
     const KEYS: u64 = 24;
     let place = Place::new();
-    // A memory that holds a few entries and commits all the time: eviction, promotion and settling race with every lookup.
+    // Memory holds a few entries, and the cache commits all the time. So eviction, promotion and marking as
+    // clean race with every lookup.
     let cache = Cache::builder()
         .path(place.path())
         .memory_capacity(ByteSize::kib(64))
@@ -80,7 +82,8 @@ fn contract_1_no_reader_goes_back_in_time() {
                                     assert!(*version > gone, "key {key}: saw {version}, removed at {gone}");
                                     seen[at] = *version;
                                 }
-                                // A miss is right only around a removal: of what was there, or of what came since.
+                                // A miss is right only around a removal: of the version before, or of a later
+                                // one.
                                 None => assert!(
                                     least == 0
                                         || removed[at].load(Ordering::SeqCst) >= least

@@ -73,7 +73,7 @@ fn contract_2_a_clock_set_back_between_two_runs_never_prolongs_a_life() {
     place.clock.advance(MINUTE);
     insert(&cache.keyspace(NAMES).unwrap(), "later", HOUR);
     cache.close().unwrap();
-    // Back to before the first insert: a minute of the two had passed at the last commit.
+    // Set to before the first insert. At the last commit a minute of the two had passed.
     place.clock.set_wall(start);
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
@@ -146,12 +146,12 @@ fn contract_2_the_sweeper_deletes_what_expired_and_nothing_else() {
         insert(&names, &format!("short {number}"), MINUTE);
         insert(&names, &format!("long {number}"), HOUR);
     }
-    // Prolonged: its old place in the order of expiry must not take it away.
+    // Prolonged: its old place in the order of expiry must not remove it.
     insert(&names, "short 7", HOUR);
     cache.flush().unwrap();
     assert_eq!(cache.stats().disk.unwrap().entries, 5_000);
     place.clock.advance(2 * MINUTE);
-    // The sweeper was woken by the clock and may have been faster.
+    // The clock woke the sweeper, which may have been faster.
     let SweepReport { .. } = cache.sweep().unwrap();
     let stats = cache.stats();
     let disk = stats.disk.unwrap();
@@ -161,7 +161,7 @@ fn contract_2_the_sweeper_deletes_what_expired_and_nothing_else() {
     assert!(names.contains_key("short 7"));
 }
 
-/// A follower's clock may be behind the owner's: what the last commit knew to be expired stays so.
+/// A follower's clock may be behind the owner's. An entry that was expired at the last commit stays expired.
 #[test]
 fn contract_2_a_follower_goes_by_the_files_time_where_its_own_clock_is_behind() {
     let place = Place::new();
@@ -177,7 +177,7 @@ fn contract_2_a_follower_goes_by_the_files_time_where_its_own_clock_is_behind() 
     let follower = Follower::open_with_clock(place.path(), behind).unwrap().keyspace(NAMES);
     assert_eq!(follower.get("short").unwrap().as_deref(), Some("short"));
     assert_eq!(follower.ttl("long").unwrap(), Some(HOUR));
-    // A commit by the system's clock, which sweeps nothing.
+    // A commit at the system's time, which sweeps nothing.
     let mut admin = Admin::open(place.path()).unwrap();
     let key = admin.keyspaces()[0].shape().unwrap().parse_key("removed").unwrap();
     assert!(admin.remove("name", &key).unwrap());
@@ -189,7 +189,7 @@ fn contract_2_a_follower_goes_by_the_files_time_where_its_own_clock_is_behind() 
     assert!(left <= 50 * MINUTE, "{left:?} are left by the file's time");
 }
 
-/// A clock at any place of its scale. Its readings stand still until it is moved.
+/// A clock at any place of its scale. It stands still until it is moved.
 #[derive(Debug)]
 struct Extreme {
     monotonic: Mutex<Duration>,
@@ -242,7 +242,7 @@ fn contract_2_no_clock_makes_an_entry_immortal() {
             names.insert("dies", "dies".to_owned()).unwrap();
             cache.flush().unwrap();
             clock.advance(Duration::from_millis(59_999));
-            // At its end time stands still, and nothing lives.
+            // At its end time stands still, and every entry is expired.
             if wall <= u64::MAX - 70_000 {
                 assert!(names.contains_key("dies"), "{wall} {monotonic:?}: too soon");
             }

@@ -1,5 +1,5 @@
-//! Contract 5: damage is a counted miss; a damaged file is moved aside; a file that is not ours is left as it
-//! is.
+//! Contract 5: damage is a counted miss; a damaged file is moved aside; a file that is not ours is left
+//! unchanged.
 
 use std::fs;
 use std::path::Path;
@@ -18,8 +18,8 @@ fn filled(place: &Place) {
     filled_by_commits(place, 0);
 }
 
-/// With so many commits more than that at the end: the sweeper's first look may make one, and each lays the
-/// pages out anew.
+/// Fills a file, and makes `commits` more commits at the end. Each lays the pages out anew; the sweeper's
+/// first sweep may make another one.
 fn filled_by_commits(place: &Place, commits: u64) {
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
@@ -40,7 +40,7 @@ fn redb(path: &Path) -> Database {
 type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 type Damage = fn(&mut Rows);
 
-/// Changes the records of the file behind larder's back, as damage that the store does not notice would.
+/// Changes the records of the file through redb, as damage does that the store does not notice.
 fn change_records(path: &Path, change: impl Fn(&mut Rows)) {
     let db = redb(path);
     let txn = db.begin_write().unwrap();
@@ -84,8 +84,7 @@ fn contract_5_every_kind_of_record_damage_is_a_counted_miss() {
     }
 }
 
-/// When a damaged record is overwritten, nobody can tell any more when it was to expire, so its row stays in
-/// the order of expiry.
+/// When a damaged record is overwritten, its expiry is unknown. So its row stays in the order of expiry.
 #[test]
 fn contract_5_what_a_damaged_record_leaves_behind_takes_no_later_entry_away() {
     let place = Place::new();
@@ -112,14 +111,13 @@ fn contract_5_a_value_of_another_shape_is_a_counted_miss() {
     let place = Place::new();
     filled(&place);
     let cache = place.open();
-    // The same name and version with another value type: what the version is for, and what happens without
-    // it.
+    // The same name and version with another value type, which should have had a new version.
     let numbers = cache.keyspace(larder::KeyspaceDefinition::<String, (u64, u64, u64)>::new("name")).unwrap();
     assert!(numbers.get("07").is_none());
     assert_eq!(cache.stats().keyspaces[0].undecodable, 1);
 }
 
-/// Where a page begins that has the name by which a damaged file is known to be larder's.
+/// Returns where a page begins that has the name by which a damaged file is recognized as larder's.
 fn page_of_the_name(bytes: &[u8]) -> usize {
     let name = b"larder.meta";
     bytes.windows(name.len()).position(|part| part == name).unwrap() / 4096 * 4096
@@ -128,8 +126,8 @@ fn page_of_the_name(bytes: &[u8]) -> usize {
 #[test]
 fn contract_5_a_damaged_file_is_moved_aside_and_replaced() {
     type FileDamage = fn(&mut Vec<u8>);
-    // Each spares the name of larder's tables, without which the file would be refused. Where that stands,
-    // and whether in one place or in several, depends on how many commits the sweeper made beside ours.
+    // Each kind spares the name of larder's tables, without which the file would be refused. The place of
+    // that name, and the number of its copies, depend on how many commits the sweeper made beside ours.
     let kinds: [(&str, FileDamage); 3] = [
         ("its second half cut off, or what is behind the name", |bytes| {
             let end = (bytes.len() / 2).max(page_of_the_name(bytes) + 4096);
@@ -179,7 +177,7 @@ fn contract_5_random_damage_is_right_or_a_miss_or_a_quarantine() {
     for round in 0..60 {
         let mut damaged = bytes.clone();
         for _ in 0..16 {
-            // Past redb's magic number: without it the file would be refused as foreign.
+            // Behind redb's magic number. Without that, the file would be refused as foreign.
             let at = 16 + usize::try_from(random.below(damaged.len() as u64 - 16)).unwrap();
             damaged[at] ^= 1 << random.below(8);
         }
@@ -187,7 +185,7 @@ fn contract_5_random_damage_is_right_or_a_miss_or_a_quarantine() {
         fs::write(place.path(), damaged).unwrap();
         let cache = match place.builder().open() {
             Ok(cache) => cache,
-            // So damaged that nothing shows whose it is.
+            // So damaged that nothing shows that it is ours.
             Err(Error::Foreign { .. }) => continue,
             Err(error) => panic!("round {round} of seed {seed:#x}: {error}"),
         };
@@ -223,7 +221,7 @@ fn contract_5_a_foreign_file_is_refused_and_left_as_it_is() {
     let txn = db.begin_write().unwrap();
     txn.open_table(others).unwrap().insert(1, 2).unwrap();
     txn.commit().unwrap();
-    // As a crash of its owner leaves it: to look inside, it would have to be repaired.
+    // As a crash of its owner leaves it. It would need a repair before it could be read.
     let crashed = Place::new();
     fs::copy(place.path(), crashed.path()).unwrap();
     refused(&crashed, "without larder's tables");
@@ -285,7 +283,7 @@ fn contract_5_a_file_with_an_unknown_feature_is_refused_and_left_as_it_is() {
         Follower::open(place.path()).unwrap_err(),
         Inspector::open(place.path()).unwrap_err(),
         Admin::open(place.path()).unwrap_err(),
-        // It has had the file open since before.
+        // The follower opened the file before.
         follower.keyspaces().unwrap_err(),
         follower.keyspace(NAMES).get("07").unwrap_err(),
     ] {

@@ -1,7 +1,7 @@
-//! Contract 5, of values: one comes back as it went in, or is refused, or is a counted miss, whatever its
-//! serde attributes are.
+//! Contract 5, for values: whatever its serde attributes are, a value comes back as it was inserted, or is
+//! refused, or is a counted miss.
 //!
-//! The kinds of types are tried by the hundred in `tests/types`; here is what a keyspace makes of them.
+//! `tests/types` tries types by the hundred. These tests check what a keyspace does with them.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -18,7 +18,7 @@ fn keyspace<V>(format: Format) -> KeyspaceDefinition<u32, V> {
     KeyspaceDefinition::new("value").ttl(HOUR).format(format)
 }
 
-/// A value, stored and read again after the cache was opened anew.
+/// Stores a value, opens the cache again, and reads it.
 fn reopened<V>(format: Format, value: V) -> Result<Option<V>, Error>
 where
     V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
@@ -125,8 +125,8 @@ fn contract_5_what_describes_itself_carries_them() {
     comes_back(Tagged::Data { mb: 1 << 40, name: "x".to_owned() });
     comes_back(flattened());
     comes_back(serde_json::json!({"price": 1.5, "tags": ["a", null], "nested": {"b": [true, -1]}}));
-    // The field that is left out is the type's own loss, and is found so when it is stored: it has no value
-    // to lose here.
+    // The type itself leaves this field out. That is found when a value is stored; here the field has no
+    // value that could be lost.
     comes_back(Hidden { secret: 0, shown: 3, more: vec![1] });
     comes_back((std::net::IpAddr::from([127, 0, 0, 1]), std::time::Duration::from_millis(1500)));
 }
@@ -209,7 +209,7 @@ fn contract_5_a_struct_that_changed_without_a_version_is_a_counted_miss() {
 
 static PANICS: AtomicBool = AtomicBool::new(false);
 
-/// Its `Deserialize` panics when the test says so.
+/// A value whose `Deserialize` panics when the test says so.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Brittle(u32);
 
@@ -263,7 +263,7 @@ fn compressed_values_come_back_and_take_less_room() {
         let weight = cache.stats().memory.weight;
         let on_disk = cache.stats().disk.unwrap().bytes;
         cache.close().unwrap();
-        // Whoever opens it without, or with another threshold, reads all the same.
+        // A keyspace without compression, or with another threshold, reads them all the same.
         for definition in [PAGES, PAGES.compress(Compression::Lz4, 0)] {
             let cache = place.open();
             let pages = cache.keyspace(definition).unwrap();

@@ -1,9 +1,9 @@
 //! Contract 6: when the disk fails at run time, memory keeps serving, and promise 3 holds across the failure.
 //!
-//! A child process lowers the limit on the length of its files while its cache is open: beyond it, every
-//! write fails as on a device that refuses. Nobody traps the signal that such a write raises, so the child
-//! ends if one reaches the system. What the disk tier does then, state by state, is in
-//! `outages/states.rs`; an error at every single operation is in `faults/io_errors.rs`.
+//! A child process lowers the limit on the length of its files while its cache is open. Beyond the limit
+//! every write fails, as on a device that refuses. Such a write raises a signal, which the child does not
+//! handle. So the child ends if one reaches the system. `outages/states.rs` tests the disk tier state by
+//! state; `faults/io_errors.rs` has an error at every single operation.
 
 use std::path::Path;
 
@@ -32,12 +32,12 @@ fn contract_6_an_invalidation_that_cannot_be_made_durable_is_never_reported_as_d
     let mut worker = Worker::start("fail-moved", &place.path());
     assert_eq!(worker.line().as_deref(), Some("refused to promise"));
     assert_eq!(worker.line(), None);
-    // The file came back, with what the cache could not remove from it: what the errors were about.
+    // The file came back with the entries that the cache could not remove. The errors were about these.
     let cache = Cache::builder().path(place.path()).open().unwrap();
     assert!(cache.keyspace(NAMES).unwrap().get("victim").is_some());
 }
 
-/// The length that no file of the child may exceed.
+/// The maximum length of the child's files.
 const LIMIT: u64 = 2_000 << 10;
 
 fn fill_until_it_fails(path: &Path) -> Cache {
@@ -88,7 +88,7 @@ pub(crate) fn go_on(path: &Path) -> &'static str {
     "went on in memory"
 }
 
-/// The child's part: fails the disk while somebody has moved the file away.
+/// The child's part: fails the disk while the file is moved away.
 pub(crate) fn refuse_to_promise(path: &Path) -> &'static str {
     let cache = fill_until_it_fails(path);
     let elsewhere = path.with_extension("elsewhere");
@@ -101,7 +101,8 @@ pub(crate) fn refuse_to_promise(path: &Path) -> &'static str {
     assert!(matches!(cache.clear(), Err(Error::NotDurable { .. })));
     assert_eq!(std::fs::read(path).unwrap(), b"somebody's letters");
     std::fs::rename(elsewhere, path).unwrap();
-    // Not closed, and not dropped: the file is back, and a last attempt to put it out of service would find it.
+    // Neither closed nor dropped: the file is back, and a last attempt to put it out of service would find
+    // it.
     std::mem::forget((cache, names));
     "refused to promise"
 }

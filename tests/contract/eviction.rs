@@ -1,4 +1,4 @@
-//! What leaves a full disk, and what stays: entries of different lifetimes.
+//! Which entries leave a full disk, and which stay: entries of different lifetimes.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl Disk {
         (cache, values)
     }
 
-    /// Writes entries of two hours until some are evicted for others. Answers how many were written.
+    /// Writes entries of two hours until some are evicted for others. Returns how many were written.
     fn fill(&self, cache: &Cache, values: &Keyspace<u64, Vec<u8>>) -> u64 {
         for number in 0.. {
             self.clock.advance(Duration::from_millis(1));
@@ -56,7 +56,7 @@ impl Disk {
         Self { volume, clock: self.clock.clone(), ..*self }
     }
 
-    /// How many of these keys a restart finds.
+    /// Returns how many of these keys a restart finds.
     fn found(&self, keys: std::ops::Range<u64>) -> usize {
         let (cache, values) = self.open();
         let found = keys.filter(|key| values.get(key).is_some()).count();
@@ -104,7 +104,7 @@ fn what_is_read_from_disk_outlives_what_is_not() {
     let (cache, values) = disk.open();
     let written = disk.fill(&cache, &values);
     let on_disk = cache.stats().disk.unwrap().entries;
-    // Among the oldest there are.
+    // One of the oldest entries on disk.
     let first = written - on_disk;
     let hot: Vec<u64> = (first..first + on_disk / 4).step_by(7).collect();
     let mut hits = 0;
@@ -121,9 +121,8 @@ fn what_is_read_from_disk_outlives_what_is_not() {
     cache.close().unwrap();
 }
 
-/// Lifetimes, sizes and uses at random. A restart finds what was written last before it, a key never has a
-/// value that was overwritten, and the counts are those of the tables (each cache of a test looks when it
-/// ends).
+/// Random lifetimes, sizes and uses. A restart finds the last writes before it, a key never has an
+/// overwritten value, and the counters agree with the tables (each cache of a test checks that when it ends).
 #[test]
 fn mixed_lifetimes_on_a_full_disk_lose_nothing_but_the_old() {
     let seed = std::env::var("LARDER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
@@ -138,7 +137,7 @@ fn mixed_lifetimes_on_a_full_disk_lose_nothing_but_the_old() {
         for _ in 0..40 {
             last.clear();
             for _ in 0..60 {
-                // What is written in one ms has no order among itself.
+                // Writes of the same millisecond have no order among each other.
                 disk.clock.advance(Duration::from_millis(1));
                 let key = random.below(4_000);
                 let version = versions.entry(key).and_modify(|version| *version += 1).or_insert(1_u32);
@@ -175,8 +174,8 @@ fn mixed_lifetimes_on_a_full_disk_lose_nothing_but_the_old() {
     }
 }
 
-/// A value that needs more room than one transaction may make is written after several. Power is lost in
-/// between.
+/// A value that needs more room than one transaction may make is written after several. Power is lost between
+/// them.
 #[test]
 fn power_lost_while_room_is_made_leaves_whole_entries_and_undoes_no_removal() {
     let disk = Disk { capacity: ByteSize::mib(1), ..Disk::new(ByteSize::kib(64)) };

@@ -1,4 +1,4 @@
-//! Keyspaces: their types, versions and tiers; walking them; and what one cache holds of several.
+//! Keyspaces: their types, versions and tiers; iteration over them; and several of them in one cache.
 
 use larder::{Cache, Error, KeyspaceDefinition, SweepReport};
 
@@ -48,7 +48,7 @@ fn a_new_version_or_key_shape_begins_empty_and_frees_the_old_entries() {
     let disk = cache.stats().disk.unwrap();
     assert_eq!(disk.bytes, larder_bytes(&cache), "what is charged is what the one entry takes");
     assert!(disk.bytes < 500);
-    // The same version, other keys.
+    // The same version with another type of keys.
     let keyed = cache.keyspace(KeyspaceDefinition::<u64, String>::new("name").version(1)).unwrap();
     assert!(keyed.is_empty());
     drop(keyed);
@@ -112,7 +112,7 @@ fn a_walk_is_in_key_order_over_all_tiers() {
         pairs.insert(&(name, number), 7).unwrap();
         expected.push((name.to_owned(), number));
         if number == 0 {
-            // Some entries on disk alone, some in both tiers, some not committed.
+            // Some entries are on disk only, some in both tiers, and some are not committed.
             cache.flush().unwrap();
         }
     }

@@ -1,5 +1,5 @@
-//! Values that are larger than the write buffer: stored, read back, bounded (contract 7), and in nobody's
-//! way.
+//! Values larger than the write buffer: they are stored, read back and bounded (contract 7), and they block
+//! no other call.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::{HOUR, OnDrop, Place, SetOnDrop, taken};
 
-/// Texts by number: long ones are encoded faster than bytes are.
+/// Texts by number. A long text is encoded faster than bytes are.
 const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").ttl(HOUR);
 
 const MIB: usize = 1 << 20;
@@ -26,7 +26,7 @@ fn a_value_up_to_64_mib_is_stored_and_read_back_with_the_default_settings() {
     let place = Place::new();
     let cache = Cache::builder().path(place.path()).open().unwrap();
     let texts = cache.keyspace(TEXTS).unwrap();
-    // What stands beside it in memory: the key, and what an entry takes.
+    // The rest of its weight: the key, and the overhead of an entry.
     let largest = 64 * MIB - 1_024;
     for (key, len) in [(1, 5 * MIB), (2, 9 * MIB), (3, largest)] {
         texts.insert(&key, text('a', len)).unwrap();
@@ -63,14 +63,14 @@ fn what_bounds_a_value_is_named_with_the_remedy() {
     assert_eq!(texts.get(&1).unwrap().len(), 10, "an insert that fails changes nothing");
     drop(texts);
     cache.close().unwrap();
-    // A sixteenth of the file is what the page of one value may take, which is of a power of two.
+    // The page of one value may take a sixteenth of the file. The size of a page is a power of two.
     let cache = place.builder().disk_capacity(disk).open().unwrap();
     let texts = cache.keyspace(TEXTS).unwrap();
     let immediate = InsertOptions::new().durability(Durability::Immediate);
     let error = texts.insert_with(&1, text('c', MIB), immediate).unwrap_err().to_string();
     assert!(error.contains("raise disk_capacity to 32 MiB"), "{error}");
     texts.insert_with(&1, text('c', MIB - 1_024), immediate).unwrap();
-    // One that the write buffer takes may be heavier than memory: it is left to the disk.
+    // A value that the write buffer takes may be heavier than memory. Then it is on disk only.
     drop(texts);
     cache.close().unwrap();
     let cache = place.builder().disk_capacity(disk).memory_capacity(64 << 10).open().unwrap();
@@ -81,8 +81,8 @@ fn what_bounds_a_value_is_named_with_the_remedy() {
     assert_eq!(cache.stats().disk.unwrap().hits, 1);
 }
 
-/// A value that expires before all others is as good as they are to the commit that writes it, and the file
-/// keeps to its capacity.
+/// A value that expires before all others is no victim of the commit that writes it, and the file stays
+/// within its capacity.
 #[test]
 fn a_large_value_survives_its_own_commit_in_a_full_file() {
     let place = Place::new();
@@ -99,7 +99,7 @@ fn a_large_value_survives_its_own_commit_in_a_full_file() {
     let large = MIB / 2 - 1_024;
     for key in 10_000..10_010 {
         texts.insert_with(&key, text('b', large), soon).unwrap();
-        // What the file has, whatever memory holds.
+        // A follower shows the entries of the file, not those of memory.
         assert_eq!(follower.keyspace(TEXTS).get(&key).unwrap().unwrap().len(), large, "{key}");
         let taken = taken(&place.path());
         assert!(taken <= capacity.as_u64(), "the file takes {taken} bytes");
@@ -128,7 +128,8 @@ fn contract_7_memory_and_the_write_buffer_are_bounded_while_large_values_are_wri
         scope.spawn(|| {
             while !done.load(Ordering::SeqCst) {
                 let stats = cache.stats();
-                // Weight and encoding of all that is not committed: within the buffer, or one value's.
+                // The weight and encodings of all uncommitted values are within the buffer, or are those of
+                // one large value.
                 assert!(stats.unsaved_bytes <= buffer || stats.unsaved_bytes > 2 * (90 << 10));
                 largest.fetch_max(stats.unsaved_bytes, Ordering::SeqCst);
                 assert!(stats.memory.weight <= capacity, "{stats}");
@@ -142,14 +143,14 @@ fn contract_7_memory_and_the_write_buffer_are_bounded_while_large_values_are_wri
         drop(ended);
     });
     let (most, largest) = (most.into_inner(), largest.into_inner());
-    // The shards are summed one after another: an entry may be counted in two while it moves between them, a
-    // value at a time.
+    // The statistics sum one shard after another. While an entry moves between two shards, it may be counted
+    // in both; one value at a time.
     assert!(most <= capacity + buffer + (700 << 10), "{most} in memory");
     assert!(largest > 1_400 << 10, "no look met a large value: {largest}");
     cache.flush().unwrap();
     let stats = cache.stats();
     assert!(stats.memory.weight <= capacity && stats.unsaved_bytes == 0, "{stats}");
-    // The capacity is usable after all that.
+    // All of the capacity is still usable.
     texts.insert(&1, text('z', (1 << 20) - 1_024)).unwrap();
     cache.flush().unwrap();
     assert!(cache.stats().memory.weight > capacity - 1_024, "room was lost: {}", cache.stats());
@@ -161,7 +162,7 @@ fn large_values_and_small_ones_take_their_turns() {
     let cache = place.builder().write_buffer(64 << 10).memory_capacity(4 << 20).open().unwrap();
     let texts = cache.keyspace(TEXTS).unwrap();
     let all = Barrier::new(6);
-    // Nothing is flushed before its time: each waits for the commits that the others ask for.
+    // There is no flush: each caller waits for commits that others ask for.
     thread::scope(|scope| {
         for thread in 0..6_u64 {
             let (texts, all) = (&texts, &all);
@@ -179,8 +180,8 @@ fn large_values_and_small_ones_take_their_turns() {
     assert_eq!(cache.stats().unsaved_bytes, 0);
 }
 
-/// While it waits for the disk, nobody else finds room; so the file is given up, as when the buffer is full,
-/// and all go on.
+/// While the value waits for the disk, no other value finds room. So the file is discarded, as when the
+/// buffer is full, and all callers go on.
 #[test]
 fn a_large_value_does_not_hold_writers_up_while_the_disk_fails() {
     let place = Place::new();
@@ -197,7 +198,7 @@ fn a_large_value_does_not_hold_writers_up_while_the_disk_fails() {
     assert_eq!(texts.get(&2).unwrap().len(), MIB);
     texts.insert(&3, text('c', 2 * MIB)).unwrap();
     texts.insert(&4, text('d', 1_000)).unwrap();
-    // The writer lets writers go on, and says so after that.
+    // The writer lets callers go on first, and reports the state after that.
     while cache.stats().disk.unwrap().state != DiskState::Discarded {
         thread::yield_now();
     }
@@ -239,7 +240,7 @@ fn closing_turns_a_large_value_away_that_waits() {
     });
 }
 
-/// A value that writes to its cache when memory lets go of it.
+/// A value that writes to its cache when memory drops it.
 #[derive(Serialize, Deserialize)]
 struct Writes {
     text: String,
@@ -261,7 +262,7 @@ fn what_a_large_value_evicts_may_write_one_when_it_is_dropped() {
     for key in 0..5 {
         let (texts, dropped) = (texts.clone(), dropped.clone());
         let on_drop = OnDrop(Box::new(move || {
-            // The cache is closed at the end.
+            // At the end the cache is closed, and the insert fails.
             drop(texts.insert(&(1_000 + key), text('w', 300_000)));
             dropped.fetch_add(1, Ordering::SeqCst);
         }));

@@ -1,5 +1,5 @@
-//! Many keyspaces: opening one commits nothing where that is safe, and no number comes to stand for two of
-//! them.
+//! Many keyspaces: opening one commits nothing where that is safe, and no number ever stands for two
+//! keyspaces.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::{HOUR, Place};
 
 type Numbers = Keyspace<u64, u64>;
 
-/// The definition of the keyspace of this number.
+/// Returns the definition of the keyspace of this number.
 fn numbered(number: u64) -> KeyspaceDefinition<u64, u64> {
     let name = format!("keyspace {number:04}");
     KeyspaceDefinition::new(Box::leak(name.into_boxed_str())).ttl(HOUR)
@@ -21,7 +21,7 @@ fn open(cache: &Cache, number: u64) -> Numbers {
     cache.keyspace(numbered(number)).unwrap()
 }
 
-/// A cache whose file has an entry in keyspace 1, under the key 1.
+/// Opens a cache whose file has an entry in keyspace 1, under the key 1.
 fn filled(place: &SimulatedPlace) -> (Cache, Numbers) {
     let cache = place.open();
     let one = open(&cache, 1);
@@ -46,7 +46,7 @@ fn opening_keyspaces_commits_nothing_and_the_next_commit_enters_them_all() {
     assert_eq!(in_file().len(), 1);
     cache.flush().unwrap();
     assert_eq!((in_file().len() as u64, commits()), (MANY, before + 1));
-    // Opened again, by others: the file has them as they are wanted.
+    // Opened again with other types: the file has them with the types of this opening.
     drop(opened);
     cache.close().unwrap();
     let cache = place.open();
@@ -63,7 +63,7 @@ fn a_new_keyspace_reaches_the_file_in_the_flush_interval_whatever_comes_in_betwe
     for number in 0..5 {
         let commits = disk_of(&cache).commits;
         drop(open(&cache, number));
-        // It makes the writer step, and enters nothing.
+        // A sweep makes the writer step. It enters no keyspace.
         cache.sweep().unwrap();
         wait_until("the commit", || disk_of(&cache).commits > commits);
     }
@@ -101,13 +101,13 @@ fn what_is_counted_of_one_keyspace_is_its_part_of_the_whole() {
         numbers.get(&1_000);
     }
     cache.close().unwrap();
-    // There are more keyspaces than one commit asks. The last commit asks all.
+    // There are more keyspaces than one commit asks for their counts. The last commit asks all.
     assert_eq!(place.open().stats().lifetime.unwrap().misses, misses + opened.len() as u64);
 }
 
 #[test]
 fn no_number_is_given_to_two_keyspaces_whenever_the_process_ends() {
-    // How many keyspaces are opened, and which of them get an entry, before the crash.
+    // How many keyspaces are opened, and which of them get an entry before the crash.
     for (opened, filled_first) in [(3, vec![2]), (3, vec![2, 3, 4]), (1, vec![2]), (3, vec![])] {
         let place = SimulatedPlace::new();
         let (cache, _one) = filled(&place);
@@ -119,14 +119,14 @@ fn no_number_is_given_to_two_keyspaces_whenever_the_process_ends() {
         cache.flush().unwrap();
         for (disk, is_flushed) in [(before, false), (place.disk.copy(), true)] {
             let crashed = place.moved_to(disk).open();
-            // In another order than before, and another first.
+            // In another order than before, with another one first.
             let other = open(&crashed, 9);
             assert_eq!(other.get(&1), None, "it has another's entry");
             other.insert(&1, 99).unwrap();
             for number in (2..2 + opened).rev() {
                 let found = open(&crashed, number).get(&1).as_deref().copied();
                 let expected = filled_first.contains(&number).then_some(10 * number);
-                // The sweeper's first look may have committed them early.
+                // The sweeper's first sweep may have committed them early.
                 assert!(
                     found == expected || (found.is_none() && !is_flushed),
                     "keyspace {number}: {found:?}"
@@ -151,7 +151,7 @@ fn a_version_that_was_opened_has_taken_the_others_place_for_good() {
             cache.flush().unwrap();
         }
         drop((one, two));
-        // The one that may not be in the file yet comes first: the other's commit enters it.
+        // The keyspace that may not be in the file yet comes first: the other's commit enters it.
         for number in [2, 1] {
             let newer = cache.keyspace(numbered(number).version(1)).unwrap();
             assert!(!newer.remove(&1).unwrap());
@@ -160,7 +160,7 @@ fn a_version_that_was_opened_has_taken_the_others_place_for_good() {
         for number in [1, 2] {
             assert_eq!(open(&crashed, number).get(&1), None, "keyspace {number} of the version before");
         }
-        // What is written in the new version is found in it, and in no other.
+        // An entry that is written in the new version is found in that version only.
         for number in [1, 2] {
             cache.keyspace(numbered(number).version(1)).unwrap().insert(&1, 100 * number).unwrap();
         }

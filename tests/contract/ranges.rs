@@ -1,6 +1,7 @@
-//! Range removals that stand in a file as rows: planted by hand, or made by a cache that takes few keys for
-//! many.
-//! Nobody shows what they cover, and they are deleted behind.
+//! Range removals that stand in a file as rows. A test plants them, or a cache makes them that treats few
+//! keys as very many.
+//!
+//! No reader shows the entries that they cover, and these are deleted later.
 
 use std::path::Path;
 
@@ -16,7 +17,7 @@ use crate::support::{NAMES, Place, VERSIONS};
 const RANGES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("larder.ranges");
 const COUNT: u64 = 2_500;
 
-/// A file with names "000" to "049" of the sequences 1 to 50, then numbers, then "049" once more.
+/// Makes a file with names "000" to "049" at the sequences 1 to 50, then numbers, then "049" once more.
 fn filled(place: &Place) {
     let cache = place.open();
     let (names, versions) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(VERSIONS).unwrap());
@@ -31,7 +32,7 @@ fn filled(place: &Place) {
     cache.close().unwrap();
 }
 
-/// Plants removals: of a sequence, with a scope's bytes.
+/// Plants removals: each has a sequence and a scope's bytes.
 fn plant(path: &Path, rows: &[(u64, Vec<u8>)]) {
     let db = Database::builder().set_concurrency_mode(ConcurrencyMode::SingleWriter).create(path).unwrap();
     let txn = db.begin_write().unwrap();
@@ -44,14 +45,14 @@ fn plant(path: &Path, rows: &[(u64, Vec<u8>)]) {
     txn.commit().unwrap();
 }
 
-/// The scope of the keys of a keyspace that begin so: its bytes are pinned beside the scope's own tests.
+/// Returns the scope of a keyspace's keys that begin with `start`. The tests of scopes pin its bytes.
 fn prefix(keyspace: u32, start: &[u8]) -> Vec<u8> {
     let len = u32::try_from(4 + start.len()).unwrap();
     [&len.to_be_bytes()[..], &keyspace.to_be_bytes(), start].concat()
 }
 
-/// Plants the removal of every name as of the change 50, of the names that begin with "00" as of the change
-/// 5, and of all numbers.
+/// Plants three removals: every name as of sequence 50, the names that begin with "00" as of sequence 5, and
+/// all numbers.
 fn planted(place: &Place) {
     filled(place);
     plant(&place.path(), &[(5, prefix(1, b"00")), (50, prefix(1, b"")), (50 + COUNT, prefix(2, b""))]);
@@ -61,7 +62,7 @@ fn disk(cache: &Cache) -> DiskStats {
     cache.stats().disk.unwrap()
 }
 
-/// Steps until no removal is pending; how many steps.
+/// Runs steps until no removal is pending. Returns how many steps.
 fn settle(cache: &Cache) -> usize {
     let mut steps = 0;
     while disk(cache).pending_removals > 0 {
@@ -95,7 +96,7 @@ fn contract_3_an_owner_shows_nothing_that_the_removals_in_its_file_cover_and_del
     assert_eq!(versions.clear().unwrap(), 0, "nothing is counted twice");
     settle(&cache);
     assert_eq!(disk(&cache).entries, 1);
-    // What is written from now on is of no concern to them.
+    // The removals do not apply to later writes.
     names.insert("000", "new".to_owned()).unwrap();
     drop((names, versions));
     cache.close().unwrap();
@@ -181,7 +182,8 @@ fn contract_3_power_lost_while_removals_are_made_brings_nothing_back() {
 fn contract_3_a_pattern_takes_the_keys_that_it_covers_and_no_other() {
     let place = Place::new();
     filled(&place);
-    // Any three letters are not a part of a text; but any width may stand before what is exact.
+    // A pattern of any three letters can't be a part of a text. But a field of any width may stand before an
+    // exact one.
     let pattern = [prefix(1, b"0"), vec![1, 0, 0, 0, 1], vec![0, 0, 0, 0, 3], b"7\0\0".to_vec()].concat();
     plant(&place.path(), &[(50, pattern)]);
     let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();

@@ -1,6 +1,6 @@
-//! Files that are cut, or whose beginning is overwritten: what was accepted as a cache's file is moved aside
-//! and the service starts; what was not is refused and left as it is, also where a file of ours stood before
-//! (contract 5).
+//! Files that are cut, or whose beginning is overwritten (contract 5). A file that was accepted as a cache's
+//! is moved aside, and the service starts. Any other file is refused and left unchanged, also where a file of
+//! ours stood before.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -13,9 +13,9 @@ use redb::{Database, TableDefinition};
 use crate::support::child::Worker;
 use crate::support::{BLOBS, LOCK_WAIT, Place, Random};
 
-/// What a file's name is in its list of tables.
+/// The name of larder's metadata table, as it stands in a file's list of tables.
 const MARKER: &[u8] = b"larder.meta";
-/// Less than the first page: too short for a database of anybody's.
+/// Lengths below the first page: too short for any redb database.
 const STUMPS: [u64; 9] = [1, 8, 9, 10, 64, 319, 320, 512, 551];
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -24,7 +24,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// A cache was here, with a few hundred kilobytes, and was closed.
+/// Makes a cache of a few hundred kilobytes, and closes it.
 fn closed() -> Place {
     let place = Place::in_memory();
     fill(&place.path());
@@ -32,7 +32,7 @@ fn closed() -> Place {
     place
 }
 
-/// The same, as a copy of the directory has it: the file is another to the file system.
+/// The same in a copy of the directory. To the file system, the copy of the file is another file.
 fn copied(original: &Place) -> Place {
     let copy = Place::in_memory();
     for suffix in ["", ".lock", ".ballast"] {
@@ -51,7 +51,7 @@ fn fill(path: &Path) {
     cache.close().unwrap();
 }
 
-/// Cuts a file where it stands, as `truncate -s` does.
+/// Cuts a file in its place, as `truncate -s` does.
 fn cut(path: &Path, len: u64) {
     OpenOptions::new().write(true).open(path).unwrap().set_len(len).unwrap();
 }
@@ -60,7 +60,7 @@ fn open(place: &Place) -> Result<Cache, Error> {
     Cache::builder().path(place.path()).open_timeout(LOCK_WAIT).open()
 }
 
-/// The service starts, and the file is kept as it was found.
+/// Checks that the service starts, and that the file is kept as it was.
 fn is_quarantined(place: &Place, what: &str) {
     let before = fs::read(place.path()).unwrap();
     // The last pages of a file may be free.
@@ -80,7 +80,7 @@ fn is_quarantined(place: &Place, what: &str) {
     assert_eq!(open(place).unwrap().keyspace(BLOBS).unwrap().count(), 1, "{what}");
 }
 
-/// Whether a file has lost nothing but free pages.
+/// Returns whether a file has lost only free pages.
 fn is_whole(place: &Place) -> bool {
     if Inspector::open(place.path()).is_err() {
         return false;
@@ -92,7 +92,7 @@ fn is_whole(place: &Place) -> bool {
     true
 }
 
-/// It is refused, twice, and nothing of it is touched.
+/// Checks that it is refused, twice, and left unchanged.
 fn is_refused(place: &Place, what: &str) {
     let before = fs::read(place.path()).unwrap();
     let names = |place: &Place| {
@@ -121,7 +121,7 @@ fn contract_5_a_file_of_ours_that_is_cut_anywhere_is_moved_aside() {
     let original = closed();
     let len = fs::metadata(original.path()).unwrap().len();
     for len in lengths(len, &mut Random::new(7)).into_iter().chain(STUMPS) {
-        // Of a stump it takes the very file to know whose it is.
+        // A stump is recognized only if it is the very file that was the cache's.
         let place = if STUMPS.contains(&len) { closed() } else { copied(&original) };
         cut(&place.path(), len);
         is_quarantined(&place, &format!("cut to {len} bytes"));
@@ -171,8 +171,8 @@ fn contract_5_a_cut_file_is_known_without_its_lock() {
     }
 }
 
-/// Ways for a file to come to a path: renamed onto it, as `mv` and `rsync` do; and written into the file
-/// there, as `cp` does.
+/// Puts a file at a path in one of two ways: renamed onto it, as `mv` and `rsync` do; or written into the
+/// existing file, as `cp` does.
 fn put(path: &Path, bytes: &[u8], in_place: bool) {
     if in_place {
         fs::write(path, bytes).unwrap();
@@ -198,7 +198,7 @@ fn other_database() -> Vec<u8> {
     fs::read(place.path()).unwrap()
 }
 
-/// Files that were never a cache's at their path, with all that one left there.
+/// Returns files that were never a cache's, for a path where a cache left its other files.
 fn strangers() -> Vec<(String, Vec<u8>)> {
     let database = other_database();
     let text = b"Dear larder.meta, larder.entries and larder.expiry: ".repeat(500);
@@ -220,14 +220,14 @@ fn contract_5_a_file_that_was_never_ours_is_refused_where_one_of_ours_stood() {
     let original = closed();
     for (what, bytes) in strangers() {
         for in_place in [false, true] {
-            // Of a short one the very file might be taken for ours.
+            // A short one could be taken for ours if it were the very file.
             let place = if bytes.len() < 552 { closed() } else { copied(&original) };
             put(&place.path(), &bytes, in_place);
             is_refused(&place, &format!("{what}, in place: {in_place}"));
         }
     }
-    // A database that is cut to less than its first page has nothing of anybody's. As another file it is
-    // refused all the same.
+    // A database that is cut to less than its first page shows no owner. As another file than the cache's it
+    // is refused all the same.
     for len in STUMPS {
         let place = closed();
         put(&place.path(), &other_database()[..usize::try_from(len).unwrap()], false);
@@ -242,8 +242,8 @@ fn contract_5_a_stranger_is_refused_after_ours_was_moved_aside() {
         let place = copied(&original);
         let len = fs::metadata(place.path()).unwrap().len();
         cut(&place.path(), len / 2);
-        // The file is moved aside, and the place left as a crash right after that would: with the lock of the
-        // file before.
+        // The file is moved aside, and the place is left as a crash right after that would leave it: with the
+        // lock of the earlier file.
         let lock = fs::read(beside(&place.path(), ".lock")).unwrap();
         open(&place).unwrap().close().unwrap();
         for is_crash in [false, true] {
@@ -263,7 +263,7 @@ fn contract_5_another_caches_file_is_not_ours_by_what_ours_left() {
     let mut refused = 0;
     for len in lengths(whole.len() as u64, &mut Random::new(10)).into_iter().chain(STUMPS) {
         let bytes = &whole[..usize::try_from(len).unwrap()];
-        // The name of larder's tables has always been enough.
+        // The name of larder's tables is enough evidence.
         if bytes.windows(MARKER.len()).any(|part| part == MARKER) {
             continue;
         }
@@ -273,7 +273,7 @@ fn contract_5_another_caches_file_is_not_ours_by_what_ours_left() {
         refused += 1;
     }
     assert!(refused > 10, "{refused}");
-    // A whole one is taken, as ever, and is ours from then on.
+    // A whole database is accepted, and is ours from then on.
     let place = closed();
     put(&place.path(), &whole, false);
     open(&place).unwrap().close().unwrap();

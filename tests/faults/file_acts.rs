@@ -1,11 +1,11 @@
 //! The cache's file is removed, moved, replaced, cut and put back at random moments of a workload, on real
 //! files.
 //!
-//! The oracle: a lookup answers the latest version or a miss. After a restart no version shows that was older
-//! than an acknowledged removal, and what an insert that asked for the disk or a flush acknowledged is there,
-//! unless an event told of a loss since. What somebody puts in the place of the file after an answer can't be
-//! undone. It is told by closing: so where closing fails, what was answered before the last act is not held
-//! against a restart.
+//! The oracle: a lookup answers the latest version or a miss. After a restart no version shows that is older
+//! than an acknowledged removal. What a durable insert or a flush acknowledged is there, unless an event
+//! reported a loss since. If another file takes the place of the cache's after an answer, that answer can't
+//! be kept; `close` reports it. So if `close` fails, answers before the last act are not checked after the
+//! restart.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,10 +22,10 @@ use crate::support::{Place, Random, VERSIONS, spin};
 const KEYS: u64 = 12;
 const CALLS: u64 = 60;
 
-/// What other programs do to the file, in the order in which a round may need them.
+/// Number of things that other programs do to the file, in the order in which a round may need them.
 const ACTS: u64 = 10;
 
-/// Does one act. Those that need something that is not there do nothing.
+/// Does one act. An act that needs a file that is not there does nothing.
 fn act(place: &Place, which: u64, is_between_calls: bool) {
     let (path, beside) = (place.path(), |name: &str| -> PathBuf { place.dir().join(name) });
     match which {
@@ -39,12 +39,12 @@ fn act(place: &Place, which: u64, is_between_calls: bool) {
             drop(fs::rename(beside("letters"), &path));
         }
         7 => {
-            // The file keeps a name.
+            // The file still has a name.
             drop(fs::remove_file(beside("away")));
             drop(fs::hard_link(&path, beside("away")));
         }
         8 => drop(fs::remove_file(beside("shop.larder.lock"))),
-        // In the middle of a commit nobody could tell it from the commit's own writes.
+        // In the middle of a commit, the change could not be told from the commit's own writes.
         _ if is_between_calls => {
             if let Ok(file) = fs::OpenOptions::new().write(true).open(&path) {
                 drop(file.set_len(fs::metadata(&path).map_or(0, |found| found.len() / 2)));
@@ -54,31 +54,31 @@ fn act(place: &Place, which: u64, is_between_calls: bool) {
     }
 }
 
-/// What was acknowledged for a key.
+/// The latest acknowledgement for a key.
 #[derive(Debug, Clone, Copy, Default)]
 struct Promise {
     version: u64,
-    /// How many acts had been done when the call began.
+    /// Number of acts before the call began.
     acts: u64,
-    /// How many events had been told when it was answered.
+    /// Number of events when the call returned.
     events: u64,
 }
 
 #[derive(Debug, Default)]
 struct Oracle {
     latest: BTreeMap<u64, Option<u64>>,
-    /// No version up to this may show.
+    /// No version up to this one may show.
     removed: BTreeMap<u64, Promise>,
-    /// This version or a later one is there, unless the key was removed since.
+    /// This version or a later one must be there, unless the key was removed since.
     durable: BTreeMap<u64, Promise>,
-    /// Versions that were inserted and may be on disk alone once a flush has answered.
+    /// Inserted versions, which must be on disk once a flush has returned `Ok`.
     written: BTreeMap<u64, u64>,
 }
 
 struct Round {
     place: Place,
     acts: AtomicU64,
-    /// For a message: what was done, in order.
+    /// The acts and calls in their order, for messages.
     history: Mutex<Vec<String>>,
     events: Arc<AtomicU64>,
     oracle: Oracle,
@@ -109,7 +109,7 @@ impl Round {
         Ok((cache, versions))
     }
 
-    /// One call, with acts around it or in the middle of it.
+    /// Makes one call, with acts around it or in the middle of it.
     fn call(&mut self, cache: &Cache, versions: &Keyspace<u64, u64>, random: &mut Random, is_apart: bool) {
         let (which, key, is_acting) = (random.below(10), random.below(KEYS), random.below(4) == 0);
         let (an_act, moment) = (random.below(ACTS), random.below(400));
@@ -180,12 +180,12 @@ impl Round {
         }
     }
 
-    /// Holds what a restart finds against what was acknowledged.
+    /// Compares what a restart finds with what was acknowledged.
     fn restart(&self, has_closed: bool) {
         let (acts, events) = (self.acts.load(Ordering::SeqCst), self.events.load(Ordering::SeqCst));
         let (cache, versions) = match self.open() {
             Ok(opened) => opened,
-            // Somebody's letters.
+            // The file is the text that an act has put there.
             Err(Error::Foreign { .. }) if !has_closed => return,
             Err(error) => panic!("a restart fails: {error}"),
         };
@@ -217,7 +217,7 @@ impl Round {
     }
 }
 
-/// Whether a call has promised something.
+/// Returns whether a call has promised something.
 fn held(answer: Result<(), Error>) -> bool {
     match answer {
         Ok(()) => true,

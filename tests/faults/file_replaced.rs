@@ -1,7 +1,7 @@
 //! What people and programs do to the cache's file while a service uses it: remove, move, replace, overwrite.
 //!
-//! On real files. What was answered `Ok` holds for a restart: an insert that asked for the disk is there,
-//! unless an event told of the loss, and a removal never comes back.
+//! These tests use real files. An answer of `Ok` holds for a restart: a durable insert is there, unless an
+//! event reported the loss, and a removed entry never comes back.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use larder::{
 use crate::support::simulated::{Names, disk_of, state_of, wait_until};
 use crate::support::{NAMES, Place};
 
-/// A cache on a real file, and what it told.
+/// A cache on a real file, and the events that it sent.
 pub(crate) struct WatchedCache {
     pub(crate) place: Place,
     pub(crate) cache: Cache,
@@ -23,7 +23,7 @@ pub(crate) struct WatchedCache {
 }
 
 impl WatchedCache {
-    /// With `kept` and `old` committed and in memory.
+    /// Opens a cache with `kept` and `old` committed and in memory.
     pub(crate) fn new() -> Self {
         Self::at(Place::new())
     }
@@ -57,7 +57,7 @@ impl WatchedCache {
         self.names.insert_with(key, value.to_owned(), immediate)
     }
 
-    /// What a restart finds under some keys, once this process has ended as it is: without closing.
+    /// Restarts without closing. Returns what is found under some keys.
     pub(crate) fn restart(self, keys: &[&str]) -> Vec<Option<String>> {
         let Self { place, cache, names, .. } = self;
         drop(names);
@@ -142,7 +142,7 @@ fn a_flush_and_a_close_with_nothing_to_commit_notice_that_the_file_was_removed()
     assert_eq!(watched.restart(&["late"]), [some("late 1")]);
 }
 
-/// Whatever has the writer commit before the flush: here a sweep.
+/// Here a sweep makes the writer commit before the flush; other calls could, too.
 #[test]
 fn a_flush_knows_of_what_was_committed_before_it_and_is_gone() {
     for closes in [false, true] {
@@ -207,14 +207,14 @@ fn removals_beside_a_file_that_was_moved_away_are_not_durable() {
     is_not_durable(watched.names.remove("kept"));
     is_not_durable(watched.names.clear());
     assert!(!watched.names.contains_key("kept"), "memory is clean");
-    // It comes back with what was removed: so it is put out of service, and a fresh one made.
+    // The file comes back with the removed entry. So it is put out of service, and a fresh one is made.
     fs::rename(&elsewhere, watched.path()).unwrap();
     assert_eq!(watched.names.clear().unwrap(), 0);
     watched.retry();
     assert_eq!(watched.restart(&["kept", "old"]), [None, None]);
 }
 
-/// The moment between the copy and its return, as `cp`, a removal and `mv` make it, or a backup tool does.
+/// The moment between the copy and its return, when a backup tool works with `cp`, a removal and `mv`.
 #[test]
 fn a_copy_in_the_place_of_the_file_is_not_believed_and_not_touched() {
     for is_linked in [false, true] {
@@ -222,7 +222,7 @@ fn a_copy_in_the_place_of_the_file_is_not_believed_and_not_touched() {
         let (copy, link) = (watched.beside("copy"), watched.beside("link"));
         fs::copy(watched.path(), &copy).unwrap();
         if is_linked {
-            // The file is still somewhere.
+            // The file still has another name.
             fs::hard_link(watched.path(), &link).unwrap();
         }
         fs::rename(&copy, watched.path()).unwrap();
@@ -272,8 +272,7 @@ fn the_place_of_a_removed_file_is_used_again_once_the_other_file_is_gone() {
     assert_eq!(watched.restart(&["new"]), [some("new 1")]);
 }
 
-/// `truncate -s 0`, `cp other file`, a log rotation that cuts: the file is the same, and what is in it is
-/// not.
+/// `truncate -s 0`, `cp other file`, a log rotation that cuts: the file is the same, and its content is not.
 #[test]
 fn a_file_that_is_cut_or_overwritten_in_its_place_is_moved_aside_as_damaged() {
     let other = {
@@ -353,7 +352,7 @@ fn a_follower_goes_on_when_the_file_was_moved_away_and_is_back() {
     assert!(watched.names.remove("kept").unwrap());
     assert_eq!(seen.get("kept").unwrap(), None);
     assert_eq!(seen.get("old").unwrap().as_deref(), Some("old 1"));
-    // And with the fresh one, when it is gone for good.
+    // And with the fresh file, when the other one is removed.
     fs::remove_file(watched.path()).unwrap();
     watched.insert_now("new", "new 1").unwrap();
     assert_eq!(seen.get("new").unwrap().as_deref(), Some("new 1"));

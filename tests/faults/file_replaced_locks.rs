@@ -43,7 +43,8 @@ fn a_lock_that_another_has_leaves_the_file_in_service_and_in_its_place() {
     other.lock().unwrap();
     watched.insert_now("new", "new 1").unwrap();
     watched.wait_for("it is told", |event| matches!(event, Event::LockLost { is_held: false, .. }));
-    // Whatever happens to the file now, it may be the other's: nothing is put aside or made.
+    // From now on the file may belong to the other process. So the cache neither moves a file aside nor makes
+    // one.
     fs::write(watched.path(), "").unwrap();
     is_not_durable(watched.names.remove("kept"));
     assert!(fs::read(watched.path()).unwrap().is_empty());

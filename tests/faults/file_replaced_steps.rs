@@ -1,8 +1,8 @@
 //! Another process removes, moves or replaces the cache's file before any operation of a commit, on a
 //! simulated disk.
 //!
-//! Whatever it does before the last look of a step is seen before anybody is answered. So these tests fail
-//! when the look comes before the commit, or when it comes after the answer.
+//! The step checks the path at its end, before it answers any caller. So these tests fail if that check comes
+//! before the commit, or after the answers.
 
 use larder::testing::{Act, Failure, Operation, await_first_sweep};
 use larder::{ByteSize, Cache, DiskState, Durability, Error, Event, InsertOptions};
@@ -12,10 +12,10 @@ use crate::support::{BLOBS, NAMES};
 
 const ELSEWHERE: &str = "/cache/elsewhere";
 
-/// A call that promises something of the disk when it answers `Ok`.
+/// A call that promises durability when it returns `Ok`.
 type Request = fn(&Cache, &Names) -> Result<(), Error>;
 
-/// The calls, and the key that each is about: what a restart must then find under it.
+/// The calls. Each has its key, and the value that a restart must then find under it.
 const CALLS: [(&str, Request, &str, Option<&str>); 5] = [
     ("a removal", |_, names| names.remove("kept").map(drop), "kept", None),
     ("a removal of a range", |_, names| names.clear().map(drop), "old", None),
@@ -56,7 +56,7 @@ fn act(which: usize, copy: &[u8]) -> Act {
     }
 }
 
-/// How many operations a call takes, and some that may come after it.
+/// Returns how many operations a call takes, with a few that may come after it.
 fn operations_of(call: Request) -> u64 {
     let place = SimulatedPlace::new();
     let (cache, names) = filled(&place);
@@ -65,12 +65,13 @@ fn operations_of(call: Request) -> u64 {
     place.next_operation() - began + 4
 }
 
-/// The look that the answer to a call had to wait for: the first after its last sync.
+/// Returns the operation that checks the path before the call is answered: the first such after its last
+/// sync.
 fn last_look(place: &SimulatedPlace, began: u64) -> Option<u64> {
     let operations = place.disk.operations();
     let of_call = &operations[usize::try_from(began).unwrap()..];
     let synced = of_call.iter().rposition(|operation| *operation == Operation::Sync)?;
-    let look = of_call[synced..].iter().position(|operation| *operation == Operation::Look)?;
+    let look = of_call[synced..].iter().position(|operation| *operation == Operation::Metadata)?;
     Some(began + (synced + look) as u64)
 }
 
@@ -101,7 +102,7 @@ fn what_happens_to_the_file_before_the_look_is_known_to_the_answer() {
                         let why = format!("{what}, act {which} before operation {offset}");
                         assert_eq!(found.as_deref(), expected, "{why}");
                     }
-                    // After the look: as well as after the answer.
+                    // After the check, which is as good as after the answer.
                     Ok(()) => late += 1,
                     Err(Error::NotDurable { .. }) => told += 1,
                     Err(error) => panic!("{what}: {error}"),
@@ -124,7 +125,7 @@ fn memory_agrees_with_the_disk_after_whatever_happened_to_the_file() {
                 place.disk.act_at(place.next_operation() + offset, act(which, &copy));
                 drop(call(&cache, &names));
                 place.retry(&cache);
-                // It comes back, or whatever stands in its place goes.
+                // The file comes back, or the file in its place is removed.
                 if state_of(&cache) != DiskState::On {
                     place.disk.act(match which {
                         1 => Act::Rename(ELSEWHERE.into(), PATH.into()),
@@ -140,7 +141,7 @@ fn memory_agrees_with_the_disk_after_whatever_happened_to_the_file() {
                 let reopened = place.open().keyspace(NAMES).unwrap();
                 for (key, in_memory) in ["kept", "new", "late"].into_iter().zip(in_memory) {
                     let found = value(&reopened, key);
-                    // What memory alone had may be lost with the file; nothing else may be found.
+                    // An entry in memory only may be lost with the file. No other value may be found.
                     assert!(found.is_none() || found == in_memory, "{key} is {found:?}, was {in_memory:?}");
                 }
                 assert_eq!(value(&reopened, "late").as_deref(), Some("late 1"));
@@ -149,7 +150,7 @@ fn memory_agrees_with_the_disk_after_whatever_happened_to_the_file() {
     }
 }
 
-/// A step of several transactions, of which the first removes: it is not answered before the last.
+/// A step of several transactions, of which the first removes. It is not answered before the last.
 #[test]
 fn a_removal_beside_large_values_holds_or_is_not_acknowledged() {
     const BLOCK: usize = 40_000;
@@ -189,7 +190,7 @@ fn a_removal_beside_large_values_holds_or_is_not_acknowledged() {
 fn a_place_that_cannot_be_looked_at_is_no_proof() {
     let place = SimulatedPlace::new();
     let (cache, names) = filled(&place);
-    place.disk.fail_every(&[Operation::Look], Failure::Io);
+    place.disk.fail_every(&[Operation::Metadata], Failure::Io);
     names.insert("new", "new 1".to_owned()).unwrap();
     assert!(cache.flush().is_err());
     assert_eq!(state_of(&cache), DiskState::Suspended);
@@ -211,7 +212,7 @@ fn a_file_with_changing_identities_is_known_by_its_content() {
     assert_eq!((disk.state, disk.faults, disk.discards), (DiskState::On, 0, 0));
     let told = place.wait_for_events(1);
     assert_eq!(told, [Event::FileIdentityUnstable], "once");
-    // An older copy is still told apart.
+    // An older copy is still recognized as another file.
     let copy = place.disk.read(PATH).unwrap();
     assert!(names.remove("kept").unwrap());
     place.disk.act(Act::Replace(PATH.into(), copy));
@@ -278,7 +279,7 @@ fn what_is_overwritten_between_two_steps_is_never_written_to() {
     assert!(place.disk.read(disk.quarantined.unwrap()).unwrap() == letters);
 }
 
-/// A file that takes more than it may is opened again in the middle of a step, by its path.
+/// A file that exceeds its capacity is opened again by its path in the middle of a step.
 #[test]
 fn a_file_that_is_replaced_while_it_is_shortened_is_not_read() {
     let run = |offset: u64| {

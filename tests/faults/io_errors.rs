@@ -1,7 +1,7 @@
 //! An error at every single operation of three workloads: once, and from there on until the disk is healed.
 //!
-//! Whatever fails: no call panics or waits for ever, what is answered is what was written or a miss, what was
-//! removed for certain stays gone through the failure and a crash after it, and a healed disk takes entries
+//! Whatever fails: no call panics or waits without an end. A lookup returns the written value or a miss. A
+//! removal that was acknowledged holds through the failure and a crash after it. A healed disk takes entries
 //! again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -13,10 +13,10 @@ use crate::faults::workload::{Call, WorkloadRun, calls, check};
 use crate::support::harness::Harness;
 use crate::support::simulated::SimulatedPlace;
 
-/// Operations that a workload may take: each is failed in turn.
+/// Maximum number of operations of a workload. Each is failed in turn.
 const MAX_OPERATIONS: usize = 600;
 
-/// How the disk is made to fail at an operation.
+/// How the disk fails at an operation.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     Once(Failure),
@@ -33,7 +33,7 @@ fn faults(operation: Operation) -> Vec<Fault> {
     failures.iter().flat_map(|&failure| [Fault::Once(failure), Fault::Lasting(failure)]).collect()
 }
 
-/// The workloads: one of small changes, one of large values and restarts, and what a seed says.
+/// Returns the workloads: one of small changes, one of large values and restarts, and a random one.
 fn workloads(seed: u64) -> [Vec<Call>; 3] {
     let (one, two, three) = ((0, 0), (1, 1), (2, 2));
     let changes = vec![
@@ -54,7 +54,7 @@ fn workloads(seed: u64) -> [Vec<Call>; 3] {
         Call::Insert(one, 10),
     ];
     let restarts = vec![
-        // More than one part.
+        // It takes more than one part.
         Call::Insert(one, 40_000),
         Call::Insert(three, 40_000),
         Call::NextVersion(6_000),
@@ -72,7 +72,7 @@ fn workloads(seed: u64) -> [Vec<Call>; 3] {
     [changes, restarts, calls(seed, 14)]
 }
 
-/// Runs a workload on a disk that fails at one operation; whether it failed.
+/// Runs a workload on a disk that fails at one operation. Returns whether it failed.
 fn fail_at(calls: &[Call], number: u64, fault: Fault) -> bool {
     let place = SimulatedPlace::new();
     match fault {
@@ -83,7 +83,7 @@ fn fail_at(calls: &[Call], number: u64, fault: Fault) -> bool {
     for call in calls {
         run.make(call);
     }
-    // A crash while it fails.
+    // A crash while the disk fails.
     let changes = place.disk.changes();
     for loss in [Loss::Everything, Loss::Torn] {
         let left = place.moved_to(place.disk.after_power_loss(changes, loss, number));
@@ -96,7 +96,7 @@ fn fail_at(calls: &[Call], number: u64, fault: Fault) -> bool {
     failed
 }
 
-/// What a workload does to a disk that works.
+/// Returns the operations of a workload on a disk that works.
 fn operations(calls: &[Call]) -> Vec<Operation> {
     let place = SimulatedPlace::new();
     let mut run = WorkloadRun::new(place.clone(), false);
@@ -107,7 +107,7 @@ fn operations(calls: &[Call]) -> Vec<Operation> {
     place.disk.operations()
 }
 
-/// Fails every operation of the workloads, or one in so many; how many failed.
+/// Fails every operation of the workloads, or one in `one_in`. Returns how many failed.
 fn fail_everywhere(seed: u64, one_in: usize) -> u64 {
     let failed = AtomicU64::new(0);
     for (at, calls) in workloads(seed).iter().enumerate() {
@@ -149,7 +149,7 @@ fn fail_everywhere(seed: u64, one_in: usize) -> u64 {
 
 #[test]
 fn an_error_at_any_operation_breaks_no_promise() {
-    // Unless it is told how many seeds to go through whole, it tries one operation in 16 of one.
+    // Without a number of seeds to go through whole, it tries one operation in 16 of one seed.
     let harness = Harness::new("an_error_at_any_operation", "LARDER_IO_ERRORS", 0).with_long_rounds();
     match harness.rounds() {
         0 => {

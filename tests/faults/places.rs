@@ -1,7 +1,7 @@
-//! Where a cache is put: what the process, the system and the file system allow there.
+//! Places for a cache: what the process, the system and the file system allow there.
 //!
-//! Real file systems are mounted by a child in a mount namespace of its own, where this process may do that
-//! (as root); elsewhere these tests say that they were left out.
+//! A child mounts real file systems in a mount namespace of its own, if this process may do that (as root).
+//! Otherwise these tests report that they were left out.
 
 use std::fs;
 use std::path::Path;
@@ -16,13 +16,13 @@ use crate::support::child::{Worker, say};
 use crate::support::simulated::{PATH, SimulatedPlace, disk_of, state_of};
 use crate::support::{BLOBS, NAMES, Place};
 
-/// The length that files may have under the limit of these tests.
+/// Maximum length of files under the limit of these tests.
 const LIMIT: u64 = 16 << 20;
-/// `ulimit -f` counts so.
+/// The unit of `ulimit -f`.
 const BLOCK: u64 = 512;
 
-/// Lowers what this process may write of a file, from here on. It is not ended by that, whatever the signal
-/// does.
+/// Lowers the length to which this process may write a file. The signal of a write beyond it ends no process
+/// here, whatever its action is.
 pub(crate) fn lower_file_size_limit(bytes: u64) {
     let maximum = getrlimit(Resource::Fsize).maximum;
     setrlimit(Resource::Fsize, Rlimit { current: Some(bytes), maximum }).unwrap();
@@ -38,7 +38,7 @@ fn contract_6_a_limit_on_the_length_of_files_bounds_the_file_and_ends_nobody() {
     assert_eq!(said, ["stayed within it"]);
 }
 
-/// The child's part: writes more than the limit lets a file have.
+/// The child's part: writes more than the limit allows in a file.
 pub(crate) fn stay_within(path: &Path) -> &'static str {
     let (sender, events) = std::sync::mpsc::channel();
     let listen = move |event: &Event| drop(sender.send(event.clone()));
@@ -70,7 +70,7 @@ fn contract_6_a_limit_that_leaves_no_room_for_a_file_is_an_error_with_the_way_ou
     assert!(!place.path().exists());
 }
 
-/// The child's part: says why the cache can't be opened.
+/// The child's part: reports why the cache can't be opened.
 pub(crate) fn say_the_refusal(path: &Path) {
     match Cache::builder().path(path).open() {
         Ok(cache) => {
@@ -81,7 +81,7 @@ pub(crate) fn say_the_refusal(path: &Path) {
     }
 }
 
-/// The child's part: compacts a file, and says why it can't.
+/// The child's part: compacts a file, and reports why it can't.
 pub(crate) fn say_the_compaction(path: &Path) {
     let mut admin = Admin::open(path).unwrap();
     let compacted = admin.compact(&mut || true);
@@ -89,13 +89,13 @@ pub(crate) fn say_the_compaction(path: &Path) {
     say(&compacted.map_or_else(|error| error.to_string(), |done| format!("it was compacted: {done:?}")));
 }
 
-/// What a child says that opens a cache after a command was run as root in a mount namespace of its own. None
-/// where that is not allowed.
+/// Runs a command as root in a mount namespace of its own. Returns the report of a child that opens a cache
+/// after it; none if that is not allowed.
 fn refusal_after(command: &str, path: &Path) -> Option<String> {
     said_after(command, "refused", path)
 }
 
-/// What a child says at a task, after such a command.
+/// Returns the report of a child with any task, after such a command.
 fn said_after(command: &str, task: &str, path: &Path) -> Option<String> {
     let mut may = Command::new("unshare");
     may.args(["-m", "mount", "-t", "tmpfs", "none", "/tmp"]).stdout(Stdio::null()).stderr(Stdio::null());
@@ -154,7 +154,7 @@ fn a_full_disk_without_a_file_is_an_error_with_the_way_out_and_the_ballast_makes
     assert!(left.iter().all(|file| file.to_string_lossy().ends_with(".lock")), "{left:?}");
     place.disk.set_capacity(None);
     place.open().close().unwrap();
-    // The file is gone, the ballast is not, and others take all the room besides.
+    // The file is gone, the ballast is not, and other files take the rest of the room.
     place.disk.unlink(PATH);
     assert!(place.disk.files().iter().any(|file| file.to_string_lossy().ends_with(".ballast")));
     place.disk.set_capacity(Some(place.disk.used()));
@@ -203,7 +203,7 @@ fn a_directory_that_cannot_be_synced_is_told_once_and_costs_no_outage() {
         matches!(&told[..], [Event::DiskLimited { cause }] if cause.contains("loss of power")),
         "{told:?}"
     );
-    // A damaged file is moved aside and replaced as anywhere else.
+    // A damaged file is moved aside and replaced, as anywhere else.
     place.disk.write(PATH, &[0; 100]);
     drop(cache.verify());
     assert!(names.remove("key").is_ok() && names.get("key").is_none());
@@ -222,7 +222,7 @@ fn a_compaction_without_room_for_the_copy_says_how_much_it_takes_and_changes_not
     cache.close().unwrap();
     fs::remove_file(place.dir().join("shop.larder.ballast")).unwrap();
     let (path, there) = (place.path().display().to_string(), place.dir().display().to_string());
-    // The file on a file system of its own that it fills but for 200 KiB, which opening takes some of.
+    // The file is alone on a file system with 200 KiB of free room, of which opening needs some.
     let size = (fs::metadata(place.path()).unwrap().len() >> 10) + 200;
     let mount = format!(
         "mkdir {there}/full && mount -t tmpfs -o size={size}k none {there}/full && cp {path} {there}/full"

@@ -1,5 +1,6 @@
-//! Power is lost at every write and sync of a workload, through the cache: making the file, moving a damaged one aside, closing and
-//! opening included. Whatever of the unsynced changes the disk kept, the contract holds for what is found.
+//! Power is lost at every write and sync of a workload, through the cache. That includes making the file,
+//! moving a damaged one aside, closing and opening. Whatever part of the unsynced changes the disk keeps, the
+//! contract holds for the content.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,10 +10,10 @@ use crate::faults::workload::{WorkloadRun, calls, check};
 use crate::support::harness::Harness;
 use crate::support::simulated::SimulatedPlace;
 
-/// Calls in a workload.
+/// Number of calls in a workload.
 const CALLS: usize = 40;
 
-/// Runs one workload and loses power at each of its changes; how many disks were looked at.
+/// Runs one workload, and loses power at each of its changes. Returns how many disks were checked.
 fn lose_power_everywhere(seed: u64) -> u64 {
     let place = SimulatedPlace::new();
     let mut run = WorkloadRun::new(place.clone(), false);

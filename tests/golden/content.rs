@@ -1,5 +1,5 @@
-//! What the golden files hold, and how it is written: with what the first version's API has, since that made
-//! the first of them.
+//! The content of the golden files, and how it is written. It uses only the API of larder's first version,
+//! because that version made the first file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use larder::clock::ManualClock;
 use larder::{Cache, CacheBuilder, Follower, InsertOptions, KeyspaceDefinition, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// As long as a lifetime may be: the files are read for years.
+/// The maximum lifetime, because the files are read for years.
 const LONG: Duration = Duration::from_hours(87_600);
 /// 2026-01-01T00:00:00Z.
 const WRITTEN: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -62,7 +62,7 @@ fn depth(number: i32) -> f64 {
 }
 
 fn blob(number: u8) -> Vec<u8> {
-    // The last is larger than a page of the store.
+    // The last one is larger than a page of the store.
     (0..u32::from(number) * 1_500).map(|at| u8::try_from(at % 251).unwrap()).collect()
 }
 
@@ -74,7 +74,7 @@ fn note(number: u8) -> Option<String> {
     (number > 2).then(|| "n".repeat(usize::from(number)))
 }
 
-/// The time at which the files were closed.
+/// Returns a clock with the time at which the files were closed.
 pub(crate) fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::starting_at(WRITTEN.after(Duration::from_secs(2))))
 }
@@ -124,8 +124,8 @@ pub(crate) fn make(path: &Path) {
     cache.close().unwrap();
 }
 
-/// Removes the counters and a third of the prices from a golden file, in a cache that takes two keys for very
-/// many: their removals stand in the file as rows, a part of the first made.
+/// Removes the counters and a third of the prices from a golden file. The cache treats two keys as very many,
+/// so the removals stand in the file as rows, and a part of the first is done.
 pub(crate) fn remove_many(path: &Path) {
     let cache = builder(path, &clock()).range_rows(2).open().unwrap();
     let (prices, counters) = (cache.keyspace(PRICES).unwrap(), cache.keyspace(COUNTERS).unwrap());
@@ -135,7 +135,7 @@ pub(crate) fn remove_many(path: &Path) {
     cache.close().unwrap();
 }
 
-/// Finds what [`remove_many`] leaves, as the owner.
+/// Checks as the owner that the file has the entries that [`remove_many`] leaves.
 pub(crate) fn owner_finds_what_is_left(cache: &Cache) {
     let prices = cache.keyspace(PRICES).unwrap();
     for number in 0..12 {
@@ -146,7 +146,7 @@ pub(crate) fn owner_finds_what_is_left(cache: &Cache) {
     assert_eq!(cache.keyspace(PRODUCTS).unwrap().count(), 12);
 }
 
-/// The same as a process beside.
+/// The same, as a follower in another process.
 pub(crate) fn follower_finds_what_is_left(follower: &Follower) {
     let prices = follower.keyspace(PRICES);
     for number in 0..12 {
@@ -157,7 +157,7 @@ pub(crate) fn follower_finds_what_is_left(follower: &Follower) {
     assert!(follower.keyspace(COUNTERS).keys().unwrap().is_empty());
 }
 
-/// Finds every entry as its owner.
+/// Checks as the owner that every entry is there.
 pub(crate) fn owner_finds_all(cache: &Cache) {
     let products = cache.keyspace(PRODUCTS).unwrap();
     let prices = cache.keyspace(PRICES).unwrap();
@@ -185,7 +185,7 @@ pub(crate) fn owner_finds_all(cache: &Cache) {
     assert!(notes.get(&note_key(8)).is_none() && notes.get(&note_key(9)).is_none());
 }
 
-/// Finds every entry as a process beside.
+/// Checks as a follower that every entry is there.
 pub(crate) fn follower_finds_all(follower: &Follower) {
     let (products, prices) = (follower.keyspace(PRODUCTS), follower.keyspace(PRICES));
     for number in 0..12 {

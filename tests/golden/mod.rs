@@ -1,11 +1,10 @@
-//! Files of every format that there has been, kept in the tree: each must be read for as long as its format
-//! is.
+//! Files of every file format, kept in the tree. Each must be readable as long as its format is supported.
 //!
 //! `format-1.runs` was written by the first version of larder with [`content::make`], `format-2.runs` by the
-//! second, and `format-2-classes.runs` since rows of the expiry table have classes. A new format, or a
-//! feature, gets a file of its own: `cargo test -p larder-tests a_golden_file_is_made -- --ignored` writes
-//! it. `format-2-ranges.runs` is one of format 2 in which removals of many keys stand as rows: `cargo test -p
-//! larder-tests a_golden_file_with_removals_is_made -- --ignored`.
+//! second. `format-2-classes.runs` dates from when the rows of the expiry table got classes. A new format, or
+//! a feature, gets a file of its own: `cargo test -p larder-tests a_golden_file_is_made -- --ignored` writes
+//! it. `format-2-ranges.runs` has format 2 with removals of many keys as rows: `cargo test -p larder-tests
+//! a_golden_file_with_removals_is_made -- --ignored`.
 
 mod content;
 mod runs;
@@ -41,7 +40,7 @@ fn kept_with_removals() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-2-ranges.runs")
 }
 
-/// A golden file, in a directory of its own.
+/// A golden file, unpacked in a directory of its own.
 struct Golden {
     _dir: tempfile::TempDir,
     path: PathBuf,
@@ -81,7 +80,7 @@ fn of_name<'a>(snapshot: &'a Snapshot, name: &str) -> &'a KeyspaceFacts {
     snapshot.keyspace(name).unwrap()
 }
 
-/// Looks at every entry: how many live ones there are.
+/// Reads every entry, and returns how many are live.
 fn live(snapshot: &Snapshot) -> u64 {
     let pages = snapshot.keyspaces().iter().map(|facts| snapshot.page(facts, &[], None, 100).unwrap());
     let count = |page: Vec<larder::inspect::Entry>| {
@@ -94,7 +93,8 @@ fn live(snapshot: &Snapshot) -> u64 {
     pages.map(count).sum()
 }
 
-/// Every row of every table, as a person can compare it: text where there is text, digits for bytes.
+/// Returns every row of every table as text that a person can compare: text where there is text, digits for
+/// bytes.
 fn dumped(path: &Path) -> Vec<String> {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap();
     let hex =
@@ -136,7 +136,7 @@ fn a_golden_file_with_removals_is_made() {
     fs::write(kept_with_removals(), runs::packed(&fs::read(&golden.path).unwrap())).unwrap();
 }
 
-/// The rows of removals of a file: sequences and scopes.
+/// Returns the rows of removals in a file: sequences and scopes.
 fn removals(path: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
     let db = Database::builder().set_concurrency_mode(ConcurrencyMode::SingleWriter).create(path).unwrap();
     let txn = db.begin_read().unwrap();
@@ -169,7 +169,7 @@ fn a_file_with_removals_of_many_keys_shows_nothing_that_they_cover_to_anybody() 
     let admin = Admin::open(&by_hand.path).unwrap();
     assert_eq!(admin.keyspaces().iter().find(|facts| facts.name == "counter").unwrap().entries, 0);
     admin.close().unwrap();
-    // By the machine's time, which is later.
+    // It goes by the machine's time, which is later.
     assert_eq!(live(&by_hand.look()), content::ENTRIES - 1 - 10 - 4);
 }
 
@@ -236,7 +236,7 @@ fn a_file_of_every_format_is_served_by_its_owner_and_upgraded_by_the_first_commi
         let upgraded = file.identity.unwrap();
         assert!(identity.is_none_or(|identity| identity == upgraded), "an identity stays");
         content::owner_finds_all(&cache);
-        // It has had the file open since before.
+        // The follower opened the file before.
         content::follower_finds_all(&follower);
         assert_eq!(follower.keyspace(content::COUNTERS).get(&3).unwrap(), Some(3));
         cache.close().unwrap();
@@ -257,7 +257,7 @@ fn a_file_of_every_format_is_changed_by_hand_and_upgraded_by_that() {
         let mut admin = Admin::open(&golden.path).unwrap();
         assert_eq!(admin.keyspaces().iter().map(|facts| facts.entries).sum::<u64>(), content::ENTRIES);
         assert_eq!(golden.look().file().format, format, "nothing was committed");
-        // The text "P1", and what comes after it.
+        // Removes the key "P1" and the keys that begin with it.
         assert_eq!(admin.remove_prefix("product", b"P1").unwrap(), 3);
         assert_eq!(golden.look().file().format, LATEST);
         admin.close().unwrap();
@@ -282,7 +282,7 @@ fn a_commit_upgrades_the_whole_of_the_metadata_at_once() {
     assert_eq!((of("meta identity"), of("meta state"), of("meta lifetime")), (1, 1, 1));
     let keyspaces: Vec<_> = rows.iter().filter(|row| row.starts_with("keyspaces")).collect();
     assert_eq!(keyspaces.len(), 6);
-    // The tag of the shape, behind name, number, version and counts.
+    // The tag of the shape stands behind name, number, version and counts.
     assert!(
         keyspaces.iter().all(|row| row.split(' ').nth(2).unwrap()[48..].starts_with("8001")),
         "{keyspaces:#?}"
@@ -326,7 +326,7 @@ fn power_lost_at_any_change_of_the_upgrade_leaves_a_file_of_one_format_or_the_ot
 fn what_is_written_today_is_the_golden_file_row_by_row() {
     let (golden, today) = (Golden::of(TODAY), Golden::nothing());
     content::make(&today.path);
-    // Keyspace number 1 is retired, and the note of key 8 has expired: the sweeper may have been there.
+    // Keyspace number 1 is retired, and the note of key 8 has expired. The sweeper may have deleted them.
     let is_swept = |row: &str| match row.split(' ').collect::<Vec<_>>()[..] {
         ["entry", key, ..] => key.starts_with("00000001") || key.starts_with("0000000708"),
         ["expiry", row] => row[16..].starts_with("00000001") || row[16..].starts_with("0000000708"),
@@ -335,12 +335,12 @@ fn what_is_written_today_is_the_golden_file_row_by_row() {
     };
     let told = |path: &Path| {
         let mut rows = dumped(path);
-        // Each file has its own; and the counts are of what was swept as well.
+        // Each file has an identity of its own, and the counts include swept entries.
         rows.retain(|row| {
             let is_own = ["meta identity", "meta lifetime", "meta charging"];
             !is_swept(row) && !is_own.iter().any(|own| row.starts_with(own))
         });
-        // Entries are charged by another rule where blocks are counted.
+        // Where blocks are counted, another rule charges entries.
         for row in rows.iter_mut().filter(|row| row.starts_with("keyspaces ")) {
             let at = row.rfind(' ').unwrap() + 1;
             row.replace_range(at + 32..at + 48, &"-".repeat(16));

@@ -1,9 +1,9 @@
-//! A file with its runs of one byte cut short: a small cache file is nearly all runs, mostly of zeros.
+//! Packs a file by shortening its runs of one byte. A small cache file is nearly all runs, mostly of zeros.
 //!
-//! A list of pieces: how many bytes follow as they are 4, these; how often the byte after them follows 4,
-//! that byte. Integers are big endian.
+//! The packed form is a list of pieces: the number of bytes that follow as they are (4 bytes), these bytes;
+//! how often the byte after them repeats (4 bytes), that byte. Integers are big endian.
 
-/// A shorter run costs more than it saves.
+/// A shorter run costs more bytes than it saves.
 const MIN_RUN: usize = 16;
 
 pub(crate) fn packed(bytes: &[u8]) -> Vec<u8> {

@@ -1,5 +1,5 @@
-//! What was acknowledged is on the disk at that moment (contracts 3 and 4), and a full write buffer holds
-//! nobody up for good (7).
+//! What was acknowledged is on the disk at that moment (contracts 3 and 4), and a full write buffer makes no
+//! caller wait without an end (7).
 
 use std::sync::Mutex;
 
@@ -10,7 +10,7 @@ use crate::explorer::contest;
 use crate::history::{Call, History};
 use crate::place::{LARGE, Place, let_others_go_on, versions};
 
-/// The committed file is read at the very moment that a thread is told that its change is in it.
+/// The committed file is read at the moment when a thread learns that its change is in it.
 pub(crate) fn what_was_acknowledged_is_committed() {
     let place = Place::new();
     let cache = place.open();
@@ -47,8 +47,8 @@ pub(crate) fn what_was_acknowledged_is_committed() {
     assert!(wrong.is_empty(), "acknowledged, and not committed (key, what is): {wrong:?}");
 }
 
-/// Nobody asks for a commit after the contest. When the flush interval is over, everything is on the disk all
-/// the same.
+/// No thread asks for a commit after the contest. When the flush interval is over, everything is on the disk
+/// all the same.
 pub(crate) fn an_insert_reaches_the_disk_by_itself() {
     let place = Place::new();
     let cache = place.open();
@@ -70,7 +70,7 @@ pub(crate) fn an_insert_reaches_the_disk_by_itself() {
     assert_eq!(committed, (Some(11), Some(20)), "the writer was not woken");
 }
 
-/// The write buffer holds one value: every other one waits for a commit, with nobody else to ask for it.
+/// The write buffer holds one value. Every other value waits for a commit, which no other thread asks for.
 pub(crate) fn writers_wait_for_room_and_go_on() {
     let (place, history) = (Place::new(), History::default());
     let cache = place.open_full();
@@ -102,8 +102,8 @@ pub(crate) fn writers_wait_for_room_and_go_on() {
     history.check(&[]);
 }
 
-/// Large values wait until the write buffer is empty, small ones behind them: each gets its turn, and
-/// memory's bound holds.
+/// Large values wait until the write buffer is empty, with small ones behind them. Each gets its turn, and
+/// memory stays within its bound.
 pub(crate) fn large_values_and_small_ones_go_on() {
     let (place, history) = (Place::new(), History::default());
     let cache = place.open_with_large();
@@ -116,7 +116,7 @@ pub(crate) fn large_values_and_small_ones_go_on() {
         });
         let memory = cache.stats().memory;
         let weight = memory.weight + memory.unsaved_weight;
-        // The capacity and the write buffer. A large value and its encoding are less than both.
+        // The capacity and the write buffer. A large value and its encoding are smaller than both together.
         if weight > 2 * (64 << 10) {
             too_heavy.lock().unwrap().push(weight);
         }
@@ -145,7 +145,7 @@ pub(crate) fn large_values_and_small_ones_go_on() {
         cache.flush().unwrap();
         cache.stats().unsaved_bytes
     };
-    // All of the capacity is usable after that: a large value stays in memory when it is committed.
+    // After that all of the capacity is usable: a large value stays in memory when it is committed.
     versions.insert(&4, LARGE).unwrap();
     cache.flush().unwrap();
     let weight = cache.stats().memory.weight;

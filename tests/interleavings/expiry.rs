@@ -1,4 +1,5 @@
-//! The sweeper against those who write anew what it is about to delete: contract 2, and that it deletes nothing else.
+//! The sweeper against threads that write an entry again that it is about to delete: contract 2, and the
+//! sweeper deletes no other entry.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +8,7 @@ use std::time::Duration;
 use crate::explorer::contest;
 use crate::place::{Place, TTL, versions};
 
-/// Time at which nothing has expired yet, and after which everything written at the start has.
+/// A time at which nothing has expired yet. After it, everything written at the start has.
 const EVE: Duration = TTL.saturating_sub(Duration::from_millis(1));
 
 /// An entry expires, in both tiers, while it is written again and swept.
@@ -43,7 +44,8 @@ pub(crate) fn a_sweep_spares_what_was_written_anew() {
     assert_eq!(place.committed(1), Some(11), "the sweep deleted what was written anew");
 }
 
-/// An entry is touched while it expires and is swept. If the touch came in time it lives on, wherever it is; if not, it is gone.
+/// An entry is touched while it expires and is swept. If the touch came in time, the entry lives on in either
+/// tier. If not, it is gone.
 pub(crate) fn a_touch_and_an_expiry_agree() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -60,7 +62,7 @@ pub(crate) fn a_touch_and_an_expiry_agree() {
             cache.sweep().unwrap();
             cache.sweep().unwrap();
         },
-        // Takes its room in memory.
+        // Takes the entry's room in memory.
         &|| versions.insert(&2, 20).unwrap(),
         &|| {
             let was_late = has_expired.load(Ordering::SeqCst);

@@ -1,15 +1,15 @@
-//! Which thread goes on at each point: uniformly at random, or by priorities that change at a few points
-//! (PCT).
+//! The choice of the next thread at each point: uniformly at random, or by priorities that change at a few
+//! points (PCT).
 //!
 //! PCT finds any bug that needs `d` ordered points with a probability of at least 1/(n·k^(d-1)), for n
 //! threads and k points (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding
-//! Bugs", 2010); random schedules find those that need many switches. So schedules alternate. shuttle has
-//! both; these differ in two ways:
+//! Bugs", 2010). Random schedules find bugs that need many switches. So schedules alternate. shuttle has
+//! both. These differ in two ways:
 //!
-//! - A seed alone decides a schedule, so one number replays it. (shuttle's PCT learns its `k` from the
-//!   schedules before. Here it is the length of one schedule that is always the same.)
-//! - Only the *contest* is explored: the change points are not spent on opening and closing the cache, which
-//!   go straight on.
+//! - A seed alone decides a schedule, so one number replays it. (shuttle's PCT learns its `k` from earlier
+//!   schedules. Here it is the length of one schedule that is always the same.)
+//! - Only the *contest* is explored. No change point is spent on opening and closing the cache, during which
+//!   threads go straight on.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -22,22 +22,22 @@ use shuttle::thread::scope;
 use crate::harness::replay;
 use crate::watchdog::{Watch, patience};
 
-/// Bugs that need so many ordered points are looked for: one more than there are changes of priority.
+/// The search is for bugs that need this many ordered points: one more than the number of changes of
+/// priority.
 const PCT_DEPTH: usize = 3;
-/// The schedule that measures how long a scenario is.
+/// The schedule that measures the length of a scenario.
 const MEASURING_SEED: u64 = 0;
 
 thread_local! {
-    /// All threads of an execution are coroutines of one thread of the system, the scheduler too.
+    /// All threads of an execution are coroutines of one thread of the system. So is the scheduler.
     static IS_CONTEST: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Explores what happens while these run, each in a thread. Before and after, threads go on until they have
-/// to wait.
+/// Explores these functions, each in a thread. Before and after, threads go on until they have to wait.
 pub(crate) fn contest<const N: usize>(contenders: [&(dyn Fn() + Sync); N]) {
     IS_CONTEST.set(true);
-    // The one who opens the scope does nothing else: shuttle wakes it when the others have ended, whatever it
-    // is waiting for.
+    // The thread that opens the scope does nothing else: shuttle wakes it when the others have ended,
+    // whatever it waits for.
     scope(|threads| {
         for contender in contenders {
             threads.spawn(contender);
@@ -46,8 +46,8 @@ pub(crate) fn contest<const N: usize>(contenders: [&(dyn Fn() + Sync); N]) {
     IS_CONTEST.set(false);
 }
 
-/// Numbers that a seed repeats. Splitmix64: Steele et al., "Fast Splittable Pseudorandom Number Generators",
-/// 2014.
+/// Random numbers that a seed determines. Splitmix64: Steele et al., "Fast Splittable Pseudorandom Number
+/// Generators", 2014.
 #[derive(Debug)]
 struct Random(u64);
 
@@ -69,7 +69,7 @@ impl Random {
 enum Plan {
     Random,
     Pct {
-        /// The highest goes first.
+        /// The thread with the highest priority goes on.
         priorities: HashMap<usize, u64>,
         changes: [u64; PCT_DEPTH - 1],
         lowest: u64,
@@ -84,19 +84,19 @@ pub(crate) struct Explorer {
     current_seed: Arc<AtomicU64>,
     random: Random,
     plan: Plan,
-    /// Points of the contest so far at which there was a choice.
+    /// Number of points of the contest so far at which there was a choice.
     points: u64,
-    /// Points of the measuring schedule; none before it has run.
+    /// The points of the measuring schedule; none before it has run.
     usual_points: Option<u64>,
     has_begun: bool,
-    /// Over the schedule that is running. shuttle notices threads that all wait, and a schedule without end;
-    /// not one that waits for something outside of it.
+    /// Watches the current schedule. shuttle notices when all threads wait, and a schedule without an end. It
+    /// does not notice a thread that waits for something outside of it.
     watch: Option<Watch>,
 }
 
 impl Explorer {
-    /// Explores `schedules` schedules, with the seeds from `first_seed` on. `current_seed` says which one is
-    /// running.
+    /// Explores `schedules` schedules, with the seeds from `first_seed` on. `current_seed` is the seed of the
+    /// current one.
     pub(crate) fn new(first_seed: u64, schedules: u64, current_seed: Arc<AtomicU64>) -> Self {
         Self {
             next_seed: first_seed,
@@ -181,12 +181,12 @@ impl Scheduler for Explorer {
     }
 
     fn next_u64(&mut self) -> u64 {
-        // Outside the contest no wait ends by itself: there is nothing to find.
+        // Outside the contest no wait times out, because there is nothing to find.
         if IS_CONTEST.get() { self.random.next() } else { 0 }
     }
 }
 
-/// The thread that was running, until it waits or yields; then those after it, in turn.
+/// Returns the thread that was running, until it waits or yields; then the threads after it, in turn.
 fn straight_on(runnable: &[&Task], current: Option<TaskId>, is_yielding: bool) -> Option<TaskId> {
     let last = current.map_or(0, usize::from);
     let is_last = |task: &&&Task| usize::from(task.id()) == last;

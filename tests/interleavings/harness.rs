@@ -1,8 +1,8 @@
-//! How many schedules, from which seed, and what to say when one fails.
+//! The number of schedules, the first seed, and the message when one fails.
 //!
-//! A scenario sets a cache up, lets a few threads contend, and then compares what they saw with what it must
-//! have been. It judges only after the contest, when the cache is gone: a panic in the middle would unwind
-//! through the very locks that are explored.
+//! A scenario opens a cache, lets a few threads contend, and then compares what they saw with what they
+//! should have seen. It judges only after the contest, when the cache is gone. Otherwise a panic would unwind
+//! through the locks that are explored.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,19 +14,19 @@ use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use crate::explorer::Explorer;
 
-/// Schedules of all scenarios together, unless the environment says otherwise: what a developer waits for
-/// without noticing.
+/// Number of schedules of all scenarios together, unless the environment says otherwise: a developer hardly
+/// notices the time.
 const SCHEDULES: u64 = 2_000;
 /// redb's commit needs more than shuttle's usual stack.
 const STACK: usize = 256 << 10;
-/// A schedule that is longer does not end.
+/// Maximum number of steps of a schedule. A longer one counts as endless.
 const MAX_STEPS: usize = 100_000;
 
 thread_local! {
     static SCRATCH: RefCell<Option<tempfile::TempDir>> = const { RefCell::new(None) };
 }
 
-/// Where the running scenario's cache file goes: in memory, if the system has such a place.
+/// Returns the path of the current scenario's cache file: in memory, if the system has such a file system.
 pub(crate) fn cache_path() -> PathBuf {
     SCRATCH.with_borrow_mut(|scratch| {
         let dir = scratch.get_or_insert_with(|| {
@@ -43,16 +43,16 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
 }
 
-/// A seed that differs from run to run: the standard library's own randomness.
+/// Returns a seed that differs from run to run. It is the standard library's own randomness.
 fn fresh_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish() >> 16
 }
 
-/// Explores a scenario's part of all schedules, one of `scenarios` parts.
+/// Explores a scenario in its part of all schedules, one of `scenarios` parts.
 ///
 /// # Panics
-/// As the scenario does, in the first schedule in which it does, after saying how to replay it.
+/// If a schedule fails. The command that replays the schedule is printed first.
 pub(crate) fn explore(test: &str, scenario: fn(), scenarios: u64) {
     let first_seed = number("LARDER_SEED").unwrap_or_else(fresh_seed);
     let schedules = number("LARDER_SCHEDULES").unwrap_or(SCHEDULES).div_ceil(scenarios);
@@ -63,7 +63,7 @@ pub(crate) fn explore(test: &str, scenario: fn(), scenarios: u64) {
     eprintln!("{test}: {schedules} schedules from seed {first_seed}");
 }
 
-/// The command that runs one schedule of a test again.
+/// Returns the command that runs one schedule of a test again.
 pub(crate) fn replay(test: &str, seed: u64) -> String {
     format!(
         "replay it: LARDER_SEED={seed} LARDER_SCHEDULES=1 RUSTFLAGS=\"--cfg shuttle\" cargo test --profile shuttle \
@@ -73,9 +73,9 @@ pub(crate) fn replay(test: &str, seed: u64) -> String {
 
 type Panic = Box<dyn std::any::Any + Send>;
 
-/// Runs schedules until one fails: its seed, and its panic.
+/// Runs schedules until one fails. Returns its seed and its panic then.
 pub(crate) fn run(scenario: fn(), first_seed: u64, schedules: u64) -> Result<(), (u64, Panic)> {
-    // A schedule that failed may have left its file locked.
+    // A failed schedule may have left its file locked.
     SCRATCH.set(None);
     let current_seed = Arc::new(AtomicU64::new(u64::MAX));
     let explorer = Explorer::new(first_seed, schedules, current_seed.clone());
@@ -83,7 +83,7 @@ pub(crate) fn run(scenario: fn(), first_seed: u64, schedules: u64) -> Result<(),
     config.stack_size = STACK;
     config.max_steps = MaxSteps::FailAfter(MAX_STEPS);
     config.silence_warnings = true;
-    // The seed is shorter.
+    // Our seed is shorter than shuttle's schedule.
     config.failure_persistence = FailurePersistence::None;
     let result = catch_unwind(AssertUnwindSafe(|| Runner::new(explorer, config).run(scenario)));
     result.map(drop).map_err(|panic| (current_seed.load(Ordering::SeqCst), panic))

@@ -1,12 +1,12 @@
-//! The real cache under a model checker: what a few threads may do to one another, in thousands of orders,
-//! each with an oracle.
+//! The real cache under a model checker: a few threads in thousands of orders, each with an oracle.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg shuttle" cargo test --profile shuttle --target-dir target/shuttle -p larder-interleavings
 //! ```
 //!
-//! `LARDER_SCHEDULES` is how many schedules the scenarios share, `LARDER_SEED` the first one's seed. A
-//! failure prints the command that replays its schedule alone. Without `--cfg shuttle` the crate is empty.
+//! `LARDER_SCHEDULES` is the number of schedules of all scenarios together, `LARDER_SEED` the seed of the
+//! first one. A failure prints the command that replays its schedule alone. Without `--cfg shuttle` the crate
+//! is empty.
 #![cfg(shuttle)]
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that panics has failed, and says how")]
 

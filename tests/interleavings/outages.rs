@@ -1,7 +1,8 @@
 //! A disk that fails and works again while the cache is used: contracts 3 and 6.
 //!
-//! What is only on the disk may be missed meanwhile, and lost. But nobody is given what was overwritten or removed, in this run or
-//! after a restart at any moment after a removal was acknowledged; and nobody waits for ever.
+//! An entry that is only on the disk may be missed meanwhile, and lost. But no lookup returns an overwritten
+//! or removed value, in this run or after a restart at any moment after the removal was acknowledged. And no
+//! thread waits without an end.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -19,13 +20,13 @@ use crate::source::Source;
 /// Longer than the writer waits before it tries a disk again.
 const RETRY: Duration = Duration::from_mins(1);
 
-/// Points at which others may go on while the disk fails.
+/// Number of points at which other threads may go on while the disk fails.
 const OUTAGE: usize = 12;
 
-/// Operations of two or three commits.
+/// Number of operations of two or three commits.
 const NEXT_OPERATIONS: u64 = 60;
 
-/// Fails these operations for a while, and then lets the disk be tried again.
+/// Fails these operations for a while, and then lets the cache try the disk again.
 fn fail(place: &Place, disk: &SimulatedVolume, operations: &[Operation]) {
     disk.fail_every(operations, Failure::Io);
     for _ in 0..OUTAGE {
@@ -35,17 +36,17 @@ fn fail(place: &Place, disk: &SimulatedVolume, operations: &[Operation]) {
     place.time.advance(RETRY);
 }
 
-/// One operation of the disk fails, of those that come next. What is tried again succeeds.
+/// Fails one of the disk's next operations. A retry succeeds.
 fn fail_once(disk: &SimulatedVolume) {
     let next = disk.operations().len() as u64;
     disk.fail_once(next + thread_rng().next_u64() % NEXT_OPERATIONS, Failure::Io);
 }
 
-/// What a removal left behind at the moment at which it was acknowledged: no restart may find less than this number.
+/// The disk at the moment when a removal was acknowledged: no restart may find a lower number than this one.
 #[derive(Default)]
 struct Removed(Mutex<Option<(Place, u64)>>);
 
-/// Key 1 is written, removed and written again; each step makes what was before it wrong.
+/// Key 1 is written, removed and written again. Each step makes the earlier values wrong.
 fn change(place: &Place, source: &Source, removed: &Removed, versions: &Keyspace<u64, u64>) {
     let written = source.next();
     versions.insert(&1, written).unwrap();
@@ -58,11 +59,12 @@ fn change(place: &Place, source: &Source, removed: &Removed, versions: &Keyspace
     versions.insert(&1, next).unwrap();
 }
 
-/// After the contest: the disk works again, and key 1 is read from it; then after a restart at the moment of its removal, and at the end.
+/// After the contest: the disk works again, and key 1 is read from it. Then it is read after a restart at the
+/// moment of its removal, and after one at the end.
 fn judge(place: &Place, cache: Cache, versions: Keyspace<u64, u64>, source: &Source, removed: Removed) {
     pass_time();
     let_others_go_on();
-    // Takes the room of key 1, so that the disk is asked.
+    // Takes the room of key 1 in memory, so that the disk is asked.
     versions.insert(&2, 1 << 20).unwrap();
     drop(cache.flush());
     source.get(&versions, &1);
@@ -102,7 +104,7 @@ pub(crate) fn an_outage_brings_nothing_back() {
     judge(&place, cache, versions, &source, removed);
 }
 
-/// The file is closed, opened again and replayed to in one step, if that is all it takes.
+/// The file is closed, opened again, and the commit repeated in one step, if that is enough.
 pub(crate) fn a_single_failure_brings_nothing_back() {
     let (place, disk) = Place::on_a_disk();
     let (source, removed) = (Source::new(), Removed::default());
@@ -141,7 +143,7 @@ pub(crate) fn lookups_that_fail_bring_nothing_back() {
     judge(&place, cache, versions, &source, removed);
 }
 
-/// Writers find the buffer full, and removals must be answered, while the disk fails for good.
+/// Callers find the write buffer full, and removals must be answered, while the disk fails for good.
 pub(crate) fn nobody_waits_for_a_disk_that_is_gone() {
     let (place, disk) = Place::on_a_disk();
     let (source, removed) = (Source::new(), Removed::default());

@@ -1,4 +1,4 @@
-//! The cache of a scenario, and the time it goes by.
+//! The cache of a scenario, and its clock.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -13,16 +13,16 @@ use larder::{ByteSize, Cache, CacheBuilder, Follower, Keyspace, KeyspaceDefiniti
 use crate::harness::cache_path;
 
 pub(crate) const TTL: Duration = Duration::from_secs(100);
-/// What most scenarios are about: numbers that only grow, by a small number.
+/// The keyspace of most scenarios: numbers that only grow, by a small number.
 pub(crate) const VERSIONS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("version").ttl(TTL);
 
-/// Numbers by two numbers, to be removed by the first.
+/// Numbers by two numbers. A removal names the first.
 pub(crate) const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(TTL);
 
-/// An entry's weight, if memory and the write buffer are to hold one of them.
+/// The weight of an entry, if memory and the write buffer should hold one of them.
 const HEAVY: u64 = 40 << 10;
 
-/// Time that a scenario moves. Not interleaved by itself: a reading is one step of its thread.
+/// A clock that a scenario sets. It is not interleaved by itself: a reading is one step of its thread.
 #[derive(Debug, Default)]
 pub(crate) struct SetTime(AtomicU64);
 
@@ -42,7 +42,7 @@ impl Clock for SetTime {
     }
 }
 
-/// A file's place. There are keyspaces in the file, and no entries.
+/// The place of a file. The file has keyspaces and no entries.
 #[derive(Debug)]
 pub(crate) struct Place {
     path: PathBuf,
@@ -52,8 +52,8 @@ pub(crate) struct Place {
 }
 
 thread_local! {
-    /// A file with the keyspaces of all scenarios, made once: half of a schedule's time would go into making
-    /// it.
+    /// A file with the keyspaces of all scenarios, made once. Otherwise half of a schedule's time would go
+    /// into making it.
     static BEGINNING: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
     /// The same on a simulated disk.
     static BEGINNING_DISK: RefCell<Option<SimulatedVolume>> = const { RefCell::new(None) };
@@ -72,7 +72,7 @@ impl Place {
         place
     }
 
-    /// A place on a disk that can be made to fail.
+    /// Makes a place on a disk that can be made to fail.
     pub(crate) fn on_a_disk() -> (Self, SimulatedVolume) {
         let place = |disk: &SimulatedVolume| Self {
             path: "/cache/shop.larder".into(),
@@ -96,7 +96,7 @@ impl Place {
         cache.close().unwrap();
     }
 
-    /// The same place and time after the machine has stopped, with what was on the disk.
+    /// Returns the same place and time after a power loss, with the content of the disk.
     pub(crate) fn restarted(&self) -> Self {
         let disk = self.disk.as_ref().map(SimulatedVolume::copy);
         Self { path: self.path.clone(), time: self.time.clone(), disk }
@@ -119,11 +119,11 @@ impl Place {
             .verify_on_open(ByteSize::bytes(0))
             .flush_interval(Duration::from_millis(10))
             .sweep_interval(Duration::from_millis(10))
-            // A removal of two keys is deleted behind the answer.
+            // A removal of two keys is deleted after the call returns.
             .range_rows(1)
     }
 
-    /// A cache in which every entry fits.
+    /// Opens a cache in which every entry fits.
     pub(crate) fn open(&self) -> Cache {
         settled(self.builder())
     }
@@ -133,7 +133,7 @@ impl Place {
         settled(self.builder().weigher(|_| HEAVY).range_rows(2))
     }
 
-    /// A cache whose memory holds one clean entry: a second one evicts the first.
+    /// Opens a cache whose memory holds one clean entry: a second one evicts the first.
     pub(crate) fn open_tight(&self) -> Cache {
         settled(self.builder().weigher(|_| HEAVY))
     }
@@ -143,7 +143,7 @@ impl Place {
         settled(self.builder().weigher(|_| HEAVY).write_buffer(ByteSize::kib(64)))
     }
 
-    /// As `open_full`; and values from [`LARGE`] on are larger than the write buffer: they go alone, and take
+    /// As `open_full`. Values from [`LARGE`] on are larger than the write buffer: they go alone, and take
     /// memory's room.
     pub(crate) fn open_with_large(&self) -> Cache {
         let weigh = |weighed: &larder::EntryInfo<'_>| match weighed.value.downcast_ref::<u64>() {
@@ -153,7 +153,7 @@ impl Place {
         settled(self.builder().weigher(weigh).write_buffer(ByteSize::kib(64)))
     }
 
-    /// What another process would see of a key now: what is committed.
+    /// Returns what another process would see of a key now: the committed value.
     pub(crate) fn committed(&self, key: u64) -> Option<u64> {
         let follower = Follower::open_with_clock(&self.path, self.time.clone()).unwrap();
         follower.keyspace(VERSIONS).get(&key).unwrap()
@@ -163,21 +163,21 @@ impl Place {
 /// Values from here on weigh nearly all that memory may hold, in a cache of [`Place::open_with_large`].
 pub(crate) const LARGE: u64 = 1_000;
 
-/// Opens, and lets the threads begin: what they do first is not to be explored.
+/// Opens a cache, and lets its threads begin: their first steps should not be explored.
 fn settled(builder: CacheBuilder) -> Cache {
     let cache = builder.open().unwrap();
     let_others_go_on();
     cache
 }
 
-/// Outside a contest: every other thread goes on until it has to wait.
+/// Outside a contest: lets every other thread go on until it has to wait.
 pub(crate) fn let_others_go_on() {
     for _ in 0..4 {
         shuttle::thread::yield_now();
     }
 }
 
-/// The keyspace of versions.
+/// Opens the keyspace of versions.
 pub(crate) fn versions(cache: &Cache) -> Keyspace<u64, u64> {
     cache.keyspace(VERSIONS).unwrap()
 }

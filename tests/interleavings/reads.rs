@@ -1,4 +1,4 @@
-//! One key, its values in memory, on their way to the disk, on the disk, and back: contract 1.
+//! One key: its value in memory, on its way to the disk, on the disk, and back (contract 1).
 
 use larder::{Cache, Keyspace};
 
@@ -6,7 +6,7 @@ use crate::explorer::contest;
 use crate::history::{Call, History};
 use crate::place::{Place, versions};
 
-/// A cache whose calls are noted.
+/// A cache that notes its calls.
 struct Noted {
     cache: Cache,
     versions: Keyspace<u64, u64>,
@@ -50,7 +50,8 @@ impl Noted {
     }
 }
 
-/// Two writes of a key while another takes its room, so that it is evicted as soon as it is clean and read back from disk.
+/// Two writes of a key, while another key takes its room. So it is evicted as soon as it is clean, and read
+/// back from disk.
 pub(crate) fn reads_never_go_back() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -73,7 +74,7 @@ pub(crate) fn reads_never_go_back() {
     noted.check(&[(1, 10)]);
 }
 
-/// A write is committed and evicted, all while a lookup is somewhere between the shard and the disk.
+/// A write is committed and evicted, while a lookup is somewhere between the shard and the disk.
 pub(crate) fn a_lookup_sees_the_latest_of_several_commits() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -94,7 +95,7 @@ pub(crate) fn a_lookup_sees_the_latest_of_several_commits() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// Removals and a write of a key that stands on disk alone, and lookups that promote it.
+/// Removals and a write of a key that is on disk only, and lookups that promote it.
 pub(crate) fn removals_writes_and_promotions_agree() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -118,7 +119,8 @@ pub(crate) fn removals_writes_and_promotions_agree() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// A range removal against writes on either side of it, one key on disk alone. Each key has an order; the range as a whole has none.
+/// A range removal against writes before and after it, with one key on disk only. Each key has an order; the
+/// range as a whole has none.
 pub(crate) fn a_clear_agrees_with_writes_and_reads() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -146,7 +148,7 @@ pub(crate) fn a_clear_agrees_with_writes_and_reads() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// A removal of three keys, of which the last is deleted together with the removal's row.
+/// A removal of three keys. The last one is deleted together with the removal's row.
 pub(crate) fn a_large_removal_agrees_with_reads() {
     let noted = Noted::new(Place::new().open_in_pairs());
     noted.begin_with(1, 10);

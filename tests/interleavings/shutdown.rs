@@ -1,4 +1,4 @@
-//! Closing while others are at work: nobody is left waiting, and nothing that was acknowledged is lost.
+//! Closing while other threads are at work: no thread waits without an end, and nothing acknowledged is lost.
 
 use std::convert::Infallible;
 use std::sync::Mutex;
@@ -14,15 +14,15 @@ use crate::place::{Place, TTL, versions};
 
 const HOLDERS: KeyspaceDefinition<u64, Holder> = KeyspaceDefinition::new("holder").ttl(TTL);
 
-/// A value that holds a handle to the cache that holds it, as an application's might. Where it is dropped,
-/// the cache may end.
+/// A value that holds a handle to its own cache, as an application's value might. Dropping it may end the
+/// cache.
 #[derive(Serialize, Deserialize)]
 struct Holder {
     #[serde(skip)]
     _handle: Option<Cache>,
 }
 
-/// How a call during the closing may end.
+/// Returns whether a call during the closing ended in an allowed way.
 fn is_done(result: Result<(), Error>) -> bool {
     match result {
         Ok(()) => true,
@@ -51,7 +51,7 @@ pub(crate) fn closing_loses_nothing_acknowledged() {
             *loaded.lock().unwrap() = value.ok();
         },
     ]);
-    // Waits for the closing, if that was not over.
+    // Waits until the closing is over.
     cache.close().unwrap();
     assert_eq!(
         loaded.into_inner().unwrap().as_deref(),
@@ -66,7 +66,7 @@ pub(crate) fn closing_loses_nothing_acknowledged() {
     }
 }
 
-/// The last handle may go in any thread: a caller's, or a worker's that drops a value.
+/// The last handle may be dropped in any thread: a caller's, or a worker's that drops a value.
 pub(crate) fn the_last_handle_may_go_anywhere() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -90,7 +90,7 @@ pub(crate) fn the_last_handle_may_go_anywhere() {
             drop(handles);
         },
     ]);
-    // Somebody is closing the cache, or has. Its file is free when that is over.
+    // Another thread is closing the cache, or has closed it. After that its file is free.
     let reopened = std::iter::repeat_with(|| {
         yield_now();
         place.builder().open()
@@ -101,14 +101,14 @@ pub(crate) fn the_last_handle_may_go_anywhere() {
     assert_eq!(value, Some(20), "the insert had returned before its handle was dropped");
 }
 
-/// Once the cache is closed no lookup finds a value, whatever was under way; and what was acknowledged is on
+/// Once the cache is closed no lookup finds a value, whatever was under way. What was acknowledged is on
 /// disk, whenever that was.
 pub(crate) fn a_closed_cache_has_nothing() {
     let place = Place::new();
     let cache = place.open_tight();
     let versions = versions(&cache);
     versions.insert(&1, 10).unwrap();
-    // Memory holds one entry: the first is on disk alone from here on.
+    // Memory holds one entry: the first is on disk only from here on.
     versions.insert(&2, 20).unwrap();
     cache.flush().unwrap();
     let inserted = AtomicBool::new(false);
@@ -149,8 +149,8 @@ impl Drop for Closer {
     }
 }
 
-/// Whoever closes the cache, a thread of its own among them: when an application's thread is told so, the
-/// file may be opened again.
+/// Any thread may close the cache, also one of its own. When a thread of the application learns that it is
+/// closed, the file may be opened again.
 pub(crate) fn what_is_closed_can_be_opened() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -160,7 +160,7 @@ pub(crate) fn what_is_closed_can_be_opened() {
     cache.flush().unwrap();
     let reopened = Mutex::new(None);
     contest([
-        // Evicts the other when it is committed, and the sweeper drops it.
+        // Evicts the other entry when it is committed, and the sweeper drops that value.
         &|| drop(versions.insert(&2, 20).and_then(|()| cache.flush())),
         &|| {
             let closed = cache.close();

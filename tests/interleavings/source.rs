@@ -1,5 +1,5 @@
-//! Where values come from: a number that only grows, so that whoever is given less than the least that is still right was given what
-//! had been invalidated or overwritten.
+//! The source of values: a number that only grows. A lookup that returns less than the lowest right answer
+//! has returned an invalidated or overwritten value.
 
 use std::convert::Infallible;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use larder::{Key, Keyspace};
 use shuttle::thread::sleep;
 
-/// Where values come from, and what lookups were given that they should not have been.
+/// The source, and the wrong answers of lookups.
 pub(crate) struct Source {
     now: AtomicU64,
     least: AtomicU64,
@@ -21,17 +21,17 @@ impl Source {
         Self { now: AtomicU64::new(10), least: AtomicU64::new(0), stale: Mutex::default() }
     }
 
-    /// The source has changed: its new number.
+    /// Changes the source, and returns its new number.
     pub(crate) fn next(&self) -> u64 {
         self.now.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// Whoever looks from here on must not be given less.
+    /// Notes that lookups from here on must not return less.
     pub(crate) fn settle(&self, least: u64) {
         self.least.fetch_max(least, Ordering::SeqCst);
     }
 
-    /// As a database is changed, and what was cached of it invalidated.
+    /// Changes the source and invalidates in the cache, as an application with a database does.
     pub(crate) fn change(&self, invalidate: impl FnOnce()) {
         let new = self.next();
         invalidate();

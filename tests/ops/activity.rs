@@ -1,4 +1,5 @@
-//! What a cache tells of single keys, from end to end: hot keys, slow loads, and operations as they are made.
+//! What a cache reports of single keys, from end to end: hot keys, slow loads, and operations as they are
+//! made.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,13 +9,13 @@ use larder::{Cache, MAX_SLOW_LOADS};
 use crate::support::warnings::Warnings;
 use crate::support::{NAMES, Place, Random, VERSIONS};
 
-/// Asks for keys of which some are far more popular than others; how often each was asked for.
+/// Looks up keys of which some are far more popular than others. Returns how often each was looked up.
 fn ask(cache: &Cache, lookups: u64) -> BTreeMap<u64, f64> {
     let versions = cache.keyspace(VERSIONS).unwrap();
     let mut random = Random::new(7);
     let mut asked = BTreeMap::new();
     for _ in 0..lookups {
-        // Key 0 is asked for as often as keys 1 to 9 together, about, and they as often as keys 10 to 99.
+        // Key 0 is looked up about as often as keys 1 to 9 together, and these as often as keys 10 to 99.
         let magnitude = 10_u64.pow(u32::try_from(random.below(4)).unwrap());
         let key = random.below(magnitude);
         *asked.entry(key).or_insert(0.0) += 1.0;
@@ -44,9 +45,9 @@ fn hot_keys_are_those_that_are_asked_for_within_the_error_that_is_told() {
         (key.share - truth).abs() > key.error
     };
     let off: Vec<_> = hot.hits.keys.iter().filter(is_off).collect();
-    // In one case of twenty; the number of cases is small.
+    // The bound is exceeded in one case of twenty, and there are few cases.
     assert!(off.len() <= 2, "{off:?} of {:?}", hot.hits.keys);
-    // A flood of others, and an hour without: what was hot is not any more.
+    // After an hour, and many lookups of other keys, the hot keys are hot no more.
     place.clock.advance(Duration::from_hours(1));
     let hot = cache.hot_keys(None, 20).unwrap();
     assert!(hot.hits.samples < 0.5 && hot.hits.per_second < 0.1, "{hot:?}");
@@ -73,7 +74,7 @@ fn hot_misses_are_apart_from_hot_hits() {
     let of_names = cache.hot_keys(Some("name"), 20).unwrap();
     assert!(of_names.hits.keys.is_empty() && of_names.misses.keys.len() == 2);
     assert!(cache.hot_keys(Some("none"), 20).unwrap().misses.keys.is_empty());
-    // What a keyspace of another version was asked for is told of no more.
+    // Lookups in another version of a keyspace are not reported any more.
     drop(names);
     cache.keyspace(NAMES.version(9)).unwrap();
     assert!(cache.hot_keys(None, 20).unwrap().misses.keys.is_empty());
@@ -112,7 +113,7 @@ fn the_log_names_the_keys_of_its_warnings_where_that_is_wanted() {
             };
             names.get_or_load(key, load).unwrap();
         }
-        // One that can't be cached.
+        // A value that can't be cached.
         let huge = || Ok::<_, std::io::Error>("x".repeat(65 << 20));
         names.get_or_load("huge", huge).unwrap();
     });
@@ -185,10 +186,11 @@ mod live {
         Client::connect(socket).unwrap().monitor(options).unwrap()
     }
 
-    /// An operation: what it is, of which keyspace, and its key.
+    /// An operation: its name, its keyspace, and its key.
     type Shown = (String, String, String);
 
-    /// What is shown until the end, and how it ended: why, shown, missed.
+    /// Returns the operations until the end, and how it ended: why, how many were shown, and how many were
+    /// missed.
     fn rest(mut monitor: Monitor) -> (Vec<Shown>, (String, u64, u64)) {
         let mut shown = Vec::new();
         loop {
@@ -293,14 +295,14 @@ mod live {
         let end = next();
         assert!(end.contains("\"ended\":\"peer\""), "{end}");
         assert!(next().contains("\"protocol\""), "and what it asked for is answered");
-        // As many as may be watch, and go away without a word: there is room for others then.
+        // As many peers as are allowed watch, and go away without a message. Then there is room for others.
         for _ in 0..5 {
             let all: Vec<_> = (0..4).map(|_| monitor(&socket, &options(1, None))).collect();
             let refused = Client::connect(&socket).unwrap().monitor(&options(1, None)).unwrap_err();
             assert!(matches!(&refused, ClientError::Refused(refusal) if refusal.kind == "busy"), "{refused}");
             drop(all);
             let mut client = Client::connect(&socket).unwrap();
-            // The thread of the socket sees them go before it answers a later request.
+            // The socket's thread notices that they are gone before it answers a later request.
             client.stats().unwrap();
         }
     }

@@ -1,4 +1,4 @@
-//! Statistics: what is counted where, and what of it outlives a restart.
+//! Statistics: what is counted where, and which counts outlive a restart.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ fn everything_is_counted_by_keyspace_and_by_tier() {
     assert!(swept(|space| space.disk_expirations) > 0 && swept(|space| space.memory_expirations) > 0);
 }
 
-/// Contract 7, as it is shown: a full write buffer is no overfull memory.
+/// Contract 7 in the statistics: a full write buffer does not count against memory's capacity.
 #[test]
 fn contract_7_what_waits_in_the_write_buffer_stands_beside_the_memory_capacity() {
     let (place, disk) = (Place::new(), SimulatedVolume::new());
@@ -55,7 +55,7 @@ fn contract_7_what_waits_in_the_write_buffer_stands_beside_the_memory_capacity()
     let blobs = cache.keyspace(BLOBS).unwrap();
     blobs.insert(&100, vec![0; 10_000]).unwrap();
     cache.flush().unwrap();
-    // While the disk is off nothing is committed, whenever the writer looks.
+    // While the disk is off the writer commits nothing.
     disk.fail_from(0, Failure::Io);
     blobs.insert(&0, vec![0; 10_000]).unwrap();
     cache.flush().unwrap_err();
@@ -150,11 +150,11 @@ fn lifetime_counts_go_on_after_a_restart_and_cost_no_commit() {
         cache
     };
     run(1).close().unwrap();
-    // By the last handle's drop as well.
+    // The same when the last handle is dropped.
     drop(run(2));
     let cache = run(3);
     let names = cache.keyspace(NAMES).unwrap();
-    // A new version of a keyspace does not take its counts along.
+    // A new version of a keyspace begins with new counts.
     let versions = cache.keyspace(VERSIONS).unwrap();
     versions.get(&1);
     drop((names, versions));
@@ -199,7 +199,7 @@ fn lifetime_counts_begin_anew_when_they_are_damaged_and_outlive_the_loss_of_the_
     }
 }
 
-/// What a type has become whose version was not raised.
+/// A type that changed without a new version.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Renamed {
     title: String,

@@ -1,7 +1,7 @@
 //! Full disk: fill it, degrade, make room, recover, again and again on the same disk.
 //!
-//! Removals must hold while it is full, whether the ballast makes room for them or the file has to go; and when there is room again
-//! the cache takes entries as before.
+//! Removals must hold while it is full, whether the ballast makes room for them or the file is discarded.
+//! When there is room again, the cache takes entries as before.
 
 use larder::{ByteSize, Cache, DiskState, Keyspace, KeyspaceDefinition, MAX_RETRY_DELAY};
 
@@ -18,12 +18,13 @@ fn open(place: &SimulatedPlace) -> (Cache, Keyspace<u64, Vec<u8>>) {
     (cache, many)
 }
 
-/// Inserts in one filling, at most: a file that has grown large enough may need no more room.
+/// Maximum number of inserts in one filling. A file that has grown large enough may need no more room.
 const MAX_INSERTS: u64 = 3_000;
-/// Fillings of one disk.
+/// Number of fillings of one disk.
 const FILLINGS: usize = 3;
 
-/// Fills the disk until it is full, removes on it, makes room; the file may be lost on the way, what was removed never comes back.
+/// Fills the disk, removes entries while it is full, and makes room. The file may be lost; a removed entry
+/// never comes back.
 fn fill_and_free(place: &SimulatedPlace, random: &mut Random) -> (u64, bool) {
     let (cache, many) = open(place);
     // Other files leave this much room.
@@ -47,10 +48,10 @@ fn fill_and_free(place: &SimulatedPlace, random: &mut Random) -> (u64, bool) {
     let crashed = place.moved_to(place.disk.copy());
     let (_, found) = open(&crashed);
     assert!(removed.iter().all(|key| found.get(key).is_none()), "a removal on a full disk came back");
-    // Room again.
+    // There is room again.
     place.disk.set_capacity(None);
     place.clock.advance(MAX_RETRY_DELAY);
-    // The first may tell of what was inserted while there was no file.
+    // The first flush may report inserts that were made while there was no file.
     drop(cache.flush());
     cache.flush().unwrap();
     assert!(state_of(&cache) == DiskState::On && held());

@@ -1,5 +1,5 @@
-//! Keyspaces that are opened while the file is out of service: whatever fails on the way back, each has a number of its own, and the file
-//! learns of them without being taken for damaged.
+//! Keyspaces that are opened while the file is out of service. Whatever fails on the way back, each has a
+//! number of its own, and the file gets them without being taken for damaged.
 
 use larder::testing::Failure;
 use larder::{Cache, DiskState, KeyspaceDefinition, MAX_RETRY_DELAY};
@@ -10,7 +10,7 @@ use crate::support::{HOUR, NAMES};
 const ONE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("one").ttl(HOUR);
 const TWO: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("two").ttl(HOUR);
 
-/// A healed disk takes the file back as it was.
+/// Checks that on a healed disk the cache uses the file as it was.
 fn assert_file_is_kept(place: &SimulatedPlace, cache: &Cache, operation: u64) {
     place.retry(cache);
     let disk = disk_of(cache);
@@ -26,7 +26,7 @@ fn keyspaces_opened_before_and_after_a_way_back_that_fails_stay_apart() {
         let (cache, _names) = suspended(&place);
         let one = cache.keyspace(ONE).unwrap();
         one.insert(&1, 111).unwrap();
-        // The file opens again, perhaps, and then fails again.
+        // The file may open again, and then fail again.
         place.disk.fail_from(place.next_operation() + operation, Failure::Io);
         place.clock.advance(MAX_RETRY_DELAY);
         drop(cache.flush());
@@ -55,7 +55,7 @@ fn a_keyspace_that_changes_its_version_twice_in_an_outage_keeps_the_file() {
         drop(cache.keyspace(NAMES.version(8)).unwrap());
         let names = cache.keyspace(NAMES.version(9)).unwrap();
         names.insert("kept", "kept 9".to_owned()).unwrap();
-        // The commit that tells the file fails, and nobody knows how far it came.
+        // The commit that enters them in the file fails, and how much of it was done is unknown.
         place.disk.fail_once(place.next_operation() + operation, Failure::Io);
         place.clock.advance(MAX_RETRY_DELAY);
         drop(cache.flush());

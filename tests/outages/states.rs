@@ -1,4 +1,4 @@
-//! The states of the disk tier, and every way from one to another: `docs/design.md` draws them.
+//! The states of the disk tier, and every way from one to another: `docs/design.md` has the diagram.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn a_flush_tells_of_what_was_waiting_when_the_file_was_discarded() {
     let (cache, names) = discarded(&place);
     place.disk.heal();
     place.clock.advance(MAX_RETRY_DELAY);
-    // A step that makes the fresh file, and is not asked for all.
+    // This step makes the fresh file, and is no flush.
     assert!(names.remove("old").is_ok());
     assert_eq!(state_of(&cache), DiskState::On);
     assert_eq!(value(&names, "new").as_deref(), Some("new 1"), "in memory alone");
@@ -62,7 +62,7 @@ fn a_suspended_disk_comes_back_with_its_entries_and_takes_what_was_written_meanw
     assert_eq!((disk.suspensions, disk.discards, disk.recoveries), (1, 0, 1));
     let told = place.wait_for_events(2);
     assert!(matches!(told[1], Event::DiskRecovered { kept_entries: true }), "{told:?}");
-    // A restart finds everything, and nothing that was overwritten.
+    // A restart finds every entry, and none that was overwritten.
     let crashed = place.moved_to(place.disk.copy());
     let reopened = crashed.open().keyspace(NAMES).unwrap();
     let found = ["kept", "old", "new"].map(|key| value(&reopened, key).unwrap());
@@ -110,7 +110,7 @@ fn an_invalidation_that_cannot_be_committed_discards_the_file_and_holds() {
     assert!(!place.disk.files().contains(&PATH.into()), "{:?}", place.disk.files());
     let told = place.wait_for_events(1);
     assert!(matches!(told[0], Event::DiskDiscarded { .. }), "{told:?}");
-    // Everything goes on in memory.
+    // Memory goes on with every entry.
     assert_eq!(value(&names, "new").as_deref(), Some("new 1"));
     assert_eq!((value(&names, "kept"), value(&names, "old")), (None, None));
     names.insert("old", "old 2".to_owned()).unwrap();
@@ -118,7 +118,7 @@ fn an_invalidation_that_cannot_be_committed_discards_the_file_and_holds() {
     assert_eq!(names.clear().unwrap(), 1);
     assert!(matches!(cache.flush(), Err(Error::NotDurable { .. })));
     names.insert("old", "old 3".to_owned()).unwrap();
-    // A fresh file is made when the disk allows, and takes what is written from then on.
+    // When the disk allows it, a fresh file is made. It takes the writes from then on.
     place.disk.heal();
     place.clock.advance(MAX_RETRY_DELAY);
     let told = cache.flush().unwrap_err().to_string();
@@ -192,8 +192,8 @@ fn a_full_write_buffer_does_not_hold_writers_up_for_ever() {
 #[test]
 fn damage_found_at_run_time_is_quarantined_and_costs_no_more_than_misses() {
     let place = SimulatedPlace::new();
-    // More than the store's own cache of pages holds. And nothing is flushed before its time: what is dirty when the damage comes is saved, what
-    // was committed to the damaged file is not.
+    // More than the store's page cache holds, and without an early flush. Entries that are dirty when the
+    // damage comes are saved; entries that were committed to the damaged file are not.
     let small = || place.builder().page_cache(ByteSize::kib(64)).memory_capacity(ByteSize::kib(64));
     let open = || small().flush_interval(Duration::from_hours(1)).open().unwrap();
     let cache = open();
@@ -206,7 +206,7 @@ fn damage_found_at_run_time_is_quarantined_and_costs_no_more_than_misses() {
     let (names, blobs) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(BLOBS).unwrap());
     let len = place.disk.read(PATH).unwrap().len();
     place.disk.write(PATH, &vec![0xA5; len]);
-    // After the damage: the sweeper's first look may have the writer make a step at any time.
+    // After the damage, because the sweeper's first sweep may make the writer run a step at any time.
     names.insert("dirty", "dirty 1".to_owned()).unwrap();
     for key in 0..1_000 {
         assert!(blobs.get(&key).is_none_or(|blob| *blob == [1; 1_000]));
@@ -266,7 +266,7 @@ fn a_keyspace_opened_during_an_outage_is_on_disk_after_it() {
         let versions = cache.keyspace(VERSIONS).unwrap();
         versions.insert(&1, 1).unwrap();
         drop(names);
-        // A new version of one that was open before.
+        // A new version of a keyspace that was open before.
         let names = cache.keyspace(NAMES.version(9)).unwrap();
         assert!(names.get("new").is_none(), "of another version");
         recover(&place, &cache);
@@ -291,7 +291,7 @@ fn the_ballast_lets_removals_through_on_a_full_disk() {
         many.insert(&key, vec![7; 3_000]).unwrap();
     }
     cache.flush().unwrap();
-    // The disk is full to the byte, but for the ballast.
+    // The disk is full to the byte; only the ballast can be given up.
     place.disk.set_capacity(Some(place.disk.used()));
     for key in 300..900 {
         many.insert(&key, vec![7; 3_000]).unwrap();
@@ -303,7 +303,7 @@ fn the_ballast_lets_removals_through_on_a_full_disk() {
     assert_eq!(disk.discards, 0, "no entry was lost for it");
     let crashed = place.moved_to(place.disk.copy()).open().keyspace(MANY).unwrap();
     assert!(crashed.get(&1).is_none() && crashed.get(&2).is_some());
-    // Room again.
+    // There is room again.
     place.disk.set_capacity(None);
     place.clock.advance(MAX_RETRY_DELAY);
     cache.flush().unwrap();

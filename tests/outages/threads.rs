@@ -1,5 +1,5 @@
-//! Threads during an outage: lookups in flight while the file is closed and opened, a user's `Drop` that panics at the end, a listener that
-//! has the last handle, and what is told of the outage in which order.
+//! Threads during an outage: lookups in flight while the file is closed and opened, a user's `Drop` that
+//! panics at the end, a listener that has the last handle, and the order of the events of an outage.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -95,7 +95,7 @@ fn a_drop_that_panics_while_the_cache_closes_costs_no_file() {
         armed.insert(&key, ArmedValue(vec![1; 2_000])).unwrap();
     }
     IS_ARMED.store(true, Ordering::SeqCst);
-    // Whose thread it panics on is its own affair.
+    // The thread on which it panics does not matter here.
     drop(catch_unwind(AssertUnwindSafe(|| cache.close())));
     IS_ARMED.store(false, Ordering::SeqCst);
     let left = place.moved_to(place.disk.copy()).open().keyspace(NAMES).unwrap();

@@ -1,5 +1,5 @@
-//! Others at work during an outage: a clock that panics on the writer's thread, a listener that calls the cache, somebody who puts another
-//! file in the place of the cache's.
+//! User code and users during an outage: a clock that panics on the writer thread, a listener that calls the
+//! cache, and another file that is put in the place of the cache's.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -39,7 +39,8 @@ impl Clock for PanickingClock {
 fn a_writer_that_panics_costs_the_file_and_nothing_else() {
     let place = SimulatedPlace::new();
     let clock = Arc::new(PanickingClock::default());
-    // No step of the writer but those that are asked for: one of its own would meet the panic first.
+    // The writer runs only steps that a call asks for. Otherwise a step of its own would meet the panic
+    // first.
     let builder = place.builder().flush_interval(Duration::from_hours(1));
     let cache = builder.clock(clock.clone()).open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();
@@ -63,7 +64,7 @@ fn a_writer_that_panics_costs_the_file_and_nothing_else() {
     assert_eq!(names.keys().collect::<Vec<_>>(), ["late"]);
 }
 
-/// What a listener reaches its cache by.
+/// The handle through which a listener reaches its cache.
 type Handle = Arc<Mutex<Option<(Cache, Keyspace<String, String>)>>>;
 
 #[test]
@@ -90,7 +91,7 @@ fn a_listener_may_call_the_cache_and_may_panic() {
     place.disk.fail_every(&[Operation::Write, Operation::Sync, Operation::SetLen], Failure::Io);
     names.insert("new", "new".to_owned()).unwrap();
     assert!(cache.flush().is_err());
-    // Its removal could not be committed, and so it cost the file: the next event.
+    // The listener's removal could not be committed, so the file was discarded: the next event.
     wait_until("both events are told", || called.load(Ordering::SeqCst) == 2);
     assert_eq!((state_of(&cache), names.get("told")), (DiskState::Discarded, None));
     place.disk.heal();

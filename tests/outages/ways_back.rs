@@ -1,5 +1,5 @@
-//! The ways back into service: nothing that a failure left bars them, the operator's hand neither, and a disk that fails as soon as it is
-//! back is left alone for longer each time.
+//! The ways back into service. No leftover of a failure bars them, and no act of the operator. A disk that
+//! fails as soon as it is back is left alone for longer each time.
 
 use larder::testing::{Failure, Operation};
 use larder::{ByteSize, Cache, DiskState, Error, INITIAL_RETRY_DELAY, Keyspace, MAX_RETRY_DELAY};
@@ -12,7 +12,7 @@ use crate::support::{BLOBS, Random};
 
 type Blobs = Keyspace<u64, Vec<u8>>;
 
-/// A cache whose lookups mostly ask the disk.
+/// Opens a cache whose lookups mostly ask the disk.
 fn reading(place: &SimulatedPlace) -> (Cache, Blobs) {
     let builder = place.builder().page_cache(ByteSize::kib(64)).memory_capacity(ByteSize::kib(64));
     let cache = builder.verify_on_open(0).open().unwrap();
@@ -20,7 +20,7 @@ fn reading(place: &SimulatedPlace) -> (Cache, Blobs) {
     (cache, blobs)
 }
 
-/// So many blobs of 1,000 bytes, on disk.
+/// Opens a cache with `count` blobs of 1,000 bytes on disk.
 fn filled_with(place: &SimulatedPlace, count: u64) -> (Cache, Blobs) {
     let (cache, blobs) = reading(place);
     for key in 0..count {
@@ -136,7 +136,8 @@ fn a_crash_on_a_full_disk_is_got_over_with_the_room_of_the_ballast() {
     assert!(told.contains("no space left"), "{told}");
 }
 
-/// Fails one operation, or every one from it on, of a cache that reads, writes and sweeps; then heals the disk.
+/// Fails one operation, or every one from it on, of a cache that reads, writes and sweeps. Then heals the
+/// disk.
 fn fail_and_heal(seed: u64) {
     let random = &mut Random::of_round(seed);
     let place = SimulatedPlace::new();

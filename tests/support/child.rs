@@ -1,8 +1,7 @@
-//! Other processes: the test binary, run again to do one thing with a cache.
+//! Child processes: the test binary, run again to do one task with a cache.
 //!
-//! `child_process` is a test that only does something when a parent test started it; the parent says what
-//! through the environment, and reads the child's lines as it prints them. A task's further words are for the
-//! task.
+//! `child_process` is a test that does nothing unless a parent test started it. The parent names the task in
+//! the environment, and reads the lines that the child prints. Further words of a task are its arguments.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -19,10 +18,11 @@ use crate::support::{LOCK_WAIT, Random, VERSIONS, watch_this_test};
 const TASK: &str = "LARDER_TEST_TASK";
 const FILE: &str = "LARDER_TEST_FILE";
 
-/// How long a child may say nothing before it counts as hung. Far more than any task needs on a busy machine.
+/// How long a child may print nothing before it counts as hung. Far more than any task needs on a busy
+/// machine.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// Lines that are kept for a parent that does not read them yet. Then the child waits, as it does for a full
-/// pipe.
+/// Lines that are kept for a parent that does not read them yet. With more, the child waits, as it does for a
+/// full pipe.
 const LINES_KEPT: usize = 256;
 
 /// A child at work, killed when it is dropped.
@@ -37,13 +37,13 @@ impl Worker {
         Self::spawn(Command::new(std::env::current_exe().unwrap()), task, path)
     }
 
-    /// Starts a child that can write no file beyond so many blocks. The signal that the system sends for such
-    /// a write ends the child, as it ends any process that has asked for nothing else.
+    /// Starts a child that can write no file beyond `blocks`. The system sends a signal for a write beyond
+    /// it. The signal ends the child, as it ends any process that does not handle it.
     pub(crate) fn start_limited(task: &str, path: &Path, blocks: u32) -> Self {
         Self::spawn(Self::after(&format!("ulimit -f {blocks}")), task, path)
     }
 
-    /// Starts a child in a mount namespace of its own, after a command that mounts something there.
+    /// Starts a child in a mount namespace of its own, after a command that mounts a file system there.
     #[cfg(unix)]
     pub(crate) fn start_mounted(task: &str, path: &Path, command: &str) -> Self {
         let shell = Self::after(command);
@@ -52,7 +52,7 @@ impl Worker {
         Self::spawn(unshare, task, path)
     }
 
-    /// A shell that becomes this binary when a command has succeeded.
+    /// Returns a shell that becomes this binary when a command has succeeded.
     fn after(command: &str) -> Command {
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(format!("{command} && exec \"$0\" \"$@\""));
@@ -65,8 +65,8 @@ impl Worker {
             .args(["--exact", "support::child::child_process", "--nocapture", "--test-threads=1"])
             .env(TASK, task)
             .env(FILE, path)
-            // An arena of the allocator for each thread that ever ran would hide what a child's memory is
-            // used for.
+            // By default the allocator has an arena for each thread that ever ran. They would hide what a
+            // child uses its memory for.
             .env("MALLOC_ARENA_MAX", "2")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -80,15 +80,15 @@ impl Worker {
         self.child.id()
     }
 
-    /// The next line that the child says to its parent; none once it has ended.
+    /// Returns the next line that the child prints; none once it has ended.
     ///
     /// # Panics
-    /// When it has said nothing for five minutes.
+    /// If the child has printed nothing for five minutes.
     pub(crate) fn line(&mut self) -> Option<String> {
         self.line_unless_hung().unwrap()
     }
 
-    /// The same, for parents that have more to say of a child that hangs.
+    /// The same, for parents that add something to the message when a child hangs.
     pub(crate) fn line_unless_hung(&mut self) -> Result<Option<String>, String> {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => Ok(Some(line)),
@@ -104,19 +104,19 @@ impl Worker {
         writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
-    /// Kills the child as `kill -9` does, and reads what it had said until then.
+    /// Kills the child as `kill -9` does, and returns the lines that it had printed.
     pub(crate) fn kill(self) -> Vec<String> {
         self.kill_and_look().0
     }
 
-    /// The same, and how it ended: by the kill, or before it.
+    /// The same, and returns how the child ended: by the kill, or before it.
     pub(crate) fn kill_and_look(mut self) -> (Vec<String>, ExitStatus) {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
         (std::iter::from_fn(|| self.line()).collect(), status)
     }
 
-    /// Waits for the child's end, reading what it still says.
+    /// Waits until the child ends. Returns the rest of its lines and its exit status.
     pub(crate) fn wait(mut self) -> (Vec<String>, ExitStatus) {
         let _watch = watch_this_test();
         let said = std::iter::from_fn(|| self.line()).collect();
@@ -124,7 +124,7 @@ impl Worker {
     }
 }
 
-/// Runs a child to its end on a task without a cache: how it ended, and what it printed.
+/// Runs a child to its end on a task without a cache. Returns how it ended, and what it printed.
 pub(crate) fn output_of(task: &str, environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "support::child::child_process", "--nocapture", "--test-threads=1"]);
@@ -132,7 +132,7 @@ pub(crate) fn output_of(task: &str, environment: &[(&str, &str)]) -> Output {
     command.env(TASK, task).env(FILE, "").envs(environment.iter().copied()).output().unwrap()
 }
 
-/// Reads what a child says on a thread of its own, so that its parent can give up on it.
+/// Reads a child's lines on a thread of its own, so that its parent can give up on it.
 fn read_lines(out: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = sync_channel(LINES_KEPT);
     thread::spawn(move || {
@@ -140,7 +140,7 @@ fn read_lines(out: impl Read + Send + 'static) -> Receiver<String> {
         let mut line = String::new();
         while out.read_line(&mut line).unwrap_or(0) > 0 {
             // The test harness prints lines of its own, and may leave one unfinished before ours. A line that
-            // a kill cut short was never said.
+            // a kill cut short does not count.
             if let Some((_, said)) = line.split_once("child> ").filter(|_| line.ends_with('\n'))
                 && sender.send(said.trim().to_owned()).is_err()
             {
@@ -159,14 +159,15 @@ impl Drop for Worker {
     }
 }
 
-/// Says a line to the parent. It is said when this returns, whatever happens to the child.
+/// Prints a line for the parent. When this returns, the parent can read the line, even if the child is
+/// killed.
 pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "child> {line}").unwrap();
     out.flush().unwrap();
 }
 
-/// The next line that the parent tells; empty once it is gone.
+/// Returns the next line from the parent; empty once the parent has ended.
 pub(crate) fn hear() -> String {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).unwrap();
@@ -212,15 +213,15 @@ fn child_process() {
     }
 }
 
-/// Opens the cache and keeps it until it is told.
+/// Opens the cache, and keeps it until the parent sends a line.
 fn hold(path: &Path) {
     let _cache = Cache::builder().path(path).open().unwrap();
     say("open");
     hear();
 }
 
-/// Writes without end, saying what was acknowledged: `flushed V` (all versions up to V of every key), `now K
-/// V`, `gone K V`.
+/// Writes without end, and prints what was acknowledged: `flushed V` (all versions up to V of every key),
+/// `now K V`, `gone K V`.
 fn churn(path: &Path) {
     let cache = Cache::builder()
         .path(path)
@@ -254,7 +255,7 @@ fn churn(path: &Path) {
     }
 }
 
-/// Writes one version for each line it hears, and says when it is committed.
+/// Writes one version for each line from the parent, and prints a line when it is committed.
 fn serve(path: &Path) {
     let cache = Cache::builder().path(path).open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();

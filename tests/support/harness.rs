@@ -1,8 +1,8 @@
-//! The harnesses' common frame: how many rounds, from which seed, and what to say when one fails.
+//! The frame of the harnesses: the number of rounds, their seeds, and the message when one fails.
 //!
-//! `cargo test` runs a few rounds of each; the gate runs more, and a soak run as many as there is time for.
-//! Every round has a seed of its own, and a failure prints the one command that replays that round alone. So
-//! does a round that hangs ([`crate::support::watchdog`]).
+//! `cargo test` runs a few rounds of each. The gate runs more, and a soak run as many as there is time for.
+//! Every round has a seed of its own. A round that fails or hangs ([`crate::support::watchdog`]) prints the
+//! one command that replays it alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,45 +12,45 @@ use larder::clock::{Clock, SystemClock};
 
 use crate::support::watchdog::{Watch, patience};
 
-/// What every harness takes its first seed from, if it is set.
+/// The environment variable for the first seed. Without it the seed is random.
 const SEED: &str = "LARDER_SEED";
 
-/// A harness: what it is called, and what its rounds are counted by.
+/// A harness: the name of its test, and its number of rounds.
 pub(crate) struct Harness {
     /// The test's name, as `cargo test` filters it.
     test: &'static str,
-    /// The environment variable that says how many rounds to run.
+    /// The environment variable for the number of rounds.
     variable: &'static str,
     rounds: u64,
     first_seed: u64,
-    /// How many times as long as usual a round may take.
+    /// How many times the usual time a round may take.
     slowness: u32,
 }
 
 impl Harness {
-    /// A harness that runs `rounds` rounds unless `variable` says otherwise.
+    /// Makes a harness that runs `rounds` rounds, unless `variable` says otherwise.
     pub(crate) fn new(test: &'static str, variable: &'static str, rounds: u64) -> Self {
         let first_seed = number(SEED).unwrap_or_else(fresh_seed);
         Self { test, variable, rounds: number(variable).unwrap_or(rounds), first_seed, slowness: 1 }
     }
 
-    /// The same, for a harness whose rounds take minutes: each goes through many trials, which are watched on
-    /// their own.
+    /// The same, for a harness whose rounds take minutes. Each round has many trials, which are watched one
+    /// by one.
     pub(crate) fn with_long_rounds(self) -> Self {
         Self { slowness: 10, ..self }
     }
 
-    /// How many rounds it runs.
+    /// Returns the number of rounds.
     pub(crate) fn rounds(&self) -> u64 {
         self.rounds
     }
 
-    /// The seed of the first round.
+    /// Returns the seed of the first round.
     pub(crate) fn first_seed(&self) -> u64 {
         self.first_seed
     }
 
-    /// The seed of each round.
+    /// Returns the seed of each round.
     pub(crate) fn seeds(&self) -> impl Iterator<Item = u64> + use<> {
         let first_seed = self.first_seed;
         (0..self.rounds).map(move |at| first_seed.wrapping_add(at))
@@ -59,7 +59,7 @@ impl Harness {
     /// Runs every round with a seed of its own.
     ///
     /// # Panics
-    /// As the first round that panics does, after saying how to replay it.
+    /// If a round panics. The command that replays the round is printed first.
     pub(crate) fn run(&self, mut round: impl FnMut(u64)) {
         for seed in self.seeds() {
             self.replayable(seed, || round(seed));
@@ -67,11 +67,11 @@ impl Harness {
         eprintln!("{}: {} rounds from seed {}", self.test, self.rounds, self.first_seed);
     }
 
-    /// Runs rounds that do several things each, on every core, until as many things are done as there were
-    /// rounds to run.
+    /// Runs rounds on every core until they have done as many things as `rounds` says. A round returns how
+    /// many it did.
     ///
     /// # Panics
-    /// As the first round that panics does, after saying how to replay it.
+    /// If a round panics. The command that replays the round is printed first.
     pub(crate) fn run_until(&self, round: impl Fn(u64) -> u64 + Sync) {
         let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -97,7 +97,7 @@ impl Harness {
         self.replayable(self.first_seed, || round(self.first_seed))
     }
 
-    /// Runs rounds for as many seconds as there would be rounds, and one round at least.
+    /// Runs rounds for `rounds` seconds, at least one.
     ///
     /// # Panics
     /// As [`run`](Harness::run) does.
@@ -113,7 +113,7 @@ impl Harness {
         eprintln!("{}: {rounds} rounds in {} s from seed {}", self.test, self.rounds, self.first_seed);
     }
 
-    /// Runs one piece of work that a seed decides; says how to replay it if it panics.
+    /// Runs work that a seed decides. If it panics, prints the command that replays it.
     pub(crate) fn replayable<T>(&self, seed: u64, work: impl FnOnce() -> T) -> T {
         self.replayable_with(seed, 1, work)
     }
@@ -124,8 +124,8 @@ impl Harness {
         let replay = format!(
             "replay it: {SEED}={seed} {variable}={rounds} cargo test -p larder-tests {test} -- --nocapture"
         );
-        // What counts as many rounds may take as many times as long; a child that hangs is noticed earlier,
-        // by its silence.
+        // Work that counts as many rounds may take as many times as long. A child that hangs is noticed
+        // earlier, because it prints nothing.
         let rounds = u32::try_from(rounds.max(1)).unwrap_or(u32::MAX);
         let _watch =
             Watch::over(replay.clone(), patience().saturating_mul(rounds.saturating_mul(self.slowness)));
@@ -141,7 +141,7 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
 }
 
-/// A seed that differs from run to run: the standard library's own randomness.
+/// Returns a seed that differs from run to run. It is the standard library's own randomness.
 fn fresh_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish() >> 16
@@ -157,7 +157,7 @@ fn a_harness_gives_each_round_its_own_seed_and_passes_a_failure_on() {
     assert!(failed.is_err(), "a round that panics fails the test");
 }
 
-/// What `a_round_that_hangs_is_a_failure_with_its_seed` starts in a child: a round that never ends.
+/// The child's part of `a_round_that_hangs_is_a_failure_with_its_seed`: a round that never ends.
 pub(crate) fn hang() {
     let (test, variable) = ("a_test_that_hangs", "ROUNDS");
     let harness = Harness { test, variable, rounds: 1, first_seed: 4711, slowness: 1 };

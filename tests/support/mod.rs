@@ -1,4 +1,5 @@
-//! What the tests share.
+//! What the tests share: places for a cache, values that prove themselves whole, random numbers, and user
+//! code that runs at awkward moments.
 
 pub(crate) mod child;
 pub(crate) mod harness;
@@ -17,8 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::watchdog::{Watch, patience};
 
-/// How long to wait for a lock that was given up just now: a child that another test is starting inherits it,
-/// and holds it until it runs its own program. See
+/// How long to wait for a lock that was released just now. A child that another test is starting inherits the
+/// lock, and holds it until it runs its own program. See
 /// [`crate::concurrency::races::a_cache_can_be_reopened_while_other_threads_start_processes`].
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(10);
 
@@ -27,20 +28,20 @@ pub(crate) const WATCHDOG: Duration = Duration::from_mins(2);
 
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
-/// Names by text: the keyspace of most tests.
+/// The keyspace of most tests: names by text.
 pub(crate) const NAMES: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("name").ttl(HOUR);
-/// Versions by number: what the tests of ordering count up.
+/// The keyspace of tests of ordering: version numbers that only grow.
 pub(crate) const VERSIONS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("version").ttl(HOUR);
-/// Bytes by number: what fills a cache.
+/// The keyspace of tests that fill a cache: bytes by number.
 pub(crate) const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob").ttl(HOUR);
 
-/// What [`assert_capacity_is_usable`] fills memory with.
+/// The entries with which [`assert_capacity_is_usable`] fills memory.
 const FILLER: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("filler").memory_only();
 
-/// The keys of [`Written`]: a group, and which of its keys.
+/// A key of [`Written`]: a group, and a key in it.
 pub(crate) type Key = (u64, u64);
 
-/// A value that shows whether it is whole, and whose.
+/// A value that shows whether it is whole, and under which key it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Written {
     key: Key,
@@ -49,7 +50,7 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// The value of a key at a version: mostly small, now and then larger than a page.
+    /// Returns the value of a key at a version. Most values are small; one in 16 is larger than a page.
     pub(crate) fn new(key: Key, version: u64) -> Self {
         let mixed = (version ^ (key.0 << 32) ^ (key.1 << 40)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let len = if mixed.is_multiple_of(16) { 9_000 } else { usize::try_from(mixed >> 56).unwrap() };
@@ -60,20 +61,20 @@ impl Written {
         self.key
     }
 
-    /// Whether it is what was written under this key, every byte.
+    /// Returns whether every byte is as it was written under this key.
     pub(crate) fn is_whole(&self, key: Key) -> bool {
         *self == Self::new(key, self.version)
     }
 }
 
-/// Values that show whether they are whole.
+/// The keyspace of values that show whether they are whole.
 pub(crate) const WRITTEN: KeyspaceDefinition<Key, Written> = KeyspaceDefinition::new("written").ttl(HOUR);
 
-/// A directory with a place for a cache file.
+/// A directory for a cache file.
 pub(crate) struct Place {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
-    /// A test whose cache hangs fails.
+    /// Fails the test if its cache hangs.
     _watch: Watch,
 }
 
@@ -86,13 +87,13 @@ impl Place {
         Self::at(dir, ManualClock::new())
     }
 
-    /// A place in a directory, with a time of its own.
+    /// Makes a place in a directory, with a clock of its own.
     pub(crate) fn at(dir: tempfile::TempDir, clock: ManualClock) -> Self {
         Self { dir, clock: Arc::new(clock), _watch: watch_this_test() }
     }
 
-    /// A place in memory, where there is one: for tests that make their crashes themselves, by copying, and
-    /// wait for no disk.
+    /// Makes a place in a file system in memory, if there is one. It is for tests that make crashes by
+    /// copying the file, and need no real disk.
     pub(crate) fn in_memory() -> Self {
         let memory = std::path::Path::new("/dev/shm");
         let dir = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap();
@@ -107,7 +108,8 @@ impl Place {
         self.dir.path()
     }
 
-    /// A cache of this place that keeps the place's time and commits when it is told to.
+    /// Returns settings for a cache in this place. It keeps the place's time, and commits only when it is
+    /// told to.
     pub(crate) fn builder(&self) -> CacheBuilder {
         Cache::builder()
             .path(self.path())
@@ -121,11 +123,12 @@ impl Place {
     }
 }
 
-/// Fills memory with entries of one weight, to see that all of its capacity can still be used: a sum that
-/// drifts takes it away.
+/// Fills memory with entries of one weight, and checks that all of its capacity can still be used. A wrong
+/// sum would take a part of it away.
 ///
 /// # Panics
-/// When what memory holds then is not its capacity, up to one entry: `heaviest` is what the heaviest weighs.
+/// If memory does not hold its capacity then, up to one entry. `heaviest` is the weight of the heaviest
+/// entry.
 pub(crate) fn assert_capacity_is_usable(cache: &Cache, heaviest: u64) {
     let filler = cache.keyspace(FILLER).unwrap();
     let capacity = cache.stats().memory.capacity;
@@ -137,7 +140,7 @@ pub(crate) fn assert_capacity_is_usable(cache: &Cache, heaviest: u64) {
     filler.clear().unwrap();
 }
 
-/// What a file takes of its disk, as `du` counts it.
+/// Returns the bytes that a file takes of its disk, as `du` counts them.
 pub(crate) fn taken(path: &std::path::Path) -> u64 {
     let found = std::fs::metadata(path).unwrap();
     #[cfg(unix)]
@@ -146,14 +149,14 @@ pub(crate) fn taken(path: &std::path::Path) -> u64 {
     found.len()
 }
 
-/// Watches what the test of this thread does from here on: if it hangs, it fails.
+/// Watches the test of this thread from here on. If it hangs, it fails.
 pub(crate) fn watch_this_test() -> Watch {
     let thread = std::thread::current();
     // The test harness names a test's thread after it; threads that a test starts have no name.
     Watch::over(thread.name().unwrap_or("a thread of some test").to_owned(), patience())
 }
 
-/// Random numbers that a seed repeats.
+/// Random numbers that a seed determines.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -161,8 +164,8 @@ impl Random {
         Self(seed | 1)
     }
 
-    /// Numbers of a harness's round. Its seeds follow one another, so they are mixed: `SplitMix64`'s finisher
-    /// (Steele, Lea and Flood, 2014).
+    /// Makes the numbers of a harness's round. The seeds of rounds are consecutive, so they are mixed:
+    /// `SplitMix64`'s finisher (Steele, Lea and Flood, 2014).
     pub(crate) fn of_round(seed: u64) -> Self {
         let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -170,7 +173,7 @@ impl Random {
         Self::new(mixed ^ (mixed >> 31))
     }
 
-    /// A number below `end`. Xorshift64: Marsaglia, "Xorshift RNGs", 2003.
+    /// Returns a number below `end`. Xorshift64: Marsaglia, "Xorshift RNGs", 2003.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -179,8 +182,8 @@ impl Random {
     }
 }
 
-/// Holds this thread up for so many microseconds, to the microsecond: the moments of a crash are chosen more
-/// finely than a thread can be woken.
+/// Keeps this thread busy for `micros` microseconds. The moments of a crash are chosen more finely than the
+/// system can wake a thread.
 pub(crate) fn spin(micros: u64) {
     let clock = SystemClock::new();
     while clock.monotonic() < Duration::from_micros(micros) {
@@ -188,7 +191,7 @@ pub(crate) fn spin(micros: u64) {
     }
 }
 
-/// Values whose `Drop` runs a function: for what user code does at awkward moments.
+/// A value whose `Drop` runs a function: user code at an awkward moment.
 pub(crate) struct OnDrop(pub(crate) Box<dyn Fn() + Send + Sync>);
 
 impl Drop for OnDrop {
@@ -197,7 +200,7 @@ impl Drop for OnDrop {
     }
 }
 
-/// Ends the threads that look at it, also when a check fails.
+/// Tells threads to end when it is dropped, also when a check fails.
 pub(crate) struct SetOnDrop<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for SetOnDrop<'_> {

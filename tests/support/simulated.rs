@@ -1,4 +1,4 @@
-//! A place for a cache on a simulated disk, with time and events in the test's hands.
+//! A place for a cache on a simulated disk. The test controls time, and collects events.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ pub(crate) struct SimulatedPlace {
     pub(crate) disk: SimulatedVolume,
     pub(crate) clock: Arc<ManualClock>,
     events: Arc<Mutex<Vec<Event>>>,
-    /// A test whose cache hangs fails.
+    /// Fails the test if its cache hangs.
     _watch: Arc<Watch>,
 }
 
@@ -32,12 +32,13 @@ impl SimulatedPlace {
         Self { disk, clock: Arc::new(ManualClock::new()), events: Arc::default(), _watch: watch }
     }
 
-    /// The same time and the same listener on another disk.
+    /// Returns a place with the same time and the same listener on another disk.
     pub(crate) fn moved_to(&self, disk: SimulatedVolume) -> Self {
         Self { disk, ..self.clone() }
     }
 
-    /// A cache of this place that keeps the place's time and commits when it is told to.
+    /// Returns settings for a cache in this place. It keeps the place's time, and commits only when it is
+    /// told to.
     pub(crate) fn builder(&self) -> CacheBuilder {
         let events = self.events.clone();
         Cache::builder()
@@ -49,43 +50,43 @@ impl SimulatedPlace {
             .on_event(move |event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone()))
     }
 
-    /// A cache whose sweeper has looked for the first time: until then it asks the writer for a step of its own,
-    /// between any two operations of the disk that a test counts.
+    /// Opens a cache, and waits for its sweeper's first sweep. Before that, the sweeper asks the writer for a
+    /// step of its own, which could come between any two operations of the disk that a test counts.
     pub(crate) fn open(&self) -> Cache {
         let cache = self.builder().open().unwrap();
-        // On a disk that fails there is nothing to wait for.
+        // On a disk that fails, the first sweep never comes.
         drop(await_first_sweep(&cache));
         cache
     }
 
-    /// Damaged files that were moved aside and kept.
+    /// Returns the damaged files that were moved aside and kept.
     pub(crate) fn quarantined_files(&self) -> Vec<PathBuf> {
         let is_quarantined = |path: &PathBuf| path.to_string_lossy().contains(".damaged-");
         self.disk.files().into_iter().filter(is_quarantined).collect()
     }
 
-    /// The number that the next operation of the disk will have.
+    /// Returns the number of the disk's next operation.
     pub(crate) fn next_operation(&self) -> u64 {
         self.disk.operations().len() as u64
     }
 
-    /// Lets time pass until the disk tier, which nothing fails any more, has had every chance to be back.
+    /// Heals the disk, and lets enough time pass for the disk tier to be back.
     pub(crate) fn retry(&self, cache: &Cache) {
         self.disk.heal();
         for _ in 0..5 {
             self.clock.advance(MAX_RETRY_DELAY);
-            // The first after a time without a file tells of it.
+            // The first flush after a time without a file reports that time as an error.
             drop(cache.flush());
         }
     }
 
-    /// The events told since this was last asked. They are told on a thread of the cache: closing it first
-    /// makes them complete.
+    /// Returns the events since the last call. They are sent on a thread of the cache, so they are complete
+    /// once it is closed.
     pub(crate) fn events(&self) -> Vec<Event> {
         std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Waits until the listener has been told so many events, and takes them.
+    /// Waits until the listener has received `count` events, and returns them.
     pub(crate) fn wait_for_events(&self, count: usize) -> Vec<Event> {
         let mut told = Vec::new();
         wait_until("the events are told", || {
@@ -104,7 +105,7 @@ pub(crate) fn state_of(cache: &Cache) -> DiskState {
     disk_of(cache).state
 }
 
-/// Waits for what another thread will do, without time: that it ends is what the test is about.
+/// Waits for what another thread will do, without a clock. A test that uses it checks that the wait ends.
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     for _ in 0..50_000_000_u64 {
         if is_so() {
@@ -115,12 +116,12 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     panic!("{what}: never");
 }
 
-/// What writing a file takes; renaming and removing it is still possible without.
+/// The operations that writing a file needs. Without them a file can still be renamed and removed.
 pub(crate) const WRITES: [Operation; 3] = [Operation::Write, Operation::SetLen, Operation::Sync];
 
 pub(crate) type Names = Keyspace<String, String>;
 
-/// A cache with `kept` and `old` committed, and `old` not in memory any more.
+/// Opens a cache with `kept` and `old` committed. Neither is in memory.
 pub(crate) fn filled(place: &SimulatedPlace) -> (Cache, Names) {
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
@@ -132,7 +133,8 @@ pub(crate) fn filled(place: &SimulatedPlace) -> (Cache, Names) {
     (cache, names)
 }
 
-/// The same, with the disk tier suspended: `new` waits to be committed, and the disk fails whatever it is asked to change.
+/// The same, with the disk tier suspended: `new` waits to be committed, and every operation that changes the
+/// disk fails.
 pub(crate) fn suspended(place: &SimulatedPlace) -> (Cache, Names) {
     let (cache, names) = filled(place);
     place.disk.fail_every(&Operation::CHANGES, Failure::Io);
@@ -142,18 +144,21 @@ pub(crate) fn suspended(place: &SimulatedPlace) -> (Cache, Names) {
     (cache, names)
 }
 
-/// The same, with the file discarded for the removal of `kept`: `new` lives in memory alone, and nothing can be written.
+/// The same, with the file discarded for the removal of `kept`: `new` is in memory alone, and nothing can be
+/// written.
 pub(crate) fn discarded(place: &SimulatedPlace) -> (Cache, Names) {
     let (cache, names) = filled(place);
     place.disk.fail_every(&WRITES, Failure::Io);
     names.insert("new", "new 1".to_owned()).unwrap();
-    // Whether it was there is not known if the sweeper was the first to find that the disk fails: the file is not asked then.
+    // The number of removed entries is unknown if the sweeper was the first to find that the disk fails. Then
+    // the file is not asked.
     assert!(names.remove("kept").is_ok(), "no restart can find the file: it is removed for good");
     assert_eq!(state_of(&cache), DiskState::Discarded);
     (cache, names)
 }
 
-/// Lets the disk work again, and waits for the cache to use it. The first flush after a time without a file tells of it.
+/// Heals the disk, and waits until the cache uses it. The first flush after a time without a file reports
+/// that time as an error.
 pub(crate) fn recover(place: &SimulatedPlace, cache: &Cache) {
     place.disk.heal();
     place.clock.advance(MAX_RETRY_DELAY);

@@ -1,4 +1,4 @@
-//! What the log is told, for tests of warnings.
+//! Collects log messages, for tests of warnings.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,12 +10,12 @@ use tracing::{Event, Level, Metadata, Subscriber, span};
 pub(crate) struct Warnings(Arc<Mutex<Vec<String>>>);
 
 impl Warnings {
-    /// Collects what this thread is warned of while it works.
+    /// Runs `work`, and collects the warnings of this thread meanwhile.
     pub(crate) fn of(&self, work: impl FnOnce()) {
         tracing::subscriber::with_default(self.clone(), work);
     }
 
-    /// What was told, each with its fields.
+    /// Returns the warnings, each with its fields.
     pub(crate) fn texts(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }

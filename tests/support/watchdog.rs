@@ -1,11 +1,11 @@
-//! A watchdog: turns a hang into a failure that says what hung, and how to repeat it.
+//! A watchdog: turns a hang into a failure that names what hung, and how to repeat it.
 //!
-//! A test that never ends says nothing, least of all its seed. So whatever could hang is watched: a round of
-//! a harness with the command that replays it, and each place of a cache with the test that it is for. When
-//! one has taken far longer than it could, everything that is under way is printed and the process ends with
-//! a failure. It aborts: a thread that hangs can't be unwound.
+//! A test that never ends prints nothing, not even its seed. So everything that could hang is watched: a
+//! round of a harness with the command that replays it, and each place of a cache with its test. When one has
+//! taken far longer than it could, the watchdog prints everything that is under way and ends the process with
+//! a failure. It aborts, because a thread that hangs can't be unwound.
 //!
-//! One thread counts seconds for all. It asks no clock, so a machine that was suspended ends nothing. Several
+//! One thread counts seconds for all. It reads no clock, so a suspended machine ends nothing. Several
 //! packages share this file.
 
 use std::collections::BTreeMap;
@@ -13,12 +13,12 @@ use std::process::abort;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// How many seconds anything watched may take, if not the usual ones.
+/// The environment variable for the number of seconds that anything watched may take.
 pub(crate) const PATIENCE: &str = "LARDER_PATIENCE";
-/// Far more than any round or test takes, on a machine that is busy with ten other things.
+/// The default. Far more than any round or test takes, on a machine that is busy with ten other things.
 const USUAL_PATIENCE: u64 = 1_800;
 
-/// How long anything watched may take.
+/// Returns how long anything watched may take.
 pub(crate) fn patience() -> Duration {
     let seconds = std::env::var(PATIENCE).ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(seconds.unwrap_or(USUAL_PATIENCE))
@@ -32,7 +32,7 @@ struct Watched {
 #[derive(Default)]
 struct Watchdog {
     watched: Mutex<(u64, BTreeMap<u64, Watched>)>,
-    /// Nobody signals it: it is a wait of a second.
+    /// Never signalled. Waiting for it with a timeout is a wait of a second.
     second: Condvar,
 }
 
@@ -74,12 +74,12 @@ impl Watchdog {
     }
 }
 
-/// Something that must end. Watched until it is dropped.
+/// Something that must end. It is watched until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Watch(u64);
 
 impl Watch {
-    /// Watches something that takes far less than `patience`.
+    /// Watches something that normally takes far less than `patience`.
     pub(crate) fn over(what: String, patience: Duration) -> Self {
         let mut guard = Watchdog::get().lock();
         let (last, watched) = &mut *guard;

@@ -56,8 +56,8 @@ pub(crate) fn circles(edges: &[Edge]) -> Vec<Circle> {
     circles
 }
 
-/// Returns the folder of a file; that of the root is empty. The file of a module with children is in the folder of
-/// its children, be it `memory.rs` or `memory/mod.rs`.
+/// Returns the folder of a file; that of the root is empty. The file of a module with children is in the
+/// folder of its children, be it `memory.rs` or `memory/mod.rs`.
 fn folder_of<'a>(file: &'a str, files: &[String]) -> &'a str {
     let children = file.trim_end_matches(".rs");
     let has_children =

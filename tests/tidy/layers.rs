@@ -1,7 +1,7 @@
 //! The layers of the cache, top to bottom: the one table that says what may import what.
 //!
-//! Each file belongs to the layer that is named as the first part of its path below `crates/larder/src`. It may
-//! import its own layer, those of the rows below, and those that [`BESIDE`] allows.
+//! Each file belongs to the layer that is named as the first part of its path below `crates/larder/src`. It
+//! may import its own layer, those of the rows below, and those that [`BESIDE`] allows.
 
 use super::imports::Edge;
 

@@ -1,7 +1,7 @@
 //! The house: what the compiler does not check of how code and pages are arranged.
 //!
-//! `cargo test -p larder-tests tidy -- --nocapture` prints the figures of the import graph. With `LARDER_TIDY_ROOT`
-//! the checks look at another checkout.
+//! `cargo test -p larder-tests tidy -- --nocapture` prints the figures of the import graph. With
+//! `LARDER_TIDY_ROOT` the checks look at another checkout.
 
 mod graph;
 mod imports;

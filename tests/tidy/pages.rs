@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The folders whose tests prove promises.
 pub(crate) const PROOFS: [&str; 5] = ["contract", "outages", "faults", "concurrency", "ops"];
 
-/// A test file that proves promises: its path, and the numbers of the promises that its tests are named after.
+/// A test file that proves promises: its path, and the numbers of the promises that its tests are named
+/// after.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Proof {
     pub(crate) path: String,

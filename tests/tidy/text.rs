@@ -15,8 +15,8 @@ pub(crate) fn wide_comments(text: &str) -> Vec<usize> {
     wide_lines(text, |line| line.trim_start().starts_with("//"))
 }
 
-/// Returns the numbers of a page's lines that are too wide, except those of tables and of code, and those that
-/// an address makes wide.
+/// Returns the numbers of a page's lines that are too wide, except those of tables and of code, and those
+/// that an address makes wide.
 pub(crate) fn wide_lines_of_page(text: &str) -> Vec<usize> {
     let mut in_code = false;
     wide_lines(text, |line| {

@@ -1,26 +1,29 @@
-//! Counts the instructions of a function by valgrind's callgrind: a figure that is the same on a busy machine.
+//! Counts the instructions of a function with valgrind's callgrind: a figure that is the same on a busy
+//! machine.
 //!
-//! Apart from the benches, so that the gate can hold larder to its figure without building the peers.
+//! It is a package apart from the benches, so that the gate can check larder's figure without building the
+//! peers.
 
 #![forbid(unsafe_code)]
 
 use std::path::Path;
 use std::process::Command;
 
-/// Whether valgrind is there.
+/// Returns whether valgrind can be run.
 ///
 /// # Errors
-/// A reason, if it is not.
+/// Why it can't.
 pub fn valgrind() -> Result<(), String> {
     let found =
         Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success());
     if found { Ok(()) } else { Err("valgrind is not installed".to_owned()) }
 }
 
-/// How many instructions a program executes in the functions that match `counted`, with all that they call.
+/// Returns how many instructions a program executes in the functions that match `counted`, with everything
+/// that they call.
 ///
 /// # Errors
-/// What valgrind said, if it counted none.
+/// The output of valgrind, if it counted none.
 pub fn instructions(program: &Path, arguments: &[&str], counted: &str) -> Result<u64, String> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])

@@ -1,11 +1,12 @@
-//! Holds larder to the instructions that a memory hit takes.
+//! Checks that a memory hit takes no more instructions than the kept figure allows.
 //!
-//! A child of this program fills a cache and asks it so many times, under valgrind, which counts the lookups alone. Hashes are seeded
-//! anew in each process, so that counts differ, by less than a tenth of a percent; and what the compiler inlines depends on the directory that
-//! it builds in, which has made a difference of 7 percent. Hence the allowance.
+//! A child of this program fills a cache and looks keys up under valgrind, which counts the lookups alone.
+//! Each process seeds its hashes anew, so counts differ, by less than a tenth of a percent. What the compiler
+//! inlines depends on the directory of the build, which has made a difference of 7 percent. Hence the
+//! allowance.
 //!
-//! `benches/callgrind/kept.txt` has the figure. Without arguments this fails when more are counted than that allows; `--keep` counts,
-//! and keeps what was counted.
+//! `benches/callgrind/kept.txt` has the figure. Without arguments the program fails when it counts more than
+//! the figure allows. With `--keep` it counts, and stores the result as the new figure.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "what it counted is this program's purpose")]
@@ -24,17 +25,17 @@ use larder_callgrind::{instructions, valgrind};
 
 const PAGES: KeyspaceDefinition<String, String> =
     KeyspaceDefinition::new("page").ttl(Duration::from_hours(24)).version(1);
-/// What this program is told when it is the child.
+/// The argument that makes this program the child.
 const ASK: &str = "--ask";
-/// The same, of a cache that samples keys.
+/// The same, for a cache that samples keys.
 const ASK_SAMPLED: &str = "--ask-sampled";
 const KEEP: &str = "--keep";
-/// Entries that are resident, and values of so many bytes.
+/// Number of resident entries, and the bytes of a value.
 const ENTRIES: usize = 10_000;
 const VALUE_LEN: usize = 256;
-/// Times that each is asked for.
+/// How often each entry is looked up.
 const ROUNDS: usize = 20;
-/// Counts whose median is taken.
+/// Number of counts. Their median is the result.
 const COUNTS: usize = 3;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -73,7 +74,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
 const RETAKE: &str = "cargo run --release -p larder-callgrind -- --keep";
 
-/// Fills a cache and asks it.
+/// Fills a cache and looks keys up in it.
 fn ask(samples_keys: bool) -> Result<(), larder::Error> {
     let cache = Cache::builder().memory_capacity(ByteSize::gib(1)).sample_keys(samples_keys).open()?;
     let pages = cache.keyspace(PAGES)?;
@@ -87,7 +88,7 @@ fn ask(samples_keys: bool) -> Result<(), larder::Error> {
     Ok(())
 }
 
-/// The function that is counted, by its name: never inlined.
+/// The function that is counted, by its name. It is never inlined.
 #[inline(never)]
 fn counted_lookups(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
     let mut found = 0;
@@ -103,7 +104,7 @@ fn per_hit(asked: &str) -> Result<f64, Box<dyn Error>> {
     Ok(count as f64 / (ROUNDS * ENTRIES) as f64)
 }
 
-/// The figure that larder is held to.
+/// The figure that larder must keep.
 struct Kept {
     instructions: f64,
     /// In percent.

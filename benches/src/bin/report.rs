@@ -1,7 +1,7 @@
 //! Rewrites `docs/benchmarks.md` and its charts from the outcomes that the benches kept.
 //!
-//! `cargo run --release -p larder-benches --bin report`; with `--quick`, from those of quick runs; with `--to DIR`, into another
-//! directory.
+//! Run it with `cargo run --release -p larder-benches --bin report`. With `--quick` it takes the outcomes of
+//! quick runs. With `--to DIR` it writes to another directory.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "what a program prints is its purpose")]

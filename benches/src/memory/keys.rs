@@ -1,11 +1,12 @@
-//! Keys in the order in which they are asked for, written out one after another.
+//! Keys in the order of the requests, in one stretch of memory.
 //!
-//! A request comes with its key: it has just been read from somewhere, so it is in the processor's cache. A table of keys that is
-//! looked into at random would add two cache misses to every lookup, the same for all contestants, and make them look alike.
+//! A request comes with its key: the application has just read it, so it is in the processor's cache. Random
+//! reads of a table of keys would add two cache misses to every lookup, for all contestants. Then their
+//! figures would look alike.
 
 use crate::workload::{Spread, key};
 
-/// A stream of keys that begins anew at its end.
+/// A stream of keys. After its end it begins again.
 #[derive(Debug)]
 pub struct Keys {
     text: String,
@@ -13,13 +14,13 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The keys 0 to `count` less one.
+    /// Makes a stream of the keys 0 to `count` - 1.
     #[must_use]
     pub fn in_order(count: usize) -> Self {
         Self::of(0..count)
     }
 
-    /// So many requests for `keys` different ones; others for another `stream`.
+    /// Makes a stream of requests for `keys` different keys; others for another `stream`.
     #[must_use]
     pub fn spread(spread: Spread, keys: usize, requests: usize, stream: u64) -> Self {
         Self::of(spread.numbers(keys, requests, stream).into_iter().map(|number| number as usize))
@@ -29,25 +30,25 @@ impl Keys {
         Self { text: numbers.map(key).collect(), key_len: key(0).len() }
     }
 
-    /// How many there are.
+    /// Returns the number of requests.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.text.len() / self.key_len
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
-    /// Bytes of a key; all are alike.
+    /// Returns the bytes of a key. All keys have the same length.
     #[must_use]
     pub const fn key_len(&self) -> usize {
         self.key_len
     }
 
-    /// `count` keys, from the one at `from` on; from the beginning again behind the last.
+    /// Returns `count` keys, from the one at `from`. After the last key it goes on with the first.
     pub fn range(&self, from: usize, count: usize) -> impl Iterator<Item = &str> {
         let mut rest = self.text.get(from % self.len() * self.key_len..).unwrap_or("");
         (0..count).filter_map(move |_| {

@@ -8,14 +8,14 @@ use larder::{ByteSize, Cache, Keyspace};
 use super::MemoryCache;
 use crate::workload::{PAGES, Page, key};
 
-/// larder, without a weigher: entries weigh what they take.
+/// larder without a weigher: an entry weighs the bytes that it takes.
 #[derive(Debug)]
 pub struct Larder {
     pages: Keyspace<String, Page>,
     cache: Cache,
 }
 
-/// What an entry of the benches weighs.
+/// Returns the weight of an entry of the benches.
 fn weight() -> u64 {
     let cache = Larder::open(ByteSize::mib(1));
     cache.insert(&key(0), Arc::new(Page::of(0)));

@@ -8,7 +8,7 @@ use crate::workload::{Page, VALUE_LEN};
 
 type Value = Arc<Page>;
 
-/// Looks at a value, as larder's contestant does.
+/// Reads a value, as larder's contestant does.
 fn is_whole(value: &Value) -> bool {
     black_box(value).text.len() == VALUE_LEN
 }
@@ -65,7 +65,7 @@ impl MemoryCache for Moka {
     }
 }
 
-/// moka with the hasher that its documentation names for speed, and that larder uses.
+/// moka with the hasher that its documentation recommends for speed, and that larder uses.
 #[derive(Debug)]
 pub struct MokaAhash(moka::sync::Cache<String, Value, ahash::RandomState>);
 
@@ -94,7 +94,7 @@ impl MemoryCache for MokaAhash {
     }
 }
 
-/// cached's store for many threads that is bounded and has a TTL.
+/// The store of `cached` for many threads that is bounded and has a TTL.
 #[derive(Debug)]
 pub struct Cached(cached::ShardedLruTtlCache<String, Value>);
 
@@ -118,7 +118,7 @@ impl MemoryCache for Cached {
     }
 }
 
-/// foyer in memory as it comes, which is with an LRU list; it has no TTL.
+/// foyer in memory with its default, an LRU list. It has no TTL.
 #[derive(Debug)]
 pub struct Foyer(foyer::Cache<String, Value>);
 

@@ -21,7 +21,7 @@ impl std::fmt::Debug for CachedRedb {
 }
 
 impl CachedRedb {
-    /// Opens a store in a directory, or makes it; `is_durable`, its default, syncs every write.
+    /// Opens a store in a directory, or makes one. `is_durable`, which is its default, syncs every write.
     ///
     /// # Panics
     /// If it can't be opened.
@@ -35,7 +35,7 @@ impl CachedRedb {
     /// Removes a page.
     ///
     /// # Panics
-    /// If the disk does not take it.
+    /// If the disk refuses the removal.
     pub fn remove(&self, key: &str) {
         self.store.cache_delete(&key.to_owned()).expect("the disk takes writes");
     }

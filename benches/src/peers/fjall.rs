@@ -20,7 +20,7 @@ impl std::fmt::Debug for Fjall {
 }
 
 impl Fjall {
-    /// Opens a database, or makes it.
+    /// Opens a database, or makes one.
     ///
     /// # Errors
     /// Those of fjall.
@@ -30,7 +30,7 @@ impl Fjall {
         Ok(Self { db, pages })
     }
 
-    /// Removes a page; on the disk once it is settled.
+    /// Removes a page. The removal is on the disk after `persist`.
     ///
     /// # Errors
     /// Those of fjall.
@@ -38,7 +38,7 @@ impl Fjall {
         self.pages.remove(key)
     }
 
-    /// Forces everything to the disk.
+    /// Writes and syncs everything to the disk.
     ///
     /// # Errors
     /// Those of fjall.
@@ -76,7 +76,7 @@ impl Session for &Fjall {
     }
 }
 
-/// A page's bytes, for every peer that stores bytes.
+/// Returns a page's bytes, for every peer that stores bytes.
 pub(super) fn encode(page: &Page) -> Vec<u8> {
     bincode::serde::encode_to_vec(page, bincode::config::standard()).expect("a page can be encoded")
 }

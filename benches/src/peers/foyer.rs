@@ -1,7 +1,9 @@
-//! foyer's hybrid cache: memory over a directory, on tokio, with the settings that its documentation recommends.
+//! foyer's hybrid cache: memory over a directory, on tokio, with the settings that its documentation
+//! recommends.
 //!
-//! A caller of a blocking program waits for the future on its own thread, as its users do. Entries go to the disk when they are inserted, since they are
-//! to be found after a restart; the default would write only what memory evicts.
+//! A caller in a blocking program waits for the future on its own thread, as foyer's users do. Entries go to
+//! the disk when they are inserted, because the bench looks them up after a restart. The default would write
+//! only entries that memory evicts.
 
 use std::path::Path;
 
@@ -14,19 +16,21 @@ use tokio::runtime::{Builder, Runtime};
 use super::{Peer, Session};
 use crate::workload::Page;
 
-/// Bytes of a directory that holds so many pages several times over: an entry takes whole pages, and what is replaced stays until its block is evicted.
+/// Returns the bytes of a directory that holds `pages` several times over. An entry takes whole pages, and a
+/// replaced entry stays until its block is evicted.
 #[must_use]
 pub const fn room(entries: usize) -> usize {
     let bytes = entries * 4 * 4096;
     if bytes < LEAST { LEAST } else { bytes }
 }
 
-/// Enough blocks, of 16 MiB each, for foyer not to warn.
+/// Enough blocks of 16 MiB that foyer does not warn.
 const LEAST: usize = 512 << 20;
-/// Entries between two waits while a cache is filled: foyer drops what its submission queue has no room for.
+/// Number of entries between two waits while a cache is filled. foyer drops entries that its submission queue
+/// has no room for.
 const FILL_BATCH: usize = 1_000;
 
-/// An open cache, and the runtime it lives on.
+/// An open cache, and the runtime that it runs on.
 pub struct Foyer {
     runtime: Runtime,
     cache: HybridCache<String, Page>,
@@ -39,7 +43,7 @@ impl std::fmt::Debug for Foyer {
 }
 
 impl Foyer {
-    /// Opens a cache in a directory, with room for so many pages in memory and so many bytes on disk.
+    /// Opens a cache in a directory, with room for the given number of pages in memory and of bytes on disk.
     ///
     /// # Panics
     /// If it can't be opened.

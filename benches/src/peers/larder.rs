@@ -8,7 +8,7 @@ use super::{Peer, Session};
 use crate::disk;
 use crate::workload::Page;
 
-/// A cache, and its keyspace of pages.
+/// A cache with its keyspace of pages.
 #[derive(Debug)]
 pub struct Larder {
     /// The cache.
@@ -22,14 +22,14 @@ pub struct Larder {
 /// How a page is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
-    /// [`Keyspace::get`]: what is found on disk is promoted to memory.
+    /// [`Keyspace::get`]: an entry that is found on disk is promoted to memory.
     Get,
     /// [`Keyspace::peek`]: without promotion.
     Peek,
 }
 
 impl Larder {
-    /// A cache that is open.
+    /// Wraps an open cache.
     ///
     /// # Panics
     /// If its keyspace is open with other types.

@@ -1,7 +1,9 @@
-//! What one writes in an afternoon: `quick_cache` in front of redb, and a thread that commits every 100 ms.
+//! A cache that takes an afternoon to write: `quick_cache` in front of redb, and a thread that commits every
+//! 100 ms.
 //!
-//! It is fast and it loses updates: a page that `quick_cache` evicted before its commit is read from the file as it was, and put back into memory
-//! over the newer one. Nothing expires, nothing is checked. It is here to say what larder's promises cost.
+//! It is fast, and it loses updates. When `quick_cache` evicts a page before its commit, a lookup reads the
+//! older page from the file and puts it back into memory over the newer one. Nothing expires, and nothing is
+//! checked. It shows what larder's promises cost.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -27,7 +29,7 @@ enum Message {
     Flush(#[expect(dead_code, reason = "dropping it is the answer")] Sender<()>),
 }
 
-/// The two, and the thread between them.
+/// Both tiers, and the thread between them.
 pub struct Naive {
     memory: Cache<String, Arc<Page>>,
     db: Arc<Database>,
@@ -42,7 +44,7 @@ impl std::fmt::Debug for Naive {
 }
 
 impl Naive {
-    /// Opens a file, or makes it, with room for so many pages in memory.
+    /// Opens a file, or makes one, with room for `in_memory` pages in memory.
     ///
     /// # Errors
     /// Those of redb.
@@ -83,7 +85,7 @@ impl Drop for Naive {
     }
 }
 
-/// Commits what has come in each interval. Whoever waits for a flush is answered by the drop of its message.
+/// Commits the pages of each interval. Dropping a flush message answers the caller that waits for it.
 fn write(db: &Database, inbox: &Receiver<Message>) {
     while let Ok(first) = inbox.recv() {
         let watch = Stopwatch::start();
@@ -127,7 +129,7 @@ impl Peer for Naive {
     fn settle(&self) {
         let (answer, answered) = channel();
         self.send(Message::Flush(answer));
-        // Dropped, not answered: either way the commit is done.
+        // An error means that the sender was dropped: that is the answer, too.
         let _ = answered.recv();
     }
 }

@@ -1,17 +1,20 @@
-//! Keeping threads on a processor: without it, a figure of two processes that talk to each other is mostly that of their wandering.
+//! Keeps threads on a processor. Otherwise the figure of two processes that talk to each other is mostly the
+//! cost of moving them between processors.
 
 use std::thread;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// The calling thread is on one processor for as long as this lives. Threads and processes that it starts meanwhile stay there.
+/// Keeps the calling thread on one processor as long as this lives. Threads and processes that it starts
+/// meanwhile stay there.
 #[derive(Debug)]
 pub struct Pinned {
     before: Option<CpuSet>,
 }
 
 impl Pinned {
-    /// Keeps the calling thread on a processor, counted among those that it may use; the last one if there are fewer.
+    /// Moves the calling thread to a processor, by its number among those that the thread may use; to the
+    /// last one if there are fewer.
     #[must_use]
     pub fn to(number: usize) -> Self {
         let Ok(before) = sched_getaffinity(None) else { return Self { before: None } };
@@ -32,7 +35,7 @@ impl Drop for Pinned {
     }
 }
 
-/// Whether both sides of a connection can have a processor of their own.
+/// Returns whether each side of a connection can have a processor of its own.
 #[must_use]
 pub fn there_are_two() -> bool {
     thread::available_parallelism().is_ok_and(|count| count.get() > 1)

@@ -1,7 +1,8 @@
-//! redb without larder: the least that the same file can cost.
+//! redb without larder: the lower bound of what the same file can cost.
 //!
-//! For lookups it opens a copy of a larder file, so that tree, pages and records are the same, and keeps the table open. A lookup copies
-//! the record, checks it and decodes it. For writes it commits the same rows into the same two tables, with the same settings.
+//! For lookups it opens a copy of a larder file, so tree, pages and records are the same, and keeps the table
+//! open. A lookup copies the record, checks it and decodes it. For writes it commits the same rows into the
+//! same two tables, with the same settings.
 
 use std::path::Path;
 
@@ -17,20 +18,21 @@ use crate::workload::Page;
 const KEYSPACES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("larder.keyspaces");
 const ENTRIES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("larder.entries");
 const EXPIRY: TableDefinition<'static, &[u8], ()> = TableDefinition::new("larder.expiry");
-/// Bytes of a record before its payload, and where in them stands when it may be deleted.
+/// Bytes of a record before its payload; then the offset of the time from which it may be deleted.
 const HEADER_LEN: usize = 52;
 const DELETE_AFTER: usize = 40;
-/// The lifetime that the benches' pages have: any that does not end meanwhile.
+/// The expiry of the benches' pages: any time that does not come during a run.
 const EXPIRES_AT: u64 = 4_102_444_800_000;
 
-/// An open file of larder's form.
+/// An open file of larder's format.
 pub struct RawRedb {
     db: Database,
     keyspace: [u8; 4],
     name: &'static str,
 }
 
-/// Its table of entries, open for as long as this lives: a writer must not keep one, for it keeps old pages alive.
+/// Its table of entries, open as long as this lives. A writer must not keep one, because it keeps old pages
+/// alive.
 pub struct OpenTable<'a> {
     file: &'a RawRedb,
     table: ReadOnlyTable<&'static [u8], &'static [u8]>,
@@ -67,7 +69,7 @@ impl RawRedb {
         Self::open_with(path, "redb", PAGE_CACHE)
     }
 
-    /// The same, with memory of its own for pages, and a name that says so.
+    /// Opens a copy of a larder file, with a page cache of its own and a name that says so.
     ///
     /// # Errors
     /// Those of redb.
@@ -81,7 +83,7 @@ impl RawRedb {
         Ok(Self { db, keyspace: row.expect("a keyspace of pages"), name })
     }
 
-    /// Makes a file with the two tables, empty.
+    /// Makes a file with the two tables, both empty.
     ///
     /// # Errors
     /// Those of redb.
@@ -97,7 +99,7 @@ impl RawRedb {
         Self::open(path)
     }
 
-    /// The bytes that a key of the keyspace has in the file: its number, the text, and the end of a part.
+    /// Returns the bytes of a key in the file: the keyspace's number, the text, and the end of a part.
     fn full_key(&self, key: &str) -> Vec<u8> {
         [self.keyspace.as_slice(), key.as_bytes(), &[0, 0]].concat()
     }
@@ -174,12 +176,12 @@ impl RawRedb {
     }
 }
 
-/// The expiry row of a record.
+/// Returns the expiry row of a record.
 fn expiry_row(record: &[u8], full: &[u8]) -> Option<Vec<u8>> {
     record.get(DELETE_AFTER..DELETE_AFTER + 8).map(|until| [until, full].concat())
 }
 
-/// A record of larder's form (`record.rs`).
+/// Returns a record of larder's format (`format/record.rs`).
 fn record(full: &[u8], page: &Page, until: u64) -> Vec<u8> {
     let payload = bincode::serde::encode_to_vec(page, bincode::config::standard());
     let payload = payload.expect("a page can be encoded");
@@ -222,7 +224,7 @@ impl Peer for RawRedb {
 }
 
 impl OpenTable<'_> {
-    /// The page of a key: copied, checked and decoded.
+    /// Returns the page of a key: copied, checked and decoded.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Page> {
         let full = self.file.full_key(key);

@@ -1,39 +1,43 @@
 //! A real redis-server, started for the bench in a directory of its own and ended with it.
 //!
-//! It appends to its log and syncs that every second, the setting that Redis recommends. Server and client each have a processor of their own.
+//! It appends to its log and syncs that every second, the setting that Redis recommends. Server and client
+//! each have a processor of their own. The client is the crate `redis`, so a figure is what its user gets.
 
 use std::fs;
 use std::io;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use redis::io::tcp::TcpSettings;
+use redis::{Client, Commands, Connection, IntoConnectionInfo, RedisResult};
+
 use super::fjall::{decode, encode};
 use super::pinned::{Pinned, there_are_two};
-use super::resp::{Address, Connection};
 use super::{Peer, Session};
 use crate::workload::Page;
 
-/// How long a server is waited for.
+/// How often a server that starts is asked whether it answers.
 const MAX_TRIES: u32 = 200;
 const BETWEEN_TRIES: Duration = Duration::from_millis(25);
-/// Pages that are sent together while a server is filled.
+/// Number of pages that are sent together while a server is filled.
 const FILL_BATCH: usize = 1_000;
 
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
     process: Child,
-    unix: Address,
+    socket: PathBuf,
 }
 
 impl Server {
-    /// Starts a server in a new directory; and the ways to it, over its Unix socket and over its port.
+    /// Starts a server in a new directory. Returns it with two clients: over its Unix socket and over its
+    /// port.
     ///
     /// # Errors
-    /// Why it can't be started, to be printed.
+    /// The reason why it can't be started, for the report.
     pub fn start(dir: &Path) -> Result<(Self, [Redis; 2]), String> {
         let binary = "redis-server";
         fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
@@ -59,34 +63,49 @@ impl Server {
             io::ErrorKind::NotFound => "redis-server is not installed".to_owned(),
             _ => format!("redis-server does not start: {error}"),
         })?;
-        let sockets = [Address::Unix(socket.clone()), Address::Tcp(port)].map(|address| Redis { address });
-        let server = Self { process, unix: Address::Unix(socket) };
+        let server = Self { process, socket };
         for _ in 0..MAX_TRIES {
-            let answer = Connection::open(&server.unix).and_then(|mut client| client.ask(&[b"PING"]));
-            if answer.is_ok_and(|answer| answer.as_deref() == Some(b"PONG")) {
-                return Ok((server, sockets));
+            let answer = server.connect().and_then(|mut connection| connection.ping::<String>());
+            if answer.is_ok_and(|answer| answer == "PONG") {
+                let loopback = format!("redis://127.0.0.1:{port}");
+                let unix = Redis { name: "redis, Unix socket", address: server.address() };
+                return Ok((server, [unix, Redis { name: "redis, loopback TCP", address: loopback }]));
             }
             wait(BETWEEN_TRIES);
         }
         Err("redis-server does not answer".to_owned())
     }
 
+    fn address(&self) -> String {
+        format!("redis+unix://{}", self.socket.display())
+    }
+
+    fn connect(&self) -> RedisResult<Connection> {
+        connect(&self.address())
+    }
+
     /// Stores pages.
     ///
     /// # Errors
     /// Those of the connection.
-    pub fn fill(&self, pages: impl Iterator<Item = (String, Page)>) -> io::Result<()> {
-        let mut client = Connection::open(&self.unix)?;
-        let mut batch = Vec::with_capacity(FILL_BATCH);
+    pub fn fill(&self, pages: impl Iterator<Item = (String, Page)>) -> RedisResult<()> {
+        let mut connection = self.connect()?;
+        let mut sets = redis::pipe();
         for (key, page) in pages {
-            batch.push((key.into_bytes(), encode(&page)));
-            if batch.len() == FILL_BATCH {
-                client.set_all(&batch)?;
-                batch.clear();
+            sets.set(key, encode(&page)).ignore();
+            if sets.len() == FILL_BATCH {
+                sets.exec(&mut connection)?;
+                sets.clear();
             }
         }
-        client.set_all(&batch)
+        if sets.is_empty() { Ok(()) } else { sets.exec(&mut connection) }
     }
+}
+
+/// Connects to a server. Without `nodelay` the system may hold a request back.
+fn connect(address: &str) -> RedisResult<Connection> {
+    let settings = TcpSettings::default().set_nodelay(true);
+    Client::open(address.into_connection_info()?.set_tcp_settings(settings))?.get_connection()
 }
 
 impl Drop for Server {
@@ -105,16 +124,16 @@ fn wait(duration: Duration) {
     thread::sleep(duration);
 }
 
-/// A running server, over one of its sockets.
+/// A client of a running server, over one of its sockets.
 #[derive(Debug)]
 pub struct Redis {
-    address: Address,
+    name: &'static str,
+    address: String,
 }
 
 impl Peer for Redis {
     fn name(&self) -> &'static str {
-        let is_unix = matches!(self.address, Address::Unix(_));
-        if is_unix { "redis, Unix socket" } else { "redis, loopback TCP" }
+        self.name
     }
 
     fn terms(&self) -> String {
@@ -123,24 +142,23 @@ impl Peer for Redis {
     }
 
     fn session(&self) -> Box<dyn Session + '_> {
-        let connection = Connection::open(&self.address).expect("the server is running");
-        Box::new(Client { connection, _pinned: Pinned::to(1) })
+        let connection = connect(&self.address).expect("the server is running");
+        Box::new(RedisSession { connection, _pinned: Pinned::to(1) })
     }
 }
 
-struct Client {
+struct RedisSession {
     connection: Connection,
     _pinned: Pinned,
 }
 
-impl Session for Client {
+impl Session for RedisSession {
     fn get(&mut self, key: &str) -> bool {
-        let page = self.connection.ask(&[b"GET", key.as_bytes()]).expect("the server is running");
+        let page: Option<Vec<u8>> = self.connection.get(key).expect("the server is running");
         page.is_some_and(|page| decode(&page).is_some())
     }
 
     fn insert(&mut self, key: &str, page: Page) {
-        let stored = self.connection.ask(&[b"SET", key.as_bytes(), &encode(&page)]);
-        stored.expect("the server is running");
+        self.connection.set::<_, _, ()>(key, encode(&page)).expect("the server is running");
     }
 }

@@ -13,10 +13,10 @@ const GET: &str = "SELECT page FROM pages WHERE key = ?1";
 const PUT: &str = "INSERT INTO pages (key, page) VALUES (?1, ?2) \
     ON CONFLICT (key) DO UPDATE SET page = excluded.page";
 
-/// How much a commit waits for: `PRAGMA synchronous`.
+/// What a commit waits for: `PRAGMA synchronous`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Synchronous {
-    /// A commit is not synced: the last ones may be lost with the power, none with the process.
+    /// A commit is not synced. A loss of power may lose the last commits; a crash of the process loses none.
     Normal,
     /// Every commit is synced.
     Full,
@@ -30,7 +30,7 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens a database, or makes it.
+    /// Opens a database, or makes one.
     ///
     /// # Errors
     /// Those of `SQLite`.
@@ -42,7 +42,7 @@ impl Sqlite {
         Ok(this)
     }
 
-    /// A connection with the settings.
+    /// Opens a connection with the settings.
     ///
     /// # Errors
     /// Those of `SQLite`.
@@ -52,7 +52,7 @@ impl Sqlite {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         let synchronous = if self.synchronous == Synchronous::Full { "FULL" } else { "NORMAL" };
         connection.pragma_update(None, "synchronous", synchronous)?;
-        // As much as redb is given for its pages; in KiB when negative.
+        // As much as redb has for its pages. A negative number is in KiB.
         connection.pragma_update(None, "cache_size", -16_384)?;
         Ok(connection)
     }

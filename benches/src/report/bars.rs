@@ -1,4 +1,4 @@
-//! A bar for each contestant, and on it how far its rounds spread: a panel for each setting.
+//! Bar charts: a bar for each contestant with the spread of its rounds, in a panel for each setting.
 
 use super::svg::{Anchor, FAINT, INK, OURS, PEERS, Scale, Svg};
 use crate::outcome::{self, Outcome};
@@ -7,16 +7,16 @@ use crate::summary::Summary;
 const WIDTH: f64 = 960.0;
 const MARGIN: f64 = 16.0;
 const HEADING: f64 = 44.0;
-/// Panels stand in two columns, if there are two.
+/// The gap between two columns of panels.
 const GAP: f64 = 24.0;
 const PANEL_TITLE: f64 = 24.0;
 const BAR: f64 = 14.0;
 const PITCH: f64 = 20.0;
-/// Room for names on the left of bars, and for figures on their right.
+/// Room for names to the left of the bars; then for figures to their right.
 const NAMES: f64 = 150.0;
 const FIGURES: f64 = 80.0;
 
-/// The chart of the outcomes of one row.
+/// Returns the chart of the outcomes of one row.
 #[must_use]
 pub fn chart(title: &str, outcomes: &[&Outcome]) -> String {
     let mut svg = Svg::new(WIDTH, &format!("{title}: median of the rounds, and their quartiles"));
@@ -33,7 +33,7 @@ pub fn chart(title: &str, outcomes: &[&Outcome]) -> String {
     svg.finish(tops.into_iter().fold(0.0, f64::max))
 }
 
-/// Draws one setting, and answers where it ends.
+/// Draws one setting, and returns where its panel ends.
 fn panel(svg: &mut Svg, outcome: &Outcome, (left, top): (f64, f64), width: f64) -> f64 {
     let summaries: Vec<(&str, Summary)> = outcome
         .contestants

@@ -1,4 +1,4 @@
-//! A line for each contestant, of how something grows with the number of entries.
+//! Line charts: a line for each contestant, which shows how a measure grows with the number of entries.
 
 use super::svg::{Anchor, FAINT, INK, LINES, Scale, Svg};
 use crate::outcome::Outcome;
@@ -10,9 +10,9 @@ const LEFT: f64 = 80.0;
 const TOP: f64 = 52.0;
 const PLOT: (f64, f64) = (460.0, 240.0);
 const BOTTOM: f64 = 44.0;
-/// The least distance between two names at the ends of lines.
+/// The minimum distance between two names at the ends of lines.
 const NAME_PITCH: f64 = 15.0;
-/// Lines across the plot.
+/// Number of lines across the plot.
 const GRID: u32 = 4;
 
 struct Line<'a> {
@@ -20,7 +20,7 @@ struct Line<'a> {
     points: Vec<(f64, Summary)>,
 }
 
-/// The chart of the outcomes of one row, which all have a place.
+/// Returns the chart of the outcomes of one row. Each outcome must have a place.
 #[must_use]
 pub fn chart(title: &str, outcomes: &[&Outcome]) -> String {
     let unit = outcomes.first().map_or(Unit::Count, |outcome| outcome.unit);
@@ -101,7 +101,7 @@ fn grid(svg: &mut Svg, up: Scale, most: f64, unit: Unit) {
     }
 }
 
-/// 100k for 100,000.
+/// Returns a short form: 100k for 100,000.
 fn round_number(number: f64) -> String {
     match number {
         1e6.. => format!("{}M", number / 1e6),

@@ -1,4 +1,4 @@
-//! The page: a table of what is aimed at, then a section for each row.
+//! The page: a table of the targets, then a section for each row.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -26,7 +26,7 @@ How it is measured:
   writes outlive a crash.
 ";
 
-/// The whole page.
+/// Returns the whole page.
 #[must_use]
 pub fn page(sections: &[Section<'_>], reasons: &Reasons) -> String {
     let mut out = INTRODUCTION.to_owned();
@@ -48,14 +48,14 @@ pub fn page(sections: &[Section<'_>], reasons: &Reasons) -> String {
         notes(&mut out, &section.outcomes);
         how(&mut out, &section.outcomes);
     }
-    // A paragraph's end and a list's may meet.
+    // The end of a paragraph and the end of a list may leave two empty lines together.
     while out.contains("\n\n\n") {
         out = out.replace("\n\n\n", "\n\n");
     }
     folded(&out)
 }
 
-/// What is aimed at, and whether it is reached.
+/// Writes the table of targets, and whether each is met.
 fn overview(out: &mut String, sections: &[Section<'_>]) {
     out.push_str("\n| what | target | reached |\n|---|---|---|\n");
     for section in sections {
@@ -80,7 +80,7 @@ fn reached(section: &Section<'_>) -> String {
     }
 }
 
-/// Where it was measured, and with what: once, if it was the same for all.
+/// Writes where it was measured, and with what: once, if that was the same for all rows.
 fn circumstances(out: &mut String, sections: &[Section<'_>]) {
     let all: Vec<&Outcome> = sections.iter().flat_map(|section| section.outcomes.iter().copied()).collect();
     let machines: BTreeSet<String> = all.iter().map(|outcome| machine(&outcome.circumstances)).collect();
@@ -168,7 +168,7 @@ fn judged(outcome: &Outcome, target: &Target, reasons: &Reasons) -> String {
     }
 }
 
-/// A contestant's name with the version of the package that it names.
+/// Returns a contestant's name with the version of the package in that name.
 fn versioned(name: &str, circumstances: &Circumstances) -> String {
     let mut words = name.split(|letter: char| !(letter.is_alphanumeric() || "_-".contains(letter)));
     let version = words.find_map(|word| circumstances.versions.get(word).filter(|_| word != OURS));
@@ -184,7 +184,7 @@ fn notes(out: &mut String, outcomes: &[&Outcome]) {
     }
 }
 
-/// With what it is measured again, and of which day and commit the figures are.
+/// Writes the command that measures it again, and the day and the commit of the figures.
 fn how(out: &mut String, outcomes: &[&Outcome]) {
     let mut seen = BTreeSet::new();
     for outcome in outcomes {

@@ -1,4 +1,4 @@
-//! Why a row falls short: kept by hand in `benches/reasons.txt`, one to a line.
+//! The reasons why a row misses its target. They are written by hand in `benches/reasons.txt`, one a line.
 //!
 //! ```text
 //! # A comment.
@@ -6,17 +6,18 @@
 //! memory-hit-1m-resident-uniform: why these settings of it do not
 //! ```
 //!
-//! A reason is for every outcome whose name, as its JSON file has it, begins so; the longest such name decides.
+//! A reason applies to every outcome whose name, as its JSON file has it, begins with the reason's name. If
+//! several do, the longest decides.
 
 /// All reasons.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reasons(Vec<(String, String)>);
 
 impl Reasons {
-    /// Out of the text of the file.
+    /// Reads the text of the file.
     ///
     /// # Errors
-    /// The first line that is none of the above.
+    /// The first line that is neither a comment nor a reason.
     pub fn parse(text: &str) -> Result<Self, String> {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let parsed = lines.map(|line| {
@@ -26,7 +27,7 @@ impl Reasons {
         parsed.collect::<Result<_, String>>().map(Self)
     }
 
-    /// The reason for an outcome by its name.
+    /// Returns the reason for an outcome, by its name.
     #[must_use]
     pub fn of(&self, slug: &str) -> Option<&str> {
         let named = self.0.iter().filter(|(name, _)| slug.starts_with(name.as_str()));

@@ -1,16 +1,16 @@
-//! The rows of the report, in its order: what is measured, and what is aimed at. A row without an outcome is
-//! reported as not run.
+//! The rows of the report, in its order: each measure and its target. A row without an outcome is reported as
+//! not run.
 
-/// What is measured.
+/// A row of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
-    /// By which outcomes belong to it.
+    /// The id, by which outcomes name their row.
     pub id: &'static str,
-    /// In words.
+    /// The measure in words.
     pub title: &'static str,
-    /// Under which circumstances.
+    /// The circumstances.
     pub setting: &'static str,
-    /// What is aimed at.
+    /// The target in words.
     pub target: &'static str,
     /// The bench program that measures it.
     pub program: &'static str,
@@ -26,7 +26,7 @@ const fn row(
     Row { id, title, setting, target, program }
 }
 
-/// All of them.
+/// All rows.
 pub const ROWS: [Row; 21] = [
     row(
         "memory-hit",

@@ -1,4 +1,4 @@
-//! What the processes do whose children live on.
+//! The tasks of processes whose children live on.
 
 use std::path::Path;
 use std::thread;
@@ -36,7 +36,7 @@ pub(super) fn control(path: &Path) {
     cache.close().unwrap();
 }
 
-/// Opens a cache, forks twice, and ends without closing the cache. What is left does what it is told.
+/// Opens a cache, forks twice, and ends without closing the cache. The last child works for the test.
 pub(super) fn daemon(path: &Path) {
     let cache = Cache::builder().path(path).control_socket(path.with_extension("sock")).open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
@@ -46,7 +46,7 @@ pub(super) fn daemon(path: &Path) {
     match split() {
         Ok(child) => {
             child.ends();
-            // As a daemon's first process ends: nothing is dropped.
+            // As the first process of a daemon ends: nothing is dropped.
             drop(parent_lives);
             std::process::exit(0);
         }
@@ -69,7 +69,7 @@ fn serve_as_daemon(path: &Path, inherited: &Cache) {
     inherited.abandon_in_child().unwrap();
     say("abandoned");
     assert_eq!(hear(), "open");
-    // Its parent has left a socket there, on which nothing answers, and a descriptor of it here.
+    // Its parent has left a socket there, on which no process answers, and a descriptor of it here.
     let socket = path.with_extension("sock");
     let own = Cache::builder().path(path).control_socket(&socket).open().unwrap();
     assert_eq!(Client::connect(&socket).unwrap().server().pid, std::process::id());
@@ -81,7 +81,7 @@ fn serve_as_daemon(path: &Path, inherited: &Cache) {
     say("closed");
 }
 
-/// Forks while the writer is at work, and is killed. Its child gives the file up, and lives on.
+/// Forks while the writer is at work, and is killed. Its child abandons the file, and lives on.
 pub(super) fn abandon(path: &Path) {
     let (cache, versions) = busy_cache(path);
     versions.insert_with(&0, 1, InsertOptions::new().durability(Durability::Immediate)).unwrap();
@@ -91,7 +91,7 @@ pub(super) fn abandon(path: &Path) {
                 versions.insert(&key, key).unwrap();
             }
         });
-        // In the middle of it.
+        // In the middle of the writer's work.
         for key in 1..20 {
             let _was_there = versions.remove(&key).unwrap();
         }

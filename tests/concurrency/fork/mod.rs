@@ -1,9 +1,8 @@
-//! Real forks: what a child may still do with a cache that its parent opened, and that the parent does not
-//! notice.
+//! Real forks: what a child may still do with a cache that its parent opened, without effect on the parent.
 //!
-//! Each test starts a process for itself, which forks ([`tasks`]): a fork of the test binary would have other
-//! tests' locks. A child says each step before it takes it, so one that hangs is told with the step; it is
-//! killed after [`split::PATIENCE`].
+//! Each test starts a process for itself, which forks ([`tasks`]). A fork of the test binary would inherit
+//! the locks of other tests. A child reports each step before it begins, so the step of a child that hangs is
+//! known. It is killed after [`split::PATIENCE`].
 
 mod lasting;
 mod split;
@@ -14,7 +13,7 @@ use larder::{Cache, Error};
 use crate::support::child::Worker;
 use crate::support::{LOCK_WAIT, Place, VERSIONS};
 
-/// Runs a task to its end.
+/// Runs a task to its end, and checks that it succeeds.
 fn passes(task: &str) {
     let place = Place::new();
     let (said, status) = Worker::start(&format!("fork {task}"), &place.path()).wait();
@@ -59,9 +58,9 @@ fn a_cache_with_a_control_socket_is_closed_beside_a_forked_child() {
     passes("control");
 }
 
-/// Asserts that a fork of a process holds the file, once that process has ended.
+/// Asserts that a fork of the owner holds the file, once the owner has ended.
 fn assert_orphaned(place: &Place, owner: u32) {
-    // It ends while this goes on.
+    // The owner ends during this loop.
     for _ in 0..100_000 {
         let error = Cache::builder().path(place.path()).open().unwrap_err();
         let text = error.to_string();
@@ -89,7 +88,7 @@ fn a_daemon_holds_the_file_of_the_process_it_was_forked_from_until_it_abandons_i
     let place = Place::new();
     let mut worker = Worker::start("fork daemon", &place.path());
     assert_eq!(worker.line().unwrap(), "orphaned");
-    // Its first process has ended, and was not waited for.
+    // Its first process has ended, and no process has waited for it.
     assert_orphaned(&place, worker.pid());
     worker.tell("abandon");
     assert_eq!(worker.line().unwrap(), "abandoned");

@@ -1,4 +1,4 @@
-//! Forking, with a watchdog: what a child says, and what becomes of it.
+//! Forking, with a watchdog: the reports of a child, and how it ends.
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,20 +8,19 @@ use fork::{Fork, fork, waitpid};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long a child may say nothing before it counts as hung. What it does between two words takes
-/// microseconds.
+/// How long a child may report nothing before it counts as hung. A step takes microseconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A forked child, as its parent sees it.
+/// A forked child, in its parent.
 pub(super) struct Child {
     pid: i32,
     said: PipeReader,
 }
 
-/// A forked child, as it sees itself.
+/// The reports of a forked child, in the child.
 pub(super) struct Says(PipeWriter);
 
-/// Forks. The parent gets the child, the child what it may say.
+/// Forks. The parent gets the child, and the child gets its reports.
 pub(super) fn split() -> Result<Child, Says> {
     let (said, says) = pipe().unwrap();
     match fork().unwrap() {
@@ -31,12 +30,12 @@ pub(super) fn split() -> Result<Child, Says> {
 }
 
 impl Says {
-    /// Says what comes next.
+    /// Reports the next step.
     pub(super) fn step(&mut self, step: &str) {
         writeln!(self.0, "{step}").unwrap();
     }
 
-    /// What the child does, and its end, as that of a program that returns from `main`.
+    /// Runs the child's work, and ends the child as a program ends that returns from `main`.
     pub(super) fn run(mut self, work: impl FnOnce(&mut Self)) -> ! {
         let done = catch_unwind(AssertUnwindSafe(|| work(&mut self)));
         if done.is_ok() {
@@ -48,7 +47,7 @@ impl Says {
 }
 
 impl Child {
-    /// Waits until the child has said that it is done, and has ended well. Answers all that it said.
+    /// Waits until the child has reported its end, and has ended well. Returns all its reports.
     pub(super) fn ends_well(mut self) -> String {
         let mut said = String::new();
         while let Some(more) = self.hear(&said) {
@@ -60,7 +59,7 @@ impl Child {
         said
     }
 
-    /// Waits until the child has ended, however.
+    /// Waits until the child has ended in any way.
     pub(super) fn ends(mut self) -> i32 {
         while self.hear("").is_some() {}
         waitpid(self.pid).unwrap()

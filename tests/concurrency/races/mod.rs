@@ -1,7 +1,8 @@
 //! Processes that race to open one file, and followers beside its owner (contracts 6 and 8).
 //!
-//! Whoever opens first owns the file; everybody else is told who that is, or gets in when the owner has left in time. The loser of a race
-//! changes nothing, and a follower sees what is committed and nothing else, and is in nobody's way.
+//! The first process that opens owns the file. Each other process gets an error that names the owner, or
+//! opens the file once the owner has closed it, within its timeout. The loser of a race changes nothing. A
+//! follower sees committed entries only, and blocks no process.
 
 mod racer;
 
@@ -19,7 +20,7 @@ use crate::support::{Place, Random};
 
 const RACERS: u64 = 3;
 
-/// Judges a race: what each process said, and its id. The winner's place.
+/// Judges a race by the reports and ids of the processes. Returns the winner's index.
 fn judge(said: &[(String, u32)]) -> Result<usize, String> {
     let winners: Vec<usize> = (0..said.len()).filter(|at| said[*at].0 == "won").collect();
     let [winner] = winners[..] else {
@@ -37,7 +38,7 @@ fn judge(said: &[(String, u32)]) -> Result<usize, String> {
     }
 }
 
-/// The file, and what stands beside it, so that a change by somebody else shows.
+/// The file and the files beside it. A comparison shows whether another process has changed them.
 #[derive(PartialEq, Eq)]
 struct Standing {
     inode: u64,
@@ -82,9 +83,9 @@ struct Race {
     follower: Worker,
     random: Random,
     version: u64,
-    /// The owner's commits when its last put had returned.
+    /// The owner's number of commits when its last put had returned.
     commits: u64,
-    /// Versions whose buffered value the owner committed before the next put, in a commit of its sweeper's.
+    /// Versions whose buffered value the owner committed before the next put, in a commit of its sweeper.
     swept_along: Vec<u64>,
 }
 
@@ -119,7 +120,7 @@ impl Race {
         if said == expected { Ok(()) } else { Err(format!("told {line:?}, expected {expected:?}: {said:?}")) }
     }
 
-    /// All open at once, or nearly. The winner.
+    /// Lets all processes open at nearly the same time. Returns the winner.
     fn start(&mut self) -> Result<usize, String> {
         for racer in &mut self.racers {
             let spin = self.random.below(3) * self.random.below(500);
@@ -150,7 +151,7 @@ impl Race {
         let [before, after] = numbers[..] else {
             return Err(format!("told to put, the owner says {said:?}"));
         };
-        // One more than its own: the sweeper's was under way, and is counted when it is done.
+        // One more than its own put: the sweeper's commit was under way. It is counted when it is done.
         self.note_commits(if after == before + 1 { before } else { u64::MAX });
         (self.version, self.commits) = (self.version + 1, after);
         Ok(())
@@ -161,7 +162,7 @@ impl Race {
         self.follower.tell(&format!("follow {times}"));
     }
 
-    /// How many times the follower could open the file. `owner` still has what it buffered last.
+    /// Returns how often the follower could open the file. `owner` has not committed its last buffered value.
     fn end_to_follow(&mut self, owner: usize) -> Result<u64, String> {
         let said = self.follower.line().ok_or("the follower ended by itself")?;
         let mut words = said.split(' ');
@@ -171,7 +172,7 @@ impl Race {
             [opened, version, ref early @ ..] if first == Some("saw") && version <= self.version => {
                 let is_early =
                     |race: &Self| early.iter().find(|version| !race.swept_along.contains(version)).copied();
-                // A commit under way is counted when it is done.
+                // A commit that is under way is counted when it is done.
                 for _ in 0..2_000 {
                     if is_early(self).is_none() {
                         break;
@@ -188,7 +189,7 @@ impl Race {
         }
     }
 
-    /// While the owner rests, others try again, and leave everything as it is.
+    /// Lets the others try again while the owner rests. They must change nothing.
     fn try_in_vain(&mut self, owner: usize) -> Result<(), String> {
         let expected = format!("lost {}", self.racers[owner].pid());
         let mut last = Ok(());
@@ -199,7 +200,8 @@ impl Race {
             }
             let after = Standing::of(&self.place);
             last = after.compare(&before);
-            // Its sweeper's first look may have come just now, and is counted only when it is done. What a loser does, it does each time.
+            // The sweeper's first sweep may come just now, and is counted only when it is done. A loser's
+            // change would come each time.
             if last.is_ok() && self.commits(owner)? == commits {
                 break;
             }
@@ -207,7 +209,7 @@ impl Race {
         last
     }
 
-    /// Another waits while the owner leaves, by closing or by being killed. The new owner.
+    /// Another process waits while the owner closes or is killed. Returns the new owner.
     fn hand_over(&mut self, owner: usize) -> Result<usize, String> {
         let next = (owner + 1) % self.racers.len();
         let spin = self.random.below(2_000);

@@ -1,4 +1,4 @@
-//! The children's part: one that opens, writes and closes a cache when it is told to, and one that only looks.
+//! The children's part: one that opens, writes and closes a cache on request, and one that follows.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,15 +8,16 @@ use larder::{Cache, Error, Follower, Keyspace};
 use crate::support::child::{hear, say};
 use crate::support::{HOUR, Key, WRITTEN, Written, spin};
 
-/// What is committed before anything is said of it.
+/// Its value is committed before it is reported.
 const COMMITTED: Key = (0, 0);
-/// What is left in the write buffer, to be committed with the next version of [`COMMITTED`].
+/// Its value is left in the write buffer, and is committed with the next version of [`COMMITTED`].
 const BUFFERED: Key = (0, 1);
 
-/// A cache while it is open.
+/// An open cache.
 type Open = (Cache, Keyspace<Key, Written>);
 
-/// Does what it hears: `open TIMEOUT_MS SPIN_US`, `put VERSION`, `commits`, `read`, `close`. Says how it went.
+/// Carries out requests: `open TIMEOUT_MS SPIN_US`, `put VERSION`, `commits`, `read`, `close`. Reports each
+/// result.
 pub(crate) fn race(path: &Path) {
     let mut open: Option<Open> = None;
     say("ready");
@@ -42,7 +43,7 @@ pub(crate) fn race(path: &Path) {
                 say(&format!("found {}", written.get(&COMMITTED).map_or(0, |found| found.version)));
             }
             ("close", Some((cache, written))) => {
-                // Closing would commit it, and it is to be seen with the next version only.
+                // Closing would commit it, but it may show with the next version only.
                 written.remove(&BUFFERED).unwrap();
                 cache.close().unwrap();
                 open = None;
@@ -53,13 +54,13 @@ pub(crate) fn race(path: &Path) {
     }
 }
 
-/// Commits so far: the sweeper makes some of its own, and takes along what is buffered.
+/// Returns the number of commits so far. The sweeper makes some, which include buffered values.
 fn commits(cache: &Cache) -> u64 {
     cache.stats().disk.unwrap().commits
 }
 
 fn try_to_open(path: &Path, timeout: Duration) -> Option<Open> {
-    // Commits are made when asked for: between two, whatever changes the file is somebody else.
+    // Commits are made on request. So if the file changes between two, another process has changed it.
     let builder = Cache::builder().path(path).flush_interval(HOUR).sweep_interval(HOUR);
     match builder.open_timeout(timeout).open() {
         Ok(cache) => {
@@ -82,8 +83,8 @@ fn try_to_open(path: &Path, timeout: Duration) -> Option<Open> {
     }
 }
 
-/// Follows the file as often as it hears: `follow TIMES`. Says `saw OPENED VERSION` and the versions it saw buffered with no later one
-/// committed, or `bad` and why.
+/// Follows the file on request: `follow TIMES`. Reports `saw OPENED VERSION` and the buffered versions that
+/// it saw without a later committed one, or `bad` and why.
 pub(crate) fn follow(path: &Path) {
     say("ready");
     let mut last = 0;
@@ -94,7 +95,7 @@ pub(crate) fn follow(path: &Path) {
         };
         let (mut opened, mut early) = (0, Vec::new());
         let looked = (0..times).try_for_each(|_| {
-            // There may be no file yet, or one whose owner was killed.
+            // There may be no file yet, or the file of a killed owner.
             let Ok(follower) = Follower::open(path) else { return Ok(()) };
             opened += 1;
             (0..4).try_for_each(|_| look(&follower, &mut last, &mut early))
@@ -111,13 +112,13 @@ pub(crate) fn follow(path: &Path) {
 
 fn look(follower: &Follower, last: &mut u64, early: &mut Vec<u64>) -> Result<(), String> {
     let written = follower.keyspace(WRITTEN);
-    // A file that was closed, or is being repaired, may refuse; it may not lie.
+    // A file that was closed, or is being repaired, may refuse. It may not show a wrong value.
     let version = |key: Key| match written.get(&key) {
         Ok(Some(found)) if !found.is_whole(key) => Err(format!("{key:?} was never written: {found:?}")),
         Ok(found) => Ok(found.map_or(0, |found| found.version)),
         Err(_) => Ok(0),
     };
-    // In this order: what the second shows is no older than what the first showed.
+    // In this order, because the second lookup sees the same commit as the first, or a later one.
     let (buffered, committed) = (version(BUFFERED)?, version(COMMITTED)?);
     if committed > 0 && buffered >= committed {
         early.push(buffered);

@@ -1,4 +1,5 @@
-//! The child's part: threads that look up, load, write and invalidate, over a memory that holds a few entries, and a judge for each answer.
+//! The child's part: threads that look up, load, write and invalidate, with a memory of a few entries, and a
+//! check of each answer.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +22,7 @@ enum PlantedStaleness {
     None,
     /// Acknowledges a removal that it does not make.
     Forgets,
-    /// Writes what it has read, as a cache would whose promotions ignore invalidations.
+    /// Writes the value that it has read, as a cache does whose promotions ignore invalidations.
     BringsBack,
 }
 
@@ -32,7 +33,7 @@ struct StalenessThread<'a> {
     steps: &'a AtomicU64,
     random: Random,
     plant: PlantedStaleness,
-    /// What it read last.
+    /// The value that it read last.
     read: Option<Written>,
 }
 
@@ -50,7 +51,7 @@ pub(crate) fn work_until_killed(path: &Path, words: &[&str]) {
         let cache = Cache::builder()
             .path(path)
             .memory_capacity(ByteSize::kib(64))
-            // A dozen entries: everything is evicted, and promoted again, all the time.
+            // A dozen entries. So every entry is evicted and promoted again, all the time.
             .weigher(|_| 5_000)
             .write_buffer(ByteSize::kib(256))
             // The entries do not all fit.
@@ -88,7 +89,7 @@ pub(crate) fn work_until_killed(path: &Path, words: &[&str]) {
     }
 }
 
-/// Tells the parent of a stale answer, and ends the process: it is what the parent waits for.
+/// Reports a stale answer to the parent, and ends the process. The parent waits for that.
 fn told(judged: Result<(), String>) {
     if let Err(why) = judged {
         say(&format!("stale {why}"));
@@ -101,7 +102,7 @@ impl StalenessThread<'_> {
         if self.steps.fetch_add(1, Ordering::SeqCst).is_multiple_of(TICK * THREADS) {
             say("tick");
         }
-        // A few keys are asked for most of the time: there the races are.
+        // Half of the requests are for a few keys, where races happen.
         let key = match self.random.below(2) {
             0 => (0, self.random.below(3)),
             _ => (self.random.below(GROUPS), self.random.below(KEYS)),
@@ -142,14 +143,14 @@ impl StalenessThread<'_> {
     fn insert(&mut self, key: Key) {
         let change = self.oracle.change(key);
         let version = change.bump();
-        // Some expire at once; what they replaced must not show again.
+        // Some expire soon. The values that they replaced must not show again.
         let ttl = if self.random.below(6) == 0 { self.random.below(10) + 1 } else { 3_600_000 };
         let options = InsertOptions::new().ttl(Duration::from_millis(ttl));
         self.written.insert_with(&key, Written::new(key, version), options).unwrap();
         self.oracle.wrote(key, version);
     }
 
-    /// The source changes, and the cache is told to forget.
+    /// Changes the source, then removes the key from the cache.
     fn remove(&self, key: Key) {
         let version = self.oracle.change(key).bump();
         if self.plant != PlantedStaleness::Forgets {
@@ -158,7 +159,7 @@ impl StalenessThread<'_> {
         self.oracle.settled(key, version);
     }
 
-    /// The cache is told first; loads during the change are not cached.
+    /// Begins an update first: loads during the change are not cached.
     fn update(&self, key: Key) {
         let change = self.oracle.change(key);
         let update = self.written.begin_update(&key).unwrap();
@@ -176,7 +177,7 @@ impl StalenessThread<'_> {
     }
 
     fn clear(&mut self) {
-        // Without a change: whatever the source was at is still the truth, and may be loaded again.
+        // The source does not change, so its versions are still the truth, and may be loaded again.
         let versions: Vec<(Key, u64)> = all_keys().map(|key| (key, self.oracle.source(key))).collect();
         let cleared = if self.random.below(2) == 0 { self.cache.clear() } else { self.written.clear() };
         cleared.unwrap();

@@ -1,8 +1,9 @@
-//! No stale answer: not under threads, not over restarts, not after a kill (contracts 1 and 3).
+//! No stale answer: with many threads, over restarts, and after kills (contracts 1 and 3).
 //!
-//! Every key stands for something in a source, whose versions only grow ([`oracle`]). A child changes the source, tells the cache, and
-//! judges every answer by what had been acknowledged before the question ([`engine`]). It closes and reopens the cache as it goes; its
-//! parent kills it now and then and lets another go on with the same file.
+//! Every key stands for an item of a source, whose versions only grow ([`oracle`]). A child changes the
+//! source, invalidates in the cache, and judges every answer by what had been acknowledged before the lookup
+//! ([`engine`]). It closes and reopens the cache as it goes. Its parent kills it now and then, and lets
+//! another child go on with the same file.
 
 mod engine;
 mod oracle;
@@ -13,13 +14,14 @@ use crate::support::child::Worker;
 use crate::support::harness::Harness;
 use crate::support::{Place, Random};
 
-/// What a round saw: disk hits, evictions from memory, voided fills and requests of the caches that were closed, and kills.
+/// The counts of a round: disk hits, evictions from memory, voided fills and requests of the closed caches,
+/// and kills.
 type Seen = [u64; 5];
 
 /// Lets several children work on one file, one after another, each until it is killed.
 fn work_and_kill(seed: u64, plant: &str, totals: &mut Seen) -> Result<(), String> {
     let mut random = Random::of_round(seed);
-    // In memory there are many more steps to a second; on a disk commits take as long as they do.
+    // A file system in memory allows many more steps a second. On a real disk commits take their time.
     let place = if random.below(3) == 0 { Place::new() } else { Place::in_memory() };
     for _ in 0..=random.below(4) {
         let mut worker =
@@ -66,7 +68,7 @@ fn contract_3_no_answer_is_stale_under_threads_restarts_and_kills() {
     assert!(kills > 0);
 }
 
-/// A fault has many chances: how soon it shows is up to the threads.
+/// A fault has many chances. The threads decide how soon it shows.
 fn is_found_out(plant: &str) -> Option<String> {
     (0..20).find_map(|seed| work_and_kill(seed, plant, &mut Seen::default()).err())
 }

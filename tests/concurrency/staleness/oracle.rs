@@ -1,8 +1,9 @@
-//! The source that the cache stands before, and what it has been told to forget.
+//! The source behind the cache, and what the cache was told to forget.
 //!
-//! Each key has a version in the source, which only grows, and a *floor*: no answer to a lookup that begins now may be older. The floor
-//! rises when an invalidation or a write has returned. Both stand in a file as well as in memory, so that they outlive a process that is
-//! killed; of the floor only what a crash may not undo, since a buffered insert may be lost.
+//! Each key has a version in the source, which only grows, and a *floor*: an answer to a lookup that begins
+//! now may not be older. The floor rises when an invalidation or a write has returned. Both are in a file as
+//! well as in memory, so they outlive a killed process. The file has only the part of the floor that a crash
+//! may not undo, because a buffered insert may be lost.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -17,15 +18,16 @@ pub(super) const KEYS: u64 = 12;
 
 const WIDTH: u64 = 8;
 
-/// One key. Version 0 is none: sources begin at 1.
+/// The state of one key. Version 0 means none: sources begin at 1.
 #[derive(Debug, Default)]
 struct Row {
     source: AtomicU64,
     floor: AtomicU64,
     durable: AtomicU64,
-    /// Held by whoever changes the source and tells the cache of it: two writers who race are not the cache's to order.
+    /// Held while a thread changes the source and invalidates in the cache. The order of two racing writers
+    /// is not the cache's concern.
     changing: Mutex<()>,
-    /// Held while a floor is written to the file, so that a lower one never lands on a higher.
+    /// Held while a floor is written to the file. Otherwise a lower floor could replace a higher one.
     keeping: Mutex<()>,
 }
 
@@ -43,11 +45,11 @@ pub(super) struct Change<'a> {
 }
 
 impl Change<'_> {
-    /// The next version of the source.
+    /// Moves the source to the next version, and returns it.
     pub(super) fn bump(&self) -> u64 {
         let row = self.oracle.row(self.key);
         let version = row.source.load(Ordering::SeqCst) + 1;
-        // In the file first: a process that follows must not give a version out twice.
+        // Written to the file first. Otherwise the next process could use the version again.
         self.oracle.keep(self.key, 0, version);
         row.source.store(version, Ordering::SeqCst);
         version
@@ -59,7 +61,7 @@ pub(super) fn all_keys() -> impl Iterator<Item = Key> {
 }
 
 impl Oracle {
-    /// The oracle in a file, or a new one.
+    /// Opens the oracle in a file, or makes one.
     pub(super) fn open(path: &Path) -> Self {
         let file = File::options().read(true).write(true).create(true).truncate(false).open(path).unwrap();
         let len = GROUPS * KEYS * 2 * WIDTH;
@@ -91,22 +93,24 @@ impl Oracle {
         Change { oracle: self, key, _changing: self.row(key).changing.lock().unwrap() }
     }
 
-    /// What a loader reads.
+    /// Returns the version that a loader reads.
     pub(super) fn source(&self, key: Key) -> u64 {
         self.row(key).source.load(Ordering::SeqCst)
     }
 
-    /// What an answer to a lookup that begins now may not be older than.
+    /// Returns the oldest version that an answer to a lookup may have that begins now.
     pub(super) fn floor(&self, key: Key) -> u64 {
         self.row(key).floor.load(Ordering::SeqCst)
     }
 
-    /// A buffered write of a version has returned: nothing older is seen from here on, in this process.
+    /// Notes that a buffered write of a version has returned. No older version may show from here on, in this
+    /// process.
     pub(super) fn wrote(&self, key: Key, version: u64) {
         self.row(key).floor.fetch_max(version, Ordering::SeqCst);
     }
 
-    /// What was older than a version is gone for good: an invalidation has returned, or a commit of the version.
+    /// Notes that versions older than this one are gone for good: an invalidation has returned, or a commit
+    /// of this version.
     pub(super) fn settled(&self, key: Key, version: u64) {
         self.wrote(key, version);
         let row = self.row(key);
@@ -116,7 +120,7 @@ impl Oracle {
         }
     }
 
-    /// Judges the answer to a lookup that began when the floor was this.
+    /// Judges the answer to a lookup. `floor` is the floor when the lookup began.
     pub(super) fn judge(&self, key: Key, floor: u64, answer: Option<&Written>) -> Result<(), String> {
         let Some(answer) = answer else { return Ok(()) };
         let source = self.source(key);

@@ -1,7 +1,8 @@
-//! What a process takes stays bounded over many openings and a long mixed load (contract 7).
+//! The resources of a process stay bounded over many openings and a long mixed load (contract 7).
 //!
-//! A child opens and closes a cache again and again and loads it in between ([`work`]); its samples of the file's length, of resident
-//! memory, descriptors and threads are checked against bounds that do not depend on how long it ran ([`sample`]).
+//! A child opens and closes a cache again and again, and loads it in between ([`work`]). It samples the
+//! file's length, resident memory, descriptors and threads. The bounds of these samples do not depend on how
+//! long it ran ([`sample`]).
 
 #[cfg(target_os = "linux")]
 mod resident;
@@ -17,15 +18,15 @@ use crate::support::child::Worker;
 use crate::support::harness::Harness;
 use sample::Sample;
 
-/// Rounds that a child makes however little time it has. Each has two samples.
+/// Minimum number of a child's rounds, however little time it has. Each has two samples.
 const MIN_ROUNDS: u64 = 5;
-/// Samples of a run that takes no longer than it must.
+/// Number of warm-up samples of a run of minimum length.
 const WARM_UP: usize = 6;
-/// The same for one that has time: what is filled, fragmented or allocated for the first time is so by then.
+/// The same for a longer run. By then everything was filled, fragmented or allocated once.
 const LONG_WARM_UP: usize = 20;
 
 fn wear_out(seed: u64, seconds: u64, plant: &str) -> Result<Vec<Sample>, String> {
-    // A short run is for what it counts, not for what a disk makes of it.
+    // A short run tests what is counted, not a real disk.
     let place = if seconds < 10 { Place::in_memory() } else { Place::new() };
     let mut worker = Worker::start(&format!("wear {seed} {seconds} {plant}"), &place.path());
     let mut samples = Vec::new();
@@ -75,7 +76,7 @@ fn the_churn_harness_catches_lost_memory_descriptors_and_threads() {
 
 #[test]
 fn contract_7_the_file_stays_under_its_capacity_over_many_openings() {
-    // One that had been cut back when it was closed was once doubled beyond its capacity, in one run of six.
+    // Once a file that was cut back when it was closed doubled beyond its capacity, in one run of six.
     for seed in 1..6 {
         wear_out(seed, 0, "none").unwrap();
     }

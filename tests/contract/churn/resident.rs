@@ -1,5 +1,5 @@
-//! What a process takes beyond an empty one, beside what its cache was told that it may: for values of
-//! several sizes, since what is kept beside a value is most of a small one.
+//! The resident memory of a process beyond an empty one, compared with the configured memory, for values of
+//! several sizes. Most of the memory of a small value is its overhead.
 
 use std::fs;
 use std::path::Path;
@@ -15,15 +15,15 @@ const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").t
 const MEMORY: u64 = 8 << 20;
 const PAGES: u64 = 4 << 20;
 const BUFFER: u64 = 4 << 20;
-/// Written in all, with what is kept of each value.
+/// Bytes that are written in all, with the overhead of each value.
 const WRITTEN: u64 = 2 * (MEMORY + BUFFER);
-/// What is kept of a value, about.
+/// The approximate overhead of a value.
 const KEPT: u64 = 200;
-/// As many times what is configured may be resident: the measurement shows the true figure, an allocator has
-/// its own way, and a machine with other work to do wakes threads late.
+/// Maximum of resident memory as a multiple of the configured memory. The measured figure is lower; but an
+/// allocator has its own ways, and a busy machine wakes threads late.
 const MOST: f64 = 1.7;
 
-/// Runs a child; how many times what is configured it had resident, at most.
+/// Runs a child. Returns its maximum of resident memory as a multiple of the configured memory.
 fn measured(size: usize, plant: &str) -> f64 {
     let place = Place::in_memory();
     let mut worker = Worker::start(&format!("fill {size} {plant}"), &place.path());
@@ -64,7 +64,7 @@ pub(crate) fn fill(path: &Path, words: &[&str]) {
     let mut random = Random::new(7);
     let mut kept = Vec::new();
     for number in 0..writes {
-        // The first half is all new; of the second every other overwrites.
+        // The first half are new keys. In the second half every other write is an overwrite.
         let is_new = number < writes / 2 || random.below(2) == 0;
         let key = if is_new { number } else { random.below(number) };
         texts.insert(&key, "x".repeat(size)).unwrap();
@@ -79,7 +79,7 @@ pub(crate) fn fill(path: &Path, words: &[&str]) {
         }
     }
     cache.flush().unwrap();
-    // Pages of the program itself that were first used since are not the cache's: a test's program is large.
+    // Pages of the program itself that were first used meanwhile do not count: a test's program is large.
     let taken = status("VmHWM") - empty - status("RssFile").saturating_sub(code);
     let of = u32::try_from(taken * 1_000 / (MEMORY + PAGES + BUFFER)).unwrap();
     say(&format!("resident {:.3}", f64::from(of) / 1_000.0));
@@ -87,7 +87,7 @@ pub(crate) fn fill(path: &Path, words: &[&str]) {
     drop(kept);
 }
 
-/// A field of the kernel's account of this process, in bytes.
+/// Returns a field of the kernel's status of this process, in bytes.
 fn status(field: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with(field)).unwrap();

@@ -1,4 +1,4 @@
-//! What a process takes at a moment, and the bounds that it must stay within.
+//! The resources of a process at one moment, and their bounds.
 
 use std::fmt;
 use std::fs;
@@ -8,22 +8,24 @@ use larder::ByteSize;
 
 pub(super) const DISK_CAPACITY: ByteSize = ByteSize::mib(4);
 
-/// What the file may be when no commit is under way. A commit that makes redb double the file may exceed it for a moment.
+/// Maximum length of the file between commits. A commit that makes redb double the file may exceed it for a
+/// moment.
 pub(super) const FILE_BOUND: u64 = DISK_CAPACITY.as_u64();
 
-/// How much more memory may be resident than after the warm-up. By then the caches of both tiers have been full and the allocator has
-/// its arenas. All that the cache may hold is 3.5 MiB (memory, write buffer and page cache together), and what an allocator does not give
-/// back is of that order. A leak of a page at each opening, or of 100 bytes at each step, exceeds it within a minute.
+/// Maximum growth of resident memory after the warm-up. By then the caches of both tiers have been full and
+/// the allocator has its arenas. The cache may hold 3.5 MiB in all (memory, write buffer and page cache
+/// together), and an allocator keeps about as much. A leak of a page at each opening, or of 100 bytes at each
+/// step, exceeds the bound within a minute.
 const GROWTH: u64 = 12 << 20;
-/// Files beside the cache: itself, its lock, and what it may need to recover from a full disk.
+/// Files of a cache: itself, its lock, and those for the recovery from a full disk.
 const MAX_FILES: u64 = 4;
 /// A writer and a sweeper.
 const THREADS_OF_A_CACHE: u64 = 2;
-/// A file, opened twice and once more to be punched, its anchor and its lock, and a lock again while another
-/// cache is being refused.
+/// Descriptors of a cache: the file, opened twice and once more to be punched, its anchor and its lock, and a
+/// lock again while another cache is being refused.
 const DESCRIPTORS_OF_A_CACHE: u64 = 6;
 
-/// What a process takes at a moment.
+/// The resources of a process at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sample {
     pub(super) is_open: bool,
@@ -39,7 +41,7 @@ fn count(dir: impl AsRef<Path>) -> u64 {
 }
 
 impl Sample {
-    /// Of this process.
+    /// Takes a sample of this process.
     pub(super) fn take(path: &Path, when: &str) -> Self {
         let statm = fs::read_to_string("/proc/self/statm").unwrap();
         let pages: u64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
@@ -70,7 +72,7 @@ impl fmt::Display for Sample {
     }
 }
 
-/// Checks samples in the order they were taken. The first `warm_up` say what is usual.
+/// Checks samples in the order in which they were taken. The first `warm_up` samples set the baseline.
 pub(super) fn check(samples: &[Sample], warm_up: usize) -> Result<(), String> {
     let (usual, later) = samples.split_at(warm_up.min(samples.len()));
     let most = |of: fn(&Sample) -> u64| usual.iter().map(of).max().unwrap_or(0);

@@ -1,5 +1,4 @@
-//! The child's part: opens and closes, and a mixed load that begins anew what can be begun anew, with a
-//! sample of what it takes now and then.
+//! The child's part: opens and closes, with a mixed load in between, and takes samples.
 
 use std::fs;
 use std::path::Path;
@@ -17,12 +16,12 @@ const STEPS: u64 = 2_500;
 const MEMORY_CAPACITY: ByteSize = ByteSize::mib(2);
 /// More than any entry weighs.
 const HEAVIEST: u64 = 4 << 10;
-/// Keys that are overwritten all the time, beside their own commits.
+/// Keys that are overwritten all the time, between their own commits.
 const HOT_KEYS: u64 = 20;
 /// Opens and closes between two long loads.
 const CYCLES: u64 = 8;
 
-/// A fault to plant: what is lost at each opening.
+/// A planted fault: what each opening leaks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum PlantedLeak {
     None,
@@ -31,8 +30,8 @@ enum PlantedLeak {
     Threads,
 }
 
-/// Opens, works and closes for so many seconds, or a number of rounds at least: `SEED SECONDS PLANT`. Says a
-/// sample for each round.
+/// Opens, works and closes for some seconds, at least a minimum number of rounds: `SEED SECONDS PLANT`.
+/// Prints a sample for each round.
 pub(crate) fn wear(path: &Path, words: &[&str]) {
     let mut random = Random::of_round(words[0].parse().unwrap());
     let seconds = Duration::from_secs(words[1].parse().unwrap());
@@ -83,7 +82,7 @@ fn open(path: &Path) -> Cache {
         .unwrap()
 }
 
-/// A fault as a cache could have it. What is lost stays lost.
+/// Leaks as a faulty cache could.
 fn lose(plant: PlantedLeak) {
     match plant {
         PlantedLeak::None => {}

@@ -1,7 +1,7 @@
-//! Random operations against a simple model: a map with times, and what a crash may lose.
+//! Random operations against a simple model: a map with times, and the set of writes that a crash may lose.
 //!
-//! The model knows what must be answered: an entry that lives, or nothing. The cache may also miss where a cache may forget, which
-//! with ample capacities is nowhere; so every answer must be exactly the model's.
+//! The model knows the right answer: a live entry, or nothing. The cache may also miss where it may forget an
+//! entry. With ample capacities it forgets none, so every answer must be exactly the model's.
 
 mod steps;
 
@@ -27,9 +27,9 @@ const OTHER: KeyspaceDefinition<ModelKey, u64> =
     KeyspaceDefinition::new("other").ttl(Duration::from_secs(30));
 const MEMORY: KeyspaceDefinition<ModelKey, u64> = KeyspaceDefinition::new("memory").memory_only();
 
-/// Memory's capacity and the write buffer, if they are tight.
+/// Memory's capacity and the write buffer in a tight run.
 const TIGHT: ByteSize = ByteSize::kib(64);
-/// What most entries weigh in a tight memory, which has room for five.
+/// The weight of most entries in a tight run. Memory has room for five.
 const TIGHT_WEIGHT: u64 = 12 << 10;
 
 fn weigh(weighed: &EntryInfo<'_>) -> u64 {
@@ -48,19 +48,20 @@ struct ModelRun {
     cache: Cache,
     spaces: Vec<Keyspace<ModelKey, u64>>,
     model: Entries,
-    /// What the file holds for certain: the model at the last commit that was asked for.
+    /// Entries that the file holds for certain: the model at the last requested commit.
     committed: Entries,
-    /// What was written since, oldest first: the sweeper's commits may have taken any of it along.
+    /// Writes since then, oldest first. A commit of the sweeper may have included any of them.
     since: BTreeMap<(usize, ModelKey), Vec<(u64, Timestamp)>>,
     mark: Timestamp,
     now: Timestamp,
     updates: Vec<(usize, ModelKey, Update)>,
 }
 
-/// With a `tight` memory, of a few entries, the disk has to answer too, and what is only in memory may be evicted: such a run leaves
-/// that keyspace alone. Its write buffer holds a few entries too; and some values are larger than it, and weigh what memory may hold.
+/// In a `tight` run memory has a few entries only, so the disk must answer too. Entries that are in memory
+/// only may be evicted, so such a run leaves that keyspace alone. The write buffer holds a few entries too.
+/// Some values are larger than the buffer, and weigh as much as memory may hold.
 fn open(place: &Place, tight: bool) -> (Cache, Vec<Keyspace<ModelKey, u64>>) {
-    // Removals of more are deleted behind.
+    // A removal of more entries is deleted later.
     let builder = place.builder().shards(2).range_rows(if tight { 1 } else { 3 });
     let builder =
         if tight { builder.memory_capacity(TIGHT).write_buffer(TIGHT).weigher(weigh) } else { builder };
@@ -105,7 +106,7 @@ impl ModelRun {
         self.updates.iter().any(|(space, barred, _)| (*space, barred) == (at, key))
     }
 
-    /// Every commit takes everything along, but what is only in memory.
+    /// A commit includes every entry, except those of the keyspace in memory.
     fn commit(&mut self) {
         self.committed = self
             .model
@@ -117,7 +118,7 @@ impl ModelRun {
         self.mark = self.now;
     }
 
-    /// What no answer may show any more, whatever happens.
+    /// Removes entries. No answer may show one of them again, whatever happens.
     fn remove(&mut self, matches: impl Fn(usize, &ModelKey) -> bool) -> u64 {
         self.committed.retain(|(at, key), _| !matches(*at, key));
         self.since.retain(|(at, key), _| !matches(*at, key));
@@ -130,12 +131,12 @@ impl ModelRun {
         live as u64
     }
 
-    /// Contract 7, after each step.
+    /// Checks contract 7, after each step.
     fn check_bounds(&self) {
         let stats = self.cache.stats();
         if self.tight {
             assert!(stats.memory.weight <= TIGHT.as_u64(), "{stats}");
-            // A value that stands alone, with what is kept of it beside its encoding.
+            // One value alone, with its overhead beside its encoding.
             assert!(stats.unsaved_bytes <= TIGHT.as_u64() + 16 + 512, "{stats}");
         }
     }
@@ -190,7 +191,7 @@ impl ModelRun {
             Step::Touch(at, key) => {
                 let expected = self.live(at, &key);
                 if self.is_barred(at, &key) {
-                    // Touching writes the value again by a lease, which an update bars.
+                    // Touching writes the value again with a lease, which an update prevents.
                     return;
                 }
                 assert_eq!(self.spaces[at].touch(&key).unwrap(), expected.is_some());
@@ -259,7 +260,7 @@ impl ModelRun {
             Step::SetClock(by) => {
                 let wall = self.place.clock.wall().as_millis().saturating_add_signed(by);
                 self.place.clock.set_wall(Timestamp::from_millis(wall));
-                // A jump that nobody looks at before the next is none.
+                // The cache must see each jump before the next one.
                 self.spaces[0].contains_key(&("", 0));
                 self.now = self.now.max(self.place.clock.wall());
             }
@@ -303,11 +304,11 @@ impl ModelRun {
         }
     }
 
-    /// A copy of the file as it stands is what `kill -9` leaves. What was not committed may be there or not; here nothing commits
-    /// but what was asked to, and the sweeper, whose commits take everything along.
+    /// A copy of the file is what `kill -9` leaves. Uncommitted entries may be in it or not. Here only
+    /// requested commits and the sweeper's commits are made; both include every entry.
     ///
-    /// A wall clock that is behind is put right first: which mark the sweeper last committed is not known here. (Contract 2's own tests
-    /// have marks and clocks of every kind.)
+    /// A wall clock that is behind is set right first, because the model does not know the watermark that the
+    /// sweeper last committed. (The tests of contract 2 have watermarks and clocks of every kind.)
     fn crash(&mut self) {
         self.place.clock.set_wall(self.now);
         self.now = self.now.max(self.place.clock.wall());
@@ -319,7 +320,8 @@ impl ModelRun {
         self.cache.close().unwrap();
         std::fs::copy(crashed.path(), self.place.path()).unwrap();
         self.reopen();
-        // For each key: what was committed for certain, or anything the cache had acknowledged since. Never what was removed.
+        // For each key: the entry that was committed for certain, or any that the cache has acknowledged
+        // since. Never a removed one.
         let mut found = Entries::new();
         for (at, space) in self.spaces.iter().enumerate() {
             for (key, value) in space {
@@ -336,7 +338,7 @@ impl ModelRun {
             );
         }
         for (key, (_, expires_at)) in &self.committed {
-            // What replaced it may have been committed, and have expired.
+            // A later entry of the key may have been committed, and have expired.
             let is_certain = *expires_at > self.now && !self.since.contains_key(key);
             assert!(!is_certain || found.contains_key(key), "{key:?} was committed and is gone");
         }
@@ -361,7 +363,8 @@ impl ModelRun {
     }
 }
 
-/// Each case is a round with a seed of its own, so that one case is replayed by one command. proptest shrinks what fails.
+/// Each case is a round with a seed of its own, so one command replays one case. proptest shrinks a failing
+/// case.
 #[test]
 fn the_cache_answers_as_the_model_does() {
     let harness = Harness::new("the_cache_answers_as_the_model_does", "LARDER_MODEL_CASES", 256);
@@ -394,7 +397,7 @@ fn the_model_catches_an_answer_that_is_not_its_own() {
     let wrong = std::panic::catch_unwind(|| {
         let mut run = ModelRun::new(false);
         run.step(Step::Insert(0, ("a".to_owned(), 1), 7));
-        // Behind the model's back.
+        // The model does not know of this insert.
         run.spaces[0].insert(&("a", 1), 8_u64).unwrap();
         run.step(Step::Get(0, ("a".to_owned(), 1)));
     });

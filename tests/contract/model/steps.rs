@@ -1,4 +1,4 @@
-//! What the model test does, and how often.
+//! The steps of the model test, and how often each comes.
 
 use proptest::prelude::*;
 
@@ -11,15 +11,15 @@ pub(super) enum Step {
     InsertNow(usize, ModelKey, u64),
     Get(usize, ModelKey),
     Load(usize, ModelKey, u64),
-    /// A load whose loader writes the key meanwhile.
+    /// A load whose loader writes the key itself.
     LoadBeside(usize, ModelKey, u64),
     Touch(usize, ModelKey),
     Remove(usize, ModelKey),
     RemoveMany(usize, Vec<ModelKey>),
     RemovePrefix(usize, String),
-    /// Every key with this second part.
+    /// Removes every key with this second part.
     RemoveMatching(usize, u8),
-    /// A key of one keyspace and a prefix of the other, with one commit.
+    /// Removes a key of one keyspace and a prefix of the other, with one commit.
     RemoveTogether(ModelKey, String),
     Clear(usize),
     ClearAll,
@@ -29,7 +29,7 @@ pub(super) enum Step {
     SetClock(i64),
     Flush,
     Sweep,
-    /// A sweep so many milliseconds before one of the entries expires.
+    /// Sweeps this many milliseconds before one of the entries expires.
     SweepBefore(usize, u64),
     Walk(usize),
     Reopen,
@@ -37,7 +37,7 @@ pub(super) enum Step {
 }
 
 impl Step {
-    /// The keyspace that it is about, if it is about one.
+    /// Returns the keyspace of the step, if it has one.
     pub(super) fn space(&self) -> Option<usize> {
         match self {
             Step::Insert(at, ..)
@@ -83,7 +83,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![-3_000_000_i64..3_000_000, -315_360_000_000_i64..315_360_000_000].prop_map(Step::SetClock),
         4 => Just(Step::Flush),
         2 => Just(Step::Sweep),
-        // Memory knows to the second what expires next, the disk to the millisecond.
+        // Memory keeps the next expiry to the second, the disk to the millisecond.
         2 => (any::<usize>(), 1_u64..1_200).prop_map(|(entry, ms)| Step::SweepBefore(entry, ms)),
         2 => space().prop_map(Step::Walk),
         2 => Just(Step::Reopen),

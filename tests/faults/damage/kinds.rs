@@ -1,4 +1,4 @@
-//! Kinds of damage to a file, as changes to its bytes that a seed decides.
+//! Kinds of damage to a file: changes to its bytes that a seed decides.
 
 use crate::support::Random;
 
@@ -12,32 +12,32 @@ pub(super) struct Image {
     pub(super) lock: Vec<u8>,
 }
 
-/// What happens to the file.
+/// A kind of damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DamageKind {
-    /// 16 bits anywhere: a medium that decays.
+    /// 16 random bits: a medium that decays.
     FlippedBits,
     /// Up to 32 bytes of one page: a bad sector, a stray write.
     FlippedBytesInOnePage,
     /// A page of zeros: a write that was lost on a fresh block.
     ZeroedPage,
-    /// Zeros from anywhere to anywhere: a lost extent.
+    /// Zeros in a random range: a lost extent.
     ZeroedRange,
-    /// Two pages in each other's places: misdirected writes.
+    /// Two swapped pages: misdirected writes.
     SwappedPages,
     /// A page as it was some commits before: a write that was lost on a used block.
     OlderPage,
-    /// An end that is missing.
+    /// A file without its end.
     CutOff,
-    /// A page of anything: a write of somebody else's.
+    /// A page of random bytes: a write of another program.
     GarbagePage,
-    /// Nothing in the file.
+    /// An empty file.
     Empty,
-    /// The header, and at most a part of what it speaks of.
+    /// The header, and at most a part of the pages that it describes.
     HeaderOnly,
     /// Zeros, as long as the file was.
     AllZeros,
-    /// No file, and what a crash left of making one.
+    /// No file, and the unfinished file of a crash during its making.
     HalfCreated,
 }
 
@@ -57,12 +57,13 @@ pub(super) const KINDS: [DamageKind; 12] = [
 ];
 
 impl DamageKind {
-    /// Does it to an image. What is left of the file.
+    /// Damages an image. Returns the bytes that are left of the file.
     pub(super) fn harm(self, image: &Image, random: &mut Random) -> Vec<u8> {
         let mut bytes = image.now.clone();
         let len = bytes.len();
         let mut below = |end: usize| usize::try_from(random.below(end as u64)).unwrap();
-        // Mostly pages that something stands in; much of a file is free. The first holds the header, which every opening reads.
+        // Mostly pages in use, because much of a file is free. The first page holds the header, which every
+        // opening reads.
         let in_use: Vec<usize> = (0..len / PAGE)
             .map(|number| number * PAGE)
             .filter(|at| bytes[*at..at + PAGE].iter().any(|byte| *byte != 0))
@@ -95,7 +96,7 @@ impl DamageKind {
                 }
             }
             Self::OlderPage => {
-                // One that differs, where there is one.
+                // A page that differs, if there is one.
                 let earlier = &image.earlier;
                 let differ: Vec<usize> = (0..len.min(earlier.len()) / PAGE)
                     .map(|number| number * PAGE)
@@ -116,12 +117,13 @@ impl DamageKind {
         bytes
     }
 
-    /// Whether the beginning of the file stays as it was, and only an end is missing.
+    /// Returns whether the beginning of the file is unchanged, and only its end is missing.
     pub(super) fn cuts(self) -> bool {
         matches!(self, Self::CutOff | Self::HeaderOnly)
     }
 
-    /// Whether values that were true once may show again: such a page is whole, and the contract says that it can't be told.
+    /// Returns whether earlier values may show again. Such a page is whole, and the contract says that it
+    /// can't be recognized.
     pub(super) fn may_bring_back(self) -> bool {
         self == Self::OlderPage
     }
@@ -134,7 +136,8 @@ fn every_kind_of_damage_does_what_it_says() {
     let image = Image { now: filled(0), earlier: filled(1), lock: vec![] };
     let mut random = Random::of_round(1);
     for kind in KINDS.into_iter().filter(|kind| *kind != DamageKind::HalfCreated) {
-        // A page that is swapped with itself, or a cut at the end, may change nothing; not a dozen times.
+        // A page that is swapped with itself, or a cut at the end, may change nothing; but not twelve times
+        // in a row.
         let left: Vec<_> = (0..12).map(|_| kind.harm(&image, &mut random)).collect();
         assert!(left.iter().any(|bytes| *bytes != image.now), "{kind:?} changed nothing");
         let changed_pages = |bytes: &Vec<u8>| {

@@ -1,8 +1,9 @@
-//! Damage of every kind to a file, and what is answered from it (contract 5).
+//! Damage of every kind to a file, and the answers from it (contract 5).
 //!
-//! For every key the outcome is the right value, a miss, or a file moved aside and a fresh one in its place: never a wrong value, never
-//! a panic, never the end of the process. So every trial runs in a child, many to one child, and each says which it is before it
-//! begins. Beginnings of files (empty, cut to the header, zeroed, half made) are kinds like the others.
+//! For every key the outcome is the right value, a miss, or a file that is moved aside and replaced by a
+//! fresh one. It is never a wrong value, a panic, or the end of the process. So every trial runs in a child,
+//! many in one child, and each is announced before it begins. Files without a valid beginning (empty, cut to
+//! the header, zeroed, half made) are kinds like the others.
 
 mod kinds;
 pub(crate) mod trial;
@@ -20,20 +21,20 @@ use crate::support::harness::Harness;
 use crate::support::{Place, Random};
 use kinds::KINDS;
 
-/// Trials of one child.
+/// Number of trials in one child.
 const BATCH: usize = 25;
 
-/// How many trials of a kind ended how.
+/// For each kind, how many trials had which outcome.
 type Tally = BTreeMap<String, BTreeMap<String, u64>>;
 
-/// A trial that went wrong.
+/// A trial with a wrong outcome.
 #[derive(Debug)]
 struct Wrong {
     seed: u64,
     why: String,
 }
 
-/// Runs trials in a child, with a fault planted in each if `plant` names one.
+/// Runs trials in a child. If `plant` names a fault, each trial has it.
 fn run_batch(images: &Path, seeds: &[u64], plant: &str, tally: &mut Tally) -> Result<(), Wrong> {
     let seeds_text: Vec<String> = seeds.iter().map(u64::to_string).collect();
     let mut worker = Worker::start(&format!("damage {plant} {}", seeds_text.join(" ")), images);
@@ -84,7 +85,8 @@ fn contract_5_any_damage_is_the_right_value_a_miss_or_a_quarantine() {
     eprintln!("{} trials from seed {}", seeds.len(), seeds.first().unwrap_or(&0));
 }
 
-/// Trials that met the faults, each several times: where redb's own hashing decides, not every time.
+/// Seeds of trials that found bugs. Each is tried several times, because redb's own hashing makes the outcome
+/// vary.
 const FAULTS: [u64; 7] =
     [20_000_161, 60_000_293, 80_000_261, 110_000_196, 120_000_101, 130_000_060, 30_000_004];
 
@@ -111,7 +113,7 @@ fn the_images_are_the_same_every_time() {
 #[test]
 fn the_damage_harness_catches_a_wrong_value_a_panic_and_a_crash() {
     let images = images();
-    // A kind that leaves a cache to plant a wrong value in, whatever the seed: an empty file.
+    // An empty file: with any seed, the trial has a working cache to plant a wrong value in.
     let empty = KINDS.iter().position(|kind| *kind == kinds::DamageKind::Empty).unwrap() as u64;
     let seeds = [empty + 1_200, empty + 2_400];
     for (plant, expected) in
@@ -124,7 +126,7 @@ fn the_damage_harness_catches_a_wrong_value_a_panic_and_a_crash() {
     run_batch(images.dir(), &seeds, "none", &mut Tally::new()).unwrap();
 }
 
-/// A database of another application, with or without tables that have larder's names and another type.
+/// Makes a database of another application, with or without tables that have larder's names and another type.
 fn other_database(path: &Path, with_our_names: bool) -> Database {
     let db = Database::create(path).unwrap();
     let txn = db.begin_write().unwrap();

@@ -1,5 +1,5 @@
-//! The child's part: damages a file, works with it, and says how it went. A child that dies in a trial has
-//! said which.
+//! The child's part: damages a file, works with it, and reports the outcome. If the child dies in a trial, it
+//! has announced that trial.
 
 use std::backtrace::Backtrace;
 use std::fs;
@@ -14,20 +14,20 @@ use super::truth::{self, IMAGES};
 use crate::support::child::say;
 use crate::support::{Key, Place, Random, WRITTEN, Written};
 
-/// How every redb file begins, and the name that shows that a file is larder's. Without either, and without
-/// the mark that larder leaves in a file, nobody can tell whose it is.
+/// The beginning of every redb file, and the name that shows that a file is larder's. Without both, and
+/// without larder's mark in the file, its owner is unknown.
 const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 const MARKER: &[u8] = b"larder.meta";
 const MARK: std::ops::Range<usize> = 512..552;
 /// The identity of the file, in its mark.
 const IDENTITY: std::ops::Range<usize> = 528..544;
 
-/// Where the damaged bytes of the trial under way are kept, beside the images.
+/// The file for the damaged bytes of the current trial, beside the images.
 pub(super) const ON_TRIAL: &str = "on-trial";
-/// A group of keys that the images don't have.
+/// A group of keys that no image has.
 const NEW: u64 = 9;
 
-/// How a trial went, none of it wrong.
+/// A right outcome of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Right,
@@ -36,10 +36,10 @@ enum Outcome {
     Refused,
 }
 
-/// Runs trials: `PLANT SEED…`, where the plant is a fault to make in each of them, or `none`.
+/// Runs trials: `PLANT SEED…`. PLANT is a fault to plant in each trial, or `none`.
 pub(crate) fn run_trials(images: &Path, words: &[&str]) {
-    // Panics inside the store are caught there, and what they print is of no use. One that gets out is shown
-    // with its way out.
+    // Panics inside the store are caught there, and their messages are of no use. A panic that reaches the
+    // caller is printed with its backtrace.
     let last: Arc<Mutex<Option<(String, Backtrace)>>> = Arc::default();
     let kept = last.clone();
     std::panic::set_hook(Box::new(move |panic| {
@@ -78,7 +78,7 @@ struct DamageTrial {
     keys: u64,
     damaged: Vec<u8>,
     mark: Vec<u8>,
-    /// The identity that the lock beside it names; none in half of the trials, where there is no lock.
+    /// The identity that the lock beside the file names; none in half of the trials, which have no lock.
     accepted: Option<Vec<u8>>,
     verified: bool,
 }
@@ -91,7 +91,7 @@ impl DamageTrial {
         is_accepted: bool,
         random: &mut Random,
     ) -> Self {
-        // Below the parent's directory, which goes even if this process does not end well.
+        // Inside the parent's directory, which is removed even if this process crashes.
         let dir = tempfile::tempdir_in(images).unwrap();
         let place = Place::at(dir, truth::clock());
         let damaged = kind.harm(image, random);
@@ -100,8 +100,7 @@ impl DamageTrial {
         } else {
             fs::write(place.path(), &damaged).unwrap();
         }
-        // One in four is opened without looking at every page, so that damage is met later, by a lookup or a
-        // commit.
+        // One in four is opened without verifying every page. So a lookup or a commit meets the damage later.
         let mark = image.now[MARK].to_vec();
         let accepted = is_accepted.then(|| image.now[IDENTITY].to_vec());
         if is_accepted {
@@ -153,7 +152,7 @@ impl DamageTrial {
         let right = self.judge_all(&written)?;
         let victim = (0, random.below(self.keys));
         let removed = Self::work(&written, victim)?;
-        // Once the disk is off, these say so.
+        // Once the disk is off, these calls report it.
         let is_safe = cache.flush().is_ok();
         drop(written);
         let is_safe = cache.close().is_ok() && is_safe;
@@ -165,7 +164,8 @@ impl DamageTrial {
         })
     }
 
-    /// Looks every key up, twice: what was found is in memory then. Whether no answer was missing.
+    /// Looks every key up twice, because an entry that is found is in memory the second time. Returns whether
+    /// every key was found.
     fn judge_all(&self, written: &Keyspace<Key, Written>) -> Result<bool, String> {
         let mut all = true;
         for key in truth::all_keys(self.keys).chain(truth::all_keys(self.keys)) {
@@ -181,7 +181,8 @@ impl DamageTrial {
         Ok(all)
     }
 
-    /// Writes, and sees what it wrote, whatever the disk is like. Whether the removal was acknowledged.
+    /// Writes, and reads the writes back, whatever the state of the disk. Returns whether the removal was
+    /// acknowledged.
     fn work(written: &Keyspace<Key, Written>, victim: Key) -> Result<bool, String> {
         for key in (0..20).map(|key| (NEW, key)) {
             written.insert(&key, Written::new(key, 5)).map_err(|error| format!("no insert: {error}"))?;
@@ -204,8 +205,8 @@ impl DamageTrial {
         };
         let written = cache.keyspace(WRITTEN).map_err(|error| format!("no keyspace: {error}"))?;
         self.judge_all(&written)?;
-        // A page that was not verified can hide a key from its removal, and show it when the pages around it
-        // have changed: the contract's "older but valid page".
+        // An unverified page can hide a key from its removal, and show it when the pages around it have
+        // changed: the contract's "older but valid page".
         let removed = removed.filter(|_| self.verified);
         if let Some(key) = removed.filter(|key| written.get(key).is_some()) {
             return Err(format!("{key:?} was removed and came back"));
@@ -217,7 +218,7 @@ impl DamageTrial {
         }
     }
 
-    /// Another process that only looks: it may fail, but not wrongly, and it changes nothing.
+    /// Reads as a follower does: it may fail, but never shows a wrong value, and changes nothing.
     fn follow(&self) -> Result<(), String> {
         if let Ok(follower) = Follower::open_with_clock(self.place.path(), self.place.clock.clone()) {
             let written = follower.keyspace(WRITTEN);

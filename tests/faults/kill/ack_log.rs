@@ -1,10 +1,10 @@
-//! What a killed writer had acknowledged, and what may therefore be found afterwards.
+//! The acknowledgements of a killed writer, and what they allow the file to hold afterwards.
 //!
-//! Each key belongs to one thread of the writer, and a thread's versions only grow. So an order of events need not be reconstructed: an
-//! invalidation that returned says up to which version a key is *dead*, a flush that returned says which version is *durable*, and
-//! an invalidation that was begun says up to which version there is *doubt*, because it may have been committed before its return
-//! was said. What is found must be newer than what is dead and no older than what is durable; it may be missing only if nothing
-//! durable is beyond doubt.
+//! Each key belongs to one thread of the writer, and a thread's versions only grow. So the order of events is
+//! not needed. An invalidation that returned says up to which version a key is *dead*. A flush that returned
+//! says which version is *durable*. An invalidation that began says up to which version there is *doubt*,
+//! because it may have been committed before its return was reported. A found version must be newer than the
+//! dead one, and no older than the durable one. It may be missing only if no durable version is beyond doubt.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ pub(crate) const THREADS: u64 = 3;
 /// Keys of each thread.
 pub(crate) const KEYS: u64 = 6;
 
-/// What is found of each key that has a value.
+/// The keys with a value that are found, with these values.
 pub(crate) type Found = BTreeMap<Key, Written>;
 
-/// What is known of one key. A version of 0 is none.
+/// The knowledge about one key. Version 0 means none.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
     dead: u64,
@@ -26,13 +26,13 @@ struct Known {
     doubt: u64,
 }
 
-/// What is known of every key of a file, over all the processes that wrote it.
+/// The knowledge about every key of a file, over all the processes that wrote it.
 #[derive(Debug, Default)]
 pub(crate) struct AckLog {
     keys: BTreeMap<Key, Known>,
-    /// Threads that have begun a clear and not said that it returned.
+    /// Threads that have begun a clear and have not reported its return.
     clearing: Vec<u64>,
-    /// Events that said something was done.
+    /// Number of reports of completed calls.
     pub(crate) acknowledged: u64,
 }
 
@@ -43,13 +43,13 @@ impl AckLog {
         }
     }
 
-    /// Takes in a line of the writer.
+    /// Reads a line of the writer.
     pub(crate) fn hear(&mut self, line: &str) {
         let words: Vec<&str> = line.split(' ').collect();
         let numbers: Vec<u64> = words[1..].iter().filter_map(|word| word.parse().ok()).collect();
         self.acknowledged += u64::from(words[0] == "did");
         match words[..2.min(words.len())] {
-            // thread, key, the last version that the removal can have met
+            // Thread, key, the last version that the removal can have met.
             ["will", "remove"] => {
                 let known = self.keys.entry((numbers[0], numbers[1])).or_default();
                 known.doubt = known.doubt.max(numbers[2]);
@@ -65,7 +65,8 @@ impl AckLog {
                 self.of_thread(numbers[0], |known| known.dead = known.dead.max(numbers[1]));
             }
             ["will", "clear"] => self.clearing.push(numbers[0]),
-            // thread; the versions of every thread that were there when it began; those that had been begun when it returned
+            // Thread; the complete versions of every thread when it began; the begun versions when it
+            // returned.
             ["did", "clear"] => {
                 self.clearing.retain(|thread| *thread != numbers[0]);
                 let (before, after) = numbers[1..].split_at(usize::try_from(THREADS).unwrap());
@@ -76,13 +77,13 @@ impl AckLog {
                     });
                 }
             }
-            // the version that all keys of each thread had when it began
+            // For each thread, the version that all its keys had when the flush began.
             ["did", "flush"] => {
                 for (thread, version) in (0..).zip(&numbers) {
                     self.of_thread(thread, |known| known.durable = known.durable.max(*version));
                 }
             }
-            // thread, key, version
+            // Thread, key, version.
             ["did", "now"] => {
                 let known = self.keys.entry((numbers[0], numbers[1])).or_default();
                 known.durable = known.durable.max(numbers[2]);
@@ -91,7 +92,8 @@ impl AckLog {
         }
     }
 
-    /// The writer is dead; it had given no version beyond this one. A clear that it had begun may have met any of them.
+    /// Notes that the writer is dead. It had used no version beyond `last_version`. A clear that it had begun
+    /// may have met any of them.
     pub(crate) fn crashed(&mut self, last_version: u64) {
         if !self.clearing.is_empty() {
             self.clearing.clear();
@@ -101,7 +103,7 @@ impl AckLog {
         }
     }
 
-    /// Compares what is found after a crash with what is known.
+    /// Compares what is found after a crash with the knowledge.
     pub(crate) fn check(&self, found: &Found) -> Result<(), String> {
         for (&key, value) in found {
             if !value.is_whole(key) {
@@ -126,7 +128,8 @@ impl AckLog {
         Ok(())
     }
 
-    /// Takes what was found, and closed cleanly, for the truth: from here on a key has what it had then, or something newer.
+    /// Takes what was found, and closed cleanly, as the new knowledge: from here on a key has this version or
+    /// a newer one.
     pub(crate) fn settle(&mut self, found: &Found, last_version: u64) {
         for (key, known) in &mut self.keys {
             let durable = found.get(key).map_or(0, |value| value.version);
@@ -153,7 +156,7 @@ mod tests {
         Found::from([(key, Written::new(key, version))])
     }
 
-    /// What the other keys of a flush need not trouble a test with.
+    /// Every key at one version: a test of a few keys needs the others of the flush, too.
     fn all(version: u64) -> Found {
         let keys = (0..THREADS).flat_map(|thread| (0..KEYS).map(move |key| (thread, key)));
         keys.map(|key| (key, Written::new(key, version))).collect()

@@ -1,8 +1,10 @@
-//! `kill -9` of a writing process, again and again, and what is found when its file is opened (contracts 3 and 4).
+//! `kill -9` of a writing process, again and again, and what is found when its file is opened (contracts 3
+//! and 4).
 //!
-//! A child writes with several threads and says what has returned ([`writer`]); its parent kills it at a moment that a seed chooses,
-//! opens the file, and compares what it finds with what was said ([`ack_log`]). The same file is killed several times in a row, with
-//! and without a clean opening in between, and some kills meet a cache that is just being made, opened or closed.
+//! A child writes with several threads, and reports the calls that have returned ([`writer`]). Its parent
+//! kills it at a moment that a seed chooses, opens the file, and compares what it finds with the reports
+//! ([`ack_log`]). The same file is killed several times in a row, with and without a clean opening in
+//! between. Some kills meet a cache that is just being made, opened or closed.
 
 mod ack_log;
 pub(crate) mod writer;
@@ -17,20 +19,20 @@ use crate::support::{LOCK_WAIT, Place, Random, WRITTEN, spin};
 use ack_log::{AckLog, Found};
 use writer::Lie;
 
-/// Kills of one seed: of one file, or of two where it is begun anew.
+/// Number of kills of one seed. They are of one file, or of two if the second begins anew.
 const CHAIN: u64 = 6;
-/// The most versions that a child gives out before it is killed.
+/// Maximum number of versions that a child uses before it is killed.
 const VERSIONS_OF_A_RUN: u64 = 1_000_000;
 
-/// The most lines that a child says before it is killed.
+/// Maximum number of lines that a child prints before it is killed.
 const MAX_LINES: usize = 400;
 
 /// When to kill.
 #[derive(Debug)]
 enum Moment {
-    /// So long after the child was started.
+    /// This long after the child was started.
     AfterStart { micros: u64 },
-    /// So long after it said this for the so-manieth time.
+    /// This long after the child printed `word` for the given time.
     After { word: &'static str, times: u64, micros: u64 },
 }
 
@@ -45,7 +47,7 @@ impl Moment {
         }
     }
 
-    /// Lets the child work until then, and kills it. What it said.
+    /// Lets the child work until then, and kills it. Returns the lines that it printed.
     fn kill(&self, mut worker: Worker) -> Result<Vec<String>, String> {
         let mut said = Vec::new();
         let micros = match *self {
@@ -55,7 +57,7 @@ impl Moment {
                 while left > 0 {
                     let line = worker.line().ok_or("the child ended by itself; its own message is above")?;
                     let is_it = line.split(' ').next() == Some(word);
-                    // A child with a planted fault may never say it.
+                    // A child with a planted fault may never print the word.
                     left = if said.len() < MAX_LINES { left - u64::from(is_it) } else { 0 };
                     said.push(line);
                 }
@@ -72,7 +74,8 @@ impl Moment {
     }
 }
 
-/// What the file holds when it is opened after a crash. A kill is not damage, so nothing may be moved aside.
+/// Opens the file after a crash, and returns its content. A kill is not damage, so no file may be moved
+/// aside.
 fn look(place: &Place) -> Result<Found, String> {
     let cache = Cache::builder()
         .path(place.path())
@@ -96,7 +99,7 @@ fn look(place: &Place) -> Result<Found, String> {
     Ok(found)
 }
 
-/// Kills a writer so many times. How many acknowledgements were checked.
+/// Kills a writer `kills` times. Returns how many acknowledgements were checked.
 fn kill_again_and_again(seed: u64, kills: u64, lie: Lie) -> Result<u64, String> {
     let mut random = Random::of_round(seed);
     let (mut place, mut log) = (Place::new(), AckLog::default());
@@ -116,7 +119,7 @@ fn kill_again_and_again(seed: u64, kills: u64, lie: Lie) -> Result<u64, String> 
         }
         let last = first + VERSIONS_OF_A_RUN - 1;
         log.crashed(last);
-        // Now and then the next child is the first to open what this one left.
+        // Sometimes the next child is the first to open the file that this one left.
         if kill == kills || random.below(4) > 0 {
             let found = look(&place).map_err(failed)?;
             log.check(&found).map_err(failed)?;
@@ -145,7 +148,7 @@ fn contract_4_nothing_acknowledged_is_lost_or_comes_back_by_kill_9() {
     eprintln!("{} kills, {acknowledged} acknowledgements checked", harness.rounds());
 }
 
-/// Whether a child that lies is found out within a few chains of kills.
+/// Returns how a lying child is found out within a few chains of kills, if it is.
 fn is_found_out(lie: Lie) -> Option<String> {
     (0..4).find_map(|seed| kill_again_and_again(seed, CHAIN, lie).err())
 }

@@ -1,8 +1,9 @@
-//! The child's part: threads that write, invalidate and flush, and say what they are about to do and what has returned.
+//! The child's part: threads that write, invalidate and flush, and report what they are about to do and which
+//! calls have returned.
 //!
-//! A line is said before an invalidation is called and after it has returned. Between the two a kill may find it durable or not.
-//! Each thread writes its own keys, all of them at a version, round after round; so one number a thread says what a flush must have
-//! committed.
+//! A line is printed before an invalidation is called, and after it has returned. A kill between the two may
+//! find it durable or not. Each thread writes its own keys, all of them at one version, round after round. So
+//! one number for each thread says what a flush must have committed.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use super::ack_log::{KEYS, THREADS};
 use crate::support::child::say;
 use crate::support::{HOUR, Key, LOCK_WAIT, Random, WRITTEN, Written};
 
-/// A fault to plant in the child: it says that something was done, and it was not.
+/// A fault to plant in the child: it reports a call that it did not make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lie {
     None,
@@ -37,7 +38,7 @@ impl Lie {
     }
 }
 
-/// How far each thread has come. Both only grow.
+/// The progress of each thread. Both numbers only grow.
 #[derive(Default)]
 struct Progress {
     /// The version that all of the thread's keys had at the end of its last round.
@@ -72,14 +73,14 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
             // Some keys have to be read from the disk.
             .memory_capacity(ByteSize::kib(64))
             .flush_interval(interval)
-            // Larger removals are deleted behind the answer.
+            // Larger removals are deleted after the call returns.
             .range_rows(2)
             .open_timeout(LOCK_WAIT)
             .open()
             .unwrap();
         let written = cache.keyspace(WRITTEN).unwrap();
         say("open");
-        // Some lives are so short that a kill finds little but opening and closing.
+        // Some runs are so short that a kill meets little but opening and closing.
         let steps = if random.below(3) == 0 { random.below(3) } else { random.below(60) };
         thread::scope(|scope| {
             for thread in 0..THREADS {
@@ -92,7 +93,7 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
         let complete = all(&threads, |progress| &progress.complete);
         say("closing");
         cache.close().unwrap();
-        // What is committed when it closes is durable as after a flush.
+        // What closing commits is durable, as after a flush.
         say(&format!("did flush {complete}"));
     }
 }
@@ -109,7 +110,7 @@ impl Writer<'_> {
     }
 
     fn next_version(&self) -> u64 {
-        // Before it is written: a clear of another thread may meet it from here on.
+        // Before the write: a clear of another thread may meet it from here on.
         self.own().begun.fetch_add(1, Ordering::SeqCst) + 1
     }
 
@@ -174,7 +175,7 @@ impl Writer<'_> {
         );
     }
 
-    /// Clears what every thread writes, while they do.
+    /// Clears the writes of every thread, while they go on.
     fn clear(&mut self) {
         say(&format!("will clear {}", self.thread));
         let before = all(self.threads, |progress| &progress.complete);

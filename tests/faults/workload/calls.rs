@@ -23,13 +23,13 @@ pub(crate) enum Call {
     Remove(WorkloadKey),
     RemoveMany(Vec<WorkloadKey>),
     RemoveGroup(u8),
-    /// Every key of this number, in whichever group.
+    /// Removes every key of this number, in any group.
     RemoveNumber(u8),
-    /// A key, and the whole group of another, with one commit.
+    /// Removes a key, and the whole group of another key, with one commit.
     RemoveTogether(WorkloadKey, u8),
     Clear,
     Update(WorkloadKey, usize),
-    /// The second keyspace in its next version, and a value of this length there.
+    /// Opens the second keyspace in its next version, and inserts a value of this length there.
     NextVersion(usize),
     Load(WorkloadKey),
     Get(WorkloadKey),
@@ -41,7 +41,7 @@ pub(crate) enum Call {
     Damage,
 }
 
-/// Random calls.
+/// Returns random calls.
 pub(crate) fn calls(seed: u64, count: usize) -> Vec<Call> {
     let mut random = Random::new(seed);
     (0..count).map(|_| call(&mut random)).collect()

@@ -1,4 +1,4 @@
-//! What was done to each key, in order, and what a restart may find of it.
+//! The changes of each key in their order, and what they allow a restart to find.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,18 @@ use larder::Timestamp;
 
 use super::calls::{WorkloadKey, all_keys};
 
-/// What a key was made to be.
+/// A change of a key.
 #[derive(Debug, Clone)]
 struct Event {
-    /// A version and when it expires; none for a removal.
+    /// The version and its expiry; none for a removal.
     put: Option<(u64, Timestamp)>,
-    /// How many changes the disk had seen when the call began.
+    /// Number of the disk's changes when the call began.
     began: usize,
-    /// How many it had seen when a call that promises this had returned.
+    /// Number of the disk's changes when a call had returned that promises this one.
     certain: Option<usize>,
 }
 
-/// What was done to each key, in order.
+/// The changes of each key, in their order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History {
     events: BTreeMap<WorkloadKey, Vec<Event>>,
@@ -32,7 +32,7 @@ impl History {
         self.events.entry(key).or_default().push(Event { put, began, certain: None });
     }
 
-    /// A call that promises what a key has been made to be has returned.
+    /// Notes that a call has returned that promises the latest change of a key.
     pub(super) fn is_certain(&mut self, key: WorkloadKey, changes: usize) {
         if let Some(last) = self.events.get_mut(&key).and_then(|events| events.last_mut()) {
             last.certain.get_or_insert(changes);
@@ -45,7 +45,7 @@ impl History {
         }
     }
 
-    /// The last of some keys, in their order, that was made anything by the time the disk had seen so many changes.
+    /// Returns the last of some keys, in their order, that had a change when the disk had this many changes.
     pub(super) fn last_begun(
         &self,
         keys: std::ops::RangeInclusive<WorkloadKey>,
@@ -55,13 +55,14 @@ impl History {
         self.events.range(keys).rev().find(|(_, events)| has_begun(events)).map(|(key, _)| *key)
     }
 
-    /// The version that a key has now; none if it was removed or has expired.
+    /// Returns the current version of a key; none if it was removed or has expired.
     pub(super) fn latest(&self, key: WorkloadKey, now: Timestamp) -> Option<u64> {
         let last = self.events.get(&key)?.last()?;
         last.put.filter(|(_, expires_at)| *expires_at > now).map(|(version, _)| version)
     }
 
-    /// Whether a restart may find a key as this, when the disk was left after so many changes.
+    /// Returns whether a restart may find this version of a key, if the disk was left after this many
+    /// changes.
     pub(super) fn allows(
         &self,
         key: WorkloadKey,
@@ -80,12 +81,12 @@ impl History {
             || begun[certain.unwrap_or(0)..].iter().any(|event| live(event) == found)
     }
 
-    /// What a key was made to be, for a message.
+    /// Returns the changes of a key, for a message.
     pub(super) fn of(&self, key: WorkloadKey) -> String {
         format!("{:?}", self.events.get(&key))
     }
 
-    /// Plants a removal that nobody made: what a harness must then miss.
+    /// Plants a removal that no call made. A harness must then report the key.
     pub(crate) fn plant_removal(&mut self, changes: usize) {
         for key in all_keys() {
             self.event(key, None, 0);

@@ -1,9 +1,10 @@
-//! A workload on a simulated disk, its history, and what that history allows a restart to find.
+//! A workload on a simulated disk, its history, and what the history allows a restart to find.
 //!
-//! The history says for each key what it was made to be, in order; from which change of the disk on each of these may be found; and
-//! from which on it is certain, because a call that promises it has returned. After a crash at any moment a key must then be
-//! what the last certain event made it, or what a later one that had begun did. After failures of the disk it may also be
-//! missing: a cache may forget, but nothing that was overwritten or removed for certain may come back.
+//! The history has the changes of each key in their order. Each has the disk's change from which on a restart
+//! may find it. It also has the one from which on it is certain, because a call that promises it has
+//! returned. After a crash at any moment a key must be as the last certain change left it, or as a later one
+//! that had begun. After failures of the disk it may also be missing: a cache may forget, but an entry that
+//! was certainly overwritten or removed may not come back.
 
 mod calls;
 mod history;
@@ -26,7 +27,8 @@ type WorkloadKeyspace = Keyspace<WorkloadKey, (u64, Vec<u8>)>;
 
 const SPACE: KeyspaceDefinition<WorkloadKey, (u64, Vec<u8>)> = KeyspaceDefinition::new("space").ttl(HOUR);
 
-/// A cache so small that a step of it has several parts, and that deletes two keys behind the answer.
+/// Returns settings for a very small cache: its steps have several parts, and it deletes two keys after the
+/// call returns.
 fn builder(place: &SimulatedPlace) -> CacheBuilder {
     place.builder().disk_capacity(ByteSize::mib(1)).range_rows(1).parts_with_steps()
 }
@@ -44,12 +46,12 @@ pub(crate) struct WorkloadRun {
     second: Second,
     pub(crate) history: History,
     last_version: u64,
-    /// Whether the disk fails, so that calls may too.
+    /// Whether the disk fails, so that calls may fail too.
     fails: bool,
 }
 
 impl WorkloadRun {
-    /// A workload on a disk that fails, or does not.
+    /// Makes a workload, on a disk that fails or one that does not.
     pub(crate) fn new(place: SimulatedPlace, fails: bool) -> Self {
         let (second, history) = (Second::default(), History::default());
         Self { place, cache: None, second, history, last_version: 0, fails }
@@ -63,7 +65,7 @@ impl WorkloadRun {
         self.place.clock.wall()
     }
 
-    /// The open cache. A disk that fails may refuse to open; it is healed then.
+    /// Returns the open cache. A failing disk may refuse to open; then it is healed.
     fn space(&mut self) -> WorkloadKeyspace {
         if self.cache.is_none() {
             let cache = builder(&self.place).open().unwrap_or_else(|error| {
@@ -78,7 +80,7 @@ impl WorkloadRun {
         self.cache.as_ref().unwrap().1.clone()
     }
 
-    /// Takes a result that only a failing disk may make an error.
+    /// Unwraps a result. Only a failing disk may make it an error.
     fn held<T>(&self, result: Result<T, Error>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -92,7 +94,7 @@ impl WorkloadRun {
         (self.last_version, filler(self.last_version, len))
     }
 
-    /// Makes one call, and then looks at every key.
+    /// Makes one call, and then looks every key up.
     pub(crate) fn make(&mut self, call: &Call) {
         let space = self.space();
         match call {
@@ -151,7 +153,7 @@ impl WorkloadRun {
             _ => {
                 drop(space);
                 self.second.leave();
-                // Whatever it answers, from here on a restart decides.
+                // Whatever it answers, a restart shows what there is from here on.
                 if self.held(cache.close()).is_some() {
                     self.history.all_are_certain(self.changes());
                 }
@@ -164,7 +166,7 @@ impl WorkloadRun {
         }
     }
 
-    /// Damages the closed file: from here on nothing of it may be found.
+    /// Damages the closed file. From here on no entry of it may be found.
     fn damage(&mut self) {
         let Some(mut bytes) = self.place.disk.read(PATH) else { return };
         let began = self.changes();
@@ -178,15 +180,15 @@ impl WorkloadRun {
         self.history.all_are_certain(self.changes());
     }
 
-    /// After a restart: what is found is what there is from here on.
+    /// After a restart: takes what is found as the history from here on.
     fn found(&mut self, call: &Call) {
         let (changes, now) = (self.changes(), self.now());
         for (key, found) in self.read_all() {
             let allowed = self.history.allows(key, found, changes, self.fails, now);
             assert!(allowed, "{call:?}: {key:?} is {found:?}; {}", self.history.of(key));
-            // On a disk that fails it may only be missed, and come back.
+            // On a failing disk it may only be missing, and come back later.
             if self.history.latest(key, now) != found && !(self.fails && found.is_none()) {
-                // What was not certain did not happen.
+                // A change that was not certain did not happen.
                 let until = now.after(self.space().ttl(&key).unwrap_or(HOUR));
                 self.history.event(key, found.map(|version| (version, until)), changes);
                 self.history.is_certain(key, changes);
@@ -198,7 +200,7 @@ impl WorkloadRun {
         let value = self.value(len);
         let (version, began) = (value.0, self.changes());
         let inserted = space.insert_with(&key, value, options);
-        // In memory it is, whatever the disk says.
+        // Memory has it, whatever the disk answers.
         let until = self.now().after(space.ttl(&key).unwrap_or_default());
         self.history.put(key, version, until, began);
         let is_immediate = format!("{options:?}").contains("Immediate");
@@ -229,7 +231,7 @@ impl WorkloadRun {
         }
     }
 
-    /// Opens the second keyspace in its next version, which begins empty, and inserts there.
+    /// Opens the second keyspace in its next version, which must be empty, and inserts there.
     fn next_version(&mut self, len: usize) {
         let (value, began) = (self.value(len), self.changes());
         let version = value.0;
@@ -237,13 +239,13 @@ impl WorkloadRun {
         self.history.put(key, version, self.now().after(HOUR), began);
     }
 
-    /// What every key is, that of the second keyspace included.
+    /// Returns the version of every key, that of the second keyspace included.
     fn read_all(&mut self) -> Vec<(WorkloadKey, Option<u64>)> {
         let space = self.space();
         all_keys().map(|key| (key, read(&space, key))).chain(self.second.read()).collect()
     }
 
-    /// Every key is what it was last made to be, or, on a disk that fails, missing.
+    /// Checks that every key has its latest version, or is missing on a failing disk.
     fn look(&mut self) {
         let now = self.now();
         for (key, found) in self.read_all() {
@@ -253,13 +255,13 @@ impl WorkloadRun {
         }
     }
 
-    /// The disk works again: so does the cache, after its wait.
+    /// Heals the disk, and lets the cache wait until it is back.
     pub(crate) fn heal(&mut self) {
         self.place.disk.heal();
         self.place.clock.advance(larder::MAX_RETRY_DELAY);
         self.space();
         let (cache, space) = self.cache.as_ref().unwrap();
-        // The first may tell of what was inserted while there was no file.
+        // The first flush may report inserts that were made while there was no file.
         drop(cache.flush());
         cache.flush().unwrap_or_else(|error| panic!("the disk is healed, and yet: {error}"));
         space.insert(&(0, 0), (u64::MAX, Vec::new())).unwrap();
@@ -282,14 +284,14 @@ impl WorkloadRun {
     }
 }
 
-/// The version of a key's value, which must be whole.
+/// Returns the version of a key's value, which must be whole.
 fn read(space: &WorkloadKeyspace, key: WorkloadKey) -> Option<u64> {
     let value = space.get(&key)?;
     assert!(value.1 == filler(value.0, value.1.len()), "{key:?} has a value that nobody wrote");
     Some(value.0)
 }
 
-/// Opens what a crash left of the disk, and holds it against the history.
+/// Opens the disk that a crash left, and compares it with the history.
 pub(crate) fn check(left: &SimulatedPlace, history: &History, changes: usize, may_forget: bool) {
     let cache = builder(left).open().unwrap_or_else(|error| panic!("a restart fails: {error}"));
     let space = cache.keyspace(SPACE).unwrap();

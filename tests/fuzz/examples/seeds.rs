@@ -1,4 +1,4 @@
-//! Writes the corpus as it begins.
+//! Writes the first corpus.
 #![expect(clippy::unwrap_used, reason = "an example that panics has failed")]
 
 use std::fs;

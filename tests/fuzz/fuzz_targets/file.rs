@@ -1,7 +1,7 @@
 //! libFuzzer on whole files.
 //!
-//! libFuzzer ends the process at every panic, also at one that is caught. The store panics at some damaged pages; that is caught and
-//! taken for damage (contract 5), so panics inside it are let pass here.
+//! libFuzzer ends the process at every panic, also at a caught one. The store panics at some damaged pages.
+//! The cache catches that and takes it for damage (contract 5). So panics inside the store are allowed here.
 #![no_main]
 
 use std::panic;

@@ -1,12 +1,12 @@
-//! Requests to the control socket: whatever the lines, each gets one line that is an answer, only what was asked for is removed, and looking
-//! is no use of anything.
+//! Requests to the control socket. Whatever the lines are, each gets one line as its answer. Only the
+//! requested keys are removed, and a request that reads does not count as a use of an entry.
 
 use std::collections::BTreeSet;
 
 use larder::{Cache, KeyspaceDefinition};
 use serde_json::Value;
 
-/// How the target has a line answered; a test gives it a broken way.
+/// How the target answers a line. A test passes a broken function.
 pub(crate) type Answer = fn(&Cache, &[u8]) -> Vec<u8>;
 
 const PAIRS: KeyspaceDefinition<(String, u8), u8> = KeyspaceDefinition::new("pair");
@@ -70,13 +70,13 @@ pub(crate) fn check(answer: Answer, data: &[u8]) {
     }
 }
 
-/// What lookups count.
+/// Returns the counts of lookups.
 fn uses(cache: &Cache) -> (u64, u64, u64) {
     let stats = cache.stats();
     (stats.requests(), stats.promotions, stats.loads)
 }
 
-/// An answer that tells of keys is bounded, and has no value: the application did not allow it.
+/// Checks an answer with keys: it is bounded, and has no value, because the application did not allow values.
 fn check_look(done: &str, ok: &Value, asked: &Value) {
     let statuses = match done {
         "keys" => ok["keys"].as_array().unwrap().clone(),

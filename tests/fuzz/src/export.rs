@@ -1,14 +1,14 @@
-//! Exports: any bytes are read to an end, what is read whole is written again as the same, and no part of it
-//! passes for the whole.
+//! Exports. Any bytes are read to an end. An export that is read whole is written again as the same bytes. A
+//! part of an export never passes for the whole.
 
 use larder_export::{Error, Form, Header, Item, Keyspace, Reader, Skipped, Writer};
 
 use crate::input::Input;
 
-/// What the target drives; a test gives it a broken one.
+/// The function under test. A test passes a broken one.
 pub(crate) type Read = fn(&[u8]) -> Result<Vec<Item>, Error>;
 
-/// Cuts of an export that are tried.
+/// Number of cuts of an export that are tried.
 const CUTS: usize = 64;
 
 pub(crate) fn read(bytes: &[u8]) -> Result<Vec<Item>, Error> {
@@ -20,7 +20,7 @@ pub(crate) fn check(read: Read, data: &[u8]) {
     let form = if input.flag() { Form::Binary } else { Form::JsonLines };
     let bytes = match input.below(3) {
         0 => input.rest().to_vec(),
-        // Behind a beginning that is right.
+        // After a right beginning.
         1 => [start(form), input.rest().to_vec()].concat(),
         _ => written(form, &mut input),
     };
@@ -59,7 +59,7 @@ fn start(form: Form) -> Vec<u8> {
     whole[..whole.len() - end].to_vec()
 }
 
-/// An export of what the input says.
+/// Returns an export of the items that the input describes.
 fn written(form: Form, input: &mut Input<'_>) -> Vec<u8> {
     let mut items =
         vec![Item::Keyspace(keyspace("space")), Item::Keyspace(keyspace(&format!("s{:.60}", input.text())))];

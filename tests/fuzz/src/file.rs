@@ -1,8 +1,8 @@
-//! Whole files: whatever stands at the path, opening answers, a foreign file is left as it is, and nothing
-//! that was damaged is served.
+//! Whole files. Whatever the file at the path holds, opening answers, a foreign file is left unchanged, and
+//! no damaged entry is served.
 //!
-//! A cache file is a megabyte, so the input is not the file: it is a list of edits to one that the target has
-//! made.
+//! A cache file is a megabyte. So the input is not the file, but a list of edits to a file that the target
+//! has made.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ const ENTRIES: u64 = 40;
 const PAGE: usize = 4096;
 const MAX_EDITS: usize = 32;
 
-/// How the target opens a cache; a test gives it a broken way.
+/// How the target opens a cache. A test passes a broken function.
 pub(crate) type Open = fn(&Path, CacheBuilder) -> Result<Cache, Error>;
 
 pub(crate) fn check(open: Open, data: &[u8]) {
@@ -71,7 +71,7 @@ fn value_of(number: u64) -> Vec<u8> {
     number.to_be_bytes().repeat(16)
 }
 
-/// Looks at all that is in a file.
+/// Reads everything in a file.
 fn shows_nothing_wrong(path: &Path) -> Result<(), Error> {
     let inspector = Inspector::open(path)?;
     let snapshot = inspector.snapshot()?;
@@ -111,7 +111,7 @@ fn serves_nothing_wrong(cache: &Cache, dir: &Path) {
     }
     space.insert(&ENTRIES, value_of(ENTRIES)).unwrap();
     assert_eq!(*space.get(&ENTRIES).unwrap(), value_of(ENTRIES), "what is written now is there");
-    // The disk tier may have gone, but an invalidation holds in any case.
+    // The disk tier may be off, but an invalidation holds in any case.
     if space.remove(&0).is_ok() {
         assert!(space.get(&0).is_none(), "a removed entry was served");
     }
@@ -122,7 +122,7 @@ fn serves_nothing_wrong(cache: &Cache, dir: &Path) {
     drop(cache.close());
 }
 
-/// Changes a file as damage, or somebody, might.
+/// Changes a file as damage or another program might.
 fn edited(mut file: Vec<u8>, input: &mut Input<'_>) -> Vec<u8> {
     for _ in 0..MAX_EDITS {
         if input.is_empty() || file.is_empty() {
@@ -157,7 +157,7 @@ fn edited(mut file: Vec<u8>, input: &mut Input<'_>) -> Vec<u8> {
     file
 }
 
-/// The bytes of a file that was closed.
+/// Returns the bytes of a file that was closed.
 fn closed() -> &'static [u8] {
     static CLOSED: OnceLock<Vec<u8>> = OnceLock::new();
     CLOSED.get_or_init(|| {
@@ -168,7 +168,7 @@ fn closed() -> &'static [u8] {
     })
 }
 
-/// The bytes of a file whose owner was killed.
+/// Returns the bytes of a file whose owner was killed.
 fn left_open() -> &'static [u8] {
     static LEFT_OPEN: OnceLock<Vec<u8>> = OnceLock::new();
     LEFT_OPEN.get_or_init(|| {

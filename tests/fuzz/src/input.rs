@@ -1,8 +1,10 @@
-//! Bytes as a source of choices: what a fuzzer changes, a target reads as numbers, texts and picks.
+//! Bytes as a source of choices. A fuzzer changes the bytes, and a target reads them as numbers, texts and
+//! picks.
 //!
-//! It never runs out: after the last byte everything is zero, so that every input means something and a shorter one means less.
+//! It never runs out: after the last byte every choice is zero. So every input is valid, and a shorter one
+//! makes fewer choices.
 
-/// Bytes not yet used.
+/// Bytes that are not used yet.
 #[derive(Debug)]
 pub(crate) struct Input<'a>(&'a [u8]);
 
@@ -25,7 +27,7 @@ impl<'a> Input<'a> {
         self.byte() & 1 == 1
     }
 
-    /// A number below `end`, which may be up to 256.
+    /// Returns a number below `end`, which may be up to 256.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::from(self.byte()) % end
     }
@@ -36,7 +38,7 @@ impl<'a> Input<'a> {
         taken
     }
 
-    /// Up to 255 bytes, after a byte that says how many.
+    /// Returns up to 255 bytes. The byte before them is their number.
     pub(crate) fn short(&mut self) -> &'a [u8] {
         let len = usize::from(self.byte());
         self.bytes(len)
@@ -62,7 +64,7 @@ impl<'a> Input<'a> {
         u64::from(self.u32()) << 32 | u64::from(self.u32())
     }
 
-    /// A number of any magnitude: an eighth of them have few bits.
+    /// Returns a number of any magnitude. An eighth of them have few bits.
     pub(crate) fn scaled(&mut self) -> u64 {
         let shift = u32::from(self.byte() % 64);
         self.u64() >> shift

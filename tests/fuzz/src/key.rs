@@ -1,4 +1,5 @@
-//! Keys: bytes sort as keys do, no key's bytes begin another's, and bytes that are not a key are an error.
+//! Keys: the bytes of keys sort as the keys do, no key's bytes begin another's, and bytes that are no key are
+//! an error.
 
 use std::fmt::Debug;
 
@@ -7,7 +8,7 @@ use larder::{Key, KeyError, KeyPrefix};
 
 use crate::input::Input;
 
-/// What the target drives; a test gives it a broken one.
+/// The functions under test. A test passes broken ones.
 pub(crate) trait Keys {
     fn encode<K: Key>(key: &K) -> Vec<u8> {
         bytes::encode_key(key)
@@ -22,7 +23,7 @@ pub(crate) trait Keys {
     }
 }
 
-/// larder's own.
+/// larder's own functions.
 pub(crate) struct Real;
 
 impl Keys for Real {}

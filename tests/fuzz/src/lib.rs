@@ -1,8 +1,8 @@
-//! What the fuzzers drive: a function a target, from any bytes to a panic if something is wrong.
+//! The fuzz targets. Each is a function from any bytes; it panics if something is wrong.
 //!
-//! libFuzzer calls them (`fuzz_targets/`, `just fuzz record`), and so does `cargo test -p larder-fuzz`, which needs nothing but
-//! stable cargo: it replays the corpus and runs made-up inputs. Every target has a broken twin in the tests that it must
-//! find fault with.
+//! libFuzzer calls them (`fuzz_targets/`, `just fuzz record`). So does `cargo test -p larder-fuzz`, which
+//! needs only stable cargo: it replays the corpus and runs random inputs. In the tests every target has a
+//! broken variant, in which it must find a fault.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a target that panics has found something")]
 
@@ -23,15 +23,15 @@ mod value;
 /// A target.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// Its name, which is also that of its binary and of its folder in the corpus.
+    /// Its name, which is also the name of its binary and of its folder in the corpus.
     pub name: &'static str,
     /// Runs it on one input.
     pub run: fn(&[u8]),
-    /// How many made-up inputs a plain test run gives it: a second's worth or less.
+    /// Number of random inputs in a plain test run: a second's worth or less.
     pub rounds: u64,
 }
 
-/// All of them.
+/// All targets.
 pub const TARGETS: [Target; 9] = [
     Target { name: "record", run: record, rounds: 400 },
     Target { name: "value", run: value, rounds: 4_000 },
@@ -47,7 +47,7 @@ pub const TARGETS: [Target; 9] = [
 /// Records: header, checksum and payload.
 ///
 /// # Panics
-/// When what is read is not what was written.
+/// If a record is not read as it was written.
 pub fn record(data: &[u8]) {
     record::check(&record::RECORDS, data);
 }
@@ -55,23 +55,23 @@ pub fn record(data: &[u8]) {
 /// Values: the codec and its limits.
 ///
 /// # Panics
-/// When a value does not read back, or a limit does not hold.
+/// If a value does not read back, or a limit does not hold.
 pub fn value(data: &[u8]) {
     value::check::<value::Real>(data);
 }
 
-/// Keys: order, prefixes, and what is no key.
+/// Keys: order, prefixes, and bytes that are no key.
 ///
 /// # Panics
-/// When an order or a prefix is not kept.
+/// If an order or a prefix is not kept.
 pub fn key(data: &[u8]) {
     key::check::<key::Real>(data);
 }
 
-/// Whole files: anything at the path.
+/// Whole files: any bytes at the path.
 ///
 /// # Panics
-/// When a foreign file is changed, or something damaged is served.
+/// If a foreign file is changed, or a damaged entry is served.
 pub fn file(data: &[u8]) {
     file::check(|_, builder| builder.open(), data);
 }
@@ -79,7 +79,7 @@ pub fn file(data: &[u8]) {
 /// Sequences of operations.
 ///
 /// # Panics
-/// When an answer is not the model's.
+/// If an answer is not the model's.
 pub fn operations(data: &[u8]) {
     operations::check(larder::Keyspace::remove, data);
 }
@@ -87,7 +87,7 @@ pub fn operations(data: &[u8]) {
 /// The settings of a cache.
 ///
 /// # Panics
-/// When a setting is accepted that the documentation does not allow, or refused though it does.
+/// If a setting is accepted that the documentation does not allow, or refused although it does.
 pub fn settings(data: &[u8]) {
     settings::check(larder::CacheBuilder::open, data);
 }
@@ -95,23 +95,23 @@ pub fn settings(data: &[u8]) {
 /// URLs of settings.
 ///
 /// # Panics
-/// When a URL is misread, or a password is shown.
+/// If a URL is misread, or a password is shown.
 pub fn url(data: &[u8]) {
     url::check(larder::CacheBuilder::from_url, data);
 }
 
-/// Exports, of both forms.
+/// Exports, in both forms.
 ///
 /// # Panics
-/// When a part of one passes for the whole, or one changes when it is written again.
+/// If a part of an export passes for the whole, or an export changes when it is written again.
 pub fn export(data: &[u8]) {
     export::check(export::read, data);
 }
 
-/// Requests to the control socket, a line each.
+/// Requests to the control socket, one a line.
 ///
 /// # Panics
-/// When a line has no answer, or more is removed than was asked for.
+/// If a line has no answer, or other keys are removed than the requested ones.
 pub fn control(data: &[u8]) {
     control::check(larder::testing::answer_line, data);
 }

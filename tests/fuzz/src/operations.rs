@@ -1,6 +1,7 @@
 //! Sequences of operations: every answer is that of a map with times.
 //!
-//! Nothing is evicted at these sizes, so the answers must be exactly the map's: in memory, and on a file that is closed and opened again.
+//! Nothing is evicted at these sizes. So the answers must be exactly the map's: in memory, and on a file that
+//! is closed and opened again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,10 +21,10 @@ const SPACES: [KeyspaceDefinition<Key, u64>; 2] =
 /// Texts that are prefixes of each other, with the bytes that keys escape.
 const TEXTS: [&str; 4] = ["", "a", "ab", "a\0"];
 const MAX_STEPS: usize = 300;
-/// Reopening costs milliseconds; a fuzzer has better uses for them.
+/// Maximum number of reopenings of an input. Each costs milliseconds.
 const MAX_REOPENED: usize = 3;
 
-/// How the target removes a key; a test gives it a broken way.
+/// How the target removes a key. A test passes a broken function.
 pub(crate) type Remove = fn(&Space, &Key) -> Result<bool, Error>;
 
 pub(crate) fn check(remove: Remove, data: &[u8]) {
@@ -51,9 +52,9 @@ struct Run {
     remove: Remove,
     /// Milliseconds since the run began.
     now: u64,
-    /// What lives, with the time at which it expires.
+    /// Live entries, with the times at which they expire.
     model: BTreeMap<(usize, Key), (u64, u64)>,
-    /// Keys that are being changed at their source, and what holds each.
+    /// Keys that are being changed at their source, with the update that each holds.
     updates: Vec<((usize, Key), Update)>,
 }
 
@@ -165,7 +166,7 @@ impl Run {
         self.spaces = spaces(&self.cache);
     }
 
-    /// Walks everything.
+    /// Compares all entries with the model.
     fn agree(&self) {
         for (at, space) in self.spaces.iter().enumerate() {
             let found: Vec<(Key, u64)> = space.iter().map(|(key, value)| (key, *value)).collect();

@@ -1,7 +1,7 @@
-//! The corpus as it begins: an input for each thing that a target can be shown, by name.
+//! The first corpus: named inputs, one for each thing that a target should try.
 //!
-//! `cargo run -p larder-fuzz --example seeds` writes them to `corpus/`. What a fuzzer finds is added beside
-//! them, by hand and with a name.
+//! `cargo run -p larder-fuzz --example seeds` writes them to `corpus/`. Inputs that a fuzzer finds are added
+//! beside them, by hand and with a name.
 
 use larder::testing::bytes::{self, RECORD_FORMAT, Record};
 use larder::{MAX_DEPTH, MAX_EMPTY_ELEMENTS, Timestamp};
@@ -12,7 +12,7 @@ use crate::value::{List, Nothing, Tree, product};
 /// A target, a name and an input.
 pub type Seed = (&'static str, &'static str, Vec<u8>);
 
-/// All of them.
+/// All seeds.
 #[must_use]
 pub fn all() -> Vec<Seed> {
     [
@@ -52,7 +52,8 @@ fn records() -> Vec<Seed> {
         }
         [start(1), changed].concat()
     };
-    // Compression, whether there is a fingerprint and a length, these, and then what a record has besides.
+    // The compression, whether there is a fingerprint and a length, both of these, and then the rest of a
+    // record.
     let written = |compression: u8, flags: [u8; 2]| [&start(0)[..], &[compression], &flags, &whole].concat();
     let (extension, tag, second_length) = (51, 52, 54);
     vec![

@@ -1,4 +1,5 @@
-//! Settings: those in range open a cache that works, and any other is an error that names it.
+//! Settings: those within their ranges open a working cache, and any other is an error that names the
+//! setting.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +12,7 @@ use crate::input::Input;
 const HOUR: Duration = Duration::from_hours(1);
 const SPACE: KeyspaceDefinition<u8, String> = KeyspaceDefinition::new("space");
 
-/// How the target opens a cache; a test gives it a broken way.
+/// How the target opens a cache. A test passes a broken function.
 pub(crate) type Open = fn(CacheBuilder) -> Result<Cache, Error>;
 
 pub(crate) fn check(open: Open, data: &[u8]) {
@@ -21,10 +22,10 @@ pub(crate) fn check(open: Open, data: &[u8]) {
     let mut builder = settings.builder();
     let (mut is_path_wrong, mut is_name_long) = (false, false);
     if settings.has_file {
-        // One name in a directory of our own: whatever the bytes, nothing else is touched.
+        // One name in a directory of our own. Whatever the bytes are, no other file is touched.
         let name: Vec<u8> = input.rest().iter().copied().filter(|&byte| byte != b'/').collect();
         is_path_wrong = name.is_empty() || name == b"." || name == b"..";
-        // Those of the files beside it would be too long.
+        // The names of the files beside it would be too long.
         is_name_long = name.len() > 224;
         builder = builder.path(dir.path().join(OsStr::from_bytes(&name)));
     }
@@ -33,7 +34,8 @@ pub(crate) fn check(open: Open, data: &[u8]) {
             assert_eq!(settings.wrong(), [""; 0], "{settings:?} were accepted");
             assert!(!is_path_wrong && !is_name_long);
             works(&cache, &settings);
-            // The settings allow the disk tier to be too small for anything; closing says so.
+            // With these settings the disk tier may be too small for any entry. Then closing reports an
+            // error.
             drop(cache.close());
         }
         Err(Error::InvalidSetting { setting, value, allowed }) => {
@@ -43,7 +45,7 @@ pub(crate) fn check(open: Open, data: &[u8]) {
                 "{setting} was refused in {settings:?}"
             );
         }
-        // A name that the file system does not take.
+        // A name that the file system refuses.
         Err(error) => {
             assert!(settings.has_file && settings.wrong().is_empty(), "{error} in {settings:?}");
             assert!(error.to_string().contains(&*dir.path().to_string_lossy()), "{error} names the path");
@@ -68,7 +70,8 @@ struct Settings {
 
 impl Settings {
     fn read(input: &mut Input<'_>) -> Self {
-        // One bit of the mask keeps a setting at a usual value, so that several are seldom wrong at once.
+        // Each bit of the mask keeps a setting at its default. So several settings are rarely wrong at the
+        // same time.
         let mask = input.u16();
         let mut at = 0;
         let mut or = |usual: u64, input: &mut Input<'_>| {
@@ -103,7 +106,7 @@ impl Settings {
             .shards(self.shards)
     }
 
-    /// The settings that the documentation does not allow.
+    /// Returns the settings that the documentation does not allow.
     fn wrong(&self) -> Vec<&'static str> {
         let size = |value: ByteSize, least: ByteSize| (least..=ByteSize::gib(1 << 14)).contains(&value);
         let time = |value: Duration, least: Duration| (least..=HOUR).contains(&value);

@@ -16,7 +16,7 @@ use watchdog::{Watch, patience};
 
 /// As in the other harnesses; see `tests/support/harness.rs`.
 const SEED: &str = "LARDER_SEED";
-/// How many made-up inputs each target gets.
+/// The environment variable for the number of random inputs of each target.
 const ROUNDS: &str = "LARDER_FUZZ_ROUNDS";
 
 fn number(variable: &str) -> Option<u64> {
@@ -24,13 +24,13 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
 }
 
-/// A seed that differs from run to run: the standard library's own randomness.
+/// Returns a seed that differs from run to run. It is the standard library's own randomness.
 fn fresh_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish() >> 16
 }
 
-/// Random numbers that a seed repeats. Splitmix64: Steele, Lea and Flood, "Fast splittable pseudorandom
+/// Random numbers that a seed determines. Splitmix64: Steele, Lea and Flood, "Fast splittable pseudorandom
 /// number generators", 2014.
 struct Random(u64);
 
@@ -57,7 +57,7 @@ fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
     inputs
 }
 
-/// An input made up from a seed: random bytes, or one of the corpus with a few changes.
+/// Makes an input from a seed: random bytes, or an input of the corpus with a few changes.
 fn made_up(corpus: &[(String, Vec<u8>)], seed: u64) -> Vec<u8> {
     let mut random = Random(seed);
     if random.below(4) == 0 {
@@ -106,8 +106,8 @@ fn told(replay: &str, work: impl FnOnce()) {
     });
 }
 
-/// A target that drives something broken finds fault with an input of the corpus, or with one of the first
-/// that are made up from it.
+/// Checks that a target with a broken function finds a fault, with an input of the corpus or with one of the
+/// first random inputs.
 fn finds_fault(name: &str, broken: impl Fn(&[u8])) {
     let corpus = corpus(name);
     let made_up = (0..20).map(|seed| made_up(&corpus, seed));
@@ -116,7 +116,7 @@ fn finds_fault(name: &str, broken: impl Fn(&[u8])) {
     assert!(found, "{name} does not notice what is broken");
 }
 
-/// The same with the inputs of the corpus that have this in their names.
+/// The same with the inputs of the corpus whose names contain `among`.
 fn finds_fault_among(name: &str, among: &str, broken: impl Fn(&[u8])) {
     let is_among =
         |path: &str| Path::new(path).file_name().is_some_and(|name| name.to_string_lossy().contains(among));

@@ -1,11 +1,11 @@
-//! URLs of settings: never a panic, never a password shown, and what is understood means one thing.
+//! URLs of settings: reading one never panics and never shows a password, and a URL has one meaning.
 
 use larder::{CacheBuilder, Error};
 
-/// How the target reads a URL; a test gives it a broken way.
+/// How the target reads a URL. A test passes a broken function.
 pub(crate) type Read = fn(&str) -> Result<CacheBuilder, Error>;
 
-/// What a URL may not show, whatever is wrong with it.
+/// The text that no error may show.
 const SECRET: &str = "S3cretPassw0rd";
 
 pub(crate) fn check(read: Read, data: &[u8]) {
@@ -15,13 +15,13 @@ pub(crate) fn check(read: Read, data: &[u8]) {
             assert!(matches!(error, Error::InvalidUrl { .. }), "{text:?} is no URL, and yet: {error}");
         }
         Ok(builder) => {
-            // Settings that a URL leaves out are the usual ones, whatever it says of others.
+            // Settings that a URL leaves out have their defaults, whatever its other settings are.
             let again = read(&text).unwrap();
             assert_eq!(format!("{builder:?}"), format!("{again:?}"));
             assert!(text.starts_with("file:") || text.starts_with("memory:"), "{text:?} was understood");
         }
     }
-    // The same as the password of a server, and as what stands after it.
+    // The secret stands in the place of a server's password, and the text after it.
     let with_secret = format!("redis://user:{SECRET}@{text}");
     if text.contains(SECRET) {
         return;

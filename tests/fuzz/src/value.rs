@@ -1,8 +1,8 @@
-//! Values: any bytes decode to a value or an error, in bounded time, memory and stack; and what encodes reads
-//! back.
+//! Values: any bytes decode to a value or an error, in bounded time, memory and stack. A value that encodes
+//! reads back.
 //!
-//! In bincode here, in `MessagePack` in [`described`]; with fingerprints and compressed, as records have
-//! them, in [`marked`].
+//! This file has bincode, [`described`] has `MessagePack`, and [`marked`] has fingerprints and compression,
+//! as records have them.
 
 mod described;
 mod marked;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::input::Input;
 
-/// What the target drives; a test gives it a broken one.
+/// The functions under test. A test passes broken ones.
 pub(crate) trait Codec {
     fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Result<Vec<u8>, CodecError> {
         bytes::encode(format, value).map(|(payload, _)| payload)
@@ -35,7 +35,7 @@ pub(crate) trait Codec {
     }
 }
 
-/// larder's own.
+/// larder's own functions.
 pub(crate) struct Real;
 
 impl Codec for Real {}
@@ -49,7 +49,7 @@ pub(crate) enum List {
     Next(Box<List>),
 }
 
-/// Each way in which serde nests values.
+/// A value for each way in which serde nests values.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Tree {
     Leaf,
@@ -86,7 +86,7 @@ pub(crate) fn product() -> Product {
     }
 }
 
-/// Inputs for what is not in bincode alone.
+/// Returns inputs that bincode alone does not cover.
 pub(crate) fn seeds() -> Vec<crate::seeds::Seed> {
     [described::seeds(), marked::seeds()].concat()
 }
@@ -121,7 +121,7 @@ fn any_bytes<C: Codec, V: Serialize + DeserializeOwned + PartialEq + Debug + 'st
     let Ok(value) = C::decode::<V>(format, found) else { return };
     let encoded = match C::encode(format, &value) {
         Ok(encoded) => encoded,
-        // A number may be written in more bytes than it needs, and each of them allows an element.
+        // A number may be written in more bytes than it needs, and each byte allows an element.
         Err(error) => return assert!(is_near_the_limit(&error), "{value:?} was decoded, but: {error}"),
     };
     assert!(encoded.len() <= found.len(), "the shortest form is the one that is written");
@@ -135,7 +135,7 @@ fn is_near_the_limit(error: &CodecError) -> bool {
     error.to_string().contains(&MAX_EMPTY_ELEMENTS.to_string())
 }
 
-/// A value that is made, not read: it is refused for its depth, or reads back.
+/// A value that is made, not decoded: it is refused for its depth, or reads back.
 fn built<C: Codec>(format: Format, input: &mut Input<'_>) {
     let value = tree(input, 2 * MAX_DEPTH);
     match C::encode(format, &value) {
@@ -147,7 +147,7 @@ fn built<C: Codec>(format: Format, input: &mut Input<'_>) {
         }
         Err(error) => {
             assert!(error.to_string().contains(&MAX_DEPTH.to_string()), "{error}");
-            // A variant with several fields is two levels where the bytes describe themselves.
+            // Where the bytes describe themselves, a variant with several fields is two levels.
             let levels = if format == Format::Bincode { depth(&value) } else { 2 * depth(&value) };
             assert!(levels > MAX_DEPTH, "{error}, and it has {levels}");
         }
@@ -168,13 +168,13 @@ fn tree(input: &mut Input<'_>, levels: usize) -> Tree {
         8 => Tree::Map((0..input.below(4)).map(|_| (input.text(), *deeper(input))).collect()),
         9 => Tree::Units((0..input.byte()).map(|_| ((), Nothing)).collect()),
         10 => Tree::Bytes(input.short().to_vec()),
-        // So that one byte repeated is as deep as it is long.
+        // So the same byte repeated makes a value as deep as the input is long.
         11 => Tree::Newtype(Box::new(Tree::Maybe(Some(deeper(input))))),
         _ => Tree::Leaf,
     }
 }
 
-/// How many levels a tree has, counted by hand.
+/// Returns how many levels a tree has, counted by hand.
 fn depth(tree: &Tree) -> usize {
     1 + match tree {
         Tree::Leaf | Tree::Number(..) | Tree::Text(_) => 0,

@@ -1,8 +1,10 @@
-//! Threads at work while the disk fails and heals: steps of several parts, range removals, keyspaces that change their version in an outage.
+//! Threads at work while the disk fails and heals: steps of several parts, range removals, and keyspaces that
+//! change their version in an outage.
 //!
-//! Each thread owns keys, and records in [`promises`] what it was promised; another makes the disk fail, and now and then looks at what a crash
-//! would leave. No thread is answered what it removed or replaced, no crash brings back what was removed for certain, and no entry is seen
-//! in another keyspace, or in another version of its own. When the disk is healed for good, everything is as the threads left it.
+//! Each thread owns keys, and records in [`promises`] what it was promised. Another thread makes the disk
+//! fail, and sometimes checks what a crash would leave. No thread finds an entry that it removed or replaced.
+//! No crash brings back an entry whose removal was acknowledged. No entry shows in another keyspace, or in
+//! another version of its own. When the disk is healed for good, everything is as the threads left it.
 
 mod owner;
 mod promises;
@@ -24,24 +26,24 @@ use promises::{Promised, Promises, look_at};
 /// How often the disk is made to fail in a round.
 const FAULTS: u64 = 20;
 
-/// What a round is told wrongly, to show that it is found.
+/// A planted fault, to show that a round finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Planted {
     Nothing,
-    /// A removal that was refused is taken for acknowledged.
+    /// A removal that failed counts as acknowledged.
     LyingAcknowledgement,
     /// A keyspace that changes its version is opened in the first one.
     SameVersion,
 }
 
-/// One cache, its owners, and the disk below them.
+/// One cache, its owners, and its disk.
 struct StressTrial {
     place: SimulatedPlace,
     cache: Cache,
     promises: Vec<Promises>,
     planted: Planted,
     is_over: AtomicBool,
-    /// Calls that the owners have made.
+    /// Number of calls that the owners have made.
     calls: AtomicU64,
 }
 
@@ -54,7 +56,7 @@ impl StressTrial {
         Self { place, cache, promises, planted, is_over, calls }
     }
 
-    /// Makes the disk fail in some way at one of its next operations.
+    /// Makes the disk fail in a random way at one of its next operations.
     fn fail(&self, random: &mut Random) {
         let (disk, soon) = (&self.place.disk, self.place.next_operation() + random.below(40));
         let failure = if random.below(3) == 0 { Failure::Full } else { Failure::Io };
@@ -70,13 +72,13 @@ impl StressTrial {
         }
     }
 
-    /// Lets the owners make some calls.
+    /// Waits until the owners have made some more calls.
     fn let_go_on(&self, random: &mut Random) {
         let enough = self.calls.load(Ordering::Relaxed) + random.below(200);
         wait_until("calls return", || self.calls.load(Ordering::Relaxed) >= enough);
     }
 
-    /// What a crash would leave now.
+    /// Returns the disk that a crash would leave now.
     fn crash(&self, random: &mut Random) -> SimulatedVolume {
         let disk = &self.place.disk;
         match random.below(8) {
@@ -89,12 +91,12 @@ impl StressTrial {
         }
     }
 
-    /// Fails and heals the disk, time and again, and looks at crashes.
+    /// Fails and heals the disk, time and again, and checks crashes.
     fn disturb(&self, random: &mut Random) {
         for _ in 0..FAULTS {
             self.fail(random);
             self.let_go_on(random);
-            // Before the crash: what is promised while it is made may be in it or not.
+            // Read before the crash: a promise that is made during it may be in it or not.
             let promised: Vec<Promised> = self.promises.iter().map(Promises::promised).collect();
             let state = state_of(&self.cache);
             let crashed = self.place.moved_to(self.crash(random));
@@ -112,7 +114,7 @@ impl StressTrial {
     }
 }
 
-/// A cache whose steps have several parts, and whose lookups mostly ask the disk.
+/// Opens a cache whose steps have several parts, and whose lookups mostly ask the disk.
 fn open(place: &SimulatedPlace) -> Cache {
     let builder = place.builder().memory_capacity(ByteSize::kib(64)).write_buffer(ByteSize::kib(256));
     builder
@@ -123,7 +125,7 @@ fn open(place: &SimulatedPlace) -> Cache {
         .unwrap()
 }
 
-/// One round; how often the disk tier went out of service.
+/// Runs one round. Returns how often the disk tier went out of service.
 fn work_under_faults(seed: u64, planted: Planted) -> u64 {
     let trial = StressTrial::new(planted);
     let mut owners: Vec<Owner<'_>> = (0..promises::OWNERS).map(|at| Owner::new(&trial, at, seed)).collect();
@@ -133,7 +135,7 @@ fn work_under_faults(seed: u64, planted: Planted) -> u64 {
         }
         let _over = SetOnDrop(&trial.is_over);
         let disturbed = catch_unwind(AssertUnwindSafe(|| trial.disturb(&mut Random::of_round(seed))));
-        // Also when a check has failed, so that no owner waits for a disk that nobody heals.
+        // Also when a check has failed. Otherwise an owner would wait for a disk that stays broken.
         trial.place.disk.heal();
         disturbed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });

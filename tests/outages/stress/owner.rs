@@ -1,4 +1,4 @@
-//! A thread that owns its keys: it knows what each of them is, and says what it was promised.
+//! A thread that owns its keys: it knows the value of each, and records what it was promised.
 
 use std::sync::atomic::Ordering;
 
@@ -11,13 +11,13 @@ use crate::support::Random;
 pub(super) struct Owner<'a> {
     trial: &'a StressTrial,
     at: usize,
-    /// None only while it changes its version: a name is open in one at a time.
+    /// None only while it changes its version, because a name is open in one version at a time.
     space: Option<OwnedKeyspace>,
     revision: u32,
     random: Random,
     /// The number of the latest value.
     number: u64,
-    /// For each key, the number that stands there; 0 if none does.
+    /// For each key, the number of its value; 0 if it has none.
     latest: Vec<u64>,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Owner<'a> {
         while !self.trial.is_over.load(Ordering::Relaxed) {
             let key = self.random.below(KEYS);
             match self.random.below(80) {
-                // More than one part takes.
+                // It takes more than one part.
                 0..=2 => (0..KEYS).for_each(|key| self.insert(key)),
                 3..=50 => self.insert(key),
                 51..=57 => self.remove_and_replace(key),
@@ -72,7 +72,8 @@ impl<'a> Owner<'a> {
         self.are_removed(key..key + 1, removed);
     }
 
-    /// Removes a key, and writes it again while the removal waits for its commit, if all goes well. Then once more, for it may have gone otherwise.
+    /// Removes a key, and writes it again, if possible while the removal waits for its commit. Then writes it
+    /// once more, because the order of the two may have been another one.
     fn remove_and_replace(&mut self, key: u64) {
         let (space, full, removes_up_to) = (self.space().clone(), self.key(key), self.number);
         let removed = std::thread::scope(|scope| {
@@ -94,7 +95,7 @@ impl<'a> Owner<'a> {
         self.are_removed(0..KEYS, removed);
     }
 
-    /// They are gone from memory, whatever was answered, and for certain if it was `Ok`.
+    /// Notes that keys are gone from memory, whatever the answer was; with `Ok` their removal was promised.
     fn are_removed(&mut self, keys: std::ops::Range<u64>, answered: Result<(), Error>) {
         let is_promised = self.is_promised(answered);
         for key in keys.map(|key| usize::try_from(key).unwrap()) {
@@ -124,7 +125,7 @@ impl<'a> Owner<'a> {
         self.look_at_all();
     }
 
-    /// A key is what it was made to be, or, for the disk's sake, missed.
+    /// Checks that a key has its latest value, or is missed because of the disk.
     fn look(&self, key: u64) {
         let found = read(self.space(), self.revision, self.key(key));
         let latest = self.latest[usize::try_from(key).unwrap()];
@@ -143,7 +144,8 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// After everything was committed: what a crash leaves is what there is, and the key that was written last is there.
+    /// Checks a crash after everything was committed: it leaves the latest values, and the last written key
+    /// is among them.
     pub(super) fn look_after_crash(&self, crashed: &Cache) {
         let space = crashed.keyspace(definition(self.at, self.revision)).unwrap();
         for (key, latest) in (0..).zip(&self.latest) {

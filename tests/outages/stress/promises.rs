@@ -1,4 +1,4 @@
-//! What each owner was promised, and how a crash is held against that.
+//! What each owner was promised, and the check of a crash against it.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::HOUR;
 
-/// Owners: the first two share a keyspace, each of the others has one that changes its version.
+/// Number of owners. The first two share a keyspace; each of the others has one that changes its version.
 pub(super) const OWNERS: usize = 4;
-/// Keys of each owner.
+/// Number of keys of each owner.
 pub(super) const KEYS: u64 = 30;
 
-/// An owner, and which of its keys.
+/// An owner, and a key of it.
 pub(super) type OwnedKey = (u64, u64);
 pub(super) type OwnedKeyspace = Keyspace<OwnedKey, Held>;
 
@@ -20,15 +20,15 @@ pub(super) type OwnedKeyspace = Keyspace<OwnedKey, Held>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Held {
     keyspace: String,
-    /// Of the keyspace.
+    /// The keyspace's version.
     revision: u32,
     key: OwnedKey,
-    /// Which of its owner's it is.
+    /// The owner's number for this value.
     number: u64,
     filler: Vec<u8>,
 }
 
-/// The keyspace of an owner.
+/// Returns the keyspace of an owner.
 pub(super) fn definition(owner: usize, revision: u32) -> KeyspaceDefinition<OwnedKey, Held> {
     let name = ["shared", "shared", "third", "fourth"][owner];
     KeyspaceDefinition::new(name).version(revision).ttl(HOUR)
@@ -46,7 +46,7 @@ impl Held {
     }
 }
 
-/// The number of what stands under a key, which must belong there.
+/// Returns the number of a key's value. The value must belong to the key.
 pub(super) fn read(space: &OwnedKeyspace, revision: u32, key: OwnedKey) -> Option<u64> {
     let held = space.get(&key)?;
     let expected = Held::new(space, revision, key, held.number, held.filler.len());
@@ -59,11 +59,11 @@ pub(super) fn read(space: &OwnedKeyspace, revision: u32, key: OwnedKey) -> Optio
     Some(held.number)
 }
 
-/// What an owner was promised.
+/// The promises to one owner.
 #[derive(Debug)]
 pub(super) struct Promises {
     pub(super) revision: AtomicU32,
-    /// For each key: up to which number it was removed for certain.
+    /// For each key: the number up to which its removal was acknowledged.
     pub(super) removed: Vec<AtomicU64>,
 }
 
@@ -73,7 +73,7 @@ impl Default for Promises {
     }
 }
 
-/// The same at one moment.
+/// The promises to one owner at one moment.
 #[derive(Debug)]
 pub(super) struct Promised {
     revision: u32,
@@ -87,7 +87,7 @@ impl Promises {
     }
 }
 
-/// Holds what a crash left against what had been promised before it.
+/// Compares what a crash left with what had been promised before it.
 pub(super) fn look_at(crashed: &Cache, promised: &[Promised], state: DiskState) {
     for (owner, promised) in promised.iter().enumerate() {
         let space = crashed.keyspace(definition(owner, promised.revision)).unwrap();

@@ -1,15 +1,15 @@
-//! What a type says that it holds: how its values are made from a seed, and when two are the same.
+//! The content of a type: how its values are made from a seed, and when two of them are the same.
 //!
-//! Stricter than `PartialEq` where that is blind (the bits of floats), and there for types that have none
-//! (cells, heaps). A field whose own type says that it is lost (`#[serde(skip)]`, a lossy `with`) may be
-//! another one afterwards, but only as that type says.
+//! It is stricter than `PartialEq` where that ignores something (the bits of floats), and it exists for types
+//! without one (cells, heaps). A field whose own type says that it is lost (`#[serde(skip)]`, a lossy `with`)
+//! may differ afterwards, but only as that type says.
 
 use crate::generator::random::Random;
 
-/// How many levels down values still have parts.
+/// Number of levels on which values still have parts.
 const DEPTH: usize = 4;
 
-/// Where values come from.
+/// A source of values.
 #[derive(Debug)]
 pub(crate) struct Maker {
     pub(crate) random: Random,
@@ -25,7 +25,7 @@ impl Maker {
         self.random.below(end)
     }
 
-    /// How many parts a collection has: often none, seldom many.
+    /// Returns the number of parts of a collection: often none, rarely many.
     pub(crate) fn len(&mut self) -> usize {
         if self.depth > DEPTH {
             return 0;
@@ -48,15 +48,15 @@ impl Maker {
 
 /// A type whose values can be made and compared.
 pub(crate) trait Content: Sized {
-    /// A value.
+    /// Makes a value.
     fn make(maker: &mut Maker) -> Self;
 
-    /// Whether a value is this one, read back. With losses, apart from what the type says that it loses.
+    /// Returns whether a value that was read is the same as this one. With losses, parts may differ that the
+    /// type itself loses.
     fn same(&self, read: &Self, with_losses: bool) -> bool;
 }
 
-/// How a type of one's own is made and compared. After a field stands what its type says is lost of it, in
-/// brackets.
+/// Implements `Content` for a type of our own. Brackets after a field name the loss that its type declares.
 macro_rules! content {
     (struct $name:ident { $($field:tt $([$loss:ident])?),* }) => {
         impl Content for $name {
@@ -99,7 +99,7 @@ macro_rules! content {
 }
 pub(crate) use content;
 
-/// What a field may be after it was lost, as its attributes say.
+/// The values that a field may have after it was lost, by its attributes.
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     clippy::ptr_arg,
@@ -134,7 +134,7 @@ pub(crate) mod losses {
         single.to_bits() == read.to_bits() || (single.is_nan() && read.is_nan())
     }
 
-    /// A flattened `None` writes nothing, and nothing is read as a struct whose fields may all be absent.
+    /// A flattened `None` writes nothing. Nothing is read as a struct whose fields may all be absent.
     pub(crate) fn none_to_empty(written: &Option<Sparse>, read: &Option<Sparse>) -> bool {
         written.is_none() && read.as_ref().is_some_and(|read| Sparse::default().same(read, true))
     }

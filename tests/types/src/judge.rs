@@ -1,9 +1,9 @@
-//! Tries values in each format, and says what became of them.
+//! Tries values in each format, and reports the outcomes.
 //!
-//! Three ways in: through the door that each value passes in a debug build, through that of a release build
-//! (which tries the first values of a keyspace and those of a new shape), and past it. Behind the door there
-//! is one answer for what was let in: the value, but for what its type says is lost. Past it there may also
-//! be an error, but still no other value.
+//! There are three ways in: through the checks that each value passes in a debug build, through those of a
+//! release build (which try the first values of a keyspace and those of a new shape), and without checks. A
+//! value that passed the checks must come back, except for what its type itself loses. Without checks there
+//! may also be an error, but never another value.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -17,10 +17,10 @@ use crate::content::{Content, Maker};
 
 pub(crate) const FORMATS: [Format; 3] = [Format::Bincode, Format::MessagePack, Format::Raw];
 
-/// Values of each type.
+/// Number of values of each type.
 pub(crate) const VALUES: u64 = 24;
 
-/// What became of the values of a row in one format, behind the door.
+/// The outcomes of the values of a row in one format, with all checks.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Counts {
     pub(crate) equal: usize,
@@ -28,7 +28,7 @@ pub(crate) struct Counts {
     pub(crate) lost: usize,
 }
 
-/// What was read of a value.
+/// The outcome of reading a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Read {
     Equal,
@@ -37,16 +37,16 @@ enum Read {
     Missing,
 }
 
-/// All that was found.
+/// All outcomes.
 #[derive(Debug, Default)]
 pub(crate) struct Judge {
-    /// In the order in which they were shown.
+    /// In the order in which the rows came.
     pub(crate) rows: Vec<(&'static str, [Counts; 3])>,
-    /// Values that came back as others, or not at all, though nobody had refused them.
+    /// Values that were accepted, and came back as others, or not at all.
     pub(crate) wrong: Vec<String>,
-    /// The same past the door, by row and format.
+    /// The same without checks, by row and format.
     pub(crate) wrong_past_the_door: BTreeMap<(&'static str, String), usize>,
-    /// The same through the door of a release build.
+    /// The same with the checks of a release build.
     pub(crate) wrong_in_a_release: BTreeMap<(&'static str, String), usize>,
     /// Refusals that do not say what to do.
     pub(crate) mute: Vec<String>,
@@ -55,7 +55,7 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
-    /// Shows the judge some values of a type.
+    /// Tries some values of a type.
     pub(crate) fn values_of<T>(&mut self, name: &str, row: &'static str)
     where
         T: Content + Serialize + DeserializeOwned + std::fmt::Debug + 'static,
@@ -92,7 +92,7 @@ impl Judge {
         &mut self.rows[at].1
     }
 
-    /// A value through the door.
+    /// Tries one value with all checks.
     fn one<T>(&mut self, format: Format, value: &T, name: &str, row: &'static str) -> Counts
     where
         T: Content + Serialize + DeserializeOwned + std::fmt::Debug + 'static,
@@ -116,7 +116,7 @@ impl Judge {
         counts
     }
 
-    /// A refusal names the way out. That of the type itself is its own.
+    /// Checks that a refusal names the way out. A refusal of the type itself need not.
     fn hears(&mut self, refusal: &str, format: Format, row: &str) {
         let is_of_the_type = refusal.contains("cannot be serialized");
         if !refusal.contains("Format::") && !is_of_the_type {
@@ -144,7 +144,7 @@ impl Judge {
         }
     }
 
-    /// What was found, as text.
+    /// Returns the outcomes as text.
     pub(crate) fn report(&self) -> String {
         let mut out = String::from("equal/refused/lost in bincode, MessagePack, raw\n");
         for (row, formats) in &self.rows {
@@ -162,7 +162,7 @@ impl Judge {
     }
 }
 
-/// One of a type's values: the same in each run.
+/// Returns one of a type's values by its number: the same in each run.
 pub(crate) fn nth<T: Content>(name: &str, at: u64) -> T {
     let seed = name.bytes().fold(at + 1, |seed, byte| seed.wrapping_mul(0x0100_0000_01B3) ^ u64::from(byte));
     T::make(&mut Maker::new(seed))
@@ -177,7 +177,7 @@ fn read<T: Content>(value: &T, read: Result<T, larder::CodecError>) -> Read {
     }
 }
 
-/// An enum of all types that threads may share, so that one keyspace has values of each.
+/// Makes an enum of all types that threads may share, so that one keyspace has values of each.
 macro_rules! any {
     ($($name:ident)*) => {
         #[derive(Debug, Serialize, Deserialize)]
@@ -186,11 +186,12 @@ macro_rules! any {
         }
 
         impl Any {
-            /// What makes one value of each type, by a number.
+            /// Functions that make a value of each type, by a number.
             pub(crate) const MAKERS: &[fn(u64) -> Self] =
                 &[$(|at| Self::$name(Box::new(crate::judge::nth(stringify!($name), at)))),*];
 
-            /// Whether a value is this one, read back, but for what its type says is lost.
+            /// Returns whether a value that was read is the same as this one, except for what its type itself
+            /// loses.
             pub(crate) fn same(&self, read: &Self) -> bool {
                 match (self, read) {
                     $((Self::$name(one), Self::$name(other)) => one.same(other, true),)*

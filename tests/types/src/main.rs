@@ -1,7 +1,7 @@
-//! Some hundred types over all that serde has, each value in each format: it comes back, or it is refused, or
-//! its own type says what is lost. Never another value (contract 5).
+//! Some hundred types over all of serde's features, each value in each format. A value comes back, or it is
+//! refused, or its own type says what is lost. It is never another value (contract 5).
 //!
-//! `generator` writes the types of `generated`, from a seed; `judge` tries their values.
+//! `generator` writes the types of `generated` from a seed. `judge` tries their values.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of it is a test")]
 

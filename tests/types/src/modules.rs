@@ -1,4 +1,4 @@
-//! What `with` names: another form of a value, and the value again, or what is left of it.
+//! Modules for `with`: each writes a value in another form, and reads the value back, or a part of it.
 
 macro_rules! module {
     ($name:ident $type:ty, $wire:ty: $to:expr, $from:expr) => {

@@ -1,4 +1,4 @@
-//! What the generated types use.
+//! The imports of the generated types.
 
 pub(crate) use std::borrow::Cow;
 pub(crate) use std::cell::{Cell, RefCell};

@@ -1,5 +1,5 @@
-//! Types of other crates, and types that serialize by hand: nobody generated them, and nobody can look into
-//! what they do.
+//! Types of other crates, and types that serialize by hand. No generator made them, and their code is not
+//! visible to it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::content::{Content, Maker, content};
 use crate::judge::Judge;
 use crate::standard::plain;
 
-/// Shows each type to the judge, alone and among other fields.
+/// Tries each type, alone and among other fields.
 pub(crate) fn all(judge: &mut Judge) {
     values::<serde_json::Value>(judge, "`serde_json::Value`");
     values::<serde_json::Map<String, serde_json::Value>>(judge, "`serde_json::Map`");
@@ -135,7 +135,7 @@ impl Content for IndexMap<String, u32> {
         Vec::<(String, u32)>::make(maker).into_iter().collect()
     }
 
-    /// In the same order, too.
+    /// The order must be the same, too.
     fn same(&self, read: &Self, _: bool) -> bool {
         self.iter().eq(read.iter())
     }
@@ -218,7 +218,7 @@ impl<'de> Deserialize<'de> for Counted {
     }
 }
 
-/// A sequence that does not say how long it is.
+/// A sequence without a known length.
 #[derive(Debug, PartialEq)]
 struct Unannounced(Vec<u32>);
 
@@ -236,7 +236,7 @@ impl<'de> Deserialize<'de> for Unannounced {
     }
 }
 
-/// A number where people read it, and a byte elsewhere.
+/// A text in human-readable formats, and a byte elsewhere.
 #[derive(Debug, PartialEq)]
 struct TwoFaces(u8);
 
@@ -259,7 +259,7 @@ impl<'de> Deserialize<'de> for TwoFaces {
     }
 }
 
-/// Writes a part that nobody reads.
+/// Writes a part that its `Deserialize` does not read.
 #[derive(Debug)]
 struct Chatty {
     first: u32,

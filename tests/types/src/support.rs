@@ -1,5 +1,4 @@
-//! What the generated types are written with: types to stand in others, and the functions that their
-//! attributes name.
+//! Parts of the generated types: types that they contain, and the functions that their attributes name.
 
 use std::collections::BTreeMap;
 
@@ -104,7 +103,7 @@ impl<T: Content> Content for Holder<T> {
     }
 }
 
-/// A type of another crate, so to speak: it knows nothing of serde, and shows its parts by getters alone.
+/// It stands for a type of another crate: it does not know serde, and shows its parts only by getters.
 #[derive(Debug)]
 pub(crate) struct Foreign {
     number: u32,
@@ -137,7 +136,7 @@ impl From<ForeignDef> for Foreign {
     }
 }
 
-/// What a type with `from` and `into` is written as.
+/// The form in which a type with `from` and `into` is written.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Wire(pub(crate) String, pub(crate) Vec<u32>);
 

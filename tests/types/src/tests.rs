@@ -1,4 +1,4 @@
-//! The tests.
+//! Tests of the generator, of the judge, and of the table.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn the_types_are_those_of_the_generator() {
     assert_eq!(fs::read_dir(folder).unwrap().count(), sources.len(), "there are files that nothing wrote");
 }
 
-/// The first of many.
+/// Returns the first of many.
 fn some(all: &[String]) -> &[String] {
     &all[..all.len().min(9)]
 }
@@ -64,10 +64,10 @@ fn the_contract_lists_what_types_lose_by_their_own_word() {
     }
 }
 
-/// A judge who is shown a type that does not keep its word finds it.
+/// The judge finds a type that does not read what it wrote.
 #[test]
 fn a_value_that_comes_back_as_another_is_found() {
-    /// Serializes as what `Deserialize` reads, and does not say that it forgets the rest.
+    /// Serializes as its `Deserialize` reads, and does not declare that it loses the rest.
     #[derive(Debug, serde::Serialize, serde::Deserialize)]
     struct Forgets {
         kept: u8,

@@ -14,7 +14,7 @@ use crate::seeds::Seed;
 
 const LZ4: u8 = 1;
 
-/// A record as far as its value goes.
+/// Returns the part of a record that describes its value.
 fn record(compression: u8, fingerprint: Option<u64>, inflated_len: Option<u32>, payload: &[u8]) -> Record {
     let time = Timestamp::from_millis(1_700_000_000_000);
     Record {
@@ -47,8 +47,8 @@ fn sorted(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What is read under a fingerprint has that fingerprint; what is read without one is written as it was read,
-/// but for the order of entries.
+/// A value that is read under a fingerprint has that fingerprint. A value that is read without one is written
+/// again as the same bytes, except for the order of entries.
 fn any_fingerprint<C: Codec, V>(input: &mut Input<'_>)
 where
     V: Serialize + DeserializeOwned + PartialEq + Debug + 'static,
@@ -59,17 +59,17 @@ where
     let (again, own) = bytes::encode(Format::Bincode, &value).unwrap();
     let names = |print: u64| print & u64::from(u32::MAX);
     match fingerprint {
-        // The entries of a map may have been written in another order, and then the kinds were.
+        // The entries of a map may have been written in another order, and so the kinds, too.
         Some(print) if again != payload => {
             assert_eq!(own.map(names), Some(names(print)), "{value:?} was written under other names");
         }
         Some(_) => assert_eq!(own, fingerprint, "{value:?} was written as something else"),
-        // Of a hash map, whose order is another in each process.
+        // The entries of a hash map have another order in each process.
         None => assert_eq!(sorted(&again), sorted(payload), "{value:?} is not written as it was read"),
     }
 }
 
-/// Bytes that call themselves compressed become as many as the record says, or nothing.
+/// Bytes that are marked as compressed become as many bytes as the record says, or none.
 fn inflated<C: Codec>(input: &mut Input<'_>) {
     let compression = u8::try_from(1 + input.below(2)).unwrap();
     let len = input.flag().then(|| u32::try_from(input.scaled() & u64::from(u32::MAX)).unwrap());
@@ -82,7 +82,7 @@ fn inflated<C: Codec>(input: &mut Input<'_>) {
     }
 }
 
-/// What was compressed inflates to what it was, and no part of it does.
+/// Compressed bytes inflate to the original, and no part of them does.
 fn deflated<C: Codec>(value: &[u8]) {
     let value = value.repeat(9);
     let Some(payload) = bytes::deflate_lz4(&value) else { return };

@@ -1,7 +1,7 @@
 //! Pairs of types from a seed.
 //!
-//! What is read is not only what was written under another type: the keyspace has values of the new type too,
-//! and knows their names. So what a lookup believes must not depend on what came before it.
+//! The keyspace has values of the new type, too, and knows their names. So a lookup must give the same
+//! answer, whatever was read before it.
 
 use larder::Format;
 use larder::testing::bytes::ReleaseChecks;
@@ -11,18 +11,18 @@ use crate::dynamic::{Dynamic, Shape, Tree};
 use crate::random::Random;
 
 const PAIRS: u64 = 6_000;
-/// Records of each old type, and values of each new one.
+/// Number of records of each old type, and of values of each new one.
 const VALUES: usize = 8;
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Seen {
     same: usize,
     missed: usize,
-    /// Values that are read under a type that has changed.
+    /// Number of values that are read as a type that has changed.
     adopted: usize,
 }
 
-/// Reads records of one type as another; `believes` is what a lookup does.
+/// Reads records of one type as another. `believes` is how a lookup reads.
 fn tried(
     seed: u64,
     believes: fn(&ReleaseChecks, &[u8], Option<u64>) -> Option<Dynamic>,
@@ -99,7 +99,7 @@ fn a_reader_that_believes_what_decodes_is_found() {
 
 #[test]
 fn a_reader_that_believes_the_kinds_alone_is_found() {
-    /// The record's kinds, with the names of what was read.
+    /// The record's kinds, with the names of the type that is read.
     fn nameless(_: &ReleaseChecks, payload: &[u8], fingerprint: Option<u64>) -> Option<Dynamic> {
         let value: Dynamic = larder::testing::bytes::decode(Format::Bincode, payload).ok()?;
         let (_, own) = larder::testing::bytes::encode(Format::Bincode, &value).ok()?;

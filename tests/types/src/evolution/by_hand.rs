@@ -1,4 +1,4 @@
-//! The changes that releases make, on a real file: a keyspace that keeps its name and version, read as
+//! The changes that releases make, on a real file: a keyspace keeps its name and version, and is read as
 //! another type.
 
 use std::collections::{BTreeMap, HashMap};
@@ -7,8 +7,8 @@ use larder::{Cache, Format, KeyspaceDefinition};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// What a reader of the new type gets for values of the old one, in order; and how many records it counted as
-/// undecodable.
+/// Returns the values of the new type that are read for those of the old one, in order, and how many records
+/// counted as undecodable.
 fn read<Old, New>(format: Format, old: Vec<Old>) -> (Vec<Option<New>>, u64)
 where
     Old: Serialize + DeserializeOwned + Send + Sync + 'static,
@@ -31,7 +31,7 @@ where
     (found, undecodable)
 }
 
-/// Each is a counted miss.
+/// Checks that each is a counted miss.
 fn all_missed<Old, New>(old: Vec<Old>)
 where
     Old: Serialize + DeserializeOwned + Send + Sync + Clone + 'static,
@@ -41,7 +41,7 @@ where
     let (found, undecodable) = read::<Old, New>(Format::Bincode, old.clone());
     assert!(found.iter().all(Option::is_none), "{found:?}");
     assert_eq!(undecodable, number);
-    // Inside others, and after values of a shape that has not changed.
+    // Inside other values, and after values of a shape that has not changed.
     let nested: Vec<(u8, BTreeMap<String, Vec<Old>>)> =
         vec![(7, BTreeMap::from([("a".to_owned(), vec![]), ("b".to_owned(), old)])), (7, BTreeMap::new())];
     let (found, undecodable) = read::<_, (u8, BTreeMap<String, Vec<New>>)>(Format::Bincode, nested);
@@ -49,7 +49,7 @@ where
     assert_eq!(undecodable, 1);
 }
 
-/// Each is found, and is what it was.
+/// Checks that each is found, and is the expected value.
 fn all_found<Old, New>(old: Vec<Old>, new: &[New])
 where
     Old: Serialize + DeserializeOwned + Send + Sync + 'static,
@@ -208,7 +208,7 @@ fn a_rare_variant_is_a_miss_after_ten_thousand_others_were_found() {
     assert_eq!(undecodable, 1);
 }
 
-/// Reads two numbers itself, in the other order.
+/// Its `Deserialize` reads two numbers in the other order.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct ByHand {
     high: u32,

@@ -1,6 +1,6 @@
-//! Types that exist only while a test runs: a shape says which calls a derived `Deserialize` would make, and
-//! a value makes those of a derived
-//! `Serialize`. So thousands of pairs of types can be tried, and none has to be compiled.
+//! Types that exist only while a test runs. A shape says which calls a derived `Deserialize` would make, and
+//! a value makes the calls of a derived `Serialize`. So a test can try thousands of pairs of types, and none
+//! has to be compiled.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Names of fields and variants.
 pub(crate) const NAMES: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
 
-/// What has no parts.
+/// A kind of value without parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Bool,
@@ -44,7 +44,7 @@ pub(crate) enum Shape {
     Enum(Vec<(&'static str, Body)>),
 }
 
-/// What a variant holds.
+/// The content of a variant.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Body {
     Unit,
@@ -56,7 +56,7 @@ pub(crate) enum Body {
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Tree {
-    /// A leaf, and its value: as a number of bits, or as text.
+    /// A leaf, and its value: a number of bits, or a text.
     Number(Kind, u64),
     Text(Kind, String),
     None,
@@ -66,7 +66,7 @@ pub(crate) enum Tree {
     Newtype(Box<Tree>),
     Tuple(Vec<Tree>),
     Struct(Vec<(&'static str, Tree)>),
-    /// Its index, its name, and what it holds: a unit, a newtype, a tuple or a struct.
+    /// Its index, its name, and its content: a unit, a newtype, a tuple or a struct.
     Variant(u32, &'static str, Box<Tree>),
 }
 
@@ -75,12 +75,12 @@ thread_local! {
     static READ_AS: RefCell<Shape> = const { RefCell::new(Shape::Leaf(Kind::Unit)) };
 }
 
-/// A value of whatever type is set on this thread.
+/// A value of the type that is set on this thread.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Dynamic(pub(crate) Tree);
 
 impl Dynamic {
-    /// Runs something that reads values as this shape.
+    /// Runs a function that reads values as this shape.
     pub(crate) fn read_as<T>(shape: &Shape, run: impl FnOnce() -> T) -> T {
         READ_AS.set(shape.clone());
         run()
@@ -198,7 +198,7 @@ impl<'de> DeserializeSeed<'de> for As<'_> {
     }
 }
 
-/// A leaf of the shape's kind.
+/// Reads a leaf of the shape's kind.
 macro_rules! leaves {
     ($($method:ident($type:ty) $kind:ident |$value:ident| $bits:expr;)*) => {$(
         fn $method<E: Error>(self, $value: $type) -> Result<Tree, E> {
@@ -310,7 +310,7 @@ impl<'de> Visitor<'de> for As<'_> {
     }
 }
 
-/// Reads the index of a variant, as what serde derives does.
+/// Reads the index of a variant, as serde's derive does.
 struct Index;
 
 impl<'de> DeserializeSeed<'de> for Index {

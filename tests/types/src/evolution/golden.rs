@@ -1,8 +1,8 @@
 //! Fingerprints and bytes that are in files.
 //!
 //! A fingerprint comes from the calls that serde's derive and the standard library's types make. If a release
-//! of serde made others, every record would be a miss after the update, and nobody would know why. So they
-//! are pinned here: a change of one of these numbers is a change of the file format.
+//! of serde made other calls, every record would be a miss after the update, without a visible reason. So the
+//! fingerprints are pinned here: a change of one of these numbers is a change of the file format.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -67,7 +67,7 @@ fn nested() -> Nested {
     }
 }
 
-/// The fingerprint of a value that reads back.
+/// Returns the fingerprint of a value that reads back.
 fn fingerprint<V>(value: &V) -> u64
 where
     V: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug + 'static,

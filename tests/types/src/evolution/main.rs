@@ -1,9 +1,9 @@
-//! What becomes of records when their type changes and the keyspace keeps its version: the same in meaning,
-//! or a miss (contract 5).
+//! Records whose type changes while the keyspace keeps its version: the value has the same meaning, or is a
+//! miss (contract 5).
 //!
-//! `any` tries pairs of types from a seed; `by_hand` those that a release makes, on a real file; `golden`
-//! pins the fingerprints that tell. A binary of its own: the generated types beside it take a hundred times
-//! as long to compile.
+//! `any` tries pairs of types from a seed. `by_hand` tries the changes that releases make, on a real file.
+//! `golden` pins the fingerprints. It is a binary of its own, because the generated types beside it take a
+//! hundred times as long to compile.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of it is a test")]
 

@@ -1,4 +1,4 @@
-//! Rows about attributes of fields: each beside fields that have none.
+//! Rows about attributes of fields: each field stands beside fields without attributes.
 
 use super::kinds::{any, simple, standard};
 use super::plan::{Planner, field, variant};
@@ -144,7 +144,7 @@ pub(crate) const ROWS: [Row; 21] = [
     ("all of these inside one another", 36, nested),
 ];
 
-/// A struct, a tuple struct or a variant of an enum, with a field among others.
+/// Returns a struct, a tuple struct or an enum with the field among others.
 fn among(plan: &mut Planner, row: &'static str, at: usize, one: Field) -> Type {
     let mut fields = plan.fields(1, 3);
     let place = plan.random.below(fields.len() + 1);
@@ -160,7 +160,7 @@ fn among(plan: &mut Planner, row: &'static str, at: usize, one: Field) -> Type {
 fn flattened(plan: &mut Planner, row: &'static str, at: usize, flat: Vec<Field>) -> Type {
     let mut fields = plan.fields(1, 3);
     for one in flat {
-        // A struct takes its own names, and a map the rest: it comes last.
+        // A struct takes its own names, and a map the rest. So the map comes last.
         fields.push(one);
     }
     if at % 4 == 3 {
@@ -171,7 +171,7 @@ fn flattened(plan: &mut Planner, row: &'static str, at: usize, flat: Vec<Field>)
     plan.structure(row, Body::Named(fields))
 }
 
-/// A type whose content is buffered before it is looked at.
+/// Returns a type whose content is buffered before it is read.
 fn buffered(plan: &mut Planner, row: &'static str, at: usize, held: Field) -> Type {
     let fields = [vec![held], plan.fields(1, 2)].concat();
     let variants = vec![variant("Only", Body::Named(fields.clone())), variant("Unit", Body::Unit)];
@@ -195,7 +195,7 @@ fn converted(plan: &mut Planner, row: &'static str, at: usize) -> Type {
     Type { beside: format!("wire!({how} {name});\n"), ..made }
 }
 
-/// A type of whatever was made before, and whatever the standard library has.
+/// Returns a type of any earlier types and of any types of the standard library.
 fn nested(plan: &mut Planner, row: &'static str, at: usize) -> Type {
     let mut fields = plan.fields(1, 2);
     for name in ["first", "second", "third"].into_iter().take(1 + at % 3) {

@@ -1,8 +1,8 @@
-//! The types of fields: what a generated type may hold.
+//! The types of fields.
 
 use super::random::Random;
 
-/// What any format carries, wherever it stands.
+/// Returns a type that any format carries, in any place.
 pub(crate) fn simple(random: &mut Random, levels: usize) -> String {
     const LEAVES: [&str; 13] =
         ["bool", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f64", "char", "String", "String"];
@@ -12,7 +12,7 @@ pub(crate) fn simple(random: &mut Random, levels: usize) -> String {
         return (*leaf).to_owned();
     }
     if chosen == LEAVES.len() {
-        // Not an Option of an Option, which is a row of its own.
+        // Not an `Option` of an `Option`, which has a row of its own.
         return format!("Option<{}>", random.pick(&LEAVES));
     }
     let mut inner = || simple(random, levels - 1);
@@ -26,7 +26,7 @@ pub(crate) fn simple(random: &mut Random, levels: usize) -> String {
     }
 }
 
-/// What can be the member of a set and the key of a map.
+/// Returns a type that can be the member of a set or the key of a map.
 pub(crate) fn ordered(random: &mut Random, levels: usize) -> String {
     const LEAVES: [&str; 11] =
         ["bool", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "char", "String"];
@@ -37,8 +37,7 @@ pub(crate) fn ordered(random: &mut Random, levels: usize) -> String {
     }
 }
 
-/// Types of the standard library, by the row of the table that they belong to. `S` is a simple type, `O` an
-/// ordered one.
+/// Types of the standard library, by their row of the table. `S` is a simple type, `O` an ordered one.
 pub(crate) const STANDARD: [(&str, &[&str]); 19] = [
     (
         "integers of up to 64 bits, `bool`, `char`, text",
@@ -137,7 +136,7 @@ pub(crate) const STANDARD: [(&str, &[&str]); 19] = [
     ),
 ];
 
-/// One of the types of a row, with its letters replaced.
+/// Returns one of the types of a row, with its letters replaced.
 pub(crate) fn standard(random: &mut Random, of: &[&str]) -> String {
     let chosen = random.pick(of);
     spelled(random, chosen)
@@ -159,7 +158,7 @@ pub(crate) fn spelled(random: &mut Random, chosen: &str) -> String {
     spelled
 }
 
-/// Any type of the standard library that two threads may share.
+/// Returns any type of the standard library that two threads may share.
 pub(crate) fn any(random: &mut Random) -> String {
     loop {
         let (_, types) = random.pick(&STANDARD);

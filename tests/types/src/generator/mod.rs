@@ -1,8 +1,8 @@
 //! Writes the types of `generated/`: the same for the same seed.
 //!
-//! Each type belongs to a row of the table *serde feature × format* in `docs/guide.md`, and has nothing
-//! unusual but what the row is about, so that the row tells what becomes of it. The last row has everything
-//! inside everything.
+//! Each type belongs to a row of the table *serde feature × format* in `docs/guide.md`. It has nothing
+//! unusual except the subject of its row. So the row shows the effect of that feature alone. The last row has
+//! every feature inside every other.
 
 mod attributes;
 mod kinds;
@@ -23,7 +23,7 @@ pub(crate) const SEED: u64 = 11;
 /// Types in one file.
 const IN_A_FILE: usize = 16;
 
-/// What a raw keyspace is for.
+/// The row for raw keyspaces.
 const RAW: (&str, &[&str]) = (
     "a newtype of bytes or of text",
     &[
@@ -42,7 +42,7 @@ const RAW: (&str, &[&str]) = (
     ],
 );
 
-/// The names and contents of the files for a seed.
+/// Returns the names and contents of the files for a seed.
 pub(crate) fn sources(seed: u64) -> Vec<(String, String)> {
     let types = types(seed);
     let parts = types.chunks(IN_A_FILE).enumerate();
@@ -69,14 +69,14 @@ fn types(seed: u64) -> Vec<Type> {
     types
 }
 
-/// Structs that together have each of a row's types.
+/// Returns structs that together have each of a row's types.
 fn of_standard(plan: &mut Planner, row: &'static str, of: &[&str]) -> Vec<Type> {
     let mut types = Vec::new();
     for some in of.chunks(3) {
         let names = plan.names(some.len() + 1);
         let mut fields: Vec<_> =
             names.iter().zip(some).map(|(name, ty)| field(name, &spelled(&mut plan.random, ty))).collect();
-        // Something behind it, which a part read too long or too short would spoil.
+        // A field behind it: if a part is read too long or too short, this field is wrong.
         fields.push(field(&names[some.len()], "u16"));
         let body = if types.is_empty() { Body::Named(fields) } else { Body::Tuple(fields) };
         let made = plan.structure(row, body);

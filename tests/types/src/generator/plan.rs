@@ -1,4 +1,4 @@
-//! What the generated types are made of: fields, structs and enums with names that no other part has.
+//! The parts of generated types: fields, structs and enums, with names that no other part has.
 
 use super::kinds::simple;
 use super::random::Random;
@@ -11,7 +11,7 @@ const FIELDS: [&str; 16] = [
 const VARIANTS: [&str; 10] =
     ["Airtime", "Data", "Power", "Cable", "Betting", "Exam", "Refund", "Gift", "Toll", "Rent"];
 
-/// How names are changed all at once.
+/// The cases of `rename_all`.
 pub(crate) const CASES: [&str; 8] = [
     "lowercase",
     "UPPERCASE",
@@ -42,25 +42,25 @@ impl Planner {
         format!("T{:03}", self.made - 1)
     }
 
-    /// The number of the next type.
+    /// Returns the number of the next type.
     pub(crate) fn upcoming(&self) -> usize {
         self.made
     }
 
-    /// So many different names of fields.
+    /// Returns `number` different names of fields.
     pub(crate) fn names(&mut self, number: usize) -> Vec<String> {
         let start = self.random.below(FIELDS.len());
         (0..number).map(|at| FIELDS[(start + at * 5) % FIELDS.len()].to_owned()).collect()
     }
 
-    /// Named fields of simple types.
+    /// Returns named fields of simple types.
     pub(crate) fn fields(&mut self, least: usize, most: usize) -> Vec<Field> {
         let number = least + self.random.below(most - least + 1);
         let names = self.names(number);
         names.into_iter().map(|name| field(&name, &simple(&mut self.random, 2))).collect()
     }
 
-    /// The body of a struct or of a variant.
+    /// Returns the body of a struct or of a variant.
     pub(crate) fn body(&mut self) -> Body {
         match self.random.below(8) {
             0 => Body::Unit,
@@ -94,7 +94,7 @@ impl Planner {
         }
     }
 
-    /// A type that may stand in later ones.
+    /// Adds a type that later types may contain.
     pub(crate) fn kept(&mut self, made: Type) -> Type {
         self.reusable.push(made.name.clone());
         made

@@ -1,5 +1,5 @@
-//! A small source of random numbers: the same on every machine and in every release, so that what it wrote
-//! can be written again.
+//! A small source of random numbers. They are the same on every machine and in every release, so the
+//! generated files can be written again.
 
 /// Splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 #[derive(Debug, Clone)]
@@ -17,12 +17,12 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `end`.
+    /// Returns a number below `end`.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() >> 32).unwrap_or(0) % end.max(1)
     }
 
-    /// Whether one of `times` came up.
+    /// Returns true in one of `times` cases.
     pub(crate) fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

@@ -8,7 +8,7 @@ pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) ty: String,
     pub(crate) attributes: Vec<String>,
-    /// What the type itself says is lost: the name of a function in `content::losses`.
+    /// The loss that the type itself declares: the name of a function in `content::losses`.
     pub(crate) loss: Option<&'static str>,
 }
 
@@ -36,14 +36,14 @@ pub(crate) enum Shape {
 #[derive(Debug, Clone)]
 pub(crate) struct Type {
     pub(crate) name: String,
-    /// The row of the table that its values count in.
+    /// The row of the table to which its values belong.
     pub(crate) row: &'static str,
     pub(crate) derives: Vec<&'static str>,
     pub(crate) attributes: Vec<String>,
     pub(crate) shape: Shape,
-    /// Items beside it.
+    /// Further items that the type needs.
     pub(crate) beside: String,
-    /// Whether it may stand in a cache, which shares it among threads.
+    /// Whether a cache may hold it, which shares values among threads.
     pub(crate) is_shared: bool,
 }
 
@@ -90,7 +90,7 @@ impl Body {
         out
     }
 
-    /// The fields as `content!` takes them: with two names for each where an enum is matched.
+    /// Returns the fields as `content!` takes them: with two names for each where an enum is matched.
     fn content(&self, with_names: bool) -> String {
         let each = self.fields().iter().enumerate().map(|(at, field)| {
             let name = if matches!(self, Self::Tuple(_)) { at.to_string() } else { field.name.clone() };
@@ -103,7 +103,7 @@ impl Body {
 }
 
 impl Type {
-    /// Its declaration, and how its values are made and compared.
+    /// Returns its declaration, and its implementation of `Content`.
     pub(crate) fn render(&self) -> String {
         let Self { name, derives, attributes, shape, beside, row, .. } = self;
         let mut out = String::new();

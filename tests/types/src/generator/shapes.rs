@@ -1,11 +1,11 @@
-//! Rows about structs and enums, and what attributes make of a whole type.
+//! Rows about structs and enums, and about attributes of whole types.
 
 use super::kinds::{ordered, simple};
 use super::plan::{CASES, Planner, field, variant};
 use super::random::Random;
 use super::render::{Body, Type, Variant};
 
-/// Rows: a name, how many types, and what makes one. The last argument is which of them it is.
+/// A row: its name, the number of its types, and a function that makes one of them by its number.
 pub(crate) type Row = (&'static str, usize, fn(&mut Planner, &'static str, usize) -> Type);
 
 pub(crate) const ROWS: [Row; 18] = [
@@ -143,7 +143,7 @@ fn recursive(plan: &mut Planner, row: &'static str, at: usize) -> Type {
     }
 }
 
-/// The body of a variant that may have its tag inside.
+/// Returns the body of a variant that may have its tag inside.
 fn without_tuples(plan: &mut Planner) -> Body {
     match plan.random.below(4) {
         0 => Body::Unit,
